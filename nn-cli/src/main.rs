@@ -1,0 +1,2 @@
+//! The `nn-cli` program.
+fn main() {}

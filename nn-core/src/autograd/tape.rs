@@ -1,0 +1,374 @@
+//! The tape itself: nodes, values, gradients.
+
+use crate::error::{Error, Result};
+use crate::tensor::{Element, Pool, Shape, Tensor};
+use std::fmt;
+use std::sync::Arc;
+
+/// One recorded operation: whatever its backward needs, and the backward.
+///
+/// The forward runs before recording, in the function that builds the op; see
+/// [`Tape::record`] for an example.
+pub trait Op<T: Element>: Send {
+    /// The op's name, for errors.
+    fn name(&self) -> &'static str;
+
+    /// Given the gradient of the output, adds each input's gradient through
+    /// [`Backward::accumulate`]. Skipping inputs for which [`Backward::needs`] is false saves work.
+    fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()>;
+}
+
+/// A value, and its place on the tape if gradients flow through it. Clones are cheap and share
+/// the value.
+#[derive(Clone)]
+pub struct Var<T: Element = f32> {
+    value: Arc<Tensor<T>>,
+    node: Option<NodeRef>,
+}
+
+/// Where a variable stands: the recording it belongs to, and its index there.
+#[derive(Clone)]
+struct NodeRef {
+    recording: Arc<()>,
+    index: usize,
+}
+
+impl<T: Element> Var<T> {
+    /// The value.
+    pub fn value(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    /// The value, shared: what an op saves for its backward.
+    pub fn share(&self) -> Arc<Tensor<T>> {
+        Arc::clone(&self.value)
+    }
+
+    /// The value's shape.
+    pub fn shape(&self) -> &Shape {
+        self.value.shape()
+    }
+
+    /// The value's dimensions.
+    pub fn dims(&self) -> &[usize] {
+        self.value.dims()
+    }
+
+    /// Whether gradients flow through this variable.
+    pub fn requires_grad(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// The value, to be overwritten in place if nobody else holds it; otherwise a copy.
+    /// This is how element-wise ops reuse their input's memory.
+    pub fn into_owned(self, pool: &Pool<T>) -> Tensor<T> {
+        Arc::try_unwrap(self.value).unwrap_or_else(|shared| shared.clone_in(pool))
+    }
+}
+
+impl<T: Element> fmt::Debug for Var<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Var({:?})", self.value)
+    }
+}
+
+struct Node<T: Element> {
+    /// `None` for a leaf, and once a backward has consumed the op.
+    op: Option<Box<dyn Op<T>>>,
+    inputs: Vec<Option<usize>>,
+    shape: Shape,
+    gradient: Option<Tensor<T>>,
+    kind: NodeKind,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum NodeKind {
+    Leaf,
+    Inner,
+    Retained,
+}
+
+/// A record of operations, in the order they ran.
+pub struct Tape<T: Element = f32> {
+    nodes: Vec<Node<T>>,
+    recording: Arc<()>,
+    enabled: bool,
+    pool: Pool<T>,
+}
+
+impl<T: Element> Default for Tape<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Element> Tape<T> {
+    /// An empty tape.
+    pub fn new() -> Self {
+        Self::with_pool(Pool::new())
+    }
+
+    /// An empty tape whose values come from, and return to, `pool`.
+    pub fn with_pool(pool: Pool<T>) -> Self {
+        Self { nodes: Vec::new(), recording: Arc::new(()), enabled: true, pool }
+    }
+
+    /// A tape that runs ops without recording them: for inference.
+    pub fn inference(pool: Pool<T>) -> Self {
+        Self { enabled: false, ..Self::with_pool(pool) }
+    }
+
+    /// The pool ops take their buffers from.
+    pub fn pool(&self) -> &Pool<T> {
+        &self.pool
+    }
+
+    /// Whether ops are recorded.
+    pub fn is_recording(&self) -> bool {
+        self.enabled
+    }
+
+    /// Forgets everything recorded. Variables made before are of no use to this tape any more.
+    pub fn clear(&mut self) {
+        self.nodes.clear();
+        self.recording = Arc::new(());
+    }
+
+    /// A variable to differentiate with respect to: a parameter, or an input under study.
+    pub fn leaf(&mut self, value: impl Into<Arc<Tensor<T>>>) -> Var<T> {
+        let value = value.into();
+        let node = self.push(None, Vec::new(), value.shape().clone(), NodeKind::Leaf);
+        Var { value, node }
+    }
+
+    /// A variable without gradient: data, targets.
+    pub fn constant(&self, value: impl Into<Arc<Tensor<T>>>) -> Var<T> {
+        Var { value: value.into(), node: None }
+    }
+
+    /// Records `op`, which computed `output` from `inputs`, and returns the output as a variable.
+    /// Nothing is kept when no input requires a gradient.
+    ///
+    /// This is the door for ops defined elsewhere:
+    ///
+    /// ```
+    /// use nn_core::autograd::{Backward, Op};
+    /// use nn_core::{Result, Tape, Tensor, Var};
+    ///
+    /// struct Double;
+    /// impl Op<f32> for Double {
+    ///     fn name(&self) -> &'static str {
+    ///         "double"
+    ///     }
+    ///     fn backward(&self, gradient: Tensor, inputs: &mut Backward<'_, f32>) -> Result<()> {
+    ///         inputs.accumulate(0, gradient.map(|g| 2.0 * g))
+    ///     }
+    /// }
+    ///
+    /// let mut tape = Tape::new();
+    /// let x: Var = tape.leaf(Tensor::scalar(3.0));
+    /// let y = tape.record(Double, &[&x], x.value().map(|v| 2.0 * v));
+    /// tape.backward(&y)?;
+    /// assert_eq!(tape.grad(&x).unwrap().item()?, 2.0);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn record(
+        &mut self,
+        op: impl Op<T> + 'static,
+        inputs: &[&Var<T>],
+        output: impl Into<Arc<Tensor<T>>>,
+    ) -> Var<T> {
+        let value = output.into();
+        let indices: Vec<_> = inputs.iter().map(|input| self.index(input).ok()).collect();
+        if indices.iter().all(Option::is_none) {
+            return Var { value, node: None };
+        }
+        let node = self.push(Some(Box::new(op)), indices, value.shape().clone(), NodeKind::Inner);
+        Var { value, node }
+    }
+
+    /// Whether an op on these inputs will be recorded, so that it knows whether to save anything.
+    pub fn tracks(&self, inputs: &[&Var<T>]) -> bool {
+        self.enabled && inputs.iter().any(|input| self.index(input).is_ok())
+    }
+
+    fn push(
+        &mut self,
+        op: Option<Box<dyn Op<T>>>,
+        inputs: Vec<Option<usize>>,
+        shape: Shape,
+        kind: NodeKind,
+    ) -> Option<NodeRef> {
+        if !self.enabled {
+            return None;
+        }
+        self.nodes.push(Node { op, inputs, shape, gradient: None, kind });
+        Some(NodeRef { recording: Arc::clone(&self.recording), index: self.nodes.len() - 1 })
+    }
+
+    fn index(&self, var: &Var<T>) -> Result<usize> {
+        match &var.node {
+            Some(node) if Arc::ptr_eq(&node.recording, &self.recording) => Ok(node.index),
+            Some(_) => Err(Error::Tape(
+                "this variable belongs to another tape, or to this one before it was cleared; \
+                 make it again with `leaf`, or rerun the forward pass"
+                    .into(),
+            )),
+            None => Err(Error::Tape(
+                "this variable carries no gradient: it is a constant, was computed from constants \
+                 only, or the tape does not record; start from `leaf` on a recording tape"
+                    .into(),
+            )),
+        }
+    }
+
+    /// Asks for the gradient of an inner value to be kept. Call it before `backward`.
+    pub fn retain_grad(&mut self, var: &Var<T>) -> Result<()> {
+        let index = self.index(var)?;
+        let node = &mut self.nodes[index];
+        if node.kind == NodeKind::Inner {
+            node.kind = NodeKind::Retained;
+        }
+        Ok(())
+    }
+
+    /// The gradient of a leaf or retained value, if a backward pass has reached it.
+    pub fn grad(&self, var: &Var<T>) -> Option<&Tensor<T>> {
+        let index = self.index(var).ok()?;
+        self.nodes[index].gradient.as_ref()
+    }
+
+    /// Takes the gradient of a leaf or retained value out of the tape.
+    pub fn take_grad(&mut self, var: &Var<T>) -> Option<Tensor<T>> {
+        let index = self.index(var).ok()?;
+        self.nodes[index].gradient.take()
+    }
+
+    /// Differentiates `loss`, a single number, and frees what the ops had saved. Gradients add to
+    /// those already there.
+    pub fn backward(&mut self, loss: &Var<T>) -> Result<()> {
+        if loss.value().len() != 1 {
+            return Err(Error::shape(
+                "backward",
+                "a loss of one element",
+                loss.shape(),
+                "reduce it with sum or mean, or pass the output's gradient to backward_from",
+            ));
+        }
+        self.backward_from(loss, Tensor::full(loss.shape(), T::one()))
+    }
+
+    /// Propagates `gradient` backwards from `output`, and frees what the ops had saved.
+    pub fn backward_from(&mut self, output: &Var<T>, gradient: Tensor<T>) -> Result<()> {
+        self.propagate(output, gradient, false)
+    }
+
+    /// Like [`Tape::backward_from`], but keeps what the ops saved, for another pass over the same
+    /// record.
+    pub fn backward_from_keeping(&mut self, output: &Var<T>, gradient: Tensor<T>) -> Result<()> {
+        self.propagate(output, gradient, true)
+    }
+
+    fn propagate(&mut self, output: &Var<T>, gradient: Tensor<T>, keep: bool) -> Result<()> {
+        let last = self.index(output)?;
+        if gradient.shape() != output.shape() {
+            return Err(Error::shape(
+                "backward",
+                format!("a gradient of the output's shape {}", output.shape()),
+                gradient.shape(),
+                "pass one number per output element",
+            ));
+        }
+        // Gradients of inner values that an earlier pass kept must not flow a second time, so each
+        // pass has slots of its own and merges kept ones at the end of each node's turn.
+        let mut pending: Vec<Option<Tensor<T>>> = Vec::new();
+        pending.resize_with(last + 1, || None);
+        pending[last] = Some(gradient);
+        for index in (0..=last).rev() {
+            let Some(gradient) = pending[index].take() else {
+                continue;
+            };
+            let node = &mut self.nodes[index];
+            if node.kind == NodeKind::Leaf {
+                add_to(&mut node.gradient, gradient);
+                continue;
+            }
+            if node.kind == NodeKind::Retained {
+                add_to(&mut node.gradient, gradient.clone_in(&self.pool));
+            }
+            let Some(op) = node.op.take() else {
+                return Err(Error::Tape(
+                    "this part of the record was already differentiated and freed; rerun the \
+                     forward pass, or use backward_from_keeping for all passes but the last"
+                        .into(),
+                ));
+            };
+            let inputs = std::mem::take(&mut node.inputs);
+            let mut backward = Backward {
+                op: op.name(),
+                inputs: &inputs,
+                nodes: &self.nodes,
+                pending: &mut pending,
+                pool: &self.pool,
+            };
+            let outcome = op.backward(gradient, &mut backward);
+            let node = &mut self.nodes[index];
+            node.inputs = inputs;
+            if keep {
+                node.op = Some(op);
+            }
+            outcome?;
+        }
+        Ok(())
+    }
+}
+
+/// The receiving end of an op's backward: the gradients of its inputs.
+pub struct Backward<'a, T: Element> {
+    op: &'static str,
+    inputs: &'a [Option<usize>],
+    nodes: &'a [Node<T>],
+    pending: &'a mut [Option<Tensor<T>>],
+    pool: &'a Pool<T>,
+}
+
+impl<T: Element> Backward<'_, T> {
+    /// Whether anybody wants the gradient of input `i`.
+    pub fn needs(&self, i: usize) -> bool {
+        self.inputs.get(i).is_some_and(Option::is_some)
+    }
+
+    /// The pool to take buffers from.
+    pub fn pool(&self) -> &Pool<T> {
+        self.pool
+    }
+
+    /// Adds `gradient`, of the input's shape, to that of input `i`.
+    pub fn accumulate(&mut self, i: usize, gradient: Tensor<T>) -> Result<()> {
+        let Some(&Some(index)) = self.inputs.get(i) else {
+            return Ok(());
+        };
+        let expected = &self.nodes[index].shape;
+        if gradient.shape() != expected {
+            return Err(Error::shape(
+                format!("backward of {}", self.op),
+                format!("a gradient of shape {expected} for input {i}"),
+                gradient.shape(),
+                "the op's backward must give each input a gradient of that input's shape",
+            ));
+        }
+        add_to(&mut self.pending[index], gradient);
+        Ok(())
+    }
+}
+
+fn add_to<T: Element>(slot: &mut Option<Tensor<T>>, gradient: Tensor<T>) {
+    match slot {
+        None => *slot = Some(gradient),
+        Some(sum) => {
+            for (s, &g) in sum.as_mut_slice().iter_mut().zip(gradient.as_slice()) {
+                *s += g;
+            }
+        }
+    }
+}

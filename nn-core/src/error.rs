@@ -1,0 +1,132 @@
+//! One error type for the whole library.
+//!
+//! Every message is for the person who meets it: where it happened, what was expected, what was
+//! received, and what to do about it. The library never prints, exits or panics on input.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+/// The result of anything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An op or layer was given a shape it cannot work with.
+    #[error("{at}: expected {expected}, received {received}; {remedy}")]
+    Shape {
+        /// The op or layer that refused.
+        at: String,
+        /// What it needs.
+        expected: String,
+        /// What it was given.
+        received: String,
+        /// What to do about it.
+        remedy: String,
+    },
+
+    /// A setting is out of its range.
+    #[error("{what} must be {expected}, received {received}; {remedy}")]
+    Setting {
+        /// The setting's name, as the user knows it.
+        what: String,
+        /// The range or kind of value it takes.
+        expected: String,
+        /// What it was given.
+        received: String,
+        /// What to do about it.
+        remedy: String,
+    },
+
+    /// The autograd tape was used in a way it cannot serve.
+    #[error("autograd: {0}")]
+    Tape(String),
+
+    /// The loss stopped being a number.
+    #[error(
+        "the loss became {loss} at step {step} of epoch {epoch}; lower the learning rate, and look \
+         for broken images or weights"
+    )]
+    NonFinite {
+        /// Epoch, counted from 1.
+        epoch: usize,
+        /// Step within the epoch, counted from 1.
+        step: usize,
+        /// The loss, as printed: `NaN` or `inf`.
+        loss: String,
+    },
+
+    /// A file could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `create`, ...
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+
+    /// A file or folder was read, but is not what it should be.
+    #[error("{}: {problem}; {remedy}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+
+    /// The caller asked the work to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// A shape error raised by the op or layer `at`.
+    pub fn shape(
+        at: impl Display,
+        expected: impl Display,
+        received: impl Display,
+        remedy: impl Display,
+    ) -> Self {
+        Self::Shape {
+            at: at.to_string(),
+            expected: expected.to_string(),
+            received: received.to_string(),
+            remedy: remedy.to_string(),
+        }
+    }
+
+    /// A setting out of its range.
+    pub fn setting(
+        what: impl Display,
+        expected: impl Display,
+        received: impl Display,
+        remedy: impl Display,
+    ) -> Self {
+        Self::Setting {
+            what: what.to_string(),
+            expected: expected.to_string(),
+            received: received.to_string(),
+            remedy: remedy.to_string(),
+        }
+    }
+
+    /// A failed file operation, ready for `map_err`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// A file that is not what it should be.
+    pub fn file(path: &Path, problem: impl Display, remedy: impl Display) -> Self {
+        Self::File {
+            path: path.to_path_buf(),
+            problem: problem.to_string(),
+            remedy: remedy.to_string(),
+        }
+    }
+}

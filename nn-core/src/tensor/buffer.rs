@@ -1,0 +1,101 @@
+//! The memory under a tensor, and the pool it can come from.
+
+use super::Element;
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Buffers between two uses, by length.
+///
+/// Clones share one pool. A training step asks for the same lengths every time, so after the first
+/// step everything it needs lies here, mapped and warm.
+#[derive(Clone, Default)]
+pub struct Pool<T>(Arc<Mutex<HashMap<usize, Vec<Vec<T>>>>>);
+
+impl<T: Element> Pool<T> {
+    /// An empty pool.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Frees every buffer that lies here.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// The memory of the buffers that lie here, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.lock().iter().map(|(len, free)| len * free.len() * size_of::<T>()).sum()
+    }
+
+    fn take(&self, len: usize) -> Vec<T> {
+        let reused = self.lock().get_mut(&len).and_then(Vec::pop);
+        reused.unwrap_or_else(|| vec![T::zero(); len])
+    }
+
+    fn give(&self, buffer: Vec<T>) {
+        if !buffer.is_empty() {
+            self.lock().entry(buffer.len()).or_default().push(buffer);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Vec<Vec<T>>>> {
+        // A panic elsewhere cannot leave the map half-changed: each critical section is one call.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> fmt::Debug for Pool<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pool")
+    }
+}
+
+/// A vector that goes back to its pool, if it has one, when dropped.
+pub(super) struct Buffer<T: Element> {
+    data: Vec<T>,
+    home: Option<Pool<T>>,
+}
+
+impl<T: Element> Buffer<T> {
+    pub fn new(data: Vec<T>) -> Self {
+        Self { data, home: None }
+    }
+
+    pub fn pooled(len: usize, pool: &Pool<T>) -> Self {
+        Self { data: pool.take(len), home: Some(pool.clone()) }
+    }
+
+    pub fn into_vec(mut self) -> Vec<T> {
+        self.home = None;
+        std::mem::take(&mut self.data)
+    }
+}
+
+impl<T: Element> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.data.clone())
+    }
+}
+
+impl<T: Element> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        if let Some(pool) = self.home.take() {
+            pool.give(std::mem::take(&mut self.data));
+        }
+    }
+}
+
+impl<T: Element> Deref for Buffer<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.data
+    }
+}
+
+impl<T: Element> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.data
+    }
+}
