@@ -58,7 +58,7 @@ pub enum Error {
     },
 
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), remedy(source))]
     Io {
         /// What was tried: `read`, `write`, `create`, ...
         action: &'static str,
@@ -82,6 +82,23 @@ pub enum Error {
     /// The caller asked the work to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// What to do about a failed file operation, where that is known.
+fn remedy(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{
+        AlreadyExists, NotADirectory, NotFound, PermissionDenied, QuotaExceeded,
+        ReadOnlyFilesystem, StorageFull,
+    };
+    match source.kind() {
+        NotFound => "; check the path",
+        NotADirectory => "; a part of the path is a file, not a folder",
+        AlreadyExists => "; something of that name is in the way",
+        PermissionDenied => "; check its permissions, or choose another place",
+        ReadOnlyFilesystem => "; choose another place",
+        StorageFull | QuotaExceeded => "; free some space, or choose another place",
+        _ => "",
+    }
 }
 
 impl Error {

@@ -18,9 +18,16 @@
 pub mod autograd;
 pub mod data;
 pub mod error;
+pub mod files;
+pub mod init;
 pub mod kernels;
+pub mod layers;
+pub mod loss;
+pub mod model;
+pub mod optim;
 pub mod rng;
 pub mod tensor;
+pub mod train;
 
 pub use autograd::{Tape, Var};
 pub use error::{Error, Result};

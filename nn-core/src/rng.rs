@@ -7,6 +7,18 @@
 use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+/// Which stream of a seed serves what. Each purpose has room for 2^32 streams.
+pub mod stream {
+    /// Initial weights: plus the parameter's number.
+    pub const INITIALIZE: u64 = 0;
+    /// The order of training samples: plus the epoch.
+    pub const SHUFFLE: u64 = 1 << 32;
+    /// Dropped units: plus the step.
+    pub const DROPOUT: u64 = 2 << 32;
+    /// The division of samples into sets.
+    pub const SPLIT: u64 = 3 << 32;
+}
+
 /// A seeded generator with independent streams.
 ///
 /// ```

@@ -21,7 +21,10 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
+pub mod gradcheck;
 pub mod ops;
 mod tape;
+#[cfg(test)]
+mod tests;
 
 pub use tape::{Backward, Op, Tape, Var};

@@ -60,9 +60,16 @@ impl<T: Element> Var<T> {
     }
 
     /// The value, to be overwritten in place if nobody else holds it; otherwise a copy.
-    /// This is how element-wise ops reuse their input's memory.
     pub fn into_owned(self, pool: &Pool<T>) -> Tensor<T> {
-        Arc::try_unwrap(self.value).unwrap_or_else(|shared| shared.clone_in(pool))
+        self.take(pool).0
+    }
+
+    /// [`Var::into_owned`], and the variable without its value, as the input to record. This is how
+    /// element-wise ops reuse their input's memory.
+    pub fn take(self, pool: &Pool<T>) -> (Tensor<T>, Var<T>) {
+        let value = Arc::try_unwrap(self.value).unwrap_or_else(|shared| shared.clone_in(pool));
+        let empty = Arc::new(Tensor::zeros([0]));
+        (value, Var { value: empty, node: self.node })
     }
 }
 
@@ -94,6 +101,10 @@ pub struct Tape<T: Element = f32> {
     recording: Arc<()>,
     enabled: bool,
     pool: Pool<T>,
+    bytes: Pool<u8>,
+    /// The first op that was given a variable of another recording. `record` cannot fail, so
+    /// the next backward does: such a variable would silently be treated as a constant.
+    foreign_input: Option<&'static str>,
 }
 
 impl<T: Element> Default for Tape<T> {
@@ -110,7 +121,14 @@ impl<T: Element> Tape<T> {
 
     /// An empty tape whose values come from, and return to, `pool`.
     pub fn with_pool(pool: Pool<T>) -> Self {
-        Self { nodes: Vec::new(), recording: Arc::new(()), enabled: true, pool }
+        Self {
+            nodes: Vec::new(),
+            recording: Arc::new(()),
+            enabled: true,
+            pool,
+            bytes: Pool::new(),
+            foreign_input: None,
+        }
     }
 
     /// A tape that runs ops without recording them: for inference.
@@ -123,6 +141,11 @@ impl<T: Element> Tape<T> {
         &self.pool
     }
 
+    /// The pool for what ops save in bytes: masks, winners of a pooling.
+    pub(crate) fn byte_pool(&self) -> &Pool<u8> {
+        &self.bytes
+    }
+
     /// Whether ops are recorded.
     pub fn is_recording(&self) -> bool {
         self.enabled
@@ -132,6 +155,7 @@ impl<T: Element> Tape<T> {
     pub fn clear(&mut self) {
         self.nodes.clear();
         self.recording = Arc::new(());
+        self.foreign_input = None;
     }
 
     /// A variable to differentiate with respect to: a parameter, or an input under study.
@@ -179,6 +203,9 @@ impl<T: Element> Tape<T> {
         output: impl Into<Arc<Tensor<T>>>,
     ) -> Var<T> {
         let value = output.into();
+        if self.enabled && inputs.iter().any(|input| self.is_foreign(input)) {
+            self.foreign_input.get_or_insert(op.name());
+        }
         let indices: Vec<_> = inputs.iter().map(|input| self.index(input).ok()).collect();
         if indices.iter().all(Option::is_none) {
             return Var { value, node: None };
@@ -190,6 +217,11 @@ impl<T: Element> Tape<T> {
     /// Whether an op on these inputs will be recorded, so that it knows whether to save anything.
     pub fn tracks(&self, inputs: &[&Var<T>]) -> bool {
         self.enabled && inputs.iter().any(|input| self.index(input).is_ok())
+    }
+
+    /// Whether `var` stands on another tape, or on this one before it was cleared.
+    fn is_foreign(&self, var: &Var<T>) -> bool {
+        var.node.as_ref().is_some_and(|node| !Arc::ptr_eq(&node.recording, &self.recording))
     }
 
     fn push(
@@ -271,6 +303,13 @@ impl<T: Element> Tape<T> {
 
     fn propagate(&mut self, output: &Var<T>, gradient: Tensor<T>, keep: bool) -> Result<()> {
         let last = self.index(output)?;
+        if let Some(op) = self.foreign_input {
+            return Err(Error::Tape(format!(
+                "{op} was given a variable of another tape, or of this one before it was cleared, \
+                 and no gradient can flow to it; make it again with `leaf`, or pass its value \
+                 through `constant` if it needs none"
+            )));
+        }
         if gradient.shape() != output.shape() {
             return Err(Error::shape(
                 "backward",
@@ -293,9 +332,6 @@ impl<T: Element> Tape<T> {
                 add_to(&mut node.gradient, gradient);
                 continue;
             }
-            if node.kind == NodeKind::Retained {
-                add_to(&mut node.gradient, gradient.clone_in(&self.pool));
-            }
             let Some(op) = node.op.take() else {
                 return Err(Error::Tape(
                     "this part of the record was already differentiated and freed; rerun the \
@@ -303,6 +339,9 @@ impl<T: Element> Tape<T> {
                         .into(),
                 ));
             };
+            if node.kind == NodeKind::Retained {
+                add_to(&mut node.gradient, gradient.clone_in(&self.pool));
+            }
             let inputs = std::mem::take(&mut node.inputs);
             let mut backward = Backward {
                 op: op.name(),

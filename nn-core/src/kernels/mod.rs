@@ -3,8 +3,75 @@
 //! Kernels know nothing of tensors' history. Everything `unsafe` in this crate is here.
 #![allow(unsafe_code)]
 
-/// The kernels that exist for an element type.
-pub trait Kernels: Sized {}
+pub mod conv;
+pub mod geometry;
+pub mod isa;
+pub mod linear;
+pub mod matmul;
+pub mod parallel;
+pub mod pool;
+pub mod reference;
 
-impl Kernels for f32 {}
-impl Kernels for f64 {}
+pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
+pub use isa::Isa;
+
+use crate::tensor::Element;
+use conv::{Conv2dKernel, im2col::Im2col};
+
+/// The kernels that exist for an element type.
+pub trait Kernels: Sized {
+    /// The convolution kernels, fastest first; the portable one, which can do everything, last.
+    fn conv2d() -> &'static [&'static dyn Conv2dKernel<Self>]
+    where
+        Self: Element;
+
+    /// `C = alpha A B + beta C` over raw matrices; use [`matmul::gemm`], which checks them.
+    ///
+    /// # Safety
+    /// Every element that the sizes and strides name must lie inside its allocation, and no two
+    /// elements of `C` at the same place. `C` is not read when `beta` is zero.
+    #[allow(clippy::too_many_arguments)] // BLAS's own argument list
+    unsafe fn raw_gemm(
+        m: usize,
+        k: usize,
+        n: usize,
+        alpha: Self,
+        a: (*const Self, isize, isize),
+        b: (*const Self, isize, isize),
+        beta: Self,
+        c: (*mut Self, isize, isize),
+    );
+}
+
+macro_rules! impl_kernels {
+    ($t:ty, $gemm:path, $conv2d:expr) => {
+        impl Kernels for $t {
+            fn conv2d() -> &'static [&'static dyn Conv2dKernel<Self>] {
+                $conv2d
+            }
+
+            unsafe fn raw_gemm(
+                m: usize,
+                k: usize,
+                n: usize,
+                alpha: Self,
+                (a, rsa, csa): (*const Self, isize, isize),
+                (b, rsb, csb): (*const Self, isize, isize),
+                beta: Self,
+                (c, rsc, csc): (*mut Self, isize, isize),
+            ) {
+                // SAFETY: the caller's promise is the callee's.
+                unsafe { $gemm(m, k, n, alpha, a, rsa, csa, b, rsb, csb, beta, c, rsc, csc) }
+            }
+        }
+    };
+}
+
+impl_kernels!(f32, matrixmultiply::sgemm, &[&Im2col]);
+impl_kernels!(f64, matrixmultiply::dgemm, &[&Im2col]);
+
+/// Whether this build has kernels written for `isa`.
+fn has_kernels(isa: Isa) -> bool {
+    let streams = isa == Isa::Avx2 && cfg!(target_arch = "x86_64");
+    streams || f32::conv2d().iter().any(|kernel| kernel.isa() == isa)
+}

@@ -1,6 +1,5 @@
 //! The memory under a tensor, and the pool it can come from.
 
-use super::Element;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -13,10 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Default)]
 pub struct Pool<T>(Arc<Mutex<HashMap<usize, Vec<Vec<T>>>>>);
 
-impl<T: Element> Pool<T> {
+impl<T: Copy + Default> Pool<T> {
     /// An empty pool.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Scratch memory for a kernel, with whatever the last owner left in it.
+    pub(crate) fn scratch(&self, len: usize) -> Buffer<T> {
+        Buffer::pooled(len, self)
     }
 
     /// Frees every buffer that lies here.
@@ -31,7 +35,7 @@ impl<T: Element> Pool<T> {
 
     fn take(&self, len: usize) -> Vec<T> {
         let reused = self.lock().get_mut(&len).and_then(Vec::pop);
-        reused.unwrap_or_else(|| vec![T::zero(); len])
+        reused.unwrap_or_else(|| vec![T::default(); len])
     }
 
     fn give(&self, buffer: Vec<T>) {
@@ -53,12 +57,12 @@ impl<T> fmt::Debug for Pool<T> {
 }
 
 /// A vector that goes back to its pool, if it has one, when dropped.
-pub(super) struct Buffer<T: Element> {
+pub(crate) struct Buffer<T: Copy + Default> {
     data: Vec<T>,
     home: Option<Pool<T>>,
 }
 
-impl<T: Element> Buffer<T> {
+impl<T: Copy + Default> Buffer<T> {
     pub fn new(data: Vec<T>) -> Self {
         Self { data, home: None }
     }
@@ -73,13 +77,13 @@ impl<T: Element> Buffer<T> {
     }
 }
 
-impl<T: Element> Clone for Buffer<T> {
+impl<T: Copy + Default> Clone for Buffer<T> {
     fn clone(&self) -> Self {
         Self::new(self.data.clone())
     }
 }
 
-impl<T: Element> Drop for Buffer<T> {
+impl<T: Copy + Default> Drop for Buffer<T> {
     fn drop(&mut self) {
         if let Some(pool) = self.home.take() {
             pool.give(std::mem::take(&mut self.data));
@@ -87,14 +91,14 @@ impl<T: Element> Drop for Buffer<T> {
     }
 }
 
-impl<T: Element> Deref for Buffer<T> {
+impl<T: Copy + Default> Deref for Buffer<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
         &self.data
     }
 }
 
-impl<T: Element> DerefMut for Buffer<T> {
+impl<T: Copy + Default> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.data
     }

@@ -1,4 +1,16 @@
 //! The ops, one family a file: each adds methods to [`Tape`](super::Tape).
 
+mod activation;
+mod broadcast;
+mod conv;
+mod dropout;
 mod elementwise;
+mod loss;
+mod mask;
+mod matmul;
+mod pool;
 mod reduce;
+mod shape;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,290 @@
+//! Activations: ReLU, sigmoid, tanh, and softmax over the last dimension.
+//!
+//! All take their input by value and overwrite it where nobody else needs it. ReLU saves a bit
+//! per element, the others their output, which the next op usually saves as well.
+
+use super::elementwise::update;
+use super::mask::Masked;
+use crate::autograd::{Backward, Op, Tape, Var};
+use crate::error::{Error, Result};
+use crate::kernels::parallel::{CHUNK, for_each_chunk};
+use crate::tensor::{Element, Tensor};
+use std::sync::Arc;
+
+#[derive(Clone, Copy)]
+enum Function {
+    Sigmoid,
+    Tanh,
+    Softmax,
+    LogSoftmax,
+}
+
+/// A function whose derivative is known from its value.
+struct FromOutput<T: Element> {
+    function: Function,
+    y: Arc<Tensor<T>>,
+}
+
+impl<T: Element> Op<T> for FromOutput<T> {
+    fn name(&self) -> &'static str {
+        match self.function {
+            Function::Sigmoid => "sigmoid",
+            Function::Tanh => "tanh",
+            Function::Softmax => "softmax",
+            Function::LogSoftmax => "log_softmax",
+        }
+    }
+
+    fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
+        let one = T::one();
+        match self.function {
+            Function::Sigmoid => self.zip(gradient.as_mut_slice(), |g, y| g * y * (one - y)),
+            Function::Tanh => self.zip(gradient.as_mut_slice(), |g, y| g * (one - y * y)),
+            Function::Softmax => self.rows(gradient.as_mut_slice(), |g, y| {
+                let mean: T = g.iter().zip(y).map(|(&g, &y)| g * y).sum();
+                g.iter_mut().zip(y).for_each(|(g, &y)| *g = (*g - mean) * y);
+            }),
+            Function::LogSoftmax => self.rows(gradient.as_mut_slice(), |g, y| {
+                let sum: T = g.iter().copied().sum();
+                g.iter_mut().zip(y).for_each(|(g, &y)| *g -= y.exp() * sum);
+            }),
+        }
+        inputs.accumulate(0, gradient)
+    }
+}
+
+impl<T: Element> FromOutput<T> {
+    fn zip(&self, gradient: &mut [T], f: impl Fn(T, T) -> T + Sync) {
+        for_each_chunk(gradient, CHUNK, |i, gradient| {
+            let y = &self.y.as_slice()[i * CHUNK..];
+            gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = f(*g, y));
+        });
+    }
+
+    fn rows(&self, gradient: &mut [T], f: impl Fn(&mut [T], &[T]) + Sync) {
+        let width = self.y.dims().last().copied().unwrap_or(1);
+        for_each_chunk(gradient, width, |i, gradient| {
+            f(gradient, &self.y.as_slice()[i * width..][..width]);
+        });
+    }
+}
+
+/// `1 / (1 + exp(-x))`, without overflow on either side.
+pub(super) fn sigmoid<T: Element>(x: T) -> T {
+    let e = (-x.abs()).exp();
+    let numerator = if x < T::zero() { e } else { T::one() };
+    numerator / (T::one() + e)
+}
+
+/// The row's largest element; subtracted before `exp`, it keeps that from overflowing.
+fn maximum<T: Element>(row: &[T]) -> T {
+    row.iter().copied().fold(T::neg_infinity(), T::max)
+}
+
+impl<T: Element> Tape<T> {
+    /// `max(x, 0)`. NaN stays NaN; the gradient at 0 is 0.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn relu(&mut self, x: Var<T>) -> Result<Var<T>> {
+        let (mut y, x) = x.take(self.pool());
+        let op = Masked::update("relu", y.as_mut_slice(), self.byte_pool(), |v| {
+            // False for NaN: it is passed on, and so is what comes back to it.
+            let stopped = *v <= T::zero();
+            *v = if stopped { T::zero() } else { *v };
+            !stopped
+        });
+        Ok(self.record(op, &[&x], y))
+    }
+
+    /// `1 / (1 + exp(-x))`.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn sigmoid(&mut self, x: Var<T>) -> Result<Var<T>> {
+        Ok(self.apply(Function::Sigmoid, x, |y| update(y, sigmoid)))
+    }
+
+    /// The hyperbolic tangent.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn tanh(&mut self, x: Var<T>) -> Result<Var<T>> {
+        Ok(self.apply(Function::Tanh, x, |y| update(y, T::tanh)))
+    }
+
+    /// `exp(x) / sum exp(x)` over the last dimension. For a loss, prefer
+    /// [`Tape::softmax_cross_entropy`], which is fused and exact where this one underflows.
+    ///
+    /// # Errors
+    /// If `x` has no dimension.
+    pub fn softmax(&mut self, x: Var<T>) -> Result<Var<T>> {
+        let width = last_dim("softmax", &x)?;
+        Ok(self.apply(Function::Softmax, x, |y| {
+            for_each_chunk(y, width, |_, row| {
+                let top = maximum(row);
+                row.iter_mut().for_each(|v| *v = (*v - top).exp());
+                let sum: T = row.iter().copied().sum();
+                row.iter_mut().for_each(|v| *v /= sum);
+            });
+        }))
+    }
+
+    /// `ln(softmax(x))` over the last dimension, without the underflow.
+    ///
+    /// # Errors
+    /// If `x` has no dimension.
+    pub fn log_softmax(&mut self, x: Var<T>) -> Result<Var<T>> {
+        let width = last_dim("log_softmax", &x)?;
+        Ok(self.apply(Function::LogSoftmax, x, |y| {
+            for_each_chunk(y, width, |_, row| {
+                let top = maximum(row);
+                let sum: T = row.iter().map(|&v| (v - top).exp()).sum();
+                let shift = top + sum.ln();
+                row.iter_mut().for_each(|v| *v -= shift);
+            });
+        }))
+    }
+
+    fn apply(&mut self, function: Function, x: Var<T>, f: impl Fn(&mut [T])) -> Var<T> {
+        let (mut y, x) = x.take(self.pool());
+        f(y.as_mut_slice());
+        let y = Arc::new(y);
+        self.record(FromOutput { function, y: Arc::clone(&y) }, &[&x], y)
+    }
+}
+
+/// The length of `x`'s last dimension.
+fn last_dim<T: Element>(at: &str, x: &Var<T>) -> Result<usize> {
+    x.dims().last().copied().ok_or_else(|| {
+        Error::shape(
+            at,
+            "an input with a last dimension to run over, [.., classes]",
+            x.shape(),
+            "reshape the number to [1]",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_close, check, refused, run, sample};
+    use super::*;
+    use std::slice::from_ref;
+
+    type Unary<T> = fn(&mut Tape<T>, Var<T>) -> Result<Var<T>>;
+
+    fn unary_ops<T: Element>() -> [Unary<T>; 5] {
+        [Tape::relu, Tape::sigmoid, Tape::tanh, Tape::softmax, Tape::log_softmax]
+    }
+
+    fn value(op: Unary<f64>, x: &Tensor<f64>) -> Vec<f64> {
+        let mut tape = Tape::new();
+        let x = tape.leaf(x.clone());
+        op(&mut tape, x).unwrap().value().as_slice().to_vec()
+    }
+
+    #[test]
+    fn values_agree_with_their_definition() {
+        let x = sample([3, 7], 1).map(|v| 4.0 * v);
+        let sums: Vec<f64> = (0..3).map(|i| x.row(i).iter().map(|v| v.exp()).sum()).collect();
+        let each = |f: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
+            x.as_slice().iter().enumerate().map(|(i, &v)| f(i / 7, v)).collect()
+        };
+        let expected = [
+            each(&|_, v| if v > 0.0 { v } else { 0.0 }),
+            each(&|_, v| 1.0 / (1.0 + (-v).exp())),
+            each(&|_, v| (v.exp() - (-v).exp()) / (v.exp() + (-v).exp())),
+            each(&|i, v| v.exp() / sums[i]),
+            each(&|i, v| v - sums[i].ln()),
+        ];
+        for (op, expected) in unary_ops().into_iter().zip(expected) {
+            assert_close(&[value(op, &x)], &[expected], 1e-14);
+        }
+    }
+
+    #[test]
+    fn gradients() {
+        let dims: [&[usize]; 4] = [&[1], &[5], &[3, 7], &[2, 3, 4]];
+        for (seed, dims) in dims.into_iter().enumerate() {
+            let x = sample(dims, seed as u64).map(|v| 3.0 * v);
+            for op in unary_ops() {
+                check(from_ref(&x), |tape, x| op(tape, x[0].clone()));
+                check(from_ref(&x), |tape, x| {
+                    // Used twice, and overwritten in between.
+                    let doubled = tape.scale(x[0].clone(), 2.0)?;
+                    let y = op(tape, doubled)?;
+                    let y = tape.mul(&y, &x[0])?;
+                    op(tape, y)
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn relu_at_its_kink_and_beyond() {
+        let mut tape = Tape::<f32>::new();
+        let x = tape.leaf(Tensor::from_vec([5], vec![-1., -0., 0., 2., f32::NAN]).unwrap());
+        let y = tape.relu(x.clone()).unwrap();
+        assert_eq!(y.value().as_slice()[..4], [0., 0., 0., 2.]);
+        assert!(y.value().as_slice()[1].is_sign_positive());
+        assert!(y.value().as_slice()[4].is_nan(), "NaN must be noticed");
+        tape.backward_from(&y, Tensor::full([5], 3.0)).unwrap();
+        assert_eq!(tape.grad(&x).unwrap().as_slice(), [0., 0., 0., 3., 3.]);
+    }
+
+    #[test]
+    fn relu_of_several_tasks_with_and_without_gradient() {
+        let x = sample([2 * CHUNK + 3], 5);
+        let expected = x.map(|v| v.max(0.0));
+        let mut tape = Tape::new();
+        let leaf = tape.leaf(x.clone());
+        let y = tape.relu(leaf.clone()).unwrap();
+        assert_eq!(y.value(), &expected);
+        tape.backward_from(&y, Tensor::full(x.shape(), 1.0)).unwrap();
+        assert_eq!(tape.grad(&leaf).unwrap(), &x.map(|v| f64::from(v > 0.0)));
+        let constant = tape.constant(x);
+        let y = tape.relu(constant).unwrap();
+        assert_eq!(y.value(), &expected);
+        assert!(!y.requires_grad());
+    }
+
+    #[test]
+    fn extremes_neither_overflow_nor_vanish() {
+        let x = Tensor::from_vec([1, 3], vec![1000.0, 0.0, -1000.0]).unwrap();
+        assert_eq!(value(Tape::sigmoid, &x), [1.0, 0.5, 0.0]);
+        assert_eq!(value(Tape::softmax, &x), [1.0, 0.0, 0.0]);
+        assert_eq!(value(Tape::log_softmax, &x), [0.0, -1000.0, -2000.0]);
+        let x = Tensor::from_vec([1], vec![-700.0]).unwrap();
+        assert!((value(Tape::sigmoid, &x)[0] / (-700f64).exp() - 1.0).abs() < 1e-12);
+        let nan = Tensor::from_vec([1, 3], vec![1.0, f64::NAN, 2.0]).unwrap();
+        assert!(value(Tape::softmax, &nan).iter().all(|v| v.is_nan()));
+    }
+
+    #[test]
+    fn single_precision_agrees_with_double() {
+        let x = [sample([4, 9], 6).map(|v| 5.0 * v)];
+        for (narrow, wide) in unary_ops::<f32>().into_iter().zip(unary_ops::<f64>()) {
+            // Squared: the plain sum of a softmax has no gradient to compare.
+            let narrow = run::<f32>(&x, |tape, x| {
+                let y = narrow(tape, x[0].clone())?;
+                tape.mul(&y, &y)
+            });
+            let wide = run::<f64>(&x, |tape, x| {
+                let y = wide(tape, x[0].clone())?;
+                tape.mul(&y, &y)
+            });
+            assert_close(&narrow, &wide, 2e-6);
+        }
+    }
+
+    #[test]
+    fn softmax_needs_a_dimension() {
+        let mut tape = Tape::<f32>::new();
+        let x = tape.leaf(Tensor::scalar(1.0));
+        refused(tape.softmax(x.clone()), &["softmax", "[]", "reshape"]);
+        refused(tape.log_softmax(x), &["log_softmax", "[]"]);
+        let empty = tape.leaf(Tensor::zeros([3, 0]));
+        assert!(tape.softmax(empty).unwrap().value().is_empty());
+    }
+}

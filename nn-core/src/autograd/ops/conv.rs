@@ -1,0 +1,253 @@
+//! 2-D convolution, alone and fused with the ReLU and max-pool that often follow it.
+
+use crate::autograd::{Backward, Op, Tape, Var};
+use crate::error::{Error, Result};
+use crate::kernels::conv::{self, MAX_FUSED_WINDOW, Output, OutputGradient};
+use crate::kernels::{Conv2dGeometry, Conv2dOptions, Pool2dGeometry, Pool2dOptions};
+use crate::tensor::{Buffer, Element, Tensor};
+use std::sync::Arc;
+
+/// What every convolution's backward needs.
+struct Saved<T: Element> {
+    geometry: Conv2dGeometry,
+    x: Arc<Tensor<T>>,
+    w: Arc<Tensor<T>>,
+}
+
+impl<T: Element> Saved<T> {
+    /// Hands gradients to inputs 0 (`x`), 1 (`w`) and 2 (`b`).
+    fn backward(&self, dy: OutputGradient<'_, T>, inputs: &mut Backward<'_, T>) -> Result<()> {
+        let kernel = conv::select::<T>(&self.geometry);
+        let pool = inputs.pool().clone();
+        if inputs.needs(1) || inputs.needs(2) {
+            let mut dw = Tensor::stale(self.w.shape(), &pool);
+            let mut db = Tensor::stale([self.geometry.out_c], &pool);
+            let (dw_slice, db_slice) = (dw.as_mut_slice(), db.as_mut_slice());
+            kernel.backward_weight(
+                &self.geometry,
+                self.x.as_slice(),
+                dy,
+                dw_slice,
+                db_slice,
+                &pool,
+            );
+            inputs.accumulate(1, dw)?;
+            inputs.accumulate(2, db)?;
+        }
+        if inputs.needs(0) {
+            let mut dx = Tensor::stale(self.x.shape(), &pool);
+            let (w, dx_slice) = (self.w.as_slice(), dx.as_mut_slice());
+            kernel.backward_input(&self.geometry, dy, w, dx_slice, &pool);
+            inputs.accumulate(0, dx)?;
+        }
+        Ok(())
+    }
+}
+
+struct Conv2d<T: Element>(Saved<T>);
+
+impl<T: Element> Op<T> for Conv2d<T> {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
+        self.0.backward(OutputGradient::Dense(gradient.as_slice()), inputs)
+    }
+}
+
+struct Conv2dReluMaxPool<T: Element> {
+    conv: Saved<T>,
+    pool: Pool2dGeometry,
+    winners: Buffer<u8>,
+}
+
+impl<T: Element> Op<T> for Conv2dReluMaxPool<T> {
+    fn name(&self) -> &'static str {
+        "conv2d_relu_max_pool"
+    }
+
+    fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
+        let dy = OutputGradient::ReluMaxPool {
+            pool: &self.pool,
+            dy: gradient.as_slice(),
+            winners: &self.winners,
+        };
+        self.conv.backward(dy, inputs)
+    }
+}
+
+impl<T: Element> Tape<T> {
+    /// The convolution (cross-correlation, as everywhere in deep learning) of
+    /// `x [batch, height, width, in]` with `w [out, in, kernel height, kernel width]`, plus
+    /// `b [out]`: `[batch, out height, out width, out]`.
+    ///
+    /// # Errors
+    /// If the channels of `x` and `w` or the length of `b` differ, or the kernel does not fit.
+    ///
+    /// ```
+    /// use nn_core::kernels::Conv2dOptions;
+    /// use nn_core::{Tape, Tensor};
+    /// let mut tape = Tape::<f32>::new();
+    /// let image = tape.constant(Tensor::full([1, 4, 4, 1], 1.0));
+    /// let kernel = tape.leaf(Tensor::full([1, 1, 3, 3], 1.0));
+    /// let sums = tape.conv2d(&image, &kernel, None, Conv2dOptions::default())?;
+    /// assert_eq!(sums.value(), &Tensor::full([1, 2, 2, 1], 9.0));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn conv2d(
+        &mut self,
+        x: &Var<T>,
+        w: &Var<T>,
+        b: Option<&Var<T>>,
+        options: Conv2dOptions,
+    ) -> Result<Var<T>> {
+        let geometry = checked(x, w, b, options)?;
+        let mut y = Tensor::stale(geometry.output_dims(), self.pool());
+        conv::select::<T>(&geometry).forward(
+            &geometry,
+            x.value().as_slice(),
+            w.value().as_slice(),
+            b.map(|b| b.value().as_slice()),
+            Output::Dense { y: y.as_mut_slice(), relu: false },
+            self.pool(),
+        );
+        let op = Conv2d(Saved { geometry, x: x.share(), w: w.share() });
+        Ok(self.record(op, &inputs(x, w, b), y))
+    }
+
+    /// `max_pool2d(relu(conv2d(x, w, b)))` in one op that never stores the feature map: the same
+    /// values and gradients, in a fraction of the memory and time. The pool's window has at most
+    /// 255 elements.
+    ///
+    /// # Errors
+    /// As [`Tape::conv2d`] and [`Tape::max_pool2d`].
+    pub fn conv2d_relu_max_pool(
+        &mut self,
+        x: &Var<T>,
+        w: &Var<T>,
+        b: Option<&Var<T>>,
+        options: Conv2dOptions,
+        pool: Pool2dOptions,
+    ) -> Result<Var<T>> {
+        let geometry = checked(x, w, b, options)?;
+        let pool = Pool2dGeometry::new(&geometry.output_dims(), pool)?;
+        if pool.window_len() > MAX_FUSED_WINDOW {
+            return Err(Error::setting(
+                "conv2d_relu_max_pool: pooling window",
+                format!("of at most {MAX_FUSED_WINDOW} elements"),
+                format!("{}x{}", pool.window_h, pool.window_w),
+                "use conv2d, relu and max_pool2d",
+            ));
+        }
+        let mut y = Tensor::stale(pool.output_dims(), self.pool());
+        let mut winners = self.byte_pool().scratch(y.len());
+        conv::select::<T>(&geometry).forward(
+            &geometry,
+            x.value().as_slice(),
+            w.value().as_slice(),
+            b.map(|b| b.value().as_slice()),
+            Output::ReluMaxPool { pool: &pool, y: y.as_mut_slice(), winners: &mut winners },
+            self.pool(),
+        );
+        let conv = Saved { geometry, x: x.share(), w: w.share() };
+        Ok(self.record(Conv2dReluMaxPool { conv, pool, winners }, &inputs(x, w, b), y))
+    }
+}
+
+fn checked<T: Element>(
+    x: &Var<T>,
+    w: &Var<T>,
+    b: Option<&Var<T>>,
+    options: Conv2dOptions,
+) -> Result<Conv2dGeometry> {
+    let geometry = Conv2dGeometry::new(x.dims(), w.dims(), options)?;
+    match b {
+        Some(b) if b.dims() != [geometry.out_c] => Err(Error::shape(
+            "conv2d",
+            format!("a bias [{}], one number per output channel of the weight", geometry.out_c),
+            b.shape(),
+            "reshape the bias",
+        )),
+        _ => Ok(geometry),
+    }
+}
+
+fn inputs<'a, T: Element>(x: &'a Var<T>, w: &'a Var<T>, b: Option<&'a Var<T>>) -> Vec<&'a Var<T>> {
+    [x, w].into_iter().chain(b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autograd::ops::testing::{check, refused, sample};
+    use crate::kernels::Padding;
+
+    fn cases() -> Vec<(Conv2dOptions, Pool2dOptions)> {
+        let conv = |stride, padding| Conv2dOptions { stride, padding };
+        let pool = |window, stride| Pool2dOptions { window, stride };
+        vec![
+            (conv((1, 1), Padding::Valid), pool((2, 2), (2, 2))),
+            (conv((1, 1), Padding::Same), pool((3, 2), (2, 1))),
+            (conv((2, 1), Padding::Valid), pool((1, 2), (1, 3))),
+            (conv((2, 3), Padding::Same), pool((2, 1), (1, 1))),
+        ]
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        let inputs = [sample([2, 7, 9, 2], 1), sample([3, 2, 3, 2], 2), sample([3], 3)];
+        for (conv, pool) in cases() {
+            check(&inputs, |tape, v| tape.conv2d(&v[0], &v[1], Some(&v[2]), conv));
+            check(&inputs, |tape, v| {
+                tape.conv2d_relu_max_pool(&v[0], &v[1], Some(&v[2]), conv, pool)
+            });
+        }
+        check(&inputs[..2], |tape, v| tape.conv2d(&v[0], &v[1], None, Conv2dOptions::default()));
+    }
+
+    #[test]
+    fn fused_equals_the_plain_ops() -> Result<()> {
+        for (conv, pool) in cases() {
+            let run = |fused: bool| -> Result<_> {
+                let mut tape = Tape::<f64>::new();
+                let x = tape.leaf(sample([2, 9, 11, 3], 4));
+                let w = tape.leaf(sample([5, 3, 3, 3], 5));
+                let b = tape.leaf(sample([5], 6));
+                let y = if fused {
+                    tape.conv2d_relu_max_pool(&x, &w, Some(&b), conv, pool)?
+                } else {
+                    let map = tape.conv2d(&x, &w, Some(&b), conv)?;
+                    let map = tape.relu(map)?;
+                    tape.max_pool2d(&map, pool)?
+                };
+                tape.backward_from(&y, sample(y.shape(), 7))?;
+                let gradients = [x, w, b].map(|v| tape.grad(&v).cloned());
+                Ok((y.value().clone(), gradients))
+            };
+            let ((fused, fused_gradients), (plain, plain_gradients)) = (run(true)?, run(false)?);
+            let pairs = fused_gradients.into_iter().zip(plain_gradients);
+            let pairs = pairs.map(|(a, b)| (a.expect("a gradient"), b.expect("a gradient")));
+            for (a, b) in pairs.chain([(fused, plain)]) {
+                assert_eq!(a.shape(), b.shape());
+                for (a, b) in a.as_slice().iter().zip(b.as_slice()) {
+                    approx::assert_abs_diff_eq!(a, b, epsilon = 1e-12);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn misfits_are_named() {
+        let mut tape = Tape::<f32>::new();
+        let x = tape.constant(Tensor::zeros([1, 8, 8, 3]));
+        let w = tape.constant(Tensor::zeros([4, 3, 3, 3]));
+        let b = tape.constant(Tensor::zeros([3]));
+        let options = Conv2dOptions::default();
+        refused(tape.conv2d(&x, &w, Some(&b), options), &["conv2d", "[4]", "[3]"]);
+        let huge = Pool2dOptions::square(16);
+        let x = tape.constant(Tensor::zeros([1, 20, 20, 3]));
+        refused(tape.conv2d_relu_max_pool(&x, &w, None, options, huge), &["255", "16x16"]);
+    }
+}

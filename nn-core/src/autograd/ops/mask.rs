@@ -1,0 +1,78 @@
+//! Which elements an op let through and which it stopped: what ReLU and dropout save.
+//!
+//! One bit per element, a thirty-second of what keeping `f32` values would take.
+
+use crate::autograd::{Backward, Op};
+use crate::error::Result;
+use crate::kernels::parallel::{CHUNK, for_each_chunk};
+use crate::tensor::{Buffer, Element, Pool, Tensor};
+use rayon::prelude::*;
+
+/// An output that was `scale * x` where the element's bit is set, and 0 elsewhere.
+pub(super) struct Masked<T> {
+    name: &'static str,
+    /// Element `i` has bit `i % 8` of byte `i / 8`.
+    bits: Buffer<u8>,
+    scale: T,
+}
+
+impl<T: Element> Masked<T> {
+    /// Passes every element of `data` through `f`, in place, and sets the bits of those for which
+    /// it returned true.
+    pub fn update(
+        name: &'static str,
+        data: &mut [T],
+        pool: &Pool<u8>,
+        f: impl Fn(&mut T) -> bool + Sync,
+    ) -> Self {
+        let mut bits = pool.scratch(data.len().div_ceil(8));
+        // CHUNK is a multiple of 8: no byte belongs to two tasks.
+        let chunks = data.par_chunks_mut(CHUNK).zip(bits.par_chunks_mut(CHUNK / 8));
+        chunks.for_each(|(data, bits)| {
+            for (eight, byte) in data.chunks_mut(8).zip(bits) {
+                let set = eight.iter_mut().enumerate().map(|(bit, v)| u8::from(f(v)) << bit);
+                *byte = set.fold(0, |byte, bit| byte | bit);
+            }
+        });
+        Self { name, bits, scale: T::one() }
+    }
+
+    /// The mask of `len` elements whose bits are drawn one after the other.
+    pub fn draw(
+        name: &'static str,
+        len: usize,
+        scale: T,
+        pool: &Pool<u8>,
+        mut keep: impl FnMut() -> bool,
+    ) -> Self {
+        let mut bits = pool.scratch(len.div_ceil(8));
+        for (i, byte) in bits.iter_mut().enumerate() {
+            let set = (0..8.min(len - i * 8)).map(|bit| u8::from(keep()) << bit);
+            *byte = set.fold(0, |byte, bit| byte | bit);
+        }
+        Self { name, bits, scale }
+    }
+
+    /// Scales the elements whose bits are set and zeroes the others.
+    pub fn apply(&self, data: &mut [T]) {
+        for_each_chunk(data, CHUNK, |i, data| {
+            let bits = &self.bits[i * (CHUNK / 8)..];
+            for (eight, &byte) in data.chunks_mut(8).zip(bits) {
+                for (bit, v) in eight.iter_mut().enumerate() {
+                    *v = if byte >> bit & 1 == 1 { *v * self.scale } else { T::zero() };
+                }
+            }
+        });
+    }
+}
+
+impl<T: Element> Op<T> for Masked<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
+        self.apply(gradient.as_mut_slice());
+        inputs.accumulate(0, gradient)
+    }
+}

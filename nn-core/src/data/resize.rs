@@ -1,0 +1,189 @@
+//! Bilinear resizing, bit for bit as `tf.image.resize` does it.
+//!
+//! Pixel centres lie at half-integers, neither smoothing (antialias) nor the aspect ratio is kept,
+//! and the result is not rounded. Output index `i` of an axis comes from the input position
+//!
+//! ```text
+//! s = (i + 0.5) * (in / out) - 0.5        lower = max(floor(s), 0)
+//! t = s - floor(s)                        upper = min(ceil(s), in - 1)
+//! ```
+//!
+//! and a value from `top = tl + (tr - tl) * tx`, `bottom` alike, `top + (bottom - top) * ty`: all in
+//! f32 and in this order, since another would round differently.
+
+use super::decode::Rgb8;
+use crate::error::{Error, Result};
+
+/// Colour channels of an image.
+const CHANNELS: usize = 3;
+
+/// Where one output row or column comes from: two input rows or columns and the way between them.
+struct Source {
+    lower: usize,
+    upper: usize,
+    weight: f32,
+}
+
+/// The sources of all `out_len` outputs along an axis of `in_len` inputs.
+fn sources(in_len: usize, out_len: usize) -> Vec<Source> {
+    let scale = in_len as f32 / out_len as f32;
+    let source = |i: usize| {
+        let position = (i as f32 + 0.5) * scale - 0.5;
+        let floor = position.floor();
+        // Casts of negative floats saturate at 0, which is the `max` of the rule.
+        Source {
+            lower: (floor as usize).min(in_len - 1),
+            upper: (position.ceil() as usize).min(in_len - 1),
+            weight: position - floor,
+        }
+    };
+    (0..out_len).map(source).collect()
+}
+
+/// `image` at another size: `height * width * 3` values in `0.0..=255.0`, rows from the top, the
+/// three channels of a pixel together.
+///
+/// # Errors
+/// A height or width of 0, or a product too large for memory addresses.
+///
+/// ```
+/// use nn_core::data::{Rgb8, resize_bilinear};
+/// let image = Rgb8::new(1, 2, vec![0, 0, 0, 255, 255, 255])?; // a black and a white pixel
+/// let wider = resize_bilinear(&image, 1, 4)?;
+/// assert_eq!(wider[..3], [0.0; 3]);
+/// assert_eq!(wider[3..6], [63.75; 3]);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+pub fn resize_bilinear(image: &Rgb8, height: usize, width: usize) -> Result<Vec<f32>> {
+    let len = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(CHANNELS));
+    let Some(len) = len.filter(|&len| len > 0) else {
+        return Err(Error::setting(
+            "image size",
+            "a height and a width of at least 1",
+            format!("{height} x {width}"),
+            "choose a larger size",
+        ));
+    };
+    let mut out = vec![0.0; len];
+    resize_into(image, &mut out, height, width);
+    Ok(out)
+}
+
+/// [`resize_bilinear`] into `out`, which must have `height * width * 3` elements, not 0.
+pub(super) fn resize_into(image: &Rgb8, out: &mut [f32], height: usize, width: usize) {
+    debug_assert_eq!(out.len(), height * width * CHANNELS);
+    let stride = image.width() * CHANNELS;
+    let columns: Vec<Source> = sources(image.width(), width)
+        .into_iter()
+        .map(|s| Source { lower: s.lower * CHANNELS, upper: s.upper * CHANNELS, ..s })
+        .collect();
+    let rows = sources(image.height(), height);
+    for (out_row, row) in out.chunks_exact_mut(width * CHANNELS).zip(&rows) {
+        let top = &image.pixels()[row.lower * stride..][..stride];
+        let bottom = &image.pixels()[row.upper * stride..][..stride];
+        for (pixel, column) in out_row.chunks_exact_mut(CHANNELS).zip(&columns) {
+            let (left, right) = (column.lower, column.upper);
+            let corners = [
+                &top[left..left + CHANNELS],
+                &top[right..right + CHANNELS],
+                &bottom[left..left + CHANNELS],
+                &bottom[right..right + CHANNELS],
+            ];
+            for (c, value) in pixel.iter_mut().enumerate() {
+                let [tl, tr, bl, br] = corners.map(|corner| f32::from(corner[c]));
+                let top = tl + (tr - tl) * column.weight;
+                let bottom = bl + (br - bl) * column.weight;
+                *value = top + (bottom - top) * row.weight;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The image of the fixtures; see their script.
+    fn formula(height: usize, width: usize) -> Rgb8 {
+        let pixel = |i: usize| ((i as u32).wrapping_mul(2_654_435_761) >> 24) as u8;
+        Rgb8::new(height, width, (0..height * width * 3).map(pixel).collect()).unwrap()
+    }
+
+    fn hash(values: &[f32]) -> String {
+        let start = 14_695_981_039_346_656_037_u64;
+        let step = |h: u64, v: &f32| (h ^ u64::from(v.to_bits())).wrapping_mul(1_099_511_628_211);
+        format!("{:016x}", values.iter().fold(start, step))
+    }
+
+    #[test]
+    fn agrees_with_tensorflow_bit_for_bit() {
+        let fixtures = include_str!("../../../tests/fixtures/resize/cases.json");
+        let fixtures: serde_json::Value = serde_json::from_str(fixtures).unwrap();
+        let cases = fixtures["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 16);
+        for case in cases {
+            let size = |key: &str| [0, 1].map(|i| case[key][i].as_u64().unwrap() as usize);
+            let ([in_h, in_w], [out_h, out_w]) = (size("input"), size("output"));
+            let out = resize_bilinear(&formula(in_h, in_w), out_h, out_w).unwrap();
+            if let Some(bits) = case["bits"].as_array() {
+                assert_eq!(bits.len(), out.len());
+                for (i, (expected, value)) in bits.iter().zip(&out).enumerate() {
+                    let expected = f32::from_bits(expected.as_u64().unwrap() as u32);
+                    assert_eq!(expected.to_bits(), value.to_bits(), "{i} of {case}: {value}");
+                }
+            }
+            assert_eq!(
+                hash(&out),
+                case["hash"].as_str().unwrap(),
+                "{in_h}x{in_w}, {out_h}x{out_w}"
+            );
+        }
+    }
+
+    /// The rule of the head, pixel by pixel, without tables.
+    fn transcription(image: &Rgb8, height: usize, width: usize) -> Vec<f32> {
+        let at = |y: f32, x: f32, c: usize| {
+            let y = y.clamp(0.0, (image.height() - 1) as f32) as usize;
+            let x = x.clamp(0.0, (image.width() - 1) as f32) as usize;
+            f32::from(image.pixels()[(y * image.width() + x) * 3 + c])
+        };
+        let mut out = Vec::new();
+        for i in 0..height {
+            let y = (i as f32 + 0.5) * (image.height() as f32 / height as f32) - 0.5;
+            for j in 0..width {
+                let x = (j as f32 + 0.5) * (image.width() as f32 / width as f32) - 0.5;
+                let (tx, ty) = (x - x.floor(), y - y.floor());
+                for c in 0..3 {
+                    let (tl, tr) = (at(y.floor(), x.floor(), c), at(y.floor(), x.ceil(), c));
+                    let (bl, br) = (at(y.ceil(), x.floor(), c), at(y.ceil(), x.ceil(), c));
+                    let (top, bottom) = (tl + (tr - tl) * tx, bl + (br - bl) * tx);
+                    out.push(top + (bottom - top) * ty);
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn agrees_with_the_rule_bit_for_bit() {
+        for (in_h, in_w, h, w) in [(1, 1, 3, 2), (2, 3, 5, 7), (17, 31, 8, 8), (6, 4, 6, 4)] {
+            let image = formula(in_h, in_w);
+            assert_eq!(resize_bilinear(&image, h, w).unwrap(), transcription(&image, h, w));
+        }
+    }
+
+    #[test]
+    fn an_equal_size_changes_nothing() {
+        let image = formula(5, 9);
+        let same: Vec<f32> = image.pixels().iter().map(|&p| f32::from(p)).collect();
+        assert_eq!(resize_bilinear(&image, 5, 9).unwrap(), same);
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_are_refused() {
+        for (height, width) in [(0, 4), (4, 0), (usize::MAX, 2)] {
+            let message = resize_bilinear(&formula(2, 2), height, width).unwrap_err().to_string();
+            assert!(message.contains("image size must be"), "{message}");
+        }
+    }
+}

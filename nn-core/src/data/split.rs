@@ -1,0 +1,343 @@
+//! Who trains, who validates, who tests.
+//!
+//! [`validation_split`] is the reference's, to the file: it shuffles as NumPy's legacy
+//! `RandomState` does ([`NumpyRandom`]) and takes the end of the list. [`stratified_split`] is for
+//! folders without `test/`, and draws from the crate's own [`Rng`].
+
+use super::folder::Sample;
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use std::path::Path;
+
+/// The [`Rng`] stream of [`stratified_split`]: "split".
+const STREAM: u64 = 0x73_70_6c_69_74;
+
+/// Disjoint sets of samples.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Split {
+    /// Those that change the weights.
+    pub train: Vec<Sample>,
+    /// Those that are looked at after each epoch; there may be none.
+    pub validation: Vec<Sample>,
+    /// Those that are kept for the end.
+    pub test: Vec<Sample>,
+}
+
+/// Splits `samples` into training and validation as the reference does.
+///
+/// The samples, which must come class by class and sorted, are shuffled by [`NumpyRandom`]; the last
+/// `floor(fraction * n)` validate, the others train, both in shuffled order. A fraction too small for
+/// one image leaves the validation empty.
+///
+/// # Errors
+/// A fraction that is not in `0.0..1.0`, or no sample to train on.
+pub fn validation_split(
+    mut samples: Vec<Sample>,
+    fraction: f64,
+    seed: u64,
+) -> Result<(Vec<Sample>, Vec<Sample>)> {
+    check_validation_split(fraction)?;
+    let n = samples.len();
+    let validation = (fraction * n as f64) as usize;
+    // Rounding can make the product n for a fraction just below 1.
+    if validation >= n {
+        return Err(Error::setting(
+            "validation split",
+            "small enough to leave an image for training",
+            format!("{fraction} of {n} images"),
+            "lower it, or add images",
+        ));
+    }
+    NumpyRandom::new(seed).shuffle(&mut samples);
+    let validation = samples.split_off(n - validation);
+    Ok((samples, validation))
+}
+
+/// Checks a share of images for validation.
+///
+/// # Errors
+/// If it is not in `0.0..1.0`.
+pub fn check_validation_split(fraction: f64) -> Result<()> {
+    if (0.0..1.0).contains(&fraction) {
+        return Ok(());
+    }
+    Err(Error::setting(
+        "validation split",
+        "at least 0 and below 1",
+        fraction,
+        "pass the share of the training images that validates, such as 0.125",
+    ))
+}
+
+/// Splits `samples` 70/10/20 into training, validation and test, each class alike.
+///
+/// Of the `n` images of a class, shuffled, `n / 5` (rounded, at least one) test, `n / 10` (rounded,
+/// at least one) validate, and the rest trains. Each set comes class by class, in shuffled order.
+/// A class's share depends on its own images and the seed alone.
+///
+/// # Errors
+/// A class of fewer than three images, which cannot be in all three sets, or a label that is not
+/// one of `classes`.
+pub fn stratified_split(samples: &[Sample], classes: &[String], seed: u64) -> Result<Split> {
+    let mut by_class = vec![Vec::new(); classes.len()];
+    for sample in samples {
+        match by_class.get_mut(sample.label) {
+            Some(class) => class.push(sample.clone()),
+            None => return Err(unknown_label(sample.label, classes.len())),
+        }
+    }
+    let mut split = Split::default();
+    for (mut class, name) in by_class.into_iter().zip(classes) {
+        let n = class.len();
+        if n < 3 {
+            let folder = class.first().and_then(|sample| sample.path.parent());
+            return Err(Error::file(
+                folder.unwrap_or(Path::new(name)),
+                format!("class {name} has only {}", if n == 1 { "1 image" } else { "2 images" }),
+                "expected at least 3, one each for training, validation and test: add images, or \
+                 arrange them under train/ and test/ yourself",
+            ));
+        }
+        Rng::new(seed, STREAM).shuffle(&mut class);
+        let (test, validation) = (tenths(n, 2), tenths(n, 1));
+        split.test.extend(class.split_off(n - test));
+        split.validation.extend(class.split_off(n - test - validation));
+        split.train.append(&mut class);
+    }
+    Ok(split)
+}
+
+/// `tenths / 10` of `n`, rounded half up, at least 1.
+fn tenths(n: usize, tenths: usize) -> usize {
+    (n / 10 * tenths + (n % 10 * tenths + 5) / 10).max(1)
+}
+
+/// The error for a label that is out of range.
+pub(super) fn unknown_label(label: usize, classes: usize) -> Error {
+    Error::setting(
+        "label",
+        format!("below the number of classes, {classes}"),
+        label,
+        "take labels and classes from the same folder",
+    )
+}
+
+/// NumPy's legacy `RandomState`: the Mersenne Twister MT19937 and its shuffle.
+///
+/// Nothing but [`validation_split`] needs it, which owes the reference its file lists.
+///
+/// M. Matsumoto and T. Nishimura, "Mersenne Twister: a 623-dimensionally equidistributed uniform
+/// pseudo-random number generator", 1998.
+///
+/// ```
+/// use nn_core::data::NumpyRandom;
+/// let mut list = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+/// NumpyRandom::new(27).shuffle(&mut list);
+/// assert_eq!(list, [4, 2, 9, 1, 5, 6, 7, 0, 8, 3]); // as RandomState(27).shuffle does
+/// ```
+#[derive(Debug, Clone)]
+pub struct NumpyRandom {
+    key: [u32; Self::N],
+    position: usize,
+}
+
+impl NumpyRandom {
+    const N: usize = 624;
+    const M: usize = 397;
+
+    /// `RandomState(seed)`; a seed that needs more than 32 bits, which NumPy refuses, is taken as
+    /// `RandomState([low 32 bits, high 32 bits])`.
+    pub fn new(seed: u64) -> Self {
+        let (low, high) = (seed as u32, (seed >> 32) as u32);
+        if high == 0 { Self::from_word(low) } else { Self::from_words(&[low, high]) }
+    }
+
+    fn from_word(seed: u32) -> Self {
+        let mut key = [0; Self::N];
+        let mut word = seed;
+        for (i, slot) in key.iter_mut().enumerate() {
+            *slot = word;
+            word = 1_812_433_253_u32.wrapping_mul(word ^ (word >> 30)).wrapping_add(i as u32 + 1);
+        }
+        Self { key, position: Self::N }
+    }
+
+    /// `init_by_array` of the authors' code, for two words.
+    fn from_words(words: &[u32; 2]) -> Self {
+        let mut random = Self::from_word(19_650_218);
+        let key = &mut random.key;
+        let mut i = 1;
+        for step in 0..2 * Self::N - 1 {
+            let before = key[i - 1] ^ (key[i - 1] >> 30);
+            key[i] = if step < Self::N {
+                let j = step % words.len();
+                let mixed = key[i] ^ before.wrapping_mul(1_664_525);
+                mixed.wrapping_add(words[j]).wrapping_add(j as u32)
+            } else {
+                (key[i] ^ before.wrapping_mul(1_566_083_941)).wrapping_sub(i as u32)
+            };
+            i += 1;
+            if i == Self::N {
+                key[0] = key[Self::N - 1];
+                i = 1;
+            }
+        }
+        key[0] = 0x8000_0000;
+        random
+    }
+
+    /// 32 uniform bits.
+    pub fn next_u32(&mut self) -> u32 {
+        if self.position == Self::N {
+            self.twist();
+        }
+        let mut word = self.key[self.position];
+        self.position += 1;
+        word ^= word >> 11;
+        word ^= (word << 7) & 0x9d2c_5680;
+        word ^= (word << 15) & 0xefc6_0000;
+        word ^ (word >> 18)
+    }
+
+    fn twist(&mut self) {
+        for i in 0..Self::N {
+            let next = self.key[(i + 1) % Self::N];
+            let word = (self.key[i] & 0x8000_0000) | (next & 0x7fff_ffff);
+            let magic = if word & 1 == 1 { 0x9908_b0df } else { 0 };
+            self.key[i] = self.key[(i + Self::M) % Self::N] ^ (word >> 1) ^ magic;
+        }
+        self.position = 0;
+    }
+
+    /// A uniform integer in `0..=max`: masked draws until one fits.
+    fn interval(&mut self, max: u32) -> u32 {
+        if max == 0 {
+            return 0;
+        }
+        let mask = u32::MAX >> max.leading_zeros();
+        loop {
+            let candidate = self.next_u32() & mask;
+            if candidate <= max {
+                return candidate;
+            }
+        }
+    }
+
+    /// Shuffles in place, as `RandomState.shuffle` does (for up to 2^32 items).
+    pub fn shuffle<U>(&mut self, items: &mut [U]) {
+        for i in (1..items.len()).rev() {
+            let j = self.interval(i as u32) as usize;
+            items.swap(i, j);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::path::{Path, PathBuf};
+
+    /// The training folder of both published sets, sorted as byte strings.
+    fn published() -> Vec<Sample> {
+        let class = |label, name| {
+            (10..50).map(move |i| Sample { path: PathBuf::from(format!("{name}_{i}")), label })
+        };
+        class(0, "husky").chain(class(1, "wolf")).collect()
+    }
+
+    fn names(samples: &[Sample]) -> Vec<&str> {
+        samples.iter().map(|s| s.path.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_reference_split_is_met_to_the_file() {
+        let (train, validation) = validation_split(published(), 0.125, 27).unwrap();
+        let expected = [
+            "husky_12", "husky_23", "husky_35", "husky_34", "husky_47", "wolf_48", "husky_41",
+            "wolf_42", "wolf_26", "husky_29",
+        ];
+        assert_eq!(names(&validation), expected);
+        let expected = ["wolf_14", "wolf_17", "husky_32", "wolf_43", "wolf_18"];
+        assert_eq!(names(&train)[..5], expected);
+        assert_eq!(train.len(), 70);
+        assert_eq!(train.iter().filter(|s| s.label == 0).count(), 33);
+        // Labels go with their files.
+        let fits = |s: &Sample| s.path.to_str().unwrap().starts_with(["husky", "wolf"][s.label]);
+        assert!(train.iter().chain(&validation).all(fits));
+    }
+
+    #[test]
+    fn random_state_is_met_bit_for_bit() {
+        // RandomState(seed).bytes(24), as words.
+        let known: [(u64, [u32; 6]); 5] = [
+            (27, [1828459539, 2065026744, 3498610504, 3929553439, 3158507320, 2009862896]),
+            (0, [2357136044, 2546248239, 3071714933, 3626093760, 2588848963, 3684848379]),
+            (5489, [3499211612, 581869302, 3890346734, 3586334585, 545404204, 4161255391]),
+            (0xffff_ffff, [419326371, 479346978, 3918654476, 2416749639, 3388880820, 2260532800]),
+            // RandomState([2, 1])
+            (1 << 32 | 2, [4106135923, 3707026329, 4070888059, 3646664648, 242886303, 393353683]),
+        ];
+        for (seed, words) in known {
+            let mut random = NumpyRandom::new(seed);
+            assert_eq!(words.map(|_| random.next_u32()), words, "seed {seed}");
+        }
+        // The C++ standard states the 10,000th output of the default seed: past many twists.
+        let mut random = NumpyRandom::new(5489);
+        assert_eq!((0..10_000).map(|_| random.next_u32()).last(), Some(4_123_659_995));
+    }
+
+    #[test]
+    fn fractions_are_checked() {
+        for fraction in [-0.1, 1.0, 2.0, f64::NAN, f64::INFINITY] {
+            let message = validation_split(published(), fraction, 27).unwrap_err().to_string();
+            assert!(message.contains("at least 0 and below 1"), "{message}");
+        }
+        assert!(validation_split(Vec::new(), 0.0, 27).is_err());
+        let nearly = 1.0 - f64::EPSILON / 2.0;
+        let (train, validation) = validation_split(published(), nearly, 27).unwrap();
+        assert_eq!((train.len(), validation.len()), (1, 79));
+        for (fraction, expected) in [(0.0, 0), (0.01, 0), (0.0125, 1), (0.99, 79)] {
+            let (train, validation) = validation_split(published(), fraction, 1).unwrap();
+            assert_eq!((train.len(), validation.len()), (80 - expected, expected), "{fraction}");
+        }
+    }
+
+    fn bare(counts: &[usize]) -> (Vec<Sample>, Vec<String>) {
+        let sample = |label, i| Sample { path: PathBuf::from(format!("{label}/{i}.png")), label };
+        let samples =
+            counts.iter().enumerate().flat_map(|(label, &n)| (0..n).map(move |i| sample(label, i)));
+        (samples.collect(), (0..counts.len()).map(|label| format!("class {label}")).collect())
+    }
+
+    #[test]
+    fn bare_folders_are_split_class_by_class() {
+        let counts = [3, 4, 10, 37, 100];
+        let (samples, classes) = bare(&counts);
+        let split = stratified_split(&samples, &classes, 27).unwrap();
+        let count = |set: &[Sample], label| set.iter().filter(|s| s.label == label).count();
+        let expected = [(1, 1, 1), (2, 1, 1), (7, 1, 2), (26, 4, 7), (70, 10, 20)];
+        for (label, expected) in expected.into_iter().enumerate() {
+            let received = (
+                count(&split.train, label),
+                count(&split.validation, label),
+                count(&split.test, label),
+            );
+            assert_eq!(received, expected, "{} images", counts[label]);
+        }
+        let all = split.train.iter().chain(&split.validation).chain(&split.test);
+        let distinct: HashSet<&Path> = all.map(|s| s.path.as_path()).collect();
+        assert_eq!(distinct.len(), samples.len());
+
+        assert_eq!(stratified_split(&samples, &classes, 27).unwrap(), split);
+        assert_ne!(stratified_split(&samples, &classes, 28).unwrap(), split);
+    }
+
+    #[test]
+    fn classes_too_small_to_split_are_refused() {
+        let (samples, classes) = bare(&[5, 2]);
+        let message = stratified_split(&samples, &classes, 1).unwrap_err().to_string();
+        assert!(message.contains("class 1") && message.contains("at least 3"), "{message}");
+        assert!(stratified_split(&samples, &classes[..1], 1).is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! 2-D convolution: what every kernel computes, which kernels there are, and the choice.
+//!
+//! A kernel is one implementation of [`Conv2dKernel`]. All of them stand in the registry that
+//! [`Kernels::conv2d`](super::Kernels::conv2d) returns, best first; [`select`] takes the first that
+//! runs on this machine and supports the geometry, and the tests run every one against
+//! [`reference`](super::reference). So nothing can be dispatched that was not tested.
+//!
+//! Activations are `[batch, height, width, channels]`, weights `[out, in, height, width]`. A kernel
+//! that wants its weights packed differently packs them into scratch memory.
+
+pub mod im2col;
+
+use super::geometry::{Conv2dGeometry, Pool2dGeometry};
+use super::isa::{self, Isa};
+use super::pool;
+use crate::tensor::{Element, Pool};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Where a convolution's forward writes, and what it does on the way.
+pub enum Output<'a, T> {
+    /// The feature map, `[batch, out_h, out_w, out_c]`.
+    Dense {
+        /// The map, overwritten.
+        y: &'a mut [T],
+        /// Whether negative values become 0.
+        relu: bool,
+    },
+    /// The rectified and max-pooled feature map; the map itself is never stored.
+    ReluMaxPool {
+        /// The pooling, whose input is the convolution's output. Its windows have at most
+        /// [`MAX_FUSED_WINDOW`] elements.
+        pool: &'a Pool2dGeometry,
+        /// The pooled map, overwritten.
+        y: &'a mut [T],
+        /// The winner of each window, or [`pool::NO_WINNER`] where the output is 0.
+        winners: &'a mut [u8],
+    },
+}
+
+/// The gradient a convolution's backward starts from.
+#[derive(Clone, Copy)]
+pub enum OutputGradient<'a, T> {
+    /// One number per element of the feature map.
+    Dense(&'a [T]),
+    /// One number per pooled element, and which element of the feature map it belongs to.
+    /// At most one in every window is not zero, which fast kernels exploit.
+    ReluMaxPool {
+        /// The pooling.
+        pool: &'a Pool2dGeometry,
+        /// The gradient of the pooled map.
+        dy: &'a [T],
+        /// The winners, as the forward wrote them.
+        winners: &'a [u8],
+    },
+}
+
+/// The largest window a fused pooling can have: winners are bytes, and one value is taken.
+pub const MAX_FUSED_WINDOW: usize = 255;
+
+/// One way to compute convolutions and their gradients.
+///
+/// Implementations trust the geometry, and slices have the lengths it says.
+pub trait Conv2dKernel<T: Element>: Sync {
+    /// The kernel's name, unique in its registry.
+    fn name(&self) -> &'static str;
+
+    /// The instructions it needs.
+    fn isa(&self) -> Isa;
+
+    /// Whether it can compute this geometry.
+    fn supports(&self, g: &Conv2dGeometry) -> bool;
+
+    /// The convolution of `x` with `w`, plus `b` (one number per output channel).
+    fn forward(
+        &self,
+        g: &Conv2dGeometry,
+        x: &[T],
+        w: &[T],
+        b: Option<&[T]>,
+        out: Output<'_, T>,
+        scratch: &Pool<T>,
+    );
+
+    /// The gradient of the input, written to `dx`.
+    fn backward_input(
+        &self,
+        g: &Conv2dGeometry,
+        dy: OutputGradient<'_, T>,
+        w: &[T],
+        dx: &mut [T],
+        scratch: &Pool<T>,
+    );
+
+    /// The gradients of weight and bias, written to `dw` and `db`.
+    fn backward_weight(
+        &self,
+        g: &Conv2dGeometry,
+        x: &[T],
+        dy: OutputGradient<'_, T>,
+        dw: &mut [T],
+        db: &mut [T],
+        scratch: &Pool<T>,
+    );
+}
+
+/// The kernel for this geometry: the first of the registry that the machine, the forced
+/// instruction set (if any) and the geometry allow.
+pub fn select<T: Element>(g: &Conv2dGeometry) -> &'static dyn Conv2dKernel<T> {
+    let kernels = T::conv2d();
+    let allowed = isa::allowed();
+    let fits = |kernel: &&&'static dyn Conv2dKernel<T>| {
+        allowed.contains(kernel.isa()) && kernel.supports(g)
+    };
+    // The portable kernel stands last, runs everywhere and supports everything.
+    *kernels.iter().find(fits).unwrap_or(&kernels[kernels.len() - 1])
+}
+
+impl<'a, T: Element> OutputGradient<'a, T> {
+    /// The rows `rows` of image `n` of the feature map's gradient: borrowed where they lie there,
+    /// spread out where only the pooled gradient is stored.
+    fn rows(&self, g: &Conv2dGeometry, n: usize, rows: &Range<usize>) -> Cow<'a, [T]> {
+        let pitch = g.out_w * g.out_c;
+        match *self {
+            Self::Dense(dy) => {
+                let image = &dy[n * g.output_len()..];
+                Cow::Borrowed(&image[rows.start * pitch..rows.end * pitch])
+            }
+            Self::ReluMaxPool { pool, dy, winners } => {
+                let mut band = vec![T::zero(); rows.len() * pitch];
+                let skip = Some(usize::from(pool::NO_WINNER));
+                pool::scatter_rows(pool, n, rows, (dy, winners), skip, &mut band);
+                Cow::Owned(band)
+            }
+        }
+    }
+}

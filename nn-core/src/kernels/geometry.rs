@@ -1,0 +1,344 @@
+//! What a convolution or pooling computes, worked out once.
+//!
+//! Options are what a user writes; a geometry is options applied to an input, with every size
+//! checked and the output sizes known. Kernels take geometries and trust them.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// What happens at the border of a convolution's input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Padding {
+    /// Nothing is added: `out = (in - kernel) / stride + 1`.
+    #[default]
+    Valid,
+    /// Zeros are added so that `out = ceil(in / stride)`; where their number is odd, the extra one
+    /// goes to the bottom and right, as in TensorFlow.
+    Same,
+}
+
+/// Stride and padding of a 2-D convolution; vertical before horizontal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conv2dOptions {
+    /// Steps between neighbouring outputs, in input pixels.
+    pub stride: (usize, usize),
+    /// What happens at the border.
+    pub padding: Padding,
+}
+
+impl Default for Conv2dOptions {
+    fn default() -> Self {
+        Self { stride: (1, 1), padding: Padding::Valid }
+    }
+}
+
+/// Window and stride of a 2-D pooling without padding; vertical before horizontal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool2dOptions {
+    /// Size of the window, in pixels.
+    pub window: (usize, usize),
+    /// Steps between neighbouring windows, in pixels.
+    pub stride: (usize, usize),
+}
+
+impl Pool2dOptions {
+    /// Square windows that neither overlap nor leave gaps.
+    pub fn square(window: usize) -> Self {
+        Self { window: (window, window), stride: (window, window) }
+    }
+}
+
+impl Default for Pool2dOptions {
+    fn default() -> Self {
+        Self::square(2)
+    }
+}
+
+/// A convolution of `[batch, in_h, in_w, in_c]` with `[out_c, in_c, kernel_h, kernel_w]` to
+/// `[batch, out_h, out_w, out_c]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names are the documentation
+pub struct Conv2dGeometry {
+    pub batch: usize,
+    pub in_h: usize,
+    pub in_w: usize,
+    pub in_c: usize,
+    pub out_h: usize,
+    pub out_w: usize,
+    pub out_c: usize,
+    pub kernel_h: usize,
+    pub kernel_w: usize,
+    pub stride_h: usize,
+    pub stride_w: usize,
+    pub pad_top: usize,
+    pub pad_left: usize,
+}
+
+impl Conv2dGeometry {
+    /// Checks an input's and a weight's dimensions against each other.
+    ///
+    /// # Errors
+    /// If the ranks are not 4, the channels differ, a kernel or stride is 0, or the kernel does not
+    /// fit into the input.
+    pub fn new(input: &[usize], weight: &[usize], options: Conv2dOptions) -> Result<Self> {
+        let &[batch, in_h, in_w, in_c] = input else {
+            return Err(Error::shape(
+                "conv2d",
+                "an input [batch, height, width, channels]",
+                format!("{input:?}"),
+                "add the missing dimensions with reshape",
+            ));
+        };
+        let &[out_c, weight_in_c, kernel_h, kernel_w] = weight else {
+            return Err(Error::shape(
+                "conv2d",
+                "a weight [out channels, in channels, height, width]",
+                format!("{weight:?}"),
+                "reshape the weight",
+            ));
+        };
+        if in_c != weight_in_c {
+            return Err(Error::shape(
+                "conv2d",
+                format!("{weight_in_c} input channels, as the weight {weight:?} has"),
+                format!("input {input:?}"),
+                "channels come last in inputs and second in weights",
+            ));
+        }
+        let (stride_h, stride_w) = options.stride;
+        let (out_h, pad_top) = conv_extent("height", in_h, kernel_h, stride_h, options.padding)?;
+        let (out_w, pad_left) = conv_extent("width", in_w, kernel_w, stride_w, options.padding)?;
+        Ok(Self {
+            batch,
+            in_h,
+            in_w,
+            in_c,
+            out_h,
+            out_w,
+            out_c,
+            kernel_h,
+            kernel_w,
+            stride_h,
+            stride_w,
+            pad_top,
+            pad_left,
+        })
+    }
+
+    /// Elements of one image of the input.
+    pub fn input_len(&self) -> usize {
+        self.in_h * self.in_w * self.in_c
+    }
+
+    /// Elements of one image of the output.
+    pub fn output_len(&self) -> usize {
+        self.out_h * self.out_w * self.out_c
+    }
+
+    /// Elements of the weight.
+    pub fn weight_len(&self) -> usize {
+        self.out_c * self.patch_len()
+    }
+
+    /// Input elements under the kernel at one position.
+    pub fn patch_len(&self) -> usize {
+        self.kernel_h * self.kernel_w * self.in_c
+    }
+
+    /// The output's dimensions.
+    pub fn output_dims(&self) -> [usize; 4] {
+        [self.batch, self.out_h, self.out_w, self.out_c]
+    }
+
+    /// Multiplications and additions of one direct pass.
+    pub fn flops(&self) -> f64 {
+        2.0 * self.batch as f64 * self.output_len() as f64 * self.patch_len() as f64
+    }
+}
+
+/// Output size and leading padding along one dimension.
+fn conv_extent(
+    along: &str,
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    padding: Padding,
+) -> Result<(usize, usize)> {
+    if kernel == 0 || stride == 0 {
+        return Err(Error::setting(
+            format!("conv2d: kernel and stride along the {along}"),
+            "at least 1",
+            format!("kernel {kernel}, stride {stride}"),
+            "the usual ones are 3 and 1",
+        ));
+    }
+    match padding {
+        Padding::Valid if input >= kernel => Ok(((input - kernel) / stride + 1, 0)),
+        Padding::Valid => Err(Error::shape(
+            "conv2d",
+            format!("an input {along} of at least {kernel}, the kernel's"),
+            input,
+            "use larger images, a smaller kernel, or padding \"same\"",
+        )),
+        Padding::Same => {
+            let output = input.div_ceil(stride);
+            let needed = (output.max(1) - 1) * stride + kernel;
+            Ok((output, needed.saturating_sub(input) / 2))
+        }
+    }
+}
+
+/// A pooling of `[batch, in_h, in_w, channels]` to `[batch, out_h, out_w, channels]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names are the documentation
+pub struct Pool2dGeometry {
+    pub batch: usize,
+    pub in_h: usize,
+    pub in_w: usize,
+    pub out_h: usize,
+    pub out_w: usize,
+    pub channels: usize,
+    pub window_h: usize,
+    pub window_w: usize,
+    pub stride_h: usize,
+    pub stride_w: usize,
+}
+
+impl Pool2dGeometry {
+    /// Checks an input's dimensions against the window. Rows and columns left over at the bottom
+    /// and right are dropped.
+    ///
+    /// # Errors
+    /// If the rank is not 4, a window or stride is 0, or the window does not fit into the input.
+    pub fn new(input: &[usize], options: Pool2dOptions) -> Result<Self> {
+        let &[batch, in_h, in_w, channels] = input else {
+            return Err(Error::shape(
+                "pool2d",
+                "an input [batch, height, width, channels]",
+                format!("{input:?}"),
+                "add the missing dimensions with reshape",
+            ));
+        };
+        let (window_h, window_w) = options.window;
+        let (stride_h, stride_w) = options.stride;
+        if window_h == 0 || window_w == 0 || stride_h == 0 || stride_w == 0 {
+            return Err(Error::setting(
+                "pool2d: window and stride",
+                "at least 1",
+                format!("window {:?}, stride {:?}", options.window, options.stride),
+                "the usual ones are 2 and 2",
+            ));
+        }
+        if in_h < window_h || in_w < window_w {
+            return Err(Error::shape(
+                "pool2d",
+                format!("an input of at least {window_h}x{window_w}, the window's size"),
+                format!("{in_h}x{in_w}"),
+                "use larger images or a smaller window",
+            ));
+        }
+        Ok(Self {
+            batch,
+            in_h,
+            in_w,
+            out_h: (in_h - window_h) / stride_h + 1,
+            out_w: (in_w - window_w) / stride_w + 1,
+            channels,
+            window_h,
+            window_w,
+            stride_h,
+            stride_w,
+        })
+    }
+
+    /// Elements under one window, of one channel.
+    pub fn window_len(&self) -> usize {
+        self.window_h * self.window_w
+    }
+
+    /// Elements of one image of the input.
+    pub fn input_len(&self) -> usize {
+        self.in_h * self.in_w * self.channels
+    }
+
+    /// Elements of one image of the output.
+    pub fn output_len(&self) -> usize {
+        self.out_h * self.out_w * self.channels
+    }
+
+    /// The output's dimensions.
+    pub fn output_dims(&self) -> [usize; 4] {
+        [self.batch, self.out_h, self.out_w, self.channels]
+    }
+
+    /// The pooled rows whose windows touch the input rows `rows`.
+    pub(crate) fn windows_touching(&self, rows: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+        // Row p covers input rows p * stride .. p * stride + window.
+        let first = (rows.start + 1).saturating_sub(self.window_h).div_ceil(self.stride_h);
+        let end = rows.end.div_ceil(self.stride_h).min(self.out_h);
+        first.min(end)..end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_the_reference_network() -> Result<()> {
+        let mut size = 256;
+        for expected in [(254, 127), (125, 62), (60, 30)] {
+            let conv =
+                Conv2dGeometry::new(&[4, size, size, 3], &[8, 3, 3, 3], Conv2dOptions::default())?;
+            let pool = Pool2dGeometry::new(&conv.output_dims(), Pool2dOptions::default())?;
+            assert_eq!((conv.out_h, pool.out_h), expected);
+            size = pool.out_h;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn same_padding_puts_the_odd_zero_last() -> Result<()> {
+        // TensorFlow: 5 pixels, kernel 2, stride 2 -> 3 outputs, 1 zero, at the end.
+        assert_eq!(conv_extent("width", 5, 2, 2, Padding::Same)?, (3, 0));
+        assert_eq!(conv_extent("width", 6, 4, 1, Padding::Same)?, (6, 1));
+        assert_eq!(conv_extent("width", 7, 3, 2, Padding::Same)?, (4, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn windows_touching_rows_by_brute_force() -> Result<()> {
+        for (window, stride) in [(2, 2), (3, 2), (2, 3), (3, 1), (1, 1)] {
+            let options = Pool2dOptions { window: (window, 1), stride: (stride, 1) };
+            let pool = Pool2dGeometry::new(&[1, 11, 1, 1], options)?;
+            for start in 0..11 {
+                for end in start + 1..=11 {
+                    let touching: Vec<usize> = (0..pool.out_h)
+                        .filter(|p| p * stride < end && p * stride + window > start)
+                        .collect();
+                    let range = pool.windows_touching(&(start..end));
+                    // With gaps between windows the range may hold rows that touch nothing, but
+                    // never lacks one that does.
+                    assert!(touching.iter().all(|p| range.contains(p)), "{start}..{end}");
+                    if window >= stride {
+                        assert_eq!(range.collect::<Vec<_>>(), touching, "{start}..{end}");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let too_small = Conv2dGeometry::new(&[1, 2, 9, 1], &[1, 1, 3, 3], Conv2dOptions::default());
+        let message = too_small.unwrap_err().to_string();
+        assert!(message.contains("height of at least 3") && message.contains("received 2"));
+        let channels = Conv2dGeometry::new(&[1, 9, 9, 1], &[1, 2, 3, 3], Conv2dOptions::default());
+        assert!(channels.unwrap_err().to_string().contains("2 input channels"));
+        assert!(Pool2dGeometry::new(&[1, 1, 9, 1], Pool2dOptions::default()).is_err());
+        let zero = Pool2dOptions { window: (0, 1), stride: (1, 1) };
+        assert!(Pool2dGeometry::new(&[1, 1, 9, 1], zero).is_err());
+    }
+}

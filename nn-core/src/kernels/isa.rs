@@ -1,0 +1,188 @@
+//! Which instructions this machine has, and which of them a user allows.
+//!
+//! Decided once per process, at the first use. `NN_KERNEL` (or [`force`], which the command line's
+//! `--kernel` calls) restricts the choice to one set; the portable kernels always remain as the
+//! fall-back for what a set has no kernel for.
+
+use crate::error::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+/// An instruction set that kernels are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    /// Plain Rust, for any machine.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    Avx512,
+    /// AArch64.
+    Neon,
+}
+
+impl Isa {
+    /// Every set, in the order users read them.
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Neon];
+
+    /// The name users write.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Neon => "neon",
+        }
+    }
+
+    /// Whether this machine has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+            #[allow(unreachable_patterns)]
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Isa {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|isa| isa.name() == name).ok_or_else(|| {
+            Error::setting(
+                "kernel",
+                "auto, portable, avx2, avx512 or neon",
+                format!("\"{name}\""),
+                "leave it at auto to use the fastest this machine has",
+            )
+        })
+    }
+}
+
+/// The sets kernels may be taken from.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed {
+    forced: Option<Isa>,
+}
+
+impl Allowed {
+    /// Whether kernels of `isa` may run.
+    pub fn contains(self, isa: Isa) -> bool {
+        match self.forced {
+            Some(forced) => isa == forced || isa == Isa::Portable,
+            None => isa.is_available(),
+        }
+    }
+}
+
+static CHOICE: OnceLock<Option<Isa>> = OnceLock::new();
+
+/// What is allowed in this process. An `NN_KERNEL` that cannot be honoured is ignored here; call
+/// [`force`] at start-up to have it reported.
+pub fn allowed() -> Allowed {
+    let forced = *CHOICE.get_or_init(|| from_environment().ok().flatten());
+    Allowed { forced }
+}
+
+/// The fastest allowed set: what results are reported to have been computed with.
+pub fn active() -> Isa {
+    let allowed = allowed();
+    let fastest_first = [Isa::Avx512, Isa::Avx2, Isa::Neon];
+    fastest_first
+        .into_iter()
+        .find(|&isa| allowed.contains(isa) && super::has_kernels(isa))
+        .unwrap_or(Isa::Portable)
+}
+
+/// Restricts this process to the kernels of one set: a name of [`Isa`], or `auto` to take what
+/// `NN_KERNEL` says, or else everything the machine has.
+///
+/// # Errors
+/// If the name is unknown, this machine or build lacks the set, or a different choice was already
+/// made (by an earlier call, or because kernels have run).
+pub fn force(name: &str) -> Result<()> {
+    let wanted = if name == "auto" { from_environment()? } else { Some(parse(name)?) };
+    let chosen = *CHOICE.get_or_init(|| wanted);
+    if chosen == wanted {
+        return Ok(());
+    }
+    Err(Error::setting(
+        "kernel",
+        "chosen before the first computation, once",
+        format!("\"{name}\""),
+        "force it at the start of the program, or set NN_KERNEL",
+    ))
+}
+
+fn from_environment() -> Result<Option<Isa>> {
+    match std::env::var("NN_KERNEL") {
+        Ok(name) if !name.is_empty() && name != "auto" => {
+            parse(&name).map(Some).map_err(|error| match error {
+                Error::Setting { expected, received, remedy, .. } => {
+                    Error::Setting { what: "NN_KERNEL".into(), expected, received, remedy }
+                }
+                other => other,
+            })
+        }
+        _ => Ok(None),
+    }
+}
+
+fn parse(name: &str) -> Result<Isa> {
+    let isa: Isa = name.parse()?;
+    if isa.is_available() && super::has_kernels(isa) {
+        return Ok(isa);
+    }
+    let usable: Vec<_> = Isa::ALL
+        .into_iter()
+        .filter(|&isa| isa.is_available() && super::has_kernels(isa))
+        .map(Isa::name)
+        .collect();
+    let missing =
+        if isa.is_available() { "this build has no kernels for" } else { "this machine lacks" };
+    Err(Error::setting(
+        "kernel",
+        format!("one of auto, {}", usable.join(", ")),
+        format!("\"{name}\", which {missing}"),
+        "leave it at auto to use the fastest there is",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for isa in Isa::ALL {
+            assert_eq!(isa.name().parse::<Isa>().unwrap(), isa);
+        }
+        let message = "sse9".parse::<Isa>().unwrap_err().to_string();
+        assert!(message.contains("sse9") && message.contains("auto"), "{message}");
+    }
+
+    #[test]
+    fn portable_is_everywhere() {
+        assert!(Isa::Portable.is_available());
+        assert!(allowed().contains(Isa::Portable));
+    }
+}

@@ -1,0 +1,406 @@
+//! The three products of a dense layer, `y = x Wt + b`, with `x` of `[batch, inputs]`, `W` of
+//! `[outputs, inputs]` and `y` of `[batch, outputs]`, all row by row.
+//!
+//! With a small batch a dense layer does little arithmetic per weight: it is as fast as the weights
+//! come from memory. A general matrix product copies them into packed panels first, so up to
+//! [`STREAMED`] rows of batch the weights are read (or their gradient written) once, in order, and
+//! a block of `x` or `y` stays in the first-level cache meanwhile. Larger batches are matrix
+//! products.
+//!
+//! Work is split by weight rows or columns, never by thread count, and every sum has a fixed order.
+//! Processors with AVX2 and FMA round once where others round twice, so bits may differ between
+//! kinds of processor, but not between runs or thread counts on one.
+
+#[cfg(target_arch = "x86_64")]
+use super::isa::{self, Isa};
+use super::matmul::{Order, matmul};
+use crate::tensor::Element;
+use rayon::prelude::*;
+
+/// The largest batch for which weights are streamed past the activations.
+pub const STREAMED: usize = 16;
+
+/// Weight rows per task.
+const ROWS: usize = 4;
+/// Length of a block of inputs: four rows of it, in `f32`, fill half a first-level cache or less.
+const BLOCK: usize = 1024;
+/// Rows of the batch, or of the weights, that one pass over a block of sums adds.
+const GROUP: usize = 4;
+/// Below this many multiplications all tasks run as one.
+const PARALLEL_FROM: usize = 1 << 15;
+
+/// The sizes of a dense layer's product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dims {
+    /// Rows of `x` and `y`.
+    pub batch: usize,
+    /// Columns of `x` and of the weights.
+    pub inputs: usize,
+    /// Columns of `y`, rows of the weights.
+    pub outputs: usize,
+}
+
+impl Dims {
+    fn check<T>(self, x: &[T], w: &[T], y: &[T]) {
+        assert_eq!(x.len(), self.batch * self.inputs, "linear: x must fit {self:?}");
+        assert_eq!(w.len(), self.outputs * self.inputs, "linear: the weights must fit {self:?}");
+        assert_eq!(y.len(), self.batch * self.outputs, "linear: y must fit {self:?}");
+    }
+
+    /// The least number of tasks to hand to a thread at once: all of them when they are small.
+    fn min_tasks(self) -> usize {
+        let work = self.batch * self.inputs * self.outputs;
+        if work < PARALLEL_FROM { usize::MAX } else { 1 }
+    }
+}
+
+/// `y = x Wt + bias`.
+///
+/// # Panics
+/// If a slice does not fit `dims`.
+pub fn forward<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    dims.check(x, w, y);
+    let Dims { batch, inputs, outputs } = dims;
+    assert!(bias.is_none_or(|b| b.len() == outputs), "linear: the bias must fit {dims:?}");
+    if y.is_empty() {
+        return;
+    }
+    if batch <= STREAMED && inputs > 0 {
+        // Column by column of y, so that each task owns what it writes.
+        let mut columns = vec![T::zero(); outputs * batch];
+        columns
+            .par_chunks_mut(ROWS * batch)
+            .zip(w.par_chunks(ROWS * inputs))
+            .with_min_len(dims.min_tasks().min(outputs.div_ceil(ROWS)))
+            .for_each(|(columns, w)| dot_rows(inputs, x, w, columns));
+        for (row, y) in y.chunks_exact_mut(outputs).enumerate() {
+            for (y, column) in y.iter_mut().zip(columns.chunks_exact(batch)) {
+                *y = column[row];
+            }
+        }
+    } else {
+        matmul((batch, outputs, inputs), (x, Order::Rows), (w, Order::Columns), false, y);
+    }
+    if let Some(bias) = bias {
+        for row in y.chunks_exact_mut(outputs) {
+            row.iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
+        }
+    }
+}
+
+/// Dot products of every row of `w` with every row of `x`: `columns[row of w][row of x]`.
+fn dot_rows<T: Element>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
+    let batch = x.len() / inputs;
+    for start in (0..inputs).step_by(BLOCK) {
+        let block = start..(start + BLOCK).min(inputs);
+        for (w, column) in w.chunks_exact(inputs).zip(columns.chunks_exact_mut(batch)) {
+            let w = &w[block.clone()];
+            for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
+                *sum += dot(w, &x[block.clone()]);
+            }
+        }
+    }
+}
+
+fn add_to<T: Element>(sums: &mut [T], values: &[T]) {
+    sums.iter_mut().zip(values).for_each(|(s, &v)| *s += v);
+}
+
+/// `dx = dy W`, the gradient of the input.
+///
+/// # Panics
+/// If a slice does not fit `dims`.
+pub fn input_gradient<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
+    dims.check(dx, w, dy);
+    let Dims { batch, inputs, outputs } = dims;
+    if batch > STREAMED {
+        matmul((batch, inputs, outputs), (dy, Order::Rows), (w, Order::Rows), false, dx);
+        return;
+    }
+    if dx.is_empty() {
+        return;
+    }
+    // A task owns a block of columns: one piece of each row.
+    let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
+    blocks.resize_with(inputs.div_ceil(BLOCK), || Vec::with_capacity(batch));
+    for row in dx.chunks_exact_mut(inputs) {
+        for (block, piece) in blocks.iter_mut().zip(row.chunks_mut(BLOCK)) {
+            block.push(piece);
+        }
+    }
+    let min = dims.min_tasks().min(blocks.len());
+    blocks.into_par_iter().enumerate().with_min_len(min).for_each(|(index, mut pieces)| {
+        let start = index * BLOCK;
+        pieces.iter_mut().for_each(|piece| piece.fill(T::zero()));
+        for first in (0..outputs).step_by(GROUP) {
+            let group = first..(first + GROUP).min(outputs);
+            for (row, piece) in pieces.iter_mut().enumerate() {
+                let factors = &dy[row * outputs..][group.clone()];
+                let end = start + piece.len();
+                let rows = group.clone().map(|o| &w[o * inputs + start..o * inputs + end]);
+                combine(piece, factors, rows);
+            }
+        }
+    });
+}
+
+/// `dw = dyt x`, the gradient of the weights, written over whatever `dw` holds.
+///
+/// # Panics
+/// If a slice does not fit `dims`.
+pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
+    dims.check(x, dw, dy);
+    let Dims { batch, inputs, outputs } = dims;
+    if batch > STREAMED {
+        matmul((outputs, inputs, batch), (dy, Order::Columns), (x, Order::Rows), false, dw);
+        return;
+    }
+    if dw.is_empty() {
+        return;
+    }
+    let tasks = outputs.div_ceil(ROWS);
+    dw.par_chunks_mut(ROWS * inputs)
+        .enumerate()
+        .with_min_len(dims.min_tasks().min(tasks))
+        .for_each(|(task, rows)| {
+            for start in (0..inputs).step_by(BLOCK) {
+                let block = start..(start + BLOCK).min(inputs);
+                for (i, row) in rows.chunks_exact_mut(inputs).enumerate() {
+                    let output = task * ROWS + i;
+                    let piece = &mut row[block.clone()];
+                    piece.fill(T::zero());
+                    for first in (0..batch).step_by(GROUP) {
+                        let group = first..(first + GROUP).min(batch);
+                        let mut factors = [T::zero(); GROUP];
+                        for (factor, b) in factors.iter_mut().zip(group.clone()) {
+                            *factor = dy[b * outputs + output];
+                        }
+                        let x = group.clone().map(|b| &x[b * inputs..][block.clone()]);
+                        combine(piece, &factors[..group.len()], x);
+                    }
+                }
+            }
+        });
+}
+
+/// Adds to `db`, of `outputs` elements, every row of `dy`: the gradient of the bias.
+pub fn bias_gradient<T: Element>(dy: &[T], db: &mut [T]) {
+    if !db.is_empty() {
+        dy.chunks_exact(db.len()).for_each(|row| add_to(db, row));
+    }
+}
+
+/// `sums += sum of factor x row`, for at most [`GROUP`] rows, in their order.
+fn combine<'a, T: Element>(sums: &mut [T], factors: &[T], mut rows: impl Iterator<Item = &'a [T]>) {
+    if let &[a, b, c, d] = factors {
+        let rows = [(); GROUP].map(|()| rows.next().unwrap_or_default());
+        add_scaled(sums, [a, b, c, d], rows);
+    } else {
+        factors.iter().zip(rows).for_each(|(&factor, row)| add_scaled(sums, [factor], [row]));
+    }
+}
+
+/// `a * b + c`, rounded once if `FUSED` and twice otherwise: without hardware for it, a fused
+/// multiply-add is a slow library call.
+#[inline(always)]
+fn multiply_add<T: Element, const FUSED: bool>(a: T, b: T, c: T) -> T {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// The dot product of `a` and `b`, in `LANES` interleaved partial sums.
+#[inline(always)]
+fn dot_body<T: Element, const LANES: usize, const FUSED: bool>(a: &[T], b: &[T]) -> T {
+    let (a, a_tail) = a.as_chunks::<LANES>();
+    let (b, b_tail) = b.as_chunks::<LANES>();
+    let mut sums = [T::zero(); LANES];
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+            *sum = multiply_add::<T, FUSED>(a, b, *sum);
+        }
+    }
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+    }
+    let tail = a_tail.iter().zip(b_tail);
+    tail.fold(sums[0], |sum, (&a, &b)| multiply_add::<T, FUSED>(a, b, sum))
+}
+
+/// `sums += factors[0] rows[0] + factors[1] rows[1] + ..`, in this order.
+#[inline(always)]
+fn add_scaled_body<T: Element, const N: usize, const FUSED: bool>(
+    sums: &mut [T],
+    factors: [T; N],
+    rows: [&[T]; N],
+) {
+    let rows = rows.map(|row| &row[..sums.len()]);
+    for (at, sum) in sums.iter_mut().enumerate() {
+        for (&factor, row) in factors.iter().zip(&rows) {
+            *sum = multiply_add::<T, FUSED>(factor, row[at], *sum);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use super::{Element, add_scaled_body, dot_body};
+
+    // 64 lanes are eight registers of f32: enough independent sums to hide the latency of the
+    // multiply-add, and a plain array that the compiler turns into those registers.
+    #[target_feature(enable = "avx2,fma")]
+    pub fn dot<T: Element>(a: &[T], b: &[T]) -> T {
+        dot_body::<T, 64, true>(a, b)
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn add_scaled<T: Element, const N: usize>(sums: &mut [T], by: [T; N], rows: [&[T]; N]) {
+        add_scaled_body::<T, N, true>(sums, by, rows);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    let allowed = isa::allowed();
+    let avx512 = allowed.contains(Isa::Avx512) && Isa::Avx2.is_available();
+    allowed.contains(Isa::Avx2) || avx512
+}
+
+/// Every 64-bit ARM processor has vector multiply-adds; elsewhere only detection can tell.
+const ALWAYS_FUSED: bool = cfg!(target_arch = "aarch64");
+
+fn dot<T: Element>(a: &[T], b: &[T]) -> T {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has the features the function was compiled for.
+        return unsafe { avx2::dot(a, b) };
+    }
+    dot_body::<T, 32, ALWAYS_FUSED>(a, b)
+}
+
+fn add_scaled<T: Element, const N: usize>(sums: &mut [T], factors: [T; N], rows: [&[T]; N]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has the features the function was compiled for.
+        return unsafe { avx2::add_scaled(sums, factors, rows) };
+    }
+    add_scaled_body::<T, N, ALWAYS_FUSED>(sums, factors, rows);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    fn random(len: usize, seed: u64) -> Vec<f64> {
+        let mut rng = Rng::new(seed, 0);
+        (0..len).map(|_| rng.uniform_in(-1.0, 1.0)).collect()
+    }
+
+    fn close(actual: &[f64], expected: impl Iterator<Item = f64>) {
+        for (i, (&a, e)) in actual.iter().zip(expected).enumerate() {
+            assert!((a - e).abs() < 1e-11 * (1.0 + e.abs()), "at {i}: {a} and {e}");
+        }
+    }
+
+    #[test]
+    fn all_three_products_agree_with_their_definition() {
+        // Batches around the group size and the streaming limit, inputs around lanes and block.
+        for batch in [1, 3, 4, 5, 16, 17] {
+            for inputs in [1, 7, 16, 33, 1023, 1024, 1030, 2051] {
+                for outputs in [1, 2, 5, 9] {
+                    let dims = Dims { batch, inputs, outputs };
+                    let x = random(batch * inputs, 1);
+                    let w = random(outputs * inputs, 2);
+                    let bias = random(outputs, 3);
+                    let dy = random(batch * outputs, 4);
+                    let row = |m: &[f64], i: usize| m[i * inputs..(i + 1) * inputs].to_vec();
+
+                    let mut y = vec![f64::NAN; batch * outputs];
+                    forward(dims, &x, &w, Some(&bias), &mut y);
+                    let dot = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| a * b).sum();
+                    close(
+                        &y,
+                        (0..y.len()).map(|i| {
+                            let sum: f64 = dot(row(&x, i / outputs), row(&w, i % outputs));
+                            sum + bias[i % outputs]
+                        }),
+                    );
+
+                    let mut dx = vec![f64::NAN; x.len()];
+                    input_gradient(dims, &dy, &w, &mut dx);
+                    close(
+                        &dx,
+                        (0..dx.len()).map(|i| {
+                            let (b, j) = (i / inputs, i % inputs);
+                            (0..outputs).map(|o| dy[b * outputs + o] * w[o * inputs + j]).sum()
+                        }),
+                    );
+
+                    let mut dw = vec![f64::NAN; w.len()];
+                    weight_gradient(dims, &dy, &x, &mut dw);
+                    close(
+                        &dw,
+                        (0..dw.len()).map(|i| {
+                            let (o, j) = (i / inputs, i % inputs);
+                            (0..batch).map(|b| dy[b * outputs + o] * x[b * inputs + j]).sum()
+                        }),
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn portable_and_detected_kernels_agree() {
+        let (w, x) = (random(1003, 5), random(1003, 6));
+        let portable = dot_body::<f64, 32, false>(&w, &x);
+        let detected = dot(&w, &x);
+        assert!((portable - detected).abs() < 1e-12);
+        let (mut a, mut b) = (x.clone(), x.clone());
+        add_scaled_body::<f64, 1, false>(&mut a, [0.3], [&w]);
+        add_scaled(&mut b, [0.3], [&w]);
+        close(&a, b.into_iter());
+    }
+
+    #[test]
+    fn empty_sides_are_served() {
+        let mut y = [f32::NAN; 6];
+        let dims = Dims { batch: 2, inputs: 0, outputs: 3 };
+        forward(dims, &[], &[], Some(&[1., 2., 3.]), &mut y);
+        assert_eq!(y, [1., 2., 3., 1., 2., 3.]);
+        weight_gradient(dims, &y, &[], &mut []);
+        input_gradient(dims, &y, &[], &mut []);
+        let mut dx = [f32::NAN; 4];
+        input_gradient(Dims { batch: 2, inputs: 2, outputs: 0 }, &[], &[], &mut dx);
+        assert_eq!(dx, [0.; 4]);
+        let mut dw = [f32::NAN; 4];
+        weight_gradient(Dims { batch: 0, inputs: 2, outputs: 2 }, &[], &[], &mut dw);
+        assert_eq!(dw, [0.; 4]);
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        for batch in [4, 20] {
+            let dims = Dims { batch, inputs: 3001, outputs: 37 };
+            let narrow = |v: Vec<f64>| v.iter().map(|&v| v as f32).collect::<Vec<_>>();
+            let x = narrow(random(batch * dims.inputs, 7));
+            let w = narrow(random(dims.outputs * dims.inputs, 8));
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let mut y = vec![0f32; batch * dims.outputs];
+                let (mut dx, mut dw) = (x.clone(), w.clone());
+                pool.install(|| {
+                    forward(dims, &x, &w, None, &mut y);
+                    input_gradient(dims, &y, &w, &mut dx);
+                    weight_gradient(dims, &y, &x, &mut dw);
+                });
+                [y, dx, dw].concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+            };
+            let one = run(1);
+            assert!(one == run(2) && one == run(4));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The one place that decides how work is split over threads.
+//!
+//! Every function here gives each task a part of the output that nobody else writes, and cuts by size
+//! alone, never by the number of threads: the same additions happen in the same order however
+//! many threads there are, so results are the same to the bit.
+
+use rayon::prelude::*;
+
+/// Elements below which a task is not worth handing to another thread.
+pub const CHUNK: usize = 1 << 14;
+
+/// Calls `f(i, chunk)` for the `i`-th run of `len` elements of `data`.
+pub fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    if data.is_empty() {
+        return;
+    }
+    let tasks = (CHUNK / len.max(1)).max(1);
+    data.par_chunks_mut(len * tasks).enumerate().for_each(|(task, chunks)| {
+        for (i, chunk) in chunks.chunks_mut(len).enumerate() {
+            f(task * tasks + i, chunk);
+        }
+    });
+}
+
+/// Like [`for_each_chunk`], over two arrays of equal length cut at the same places.
+pub fn for_each_chunk_pair<T: Send, U: Send>(
+    first: &mut [T],
+    second: &mut [U],
+    len: usize,
+    f: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+) {
+    if first.is_empty() {
+        return;
+    }
+    let tasks = (CHUNK / len.max(1)).max(1);
+    let chunks = first.par_chunks_mut(len * tasks).zip(second.par_chunks_mut(len * tasks));
+    chunks.enumerate().for_each(|(task, (first, second))| {
+        let chunks = first.chunks_mut(len).zip(second.chunks_mut(len));
+        for (i, (first, second)) in chunks.enumerate() {
+            f(task * tasks + i, first, second);
+        }
+    });
+}
+
+/// Calls `f(image, i, tile)` for the `i`-th run of `tile_len` elements of each image of
+/// `image_len`; the last tile of an image may be shorter.
+pub fn for_each_tile<T: Send>(
+    data: &mut [T],
+    image_len: usize,
+    tile_len: usize,
+    f: impl Fn(usize, usize, &mut [T]) + Sync,
+) {
+    if data.is_empty() {
+        return;
+    }
+    data.par_chunks_mut(image_len).enumerate().for_each(|(n, image)| {
+        image.par_chunks_mut(tile_len).enumerate().for_each(|(i, tile)| f(n, i, tile));
+    });
+}
+
+/// Like [`for_each_tile`], over two arrays of equal length cut at the same places.
+pub fn for_each_tile_pair<T: Send, U: Send>(
+    first: &mut [T],
+    second: &mut [U],
+    image_len: usize,
+    tile_len: usize,
+    f: impl Fn(usize, usize, &mut [T], &mut [U]) + Sync,
+) {
+    if first.is_empty() {
+        return;
+    }
+    let images = first.par_chunks_mut(image_len).zip(second.par_chunks_mut(image_len));
+    images.enumerate().for_each(|(n, (first, second))| {
+        let tiles = first.par_chunks_mut(tile_len).zip(second.par_chunks_mut(tile_len));
+        tiles.enumerate().for_each(|(i, (first, second))| f(n, i, first, second));
+    });
+}

@@ -1,0 +1,312 @@
+//! Max and average pooling, channels last.
+//!
+//! A max-pool's forward stores, for each output, which element of its window won: window row times
+//! window width plus window column. Its backward needs nothing else. Among equals the first wins;
+//! a NaN beats every number, so that it is noticed further on and not pooled away.
+
+use super::geometry::Pool2dGeometry;
+use super::parallel;
+use crate::tensor::Element;
+use std::ops::Range;
+
+/// A winner's place in its window: `u8` for windows of up to 255 elements, `u32` beyond.
+pub trait WindowIndex: Copy + Default + Send + Sync + 'static {
+    /// From the place counted row by row.
+    fn from_place(place: usize) -> Self;
+    /// The place counted row by row.
+    fn place(self) -> usize;
+}
+
+impl WindowIndex for u8 {
+    fn from_place(place: usize) -> Self {
+        place as u8
+    }
+    fn place(self) -> usize {
+        usize::from(self)
+    }
+}
+
+impl WindowIndex for u32 {
+    fn from_place(place: usize) -> Self {
+        place as u32
+    }
+    fn place(self) -> usize {
+        self as usize
+    }
+}
+
+/// Marks an output of a rectified max-pool that is zero, so that no gradient flows from it.
+pub const NO_WINNER: u8 = u8::MAX;
+
+/// Pools `x`, writing maxima to `y` and winners to `winners` (both of the output's size).
+pub fn max_forward<T: Element, I: WindowIndex>(
+    g: &Pool2dGeometry,
+    x: &[T],
+    y: &mut [T],
+    winners: &mut [I],
+) {
+    let row_len = g.out_w * g.channels;
+    parallel::for_each_chunk_pair(y, winners, row_len, |row, y, winners| {
+        let (n, oy) = (row / g.out_h, row % g.out_h);
+        let top = n * g.input_len() + oy * g.stride_h * g.in_w * g.channels;
+        max_row(g, &x[top..], y, winners);
+    });
+}
+
+/// Pools one row of windows, whose top left corner is the start of `x`; its rows are
+/// `g.in_w * g.channels` apart.
+pub(super) fn max_row<T: Element, I: WindowIndex>(
+    g: &Pool2dGeometry,
+    x: &[T],
+    y: &mut [T],
+    winners: &mut [I],
+) {
+    let c = g.channels;
+    let outputs = y.chunks_exact_mut(c).zip(winners.chunks_exact_mut(c));
+    for (ox, (y, winners)) in outputs.enumerate() {
+        let corner = &x[ox * g.stride_w * c..];
+        let blocks = c / LANES * LANES;
+        for first in (0..blocks).step_by(LANES) {
+            let to = first..first + LANES;
+            max_lanes::<T, I, LANES>(g, &corner[first..], &mut y[to.clone()], &mut winners[to]);
+        }
+        for channel in blocks..c {
+            let to = channel..channel + 1;
+            max_lanes::<T, I, 1>(g, &corner[channel..], &mut y[to.clone()], &mut winners[to]);
+        }
+    }
+}
+
+/// Channels pooled side by side: the compiler turns loops over this many into vector instructions.
+const LANES: usize = 16;
+
+/// Pools `N` channels of one window whose first element is the start of `x`.
+#[inline(always)]
+fn max_lanes<T: Element, I: WindowIndex, const N: usize>(
+    g: &Pool2dGeometry,
+    x: &[T],
+    y: &mut [T],
+    winners: &mut [I],
+) {
+    let mut best = [T::neg_infinity(); N];
+    let mut winner = [0u32; N];
+    for wy in 0..g.window_h {
+        for wx in 0..g.window_w {
+            let place = (wy * g.window_w + wx) as u32;
+            let candidates = &x[(wy * g.in_w + wx) * g.channels..][..N];
+            for ((best, winner), &v) in best.iter_mut().zip(&mut winner).zip(candidates) {
+                // Selects, not a branch, so that lanes stay together. A NaN beats every number, and
+                // no later number replaces it.
+                let wins = (v > *best) | (v.is_nan() & !best.is_nan());
+                *best = if wins { v } else { *best };
+                *winner = if wins { place } else { *winner };
+            }
+        }
+    }
+    y.copy_from_slice(&best);
+    for (to, &place) in winners.iter_mut().zip(&winner) {
+        *to = I::from_place(place as usize);
+    }
+}
+
+/// Adds the pooled gradient `dy` of image `n` to the input rows `rows`, which `dx` holds (zeroed
+/// or partly summed). `skip` is the index that sends nothing anywhere.
+pub(super) fn scatter_rows<T: Element, I: WindowIndex>(
+    g: &Pool2dGeometry,
+    n: usize,
+    rows: &Range<usize>,
+    (dy, winners): (&[T], &[I]),
+    skip: Option<usize>,
+    dx: &mut [T],
+) {
+    let (c, pitch) = (g.channels, g.in_w * g.channels);
+    // Where each place of a window lies, so that the inner loop does not divide.
+    let offsets: Vec<(usize, usize)> =
+        (0..g.window_len()).map(|place| (place / g.window_w, place % g.window_w * c)).collect();
+    for oy in g.windows_touching(rows) {
+        let from = n * g.output_len() + oy * g.out_w * c;
+        let pooled = dy[from..from + g.out_w * c].chunks_exact(c);
+        let places = winners[from..from + g.out_w * c].chunks_exact(c);
+        for (ox, (dy, winners)) in pooled.zip(places).enumerate() {
+            for (channel, (&gradient, winner)) in dy.iter().zip(winners).enumerate() {
+                let place = winner.place();
+                if Some(place) == skip {
+                    continue;
+                }
+                let (wy, wx) = offsets[place];
+                let y = oy * g.stride_h + wy;
+                if rows.contains(&y) {
+                    dx[(y - rows.start) * pitch + ox * g.stride_w * c + wx + channel] += gradient;
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of a max-pool's input: each output's gradient goes to its winner.
+pub fn max_backward<T: Element, I: WindowIndex>(
+    g: &Pool2dGeometry,
+    dy: &[T],
+    winners: &[I],
+    dx: &mut [T],
+) {
+    for_each_band(g, dx, |n, rows, dx| {
+        dx.fill(T::zero());
+        scatter_rows(g, n, &rows, (dy, winners), None, dx);
+    });
+}
+
+/// Means over the windows of `x`.
+pub fn average_forward<T: Element>(g: &Pool2dGeometry, x: &[T], y: &mut [T]) {
+    let c = g.channels;
+    let factor = T::one() / T::from_f64(g.window_len() as f64);
+    parallel::for_each_chunk(y, g.out_w * c, |row, y| {
+        let (n, oy) = (row / g.out_h, row % g.out_h);
+        let top = n * g.input_len() + oy * g.stride_h * g.in_w * c;
+        for (ox, y) in y.chunks_exact_mut(c).enumerate() {
+            y.fill(T::zero());
+            for place in 0..g.window_len() {
+                let (wy, wx) = (place / g.window_w, place % g.window_w);
+                let from = top + (wy * g.in_w + ox * g.stride_w + wx) * c;
+                for (sum, &v) in y.iter_mut().zip(&x[from..from + c]) {
+                    *sum += v;
+                }
+            }
+            for mean in y {
+                *mean *= factor;
+            }
+        }
+    });
+}
+
+/// The gradient of an average-pool's input: each output's gradient, shared out evenly.
+pub fn average_backward<T: Element>(g: &Pool2dGeometry, dy: &[T], dx: &mut [T]) {
+    let c = g.channels;
+    let factor = T::one() / T::from_f64(g.window_len() as f64);
+    for_each_band(g, dx, |n, rows, dx| {
+        dx.fill(T::zero());
+        for oy in g.windows_touching(&rows) {
+            let window = oy * g.stride_h..oy * g.stride_h + g.window_h;
+            for y in window.start.max(rows.start)..window.end.min(rows.end) {
+                for ox in 0..g.out_w {
+                    let from = n * g.output_len() + (oy * g.out_w + ox) * c;
+                    let to = ((y - rows.start) * g.in_w + ox * g.stride_w) * c;
+                    for dx in dx[to..to + g.window_w * c].chunks_exact_mut(c) {
+                        for (sum, &gradient) in dx.iter_mut().zip(&dy[from..from + c]) {
+                            *sum += gradient * factor;
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Runs `f(image, rows, those rows of dx)` over bands of input rows. One task owns a band, so
+/// overlapping windows add up in a fixed order.
+fn for_each_band<T: Element>(
+    g: &Pool2dGeometry,
+    dx: &mut [T],
+    f: impl Fn(usize, Range<usize>, &mut [T]) + Sync,
+) {
+    let pitch = g.in_w * g.channels;
+    let band = (parallel::CHUNK / pitch.max(1)).max(g.window_h);
+    parallel::for_each_tile(dx, g.input_len(), band * pitch, |n, tile, dx| {
+        let top = tile * band;
+        f(n, top..top + dx.len() / pitch, dx);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::geometry::Pool2dOptions;
+
+    fn geometry(
+        dims: [usize; 4],
+        window: (usize, usize),
+        stride: (usize, usize),
+    ) -> Pool2dGeometry {
+        Pool2dGeometry::new(&dims, Pool2dOptions { window, stride }).unwrap()
+    }
+
+    #[test]
+    fn first_maximum_wins_and_leftovers_are_dropped() {
+        let g = geometry([1, 3, 5, 1], (2, 2), (2, 2));
+        let x = [
+            1.0, 7.0, 2.0, 2.0, 99.0, //
+            7.0, 7.0, 2.0, 2.0, 99.0, //
+            99.0, 99.0, 99.0, 99.0, 99.0,
+        ];
+        let (mut y, mut winners) = ([0.0f64; 2], [9u8; 2]);
+        max_forward(&g, &x, &mut y, &mut winners);
+        assert_eq!((y, winners), ([7.0, 2.0], [1, 0]));
+        let mut dx = [5.0; 15];
+        max_backward(&g, &[10.0, 20.0], &winners, &mut dx);
+        let mut expected = [0.0; 15];
+        (expected[1], expected[2]) = (10.0, 20.0);
+        assert_eq!(dx, expected);
+    }
+
+    #[test]
+    fn nan_is_noticed() {
+        let g = geometry([1, 2, 2, 1], (2, 2), (2, 2));
+        for place in 0..4 {
+            let mut x = [1.0f32, 2.0, 3.0, 4.0];
+            x[place] = f32::NAN;
+            let (mut y, mut winners) = ([0.0], [0u8]);
+            max_forward(&g, &x, &mut y, &mut winners);
+            assert!(y[0].is_nan());
+            assert_eq!(winners[0] as usize, place);
+        }
+    }
+
+    #[test]
+    fn overlapping_windows_add_up_across_bands() {
+        // One channel, wide enough that bands are a few rows high.
+        let g = geometry([2, 61, 997, 3], (3, 3), (2, 1));
+        let x: Vec<f64> = (0..2 * g.input_len()).map(|i| ((i * 7919) % 1009) as f64).collect();
+        let outputs = 2 * g.output_len();
+        let (mut y, mut winners) = (vec![0.0; outputs], vec![0u32; outputs]);
+        max_forward(&g, &x, &mut y, &mut winners);
+        let dy: Vec<f64> = (0..outputs).map(|i| (i % 13) as f64).collect();
+        let mut dx = vec![f64::NAN; x.len()];
+        max_backward(&g, &dy, &winners, &mut dx);
+        let mut expected = vec![0.0; x.len()];
+        for n in 0..2 {
+            for oy in 0..g.out_h {
+                for ox in 0..g.out_w {
+                    for c in 0..3 {
+                        let at = |wy: usize, wx: usize| {
+                            n * g.input_len() + ((oy * 2 + wy) * g.in_w + ox + wx) * 3 + c
+                        };
+                        let mut best = at(0, 0);
+                        for wy in 0..3 {
+                            for wx in 0..3 {
+                                if x[at(wy, wx)] > x[best] {
+                                    best = at(wy, wx);
+                                }
+                            }
+                        }
+                        let out = n * g.output_len() + (oy * g.out_w + ox) * 3 + c;
+                        assert_eq!(y[out], x[best]);
+                        expected[best] += dy[out];
+                    }
+                }
+            }
+        }
+        assert!(dx == expected);
+    }
+
+    #[test]
+    fn average_shares_out_evenly() {
+        let g = geometry([1, 3, 3, 1], (2, 2), (1, 1));
+        let x: Vec<f64> = (0..9).map(f64::from).collect();
+        let mut y = [0.0; 4];
+        average_forward(&g, &x, &mut y);
+        assert_eq!(y, [2.0, 3.0, 5.0, 6.0]);
+        let mut dx = [0.0; 9];
+        average_backward(&g, &[4.0, 8.0, 12.0, 16.0], &mut dx);
+        assert_eq!(dx, [1.0, 3.0, 2.0, 4.0, 10.0, 6.0, 3.0, 7.0, 4.0]);
+    }
+}

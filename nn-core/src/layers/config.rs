@@ -1,0 +1,42 @@
+//! The built-in layers as data.
+
+use super::{
+    Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
+    MaxPool2D, Rescaling,
+};
+use crate::tensor::Element;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Any built-in layer, as it is stored: `{"kind": "Conv2D", "filters": 64, ..}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[allow(missing_docs)] // each is what its layer's documentation says
+pub enum LayerConfig {
+    Rescaling(Rescaling),
+    Conv2D(Conv2D),
+    MaxPool2D(MaxPool2D),
+    AveragePool2D(AveragePool2D),
+    GlobalAveragePool2D(GlobalAveragePool2D),
+    Flatten(Flatten),
+    Dense(Dense),
+    Dropout(Dropout),
+    Activation { function: Activation },
+}
+
+impl LayerConfig {
+    /// The layer described.
+    pub fn into_layer<T: Element>(self) -> Arc<dyn Layer<T>> {
+        match self {
+            Self::Rescaling(layer) => Arc::new(layer),
+            Self::Conv2D(layer) => Arc::new(layer),
+            Self::MaxPool2D(layer) => Arc::new(layer),
+            Self::AveragePool2D(layer) => Arc::new(layer),
+            Self::GlobalAveragePool2D(layer) => Arc::new(layer),
+            Self::Flatten(layer) => Arc::new(layer),
+            Self::Dense(layer) => Arc::new(layer),
+            Self::Dropout(layer) => Arc::new(layer),
+            Self::Activation { function } => Arc::new(function),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Convolution over images.
+
+use super::{
+    Activation, Forward, Layer, LayerConfig, Pair, ParameterSpec, check_extents, image_dims,
+    weight_and_bias,
+};
+use crate::autograd::Var;
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::kernels::{Conv2dGeometry, Conv2dOptions, Padding};
+use crate::tensor::{Element, Shape};
+use serde::{Deserialize, Serialize};
+
+/// A 2-D convolution with bias (as everywhere in deep learning, a cross-correlation), followed by
+/// an activation: `[height, width, in]` to `[out height, out width, filters]`.
+///
+/// Parameters: `weight [filters, in, kernel height, kernel width]`, `bias [filters]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conv2D {
+    /// Channels of the output.
+    pub filters: usize,
+    /// Height and width of the kernel.
+    pub kernel_size: (usize, usize),
+    /// Steps of the kernel, down and right.
+    pub stride: (usize, usize),
+    /// What happens at the border.
+    pub padding: Padding,
+    /// Applied to the output.
+    pub activation: Activation,
+    /// How the weight begins; biases begin at zero.
+    pub initializer: Initializer,
+}
+
+impl Conv2D {
+    /// `filters` kernels of `kernel_size` (one number for a square), with stride 1, no padding, no
+    /// activation.
+    pub fn new(filters: usize, kernel_size: impl Pair) -> Self {
+        Self {
+            filters,
+            kernel_size: kernel_size.pair(),
+            stride: (1, 1),
+            padding: Padding::Valid,
+            activation: Activation::Linear,
+            initializer: Initializer::default(),
+        }
+    }
+
+    /// Sets the steps of the kernel.
+    pub fn stride(mut self, stride: impl Pair) -> Self {
+        self.stride = stride.pair();
+        self
+    }
+
+    /// Sets what happens at the border.
+    pub fn padding(mut self, padding: Padding) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// Sets what is applied to the output.
+    pub fn activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// Sets how the weight begins.
+    pub fn initializer(mut self, initializer: Initializer) -> Self {
+        self.initializer = initializer;
+        self
+    }
+
+    /// Stride and padding, as the op takes them.
+    pub(crate) fn options(&self) -> Conv2dOptions {
+        Conv2dOptions { stride: self.stride, padding: self.padding }
+    }
+
+    fn weight_dims(&self, channels: usize) -> [usize; 4] {
+        [self.filters, channels, self.kernel_size.0, self.kernel_size.1]
+    }
+}
+
+impl<T: Element> Layer<T> for Conv2D {
+    fn kind(&self) -> &'static str {
+        "Conv2D"
+    }
+
+    fn name_prefix(&self) -> String {
+        "conv".into()
+    }
+
+    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        let [height, width, channels] = image_dims("Conv2D", input)?;
+        if self.filters == 0 {
+            return Err(Error::setting("Conv2D's filters", "1 or more", 0, "32 to 128 are usual"));
+        }
+        check_extents("Conv2D", "kernel size and stride", [self.kernel_size, self.stride])?;
+        let geometry = Conv2dGeometry::new(
+            &[1, height, width, channels],
+            &self.weight_dims(channels),
+            self.options(),
+        )?;
+        Ok(Shape::from([geometry.out_h, geometry.out_w, geometry.out_c]))
+    }
+
+    fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
+        let [.., channels] = image_dims("Conv2D", input)?;
+        let weight = ParameterSpec::weight(self.weight_dims(channels), self.initializer);
+        Ok(vec![weight, ParameterSpec::bias(self.filters)])
+    }
+
+    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>> {
+        let (weight, bias) = weight_and_bias("Conv2D", parameters)?;
+        let y = cx.tape.conv2d(&x, weight, Some(bias), self.options())?;
+        drop(x);
+        self.activation.apply(cx.tape, y)
+    }
+
+    fn config(&self) -> Option<LayerConfig> {
+        Some(LayerConfig::Conv2D(self.clone()))
+    }
+}

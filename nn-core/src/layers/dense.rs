@@ -1,0 +1,83 @@
+//! The fully connected layer.
+
+use super::{Activation, Forward, Layer, LayerConfig, ParameterSpec, weight_and_bias};
+use crate::autograd::Var;
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::tensor::{Element, Shape};
+use serde::{Deserialize, Serialize};
+
+/// `activation(weight * x + bias)`: `[in]` to `[units]`.
+///
+/// Parameters: `weight [units, in]`, `bias [units]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dense {
+    /// The number of outputs.
+    pub units: usize,
+    /// Applied to the output.
+    pub activation: Activation,
+    /// How the weight begins; biases begin at zero.
+    pub initializer: Initializer,
+}
+
+impl Dense {
+    /// `units` outputs, without activation.
+    pub fn new(units: usize) -> Self {
+        Self { units, activation: Activation::Linear, initializer: Initializer::default() }
+    }
+
+    /// Sets what is applied to the output.
+    pub fn activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// Sets how the weight begins.
+    pub fn initializer(mut self, initializer: Initializer) -> Self {
+        self.initializer = initializer;
+        self
+    }
+
+    fn inputs(input: &Shape) -> Result<usize> {
+        match *input.dims() {
+            [n] => Ok(n),
+            _ => Err(Error::shape(
+                "Dense",
+                "a flat input [features]",
+                input,
+                "put Flatten or GlobalAveragePool2D before it",
+            )),
+        }
+    }
+}
+
+impl<T: Element> Layer<T> for Dense {
+    fn kind(&self) -> &'static str {
+        "Dense"
+    }
+
+    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        Self::inputs(input)?;
+        if self.units == 0 {
+            return Err(Error::setting("Dense's units", "1 or more", 0, "64 is usual"));
+        }
+        Ok(Shape::from([self.units]))
+    }
+
+    fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
+        let weight = ParameterSpec::weight([self.units, Self::inputs(input)?], self.initializer);
+        Ok(vec![weight, ParameterSpec::bias(self.units)])
+    }
+
+    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>> {
+        let (weight, bias) = weight_and_bias("Dense", parameters)?;
+        let y = cx.tape.linear(&x, weight, Some(bias))?;
+        drop(x);
+        self.activation.apply(cx.tape, y)
+    }
+
+    fn config(&self) -> Option<LayerConfig> {
+        Some(LayerConfig::Dense(self.clone()))
+    }
+}

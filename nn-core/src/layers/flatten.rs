@@ -1,0 +1,49 @@
+//! From an image to a plain list of features.
+
+use super::{Forward, Layer, LayerConfig};
+use crate::autograd::Var;
+use crate::error::{Error, Result};
+use crate::tensor::{Element, Shape};
+use serde::{Deserialize, Serialize};
+
+/// All numbers of a sample in one dimension. An image's come in the order channel, row, column,
+/// although it is stored channels-last, so that dense weights are those of a PyTorch network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flatten {}
+
+impl Flatten {
+    /// The layer.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl<T: Element> Layer<T> for Flatten {
+    fn kind(&self) -> &'static str {
+        "Flatten"
+    }
+
+    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        let len = input.checked_len().ok_or_else(|| {
+            Error::shape("Flatten", "an input that fits into memory", input, "use smaller images")
+        })?;
+        Ok(Shape::from([len]))
+    }
+
+    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
+        match *x.dims() {
+            [_, _] => Ok(x),
+            [_, _, _, _] => cx.tape.flatten_channels_first(&x),
+            _ => {
+                let batch = x.dims().first().copied().unwrap_or(1);
+                let features = x.dims().iter().skip(1).product();
+                cx.tape.reshape(x, [batch, features])
+            }
+        }
+    }
+
+    fn config(&self) -> Option<LayerConfig> {
+        Some(LayerConfig::Flatten(*self))
+    }
+}

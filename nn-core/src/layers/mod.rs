@@ -1,0 +1,191 @@
+//! Layers: what a network is made of.
+//!
+//! A layer describes a computation and owns nothing: the model keeps the parameters it asks for
+//! and hands them to its forward. Shapes here are those of one sample, without the batch; images
+//! are `[height, width, channels]`.
+//!
+//! The built-in layers are plain data, gathered in [`LayerConfig`] so that a network's architecture
+//! can be stored as text. Layers from elsewhere implement [`Layer`] and work like any other, but
+//! cannot be stored.
+//!
+//! ```
+//! use nn_core::layers::{Activation, Conv2D, Layer};
+//! use nn_core::Shape;
+//! let conv = Conv2D::new(64, 3).activation(Activation::Relu);
+//! let output = Layer::<f32>::output_shape(&conv, &Shape::from([256, 256, 3]))?;
+//! assert_eq!(output.dims(), [254, 254, 64]);
+//! # Ok::<(), nn_core::Error>(())
+//! ```
+
+mod activation;
+mod config;
+mod conv;
+mod dense;
+mod dropout;
+mod flatten;
+mod parameter;
+mod pool;
+mod rescaling;
+
+pub use activation::{Activation, OutputKind};
+pub use config::LayerConfig;
+pub use conv::Conv2D;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use parameter::{Parameter, ParameterSpec};
+pub use pool::{AveragePool2D, GlobalAveragePool2D, MaxPool2D};
+pub use rescaling::Rescaling;
+
+use crate::autograd::{Tape, Var};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::tensor::{Element, Shape};
+use std::fmt::Debug;
+
+/// What a layer's forward runs in.
+#[non_exhaustive]
+pub struct Forward<'a, T: Element> {
+    /// Where its ops are recorded.
+    pub tape: &'a mut Tape<T>,
+    /// Whether this is training: dropout drops then, and only then.
+    pub training: bool,
+    /// Randomness of this pass; to be drawn from in training only.
+    pub rng: &'a mut Rng,
+}
+
+impl<'a, T: Element> Forward<'a, T> {
+    /// The context of one pass.
+    pub fn new(tape: &'a mut Tape<T>, training: bool, rng: &'a mut Rng) -> Self {
+        Self { tape, training, rng }
+    }
+}
+
+/// One layer of a network.
+///
+/// A layer maps one input to one output, but what lies between is its own affair: a residual block
+/// is a layer that holds others, asks for their parameters under prefixed names, and adds its
+/// input to their output. A batch normalisation asks for its running statistics as
+/// [`ParameterSpec`]s that are not trainable; they come in as constants and go into files like all
+/// others. (Where it leaves its new statistics during training will be a field of [`Forward`],
+/// which is why that cannot be matched exhaustively.)
+///
+/// ```
+/// use nn_core::layers::{Forward, Layer};
+/// use nn_core::{Element, Result, Shape, Var};
+///
+/// #[derive(Debug)]
+/// struct Square;
+///
+/// impl<T: Element> Layer<T> for Square {
+///     fn kind(&self) -> &'static str {
+///         "Square"
+///     }
+///     fn output_shape(&self, input: &Shape) -> Result<Shape> {
+///         Ok(input.clone())
+///     }
+///     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
+///         cx.tape.mul(&x, &x)
+///     }
+/// }
+/// ```
+pub trait Layer<T: Element>: Debug + Send + Sync {
+    /// What kind of layer this is, for people: `Conv2D`.
+    fn kind(&self) -> &'static str;
+
+    /// What names of such layers begin with: `conv` for `conv1`, `conv2`, ...; by default the kind
+    /// in lower case.
+    fn name_prefix(&self) -> String {
+        self.kind().to_lowercase()
+    }
+
+    /// The output's shape for an input's, both without the batch.
+    ///
+    /// # Errors
+    /// If the layer cannot take such an input, or one of its settings makes no sense.
+    fn output_shape(&self, input: &Shape) -> Result<Shape>;
+
+    /// The parameters it needs for an input of this shape; by default none.
+    ///
+    /// # Errors
+    /// If the layer cannot take such an input.
+    fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
+        let _ = input;
+        Ok(Vec::new())
+    }
+
+    /// The output for `x`, a batch, with the parameters asked for, in that order.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>>;
+
+    /// Its description for a file; `None`, the default, for a layer that cannot be stored.
+    fn config(&self) -> Option<LayerConfig> {
+        None
+    }
+}
+
+/// Two sizes, vertical before horizontal: one number stands for both.
+pub trait Pair {
+    /// `(vertical, horizontal)`.
+    fn pair(self) -> (usize, usize);
+}
+
+impl Pair for usize {
+    fn pair(self) -> (usize, usize) {
+        (self, self)
+    }
+}
+
+impl Pair for (usize, usize) {
+    fn pair(self) -> (usize, usize) {
+        self
+    }
+}
+
+/// Height, width and channels of an image's shape, or the error of a layer that needs one.
+fn image_dims(kind: &str, input: &Shape) -> Result<[usize; 3]> {
+    match *input.dims() {
+        [height, width, channels] => Ok([height, width, channels]),
+        _ => Err(Error::shape(
+            kind,
+            "an image [height, width, channels]",
+            input,
+            "put it before Flatten and the dense layers",
+        )),
+    }
+}
+
+/// Checks kernels, windows and strides: positive, and no larger than any image.
+fn check_extents(kind: &str, what: &str, extents: [(usize, usize); 2]) -> Result<()> {
+    const LARGEST: usize = 1 << 16;
+    if extents.iter().all(|&(h, w)| (1..=LARGEST).contains(&h) && (1..=LARGEST).contains(&w)) {
+        return Ok(());
+    }
+    Err(Error::setting(
+        format!("{kind}'s {what}"),
+        format!("from 1 to {LARGEST}"),
+        format!("{:?} and {:?}", extents[0], extents[1]),
+        "small numbers such as 2 or 3 are usual",
+    ))
+}
+
+/// The parameters a layer was given, which must be weight and bias.
+fn weight_and_bias<'a, T: Element>(
+    kind: &str,
+    parameters: &'a [Var<T>],
+) -> Result<(&'a Var<T>, &'a Var<T>)> {
+    match parameters {
+        [weight, bias] => Ok((weight, bias)),
+        _ => Err(Error::shape(
+            kind,
+            "2 parameters, weight and bias",
+            parameters.len(),
+            "pass those that `parameters` asked for",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

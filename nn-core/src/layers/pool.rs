@@ -1,0 +1,116 @@
+//! Pooling over images. None of these layers pads: rows and columns left over at the bottom and
+//! right are dropped, as Keras does by default.
+
+use super::{Forward, Layer, LayerConfig, Pair, check_extents, image_dims};
+use crate::autograd::Var;
+use crate::error::Result;
+use crate::kernels::{Pool2dGeometry, Pool2dOptions};
+use crate::tensor::{Element, Shape};
+use serde::{Deserialize, Serialize};
+
+/// The largest number under each window; of equal ones, the first passes the gradient on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaxPool2D {
+    /// Height and width of the window.
+    pub window: (usize, usize),
+    /// Steps of the window, down and right.
+    pub stride: (usize, usize),
+}
+
+/// The mean of the numbers under each window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AveragePool2D {
+    /// Height and width of the window.
+    pub window: (usize, usize),
+    /// Steps of the window, down and right.
+    pub stride: (usize, usize),
+}
+
+/// The mean of each channel: `[height, width, channels]` to `[channels]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GlobalAveragePool2D {}
+
+impl GlobalAveragePool2D {
+    /// The layer.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+/// What the two windowed layers share: all but the op.
+macro_rules! windowed_pool {
+    ($layer:ident, $op:ident) => {
+        impl $layer {
+            /// Windows of this size (one number for a square), side by side.
+            pub fn new(window: impl Pair) -> Self {
+                let window = window.pair();
+                Self { window, stride: window }
+            }
+
+            /// Sets the steps of the window.
+            pub fn stride(mut self, stride: impl Pair) -> Self {
+                self.stride = stride.pair();
+                self
+            }
+
+            /// Window and stride, as the op takes them.
+            pub(crate) fn options(&self) -> Pool2dOptions {
+                Pool2dOptions { window: self.window, stride: self.stride }
+            }
+        }
+
+        impl<T: Element> Layer<T> for $layer {
+            fn kind(&self) -> &'static str {
+                stringify!($layer)
+            }
+
+            fn name_prefix(&self) -> String {
+                "pool".into()
+            }
+
+            fn output_shape(&self, input: &Shape) -> Result<Shape> {
+                let [height, width, channels] = image_dims(stringify!($layer), input)?;
+                check_extents(stringify!($layer), "window and stride", [self.window, self.stride])?;
+                let geometry = Pool2dGeometry::new(&[1, height, width, channels], self.options())?;
+                Ok(Shape::from([geometry.out_h, geometry.out_w, channels]))
+            }
+
+            fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
+                cx.tape.$op(&x, self.options())
+            }
+
+            fn config(&self) -> Option<LayerConfig> {
+                Some(LayerConfig::$layer(*self))
+            }
+        }
+    };
+}
+
+windowed_pool!(MaxPool2D, max_pool2d);
+windowed_pool!(AveragePool2D, average_pool2d);
+
+impl<T: Element> Layer<T> for GlobalAveragePool2D {
+    fn kind(&self) -> &'static str {
+        "GlobalAveragePool2D"
+    }
+
+    fn name_prefix(&self) -> String {
+        "pool".into()
+    }
+
+    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        let [.., channels] = image_dims("GlobalAveragePool2D", input)?;
+        Ok(Shape::from([channels]))
+    }
+
+    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
+        cx.tape.global_average_pool2d(&x)
+    }
+
+    fn config(&self) -> Option<LayerConfig> {
+        Some(LayerConfig::GlobalAveragePool2D(*self))
+    }
+}

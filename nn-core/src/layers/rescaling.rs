@@ -1,0 +1,79 @@
+//! `x * scale + offset`, in one pass over every pixel: an op of this layer's own.
+
+use super::{Forward, Layer, LayerConfig};
+use crate::autograd::{Backward, Op, Var};
+use crate::error::{Error, Result};
+use crate::tensor::{Element, Shape, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Multiplies by `scale` and adds `offset`: brings pixels into the range a network likes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rescaling {
+    /// The factor.
+    pub scale: f64,
+    /// Added after the multiplication.
+    #[serde(default)]
+    pub offset: f64,
+}
+
+impl Rescaling {
+    /// Multiplies by `scale`: `Rescaling::new(1.0 / 255.0)` maps pixels to `0..=1`.
+    pub fn new(scale: f64) -> Self {
+        Self { scale, offset: 0.0 }
+    }
+
+    /// Adds `offset` after the multiplication.
+    pub fn offset(mut self, offset: f64) -> Self {
+        self.offset = offset;
+        self
+    }
+}
+
+struct Rescale<T> {
+    scale: T,
+}
+
+impl<T: Element> Op<T> for Rescale<T> {
+    fn name(&self) -> &'static str {
+        "rescale"
+    }
+
+    fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
+        for g in gradient.as_mut_slice() {
+            *g *= self.scale;
+        }
+        inputs.accumulate(0, gradient)
+    }
+}
+
+impl<T: Element> Layer<T> for Rescaling {
+    fn kind(&self) -> &'static str {
+        "Rescaling"
+    }
+
+    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        if !(self.scale.is_finite() && self.offset.is_finite()) {
+            return Err(Error::setting(
+                "Rescaling's scale and offset",
+                "finite numbers",
+                format!("{} and {}", self.scale, self.offset),
+                "1/255 and 0 are usual for pixels",
+            ));
+        }
+        Ok(input.clone())
+    }
+
+    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
+        let (scale, offset) = (T::from_f64(self.scale), T::from_f64(self.offset));
+        let mut y = Tensor::stale(x.shape(), cx.tape.pool());
+        for (y, &x) in y.as_mut_slice().iter_mut().zip(x.value().as_slice()) {
+            *y = x * scale + offset;
+        }
+        Ok(cx.tape.record(Rescale { scale }, &[&x], y))
+    }
+
+    fn config(&self) -> Option<LayerConfig> {
+        Some(LayerConfig::Rescaling(self.clone()))
+    }
+}

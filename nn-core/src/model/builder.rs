@@ -1,0 +1,254 @@
+//! From a list of layers to a model: names, shapes, first values.
+
+use super::{Sequential, Stage, label};
+use crate::error::{Error, Result};
+use crate::layers::{Activation, Layer, LayerConfig, OutputKind, Parameter, ParameterSpec};
+use crate::rng::{Rng, stream};
+use crate::tensor::{Element, Shape, Tensor};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Numbers a model may have in its parameters, and one sample at any layer: 4 GB of `f32`. Where
+/// sizes come from outside, this stands between a slip of the pen and a machine out of memory.
+const MOST_NUMBERS: usize = 1 << 30;
+
+/// Collects the layers of a [`Sequential`].
+#[derive(Debug, Clone)]
+pub struct SequentialBuilder<T: Element = f32> {
+    name: String,
+    input: Shape,
+    layers: Vec<(Option<String>, Arc<dyn Layer<T>>)>,
+    output: Option<OutputKind>,
+    /// Whether the layers are those of a built model, which must not lose an activation again.
+    built_before: bool,
+}
+
+impl<T: Element> SequentialBuilder<T> {
+    pub(super) fn new(input: Shape) -> Self {
+        Self {
+            name: "sequential".into(),
+            input,
+            layers: Vec::new(),
+            output: None,
+            built_before: false,
+        }
+    }
+
+    /// Names the model.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Adds a layer, named by its kind and a counter: `conv1`, `conv2`, `dense1`, ...
+    pub fn layer(self, layer: impl Layer<T> + 'static) -> Self {
+        self.shared_layer(None, Arc::new(layer))
+    }
+
+    /// Adds a layer under a name of its own.
+    pub fn named(self, name: impl Into<String>, layer: impl Layer<T> + 'static) -> Self {
+        self.shared_layer(Some(name.into()), Arc::new(layer))
+    }
+
+    pub(super) fn shared_layer(mut self, name: Option<String>, layer: Arc<dyn Layer<T>>) -> Self {
+        self.layers.push((name, layer));
+        self
+    }
+
+    /// Says what the output means. Needed only where the last layer does not say it: a softmax or
+    /// sigmoid at the end of the last layer is taken off it and becomes the model's output kind, so
+    /// that the network itself computes logits. [`OutputKind::Linear`] forbids that: the activation
+    /// stays where it is, and the model's outputs are plain numbers.
+    pub fn output(mut self, output: OutputKind) -> Self {
+        self.output = Some(output);
+        self
+    }
+
+    /// Like [`SequentialBuilder::output`], for layers that come from a built model.
+    pub(super) fn output_as_built(mut self, output: OutputKind) -> Self {
+        self.built_before = true;
+        self.output(output)
+    }
+
+    /// Builds the model and draws its parameters from `seed`, each from a random stream of its own:
+    /// a layer added at the end leaves the earlier ones as they were.
+    ///
+    /// # Errors
+    /// If shapes do not fit from layer to layer, with the layer's name and, where larger images
+    /// would do, the smallest size that would; if a setting or name makes no sense.
+    pub fn build(self, seed: u64) -> Result<Sequential<T>> {
+        self.build_with(|i, _, spec| {
+            let mut rng = Rng::new(seed, stream::INITIALIZE + i as u64);
+            Ok(spec.initializer.tensor(&spec.shape, spec.fans, &mut rng))
+        })
+    }
+
+    /// Builds the model with parameters from `value(index, name, what the layer asked for)`.
+    pub(super) fn build_with(
+        mut self,
+        mut value: impl FnMut(usize, &str, &ParameterSpec) -> Result<Tensor<T>>,
+    ) -> Result<Sequential<T>> {
+        let output = self.take_output()?;
+        if self.input.is_empty() || self.input.rank() == 0 {
+            return Err(Error::shape(
+                "model input",
+                "at least one dimension, none of them 0",
+                &self.input,
+                "pass [height, width, channels] for images",
+            ));
+        }
+        let names = self.names()?;
+        // All shapes first: nothing is allocated for a network that does not fit together.
+        let mut stages = Vec::new();
+        let mut specs: Vec<(String, ParameterSpec)> = Vec::new();
+        let mut shape = self.input.clone();
+        for (name, (_, layer)) in names.into_iter().zip(&self.layers) {
+            let inferred = infer(layer.as_ref(), &shape);
+            let (next, wanted) =
+                inferred.map_err(|e| self.explain(e, &label(&name, layer.kind())))?;
+            let first = specs.len();
+            specs.extend(wanted.into_iter().map(|spec| (format!("{name}.{}", spec.name), spec)));
+            stages.push(Stage {
+                name,
+                layer: Arc::clone(layer),
+                config: layer.config(),
+                output: next.clone(),
+                parameters: first..specs.len(),
+            });
+            shape = next;
+        }
+        check_total(&specs)?;
+        let mut parameters = Vec::with_capacity(specs.len());
+        for (i, (name, spec)) in specs.into_iter().enumerate() {
+            let value = Arc::new(value(i, &name, &spec)?);
+            parameters.push(Parameter { name, value, trainable: spec.trainable });
+        }
+        Ok(Sequential { name: self.name, input: self.input, stages, parameters, output })
+    }
+
+    /// Takes a final softmax or sigmoid off the last layer, unless plain outputs were asked for.
+    fn take_output(&mut self) -> Result<OutputKind> {
+        if self.built_before {
+            return Ok(self.output.unwrap_or_default());
+        }
+        let last = self.layers.last().and_then(|(_, layer)| layer.config());
+        let found = match &last {
+            Some(LayerConfig::Dense(dense)) => OutputKind::of_activation(dense.activation),
+            Some(LayerConfig::Activation { function }) => OutputKind::of_activation(*function),
+            _ => None,
+        };
+        let output = match (self.output, found) {
+            (Some(OutputKind::Linear), _) => return Ok(OutputKind::Linear),
+            (Some(asked), Some(found)) if asked != found => {
+                return Err(Error::setting(
+                    "the model's output",
+                    format!("{found:?}, as its last layer ends in"),
+                    format!("{asked:?}"),
+                    "leave one of the two away",
+                ));
+            }
+            (asked, found) => asked.or(found).unwrap_or_default(),
+        };
+        if found.is_some()
+            && let Some((name, _)) = self.layers.pop()
+            && let Some(LayerConfig::Dense(dense)) = last
+        {
+            self.layers.push((name, Arc::new(dense.activation(Activation::Linear))));
+        }
+        Ok(output)
+    }
+
+    /// The layers' names: given ones as they are, others by prefix and counter.
+    fn names(&self) -> Result<Vec<String>> {
+        let mut taken = HashSet::new();
+        for name in self.layers.iter().filter_map(|(name, _)| name.as_ref()) {
+            if name.is_empty() || !taken.insert(name.clone()) {
+                return Err(Error::setting(
+                    "a layer's name",
+                    "non-empty and used once",
+                    format!("{name:?}"),
+                    "give each layer a name of its own, or none",
+                ));
+            }
+        }
+        let name = |(given, layer): &(Option<String>, Arc<dyn Layer<T>>)| {
+            given.clone().unwrap_or_else(|| {
+                let prefix = layer.name_prefix();
+                let mut free = (1..).map(|i| format!("{prefix}{i}"));
+                free.find(|name| taken.insert(name.clone())).unwrap_or(prefix)
+            })
+        };
+        Ok(self.layers.iter().map(name).collect())
+    }
+
+    /// Puts the layer's name into an error, and the smallest image that would have done.
+    fn explain(&self, error: Error, layer: &str) -> Error {
+        match error {
+            Error::Shape { at: _, expected, received, remedy } => {
+                let remedy = match (self.smallest_square_input(), self.input.dims()) {
+                    (Some(smallest), &[h, w, _]) if smallest > h.min(w) => format!(
+                        "the image size {h}x{w} is too small for the network, use at least \
+                         {smallest}x{smallest}"
+                    ),
+                    _ => remedy,
+                };
+                Error::Shape { at: layer.into(), expected, received, remedy }
+            }
+            Error::Setting { what, expected, received, remedy } => {
+                Error::Setting { what: format!("{layer}: {what}"), expected, received, remedy }
+            }
+            other => other,
+        }
+    }
+
+    /// The side of the smallest square image that these layers can take, with the input's channels;
+    /// `None` if the input is no image, or no image up to 4096 pixels would do.
+    pub fn smallest_square_input(&self) -> Option<usize> {
+        let &[_, _, channels] = self.input.dims() else {
+            return None;
+        };
+        (1..=4096).find(|&side| {
+            let mut shape = Shape::from([side, side, channels]);
+            self.layers.iter().all(|(_, layer)| match layer.output_shape(&shape) {
+                Ok(next) => {
+                    shape = next;
+                    true
+                }
+                Err(_) => false,
+            })
+        })
+    }
+}
+
+/// A layer's output shape and parameters, of sizes that can be computed with.
+fn infer<T: Element>(layer: &dyn Layer<T>, input: &Shape) -> Result<(Shape, Vec<ParameterSpec>)> {
+    let output = layer.output_shape(input)?;
+    if output.checked_len().is_none_or(|len| len > MOST_NUMBERS) {
+        return Err(Error::shape(
+            layer.kind(),
+            format!("at most {MOST_NUMBERS} numbers in its output"),
+            &output,
+            "use smaller images or fewer filters",
+        ));
+    }
+    Ok((output, layer.parameters(input)?))
+}
+
+fn check_total(specs: &[(String, ParameterSpec)]) -> Result<()> {
+    let mut total = 0usize;
+    for (name, spec) in specs {
+        let sum = spec.shape.checked_len().and_then(|len| total.checked_add(len));
+        match sum {
+            Some(sum) if sum <= MOST_NUMBERS => total = sum,
+            _ => {
+                return Err(Error::shape(
+                    name,
+                    format!("at most {MOST_NUMBERS} parameters in the whole model"),
+                    format!("a tensor of shape {}", spec.shape),
+                    "use smaller images, more pooling, or fewer filters and units",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

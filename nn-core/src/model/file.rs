@@ -1,0 +1,230 @@
+//! `model.safetensors`: a trained model in one file.
+//!
+//! Parameters are stored in `f32` under their names, in the layouts a PyTorch user expects. The
+//! metadata says `format = "pt"` and, under keys of ours:
+//!
+//! ```text
+//! nn.version        1, the version of this description
+//! nn.architecture   the layers, as JSON
+//! nn.classes        the classes' names in the outputs' order, as JSON
+//! nn.image_size     height x width of the images, as in 256x256
+//! ```
+//!
+//! A file without `nn.architecture` is read as the built-in network ([`ReferenceCnn`]).
+
+use super::tensor_file::{TensorFile, list, write};
+use super::{Architecture, ReferenceCnn, Sequential, SequentialBuilder};
+use crate::error::{Error, Result};
+use crate::layers::OutputKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+const VERSION: &str = "1";
+
+/// The image size of a file that does not say.
+const USUAL_IMAGE_SIZE: usize = 256;
+
+/// A model as it comes out of a file.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    /// The model.
+    pub model: Sequential<f32>,
+    /// The classes' names, in the order of the outputs, if the file has them.
+    pub classes: Option<Vec<String>>,
+}
+
+/// Writes a model, atomically. The same model gives the same bytes.
+///
+/// # Errors
+/// If a layer is not a built-in one, the classes are not as many as the outputs, or the file cannot
+/// be written; what was there is still there then.
+pub fn save(path: &Path, model: &Sequential<f32>, classes: Option<&[String]>) -> Result<()> {
+    let architecture = model.architecture()?;
+    let mut metadata = BTreeMap::new();
+    metadata.insert("format".to_owned(), "pt".to_owned());
+    metadata.insert("nn.version".into(), VERSION.into());
+    metadata.insert("nn.architecture".into(), to_json(&architecture)?);
+    if let Some(classes) = classes {
+        if !fits(model, classes) {
+            return Err(Error::setting(
+                "the number of classes",
+                format!("that of the model's outputs {}", model.output_shape()),
+                classes.len(),
+                "save the model with the classes it was trained on",
+            ));
+        }
+        metadata.insert("nn.classes".into(), to_json(&classes)?);
+    }
+    if let &[height, width, _] = architecture.input.as_slice() {
+        metadata.insert("nn.image_size".into(), format!("{height}x{width}"));
+    }
+    let tensors = model.parameters().iter().map(|p| (p.name.as_str(), p.value.as_ref()));
+    write(path, tensors, &metadata)
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|e| Error::setting("the model", "writable as JSON", e, "check its settings"))
+}
+
+/// Whether there can be as many classes as this.
+fn fits(model: &Sequential<f32>, classes: &[String]) -> bool {
+    match (model.output_kind(), model.output_shape().dims()) {
+        (OutputKind::Sigmoid, [1]) => classes.len() == 2,
+        (_, [outputs]) => *outputs == classes.len(),
+        _ => false,
+    }
+}
+
+/// Reads a model. `image_size` is for files that do not say theirs (256 if not given here either);
+/// for others it must be what they say.
+///
+/// # Errors
+/// If the file cannot be read, is no safetensors file, or is not a model this crate can run: a
+/// tensor is missing, left over, of another type or shape, or holds something that is no number.
+pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile> {
+    let mut file = TensorFile::open(path)?;
+    let (builder, classes) = match file.metadata("nn.architecture") {
+        Some(text) => {
+            check_version(&file)?;
+            let architecture: Architecture = parse(&file, "nn.architecture", text)?;
+            check_image_size(&architecture, image_size)?;
+            let classes = file.metadata("nn.classes");
+            let classes: Option<Vec<String>> =
+                classes.map(|text| parse(&file, "nn.classes", text)).transpose()?;
+            (architecture.builder(), classes)
+        }
+        None => (builtin(&file, image_size)?, None),
+    };
+    let model = fill(builder, &mut file)?;
+    if let Some(classes) = &classes
+        && !fits(&model, classes)
+    {
+        return Err(Error::file(
+            path,
+            format!("{} classes for outputs {}", classes.len(), model.output_shape()),
+            "the file is damaged; write it again",
+        ));
+    }
+    Ok(ModelFile { model, classes })
+}
+
+fn check_version(file: &TensorFile) -> Result<()> {
+    match file.metadata("nn.version") {
+        Some(VERSION) => Ok(()),
+        other => Err(Error::file(
+            file.path(),
+            format!("its nn.version is {}, not {VERSION}", other.unwrap_or("missing")),
+            "read it with the version of this program that wrote it, or a newer one",
+        )),
+    }
+}
+
+fn check_image_size(architecture: &Architecture, image_size: Option<usize>) -> Result<()> {
+    match (image_size, architecture.input.as_slice()) {
+        (Some(asked), &[height, width, _]) if (height, width) != (asked, asked) => {
+            Err(Error::setting(
+                "the image size",
+                format!("{height}x{width}, as the model was trained with"),
+                asked,
+                "leave it away: the file says it",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(file: &TensorFile, key: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| {
+        Error::file(file.path(), format!("its {key} cannot be understood: {e}"), "write it again")
+    })
+}
+
+/// Builds the model with the parameters in the file, each looked at before anything is allocated
+/// for it.
+fn fill(builder: SequentialBuilder<f32>, file: &mut TensorFile) -> Result<Sequential<f32>> {
+    let path = file.path().to_path_buf();
+    let mut left: BTreeSet<_> = file.names().into_iter().collect();
+    let model = builder.build_with(|_, name, spec| {
+        left.remove(name);
+        if let Some(shape) = file.shape(name)
+            && shape != spec.shape.dims()
+        {
+            return Err(Error::file(
+                &path,
+                format!("tensor {name} has shape {shape:?}, the network needs {}", spec.shape),
+                "use a file whose tensors fit the network and image size",
+            ));
+        }
+        let tensor = file.read(name)?;
+        if !tensor.is_finite() {
+            return Err(Error::file(
+                &path,
+                format!("tensor {name} holds NaN or infinity"),
+                "the training diverged or the file is damaged; train again",
+            ));
+        }
+        Ok(tensor)
+    });
+    let model = model.map_err(|error| match error {
+        Error::Shape { .. } | Error::Setting { .. } => Error::file(
+            &path,
+            format!("the network it describes cannot be built: {error}"),
+            "the file is damaged, or not from this program",
+        ),
+        other => other,
+    })?;
+    if !left.is_empty() {
+        let left: Vec<_> = left.into_iter().collect();
+        return Err(Error::file(
+            &path,
+            format!("tensors that are not the network's: {}", list(&left)),
+            "use a file that holds this network only",
+        ));
+    }
+    Ok(model)
+}
+
+/// The built-in network in the sizes of the file's tensors.
+fn builtin(file: &TensorFile, image_size: Option<usize>) -> Result<SequentialBuilder<f32>> {
+    let side = image_size.unwrap_or(USUAL_IMAGE_SIZE);
+    let dims = |name: &str, rank: usize| match file.shape(name) {
+        Some(shape) if shape.len() == rank => Ok(shape),
+        found => Err(Error::file(
+            file.path(),
+            format!(
+                "without nn.architecture it must be the built-in network, whose {name} has {rank} \
+                 dimensions; here it has {}, among {}",
+                found.map_or("none".into(), |shape| format!("{shape:?}")),
+                list(&file.names())
+            ),
+            "use a model.safetensors of this program, or give your tensors the names and layouts \
+             of the built-in network",
+        )),
+    };
+    let convs = [dims("conv1.weight", 4)?, dims("conv2.weight", 4)?, dims("conv3.weight", 4)?];
+    let hidden = dims("dense1.weight", 2)?;
+    let network = ReferenceCnn {
+        classes: dims("dense2.weight", 2)?[0],
+        image_size: (side, side),
+        channels: convs[0][1],
+        filters: convs.map(|shape| shape[0]),
+        kernel_sizes: convs.map(|shape| (shape[2], shape[3])),
+        units: hidden[0],
+    };
+    // The one mismatch an honest file can have deserves its own words.
+    let received = hidden[1];
+    let sizes: Vec<_> = (1..=4096).filter(|&s| network.features(s) == Some(received)).collect();
+    if network.features(side) != Some(received)
+        && let (Some(first), Some(last)) = (sizes.first(), sizes.last())
+    {
+        return Err(Error::file(
+            file.path(),
+            format!(
+                "its dense1.weight takes {received} features, which images of size {side} do not give"
+            ),
+            format!("say the image size it was trained with, one from {first} to {last}"),
+        ));
+    }
+    Ok(network.builder())
+}

@@ -1,0 +1,216 @@
+//! Running a model.
+
+use super::{Sequential, Stage};
+use crate::autograd::{Tape, Var};
+use crate::error::{Error, Result};
+use crate::kernels::conv::MAX_FUSED_WINDOW;
+use crate::layers::{Activation, Forward, LayerConfig};
+use crate::rng::Rng;
+use crate::tensor::{Element, Pool, Tensor};
+use std::sync::Arc;
+
+/// How a model is to be run once: for inference unless made otherwise.
+#[derive(Default)]
+pub struct Pass<'a> {
+    rng: Option<&'a mut Rng>,
+    frozen: bool,
+    watch: &'a [&'a str],
+}
+
+impl<'a> Pass<'a> {
+    /// As for predictions: dropout does nothing.
+    pub fn inference() -> Self {
+        Self::default()
+    }
+
+    /// As in training: dropout draws from `rng`.
+    pub fn training(rng: &'a mut Rng) -> Self {
+        Self { rng: Some(rng), ..Self::default() }
+    }
+
+    /// Treats the parameters as constants: no gradient is computed for them.
+    pub fn frozen(mut self) -> Self {
+        self.frozen = true;
+        self
+    }
+
+    /// Keeps these layers' outputs, and on a recording tape their gradients: a layer's output is
+    /// what comes after its activation. With [frozen](Pass::frozen) parameters and a constant
+    /// input, the first watched output becomes the start of differentiation, and nothing before it
+    /// costs memory or time in the backward pass.
+    pub fn watch(mut self, layers: &'a [&'a str]) -> Self {
+        self.watch = layers;
+        self
+    }
+}
+
+/// What a pass leaves.
+///
+/// Drop it before the next optimiser step: a parameter somebody holds is copied when it changes.
+#[derive(Debug)]
+pub struct Output<T: Element = f32> {
+    /// The network's output, logits where classes are meant: `[batch, ..]`.
+    pub output: Var<T>,
+    /// The parameters as they stand on the tape, in the model's order.
+    pub parameters: Vec<Var<T>>,
+    /// The watched layers' names and outputs, in the network's order.
+    pub watched: Vec<(String, Var<T>)>,
+}
+
+impl<T: Element> Sequential<T> {
+    /// Runs the model on a batch `[batch, ..input shape]`.
+    ///
+    /// Where a convolution with ReLU is directly followed by max-pooling and nobody watches what
+    /// lies between, both run as one op that never stores it.
+    ///
+    /// # Errors
+    /// If `x` is not a batch of this model's inputs, or a watched layer does not exist.
+    pub fn forward(&self, tape: &mut Tape<T>, x: Var<T>, pass: Pass<'_>) -> Result<Output<T>> {
+        if x.dims().get(1..) != Some(self.input.dims()) {
+            return Err(Error::shape(
+                format!("model {:?}", self.name),
+                format!("a batch of inputs of shape {}, [batch, ..]", self.input),
+                x.shape(),
+                "resize the images to the model's image size, or build a model for these",
+            ));
+        }
+        for layer in pass.watch {
+            self.stage_index(layer)?;
+        }
+        let parameters: Vec<_> = self
+            .parameters
+            .iter()
+            .map(|parameter| {
+                let value = Arc::clone(&parameter.value);
+                if parameter.trainable && !pass.frozen {
+                    tape.leaf(value)
+                } else {
+                    tape.constant(value)
+                }
+            })
+            .collect();
+
+        let training = pass.rng.is_some();
+        let mut idle = Rng::new(0, 0);
+        let rng = pass.rng.unwrap_or(&mut idle);
+        let mut cx = Forward::new(tape, training, rng);
+        let is_watched = |stage: &Stage<T>| pass.watch.contains(&stage.name.as_str());
+        let mut watched = Vec::new();
+        let mut x = x;
+        let mut stages = self.stages.iter().peekable();
+        while let Some(stage) = stages.next() {
+            let own = &parameters[stage.parameters.clone()];
+            let named = |e| named(e, stage);
+            let last = match stages.next_if(|next| !is_watched(stage) && fuses(stage, next)) {
+                Some(pool) => {
+                    x = fused(&mut cx, &x, own, stage, pool).map_err(named)?;
+                    pool
+                }
+                None => {
+                    x = stage.layer.forward(&mut cx, x, own).map_err(named)?;
+                    stage
+                }
+            };
+            if is_watched(last) {
+                if cx.tape.tracks(&[&x]) {
+                    cx.tape.retain_grad(&x)?;
+                } else if cx.tape.is_recording() {
+                    x = cx.tape.leaf(x.share());
+                }
+                watched.push((last.name.clone(), x.clone()));
+            }
+        }
+        Ok(Output { output: x, parameters, watched })
+    }
+
+    /// The network's output for a batch, without gradients or dropout.
+    ///
+    /// # Errors
+    /// If `x` is not a batch of this model's inputs.
+    pub fn infer(&self, tape: &mut Tape<T>, x: impl Into<Arc<Tensor<T>>>) -> Result<Var<T>> {
+        let x = tape.constant(x);
+        Ok(self.forward(tape, x, Pass::inference().frozen())?.output)
+    }
+
+    /// What the network's output stands for: probabilities where the output kind is softmax or
+    /// sigmoid.
+    ///
+    /// # Errors
+    /// If these are not the outputs of such a network.
+    pub fn probabilities(&self, tape: &mut Tape<T>, output: Var<T>) -> Result<Var<T>> {
+        self.output.apply(tape, output)
+    }
+
+    /// Predictions for a batch: [`Sequential::infer`] and [`Sequential::probabilities`].
+    ///
+    /// # Errors
+    /// If `x` is not a batch of this model's inputs.
+    pub fn predict(&self, x: impl Into<Arc<Tensor<T>>>) -> Result<Tensor<T>> {
+        let pool = Pool::new();
+        let mut tape = Tape::inference(pool.clone());
+        let output = self.infer(&mut tape, x)?;
+        Ok(self.probabilities(&mut tape, output)?.into_owned(&pool))
+    }
+}
+
+/// Whether a layer and its successor are a convolution with ReLU and a max-pooling, with a window
+/// that the fused op can take.
+fn fuses<T: Element>(stage: &Stage<T>, next: &Stage<T>) -> bool {
+    matches!(
+        (&stage.config, &next.config),
+        (Some(LayerConfig::Conv2D(conv)), Some(LayerConfig::MaxPool2D(pool)))
+            if conv.activation == Activation::Relu
+                && pool.window.0 * pool.window.1 <= MAX_FUSED_WINDOW
+    )
+}
+
+/// Runs a pair for which [`fuses`] is true as one op.
+fn fused<T: Element>(
+    cx: &mut Forward<'_, T>,
+    x: &Var<T>,
+    parameters: &[Var<T>],
+    stage: &Stage<T>,
+    next: &Stage<T>,
+) -> Result<Var<T>> {
+    match (&stage.config, &next.config, parameters) {
+        (Some(LayerConfig::Conv2D(conv)), Some(LayerConfig::MaxPool2D(pool)), [weight, bias]) => {
+            cx.tape.conv2d_relu_max_pool(x, weight, Some(bias), conv.options(), pool.options())
+        }
+        _ => {
+            let y = stage.layer.forward(cx, x.clone(), parameters)?;
+            next.layer.forward(cx, y, &[])
+        }
+    }
+}
+
+/// Puts the layer's name into a shape error.
+fn named<T: Element>(error: Error, stage: &Stage<T>) -> Error {
+    match error {
+        Error::Shape { at, expected, received, remedy } => {
+            Error::Shape { at: format!("{}: {at}", stage.label()), expected, received, remedy }
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{AveragePool2D, Conv2D, Layer, MaxPool2D};
+
+    fn are_fused(conv: Conv2D, pool: impl Layer<f32> + 'static) -> bool {
+        let model = Sequential::builder([40, 40, 1]).layer(conv).layer(pool).build(0).unwrap();
+        fuses(&model.stages[0], &model.stages[1])
+    }
+
+    #[test]
+    fn what_runs_as_one_op() {
+        let relu = || Conv2D::new(2, 3).activation(Activation::Relu);
+        assert!(are_fused(relu(), MaxPool2D::new(2)));
+        assert!(are_fused(relu().stride(2), MaxPool2D::new((3, 2)).stride(1)));
+        assert!(!are_fused(relu(), MaxPool2D::new(17)));
+        assert!(!are_fused(relu(), AveragePool2D::new(2)));
+        assert!(!are_fused(Conv2D::new(2, 3), MaxPool2D::new(2)));
+        assert!(!are_fused(Conv2D::new(2, 3).activation(Activation::Tanh), MaxPool2D::new(2)));
+    }
+}

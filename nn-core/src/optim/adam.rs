@@ -1,0 +1,111 @@
+//! Adam and AdamW.
+//!
+//! With `g` the gradient and `t` counted from 1, per element:
+//!
+//! ```text
+//! a  = learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)
+//! m += (g - m) * (1 - beta1)
+//! v += (g * g - v) * (1 - beta2)
+//! w -= learning_rate * weight_decay * w            (AdamW only)
+//! w -= a * m / (sqrt(v) + epsilon)
+//! ```
+//!
+//! This is Keras' form, where `epsilon` stands outside the bias correction; PyTorch puts it
+//! inside, so there the same number means something else.
+
+use super::slots::Slots;
+use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
+use crate::error::{Error, Result};
+use crate::layers::Parameter;
+use crate::tensor::{Element, Tensor};
+
+/// Adam (Kingma and Ba, 2015), and with a weight decay AdamW (Loshchilov and Hutter, 2019).
+#[derive(Debug, Clone)]
+pub struct Adam<T: Element = f32> {
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    weight_decay: Option<f64>,
+    slots: Slots<T, 2>,
+}
+
+impl<T: Element> Adam<T> {
+    /// Adam with the given decays of its running means and the number that keeps it from dividing
+    /// by zero (Keras: 0.9, 0.999, 1e-7).
+    ///
+    /// # Errors
+    /// If a decay is not in `0..1` or `epsilon` is not above 0.
+    pub fn new(beta1: f64, beta2: f64, epsilon: f64) -> Result<Self> {
+        check_decay("Adam's beta1", beta1)?;
+        check_decay("Adam's beta2", beta2)?;
+        // Below f32's smallest number, epsilon would vanish and 0 / 0 make the weights NaN.
+        if !(epsilon.is_finite() && T::from_f64(epsilon) > T::zero()) {
+            return Err(Error::setting("Adam's epsilon", "above 0", epsilon, "1e-7 is usual"));
+        }
+        let slots = Slots::new(["momentum", "velocity"]);
+        Ok(Self { beta1, beta2, epsilon, weight_decay: None, slots })
+    }
+
+    /// AdamW: each step also shrinks every trainable parameter, biases included, by the fraction
+    /// `learning_rate * weight_decay`, apart from the gradient's running means.
+    ///
+    /// # Errors
+    /// If the weight decay is negative or not finite.
+    pub fn decoupled(mut self, weight_decay: f64) -> Result<Self> {
+        if !(weight_decay.is_finite() && weight_decay >= 0.0) {
+            return Err(Error::setting(
+                "AdamW's weight decay",
+                "a finite number, 0 or above",
+                weight_decay,
+                "0.004 and 0.01 are usual",
+            ));
+        }
+        self.weight_decay = Some(weight_decay);
+        Ok(self)
+    }
+}
+
+impl<T: Element> Optimizer<T> for Adam<T> {
+    fn name(&self) -> &'static str {
+        if self.weight_decay.is_some() { "adamw" } else { "adam" }
+    }
+
+    fn step(
+        &mut self,
+        parameters: &mut [Parameter<T>],
+        gradients: &Gradients<T>,
+        learning_rate: f64,
+    ) -> Result<()> {
+        check_learning_rate(learning_rate)?;
+        self.slots.begin(parameters, gradients)?;
+        let t = self.slots.step() as f64;
+        let bias1 = 1.0 - self.beta1.powf(t);
+        let bias2 = 1.0 - self.beta2.powf(t);
+        let rate = T::from_f64(learning_rate * bias2.sqrt() / bias1);
+        let (rate1, rate2) = (T::from_f64(1.0 - self.beta1), T::from_f64(1.0 - self.beta2));
+        let epsilon = T::from_f64(self.epsilon);
+        let decay = T::from_f64(learning_rate * self.weight_decay.unwrap_or(0.0));
+        self.slots.update(parameters, gradients, |w, g, [m, v]| {
+            for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+                *m += (g - *m) * rate1;
+                *v += (g * g - *v) * rate2;
+                *w -= *w * decay;
+                *w -= *m * rate / (v.sqrt() + epsilon);
+            }
+        });
+        Ok(())
+    }
+
+    fn state(&self) -> OptimizerState<'_, T> {
+        self.slots.state()
+    }
+
+    fn load_state(
+        &mut self,
+        step: u64,
+        tensors: Vec<(String, Tensor<T>)>,
+        parameters: &[Parameter<T>],
+    ) -> Result<()> {
+        self.slots.load(step, tensors, parameters)
+    }
+}

@@ -1,0 +1,113 @@
+//! Optimisers as a configuration file names them.
+
+use super::{Adam, Optimizer, Sgd};
+use crate::error::Result;
+use crate::tensor::Element;
+use serde::{Deserialize, Serialize};
+
+/// Which optimiser, with its settings; what is left out of a file takes Keras' default.
+///
+/// ```
+/// use nn_core::optim::OptimizerConfig;
+/// let config: OptimizerConfig = serde_json::from_str(r#"{"kind": "sgd", "momentum": 0.9}"#)?;
+/// assert_eq!(config, OptimizerConfig::Sgd { momentum: 0.9, nesterov: false });
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum OptimizerConfig {
+    /// See [`Adam::new`].
+    Adam {
+        /// Decay of the running mean of gradients.
+        #[serde(default = "default_beta1")]
+        beta1: f64,
+        /// Decay of the running mean of squared gradients.
+        #[serde(default = "default_beta2")]
+        beta2: f64,
+        /// Added to the denominator.
+        #[serde(default = "default_epsilon")]
+        epsilon: f64,
+    },
+    /// See [`Adam::decoupled`].
+    AdamW {
+        /// Decay of the running mean of gradients.
+        #[serde(default = "default_beta1")]
+        beta1: f64,
+        /// Decay of the running mean of squared gradients.
+        #[serde(default = "default_beta2")]
+        beta2: f64,
+        /// Added to the denominator.
+        #[serde(default = "default_epsilon")]
+        epsilon: f64,
+        /// How much weights shrink per step, times the learning rate.
+        #[serde(default = "default_weight_decay")]
+        weight_decay: f64,
+    },
+    /// See [`Sgd::new`].
+    Sgd {
+        /// How much of the last step is repeated.
+        #[serde(default)]
+        momentum: f64,
+        /// Whether momentum follows Nesterov's rule.
+        #[serde(default)]
+        nesterov: bool,
+    },
+}
+
+fn default_beta1() -> f64 {
+    0.9
+}
+
+fn default_beta2() -> f64 {
+    0.999
+}
+
+fn default_epsilon() -> f64 {
+    1e-7
+}
+
+fn default_weight_decay() -> f64 {
+    0.004
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self::adam()
+    }
+}
+
+impl OptimizerConfig {
+    /// Adam with Keras' defaults.
+    pub fn adam() -> Self {
+        Self::Adam { beta1: default_beta1(), beta2: default_beta2(), epsilon: default_epsilon() }
+    }
+
+    /// AdamW with Keras' defaults.
+    pub fn adamw() -> Self {
+        Self::AdamW {
+            beta1: default_beta1(),
+            beta2: default_beta2(),
+            epsilon: default_epsilon(),
+            weight_decay: default_weight_decay(),
+        }
+    }
+
+    /// Gradient descent without momentum.
+    pub fn sgd() -> Self {
+        Self::Sgd { momentum: 0.0, nesterov: false }
+    }
+
+    /// The optimiser, at its start.
+    ///
+    /// # Errors
+    /// If a setting is out of range.
+    pub fn build<T: Element>(self) -> Result<Box<dyn Optimizer<T>>> {
+        Ok(match self {
+            Self::Adam { beta1, beta2, epsilon } => Box::new(Adam::new(beta1, beta2, epsilon)?),
+            Self::AdamW { beta1, beta2, epsilon, weight_decay } => {
+                Box::new(Adam::new(beta1, beta2, epsilon)?.decoupled(weight_decay)?)
+            }
+            Self::Sgd { momentum, nesterov } => Box::new(Sgd::new(momentum, nesterov)?),
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! One gradient per parameter, in the parameters' order.
+
+use crate::autograd::{Tape, Var};
+use crate::error::{Error, Result};
+use crate::tensor::{Element, Tensor};
+
+/// The gradients of a model's parameters, in their order; `None` for a parameter that has none.
+///
+/// Several workers, each with its share of a batch, can sum theirs with [`Gradients::add_assign`]
+/// and divide by the number of shares with [`Gradients::scale`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Gradients<T: Element = f32>(Vec<Option<Tensor<T>>>);
+
+impl<T: Element> Gradients<T> {
+    /// Takes the gradients of `parameters` out of `tape`, after its backward pass.
+    pub fn take(tape: &mut Tape<T>, parameters: &[Var<T>]) -> Self {
+        Self(parameters.iter().map(|parameter| tape.take_grad(parameter)).collect())
+    }
+
+    /// The gradients, one slot per parameter.
+    pub fn as_slice(&self) -> &[Option<Tensor<T>>] {
+        &self.0
+    }
+
+    /// The gradient of parameter `i`, if it has one.
+    pub fn get(&self, i: usize) -> Option<&Tensor<T>> {
+        self.0.get(i).and_then(Option::as_ref)
+    }
+
+    /// The number of slots.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no slot.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds the gradients of another worker. Fails, changing nothing, if they are not of the same
+    /// model.
+    pub fn add_assign(&mut self, other: &Self) -> Result<()> {
+        let fits = |(a, b): (&Option<Tensor<T>>, &Option<Tensor<T>>)| match (a, b) {
+            (Some(a), Some(b)) => a.shape() == b.shape(),
+            _ => true,
+        };
+        if self.len() != other.len() || !self.0.iter().zip(&other.0).all(fits) {
+            return Err(Error::shape(
+                "sum of gradients",
+                "gradients of the same parameters",
+                format!("{} and {} of other shapes", self.len(), other.len()),
+                "sum gradients of one model only",
+            ));
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            match (mine, theirs) {
+                (Some(sum), Some(more)) => {
+                    for (s, &m) in sum.as_mut_slice().iter_mut().zip(more.as_slice()) {
+                        *s += m;
+                    }
+                }
+                (slot @ None, Some(more)) => *slot = Some(more.clone()),
+                (_, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Multiplies every gradient by `factor`.
+    pub fn scale(&mut self, factor: f64) {
+        let factor = T::from_f64(factor);
+        for gradient in self.0.iter_mut().flatten() {
+            for g in gradient.as_mut_slice() {
+                *g *= factor;
+            }
+        }
+    }
+
+    /// Whether every number is finite.
+    pub fn is_finite(&self) -> bool {
+        self.0.iter().flatten().all(Tensor::is_finite)
+    }
+}
+
+impl<T: Element> From<Vec<Option<Tensor<T>>>> for Gradients<T> {
+    fn from(gradients: Vec<Option<Tensor<T>>>) -> Self {
+        Self(gradients)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gradients(values: &[Option<&[f64]>]) -> Gradients<f64> {
+        let tensor = |v: &[f64]| Tensor::from_vec([v.len()], v.to_vec()).unwrap();
+        Gradients::from(values.iter().map(|v| v.map(tensor)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn workers_sum_and_average() {
+        let mut sum = gradients(&[Some(&[1., 2.]), None, Some(&[3.]), None]);
+        sum.add_assign(&gradients(&[Some(&[10., 20.]), Some(&[7.]), None, None])).unwrap();
+        assert_eq!(sum, gradients(&[Some(&[11., 22.]), Some(&[7.]), Some(&[3.]), None]));
+        sum.scale(0.5);
+        assert_eq!(sum, gradients(&[Some(&[5.5, 11.]), Some(&[3.5]), Some(&[1.5]), None]));
+    }
+
+    #[test]
+    fn gradients_of_another_model_are_refused_and_change_nothing() {
+        let mut sum = gradients(&[Some(&[1.]), Some(&[1., 2.])]);
+        let before = sum.clone();
+        assert!(sum.add_assign(&gradients(&[Some(&[1.]), Some(&[1.])])).is_err());
+        assert!(sum.add_assign(&gradients(&[Some(&[1.])])).is_err());
+        assert_eq!(sum, before);
+    }
+
+    #[test]
+    fn they_come_from_the_tape_in_order() {
+        let mut tape = Tape::<f64>::new();
+        let a = tape.leaf(Tensor::full([2], 3.0));
+        let unused = tape.leaf(Tensor::full([1], 1.0));
+        let b = tape.leaf(Tensor::full([2], 5.0));
+        let product = tape.mul(&a, &b).unwrap();
+        let loss = tape.sum(&product).unwrap();
+        tape.backward(&loss).unwrap();
+        let taken = Gradients::take(&mut tape, &[b, unused, a]);
+        assert_eq!(taken, gradients(&[Some(&[3., 3.]), None, Some(&[5., 5.])]));
+        assert!(taken.is_finite());
+    }
+}

@@ -1,0 +1,105 @@
+//! Stochastic gradient descent.
+//!
+//! Keras' form, with the learning rate inside the velocity, so that a change of rate acts on new
+//! gradients only:
+//!
+//! ```text
+//! v  = momentum * v - learning_rate * g
+//! w += v                                           (plain momentum)
+//! w += momentum * v - learning_rate * g            (Nesterov)
+//! ```
+
+use super::slots::Slots;
+use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
+use crate::error::Result;
+use crate::layers::Parameter;
+use crate::tensor::{Element, Tensor};
+
+/// Stochastic gradient descent, with momentum (Polyak, 1964) or Nesterov's (Sutskever et al.,
+/// 2013).
+#[derive(Debug, Clone)]
+pub struct Sgd<T: Element = f32> {
+    momentum: f64,
+    nesterov: bool,
+    memory: Memory<T>,
+}
+
+/// Without momentum there is nothing to remember but the count.
+#[derive(Debug, Clone)]
+enum Memory<T: Element> {
+    None(Slots<T, 0>),
+    Velocity(Slots<T, 1>),
+}
+
+impl<T: Element> Sgd<T> {
+    /// Gradient descent with `momentum` (0: none), by Nesterov's rule if asked.
+    ///
+    /// # Errors
+    /// If the momentum is not in `0..1`.
+    pub fn new(momentum: f64, nesterov: bool) -> Result<Self> {
+        check_decay("SGD's momentum", momentum)?;
+        let memory = if momentum == 0.0 {
+            Memory::None(Slots::new([]))
+        } else {
+            Memory::Velocity(Slots::new(["velocity"]))
+        };
+        Ok(Self { momentum, nesterov, memory })
+    }
+}
+
+impl<T: Element> Optimizer<T> for Sgd<T> {
+    fn name(&self) -> &'static str {
+        "sgd"
+    }
+
+    fn step(
+        &mut self,
+        parameters: &mut [Parameter<T>],
+        gradients: &Gradients<T>,
+        learning_rate: f64,
+    ) -> Result<()> {
+        check_learning_rate(learning_rate)?;
+        let rate = T::from_f64(learning_rate);
+        let momentum = T::from_f64(self.momentum);
+        let nesterov = self.nesterov;
+        match &mut self.memory {
+            Memory::None(slots) => {
+                slots.begin(parameters, gradients)?;
+                slots.update(parameters, gradients, |w, g, []| {
+                    for (w, &g) in w.iter_mut().zip(g) {
+                        *w -= g * rate;
+                    }
+                });
+            }
+            Memory::Velocity(slots) => {
+                slots.begin(parameters, gradients)?;
+                slots.update(parameters, gradients, |w, g, [v]| {
+                    for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
+                        *v = *v * momentum - g * rate;
+                        *w += if nesterov { *v * momentum - g * rate } else { *v };
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> OptimizerState<'_, T> {
+        match &self.memory {
+            Memory::None(slots) => slots.state(),
+            Memory::Velocity(slots) => slots.state(),
+        }
+    }
+
+    fn load_state(
+        &mut self,
+        step: u64,
+        tensors: Vec<(String, Tensor<T>)>,
+        parameters: &[Parameter<T>],
+    ) -> Result<()> {
+        match &mut self.memory {
+            Memory::None(slots) => slots.load(step, tensors, parameters),
+            Memory::Velocity(slots) => slots.load(step, tensors, parameters),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What an optimiser remembers: tensors shaped like the parameters.
+
+use super::{Gradients, OptimizerState};
+use crate::error::{Error, Result};
+use crate::layers::Parameter;
+use crate::tensor::{Element, Shape, Tensor};
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// Elements one task updates at a time: small enough to share out, large enough to be worth it.
+const CHUNK: usize = 1 << 14;
+
+/// The memory of an optimiser: per trainable parameter, one tensor of each of the `N` kinds.
+#[derive(Debug, Clone)]
+pub(super) struct Slots<T: Element, const N: usize> {
+    kinds: [&'static str; N],
+    step: u64,
+    entries: Vec<Slot<T, N>>,
+}
+
+#[derive(Debug, Clone)]
+struct Slot<T: Element, const N: usize> {
+    parameter: String,
+    shape: Shape,
+    /// `None` for a parameter that is not trainable.
+    tensors: Option<[Tensor<T>; N]>,
+}
+
+impl<T: Element, const N: usize> Slots<T, N> {
+    pub fn new(kinds: [&'static str; N]) -> Self {
+        Self { kinds, step: 0, entries: Vec::new() }
+    }
+
+    /// The number of steps made.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Checks that parameters, gradients and memory belong together, makes the memory if this is
+    /// the first step, and counts the step.
+    pub fn begin(&mut self, parameters: &[Parameter<T>], gradients: &Gradients<T>) -> Result<()> {
+        if gradients.len() != parameters.len() {
+            return Err(Error::shape(
+                "optimizer step",
+                format!("{} gradients, one per parameter", parameters.len()),
+                gradients.len(),
+                "take the gradients from the same model's forward pass",
+            ));
+        }
+        for (parameter, gradient) in parameters.iter().zip(gradients.as_slice()) {
+            if let Some(gradient) = gradient
+                && gradient.shape() != parameter.value.shape()
+            {
+                return Err(Error::shape(
+                    format!("optimizer step: {}", parameter.name),
+                    format!("a gradient of shape {}", parameter.value.shape()),
+                    gradient.shape(),
+                    "take the gradients from the same model's forward pass",
+                ));
+            }
+        }
+        if self.step == 0 {
+            self.entries = parameters.iter().map(|p| Slot::new(p, |_| zeros_like(p))).collect();
+        }
+        let fits = |(slot, p): (&Slot<T, N>, &Parameter<T>)| {
+            slot.shape == *p.value.shape() && slot.tensors.is_some() == p.trainable
+        };
+        if self.entries.len() != parameters.len() || !self.entries.iter().zip(parameters).all(fits)
+        {
+            return Err(Error::shape(
+                "optimizer step",
+                "the parameters of the steps before",
+                "others",
+                "make a new optimizer for a new model",
+            ));
+        }
+        self.step += 1;
+        Ok(())
+    }
+
+    /// Calls `update(parameter, gradient, memory)` for matching chunks of every parameter that is
+    /// trainable and has a gradient, in parallel.
+    pub fn update(
+        &mut self,
+        parameters: &mut [Parameter<T>],
+        gradients: &Gradients<T>,
+        update: impl Fn(&mut [T], &[T], [&mut [T]; N]) + Sync,
+    ) {
+        for ((parameter, gradient), slot) in
+            parameters.iter_mut().zip(gradients.as_slice()).zip(&mut self.entries)
+        {
+            let (Some(gradient), Some(tensors)) = (gradient, &mut slot.tensors) else {
+                continue;
+            };
+            let value = std::sync::Arc::make_mut(&mut parameter.value).as_mut_slice();
+            // One iterator of chunks per kind of memory, advanced together with the others'.
+            let mut memory = tensors.each_mut().map(|t| t.as_mut_slice().chunks_mut(CHUNK));
+            let chunks = value.chunks_mut(CHUNK).zip(gradient.as_slice().chunks(CHUNK));
+            let tasks: Vec<_> = chunks
+                .map(|(value, gradient)| {
+                    (value, gradient, memory.each_mut().map(|m| m.next().unwrap_or_default()))
+                })
+                .collect();
+            if let [_] = tasks.as_slice() {
+                tasks
+                    .into_iter()
+                    .for_each(|(value, gradient, memory)| update(value, gradient, memory));
+            } else {
+                tasks.into_par_iter().for_each(|(value, gradient, memory)| {
+                    update(value, gradient, memory);
+                });
+            }
+        }
+    }
+
+    pub fn state(&self) -> OptimizerState<'_, T> {
+        let mut tensors = Vec::new();
+        for slot in &self.entries {
+            for (kind, tensor) in self.kinds.iter().zip(slot.tensors.iter().flatten()) {
+                tensors.push((slot_name(kind, &slot.parameter), tensor));
+            }
+        }
+        OptimizerState { step: self.step, tensors }
+    }
+
+    pub fn load(
+        &mut self,
+        step: u64,
+        tensors: Vec<(String, Tensor<T>)>,
+        parameters: &[Parameter<T>],
+    ) -> Result<()> {
+        let mut tensors: HashMap<_, _> = tensors.into_iter().collect();
+        let mut entries = Vec::new();
+        // Before the first step there is nothing to remember.
+        let remembering = if step == 0 { &[] } else { parameters };
+        for parameter in remembering {
+            let mut found = Vec::new();
+            for kind in self.kinds.iter().filter(|_| parameter.trainable) {
+                let name = slot_name(kind, &parameter.name);
+                let received = tensors.remove(&name);
+                match received {
+                    Some(tensor) if tensor.shape() == parameter.value.shape() => found.push(tensor),
+                    other => {
+                        return Err(Error::shape(
+                            format!("optimizer state {name}"),
+                            format!("a tensor of shape {}", parameter.value.shape()),
+                            other.map_or("none".into(), |t| t.shape().to_string()),
+                            "resume with the model and optimizer the checkpoint was written by",
+                        ));
+                    }
+                }
+            }
+            let mut found = found.into_iter();
+            entries.push(Slot::new(parameter, |_| {
+                found.next().unwrap_or_else(|| zeros_like(parameter))
+            }));
+        }
+        if let Some(name) = tensors.keys().min() {
+            return Err(Error::shape(
+                "optimizer state",
+                "tensors of this optimizer and model only",
+                format!("{name} as well"),
+                "resume with the model and optimizer the checkpoint was written by",
+            ));
+        }
+        self.step = step;
+        self.entries = entries;
+        Ok(())
+    }
+}
+
+impl<T: Element, const N: usize> Slot<T, N> {
+    fn new(parameter: &Parameter<T>, tensor: impl FnMut(usize) -> Tensor<T>) -> Self {
+        Self {
+            parameter: parameter.name.clone(),
+            shape: parameter.value.shape().clone(),
+            tensors: parameter.trainable.then(|| std::array::from_fn(tensor)),
+        }
+    }
+}
+
+fn zeros_like<T: Element>(parameter: &Parameter<T>) -> Tensor<T> {
+    Tensor::zeros(parameter.value.shape())
+}
+
+fn slot_name(kind: &str, parameter: &str) -> String {
+    format!("{kind}.{parameter}")
+}

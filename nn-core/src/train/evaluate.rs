@@ -1,0 +1,139 @@
+//! Looking at a model without changing it.
+
+use super::Examples;
+use crate::autograd::Tape;
+use crate::error::{Error, Result};
+use crate::layers::OutputKind;
+use crate::loss::Loss;
+use crate::model::Sequential;
+use crate::tensor::{Element, Pool};
+
+/// How a model does on a set of examples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Mean loss per sample.
+    pub loss: f64,
+    /// The number of samples.
+    pub n: usize,
+    /// How many were classified correctly.
+    pub correct: usize,
+    /// `confusion[true class][predicted class]`: numbers of samples.
+    pub confusion: Vec<Vec<u64>>,
+    /// The true class of each sample, in the examples' order.
+    pub labels: Vec<usize>,
+    /// Each sample's probabilities, one per class, in the examples' order.
+    pub probabilities: Vec<Vec<f64>>,
+    /// The predicted class of each sample: the most probable one, the first among equals.
+    pub predicted: Vec<usize>,
+}
+
+impl Evaluation {
+    /// The share classified correctly; NaN without samples.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.n as f64
+    }
+}
+
+/// Evaluates `model` on all `examples`, in order, `batch_size` at a time.
+///
+/// # Errors
+/// If an example cannot be read, does not fit the model's input, or has a label that the model has
+/// no output for, or the batch size is 0.
+pub fn evaluate<T: Element>(
+    model: &Sequential<T>,
+    loss: Loss,
+    examples: &dyn Examples<T>,
+    batch_size: usize,
+) -> Result<Evaluation> {
+    evaluate_in(model, loss, examples, batch_size, &Pool::new())
+}
+
+/// [`evaluate`], with buffers from `pool`.
+pub(super) fn evaluate_in<T: Element>(
+    model: &Sequential<T>,
+    loss: Loss,
+    examples: &dyn Examples<T>,
+    batch_size: usize,
+    pool: &Pool<T>,
+) -> Result<Evaluation> {
+    check_batch_size(batch_size)?;
+    let classes = classes(model)?;
+    let mut result = Evaluation {
+        loss: 0.0,
+        n: 0,
+        correct: 0,
+        confusion: vec![vec![0; classes]; classes],
+        labels: Vec::new(),
+        probabilities: Vec::new(),
+        predicted: Vec::new(),
+    };
+    let indices: Vec<usize> = (0..examples.len()).collect();
+    for batch in indices.chunks(batch_size) {
+        let (x, labels) = examples.batch(batch, pool)?;
+        let mut tape = Tape::inference(pool.clone());
+        let logits = model.infer(&mut tape, x)?;
+        let batch_loss = loss.apply(&mut tape, &logits, &labels[..])?;
+        result.loss += batch_loss.value().item()?.as_f64() * batch.len() as f64;
+        let probabilities = model.probabilities(&mut tape, logits)?;
+        for (i, &label) in labels.iter().enumerate() {
+            let mut row: Vec<f64> =
+                probabilities.value().row(i).iter().map(|p| p.as_f64()).collect();
+            if let [yes] = row[..] {
+                row = vec![1.0 - yes, yes];
+            }
+            let predicted = argmax(&row);
+            result.confusion[label][predicted] += 1;
+            result.correct += usize::from(predicted == label);
+            result.probabilities.push(row);
+            result.predicted.push(predicted);
+        }
+        result.n += batch.len();
+        result.labels.extend(labels);
+    }
+    result.loss /= result.n as f64;
+    Ok(result)
+}
+
+/// The number of classes a model tells apart: its outputs, or 2 for a single yes or no.
+pub(super) fn classes<T: Element>(model: &Sequential<T>) -> Result<usize> {
+    match (model.output_shape().dims(), model.output_kind()) {
+        ([1], OutputKind::Sigmoid) => Ok(2),
+        (&[outputs], _) if outputs > 1 => Ok(outputs),
+        (dims, _) => Err(Error::shape(
+            format!("model {:?}", model.name()),
+            "one output per class, or a single sigmoid",
+            format!("outputs {dims:?}"),
+            "end the network in Dense with as many units as there are classes",
+        )),
+    }
+}
+
+/// The class a row of logits stands for.
+pub(super) fn class_of<T: Element>(logits: &[T]) -> usize {
+    match logits {
+        [yes] => usize::from(*yes > T::zero()),
+        _ => argmax(logits),
+    }
+}
+
+/// The place of the largest value, the first among equals; 0 if there is none.
+fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
+    let mut best = 0;
+    for (i, &value) in values.iter().enumerate() {
+        if value > values[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+/// Checks a batch size: 1 or more.
+///
+/// # Errors
+/// If it is 0.
+pub fn check_batch_size(batch_size: usize) -> Result<()> {
+    if batch_size > 0 {
+        return Ok(());
+    }
+    Err(Error::setting("batch size", "at least 1", 0, "4 is the reference's"))
+}

@@ -1,0 +1,35 @@
+//! What can be learned from.
+
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::tensor::{Element, Pool, Tensor};
+
+/// Labelled examples that can be fetched by number, in any order.
+///
+/// Image folders implement it through [`Dataset`](crate::data::Dataset); implement it for arrays,
+/// sensors or anything else with a label.
+pub trait Examples<T: Element = f32> {
+    /// The number of examples.
+    fn len(&self) -> usize;
+
+    /// The inputs `[indices.len(), ..]` and the class labels of the examples of these numbers.
+    ///
+    /// # Errors
+    /// If an example cannot be read.
+    fn batch(&self, indices: &[usize], pool: &Pool<T>) -> Result<(Tensor<T>, Vec<usize>)>;
+
+    /// Whether there is no example.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Examples for Dataset {
+    fn len(&self) -> usize {
+        Dataset::len(self)
+    }
+
+    fn batch(&self, indices: &[usize], pool: &Pool<f32>) -> Result<(Tensor, Vec<usize>)> {
+        Dataset::batch(self, indices, pool)
+    }
+}

@@ -1,0 +1,23 @@
+//! What happened, epoch by epoch.
+
+use serde::{Deserialize, Serialize};
+
+/// The metrics of one epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Mean training loss per sample, accumulated while the weights changed.
+    pub loss: f64,
+    /// Share of training samples classified correctly, accumulated likewise.
+    pub accuracy: f64,
+    /// Mean validation loss after the epoch.
+    pub val_loss: Option<f64>,
+    /// Validation accuracy after the epoch.
+    pub val_accuracy: Option<f64>,
+    /// Wall time of the epoch, validation included, in seconds.
+    pub seconds: f64,
+}
+
+/// The metrics of all epochs so far.
+pub type History = Vec<EpochRecord>;

@@ -1,0 +1,250 @@
+//! The training loop.
+
+use super::evaluate::{check_batch_size, class_of, classes, evaluate_in};
+use super::{EpochRecord, Examples, History};
+use crate::autograd::Tape;
+use crate::data::shuffled_order;
+use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::model::{Pass, Sequential};
+use crate::optim::{Gradients, Optimizer, Schedule, check_learning_rate};
+use crate::rng::{Rng, stream};
+use crate::tensor::{Element, Pool, Tensor};
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitOptions {
+    /// Passes over the training set.
+    pub epochs: usize,
+    /// Samples per step; the last step of an epoch takes what is left.
+    pub batch_size: usize,
+    /// The learning rate the schedule starts from.
+    pub learning_rate: f64,
+    /// How the learning rate changes from epoch to epoch.
+    pub schedule: Schedule,
+    /// What is minimised.
+    pub loss: Loss,
+    /// Decides the order of the samples and the dropped units.
+    pub seed: u64,
+}
+
+impl Default for FitOptions {
+    /// The reference's: 10 epochs, batches of 4, a constant learning rate of 0.001, seed 27.
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch_size: 4,
+            learning_rate: 0.001,
+            schedule: Schedule::Constant,
+            loss: Loss::CategoricalCrossentropy,
+            seed: 27,
+        }
+    }
+}
+
+/// One training step, as it went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepRecord {
+    /// Mean loss of the batch, before the step.
+    pub loss: f64,
+    /// Samples of the batch classified correctly, before the step.
+    pub correct: usize,
+    /// Samples in the batch.
+    pub samples: usize,
+}
+
+/// Somebody who watches a training run and may end it.
+pub trait Observer {
+    /// An epoch of `steps` steps begins.
+    fn epoch_started(&mut self, _epoch: usize, _steps: usize) {}
+
+    /// A step was made. `Break` stops the run with [`Error::Interrupted`].
+    fn step_done(&mut self, _step: &StepRecord) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// An epoch ended.
+    fn epoch_done(&mut self, _record: &EpochRecord) {}
+}
+
+/// An observer that says nothing.
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// A model in training.
+///
+/// ```no_run
+/// # use nn_core::{data::Dataset, model::Sequential, optim::OptimizerConfig, train::*};
+/// # fn example(train: &Dataset, validation: &Dataset, model: Sequential) -> nn_core::Result<()> {
+/// let optimizer = OptimizerConfig::adam().build()?;
+/// let mut trainer = Trainer::new(model, optimizer, FitOptions::default())?;
+/// trainer.fit(train, Some(validation), &mut Silent)?;
+/// println!("{:?}", trainer.history().last());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Trainer<T: Element = f32> {
+    model: Sequential<T>,
+    optimizer: Box<dyn Optimizer<T>>,
+    options: FitOptions,
+    history: History,
+    steps: u64,
+    pool: Pool<T>,
+    tape: Tape<T>,
+}
+
+impl<T: Element> Trainer<T> {
+    /// A trainer at the start of its run.
+    ///
+    /// # Errors
+    /// If the batch size is 0, the learning rate is not a finite number of 0 or above, or the model
+    /// is not a classifier that the loss fits.
+    pub fn new(
+        model: Sequential<T>,
+        optimizer: Box<dyn Optimizer<T>>,
+        options: FitOptions,
+    ) -> Result<Self> {
+        check_batch_size(options.batch_size)?;
+        check_learning_rate(options.learning_rate)?;
+        options.schedule.check()?;
+        options.loss.check(model.output_kind())?;
+        classes(&model)?;
+        let pool = Pool::new();
+        let tape = Tape::with_pool(pool.clone());
+        Ok(Self { model, optimizer, options, history: History::new(), steps: 0, pool, tape })
+    }
+
+    /// The model as it stands.
+    pub fn model(&self) -> &Sequential<T> {
+        &self.model
+    }
+
+    /// The trained model.
+    pub fn into_model(self) -> Sequential<T> {
+        self.model
+    }
+
+    /// The epochs so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Trains the epochs that are left, validating after each.
+    ///
+    /// # Errors
+    /// If there is no training sample, the batch size is larger than the training set, a sample
+    /// cannot be read, the loss is not finite any more ([`Error::NonFinite`] names the step), or
+    /// the observer stops the run ([`Error::Interrupted`]).
+    pub fn fit(
+        &mut self,
+        train: &dyn Examples<T>,
+        validation: Option<&dyn Examples<T>>,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        if train.is_empty() {
+            return Err(Error::setting(
+                "the training set",
+                "of at least one sample",
+                "none",
+                "add images, or make the validation split smaller",
+            ));
+        }
+        if self.options.batch_size > train.len() {
+            return Err(Error::setting(
+                "batch size",
+                format!("at most {}, the number of training samples", train.len()),
+                self.options.batch_size,
+                "choose a smaller one",
+            ));
+        }
+        while self.history.len() < self.options.epochs {
+            let record = self.epoch(train, validation, observer)?;
+            self.history.push(record);
+            observer.epoch_done(&record);
+        }
+        Ok(())
+    }
+
+    fn epoch(
+        &mut self,
+        train: &dyn Examples<T>,
+        validation: Option<&dyn Examples<T>>,
+        observer: &mut dyn Observer,
+    ) -> Result<EpochRecord> {
+        let started = Instant::now();
+        let epoch = self.history.len() + 1;
+        let options = self.options.clone();
+        let learning_rate = options.schedule.learning_rate(options.learning_rate, epoch - 1);
+        let order = shuffled_order(train.len(), options.seed, epoch);
+
+        observer.epoch_started(epoch, order.len().div_ceil(options.batch_size));
+        let (mut loss, mut correct) = (0.0, 0);
+        for (i, batch) in order.chunks(options.batch_size).enumerate() {
+            let (x, labels) = train.batch(batch, &self.pool)?;
+            let step = self.step(x, &labels, learning_rate)?;
+            if !step.loss.is_finite() {
+                let loss = step.loss.to_string();
+                return Err(Error::NonFinite { epoch, step: i + 1, loss });
+            }
+            loss += step.loss * step.samples as f64;
+            correct += step.correct;
+            if observer.step_done(&step).is_break() {
+                return Err(Error::Interrupted);
+            }
+        }
+
+        let validated = match validation {
+            Some(validation) if !validation.is_empty() => {
+                let (loss, batch) = (options.loss, options.batch_size);
+                Some(evaluate_in(&self.model, loss, validation, batch, &self.pool)?)
+            }
+            _ => None,
+        };
+        let n = order.len() as f64;
+        Ok(EpochRecord {
+            epoch,
+            loss: loss / n,
+            accuracy: correct as f64 / n,
+            val_loss: validated.as_ref().map(|v| v.loss),
+            val_accuracy: validated.as_ref().map(|v| v.accuracy()),
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// One step: forward, backward, update. If the loss is not finite the weights stay as they
+    /// were.
+    ///
+    /// # Errors
+    /// If `x [batch, ..]` does not fit the model, or a label has no output.
+    pub fn step(
+        &mut self,
+        x: Tensor<T>,
+        labels: &[usize],
+        learning_rate: f64,
+    ) -> Result<StepRecord> {
+        let mut rng = Rng::new(self.options.seed, stream::DROPOUT + self.steps);
+        self.tape.clear();
+        let x = self.tape.constant(x);
+        let pass = self.model.forward(&mut self.tape, x, Pass::training(&mut rng))?;
+        let loss = self.options.loss.apply(&mut self.tape, &pass.output, labels)?;
+        let correct = (labels.iter().enumerate())
+            .filter(|&(i, &label)| class_of(pass.output.value().row(i)) == label)
+            .count();
+        let record =
+            StepRecord { loss: loss.value().item()?.as_f64(), correct, samples: labels.len() };
+        if record.loss.is_finite() {
+            self.tape.backward(&loss)?;
+            let gradients = Gradients::take(&mut self.tape, &pass.parameters);
+            // The pass holds the parameters' values; an update in place needs them to itself.
+            drop((pass, loss));
+            self.tape.clear();
+            self.optimizer.step(self.model.parameters_mut(), &gradients, learning_rate)?;
+            self.steps += 1;
+        }
+        Ok(record)
+    }
+}

@@ -1,0 +1,261 @@
+//! Gradients of every layer, every loss and whole networks, in double precision against central
+//! differences, and in single precision against double.
+//!
+//! Each check builds a model, runs it on a batch, reduces the output to a number, and compares the
+//! gradient with respect to every element of every parameter and of the input with
+//! `(f(v + h) - f(v - h)) / 2h`. Errors are relative to the tensor's largest gradient.
+
+use nn_core::kernels::Padding;
+use nn_core::layers::*;
+use nn_core::loss::{Loss, Targets};
+use nn_core::model::{Pass, Sequential, SequentialBuilder};
+use nn_core::rng::Rng;
+use nn_core::{Element, Result, Tape, Tensor, Var};
+
+const TOLERANCE: f64 = 1e-6;
+const STEP: f64 = 1e-5;
+
+/// How an output becomes a number.
+#[derive(Clone, Copy)]
+enum Objective<'a> {
+    /// A sum with weights that are all different, so that no two outputs can be confused.
+    Weighted,
+    Loss(Loss, Targets<'a, f64>),
+}
+
+impl Objective<'_> {
+    fn apply(self, tape: &mut Tape<f64>, output: &Var<f64>) -> Result<Var<f64>> {
+        match self {
+            Self::Weighted => {
+                let weights = uniform(output.dims(), 99);
+                let weighted = tape.mul(output, &tape.constant(weights))?;
+                tape.sum(&weighted)
+            }
+            Self::Loss(loss, Targets::Classes(classes)) => loss.apply(tape, output, classes),
+            Self::Loss(loss, Targets::Values(values)) => loss.apply(tape, output, values),
+        }
+    }
+}
+
+fn uniform(dims: &[usize], seed: u64) -> Tensor<f64> {
+    let mut rng = Rng::new(seed, 0);
+    Tensor::from_fn(dims, |_| rng.uniform_in(-1.0, 1.0))
+}
+
+/// Gives every parameter, biases too, values that are not special.
+fn scramble(model: &mut Sequential<f64>) {
+    for (i, parameter) in model.parameters_mut().iter_mut().enumerate() {
+        parameter.value = uniform(parameter.value.dims(), 10 + i as u64).into();
+    }
+}
+
+/// Runs the model with the same dropout each time, watching `watch`.
+fn run(
+    tape: &mut Tape<f64>,
+    model: &Sequential<f64>,
+    x: &Var<f64>,
+    objective: Objective<'_>,
+    watch: &[&str],
+) -> (Var<f64>, Vec<Var<f64>>) {
+    let mut rng = Rng::new(3, 0);
+    let pass = Pass::training(&mut rng).watch(watch);
+    let pass = model.forward(tape, x.clone(), pass).unwrap();
+    (objective.apply(tape, &pass.output).unwrap(), pass.parameters)
+}
+
+fn value(model: &Sequential<f64>, x: &Tensor<f64>, objective: Objective<'_>) -> f64 {
+    let mut tape = Tape::inference(Default::default());
+    let x = tape.constant(x.clone());
+    run(&mut tape, model, &x, objective, &[]).0.value().item().unwrap()
+}
+
+/// Central differences along every element of a tensor, which `at` puts into its place.
+fn differences(tensor: &Tensor<f64>, at: impl Fn(Tensor<f64>) -> f64) -> Vec<f64> {
+    let moved = |i: usize, by: f64| {
+        let mut moved = tensor.clone();
+        moved.as_mut_slice()[i] += by;
+        at(moved)
+    };
+    (0..tensor.len()).map(|i| (moved(i, STEP) - moved(i, -STEP)) / (2.0 * STEP)).collect()
+}
+
+fn compare(what: &str, gradient: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(gradient.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0f64, |max, v| max.max(v.abs()));
+    assert!(largest > 0.0, "{what}: all gradients are zero, which checks nothing");
+    for (i, (g, e)) in gradient.iter().zip(expected).enumerate() {
+        let error = (g - e).abs() / largest;
+        assert!(error < tolerance, "{what}[{i}]: {g} instead of {e}, relative error {error:e}");
+    }
+}
+
+/// Checks the gradients of all parameters and of the input.
+fn check(builder: SequentialBuilder<f64>, batch: usize, objective: Objective<'_>) {
+    let mut model = builder.build(1).unwrap();
+    scramble(&mut model);
+    let input = uniform(model.input_shape().batched(batch).dims(), 7);
+    let names: Vec<_> = model.layers().map(|(name, _)| name.to_owned()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let along_input = differences(&input, |moved| value(&model, &moved, objective));
+    let along_parameter = |parameter: &Parameter<f64>| {
+        differences(&parameter.value, |moved| {
+            let mut model = model.clone();
+            model.set(&parameter.name, moved).unwrap();
+            value(&model, &input, objective)
+        })
+    };
+    let along_parameters: Vec<_> = model.parameters().iter().map(along_parameter).collect();
+    // Once as the model runs by default, and once with nothing fused.
+    for watch in [&[][..], &names] {
+        let mut tape = Tape::new();
+        let x = tape.leaf(input.clone());
+        let (total, parameters) = run(&mut tape, &model, &x, objective, watch);
+        tape.backward(&total).unwrap();
+        compare("input", tape.grad(&x).unwrap().as_slice(), &along_input, TOLERANCE);
+        for (i, parameter) in model.parameters().iter().enumerate() {
+            let gradient = tape.grad(&parameters[i]).unwrap().as_slice();
+            compare(&parameter.name, gradient, &along_parameters[i], TOLERANCE);
+        }
+    }
+}
+
+fn check_layer(input: &[usize], layer: impl Layer<f64> + 'static) {
+    let builder = Sequential::builder(input).layer(layer).output(OutputKind::Linear);
+    check(builder, 3, Objective::Weighted);
+}
+
+#[test]
+fn rescaling() {
+    check_layer(&[3, 4, 2], Rescaling::new(0.3));
+    check_layer(&[5], Rescaling::new(-2.0).offset(0.7));
+}
+
+#[test]
+fn convolution() {
+    check_layer(&[6, 5, 3], Conv2D::new(4, 3));
+    check_layer(&[6, 5, 3], Conv2D::new(4, 3).activation(Activation::Relu));
+    check_layer(&[7, 6, 2], Conv2D::new(3, (2, 4)).stride((2, 1)).activation(Activation::Tanh));
+    check_layer(&[5, 6, 2], Conv2D::new(3, 3).padding(Padding::Same));
+    check_layer(&[5, 6, 2], Conv2D::new(3, (4, 2)).padding(Padding::Same).stride((2, 3)));
+    check_layer(&[3, 3, 1], Conv2D::new(2, 1).activation(Activation::Sigmoid));
+}
+
+#[test]
+fn pooling() {
+    check_layer(&[5, 6, 2], MaxPool2D::new(2));
+    check_layer(&[5, 6, 2], MaxPool2D::new((3, 2)).stride(1));
+    check_layer(&[5, 6, 2], AveragePool2D::new(2));
+    check_layer(&[5, 6, 2], AveragePool2D::new((2, 3)).stride((1, 2)));
+    check_layer(&[4, 3, 2], GlobalAveragePool2D::new());
+}
+
+#[test]
+fn convolution_and_pooling_in_one() {
+    let conv = || Conv2D::new(3, 3).activation(Activation::Relu);
+    for (conv, pool) in [
+        (conv(), MaxPool2D::new(2)),
+        (conv().padding(Padding::Same), MaxPool2D::new(3).stride(2)),
+        (conv().stride((1, 2)), MaxPool2D::new((1, 2))),
+    ] {
+        let builder = Sequential::builder([8, 9, 2]).layer(conv).layer(pool);
+        check(builder, 2, Objective::Weighted);
+    }
+}
+
+#[test]
+fn dense() {
+    for activation in [
+        Activation::Linear,
+        Activation::Relu,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Softmax,
+    ] {
+        check_layer(&[6], Dense::new(4).activation(activation));
+        check_layer(&[6], activation);
+    }
+}
+
+#[test]
+fn flatten_and_dropout() {
+    check_layer(&[3, 4, 2], Flatten::new());
+    check_layer(&[3, 4], Flatten::new());
+    check_layer(&[5], Flatten::new());
+    check_layer(&[20], Dropout::new(0.4));
+    check_layer(&[3, 4, 2], Dropout::new(0.2));
+}
+
+#[test]
+fn losses() {
+    let dense = |units| Sequential::builder([5]).layer(Dense::new(units));
+    let soft = uniform(&[4, 3], 5).map(f64::abs);
+    for (units, loss, targets) in [
+        (3, Loss::CategoricalCrossentropy, Targets::Classes(&[2, 0, 1, 1])),
+        (1, Loss::BinaryCrossentropy, Targets::Classes(&[1, 0, 0, 1])),
+        (3, Loss::BinaryCrossentropy, Targets::Values(&soft)),
+        (3, Loss::MeanSquaredError, Targets::Values(&soft)),
+    ] {
+        check(dense(units), 4, Objective::Loss(loss, targets));
+    }
+}
+
+/// The built-in network in small: every kind of layer it has, with odd sizes in between.
+fn network() -> SequentialBuilder<f64> {
+    Sequential::builder([23, 24, 3])
+        .layer(Rescaling::new(0.9).offset(0.05))
+        .layer(Conv2D::new(2, 3).activation(Activation::Relu))
+        .layer(MaxPool2D::new(2))
+        .layer(Conv2D::new(3, 3).activation(Activation::Relu))
+        .layer(MaxPool2D::new(2))
+        .layer(Conv2D::new(3, 3).activation(Activation::Relu))
+        .layer(MaxPool2D::new(2))
+        .layer(Flatten::new())
+        .layer(Dense::new(4).activation(Activation::Relu))
+        .layer(Dropout::new(0.3))
+        .layer(Dense::new(3).activation(Activation::Softmax))
+}
+
+#[test]
+fn whole_network() {
+    let loss = Loss::CategoricalCrossentropy;
+    check(network(), 3, Objective::Loss(loss, Targets::Classes(&[2, 0, 1])));
+}
+
+#[test]
+fn another_network() {
+    let builder = Sequential::builder([9, 10, 2])
+        .layer(Conv2D::new(3, 3).padding(Padding::Same).activation(Activation::Tanh))
+        .layer(AveragePool2D::new(2))
+        .layer(Conv2D::new(4, (1, 3)).stride((1, 2)))
+        .layer(Activation::Sigmoid)
+        .layer(GlobalAveragePool2D::new())
+        .layer(Dense::new(1).activation(Activation::Sigmoid));
+    let loss = Loss::BinaryCrossentropy;
+    check(builder, 4, Objective::Loss(loss, Targets::Classes(&[1, 0, 0, 1])));
+}
+
+/// Loss and gradients of the network in a precision.
+fn gradients<T: Element>(model: &Sequential<T>, labels: &[usize]) -> Vec<Vec<f64>> {
+    let mut tape = Tape::<T>::new();
+    let x = uniform(model.input_shape().batched(labels.len()).dims(), 7).cast();
+    let x = tape.leaf(x);
+    let pass = model.forward(&mut tape, x.clone(), Pass::inference()).unwrap();
+    let loss = Loss::CategoricalCrossentropy.apply(&mut tape, &pass.output, labels).unwrap();
+    tape.backward(&loss).unwrap();
+    let all = pass.parameters.iter().chain([&x]);
+    all.map(|var| tape.grad(var).unwrap().cast::<f64>().into_vec()).collect()
+}
+
+#[test]
+fn single_precision_follows_double() {
+    let mut double = network().build(1).unwrap();
+    scramble(&mut double);
+    // Both start from the very same numbers.
+    let single = double.cast::<f32>().unwrap();
+    let double = single.cast::<f64>().unwrap();
+    let labels = [2, 0, 1, 1];
+    let (single, double) = (gradients(&single, &labels), gradients(&double, &labels));
+    for (i, (single, double)) in single.iter().zip(&double).enumerate() {
+        compare(&format!("tensor {i} in f32"), single, double, 1e-5);
+    }
+}

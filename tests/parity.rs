@@ -1,0 +1,265 @@
+//! Parity with Keras: the same numbers from the same weights and images.
+//!
+//! The fixtures under `fixtures/keras/` say what Keras computes, in f32 and in f64, for a small
+//! network with odd sizes and for the flagship; the scripts beside them say how they were made.
+//! Within these tolerances, relative to each tensor's largest magnitude, ours must agree:
+//! loss, probabilities and every gradient 1e-5 (f32) and 1e-9 (f64); parameters after five Adam
+//! steps 1e-4 and 1e-8.
+
+#[path = "fixtures/keras/formula.rs"]
+mod formula;
+
+use formula::{Digest, Spec, judge, near, numbers, read};
+use nn_core::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, OutputKind, Rescaling};
+use nn_core::loss::Loss;
+use nn_core::model::{Pass, Sequential};
+use nn_core::optim::{Gradients, OptimizerConfig};
+use nn_core::rng::Rng;
+use nn_core::{Element, Tape, Tensor};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+struct Fixture {
+    network: Network,
+    parameters: BTreeMap<String, Spec>,
+    labels: Vec<usize>,
+    images: Spec,
+    adam: AdamRun,
+    float32: Results,
+    float64: Results,
+}
+
+#[derive(Deserialize)]
+struct Network {
+    input: [usize; 3],
+    conv: Vec<usize>,
+    dense: Vec<usize>,
+}
+
+#[derive(Deserialize)]
+struct AdamRun {
+    steps: usize,
+    learning_rate: f64,
+    images: Spec,
+}
+
+#[derive(Deserialize)]
+struct Results {
+    loss: f64,
+    logits: Vec<Vec<f64>>,
+    probabilities: Vec<Vec<f64>>,
+    gradients: BTreeMap<String, Digest>,
+    adam_losses: Vec<f64>,
+    after_adam: BTreeMap<String, Digest>,
+}
+
+/// What is asked of a precision.
+struct Tolerance {
+    gradients: f64,
+    adam: f64,
+}
+
+const F32: Tolerance = Tolerance { gradients: 1e-5, adam: 1e-4 };
+const F64: Tolerance = Tolerance { gradients: 1e-9, adam: 1e-8 };
+
+/// The network described, with the formula's parameters.
+fn build<T: Element>(fixture: &Fixture) -> Sequential<T> {
+    let mut builder = Sequential::builder(fixture.network.input).layer(Rescaling::new(1.0 / 255.0));
+    for &filters in &fixture.network.conv {
+        builder = builder
+            .layer(Conv2D::new(filters, 3).activation(Activation::Relu))
+            .layer(MaxPool2D::new(2));
+    }
+    builder = builder.layer(Flatten::new());
+    let (last, hidden) = fixture.network.dense.split_last().unwrap();
+    for &units in hidden {
+        builder = builder.layer(Dense::new(units).activation(Activation::Relu));
+    }
+    let mut model =
+        builder.layer(Dense::new(*last).activation(Activation::Softmax)).build(1).unwrap();
+    assert_eq!(model.output_kind(), OutputKind::Softmax);
+    assert_eq!(model.parameters().len(), fixture.parameters.len());
+    for (name, spec) in &fixture.parameters {
+        model.set(name, spec.tensor()).unwrap();
+    }
+    model
+}
+
+/// Forward and backward of one batch. With `watched` layers, their convolution and pooling run as
+/// two ops; without, as one.
+fn step<T: Element>(
+    model: &Sequential<T>,
+    images: &Tensor<T>,
+    labels: &[usize],
+    watched: &[&str],
+) -> (f64, Tensor<T>, Gradients<T>) {
+    let mut tape = Tape::new();
+    let mut rng = Rng::new(0, 0);
+    let x = tape.constant(images.clone());
+    let pass = model.forward(&mut tape, x, Pass::training(&mut rng).watch(watched)).unwrap();
+    let loss = Loss::CategoricalCrossentropy.apply(&mut tape, &pass.output, labels).unwrap();
+    tape.backward(&loss).unwrap();
+    let gradients = Gradients::take(&mut tape, &pass.parameters);
+    (loss.value().item().unwrap().as_f64(), pass.output.value().clone(), gradients)
+}
+
+fn loss_probabilities_gradients<T: Element>(
+    fixture: &Fixture,
+    keras: &Results,
+    tolerance: &Tolerance,
+) {
+    let model = build::<T>(fixture);
+    let images = fixture.images.tensor();
+    let tolerance = tolerance.gradients;
+    near(
+        "probabilities",
+        &numbers(&model.predict(images.clone()).unwrap()),
+        &keras.probabilities.concat(),
+        tolerance,
+    );
+    let convolutions: Vec<&str> =
+        model.layers().filter(|(_, kind)| *kind == "Conv2D").map(|(name, _)| name).collect();
+    for watched in [&[][..], &convolutions] {
+        println!("with {watched:?} watched");
+        let (loss, logits, gradients) = step(&model, &images, &fixture.labels, watched);
+        near("loss", &[loss], &[keras.loss], tolerance);
+        near("logits", &numbers(&logits), &keras.logits.concat(), tolerance);
+        for (i, parameter) in model.parameters().iter().enumerate() {
+            let error =
+                keras.gradients[&parameter.name].error(gradients.get(i).unwrap(), tolerance);
+            judge(&format!("gradient of {}", parameter.name), error);
+        }
+    }
+}
+
+fn five_adam_steps<T: Element>(fixture: &Fixture, keras: &Results, tolerance: &Tolerance) {
+    let mut model = build::<T>(fixture);
+    let images = fixture.adam.images.tensor();
+    let mut optimizer = OptimizerConfig::adam().build().unwrap();
+    let mut losses = Vec::new();
+    for _ in 0..fixture.adam.steps {
+        let (loss, _, gradients) = step(&model, &images, &fixture.labels, &[]);
+        losses.push(loss);
+        optimizer.step(model.parameters_mut(), &gradients, fixture.adam.learning_rate).unwrap();
+    }
+    near("losses", &losses, &keras.adam_losses, tolerance.adam);
+    for parameter in model.parameters() {
+        let error = keras.after_adam[&parameter.name].error(&parameter.value, tolerance.adam);
+        judge(&format!("{} after Adam", parameter.name), error);
+    }
+}
+
+#[test]
+fn small_network() {
+    let fixture: Fixture = read("small.json");
+    loss_probabilities_gradients::<f32>(&fixture, &fixture.float32, &F32);
+    loss_probabilities_gradients::<f64>(&fixture, &fixture.float64, &F64);
+    five_adam_steps::<f32>(&fixture, &fixture.float32, &F32);
+    five_adam_steps::<f64>(&fixture, &fixture.float64, &F64);
+}
+
+#[test]
+fn flagship_in_f32() {
+    let fixture: Fixture = read("flagship.json");
+    loss_probabilities_gradients::<f32>(&fixture, &fixture.float32, &F32);
+    five_adam_steps::<f32>(&fixture, &fixture.float32, &F32);
+}
+
+#[test]
+fn flagship_in_f64() {
+    let fixture: Fixture = read("flagship.json");
+    loss_probabilities_gradients::<f64>(&fixture, &fixture.float64, &F64);
+    five_adam_steps::<f64>(&fixture, &fixture.float64, &F64);
+}
+
+/// The digest keeps little of a large tensor, so it must notice a single entry that is wrong.
+#[test]
+fn digests_notice_one_wrong_entry() {
+    let fixture: Fixture = read("flagship.json");
+    let model = build::<f64>(&fixture);
+    let (_, _, gradients) = step(&model, &fixture.images.tensor(), &fixture.labels, &[]);
+    let i = model.parameters().iter().position(|p| p.name == "dense1.weight").unwrap();
+    let mut gradient = gradients.get(i).unwrap().clone();
+    let digest = &fixture.float64.gradients["dense1.weight"];
+    let magnitude = numbers(&gradient).iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    gradient.as_mut_slice()[5_000_001] += 1e-6 * magnitude;
+    assert!(digest.error(&gradient, F64.gradients) > 1.0);
+}
+
+#[derive(Deserialize)]
+struct GradcamFixture {
+    layer: String,
+    raw: Vec<GradcamMap>,
+}
+
+#[derive(Deserialize)]
+struct GradcamMap {
+    image: usize,
+    class: usize,
+    map: Map,
+}
+
+#[derive(Deserialize)]
+struct Map {
+    shape: [usize; 2],
+    max: f64,
+    sum: f64,
+    /// The number in `values` that stands for `max`.
+    unit: f64,
+    values: Vec<f64>,
+}
+
+/// Grad-CAM by its definition, from what a pass keeps of a watched layer: the features weighted by
+/// the mean of their gradients, where positive.
+fn gradcam<T: Element>(fixture: &Fixture, file: &str, tolerance: f64) {
+    let keras: GradcamFixture = read(file);
+    let model = build::<T>(fixture);
+    let images = fixture.images.tensor::<T>();
+    for GradcamMap { image, class, map } in &keras.raw {
+        let [h, w, c] = fixture.network.input;
+        let one = Tensor::from_vec([1, h, w, c], images.row(*image).to_vec()).unwrap();
+        let mut tape = Tape::new();
+        let x = tape.constant(one);
+        let layers = [keras.layer.as_str()];
+        let pass = model.forward(&mut tape, x, Pass::inference().frozen().watch(&layers)).unwrap();
+        let mut seed = Tensor::zeros(pass.output.dims());
+        seed.as_mut_slice()[*class] = T::one();
+        tape.backward_from(&pass.output, seed).unwrap();
+        let (_, features) = &pass.watched[0];
+        let gradient = numbers(tape.grad(features).unwrap());
+        let channels = *features.dims().last().unwrap();
+        let pixels = gradient.len() / channels;
+        assert_eq!(features.dims(), [1, map.shape[0], map.shape[1], channels]);
+        let mut weights = vec![0.0; channels];
+        for pixel in gradient.chunks(channels) {
+            weights.iter_mut().zip(pixel).for_each(|(w, g)| *w += g / pixels as f64);
+        }
+        let weighted =
+            |pixel: &[f64]| weights.iter().zip(pixel).map(|(w, a)| w * a).sum::<f64>().max(0.0);
+        let cam: Vec<f64> = numbers(features.value()).chunks(channels).map(weighted).collect();
+
+        let what = format!("map of image {image} for class {class}");
+        let expected: Vec<f64> = map.values.iter().map(|v| v / map.unit * map.max).collect();
+        if map.max == 0.0 {
+            assert!(cam.iter().all(|&v| v == 0.0), "{what}: not zero throughout");
+            continue;
+        }
+        // Rounded to `unit` the pixels tell less than the sum does.
+        near(&what, &cam, &expected, tolerance.max(1.0 / map.unit));
+        near(&format!("sum of the {what}"), &[cam.iter().sum()], &[map.sum], tolerance);
+    }
+}
+
+#[test]
+fn gradcam_of_the_small_network() {
+    let fixture: Fixture = read("small.json");
+    gradcam::<f32>(&fixture, "gradcam_small.json", F32.gradients);
+    gradcam::<f64>(&fixture, "gradcam_small.json", F64.gradients);
+}
+
+#[test]
+fn gradcam_of_the_flagship() {
+    let fixture: Fixture = read("flagship.json");
+    gradcam::<f32>(&fixture, "gradcam_flagship.json", F32.gradients);
+}
