@@ -1,2 +1,49 @@
-//! The `nn-cli` program.
-fn main() {}
+//! The `nn-cli` program: trains, evaluates and looks into small image classifiers.
+//!
+//! `main` is parse, run, report. Commands live in `commands`, one a file; what they share is
+//! beside them: `datasets` finds images by name, `config` merges settings, `run_folder` writes
+//! results.
+
+mod args;
+mod commands;
+mod config;
+mod datasets;
+mod failure;
+mod interrupt;
+mod made_folders;
+mod plots;
+mod published;
+mod results;
+mod run_folder;
+mod stand_in;
+mod ui;
+
+use args::Args;
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+use ui::Console;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let console = Console::new(args.global.json, args.global.quiet);
+    match prepare(&args).and_then(|()| commands::run(&args, &console)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console.error(&failure.to_string());
+            failure.exit_code()
+        }
+    }
+}
+
+/// Applies the options that hold for the whole process.
+fn prepare(args: &Args) -> Result<(), Failure> {
+    interrupt::listen();
+    nn_core::kernels::isa::force(&args.global.kernel)?;
+    if let Some(threads) = args.global.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().map_err(
+            |problem| Failure::failed(format!("cannot start {threads} threads: {problem}")),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,299 @@
+//! The command line, as typed. `config` turns it into settings that were checked.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::{Path, PathBuf};
+
+/// Where named sets lie unless the user says otherwise.
+pub const DEFAULT_DATA_ROOT: &str = "data";
+
+/// Train, evaluate and look into small image classifiers, and see what data leakage does to them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nn-cli",
+    version,
+    arg_required_else_help = true,
+    after_help = "Example:\n  nn-cli train --data same_backgrounds\n  \
+        nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds\n\n\
+        A data set is a folder of images, or a name: same_backgrounds, different_backgrounds or\n\
+        background_swap. A name that is not on disk is rendered: drawn animals stand in for the\n\
+        published photographs, which `nn-cli data fetch` downloads.\n\n\
+        Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct GlobalArgs {
+    /// Threads to compute with; results are the same for any number [default: all cores]
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=1024),
+        allow_negative_numbers = true,
+        help_heading = "Everywhere"
+    )]
+    pub threads: Option<u16>,
+    /// Instruction set to compute with: portable, avx2, avx512 or neon; auto takes what NN_KERNEL
+    /// says, or else the fastest this machine has
+    #[arg(
+        long,
+        global = true,
+        value_name = "SET",
+        default_value = "auto",
+        help_heading = "Everywhere"
+    )]
+    pub kernel: String,
+    /// Print results and warnings only
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    pub quiet: bool,
+    /// Print the result as one JSON document on stdout; everything else goes to stderr
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a classifier on images; write its model, metrics and curves to a run folder
+    Train(Box<TrainArgs>),
+    /// Measure a trained model on images: loss, accuracy, confusion matrix
+    Evaluate(EvaluateArgs),
+    /// Say which class images belong to, with probabilities
+    Predict(PredictArgs),
+    /// Show a network's layers, their output shapes and numbers of parameters
+    Summary(SummaryArgs),
+    /// List, fetch, verify or render the named data sets
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+/// Where images come from.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct DataArgs {
+    /// A folder of images, or the name of a set under the data root
+    #[arg(long, value_name = "FOLDER|NAME")]
+    pub data: Option<String>,
+    /// Where named sets lie [default: data]
+    #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT")]
+    pub data_root: Option<PathBuf>,
+    /// Go on without images that cannot be read, and list them
+    #[arg(long)]
+    pub skip_unreadable: bool,
+}
+
+impl DataArgs {
+    /// Where named sets lie.
+    pub fn root(&self) -> &Path {
+        self.data_root.as_deref().unwrap_or(Path::new(DEFAULT_DATA_ROOT))
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    nn-cli train --data same_backgrounds\n  \
+    nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
+    nn-cli train --config runs/photos/config.toml --out runs/again\n\n\
+    The folder holds train/ and test/ with one sub-folder per class, or the class folders\n\
+    themselves, which are then split 70/10/20.")]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// The run folder to write [default: runs/NAME, or runs/NAME-2 and so on if taken]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the run folder if it exists, once the new one is complete
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Repeat a run from its config.toml; options given here win
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Passes over the training images [default: 10]
+    #[arg(long, allow_negative_numbers = true, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Images per step [default: 4]
+    #[arg(long, allow_negative_numbers = true, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Step size of the optimiser [default: 0.001]
+    #[arg(long, allow_negative_numbers = true, value_name = "RATE")]
+    pub learning_rate: Option<f64>,
+    /// How the learning rate changes over the epochs [default: constant]
+    #[arg(long, value_enum)]
+    pub schedule: Option<ScheduleName>,
+    /// How weights follow gradients [default: adam]
+    #[arg(long, value_enum)]
+    pub optimizer: Option<OptimizerName>,
+    /// Decides everything random: split, weights, order [default: 27]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed_range())]
+    pub seed: Option<u64>,
+    /// Height and width images are resized to [default: 256]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    pub image_size: Option<usize>,
+    /// Share of train/ held back for validation [default: 0.125]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    pub validation_split: Option<f64>,
+}
+
+/// The seeds: what TOML, in which runs are recorded, can hold.
+fn seed_range() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(..=i64::MAX as u64)
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ScheduleName {
+    /// The same rate throughout
+    Constant,
+    /// A tenth of the rate after every third of the epochs
+    Step,
+    /// Down to zero along half a cosine
+    Cosine,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum OptimizerName {
+    /// Adam, as Keras computes it
+    Adam,
+    /// Adam with decoupled weight decay
+    Adamw,
+    /// Gradient descent with momentum 0.9
+    Sgd,
+}
+
+/// A trained model.
+#[derive(Debug, ClapArgs)]
+pub struct ModelArgs {
+    /// The trained model: a model.safetensors, or the run folder that holds one
+    #[arg(long, value_name = "FILE|RUN")]
+    pub model: PathBuf,
+    /// Image size of a model whose file does not say [default: 256]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    pub image_size: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  \
+    nn-cli evaluate --model runs/different_backgrounds --data background_swap")]
+pub struct EvaluateArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Which images [default: those in test/ where there is one, else all]
+    #[arg(long, value_enum)]
+    pub split: Option<SplitName>,
+    /// Images per step
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4)]
+    pub batch_size: usize,
+    /// Seed of the split; give the one of the training
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
+    pub seed: u64,
+    /// Share of train/ held back for validation; give the one of the training
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.125)]
+    pub validation_split: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitName {
+    /// The images that change the weights
+    Train,
+    /// The images looked at after each epoch
+    Validation,
+    /// The images kept for the end
+    Test,
+    /// All images
+    All,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  \
+    nn-cli predict --model runs/same_backgrounds photo.jpg more-photos/")]
+pub struct PredictArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Images, or folders to search for images
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// Go on without images that cannot be read, and list them
+    #[arg(long)]
+    pub skip_unreadable: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  nn-cli summary\n  \
+    nn-cli summary --model runs/same_backgrounds")]
+pub struct SummaryArgs {
+    /// A model.safetensors or run folder [default: the built-in network]
+    #[arg(long, value_name = "FILE|RUN")]
+    pub model: Option<PathBuf>,
+    /// Image size of the built-in network [default: 256]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    pub image_size: Option<usize>,
+    /// Classes of the built-in network
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2)]
+    pub classes: usize,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  nn-cli data list\n  nn-cli data fetch\n\n\
+    The sets are photographs of huskies and wolves: on white (same_backgrounds), on grass and\n\
+    snow (different_backgrounds), and on each other's ground (background_swap). Where they are\n\
+    not on disk, drawn animals stand in for them.")]
+pub enum DataCommand {
+    /// Show the named sets: published photographs, other folders, or stand-in
+    #[command(after_help = "Example:\n  nn-cli data list --data-root ~/photographs")]
+    List(DataRootArgs),
+    /// Get the published photographs and check them against their checksums
+    Fetch(FetchArgs),
+    /// Compare the photographs on disk with their checksums; status 1 if any is amiss
+    #[command(after_help = "Example:\n  nn-cli data verify --data-root ~/photographs")]
+    Verify(DataRootArgs),
+    /// Draw the stand-in for the photographs to disk
+    Render(RenderArgs),
+}
+
+/// `data list` and `data verify` take it alone, `data fetch` and `data render` among others.
+#[derive(Debug, ClapArgs)]
+pub struct DataRootArgs {
+    /// Where named sets lie
+    #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
+    pub data_root: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  nn-cli data fetch\n  \
+    nn-cli data fetch --from ~/Downloads/photographs.tar.gz")]
+pub struct FetchArgs {
+    #[command(flatten)]
+    pub root: DataRootArgs,
+    /// Take them from a folder or an archive on disk
+    #[arg(long, value_name = "DIR|ARCHIVE", conflicts_with = "url")]
+    pub from: Option<PathBuf>,
+    /// Download the archive from this address instead of the publisher's
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Replace folders of these names that are not the published sets
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  nn-cli data render same_backgrounds --out drawings")]
+pub struct RenderArgs {
+    /// Sets to draw: same_backgrounds, different_backgrounds, background_swap [default: all three]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Where to put their folders [default: the data root]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub root: DataRootArgs,
+    /// Decides what the animals look like; another seed draws others
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = crate::stand_in::DEFAULT_SEED)]
+    pub seed: u64,
+    /// Height and width of the pictures
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = crate::stand_in::DEFAULT_SIZE)]
+    pub size: u32,
+}

@@ -1,0 +1,178 @@
+//! `nn-cli data`: the named sets on disk.
+
+use crate::args::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::published::{self, Kind, Manifest, Options, Outcome, Progress, SetReport, Source};
+use crate::stand_in::{self, Marker, StandInSet};
+use crate::ui::{Console, Counter, format, table};
+use serde::Serialize;
+use std::path::PathBuf;
+
+pub fn run(command: &DataCommand, console: &Console) -> Result<(), Failure> {
+    match command {
+        DataCommand::List(args) => list(args, console),
+        DataCommand::Fetch(args) => fetch(args, console),
+        DataCommand::Verify(args) => verify(args, console),
+        DataCommand::Render(args) => render(args, console),
+    }
+}
+
+/// A named set, as `list` shows it.
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    kind: Kind,
+    /// `None` where a name is served by the stand-in, rendered when it is asked for.
+    path: Option<PathBuf>,
+    images: usize,
+}
+
+fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
+    let report = published::verify(Manifest::published(), &args.data_root)?;
+    let mut sets = Vec::new();
+    for set in report.sets {
+        let marker = Marker::read(&set.path)?;
+        let on_disk = set.path.is_dir();
+        sets.push(Listed {
+            kind: if marker.is_some() { Kind::StandIn } else { set.kind },
+            images: match StandInSet::from_name(&set.name) {
+                Some(stand_in) if marker.is_some() || !on_disk => stand_in::specs(stand_in).len(),
+                _ => set.ok + set.changed.len() + set.extra.len(),
+            },
+            path: on_disk.then_some(set.path),
+            name: set.name,
+        });
+    }
+    let header = ["set", "images", "what it is", "where"].map(String::from);
+    let rows = sets.iter().map(|set| {
+        let what = match (set.kind, &set.path) {
+            (Kind::Published, _) => "published photographs",
+            (Kind::Folder, _) => "a folder that is not as published; see `data verify`",
+            (Kind::StandIn, Some(_)) => "STAND-IN: drawn animals",
+            (Kind::StandIn, None) => "STAND-IN: drawn when asked for",
+        };
+        let path = set.path.as_ref().map_or("-".to_string(), |path| path.display().to_string());
+        vec![set.name.clone(), set.images.to_string(), what.to_string(), path]
+    });
+    console.text(&table::columns(&header, rows))?;
+    console.json(&sets)?;
+    Ok(())
+}
+
+fn verify(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
+    let report = published::verify(Manifest::published(), &args.data_root)?;
+    let mut text = String::new();
+    for set in &report.sets {
+        text += &verdict(set);
+    }
+    console.text(&text)?;
+    console.json(&report)?;
+    if report.complete() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "{} does not hold all published photographs; get them with `nn-cli data fetch`",
+        args.data_root.display()
+    )))
+}
+
+/// A set's line, and a line for each file that is not as it should be.
+fn verdict(set: &SetReport) -> String {
+    if set.missing.len() == set.files {
+        return format!("{}: not there\n", set.name);
+    }
+    let mut text = format!("{}: {} of {} photographs as published\n", set.name, set.ok, set.files);
+    for (what, files) in
+        [("missing", &set.missing), ("changed", &set.changed), ("not published", &set.extra)]
+    {
+        for file in files {
+            text += &format!("  {what}: {}\n", format::clean(file));
+        }
+    }
+    text
+}
+
+fn fetch(args: &FetchArgs, console: &Console) -> Result<(), Failure> {
+    let mut options = Options::new(&args.root.data_root);
+    options.overwrite = args.overwrite;
+    options.source = match (&args.from, &args.url) {
+        (Some(path), _) => Source::Path(path.clone()),
+        (None, Some(url)) => Source::Url(url.clone()),
+        (None, None) => Source::Default,
+    };
+    let (mut download, mut unpack) = (None, None);
+    let report = published::fetch(Manifest::published(), &options, &mut |progress| {
+        match progress {
+            Progress::Downloading { bytes, total } => download
+                .get_or_insert_with(|| Counter::bytes(console, "downloading", total.unwrap_or(0)))
+                .set(bytes),
+            Progress::Unpacking { files, total } => unpack
+                .get_or_insert_with(|| {
+                    Counter::items(console, "verifying", total as u64, "photographs")
+                })
+                .set(files as u64),
+        }
+        interrupt::check()
+    })?;
+    drop((download, unpack));
+    let header = ["set", "photographs", "", "where"].map(String::from);
+    let rows = report.sets.iter().map(|set| {
+        let outcome = match set.outcome {
+            Outcome::AlreadyThere => "was there already",
+            Outcome::Fetched => "fetched and verified",
+            Outcome::Replaced => "replaced and verified",
+        };
+        let path = set.path.display().to_string();
+        vec![set.name.clone(), set.files.to_string(), outcome.to_string(), path]
+    });
+    console.text(&table::columns(&header, rows))?;
+    console.json(&report)?;
+    Ok(())
+}
+
+/// A set that was rendered, as `--json` shows it.
+#[derive(Serialize)]
+struct Rendered {
+    name: &'static str,
+    kind: Kind,
+    path: PathBuf,
+    images: usize,
+    seed: u64,
+    size: u32,
+}
+
+fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
+    let mut sets = Vec::new();
+    for name in &args.names {
+        let names = StandInSet::ALL.map(StandInSet::name).join(", ");
+        let set = StandInSet::from_name(name).ok_or_else(|| {
+            Failure::usage(format!("there is no stand-in set {name:?}; there are {names}"))
+        })?;
+        sets.push(set);
+    }
+    if sets.is_empty() {
+        sets = StandInSet::ALL.to_vec();
+    }
+    let root = args.out.as_ref().unwrap_or(&args.root.data_root);
+    let mut rendered = Vec::new();
+    for set in sets {
+        let path = root.join(set.name());
+        let images = stand_in::specs(set).len();
+        let counter = Counter::items(console, set.name(), images as u64, "pictures");
+        stand_in::render(set, args.seed, &path, args.size, &|_| {
+            counter.add(1);
+            interrupt::flow()
+        })?;
+        let (name, kind) = (set.name(), Kind::StandIn);
+        rendered.push(Rendered { name, kind, path, images, seed: args.seed, size: args.size });
+    }
+    let header = ["set", "pictures", "what it is", "where"].map(String::from);
+    let rows = rendered.iter().map(|set| {
+        let what = "STAND-IN: drawn animals, not photographs".to_string();
+        vec![set.name.to_string(), set.images.to_string(), what, set.path.display().to_string()]
+    });
+    console.text(&table::columns(&header, rows))?;
+    console.json(&rendered)?;
+    Ok(())
+}

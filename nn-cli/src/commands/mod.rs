@@ -1,0 +1,26 @@
+//! The commands, one a file.
+
+mod data;
+mod evaluate;
+mod images;
+mod model;
+mod predict;
+mod summary;
+mod train;
+
+pub use train::Splits;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+use crate::ui::Console;
+
+/// Runs the command that was asked for.
+pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
+    match &args.command {
+        Command::Train(args) => train::run(args, console),
+        Command::Evaluate(args) => evaluate::run(args, console),
+        Command::Predict(args) => predict::run(args, console),
+        Command::Summary(args) => summary::run(args, console),
+        Command::Data(command) => data::run(command, console),
+    }
+}

@@ -1,0 +1,89 @@
+//! Loading a trained model for the commands that use one.
+
+use crate::args::ModelArgs;
+use crate::failure::Failure;
+use crate::run_folder::MODEL_FILE;
+use nn_core::Error;
+use nn_core::model::{self, ModelFile, ReferenceCnn, Sequential};
+use std::path::{Path, PathBuf};
+
+/// The image size of a model nothing else is known about.
+pub const DEFAULT_IMAGE_SIZE: usize = 256;
+
+/// Loads the model at `path`: a file, or a run folder that holds one.
+///
+/// # Errors
+/// If there is none, or it is not a model of images.
+pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure> {
+    let path = if path.is_dir() { path.join(MODEL_FILE) } else { path.to_path_buf() };
+    let file = model::load(&path, image_size)?;
+    match file.model.input_shape().dims() {
+        [_, _, 3] => Ok(file),
+        other => Err(Error::file(
+            &path,
+            format!("is a model of inputs {other:?}, not of colour images [height, width, 3]"),
+            "use a model that `nn-cli train` wrote",
+        )
+        .into()),
+    }
+}
+
+/// The built-in network with weights drawn from `seed`.
+///
+/// # Errors
+/// A number of classes or an image size that it cannot be built with: wrong usage, for nothing else
+/// can be wrong with it.
+pub fn built_in(classes: usize, image_size: usize, seed: u64) -> Result<Sequential, Failure> {
+    ReferenceCnn::new(classes, image_size).build(seed).map_err(Failure::usage)
+}
+
+/// A trained model and what its outputs are called.
+pub struct Classifier {
+    pub model: Sequential,
+    pub classes: Vec<String>,
+    pub path: PathBuf,
+}
+
+impl Classifier {
+    /// Loads the model; where its file does not name the classes, `known` does, else their numbers.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its classes are not those known.
+    pub fn load(args: &ModelArgs, known: Option<&[String]>) -> Result<Self, Failure> {
+        let file = load(&args.model, args.image_size)?;
+        let outputs = match file.model.output_shape().dims() {
+            [1] => 2,
+            dims => dims.iter().product(),
+        };
+        let classes = match (&file.classes, known) {
+            (Some(classes), _) => classes.clone(),
+            (None, Some(known)) => known.to_vec(),
+            (None, None) => (0..outputs).map(|class| class.to_string()).collect(),
+        };
+        let fits = classes.len() == outputs && known.is_none_or(|known| known == classes);
+        if fits {
+            return Ok(Self { model: file.model, classes, path: args.model.clone() });
+        }
+        let told = match file.classes {
+            Some(classes) => format!("the classes {}", classes.join(", ")),
+            None => format!("{outputs} classes"),
+        };
+        Err(Error::file(
+            &args.model,
+            format!(
+                "the model tells apart {told}, the images are of {}",
+                known.unwrap_or(&[]).join(", ")
+            ),
+            "use images of the same classes, in folders of the same names",
+        )
+        .into())
+    }
+
+    /// Height and width the model takes.
+    pub fn image_size(&self) -> (usize, usize) {
+        match self.model.input_shape().dims() {
+            [height, width, ..] => (*height, *width),
+            _ => (0, 0),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Finding images by name or path, and saying what they are.
+
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::published::{self, Kind};
+use crate::stand_in::{self, Marker, StandInSet};
+use crate::ui::{Console, Counter};
+use nn_core::Error;
+use nn_core::data::ImageFolder;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// An image folder, and what is known about it.
+pub struct ImageSet {
+    /// The name to show: the set's, or the folder's.
+    pub name: String,
+    /// Published photographs, the stand-in, or some folder.
+    pub kind: Kind,
+    /// The folder; for a stand-in rendered on the fly, the path it would have.
+    pub path: PathBuf,
+    /// Classes and files.
+    pub folder: ImageFolder,
+    /// The rendered pictures, removed when dropped.
+    _rendered: Option<TempDir>,
+}
+
+impl ImageSet {
+    /// Finds `data`: a folder if there is one of that path, else a set of that name under `root`,
+    /// else the stand-in of that name.
+    ///
+    /// # Errors
+    /// If it is none of these, or the folder is not one of images.
+    pub fn find(data: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
+        let direct = Path::new(data);
+        let named = root.join(data);
+        let is_name = direct.components().count() == 1;
+        let path = if is_name && named.is_dir() {
+            named
+        } else if direct.exists() {
+            direct.to_path_buf()
+        } else if let Some(set) = StandInSet::from_name(data) {
+            return Self::render(set, named, console);
+        } else {
+            let names = StandInSet::ALL.map(StandInSet::name).join(", ");
+            return Err(Failure::failed(format!(
+                "there is no folder {} and no data set {data:?}; pass a folder of images, or one \
+                 of {names}",
+                direct.display()
+            )));
+        };
+        let folder = ImageFolder::scan(&path)?;
+        let (kind, name) = if Marker::read(&path)?.is_some() {
+            (Kind::StandIn, None)
+        } else {
+            let set = published::identify(&path);
+            (if set.is_some() { Kind::Published } else { Kind::Folder }, set)
+        };
+        let name = match name {
+            Some(set) => set.to_string(),
+            None => folder_name(&path),
+        };
+        Ok(Self { name, kind, path, folder, _rendered: None })
+    }
+
+    fn render(set: StandInSet, path: PathBuf, console: &Console) -> Result<Self, Failure> {
+        let rendered = tempfile::Builder::new()
+            .prefix("nn-stand-in-")
+            .tempdir()
+            .map_err(Error::io("create a folder in", &std::env::temp_dir()))?;
+        let dir = rendered.path().join(set.name());
+        let total = stand_in::specs(set).len() as u64;
+        let counter = Counter::items(console, "rendering the stand-in", total, "pictures");
+        let (seed, size) = (stand_in::DEFAULT_SEED, stand_in::DEFAULT_SIZE);
+        stand_in::render(set, seed, &dir, size, &|_| {
+            counter.add(1);
+            interrupt::flow()
+        })?;
+        drop(counter);
+        let folder = ImageFolder::scan(&dir)?;
+        let name = set.name().to_string();
+        Ok(Self { name, kind: Kind::StandIn, path, folder, _rendered: Some(rendered) })
+    }
+
+    /// A file's path below the set's folder, with forward slashes.
+    pub fn relative(&self, path: &Path) -> String {
+        let path = path.strip_prefix(&self.folder.root).unwrap_or(path);
+        let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
+        parts.join("/")
+    }
+
+    /// What every output that speaks of this set says about it.
+    pub fn describe(&self) -> String {
+        match self.kind {
+            Kind::Published => format!("{} (published photographs)", self.name),
+            Kind::StandIn => format!("{} (STAND-IN: drawn animals, not photographs)", self.name),
+            Kind::Folder => format!("{} (folder {})", self.name, self.path.display()),
+        }
+    }
+
+    /// Tells the user that what follows is about drawings.
+    pub fn announce(&self, console: &Console) {
+        if self.kind == Kind::StandIn {
+            console.note(&format!(
+                "{}: the photographs are not on disk, so drawn animals stand in for them \
+                 (`nn-cli data fetch` downloads the photographs)",
+                self.name
+            ));
+        }
+    }
+}
+
+/// A folder's own name, also where the path ends in `..`.
+fn folder_name(path: &Path) -> String {
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    match absolute.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => path.display().to_string(),
+    }
+}

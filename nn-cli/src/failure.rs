@@ -1,0 +1,56 @@
+//! Why a command ended without its result, and the exit status that tells scripts.
+
+use nn_core::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+/// A command's failure.
+#[derive(Debug)]
+pub enum Failure {
+    /// The work failed: status 1.
+    Failed(String),
+    /// What was asked for makes no sense: status 2.
+    Usage(String),
+    /// The user ended it: status 130.
+    Interrupted,
+}
+
+impl Failure {
+    /// The work failed, for the reason given.
+    pub fn failed(reason: impl fmt::Display) -> Self {
+        Self::Failed(reason.to_string())
+    }
+
+    /// What was asked for makes no sense.
+    pub fn usage(reason: impl fmt::Display) -> Self {
+        Self::Usage(reason.to_string())
+    }
+
+    /// The exit status scripts see.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Interrupted => 130,
+        })
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Interrupted => Self::Interrupted,
+            Error::Setting { .. } => Self::Usage(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(reason) | Self::Usage(reason) => f.write_str(reason),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}

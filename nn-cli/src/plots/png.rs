@@ -1,0 +1,113 @@
+//! PNG from SVG, with the built-in font and nothing from the machine it runs on.
+
+use std::sync::{Arc, OnceLock};
+
+use nn_core::{Error, Result};
+use resvg::{tiny_skia, usvg};
+
+/// Inter, cut down to what labels need; see `assets/fonts/README.md`.
+const REGULAR: &[u8] = include_bytes!("../../assets/fonts/Inter-Regular.ttf");
+const SEMI_BOLD: &[u8] = include_bytes!("../../assets/fonts/Inter-SemiBold.ttf");
+
+/// The longest side of a picture, in pixels: beyond it a picture is of no use and costs gigabytes.
+const LARGEST: f32 = 16_384.0;
+
+fn fonts() -> Arc<usvg::fontdb::Database> {
+    static FONTS: OnceLock<Arc<usvg::fontdb::Database>> = OnceLock::new();
+    let load = || {
+        let mut fonts = usvg::fontdb::Database::new();
+        fonts.load_font_data(REGULAR.to_vec());
+        fonts.load_font_data(SEMI_BOLD.to_vec());
+        fonts.set_sans_serif_family("Inter");
+        Arc::new(fonts)
+    };
+    Arc::clone(FONTS.get_or_init(load))
+}
+
+/// Reads an SVG document as the renderer sees it.
+pub(super) fn parse(svg: &str) -> Result<usvg::Tree> {
+    let options =
+        usvg::Options { fontdb: fonts(), font_family: "Inter".into(), ..Default::default() };
+    usvg::Tree::from_str(svg, &options).map_err(|problem| {
+        Error::setting("a picture", "a valid SVG document", problem, "please report this as a bug")
+    })
+}
+
+/// Draws an SVG document and encodes it as PNG, `scale` pixels for each of its units: 2 suits slides
+/// and sharp screens.
+///
+/// # Errors
+/// If `svg` is not valid, or if `scale` is not a positive number that keeps both sides within
+/// 16,384 pixels.
+pub fn to_png(svg: &str, scale: f32) -> Result<Vec<u8>> {
+    let tree = parse(svg)?;
+    let (wide, high) = (tree.size().width() * scale, tree.size().height() * scale);
+    // Written so that NaN fails too.
+    if !(scale > 0.0 && wide.max(high) <= LARGEST) {
+        return Err(Error::setting(
+            "the scale of a picture",
+            format!("above 0, with at most {LARGEST} pixels a side"),
+            format!("{scale} ({wide:.0} by {high:.0} pixels)"),
+            "choose a smaller scale",
+        ));
+    }
+    let (wide, high) = (wide.ceil().max(1.0) as u32, high.ceil().max(1.0) as u32);
+    let mut pixels = tiny_skia::Pixmap::new(wide, high).ok_or_else(|| {
+        Error::setting("a picture's size", "at least one pixel", scale, "choose a larger scale")
+    })?;
+    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|problem| {
+        Error::setting("a picture", "encodable as PNG", problem, "choose a smaller scale")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::svg::{Svg, Text};
+    use super::*;
+
+    fn picture(text: &str) -> String {
+        let mut svg = Svg::new(200.0, 60.0, "", "");
+        svg.text(10.0, 40.0, text, &Text::new(24.0));
+        svg.finish()
+    }
+
+    fn dark_pixels(svg: &str) -> usize {
+        let png = to_png(svg, 1.0).expect("a picture");
+        let pixels = tiny_skia::Pixmap::decode_png(&png).expect("a PNG");
+        assert_eq!((pixels.width(), pixels.height()), (200, 60));
+        pixels.pixels().iter().filter(|p| p.red() < 128).count()
+    }
+
+    #[test]
+    fn text_is_drawn_with_the_built_in_font() {
+        assert_eq!(dark_pixels(&picture("")), 0);
+        assert!(dark_pixels(&picture("wolf")) > 100);
+        assert_ne!(to_png(&picture("wolf"), 1.0).unwrap(), to_png(&picture("woIf"), 1.0).unwrap());
+        // Letters beyond ASCII come out as themselves, not all as the same empty box.
+        for pair in [["ä", "ö"], ["λ", "π"], ["ж", "ш"], ["→", "≤"], ["ł", "ő"]] {
+            let [a, b] = pair.map(|t| to_png(&picture(t), 1.0).unwrap());
+            assert_ne!(a, b, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn bold_is_heavier() {
+        let draw = |style: Text| {
+            let mut svg = Svg::new(200.0, 60.0, "", "");
+            svg.text(10.0, 40.0, "Accuracy", &style);
+            dark_pixels(&svg.finish())
+        };
+        assert!(draw(Text::new(24.0).bold()) > draw(Text::new(24.0)) * 11 / 10);
+    }
+
+    #[test]
+    fn a_bad_scale_or_document_is_an_error() {
+        for scale in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e6] {
+            let message = to_png(&picture("x"), scale).unwrap_err().to_string();
+            assert!(message.contains("scale"), "{message}");
+        }
+        assert!(to_png("<svg", 1.0).is_err());
+        assert!(to_png(&picture("x"), 1e-9).is_ok());
+    }
+}

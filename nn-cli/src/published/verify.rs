@@ -1,0 +1,265 @@
+//! Does a folder hold a published set: every file, unchanged, and no other image?
+//!
+//! An image too many counts as much as one missing, because training would see it. Other files
+//! (a licence, a note) and anything in dot-folders do not, because image folders skip them.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use nn_core::{Error, Result};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::manifest::{Manifest, checksum};
+
+/// What stands behind a data set's name. Every output that speaks of data says which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The published photographs: all checksums match and there is no other image.
+    Published,
+    /// Some folder of images.
+    Folder,
+    /// Nothing on disk, so the built-in rendered set serves the name.
+    StandIn,
+}
+
+/// One set compared with the manifest. Paths are below the set's folder, with forward slashes.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetReport {
+    /// The set's name.
+    pub name: String,
+    /// The folder looked at.
+    pub path: PathBuf,
+    /// The verdict.
+    pub kind: Kind,
+    /// How many files the manifest lists.
+    pub files: usize,
+    /// How many of them are there and match.
+    pub ok: usize,
+    /// Listed files that are not there.
+    pub missing: Vec<String>,
+    /// Listed files whose content differs.
+    pub changed: Vec<String>,
+    /// Images that are not listed, and folders that are not (they end in `/`).
+    pub extra: Vec<String>,
+}
+
+/// All sets of a data root compared with the manifest.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The data root.
+    pub root: PathBuf,
+    /// One entry per set, in the manifest's order.
+    pub sets: Vec<SetReport>,
+}
+
+impl Report {
+    /// Whether every set is there as published.
+    pub fn complete(&self) -> bool {
+        self.sets.iter().all(|set| set.kind == Kind::Published)
+    }
+}
+
+/// Compares every set under the data root `root` with the manifest. A root or set that is not
+/// there is no error: all its files are missing, and its kind is the stand-in.
+///
+/// # Errors
+/// A file or folder that is there but cannot be read.
+pub fn verify(manifest: &Manifest, root: &Path) -> Result<Report> {
+    let sets = manifest
+        .sets()
+        .into_iter()
+        .map(|name| verify_set(manifest, name, &root.join(name)))
+        .collect::<Result<_>>()?;
+    Ok(Report { root: root.to_path_buf(), sets })
+}
+
+/// Compares the folder `dir` with the set `name`.
+///
+/// # Errors
+/// A file or folder that is there but cannot be read.
+pub fn verify_set(manifest: &Manifest, name: &str, dir: &Path) -> Result<SetReport> {
+    enum Found {
+        Ok,
+        Missing,
+        Changed,
+    }
+    let entries: Vec<_> = manifest.set(name).collect();
+    // Each file is one task and the results keep the manifest's order.
+    let found: Vec<Found> = entries
+        .par_iter()
+        .map(|entry| {
+            let path = dir.join(entry.path_in_set());
+            match fs::read(&path) {
+                Ok(bytes) if checksum(&bytes) == entry.checksum => Ok(Found::Ok),
+                Ok(_) => Ok(Found::Changed),
+                Err(error) => match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(Found::Missing),
+                    ErrorKind::IsADirectory => Ok(Found::Changed),
+                    _ => Err(Error::io("read", &path)(error)),
+                },
+            }
+        })
+        .collect::<Result<_>>()?;
+    let (mut ok, mut missing, mut changed) = (0, Vec::new(), Vec::new());
+    for (entry, found) in entries.iter().zip(found) {
+        match found {
+            Found::Ok => ok += 1,
+            Found::Missing => missing.push(entry.path_in_set().to_owned()),
+            Found::Changed => changed.push(entry.path_in_set().to_owned()),
+        }
+    }
+    let extra = extra_in(manifest, name, dir)?;
+    let kind = if !dir.exists() {
+        Kind::StandIn
+    } else if ok > 0 && ok == entries.len() && extra.is_empty() {
+        Kind::Published
+    } else {
+        Kind::Folder
+    };
+    Ok(SetReport {
+        name: name.to_owned(),
+        path: dir.to_path_buf(),
+        kind,
+        files: entries.len(),
+        ok,
+        missing,
+        changed,
+        extra,
+    })
+}
+
+/// What stands behind `dir`, which was asked for as the set `name`. A folder that cannot be read
+/// completely, or a name that was never published, is just a folder.
+pub fn kind_of(dir: &Path, name: &str) -> Kind {
+    match verify_set(Manifest::published(), name, dir) {
+        Ok(report) => report.kind,
+        Err(_) => Kind::Folder,
+    }
+}
+
+/// Which published set the folder `dir` holds, whatever the folder is called; `None` if none.
+pub fn identify(dir: &Path) -> Option<&'static str> {
+    let manifest = Manifest::published();
+    let there = |name: &&str| manifest.set(name).all(|e| dir.join(e.path_in_set()).is_file());
+    let mut candidates = manifest.sets().into_iter().filter(there);
+    candidates.find(|name| kind_of(dir, name) == Kind::Published)
+}
+
+/// The images and folders below `dir` that the manifest does not list for the set, sorted.
+fn extra_in(manifest: &Manifest, name: &str, dir: &Path) -> Result<Vec<String>> {
+    const IMAGES: [&str; 6] = ["bmp", "gif", "jpeg", "jpg", "png", "webp"];
+    let files: HashSet<&str> = manifest.set(name).map(|entry| entry.path_in_set()).collect();
+    let mut folders = HashSet::from([""]);
+    for file in &files {
+        folders.extend(file.match_indices('/').map(|(at, _)| &file[..at]));
+    }
+
+    let mut extra = Vec::new();
+    let mut waiting = vec![String::new()];
+    while let Some(folder) = waiting.pop() {
+        let path = dir.join(&folder);
+        let listing = match fs::read_dir(&path) {
+            Ok(listing) => listing,
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                continue;
+            }
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
+        for item in listing {
+            let item = item.map_err(Error::io("read", &path))?;
+            let file_name = item.file_name().to_string_lossy().into_owned();
+            let separator = if folder.is_empty() { "" } else { "/" };
+            let relative = format!("{folder}{separator}{file_name}");
+            // Follows links, as reading the images would.
+            if item.path().is_dir() {
+                if folders.contains(relative.as_str()) {
+                    waiting.push(relative);
+                } else if !file_name.starts_with('.') {
+                    extra.push(relative + "/");
+                }
+            } else if !files.contains(relative.as_str())
+                && Path::new(&file_name)
+                    .extension()
+                    .is_some_and(|ext| IMAGES.iter().any(|image| ext.eq_ignore_ascii_case(image)))
+            {
+                extra.push(relative);
+            }
+        }
+    }
+    extra.sort();
+    Ok(extra)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{photographs, small_set};
+    use super::*;
+
+    #[test]
+    fn a_faithful_copy_is_published_and_every_difference_is_named() {
+        let small = small_set();
+        let dir = tempfile::tempdir().unwrap();
+        let absent = verify(&small.manifest, dir.path()).unwrap();
+        assert!(!absent.complete());
+        assert_eq!((absent.sets[0].kind, absent.sets[0].missing.len()), (Kind::StandIn, 2));
+
+        small.write_to(dir.path());
+        fs::write(dir.path().join("swap/LICENSE"), "not an image").unwrap();
+        fs::create_dir(dir.path().join("swap/.cache")).unwrap();
+        let report = verify(&small.manifest, dir.path()).unwrap();
+        assert!(report.complete(), "{report:?}");
+        assert_eq!((report.sets[0].ok, report.sets[1].ok), (2, 3));
+
+        fs::write(dir.path().join("leaky/train/a/a_1.jpg"), "other").unwrap();
+        fs::remove_file(dir.path().join("leaky/train/b/b_1.jpg")).unwrap();
+        fs::write(dir.path().join("leaky/train/b/more.PNG"), "").unwrap();
+        fs::create_dir(dir.path().join("leaky/train/c")).unwrap();
+        let report = verify(&small.manifest, dir.path()).unwrap();
+        assert_eq!(report.sets[0].kind, Kind::Published);
+        let leaky = &report.sets[1];
+        assert_eq!((leaky.name.as_str(), leaky.kind, leaky.ok), ("leaky", Kind::Folder, 1));
+        assert_eq!(leaky.changed, ["train/a/a_1.jpg"]);
+        assert_eq!(leaky.missing, ["train/b/b_1.jpg"]);
+        assert_eq!(leaky.extra, ["train/b/more.PNG", "train/c/"]);
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["sets"][1]["kind"], "folder");
+        assert_eq!(serde_json::to_value(Kind::StandIn).unwrap(), "stand-in");
+    }
+
+    #[test]
+    fn one_extra_image_makes_it_a_folder() {
+        let small = small_set();
+        let dir = tempfile::tempdir().unwrap();
+        small.write_to(dir.path());
+        fs::write(dir.path().join("swap/a/again.jpg"), "x").unwrap();
+        let swap = verify_set(&small.manifest, "swap", &dir.path().join("swap")).unwrap();
+        assert_eq!((swap.ok, swap.kind), (swap.files, Kind::Folder));
+    }
+
+    #[test]
+    fn a_name_that_was_never_published_is_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(kind_of(dir.path(), "mine"), Kind::Folder);
+        assert_eq!(kind_of(&dir.path().join("none"), "same_backgrounds"), Kind::StandIn);
+        assert_eq!(identify(dir.path()), None);
+    }
+
+    #[test]
+    fn the_photographs_are_recognised_under_any_name() {
+        let Some(root) = photographs() else { return };
+        let start = std::time::Instant::now();
+        let report = verify(Manifest::published(), &root).unwrap();
+        println!("240 photographs in {:?}", start.elapsed());
+        assert!(report.complete(), "{report:?}");
+        for name in Manifest::published().sets() {
+            assert_eq!(kind_of(&root.join(name), name), Kind::Published);
+            assert_eq!(identify(&root.join(name)), Some(name));
+        }
+        // The two training sets have the same file names; only the content tells them apart.
+        assert_eq!(kind_of(&root.join("same_backgrounds"), "different_backgrounds"), Kind::Folder);
+    }
+}

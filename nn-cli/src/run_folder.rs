@@ -1,0 +1,216 @@
+//! Folders of results that are whole or not there.
+//!
+//! A run is written into a hidden folder beside its final place and renamed at the end. What fails
+//! on the way (a full disk, an error in training, Ctrl-C) leaves nothing behind, and a folder that
+//! is there already is touched only when the new one is complete.
+
+use crate::failure::Failure;
+use crate::made_folders::MadeFolders;
+use nn_core::Error;
+use nn_core::model::{self, Sequential};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The trained model's name within a run folder.
+pub const MODEL_FILE: &str = "model.safetensors";
+
+/// Files by which a folder is known to be a run's, and may be overwritten.
+const RUN_FILES: [&str; 2] = ["config.toml", "metrics.json"];
+
+/// A folder in the making.
+pub struct RunFolder {
+    draft: TempDir,
+    target: PathBuf,
+    overwrite: bool,
+    /// After the draft, which lies in them.
+    _made: MadeFolders,
+}
+
+impl RunFolder {
+    /// Begins the folder `target`.
+    ///
+    /// # Errors
+    /// If it exists and may not be overwritten, or nothing can be written beside it.
+    pub fn begin(target: &Path, overwrite: bool) -> Result<Self, Failure> {
+        check_target(target, overwrite)?;
+        let target = resolve(target)?;
+        let parent = parent(&target);
+        let made = MadeFolders::make(parent)?;
+        let draft = tempfile::Builder::new()
+            .prefix(".nn-run-")
+            .tempdir_in(parent)
+            .map_err(Error::io("write to", parent))?;
+        Ok(Self { draft, target, overwrite, _made: made })
+    }
+
+    /// The first of `runs/NAME`, `runs/NAME-2`, ... that is not taken.
+    pub fn default_target(name: &str) -> PathBuf {
+        let base = Path::new("runs");
+        // A name is one part of a path; that of the root folder is not.
+        let name = Path::new(name).file_name().map_or("run".into(), OsStr::to_string_lossy);
+        let numbered = |i| if i == 1 { name.to_string() } else { format!("{name}-{i}") };
+        (1..).map(|i| base.join(numbered(i))).find(|path| !path.exists()).unwrap_or_default()
+    }
+
+    /// Where a file of this name is written for now.
+    fn path(&self, name: &str) -> PathBuf {
+        self.draft.path().join(name)
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), Failure> {
+        let path = self.path(name);
+        let shown = self.target.join(name);
+        let write = || {
+            let mut file = fs::File::create(&path)?;
+            file.write_all(content.as_ref())?;
+            file.sync_all()
+        };
+        Ok(write().map_err(Error::io("write", &shown))?)
+    }
+
+    /// Writes the trained model.
+    pub fn save_model(&self, model: &Sequential, classes: &[String]) -> Result<(), Failure> {
+        model::save(&self.path(MODEL_FILE), model, Some(classes)).map_err(|error| match error {
+            Error::Io { action, source, .. } => {
+                // The draft's name says nothing to anybody.
+                Error::Io { action, path: self.target.join(MODEL_FILE), source }.into()
+            }
+            other => other.into(),
+        })
+    }
+
+    /// Puts the folder in its place and returns the path.
+    pub fn finish(self) -> Result<PathBuf, Failure> {
+        check_target(&self.target, self.overwrite)?;
+        let parent = parent(&self.target);
+        let draft = self.draft.keep();
+        let moved = replace(&draft, &self.target);
+        if moved.is_err() {
+            let _ = fs::remove_dir_all(&draft);
+        }
+        moved.map_err(Error::io("create", &self.target))?;
+        // The rename lasts once the parent is on disk; where folders cannot be synced, it will be.
+        let _ = fs::File::open(parent).and_then(|folder| folder.sync_all());
+        Ok(self.target)
+    }
+}
+
+/// Moves `draft` to `target`, the old `target` out of the way and then away.
+fn replace(draft: &Path, target: &Path) -> std::io::Result<()> {
+    // A temporary folder is its owner's alone; results are as readable as any new folder.
+    let probe = draft.join(".mode");
+    fs::create_dir(&probe)?;
+    let mode = fs::metadata(&probe)?.permissions();
+    fs::remove_dir(&probe)?;
+    fs::set_permissions(draft, mode)?;
+    if !target.exists() {
+        return fs::rename(draft, target);
+    }
+    let old = tempfile::Builder::new().prefix(".nn-old-").tempdir_in(parent(target))?;
+    let aside = old.path().join("run");
+    fs::rename(target, &aside)?;
+    fs::rename(draft, target).inspect_err(|_| {
+        let _ = fs::rename(&aside, target);
+    })
+}
+
+fn check_target(target: &Path, overwrite: bool) -> Result<(), Failure> {
+    let Ok(metadata) = fs::symlink_metadata(target) else { return Ok(()) };
+    let refuse = |problem: &str, remedy: &str| {
+        Err(Failure::from(Error::file(target, problem.to_string(), remedy.to_string())))
+    };
+    if !metadata.is_dir() {
+        return refuse("exists and is not a folder", "choose another --out");
+    }
+    let mut entries = fs::read_dir(target).map_err(Error::io("read", target))?;
+    let is_run = RUN_FILES.iter().all(|name| target.join(name).is_file());
+    if entries.next().is_none() {
+        Ok(())
+    } else if !overwrite {
+        refuse("exists already", "choose another --out, or replace it with --overwrite")
+    } else if !is_run {
+        refuse("is not a run folder, so it is not overwritten", "choose another --out")
+    } else {
+        Ok(())
+    }
+}
+
+/// `target` as a path that ends in its own name, which `.` and `..` do not.
+fn resolve(target: &Path) -> Result<PathBuf, Failure> {
+    if target.exists() {
+        return Ok(target.canonicalize().map_err(Error::io("read", target))?);
+    }
+    match target.file_name() {
+        Some(_) => Ok(target.to_path_buf()),
+        None => Err(Failure::usage(format!(
+            "--out {} names no folder to create; end it in a name",
+            target.display()
+        ))),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_abandoned_run_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunFolder::begin(&dir.path().join("run"), false).unwrap();
+        run.write("config.toml", "x").unwrap();
+        drop(run);
+        assert!(entries(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn only_runs_are_overwritten_and_only_when_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("run");
+        for (round, overwrite) in [("1", false), ("2", true)] {
+            let run = RunFolder::begin(&target, overwrite).unwrap();
+            run.write("config.toml", round).unwrap();
+            run.write("metrics.json", round).unwrap();
+            assert_eq!(run.finish().unwrap(), target);
+            assert_eq!(fs::read_to_string(target.join("config.toml")).unwrap(), round);
+            assert_eq!(entries(dir.path()), ["run"]);
+        }
+        let message = RunFolder::begin(&target, false).err().unwrap().to_string();
+        assert!(message.contains("--overwrite"), "{message}");
+        let other = dir.path().join("photographs");
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("dear.jpg"), "x").unwrap();
+        assert!(RunFolder::begin(&other, true).is_err());
+        assert_eq!(entries(&other), ["dear.jpg"]);
+    }
+
+    #[test]
+    fn an_empty_folder_may_be_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("run");
+        fs::create_dir(&target).unwrap();
+        let run = RunFolder::begin(&target, false).unwrap();
+        run.write("config.toml", "x").unwrap();
+        run.finish().unwrap();
+        assert_eq!(entries(&target), ["config.toml"]);
+    }
+}

@@ -1,0 +1,204 @@
+use super::*;
+use std::collections::{BTreeSet, HashSet};
+
+/// Small pictures keep the tests quick; every law holds at any size.
+const SIZE: u32 = 64;
+
+fn quiet(_: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// The first `count` pictures of each class of `set`.
+fn some(set: StandInSet, count: usize) -> Vec<(Spec, Picture)> {
+    let mut taken = Vec::new();
+    for species in [Species::Husky, Species::Wolf] {
+        let own = specs(set).into_iter().filter(|spec| spec.species == species).take(count);
+        taken.extend(own);
+    }
+    taken.into_par_iter().map(|spec| (spec, render_image(&spec, DEFAULT_SEED, SIZE))).collect()
+}
+
+/// Mean colour of the outermost pixels, below any horizon, that the animal does not touch.
+fn ring(picture: &Picture) -> [f64; 3] {
+    let (mut sum, mut count) = ([0.0; 3], 0.0);
+    for (x, y, pixel) in picture.rgb.enumerate_pixels() {
+        let rim = x < 3 || y < 3 || x >= SIZE - 3 || y >= SIZE - 3;
+        if rim && y > SIZE * 45 / 100 && picture.mask.get_pixel(x, y).0[0] == 0 {
+            for (total, value) in sum.iter_mut().zip(pixel.0) {
+                *total += f64::from(value);
+            }
+            count += 1.0;
+        }
+    }
+    assert!(count > 40.0, "the animal fills the picture");
+    sum.map(|total| total / count)
+}
+
+#[test]
+fn sets_have_the_published_tree_and_numbers() {
+    for set in StandInSet::ALL {
+        assert_eq!(StandInSet::from_name(set.name()), Some(set));
+        let paths: BTreeSet<PathBuf> = specs(set).iter().map(Spec::path).collect();
+        let count = |prefix: &str| paths.iter().filter(|path| path.starts_with(prefix)).count();
+        if set == StandInSet::BackgroundSwap {
+            assert_eq!((paths.len(), count("husky"), count("wolf")), (40, 20, 20));
+            assert!(paths.contains(Path::new("wolf/wolf_20.png")));
+        } else {
+            assert_eq!(paths.len(), 100);
+            assert_eq!((count("train/husky"), count("train/wolf")), (40, 40));
+            assert_eq!((count("test/husky"), count("test/wolf")), (10, 10));
+            assert!(paths.contains(Path::new("train/husky/husky_10.png")));
+            assert!(paths.contains(Path::new("test/wolf/wolf_0.png")));
+        }
+    }
+    assert_eq!(StandInSet::from_name("no_backgrounds"), None);
+}
+
+#[test]
+fn no_two_pictures_share_their_randomness() {
+    let mut streams = HashSet::new();
+    for spec in StandInSet::ALL.into_iter().flat_map(specs) {
+        assert!(streams.insert(spec.stream()), "{spec:?} repeats a stream");
+    }
+}
+
+#[test]
+fn a_folder_has_the_same_bytes_whatever_the_threads() {
+    let root = tempfile::tempdir().unwrap();
+    let set = StandInSet::BackgroundSwap;
+    let dirs = [1, 3].map(|threads| {
+        let dir = root.path().join(format!("with-{threads}"));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let marker = pool.install(|| render(set, 5, &dir, SIZE, &quiet)).unwrap();
+        assert_eq!(Marker::read(&dir).unwrap(), Some(marker));
+        dir
+    });
+    let mut seen = HashSet::new();
+    for spec in specs(set) {
+        let [one, three] = [0, 1].map(|i| std::fs::read(dirs[i].join(spec.path())).unwrap());
+        assert!(one == three, "{} differs", spec.path().display());
+        assert!(seen.insert(one), "{} repeats another picture", spec.path().display());
+    }
+    // Nothing is left of the temporary folder.
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2);
+    let note = std::fs::read_to_string(dirs[0].join(NOTE_FILE)).unwrap();
+    assert!(note.contains("not photographs") && note.contains("seed 5"), "{note}");
+}
+
+#[test]
+fn the_seed_matters() {
+    let spec = specs(StandInSet::DifferentBackgrounds)[0];
+    let [a, b] = [1, 2].map(|seed| render_image(&spec, seed, SIZE));
+    assert_ne!(a.rgb, b.rgb);
+}
+
+#[test]
+fn grounds_are_what_the_sets_promise() {
+    for set in [StandInSet::DifferentBackgrounds, StandInSet::BackgroundSwap] {
+        for (spec, picture) in some(set, 20) {
+            let [r, g, b] = ring(&picture);
+            match set.ground(spec.species) {
+                Ground::Grass => assert!(g > 1.15 * b, "{spec:?} on grass: {r} {g} {b}"),
+                Ground::Snow => {
+                    assert!(g > 95.0 && g < 1.12 * b, "{spec:?} on snow: {r} {g} {b}");
+                }
+                Ground::White => unreachable!("not in these sets"),
+            }
+        }
+    }
+    let leak = StandInSet::DifferentBackgrounds;
+    assert_eq!(leak.ground(Species::Husky), Ground::Grass);
+    assert_eq!(leak.ground(Species::Wolf), Ground::Snow);
+    assert_eq!(StandInSet::BackgroundSwap.ground(Species::Husky), Ground::Snow);
+    assert_eq!(StandInSet::BackgroundSwap.ground(Species::Wolf), Ground::Grass);
+}
+
+#[test]
+fn white_is_exactly_white_and_the_animal_is_seen() {
+    for (spec, picture) in some(StandInSet::SameBackgrounds, 50) {
+        let mut body = 0;
+        for (pixel, cover) in picture.rgb.pixels().zip(picture.mask.pixels()) {
+            match cover.0[0] {
+                0 => assert_eq!(pixel.0, [255; 3], "{spec:?}"),
+                128.. => body += 1,
+                _ => {}
+            }
+        }
+        let share = f64::from(body) / f64::from(SIZE * SIZE);
+        assert!((0.03..0.85).contains(&share), "{spec:?}: the animal fills {share}");
+    }
+}
+
+/// How many of the labelled values the best threshold, either way round, gets right.
+fn best_threshold(mut values: Vec<(f64, bool)>) -> f64 {
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total = values.len() as f64;
+    let wolves = values.iter().filter(|v| v.1).count() as f64;
+    // Everything above the cut is called a wolf.
+    let (mut right, mut best) = (wolves, wolves.max(total - wolves));
+    for (_, wolf) in values {
+        right += if wolf { -1.0 } else { 1.0 };
+        best = best.max(right).max(total - right);
+    }
+    best / total
+}
+
+#[test]
+fn colour_and_size_alone_do_not_tell_the_animals_apart() {
+    let pictures = some(StandInSet::SameBackgrounds, 50);
+    type Measure = fn([f64; 3], f64) -> f64;
+    let measures: [(&str, Measure); 7] = [
+        ("red", |c, _| c[0]),
+        ("green", |c, _| c[1]),
+        ("blue", |c, _| c[2]),
+        ("brightness", |c, _| c[0] + c[1] + c[2]),
+        ("warmth", |c, _| c[0] - c[2]),
+        ("relative warmth", |c, _| c[0] / c[2].max(1.0)),
+        ("size", |_, size| size),
+    ];
+    for (name, measure) in measures {
+        let values = pictures.iter().map(|(spec, picture)| {
+            let (mut sum, mut size) = ([0.0; 3], 0.0);
+            for (pixel, cover) in picture.rgb.pixels().zip(picture.mask.pixels()) {
+                if cover.0[0] > 127 {
+                    for (total, value) in sum.iter_mut().zip(pixel.0) {
+                        *total += f64::from(value);
+                    }
+                    size += 1.0;
+                }
+            }
+            (measure(sum.map(|total| total / size), size), spec.species == Species::Wolf)
+        });
+        let accuracy = best_threshold(values.collect());
+        assert!(accuracy < 0.8, "{name} alone separates {accuracy}");
+    }
+}
+
+#[test]
+fn refusals_say_what_to_do_and_leave_nothing_behind() {
+    let root = tempfile::tempdir().unwrap();
+    let set = StandInSet::BackgroundSwap;
+    let dir = root.path().join("new").join("set");
+    let error = render(set, 1, &dir, 8, &quiet).unwrap_err();
+    assert!(error.to_string().contains("between 32 and 4096"), "{error}");
+
+    let stop = |done| if done < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+    let error = render(set, 1, &dir, 32, &stop).unwrap_err();
+    assert!(matches!(error, Error::Interrupted), "{error}");
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+
+    std::fs::create_dir(root.path().join("new")).unwrap();
+    std::fs::write(root.path().join("new/mine.txt"), "precious").unwrap();
+    let error = render(set, 1, &root.path().join("new"), 32, &quiet).unwrap_err();
+    assert!(error.to_string().contains("choose another folder"), "{error}");
+    assert!(root.path().join("new/mine.txt").exists());
+}
+
+#[test]
+fn a_marker_is_read_missed_or_refused() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(Marker::read(root.path()).unwrap(), None);
+    std::fs::write(root.path().join(MARKER_FILE), "{").unwrap();
+    let error = Marker::read(root.path()).unwrap_err();
+    assert!(error.to_string().contains("data render"), "{error}");
+}

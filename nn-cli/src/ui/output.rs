@@ -1,0 +1,243 @@
+//! Who prints what where.
+//!
+//! | | stdout | stderr |
+//! |---|---|---|
+//! | normally | results for people | notes, warnings, progress |
+//! | `--quiet` | results for people | warnings |
+//! | `--json` | one JSON document | results for people, notes, warnings, progress |
+//! | `--json --quiet` | one JSON document | warnings |
+//!
+//! A reader that goes away (`nn-cli ... | head -1`) is no failure: what it no longer wants is dropped
+//! and the work goes on. Any other failure to write a result is an error; a message on stderr that
+//! cannot be written has nobody left to tell.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Mutex;
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use nn_core::{Error, Result};
+use serde::Serialize;
+
+use super::format::clean;
+
+/// Where a message goes.
+type Sink = Mutex<Box<dyn Write + Send>>;
+
+/// The program's stdout and stderr, and how the user wants them used.
+pub struct Console {
+    out: Sink,
+    err: Sink,
+    json: bool,
+    quiet: bool,
+    bars: MultiProgress,
+    draws_bars: bool,
+}
+
+impl Console {
+    /// The console of this process, for the options `--json` and `--quiet`.
+    pub fn new(json: bool, quiet: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        Self::with(Box::new(io::stdout()), Box::new(io::stderr()), json, quiet, terminal)
+    }
+
+    /// A console over any two writers; `terminal` tells whether `err` is one that can show bars.
+    pub fn with(
+        out: Box<dyn Write + Send>,
+        err: Box<dyn Write + Send>,
+        json: bool,
+        quiet: bool,
+        terminal: bool,
+    ) -> Self {
+        let draws_bars = terminal && !quiet && !json;
+        let target =
+            if draws_bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bars = MultiProgress::with_draw_target(target);
+        Self { out: Mutex::new(out), err: Mutex::new(err), json, quiet, bars, draws_bars }
+    }
+
+    /// Whether moving bars are shown; if not, progress is told in lines, unless quiet.
+    pub(super) fn draws_bars(&self) -> bool {
+        self.draws_bars
+    }
+
+    /// The bars on display, to add one.
+    pub(super) fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Prints a result for people: on stdout, or on stderr where stdout belongs to JSON. A line break
+    /// is added if there is none.
+    ///
+    /// # Errors
+    /// If stdout cannot be written, unless because its reader is gone.
+    pub fn text(&self, text: &str) -> Result<()> {
+        if self.json {
+            if !self.quiet {
+                self.tell(text);
+            }
+            return Ok(());
+        }
+        self.bars.suspend(|| print(&self.out, text))
+    }
+
+    /// Prints the result as a JSON document under `--json`, and nothing otherwise. Numbers that are
+    /// not finite become `null`.
+    ///
+    /// # Errors
+    /// If the value cannot be written as JSON, or stdout cannot be written.
+    pub fn json<T: Serialize + ?Sized>(&self, result: &T) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = serde_json::to_string_pretty(result).map_err(|problem| {
+            Error::setting("a result", "representable as JSON", problem, "report this as a bug")
+        })?;
+        self.bars.suspend(|| print(&self.out, &text))
+    }
+
+    /// Says on stderr what is being done, unless quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.tell(text);
+        }
+    }
+
+    /// Says on stderr why the command failed, always.
+    pub fn error(&self, text: &str) {
+        self.tell(&format!("error: {text}"));
+    }
+
+    /// Warns on stderr, always.
+    pub fn warn(&self, text: &str) {
+        self.tell(&format!("warning: {text}"));
+    }
+
+    fn tell(&self, text: &str) {
+        self.bars.suspend(|| {
+            // File names go into messages, and can hold anything. Lines stay lines.
+            let lines: Vec<_> = text.split('\n').map(clean).collect();
+            // Nobody is left to tell if this fails.
+            let _ = print(&self.err, &lines.join("\n"));
+        });
+    }
+}
+
+fn print(sink: &Sink, text: &str) -> Result<()> {
+    // A writer that panicked elsewhere can still be written to.
+    let mut sink = sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let done = sink
+        .write_all(text.as_bytes())
+        .and_then(|()| sink.write_all(end.as_bytes()))
+        .and_then(|()| sink.flush());
+    match done {
+        Err(problem) if problem.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(Error::io("write", Path::new("standard output"))),
+    }
+}
+
+/// Writers for tests: one that shares what was written, one that fails.
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    pub struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Shared {
+        pub fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A console whose two outputs can be looked at; no terminal.
+    pub fn console(json: bool, quiet: bool) -> (Console, Shared, Shared) {
+        let (out, err) = (Shared::default(), Shared::default());
+        let console =
+            Console::with(Box::new(out.clone()), Box::new(err.clone()), json, quiet, false);
+        (console, out, err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::console;
+    use super::*;
+
+    #[test]
+    fn every_message_goes_where_the_table_says() {
+        for (json, quiet, out_expected, err_expected) in [
+            (false, false, "result\n", "note\nwarning: care\n"),
+            (false, true, "result\n", "warning: care\n"),
+            (true, false, "{\n  \"a\": 1\n}\n", "result\nnote\nwarning: care\n"),
+            (true, true, "{\n  \"a\": 1\n}\n", "warning: care\n"),
+        ] {
+            let (console, out, err) = console(json, quiet);
+            console.text("result").unwrap();
+            console.note("note");
+            console.warn("care");
+            console.json(&serde_json::json!({"a": 1})).unwrap();
+            assert_eq!(out.text(), out_expected, "json {json}, quiet {quiet}");
+            assert_eq!(err.text(), err_expected, "json {json}, quiet {quiet}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_become_null() {
+        let (console, out, _) = console(true, false);
+        console.json(&[1.5, f64::NAN]).unwrap();
+        let back: serde_json::Value = serde_json::from_str(&out.text()).unwrap();
+        assert_eq!(back, serde_json::json!([1.5, null]));
+    }
+
+    struct Failing(ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_left_is_fine_and_a_full_disk_is_not() {
+        let with = |kind| {
+            let (out, err) = (Box::new(Failing(kind)), Box::new(Failing(kind)));
+            Console::with(out, err, false, false, false)
+        };
+        let gone = with(ErrorKind::BrokenPipe);
+        assert!(gone.text("x").is_ok());
+        let full = with(ErrorKind::StorageFull);
+        let message = full.text("x").unwrap_err().to_string();
+        assert!(message.starts_with("cannot write standard output"), "{message}");
+        full.warn("is never an error");
+    }
+
+    #[test]
+    fn bars_need_a_terminal_and_a_user_who_wants_them() {
+        for (json, quiet, terminal, expected) in [
+            (false, false, true, true),
+            (false, false, false, false),
+            (true, false, true, false),
+            (false, true, true, false),
+        ] {
+            let sink = || Box::new(io::sink());
+            let console = Console::with(sink(), sink(), json, quiet, terminal);
+            assert_eq!(console.draws_bars(), expected);
+        }
+    }
+}

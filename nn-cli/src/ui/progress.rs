@@ -1,0 +1,256 @@
+//! Progress: a moving bar on a terminal, one line for each epoch elsewhere, nothing if quiet.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use nn_core::train::EpochRecord;
+
+use super::Console;
+use super::format;
+
+/// The bar of an epoch, within 80 columns; a narrower terminal cuts the message, never wraps it.
+const EPOCH: &str = "{prefix} {bar:10.cyan/dim} {pos}/{len}  {eta} left  {wide_msg}";
+
+/// Shows a training run: for each epoch a bar with batches, images per second, time left and running
+/// loss and accuracy, then a line that stays.
+pub struct TrainingProgress<'a> {
+    console: &'a Console,
+    epochs: usize,
+    bar: ProgressBar,
+}
+
+impl<'a> TrainingProgress<'a> {
+    /// For a run of `epochs` epochs.
+    pub fn new(console: &'a Console, epochs: usize) -> Self {
+        let bar = if console.draws_bars() {
+            console.bars().add(ProgressBar::new(0).with_style(style(EPOCH)))
+        } else {
+            ProgressBar::hidden()
+        };
+        Self { console, epochs, bar }
+    }
+
+    /// Starts epoch `epoch` (from 1) of `batches` batches.
+    pub fn epoch_started(&self, epoch: usize, batches: usize) {
+        self.bar.reset();
+        self.bar.set_length(batches as u64);
+        self.bar.set_prefix(self.label(epoch));
+        self.bar.set_message("");
+    }
+
+    /// One batch is done: `images` images so far in this epoch, with their mean loss and accuracy.
+    pub fn batch_done(&self, images: usize, loss: f64, accuracy: f64) {
+        let seconds = self.bar.elapsed().as_secs_f64();
+        let rate = if seconds > 0.0 { images as f64 / seconds } else { 0.0 };
+        self.bar.set_message(format!(
+            "loss {}  accuracy {}  {rate:.0} images/s",
+            format::loss(loss),
+            format::percent(accuracy)
+        ));
+        self.bar.inc(1);
+    }
+
+    /// The epoch is done: its line is printed and stays.
+    pub fn epoch_done(&self, result: &EpochRecord) {
+        self.console.note(&self.line(result));
+    }
+
+    /// The run is over or has failed: the bar goes away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn label(&self, epoch: usize) -> String {
+        let wide = self.epochs.to_string().len();
+        format!("epoch {epoch:>wide$}/{}", self.epochs)
+    }
+
+    fn line(&self, result: &EpochRecord) -> String {
+        let pair = |loss, accuracy| {
+            format!("loss {:>7}  accuracy {:>7}", format::loss(loss), format::percent(accuracy))
+        };
+        let mut line =
+            format!("{}  {}", self.label(result.epoch), pair(result.loss, result.accuracy));
+        if let (Some(loss), Some(accuracy)) = (result.val_loss, result.val_accuracy) {
+            line += &format!("  |  validation {}", pair(loss, accuracy));
+        }
+        line + &format!("  |  {}", format::duration(Duration::from_secs_f64(result.seconds)))
+    }
+}
+
+impl Drop for TrainingProgress<'_> {
+    /// An error on the way out must not leave half a bar on the screen.
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Counts towards a known total: images evaluated, or bytes downloaded.
+pub struct Counter {
+    bar: ProgressBar,
+}
+
+impl Counter {
+    /// Counts `total` things, such as `images`, while `doing` something, such as `evaluating`.
+    pub fn items(console: &Console, doing: &str, total: u64, things: &str) -> Self {
+        Self::new(console, doing, total, &items_template(things))
+    }
+
+    /// Counts `total` bytes; 0 stands for a size that is not known.
+    pub fn bytes(console: &Console, doing: &str, total: u64) -> Self {
+        Self::new(console, doing, total, bytes_template(total))
+    }
+
+    fn new(console: &Console, doing: &str, total: u64, template: &str) -> Self {
+        let bar = if console.draws_bars() {
+            console.bars().add(ProgressBar::new(total).with_style(style(template)))
+        } else {
+            ProgressBar::hidden()
+        };
+        bar.set_prefix(doing.to_string());
+        Self { bar }
+    }
+
+    /// Goes on by `amount`.
+    pub fn add(&self, amount: u64) {
+        self.bar.inc(amount);
+    }
+
+    /// Jumps to `position`, such as where a download is resumed.
+    pub fn set(&self, position: u64) {
+        self.bar.set_position(position);
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn items_template(things: &str) -> String {
+    // A brace would be read as a placeholder.
+    let things = things.replace(['{', '}'], "");
+    format!("{{prefix}} {{bar:10.cyan/dim}} {{pos}}/{{len}} {things}  {{rate}}/s  {{eta}} left")
+}
+
+fn bytes_template(total: u64) -> &'static str {
+    if total == 0 {
+        "{prefix} {spinner} {decimal_bytes}  {decimal_bytes_per_sec}"
+    } else {
+        "{prefix} {bar:10.cyan/dim} {decimal_bytes}/{decimal_total_bytes}  \
+         {decimal_bytes_per_sec}  {eta} left"
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // A template that cannot be read gives a plain bar, not a failed run; a test reads them all.
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            // A bar that cannot be drawn is no failure.
+            let _ = write!(out, "{:.0}", state.per_sec());
+        })
+        .progress_chars("━╸─")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::output::testing::console;
+    use super::*;
+
+    fn result(epoch: usize) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            loss: 0.5,
+            accuracy: 0.75,
+            val_loss: Some(0.6429),
+            val_accuracy: Some(1.0),
+            seconds: 3.2,
+        }
+    }
+
+    fn run(json: bool, quiet: bool) -> (String, String) {
+        let (console, out, err) = console(json, quiet);
+        let progress = TrainingProgress::new(&console, 10);
+        for epoch in [1, 10] {
+            progress.epoch_started(epoch, 18);
+            progress.batch_done(4, 0.7, 0.5);
+            progress.epoch_done(&result(epoch));
+        }
+        let counter = Counter::items(&console, "evaluating", 20, "images");
+        counter.add(5);
+        drop(counter);
+        Counter::bytes(&console, "downloading", 0).set(100);
+        drop(progress);
+        (out.text(), err.text())
+    }
+
+    #[test]
+    fn without_a_terminal_each_epoch_is_one_line_on_stderr() {
+        let line = "loss  0.5000  accuracy  75.0 %  |  validation loss  0.6429  accuracy 100.0 %  \
+                    |  3.2 s\n";
+        let expected = format!("epoch  1/10  {line}epoch 10/10  {line}");
+        assert_eq!(run(false, false), (String::new(), expected.clone()));
+        assert_eq!(run(true, false), (String::new(), expected));
+        assert_eq!(run(false, true), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn without_validation_the_line_is_shorter() {
+        let (console, _, err) = console(false, false);
+        let mut one = result(1);
+        (one.val_loss, one.val_accuracy) = (None, None);
+        TrainingProgress::new(&console, 1).epoch_done(&one);
+        assert_eq!(err.text(), "epoch 1/1  loss  0.5000  accuracy  75.0 %  |  3.2 s\n");
+    }
+
+    /// A bar that is drawn into memory.
+    fn drawn(template: &str, total: u64) -> (ProgressBar, indicatif::InMemoryTerm) {
+        let terminal = indicatif::InMemoryTerm::new(10, 80);
+        let target =
+            indicatif::ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 100);
+        let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style(template));
+        (bar, terminal)
+    }
+
+    #[test]
+    fn counters_show_how_far_and_how_fast() {
+        for (template, total, expected) in [
+            (items_template("images"), 20, "evaluating ━━╸─────── 5/20 images"),
+            (bytes_template(20).into(), 20, "evaluating ━━╸─────── 5 B/20 B"),
+            (bytes_template(0).into(), 0, " 5 B  "),
+        ] {
+            let (bar, terminal) = drawn(&template, total);
+            bar.set_prefix("evaluating");
+            bar.inc(5);
+            bar.force_draw();
+            let shown = terminal.contents();
+            assert!(shown.contains(expected) && shown.contains("/s"), "{shown:?}");
+            assert!(!shown.contains(['{', '}']) && shown.lines().count() == 1, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn the_bar_shows_rate_loss_and_time_left() {
+        let (bar, terminal) = drawn(EPOCH, 0);
+        let (console, _, _) = console(false, false);
+        let mut progress = TrainingProgress::new(&console, 10);
+        progress.bar = bar;
+        progress.epoch_started(3, 18);
+        // Without any time gone by the rate has no end of digits.
+        std::thread::sleep(Duration::from_millis(50));
+        for batch in 1..=9 {
+            progress.batch_done(4 * batch, 0.7, 0.5);
+        }
+        progress.bar.force_draw();
+        let shown = terminal.contents();
+        for part in ["epoch  3/10", " 9/18 ", "loss 0.7000", "50.0 %", "images/s", "left"] {
+            assert!(shown.contains(part), "{part:?} is missing in {shown:?}");
+        }
+        assert_eq!(shown.lines().count(), 1, "{shown:?}");
+        progress.finish();
+        assert_eq!(terminal.contents(), "");
+    }
+}

@@ -1,0 +1,75 @@
+//! How far a figure from few images can be trusted.
+
+/// The 97.5th percentile of the normal distribution: two-sided 95 %.
+const Z: f64 = 1.959_964;
+
+/// A range of shares between 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// The 95 % interval of a share from `correct` right answers of `n`, after Wilson (1927), "Probable
+/// inference, the law of succession, and statistical inference".
+///
+/// Unlike the textbook interval it stays within 0 and 1 and keeps its coverage for few images and for
+/// shares near the ends, which is where these experiments live. Without any image it is 0 to 1.
+pub fn wilson(correct: u64, n: u64) -> Interval {
+    if n == 0 {
+        return Interval { low: 0.0, high: 1.0 };
+    }
+    let correct = correct.min(n);
+    let (p, n_) = (correct as f64 / n as f64, n as f64);
+    let z2 = Z * Z;
+    let centre = p + z2 / (2.0 * n_);
+    let spread = Z * (p * (1.0 - p) / n_ + z2 / (4.0 * n_ * n_)).sqrt();
+    let scale = 1.0 + z2 / n_;
+    // The ends are exact where nothing or everything is right; rounding must not blur that.
+    let low = if correct == 0 { 0.0 } else { (centre - spread) / scale };
+    let high = if correct == n { 1.0 } else { (centre + spread) / scale };
+    Interval { low, high }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I,
+    /// method 3.
+    #[test]
+    fn agrees_with_published_values() {
+        for (correct, n, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let got = wilson(correct, n);
+            assert!((got.low - low).abs() < 5e-5, "{correct}/{n}: {got:?}");
+            assert!((got.high - high).abs() < 5e-5, "{correct}/{n}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn twenty_images_say_little() {
+        let percent = |i: Interval| ((i.low * 100.0).round(), (i.high * 100.0).round());
+        assert_eq!(percent(wilson(18, 20)), (70.0, 97.0));
+        assert_eq!(percent(wilson(14, 20)), (48.0, 85.0));
+    }
+
+    #[test]
+    fn stays_within_bounds_and_mirrors() {
+        assert_eq!(wilson(0, 0), Interval { low: 0.0, high: 1.0 });
+        for n in 1..60 {
+            for correct in 0..=n {
+                let (got, mirror) = (wilson(correct, n), wilson(n - correct, n));
+                let share = correct as f64 / n as f64;
+                assert!(0.0 <= got.low && got.low <= share && share <= got.high && got.high <= 1.0);
+                assert!((got.low + mirror.high - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+}

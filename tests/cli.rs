@@ -1,0 +1,17 @@
+//! The program from outside: what it prints, what it writes, how it ends.
+//!
+//! Every test runs the real binary in a sandbox of its own (`support`) on small generated images.
+//! `bad_*` give it bad input: it must end with the right status and a message that names the
+//! culprit and the remedy, and leave nothing behind.
+
+mod cli {
+    mod bad_data;
+    mod bad_models;
+    mod bad_output;
+    mod bad_settings;
+    mod console;
+    mod data;
+    mod models;
+    mod support;
+    mod train;
+}

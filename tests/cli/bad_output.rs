@@ -1,0 +1,93 @@
+//! Places that cannot be written to.
+
+use super::support::Sandbox;
+use std::fs;
+
+#[test]
+fn folders_that_exist() {
+    let sandbox = Sandbox::with_run();
+    let train = |out: &str, more: &[&str], says: &[&str]| {
+        let args = [&["--data", "set", "--out", out], more].concat();
+        sandbox.refuses_to_train(&args, 1, &[says, &[out]].concat());
+    };
+    train("run", &[], &["exists already", "choose another --out", "--overwrite"]);
+    train("set", &[], &["exists already"]);
+    train("set", &["--overwrite"], &["not a run folder", "choose another --out"]);
+    sandbox.write("file", "x");
+    for more in [&[][..], &["--overwrite"]] {
+        train("file", more, &["not a folder", "choose another --out"]);
+    }
+}
+
+#[test]
+fn a_run_that_fails_keeps_the_one_it_was_to_replace() {
+    let sandbox = Sandbox::with_run();
+    let args = ["--data", "set", "--out", "run", "--overwrite", "--learning-rate", "1e30"];
+    sandbox.refuses_to_train(&args, 1, &["the loss became"]);
+}
+
+#[test]
+fn places_where_no_folder_can_be() {
+    let sandbox = Sandbox::with_set();
+    sandbox.write("file", "x");
+    for out in ["file/run", "file/deep/run"] {
+        let says = ["file", "choose another"];
+        sandbox.refuses_to_train(&["--data", "set", "--out", out], 1, &says[..1]);
+    }
+    sandbox.refuses_to_train(&["--data", "set", "--out", "new/.."], 2, &["--out", "new/.."]);
+    if cfg!(target_os = "linux") {
+        let ended =
+            sandbox.refuses_to_train(&["--data", "set", "--out", "/proc/run"], 1, &["/proc"]);
+        assert!(ended.err.contains("cannot"), "{ended:?}");
+        let args = ["data", "render", "--size", "32", "--out", "/proc/drawings"];
+        sandbox.refuses(args, 1, &["/proc/drawings"]);
+    }
+    sandbox.refuses(["data", "render", "--size", "32", "--out", "file"], 1, &["file"]);
+    let mut command = sandbox.command(["train", "--data", "same_backgrounds", "--out", "runs/run"]);
+    command.env("TMPDIR", sandbox.path("nowhere"));
+    sandbox.refuses_when(command, 1, &["nowhere", "No such file"]);
+}
+
+/// A file system of a few kilobytes, unmounted in the end.
+#[cfg(target_os = "linux")]
+struct SmallDisk(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    /// None where this user may not mount anything.
+    fn mount(path: std::path::PathBuf, size: &str) -> Option<Self> {
+        fs::create_dir(&path).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&path);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        mounted.then_some(Self(path))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk() {
+    let sandbox = Sandbox::with_set();
+    let Some(_disk) = SmallDisk::mount(sandbox.path("disk"), "400k") else {
+        println!("skipped: only an administrator can mount a small disk");
+        return;
+    };
+    // The model takes 900 kB.
+    let args = ["--data", "set", "--out", "disk/runs/run"];
+    let says = ["disk/runs/run/model.safetensors", "No space left", "free some space"];
+    let ended = sandbox.refuses_to_train(&args, 1, &says);
+    assert!(!ended.err.contains(".nn-run"), "{ended:?}");
+    let args = ["data", "render", "--size", "100", "--out", "disk/drawings"];
+    sandbox.refuses(args, 1, &["disk/drawings", "No space left"]);
+    // Where the images are rendered on the way.
+    let mut command = sandbox.command(["train", "--data", "same_backgrounds", "--out", "runs/run"]);
+    command.env("TMPDIR", sandbox.path("disk"));
+    sandbox.refuses_when(command, 1, &["No space left"]);
+}
