@@ -7,6 +7,7 @@
 use crate::failure::Failure;
 use crate::made_folders::MadeFolders;
 use nn_core::Error;
+use nn_core::files::{folder_of, sync_folder};
 use nn_core::model::{self, Sequential};
 use std::ffi::OsStr;
 use std::fs;
@@ -37,7 +38,7 @@ impl RunFolder {
     pub fn begin(target: &Path, overwrite: bool) -> Result<Self, Failure> {
         check_target(target, overwrite)?;
         let target = resolve(target)?;
-        let parent = parent(&target);
+        let parent = folder_of(&target);
         let made = MadeFolders::make(parent)?;
         let draft = tempfile::Builder::new()
             .prefix(".nn-run-")
@@ -86,15 +87,13 @@ impl RunFolder {
     /// Puts the folder in its place and returns the path.
     pub fn finish(self) -> Result<PathBuf, Failure> {
         check_target(&self.target, self.overwrite)?;
-        let parent = parent(&self.target);
         let draft = self.draft.keep();
         let moved = replace(&draft, &self.target);
         if moved.is_err() {
             let _ = fs::remove_dir_all(&draft);
         }
         moved.map_err(Error::io("create", &self.target))?;
-        // The rename lasts once the parent is on disk; where folders cannot be synced, it will be.
-        let _ = fs::File::open(parent).and_then(|folder| folder.sync_all());
+        sync_folder(folder_of(&self.target));
         Ok(self.target)
     }
 }
@@ -110,7 +109,7 @@ fn replace(draft: &Path, target: &Path) -> std::io::Result<()> {
     if !target.exists() {
         return fs::rename(draft, target);
     }
-    let old = tempfile::Builder::new().prefix(".nn-old-").tempdir_in(parent(target))?;
+    let old = tempfile::Builder::new().prefix(".nn-old-").tempdir_in(folder_of(target))?;
     let aside = old.path().join("run");
     fs::rename(target, &aside)?;
     fs::rename(draft, target).inspect_err(|_| {
@@ -150,13 +149,6 @@ fn resolve(target: &Path) -> Result<PathBuf, Failure> {
             "--out {} names no folder to create; end it in a name",
             target.display()
         ))),
-    }
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 

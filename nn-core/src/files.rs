@@ -1,4 +1,4 @@
-//! Writing files so that a final name never stands for half a file.
+//! Writing files so that a final name never stands for half a file, and what that takes of folders.
 
 use crate::error::{Error, Result};
 use std::io::{self, BufWriter, Write};
@@ -15,10 +15,10 @@ pub fn write_atomically(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
     let attempt = || {
-        let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else {
+        let Some(name) = path.file_name() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file name"));
         };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = folder_of(path);
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
         let mut builder = tempfile::Builder::new();
@@ -35,12 +35,24 @@ pub fn write_atomically(
         drop(writer);
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
-        // The new name itself is on the disk once the folder is; not every system can say so.
-        #[cfg(unix)]
-        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+        sync_folder(folder);
         Ok(())
     };
     attempt().map_err(Error::io("write", path))
+}
+
+/// The folder a path lies in: the current one for a bare name.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Puts the names in a folder on the disk, so that a rename lasts. Not every system can do that;
+/// where it cannot, the system does so in its own time.
+pub fn sync_folder(folder: &Path) {
+    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 #[cfg(test)]

@@ -7,16 +7,16 @@
 use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Which stream of a seed serves what. Each purpose has room for 2^32 streams.
+/// Which stream of a seed serves what. Those that count on have room for 2^32 streams.
 pub mod stream {
     /// Initial weights: plus the parameter's number.
     pub const INITIALIZE: u64 = 0;
     /// The order of training samples: plus the epoch.
-    pub const SHUFFLE: u64 = 1 << 32;
+    pub const SHUFFLE: u64 = 0x6f72_6472 << 32;
     /// Dropped units: plus the step.
     pub const DROPOUT: u64 = 2 << 32;
     /// The division of samples into sets.
-    pub const SPLIT: u64 = 3 << 32;
+    pub const SPLIT: u64 = 0x73_706c_6974;
 }
 
 /// A seeded generator with independent streams.

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::ui::{Console, format, table};
 use nn_core::data::{decode_file, is_image, resize_bilinear};
+use nn_core::train::{class_probabilities, most_probable};
 use nn_core::{Error, Tensor};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -75,15 +76,10 @@ fn predict(
     let batch = Tensor::from_vec([readable.len(), height, width, 3], pixels)?;
     let output = classifier.model.predict(batch)?;
     let prediction = |(i, file): (usize, &&PathBuf)| {
-        let row = match output.row(i) {
-            [yes] => vec![1.0 - f64::from(*yes), f64::from(*yes)],
-            row => row.iter().map(|&p| f64::from(p)).collect(),
-        };
-        // The first among equals, as everywhere.
-        let best = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
+        let row = class_probabilities(output.row(i));
         Prediction {
             file: file.display().to_string(),
-            label: classifier.classes[best].clone(),
+            label: classifier.classes[most_probable(&row)].clone(),
             probabilities: classifier.classes.iter().cloned().zip(row).collect(),
         }
     };

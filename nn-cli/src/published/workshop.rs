@@ -8,6 +8,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use nn_core::files::sync_folder;
 use nn_core::{Error, Result};
 
 use super::download;
@@ -68,8 +69,7 @@ impl Workshop {
         }
         // On failure, clearing up gives back what was moved away.
         fs::rename(&staged, &home).map_err(Error::io("create", &home))?;
-        // The rename itself is on disk once the folder is; not every system lets one sync that.
-        let _ = File::open(&self.root).and_then(|root| root.sync_all());
+        sync_folder(&self.root);
         Ok(())
     }
 

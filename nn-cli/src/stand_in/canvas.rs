@@ -277,6 +277,18 @@ fn box_blur(values: &mut [f32], stride: usize, count: usize, radius: usize, line
     }
 }
 
+/// Goes on from the second of four points to the third, smoothly (Catmull-Rom).
+fn segment(path: &mut PathBuilder, [p0, p1, p2, p3]: [(f32, f32); 4]) {
+    path.cubic_to(
+        p1.0 + (p2.0 - p0.0) / 6.0,
+        p1.1 + (p2.1 - p0.1) / 6.0,
+        p2.0 - (p3.0 - p1.0) / 6.0,
+        p2.1 - (p3.1 - p1.1) / 6.0,
+        p2.0,
+        p2.1,
+    );
+}
+
 /// A closed, smooth outline through `points` (Catmull-Rom).
 pub fn blob(points: &[(f32, f32)]) -> Path {
     let n = points.len();
@@ -284,15 +296,7 @@ pub fn blob(points: &[(f32, f32)]) -> Path {
     let mut path = PathBuilder::new();
     path.move_to(points[0].0, points[0].1);
     for i in 0..n {
-        let (p0, p1, p2, p3) = (at(i + n - 1), at(i), at(i + 1), at(i + 2));
-        path.cubic_to(
-            p1.0 + (p2.0 - p0.0) / 6.0,
-            p1.1 + (p2.1 - p0.1) / 6.0,
-            p2.0 - (p3.0 - p1.0) / 6.0,
-            p2.1 - (p3.1 - p1.1) / 6.0,
-            p2.0,
-            p2.1,
-        );
+        segment(&mut path, [at(i + n - 1), at(i), at(i + 1), at(i + 2)]);
     }
     path.close();
     finish(path)
@@ -305,15 +309,7 @@ pub fn curve(points: &[(f32, f32)]) -> Path {
     let mut path = PathBuilder::new();
     path.move_to(points[0].0, points[0].1);
     for i in 0..last as isize {
-        let (p0, p1, p2, p3) = (at(i - 1), at(i), at(i + 1), at(i + 2));
-        path.cubic_to(
-            p1.0 + (p2.0 - p0.0) / 6.0,
-            p1.1 + (p2.1 - p0.1) / 6.0,
-            p2.0 - (p3.0 - p1.0) / 6.0,
-            p2.1 - (p3.1 - p1.1) / 6.0,
-            p2.0,
-            p2.1,
-        );
+        segment(&mut path, [at(i - 1), at(i), at(i + 1), at(i + 2)]);
     }
     finish(path)
 }

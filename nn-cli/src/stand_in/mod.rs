@@ -24,6 +24,7 @@ pub use picture::Picture;
 pub use scene::Ground;
 
 use crate::made_folders::MadeFolders;
+use nn_core::files::folder_of;
 use nn_core::{Error, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -220,10 +221,7 @@ pub fn render(
     if std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) || dir.is_file() {
         return Err(Error::file(dir, "exists already", "remove it or choose another folder"));
     }
-    let parent = match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = folder_of(dir);
     let _made = MadeFolders::make(parent)?;
     let draft = tempfile::Builder::new()
         .prefix(".stand-in-")

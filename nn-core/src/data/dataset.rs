@@ -17,16 +17,13 @@ use super::folder::Sample;
 use super::resize::{resize_bilinear, resize_into};
 use super::split::unknown_label;
 use crate::error::{Error, Result};
-use crate::rng::Rng;
+use crate::rng::{Rng, stream};
 use crate::tensor::{Element, Pool, Tensor};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// How many images are decoded between two looks at the memory bound.
 const CHUNK: usize = 32;
-
-/// The [`Rng`] streams of [`shuffled_order`]: "ordr", then the epoch.
-const ORDER_STREAM: u64 = 0x6f_72_64_72 << 32;
 
 /// What a [`Dataset`] makes of its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -308,7 +305,7 @@ impl std::fmt::Debug for Dataset {
 /// ```
 pub fn shuffled_order(len: usize, seed: u64, epoch: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
-    Rng::new(seed, ORDER_STREAM + epoch as u64).shuffle(&mut order);
+    Rng::new(seed, stream::SHUFFLE + epoch as u64).shuffle(&mut order);
     order
 }
 

@@ -6,11 +6,8 @@
 
 use super::folder::Sample;
 use crate::error::{Error, Result};
-use crate::rng::Rng;
+use crate::rng::{Rng, stream};
 use std::path::Path;
-
-/// The [`Rng`] stream of [`stratified_split`]: "split".
-const STREAM: u64 = 0x73_70_6c_69_74;
 
 /// Disjoint sets of samples.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -98,7 +95,7 @@ pub fn stratified_split(samples: &[Sample], classes: &[String], seed: u64) -> Re
                  arrange them under train/ and test/ yourself",
             ));
         }
-        Rng::new(seed, STREAM).shuffle(&mut class);
+        Rng::new(seed, stream::SPLIT).shuffle(&mut class);
         let (test, validation) = (tenths(n, 2), tenths(n, 1));
         split.test.extend(class.split_off(n - test));
         split.validation.extend(class.split_off(n - test - validation));

@@ -76,12 +76,8 @@ pub(super) fn evaluate_in<T: Element>(
         result.loss += batch_loss.value().item()?.as_f64() * batch.len() as f64;
         let probabilities = model.probabilities(&mut tape, logits)?;
         for (i, &label) in labels.iter().enumerate() {
-            let mut row: Vec<f64> =
-                probabilities.value().row(i).iter().map(|p| p.as_f64()).collect();
-            if let [yes] = row[..] {
-                row = vec![1.0 - yes, yes];
-            }
-            let predicted = argmax(&row);
+            let row = class_probabilities(probabilities.value().row(i));
+            let predicted = most_probable(&row);
             result.confusion[label][predicted] += 1;
             result.correct += usize::from(predicted == label);
             result.probabilities.push(row);
@@ -112,12 +108,20 @@ pub(super) fn classes<T: Element>(model: &Sequential<T>) -> Result<usize> {
 pub(super) fn class_of<T: Element>(logits: &[T]) -> usize {
     match logits {
         [yes] => usize::from(*yes > T::zero()),
-        _ => argmax(logits),
+        _ => most_probable(logits),
     }
 }
 
-/// The place of the largest value, the first among equals; 0 if there is none.
-fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
+/// One probability per class from a sample's output: that of a single yes or no becomes two.
+pub fn class_probabilities<T: Element>(output: &[T]) -> Vec<f64> {
+    match output {
+        [yes] => vec![1.0 - yes.as_f64(), yes.as_f64()],
+        _ => output.iter().map(|p| p.as_f64()).collect(),
+    }
+}
+
+/// The class of the largest value, the first among equals; 0 if there is none.
+pub fn most_probable<T: PartialOrd + Copy>(values: &[T]) -> usize {
     let mut best = 0;
     for (i, &value) in values.iter().enumerate() {
         if value > values[best] {

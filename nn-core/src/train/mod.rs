@@ -10,7 +10,7 @@ mod examples;
 mod history;
 mod trainer;
 
-pub use evaluate::{Evaluation, check_batch_size, evaluate};
+pub use evaluate::{Evaluation, check_batch_size, class_probabilities, evaluate, most_probable};
 pub use examples::Examples;
 pub use history::{EpochRecord, History};
 pub use trainer::{FitOptions, Observer, Silent, StepRecord, Trainer};

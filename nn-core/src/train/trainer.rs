@@ -9,7 +9,7 @@ use crate::loss::Loss;
 use crate::model::{Pass, Sequential};
 use crate::optim::{Gradients, Optimizer, Schedule, check_learning_rate};
 use crate::rng::{Rng, stream};
-use crate::tensor::{Element, Pool, Tensor};
+use crate::tensor::{Element, Tensor};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -93,7 +93,6 @@ pub struct Trainer<T: Element = f32> {
     options: FitOptions,
     history: History,
     steps: u64,
-    pool: Pool<T>,
     tape: Tape<T>,
 }
 
@@ -113,9 +112,8 @@ impl<T: Element> Trainer<T> {
         options.schedule.check()?;
         options.loss.check(model.output_kind())?;
         classes(&model)?;
-        let pool = Pool::new();
-        let tape = Tape::with_pool(pool.clone());
-        Ok(Self { model, optimizer, options, history: History::new(), steps: 0, pool, tape })
+        let (history, tape) = (History::new(), Tape::new());
+        Ok(Self { model, optimizer, options, history, steps: 0, tape })
     }
 
     /// The model as it stands.
@@ -184,7 +182,7 @@ impl<T: Element> Trainer<T> {
         observer.epoch_started(epoch, order.len().div_ceil(options.batch_size));
         let (mut loss, mut correct) = (0.0, 0);
         for (i, batch) in order.chunks(options.batch_size).enumerate() {
-            let (x, labels) = train.batch(batch, &self.pool)?;
+            let (x, labels) = train.batch(batch, self.tape.pool())?;
             let step = self.step(x, &labels, learning_rate)?;
             if !step.loss.is_finite() {
                 let loss = step.loss.to_string();
@@ -200,7 +198,7 @@ impl<T: Element> Trainer<T> {
         let validated = match validation {
             Some(validation) if !validation.is_empty() => {
                 let (loss, batch) = (options.loss, options.batch_size);
-                Some(evaluate_in(&self.model, loss, validation, batch, &self.pool)?)
+                Some(evaluate_in(&self.model, loss, validation, batch, self.tape.pool())?)
             }
             _ => None,
         };

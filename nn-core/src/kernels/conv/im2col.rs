@@ -105,7 +105,7 @@ impl<T: Element> Conv2dKernel<T> for Im2col {
         parallel::for_each_tile(dx, g.input_len(), band * pitch, |n, i, dx| {
             let rows = i * band..i * band + dx.len() / pitch;
             let sources = output_rows_touching(g, &rows);
-            let dy = dy.rows(g, n, &sources);
+            let dy = dy.rows(g, n, &sources, scratch);
             let mut patches = scratch.scratch(tile.min(rows.len() * g.in_w) * depth);
             for (t, dx) in dx.chunks_mut(tile * g.in_c).enumerate() {
                 let pixels = dx.len() / g.in_c;
@@ -142,7 +142,7 @@ impl<T: Element> Conv2dKernel<T> for Im2col {
             let all = g.batch * blocks;
             for index in part * all / parts..(part + 1) * all / parts {
                 let (image, top) = (index / blocks, index % blocks * block);
-                let dy = dy.rows(g, image, &(top..(top + block).min(g.out_h)));
+                let dy = dy.rows(g, image, &(top..(top + block).min(g.out_h)), scratch);
                 let region = Region { image, top, width: g.out_w };
                 for (t, dy) in dy.chunks(tile * g.out_c).enumerate() {
                     let pixels = dy.len() / g.out_c;

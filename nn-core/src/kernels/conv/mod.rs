@@ -13,9 +13,8 @@ pub mod im2col;
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};
 use super::isa::{self, Isa};
 use super::pool;
-use crate::tensor::{Element, Pool};
-use std::borrow::Cow;
-use std::ops::Range;
+use crate::tensor::{Buffer, Element, Pool};
+use std::ops::{Deref, Range};
 
 /// Where a convolution's forward writes, and what it does on the way.
 pub enum Output<'a, T> {
@@ -119,19 +118,45 @@ pub fn select<T: Element>(g: &Conv2dGeometry) -> &'static dyn Conv2dKernel<T> {
 impl<'a, T: Element> OutputGradient<'a, T> {
     /// The rows `rows` of image `n` of the feature map's gradient: borrowed where they lie there,
     /// spread out where only the pooled gradient is stored.
-    fn rows(&self, g: &Conv2dGeometry, n: usize, rows: &Range<usize>) -> Cow<'a, [T]> {
+    fn rows(
+        &self,
+        g: &Conv2dGeometry,
+        n: usize,
+        rows: &Range<usize>,
+        scratch: &Pool<T>,
+    ) -> Rows<'a, T> {
         let pitch = g.out_w * g.out_c;
         match *self {
             Self::Dense(dy) => {
                 let image = &dy[n * g.output_len()..];
-                Cow::Borrowed(&image[rows.start * pitch..rows.end * pitch])
+                Rows::Stored(&image[rows.start * pitch..rows.end * pitch])
             }
             Self::ReluMaxPool { pool, dy, winners } => {
-                let mut band = vec![T::zero(); rows.len() * pitch];
+                let mut band = scratch.scratch(rows.len() * pitch);
+                band.fill(T::zero());
                 let skip = Some(usize::from(pool::NO_WINNER));
                 pool::scatter_rows(pool, n, rows, (dy, winners), skip, &mut band);
-                Cow::Owned(band)
+                Rows::Spread(band)
             }
+        }
+    }
+}
+
+/// Rows of a feature map's gradient.
+enum Rows<'a, T: Element> {
+    /// As they lie in the whole map's.
+    Stored(&'a [T]),
+    /// Spread out from the pooled gradient into scratch memory.
+    Spread(Buffer<T>),
+}
+
+impl<T: Element> Deref for Rows<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Stored(rows) => rows,
+            Self::Spread(rows) => rows,
         }
     }
 }
