@@ -15,7 +15,17 @@ fn random(rng: &mut Rng, len: usize) -> Vec<f32> {
     (0..len).map(|_| rng.uniform_in(-1.0, 1.0) as f32).collect()
 }
 
-fn layer(c: &mut Criterion, kernel: &dyn Conv2dKernel<f32>, name: &str, g: &Conv2dGeometry) {
+/// The kernels of a pass that can run here.
+fn usable<'a, K: Conv2dKernel + ?Sized>(
+    kernels: &'a [&'a K],
+    g: &'a Conv2dGeometry,
+    pool: Option<&'a Pool2dGeometry>,
+) -> impl Iterator<Item = &'a K> {
+    let kernels = kernels.iter().copied();
+    kernels.filter(move |kernel| kernel.isa().is_available() && kernel.supports(g, pool))
+}
+
+fn layer(c: &mut Criterion, name: &str, g: &Conv2dGeometry) {
     let p = Pool2dGeometry::new(&g.output_dims(), Pool2dOptions::default()).expect("it fits");
     let rng = &mut Rng::new(27, 0);
     let x = random(rng, g.batch * g.input_len());
@@ -27,42 +37,45 @@ fn layer(c: &mut Criterion, kernel: &dyn Conv2dKernel<f32>, name: &str, g: &Conv
     let mut winners = vec![0; pooled.len()];
     let mut dx = vec![0.0; x.len()];
     let (mut dw, mut db) = (vec![0.0; w.len()], vec![0.0; b.len()]);
-    let scratch = Pool::new();
-    let out = Output::ReluMaxPool { pool: &p, y: &mut pooled, winners: &mut winners };
-    kernel.forward(g, &x, &w, Some(&b), out, &scratch);
-    let pooled_gradient = random(rng, pooled.len());
+    let (kernels, scratch) = (f32::conv2d(), Pool::new());
 
     let mut group = c.benchmark_group(name);
     group.sample_size(10).throughput(Throughput::Elements(g.flops() as u64));
-    let id = |pass: &str| BenchmarkId::new(pass, kernel.name());
-    group.bench_function(id("forward"), |bench| {
-        bench.iter(|| {
-            let out = Output::Dense { y: &mut y, relu: true };
-            kernel.forward(g, &x, &w, Some(&b), out, &scratch);
+    for kernel in usable(kernels.forward, g, None) {
+        group.bench_function(BenchmarkId::new("forward", kernel.name()), |bench| {
+            bench.iter(|| {
+                let out = Output::Dense { y: &mut y, relu: true };
+                kernel.forward(g, &x, &w, Some(&b), out, &scratch);
+            });
         });
-    });
-    let dense = OutputGradient::Dense(&dy);
-    group.bench_function(id("input-gradient"), |bench| {
-        bench.iter(|| kernel.backward_input(g, dense, &w, &mut dx, &scratch));
-    });
-    group.bench_function(id("weight-gradient"), |bench| {
-        bench.iter(|| kernel.backward_weight(g, &x, dense, &mut dw, &mut db, &scratch));
-    });
-    let mut fused_winners = winners.clone();
-    group.bench_function(id("forward-pooled"), |bench| {
-        bench.iter(|| {
-            let (y, winners) = (&mut pooled, &mut fused_winners);
-            let out = Output::ReluMaxPool { pool: &p, y, winners };
-            kernel.forward(g, &x, &w, Some(&b), out, &scratch);
+    }
+    for kernel in usable(kernels.forward, g, Some(&p)) {
+        group.bench_function(BenchmarkId::new("forward-pooled", kernel.name()), |bench| {
+            bench.iter(|| {
+                let (y, winners) = (&mut pooled, &mut winners);
+                let out = Output::ReluMaxPool { pool: &p, y, winners };
+                kernel.forward(g, &x, &w, Some(&b), out, &scratch);
+            });
         });
-    });
+    }
+    let pooled_gradient = random(rng, pooled.len());
     let sparse = OutputGradient::ReluMaxPool { pool: &p, dy: &pooled_gradient, winners: &winners };
-    group.bench_function(id("input-gradient-pooled"), |bench| {
-        bench.iter(|| kernel.backward_input(g, sparse, &w, &mut dx, &scratch));
-    });
-    group.bench_function(id("weight-gradient-pooled"), |bench| {
-        bench.iter(|| kernel.backward_weight(g, &x, sparse, &mut dw, &mut db, &scratch));
-    });
+    for (suffix, pool, dy) in
+        [("", None, OutputGradient::Dense(&dy)), ("-pooled", Some(&p), sparse)]
+    {
+        for kernel in usable(kernels.input_gradient, g, pool) {
+            let id = BenchmarkId::new(format!("input-gradient{suffix}"), kernel.name());
+            group.bench_function(id, |bench| {
+                bench.iter(|| kernel.backward_input(g, dy, &w, &mut dx, &scratch));
+            });
+        }
+        for kernel in usable(kernels.weight_gradient, g, pool) {
+            let id = BenchmarkId::new(format!("weight-gradient{suffix}"), kernel.name());
+            group.bench_function(id, |bench| {
+                bench.iter(|| kernel.backward_weight(g, &x, dy, &mut dw, &mut db, &scratch));
+            });
+        }
+    }
     group.finish();
 }
 
@@ -70,11 +83,7 @@ fn conv(c: &mut Criterion) {
     for (name, size, in_c, out_c) in LAYERS {
         let dims = ([4, size, size, in_c], [out_c, in_c, 3, 3]);
         let g = Conv2dGeometry::new(&dims.0, &dims.1, Conv2dOptions::default()).expect("it fits");
-        for kernel in f32::conv2d() {
-            if kernel.isa().is_available() && kernel.supports(&g) {
-                layer(c, *kernel, name, &g);
-            }
-        }
+        layer(c, name, &g);
     }
 }
 

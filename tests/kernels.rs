@@ -1,11 +1,16 @@
 //! Every convolution kernel of the registry against the oracle: plain f64 loops.
 //!
 //! Rounding may cost `(n + 2) * eps * sum |x * w|` over a sum of n products, no more; with small
-//! integers every sum is exact, and so must every kernel be.
+//! integers every sum is exact, and so must every kernel be that sums products as they are. Kernels
+//! that transform (Winograd) are held to errors relative to the size of the results.
 
-use nn_core::kernels::conv::{Conv2dKernel, Output, OutputGradient};
+use nn_core::kernels::conv::{
+    Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output,
+    OutputGradient,
+};
 use nn_core::kernels::{
-    Conv2dGeometry, Conv2dOptions, Kernels, Padding, Pool2dGeometry, Pool2dOptions, pool, reference,
+    Conv2dGeometry, Conv2dOptions, Kernels, Padding, Pool2dGeometry, Pool2dOptions, isa, pool,
+    reference,
 };
 use nn_core::rng::Rng;
 use nn_core::tensor::{Element, Pool};
@@ -57,8 +62,16 @@ fn cases() -> Vec<Case> {
         let pool = Pool2dOptions { window, stride };
         cases.push(case([2, 12, 15, 4], 7, (3, 3), valid, pool));
     }
-    for (size, channels, out) in [(62, 4, 16), (125, 3, 8), (20, 64, 32), (127, 2, 3), (254, 1, 2)]
-    {
+    for (size, channels, out) in [
+        (62, 4, 16),
+        (125, 3, 8),
+        (20, 64, 32),
+        (127, 2, 3),
+        (254, 1, 2),
+        (14, 128, 128),
+        (19, 16, 64),
+        (22, 64, 17),
+    ] {
         cases.push(case([1, size, size, channels], out, (3, 3), valid, Pool2dOptions::default()));
     }
     cases.into_iter().flatten().collect()
@@ -77,123 +90,251 @@ fn cast<T: Element>(values: &[f64]) -> Vec<T> {
     values.iter().map(|&v| T::from_f64(v)).collect()
 }
 
-/// Checks `got` against `expected` with the bound for sums of `n` products, `magnitude` being the
-/// sum of their absolute values; exactly if `exact`.
-fn check<T: Element>(
-    what: &str,
-    got: &[T],
-    expected: &[f64],
-    magnitude: &[f64],
-    n: usize,
+/// What a kernel's numbers are measured against: the exact ones, and how far off they may be.
+struct Expected {
+    values: Vec<f64>,
+    /// The sums of absolute products behind each value.
+    magnitude: Vec<f64>,
+    /// The most products behind a value.
+    terms: usize,
+}
+
+/// A gradient that a backward pass starts from.
+struct Start<'a, T> {
+    name: &'a str,
+    gradient: OutputGradient<'a, T>,
+    /// Its numbers, spread over the feature map.
+    spread: &'a [f64],
+    /// The sums of absolute values behind these.
+    size: &'a [f64],
+    /// The most numbers behind one of these.
+    terms: usize,
+}
+
+/// Which of a pooled map's gradients are not zero, by their numbers.
+type Keep = fn(usize) -> bool;
+
+/// How a kernel is to be judged: by its promise, or exactly if the numbers are small integers.
+#[derive(Clone, Copy)]
+struct Judge {
+    accuracy: Accuracy,
     exact: bool,
-) {
-    assert_eq!(got.len(), expected.len(), "{what}");
-    let eps = T::epsilon().as_f64() / 2.0;
-    for (i, ((got, &expected), magnitude)) in got.iter().zip(expected).zip(magnitude).enumerate() {
-        let bound = if exact { 0.0 } else { (n + 2) as f64 * eps * magnitude };
-        let error = (got.as_f64() - expected).abs();
-        assert!(
-            error <= bound,
-            "{what}[{i}]: {got} instead of {expected}, error {error} > {bound}"
-        );
+}
+
+impl Judge {
+    /// How far each value may be off.
+    fn bounds<T: Element>(self, expected: &Expected) -> Vec<f64> {
+        match self.accuracy {
+            Accuracy::Summed if self.exact => vec![0.0; expected.values.len()],
+            Accuracy::Summed => {
+                let share = (expected.terms + 2) as f64 * T::epsilon().as_f64() / 2.0;
+                expected.magnitude.iter().map(|size| share * size).collect()
+            }
+            Accuracy::Transformed => vec![2e-5 * rms(&expected.values); expected.values.len()],
+        }
     }
+
+    /// Checks `got`.
+    fn check<T: Element>(self, what: &str, got: &[T], expected: &Expected) {
+        let values = &expected.values;
+        assert_eq!(got.len(), values.len(), "{what}");
+        let errors: Vec<f64> = got.iter().zip(values).map(|(g, e)| g.as_f64() - e).collect();
+        for (i, (error, bound)) in errors.iter().zip(self.bounds::<T>(expected)).enumerate() {
+            let (got, value) = (got[i], values[i]);
+            // Not `error > bound`: a NaN must not pass.
+            let within = error.abs() <= bound;
+            assert!(within, "{what}[{i}]: {got} instead of {value}, error {error} > {bound}");
+        }
+        if self.accuracy == Accuracy::Transformed {
+            let (error, bound) = (rms(&errors), 2e-6 * rms(values));
+            assert!(error <= bound, "{what}: rms error {error} > {bound}");
+        }
+    }
+}
+
+fn rms(values: &[f64]) -> f64 {
+    (values.iter().map(|v| v * v).sum::<f64>() / values.len().max(1) as f64).sqrt()
 }
 
 fn absolute(values: &[f64]) -> Vec<f64> {
     values.iter().map(|v| v.abs()).collect()
 }
 
-fn check_kernel<T: Element>(kernel: &dyn Conv2dKernel<T>, case: &Case, exact: bool) {
-    let g = &case.g;
-    let what = |part: &str| format!("{} {} of {g:?}, {:?}", kernel.name(), part, case.pool);
-    let rng = &mut Rng::new(27, g.in_h as u64);
-    let numbers = if exact { integers } else { random };
-    let x = numbers(rng, g.batch * g.input_len());
-    let w = numbers(rng, g.weight_len());
-    let b = numbers(rng, g.out_c);
-    let scratch = Pool::new();
-    let stale = || vec![T::nan(); g.batch * g.output_len()];
+/// A case with numbers.
+struct Problem<'a, T> {
+    case: &'a Case,
+    exact: bool,
+    x: Vec<f64>,
+    w: Vec<f64>,
+    b: Vec<f64>,
+    /// What the oracle's feature map pools to: values, and winners as kernels store them.
+    pooled: Option<(Vec<f64>, Vec<u8>)>,
+    map: Expected,
+    xt: Vec<T>,
+    wt: Vec<T>,
+    bt: Vec<T>,
+}
 
-    // Forward, plain and rectified.
-    let expected = reference::conv2d(g, &x, &w, &b);
-    let magnitude = reference::conv2d_magnitude(g, &x, &w, &b);
-    let (xt, wt, bt) = (cast::<T>(&x), cast::<T>(&w), cast::<T>(&b));
-    let mut y = stale();
-    let out = Output::Dense { y: &mut y, relu: false };
-    kernel.forward(g, &xt, &wt, Some(&bt), out, &scratch);
-    check(&what("forward"), &y, &expected, &magnitude, g.patch_len(), exact);
-    let mut rectified = stale();
-    let out = Output::Dense { y: &mut rectified, relu: true };
-    kernel.forward(g, &xt, &wt, Some(&bt), out, &scratch);
-    for (rectified, y) in rectified.iter().zip(&y) {
-        assert_eq!(*rectified, y.max(T::zero()), "{}", what("relu"));
+impl<'a, T: Element> Problem<'a, T> {
+    fn new(case: &'a Case, exact: bool) -> Self {
+        let g = &case.g;
+        let rng = &mut Rng::new(27, g.in_h as u64);
+        let numbers = if exact { integers } else { random };
+        let x = numbers(rng, g.batch * g.input_len());
+        let w = numbers(rng, g.weight_len());
+        let b = numbers(rng, g.out_c);
+        let map = Expected {
+            values: reference::conv2d(g, &x, &w, &b),
+            magnitude: reference::conv2d_magnitude(g, &x, &w, &b),
+            terms: g.patch_len(),
+        };
+        let pooled = case.pool.as_ref().map(|p| {
+            let (values, places) = reference::relu_max_pool(p, &map.values);
+            let winner = |(i, place): (usize, &Option<usize>)| {
+                let winner = place.map(|place| {
+                    (0..p.window_len()).find(|&winner| place_in_map(p, i, winner) == place)
+                });
+                winner.map_or(pool::NO_WINNER, |w| w.expect("a place in its window") as u8)
+            };
+            let winners = places.iter().enumerate().map(winner).collect();
+            (values, winners)
+        });
+        let (xt, wt, bt) = (cast(&x), cast(&w), cast(&b));
+        Self { case, exact, x, w, b, pooled, map, xt, wt, bt }
     }
 
-    // Backward. `size` is the sum of absolute values behind each `dy`, of at most `terms` numbers.
-    let check_backward = |part: &str,
-                          (dy, size, terms): (&[f64], &[f64], usize),
-                          gradient: OutputGradient<'_, T>| {
-        let mut dx = vec![T::nan(); x.len()];
-        kernel.backward_input(g, gradient, &wt, &mut dx, &scratch);
-        let expected = reference::conv2d_backward_input(g, dy, &w);
-        let bound = reference::conv2d_backward_input(g, size, &absolute(&w));
-        let n = g.kernel_h * g.kernel_w * g.out_c + terms;
-        check(&what(&format!("{part} input gradient")), &dx, &expected, &bound, n, exact);
-        let (mut dw, mut db) = (vec![T::nan(); w.len()], vec![T::nan(); b.len()]);
-        kernel.backward_weight(g, &xt, gradient, &mut dw, &mut db, &scratch);
-        let (expected_w, expected_b) = reference::conv2d_backward_weight(g, &x, dy);
-        let (bound_w, bound_b) = reference::conv2d_backward_weight(g, &absolute(&x), size);
-        let n = g.batch * g.out_h * g.out_w + terms;
-        check(&what(&format!("{part} weight gradient")), &dw, &expected_w, &bound_w, n, exact);
-        check(&what(&format!("{part} bias gradient")), &db, &expected_b, &bound_b, n, exact);
-    };
-    let dy = numbers(rng, y.len());
-    check_backward("dense", (&dy, &absolute(&dy), 1), OutputGradient::Dense(&cast::<T>(&dy)));
+    fn judge(&self, kernel: &(impl Conv2dKernel + ?Sized)) -> Judge {
+        Judge { accuracy: kernel.accuracy(), exact: self.exact }
+    }
 
-    // Fused with ReLU and pooling: like pooling this kernel's own feature map.
-    let Some(p) = &case.pool else { return };
-    let map: Vec<f64> = y.iter().map(|v| v.as_f64()).collect();
-    let (expected, places) = reference::relu_max_pool(p, &map);
-    let (mut pooled, mut winners) = (vec![T::nan(); expected.len()], vec![7u8; expected.len()]);
-    let out = Output::ReluMaxPool { pool: p, y: &mut pooled, winners: &mut winners };
-    kernel.forward(g, &xt, &wt, Some(&bt), out, &scratch);
-    for (i, (&pooled, &expected)) in pooled.iter().zip(&expected).enumerate() {
-        // The fused path may round differently, so its maximum may be another element.
-        let bound = if exact { 0.0 } else { 1e-5 };
-        let error = (pooled.as_f64() - expected).abs();
-        assert!(error <= bound, "{}[{i}]", what("pooled forward"));
-        let dead = winners[i] == pool::NO_WINNER;
-        assert_eq!(dead, pooled == T::zero(), "{}[{i}]", what("winner"));
-        if exact {
-            assert_eq!(dead, places[i].is_none());
+    fn label(&self, kernel: &(impl Conv2dKernel + ?Sized), part: &str) -> String {
+        format!("{} {part} of {:?}, {:?}", kernel.name(), self.case.g, self.case.pool)
+    }
+
+    /// The map, and the map rectified.
+    fn check_forward(&self, kernel: &dyn Conv2dForward<T>, scratch: &Pool<T>) {
+        let g = &self.case.g;
+        let run = |relu| {
+            let mut y = vec![T::nan(); g.batch * g.output_len()];
+            let out = Output::Dense { y: &mut y, relu };
+            kernel.forward(g, &self.xt, &self.wt, Some(&self.bt), out, scratch);
+            y
+        };
+        let y = run(false);
+        self.judge(kernel).check(&self.label(kernel, "forward"), &y, &self.map);
+        for (rectified, y) in run(true).iter().zip(&y) {
+            assert_eq!(*rectified, y.max(T::zero()), "{}", self.label(kernel, "relu"));
         }
     }
-    for dense in [0, 1, 2] {
-        // All gradients zero, most, all.
-        let dy: Vec<f64> = numbers(rng, pooled.len())
-            .into_iter()
-            .enumerate()
-            .map(|(i, v)| if dense == 2 || (dense == 1 && i % 3 != 0) { v } else { 0.0 })
-            .collect();
-        let dyt = cast::<T>(&dy);
-        let (mut spread, mut size) = (vec![0.0; y.len()], vec![0.0; y.len()]);
-        for (i, &dy) in dy.iter().enumerate() {
-            if winners[i] != pool::NO_WINNER {
-                let place = place_in_map(p, i, usize::from(winners[i]));
-                spread[place] += dy;
-                size[place] += dy.abs();
+
+    /// The map rectified and pooled: values, and winners that did win or could have.
+    fn check_pooled_forward(&self, kernel: &dyn Conv2dForward<T>, scratch: &Pool<T>) {
+        let (Some(p), Some((expected, places))) = (&self.case.pool, &self.pooled) else { return };
+        let (g, what) = (&self.case.g, self.label(kernel, "pooled forward"));
+        let (mut y, mut winners) = (vec![T::nan(); expected.len()], vec![7u8; expected.len()]);
+        let out = Output::ReluMaxPool { pool: p, y: &mut y, winners: &mut winners };
+        kernel.forward(g, &self.xt, &self.wt, Some(&self.bt), out, scratch);
+        let bounds = self.judge(kernel).bounds::<T>(&self.map);
+        for (i, (&winner, &y)) in winners.iter().zip(&y).enumerate() {
+            // Maxima differ by no more than what they are maxima of.
+            let window = (0..p.window_len()).map(|winner| bounds[place_in_map(p, i, winner)]);
+            let bound = window.fold(0.0, f64::max);
+            let error = (y.as_f64() - expected[i]).abs();
+            assert!(
+                error <= bound,
+                "{what}[{i}]: {y} instead of {}, {error} > {bound}",
+                expected[i]
+            );
+            assert_eq!(winner == pool::NO_WINNER, y == T::zero(), "{what}[{i}]: winner {winner}");
+            if self.exact && kernel.accuracy() == Accuracy::Summed {
+                assert_eq!(winner, places[i], "{what}[{i}]: the first maximum wins");
+            } else if winner != pool::NO_WINNER {
+                let won = self.map.values[place_in_map(p, i, usize::from(winner))];
+                assert!(won >= expected[i] - 2.0 * bound, "{what}[{i}]: {winner} wins with {won}");
             }
         }
-        if exact {
-            for (i, place) in places.iter().enumerate() {
-                if let Some(place) = place {
-                    let got = place_in_map(p, i, usize::from(winners[i]));
-                    assert_eq!(got, *place, "{}[{i}]: the first maximum wins", what("winner"));
+    }
+
+    /// Calls `check` with gradients of the map, or of the pooled map.
+    fn for_each_gradient(&self, pooled: bool, check: impl Fn(Start<'_, T>)) {
+        let rng = &mut Rng::new(28, self.case.g.in_h as u64);
+        let numbers = if self.exact { integers } else { random };
+        if !pooled {
+            let dy = numbers(rng, self.map.values.len());
+            let gradient = OutputGradient::Dense(&cast(&dy));
+            let size = &absolute(&dy);
+            check(Start { name: "dense", gradient, spread: &dy, size, terms: 1 });
+            return;
+        }
+        let (Some(p), Some((values, winners))) = (&self.case.pool, &self.pooled) else { return };
+        // No gradient at all, most, all; and all of those that a ReLU let through or not.
+        let keep: [(&str, Keep); 3] =
+            [("no", |_| false), ("most", |i| i % 3 != 0), ("every", |_| true)];
+        let everything_won: Vec<u8> =
+            (0..winners.len()).map(|i| (i % p.window_len()) as u8).collect();
+        let sparse = keep.map(|(name, keep)| (name, keep, winners));
+        let full: (&str, Keep, _) = ("one a window", |_| true, &everything_won);
+        for (name, keep, winners) in sparse.into_iter().chain([full]) {
+            let mut dy = numbers(rng, values.len());
+            for (i, dy) in dy.iter_mut().enumerate() {
+                *dy = if keep(i) { *dy } else { 0.0 };
+            }
+            let len = self.map.values.len();
+            let (mut spread, mut size) = (vec![0.0; len], vec![0.0; len]);
+            for (i, &dy) in dy.iter().enumerate() {
+                if winners[i] != pool::NO_WINNER {
+                    let place = place_in_map(p, i, usize::from(winners[i]));
+                    spread[place] += dy;
+                    size[place] += dy.abs();
                 }
             }
+            let dy = cast(&dy);
+            let gradient = OutputGradient::ReluMaxPool { pool: p, dy: &dy, winners };
+            let (spread, size, terms) = (&spread, &size, p.window_len());
+            check(Start { name, gradient, spread, size, terms });
         }
-        let gradient = OutputGradient::ReluMaxPool { pool: p, dy: &dyt, winners: &winners };
-        check_backward("pooled", (&spread, &size, p.window_len()), gradient);
+    }
+
+    fn check_input_gradient(
+        &self,
+        kernel: &dyn Conv2dInputGradient<T>,
+        pooled: bool,
+        scratch: &Pool<T>,
+    ) {
+        let g = &self.case.g;
+        self.for_each_gradient(pooled, |Start { name, gradient, spread, size, terms }| {
+            let mut dx = vec![T::nan(); self.x.len()];
+            kernel.backward_input(g, gradient, &self.wt, &mut dx, scratch);
+            let expected = Expected {
+                values: reference::conv2d_backward_input(g, spread, &self.w),
+                magnitude: reference::conv2d_backward_input(g, size, &absolute(&self.w)),
+                terms: g.kernel_h * g.kernel_w * g.out_c + terms,
+            };
+            let what = self.label(kernel, &format!("input gradient from {name} gradient"));
+            self.judge(kernel).check(&what, &dx, &expected);
+        });
+    }
+
+    fn check_weight_gradient(
+        &self,
+        kernel: &dyn Conv2dWeightGradient<T>,
+        pooled: bool,
+        scratch: &Pool<T>,
+    ) {
+        let g = &self.case.g;
+        self.for_each_gradient(pooled, |Start { name, gradient, spread, size, terms }| {
+            let (mut dw, mut db) = (vec![T::nan(); self.w.len()], vec![T::nan(); self.b.len()]);
+            kernel.backward_weight(g, &self.xt, gradient, &mut dw, &mut db, scratch);
+            let (values, bias) = reference::conv2d_backward_weight(g, &self.x, spread);
+            let (magnitude, bias_size) =
+                reference::conv2d_backward_weight(g, &absolute(&self.x), size);
+            let terms = g.batch * g.out_h * g.out_w + terms;
+            let what = self.label(kernel, &format!("weight gradient from {name} gradient"));
+            let judge = self.judge(kernel);
+            judge.check(&what, &dw, &Expected { values, magnitude, terms });
+            let bias = Expected { values: bias, magnitude: bias_size, terms };
+            judge.check(&format!("{what}: bias"), &db, &bias);
+        });
     }
 }
 
@@ -205,19 +346,49 @@ fn place_in_map(p: &Pool2dGeometry, out: usize, winner: usize) -> usize {
     ((n * p.in_h + y) * p.in_w + x) * p.channels + c
 }
 
-fn check_registry<T: Element + Kernels>(exact: bool) {
-    for kernel in T::conv2d() {
+/// Runs `check(kernel, problem, pooled)` for every problem that each kernel of a pass supports,
+/// plain and pooled, and makes sure that there is one.
+fn for_each_kernel<T: Element, K: Conv2dKernel + ?Sized>(
+    kernels: &[&K],
+    problems: &[Problem<'_, T>],
+    check: impl Fn(&K, &Problem<'_, T>, bool),
+) {
+    for kernel in kernels {
         if !kernel.isa().is_available() {
             println!("{}: this machine lacks {}", kernel.name(), kernel.isa());
             continue;
         }
         let mut tried = 0;
-        for case in cases().iter().filter(|case| kernel.supports(&case.g)) {
-            check_kernel(*kernel, case, exact);
-            tried += 1;
+        for problem in problems {
+            if kernel.supports(&problem.case.g, None) {
+                check(kernel, problem, false);
+                tried += 1;
+            }
+            if let Some(pool) = &problem.case.pool
+                && kernel.supports(&problem.case.g, Some(pool))
+            {
+                check(kernel, problem, true);
+                tried += 1;
+            }
         }
         assert!(tried > 0, "{} supports none of the cases", kernel.name());
     }
+}
+
+fn check_registry<T: Element>(exact: bool) {
+    let cases = cases();
+    let problems: Vec<_> = cases.iter().map(|case| Problem::<T>::new(case, exact)).collect();
+    let (kernels, scratch) = (T::conv2d(), Pool::new());
+    for_each_kernel(kernels.forward, &problems, |kernel, problem, pooled| match pooled {
+        false => problem.check_forward(kernel, &scratch),
+        true => problem.check_pooled_forward(kernel, &scratch),
+    });
+    for_each_kernel(kernels.input_gradient, &problems, |kernel, problem, pooled| {
+        problem.check_input_gradient(kernel, pooled, &scratch);
+    });
+    for_each_kernel(kernels.weight_gradient, &problems, |kernel, problem, pooled| {
+        problem.check_weight_gradient(kernel, pooled, &scratch);
+    });
 }
 
 #[test]
@@ -237,59 +408,111 @@ fn small_integers_are_exact() {
 }
 
 #[test]
+fn what_is_forced_is_what_runs() {
+    isa::force("auto").expect("NN_KERNEL names instructions that this machine has");
+    if let Ok(name) = std::env::var("NN_KERNEL")
+        && name != "auto"
+    {
+        assert_eq!(isa::active().name(), name);
+    }
+}
+
+#[test]
 fn nan_reaches_the_output_and_the_gradients() {
     let case = case([1, 8, 8, 3], 4, (3, 3), Conv2dOptions::default(), Pool2dOptions::default())
         .expect("a valid case");
-    let (g, p) = (case.g, case.pool.expect("the pool fits"));
+    let mut problem = Problem::<f32>::new(&case, false);
+    let (g, p) = (&case.g, case.pool.as_ref().expect("the pool fits"));
     let scratch = Pool::new();
-    for kernel in f32::conv2d().iter().filter(|k| k.isa().is_available() && k.supports(&g)) {
-        let mut x = vec![0.5f32; g.input_len()];
-        x[4 * 8 * 3] = f32::NAN;
-        let w = vec![-0.1f32; g.weight_len()];
-        let (mut y, mut winners) = (vec![0.0; p.output_len()], vec![0; p.output_len()]);
-        let out = Output::ReluMaxPool { pool: &p, y: &mut y, winners: &mut winners };
-        kernel.forward(&g, &x, &w, None, out, &scratch);
-        assert!(y.iter().any(|v| v.is_nan()), "{}", kernel.name());
-        let dy = vec![1.0; y.len()];
-        let (mut dw, mut db) = (vec![0.0; w.len()], vec![0.0; g.out_c]);
-        let gradient = OutputGradient::ReluMaxPool { pool: &p, dy: &dy, winners: &winners };
-        kernel.backward_weight(&g, &x, gradient, &mut dw, &mut db, &scratch);
+    problem.xt[4 * 8 * 3] = f32::NAN;
+    let problems = [problem];
+    let kernels = f32::conv2d();
+    for_each_kernel(kernels.forward, &problems, |kernel, problem, pooled| {
+        let (mut map, mut y) = (vec![0.0; g.output_len()], vec![0.0; p.output_len()]);
+        let mut winners = vec![0; y.len()];
+        let out = match pooled {
+            false => Output::Dense { y: &mut map, relu: true },
+            true => Output::ReluMaxPool { pool: p, y: &mut y, winners: &mut winners },
+        };
+        kernel.forward(g, &problem.xt, &problem.wt, None, out, &scratch);
+        assert!(map.iter().chain(&y).any(|v| v.is_nan()), "{}", kernel.name());
+    });
+    for_each_kernel(kernels.weight_gradient, &problems, |kernel, problem, pooled| {
+        let (map, y) = (vec![1.0; g.output_len()], vec![1.0; p.output_len()]);
+        let winners = vec![0; y.len()];
+        let (mut dw, mut db) = (vec![0.0; g.weight_len()], vec![0.0; g.out_c]);
+        let gradient = match pooled {
+            false => OutputGradient::Dense(&map),
+            true => OutputGradient::ReluMaxPool { pool: p, dy: &y, winners: &winners },
+        };
+        kernel.backward_weight(g, &problem.xt, gradient, &mut dw, &mut db, &scratch);
         assert!(dw.iter().any(|v| v.is_nan()), "{}", kernel.name());
-    }
+    });
+    for_each_kernel(kernels.input_gradient, &problems, |kernel, problem, pooled| {
+        let (mut map, mut y) = (vec![1.0; g.output_len()], vec![1.0; p.output_len()]);
+        (map[0], y[0]) = (f32::NAN, f32::NAN);
+        let winners = vec![0; y.len()];
+        let mut dx = vec![0.0; g.input_len()];
+        let gradient = match pooled {
+            false => OutputGradient::Dense(&map),
+            true => OutputGradient::ReluMaxPool { pool: p, dy: &y, winners: &winners },
+        };
+        kernel.backward_input(g, gradient, &problem.wt, &mut dx, &scratch);
+        assert!(dx.iter().any(|v| v.is_nan()), "{}", kernel.name());
+    });
 }
 
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
     let case = case([3, 41, 67, 5], 19, (3, 3), Conv2dOptions::default(), Pool2dOptions::default())
         .expect("a valid case");
-    let (g, p) = (case.g, case.pool.expect("the pool fits"));
-    let rng = &mut Rng::new(1, 0);
-    let x = cast::<f32>(&random(rng, g.batch * g.input_len()));
-    let w = cast::<f32>(&random(rng, g.weight_len()));
-    let dy = cast::<f32>(&random(rng, g.batch * p.output_len()));
-    for kernel in f32::conv2d().iter().filter(|k| k.isa().is_available() && k.supports(&g)) {
-        let run = || {
-            let scratch = Pool::new();
-            let (mut y, mut winners) = (vec![0.0; dy.len()], vec![0; dy.len()]);
-            let out = Output::ReluMaxPool { pool: &p, y: &mut y, winners: &mut winners };
-            kernel.forward(&g, &x, &w, None, out, &scratch);
-            let gradient = OutputGradient::ReluMaxPool { pool: &p, dy: &dy, winners: &winners };
-            let mut dx = vec![0.0; x.len()];
-            kernel.backward_input(&g, gradient, &w, &mut dx, &scratch);
-            let (mut dw, mut db) = (vec![0.0; w.len()], vec![0.0; g.out_c]);
-            kernel.backward_weight(&g, &x, gradient, &mut dw, &mut db, &scratch);
-            [y, dx, dw, db].concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>()
-        };
+    let (g, p) = (&case.g, case.pool.as_ref().expect("the pool fits"));
+    let problems = [Problem::<f32>::new(&case, false)];
+    let same = |name: &str, run: &(dyn Fn() -> Vec<f32> + Sync)| {
         let on = |threads| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .expect("a thread pool")
-                .install(run)
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let numbers = pool.expect("a thread pool").install(run);
+            numbers.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
         };
         let one = on(1);
         for threads in [2, 3, 4, 7] {
-            assert!(on(threads) == one, "{} on {threads} threads", kernel.name());
+            assert!(on(threads) == one, "{name} on {threads} threads");
         }
-    }
+    };
+    let kernels = f32::conv2d();
+    for_each_kernel(kernels.forward, &problems, |kernel, problem, pooled| {
+        same(kernel.name(), &|| {
+            let (mut map, mut y) = (vec![0.0; g.batch * g.output_len()], Vec::new());
+            let mut winners = vec![0; g.batch * p.output_len()];
+            let out = if pooled {
+                y.resize(winners.len(), 0.0);
+                Output::ReluMaxPool { pool: p, y: &mut y, winners: &mut winners }
+            } else {
+                Output::Dense { y: &mut map, relu: false }
+            };
+            kernel.forward(g, &problem.xt, &problem.wt, None, out, &Pool::new());
+            map.extend(y);
+            map.extend(winners.iter().map(|&w| f32::from(w)));
+            map
+        });
+    });
+    for_each_kernel(kernels.input_gradient, &problems, |kernel, problem, pooled| {
+        problem.for_each_gradient(pooled, |Start { gradient, .. }| {
+            same(kernel.name(), &|| {
+                let mut dx = vec![0.0; problem.x.len()];
+                kernel.backward_input(g, gradient, &problem.wt, &mut dx, &Pool::new());
+                dx
+            });
+        });
+    });
+    for_each_kernel(kernels.weight_gradient, &problems, |kernel, problem, pooled| {
+        problem.for_each_gradient(pooled, |Start { gradient, .. }| {
+            same(kernel.name(), &|| {
+                let (mut dw, mut db) = (vec![0.0; problem.w.len()], vec![0.0; g.out_c]);
+                kernel.backward_weight(g, &problem.xt, gradient, &mut dw, &mut db, &Pool::new());
+                dw.extend(db);
+                dw
+            });
+        });
+    });
 }

@@ -16,12 +16,12 @@ pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2
 pub use isa::Isa;
 
 use crate::tensor::Element;
-use conv::{Conv2dKernel, im2col::Im2col};
+use conv::{Conv2dKernels, im2col::Im2col};
 
 /// The kernels that exist for an element type.
 pub trait Kernels: Sized {
-    /// The convolution kernels, fastest first; the portable one, which can do everything, last.
-    fn conv2d() -> &'static [&'static dyn Conv2dKernel<Self>]
+    /// The convolution kernels.
+    fn conv2d() -> Conv2dKernels<Self>
     where
         Self: Element;
 
@@ -46,7 +46,7 @@ pub trait Kernels: Sized {
 macro_rules! impl_kernels {
     ($t:ty, $gemm:path, $conv2d:expr) => {
         impl Kernels for $t {
-            fn conv2d() -> &'static [&'static dyn Conv2dKernel<Self>] {
+            fn conv2d() -> Conv2dKernels<Self> {
                 $conv2d
             }
 
@@ -67,11 +67,19 @@ macro_rules! impl_kernels {
     };
 }
 
-impl_kernels!(f32, matrixmultiply::sgemm, &[&Im2col]);
-impl_kernels!(f64, matrixmultiply::dgemm, &[&Im2col]);
+impl_kernels!(
+    f32,
+    matrixmultiply::sgemm,
+    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
+);
+impl_kernels!(
+    f64,
+    matrixmultiply::dgemm,
+    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
+);
 
 /// Whether this build has kernels written for `isa`.
 fn has_kernels(isa: Isa) -> bool {
     let streams = isa == Isa::Avx2 && cfg!(target_arch = "x86_64");
-    streams || f32::conv2d().iter().any(|kernel| kernel.isa() == isa)
+    streams || f32::conv2d().isas().any(|needed| needed == isa)
 }

@@ -2,7 +2,7 @@
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
-use crate::kernels::conv::{self, MAX_FUSED_WINDOW, Output, OutputGradient};
+use crate::kernels::conv::{MAX_FUSED_WINDOW, Output, OutputGradient};
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Pool2dGeometry, Pool2dOptions};
 use crate::tensor::{Buffer, Element, Tensor};
 use std::sync::Arc;
@@ -17,27 +17,22 @@ struct Saved<T: Element> {
 impl<T: Element> Saved<T> {
     /// Hands gradients to inputs 0 (`x`), 1 (`w`) and 2 (`b`).
     fn backward(&self, dy: OutputGradient<'_, T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let kernel = conv::select::<T>(&self.geometry);
+        let (kernels, geometry) = (T::conv2d(), &self.geometry);
         let pool = inputs.pool().clone();
         if inputs.needs(1) || inputs.needs(2) {
             let mut dw = Tensor::stale(self.w.shape(), &pool);
-            let mut db = Tensor::stale([self.geometry.out_c], &pool);
+            let mut db = Tensor::stale([geometry.out_c], &pool);
             let (dw_slice, db_slice) = (dw.as_mut_slice(), db.as_mut_slice());
-            kernel.backward_weight(
-                &self.geometry,
-                self.x.as_slice(),
-                dy,
-                dw_slice,
-                db_slice,
-                &pool,
-            );
+            let kernel = kernels.weight_gradient(geometry, dy.pool());
+            kernel.backward_weight(geometry, self.x.as_slice(), dy, dw_slice, db_slice, &pool);
             inputs.accumulate(1, dw)?;
             inputs.accumulate(2, db)?;
         }
         if inputs.needs(0) {
             let mut dx = Tensor::stale(self.x.shape(), &pool);
             let (w, dx_slice) = (self.w.as_slice(), dx.as_mut_slice());
-            kernel.backward_input(&self.geometry, dy, w, dx_slice, &pool);
+            let kernel = kernels.input_gradient(geometry, dy.pool());
+            kernel.backward_input(geometry, dy, w, dx_slice, &pool);
             inputs.accumulate(0, dx)?;
         }
         Ok(())
@@ -104,7 +99,7 @@ impl<T: Element> Tape<T> {
     ) -> Result<Var<T>> {
         let geometry = checked(x, w, b, options)?;
         let mut y = Tensor::stale(geometry.output_dims(), self.pool());
-        conv::select::<T>(&geometry).forward(
+        T::conv2d().forward(&geometry, None).forward(
             &geometry,
             x.value().as_slice(),
             w.value().as_slice(),
@@ -142,7 +137,7 @@ impl<T: Element> Tape<T> {
         }
         let mut y = Tensor::stale(pool.output_dims(), self.pool());
         let mut winners = self.byte_pool().scratch(y.len());
-        conv::select::<T>(&geometry).forward(
+        T::conv2d().forward(&geometry, Some(&pool)).forward(
             &geometry,
             x.value().as_slice(),
             w.value().as_slice(),

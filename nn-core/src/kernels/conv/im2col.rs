@@ -13,7 +13,9 @@
 //! Chellapilla, Puri, Simard: High Performance Convolutional Neural Networks for Document
 //! Processing, 2006.
 
-use super::{Conv2dKernel, Output, OutputGradient};
+use super::{
+    Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output, OutputGradient,
+};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::matmul::gemm;
@@ -31,7 +33,7 @@ const WEIGHT_PARTS: usize = 16;
 /// The im2col kernel: any geometry, any element type.
 pub struct Im2col;
 
-impl<T: Element> Conv2dKernel<T> for Im2col {
+impl Conv2dKernel for Im2col {
     fn name(&self) -> &'static str {
         "im2col"
     }
@@ -40,10 +42,12 @@ impl<T: Element> Conv2dKernel<T> for Im2col {
         Isa::Portable
     }
 
-    fn supports(&self, _: &Conv2dGeometry) -> bool {
+    fn supports(&self, _: &Conv2dGeometry, _: Option<&Pool2dGeometry>) -> bool {
         true
     }
+}
 
+impl<T: Element> Conv2dForward<T> for Im2col {
     fn forward(
         &self,
         g: &Conv2dGeometry,
@@ -87,7 +91,9 @@ impl<T: Element> Conv2dKernel<T> for Im2col {
             }
         }
     }
+}
 
+impl<T: Element> Conv2dInputGradient<T> for Im2col {
     fn backward_input(
         &self,
         g: &Conv2dGeometry,
@@ -116,7 +122,9 @@ impl<T: Element> Conv2dKernel<T> for Im2col {
             }
         });
     }
+}
 
+impl<T: Element> Conv2dWeightGradient<T> for Im2col {
     fn backward_weight(
         &self,
         g: &Conv2dGeometry,

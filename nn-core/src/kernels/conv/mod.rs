@@ -1,9 +1,11 @@
 //! 2-D convolution: what every kernel computes, which kernels there are, and the choice.
 //!
-//! A kernel is one implementation of [`Conv2dKernel`]. All of them stand in the registry that
-//! [`Kernels::conv2d`](super::Kernels::conv2d) returns, best first; [`select`] takes the first that
-//! runs on this machine and supports the geometry, and the tests run every one against
-//! [`reference`](super::reference). So nothing can be dispatched that was not tested.
+//! The three passes are chosen one by one, because what is fastest for one need not be for
+//! another: [`Conv2dForward`], [`Conv2dInputGradient`] and [`Conv2dWeightGradient`]. All kernels of a
+//! pass stand in the registry that [`Kernels::conv2d`](super::Kernels::conv2d) returns, best first;
+//! [`Conv2dKernels::forward`] and its like take the first that runs on this machine and supports the
+//! geometry, and the tests run every one against [`reference`](super::reference). So nothing can be
+//! dispatched that was not tested.
 //!
 //! Activations are `[batch, height, width, channels]`, weights `[out, in, height, width]`. A kernel
 //! that wants its weights packed differently packs them into scratch memory.
@@ -57,19 +59,39 @@ pub enum OutputGradient<'a, T> {
 /// The largest window a fused pooling can have: winners are bytes, and one value is taken.
 pub const MAX_FUSED_WINDOW: usize = 255;
 
-/// One way to compute convolutions and their gradients.
+/// How far a kernel's results may lie from exact ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accuracy {
+    /// Products are summed as they are: within `(n + 2) * eps * sum |x * w|` for sums of `n`, and
+    /// exact on small integers.
+    Summed,
+    /// Products of transformed numbers (Winograd): the root mean square of the errors is at most
+    /// 2e-6, and the largest at most 2e-5, of the root mean square of the results.
+    Transformed,
+}
+
+/// What every kernel tells about itself.
 ///
 /// Implementations trust the geometry, and slices have the lengths it says.
-pub trait Conv2dKernel<T: Element>: Sync {
+pub trait Conv2dKernel: Sync {
     /// The kernel's name, unique in its registry.
     fn name(&self) -> &'static str;
 
     /// The instructions it needs.
     fn isa(&self) -> Isa;
 
-    /// Whether it can compute this geometry.
-    fn supports(&self, g: &Conv2dGeometry) -> bool;
+    /// Whether it can compute this geometry: of the plain feature map, or, given a pooling, of the
+    /// map rectified and pooled ([`Output::ReluMaxPool`], [`OutputGradient::ReluMaxPool`]).
+    fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool;
 
+    /// How exact it is.
+    fn accuracy(&self) -> Accuracy {
+        Accuracy::Summed
+    }
+}
+
+/// A way to compute convolutions.
+pub trait Conv2dForward<T: Element>: Conv2dKernel {
     /// The convolution of `x` with `w`, plus `b` (one number per output channel).
     fn forward(
         &self,
@@ -80,7 +102,10 @@ pub trait Conv2dKernel<T: Element>: Sync {
         out: Output<'_, T>,
         scratch: &Pool<T>,
     );
+}
 
+/// A way to compute the gradient of a convolution's input.
+pub trait Conv2dInputGradient<T: Element>: Conv2dKernel {
     /// The gradient of the input, written to `dx`.
     fn backward_input(
         &self,
@@ -90,7 +115,10 @@ pub trait Conv2dKernel<T: Element>: Sync {
         dx: &mut [T],
         scratch: &Pool<T>,
     );
+}
 
+/// A way to compute the gradients of a convolution's weight and bias.
+pub trait Conv2dWeightGradient<T: Element>: Conv2dKernel {
     /// The gradients of weight and bias, written to `dw` and `db`.
     fn backward_weight(
         &self,
@@ -103,19 +131,76 @@ pub trait Conv2dKernel<T: Element>: Sync {
     );
 }
 
-/// The kernel for this geometry: the first of the registry that the machine, the forced
-/// instruction set (if any) and the geometry allow.
-pub fn select<T: Element>(g: &Conv2dGeometry) -> &'static dyn Conv2dKernel<T> {
-    let kernels = T::conv2d();
+/// The convolution kernels of an element type, pass by pass: fastest first; the portable one,
+/// which can do everything, last.
+pub struct Conv2dKernels<T: 'static> {
+    /// The convolution itself.
+    pub forward: &'static [&'static dyn Conv2dForward<T>],
+    /// The gradient of its input.
+    pub input_gradient: &'static [&'static dyn Conv2dInputGradient<T>],
+    /// The gradients of its weight and bias.
+    pub weight_gradient: &'static [&'static dyn Conv2dWeightGradient<T>],
+}
+
+impl<T: Element> Conv2dKernels<T> {
+    /// The kernel for the convolution of this geometry, pooled or not.
+    pub fn forward(
+        &self,
+        g: &Conv2dGeometry,
+        pool: Option<&Pool2dGeometry>,
+    ) -> &'static dyn Conv2dForward<T> {
+        first_that_fits(self.forward, g, pool)
+    }
+
+    /// The kernel for the gradient of the input.
+    pub fn input_gradient(
+        &self,
+        g: &Conv2dGeometry,
+        pool: Option<&Pool2dGeometry>,
+    ) -> &'static dyn Conv2dInputGradient<T> {
+        first_that_fits(self.input_gradient, g, pool)
+    }
+
+    /// The kernel for the gradients of weight and bias.
+    pub fn weight_gradient(
+        &self,
+        g: &Conv2dGeometry,
+        pool: Option<&Pool2dGeometry>,
+    ) -> &'static dyn Conv2dWeightGradient<T> {
+        first_that_fits(self.weight_gradient, g, pool)
+    }
+
+    /// The instruction sets that any of the kernels needs.
+    pub(super) fn isas(&self) -> impl Iterator<Item = Isa> {
+        let forward = self.forward.iter().map(|kernel| kernel.isa());
+        let input = self.input_gradient.iter().map(|kernel| kernel.isa());
+        let weight = self.weight_gradient.iter().map(|kernel| kernel.isa());
+        forward.chain(input).chain(weight)
+    }
+}
+
+/// The first of `kernels` that the machine, the forced instruction set (if any) and the geometry
+/// allow.
+fn first_that_fits<K: Conv2dKernel + ?Sized>(
+    kernels: &'static [&'static K],
+    g: &Conv2dGeometry,
+    pool: Option<&Pool2dGeometry>,
+) -> &'static K {
     let allowed = isa::allowed();
-    let fits = |kernel: &&&'static dyn Conv2dKernel<T>| {
-        allowed.contains(kernel.isa()) && kernel.supports(g)
-    };
+    let fits = |kernel: &&&K| allowed.contains(kernel.isa()) && kernel.supports(g, pool);
     // The portable kernel stands last, runs everywhere and supports everything.
-    *kernels.iter().find(fits).unwrap_or(&kernels[kernels.len() - 1])
+    kernels.iter().find(fits).unwrap_or(&kernels[kernels.len() - 1])
 }
 
 impl<'a, T: Element> OutputGradient<'a, T> {
+    /// The pooling behind the convolution, if it is one with it.
+    pub fn pool(&self) -> Option<&'a Pool2dGeometry> {
+        match *self {
+            Self::Dense(_) => None,
+            Self::ReluMaxPool { pool, .. } => Some(pool),
+        }
+    }
+
     /// The rows `rows` of image `n` of the feature map's gradient: borrowed where they lie there,
     /// spread out where only the pooled gradient is stored.
     fn rows(
