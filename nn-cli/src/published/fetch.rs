@@ -359,5 +359,4 @@ fn write_synced(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "fetch_tests.rs"]
 mod tests;
