@@ -11,12 +11,13 @@ pub mod matmul;
 pub mod parallel;
 pub mod pool;
 pub mod reference;
+mod simd;
 
 pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
 pub use isa::Isa;
 
 use crate::tensor::Element;
-use conv::{Conv2dKernels, im2col::Im2col};
+use conv::{Conv2dKernels, im2col::Im2col, winograd::Winograd};
 
 /// The kernels that exist for an element type.
 pub trait Kernels: Sized {
@@ -70,7 +71,21 @@ macro_rules! impl_kernels {
 impl_kernels!(
     f32,
     matrixmultiply::sgemm,
-    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
+    Conv2dKernels {
+        forward: &[
+            &Winograd { isa: Isa::Avx512 },
+            &Winograd { isa: Isa::Avx2 },
+            &Winograd { isa: Isa::Neon },
+            &Im2col,
+        ],
+        input_gradient: &[
+            &Winograd { isa: Isa::Avx512 },
+            &Winograd { isa: Isa::Avx2 },
+            &Winograd { isa: Isa::Neon },
+            &Im2col,
+        ],
+        weight_gradient: &[&Im2col],
+    }
 );
 impl_kernels!(
     f64,

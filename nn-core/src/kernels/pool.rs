@@ -55,7 +55,7 @@ pub fn max_forward<T: Element, I: WindowIndex>(
 
 /// Pools one row of windows, whose top left corner is the start of `x`; its rows are
 /// `g.in_w * g.channels` apart.
-pub(super) fn max_row<T: Element, I: WindowIndex>(
+fn max_row<T: Element, I: WindowIndex>(
     g: &Pool2dGeometry,
     x: &[T],
     y: &mut [T],
@@ -73,6 +73,26 @@ pub(super) fn max_row<T: Element, I: WindowIndex>(
         for channel in blocks..c {
             let to = channel..channel + 1;
             max_lanes::<T, I, 1>(g, &corner[channel..], &mut y[to.clone()], &mut winners[to]);
+        }
+    }
+}
+
+/// Pools rows of windows of a rectified map, the first of which begins at the start of `map`;
+/// windows without a positive number have no winner.
+pub(super) fn relu_max_rows<T: Element>(
+    g: &Pool2dGeometry,
+    map: &[T],
+    y: &mut [T],
+    winners: &mut [u8],
+) {
+    let row = g.out_w * g.channels;
+    let rows = y.chunks_exact_mut(row).zip(winners.chunks_exact_mut(row));
+    for (oy, (y, winners)) in rows.enumerate() {
+        max_row(g, &map[oy * g.stride_h * g.in_w * g.channels..], y, winners);
+        for (winner, &v) in winners.iter_mut().zip(y.iter()) {
+            if v == T::zero() {
+                *winner = NO_WINNER;
+            }
         }
     }
 }

@@ -78,15 +78,7 @@ impl<T: Element> Conv2dForward<T> for Im2col {
                     let rows = (y.len() / row - 1) * p.stride_h + p.window_h;
                     let mut map = scratch.scratch(rows * width * g.out_c);
                     forward.run(&Region { image: n, top, width }, 0, true, &mut map);
-                    let rows = y.chunks_exact_mut(row).zip(w.chunks_exact_mut(row));
-                    for (oy, (y, winners)) in rows.enumerate() {
-                        pool::max_row(&p, &map[oy * p.stride_h * width * g.out_c..], y, winners);
-                        for (winner, &v) in winners.iter_mut().zip(y.iter()) {
-                            if v == T::zero() {
-                                *winner = pool::NO_WINNER;
-                            }
-                        }
-                    }
+                    pool::relu_max_rows(&p, &map, y, w);
                 });
             }
         }
