@@ -11,12 +11,14 @@ pub mod matmul;
 pub mod parallel;
 pub mod pool;
 pub mod reference;
+#[allow(dead_code)] // what no kernel needs yet
+mod simd;
 
 pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
 pub use isa::Isa;
 
 use crate::tensor::Element;
-use conv::{Conv2dKernels, im2col::Im2col};
+use conv::{Conv2dKernels, im2col::Im2col, sparse_weight};
 
 /// The kernels that exist for an element type.
 pub trait Kernels: Sized {
@@ -70,7 +72,16 @@ macro_rules! impl_kernels {
 impl_kernels!(
     f32,
     matrixmultiply::sgemm,
-    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
+    Conv2dKernels {
+        forward: &[&Im2col],
+        input_gradient: &[&Im2col],
+        weight_gradient: &[
+            &sparse_weight::AVX512,
+            &sparse_weight::AVX2,
+            &sparse_weight::PORTABLE,
+            &Im2col,
+        ],
+    }
 );
 impl_kernels!(
     f64,
