@@ -77,6 +77,14 @@ fn cases() -> Vec<Case> {
     cases.into_iter().flatten().collect()
 }
 
+/// Two 3x3 convolutions of `[batch, height, width]`: kernels are written for few input channels or for
+/// many.
+fn few_and_many_channels(size: [usize; 3], out: usize) -> [Case; 2] {
+    let [n, h, w] = size;
+    let (conv, pool) = (Conv2dOptions::default(), Pool2dOptions::default());
+    [3, 20].map(|channels| case([n, h, w, channels], out, (3, 3), conv, pool).expect("it fits"))
+}
+
 fn random(rng: &mut Rng, len: usize) -> Vec<f64> {
     // Through f32, so that both precisions start from the same numbers.
     (0..len).map(|_| f64::from(rng.uniform_in(-1.0, 1.0) as f32)).collect()
@@ -201,6 +209,11 @@ impl<'a, T: Element> Problem<'a, T> {
         });
         let (xt, wt, bt) = (cast(&x), cast(&w), cast(&b));
         Self { case, exact, x, w, b, pooled, map, xt, wt, bt }
+    }
+
+    /// The convolution and the pooling of a case that has one.
+    fn geometry(&self) -> (&Conv2dGeometry, &Pool2dGeometry) {
+        (&self.case.g, self.case.pool.as_ref().expect("the pool fits"))
     }
 
     fn judge(&self, kernel: &(impl Conv2dKernel + ?Sized)) -> Judge {
@@ -419,15 +432,15 @@ fn what_is_forced_is_what_runs() {
 
 #[test]
 fn nan_reaches_the_output_and_the_gradients() {
-    let case = case([1, 8, 8, 3], 4, (3, 3), Conv2dOptions::default(), Pool2dOptions::default())
-        .expect("a valid case");
-    let mut problem = Problem::<f32>::new(&case, false);
-    let (g, p) = (&case.g, case.pool.as_ref().expect("the pool fits"));
+    let cases = few_and_many_channels([1, 8, 8], 4);
+    let mut problems = cases.each_ref().map(|case| Problem::<f32>::new(case, false));
     let scratch = Pool::new();
-    problem.xt[4 * 8 * 3] = f32::NAN;
-    let problems = [problem];
+    for problem in &mut problems {
+        problem.xt[4 * 8 * problem.case.g.in_c] = f32::NAN;
+    }
     let kernels = f32::conv2d();
     for_each_kernel(kernels.forward, &problems, |kernel, problem, pooled| {
+        let (g, p) = problem.geometry();
         let (mut map, mut y) = (vec![0.0; g.output_len()], vec![0.0; p.output_len()]);
         let mut winners = vec![0; y.len()];
         let out = match pooled {
@@ -438,6 +451,7 @@ fn nan_reaches_the_output_and_the_gradients() {
         assert!(map.iter().chain(&y).any(|v| v.is_nan()), "{}", kernel.name());
     });
     for_each_kernel(kernels.weight_gradient, &problems, |kernel, problem, pooled| {
+        let (g, p) = problem.geometry();
         let (map, y) = (vec![1.0; g.output_len()], vec![1.0; p.output_len()]);
         let winners = vec![0; y.len()];
         let (mut dw, mut db) = (vec![0.0; g.weight_len()], vec![0.0; g.out_c]);
@@ -449,6 +463,7 @@ fn nan_reaches_the_output_and_the_gradients() {
         assert!(dw.iter().any(|v| v.is_nan()), "{}", kernel.name());
     });
     for_each_kernel(kernels.input_gradient, &problems, |kernel, problem, pooled| {
+        let (g, p) = problem.geometry();
         let (mut map, mut y) = (vec![1.0; g.output_len()], vec![1.0; p.output_len()]);
         (map[0], y[0]) = (f32::NAN, f32::NAN);
         let winners = vec![0; y.len()];
@@ -464,10 +479,8 @@ fn nan_reaches_the_output_and_the_gradients() {
 
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
-    let case = case([3, 41, 67, 5], 19, (3, 3), Conv2dOptions::default(), Pool2dOptions::default())
-        .expect("a valid case");
-    let (g, p) = (&case.g, case.pool.as_ref().expect("the pool fits"));
-    let problems = [Problem::<f32>::new(&case, false)];
+    let cases = few_and_many_channels([3, 41, 67], 19);
+    let problems = cases.each_ref().map(|case| Problem::<f32>::new(case, false));
     let same = |name: &str, run: &(dyn Fn() -> Vec<f32> + Sync)| {
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -481,6 +494,7 @@ fn the_same_bits_for_any_number_of_threads() {
     };
     let kernels = f32::conv2d();
     for_each_kernel(kernels.forward, &problems, |kernel, problem, pooled| {
+        let (g, p) = problem.geometry();
         same(kernel.name(), &|| {
             let (mut map, mut y) = (vec![0.0; g.batch * g.output_len()], Vec::new());
             let mut winners = vec![0; g.batch * p.output_len()];
@@ -497,6 +511,7 @@ fn the_same_bits_for_any_number_of_threads() {
         });
     });
     for_each_kernel(kernels.input_gradient, &problems, |kernel, problem, pooled| {
+        let (g, _) = problem.geometry();
         problem.for_each_gradient(pooled, |Start { gradient, .. }| {
             same(kernel.name(), &|| {
                 let mut dx = vec![0.0; problem.x.len()];
@@ -506,6 +521,7 @@ fn the_same_bits_for_any_number_of_threads() {
         });
     });
     for_each_kernel(kernels.weight_gradient, &problems, |kernel, problem, pooled| {
+        let (g, _) = problem.geometry();
         problem.for_each_gradient(pooled, |Start { gradient, .. }| {
             same(kernel.name(), &|| {
                 let (mut dw, mut db) = (vec![0.0; problem.w.len()], vec![0.0; g.out_c]);

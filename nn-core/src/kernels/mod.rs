@@ -17,7 +17,7 @@ pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2
 pub use isa::Isa;
 
 use crate::tensor::Element;
-use conv::{Conv2dKernels, im2col::Im2col, winograd::Winograd};
+use conv::{Conv2dKernels, im2col::Im2col, sparse_weight, winograd::Winograd};
 
 /// The kernels that exist for an element type.
 pub trait Kernels: Sized {
@@ -84,7 +84,12 @@ impl_kernels!(
             &Winograd { isa: Isa::Neon },
             &Im2col,
         ],
-        weight_gradient: &[&Im2col],
+        weight_gradient: &[
+            &sparse_weight::AVX512,
+            &sparse_weight::AVX2,
+            &sparse_weight::PORTABLE,
+            &Im2col,
+        ],
     }
 );
 impl_kernels!(

@@ -4,6 +4,7 @@
 //! alone, never by the number of threads: the same additions happen in the same order however
 //! many threads there are, so results are the same to the bit.
 
+use crate::tensor::Element;
 use rayon::prelude::*;
 
 /// Elements below which a task is not worth handing to another thread.
@@ -74,4 +75,17 @@ pub fn for_each_tile_pair<T: Send, U: Send>(
         let tiles = first.par_chunks_mut(tile_len).zip(second.par_chunks_mut(tile_len));
         tiles.enumerate().for_each(|(i, (first, second))| f(n, i, first, second));
     });
+}
+
+/// Adds up parts of `part_len` elements, in their order, in the first of them, and returns it.
+pub fn sum_parts<T: Element>(parts: &mut [T], part_len: usize) -> &mut [T] {
+    let (total, rest) = parts.split_at_mut(part_len);
+    for_each_chunk(total, CHUNK, |i, total| {
+        for part in rest.chunks_exact(part_len) {
+            for (sum, &v) in total.iter_mut().zip(&part[i * CHUNK..]) {
+                *sum += v;
+            }
+        }
+    });
+    total
 }

@@ -158,15 +158,7 @@ impl<T: Element> Conv2dWeightGradient<T> for Im2col {
                 }
             }
         });
-        let (total, rest) = sums.split_at_mut(part_len);
-        parallel::for_each_chunk(total, parallel::CHUNK, |i, total| {
-            for part in rest.chunks_exact(part_len) {
-                let from = i * parallel::CHUNK;
-                for (sum, &v) in total.iter_mut().zip(&part[from..]) {
-                    *sum += v;
-                }
-            }
-        });
+        let total = parallel::sum_parts(&mut sums, part_len);
         let (weights, bias) = total.split_at(depth * g.out_c);
         unpack_weights(g, weights, dw);
         db.copy_from_slice(bias);

@@ -11,6 +11,7 @@
 //! that wants its weights packed differently packs them into scratch memory.
 
 pub mod im2col;
+pub mod sparse_weight;
 pub mod winograd;
 
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};

@@ -1,0 +1,291 @@
+//! The gradient of a 3x3 convolution's weights behind a ReLU and a 2x2 max-pool, without the
+//! multiplications by zero.
+//!
+//! A pooled output hands its gradient to one of the four pixels of its window, or to none where it is
+//! zero. So at most a quarter of the feature map's gradient is not zero, and each number of it means
+//! nine products per input channel: one for each tap of the kernel.
+//!
+//! Work goes tile by tile, eight windows high and wide:
+//!
+//! 1. `survivors`: for each output channel, list the gradients of the tile that are not zero, each
+//!    with the place of the patch of input that it meets.
+//! 2. `tile`: copy a vector's worth of input channels of the tile to where it stays in the
+//!    first-level cache, aligned.
+//! 3. `add_products`: for each output channel hold the nine sums in registers and walk down its
+//!    list. Which of the four pixels it was changes an address and nothing else, so nothing branches.
+//!
+//! Sums lie as `[channel block, out, tap, lane]`. Tiles are shared out to a number of parts that
+//! depends on sizes alone, each with sums of its own, which are added up in order.
+//!
+//! Skipping zeros is what SparseTrain (Gong et al., arXiv:1911.10175) does behind a ReLU; the pooling
+//! multiplies what there is to skip.
+
+mod survivors;
+mod tile;
+
+use super::{Conv2dKernel, Conv2dWeightGradient, OutputGradient, im2col::Im2col};
+use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
+use crate::kernels::isa::Isa;
+use crate::kernels::parallel;
+use crate::kernels::simd::{self, Simd, Work};
+use crate::tensor::Pool;
+use rayon::prelude::*;
+use survivors::{Survivor, Survivors};
+use tile::{Input, Tile};
+
+/// Windows along each side of a tile. With vectors of 16 channels its input takes 20 KB.
+const WINDOWS: usize = 8;
+
+/// Input pixels along each side of a tile: what a 3x3 kernel sees from all the windows.
+const SIDE: usize = 2 * WINDOWS + 2;
+
+/// The taps of the kernel.
+const TAPS: usize = 9;
+
+/// The most parts the sums are cut into: enough for the threads of a large machine.
+const MAX_PARTS: usize = 16;
+
+/// The most memory the sums of all parts may take, in elements: 8 MB.
+const MAX_SUMS: usize = 1 << 21;
+
+/// Tiles below which a part of its own does not pay.
+const MIN_TILES: usize = 4;
+
+/// The kernel for processors with AVX-512.
+pub const AVX512: SparseWeight = SparseWeight { name: "sparse-avx512", isa: Isa::Avx512 };
+/// The kernel for processors with AVX2 and FMA.
+pub const AVX2: SparseWeight = SparseWeight { name: "sparse-avx2", isa: Isa::Avx2 };
+/// The kernel for all others.
+pub const PORTABLE: SparseWeight = SparseWeight { name: "sparse", isa: Isa::Portable };
+
+/// The sparse weight gradient, for one instruction set.
+pub struct SparseWeight {
+    name: &'static str,
+    isa: Isa,
+}
+
+impl Conv2dKernel for SparseWeight {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
+        let three = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w) == (3, 3, 1, 1);
+        let valid = (g.pad_top, g.pad_left, g.out_h + 2, g.out_w + 2) == (0, 0, g.in_h, g.in_w);
+        let halved =
+            |p: &Pool2dGeometry| (p.window_h, p.window_w, p.stride_h, p.stride_w) == (2, 2, 2, 2);
+        g.in_c * g.out_c > 0 && three && valid && pool.is_some_and(halved)
+    }
+}
+
+impl Conv2dWeightGradient<f32> for SparseWeight {
+    fn backward_weight(
+        &self,
+        g: &Conv2dGeometry,
+        x: &[f32],
+        dy: OutputGradient<'_, f32>,
+        dw: &mut [f32],
+        db: &mut [f32],
+        scratch: &Pool<f32>,
+    ) {
+        let OutputGradient::ReluMaxPool { pool, dy, winners } = dy else {
+            return Im2col.backward_weight(g, x, dy, dw, db, scratch);
+        };
+        assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name);
+        let layout = Layout::new(g, simd::lanes(self.isa));
+        let tiles = Tiles { g, pool };
+        let (parts, part_len) = (parts(&layout, tiles.count()), layout.len() + g.out_c);
+        let mut sums = scratch.scratch(parts * part_len);
+        sums.par_chunks_exact_mut(part_len).enumerate().for_each(|(part, sums)| {
+            sums.fill(0.0);
+            let (dw, db) = sums.split_at_mut(layout.len());
+            let share = part * tiles.count() / parts..(part + 1) * tiles.count() / parts;
+            let tiles = share.map(|index| tiles.get(index));
+            simd::run(self.isa, Part { layout, tiles, x, dy, winners, dw, db, scratch });
+        });
+        let total = parallel::sum_parts(&mut sums, part_len);
+        let (weight_sums, bias_sums) = total.split_at(layout.len());
+        layout.unpack(weight_sums, dw);
+        db.copy_from_slice(bias_sums);
+    }
+}
+
+/// The number of parts for sums of this layout over so many tiles: a power of two, so that they go
+/// evenly into the usual numbers of threads.
+fn parts(layout: &Layout, tiles: usize) -> usize {
+    let most = (MAX_SUMS / layout.len().max(1)).min(tiles / MIN_TILES).clamp(1, MAX_PARTS);
+    1 << most.ilog2()
+}
+
+/// How the input channels lie in vectors, and the sums in memory.
+#[derive(Clone, Copy)]
+struct Layout {
+    in_c: usize,
+    out_c: usize,
+    lanes: usize,
+    /// Whether a kernel row of all channels fits into one vector. Then a vector holds what a kernel row
+    /// sees, `[tap column, channel]`, which lies side by side in the input, and each gradient means
+    /// three products of vectors. Otherwise a vector holds channels of one pixel, and it means
+    /// nine for each block of them.
+    row_vectors: bool,
+}
+
+impl Layout {
+    fn new(g: &Conv2dGeometry, lanes: usize) -> Self {
+        Self { in_c: g.in_c, out_c: g.out_c, lanes, row_vectors: 3 * g.in_c <= lanes }
+    }
+
+    /// Vectors of sums of one output channel and one block of input channels.
+    fn vectors(&self) -> usize {
+        if self.row_vectors { 3 } else { TAPS }
+    }
+
+    /// Blocks of input channels.
+    fn blocks(&self) -> usize {
+        if self.row_vectors { 1 } else { self.in_c.div_ceil(self.lanes) }
+    }
+
+    /// Elements of all sums.
+    fn len(&self) -> usize {
+        self.blocks() * self.out_c * self.vectors() * self.lanes
+    }
+
+    /// Copies the sums to `dw [out, in, 3, 3]`.
+    fn unpack(&self, sums: &[f32], dw: &mut [f32]) {
+        let row = self.vectors() * self.lanes;
+        parallel::for_each_chunk(dw, self.in_c * TAPS, |oc, dw| {
+            for (ic, dw) in dw.chunks_exact_mut(TAPS).enumerate() {
+                let (block, lane) = (ic / self.lanes, ic % self.lanes);
+                let sums = &sums[(block * self.out_c + oc) * row..][..row];
+                for (tap, dw) in dw.iter_mut().enumerate() {
+                    *dw = if self.row_vectors {
+                        sums[tap / 3 * self.lanes + tap % 3 * self.in_c + ic]
+                    } else {
+                        sums[tap * self.lanes + lane]
+                    };
+                }
+            }
+        });
+    }
+}
+
+/// The tiles of all images, numbered image by image and row by row.
+struct Tiles<'a> {
+    g: &'a Conv2dGeometry,
+    pool: &'a Pool2dGeometry,
+}
+
+impl Tiles<'_> {
+    fn count(&self) -> usize {
+        let Pool2dGeometry { out_h, out_w, .. } = *self.pool;
+        self.g.batch * out_h.div_ceil(WINDOWS) * out_w.div_ceil(WINDOWS)
+    }
+
+    fn get(&self, index: usize) -> Tile {
+        let Pool2dGeometry { out_h, out_w, .. } = *self.pool;
+        let (down, across) = (out_h.div_ceil(WINDOWS), out_w.div_ceil(WINDOWS));
+        let (image, index) = (index / (down * across), index % (down * across));
+        let (top, left) = (index / across * WINDOWS, index % across * WINDOWS);
+        Tile {
+            window: (image * out_h + top) * out_w + left,
+            windows_pitch: out_w,
+            pixel: (image * self.g.in_h + 2 * top) * self.g.in_w + 2 * left,
+            pixels_pitch: self.g.in_w,
+            rows: WINDOWS.min(out_h - top),
+            columns: WINDOWS.min(out_w - left),
+        }
+    }
+}
+
+/// What one part computes: the sums over its tiles.
+struct Part<'a, I> {
+    layout: Layout,
+    tiles: I,
+    x: &'a [f32],
+    dy: &'a [f32],
+    winners: &'a [u8],
+    dw: &'a mut [f32],
+    db: &'a mut [f32],
+    scratch: &'a Pool<f32>,
+}
+
+impl<I: Iterator<Item = Tile>> Work for Part<'_, I> {
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) {
+        // SAFETY: the caller's promise.
+        unsafe { if self.layout.row_vectors { self.sum::<V, 1>() } else { self.sum::<V, 3>() } }
+    }
+}
+
+impl<I: Iterator<Item = Tile>> Part<'_, I> {
+    /// Sums up, with `ACROSS` vectors for a kernel row.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set.
+    #[inline(always)]
+    unsafe fn sum<V: Simd, const ACROSS: usize>(self) {
+        let Layout { in_c, out_c, row_vectors, .. } = self.layout;
+        let mut survivors = Survivors::new(out_c, self.scratch);
+        let mut input = Input::new::<V>(self.scratch);
+        for tile in self.tiles {
+            survivors.list::<V>(&tile, self.dy, self.winners, self.db);
+            let blocks = self.dw.chunks_exact_mut(out_c * 3 * ACROSS * V::LANES);
+            for (block, sums) in blocks.enumerate() {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    if row_vectors {
+                        input.copy_rows::<V>(&tile, self.x, in_c);
+                    } else {
+                        let first = block * V::LANES;
+                        let channels = first..in_c.min(first + V::LANES);
+                        input.copy_channels::<V>(&tile, self.x, in_c, channels);
+                    }
+                }
+                let sums = sums.chunks_exact_mut(3 * ACROSS * V::LANES);
+                for (oc, sums) in sums.enumerate() {
+                    // SAFETY: the caller's promise.
+                    unsafe { add_products::<V, ACROSS>(&input, survivors.of(oc), sums) };
+                }
+            }
+        }
+    }
+}
+
+/// Adds to the `[3, ACROSS]` vectors of `sums` the product of every survivor with the patch of input that
+/// it meets.
+///
+/// # Safety
+/// The processor has the instructions of `V`'s set.
+#[inline(always)]
+unsafe fn add_products<V: Simd, const ACROSS: usize>(
+    input: &Input,
+    survivors: impl Iterator<Item = Survivor>,
+    sums: &mut [f32],
+) {
+    assert_eq!(sums.len(), 3 * ACROSS * V::LANES);
+    // SAFETY: vectors of the set may exist, by the caller's promise. A survivor's place is that of a
+    // patch that lies in the tile with all its three rows and three columns (`Survivors::list`), and the
+    // vectors of `sums` lie in it by the assertion.
+    unsafe {
+        let mut products = [[V::zero(); ACROSS]; 3];
+        for survivor in survivors {
+            let gradient = V::splat(survivor.gradient());
+            let patch = input.as_ptr().add(survivor.place());
+            for (row, products) in products.iter_mut().enumerate() {
+                for (column, sum) in products.iter_mut().enumerate() {
+                    let pixels = V::load(patch.add((row * SIDE + column) * V::LANES));
+                    *sum = gradient.mul_add(pixels, *sum);
+                }
+            }
+        }
+        let mut sums = sums.as_mut_ptr();
+        for product in products.as_flattened() {
+            V::load(sums).add(*product).store(sums);
+            sums = sums.add(V::LANES);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The gradients of a tile that are not zero.
+//!
+//! The pooled map's gradient lies window by window, but is wanted channel by channel. So it is turned
+//! around, a group of channels at a time in arrays that stay in the first-level cache, and what
+//! is zero is dropped on the way.
+
+// Loops over an index, because iterators over several arrays are calls that are not inlined here.
+#![allow(clippy::needless_range_loop)]
+
+use super::{SIDE, WINDOWS, tile::Tile};
+use crate::kernels::pool::NO_WINNER;
+use crate::kernels::simd::Simd;
+use crate::tensor::{Buffer, Pool};
+
+/// Channels turned around together: one cache line of gradients.
+const GROUP: usize = 16;
+
+/// Windows of a tile.
+const TILE: usize = WINDOWS * WINDOWS;
+
+/// Elements of a channel's list.
+const LIST: usize = 2 + 2 * TILE;
+
+/// The place of a gradient that is zero.
+const NOWHERE: u32 = u32::MAX;
+
+/// A gradient that is not zero, and where the patch of input that it meets begins.
+///
+/// There is scratch memory for floating-point numbers only, so the place is the bits of one.
+pub struct Survivor([f32; 2]);
+
+impl Survivor {
+    /// The gradient.
+    #[inline(always)]
+    pub fn gradient(&self) -> f32 {
+        self.0[0]
+    }
+
+    /// The number of the patch's first element in the tile's input. The whole patch lies in there.
+    #[inline(always)]
+    pub fn place(&self) -> usize {
+        self.0[1].to_bits() as usize
+    }
+}
+
+/// The survivors of a tile, channel by channel.
+pub struct Survivors {
+    /// For each channel how many there are (as bits), something unused, and the survivors.
+    memory: Buffer<f32>,
+}
+
+impl Survivors {
+    /// None, for so many channels.
+    pub fn new(channels: usize, scratch: &Pool<f32>) -> Self {
+        let mut memory = scratch.scratch(channels * LIST);
+        memory.fill(0.0);
+        Self { memory }
+    }
+
+    /// The survivors of a channel, in the order of their windows.
+    #[inline(always)]
+    pub fn of(&self, channel: usize) -> impl Iterator<Item = Survivor> {
+        let (count, list) = self.memory[channel * LIST..][..LIST].split_at(2);
+        let count = count[0].to_bits() as usize;
+        list.as_chunks::<2>().0[..count].iter().map(|&pair| Survivor(pair))
+    }
+
+    /// Lists the survivors of `tile` among the pooled gradients `dy`, and adds them to `db`.
+    #[inline(always)]
+    pub fn list<V: Simd>(&mut self, tile: &Tile, dy: &[f32], winners: &[u8], db: &mut [f32]) {
+        let channels = db.len();
+        add_to_bias(tile, dy, winners, db);
+        let (mut gradients, mut patches) = ([[0.0; GROUP]; TILE], [[NOWHERE; GROUP]; TILE]);
+        for first in (0..channels).step_by(GROUP) {
+            let many = GROUP.min(channels - first);
+            for row in 0..tile.rows {
+                for column in 0..tile.columns {
+                    let window = tile.window + row * tile.windows_pitch + column;
+                    let from = window * channels + first;
+                    let dy = group(dy, from, many, 0.0);
+                    let winners = group(winners, from, many, NO_WINNER);
+                    let to = row * tile.columns + column;
+                    gradients[to] = dy;
+                    patches[to] = places::<V>(2 * (row * SIDE + column) * V::LANES, &dy, &winners);
+                }
+            }
+            let windows = tile.rows * tile.columns;
+            for lane in 0..many {
+                let list = &mut self.memory[(first + lane) * LIST..][..LIST];
+                let (count, list) = list.split_at_mut(2);
+                let list = &mut list.as_chunks_mut::<2>().0[..TILE];
+                let mut kept = 0;
+                for window in 0..windows {
+                    // Written in any case, and overwritten by the next if it is zero.
+                    let place = patches[window][lane];
+                    list[kept % TILE] = [gradients[window][lane], f32::from_bits(place)];
+                    kept += usize::from(place != NOWHERE);
+                }
+                count[0] = f32::from_bits(kept as u32);
+            }
+        }
+    }
+}
+
+/// The places of the patches that one window's gradients meet, the first of which begins at `base`;
+/// [`NOWHERE`] for zeros.
+#[inline(always)]
+fn places<V: Simd>(base: usize, dy: &[f32; GROUP], winners: &[u8; GROUP]) -> [u32; GROUP] {
+    let mut places = [NOWHERE; GROUP];
+    for lane in 0..GROUP {
+        let winner = u32::from(winners[lane]);
+        let (down, right) = (winner >> 1 & 1, winner & 1);
+        let place = base as u32 + (down * SIDE as u32 + right) * V::LANES as u32;
+        let zero = (dy[lane] == 0.0) | (winners[lane] == NO_WINNER);
+        places[lane] = if zero { NOWHERE } else { place };
+    }
+    places
+}
+
+/// The group of `channels` that begins at `values[from]`, with `filler` for channels that do not
+/// exist.
+#[inline(always)]
+fn group<T: Copy>(values: &[T], from: usize, channels: usize, filler: T) -> [T; GROUP] {
+    let values = &values[from..from + channels];
+    match values.first_chunk() {
+        Some(group) => *group,
+        None => {
+            let mut group = [filler; GROUP];
+            group[..channels].copy_from_slice(values);
+            group
+        }
+    }
+}
+
+/// Adds the gradients of `tile` that have a winner to `db`. Reading whole windows in order also
+/// fetches from memory what is then read group by group.
+#[inline(always)]
+fn add_to_bias(tile: &Tile, dy: &[f32], winners: &[u8], db: &mut [f32]) {
+    let channels = db.len();
+    for row in 0..tile.rows {
+        for column in 0..tile.columns {
+            let from = (tile.window + row * tile.windows_pitch + column) * channels;
+            let dy = &dy[from..from + channels];
+            let winners = &winners[from..from + channels];
+            for channel in 0..channels {
+                // The gradient's bits or 0's, because a branch would keep this out of vectors.
+                let kept = u32::from(winners[channel] == NO_WINNER).wrapping_sub(1);
+                db[channel] += f32::from_bits(dy[channel].to_bits() & kept);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A tile's place in the input and in the pooled map, and its input, copied together.
+
+use super::SIDE;
+use crate::kernels::simd::Simd;
+use crate::tensor::{Buffer, Pool};
+use std::ops::Range;
+
+/// Elements of the longest vectors: the alignment that keeps a vector within one cache line.
+const ALIGNMENT: usize = 64 / size_of::<f32>();
+
+/// Where a tile lies.
+pub struct Tile {
+    /// The number of its first window in the pooled map, counted over all images.
+    pub window: usize,
+    /// Windows from one row of them to the next.
+    pub windows_pitch: usize,
+    /// The number of its first pixel in the input, counted over all images.
+    pub pixel: usize,
+    /// Pixels from one row of them to the next.
+    pub pixels_pitch: usize,
+    /// Rows of windows.
+    pub rows: usize,
+    /// Columns of windows.
+    pub columns: usize,
+}
+
+/// The input of a tile, a vector for each of its `SIDE x SIDE` pixels, row by row. Tiles at the border have
+/// fewer windows and leave the rest as it was.
+pub struct Input {
+    memory: Buffer<f32>,
+    /// Where the first vector begins in `memory`.
+    start: usize,
+}
+
+impl Input {
+    #[inline(always)]
+    pub fn new<V: Simd>(scratch: &Pool<f32>) -> Self {
+        let mut memory = scratch.scratch(SIDE * SIDE * V::LANES + ALIGNMENT);
+        // What no tile writes is multiplied by nothing, yet should not depend on who was here before.
+        memory.fill(0.0);
+        let start = memory.as_ptr().align_offset(ALIGNMENT * size_of::<f32>()).min(ALIGNMENT);
+        Self { memory, start }
+    }
+
+    /// The first vector's first element.
+    #[inline(always)]
+    pub fn as_ptr(&self) -> *const f32 {
+        self.memory[self.start..].as_ptr()
+    }
+
+    /// Copies `channels` of every pixel; there are at most as many as lanes. Lanes left over are zero.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set.
+    #[inline(always)]
+    pub unsafe fn copy_channels<V: Simd>(
+        &mut self,
+        tile: &Tile,
+        x: &[f32],
+        in_c: usize,
+        channels: Range<usize>,
+    ) {
+        for row in 0..2 * tile.rows + 2 {
+            let from = (tile.pixel + row * tile.pixels_pitch) * in_c;
+            let pixels = x[from..].chunks_exact(in_c).take(2 * tile.columns + 2);
+            for (pixel, to) in pixels.zip(self.row::<V>(row)) {
+                // SAFETY: the caller's promise.
+                unsafe { V::read(&pixel[channels.clone()]) }.write(to);
+            }
+        }
+    }
+
+    /// Copies for every pixel what a kernel row that begins there sees, `[column, channel]`; that
+    /// fits into a vector. Lanes left over hold whatever follows in the input.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set.
+    #[inline(always)]
+    pub unsafe fn copy_rows<V: Simd>(&mut self, tile: &Tile, x: &[f32], in_c: usize) {
+        for row in 0..2 * tile.rows + 2 {
+            let from = (tile.pixel + row * tile.pixels_pitch) * in_c;
+            let columns = 2 * tile.columns;
+            for (column, to) in self.row::<V>(row).take(columns).enumerate() {
+                // SAFETY: the caller's promise.
+                unsafe { V::read(&x[from + column * in_c..]) }.write(to);
+            }
+        }
+    }
+
+    /// The vectors of a row of pixels.
+    #[inline(always)]
+    fn row<V: Simd>(&mut self, row: usize) -> impl Iterator<Item = &mut [f32]> {
+        let from = self.start + row * SIDE * V::LANES;
+        self.memory[from..from + SIDE * V::LANES].chunks_exact_mut(V::LANES)
+    }
+}
