@@ -18,6 +18,7 @@
 pub mod autograd;
 pub mod data;
 pub mod error;
+pub mod explain;
 pub mod files;
 pub mod init;
 pub mod kernels;

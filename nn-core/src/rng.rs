@@ -15,6 +15,8 @@ pub mod stream {
     pub const SHUFFLE: u64 = 0x6f72_6472 << 32;
     /// Dropped units: plus the step.
     pub const DROPOUT: u64 = 2 << 32;
+    /// Weights that take the place of trained ones: plus the parameter's number.
+    pub const RANDOMIZE: u64 = 3 << 32;
     /// The division of samples into sets.
     pub const SPLIT: u64 = 0x73_706c_6974;
 }

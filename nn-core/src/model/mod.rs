@@ -37,6 +37,7 @@ pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
 use crate::layers::{Layer, LayerConfig, OutputKind, Parameter};
+use crate::rng::{Rng, stream};
 use crate::tensor::{Element, Shape, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
@@ -144,6 +145,14 @@ impl<T: Element> Sequential<T> {
         &mut self.parameters
     }
 
+    /// The parameters of one layer, in order; none for a layer without.
+    ///
+    /// # Errors
+    /// If there is no layer of that name.
+    pub fn layer_parameters(&self, layer: &str) -> Result<&[Parameter<T>]> {
+        Ok(&self.parameters[self.stages[self.stage_index(layer)?].parameters.clone()])
+    }
+
     /// The parameter of this name: `conv1.weight`.
     pub fn get(&self, name: &str) -> Option<&Parameter<T>> {
         self.parameters.iter().find(|parameter| parameter.name == name)
@@ -173,6 +182,24 @@ impl<T: Element> Sequential<T> {
             ));
         }
         parameter.value = value;
+        Ok(())
+    }
+
+    /// Draws a layer's parameters anew, as its initialisers say, from `seed`. They have nothing to
+    /// do with those that [`build`](SequentialBuilder::build) drew from the same seed: a trained
+    /// weight still resembles the one it began as.
+    ///
+    /// # Errors
+    /// If there is no layer of that name.
+    pub fn randomize(&mut self, layer: &str, seed: u64) -> Result<()> {
+        let at = self.stage_index(layer)?;
+        let input = at.checked_sub(1).map_or(&self.input, |before| &self.stages[before].output);
+        let specs = self.stages[at].layer.parameters(input)?;
+        for (i, spec) in self.stages[at].parameters.clone().zip(specs) {
+            let mut rng = Rng::new(seed, stream::RANDOMIZE + i as u64);
+            let value = spec.initializer.tensor(&spec.shape, spec.fans, &mut rng);
+            self.parameters[i].value = Arc::new(value);
+        }
         Ok(())
     }
 

@@ -264,3 +264,33 @@ fn the_smallest_image_of_the_built_in_network_is_the_smallest() {
     let message = ReferenceCnn::new(2, smallest - 1).build::<f32>(1).unwrap_err().to_string();
     assert!(message.contains("at least 22x22"), "{message}");
 }
+
+#[test]
+fn randomised_layers_have_new_parameters_and_others_theirs() {
+    let model: Sequential = ReferenceCnn::new(2, 32).build(5).unwrap();
+    let mut random = model.clone();
+    random.randomize("conv2", 5).unwrap();
+    for (before, after) in model.parameters().iter().zip(random.parameters()) {
+        assert_eq!(before.value.shape(), after.value.shape());
+        let differs = before.value != after.value;
+        assert_eq!(differs, before.name == "conv2.weight", "{}", before.name);
+    }
+    // Drawn as at first, but not the same numbers, and unrelated to them.
+    let weights = |model: &Sequential| model.get("conv2.weight").unwrap().value.clone();
+    let (old, new) = (weights(&model), weights(&random));
+    let dot = |a: &Tensor, b: &Tensor| -> f32 {
+        a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a * b).sum()
+    };
+    let cosine = dot(&old, &new) / (dot(&old, &old) * dot(&new, &new)).sqrt();
+    assert!(cosine.abs() < 0.02, "{cosine}");
+    assert!((dot(&new, &new) / dot(&old, &old) - 1.0).abs() < 0.05);
+    let mut again = model.clone();
+    again.randomize("conv2", 5).unwrap();
+    assert_eq!(weights(&again), new);
+    again.randomize("conv2", 6).unwrap();
+    assert_ne!(weights(&again), new);
+    random.randomize("flatten1", 5).unwrap();
+    assert!(random.randomize("conv9", 5).unwrap_err().to_string().contains("conv3"));
+    assert_eq!(model.layer_parameters("conv2").unwrap().len(), 2);
+    assert!(model.layer_parameters("flatten1").unwrap().is_empty());
+}

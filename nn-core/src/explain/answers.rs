@@ -1,0 +1,190 @@
+//! What is asked of an explanation, and what the network answers.
+
+use super::Explanation;
+use crate::autograd::Tape;
+use crate::error::{Error, Result};
+use crate::layers::OutputKind;
+use crate::model::Sequential;
+use crate::tensor::{Element, Pool, Tensor};
+use crate::train::{class_probabilities, most_probable};
+
+/// Which class an image's map is to explain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Target {
+    /// The one the network finds most probable.
+    #[default]
+    Predicted,
+    /// This one.
+    Class(usize),
+}
+
+/// A network's answers to a batch of images, and the class to explain of each.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    /// Whether the network has a single output for two classes.
+    single: bool,
+    /// Numbers of the network's last layer.
+    units: usize,
+    /// Height and width of the images.
+    size: (usize, usize),
+    classes: Vec<usize>,
+    predicted: Vec<usize>,
+    scores: Vec<f64>,
+    outputs: Vec<Vec<f64>>,
+}
+
+impl Answers {
+    /// Reads a batch's `logits [batch, units]`, which the model computed, for these targets.
+    ///
+    /// # Errors
+    /// If there is not one target per image, a class does not exist, the model does not map images
+    /// to one output per class, or an output is not finite.
+    pub fn new<T: Element>(
+        model: &Sequential<T>,
+        logits: &Tensor<T>,
+        targets: &[Target],
+    ) -> Result<Self> {
+        let (size, units) = image_classifier(model)?;
+        let single = units == 1 && model.output_kind() == OutputKind::Sigmoid;
+        let known = if single { 2 } else { units };
+        let batch = logits.dims()[0];
+        if targets.len() != batch {
+            return Err(Error::shape(
+                "explanation",
+                format!("{batch} targets, one per image"),
+                targets.len(),
+                "pass a target for every image of the batch",
+            ));
+        }
+        let pool = Pool::new();
+        let mut tape = Tape::inference(pool);
+        let read = tape.constant(logits.clone());
+        let read = model.probabilities(&mut tape, read)?;
+        let mut answers = Self {
+            single,
+            units,
+            size,
+            classes: Vec::new(),
+            predicted: Vec::new(),
+            scores: Vec::new(),
+            outputs: Vec::new(),
+        };
+        for (i, &target) in targets.iter().enumerate() {
+            let row = logits.row(i);
+            if row.iter().any(|v| !v.is_finite()) {
+                return Err(Error::setting(
+                    format!("the network's output for image {i}"),
+                    "finite",
+                    format!("{row:?}"),
+                    "look for broken weights or pixel values",
+                ));
+            }
+            let outputs = match read.value().row(i) {
+                pair if single => class_probabilities(pair),
+                outputs => outputs.iter().map(|v| v.as_f64()).collect(),
+            };
+            let predicted = most_probable(&outputs);
+            let class = match target {
+                Target::Predicted => predicted,
+                Target::Class(class) => class,
+            };
+            if class >= known {
+                return Err(Error::setting(
+                    "the class to explain",
+                    format!("from 0 to {}", known - 1),
+                    class,
+                    "choose one of the network's classes",
+                ));
+            }
+            answers.classes.push(class);
+            answers.predicted.push(predicted);
+            answers.scores.push(answers.score(row, class));
+            answers.outputs.push(outputs);
+        }
+        Ok(answers)
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty()
+    }
+
+    /// The class to explain of each image.
+    pub fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    /// The score of a class in a row of logits.
+    pub fn score<T: Element>(&self, logits: &[T], class: usize) -> f64 {
+        let (unit, sign) = self.unit(class);
+        sign * logits[unit].as_f64()
+    }
+
+    /// Which output a class's score is, and with which sign.
+    fn unit(&self, class: usize) -> (usize, f64) {
+        if self.single { (0, if class == 1 { 1.0 } else { -1.0 }) } else { (class, 1.0) }
+    }
+
+    /// The gradient of every image's own score with respect to the logits, `[batch, units]`: rows
+    /// that are zero but for one entry, so that no image's score reaches another.
+    pub fn score_gradient<T: Element>(&self) -> Tensor<T> {
+        let mut gradient = Tensor::zeros([self.len(), self.units]);
+        for (row, &class) in gradient.as_mut_slice().chunks_mut(self.units).zip(&self.classes) {
+            let (unit, sign) = self.unit(class);
+            row[unit] = T::from_f64(sign);
+        }
+        gradient
+    }
+
+    /// The explanation of image `i` by `map [height, width]`, 0 or above.
+    ///
+    /// # Errors
+    /// If the map is not of two dimensions, empty, or not finite.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn explain<T: Element>(&self, i: usize, map: Tensor<T>) -> Result<Explanation<T>> {
+        if map.dims().len() != 2 || map.is_empty() {
+            return Err(Error::shape(
+                "explanation",
+                "a map [height, width] of at least one number",
+                map.shape(),
+                "give one number for every place",
+            ));
+        }
+        if !map.is_finite() {
+            return Err(Error::setting(
+                format!("the map of image {i}"),
+                "finite",
+                "NaN or infinity",
+                "look for weights or features too large for the element type",
+            ));
+        }
+        Ok(Explanation {
+            class: self.classes[i],
+            predicted: self.predicted[i],
+            score: self.scores[i],
+            outputs: self.outputs[i].clone(),
+            map,
+            size: self.size,
+        })
+    }
+}
+
+/// Height and width of the model's images, and the number of its outputs.
+fn image_classifier<T: Element>(model: &Sequential<T>) -> Result<((usize, usize), usize)> {
+    match (model.input_shape().dims(), model.output_shape().dims()) {
+        (&[height, width, _], &[units]) => Ok(((height, width), units)),
+        (input, output) => Err(Error::shape(
+            format!("explanation of model {:?}", model.name()),
+            "a network from images [height, width, channels] to one output per class",
+            format!("one from {input:?} to {output:?}"),
+            "end the network in Flatten or GlobalAveragePool2D and Dense",
+        )),
+    }
+}

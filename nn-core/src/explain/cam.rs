@@ -1,0 +1,159 @@
+//! Class activation maps: a layer's features, weighed by the gradients of a class's score.
+//!
+//! [`Cam`] runs the network and its backward pass from the score to the layer; a [`CamRule`] makes a
+//! map of what it finds there. With `A` the features of the layer, after its activation, and
+//! `G = d score / d A`:
+//!
+//! ```text
+//! Grad-CAM   relu( sum over channels of  mean over places of G  *  A )
+//! HiResCAM   relu( sum over channels of  G * A )
+//! ```
+//!
+//! Where nothing of the image speaks for the class, the map is zero throughout. The parameters are
+//! constants and the layer is where differentiation ends, so the backward pass costs only what lies
+//! behind the layer.
+
+use super::{Answers, Explainer, Explanation, Target};
+use crate::autograd::Tape;
+use crate::error::{Error, Result};
+use crate::model::{Pass, Sequential};
+use crate::tensor::{Element, Tensor};
+
+/// How a map comes from features and gradients.
+pub trait CamRule {
+    /// The method's name, as the literature writes it.
+    fn name(&self) -> &'static str;
+
+    /// One number for every place of one image, from its `features` and their `gradients`, both
+    /// `[places, channels]`. What is negative speaks against the class and is cut off afterwards.
+    fn combine<T: Element>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64>;
+}
+
+/// Grad-CAM: each channel counts as much as its gradient does on average (Selvaraju et al., 2017,
+/// <https://arxiv.org/abs/1610.02391>). The numbers are those of tf-keras-vis.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GradCam;
+
+impl CamRule for GradCam {
+    fn name(&self) -> &'static str {
+        "Grad-CAM"
+    }
+
+    fn combine<T: Element>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64> {
+        let mut weights = vec![0.0; channels];
+        for place in gradients.chunks_exact(channels) {
+            weights.iter_mut().zip(place).for_each(|(sum, g)| *sum += g.as_f64());
+        }
+        let places = (features.len() / channels) as f64;
+        weights.iter_mut().for_each(|w| *w /= places);
+        let weigh = |place: &[T]| place.iter().zip(&weights).map(|(a, w)| a.as_f64() * w).sum();
+        features.chunks_exact(channels).map(weigh).collect()
+    }
+}
+
+/// HiResCAM: each feature counts with its own gradient (Draelos and Carin, 2020,
+/// <https://arxiv.org/abs/2011.08891>). Before the cut-off, and where only a dense layer follows,
+/// the map sums to the part of the score that comes from the features.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HiResCam;
+
+impl CamRule for HiResCam {
+    fn name(&self) -> &'static str {
+        "HiResCAM"
+    }
+
+    fn combine<T: Element>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64> {
+        let places = features.chunks_exact(channels).zip(gradients.chunks_exact(channels));
+        let weigh =
+            |(a, g): (&[T], &[T])| a.iter().zip(g).map(|(a, g)| a.as_f64() * g.as_f64()).sum();
+        places.map(weigh).collect()
+    }
+}
+
+/// A class activation map by some rule.
+#[derive(Debug, Clone, Default)]
+pub struct Cam<R> {
+    rule: R,
+    layer: Option<String>,
+}
+
+impl<R: CamRule> Cam<R> {
+    /// At the model's last convolution.
+    pub fn new(rule: R) -> Self {
+        Self { rule, layer: None }
+    }
+
+    /// At another layer, any whose output is `[height, width, channels]`.
+    pub fn layer(mut self, layer: impl Into<String>) -> Self {
+        self.layer = Some(layer.into());
+        self
+    }
+
+    /// The layer that is looked at.
+    fn find<'a, T: Element>(&'a self, model: &'a Sequential<T>) -> Result<&'a str> {
+        let layer = self.layer.as_deref().or(model.last_convolution());
+        let usable = layers_with_maps(model);
+        match layer {
+            Some(layer) if usable.contains(&layer) => Ok(layer),
+            _ => Err(Error::setting(
+                "the layer of a class activation map",
+                match usable.as_slice() {
+                    [] => "one with an output [height, width, channels], which no layer of this \
+                           network has"
+                        .into(),
+                    usable => format!("one of {}", usable.join(", ")),
+                },
+                layer.unwrap_or("none, in a network without convolutions"),
+                "choose another layer, or occlusion, which needs none",
+            )),
+        }
+    }
+}
+
+/// The layers whose outputs are `[height, width, channels]`, in the network's order: those a class
+/// activation map can be made of.
+pub fn layers_with_maps<T: Element>(model: &Sequential<T>) -> Vec<&str> {
+    let has_map = |name: &&str| model.layer_output_shape(name).is_ok_and(|shape| shape.rank() == 3);
+    model.layers().map(|(name, _)| name).filter(has_map).collect()
+}
+
+impl<T: Element, R: CamRule> Explainer<T> for Cam<R> {
+    fn name(&self) -> &'static str {
+        self.rule.name()
+    }
+
+    fn explain(
+        &self,
+        model: &Sequential<T>,
+        images: &Tensor<T>,
+        targets: &[Target],
+    ) -> Result<Vec<Explanation<T>>> {
+        let layers = [self.find(model)?];
+        let mut tape = Tape::new();
+        let x = tape.constant(images.clone());
+        let pass = model.forward(&mut tape, x, Pass::inference().frozen().watch(&layers))?;
+        let answers = Answers::new(model, pass.output.value(), targets)?;
+        tape.backward_from(&pass.output, answers.score_gradient())?;
+        let Some((_, features)) = pass.watched.first() else {
+            return Ok(Vec::new());
+        };
+        let zeros;
+        let gradients = match tape.grad(features) {
+            Some(gradients) => gradients,
+            None => {
+                zeros = Tensor::zeros(features.shape().clone());
+                &zeros
+            }
+        };
+        let &[_, height, width, channels] = features.dims() else {
+            return Ok(Vec::new());
+        };
+        let map = |i: usize| {
+            let (features, gradients) = (features.value().row(i), gradients.row(i));
+            let map = self.rule.combine(features, gradients, channels);
+            let map = map.into_iter().map(|v| T::from_f64(if v < 0.0 { 0.0 } else { v }));
+            answers.explain(i, Tensor::from_vec([height, width], map.collect())?)
+        };
+        (0..answers.len()).map(map).collect()
+    }
+}

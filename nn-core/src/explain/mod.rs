@@ -1,0 +1,74 @@
+//! Why a network answers as it does: maps of the parts of an image that speak for a class.
+//!
+//! ```text
+//! cam        Grad-CAM and HiResCAM, from a layer's features and their gradients
+//! occlusion  what covering a part of the image takes from the score
+//! answers    what is asked and what the network says: classes, scores, outputs
+//! map        one image's map: raw, stretched to the image, normalised
+//! heat       how much of a map lies on the background
+//! sanity     whether a map changes when the weights do
+//! ```
+//!
+//! The score of a class is its logit, before softmax or sigmoid. A network with a single sigmoid
+//! tells two classes apart: class 1 has the logit as its score, class 0 its negative. Any number of
+//! images go through together and do not mix.
+//!
+//! ```
+//! use nn_core::explain::{Cam, Explainer, GradCam, Target};
+//! use nn_core::model::{ReferenceCnn, Sequential};
+//! use nn_core::Tensor;
+//!
+//! let model: Sequential = ReferenceCnn::new(2, 32).build(27)?;
+//! let images = Tensor::from_fn([2, 32, 32, 3], |i| (i * i % 251) as f32);
+//! let why = Cam::new(GradCam).explain(&model, &images, &[Target::Predicted, Target::Class(1)])?;
+//! assert_eq!((why[0].class, why[1].class), (why[0].predicted, 1));
+//! assert_eq!(why[1].map.dims(), [4, 4]); // the last convolution's height and width
+//! assert_eq!(why[1].normalized().dims(), [32, 32]);
+//! # Ok::<(), nn_core::Error>(())
+//! ```
+//!
+//! A further method implements [`CamRule`] if it weighs features by gradients, else [`Explainer`].
+
+mod answers;
+mod cam;
+mod heat;
+mod map;
+mod occlusion;
+mod sanity;
+
+pub use answers::{Answers, Target};
+pub use cam::{Cam, CamRule, GradCam, HiResCam, layers_with_maps};
+pub use heat::share_where;
+pub use map::{Explanation, NORMALIZE_EPSILON, stretch};
+pub use occlusion::Occlusion;
+pub use sanity::{
+    INDEPENDENT, Randomization, RandomizationCheck, RandomizationStep, randomization_check,
+    rank_correlation,
+};
+
+use crate::error::Result;
+use crate::model::Sequential;
+use crate::tensor::{Element, Tensor};
+
+/// A way to explain a network's answers.
+pub trait Explainer<T: Element = f32> {
+    /// The method's name, as the literature writes it.
+    fn name(&self) -> &'static str;
+
+    /// One explanation per image of the batch `images [batch, height, width, channels]`, of the
+    /// class that its target asks for.
+    ///
+    /// # Errors
+    /// If the images are not a batch of the model's inputs, there is not one target for each, a
+    /// class does not exist, the model does not end in one output per class, or what it computes
+    /// is not finite.
+    fn explain(
+        &self,
+        model: &Sequential<T>,
+        images: &Tensor<T>,
+        targets: &[Target],
+    ) -> Result<Vec<Explanation<T>>>;
+}
+
+#[cfg(test)]
+mod tests;

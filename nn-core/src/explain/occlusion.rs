@@ -1,0 +1,209 @@
+//! Occlusion sensitivity: what covering a part of the image takes from a class's score.
+//!
+//! A square patch moves over the image in steps (Zeiler and Fergus, 2014,
+//! <https://arxiv.org/abs/1311.2901>). Every place gets the mean, over the patches that cover it, of
+//! `score - score with the patch`, and 0 where covering it raises the score. The map has the size of
+//! the image. It needs no gradients and no layer, but a forward pass for every patch.
+
+use super::{Answers, Explainer, Explanation, Target};
+use crate::autograd::Tape;
+use crate::error::{Error, Result};
+use crate::model::Sequential;
+use crate::tensor::{Element, Pool, Tensor};
+use std::ops::ControlFlow;
+
+/// Occlusion sensitivity.
+///
+/// ```
+/// use nn_core::explain::{Explainer, Occlusion, Target};
+/// use nn_core::layers::{Dense, Flatten};
+/// use nn_core::{Tensor, model::Sequential};
+///
+/// // A network that sees the first pixel only.
+/// let mut model: Sequential =
+///     Sequential::builder([4, 4, 1]).layer(Flatten::new()).layer(Dense::new(1)).build(1)?;
+/// model.set("dense1.weight", Tensor::from_fn([1, 16], |i| if i == 0 { 1.0 } else { 0.0 }))?;
+/// let image = Tensor::full([1, 4, 4, 1], 8.0);
+/// let why = Occlusion::new().patch(2).stride(2).fill(3.0);
+/// let why = &why.explain(&model, &image, &[Target::Class(0)])?[0];
+/// assert_eq!(why.map.as_slice()[..4], [5., 5., 0., 0.]); // 8 becomes 3 where the patch is
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Occlusion {
+    patch: Option<usize>,
+    stride: Option<usize>,
+    fill: Option<f64>,
+    batch_size: usize,
+    go_on: fn() -> ControlFlow<()>,
+}
+
+impl Default for Occlusion {
+    fn default() -> Self {
+        let go_on = || ControlFlow::Continue(());
+        Self { patch: None, stride: None, fill: None, batch_size: 8, go_on }
+    }
+}
+
+impl Occlusion {
+    /// A patch an eighth of the image's shorter side wide, moved by half its width, in the image's
+    /// mean colour.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The patch's side, in pixels.
+    pub fn patch(mut self, side: usize) -> Self {
+        self.patch = Some(side);
+        self
+    }
+
+    /// How far the patch moves, in pixels, at most its side.
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.stride = Some(stride);
+        self
+    }
+
+    /// The value the patch has in all channels, as the network's input has them (0 to 255 where it
+    /// rescales), instead of the image's mean colour.
+    pub fn fill(mut self, value: f64) -> Self {
+        self.fill = Some(value);
+        self
+    }
+
+    /// Images that go through the network together; 8 by default. Changes nothing but time.
+    pub fn batch_size(mut self, images: usize) -> Self {
+        self.batch_size = images.max(1);
+        self
+    }
+
+    /// Asks this before every pass; `Break` ends the work with [`Error::Interrupted`].
+    pub fn go_on(mut self, ask: fn() -> ControlFlow<()>) -> Self {
+        self.go_on = ask;
+        self
+    }
+
+    /// Side and stride for images of this size.
+    fn geometry(&self, height: usize, width: usize) -> Result<(usize, usize)> {
+        let shorter = height.min(width);
+        let patch = self.patch.unwrap_or(shorter.div_ceil(8));
+        if !(1..=shorter).contains(&patch) {
+            return Err(Error::setting(
+                "the occluding patch",
+                format!("from 1 to {shorter} pixels wide, the image's shorter side"),
+                patch,
+                "choose another side",
+            ));
+        }
+        let stride = self.stride.unwrap_or(patch.div_ceil(2));
+        if !(1..=patch).contains(&stride) {
+            return Err(Error::setting(
+                "the occluding patch's stride",
+                format!("from 1 to {patch}, the patch's side, so that no place is left out"),
+                stride,
+                "choose another stride",
+            ));
+        }
+        Ok((patch, stride))
+    }
+
+    /// The map of one image `[height, width, channels]`.
+    fn map<T: Element>(
+        &self,
+        model: &Sequential<T>,
+        image: &[T],
+        score: f64,
+        score_of: impl Fn(&[T]) -> f64,
+    ) -> Result<Tensor<T>> {
+        let &[height, width, channels] = model.input_shape().dims() else {
+            return Err(Error::shape(
+                "occlusion",
+                "a network of images [height, width, channels]",
+                model.input_shape(),
+                "choose another method",
+            ));
+        };
+        let (side, stride) = self.geometry(height, width)?;
+        let colour = self.colour(image, channels);
+        let columns = starts(width, side, stride);
+        let places: Vec<(usize, usize)> = starts(height, side, stride)
+            .iter()
+            .flat_map(|&top| columns.iter().map(move |&left| (top, left)))
+            .collect();
+        let (mut drops, mut covers) = (vec![0.0; height * width], vec![0u32; height * width]);
+        let pool = Pool::new();
+        for places in places.chunks(self.batch_size) {
+            if (self.go_on)().is_break() {
+                return Err(Error::Interrupted);
+            }
+            let mut batch = Tensor::stale([places.len(), height, width, channels], &pool);
+            for (copy, &(top, left)) in batch.as_mut_slice().chunks_mut(image.len()).zip(places) {
+                copy.copy_from_slice(image);
+                for row in copy.chunks_mut(width * channels).skip(top).take(side) {
+                    let patch = &mut row[left * channels..(left + side) * channels];
+                    patch.chunks_mut(channels).for_each(|pixel| pixel.copy_from_slice(&colour));
+                }
+            }
+            let mut tape = Tape::inference(pool.clone());
+            let logits = model.infer(&mut tape, batch)?;
+            for (i, &(top, left)) in places.iter().enumerate() {
+                let drop = score - score_of(logits.value().row(i));
+                for y in top..top + side {
+                    for at in y * width + left..y * width + left + side {
+                        drops[at] += drop;
+                        covers[at] += 1;
+                    }
+                }
+            }
+        }
+        let mean = |(sum, &covers): (&f64, &u32)| {
+            let drop = sum / f64::from(covers);
+            T::from_f64(if drop < 0.0 { 0.0 } else { drop })
+        };
+        Tensor::from_vec([height, width], drops.iter().zip(&covers).map(mean).collect())
+    }
+
+    /// What the patch shows.
+    fn colour<T: Element>(&self, image: &[T], channels: usize) -> Vec<T> {
+        if let Some(value) = self.fill {
+            return vec![T::from_f64(value); channels];
+        }
+        let mean = |channel: usize| {
+            let values = image.iter().skip(channel).step_by(channels).map(|v| v.as_f64());
+            T::from_f64(values.sum::<f64>() / (image.len() / channels) as f64)
+        };
+        (0..channels).map(mean).collect()
+    }
+}
+
+/// Where a patch begins along an axis: every `stride`, and once more so that it ends at the border.
+fn starts(len: usize, side: usize, stride: usize) -> Vec<usize> {
+    let last = len - side;
+    let mut starts: Vec<usize> = (0..last).step_by(stride).collect();
+    starts.push(last);
+    starts
+}
+
+impl<T: Element> Explainer<T> for Occlusion {
+    fn name(&self) -> &'static str {
+        "occlusion sensitivity"
+    }
+
+    fn explain(
+        &self,
+        model: &Sequential<T>,
+        images: &Tensor<T>,
+        targets: &[Target],
+    ) -> Result<Vec<Explanation<T>>> {
+        let mut tape = Tape::inference(Pool::new());
+        let logits = model.infer(&mut tape, images.clone())?;
+        let logits = logits.value();
+        let answers = Answers::new(model, logits, targets)?;
+        let explain = |(i, &class): (usize, &usize)| {
+            let score_of = |logits: &[T]| answers.score(logits, class);
+            let score = score_of(logits.row(i));
+            answers.explain(i, self.map(model, images.row(i), score, score_of)?)
+        };
+        answers.classes().iter().enumerate().map(explain).collect()
+    }
+}
