@@ -8,6 +8,8 @@
 //! dataset   all of it together: batches within a memory bound
 //! ```
 //!
+//! Beside them, [`foreground()`] tells an image's subject from its background.
+//!
 //! ```no_run
 //! use nn_core::data::{Dataset, DatasetOptions, ImageFolder};
 //! use nn_core::tensor::Pool;
@@ -24,12 +26,16 @@
 pub mod dataset;
 pub mod decode;
 pub mod folder;
+pub mod foreground;
+pub mod mask;
 pub mod resize;
 pub mod split;
 
 pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
 pub use decode::{Rgb8, decode_bytes, decode_file};
 pub use folder::{EXTENSIONS, ImageFolder, Layout, Sample, is_image};
+pub use foreground::{Foreground, ForegroundRule, foreground};
+pub use mask::{BoundingBox, Mask};
 pub use resize::resize_bilinear;
 pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, validation_split};
 

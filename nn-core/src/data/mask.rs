@@ -1,0 +1,232 @@
+//! Sets of pixels, and the little morphology that turns votes of single pixels into areas.
+
+use crate::error::{Error, Result};
+use std::collections::VecDeque;
+
+/// Which pixels of an image belong to something: a value for each, rows from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mask {
+    height: usize,
+    width: usize,
+    values: Vec<bool>,
+}
+
+/// The smallest upright rectangle around the pixels of a mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundingBox {
+    /// The first row.
+    pub top: usize,
+    /// The first column.
+    pub left: usize,
+    /// The number of rows.
+    pub height: usize,
+    /// The number of columns.
+    pub width: usize,
+}
+
+impl Mask {
+    /// A mask over `values`, of which there must be `height * width`, and not none.
+    ///
+    /// # Errors
+    /// If there are not.
+    pub fn new(height: usize, width: usize, values: Vec<bool>) -> Result<Self> {
+        if values.is_empty() || height.checked_mul(width) != Some(values.len()) {
+            return Err(Error::shape(
+                "mask",
+                format!("{height} x {width} values, at least one"),
+                format!("{} values", values.len()),
+                "pass a height and a width that fit the values",
+            ));
+        }
+        Ok(Self { height, width, values })
+    }
+
+    /// The number of rows, at least 1.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The number of columns, at least 1.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Whether each pixel belongs.
+    pub fn values(&self) -> &[bool] {
+        &self.values
+    }
+
+    /// The share of pixels that belong, 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.values.iter().filter(|&&v| v).count() as f64 / self.values.len() as f64
+    }
+
+    /// The pixels that do not belong.
+    pub fn inverted(&self) -> Self {
+        self.with(self.values.iter().map(|v| !v).collect())
+    }
+
+    /// The mask of the same image at another size, each pixel from the nearest one.
+    ///
+    /// # Errors
+    /// A height or width of 0.
+    pub fn resized(&self, height: usize, width: usize) -> Result<Self> {
+        let from = |i: usize, from: usize, to: usize| (2 * i + 1) * from / (2 * to);
+        let rows = (0..height).map(|y| from(y, self.height, height) * self.width);
+        let pixel = |row: usize| {
+            (0..width).map(move |x| row + from(x, self.width, width)).map(|at| self.values[at])
+        };
+        Self::new(height, width, rows.flat_map(pixel).collect())
+    }
+
+    /// The smallest upright rectangle that holds all pixels that belong; `None` if none does.
+    pub fn bounding_box(&self) -> Option<BoundingBox> {
+        let row_is_used =
+            |&y: &usize| self.values[y * self.width..(y + 1) * self.width].contains(&true);
+        let column_is_used =
+            |&x: &usize| self.values.iter().skip(x).step_by(self.width).any(|&v| v);
+        let (top, bottom) =
+            ((0..self.height).find(row_is_used)?, (0..self.height).rfind(row_is_used)?);
+        let (left, right) =
+            ((0..self.width).find(column_is_used)?, (0..self.width).rfind(column_is_used)?);
+        Some(BoundingBox { top, left, height: bottom - top + 1, width: right - left + 1 })
+    }
+
+    /// The pixels that are connected to the border through others that belong, side by side.
+    pub fn connected_to_border(&self) -> Self {
+        let (h, w) = (self.height, self.width);
+        let is_border = |at: &usize| {
+            let (y, x) = (at / w, at % w);
+            y == 0 || x == 0 || y + 1 == h || x + 1 == w
+        };
+        let mut seen = vec![false; h * w];
+        (0..h * w).filter(is_border).for_each(|at| {
+            self.visit(at, &mut seen);
+        });
+        self.with(seen)
+    }
+
+    /// The largest connected part, and the others of at least `share` of its size.
+    pub fn large_parts(&self, share: f64) -> Self {
+        let mut seen = vec![false; self.values.len()];
+        let parts: Vec<Vec<usize>> = (0..seen.len())
+            .map(|at| self.visit(at, &mut seen))
+            .filter(|part| !part.is_empty())
+            .collect();
+        let largest = parts.iter().map(Vec::len).max().unwrap_or(0) as f64;
+        let mut kept = vec![false; self.values.len()];
+        for part in parts.iter().filter(|part| part.len() as f64 >= share * largest) {
+            part.iter().for_each(|&at| kept[at] = true);
+        }
+        self.with(kept)
+    }
+
+    /// Without what is thinner than about `2 * radius` pixels (a morphological opening). Beyond the
+    /// border the mask goes on as it is there.
+    pub fn opened(&self, radius: usize) -> Self {
+        let eroded = |m: &Self, at| m.values[at] && m.beside(at).all(|beside| m.values[beside]);
+        let dilated = |m: &Self, at| m.values[at] || m.beside(at).any(|beside| m.values[beside]);
+        let mut mask = self.clone();
+        (0..radius).for_each(|_| mask = mask.each(eroded));
+        (0..radius).for_each(|_| mask = mask.each(dilated));
+        mask
+    }
+
+    /// Marks what is connected to `start` as seen, and lists it; nothing if it was seen before or
+    /// does not belong.
+    fn visit(&self, start: usize, seen: &mut [bool]) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut queue = VecDeque::from([start]);
+        while let Some(at) = queue.pop_front() {
+            if self.values[at] && !seen[at] {
+                seen[at] = true;
+                found.push(at);
+                queue.extend(self.beside(at));
+            }
+        }
+        found
+    }
+
+    /// The up to four pixels beside one.
+    fn beside(&self, at: usize) -> impl Iterator<Item = usize> {
+        let (h, w) = (self.height, self.width);
+        let (y, x) = (at / w, at % w);
+        [
+            (y > 0).then(|| at - w),
+            (x > 0).then(|| at - 1),
+            (x + 1 < w).then_some(at + 1),
+            (y + 1 < h).then_some(at + w),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Every pixel anew, by a rule that is told the mask and the pixel.
+    fn each(&self, rule: impl Fn(&Self, usize) -> bool) -> Self {
+        self.with((0..self.values.len()).map(|at| rule(self, at)).collect())
+    }
+
+    fn with(&self, values: Vec<bool>) -> Self {
+        Self { height: self.height, width: self.width, values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(rows: &[&str]) -> Mask {
+        let values = rows.concat().chars().map(|c| c == '#').collect();
+        Mask::new(rows.len(), rows[0].len(), values).unwrap()
+    }
+
+    #[test]
+    fn sizes_must_fit() {
+        assert!(Mask::new(2, 2, vec![true; 3]).is_err());
+        assert!(Mask::new(0, 2, vec![]).is_err());
+        assert!(mask(&["#."]).resized(0, 3).is_err());
+    }
+
+    #[test]
+    fn resizing_takes_the_nearest() {
+        let small = mask(&["#.", ".#"]);
+        let large = small.resized(4, 6).unwrap();
+        assert_eq!(large, mask(&["###...", "###...", "...###", "...###"]));
+        assert_eq!(large.resized(2, 2).unwrap(), small);
+        assert_eq!(small.resized(1, 1).unwrap(), mask(&["#"]));
+    }
+
+    #[test]
+    fn boxes_shares_and_inverses() {
+        let some = mask(&["....", ".#..", "..#.", "...."]);
+        let expected = BoundingBox { top: 1, left: 1, height: 2, width: 2 };
+        assert_eq!(some.bounding_box(), Some(expected));
+        assert_eq!((some.share(), some.inverted().share()), (0.125, 0.875));
+        assert_eq!(mask(&["...", "..."]).bounding_box(), None);
+    }
+
+    #[test]
+    fn what_is_connected_to_the_border() {
+        let some = mask(&[
+            "#....", //
+            "#.##.", "..##.", "##..#", ".....",
+        ]);
+        let expected = mask(&["#....", "#....", ".....", "##..#", "....."]);
+        assert_eq!(some.connected_to_border(), expected);
+        assert_eq!(some.large_parts(0.9), mask(&[".....", "..##.", "..##.", ".....", "....."]));
+        let all = some.large_parts(0.0);
+        assert_eq!(all, some);
+    }
+
+    #[test]
+    fn opening_removes_what_is_thin_but_not_what_touches_the_border() {
+        let some = mask(&[
+            "###...", //
+            "###...", "###.#.", "......", "##....",
+        ]);
+        let opened = some.opened(1);
+        assert_eq!(opened, mask(&["###...", "###...", "##....", "......", "......"]));
+        assert_eq!(some.opened(0), some);
+        assert_eq!(mask(&["###", "###"]).opened(3), mask(&["###", "###"]));
+    }
+}
