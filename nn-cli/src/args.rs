@@ -13,7 +13,8 @@ pub const DEFAULT_DATA_ROOT: &str = "data";
     version,
     arg_required_else_help = true,
     after_help = "Example:\n  nn-cli train --data same_backgrounds\n  \
-        nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds\n\n\
+        nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds\n  \
+        nn-cli gradcam --model runs/same_backgrounds photo.jpg --out heat\n\n\
         A data set is a folder of images, or a name: same_backgrounds, different_backgrounds or\n\
         background_swap. A name that is not on disk is rendered: drawn animals stand in for the\n\
         published photographs, which `nn-cli data fetch` downloads.\n\n\
@@ -64,6 +65,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Say which class images belong to, with probabilities
     Predict(PredictArgs),
+    /// Show where in images a model looks: heat maps over each, and how much lies on the background
+    Gradcam(GradcamArgs),
     /// Show a network's layers, their output shapes and numbers of parameters
     Summary(SummaryArgs),
     /// List, fetch, verify or render the named data sets
@@ -219,6 +222,56 @@ pub struct PredictArgs {
     /// Go on without images that cannot be read, and list them
     #[arg(long)]
     pub skip_unreadable: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    nn-cli gradcam --model runs/different_backgrounds photo.jpg more-photos/ --out heat\n  \
+    nn-cli gradcam --model runs/photos photo.jpg --class wolf --layer conv2 --out heat\n\n\
+    Writes NAME.CLASS.png for each image: the image, and beside it the image under its heat map,\n\
+    red where most speaks for the class. More than one image also give a page of all, grid.png.\n\n\
+    The table tells how much of the heat lies on the background, and how much of the picture is\n\
+    background: a map that does not care where the animal is has the same share of both. The\n\
+    background is found by a simple rule (its name is in --json) that fails now and then.")]
+pub struct GradcamArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Images, or folders to search for images
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Write into a folder that is not empty, and replace files of the same names
+    #[arg(long)]
+    pub overwrite: bool,
+    /// The class to explain [default: the one the model predicts]
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// The layer to look at [default: the last convolution]
+    #[arg(long, value_name = "NAME")]
+    pub layer: Option<String>,
+    /// How heat is found
+    #[arg(long, value_enum, default_value_t = MethodName::GradCam)]
+    pub method: MethodName,
+    /// Also write maps for NumPy: NAME.CLASS.npy as computed, NAME.CLASS.full.npy stretched to the
+    /// model's image size and brought to 0 to 1
+    #[arg(long)]
+    pub raw: bool,
+    /// Go on without images that cannot be read, and list them
+    #[arg(long)]
+    pub skip_unreadable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MethodName {
+    /// Features, each channel weighed by its mean gradient
+    GradCam,
+    /// Features, each weighed by its own gradient
+    #[value(name = "hirescam")]
+    HiResCam,
+    /// What covering a part of the image takes from the class's score; slow
+    Occlusion,
 }
 
 #[derive(Debug, ClapArgs)]

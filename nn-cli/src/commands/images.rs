@@ -1,10 +1,14 @@
-//! Decoding images for a command, with progress and with what was skipped said.
+//! Finding and decoding images for a command, with progress and with what was skipped said.
 
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::ui::{Console, Counter, format};
-use nn_core::Error;
-use nn_core::data::{Dataset, DatasetOptions, Sample};
+use nn_core::data::{
+    Dataset, DatasetOptions, Rgb8, Sample, decode_file, is_image, resize_bilinear,
+};
+use nn_core::{Error, Tensor};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Decodes `samples` for a network of this image size.
 ///
@@ -46,4 +50,94 @@ pub fn or_skip(error: Error) -> Error {
         },
         other => other,
     }
+}
+
+/// Images that go through the network together, where nothing asks for another number.
+pub const BATCH: usize = 4;
+
+/// Some images, as they are and as the network takes them.
+pub struct Batch<'a> {
+    pub files: Vec<&'a Path>,
+    pub images: Vec<Rgb8>,
+    /// `[files.len(), height, width, 3]`.
+    pub pixels: Tensor,
+}
+
+/// Decodes `files` for a network of this image size; `None` if none of them could be read.
+///
+/// # Errors
+/// If one cannot be read and such are not skipped.
+pub fn read<'a>(
+    files: &'a [PathBuf],
+    (height, width): (usize, usize),
+    skip_unreadable: bool,
+    console: &Console,
+) -> Result<Option<Batch<'a>>, Failure> {
+    let (mut readable, mut images, mut pixels) = (Vec::new(), Vec::new(), Vec::new());
+    for file in files {
+        let decoded = decode_file(file)
+            .and_then(|image| Ok((resize_bilinear(&image, height, width)?, image)));
+        match decoded {
+            Ok((resized, image)) => {
+                readable.push(file.as_path());
+                images.push(image);
+                pixels.extend(resized);
+            }
+            Err(error) if skip_unreadable => console.warn(&format!("skipped: {error}")),
+            Err(error) => return Err(or_skip(error).into()),
+        }
+    }
+    if readable.is_empty() {
+        return Ok(None);
+    }
+    let pixels = Tensor::from_vec([readable.len(), height, width, 3], pixels)?;
+    Ok(Some(Batch { files: readable, images, pixels }))
+}
+
+/// What a command says that could read none of `count` images.
+pub fn none_readable(count: usize) -> Failure {
+    Failure::failed(format!(
+        "none of the {} could be read; see the warnings above",
+        format::plural(count as u64, "image")
+    ))
+}
+
+/// The files named, and the images in the folders named, at any depth, sorted folder by folder.
+///
+/// # Errors
+/// If a folder cannot be read, or there is no image in it.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let before = files.len();
+            walk(path, &mut files)?;
+            if files.len() == before {
+                let remedy = "name a folder with images (bmp, gif, jpeg, jpg, png, webp)";
+                return Err(Error::file(path, "no image in this folder", remedy).into());
+            }
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let entries = fs::read_dir(dir).map_err(Error::io("read", dir))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(Error::io("read", dir))?.path());
+    }
+    paths.sort();
+    for path in paths {
+        // Links to folders are not followed, so that a loop of them ends.
+        let is_real_dir = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
+        if is_real_dir {
+            walk(&path, files)?;
+        } else if is_image(&path) && path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
 }

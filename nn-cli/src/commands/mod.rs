@@ -2,6 +2,7 @@
 
 mod data;
 mod evaluate;
+mod gradcam;
 mod images;
 mod model;
 mod predict;
@@ -20,6 +21,7 @@ pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Command::Train(args) => train::run(args, console),
         Command::Evaluate(args) => evaluate::run(args, console),
         Command::Predict(args) => predict::run(args, console),
+        Command::Gradcam(args) => gradcam::run(args, console),
         Command::Summary(args) => summary::run(args, console),
         Command::Data(command) => data::run(command, console),
     }

@@ -14,11 +14,11 @@ mod curves;
 mod panel;
 mod png;
 mod scale;
-mod svg;
+pub(crate) mod svg;
 
 pub use confusion::{ConfusionSpec, confusion};
 pub use curves::{CurvesSpec, Series, curves};
-pub use png::to_png;
+pub use png::{to_image, to_png};
 
 use svg::{Anchor, Svg, Text, fit};
 

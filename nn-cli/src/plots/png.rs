@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use image::{Rgb, RgbImage};
 use nn_core::{Error, Result};
 use resvg::{tiny_skia, usvg};
 
@@ -40,6 +41,26 @@ pub(super) fn parse(svg: &str) -> Result<usvg::Tree> {
 /// If `svg` is not valid, or if `scale` is not a positive number that keeps both sides within
 /// 16,384 pixels.
 pub fn to_png(svg: &str, scale: f32) -> Result<Vec<u8>> {
+    draw(svg, scale)?.encode_png().map_err(|problem| {
+        Error::setting("a picture", "encodable as PNG", problem, "choose a smaller scale")
+    })
+}
+
+/// Draws an SVG document, to draw more onto it; what it leaves transparent becomes white.
+///
+/// # Errors
+/// Those of [`to_png`].
+pub fn to_image(svg: &str, scale: f32) -> Result<RgbImage> {
+    let pixels = draw(svg, scale)?;
+    let mut image = RgbImage::new(pixels.width(), pixels.height());
+    for (out, pixel) in image.pixels_mut().zip(pixels.pixels()) {
+        let behind = 255 - pixel.alpha();
+        *out = Rgb([pixel.red(), pixel.green(), pixel.blue()].map(|v| v.saturating_add(behind)));
+    }
+    Ok(image)
+}
+
+fn draw(svg: &str, scale: f32) -> Result<tiny_skia::Pixmap> {
     let tree = parse(svg)?;
     let (wide, high) = (tree.size().width() * scale, tree.size().height() * scale);
     // Written so that NaN fails too.
@@ -56,9 +77,7 @@ pub fn to_png(svg: &str, scale: f32) -> Result<Vec<u8>> {
         Error::setting("a picture's size", "at least one pixel", scale, "choose a larger scale")
     })?;
     resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
-    pixels.encode_png().map_err(|problem| {
-        Error::setting("a picture", "encodable as PNG", problem, "choose a smaller scale")
-    })
+    Ok(pixels)
 }
 
 #[cfg(test)]

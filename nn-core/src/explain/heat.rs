@@ -1,7 +1,39 @@
 //! How much of a map's heat lies where.
 
+use super::Explanation;
+use crate::data::{Foreground, ForegroundRule};
 use crate::error::{Error, Result};
 use crate::tensor::{Element, Tensor};
+
+/// How much of a map's heat lies on the background of its image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BackgroundHeat {
+    /// The share of the heat on the background, 0 to 1.
+    pub heat: f64,
+    /// The share of the image that is background: what a map would have that does not care where
+    /// the subject is.
+    pub area: f64,
+    /// How the background was found.
+    pub rule: ForegroundRule,
+}
+
+impl<T: Element> Explanation<T> {
+    /// The share of the heat outside `subject`, which was found in the same image. `None` where
+    /// that says nothing: no heat, or nothing or everything found to be subject.
+    ///
+    /// # Errors
+    /// None where the explanation comes from an [`Explainer`](super::Explainer) of this crate.
+    pub fn on_background(&self, subject: &Foreground) -> Result<Option<BackgroundHeat>> {
+        let (height, width) = self.size;
+        let background = subject.mask.inverted().resized(height, width)?;
+        let (area, rule) = (background.share(), subject.rule);
+        if area == 0.0 || area == 1.0 {
+            return Ok(None);
+        }
+        let heat = share_where(&self.stretched(), background.values())?;
+        Ok(heat.map(|heat| BackgroundHeat { heat, area, rule }))
+    }
+}
 
 /// The share of a map's heat, 0 to 1, that lies where `mask` is true: a value per number of the map,
 /// in the same order. `None` if the map has no heat at all.

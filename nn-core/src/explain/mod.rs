@@ -38,7 +38,7 @@ mod sanity;
 
 pub use answers::{Answers, Target};
 pub use cam::{Cam, CamRule, GradCam, HiResCam, layers_with_maps};
-pub use heat::share_where;
+pub use heat::{BackgroundHeat, share_where};
 pub use map::{Explanation, NORMALIZE_EPSILON, stretch};
 pub use occlusion::Occlusion;
 pub use sanity::{

@@ -1,5 +1,6 @@
 use super::*;
 use crate::autograd::Tape;
+use crate::data::{Foreground, ForegroundRule, Mask};
 use crate::layers::{
     Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, MaxPool2D,
     Rescaling,
@@ -538,6 +539,24 @@ fn the_heat_of_a_trained_network_lies_on_what_it_learned() {
             println!("{} image {i}: {share:.2} of the heat on {area:.2}", method.name());
             assert!(share > 2.5 * area, "{}: {share} on {area}", method.name());
         }
+    }
+}
+
+#[test]
+fn heat_on_the_background_is_measured_at_the_images_size() {
+    let model = three_classes::<f64>();
+    let found = &Cam::new(GradCam).explain(&model, &images(1), &[Target::Class(0)]).unwrap()[0];
+    let rule = ForegroundRule::BorderColours;
+    let subject = |mask: Vec<bool>| Foreground { mask: Mask::new(2, 2, mask).unwrap(), rule };
+    let left = found.on_background(&subject(vec![false, true, false, true])).unwrap().unwrap();
+    let right = found.on_background(&subject(vec![true, false, true, false])).unwrap().unwrap();
+    assert_eq!((left.area, right.area, left.rule), (0.5, 0.5, rule));
+    close(left.heat + right.heat, 1.0, 1e-12);
+    let map = found.stretched();
+    let is_left: Vec<bool> = (0..SIDE * 18).map(|p| p % 18 < 9).collect();
+    close(left.heat, share_where(&map, &is_left).unwrap().unwrap(), 1e-12);
+    for all in [true, false] {
+        assert_eq!(found.on_background(&subject(vec![all; 4])).unwrap(), None);
     }
 }
 

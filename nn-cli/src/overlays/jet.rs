@@ -1,0 +1,49 @@
+//! The colour map jet, as matplotlib has it: dark blue, blue, cyan, yellow, red, dark red.
+//!
+//! It is what the reference shows heat in. It is no good scale for numbers (its brightness rises and
+//! falls), so a colour bar stands beside it wherever there is room.
+
+/// Where each channel's value changes its slope: `(position, value)`, both 0 to 1.
+const RED: [(f64, f64); 5] = [(0.0, 0.0), (0.35, 0.0), (0.66, 1.0), (0.89, 1.0), (1.0, 0.5)];
+const GREEN: [(f64, f64); 6] =
+    [(0.0, 0.0), (0.125, 0.0), (0.375, 1.0), (0.64, 1.0), (0.91, 0.0), (1.0, 0.0)];
+const BLUE: [(f64, f64); 5] = [(0.0, 0.5), (0.11, 1.0), (0.34, 1.0), (0.65, 0.0), (1.0, 0.0)];
+
+/// The colour of `heat`, from 0 to 1 (what is beyond is cut off), in 256 steps.
+pub fn jet(heat: f64) -> [u8; 3] {
+    // The cast keeps to 0..=255, and makes 0 of NaN.
+    let step = f64::from((heat * 256.0) as u8);
+    let value = |points: &[(f64, f64)]| {
+        let at = step / 255.0;
+        let pair = points.windows(2).find(|pair| at <= pair[1].0);
+        let share = pair.map_or(0.0, |pair| {
+            let [(from, low), (to, high)] = [pair[0], pair[1]];
+            low + (high - low) * (at - from) / (to - from)
+        });
+        (share * 255.0) as u8
+    };
+    [value(&RED), value(&GREEN), value(&BLUE)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::jet;
+
+    #[test]
+    fn colours_are_matplotlibs() {
+        // np.uint8(matplotlib.colormaps["jet"](heat)[:3] * 255)
+        for (heat, expected) in [
+            (0.0, [0, 0, 127]),
+            (0.1, [0, 0, 241]),
+            (0.25, [0, 128, 255]),
+            (0.4, [41, 255, 205]),
+            (0.5, [124, 255, 121]),
+            (0.75, [255, 148, 0]),
+            (0.9, [241, 7, 0]),
+            (1.0, [127, 0, 0]),
+        ] {
+            assert_eq!(jet(heat), expected, "{heat}");
+        }
+        assert_eq!((jet(-1.0), jet(7.0), jet(f64::NAN)), (jet(0.0), jet(1.0), jet(0.0)));
+    }
+}

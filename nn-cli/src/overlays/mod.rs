@@ -1,0 +1,49 @@
+//! Heat maps over photographs: the colours, the blend, and pictures with captions.
+//!
+//! [`overlay`] blends one map over one image, as the notebook shows it: the colour map jet, half and
+//! half. [`side_by_side`] makes a picture of its own of it, beside the original, with words and a
+//! colour bar; [`grid`] puts many on a page.
+
+mod jet;
+mod picture;
+
+pub use jet::jet;
+pub use picture::{GRID_MOST, Shown, fitted, grid, side_by_side};
+
+use image::{Rgb, RgbImage};
+use nn_core::Tensor;
+use nn_core::explain::stretch;
+
+/// How much of an overlay is heat; the rest is the image.
+const ALPHA: f64 = 0.5;
+
+/// `heat [height, width]`, from 0 to 1, in colours over `image`, stretched to its size.
+pub fn overlay(image: &RgbImage, heat: &Tensor) -> RgbImage {
+    let heat = stretch(heat, image.height() as usize, image.width() as usize);
+    let mut out = image.clone();
+    for (pixel, &heat) in out.pixels_mut().zip(heat.as_slice()) {
+        let blend = |under: u8, over: u8| {
+            (f64::from(under) * (1.0 - ALPHA) + f64::from(over) * ALPHA).round() as u8
+        };
+        let (under, over) = (pixel.0, jet(heat.into()));
+        *pixel = Rgb([0, 1, 2].map(|c| blend(under[c], over[c])));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlays_are_half_image_and_half_heat() {
+        let image = RgbImage::from_fn(3, 2, |x, y| Rgb([100, 10 * x as u8, 200 * y as u8]));
+        let heat = Tensor::from_vec([1, 2], vec![0.0, 1.0]).unwrap();
+        let out = overlay(&image, &heat);
+        // Jet runs from dark blue over green to dark red.
+        assert_eq!(out.get_pixel(0, 0).0, [50, 0, 64]);
+        assert_eq!(out.get_pixel(2, 1).0, [114, 10, 100]);
+        let middle = jet(0.5);
+        assert_eq!(out.get_pixel(1, 0).0[0], ((100.0 + f64::from(middle[0])) / 2.0).round() as u8);
+    }
+}

@@ -1,0 +1,211 @@
+//! Overlays as pictures: beside the original, with words and a colour bar, and many on a page.
+
+use super::{jet, overlay};
+use crate::plots::svg::{Anchor, Colour, MUTED, NOTICE, Svg, TEXT, Text, fit};
+use crate::plots::to_image;
+use image::RgbImage;
+use image::imageops::{self, FilterType};
+use nn_core::{Result, Tensor};
+
+/// One image and its heat.
+pub struct Shown<'a> {
+    /// The image.
+    pub image: &'a RgbImage,
+    /// The normalised map, of any size.
+    pub heat: &'a Tensor,
+    /// What stands above: the file.
+    pub title: &'a str,
+    /// The class with its probability.
+    pub answer: &'a str,
+    /// Further words.
+    pub note: &'a str,
+    /// Whether the image was drawn by the stand-in, which the picture then says.
+    pub stand_in: bool,
+}
+
+/// Overlays on a page of a [`grid`].
+pub const GRID_MOST: usize = 48;
+
+/// Pixels per unit.
+const SCALE: f64 = 1.5;
+const MARGIN: f64 = 20.0;
+/// The longer side of each of the two images side by side.
+const SIDE: f64 = 320.0;
+const GAP: f64 = 12.0;
+const BAR: f64 = 14.0;
+/// Between the bar and the picture's edge, for its numbers.
+const BAR_LABELS: f64 = 30.0;
+
+const TILE: f64 = 132.0;
+const TILE_GAP: f64 = 4.0;
+const TILE_PAIRS: usize = 4;
+const TILE_TEXT: f64 = 38.0;
+
+/// `image` with its longer side `side` pixels long.
+pub fn fitted(image: &RgbImage, side: f64) -> RgbImage {
+    let (w, h) = image.dimensions();
+    let scale = side / f64::from(w.max(h));
+    let scaled = |len: u32| ((f64::from(len) * scale).round() as u32).max(1);
+    imageops::resize(image, scaled(w), scaled(h), FilterType::Triangle)
+}
+
+/// The image, and the heat over it, side by side under their words.
+///
+/// # Errors
+/// None that input can cause; a picture that cannot be drawn.
+pub fn side_by_side(shown: &Shown<'_>) -> Result<RgbImage> {
+    let image = fitted(shown.image, SIDE * SCALE);
+    let (wide, high) = (f64::from(image.width()) / SCALE, f64::from(image.height()) / SCALE);
+    // Words need room, however narrow the image.
+    let pair = 2.0 * wide + GAP;
+    let inner = pair.max(420.0);
+    let width = MARGIN + inner + GAP + BAR + BAR_LABELS + MARGIN;
+    let top = if shown.stand_in { 100.0 } else { 82.0 };
+    let height = top + high.max(80.0) + MARGIN;
+    let left = MARGIN + (inner - pair) / 2.0;
+
+    let described = format!("{}: {}", shown.title, shown.answer);
+    let mut svg = Svg::new(width, height, &described, shown.note);
+    let room = width - 2.0 * MARGIN;
+    let mut line = |y: f64, text: &str, size: f64, bold: bool, colour: Colour| {
+        let style = Text::new(size).colour(colour);
+        let style = if bold { style.bold() } else { style };
+        svg.text(MARGIN, y, &fit(text, room, size, bold), &style);
+    };
+    line(30.0, shown.answer, 17.0, true, TEXT);
+    line(50.0, shown.title, 13.0, false, TEXT);
+    line(68.0, shown.note, 12.0, false, MUTED);
+    if shown.stand_in {
+        line(87.0, "STAND-IN DATA · a rendered image, not a photograph", 12.0, true, NOTICE);
+    }
+    colour_bar(&mut svg, MARGIN + inner + GAP, top, high.max(80.0));
+
+    let mut picture = to_image(&svg.finish(), SCALE as f32)?;
+    let pixels = |units: f64| (units * SCALE).round() as i64;
+    imageops::replace(&mut picture, &image, pixels(left), pixels(top));
+    let heat = overlay(&image, shown.heat);
+    imageops::replace(&mut picture, &heat, pixels(left + wide + GAP), pixels(top));
+    Ok(picture)
+}
+
+/// The bar that says which colour is how much heat.
+fn colour_bar(svg: &mut Svg, x: f64, y: f64, high: f64) {
+    let steps = 64;
+    let step = high / f64::from(steps);
+    for i in 0..steps {
+        let [r, g, b] = jet(1.0 - f64::from(i) / f64::from(steps - 1));
+        let hex = format!("#{r:02x}{g:02x}{b:02x}");
+        // A little more than a step, so that no paper shows between two.
+        let tall = if i + 1 < steps { step + 0.5 } else { step };
+        svg.cell(x, y + f64::from(i) * step, BAR, tall, &hex, "");
+    }
+    let style = Text::new(11.0).colour(MUTED);
+    for (label, share) in [("1", 0.0), ("0.5", 0.5), ("0", 1.0)] {
+        svg.text(x + BAR + 5.0, y + 9.0 + share * (high - 10.0), label, &style);
+    }
+}
+
+/// Up to [`GRID_MOST`] images beside their overlays, with their words beneath.
+///
+/// # Errors
+/// None that input can cause; a picture that cannot be drawn.
+pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage> {
+    let shown = &shown[..shown.len().min(GRID_MOST)];
+    let columns = shown.len().clamp(1, TILE_PAIRS);
+    let pair = 2.0 * TILE + TILE_GAP;
+    let (step_x, step_y) = (pair + MARGIN, TILE + TILE_TEXT + 8.0);
+    let stand_in = shown.iter().any(|one| one.stand_in);
+    let top = if stand_in { 84.0 } else { 66.0 };
+    // One column is narrow for the words above it.
+    let width = (MARGIN + columns as f64 * step_x).max(420.0);
+    let height = top + shown.len().div_ceil(columns) as f64 * step_y + MARGIN / 2.0;
+    let mut svg = Svg::new(width, height, title, note);
+    let room = width - 2.0 * MARGIN;
+    svg.text(MARGIN, 32.0, &fit(title, room, 17.0, true), &Text::new(17.0).bold());
+    svg.text(MARGIN, 51.0, &fit(note, room, 12.0, false), &Text::new(12.0).colour(MUTED));
+    if stand_in {
+        let style = Text::new(12.0).bold().colour(NOTICE);
+        let words = "STAND-IN DATA · rendered images, not photographs";
+        svg.text(MARGIN, 70.0, &fit(words, room, 12.0, true), &style);
+    }
+    let place =
+        |i: usize| (MARGIN + (i % columns) as f64 * step_x, top + (i / columns) as f64 * step_y);
+    for (i, one) in shown.iter().enumerate() {
+        let (x, y) = place(i);
+        let middle = x + pair / 2.0;
+        let strong = Text::new(12.0).bold().anchor(Anchor::Middle);
+        let plain = Text::new(11.0).colour(MUTED).anchor(Anchor::Middle);
+        svg.text(middle, y + TILE + 14.0, &fit(one.answer, pair, 12.0, true), &strong);
+        svg.text(middle, y + TILE + 29.0, &fit(one.title, pair, 11.0, false), &plain);
+    }
+    let mut picture = to_image(&svg.finish(), SCALE as f32)?;
+    for (i, one) in shown.iter().enumerate() {
+        let (x, y) = place(i);
+        let image = fitted(one.image, TILE * SCALE);
+        let (wide, high) = (f64::from(image.width()) / SCALE, f64::from(image.height()) / SCALE);
+        let centred = |x: f64| {
+            let at = (x + (TILE - wide) / 2.0, y + (TILE - high) / 2.0);
+            ((at.0 * SCALE).round() as i64, (at.1 * SCALE).round() as i64)
+        };
+        let (left, right) = (centred(x), centred(x + TILE + TILE_GAP));
+        imageops::replace(&mut picture, &image, left.0, left.1);
+        imageops::replace(&mut picture, &overlay(&image, one.heat), right.0, right.1);
+    }
+    Ok(picture)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    fn shown<'a>(image: &'a RgbImage, heat: &'a Tensor) -> Shown<'a> {
+        let (title, answer) = ("folder/husky_1.jpeg", "husky 98.1 %");
+        Shown { image, heat, title, answer, note: "Grad-CAM", stand_in: false }
+    }
+
+    fn heat() -> Tensor {
+        Tensor::from_vec([2, 2], vec![0.0, 0.0, 1.0, 1.0]).unwrap()
+    }
+
+    #[test]
+    fn the_original_stands_beside_the_overlay_and_the_bar() {
+        for (w, h) in [(40, 30), (30, 40), (1000, 10), (1, 700)] {
+            let image = RgbImage::from_pixel(w, h, Rgb([10, 200, 90]));
+            let picture = side_by_side(&shown(&image, &heat())).unwrap();
+            let count = |wanted: [u8; 3]| picture.pixels().filter(|p| p.0 == wanted).count();
+            let small = fitted(&image, SIDE * SCALE);
+            let area = (small.width() * small.height()) as usize;
+            assert!(count([10, 200, 90]) >= area, "{w} x {h}");
+            let blended = overlay(&small, &heat());
+            let (first, last) = (blended.get_pixel(0, 0).0, blended.pixels().next_back().unwrap());
+            assert!(count(first) > 0 && count(last.0) > 0);
+            assert!(count(jet(0.0)) > 100 && count(jet(1.0)) > 100, "no bar");
+            let dark = picture.pixels().filter(|p| p.0.iter().all(|&v| v < 60)).count();
+            assert!(dark > 300, "no words");
+        }
+    }
+
+    #[test]
+    fn a_stand_in_is_called_one() {
+        let (image, heat) = (RgbImage::new(20, 20), heat());
+        let plain = side_by_side(&shown(&image, &heat)).unwrap();
+        let told = Shown { stand_in: true, ..shown(&image, &heat) };
+        assert!(side_by_side(&told).unwrap().height() > plain.height());
+        assert!(grid("t", "n", &[told]).unwrap().height() > 0);
+    }
+
+    #[test]
+    fn grids_of_any_number_have_a_place_for_each() {
+        let (image, heat) = (RgbImage::from_pixel(30, 20, Rgb([10, 200, 90])), heat());
+        let small = fitted(&image, TILE * SCALE);
+        let area = (small.width() * small.height()) as usize;
+        for count in [1, 3, 4, 5, GRID_MOST, GRID_MOST + 3] {
+            let all: Vec<_> = (0..count).map(|_| shown(&image, &heat)).collect();
+            let picture = grid("Grad-CAM", "", &all).unwrap();
+            let found = picture.pixels().filter(|p| p.0 == [10, 200, 90]).count();
+            assert_eq!(found, count.min(GRID_MOST) * area);
+        }
+        assert!(grid("empty", "", &[]).is_ok());
+    }
+}
