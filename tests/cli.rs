@@ -11,6 +11,7 @@ mod cli {
     mod bad_settings;
     mod console;
     mod data;
+    mod gradcam;
     mod models;
     mod support;
     mod train;

@@ -3,11 +3,12 @@
 use super::support::Sandbox;
 use std::fs;
 
-fn commands(model: &str) -> [Vec<String>; 3] {
+fn commands(model: &str) -> [Vec<String>; 4] {
     let words = |line: String| line.split(' ').map(String::from).collect();
     [
         words(format!("evaluate --model {model} --data set")),
         words(format!("predict --model {model} set/test")),
+        words(format!("gradcam --model {model} set/test --out heat")),
         words(format!("summary --model {model}")),
     ]
 }

@@ -154,6 +154,8 @@ struct Look {
     /// A small version for the page of all.
     thumbnail: RgbImage,
     file: String,
+    /// The file's name after that of its folder.
+    short: String,
     stem: String,
     class: String,
     predicted: String,
@@ -211,6 +213,7 @@ impl Look {
         Ok(Self {
             thumbnail: overlays::fitted(&image, THUMBNAIL),
             stem: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            short: short_name(file),
             file: file_name,
             class,
             predicted,
@@ -296,7 +299,7 @@ impl Pages {
             .map(|(heat, look)| Shown {
                 image: &look.thumbnail,
                 heat,
-                title: &look.file,
+                title: &look.short,
                 answer: &look.answer,
                 note: "",
                 stand_in: look.stand_in,
@@ -358,6 +361,13 @@ fn encode(image: &RgbImage) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     image.write_with_encoder(PngEncoder::new(&mut bytes)).map_err(Failure::failed)?;
     Ok(bytes)
+}
+
+/// `husky/husky_1.jpeg`
+fn short_name(file: &Path) -> String {
+    let folder = file.parent().and_then(Path::file_name).map(Path::new);
+    let name = file.file_name().unwrap_or_default();
+    folder.unwrap_or(Path::new("")).join(name).display().to_string()
 }
 
 /// Whether a file lies in a set that the stand-in drew: in `SET`, `SET/CLASS` or `SET/test/CLASS`.

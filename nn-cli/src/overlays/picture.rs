@@ -88,21 +88,38 @@ pub fn side_by_side(shown: &Shown<'_>) -> Result<RgbImage> {
     Ok(picture)
 }
 
-/// The bar that says which colour is how much heat.
+/// The steps of a colour bar, from no heat on: each one's place and the colour.
+fn bar_steps() -> impl Iterator<Item = (f64, String)> {
+    const STEPS: u32 = 64;
+    (0..STEPS).map(|i| {
+        let [r, g, b] = jet(f64::from(i) / f64::from(STEPS - 1));
+        (f64::from(i) / f64::from(STEPS), format!("#{r:02x}{g:02x}{b:02x}"))
+    })
+}
+
+/// The bar that says which colour is how much heat, upright.
 fn colour_bar(svg: &mut Svg, x: f64, y: f64, high: f64) {
-    let steps = 64;
-    let step = high / f64::from(steps);
-    for i in 0..steps {
-        let [r, g, b] = jet(1.0 - f64::from(i) / f64::from(steps - 1));
-        let hex = format!("#{r:02x}{g:02x}{b:02x}");
-        // A little more than a step, so that no paper shows between two.
-        let tall = if i + 1 < steps { step + 0.5 } else { step };
-        svg.cell(x, y + f64::from(i) * step, BAR, tall, &hex, "");
+    for (place, hex) in bar_steps() {
+        // From its lower end up to the top, to be covered by the next, so that no paper shows
+        // between two.
+        svg.cell(x, y, BAR, high * (1.0 - place), &hex, "");
     }
     let style = Text::new(11.0).colour(MUTED);
     for (label, share) in [("1", 0.0), ("0.5", 0.5), ("0", 1.0)] {
         svg.text(x + BAR + 5.0, y + 9.0 + share * (high - 10.0), label, &style);
     }
+}
+
+/// The same, lying, with its right end and its numbers before `right`.
+fn small_colour_bar(svg: &mut Svg, right: f64, y: f64) {
+    let (wide, high) = (120.0, 8.0);
+    let left = right - wide - 14.0;
+    for (place, hex) in bar_steps() {
+        svg.cell(left + place * wide, y - high, wide * (1.0 - place), high, &hex, "");
+    }
+    let style = Text::new(11.0).colour(MUTED);
+    svg.text(right - 8.0, y, "1", &style);
+    svg.text(left - 6.0, y, "0", &style.anchor(Anchor::End));
 }
 
 /// Up to [`GRID_MOST`] images beside their overlays, with their words beneath.
@@ -120,7 +137,8 @@ pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage> {
     let width = (MARGIN + columns as f64 * step_x).max(420.0);
     let height = top + shown.len().div_ceil(columns) as f64 * step_y + MARGIN / 2.0;
     let mut svg = Svg::new(width, height, title, note);
-    let room = width - 2.0 * MARGIN;
+    small_colour_bar(&mut svg, width - MARGIN, 32.0);
+    let room = width - 2.0 * MARGIN - 160.0;
     svg.text(MARGIN, 32.0, &fit(title, room, 17.0, true), &Text::new(17.0).bold());
     svg.text(MARGIN, 51.0, &fit(note, room, 12.0, false), &Text::new(12.0).colour(MUTED));
     if stand_in {
@@ -180,7 +198,7 @@ mod tests {
             let blended = overlay(&small, &heat());
             let (first, last) = (blended.get_pixel(0, 0).0, blended.pixels().next_back().unwrap());
             assert!(count(first) > 0 && count(last.0) > 0);
-            assert!(count(jet(0.0)) > 100 && count(jet(1.0)) > 100, "no bar");
+            assert!(count(jet(0.0)) > 15 && count(jet(1.0)) > 15, "no bar");
             let dark = picture.pixels().filter(|p| p.0.iter().all(|&v| v < 60)).count();
             assert!(dark > 300, "no words");
         }
