@@ -258,6 +258,10 @@ pub struct GradcamArgs {
     /// model's image size and brought to 0 to 1
     #[arg(long)]
     pub raw: bool,
+    /// Also compare each map with that of the same network with random weights, and warn if they
+    /// hardly differ: such maps show nothing of what the model learned
+    #[arg(long)]
+    pub check: bool,
     /// Go on without images that cannot be read, and list them
     #[arg(long)]
     pub skip_unreadable: bool,

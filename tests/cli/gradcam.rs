@@ -141,6 +141,24 @@ fn the_background_share_is_told_where_a_subject_stands_out() {
 }
 
 #[test]
+fn maps_are_compared_with_those_of_random_weights() {
+    let sandbox = Sandbox::with_run();
+    for one in heat(&sandbox, &args_of_check("heat")) {
+        let correlation = &one["random_weights_correlation"];
+        assert!(correlation.as_f64().is_none_or(|c| (-1.0..=1.0).contains(&c)), "{one}");
+        assert!(one.get("random_weights_correlation").is_some());
+    }
+    let args = ["gradcam", "--model", "run"];
+    let ended = sandbox.run([&args[..], &args_of_check("again")].concat()).ok();
+    let said = [&ended.out[..], &ended.err].concat();
+    assert!(said.contains("with random weights, mean rank correlation"), "{said}");
+}
+
+fn args_of_check(out: &str) -> [&str; 6] {
+    ["set/test", "--method", "occlusion", "--check", "--out", out]
+}
+
+#[test]
 fn names_that_collide_or_cannot_be_are_changed() {
     let sandbox = Sandbox::with_set();
     for class in ["a:b", "light*"] {

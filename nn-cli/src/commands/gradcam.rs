@@ -12,11 +12,12 @@ use crate::stand_in::Marker;
 use crate::ui::{Console, Counter, format, table};
 use image::RgbImage;
 use image::codecs::png::PngEncoder;
-use nn_core::Error;
 use nn_core::data::{ForegroundRule, Rgb8, foreground};
 use nn_core::explain::{
-    BackgroundHeat, Cam, CamRule, Explainer, Explanation, GradCam, HiResCam, Occlusion, Target,
+    BackgroundHeat, Cam, CamRule, Explainer, Explanation, GradCam, HiResCam, Occlusion,
+    Randomization, RandomizationCheck, RandomizationStep, Target, randomization_check,
 };
+use nn_core::{Error, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::path::Path;
@@ -46,6 +47,10 @@ struct Explained {
     raw: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     full: Option<String>,
+    /// With `--check`: the rank correlation of the map with that of random weights; none if the map
+    /// is flat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    random_weights_correlation: Option<Option<f64>>,
 }
 
 pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
@@ -73,6 +78,13 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
                 explained.push(look.write(args.raw, &method, &mut out)?);
                 pages.add(look, &mut out)?;
             }
+            if args.check {
+                let checked = against_random(&method, &classifier, &batch.pixels, &targets)?;
+                let latest = explained.len() - checked.len();
+                for (one, correlation) in explained[latest..].iter_mut().zip(checked) {
+                    one.random_weights_correlation = Some(correlation);
+                }
+            }
         }
         counter.add(files.len() as u64);
     }
@@ -84,6 +96,9 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     out.finish()?;
 
     console.text(&table(&explained))?;
+    if args.check {
+        tell_check(&explained, console)?;
+    }
     if let Some(grid) = grids.first() {
         console.note(&format!("all on one page: {grid}"));
     }
@@ -104,6 +119,42 @@ fn target(args: &GradcamArgs, classes: &[String]) -> Result<Target, Failure> {
         )
         .into()),
     }
+}
+
+/// How far each map of a batch resembles that of a network with random weights.
+fn against_random(
+    method: &Method,
+    classifier: &Classifier,
+    pixels: &Tensor,
+    targets: &[Target],
+) -> Result<Vec<Option<f64>>, Failure> {
+    let how = Randomization::Full;
+    let (explainer, model) = (&*method.explainer, &classifier.model);
+    let check = randomization_check(explainer, model, pixels, targets, how, CHECK_SEED)?;
+    let last = check.steps.into_iter().next_back();
+    Ok(last.map_or_else(|| vec![None; targets.len()], |step| step.correlations))
+}
+
+/// Decides the random weights of `--check`.
+const CHECK_SEED: u64 = 1;
+
+/// Says whether the maps depend on the model.
+fn tell_check(explained: &[Explained], console: &Console) -> Result<(), Failure> {
+    let correlations = explained.iter().map(|one| one.random_weights_correlation.flatten());
+    let step = RandomizationStep { layer: String::new(), correlations: correlations.collect() };
+    let check = RandomizationCheck { steps: vec![step] };
+    let Some(mean) = check.correlation() else {
+        console.warn("all maps are flat: comparing them with those of random weights says nothing");
+        return Ok(());
+    };
+    let found = format!("with random weights, mean rank correlation {mean:.2} (1: the same maps)");
+    if check.depends_on_model() == Some(false) {
+        console.warn(&format!(
+            "the maps hardly change {found}; they do not show what the model learned"
+        ));
+        return Ok(());
+    }
+    Ok(console.text(&format!("the maps change {found}\n"))?)
 }
 
 /// How heat is found, and what that is called.
@@ -256,6 +307,7 @@ impl Look {
             layer: method.layer.clone(),
             raw: maps.0,
             full: maps.1,
+            random_weights_correlation: None,
         })
     }
 }
