@@ -6,7 +6,7 @@
 //! weights have learned. Maps are compared by the rank correlation of their values (Spearman), which
 //! looks at the pattern and not at the scale.
 
-use super::{Explainer, Target};
+use super::{Explainer, Explanation, Target};
 use crate::error::Result;
 use crate::model::Sequential;
 use crate::tensor::{Element, Tensor};
@@ -66,8 +66,8 @@ impl RandomizationCheck {
     }
 }
 
-/// Compares the maps of `images` with those that the same method gives once the weights are drawn
-/// anew from `seed`. The classes stay those that the targets mean for the model as it is.
+/// Compares `explanations`, which `explainer` gave of `images`, with those that it gives of the same
+/// classes once the model's weights are drawn anew from `seed`.
 ///
 /// A single draw may resemble the model by chance where images are few or maps are small; several
 /// images, or several seeds, tell more.
@@ -77,14 +77,15 @@ impl RandomizationCheck {
 ///
 /// ```
 /// use nn_core::Tensor;
-/// use nn_core::explain::{Cam, GradCam, Randomization, Target, randomization_check};
+/// use nn_core::explain::{Cam, Explainer, GradCam, Randomization, Target, randomization_check};
 /// use nn_core::model::{ReferenceCnn, Sequential};
 ///
 /// let model: Sequential = ReferenceCnn::new(2, 64).build(27)?;
 /// let images = Tensor::from_fn([2, 64, 64, 3], |i| (i * i % 251) as f32);
-/// let targets = [Target::Predicted; 2];
+/// let method = Cam::new(GradCam);
+/// let why = method.explain(&model, &images, &[Target::Predicted; 2])?;
 /// let how = Randomization::Cascade;
-/// let check = randomization_check(&Cam::new(GradCam), &model, &images, &targets, how, 1)?;
+/// let check = randomization_check(&method, &model, &images, &why, how, 1)?;
 /// let layers: Vec<_> = check.steps.iter().map(|step| &step.layer[..]).collect();
 /// assert_eq!(layers, ["dense2", "dense1", "conv3", "conv2", "conv1"]);
 /// # Ok::<(), nn_core::Error>(())
@@ -93,12 +94,11 @@ pub fn randomization_check<T: Element>(
     explainer: &dyn Explainer<T>,
     model: &Sequential<T>,
     images: &Tensor<T>,
-    targets: &[Target],
+    explanations: &[Explanation<T>],
     randomization: Randomization,
     seed: u64,
 ) -> Result<RandomizationCheck> {
-    let before = explainer.explain(model, images, targets)?;
-    let classes: Vec<Target> = before.iter().map(|one| Target::Class(one.class)).collect();
+    let classes: Vec<Target> = explanations.iter().map(|one| Target::Class(one.class)).collect();
     let mut random = model.clone();
     let weighty: Vec<String> = model
         .layers()
@@ -118,7 +118,7 @@ pub fn randomization_check<T: Element>(
             let known = !is_flat(before.as_slice());
             known.then(|| rank_correlation(before.as_slice(), after.as_slice()).unwrap_or(0.0))
         };
-        let maps = before.iter().map(|one| &one.map).zip(after.iter().map(|one| &one.map));
+        let maps = explanations.iter().map(|one| &one.map).zip(after.iter().map(|one| &one.map));
         let correlations = maps.map(correlation).collect();
         steps.push(RandomizationStep { layer: layer.clone(), correlations });
     }

@@ -487,7 +487,8 @@ fn the_randomisation_check_tells_explanations_from_pictures() {
     let model = spot_finder(&images, &labels);
     let targets = [Target::Predicted; 16];
     let check = |method: &dyn Explainer<f32>, how, seed| {
-        randomization_check(method, &model, &images, &targets, how, seed).unwrap()
+        let why = method.explain(&model, &images, &targets).unwrap();
+        randomization_check(method, &model, &images, &why, how, seed).unwrap()
     };
     for seed in 0..4 {
         let edges = check(&EdgeDetector, Randomization::Full, seed);
@@ -511,8 +512,9 @@ fn flat_maps_tell_the_randomisation_check_nothing() {
     model.set("dense2.weight", Tensor::zeros([3, 7])).unwrap();
     let how = Randomization::Full;
     let targets = [Target::Class(0); 2];
-    let check =
-        randomization_check(&Cam::new(GradCam), &model, &images(2), &targets, how, 1).unwrap();
+    let (method, images) = (Cam::new(GradCam), images(2));
+    let why = method.explain(&model, &images, &targets).unwrap();
+    let check = randomization_check(&method, &model, &images, &why, how, 1).unwrap();
     assert_eq!(check.steps[0].correlations, [None, None]);
     assert_eq!((check.correlation(), check.depends_on_model()), (None, None));
 }

@@ -1,0 +1,198 @@
+//! One image's heat map: the numbers, the picture and its words.
+
+use super::Method;
+use crate::commands::model::Classifier;
+use crate::failure::Failure;
+use crate::npy;
+use crate::out_folder::OutFolder;
+use crate::overlays::{self, Shown};
+use crate::stand_in::Marker;
+use crate::ui::format;
+use image::RgbImage;
+use image::codecs::png::PngEncoder;
+use nn_core::data::{ForegroundRule, Rgb8, foreground};
+use nn_core::explain::{BackgroundHeat, Explanation};
+use serde::Serialize;
+use std::path::Path;
+
+/// The longer side of the images kept for a page, in pixels.
+const THUMBNAIL: f64 = 240.0;
+
+/// One image's heat map, as `--json` shows it.
+#[derive(Serialize)]
+pub struct Explained {
+    pub file: String,
+    /// The class that is explained.
+    pub class: String,
+    /// Its logit.
+    score: f64,
+    pub probability: f64,
+    predicted: String,
+    /// The picture that was written.
+    pub overlay: String,
+    /// The share of the heat on the background; none if there is no heat or no telling.
+    pub background_share: Option<f64>,
+    /// The share of the picture that is background.
+    pub background_area: Option<f64>,
+    /// How the background was found.
+    mask: ForegroundRule,
+    method: &'static str,
+    layer: Option<String>,
+    /// With `--raw`: the map as computed, and as shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full: Option<String>,
+    /// With `--check`: the rank correlation of the map with that of random weights; none if the map
+    /// is flat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub random_weights_correlation: Option<Option<f64>>,
+}
+
+/// What is known of one image.
+pub struct Look {
+    pub found: Explanation,
+    /// A small version for the page of all.
+    pub thumbnail: RgbImage,
+    file: String,
+    /// The file's name after that of its folder.
+    pub short: String,
+    stem: String,
+    class: String,
+    predicted: String,
+    background: Option<BackgroundHeat>,
+    rule: ForegroundRule,
+    /// The class with its probability.
+    pub answer: String,
+    pub stand_in: bool,
+    /// The picture, encoded.
+    pub png: Vec<u8>,
+}
+
+impl Look {
+    /// Looks at one image of a batch, and draws its picture.
+    ///
+    /// # Errors
+    /// None that input can cause; a picture that cannot be drawn.
+    pub fn at(
+        found: Explanation,
+        image: Rgb8,
+        file: &Path,
+        classifier: &Classifier,
+        method: &Method,
+    ) -> Result<Self, Failure> {
+        let subject = foreground(&image);
+        let background = found.on_background(&subject)?;
+        let class = classifier.classes[found.class].clone();
+        let predicted = classifier.classes[found.predicted].clone();
+        let named = |class: usize| {
+            let name = format::class_name(&classifier.classes[class]);
+            format!("{name} {}", format::percent(found.outputs[class]))
+        };
+        let mut answer = named(found.class);
+        if found.class != found.predicted {
+            answer += &format!(" · predicted: {}", named(found.predicted));
+        }
+        let heat = match background {
+            Some(BackgroundHeat { heat, area, .. }) => format!(
+                "{} of the heat on the background, which is {} of the picture",
+                format::percent(heat),
+                format::percent(area)
+            ),
+            None if found.map.as_slice().iter().all(|&v| v == 0.0) => {
+                "nothing in the image speaks for this class".into()
+            }
+            None => "no telling subject from background".into(),
+        };
+        let image = rgb_image(image)?;
+        let file_name = file.display().to_string();
+        let stand_in = is_stand_in(file);
+        let picture = overlays::side_by_side(&Shown {
+            image: &image,
+            heat: &found.normalized(),
+            title: &file_name,
+            answer: &answer,
+            note: &format!("{} · {heat}", method.describe()),
+            stand_in,
+        })?;
+        Ok(Self {
+            thumbnail: overlays::fitted(&image, THUMBNAIL),
+            stem: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            short: short_name(file),
+            file: file_name,
+            class,
+            predicted,
+            background,
+            rule: subject.rule,
+            answer,
+            stand_in,
+            png: encode(&picture)?,
+            found,
+        })
+    }
+
+    /// Writes the picture, and with `raw` the maps.
+    pub fn write(
+        &self,
+        raw: bool,
+        method: &Method,
+        out: &mut OutFolder,
+    ) -> Result<Explained, Failure> {
+        let name = out.reserve(&self.stem, &self.class);
+        let mut write = |ending: &str, content: &[u8]| -> Result<String, Failure> {
+            let name = format!("{name}.{ending}");
+            let path = out.path(&name).display().to_string();
+            out.write(name, content)?;
+            Ok(path)
+        };
+        let overlay = write("png", &self.png)?;
+        let maps = if raw {
+            let map = write("npy", &npy::encode(&self.found.map))?;
+            (Some(map), Some(write("full.npy", &npy::encode(&self.found.normalized()))?))
+        } else {
+            (None, None)
+        };
+        Ok(Explained {
+            file: self.file.clone(),
+            class: self.class.clone(),
+            score: self.found.score,
+            probability: self.found.outputs[self.found.class],
+            predicted: self.predicted.clone(),
+            overlay,
+            background_share: self.background.map(|on| on.heat),
+            background_area: self.background.map(|on| on.area),
+            mask: self.rule,
+            method: method.name,
+            layer: method.layer.clone(),
+            raw: maps.0,
+            full: maps.1,
+            random_weights_correlation: None,
+        })
+    }
+}
+
+fn rgb_image(image: Rgb8) -> Result<RgbImage, Failure> {
+    let (width, height) = (image.width() as u32, image.height() as u32);
+    RgbImage::from_raw(width, height, image.pixels().to_vec())
+        .ok_or_else(|| Failure::failed("an image has another size than it says"))
+}
+
+/// A picture as a PNG file.
+pub fn encode(image: &RgbImage) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    image.write_with_encoder(PngEncoder::new(&mut bytes)).map_err(Failure::failed)?;
+    Ok(bytes)
+}
+
+/// `husky/husky_1.jpeg`
+fn short_name(file: &Path) -> String {
+    let folder = file.parent().and_then(Path::file_name).map(Path::new);
+    let name = file.file_name().unwrap_or_default();
+    folder.unwrap_or(Path::new("")).join(name).display().to_string()
+}
+
+/// Whether a file lies in a set that the stand-in drew: in `SET`, `SET/CLASS` or `SET/test/CLASS`.
+fn is_stand_in(file: &Path) -> bool {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    file.ancestors().skip(1).take(3).any(|dir| matches!(Marker::read(dir), Ok(Some(_))))
+}

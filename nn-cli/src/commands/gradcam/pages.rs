@@ -1,0 +1,66 @@
+//! Pages with many overlays.
+
+use super::Method;
+use super::look::{Look, encode};
+use crate::args::GradcamArgs;
+use crate::failure::Failure;
+use crate::out_folder::OutFolder;
+use crate::overlays::{self, GRID_MOST, Shown};
+
+/// Pages with many overlays, written as they fill up.
+pub struct Pages {
+    title: String,
+    model: String,
+    waiting: Vec<Look>,
+    seen: usize,
+    written: Vec<String>,
+}
+
+impl Pages {
+    pub fn new(method: &Method, args: &GradcamArgs) -> Self {
+        let (title, model) = (method.describe(), args.model.model.display().to_string());
+        Self { title, model, waiting: Vec::new(), seen: 0, written: Vec::new() }
+    }
+
+    pub fn add(&mut self, mut look: Look, out: &mut OutFolder) -> Result<(), Failure> {
+        // The picture is written, and large.
+        look.png = Vec::new();
+        self.waiting.push(look);
+        self.seen += 1;
+        if self.waiting.len() == GRID_MOST { self.write(out) } else { Ok(()) }
+    }
+
+    /// Writes the last page, and says where all are; there is none of a single image.
+    pub fn finish(mut self, out: &mut OutFolder) -> Result<Vec<String>, Failure> {
+        if self.seen > 1 && !self.waiting.is_empty() {
+            self.write(out)?;
+        }
+        Ok(self.written)
+    }
+
+    fn write(&mut self, out: &mut OutFolder) -> Result<(), Failure> {
+        let heats: Vec<_> = self.waiting.iter().map(|look| look.found.normalized()).collect();
+        let notes = heats.iter().zip(&self.waiting);
+        let shown: Vec<_> = notes
+            .map(|(heat, look)| Shown {
+                image: &look.thumbnail,
+                heat,
+                title: &look.short,
+                answer: &look.answer,
+                note: "",
+                stand_in: look.stand_in,
+            })
+            .collect();
+        let first = self.seen - shown.len() + 1;
+        let note = format!("model {} · images {first} to {}", self.model, self.seen);
+        let page = encode(&overlays::grid(&self.title, &note, &shown)?)?;
+        let name = match self.written.len() {
+            0 => "grid.png".to_string(),
+            pages => format!("grid-{}.png", pages + 1),
+        };
+        self.written.push(out.path(&name).display().to_string());
+        out.write(name, &page)?;
+        self.waiting.clear();
+        Ok(())
+    }
+}
