@@ -23,32 +23,37 @@
 #![allow(clippy::needless_range_loop)] // rows and columns of small matrices go by their numbers
 
 mod multiply;
+mod patch;
+mod plan;
 mod tiles;
 mod transform;
 mod weights;
 
+use super::sink::Sink;
 use super::{Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::{parallel, pool, simd};
 use crate::tensor::{Buffer, Pool};
-use tiles::{Plan, Rows, Sink, Source};
+use patch::Source;
+use plan::Plan;
+use tiles::Rows;
 use weights::Order;
 
 /// Outputs a tile is wide and high.
 const TILE: usize = 4;
 
+/// Pixels a patch is wide and high.
+const PATCH: usize = TILE + 2;
+
 /// Points of the two-dimensional transform.
-const POINTS: usize = (TILE + 2) * (TILE + 2);
+const POINTS: usize = PATCH * PATCH;
 
 /// Elements that the tiles in work may take in the cache.
 const CACHED: usize = 160 << 10;
 
 /// The fewest tiles that go through the cache together: below, weights pass by for too little work.
 const MIN_TOGETHER: usize = 8;
-
-/// Input channels from which transforming them is worth it.
-const MIN_CHANNELS: usize = 8;
 
 /// Winograd convolution with the vectors of one instruction set.
 pub struct Winograd {
@@ -96,8 +101,7 @@ impl Conv2dKernel for Winograd {
     }
 
     fn supports(&self, g: &Conv2dGeometry, _: Option<&Pool2dGeometry>) -> bool {
-        let sizes = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w);
-        sizes == (3, 3, 1, 1) && g.in_c >= MIN_CHANNELS
+        (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w) == (3, 3, 1, 1)
     }
 
     fn accuracy(&self) -> Accuracy {
@@ -137,10 +141,10 @@ impl Conv2dForward<f32> for Winograd {
                 let len = tile_rows * TILE * row;
                 parallel::for_each_tile(y, g.output_len(), len, |n, i, y| {
                     let rows = y.len() / row;
-                    run(n, i * tile_rows * TILE, rows, Sink::Map { y, relu });
+                    run(n, i * tile_rows * TILE, rows, Sink::Map { y, out_w: g.out_w, relu });
                 });
             }
-            Output::ReluMaxPool { pool: p, y, winners } if is_2x2(p) => {
+            Output::ReluMaxPool { pool: p, y, winners } if p.is_2x2() => {
                 let row = p.out_w * p.channels;
                 let len = tile_rows * TILE / 2 * row;
                 parallel::for_each_tile_pair(
@@ -166,7 +170,7 @@ impl Conv2dForward<f32> for Winograd {
                 parallel::for_each_tile_pair(y, winners, image, band * row, |n, i, y, winners| {
                     let rows = (y.len() / row - 1) * p.stride_h + p.window_h;
                     let mut map = scratch.scratch(rows * plan.out_w * p.channels);
-                    let sink = Sink::Map { y: &mut map, relu: true };
+                    let sink = Sink::Map { y: &mut map, out_w: plan.out_w, relu: true };
                     run(n, i * band * p.stride_h, rows, sink);
                     pool::relu_max_rows(&p, &map, y, winners);
                 });
@@ -193,7 +197,7 @@ impl Conv2dInputGradient<f32> for Winograd {
             let spread;
             let source = match dy {
                 OutputGradient::ReluMaxPool { pool: p, dy, winners }
-                    if is_2x2(p) && plan.pad_top % 2 == 0 && plan.pad_left % 2 == 0 =>
+                    if p.is_2x2() && plan.pad_top % 2 == 0 && plan.pad_left % 2 == 0 =>
                 {
                     let image = n * p.output_len()..(n + 1) * p.output_len();
                     let (dy, winners) = (&dy[image.clone()], &winners[image]);
@@ -207,14 +211,9 @@ impl Conv2dInputGradient<f32> for Winograd {
                 }
             };
             let (plan, weights, bias) = (&plan, &weights, None);
-            let sink = Sink::Map { y: dx, relu: false };
+            let sink = Sink::Map { y: dx, out_w: g.in_w, relu: false };
             let scratch = &mut scratch.scratch(plan.scratch_len());
             simd::run(self.isa, Rows { plan, source, weights, bias, sink, top, rows, scratch });
         });
     }
-}
-
-/// Whether the windows are two by two and side by side, so that they fit into tiles.
-fn is_2x2(p: &Pool2dGeometry) -> bool {
-    (p.window_h, p.window_w, p.stride_h, p.stride_w) == (2, 2, 2, 2)
 }

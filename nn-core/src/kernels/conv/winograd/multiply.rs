@@ -75,8 +75,8 @@ unsafe fn register_tile<V: Simd, const R: usize>(
                 }
             }
         }
-        for (r, sums) in sums.into_iter().enumerate() {
-            for (j, sum) in sums.into_iter().enumerate() {
+        for (r, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
                 sum.store(m.add(r * m_pitch + j * V::LANES));
             }
         }
