@@ -171,6 +171,20 @@ fn padded<T: Copy + Default>(from: &[T]) -> [T; MAX_LANES] {
     lanes
 }
 
+/// Asks for the cache line at `at` ahead of its use, where there is an instruction for it. Any address
+/// will do: nothing is read from ones that are not there.
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has SSE, and a prefetch reads nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Something to compute with vectors of whatever instruction set.
 pub(crate) trait Work {
     /// Does it. Must be `#[inline(always)]`.

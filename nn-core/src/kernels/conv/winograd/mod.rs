@@ -217,3 +217,43 @@ impl Conv2dInputGradient<f32> for Winograd {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::conv::im2col::Im2col;
+    use crate::kernels::geometry::{Conv2dOptions, Pool2dOptions};
+    use crate::rng::Rng;
+
+    /// Plain arrays are dispatched to on processors that tests seldom run on, so they are tried here.
+    #[test]
+    fn plain_arrays_agree_with_im2col() {
+        let options = Conv2dOptions::default();
+        let g = Conv2dGeometry::new(&[2, 13, 18, 5], &[9, 5, 3, 3], options).unwrap();
+        let p = Pool2dGeometry::new(&g.output_dims(), Pool2dOptions::default()).unwrap();
+        let rng = &mut Rng::new(1, 0);
+        let mut random =
+            |len| (0..len).map(|_| rng.uniform_in(-1.0, 1.0) as f32).collect::<Vec<_>>();
+        let (x, w, b) = (random(2 * g.input_len()), random(g.weight_len()), random(g.out_c));
+        let dy = random(2 * p.output_len());
+        let scratch = Pool::new();
+        let forward = |kernel: &dyn Conv2dForward<f32>| {
+            let (mut y, mut winners) = (vec![f32::NAN; dy.len()], vec![0; dy.len()]);
+            let out = Output::ReluMaxPool { pool: &p, y: &mut y, winners: &mut winners };
+            kernel.forward(&g, &x, &w, Some(&b), out, &scratch);
+            (y, winners)
+        };
+        let kernel = Winograd { isa: Isa::Portable };
+        let ((y, winners), (expected, expected_winners)) = (forward(&kernel), forward(&Im2col));
+        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(close(&y, &expected));
+        assert_eq!(winners, expected_winners);
+        let backward = |kernel: &dyn Conv2dInputGradient<f32>| {
+            let mut dx = vec![f32::NAN; x.len()];
+            let gradient = OutputGradient::ReluMaxPool { pool: &p, dy: &dy, winners: &winners };
+            kernel.backward_input(&g, gradient, &w, &mut dx, &scratch);
+            dx
+        };
+        assert!(close(&backward(&kernel), &backward(&Im2col)));
+    }
+}

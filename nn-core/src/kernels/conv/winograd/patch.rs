@@ -1,8 +1,8 @@
 //! Patches of input: where they come from, and their transform.
 
 use super::plan::Plan;
-use super::{PATCH, POINTS, transform};
-use crate::kernels::simd::Simd;
+use super::{PATCH, POINTS, TILE, transform};
+use crate::kernels::simd::{Simd, prefetch};
 
 /// Where patches come from: one image.
 #[derive(Clone, Copy)]
@@ -101,6 +101,10 @@ impl Patch for Inside<'_> {
         let mut column = [unsafe { V::zero() }; PATCH];
         for (i, v) in column.iter_mut().enumerate() {
             let at = i * self.pitch + j * self.depth;
+            if j >= PATCH - TILE {
+                // What the next patch does not share with this one.
+                prefetch(self.from.as_ptr().wrapping_add(at + TILE * self.depth + c));
+            }
             // SAFETY: the caller's promise.
             *v = unsafe { V::read(&self.from[at + c..at + self.depth]) };
         }
@@ -137,6 +141,12 @@ impl Patch for Windows<'_> {
             let mut column = [zero; PATCH];
             for (i, row) in self.0.iter().enumerate() {
                 let (dy, winners) = row[j / 2];
+                if j >= PATCH - TILE && j % 2 == 0 {
+                    // What the next patch does not share with this one.
+                    let next = TILE / 2 * dy.len() + c;
+                    prefetch(dy.as_ptr().wrapping_add(next));
+                    prefetch(winners.as_ptr().wrapping_add(next));
+                }
                 let (dy, winner) = (V::read(&dy[c..]), V::read_bytes(&winners[c..]));
                 column[2 * i] = V::select(winner.equals(above), dy, zero);
                 column[2 * i + 1] = V::select(winner.equals(below), dy, zero);
