@@ -12,7 +12,7 @@
 //! Georganas et al.: Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures,
 //! arXiv:1808.05567.
 
-#![allow(clippy::needless_range_loop)] // a vector is the same column of several arrays
+#![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
 
 use super::sink::Sink;
 use super::{Conv2dForward, Conv2dKernel, Output};
@@ -56,7 +56,8 @@ impl Conv2dKernel for Direct {
 
     fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
         (g.stride_h, g.stride_w) == (1, 1)
-            && g.in_c <= MAX_CHANNELS
+            && (1..=MAX_CHANNELS).contains(&g.in_c)
+            && g.out_c > 0
             && pool.is_none_or(Pool2dGeometry::is_2x2)
     }
 }
@@ -253,12 +254,12 @@ impl Layer<'_> {
                 for k in 0..run {
                     let w = [V::load(weights), V::load(weights.add(V::LANES))];
                     weights = weights.add(WIDTH * V::LANES);
-                    for (window, sums) in sums.iter_mut().enumerate() {
-                        for (pixel, sums) in sums.iter_mut().enumerate() {
+                    for window in 0..N {
+                        for pixel in 0..4 {
                             let at = pixel / 2 * pitch + (2 * window + pixel % 2) * g.in_c;
                             let v = V::splat(*row.add(at + k));
-                            for (sum, w) in sums.iter_mut().zip(w) {
-                                *sum = v.mul_add(w, *sum);
+                            for j in 0..WIDTH {
+                                sums[window][pixel][j] = v.mul_add(w[j], sums[window][pixel][j]);
                             }
                         }
                     }

@@ -20,7 +20,7 @@
 //! Alam et al.: Winograd Convolution for Deep Neural Networks: Efficient Point Selection,
 //! doi:10.1145/3524069.
 
-#![allow(clippy::needless_range_loop)] // rows and columns of small matrices go by their numbers
+#![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
 
 mod multiply;
 mod patch;
@@ -49,12 +49,6 @@ const PATCH: usize = TILE + 2;
 /// Points of the two-dimensional transform.
 const POINTS: usize = PATCH * PATCH;
 
-/// Elements that the tiles in work may take in the cache.
-const CACHED: usize = 160 << 10;
-
-/// The fewest tiles that go through the cache together: below, weights pass by for too little work.
-const MIN_TOGETHER: usize = 8;
-
 /// Winograd convolution with the vectors of one instruction set.
 pub struct Winograd {
     /// The instruction set.
@@ -62,16 +56,6 @@ pub struct Winograd {
 }
 
 impl Winograd {
-    fn plan(&self, (rows, out_w): (usize, usize), plan: Plan) -> (Plan, usize) {
-        let lanes = simd::lanes(self.isa);
-        let plan = Plan { lanes, out_w, together: 1, ..plan };
-        let per_tile = plan.scratch_len();
-        let fit = (CACHED / per_tile).max(MIN_TOGETHER);
-        let tile_rows = (fit / plan.columns()).clamp(1, rows.div_ceil(TILE).max(1));
-        let together = fit.min(tile_rows * plan.columns());
-        (Plan { together, ..plan }, tile_rows)
-    }
-
     fn pack(
         &self,
         g: &Conv2dGeometry,
@@ -101,7 +85,8 @@ impl Conv2dKernel for Winograd {
     }
 
     fn supports(&self, g: &Conv2dGeometry, _: Option<&Pool2dGeometry>) -> bool {
-        (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w) == (3, 3, 1, 1)
+        let sizes = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w);
+        sizes == (3, 3, 1, 1) && g.in_c > 0 && g.out_c > 0
     }
 
     fn accuracy(&self) -> Accuracy {
@@ -126,7 +111,8 @@ impl Conv2dForward<f32> for Winograd {
                 ((p.out_h - 1) * p.stride_h + p.window_h, (p.out_w - 1) * p.stride_w + p.window_w)
             }
         };
-        let (plan, tile_rows) = self.plan(size, Plan::forward(g));
+        let plan = Plan::forward(g, size, self.isa);
+        let task_rows = plan.task_rows * TILE;
         let weights = self.pack(g, w, Order::Forward, &plan, scratch);
         let run = |n: usize, top: usize, rows: usize, sink: Sink<'_>| {
             let source = Source::Map { rows: &x[n * g.input_len()..][..g.input_len()], top: 0 };
@@ -138,15 +124,15 @@ impl Conv2dForward<f32> for Winograd {
         match out {
             Output::Dense { y, relu } => {
                 let row = g.out_w * g.out_c;
-                let len = tile_rows * TILE * row;
+                let len = task_rows * row;
                 parallel::for_each_tile(y, g.output_len(), len, |n, i, y| {
                     let rows = y.len() / row;
-                    run(n, i * tile_rows * TILE, rows, Sink::Map { y, out_w: g.out_w, relu });
+                    run(n, i * task_rows, rows, Sink::Map { y, out_w: g.out_w, relu });
                 });
             }
             Output::ReluMaxPool { pool: p, y, winners } if p.is_2x2() => {
                 let row = p.out_w * p.channels;
-                let len = tile_rows * TILE / 2 * row;
+                let len = task_rows / 2 * row;
                 parallel::for_each_tile_pair(
                     y,
                     winners,
@@ -154,19 +140,14 @@ impl Conv2dForward<f32> for Winograd {
                     len,
                     |n, i, y, winners| {
                         let rows = 2 * y.len() / row;
-                        run(
-                            n,
-                            i * tile_rows * TILE,
-                            rows,
-                            Sink::Pooled { y, winners, out_w: p.out_w },
-                        );
+                        run(n, i * task_rows, rows, Sink::Pooled { y, winners, out_w: p.out_w });
                     },
                 );
             }
             Output::ReluMaxPool { pool: p, y, winners } => {
                 let p = Pool2dGeometry { in_w: plan.out_w, ..*p };
                 let (image, row) = (p.output_len(), p.out_w * p.channels);
-                let band = (tile_rows * TILE / p.stride_h).max(1);
+                let band = (task_rows / p.stride_h).max(1);
                 parallel::for_each_tile_pair(y, winners, image, band * row, |n, i, y, winners| {
                     let rows = (y.len() / row - 1) * p.stride_h + p.window_h;
                     let mut map = scratch.scratch(rows * plan.out_w * p.channels);
@@ -188,16 +169,17 @@ impl Conv2dInputGradient<f32> for Winograd {
         dx: &mut [f32],
         scratch: &Pool<f32>,
     ) {
-        let (plan, tile_rows) = self.plan((g.in_h, g.in_w), Plan::input_gradient(g));
+        let plan = Plan::input_gradient(g, self.isa);
+        let task_rows = plan.task_rows * TILE;
         let weights = self.pack(g, w, Order::Turned, &plan, scratch);
         let pitch = g.in_w * g.in_c;
-        parallel::for_each_tile(dx, g.input_len(), tile_rows * TILE * pitch, |n, i, dx| {
-            let top = i * tile_rows * TILE;
+        parallel::for_each_tile(dx, g.input_len(), task_rows * pitch, |n, i, dx| {
+            let top = i * task_rows;
             let rows = (dx.len() / pitch).div_ceil(TILE);
             let spread;
             let source = match dy {
                 OutputGradient::ReluMaxPool { pool: p, dy, winners }
-                    if p.is_2x2() && plan.pad_top % 2 == 0 && plan.pad_left % 2 == 0 =>
+                    if p.is_2x2() && plan.has_even_padding() =>
                 {
                     let image = n * p.output_len()..(n + 1) * p.output_len();
                     let (dy, winners) = (&dy[image.clone()], &winners[image]);

@@ -99,14 +99,14 @@ impl Patch for Inside<'_> {
     unsafe fn column<V: Simd>(&self, j: usize, c: usize) -> [V; PATCH] {
         // SAFETY: the caller's promise.
         let mut column = [unsafe { V::zero() }; PATCH];
-        for (i, v) in column.iter_mut().enumerate() {
+        for i in 0..PATCH {
             let at = i * self.pitch + j * self.depth;
             if j >= PATCH - TILE {
                 // What the next patch does not share with this one.
                 prefetch(self.from.as_ptr().wrapping_add(at + TILE * self.depth + c));
             }
             // SAFETY: the caller's promise.
-            *v = unsafe { V::read(&self.from[at + c..at + self.depth]) };
+            column[i] = unsafe { V::read(&self.from[at + c..at + self.depth]) };
         }
         column
     }
@@ -120,9 +120,9 @@ impl Patch for Border<'_> {
     unsafe fn column<V: Simd>(&self, j: usize, c: usize) -> [V; PATCH] {
         // SAFETY: the caller's promise.
         let mut column = [unsafe { V::zero() }; PATCH];
-        for (v, row) in column.iter_mut().zip(&self.0) {
+        for i in 0..PATCH {
             // SAFETY: the caller's promise.
-            *v = unsafe { V::read(&row[j][c..]) };
+            column[i] = unsafe { V::read(&self.0[i][j][c..]) };
         }
         column
     }
@@ -139,9 +139,9 @@ impl Patch for Windows<'_> {
             let zero = V::zero();
             let (above, below) = (V::splat((j % 2) as f32), V::splat((2 + j % 2) as f32));
             let mut column = [zero; PATCH];
-            for (i, row) in self.0.iter().enumerate() {
-                let (dy, winners) = row[j / 2];
-                if j >= PATCH - TILE && j % 2 == 0 {
+            for i in 0..PATCH / 2 {
+                let (dy, winners) = self.0[i][j / 2];
+                if j >= PATCH - TILE && j.is_multiple_of(2) {
                     // What the next patch does not share with this one.
                     let next = TILE / 2 * dy.len() + c;
                     prefetch(dy.as_ptr().wrapping_add(next));
