@@ -3,7 +3,7 @@
 //! Four outputs of a filter of three taps are the product of two polynomials, one of them seen
 //! backwards, and that product is known from its values at six points: 0, 3/4, -3/4, 3/2, -3/2 and
 //! infinity. At these points the input's and the output's transform have factors that `f32` holds
-//! exactly, and the error is about a third of that at the usual 0, 1, -1, 2, -2.
+//! exactly, and the error is less than half of that at the usual 0, 1, -1, 2, -2.
 //!
 //! `y = output(weight(g) * input(d))` with `y[i] = sum over k of g[k] d[i + k]`.
 
