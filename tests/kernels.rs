@@ -74,6 +74,18 @@ fn cases() -> Vec<Case> {
     ] {
         cases.push(case([1, size, size, channels], out, (3, 3), valid, Pool2dOptions::default()));
     }
+    // Padding around whole pooling windows, and rows of more tiles than a kernel takes at once.
+    let same = Conv2dOptions { padding: Padding::Same, ..valid };
+    for (input, out, options) in [
+        ([2, 9, 10, 5], 20, same),
+        ([1, 12, 7, 17], 33, same),
+        ([3, 4, 3, 3], 16, same),
+        ([1, 7, 254, 17], 40, valid),
+        ([1, 5, 254, 3], 64, valid),
+        ([1, 10, 127, 130], 3, valid),
+    ] {
+        cases.push(case(input, out, (3, 3), options, Pool2dOptions::default()));
+    }
     cases.into_iter().flatten().collect()
 }
 

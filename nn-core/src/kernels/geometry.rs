@@ -252,6 +252,11 @@ impl Pool2dGeometry {
         })
     }
 
+    /// Whether the windows are two by two and stand side by side.
+    pub fn is_2x2(&self) -> bool {
+        (self.window_h, self.window_w, self.stride_h, self.stride_w) == (2, 2, 2, 2)
+    }
+
     /// Elements under one window, of one channel.
     pub fn window_len(&self) -> usize {
         self.window_h * self.window_w

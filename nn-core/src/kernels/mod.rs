@@ -17,7 +17,7 @@ pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2
 pub use isa::Isa;
 
 use crate::tensor::Element;
-use conv::{Conv2dKernels, im2col::Im2col, sparse_weight, winograd::Winograd};
+use conv::{Conv2dKernels, direct::Direct, im2col::Im2col, sparse_weight, winograd::Winograd};
 
 /// The kernels that exist for an element type.
 pub trait Kernels: Sized {
@@ -73,8 +73,11 @@ impl_kernels!(
     matrixmultiply::sgemm,
     Conv2dKernels {
         forward: &[
+            &Direct { isa: Isa::Avx512 },
             &Winograd { isa: Isa::Avx512 },
+            &Direct { isa: Isa::Avx2 },
             &Winograd { isa: Isa::Avx2 },
+            &Direct { isa: Isa::Neon },
             &Winograd { isa: Isa::Neon },
             &Im2col,
         ],

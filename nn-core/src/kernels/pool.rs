@@ -6,6 +6,7 @@
 
 use super::geometry::Pool2dGeometry;
 use super::parallel;
+use super::simd::Simd;
 use crate::tensor::Element;
 use std::ops::Range;
 
@@ -95,6 +96,30 @@ pub(super) fn relu_max_rows<T: Element>(
             }
         }
     }
+}
+
+/// `v`, with 0 in place of what is negative. NaN stays NaN.
+#[inline(always)]
+pub(super) fn relu<V: Simd>(v: V) -> V {
+    // SAFETY: a vector exists, so the processor has the instructions.
+    let zero = unsafe { V::zero() };
+    V::select(v.at_most(zero), zero, v)
+}
+
+/// The rectified maxima of windows of 2x2, whose elements stand row by row, and their winners.
+#[inline(always)]
+pub(super) fn relu_max<V: Simd>(window: [V; 4]) -> (V, V) {
+    // SAFETY: a vector exists, so the processor has the instructions.
+    let [zero, one, two, three, none] =
+        unsafe { V::splats([0.0, 1.0, 2.0, 3.0, f32::from(NO_WINNER)]) };
+    let (mut best, mut winner) = (window[0], zero);
+    for (place, v) in [(one, window[1]), (two, window[2]), (three, window[3])] {
+        let beats = v.beats(best);
+        best = V::select(beats, v, best);
+        winner = V::select(beats, place, winner);
+    }
+    let off = best.at_most(zero);
+    (V::select(off, zero, best), V::select(off, none, winner))
 }
 
 /// Channels pooled side by side: the compiler turns loops over this many into vector instructions.

@@ -3,10 +3,16 @@
 //! A kernel is written once over [`Simd`], as the `run` of a [`Work`]; [`run`] calls it compiled for
 //! an instruction set. Everything between [`run`] and the vector operations must be
 //! `#[inline(always)]`: only what is inlined into the `#[target_feature]` shells here is compiled with
-//! the instructions of the set.
+//! the instructions of the set. That is why hot loops count: a closure or an iterator's adaptor may
+//! be left out of line.
 //!
 //! **Invariant.** A vector of a set exists only where the processor has the set: the three
 //! constructors are `unsafe` and promise it, so operations on vectors that exist need no promise.
+
+#![allow(clippy::needless_range_loop)] // hot loops count, see above
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use super::isa::Isa;
 
@@ -31,7 +37,7 @@ pub(crate) trait Simd: Copy {
     /// The processor has the instructions of the set.
     unsafe fn splat(v: f32) -> Self;
 
-    /// A vector of each number. Closures, and so `map`, would not be compiled for the set.
+    /// A vector of each number.
     ///
     /// # Safety
     /// The processor has the instructions of the set.
@@ -39,9 +45,9 @@ pub(crate) trait Simd: Copy {
     unsafe fn splats<const N: usize>(numbers: [f32; N]) -> [Self; N] {
         // SAFETY: the caller's promise.
         let mut vectors = [unsafe { Self::zero() }; N];
-        for (vector, number) in vectors.iter_mut().zip(numbers) {
+        for i in 0..N {
             // SAFETY: the caller's promise.
-            *vector = unsafe { Self::splat(number) };
+            vectors[i] = unsafe { Self::splat(numbers[i]) };
         }
         vectors
     }
@@ -101,8 +107,7 @@ pub(crate) trait Simd: Copy {
             // SAFETY: the slice is long enough.
             return unsafe { Self::load(from.as_ptr()) };
         }
-        let mut lanes = [0.0; MAX_LANES];
-        lanes[..from.len()].copy_from_slice(from);
+        let lanes = padded(from);
         // SAFETY: no vector has more than `MAX_LANES` lanes.
         unsafe { Self::load(lanes.as_ptr()) }
     }
@@ -117,8 +122,7 @@ pub(crate) trait Simd: Copy {
             // SAFETY: the slice is long enough.
             return unsafe { Self::load_bytes(from.as_ptr()) };
         }
-        let mut lanes = [0; MAX_LANES];
-        lanes[..from.len()].copy_from_slice(from);
+        let lanes = padded(from);
         // SAFETY: no vector has more than `MAX_LANES` lanes.
         unsafe { Self::load_bytes(lanes.as_ptr()) }
     }
@@ -133,7 +137,7 @@ pub(crate) trait Simd: Copy {
         let mut lanes = [0.0; MAX_LANES];
         // SAFETY: no vector has more than `MAX_LANES` lanes.
         unsafe { self.store(lanes.as_mut_ptr()) };
-        to.copy_from_slice(&lanes[..to.len()]);
+        copy_start(&lanes, to);
     }
 
     /// Like [`write`](Simd::write), as bytes. Lanes must be whole numbers from 0 to 255.
@@ -146,12 +150,43 @@ pub(crate) trait Simd: Copy {
         let mut lanes = [0; MAX_LANES];
         // SAFETY: no vector has more than `MAX_LANES` lanes.
         unsafe { self.store_bytes(lanes.as_mut_ptr()) };
-        to.copy_from_slice(&lanes[..to.len()]);
+        copy_start(&lanes, to);
     }
 }
 
 /// The lanes of the widest vectors.
 const MAX_LANES: usize = 16;
+
+/// Fills `to` from the start of `from`. Out of line, like [`padded`], so that the rare end of a row of
+/// channels stays out of the way of all the others.
+#[cold]
+#[inline(never)]
+fn copy_start<T: Copy>(from: &[T; MAX_LANES], to: &mut [T]) {
+    to.copy_from_slice(&from[..to.len()]);
+}
+
+/// The elements of `from`, fewer than a vector's, with zeros after them.
+#[cold]
+#[inline(never)]
+fn padded<T: Copy + Default>(from: &[T]) -> [T; MAX_LANES] {
+    let mut lanes = [T::default(); MAX_LANES];
+    lanes[..from.len()].copy_from_slice(from);
+    lanes
+}
+
+/// Asks for the cache line at `at` ahead of its use, where there is an instruction for it. Any address
+/// will do: nothing is read from ones that are not there.
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has SSE, and a prefetch reads nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
 
 /// Something to compute with vectors of whatever instruction set.
 pub(crate) trait Work {
@@ -313,273 +348,5 @@ impl Simd for Array {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    //! AVX2 with FMA, and AVX-512. Every intrinsic here is safe to call because a vector exists or a
-    //! constructor's caller promised the instructions: the invariant of the file.
-
-    use super::{Simd, Work};
-    use std::arch::x86_64::*;
-
-    /// # Safety
-    /// The processor has AVX-512 F, BW, DQ and VL.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    pub unsafe fn run_avx512<W: Work>(work: W) {
-        // SAFETY: the caller's promise.
-        unsafe { work.run::<F32x16>() }
-    }
-
-    /// # Safety
-    /// The processor has AVX2 and FMA.
-    #[target_feature(enable = "avx2,fma")]
-    pub unsafe fn run_avx2<W: Work>(work: W) {
-        // SAFETY: the caller's promise.
-        unsafe { work.run::<F32x8>() }
-    }
-
-    /// Implements the operations that are one intrinsic each.
-    macro_rules! intrinsics {
-        ($($name:ident($($arg:ident),*) = $intrinsic:ident;)*) => {
-            $(
-                #[inline(always)]
-                fn $name(self, $($arg: Self),*) -> Self {
-                    // SAFETY: a vector exists, so the processor has the instructions.
-                    Self(unsafe { $intrinsic(self.0, $($arg.0),*) })
-                }
-            )*
-        };
-    }
-
-    /// Sixteen numbers in a register of AVX-512.
-    #[derive(Clone, Copy)]
-    pub struct F32x16(__m512);
-
-    impl Simd for F32x16 {
-        const LANES: usize = 16;
-        const TILE_ROWS: usize = 14;
-        type Mask = __mmask16;
-
-        intrinsics! {
-            add(other) = _mm512_add_ps;
-            sub(other) = _mm512_sub_ps;
-            mul(other) = _mm512_mul_ps;
-            mul_add(by, plus) = _mm512_fmadd_ps;
-            neg_mul_add(by, from) = _mm512_fnmadd_ps;
-        }
-
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: the caller's promise.
-            Self(unsafe { _mm512_setzero_ps() })
-        }
-
-        #[inline(always)]
-        unsafe fn splat(v: f32) -> Self {
-            // SAFETY: the caller's promise.
-            Self(unsafe { _mm512_set1_ps(v) })
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's promise.
-            Self(unsafe { _mm512_loadu_ps(from) })
-        }
-
-        #[inline(always)]
-        unsafe fn load_bytes(from: *const u8) -> Self {
-            // SAFETY: the caller's promise.
-            Self(unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) })
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: the caller's promise.
-            unsafe { _mm512_storeu_ps(to, self.0) }
-        }
-
-        #[inline(always)]
-        unsafe fn store_bytes(self, to: *mut u8) {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let bytes = _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(self.0));
-                _mm_storeu_si128(to.cast(), bytes);
-            }
-        }
-
-        #[inline(always)]
-        fn at_most(self, other: Self) -> __mmask16 {
-            // SAFETY: a vector exists, so the processor has the instructions.
-            unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, other.0) }
-        }
-
-        #[inline(always)]
-        fn equals(self, other: Self) -> __mmask16 {
-            // SAFETY: a vector exists, so the processor has the instructions.
-            unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
-        }
-
-        #[inline(always)]
-        fn beats(self, best: Self) -> __mmask16 {
-            // Not at most: greater, or one is NaN. The maximum so far must not be the one.
-            // SAFETY: a vector exists, so the processor has the instructions.
-            unsafe {
-                let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best.0, best.0);
-                _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, self.0, best.0)
-            }
-        }
-
-        #[inline(always)]
-        fn select(mask: __mmask16, yes: Self, no: Self) -> Self {
-            // SAFETY: a vector exists, so the processor has the instructions.
-            Self(unsafe { _mm512_mask_blend_ps(mask, no.0, yes.0) })
-        }
-    }
-
-    /// Eight numbers in a register of AVX2.
-    #[derive(Clone, Copy)]
-    pub struct F32x8(__m256);
-
-    impl Simd for F32x8 {
-        const LANES: usize = 8;
-        const TILE_ROWS: usize = 6;
-        type Mask = __m256;
-
-        intrinsics! {
-            add(other) = _mm256_add_ps;
-            sub(other) = _mm256_sub_ps;
-            mul(other) = _mm256_mul_ps;
-            mul_add(by, plus) = _mm256_fmadd_ps;
-            neg_mul_add(by, from) = _mm256_fnmadd_ps;
-        }
-
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: the caller's promise.
-            Self(unsafe { _mm256_setzero_ps() })
-        }
-
-        #[inline(always)]
-        unsafe fn splat(v: f32) -> Self {
-            // SAFETY: the caller's promise.
-            Self(unsafe { _mm256_set1_ps(v) })
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's promise.
-            Self(unsafe { _mm256_loadu_ps(from) })
-        }
-
-        #[inline(always)]
-        unsafe fn load_bytes(from: *const u8) -> Self {
-            // SAFETY: the caller's promise.
-            Self(unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) })
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: the caller's promise.
-            unsafe { _mm256_storeu_ps(to, self.0) }
-        }
-
-        #[inline(always)]
-        unsafe fn store_bytes(self, to: *mut u8) {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let lanes = _mm256_cvttps_epi32(self.0);
-                let (low, high) =
-                    (_mm256_castsi256_si128(lanes), _mm256_extracti128_si256::<1>(lanes));
-                let words = _mm_packus_epi32(low, high);
-                _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
-            }
-        }
-
-        #[inline(always)]
-        fn at_most(self, other: Self) -> __m256 {
-            // SAFETY: a vector exists, so the processor has the instructions.
-            unsafe { _mm256_cmp_ps::<_CMP_LE_OQ>(self.0, other.0) }
-        }
-
-        #[inline(always)]
-        fn equals(self, other: Self) -> __m256 {
-            // SAFETY: a vector exists, so the processor has the instructions.
-            unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0) }
-        }
-
-        #[inline(always)]
-        fn beats(self, best: Self) -> __m256 {
-            // Not at most: greater, or one is NaN. The maximum so far must not be the one.
-            // SAFETY: a vector exists, so the processor has the instructions.
-            unsafe {
-                let number = _mm256_cmp_ps::<_CMP_ORD_Q>(best.0, best.0);
-                _mm256_and_ps(number, _mm256_cmp_ps::<_CMP_NLE_UQ>(self.0, best.0))
-            }
-        }
-
-        #[inline(always)]
-        fn select(mask: __m256, yes: Self, no: Self) -> Self {
-            // SAFETY: a vector exists, so the processor has the instructions.
-            Self(unsafe { _mm256_blendv_ps(no.0, yes.0, mask) })
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Applies every operation to lanes of every kind of number and compares with plain arithmetic.
-    struct Check;
-
-    impl Work for Check {
-        #[inline(always)]
-        unsafe fn run<V: Simd>(self) {
-            let numbers = [1.0, -2.5, 0.0, f32::NAN, 3.0, f32::INFINITY, -0.0, 255.0, 7.0];
-            let lanes = |step: usize| {
-                (0..V::LANES).map(|i| numbers[i * step % numbers.len()]).collect::<Vec<f32>>()
-            };
-            for (step_a, step_b) in [(1, 1), (1, 2), (2, 5), (7, 1), (4, 4)] {
-                let (a, b, c) = (lanes(step_a), lanes(step_b), lanes(1));
-                let check = |what: &str, v: V, expected: &dyn Fn(f32, f32, f32) -> f32| {
-                    let mut got = vec![0.0; V::LANES];
-                    // SAFETY: `got` has as many elements as the vector lanes.
-                    unsafe { v.store(got.as_mut_ptr()) };
-                    for i in 0..V::LANES {
-                        let expected = expected(a[i], b[i], c[i]);
-                        let same = got[i] == expected || got[i].is_nan() && expected.is_nan();
-                        assert!(same, "{what} of {} and {}: {}", a[i], b[i], got[i]);
-                    }
-                };
-                // SAFETY: as many elements as lanes; the caller promised the instructions.
-                let [x, y, z] = [&a, &b, &c].map(|v| unsafe { V::load(v.as_ptr()) });
-                check("add", x.add(y), &|a, b, _| a + b);
-                check("sub", x.sub(y), &|a, b, _| a - b);
-                check("mul", x.mul(y), &|a, b, _| a * b);
-                check("mul_add", x.mul_add(y, z), &|a, b, c| a * b + c);
-                check("neg_mul_add", x.neg_mul_add(y, z), &|a, b, c| c - a * b);
-                let pick = |set: bool, a, b| if set { a } else { b };
-                check("at_most", V::select(x.at_most(y), x, z), &|a, b, c| pick(a <= b, a, c));
-                check("equals", V::select(x.equals(y), x, z), &|a, b, c| pick(a == b, a, c));
-                check("beats", V::select(x.beats(y), x, z), &|a, b, c| {
-                    pick(a > b || a.is_nan() && !b.is_nan(), a, c)
-                });
-            }
-            let bytes: Vec<u8> = (0..V::LANES).map(|i| (i * 37 % 256) as u8).collect();
-            let mut back = vec![0; V::LANES];
-            // SAFETY: as many elements as lanes, all of them bytes; the caller promised the rest.
-            unsafe { V::load_bytes(bytes.as_ptr()).store_bytes(back.as_mut_ptr()) };
-            assert_eq!(back, bytes);
-            back[0] = 255;
-            // SAFETY: the same.
-            unsafe { V::splat(255.0).store_bytes(back.as_mut_ptr()) };
-            assert!(back.iter().all(|&b| b == 255));
-        }
-    }
-
-    #[test]
-    fn every_set_computes_what_plain_arithmetic_does() {
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
-            run(isa, Check);
-        }
-    }
-}
+mod tests;

@@ -10,7 +10,9 @@
 //! Activations are `[batch, height, width, channels]`, weights `[out, in, height, width]`. A kernel
 //! that wants its weights packed differently packs them into scratch memory.
 
+pub mod direct;
 pub mod im2col;
+mod sink;
 pub mod sparse_weight;
 pub mod winograd;
 

@@ -68,16 +68,16 @@ unsafe fn register_tile<V: Simd, const R: usize>(
         for k in 0..depth {
             let u = u.add(k * WIDTH * V::LANES);
             let u = [V::load(u), V::load(u.add(V::LANES))];
-            for (r, sums) in sums.iter_mut().enumerate() {
+            for r in 0..R {
                 let v = V::splat(*v.add(r * v_pitch + k));
-                for (sum, u) in sums.iter_mut().zip(u) {
-                    *sum = v.mul_add(u, *sum);
+                for j in 0..WIDTH {
+                    sums[r][j] = v.mul_add(u[j], sums[r][j]);
                 }
             }
         }
-        for (r, sums) in sums.into_iter().enumerate() {
-            for (j, sum) in sums.into_iter().enumerate() {
-                sum.store(m.add(r * m_pitch + j * V::LANES));
+        for r in 0..R {
+            for j in 0..WIDTH {
+                sums[r][j].store(m.add(r * m_pitch + j * V::LANES));
             }
         }
     }

@@ -1,0 +1,271 @@
+//! Direct convolution for few input channels, as in a network's first layer: the forward pass at
+//! stride 1, where transforming (Winograd) or gathering (im2col) the input costs more than it saves.
+//!
+//! A register tile is two rows of a few pixels by two vectors of output channels, so that it holds
+//! whole windows of a 2x2 max-pool. For each element under the kernel, the weights of all output
+//! channels of the tile are loaded once and each pixel's input is broadcast: no input is gathered, as
+//! a row under the kernel is one run of memory.
+//!
+//! A task computes some pairs of rows. It first copies the rows they need, with the padding around
+//! them and some slack behind, and so needs no special case for borders.
+//!
+//! Georganas et al.: Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures,
+//! arXiv:1808.05567.
+
+#![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
+
+use super::sink::Sink;
+use super::{Conv2dForward, Conv2dKernel, Output};
+use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
+use crate::kernels::isa::Isa;
+use crate::kernels::parallel;
+use crate::kernels::simd::{self, Simd, Work};
+use crate::tensor::{Buffer, Pool};
+
+/// Vectors of output channels in a register tile.
+const WIDTH: usize = 2;
+
+/// Windows of 2x2 pixels in the widest register tile.
+const MAX_WINDOWS: usize = 3;
+
+/// Input channels up to which this is the fastest way.
+const MAX_CHANNELS: usize = 7;
+
+/// Elements of input that a task's rows may have: half a first-level cache.
+const BAND: usize = 4 << 10;
+
+/// Direct convolution with the vectors of one instruction set.
+pub struct Direct {
+    /// The instruction set.
+    pub isa: Isa,
+}
+
+impl Conv2dKernel for Direct {
+    fn name(&self) -> &'static str {
+        match self.isa {
+            Isa::Avx512 => "direct-avx512",
+            Isa::Avx2 => "direct-avx2",
+            Isa::Neon => "direct-neon",
+            Isa::Portable => "direct-portable",
+        }
+    }
+
+    fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
+        (g.stride_h, g.stride_w) == (1, 1)
+            && (1..=MAX_CHANNELS).contains(&g.in_c)
+            && g.out_c > 0
+            && pool.is_none_or(Pool2dGeometry::is_2x2)
+    }
+}
+
+impl Conv2dForward<f32> for Direct {
+    fn forward(
+        &self,
+        g: &Conv2dGeometry,
+        x: &[f32],
+        w: &[f32],
+        b: Option<&[f32]>,
+        out: Output<'_, f32>,
+        scratch: &Pool<f32>,
+    ) {
+        let weights = pack(g, w, WIDTH * simd::lanes(self.isa), scratch);
+        let layer = Layer { g, x, weights: &weights, b };
+        let pairs = (BAND / (2 * layer.pitch())).max(1);
+        let run = |image: usize, top: usize, pairs: usize, sink: Sink<'_>| {
+            let mut band = scratch.scratch(layer.band_len(pairs));
+            layer.copy_rows(image, top, &mut band);
+            simd::run(self.isa, Rows { layer: &layer, band: &band, pairs, sink });
+        };
+        match out {
+            Output::Dense { y, relu } => {
+                let row = g.out_w * g.out_c;
+                parallel::for_each_tile(y, g.output_len(), 2 * pairs * row, |n, i, y| {
+                    let rows = y.len() / row;
+                    run(n, 2 * pairs * i, rows.div_ceil(2), Sink::Map { y, out_w: g.out_w, relu });
+                });
+            }
+            Output::ReluMaxPool { pool: p, y, winners } => {
+                let row = p.out_w * p.channels;
+                let (image, len) = (p.output_len(), pairs * row);
+                parallel::for_each_tile_pair(y, winners, image, len, |n, i, y, winners| {
+                    let rows = y.len() / row;
+                    let sink = Sink::Pooled { y, winners, out_w: p.out_w };
+                    run(n, 2 * pairs * i, rows, sink);
+                });
+            }
+        }
+    }
+}
+
+/// `[out, in, kh, kw]` to `[block of output channels][kh][kw][in][channel of the block]`, the last
+/// block filled with zeros.
+fn pack(g: &Conv2dGeometry, w: &[f32], width: usize, scratch: &Pool<f32>) -> Buffer<f32> {
+    let taps = g.kernel_h * g.kernel_w;
+    let mut packed = scratch.scratch(g.out_c.div_ceil(width) * g.patch_len() * width);
+    for (row, packed) in packed.chunks_exact_mut(width).enumerate() {
+        let (block, element) = (row / g.patch_len(), row % g.patch_len());
+        let (tap, ic) = (element / g.in_c, element % g.in_c);
+        for (lane, packed) in packed.iter_mut().enumerate() {
+            let oc = block * width + lane;
+            *packed = if oc < g.out_c { w[(oc * g.in_c + ic) * taps + tap] } else { 0.0 };
+        }
+    }
+    packed
+}
+
+/// What all tasks have in common.
+struct Layer<'a> {
+    g: &'a Conv2dGeometry,
+    x: &'a [f32],
+    weights: &'a [f32],
+    b: Option<&'a [f32]>,
+}
+
+impl Layer<'_> {
+    /// Elements from one row of a band to the next: padding, input, and what the last register tile
+    /// reads beyond.
+    fn pitch(&self) -> usize {
+        (self.g.out_w + 2 * MAX_WINDOWS + self.g.kernel_w - 2) * self.g.in_c
+    }
+
+    /// Elements of the input under `pairs` pairs of rows.
+    fn band_len(&self, pairs: usize) -> usize {
+        (2 * pairs + self.g.kernel_h - 1) * self.pitch()
+    }
+
+    /// Copies the input under the output rows from `top` on to `band`, with zeros around it.
+    fn copy_rows(&self, image: usize, top: usize, band: &mut [f32]) {
+        let g = self.g;
+        let image = &self.x[image * g.input_len()..][..g.input_len()];
+        let lead = g.pad_left * g.in_c;
+        for (i, to) in band.chunks_exact_mut(self.pitch()).enumerate() {
+            let Some(y) = (top + i).checked_sub(g.pad_top).filter(|&y| y < g.in_h) else {
+                to.fill(0.0);
+                continue;
+            };
+            let row = &image[y * g.in_w * g.in_c..][..g.in_w * g.in_c];
+            let inside = row.len().min(to.len() - lead);
+            to[..lead].fill(0.0);
+            to[lead..lead + inside].copy_from_slice(&row[..inside]);
+            to[lead + inside..].fill(0.0);
+        }
+    }
+}
+
+/// A task: `pairs` pairs of output rows, from their `band` of input.
+struct Rows<'a> {
+    layer: &'a Layer<'a>,
+    band: &'a [f32],
+    pairs: usize,
+    sink: Sink<'a>,
+}
+
+impl Work for Rows<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match V::TILE_ROWS / 4 {
+                0 | 1 => self.run_tiles::<V, 1>(),
+                2 => self.run_tiles::<V, 2>(),
+                _ => self.run_tiles::<V, MAX_WINDOWS>(),
+            }
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// Computes the rows in register tiles of `N` windows.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set.
+    #[inline(always)]
+    unsafe fn run_tiles<V: Simd, const N: usize>(mut self) {
+        let g = self.layer.g;
+        let width = WIDTH * V::LANES;
+        let columns = match self.sink {
+            Sink::Map { out_w, .. } => out_w,
+            Sink::Pooled { out_w, .. } => 2 * out_w,
+        };
+        for pair in 0..self.pairs {
+            let band = &self.band[2 * pair * self.layer.pitch()..];
+            let blocks = self.layer.weights.chunks_exact(g.patch_len() * width);
+            for (block, weights) in blocks.enumerate() {
+                for x in (0..columns).step_by(2 * N) {
+                    // SAFETY: the caller's promise.
+                    let tile =
+                        unsafe { self.layer.tile::<V, N>(&band[x * g.in_c..], weights, block) };
+                    for window in 0..N {
+                        let pixels = &tile[window];
+                        for j in 0..WIDTH {
+                            let channel = block * width + j * V::LANES;
+                            if channel < g.out_c {
+                                let pixels =
+                                    [pixels[0][j], pixels[1][j], pixels[2][j], pixels[3][j]];
+                                let at = (pair, x / 2 + window);
+                                self.sink.write(at, (channel, g.out_c), pixels);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Layer<'_> {
+    /// `N` windows of 2x2 pixels, side by side from the start of `band` on, of one block of output
+    /// channels: `[window][pixel][vector]`.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set.
+    #[inline(always)]
+    unsafe fn tile<V: Simd, const N: usize>(
+        &self,
+        band: &[f32],
+        weights: &[f32],
+        block: usize,
+    ) -> [[[V; WIDTH]; 4]; N] {
+        let (g, pitch) = (self.g, self.pitch());
+        let run = g.kernel_w * g.in_c;
+        assert!(band.len() >= g.kernel_h * pitch + (2 * N - 1) * g.in_c + run);
+        assert!(weights.len() == g.kernel_h * run * WIDTH * V::LANES);
+        // SAFETY: the caller promised the instructions. The last element read of `band` is that of
+        // the last kernel row below the second output row, the last pixel and the end of the run;
+        // `weights` are read in order, a block's width at each element under the kernel.
+        unsafe {
+            let mut sums = [[[V::zero(); WIDTH]; 4]; N];
+            if let Some(b) = self.b {
+                let channels = b.chunks(V::LANES).skip(block * WIDTH).take(WIDTH);
+                for (j, b) in channels.enumerate() {
+                    let bias = V::read(b);
+                    for pixel in sums.as_flattened_mut() {
+                        pixel[j] = bias;
+                    }
+                }
+            }
+            let mut weights = weights.as_ptr();
+            for ky in 0..g.kernel_h {
+                let row = band.as_ptr().add(ky * pitch);
+                for k in 0..run {
+                    let w = [V::load(weights), V::load(weights.add(V::LANES))];
+                    weights = weights.add(WIDTH * V::LANES);
+                    for window in 0..N {
+                        for pixel in 0..4 {
+                            let at = pixel / 2 * pitch + (2 * window + pixel % 2) * g.in_c;
+                            let v = V::splat(*row.add(at + k));
+                            for j in 0..WIDTH {
+                                sums[window][pixel][j] = v.mul_add(w[j], sums[window][pixel][j]);
+                            }
+                        }
+                    }
+                }
+            }
+            sums
+        }
+    }
+}

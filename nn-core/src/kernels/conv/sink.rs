@@ -1,0 +1,59 @@
+//! Where the hand-written kernels' outputs go, straight from registers.
+
+use crate::kernels::pool;
+use crate::kernels::simd::Simd;
+
+/// The rows of one image that a task owns, all channels of them. Outputs arrive as windows of 2x2
+/// pixels, a vector of channels at a time; what lies beyond the rows or columns is dropped.
+pub(super) enum Sink<'a> {
+    /// Rows of the feature map.
+    Map {
+        /// The rows.
+        y: &'a mut [f32],
+        /// Pixels in a row.
+        out_w: usize,
+        /// Whether negative values become 0.
+        relu: bool,
+    },
+    /// Rows of the feature map rectified and pooled.
+    Pooled {
+        /// The rows.
+        y: &'a mut [f32],
+        /// The winner of each window.
+        winners: &'a mut [u8],
+        /// Windows in a row.
+        out_w: usize,
+    },
+}
+
+impl Sink<'_> {
+    /// Takes the channels from `channel` on, of `channels`, of window `x` in the `y`-th row of windows.
+    #[inline(always)]
+    pub fn write<V: Simd>(
+        &mut self,
+        (y, x): (usize, usize),
+        (channel, channels): (usize, usize),
+        window: [V; 4],
+    ) {
+        match self {
+            Sink::Map { y: map, out_w, relu } => {
+                for (place, &v) in window.iter().enumerate() {
+                    let (y, x) = (2 * y + place / 2, 2 * x + place % 2);
+                    let at = (y * *out_w + x) * channels;
+                    if x < *out_w && at < map.len() {
+                        let v = if *relu { pool::relu(v) } else { v };
+                        v.write(&mut map[at + channel..at + channels]);
+                    }
+                }
+            }
+            Sink::Pooled { y: pooled, winners, out_w } => {
+                let at = (y * *out_w + x) * channels;
+                if x < *out_w && at < pooled.len() {
+                    let (best, winner) = pool::relu_max(window);
+                    best.write(&mut pooled[at + channel..at + channels]);
+                    winner.write_bytes(&mut winners[at + channel..at + channels]);
+                }
+            }
+        }
+    }
+}
