@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+mod bench;
 mod data;
 mod evaluate;
 mod images;
@@ -21,6 +22,7 @@ pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Command::Evaluate(args) => evaluate::run(args, console),
         Command::Predict(args) => predict::run(args, console),
         Command::Summary(args) => summary::run(args, console),
+        Command::Bench(args) => bench::run(args, console),
         Command::Data(command) => data::run(command, console),
     }
 }

@@ -9,6 +9,7 @@ pub mod isa;
 pub mod linear;
 pub mod matmul;
 pub mod parallel;
+pub mod peak;
 pub mod pool;
 pub mod reference;
 mod simd;
