@@ -18,7 +18,7 @@ pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2
 pub use isa::Isa;
 
 use crate::tensor::Element;
-use conv::{Conv2dKernels, im2col::Im2col, sparse_weight, winograd::Winograd};
+use conv::{Conv2dKernels, im2col::Im2col, sparse_weight::SparseWeight, winograd::Winograd};
 
 /// The kernels that exist for an element type.
 pub trait Kernels: Sized {
@@ -86,9 +86,9 @@ impl_kernels!(
             &Im2col,
         ],
         weight_gradient: &[
-            &sparse_weight::AVX512,
-            &sparse_weight::AVX2,
-            &sparse_weight::PORTABLE,
+            &SparseWeight { isa: Isa::Avx512 },
+            &SparseWeight { isa: Isa::Avx2 },
+            &SparseWeight { isa: Isa::Portable },
             &Im2col,
         ],
     }
