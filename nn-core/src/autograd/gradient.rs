@@ -8,9 +8,9 @@ use std::sync::{Arc, OnceLock};
 /// The gradient of one value: a tensor, or the two tensors whose product it is.
 ///
 /// The gradient of a dense layer's weights is `dyt x`. With a batch of a few rows these two are far
-/// smaller than their product, and an optimiser that reads it piece by piece ([`Gradient::piece`])
-/// spares the memory for it, and the time to write it and read it back. Who asks for the tensor
-/// gets it, computed at the first question.
+/// smaller than their product, and an optimiser that reads it piece by piece spares the memory for
+/// it, and the time to write it and read it back. Who asks for the tensor gets it, computed at the
+/// first question.
 #[derive(Debug, Clone)]
 pub struct Gradient<T: Element = f32>(Form<T>);
 
