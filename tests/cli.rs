@@ -9,6 +9,7 @@ mod cli {
     mod bad_models;
     mod bad_output;
     mod bad_settings;
+    mod bench;
     mod console;
     mod data;
     mod gradcam;

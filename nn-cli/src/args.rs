@@ -69,6 +69,8 @@ pub enum Command {
     Gradcam(GradcamArgs),
     /// Show a network's layers, their output shapes and numbers of parameters
     Summary(SummaryArgs),
+    /// Time training steps, predictions and each layer's passes on this machine
+    Bench(BenchArgs),
     /// List, fetch, verify or render the named data sets
     #[command(subcommand)]
     Data(DataCommand),
@@ -291,6 +293,23 @@ pub struct SummaryArgs {
     /// Classes of the built-in network
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2)]
     pub classes: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  nn-cli bench\n  \
+    nn-cli bench --batch-size 16 --image-size 128 --threads 1\n\n\
+    Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and\n\
+    neighbours change more than programs do.")]
+pub struct BenchArgs {
+    /// Images per step
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4)]
+    pub batch_size: usize,
+    /// Height and width of the images
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = 256)]
+    pub image_size: usize,
+    /// How often each thing is timed
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20)]
+    pub steps: usize,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,7 @@ use crate::run_folder::RunFolder;
 use crate::ui::{Console, TrainingProgress, format, table};
 use nn_core::Error;
 use nn_core::data::Dataset;
-use nn_core::train::{self, EpochRecord, Evaluation, Examples, Observer, StepRecord, Trainer};
+use nn_core::train::{EpochRecord, Evaluation, Examples, Observer, StepRecord, Trainer};
 use std::ops::ControlFlow;
 
 pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
@@ -41,7 +41,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     trainer.fit(&data.train, validation, &mut progress)?;
     drop(progress);
 
-    let test = evaluate(&trainer, &config, &data.test)?;
+    let test = trainer.evaluate(&Interruptible(&data.test))?;
     if !test.loss.is_finite() {
         return Err(diverged(&test, &config));
     }
@@ -116,15 +116,6 @@ impl Splits {
     pub fn named(&self) -> [(&'static str, &Dataset); 3] {
         [("train", &self.train), ("validation", &self.validation), ("test", &self.test)]
     }
-}
-
-fn evaluate(
-    trainer: &Trainer,
-    config: &RunConfig,
-    dataset: &Dataset,
-) -> Result<Evaluation, Failure> {
-    let (model, fit) = (trainer.model(), &config.fit);
-    Ok(train::evaluate(model, fit.loss, &Interruptible(dataset), fit.batch_size)?)
 }
 
 /// Shows a run on the console, and hands it the user's Ctrl-C.

@@ -22,9 +22,11 @@
 //! ```
 
 pub mod gradcheck;
+mod gradient;
 pub mod ops;
 mod tape;
 #[cfg(test)]
 mod tests;
 
+pub use gradient::Gradient;
 pub use tape::{Backward, Op, Tape, Var};

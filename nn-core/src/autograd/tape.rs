@@ -1,5 +1,6 @@
 //! The tape itself: nodes, values, gradients.
 
+use super::Gradient;
 use crate::error::{Error, Result};
 use crate::tensor::{Element, Pool, Shape, Tensor};
 use std::fmt;
@@ -84,7 +85,7 @@ struct Node<T: Element> {
     op: Option<Box<dyn Op<T>>>,
     inputs: Vec<Option<usize>>,
     shape: Shape,
-    gradient: Option<Tensor<T>>,
+    gradient: Option<Gradient<T>>,
     kind: NodeKind,
 }
 
@@ -267,11 +268,16 @@ impl<T: Element> Tape<T> {
     /// The gradient of a leaf or retained value, if a backward pass has reached it.
     pub fn grad(&self, var: &Var<T>) -> Option<&Tensor<T>> {
         let index = self.index(var).ok()?;
-        self.nodes[index].gradient.as_ref()
+        self.nodes[index].gradient.as_ref().map(Gradient::tensor)
     }
 
     /// Takes the gradient of a leaf or retained value out of the tape.
     pub fn take_grad(&mut self, var: &Var<T>) -> Option<Tensor<T>> {
+        self.take_gradient(var).map(|gradient| gradient.into_tensor(&self.pool))
+    }
+
+    /// Like [`Tape::take_grad`], as the tape holds it: a product need not become a tensor.
+    pub fn take_gradient(&mut self, var: &Var<T>) -> Option<Gradient<T>> {
         let index = self.index(var).ok()?;
         self.nodes[index].gradient.take()
     }
@@ -320,9 +326,9 @@ impl<T: Element> Tape<T> {
         }
         // Gradients of inner values that an earlier pass kept must not flow a second time, so each
         // pass has slots of its own and merges kept ones at the end of each node's turn.
-        let mut pending: Vec<Option<Tensor<T>>> = Vec::new();
+        let mut pending: Vec<Option<Gradient<T>>> = Vec::new();
         pending.resize_with(last + 1, || None);
-        pending[last] = Some(gradient);
+        pending[last] = Some(gradient.into());
         for index in (0..=last).rev() {
             let Some(gradient) = pending[index].take() else {
                 continue;
@@ -339,8 +345,9 @@ impl<T: Element> Tape<T> {
                         .into(),
                 ));
             };
+            let gradient = gradient.into_tensor(&self.pool);
             if node.kind == NodeKind::Retained {
-                add_to(&mut node.gradient, gradient.clone_in(&self.pool));
+                add_to(&mut node.gradient, gradient.clone_in(&self.pool).into());
             }
             let inputs = std::mem::take(&mut node.inputs);
             let mut backward = Backward {
@@ -367,7 +374,7 @@ pub struct Backward<'a, T: Element> {
     op: &'static str,
     inputs: &'a [Option<usize>],
     nodes: &'a [Node<T>],
-    pending: &'a mut [Option<Tensor<T>>],
+    pending: &'a mut [Option<Gradient<T>>],
     pool: &'a Pool<T>,
 }
 
@@ -383,7 +390,8 @@ impl<T: Element> Backward<'_, T> {
     }
 
     /// Adds `gradient`, of the input's shape, to that of input `i`.
-    pub fn accumulate(&mut self, i: usize, gradient: Tensor<T>) -> Result<()> {
+    pub fn accumulate(&mut self, i: usize, gradient: impl Into<Gradient<T>>) -> Result<()> {
+        let gradient = gradient.into();
         let Some(&Some(index)) = self.inputs.get(i) else {
             return Ok(());
         };
@@ -401,11 +409,12 @@ impl<T: Element> Backward<'_, T> {
     }
 }
 
-fn add_to<T: Element>(slot: &mut Option<Tensor<T>>, gradient: Tensor<T>) {
+fn add_to<T: Element>(slot: &mut Option<Gradient<T>>, gradient: Gradient<T>) {
     match slot {
         None => *slot = Some(gradient),
         Some(sum) => {
-            for (s, &g) in sum.as_mut_slice().iter_mut().zip(gradient.as_slice()) {
+            let sum = sum.tensor_mut().as_mut_slice();
+            for (s, &g) in sum.iter_mut().zip(gradient.tensor().as_slice()) {
                 *s += g;
             }
         }

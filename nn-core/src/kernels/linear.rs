@@ -164,23 +164,41 @@ pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) 
         .with_min_len(dims.min_tasks().min(tasks))
         .for_each(|(task, rows)| {
             for start in (0..inputs).step_by(BLOCK) {
-                let block = start..(start + BLOCK).min(inputs);
+                let end = (start + BLOCK).min(inputs);
                 for (i, row) in rows.chunks_exact_mut(inputs).enumerate() {
-                    let output = task * ROWS + i;
-                    let piece = &mut row[block.clone()];
-                    piece.fill(T::zero());
-                    for first in (0..batch).step_by(GROUP) {
-                        let group = first..(first + GROUP).min(batch);
-                        let mut factors = [T::zero(); GROUP];
-                        for (factor, b) in factors.iter_mut().zip(group.clone()) {
-                            *factor = dy[b * outputs + output];
-                        }
-                        let x = group.clone().map(|b| &x[b * inputs..][block.clone()]);
-                        combine(piece, &factors[..group.len()], x);
-                    }
+                    let piece = &mut row[start..end];
+                    weight_gradient_row(dims, dy, x, task * ROWS + i, start, piece);
                 }
             }
         });
+}
+
+/// A part of [`weight_gradient`]: columns `start..` of the row of output `output`, as many as `piece`
+/// is long.
+///
+/// # Panics
+/// If there are no such columns.
+pub fn weight_gradient_row<T: Element>(
+    dims: Dims,
+    dy: &[T],
+    x: &[T],
+    output: usize,
+    start: usize,
+    piece: &mut [T],
+) {
+    let Dims { batch, inputs, outputs } = dims;
+    let columns = start..start + piece.len();
+    assert!(columns.end <= inputs && output < outputs, "linear: no such columns in {dims:?}");
+    piece.fill(T::zero());
+    for first in (0..batch).step_by(GROUP) {
+        let group = first..(first + GROUP).min(batch);
+        let mut factors = [T::zero(); GROUP];
+        for (factor, b) in factors.iter_mut().zip(group.clone()) {
+            *factor = dy[b * outputs + output];
+        }
+        let x = group.clone().map(|b| &x[b * inputs..][columns.clone()]);
+        combine(piece, &factors[..group.len()], x);
+    }
 }
 
 /// Adds to `db`, of `outputs` elements, every row of `dy`: the gradient of the bias.

@@ -9,6 +9,7 @@ pub mod isa;
 pub mod linear;
 pub mod matmul;
 pub mod parallel;
+pub mod peak;
 pub mod pool;
 pub mod reference;
 mod simd;
@@ -17,7 +18,9 @@ pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2
 pub use isa::Isa;
 
 use crate::tensor::Element;
-use conv::{Conv2dKernels, direct::Direct, im2col::Im2col, sparse_weight, winograd::Winograd};
+use conv::{
+    Conv2dKernels, direct::Direct, im2col::Im2col, sparse_weight::SparseWeight, winograd::Winograd,
+};
 
 /// The kernels that exist for an element type.
 pub trait Kernels: Sized {
@@ -88,9 +91,9 @@ impl_kernels!(
             &Im2col,
         ],
         weight_gradient: &[
-            &sparse_weight::AVX512,
-            &sparse_weight::AVX2,
-            &sparse_weight::PORTABLE,
+            &SparseWeight { isa: Isa::Avx512 },
+            &SparseWeight { isa: Isa::Avx2 },
+            &SparseWeight { isa: Isa::Portable },
             &Im2col,
         ],
     }

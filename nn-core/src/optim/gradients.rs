@@ -1,6 +1,6 @@
 //! One gradient per parameter, in the parameters' order.
 
-use crate::autograd::{Tape, Var};
+use crate::autograd::{Gradient, Tape, Var};
 use crate::error::{Error, Result};
 use crate::tensor::{Element, Tensor};
 
@@ -9,22 +9,22 @@ use crate::tensor::{Element, Tensor};
 /// Several workers, each with its share of a batch, can sum theirs with [`Gradients::add_assign`]
 /// and divide by the number of shares with [`Gradients::scale`].
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Gradients<T: Element = f32>(Vec<Option<Tensor<T>>>);
+pub struct Gradients<T: Element = f32>(Vec<Option<Gradient<T>>>);
 
 impl<T: Element> Gradients<T> {
     /// Takes the gradients of `parameters` out of `tape`, after its backward pass.
     pub fn take(tape: &mut Tape<T>, parameters: &[Var<T>]) -> Self {
-        Self(parameters.iter().map(|parameter| tape.take_grad(parameter)).collect())
+        Self(parameters.iter().map(|parameter| tape.take_gradient(parameter)).collect())
     }
 
     /// The gradients, one slot per parameter.
-    pub fn as_slice(&self) -> &[Option<Tensor<T>>] {
+    pub fn as_slice(&self) -> &[Option<Gradient<T>>] {
         &self.0
     }
 
     /// The gradient of parameter `i`, if it has one.
     pub fn get(&self, i: usize) -> Option<&Tensor<T>> {
-        self.0.get(i).and_then(Option::as_ref)
+        self.0.get(i).and_then(Option::as_ref).map(Gradient::tensor)
     }
 
     /// The number of slots.
@@ -40,7 +40,7 @@ impl<T: Element> Gradients<T> {
     /// Adds the gradients of another worker. Fails, changing nothing, if they are not of the same
     /// model.
     pub fn add_assign(&mut self, other: &Self) -> Result<()> {
-        let fits = |(a, b): (&Option<Tensor<T>>, &Option<Tensor<T>>)| match (a, b) {
+        let fits = |(a, b): (&Option<Gradient<T>>, &Option<Gradient<T>>)| match (a, b) {
             (Some(a), Some(b)) => a.shape() == b.shape(),
             _ => true,
         };
@@ -55,9 +55,8 @@ impl<T: Element> Gradients<T> {
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             match (mine, theirs) {
                 (Some(sum), Some(more)) => {
-                    for (s, &m) in sum.as_mut_slice().iter_mut().zip(more.as_slice()) {
-                        *s += m;
-                    }
+                    let (sum, more) = (sum.tensor_mut().as_mut_slice(), more.tensor().as_slice());
+                    sum.iter_mut().zip(more).for_each(|(s, &m)| *s += m);
                 }
                 (slot @ None, Some(more)) => *slot = Some(more.clone()),
                 (_, None) => {}
@@ -70,7 +69,7 @@ impl<T: Element> Gradients<T> {
     pub fn scale(&mut self, factor: f64) {
         let factor = T::from_f64(factor);
         for gradient in self.0.iter_mut().flatten() {
-            for g in gradient.as_mut_slice() {
+            for g in gradient.tensor_mut().as_mut_slice() {
                 *g *= factor;
             }
         }
@@ -78,13 +77,13 @@ impl<T: Element> Gradients<T> {
 
     /// Whether every number is finite.
     pub fn is_finite(&self) -> bool {
-        self.0.iter().flatten().all(Tensor::is_finite)
+        self.0.iter().flatten().all(|gradient| gradient.tensor().is_finite())
     }
 }
 
-impl<T: Element> From<Vec<Option<Tensor<T>>>> for Gradients<T> {
-    fn from(gradients: Vec<Option<Tensor<T>>>) -> Self {
-        Self(gradients)
+impl<T: Element, G: Into<Gradient<T>>> From<Vec<Option<G>>> for Gradients<T> {
+    fn from(gradients: Vec<Option<G>>) -> Self {
+        Self(gradients.into_iter().map(|gradient| gradient.map(Into::into)).collect())
     }
 }
 

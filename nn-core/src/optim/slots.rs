@@ -1,6 +1,7 @@
 //! What an optimiser remembers: tensors shaped like the parameters.
 
 use super::{Gradients, OptimizerState};
+use crate::autograd::Gradient;
 use crate::error::{Error, Result};
 use crate::layers::Parameter;
 use crate::tensor::{Element, Shape, Tensor};
@@ -9,6 +10,9 @@ use std::collections::HashMap;
 
 /// Elements one task updates at a time: small enough to share out, large enough to be worth it.
 const CHUNK: usize = 1 << 14;
+
+/// Elements of the gradient that are computed at a time where it is not stored.
+const BLOCK: usize = 1 << 10;
 
 /// The memory of an optimiser: per trainable parameter, one tensor of each of the `N` kinds.
 #[derive(Debug, Clone)]
@@ -93,22 +97,29 @@ impl<T: Element, const N: usize> Slots<T, N> {
                 continue;
             };
             let value = std::sync::Arc::make_mut(&mut parameter.value).as_mut_slice();
-            // One iterator of chunks per kind of memory, advanced together with the others'.
-            let mut memory = tensors.each_mut().map(|t| t.as_mut_slice().chunks_mut(CHUNK));
-            let chunks = value.chunks_mut(CHUNK).zip(gradient.as_slice().chunks(CHUNK));
-            let tasks: Vec<_> = chunks
-                .map(|(value, gradient)| {
-                    (value, gradient, memory.each_mut().map(|m| m.next().unwrap_or_default()))
+            let row = gradient.row().unwrap_or(value.len()).max(1);
+            // One iterator of chunks per kind of memory, advanced together with the value's.
+            let mut memory = tensors.each_mut().map(|t| cut(t.as_mut_slice(), row));
+            let mut end = 0;
+            let mut tasks: Vec<_> = cut(value, row)
+                .map(|value| {
+                    let start = end;
+                    end += value.len();
+                    (start, value, memory.each_mut().map(|m| m.next().unwrap_or_default()))
                 })
                 .collect();
+            if gradient.row().is_some() {
+                // The rows of a product share a factor. The same columns of all rows, one after the
+                // other, find it in the cache.
+                tasks.sort_by_key(|&(start, ..)| start % row);
+            }
+            let run =
+                |(start, value, memory)| update_chunk(start, value, gradient, memory, &update);
             if let [_] = tasks.as_slice() {
-                tasks
-                    .into_iter()
-                    .for_each(|(value, gradient, memory)| update(value, gradient, memory));
+                tasks.into_iter().for_each(run);
             } else {
-                tasks.into_par_iter().for_each(|(value, gradient, memory)| {
-                    update(value, gradient, memory);
-                });
+                let together = CHUNK / row.min(CHUNK);
+                tasks.into_par_iter().with_min_len(together).for_each(run);
             }
         }
     }
@@ -176,6 +187,29 @@ impl<T: Element, const N: usize> Slot<T, N> {
             shape: parameter.value.shape().clone(),
             tensors: parameter.trainable.then(|| std::array::from_fn(tensor)),
         }
+    }
+}
+
+/// Chunks of at most [`CHUNK`] elements that do not cross rows of length `row`.
+fn cut<T>(values: &mut [T], row: usize) -> impl Iterator<Item = &mut [T]> {
+    values.chunks_mut(row).flat_map(|row| row.chunks_mut(CHUNK))
+}
+
+/// Updates one chunk, which begins at element `start`, block by block, so that what is computed of
+/// the gradient stays in the first-level cache.
+fn update_chunk<T: Element, const N: usize>(
+    start: usize,
+    value: &mut [T],
+    gradient: &Gradient<T>,
+    memory: [&mut [T]; N],
+    update: impl Fn(&mut [T], &[T], [&mut [T]; N]),
+) {
+    let mut buffer = [T::zero(); BLOCK];
+    let mut memory = memory.map(|m| m.chunks_mut(BLOCK));
+    for (i, value) in value.chunks_mut(BLOCK).enumerate() {
+        let at = start + i * BLOCK;
+        let gradient = gradient.piece(at..at + value.len(), &mut buffer);
+        update(value, gradient, memory.each_mut().map(|m| m.next().unwrap_or_default()));
     }
 }
 

@@ -1,16 +1,17 @@
 //! The memory under a tensor, and the pool it can come from.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Buffers between two uses, by length.
+/// Buffers between two uses, by capacity.
 ///
 /// Clones share one pool. A training step asks for the same lengths every time, so after the first
-/// step everything it needs lies here, mapped and warm.
+/// step everything it needs lies here, mapped and warm. A smaller batch, such as the last of an
+/// epoch, makes do with the buffers of the larger ones.
 #[derive(Clone, Default)]
-pub struct Pool<T>(Arc<Mutex<HashMap<usize, Vec<Vec<T>>>>>);
+pub struct Pool<T>(Arc<Mutex<BTreeMap<usize, Vec<Vec<T>>>>>);
 
 impl<T: Copy + Default> Pool<T> {
     /// An empty pool.
@@ -30,21 +31,32 @@ impl<T: Copy + Default> Pool<T> {
 
     /// The memory of the buffers that lie here, in bytes.
     pub fn bytes(&self) -> usize {
-        self.lock().iter().map(|(len, free)| len * free.len() * size_of::<T>()).sum()
+        self.lock().iter().map(|(size, free)| size * free.len() * size_of::<T>()).sum()
     }
 
     fn take(&self, len: usize) -> Vec<T> {
-        let reused = self.lock().get_mut(&len).and_then(Vec::pop);
-        reused.unwrap_or_else(|| vec![T::default(); len])
-    }
-
-    fn give(&self, buffer: Vec<T>) {
-        if !buffer.is_empty() {
-            self.lock().entry(buffer.len()).or_default().push(buffer);
+        let reused = {
+            let mut free = self.lock();
+            // Not from far larger ones: those would then be missing where they belong.
+            let mut fitting = free.range_mut(len..=2 * len).filter(|(_, free)| !free.is_empty());
+            fitting.next().and_then(|(_, free)| free.pop())
+        };
+        match reused {
+            Some(mut buffer) => {
+                buffer.resize(len, T::default());
+                buffer
+            }
+            None => vec![T::default(); len],
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Vec<Vec<T>>>> {
+    fn give(&self, buffer: Vec<T>) {
+        if buffer.capacity() > 0 {
+            self.lock().entry(buffer.capacity()).or_default().push(buffer);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Vec<Vec<T>>>> {
         // A panic elsewhere cannot leave the map half-changed: each critical section is one call.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,5 +113,28 @@ impl<T: Copy + Default> Deref for Buffer<T> {
 impl<T: Copy + Default> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_serve_lengths_from_half_their_own_on() {
+        let pool = Pool::<f32>::new();
+        let first = pool.scratch(100);
+        let place = first.as_ptr();
+        drop(first);
+        let smaller = pool.scratch(50);
+        assert_eq!((smaller.as_ptr(), smaller.len()), (place, 50));
+        assert_ne!(pool.scratch(100).as_ptr(), place, "it is in use");
+        drop(smaller);
+        pool.clear();
+        drop(pool.scratch(100));
+        drop(pool.scratch(49));
+        assert_eq!(pool.bytes(), 4 * 149, "far larger buffers stay for what is as large");
+        let again = pool.scratch(100);
+        assert_eq!((again.len(), pool.bytes()), (100, 4 * 49));
     }
 }

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use super::evaluate::{check_batch_size, class_of, classes, evaluate_in};
+use super::evaluate::{Evaluation, check_batch_size, class_of, classes, evaluate_in};
 use super::{EpochRecord, Examples, History};
 use crate::autograd::Tape;
 use crate::data::shuffled_order;
@@ -167,6 +167,16 @@ impl<T: Element> Trainer<T> {
         Ok(())
     }
 
+    /// Evaluates the model as it stands on all `examples`, in order, with the memory that training
+    /// uses.
+    ///
+    /// # Errors
+    /// As [`evaluate`](super::evaluate()).
+    pub fn evaluate(&self, examples: &dyn Examples<T>) -> Result<Evaluation> {
+        let FitOptions { loss, batch_size, .. } = self.options;
+        evaluate_in(&self.model, loss, examples, batch_size, self.tape.pool())
+    }
+
     fn epoch(
         &mut self,
         train: &dyn Examples<T>,
@@ -196,10 +206,7 @@ impl<T: Element> Trainer<T> {
         }
 
         let validated = match validation {
-            Some(validation) if !validation.is_empty() => {
-                let (loss, batch) = (options.loss, options.batch_size);
-                Some(evaluate_in(&self.model, loss, validation, batch, self.tape.pool())?)
-            }
+            Some(validation) if !validation.is_empty() => Some(self.evaluate(validation)?),
             _ => None,
         };
         let n = order.len() as f64;

@@ -1,8 +1,8 @@
 //! Products of matrices, and the dense layer's `x Wt + b`.
 
-use crate::autograd::{Backward, Op, Tape, Var};
+use crate::autograd::{Backward, Gradient, Op, Tape, Var};
 use crate::error::{Error, Result};
-use crate::kernels::linear::{self, Dims};
+use crate::kernels::linear::{self, Dims, STREAMED};
 use crate::kernels::matmul::{Order, matmul};
 use crate::tensor::{Element, Tensor};
 use std::sync::Arc;
@@ -60,17 +60,18 @@ impl<T: Element> Op<T> for Linear<T> {
             linear::input_gradient(self.dims, dy, w.as_slice(), dx.as_mut_slice());
             inputs.accumulate(0, dx)?;
         }
-        if let Some(x) = &self.x {
-            let mut dw = Tensor::stale([outputs, columns], inputs.pool());
-            linear::weight_gradient(self.dims, dy, x.as_slice(), dw.as_mut_slice());
-            inputs.accumulate(1, dw)?;
-        }
         if inputs.needs(2) {
             let mut db = Tensor::zeros_in([outputs], inputs.pool());
             linear::bias_gradient(dy, db.as_mut_slice());
             inputs.accumulate(2, db)?;
         }
-        Ok(())
+        let Some(x) = &self.x else { return Ok(()) };
+        if batch <= STREAMED {
+            return inputs.accumulate(1, Gradient::product(self.dims, gradient, Arc::clone(x)));
+        }
+        let mut dw = Tensor::stale([outputs, columns], inputs.pool());
+        linear::weight_gradient(self.dims, dy, x.as_slice(), dw.as_mut_slice());
+        inputs.accumulate(1, dw)
     }
 }
 

@@ -13,4 +13,4 @@ mod reduce;
 mod shape;
 
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;

@@ -30,7 +30,7 @@ fn fused_and_plain_passes_agree() {
         gradients(&model, Pass::inference().watch(&["conv1", "conv2", "conv3"]));
     assert!((fused_loss - plain_loss).abs() < 1e-12);
     for (fused, plain) in fused.as_slice().iter().zip(plain.as_slice()) {
-        assert_close(fused.as_ref().unwrap(), plain.as_ref().unwrap());
+        assert_close(fused.as_ref().unwrap().tensor(), plain.as_ref().unwrap().tensor());
     }
 }
 

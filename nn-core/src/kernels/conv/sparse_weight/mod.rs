@@ -51,22 +51,20 @@ const MAX_SUMS: usize = 1 << 21;
 /// Tiles below which a part of its own does not pay.
 const MIN_TILES: usize = 4;
 
-/// The kernel for processors with AVX-512.
-pub const AVX512: SparseWeight = SparseWeight { name: "sparse-avx512", isa: Isa::Avx512 };
-/// The kernel for processors with AVX2 and FMA.
-pub const AVX2: SparseWeight = SparseWeight { name: "sparse-avx2", isa: Isa::Avx2 };
-/// The kernel for all others.
-pub const PORTABLE: SparseWeight = SparseWeight { name: "sparse", isa: Isa::Portable };
-
-/// The sparse weight gradient, for one instruction set.
+/// The sparse weight gradient.
 pub struct SparseWeight {
-    name: &'static str,
-    isa: Isa,
+    /// The instructions it is compiled for.
+    pub isa: Isa,
 }
 
 impl Conv2dKernel for SparseWeight {
     fn name(&self) -> &'static str {
-        self.name
+        match self.isa {
+            Isa::Avx512 => "sparse-avx512",
+            Isa::Avx2 => "sparse-avx2",
+            Isa::Neon => "sparse-neon",
+            Isa::Portable => "sparse",
+        }
     }
 
     fn isa(&self) -> Isa {
@@ -95,7 +93,7 @@ impl Conv2dWeightGradient<f32> for SparseWeight {
         let OutputGradient::ReluMaxPool { pool, dy, winners } = dy else {
             return Im2col.backward_weight(g, x, dy, dw, db, scratch);
         };
-        assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name);
+        assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name());
         let layout = Layout::new(g, simd::lanes(self.isa));
         let tiles = Tiles { g, pool };
         let (parts, part_len) = (parts(&layout, tiles.count()), layout.len() + g.out_c);

@@ -1,0 +1,165 @@
+//! The passes of each layer by themselves, with the numbers a training step would give them.
+//!
+//! Kernels are called as the tape calls them. What flows forward comes from real weights and the layer
+//! before, because how many outputs a ReLU leaves at zero decides how much of the backward there is.
+
+use super::timing::Clock;
+use super::{SEED, pixels};
+use nn_core::kernels::conv::{Output, OutputGradient};
+use nn_core::kernels::linear::{self, Dims};
+use nn_core::kernels::{Conv2dGeometry, Conv2dOptions, Kernels, Pool2dGeometry, Pool2dOptions};
+use nn_core::model::{ReferenceCnn, Sequential};
+use nn_core::rng::Rng;
+use nn_core::tensor::Pool;
+use nn_core::{Error, Result, Tensor};
+use serde::Serialize;
+
+const FORWARD: &str = "forward";
+const INPUT_GRADIENT: &str = "input gradient";
+const WEIGHT_GRADIENT: &str = "weight gradient";
+
+/// What a pass of a layer took.
+#[derive(Serialize)]
+pub struct LayerTime {
+    pub name: String,
+    pub pass: &'static str,
+    /// Milliseconds, the median.
+    pub ms: f64,
+    /// Operations per second as plain loops would need them, in 1e9.
+    pub gflops: f64,
+}
+
+impl LayerTime {
+    fn new(name: &str, pass: &'static str, ms: f64, operations: f64) -> Self {
+        Self { name: name.into(), pass, ms, gflops: operations / ms / 1e6 }
+    }
+}
+
+/// The number of passes [`measure`] times.
+pub fn count(network: &ReferenceCnn) -> usize {
+    // The pixels need no gradient.
+    3 * network.filters.len() - 1 + 2 * 3
+}
+
+/// Times every layer with weights.
+pub fn measure(network: &ReferenceCnn, batch: usize, clock: &Clock) -> Result<Vec<LayerTime>> {
+    let model = network.build::<f32>(SEED)?;
+    let mut bench = Bench { model: &model, rng: Rng::new(SEED, 1), clock, times: Vec::new() };
+    let mut x: Vec<f32> = pixels(network, batch).as_slice().iter().map(|v| v / 255.0).collect();
+    let mut dims = [batch, network.image_size.0, network.image_size.1, network.channels];
+    for i in 0..network.filters.len() {
+        (x, dims) = bench.convolution(&format!("conv{}", i + 1), x, dims, i > 0)?;
+    }
+    for name in ["dense1", "dense2"] {
+        x = bench.dense(name, batch, &x)?;
+    }
+    Ok(bench.times)
+}
+
+struct Bench<'a> {
+    model: &'a Sequential,
+    rng: Rng,
+    clock: &'a Clock,
+    times: Vec<LayerTime>,
+}
+
+impl Bench<'_> {
+    /// A convolution with ReLU and pooling on `x` of `dims`; returns what comes out.
+    fn convolution(
+        &mut self,
+        name: &str,
+        x: Vec<f32>,
+        dims: [usize; 4],
+        input_gradient: bool,
+    ) -> Result<(Vec<f32>, [usize; 4])> {
+        let (weight, bias) = parameters(self.model, name)?;
+        let g = Conv2dGeometry::new(&dims, weight.dims(), Conv2dOptions::default())?;
+        let p = Pool2dGeometry::new(&g.output_dims(), Pool2dOptions::default())?;
+        let (w, b) = (weight.as_slice(), bias.as_slice());
+        let mut y = vec![0.0; g.batch * p.output_len()];
+        let mut winners = vec![0; y.len()];
+        let (kernels, scratch) = (f32::conv2d(), Pool::new());
+        self.time(name, FORWARD, g.flops(), || {
+            let out = Output::ReluMaxPool { pool: &p, y: &mut y, winners: &mut winners };
+            kernels.forward(&g, Some(&p)).forward(&g, &x, w, Some(b), out, &scratch);
+        })?;
+        let dy = self.gradient(y.len());
+        let dy = OutputGradient::ReluMaxPool { pool: &p, dy: &dy, winners: &winners };
+        if input_gradient {
+            let kernel = kernels.input_gradient(&g, Some(&p));
+            let mut dx = vec![0.0; x.len()];
+            self.time(name, INPUT_GRADIENT, g.flops(), || {
+                kernel.backward_input(&g, dy, w, &mut dx, &scratch);
+            })?;
+        }
+        let kernel = kernels.weight_gradient(&g, Some(&p));
+        let (mut dw, mut db) = (vec![0.0; w.len()], vec![0.0; b.len()]);
+        self.time(name, WEIGHT_GRADIENT, g.flops(), || {
+            kernel.backward_weight(&g, &x, dy, &mut dw, &mut db, &scratch);
+        })?;
+        Ok((y, p.output_dims()))
+    }
+
+    /// A dense layer on `batch` rows `x`; returns what comes out, rectified.
+    fn dense(&mut self, name: &str, batch: usize, x: &[f32]) -> Result<Vec<f32>> {
+        let (weight, bias) = parameters(self.model, name)?;
+        let dims = Dims { batch, inputs: x.len() / batch, outputs: bias.len() };
+        let operations = (2 * batch * weight.len()) as f64;
+        let w = weight.as_slice();
+        let mut y = vec![0.0; batch * dims.outputs];
+        self.time(name, FORWARD, operations, || {
+            linear::forward(dims, x, w, Some(bias.as_slice()), &mut y);
+        })?;
+        let dy = self.gradient(y.len());
+        let mut dx = vec![0.0; x.len()];
+        self.time(name, INPUT_GRADIENT, operations, || {
+            linear::input_gradient(dims, &dy, w, &mut dx);
+        })?;
+        let mut dw = vec![0.0; w.len()];
+        self.time(name, WEIGHT_GRADIENT, operations, || {
+            linear::weight_gradient(dims, &dy, x, &mut dw);
+        })?;
+        y.iter_mut().for_each(|v| *v = v.max(0.0));
+        Ok(y)
+    }
+
+    /// A gradient from further on.
+    fn gradient(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| self.rng.uniform_in(-1.0, 1.0) as f32).collect()
+    }
+
+    fn time(
+        &mut self,
+        name: &str,
+        pass: &'static str,
+        operations: f64,
+        mut work: impl FnMut(),
+    ) -> Result<()> {
+        let times = self.clock.time(
+            || (),
+            |()| {
+                work();
+                Ok(())
+            },
+        )?;
+        self.times.push(LayerTime::new(name, pass, times.median, operations));
+        Ok(())
+    }
+}
+
+/// The weight and bias of a layer.
+fn parameters<'a>(model: &'a Sequential, layer: &str) -> Result<(&'a Tensor, &'a Tensor)> {
+    let value = |part: &str| {
+        let name = format!("{layer}.{part}");
+        let found = model.get(&name).map(|parameter| &*parameter.value);
+        found.ok_or_else(|| {
+            Error::setting(
+                "bench",
+                "a network with weights and biases",
+                name,
+                "report this as a bug",
+            )
+        })
+    };
+    Ok((value("weight")?, value("bias")?))
+}

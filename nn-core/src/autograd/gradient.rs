@@ -1,0 +1,155 @@
+//! Gradients on their way to who asked for them.
+
+use crate::kernels::linear::{self, Dims};
+use crate::tensor::{Element, Pool, Shape, Tensor};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// The gradient of one value: a tensor, or the two tensors whose product it is.
+///
+/// The gradient of a dense layer's weights is `dyt x`. With a batch of a few rows these two are far
+/// smaller than their product, and an optimiser that reads it piece by piece spares the memory for
+/// it, and the time to write it and read it back. Who asks for the tensor gets it, computed at the
+/// first question.
+#[derive(Debug, Clone)]
+pub struct Gradient<T: Element = f32>(Form<T>);
+
+#[derive(Debug, Clone)]
+enum Form<T: Element> {
+    Whole(Tensor<T>),
+    Product {
+        dims: Dims,
+        shape: Shape,
+        dy: Tensor<T>,
+        x: Arc<Tensor<T>>,
+        whole: OnceLock<Tensor<T>>,
+    },
+}
+
+impl<T: Element> Gradient<T> {
+    /// `dyt x`, with `dy [batch, outputs]` and `x [batch, inputs]`: `[outputs, inputs]`.
+    pub(crate) fn product(dims: Dims, dy: Tensor<T>, x: Arc<Tensor<T>>) -> Self {
+        let shape = Shape::from([dims.outputs, dims.inputs]);
+        Self(Form::Product { dims, shape, dy, x, whole: OnceLock::new() })
+    }
+
+    /// The shape, that of the value.
+    pub fn shape(&self) -> &Shape {
+        match &self.0 {
+            Form::Whole(tensor) => tensor.shape(),
+            Form::Product { shape, .. } => shape,
+        }
+    }
+
+    /// The tensor.
+    pub fn tensor(&self) -> &Tensor<T> {
+        match &self.0 {
+            Form::Whole(tensor) => tensor,
+            Form::Product { dims, shape, dy, x, whole } => whole.get_or_init(|| {
+                let mut tensor = Tensor::zeros(shape);
+                linear::weight_gradient(*dims, dy.as_slice(), x.as_slice(), tensor.as_mut_slice());
+                tensor
+            }),
+        }
+    }
+
+    /// The tensor, with a buffer from `pool` if it must be computed.
+    pub fn into_tensor(self, pool: &Pool<T>) -> Tensor<T> {
+        match self.0 {
+            Form::Whole(tensor) => tensor,
+            Form::Product { dims, shape, dy, x, whole } => {
+                whole.into_inner().unwrap_or_else(|| {
+                    let mut tensor = Tensor::stale(shape, pool);
+                    linear::weight_gradient(
+                        dims,
+                        dy.as_slice(),
+                        x.as_slice(),
+                        tensor.as_mut_slice(),
+                    );
+                    tensor
+                })
+            }
+        }
+    }
+
+    /// The tensor, to change.
+    pub fn tensor_mut(&mut self) -> &mut Tensor<T> {
+        if let Form::Product { .. } = self.0 {
+            self.0 = Form::Whole(self.tensor().clone());
+        }
+        match &mut self.0 {
+            Form::Whole(tensor) => tensor,
+            Form::Product { .. } => unreachable!("it has just become whole"),
+        }
+    }
+
+    /// The length of a row that pieces must not cross; `None` if they may be cut anywhere.
+    pub(crate) fn row(&self) -> Option<usize> {
+        match &self.0 {
+            Form::Product { dims, whole, .. } if whole.get().is_none() => Some(dims.inputs),
+            _ => None,
+        }
+    }
+
+    /// The elements `range`, within one row if there are [rows](Gradient::row): borrowed, or
+    /// computed into the start of `buffer`, which is as long. The same bits in either case.
+    pub(crate) fn piece<'a>(&'a self, range: Range<usize>, buffer: &'a mut [T]) -> &'a [T] {
+        match &self.0 {
+            Form::Product { dims, dy, x, whole, .. } if whole.get().is_none() => {
+                let (row, start) = (range.start / dims.inputs, range.start % dims.inputs);
+                let piece = &mut buffer[..range.len()];
+                linear::weight_gradient_row(*dims, dy.as_slice(), x.as_slice(), row, start, piece);
+                piece
+            }
+            _ => &self.tensor().as_slice()[range],
+        }
+    }
+}
+
+impl<T: Element> From<Tensor<T>> for Gradient<T> {
+    fn from(tensor: Tensor<T>) -> Self {
+        Self(Form::Whole(tensor))
+    }
+}
+
+impl<T: Element> PartialEq for Gradient<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.tensor() == other.tensor()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autograd::ops::testing::sample;
+
+    fn product() -> Gradient<f32> {
+        let dims = Dims { batch: 3, inputs: 50, outputs: 7 };
+        let (dy, x) = (sample([3, 7], 1).cast(), sample([3, 50], 2).cast());
+        Gradient::product(dims, dy, Arc::new(x))
+    }
+
+    #[test]
+    fn pieces_are_those_of_the_tensor() {
+        let gradient = product();
+        let whole = gradient.clone().into_tensor(&Pool::new());
+        let mut buffer = [f32::NAN; 50];
+        assert_eq!((gradient.row(), gradient.shape().dims()), (Some(50), &[7, 50][..]));
+        for range in [0..50, 50..51, 120..133, 349..350] {
+            let piece = gradient.piece(range.clone(), &mut buffer).to_vec();
+            assert_eq!(piece, whole.as_slice()[range]);
+        }
+        assert_eq!(gradient.tensor(), &whole);
+        assert_eq!(gradient.row(), None, "now that it is there it is read");
+        assert_eq!(gradient.piece(40..60, &mut buffer), &whole.as_slice()[40..60]);
+    }
+
+    #[test]
+    fn a_product_can_be_changed() {
+        let mut gradient = product();
+        let before = gradient.tensor().as_slice()[9];
+        gradient.tensor_mut().as_mut_slice()[9] += 1.0;
+        assert_eq!(gradient.tensor().as_slice()[9], before + 1.0);
+        assert_ne!(gradient, product());
+    }
+}
