@@ -137,9 +137,12 @@ fn best_threshold(mut values: Vec<(f64, bool)>) -> f64 {
     let wolves = values.iter().filter(|v| v.1).count() as f64;
     // Everything above the cut is called a wolf.
     let (mut right, mut best) = (wolves, wolves.max(total - wolves));
-    for (_, wolf) in values {
-        right += if wolf { -1.0 } else { 1.0 };
-        best = best.max(right).max(total - right);
+    for (i, (value, wolf)) in values.iter().enumerate() {
+        right += if *wolf { -1.0 } else { 1.0 };
+        // No threshold parts equal values.
+        if values.get(i + 1).is_none_or(|next| next.0 > *value) {
+            best = best.max(right).max(total - right);
+        }
     }
     best / total
 }
