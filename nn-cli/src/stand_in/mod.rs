@@ -25,6 +25,7 @@ pub use scene::Ground;
 
 use crate::made_folders::MadeFolders;
 use nn_core::files::folder_of;
+use nn_core::rng::Rng;
 use nn_core::{Error, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ pub const DEFAULT_SEED: u64 = 27;
 pub const DEFAULT_SIZE: u32 = 256;
 
 /// Changes whenever the same seed would give other pictures.
-pub const RENDERER_VERSION: u32 = 1;
+pub const RENDERER_VERSION: u32 = 2;
 
 /// The machine-readable marker's file name.
 pub const MARKER_FILE: &str = "stand-in.json";
@@ -101,6 +102,17 @@ pub enum Part {
     Whole,
 }
 
+impl Part {
+    /// The numbers of each class's pictures.
+    fn numbers(self) -> std::ops::Range<u32> {
+        match self {
+            Self::Train => 10..50,
+            Self::Test => 0..10,
+            Self::Whole => 1..21,
+        }
+    }
+}
+
 /// One picture of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
@@ -126,6 +138,17 @@ impl Spec {
         }
     }
 
+    /// What decides the picture's coat, evenly spread over `[0, 1)` within its class and part: coats
+    /// are dealt like cards, so that even ten test pictures are a fair sample of them.
+    fn lot(&self, seed: u64) -> f64 {
+        let deck = Self { number: u32::from(u16::MAX), ..*self };
+        let mut rng = Rng::new(seed, picture::STREAMS * deck.stream());
+        let mut numbers: Vec<u32> = self.part.numbers().collect();
+        rng.shuffle(&mut numbers);
+        let place = numbers.iter().position(|&number| number == self.number).unwrap_or(0);
+        (place as f64 + rng.uniform()) / numbers.len() as f64
+    }
+
     /// A number no other picture of any set has.
     fn stream(&self) -> u64 {
         let class = match self.species {
@@ -139,14 +162,14 @@ impl Spec {
 /// The pictures of `set`, numbered as the photographs are: 0 to 9 for testing and 10 to 49 for
 /// training in each class, or 1 to 20 in the undivided set.
 pub fn specs(set: StandInSet) -> Vec<Spec> {
-    let parts: &[(Part, std::ops::Range<u32>)] = match set {
-        StandInSet::BackgroundSwap => &[(Part::Whole, 1..21)],
-        _ => &[(Part::Train, 10..50), (Part::Test, 0..10)],
+    let parts: &[Part] = match set {
+        StandInSet::BackgroundSwap => &[Part::Whole],
+        _ => &[Part::Train, Part::Test],
     };
     let mut all = Vec::new();
-    for (part, numbers) in parts {
+    for &part in parts {
         for species in [Species::Husky, Species::Wolf] {
-            all.extend(numbers.clone().map(|number| Spec { set, part: *part, species, number }));
+            all.extend(part.numbers().map(|number| Spec { set, part, species, number }));
         }
     }
     all
@@ -156,7 +179,7 @@ pub fn specs(set: StandInSet) -> Vec<Spec> {
 /// give the same picture.
 pub fn render_image(spec: &Spec, seed: u64, size: u32) -> Picture {
     let ground = spec.set.ground(spec.species);
-    picture::compose(spec.species, ground, seed, spec.stream(), size)
+    picture::compose(spec.species, spec.lot(seed), ground, seed, spec.stream(), size)
 }
 
 /// What tells a rendered folder from photographs: the content of `stand-in.json`.

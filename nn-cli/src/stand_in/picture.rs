@@ -37,7 +37,7 @@ fn frame(animal: &Animal, size: u32, rng: &mut Rng) -> Framing {
     let (fill, spare) = if animal.pose == Pose::Portrait {
         (rng.uniform_in(0.95, 1.30) as f32, 0.10)
     } else {
-        (rng.uniform_in(0.82, 1.12) as f32, 0.03)
+        (rng.uniform_in(0.88, 1.12) as f32, 0.03)
     };
     let scale = fill / (wide * squeeze).max(high);
     let (w, h) = (wide * scale * squeeze, high * scale);
@@ -89,13 +89,23 @@ impl Shot {
     }
 }
 
-/// Renders one picture. `stream` keeps pictures of one `seed` apart.
-pub fn compose(species: Species, ground: Ground, seed: u64, stream: u64, size: u32) -> Picture {
+/// How many streams of random numbers a picture draws from.
+pub const STREAMS: u64 = 3;
+
+/// Renders one picture. `lot` decides the coat, `stream` keeps pictures of one `seed` apart.
+pub fn compose(
+    species: Species,
+    lot: f64,
+    ground: Ground,
+    seed: u64,
+    stream: u64,
+    size: u32,
+) -> Picture {
     // The animal must not depend on the ground's use of random numbers, nor the reverse.
-    let mut rng = Rng::new(seed, 3 * stream);
-    let mut scenery = Rng::new(seed, 3 * stream + 1);
-    let mut camera = Rng::new(seed, 3 * stream + 2);
-    let animal = Animal::draw(species, &mut rng);
+    let mut rng = Rng::new(seed, STREAMS * stream);
+    let mut scenery = Rng::new(seed, STREAMS * stream + 1);
+    let mut camera = Rng::new(seed, STREAMS * stream + 2);
+    let animal = Animal::draw(species, lot, &mut rng);
     let framing = frame(&animal, size, &mut rng);
     let mut figure = Canvas::new(size, framing.place);
     body::draw(&mut figure, &animal, &mut rng);
