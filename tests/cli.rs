@@ -9,10 +9,13 @@ mod cli {
     mod bad_models;
     mod bad_output;
     mod bad_settings;
+    mod browser;
     mod console;
     mod data;
+    mod experiment;
     mod gradcam;
     mod models;
+    mod report;
     mod support;
     mod train;
 }
