@@ -10,10 +10,13 @@ mod cli {
     mod bad_output;
     mod bad_settings;
     mod bench;
+    mod browser;
     mod console;
     mod data;
+    mod experiment;
     mod gradcam;
     mod models;
+    mod report;
     mod support;
     mod train;
 }

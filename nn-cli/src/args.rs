@@ -61,6 +61,8 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Train a classifier on images; write its model, metrics and curves to a run folder
     Train(Box<TrainArgs>),
+    /// Show what leakage does: train with it and without it, on photographs, and compare
+    Experiment(Box<ExperimentArgs>),
     /// Measure a trained model on images: loss, accuracy, confusion matrix
     Evaluate(EvaluateArgs),
     /// Say which class images belong to, with probabilities
@@ -82,6 +84,13 @@ pub struct DataArgs {
     /// A folder of images, or the name of a set under the data root
     #[arg(long, value_name = "FOLDER|NAME")]
     pub data: Option<String>,
+    #[command(flatten)]
+    pub images: ImageArgs,
+}
+
+/// Where named sets lie, and what to do about images that are broken.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ImageArgs {
     /// Where named sets lie [default: data]
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT")]
     pub data_root: Option<PathBuf>,
@@ -90,7 +99,7 @@ pub struct DataArgs {
     pub skip_unreadable: bool,
 }
 
-impl DataArgs {
+impl ImageArgs {
     /// Where named sets lie.
     pub fn root(&self) -> &Path {
         self.data_root.as_deref().unwrap_or(Path::new(DEFAULT_DATA_ROOT))
@@ -116,6 +125,13 @@ pub struct TrainArgs {
     /// Repeat a run from its config.toml; options given here win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: SettingArgs,
+}
+
+/// How a network is trained.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SettingArgs {
     /// Passes over the training images [default: 10]
     #[arg(long, allow_negative_numbers = true, value_name = "N")]
     pub epochs: Option<usize>,
@@ -140,6 +156,47 @@ pub struct TrainArgs {
     /// Share of train/ held back for validation [default: 0.125]
     #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
     pub validation_split: Option<f64>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    nn-cli experiment --out runs/experiment\n  \
+    nn-cli experiment --seeds 5 --out runs/five-seeds\n  \
+    nn-cli experiment --image-size 64 --epochs 3 --out runs/quick\n\n\
+    Trains on different_backgrounds (leaky: the background gives the class away) and on\n\
+    same_backgrounds (clean), tests both, and tests the leaky model on background_swap, where the\n\
+    backgrounds have changed places. Everything is in DIR/report.html, one page that can be mailed;\n\
+    each run is in DIR/runs, as `train` writes it.\n\n\
+    With --seeds N the seeds are that of --seed, then 1, 2, 3, ... without it: 27, 1, 2, 3, 4.")]
+pub struct ExperimentArgs {
+    #[command(flatten)]
+    pub images: ImageArgs,
+    /// The folder to write [default: runs/experiment, or runs/experiment-2 and so on if taken]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the folder if it is an experiment's, once the new one is complete
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Repeat everything with this many seeds, for mean, spread and interval
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=1000),
+        allow_negative_numbers = true
+    )]
+    pub seeds: u16,
+    /// Runs to make at the same time, the threads shared among them and each with its own memory
+    /// [default: one for each thread, up to 4, as far as memory allows]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=1024),
+        allow_negative_numbers = true
+    )]
+    pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub settings: SettingArgs,
 }
 
 /// The seeds: what TOML, in which runs are recorded, can hold.

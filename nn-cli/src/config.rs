@@ -3,7 +3,9 @@
 //! Options given on the command line win over the file, the file over the defaults. The file that a
 //! run writes holds every setting, so `train --config` repeats it.
 
-use crate::args::{DEFAULT_DATA_ROOT, OptimizerName, ScheduleName, TrainArgs};
+use crate::args::{
+    DEFAULT_DATA_ROOT, ImageArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs,
+};
 use crate::failure::Failure;
 use nn_core::Error;
 use nn_core::data::check_validation_split;
@@ -62,25 +64,44 @@ impl RunConfig {
         if let Some(data) = &args.data.data {
             config.data.clone_from(data);
         }
-        if let Some(root) = &args.data.data_root {
-            config.data_root.clone_from(root);
-        }
-        config.skip_unreadable |= args.data.skip_unreadable;
-        let fit = &mut config.fit;
-        set(&mut fit.epochs, args.epochs);
-        set(&mut fit.batch_size, args.batch_size);
-        set(&mut fit.learning_rate, args.learning_rate);
-        set(&mut fit.seed, args.seed);
-        set(&mut config.image_size, args.image_size);
-        set(&mut config.validation_split, args.validation_split);
-        if let Some(name) = args.schedule {
-            config.fit.schedule = schedule(name, config.fit.epochs);
-        }
-        if let Some(name) = args.optimizer {
-            config.optimizer = optimizer(name);
-        }
-        config.check()?;
+        config.merge(&args.data.images, &args.settings)?;
         Ok(config)
+    }
+
+    /// The settings for the data set `name` that the command line asks for.
+    ///
+    /// # Errors
+    /// If a setting is out of range.
+    pub fn for_set(
+        name: &str,
+        images: &ImageArgs,
+        settings: &SettingArgs,
+    ) -> Result<Self, Failure> {
+        let mut config = Self { data: name.to_string(), ..Self::default() };
+        config.merge(images, settings)?;
+        Ok(config)
+    }
+
+    /// Takes over what is given, and checks the whole.
+    fn merge(&mut self, images: &ImageArgs, settings: &SettingArgs) -> Result<(), Failure> {
+        if let Some(root) = &images.data_root {
+            self.data_root.clone_from(root);
+        }
+        self.skip_unreadable |= images.skip_unreadable;
+        let fit = &mut self.fit;
+        set(&mut fit.epochs, settings.epochs);
+        set(&mut fit.batch_size, settings.batch_size);
+        set(&mut fit.learning_rate, settings.learning_rate);
+        set(&mut fit.seed, settings.seed);
+        set(&mut self.image_size, settings.image_size);
+        set(&mut self.validation_split, settings.validation_split);
+        if let Some(name) = settings.schedule {
+            fit.schedule = schedule(name, fit.epochs);
+        }
+        if let Some(name) = settings.optimizer {
+            self.optimizer = optimizer(name);
+        }
+        self.check()
     }
 
     fn read(path: &Path) -> Result<Self, Failure> {

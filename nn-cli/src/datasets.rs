@@ -6,7 +6,7 @@ use crate::published::{self, Kind};
 use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
 use nn_core::Error;
-use nn_core::data::ImageFolder;
+use nn_core::data::{ImageFolder, Layout, Sample};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -79,6 +79,15 @@ impl ImageSet {
         let folder = ImageFolder::scan(&dir)?;
         let name = set.name().to_string();
         Ok(Self { name, kind: Kind::StandIn, path, folder, _rendered: Some(rendered) })
+    }
+
+    /// The images to measure a model on, and what they are: those in `test/` where there is one,
+    /// else all.
+    pub fn test_samples(&self) -> (&'static str, Vec<Sample>) {
+        match &self.folder.layout {
+            Layout::Split { test, .. } => ("test", test.clone()),
+            Layout::Bare(samples) => ("all", samples.clone()),
+        }
     }
 
     /// A file's path below the set's folder, with forward slashes.

@@ -1,14 +1,18 @@
 //! The `nn-cli` program: trains, evaluates and looks into small image classifiers.
 //!
 //! `main` is parse, run, report. Commands live in `commands`, one a file; what they share is
-//! beside them: `datasets` finds images by name, `config` merges settings, `run_folder` writes
-//! results.
+//! beside them: `datasets` finds images by name, `config` merges settings, `training` makes a run,
+//! `run_folder` and `results` write it down.
 
 mod args;
+mod command_line;
 mod commands;
 mod config;
 mod datasets;
+mod experiment;
 mod failure;
+mod images;
+mod inspection;
 mod interrupt;
 mod made_folders;
 mod npy;
@@ -16,9 +20,11 @@ mod out_folder;
 mod overlays;
 mod plots;
 mod published;
+mod report;
 mod results;
 mod run_folder;
 mod stand_in;
+mod training;
 mod ui;
 
 use args::Args;

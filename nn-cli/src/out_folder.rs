@@ -16,14 +16,35 @@ use tempfile::TempDir;
 /// Characters of a name that comes from outside: file systems take names of up to 255 bytes.
 const LONGEST: usize = 80;
 
+/// Names of files in a folder, each of them once.
+#[derive(Debug, Default)]
+pub struct FileNames {
+    /// In lower case, for file systems that do not tell `A` from `a`.
+    taken: HashSet<String>,
+}
+
+impl FileNames {
+    /// A beginning that no other file of this folder has, for `STEM.CLASS` from names that may
+    /// be anything: `STEM.CLASS`, else `STEM-2.CLASS` and so on. Made safe where the names hold
+    /// what a file's name cannot.
+    pub fn reserve(&mut self, stem: &str, class: &str) -> String {
+        let (stem, class) = (safe(stem), safe(class));
+        let numbered = |i: usize| match i {
+            1 => format!("{stem}.{class}"),
+            i => format!("{stem}-{i}.{class}"),
+        };
+        let free = (1..).map(numbered).find(|name| self.taken.insert(name.to_lowercase()));
+        free.unwrap_or(stem)
+    }
+}
+
 /// Files in the making.
 pub struct OutFolder {
     draft: TempDir,
     target: PathBuf,
     overwrite: bool,
     names: Vec<String>,
-    /// The names in lower case, for file systems that do not tell `A` from `a`.
-    taken: HashSet<String>,
+    taken: FileNames,
     /// After the draft, which lies in them.
     _made: MadeFolders,
 }
@@ -53,21 +74,13 @@ impl OutFolder {
             .prefix(".nn-out-")
             .tempdir_in(target)
             .map_err(Error::io("write to", target))?;
-        let (names, taken) = (Vec::new(), HashSet::new());
+        let (names, taken) = (Vec::new(), FileNames::default());
         Ok(Self { draft, target: target.to_path_buf(), overwrite, names, taken, _made: made })
     }
 
-    /// A beginning that no other file of this folder has, for `STEM.CLASS` from names that may
-    /// be anything: `STEM.CLASS`, else `STEM-2.CLASS` and so on. Made safe where the names hold
-    /// what a file's name cannot.
+    /// A beginning that no other file of this folder has: [`FileNames::reserve`].
     pub fn reserve(&mut self, stem: &str, class: &str) -> String {
-        let (stem, class) = (safe(stem), safe(class));
-        let numbered = |i: usize| match i {
-            1 => format!("{stem}.{class}"),
-            i => format!("{stem}-{i}.{class}"),
-        };
-        let free = (1..).map(numbered).find(|name| self.taken.insert(name.to_lowercase()));
-        free.unwrap_or(stem)
+        self.taken.reserve(stem, class)
     }
 
     /// Writes a file.

@@ -1,12 +1,15 @@
 //! What a training run leaves in its folder, besides the model.
 
-use crate::commands::Splits;
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
+use crate::inspection::{self, Inspection};
 use crate::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use crate::published::Kind;
-use crate::run_folder::RunFolder;
+use crate::report::{self, REPORT_FILE, RunPage};
+use crate::run_folder::Draft;
+use crate::training::Run;
+use nn_core::data::Dataset;
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
 use serde::Serialize;
@@ -16,16 +19,6 @@ const SCHEMA: u32 = 1;
 
 /// Pixels per unit of the drawings: sharp on a projector.
 const PNG_SCALE: f32 = 2.0;
-
-/// A finished run.
-pub struct Run<'a> {
-    pub config: &'a RunConfig,
-    pub set: &'a ImageSet,
-    pub data: &'a Splits,
-    pub history: &'a History,
-    pub test: &'a Evaluation,
-    pub parameters: usize,
-}
 
 /// The content of `metrics.json`.
 #[derive(Serialize)]
@@ -60,11 +53,32 @@ struct TestMetrics<'a> {
     confusion: &'a [Vec<u64>],
 }
 
+/// What computed the results.
 #[derive(Serialize)]
-struct Environment {
+pub struct Environment {
     version: &'static str,
     kernel: &'static str,
     threads: usize,
+}
+
+impl Environment {
+    /// By name, for people.
+    pub fn facts(&self) -> [(String, String); 3] {
+        [
+            ("nn-cli".into(), self.version.into()),
+            ("kernel".into(), self.kernel.into()),
+            ("threads".into(), self.threads.to_string()),
+        ]
+    }
+
+    /// This program on this machine, as it is used now.
+    pub fn here() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            kernel: isa::active().name(),
+            threads: rayon::current_num_threads(),
+        }
+    }
 }
 
 impl Run<'_> {
@@ -83,9 +97,9 @@ impl Run<'_> {
                 test: self.data.test.len(),
                 skipped: skipped.map(|skipped| self.set.relative(&skipped.path)).collect(),
             },
-            parameters: self.parameters,
+            parameters: self.model.parameter_count(),
             config: self.config,
-            history: self.history,
+            history: &self.history,
             test: TestMetrics {
                 loss: self.test.loss,
                 accuracy: self.test.accuracy(),
@@ -93,11 +107,7 @@ impl Run<'_> {
                 correct: self.test.correct,
                 confusion: &self.test.confusion,
             },
-            environment: Environment {
-                version: env!("CARGO_PKG_VERSION"),
-                kernel: isa::active().name(),
-                threads: rayon::current_num_threads(),
-            },
+            environment: Environment::here(),
         }
     }
 
@@ -105,57 +115,31 @@ impl Run<'_> {
         self.set.kind == Kind::StandIn
     }
 
-    fn curves(&self) -> String {
-        let series = |name: &str, value: fn(&EpochRecord) -> Option<f64>| {
-            let values = self.history.iter().map(|r| value(r).unwrap_or(f64::NAN)).collect();
-            Series::new(name, values)
-        };
-        let (train, validation) = (self.data.train.len(), self.data.validation.len());
-        let mut loss = vec![series("training", |r| Some(r.loss))];
-        let mut accuracy = vec![series("training", |r| Some(r.accuracy))];
-        if validation > 0 {
-            loss.push(series("validation", |r| r.val_loss));
-            accuracy.push(series("validation", |r| r.val_accuracy));
-        }
-        plots::curves(&CurvesSpec {
+    /// Loss and accuracy over the epochs.
+    pub fn curves(&self) -> CurvesSpec {
+        let classes = self.set.folder.classes.len();
+        CurvesSpec {
             title: format!("Training on {}", self.set.name),
             subtitle: format!(
-                "{train} training and {validation} validation images, seed {}",
+                "{} training and {} validation images, seed {}",
+                self.data.train.len(),
+                self.data.validation.len(),
                 self.config.fit.seed
             ),
             stand_in: self.is_stand_in(),
-            loss,
-            accuracy,
-            chance: Some(1.0 / self.set.folder.classes.len() as f64),
-        })
+            ..curves_of(&[&self.history], classes)
+        }
     }
 
-    fn confusion(&self) -> String {
-        plots::confusion(&ConfusionSpec {
+    /// The confusion matrix of the test images.
+    pub fn confusion(&self) -> ConfusionSpec {
+        ConfusionSpec {
             title: format!("{}, test images", self.set.name),
             subtitle: String::new(),
             stand_in: self.is_stand_in(),
             classes: self.set.folder.classes.clone(),
             counts: self.test.confusion.clone(),
-        })
-    }
-
-    /// The test images with their labels, predictions and probabilities.
-    fn predictions(&self) -> Result<Vec<u8>, csv::Error> {
-        let classes = &self.set.folder.classes;
-        let mut table = csv::Writer::from_writer(Vec::new());
-        let header = ["file", "label", "predicted"].into_iter();
-        table.write_record(header.chain(classes.iter().map(String::as_str)))?;
-        for (i, sample) in self.data.test.samples().iter().enumerate() {
-            let mut row = vec![
-                self.set.relative(&sample.path),
-                classes[sample.label].clone(),
-                classes[self.test.predicted[i]].clone(),
-            ];
-            row.extend(self.test.probabilities[i].iter().map(|p| format!("{p:.6}")));
-            table.write_record(row)?;
         }
-        table.into_inner().map_err(|error| error.into_error().into())
     }
 
     /// Which image was used for what.
@@ -172,19 +156,71 @@ impl Run<'_> {
     }
 }
 
-/// Writes settings, metrics, tables and pictures of `run`.
+/// The images with their labels, predictions and probabilities.
+///
+/// # Errors
+/// If they cannot be written as a table.
+pub fn predictions(
+    set: &ImageSet,
+    images: &Dataset,
+    evaluation: &Evaluation,
+) -> Result<Vec<u8>, Failure> {
+    let classes = &set.folder.classes;
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let header = ["file", "label", "predicted"].into_iter();
+    let failed = |error: csv::Error| Failure::failed(error);
+    table.write_record(header.chain(classes.iter().map(String::as_str))).map_err(failed)?;
+    for (i, sample) in images.samples().iter().enumerate() {
+        let mut row = vec![
+            set.relative(&sample.path),
+            classes[sample.label].clone(),
+            classes[evaluation.predicted[i]].clone(),
+        ];
+        row.extend(evaluation.probabilities[i].iter().map(|p| format!("{p:.6}")));
+        table.write_record(row).map_err(failed)?;
+    }
+    table.into_inner().map_err(Failure::failed)
+}
+
+/// Writes settings, model, metrics, tables, pictures and the page of `run`, whose test images were
+/// looked into.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(folder: &RunFolder, run: &Run<'_>) -> Result<(), Failure> {
+pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Failure> {
+    folder.save_model(&run.model, &run.set.folder.classes)?;
     folder.write("config.toml", run.config.to_toml()?)?;
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(Failure::failed)?;
     folder.write("metrics.json", metrics + "\n")?;
-    folder.write("predictions.csv", run.predictions().map_err(Failure::failed)?)?;
+    folder.write("predictions.csv", predictions(run.set, &run.data.test, &run.test)?)?;
     folder.write("split.csv", run.split().map_err(Failure::failed)?)?;
-    for (name, svg) in [("curves", run.curves()), ("confusion", run.confusion())] {
-        folder.write(&format!("{name}.png"), plots::to_png(&svg, PNG_SCALE)?)?;
-        folder.write(&format!("{name}.svg"), svg)?;
+    draw(folder, "curves", plots::curves(&run.curves()))?;
+    draw(folder, "confusion", plots::confusion(&run.confusion()))?;
+    inspection::write_pictures(&folder.folder("gradcam")?, test)?;
+    let page = RunPage::new(run, test)?;
+    folder.write(REPORT_FILE, report::render(&page)?)
+}
+
+/// Writes a picture as `NAME.svg` and `NAME.png`.
+pub fn draw(folder: &Draft, name: &str, svg: String) -> Result<(), Failure> {
+    folder.write(&format!("{name}.png"), plots::to_png(&svg, PNG_SCALE)?)?;
+    folder.write(&format!("{name}.svg"), svg)
+}
+
+/// Curves of one run, or of several: then their mean, and a band from the lowest to the highest.
+pub fn curves_of(histories: &[&History], classes: usize) -> CurvesSpec {
+    let series = |name: &str, value: fn(&EpochRecord) -> Option<f64>| {
+        let values = |history: &&History| {
+            history.iter().map(|record| value(record).unwrap_or(f64::NAN)).collect()
+        };
+        Series::over_runs(name, &histories.iter().map(values).collect::<Vec<_>>())
+    };
+    let mut loss = vec![series("training", |r| Some(r.loss))];
+    let mut accuracy = vec![series("training", |r| Some(r.accuracy))];
+    if histories.iter().any(|history| history.iter().any(|r| r.val_loss.is_some())) {
+        loss.push(series("validation", |r| r.val_loss));
+        accuracy.push(series("validation", |r| r.val_accuracy));
     }
-    Ok(())
+    let chance = Some(1.0 / classes as f64);
+    CurvesSpec { loss, accuracy, chance, ..CurvesSpec::default() }
 }

@@ -18,13 +18,56 @@ use tempfile::TempDir;
 /// The trained model's name within a run folder.
 pub const MODEL_FILE: &str = "model.safetensors";
 
-/// Files by which a folder is known to be a run's, and may be overwritten.
-const RUN_FILES: [&str; 2] = ["config.toml", "metrics.json"];
+/// The summary of an experiment, in its folder.
+pub const EXPERIMENT_FILE: &str = "experiment.json";
 
-/// A folder in the making.
+/// Files by which a folder is known to be a run's or an experiment's, and may be overwritten.
+const MARKS: [&[&str]; 2] = [&["config.toml", "metrics.json"], &[EXPERIMENT_FILE, "runs"]];
+
+/// A folder in the making, or one within it: where its files are written for now, and where they
+/// will be, which is what messages say.
+pub struct Draft {
+    path: PathBuf,
+    shown: PathBuf,
+}
+
+impl Draft {
+    /// Begins the folder `name` within this one.
+    pub fn folder(&self, name: &str) -> Result<Self, Failure> {
+        let folder = Self { path: self.path.join(name), shown: self.shown.join(name) };
+        fs::create_dir_all(&folder.path).map_err(Error::io("create", &folder.shown))?;
+        Ok(folder)
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        let shown = self.shown.join(name);
+        let write = || {
+            let mut file = fs::File::create(&path)?;
+            file.write_all(content.as_ref())?;
+            file.sync_all()
+        };
+        Ok(write().map_err(Error::io("write", &shown))?)
+    }
+
+    /// Writes the trained model.
+    pub fn save_model(&self, model: &Sequential, classes: &[String]) -> Result<(), Failure> {
+        let path = self.path.join(MODEL_FILE);
+        model::save(&path, model, Some(classes)).map_err(|error| match error {
+            Error::Io { action, source, .. } => {
+                // The draft's name says nothing to anybody.
+                Error::Io { action, path: self.shown.join(MODEL_FILE), source }.into()
+            }
+            other => other.into(),
+        })
+    }
+}
+
+/// A folder of results in the making.
 pub struct RunFolder {
-    draft: TempDir,
-    target: PathBuf,
+    temporary: TempDir,
+    draft: Draft,
     overwrite: bool,
     /// After the draft, which lies in them.
     _made: MadeFolders,
@@ -40,11 +83,12 @@ impl RunFolder {
         let target = resolve(target)?;
         let parent = folder_of(&target);
         let made = MadeFolders::make(parent)?;
-        let draft = tempfile::Builder::new()
+        let temporary = tempfile::Builder::new()
             .prefix(".nn-run-")
             .tempdir_in(parent)
             .map_err(Error::io("write to", parent))?;
-        Ok(Self { draft, target, overwrite, _made: made })
+        let draft = Draft { path: temporary.path().to_path_buf(), shown: target };
+        Ok(Self { temporary, draft, overwrite, _made: made })
     }
 
     /// The first of `runs/NAME`, `runs/NAME-2`, ... that is not taken.
@@ -56,45 +100,23 @@ impl RunFolder {
         (1..).map(|i| base.join(numbered(i))).find(|path| !path.exists()).unwrap_or_default()
     }
 
-    /// Where a file of this name is written for now.
-    fn path(&self, name: &str) -> PathBuf {
-        self.draft.path().join(name)
-    }
-
-    /// Writes a file.
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), Failure> {
-        let path = self.path(name);
-        let shown = self.target.join(name);
-        let write = || {
-            let mut file = fs::File::create(&path)?;
-            file.write_all(content.as_ref())?;
-            file.sync_all()
-        };
-        Ok(write().map_err(Error::io("write", &shown))?)
-    }
-
-    /// Writes the trained model.
-    pub fn save_model(&self, model: &Sequential, classes: &[String]) -> Result<(), Failure> {
-        model::save(&self.path(MODEL_FILE), model, Some(classes)).map_err(|error| match error {
-            Error::Io { action, source, .. } => {
-                // The draft's name says nothing to anybody.
-                Error::Io { action, path: self.target.join(MODEL_FILE), source }.into()
-            }
-            other => other.into(),
-        })
+    /// Where its files are written.
+    pub fn draft(&self) -> &Draft {
+        &self.draft
     }
 
     /// Puts the folder in its place and returns the path.
     pub fn finish(self) -> Result<PathBuf, Failure> {
-        check_target(&self.target, self.overwrite)?;
-        let draft = self.draft.keep();
-        let moved = replace(&draft, &self.target);
+        let target = self.draft.shown;
+        check_target(&target, self.overwrite)?;
+        let draft = self.temporary.keep();
+        let moved = replace(&draft, &target);
         if moved.is_err() {
             let _ = fs::remove_dir_all(&draft);
         }
-        moved.map_err(Error::io("create", &self.target))?;
-        sync_folder(folder_of(&self.target));
-        Ok(self.target)
+        moved.map_err(Error::io("create", &target))?;
+        sync_folder(folder_of(&target));
+        Ok(target)
     }
 }
 
@@ -126,7 +148,7 @@ fn check_target(target: &Path, overwrite: bool) -> Result<(), Failure> {
         return refuse("exists and is not a folder", "choose another --out");
     }
     let mut entries = fs::read_dir(target).map_err(Error::io("read", target))?;
-    let is_run = RUN_FILES.iter().all(|name| target.join(name).is_file());
+    let is_run = MARKS.iter().any(|marks| marks.iter().all(|name| target.join(name).exists()));
     if entries.next().is_none() {
         Ok(())
     } else if !overwrite {
@@ -169,7 +191,7 @@ mod tests {
     fn an_abandoned_run_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let run = RunFolder::begin(&dir.path().join("run"), false).unwrap();
-        run.write("config.toml", "x").unwrap();
+        run.draft().write("config.toml", "x").unwrap();
         drop(run);
         assert!(entries(dir.path()).is_empty());
     }
@@ -180,8 +202,8 @@ mod tests {
         let target = dir.path().join("run");
         for (round, overwrite) in [("1", false), ("2", true)] {
             let run = RunFolder::begin(&target, overwrite).unwrap();
-            run.write("config.toml", round).unwrap();
-            run.write("metrics.json", round).unwrap();
+            run.draft().write("config.toml", round).unwrap();
+            run.draft().write("metrics.json", round).unwrap();
             assert_eq!(run.finish().unwrap(), target);
             assert_eq!(fs::read_to_string(target.join("config.toml")).unwrap(), round);
             assert_eq!(entries(dir.path()), ["run"]);
@@ -201,7 +223,7 @@ mod tests {
         let target = dir.path().join("run");
         fs::create_dir(&target).unwrap();
         let run = RunFolder::begin(&target, false).unwrap();
-        run.write("config.toml", "x").unwrap();
+        run.draft().write("config.toml", "x").unwrap();
         run.finish().unwrap();
         assert_eq!(entries(&target), ["config.toml"]);
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// The least image size the network works on, which is the fastest.
@@ -50,6 +50,19 @@ impl Sandbox {
         sandbox
     }
 
+    /// A sandbox with the three sets of the experiment under `data`, as small as [`Self::with_set`].
+    pub fn with_sets() -> Self {
+        let sandbox = Self::new();
+        for class in ["dark", "light"] {
+            for set in ["different_backgrounds", "same_backgrounds"] {
+                sandbox.images(format!("data/{set}/train/{class}"), 4);
+                sandbox.images(format!("data/{set}/test/{class}"), 2);
+            }
+            sandbox.images(format!("data/background_swap/{class}"), 2);
+        }
+        sandbox
+    }
+
     /// A path in the working directory.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root.path().join("work").join(name)
@@ -91,6 +104,11 @@ impl Sandbox {
     /// Runs `train` with these arguments on the smallest network, one epoch.
     pub fn train(&self, args: &[&str]) -> Ended {
         self.run([&["train"], &SMALL[..], args].concat())
+    }
+
+    /// Runs `experiment` with these arguments on the smallest network, one epoch, into `experiment`.
+    pub fn experiment(&self, args: &[&str]) -> Ended {
+        self.run([&["experiment", "--out", "experiment"], &SMALL[..], args].concat())
     }
 
     /// Runs the program, which must refuse: with this status, a message on stderr that has all of
@@ -227,4 +245,12 @@ pub fn png(folder: impl AsRef<Path>, number: u8) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture(folder, number).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
+}
+
+/// Sends the program what Ctrl-C sends.
+#[cfg(unix)]
+pub fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    let status = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(status.success());
 }

@@ -1,17 +1,19 @@
 //! `train`, when all goes well.
 
-use super::support::{Ended, SMALL, Sandbox};
+use super::support::{Ended, SMALL, Sandbox, interrupt};
 use serde_json::Value;
 
-const RUN_FILES: [&str; 9] = [
+const RUN_FILES: [&str; 11] = [
     "config.toml",
     "confusion.png",
     "confusion.svg",
     "curves.png",
     "curves.svg",
+    "gradcam",
     "metrics.json",
     "model.safetensors",
     "predictions.csv",
+    "report.html",
     "split.csv",
 ];
 
@@ -232,14 +234,6 @@ fn names_may_hold_anything() {
             .len(),
         rows.len() + 6
     );
-}
-
-/// Sends the program what Ctrl-C sends.
-#[cfg(unix)]
-fn interrupt(child: &std::process::Child) {
-    let pid = child.id().to_string();
-    let status = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    assert!(status.success());
 }
 
 #[cfg(unix)]

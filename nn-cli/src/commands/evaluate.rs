@@ -1,14 +1,14 @@
 //! `nn-cli evaluate`: a trained model on a set of images.
 
-use super::images;
 use super::model::Classifier;
 use crate::args::{EvaluateArgs, SplitName};
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
+use crate::images;
 use crate::interrupt::Interruptible;
 use crate::published::Kind;
 use crate::ui::{Console, table};
-use nn_core::data::{ImageFolder, Layout, Sample};
+use nn_core::data::Sample;
 use nn_core::train::evaluate;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -33,10 +33,10 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let Some(data) = &args.data.data else {
         return Err(Failure::usage("no images to evaluate on; name a set or a folder with --data"));
     };
-    let set = ImageSet::find(data, args.data.root(), console)?;
+    let set = ImageSet::find(data, args.data.images.root(), console)?;
     set.announce(console);
     let classifier = Classifier::load(&args.model, Some(&set.folder.classes))?;
-    let (split, samples) = choose(&set.folder, args)?;
+    let (split, samples) = choose(&set, args)?;
     if samples.is_empty() {
         return Err(Failure::usage(format!(
             "there are no {split} images in {}; choose another --split, or a larger \
@@ -45,7 +45,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         )));
     }
     let size = classifier.image_size();
-    let skip = args.data.skip_unreadable;
+    let skip = args.data.images.skip_unreadable;
     let dataset = images::load(samples, &classifier.classes, size, skip, console)?;
     let loss = nn_core::loss::Loss::for_output(classifier.model.output_kind());
     let result = evaluate(&classifier.model, loss, &Interruptible(&dataset), args.batch_size)?;
@@ -71,17 +71,13 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
 }
 
 /// The images asked for, and their name.
-fn choose(
-    folder: &ImageFolder,
-    args: &EvaluateArgs,
-) -> Result<(&'static str, Vec<Sample>), Failure> {
-    let split = || folder.split(args.validation_split, args.seed);
-    Ok(match (args.split, &folder.layout) {
-        (None, Layout::Split { test, .. }) => ("test", test.clone()),
-        (None, Layout::Bare(samples)) => ("all", samples.clone()),
-        (Some(SplitName::All), _) => ("all", folder.samples()),
-        (Some(SplitName::Train), _) => ("train", split()?.train),
-        (Some(SplitName::Validation), _) => ("validation", split()?.validation),
-        (Some(SplitName::Test), _) => ("test", split()?.test),
+fn choose(set: &ImageSet, args: &EvaluateArgs) -> Result<(&'static str, Vec<Sample>), Failure> {
+    let split = || set.folder.split(args.validation_split, args.seed);
+    Ok(match args.split {
+        None => set.test_samples(),
+        Some(SplitName::All) => ("all", set.folder.samples()),
+        Some(SplitName::Train) => ("train", split()?.train),
+        Some(SplitName::Validation) => ("validation", split()?.validation),
+        Some(SplitName::Test) => ("test", split()?.test),
     })
 }

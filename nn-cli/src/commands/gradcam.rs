@@ -5,10 +5,10 @@ mod pages;
 
 use self::look::{Explained, Look};
 use self::pages::Pages;
-use super::images;
 use super::model::Classifier;
 use crate::args::{GradcamArgs, MethodName};
 use crate::failure::Failure;
+use crate::images;
 use crate::interrupt;
 use crate::out_folder::OutFolder;
 use crate::ui::{Console, Counter, format, table};

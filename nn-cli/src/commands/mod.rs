@@ -3,14 +3,12 @@
 mod bench;
 mod data;
 mod evaluate;
+mod experiment;
 mod gradcam;
-mod images;
 mod model;
 mod predict;
 mod summary;
 mod train;
-
-pub use train::Splits;
 
 use crate::args::{Args, Command};
 use crate::failure::Failure;
@@ -20,6 +18,7 @@ use crate::ui::Console;
 pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     match &args.command {
         Command::Train(args) => train::run(args, console),
+        Command::Experiment(args) => experiment::run(args, console),
         Command::Evaluate(args) => evaluate::run(args, console),
         Command::Predict(args) => predict::run(args, console),
         Command::Gradcam(args) => gradcam::run(args, console),

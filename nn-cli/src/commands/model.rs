@@ -4,7 +4,7 @@ use crate::args::ModelArgs;
 use crate::failure::Failure;
 use crate::run_folder::MODEL_FILE;
 use nn_core::Error;
-use nn_core::model::{self, ModelFile, ReferenceCnn, Sequential};
+use nn_core::model::{self, ModelFile, Sequential};
 use std::path::{Path, PathBuf};
 
 /// The image size of a model nothing else is known about.
@@ -26,15 +26,6 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure
         )
         .into()),
     }
-}
-
-/// The built-in network with weights drawn from `seed`.
-///
-/// # Errors
-/// A number of classes or an image size that it cannot be built with: wrong usage, for nothing else
-/// can be wrong with it.
-pub fn built_in(classes: usize, image_size: usize, seed: u64) -> Result<Sequential, Failure> {
-    ReferenceCnn::new(classes, image_size).build(seed).map_err(Failure::usage)
 }
 
 /// A trained model and what its outputs are called.

@@ -1,9 +1,9 @@
 //! `nn-cli predict`: class and probabilities for images.
 
-use super::images;
 use super::model::Classifier;
 use crate::args::PredictArgs;
 use crate::failure::Failure;
+use crate::images;
 use crate::interrupt;
 use crate::ui::{Console, format, table};
 use nn_core::train::{class_probabilities, most_probable};

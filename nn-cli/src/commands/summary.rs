@@ -4,6 +4,7 @@ use super::model;
 use crate::args::SummaryArgs;
 use crate::config::check_image_size;
 use crate::failure::Failure;
+use crate::training::built_in;
 use crate::ui::Console;
 use nn_core::model::Sequential;
 
@@ -14,7 +15,7 @@ pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
             let size = args.image_size.unwrap_or(model::DEFAULT_IMAGE_SIZE);
             check_image_size(size)?;
             // Which weights it starts from does not show in a summary.
-            model::built_in(args.classes, size, 0)?
+            built_in(args.classes, size, 0)?
         }
     };
     let summary = network.summary();

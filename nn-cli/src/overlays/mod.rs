@@ -10,8 +10,11 @@ mod picture;
 pub use jet::jet;
 pub use picture::{GRID_MOST, Shown, fitted, grid, side_by_side};
 
+use crate::failure::Failure;
+use image::codecs::png::PngEncoder;
 use image::{Rgb, RgbImage};
 use nn_core::Tensor;
+use nn_core::data::Rgb8;
 use nn_core::explain::stretch;
 
 /// How much of an overlay is heat; the rest is the image.
@@ -29,6 +32,26 @@ pub fn overlay(image: &RgbImage, heat: &Tensor) -> RgbImage {
         *pixel = Rgb([0, 1, 2].map(|c| blend(under[c], over[c])));
     }
     out
+}
+
+/// A decoded image as one to draw with.
+///
+/// # Errors
+/// None that input can cause.
+pub fn rgb_image(image: Rgb8) -> Result<RgbImage, Failure> {
+    let (width, height) = (image.width() as u32, image.height() as u32);
+    RgbImage::from_raw(width, height, image.pixels().to_vec())
+        .ok_or_else(|| Failure::failed("an image has another size than it says"))
+}
+
+/// A picture as the content of a PNG file.
+///
+/// # Errors
+/// None that input can cause.
+pub fn encode(image: &RgbImage) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    image.write_with_encoder(PngEncoder::new(&mut bytes)).map_err(Failure::failed)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use crate::ui::stats::wilson;
 /// A confusion matrix and what to write above it.
 #[derive(Clone, Debug, Default)]
 pub struct ConfusionSpec {
-    /// The headline; it should name the data set and the split.
+    /// The headline; it should name the data set and the split. If empty there is no header, for a
+    /// page that says it all.
     pub title: String,
     /// A line beneath it; if empty, the accuracy with its 95 % interval.
     pub subtitle: String,
@@ -59,6 +60,9 @@ impl ConfusionSpec {
 const ROW_LABEL: f64 = 190.0;
 const COLUMN_LABEL: f64 = 130.0;
 
+/// The least width of a picture without header: that of the colour key.
+const NARROW: f64 = 400.0;
+
 /// Draws a confusion matrix as an SVG document.
 pub fn confusion(spec: &ConfusionSpec) -> String {
     let n = spec.classes.len();
@@ -86,8 +90,12 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     let after = 14.0 + longest(&totals).max(text_width("images", 12.0, false)) + 8.0;
 
     let content = before + side + after + 2.0 * MARGIN;
-    let wanted = header_width(&spec.title, &subtitle, spec.stand_in).min(1000.0);
-    let width = content.max(wanted).max(520.0).ceil();
+    let width = if spec.title.is_empty() {
+        content.max(NARROW)
+    } else {
+        let wanted = header_width(&spec.title, &subtitle, spec.stand_in).min(1000.0);
+        content.max(wanted).max(520.0).ceil()
+    };
     let top =
         header(&mut Svg::new(width, 1.0, "", ""), width, &spec.title, &subtitle, spec.stand_in)
             + 48.0;

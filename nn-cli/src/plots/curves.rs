@@ -52,8 +52,20 @@ impl Series {
         Self { name: name.into(), values, band: None }
     }
 
+    /// The mean over several runs, which have a value for each epoch, and a band from the lowest to
+    /// the highest.
+    pub fn over_runs(name: impl Into<String>, runs: &[Vec<f64>]) -> Self {
+        let epochs = runs.iter().map(Vec::len).min().unwrap_or(0);
+        let over = |fold: fn(f64, f64) -> f64, epoch: usize| {
+            runs.iter().map(|run| run[epoch]).reduce(fold).unwrap_or(f64::NAN)
+        };
+        let all = |fold| (0..epochs).map(|epoch| over(fold, epoch)).collect::<Vec<f64>>();
+        let mean = all(|a, b| a + b).iter().map(|sum| sum / runs.len() as f64).collect();
+        let one = Self::new(name, mean);
+        if runs.len() > 1 { one.with_band(all(f64::min), all(f64::max)) } else { one }
+    }
+
     /// Adds a band between `lower` and `upper`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "runs over several seeds will draw bands"))]
     pub fn with_band(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Self {
         self.band = Some(Band { lower, upper });
         self
@@ -69,17 +81,38 @@ pub fn curves(spec: &CurvesSpec) -> String {
     header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.stand_in);
 
     let half = (WIDTH - 2.0 * MARGIN - 28.0) / 2.0;
-    let panels = [
-        Panel { title: "Loss", series: &spec.loss, is_share: false, chance: None },
-        Panel { title: "Accuracy", series: &spec.accuracy, is_share: true, chance: spec.chance },
-    ];
-    // Both panels leave the same room for labels, so that their epochs line up.
-    let room = panels.iter().map(Panel::label_room).fold(20.0, f64::max);
+    let (panels, room) = both(spec);
     for (i, panel) in panels.iter().enumerate() {
         let left = MARGIN + i as f64 * (half + 28.0);
         panel.draw(&mut svg, left, top, half - room - 14.0);
     }
     svg.finish()
+}
+
+/// Width of a picture of one panel: readable without zooming also on a phone.
+const NARROW: f64 = 440.0;
+
+/// Draws loss and accuracy as two documents without header, for a page that sets them side by side or
+/// one above the other and says the rest.
+pub fn panels(spec: &CurvesSpec) -> [String; 2] {
+    let (panels, room) = both(spec);
+    let top = 40.0;
+    panels.map(|panel| {
+        let title = format!("{}: {}", spec.title, panel.title);
+        let mut svg = Svg::new(NARROW, top + HIGH + 52.0, &title, &describe(spec));
+        panel.draw(&mut svg, 0.0, top, NARROW - room - 14.0);
+        svg.finish()
+    })
+}
+
+/// Both panels, and the room they leave for labels: the same, so that their epochs line up.
+fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
+    let panels = [
+        Panel { title: "Loss", series: &spec.loss, is_share: false, chance: None },
+        Panel { title: "Accuracy", series: &spec.accuracy, is_share: true, chance: spec.chance },
+    ];
+    let room = panels.iter().map(Panel::label_room).fold(20.0, f64::max);
+    (panels, room)
 }
 
 /// Measures the header by drawing it into a picture that is thrown away.
@@ -187,6 +220,33 @@ mod tests {
             let svg = curves(&one);
             assert_eq!(count(&svg, "polyline"), 3, "{value}");
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{value}");
+        }
+    }
+
+    #[test]
+    fn several_runs_are_a_mean_and_a_band() {
+        let one = Series::over_runs("one", &[vec![1.0, 2.0]]);
+        assert_eq!((one.values, one.band.is_none()), (vec![1.0, 2.0], true));
+        let runs = [vec![1.0, 2.0, f64::NAN], vec![3.0, 8.0, 1.0], vec![2.0, 2.0, 1.0]];
+        let all = Series::over_runs("all", &runs);
+        assert_eq!(all.values[..2], [2.0, 4.0]);
+        assert!(all.values[2].is_nan());
+        let band = all.band.unwrap();
+        assert_eq!((&band.lower[..2], &band.upper[..2]), (&[1.0, 2.0][..], &[3.0, 8.0][..]));
+    }
+
+    #[test]
+    fn panels_have_no_header_and_keep_to_their_width() {
+        let mut one = spec(10);
+        one.stand_in = true;
+        for svg in panels(&one) {
+            let document = Document::parse(&svg).expect("well-formed XML");
+            assert!(!svg.contains(">STAND-IN DATA"), "the page says it");
+            assert_eq!(document.root_element().attribute("width"), Some("440"));
+            for node in document.descendants() {
+                let x = node.attribute("x").or(node.attribute("cx"));
+                assert!(x.is_none_or(|x| (0.0..=NARROW).contains(&x.parse().unwrap())), "{svg}");
+            }
         }
     }
 

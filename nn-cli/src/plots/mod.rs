@@ -1,6 +1,7 @@
-//! Pictures for reports and talks: training curves and confusion matrices, as SVG and as PNG.
+//! Pictures for reports and talks: training curves, confusion matrices and accuracies beside one
+//! another, as SVG and as PNG.
 //!
-//! [`curves()`] and [`confusion()`] return a complete SVG document; [`to_png`] draws any of them with the
+//! [`curves()`], [`confusion()`] and [`comparison()`] return a complete SVG document; [`to_png`] draws any of them with the
 //! font that is built into the program, so no machine needs fonts, fontconfig or a display. The same
 //! input gives the same bytes. Colours are told apart by colour-blind readers (after Okabe and Ito,
 //! 2008), and every picture of the stand-in set says that it is one.
@@ -9,6 +10,7 @@
 //! `plot-grid`, `plot-axis`), so that a page with a dark theme can restyle an inlined SVG: a style
 //! rule wins over the attribute. Marks and cells carry a `<title>`, which browsers show on hover.
 
+mod comparison;
 mod confusion;
 mod curves;
 mod panel;
@@ -16,9 +18,10 @@ mod png;
 mod scale;
 pub(crate) mod svg;
 
+pub use comparison::{ComparisonRow, ComparisonSpec, comparison};
 pub use confusion::{ConfusionSpec, confusion};
-pub use curves::{CurvesSpec, Series, curves};
-pub use png::{to_image, to_png};
+pub use curves::{CurvesSpec, Series, curves, panels};
+pub use png::{FACES, to_image, to_png};
 
 use svg::{Anchor, Svg, Text, fit};
 
@@ -28,8 +31,12 @@ const STAND_IN: &str = "STAND-IN DATA · rendered images, not photographs";
 /// Left and right margin of every picture.
 const MARGIN: f64 = 32.0;
 
-/// Draws title, subtitle and the stand-in notice from `left` on; returns the height they take.
+/// Draws title, subtitle and the stand-in notice from `left` on; returns the height they take. Without
+/// a title there is none of them: the picture is part of a page that says it all.
 fn header(svg: &mut Svg, width: f64, title: &str, subtitle: &str, stand_in: bool) -> f64 {
+    if title.is_empty() {
+        return 0.0;
+    }
     let room = width - 2.0 * MARGIN;
     let mut y = 44.0;
     svg.text(MARGIN, y, &fit(title, room, 22.0, true), &Text::new(22.0).bold());

@@ -10,6 +10,9 @@ use resvg::{tiny_skia, usvg};
 const REGULAR: &[u8] = include_bytes!("../../assets/fonts/Inter-Regular.ttf");
 const SEMI_BOLD: &[u8] = include_bytes!("../../assets/fonts/Inter-SemiBold.ttf");
 
+/// The built-in fonts by their weight in CSS, for pages that pictures are part of.
+pub const FACES: [(u16, &[u8]); 2] = [(400, REGULAR), (600, SEMI_BOLD)];
+
 /// The longest side of a picture, in pixels: beyond it a picture is of no use and costs gigabytes.
 const LARGEST: f32 = 16_384.0;
 

@@ -16,19 +16,21 @@ const EPOCH: &str = "{prefix} {bar:10.cyan/dim} {pos}/{len}  {eta} left  {wide_m
 /// loss and accuracy, then a line that stays.
 pub struct TrainingProgress<'a> {
     console: &'a Console,
+    run: String,
     epochs: usize,
     bar: ProgressBar,
 }
 
 impl<'a> TrainingProgress<'a> {
-    /// For a run of `epochs` epochs.
-    pub fn new(console: &'a Console, epochs: usize) -> Self {
+    /// For a run of `epochs` epochs; `run` names it where there are several, else it is empty.
+    pub fn new(console: &'a Console, run: &str, epochs: usize) -> Self {
         let bar = if console.draws_bars() {
             console.bars().add(ProgressBar::new(0).with_style(style(EPOCH)))
         } else {
             ProgressBar::hidden()
         };
-        Self { console, epochs, bar }
+        let run = if run.is_empty() { String::new() } else { format!("{run}  ") };
+        Self { console, run, epochs, bar }
     }
 
     /// Starts epoch `epoch` (from 1) of `batches` batches.
@@ -63,7 +65,7 @@ impl<'a> TrainingProgress<'a> {
 
     fn label(&self, epoch: usize) -> String {
         let wide = self.epochs.to_string().len();
-        format!("epoch {epoch:>wide$}/{}", self.epochs)
+        format!("{}epoch {epoch:>wide$}/{}", self.run, self.epochs)
     }
 
     fn line(&self, result: &EpochRecord) -> String {
@@ -173,7 +175,7 @@ mod tests {
 
     fn run(json: bool, quiet: bool) -> (String, String) {
         let (console, out, err) = console(json, quiet);
-        let progress = TrainingProgress::new(&console, 10);
+        let progress = TrainingProgress::new(&console, "", 10);
         for epoch in [1, 10] {
             progress.epoch_started(epoch, 18);
             progress.batch_done(4, 0.7, 0.5);
@@ -202,7 +204,7 @@ mod tests {
         let (console, _, err) = console(false, false);
         let mut one = result(1);
         (one.val_loss, one.val_accuracy) = (None, None);
-        TrainingProgress::new(&console, 1).epoch_done(&one);
+        TrainingProgress::new(&console, "", 1).epoch_done(&one);
         assert_eq!(err.text(), "epoch 1/1  loss  0.5000  accuracy  75.0 %  |  3.2 s\n");
     }
 
@@ -236,7 +238,7 @@ mod tests {
     fn the_bar_shows_rate_loss_and_time_left() {
         let (bar, terminal) = drawn(EPOCH, 0);
         let (console, _, _) = console(false, false);
-        let mut progress = TrainingProgress::new(&console, 10);
+        let mut progress = TrainingProgress::new(&console, "", 10);
         progress.bar = bar;
         progress.epoch_started(3, 18);
         // Without any time gone by the rate has no end of digits.

@@ -5,11 +5,10 @@ use crate::commands::model::Classifier;
 use crate::failure::Failure;
 use crate::npy;
 use crate::out_folder::OutFolder;
-use crate::overlays::{self, Shown};
+use crate::overlays::{self, Shown, encode, rgb_image};
 use crate::stand_in::Marker;
 use crate::ui::format;
 use image::RgbImage;
-use image::codecs::png::PngEncoder;
 use nn_core::data::{ForegroundRule, Rgb8, foreground};
 use nn_core::explain::{BackgroundHeat, Explanation};
 use serde::Serialize;
@@ -169,19 +168,6 @@ impl Look {
             random_weights_correlation: None,
         })
     }
-}
-
-fn rgb_image(image: Rgb8) -> Result<RgbImage, Failure> {
-    let (width, height) = (image.width() as u32, image.height() as u32);
-    RgbImage::from_raw(width, height, image.pixels().to_vec())
-        .ok_or_else(|| Failure::failed("an image has another size than it says"))
-}
-
-/// A picture as a PNG file.
-pub fn encode(image: &RgbImage) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    image.write_with_encoder(PngEncoder::new(&mut bytes)).map_err(Failure::failed)?;
-    Ok(bytes)
 }
 
 /// `husky/husky_1.jpeg`

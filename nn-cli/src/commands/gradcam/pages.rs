@@ -1,11 +1,11 @@
 //! Pages with many overlays.
 
 use super::Method;
-use super::look::{Look, encode};
+use super::look::Look;
 use crate::args::GradcamArgs;
 use crate::failure::Failure;
 use crate::out_folder::OutFolder;
-use crate::overlays::{self, GRID_MOST, Shown};
+use crate::overlays::{self, GRID_MOST, Shown, encode};
 
 /// Pages with many overlays, written as they fill up.
 pub struct Pages {

@@ -1,10 +1,16 @@
-//! How far a figure from few images can be trusted.
+//! How far a figure from few images, or from few seeds, can be trusted.
+
+mod repeated;
+
+pub use repeated::Repeated;
+
+use serde::Serialize;
 
 /// The 97.5th percentile of the normal distribution: two-sided 95 %.
 const Z: f64 = 1.959_964;
 
-/// A range of shares between 0 and 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A range of shares between 0 and 1, or of differences between -1 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,
@@ -21,16 +27,29 @@ pub fn wilson(correct: u64, n: u64) -> Interval {
     if n == 0 {
         return Interval { low: 0.0, high: 1.0 };
     }
-    let correct = correct.min(n);
-    let (p, n_) = (correct as f64 / n as f64, n as f64);
-    let z2 = Z * Z;
-    let centre = p + z2 / (2.0 * n_);
-    let spread = Z * (p * (1.0 - p) / n_ + z2 / (4.0 * n_ * n_)).sqrt();
-    let scale = 1.0 + z2 / n_;
+    score(correct.min(n) as f64 / n as f64, n as f64, Z)
+}
+
+/// Wilson's interval around the share `p` that is as good as one from `n` independent answers, `z`
+/// standard errors to each side.
+fn score(p: f64, n: f64, z: f64) -> Interval {
+    let z2 = z * z;
+    let centre = p + z2 / (2.0 * n);
+    let spread = z * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z2 / n;
     // The ends are exact where nothing or everything is right; rounding must not blur that.
-    let low = if correct == 0 { 0.0 } else { (centre - spread) / scale };
-    let high = if correct == n { 1.0 } else { (centre + spread) / scale };
+    let low = if p == 0.0 { 0.0 } else { (centre - spread) / scale };
+    let high = if p == 1.0 { 1.0 } else { (centre + spread) / scale };
     Interval { low, high }
+}
+
+/// The 95 % interval of `a - b`, two shares measured on different images, from their own intervals:
+/// method 10 of Newcombe (1998), "Interval estimation for the difference between independent
+/// proportions".
+pub fn difference(a: f64, a_range: Interval, b: f64, b_range: Interval) -> Interval {
+    let below = (a - a_range.low).hypot(b_range.high - b);
+    let above = (a_range.high - a).hypot(b - b_range.low);
+    Interval { low: (a - b - below).max(-1.0), high: (a - b + above).min(1.0) }
 }
 
 #[cfg(test)]
@@ -50,6 +69,21 @@ mod tests {
             let got = wilson(correct, n);
             assert!((got.low - low).abs() < 5e-5, "{correct}/{n}: {got:?}");
             assert!((got.high - high).abs() < 5e-5, "{correct}/{n}: {got:?}");
+        }
+    }
+
+    /// Newcombe (1998), table II, method 10.
+    #[test]
+    fn differences_agree_with_published_values() {
+        for (a, m, b, n, low, high) in [
+            (56, 70, 48, 80, 0.0524, 0.3339),
+            (9, 10, 3, 10, 0.1705, 0.8090),
+            (10, 10, 0, 20, 0.6791, 1.0000),
+        ] {
+            let share = |k: u64, n: u64| k as f64 / n as f64;
+            let got = difference(share(a, m), wilson(a, m), share(b, n), wilson(b, n));
+            assert!((got.low - low).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
+            assert!((got.high - high).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
         }
     }
 

@@ -1,0 +1,90 @@
+//! The command line that repeats an experiment, as a shell takes it.
+
+use crate::args::{ExperimentArgs, SettingArgs};
+use clap::ValueEnum;
+
+/// `nn-cli experiment` with the settings that `args` gives, for another folder.
+pub fn command_line(args: &ExperimentArgs) -> String {
+    let mut words = vec!["nn-cli".to_string(), "experiment".into()];
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            words.extend([name.to_string(), quoted(&value)]);
+        }
+    };
+    let text = |value: &dyn ToString| value.to_string();
+    option("--data-root", args.images.data_root.as_ref().map(|root| root.display().to_string()));
+    option("--seeds", (args.seeds > 1).then(|| text(&args.seeds)));
+    let SettingArgs {
+        epochs,
+        batch_size,
+        learning_rate,
+        schedule,
+        optimizer,
+        seed,
+        image_size,
+        validation_split,
+    } = &args.settings;
+    option("--seed", seed.map(|v| text(&v)));
+    option("--epochs", epochs.map(|v| text(&v)));
+    option("--batch-size", batch_size.map(|v| text(&v)));
+    option("--learning-rate", learning_rate.map(|v| text(&v)));
+    option("--schedule", schedule.and_then(|v| name(&v)));
+    option("--optimizer", optimizer.and_then(|v| name(&v)));
+    option("--image-size", image_size.map(|v| text(&v)));
+    option("--validation-split", validation_split.map(|v| text(&v)));
+    if args.images.skip_unreadable {
+        words.push("--skip-unreadable".into());
+    }
+    words.extend(["--out".into(), "again".into()]);
+    words.join(" ")
+}
+
+/// As it is written on the command line.
+fn name(value: &impl ValueEnum) -> Option<String> {
+    Some(value.to_possible_value()?.get_name().to_string())
+}
+
+/// A word of a command line, quoted where a shell would take it apart.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Args, Command};
+    use clap::Parser;
+
+    fn again(line: &[&str]) -> String {
+        match Args::parse_from(line).command {
+            Command::Experiment(args) => command_line(&args),
+            _ => panic!("not an experiment"),
+        }
+    }
+
+    #[test]
+    fn what_was_given_is_given_again() {
+        let given =
+            ["nn-cli", "experiment", "--out", "x", "--data-root", "it's here", "--seeds", "3"];
+        let more = ["--epochs", "2", "--optimizer", "adamw", "--skip-unreadable", "--seed", "5"];
+        let line = again(&[&given[..], &more[..]].concat());
+        assert_eq!(
+            line,
+            r"nn-cli experiment --data-root 'it'\''s here' --seeds 3 --seed 5 --epochs 2 \
+              --optimizer adamw --skip-unreadable --out again"
+                .replace("\\\n              ", "")
+        );
+    }
+
+    #[test]
+    fn words_stay_whole() {
+        assert_eq!(quoted("runs/a-1"), "runs/a-1");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("a b$(c)"), "'a b$(c)'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

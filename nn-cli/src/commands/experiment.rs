@@ -1,0 +1,264 @@
+//! `nn-cli experiment`: with leakage and without, compared.
+
+use crate::args::ExperimentArgs;
+use crate::command_line::command_line;
+use crate::datasets::ImageSet;
+use crate::experiment::{
+    Arm, Comparison, Measured, Parts, Plan, PlannedRun, SWAPPED, lanes, run_all, table,
+};
+use crate::failure::Failure;
+use crate::images;
+use crate::inspection::{self, Inspection, MeanShare};
+use crate::interrupt::Interruptible;
+use crate::plots::{self, CurvesSpec};
+use crate::published::Kind;
+use crate::report::{self, ExperimentPage, REPORT_FILE, Told};
+use crate::results;
+use crate::run_folder::{Draft, EXPERIMENT_FILE, RunFolder};
+use crate::training::{Progress, Run, built_in};
+use crate::ui::{Console, format};
+use nn_core::Error;
+use nn_core::data::Layout;
+use nn_core::train::{Evaluation, History, evaluate};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
+    let plan = Plan::from_args(args)?;
+    let sets = Sets::find(&plan, console)?;
+    let target = match &args.out {
+        Some(target) => target.clone(),
+        None => RunFolder::default_target("experiment"),
+    };
+    let folder = RunFolder::begin(&target, args.overwrite)?;
+
+    let jobs = jobs(args, &plan, &sets)?;
+    console.note(&format!(
+        "{}, {jobs} at a time: with leakage and without, seeds {}",
+        format::plural(plan.runs.len() as u64, "run"),
+        plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+    ));
+    let finished = run_all(plan.runs.len(), jobs, |i, stop| {
+        make(&plan.runs[i], &sets, folder.draft(), stop, console)
+    })?;
+
+    let comparison = compare(&finished);
+    let parts = Parts {
+        seeds: &plan.seeds,
+        comparison: &comparison,
+        sets: [&sets.leaky, &sets.swap, &sets.clean],
+        background: &background(&finished),
+        config: plan.config(),
+        jobs,
+    };
+    let conclusions = parts.conclusions();
+    let summary = parts.summary(&conclusions);
+    let json = serde_json::to_string_pretty(&summary).map_err(Failure::failed)?;
+    folder.draft().write(EXPERIMENT_FILE, json + "\n")?;
+    results::draw(folder.draft(), "comparison", plots::comparison(&parts.picture()))?;
+    let curves = Arm::ALL.map(|arm| curves(&finished, arm, &sets, &plan));
+    for (arm, spec) in Arm::ALL.iter().zip(&curves) {
+        results::draw(folder.draft(), &format!("curves-{}", arm.name()), plots::curves(spec))?;
+    }
+    let page = ExperimentPage::new(&Told {
+        parts: &parts,
+        conclusions: &conclusions,
+        first: first(&finished)?,
+        curves,
+        used: [used(&finished, Arm::Leaky), None, used(&finished, Arm::Clean)],
+        command: command_line(args),
+    })?;
+    folder.draft().write(REPORT_FILE, report::render(&page)?)?;
+    let target = folder.finish()?;
+
+    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions)))?;
+    console.note(&format!("\nwritten to {}", target.display()));
+    console.json(&summary)?;
+    Ok(())
+}
+
+/// The images of an experiment.
+struct Sets {
+    leaky: ImageSet,
+    clean: ImageSet,
+    swap: ImageSet,
+}
+
+impl Sets {
+    fn find(plan: &Plan, console: &Console) -> Result<Self, Failure> {
+        let find = |name: &str| {
+            let set = ImageSet::find(name, &plan.config().data_root, console)?;
+            set.announce(console);
+            Ok::<_, Failure>(set)
+        };
+        let sets = Self {
+            leaky: find(Arm::Leaky.set())?,
+            clean: find(Arm::Clean.set())?,
+            swap: find(SWAPPED.name())?,
+        };
+        for set in [&sets.leaky, &sets.clean] {
+            if !matches!(set.folder.layout, Layout::Split { .. }) {
+                return Err(unfit(
+                    &set.path,
+                    "has no train/ and test/",
+                    "give it both, so that all seeds are tested on the same images",
+                ));
+            }
+        }
+        if sets.swap.folder.classes != sets.leaky.folder.classes {
+            let problem = format!(
+                "has the classes {}, but {} has {}",
+                sets.swap.folder.classes.join(", "),
+                sets.leaky.name,
+                sets.leaky.folder.classes.join(", ")
+            );
+            return Err(unfit(&sets.swap.path, &problem, "use folders of the same names in both"));
+        }
+        Ok(sets)
+    }
+
+    fn of(&self, arm: Arm) -> &ImageSet {
+        match arm {
+            Arm::Leaky => &self.leaky,
+            Arm::Clean => &self.clean,
+        }
+    }
+}
+
+fn unfit(path: &Path, problem: &str, remedy: &str) -> Failure {
+    Error::file(path, problem.to_string(), remedy.to_string()).into()
+}
+
+/// How many runs are made at once.
+fn jobs(args: &ExperimentArgs, plan: &Plan, sets: &Sets) -> Result<usize, Failure> {
+    let runs = plan.runs.len();
+    if let Some(jobs) = args.jobs {
+        return Ok(usize::from(jobs).min(runs));
+    }
+    let size = plan.config().image_size;
+    let parameters = built_in(sets.leaky.folder.classes.len(), size, 0)?.parameter_count();
+    Ok(lanes(runs, rayon::current_num_threads(), parameters, size))
+}
+
+/// What is kept of a run whose model is written.
+struct Finished {
+    arm: Arm,
+    history: History,
+    /// Training and validation images.
+    used: (usize, usize),
+    test: Inspection,
+    /// The leaky model on the swapped set.
+    swap: Option<Inspection>,
+}
+
+/// Makes one run, writes its folder and tests its model once more if it is a leaky one.
+fn make(
+    planned: &PlannedRun,
+    sets: &Sets,
+    draft: &Draft,
+    stop: &AtomicBool,
+    console: &Console,
+) -> Result<Finished, Failure> {
+    let (config, label) = (&planned.config, planned.label());
+    let mut progress = Progress::among_others(console, &label, config.fit.epochs, stop);
+    let run = Run::make(config, sets.of(planned.arm), &mut progress, console)
+        .map_err(|failure| named(failure, &label))?;
+    let folder = draft.folder("runs")?.folder(&label)?;
+    let test = Inspection::make(&run.model, run.set, &run.data.test, run.test.clone())?;
+    results::write(&folder, &run, &test)?;
+    let swap = match planned.arm {
+        Arm::Leaky => {
+            let folder = draft.folder("swap")?.folder(&label)?;
+            Some(swapped(&run, &sets.swap, &folder, console)?)
+        }
+        Arm::Clean => None,
+    };
+    let used = (run.data.train.len(), run.data.validation.len());
+    Ok(Finished { arm: planned.arm, history: run.history, used, test, swap })
+}
+
+/// The run's model on the swapped set, written to `folder`.
+fn swapped(
+    run: &Run<'_>,
+    set: &ImageSet,
+    folder: &Draft,
+    console: &Console,
+) -> Result<Inspection, Failure> {
+    let config = run.config;
+    let size = (config.image_size, config.image_size);
+    let (_, samples) = set.test_samples();
+    let images = images::load(samples, &set.folder.classes, size, config.skip_unreadable, console)?;
+    let (loss, batch) = (config.fit.loss, config.fit.batch_size);
+    let evaluation = evaluate(&run.model, loss, &Interruptible(&images), batch)?;
+    folder.write("predictions.csv", results::predictions(set, &images, &evaluation)?)?;
+    let swap = Inspection::make(&run.model, set, &images, evaluation)?;
+    inspection::write_pictures(&folder.folder("gradcam")?, &swap)?;
+    Ok(swap)
+}
+
+/// Says which of the runs it was.
+fn named(failure: Failure, label: &str) -> Failure {
+    match failure {
+        Failure::Failed(reason) => Failure::Failed(format!("run {label}: {reason}")),
+        other => other,
+    }
+}
+
+fn of_arm(finished: &[Finished], arm: Arm) -> impl Iterator<Item = &Finished> {
+    finished.iter().filter(move |run| run.arm == arm)
+}
+
+fn compare(finished: &[Finished]) -> Comparison {
+    let own = |arm| of_arm(finished, arm).map(|run| run.test.evaluation.clone()).collect();
+    let swap: Vec<Evaluation> =
+        finished.iter().filter_map(|run| Some(run.swap.as_ref()?.evaluation.clone())).collect();
+    Comparison {
+        leaky: Measured::new(own(Arm::Leaky)),
+        swap: Measured::new(swap),
+        clean: Measured::new(own(Arm::Clean)),
+    }
+}
+
+/// The heat on the background of the three measurements, over all seeds.
+fn background(finished: &[Finished]) -> [Option<MeanShare>; 3] {
+    let shares = |inspection: &Inspection| {
+        inspection.images.iter().filter_map(|image| image.background).collect::<Vec<_>>()
+    };
+    let own = |arm| MeanShare::of(of_arm(finished, arm).flat_map(|run| shares(&run.test)));
+    let swap = finished.iter().filter_map(|run| run.swap.as_ref()).flat_map(shares);
+    [own(Arm::Leaky), MeanShare::of(swap), own(Arm::Clean)]
+}
+
+/// The first seed's models looked into: the three measurements in their order.
+fn first(finished: &[Finished]) -> Result<[&Inspection; 3], Failure> {
+    let own = |arm| of_arm(finished, arm).next().map(|run| &run.test);
+    let swap = finished.iter().find_map(|run| run.swap.as_ref());
+    match (own(Arm::Leaky), swap, own(Arm::Clean)) {
+        (Some(leaky), Some(swap), Some(clean)) => Ok([leaky, swap, clean]),
+        _ => Err(Failure::failed("an experiment without runs has nothing to show")),
+    }
+}
+
+/// Training and validation images of an arm.
+fn used(finished: &[Finished], arm: Arm) -> Option<(usize, usize)> {
+    of_arm(finished, arm).next().map(|run| run.used)
+}
+
+/// How an arm's runs trained.
+fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> CurvesSpec {
+    let histories: Vec<&History> = of_arm(finished, arm).map(|run| &run.history).collect();
+    let set = sets.of(arm);
+    let subtitle = match plan.seeds[..] {
+        [seed] => format!("seed {seed}"),
+        _ => format!(
+            "mean of {} seeds; the bands reach from the lowest to the highest",
+            plan.seeds.len()
+        ),
+    };
+    CurvesSpec {
+        title: format!("The {} model, {}", arm.name(), format::clean(&set.name)),
+        subtitle,
+        stand_in: set.kind == Kind::StandIn,
+        ..results::curves_of(&histories, set.folder.classes.len())
+    }
+}

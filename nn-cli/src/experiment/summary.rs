@@ -1,0 +1,204 @@
+//! The experiment's result: as JSON, and as a table for people.
+
+use super::conclusions::{Conclusions, Evidence};
+use super::measured::{Comparison, Row, SeedScore};
+use crate::config::RunConfig;
+use crate::datasets::ImageSet;
+use crate::inspection::MeanShare;
+use crate::plots::{ComparisonRow, ComparisonSpec};
+use crate::published::Kind;
+use crate::results::Environment;
+use crate::ui::format::{self, percent, plural};
+use crate::ui::stats::Interval;
+use crate::ui::table::columns;
+use serde::Serialize;
+
+/// The version of `experiment.json`'s layout.
+const SCHEMA: u32 = 1;
+
+/// The content of `experiment.json`.
+#[derive(Serialize)]
+pub struct Summary<'a> {
+    schema: u32,
+    seeds: &'a [u64],
+    leaky: Part<'a>,
+    swap: Part<'a>,
+    clean: Part<'a>,
+    conclusions: &'a Conclusions,
+    config: &'a RunConfig,
+    jobs: usize,
+    environment: Environment,
+}
+
+/// One of the three measurements.
+#[derive(Serialize)]
+struct Part<'a> {
+    dataset: &'a str,
+    kind: Kind,
+    /// Mean over the seeds.
+    accuracy: f64,
+    /// Standard deviation from seed to seed.
+    deviation: Option<f64>,
+    interval: Interval,
+    n: usize,
+    classes: &'a [String],
+    notebook: f64,
+    background: Option<&'a MeanShare>,
+    runs: Vec<SeedScore>,
+}
+
+/// What the summary is made of.
+pub struct Parts<'a> {
+    pub seeds: &'a [u64],
+    pub comparison: &'a Comparison,
+    /// The sets of the three rows, in their order.
+    pub sets: [&'a ImageSet; 3],
+    /// The heat on the background of the three rows, over all seeds.
+    pub background: &'a [Option<MeanShare>; 3],
+    pub config: &'a RunConfig,
+    /// Runs made at the same time.
+    pub jobs: usize,
+}
+
+impl Parts<'_> {
+    /// What all three sets are, if they are the same.
+    pub fn kind(&self) -> Option<Kind> {
+        let [first, rest @ ..] = self.sets.map(|set| set.kind);
+        rest.iter().all(|kind| *kind == first).then_some(first)
+    }
+
+    /// What may be concluded.
+    pub fn conclusions(&self) -> Conclusions {
+        Conclusions::draw(&Evidence {
+            comparison: self.comparison,
+            seeds: self.seeds.len(),
+            classes: &self.sets[0].folder.classes,
+            kind: self.kind(),
+        })
+    }
+
+    /// The content of `experiment.json`.
+    pub fn summary<'a>(&'a self, conclusions: &'a Conclusions) -> Summary<'a> {
+        let rows = self.comparison.rows();
+        let part = |i: usize| self.part(&rows[i], self.sets[i], self.background[i].as_ref());
+        Summary {
+            schema: SCHEMA,
+            seeds: self.seeds,
+            leaky: part(0),
+            swap: part(1),
+            clean: part(2),
+            conclusions,
+            config: self.config,
+            jobs: self.jobs,
+            environment: Environment::here(),
+        }
+    }
+
+    /// The comparison as a picture.
+    pub fn picture(&self) -> ComparisonSpec {
+        let several = self.seeds.len() > 1;
+        let row = |(row, set): (&Row<'_>, &&ImageSet)| ComparisonRow {
+            name: row.title.to_string(),
+            detail: format!("{}, {}", set.name, plural(row.measured.images() as u64, "image")),
+            accuracy: row.measured.accuracy.mean,
+            interval: row.measured.accuracy.interval,
+            each: if several { row.measured.accuracies() } else { Vec::new() },
+            reference: row.notebook_accuracy(),
+        };
+        let seeds = self.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        ComparisonSpec {
+            title: "Accuracy with leakage and without".into(),
+            subtitle: format!("{} {seeds}", if several { "seeds" } else { "seed" }),
+            stand_in: self.sets.iter().any(|set| set.kind == Kind::StandIn),
+            rows: self.comparison.rows().iter().zip(&self.sets).map(row).collect(),
+            chance: 1.0 / self.sets[0].folder.classes.len() as f64,
+            reference: "the notebook".into(),
+        }
+    }
+
+    fn part<'a>(
+        &'a self,
+        row: &Row<'a>,
+        set: &'a ImageSet,
+        background: Option<&'a MeanShare>,
+    ) -> Part<'a> {
+        let arm = if row.key == "clean" { "clean" } else { "leaky" };
+        let runs = self.seeds.iter().zip(&row.measured.evaluations).map(|(&seed, evaluation)| {
+            SeedScore::new(seed, format!("runs/{arm}-{seed}"), evaluation)
+        });
+        let accuracy = row.measured.accuracy;
+        Part {
+            dataset: &set.name,
+            kind: set.kind,
+            accuracy: accuracy.mean,
+            deviation: accuracy.deviation,
+            interval: accuracy.interval,
+            n: row.measured.images(),
+            classes: &set.folder.classes,
+            notebook: row.notebook_accuracy(),
+            background,
+            runs: runs.collect(),
+        }
+    }
+}
+
+/// The comparison and what follows from it, for a terminal.
+pub fn table(comparison: &Comparison, seeds: &[u64], conclusions: &Conclusions) -> String {
+    let several = seeds.len() > 1;
+    let mut header = vec![String::new(), "images".into()];
+    header.extend(
+        if several { vec!["mean", "spread"] } else { vec!["right", "accuracy"] }
+            .into_iter()
+            .map(String::from),
+    );
+    header.extend(["95 % interval", "notebook"].map(String::from));
+    let rows = comparison.rows();
+    let lines = rows.iter().map(|row| {
+        let accuracy = row.measured.accuracy;
+        let mut line = vec![row.title.to_string(), row.measured.images().to_string()];
+        line.extend(match accuracy.deviation {
+            Some(deviation) => [percent(accuracy.mean), format!("± {:.1}", deviation * 100.0)],
+            None => [row.measured.correct().to_string(), percent(accuracy.mean)],
+        });
+        line.push(format::interval(accuracy.interval));
+        line.push(format!("{:.0} %", row.notebook_accuracy() * 100.0));
+        line
+    });
+    let mut out = columns(&header, lines) + "\n";
+    if several {
+        out += "\nEach seed\n\n";
+        let header = std::iter::once(String::new()).chain(seeds.iter().map(u64::to_string));
+        let lines = rows.iter().map(|row| {
+            let scores = row.measured.evaluations.iter().map(|e| percent(e.accuracy()));
+            std::iter::once(row.title.to_string()).chain(scores).collect()
+        });
+        out += &(columns(&header.collect::<Vec<_>>(), lines) + "\n");
+    }
+    for (title, sentences) in
+        [("What may be concluded", &conclusions.may), ("What may not", &conclusions.may_not)]
+    {
+        if sentences.is_empty() {
+            continue;
+        }
+        out += &format!("\n{title}\n");
+        for sentence in sentences {
+            out += &wrapped(sentence);
+        }
+    }
+    out
+}
+
+/// A sentence as an item of a list, broken at 88 columns.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut line = String::from("  -");
+    for word in format::clean(text).split(' ') {
+        if line.chars().count() + word.chars().count() > 87 {
+            out += &(line + "\n");
+            line = "   ".into();
+        }
+        line += " ";
+        line += word;
+    }
+    out + &line + "\n"
+}

@@ -1,0 +1,55 @@
+//! The heat maps as picture files: `gradcam/STEM.CLASS.png`.
+
+use super::{Inspected, Inspection};
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::out_folder::FileNames;
+use crate::overlays::{self, Shown, encode, rgb_image};
+use crate::published::Kind;
+use crate::run_folder::Draft;
+use crate::ui::format::{class_name, percent};
+use nn_core::data::decode_file;
+use rayon::prelude::*;
+
+/// Writes a picture for each image: itself, and the heat for the answer over it.
+///
+/// # Errors
+/// If an image cannot be read any more, a picture cannot be written, or the user interrupts.
+pub fn write(folder: &Draft, inspection: &Inspection) -> Result<(), Failure> {
+    let mut names = FileNames::default();
+    // In order, so that the same image gets the same name each time.
+    let named = inspection.images.iter().map(|image| {
+        let stem = image.path.file_stem().unwrap_or_default().to_string_lossy();
+        (names.reserve(&stem, &inspection.classes[image.predicted]), image)
+    });
+    let named: Vec<(String, &Inspected)> = named.collect();
+    named.par_iter().try_for_each(|(name, image)| {
+        interrupt::check()?;
+        folder.write(&format!("{name}.png"), draw(image, inspection)?)
+    })
+}
+
+fn draw(image: &Inspected, inspection: &Inspection) -> Result<Vec<u8>, Failure> {
+    let class = |class: usize| class_name(&inspection.classes[class]);
+    let mut answer = format!("{} {}", class(image.predicted), percent(image.confidence));
+    if !image.is_right() {
+        answer += &format!(" \u{b7} is: {}", class(image.label));
+    }
+    let note = match image.background {
+        Some(on) => format!(
+            "Grad-CAM \u{b7} {} of the heat on the background, which is {} of the picture",
+            percent(on.heat),
+            percent(on.area)
+        ),
+        None => "Grad-CAM".into(),
+    };
+    let picture = overlays::side_by_side(&Shown {
+        image: &rgb_image(decode_file(&image.path)?)?,
+        heat: &image.heat[0].normalized(),
+        title: &image.file,
+        answer: &answer,
+        note: &note,
+        stand_in: inspection.kind == Kind::StandIn,
+    })?;
+    encode(&picture)
+}

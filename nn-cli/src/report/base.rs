@@ -1,0 +1,95 @@
+//! What every page has: title, style, script and the fonts that are built in.
+
+use crate::datasets::ImageSet;
+use crate::plots;
+use crate::published::Kind;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// The head of a page, as `base.html` shows it.
+pub struct Base {
+    /// Above the title: what kind of page this is.
+    pub kicker: String,
+    pub title: String,
+    /// Below it: the result in one or two sentences.
+    pub lede: String,
+    /// What nobody may overlook, such as that the images are drawings.
+    pub notice: Option<String>,
+    /// The sections' ids and names.
+    pub sections: Vec<(&'static str, &'static str)>,
+    pub version: &'static str,
+    pub style: &'static str,
+    pub script: &'static str,
+    /// `@font-face` rules with the fonts in them.
+    pub fonts: String,
+}
+
+/// The sections of a page about trained models.
+const RESULT: [(&str, &str); 7] = [
+    ("result", "Result"),
+    ("images", "Images"),
+    ("training", "Training"),
+    ("answers", "Answers"),
+    ("heat", "Heat maps"),
+    ("errors", "Worst errors"),
+    ("repeat", "Repeat it"),
+];
+
+impl Base {
+    /// The head of the page `title` about trained models; other pages set their own sections.
+    pub fn new(kicker: &str, title: String, lede: String) -> Self {
+        Self {
+            kicker: kicker.to_string(),
+            title,
+            lede,
+            notice: None,
+            sections: RESULT.to_vec(),
+            version: env!("CARGO_PKG_VERSION"),
+            style: include_str!("../../templates/style.css"),
+            script: include_str!("../../templates/script.js"),
+            fonts: fonts(),
+        }
+    }
+
+    /// Says so if any of `sets` is drawn.
+    pub fn about(mut self, sets: &[&ImageSet]) -> Self {
+        let drawn: Vec<&str> =
+            sets.iter().filter(|s| s.kind == Kind::StandIn).map(|s| s.name.as_str()).collect();
+        if !drawn.is_empty() {
+            self.notice = Some(format!(
+                "Stand-in data: {} {} drawn, not photographed.",
+                drawn.join(", "),
+                if drawn.len() == 1 { "is" } else { "are" }
+            ));
+        }
+        self
+    }
+}
+
+/// What a set's images are, in the page's words.
+pub fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Published => "published photographs, checksums match",
+        Kind::StandIn => "STAND-IN: drawn animals, not photographs",
+        Kind::Folder => "images of a folder, not the published set",
+    }
+}
+
+/// Who published the photographs, if they are shown.
+pub fn credit(sets: &[&ImageSet]) -> Option<&'static str> {
+    sets.iter().any(|set| set.kind == Kind::Published).then_some(
+        "The photographs are those that Shaivi Malik published with the notebook \u{201c}Exploring \
+         ConvNet Activations\u{201d}, which does not say who took them.",
+    )
+}
+
+fn fonts() -> String {
+    plots::FACES.iter().fold(String::new(), |rules, (weight, bytes)| {
+        rules
+            + &format!(
+                "@font-face {{ font-family: Inter; font-weight: {weight}; font-display: block; \
+                 src: url(data:font/ttf;base64,{}) format(\"truetype\"); }}\n",
+                STANDARD.encode(bytes)
+            )
+    })
+}

@@ -1,0 +1,225 @@
+//! The page of an experiment.
+
+use super::base::{self, Base};
+use super::gallery::{Gallery, HEAT_NOTE, Shares, View, shares_note, views, worst};
+use super::parts::{Curves, Matrix, Score, Scored, Table, settings};
+use crate::experiment::{Conclusions, Parts};
+use crate::failure::Failure;
+use crate::inspection::Inspection;
+use crate::plots::{ConfusionSpec, CurvesSpec};
+use crate::results::Environment;
+use crate::ui::format::{self, clean, percent};
+use askama::Template;
+
+/// An experiment as a page.
+#[derive(Template)]
+#[template(path = "experiment.html")]
+pub struct ExperimentPage<'a> {
+    base: Base,
+    scores: Vec<Score>,
+    several: bool,
+    conclusions: &'a Conclusions,
+    seeds: Option<Table>,
+    sets: Table,
+    credit: Option<&'static str>,
+    curves: Vec<Curves>,
+    matrices: Vec<Matrix>,
+    heat_note: String,
+    shares: Vec<Shares>,
+    shares_note: String,
+    views: Vec<View>,
+    /// The widths of the two galleries that stand side by side.
+    beside: String,
+    leaky: Gallery,
+    swap: Gallery,
+    clean: Gallery,
+    worst: Table,
+    commands: Vec<String>,
+    facts: Vec<(String, String)>,
+}
+
+/// What the page tells.
+pub struct Told<'a> {
+    pub parts: &'a Parts<'a>,
+    pub conclusions: &'a Conclusions,
+    /// The first seed's models: the three measurements looked into, in their order.
+    pub first: [&'a Inspection; 3],
+    /// Training of the leaky and of the clean model.
+    pub curves: [CurvesSpec; 2],
+    /// Training and validation images of the three sets, where they have such.
+    pub used: [Option<(usize, usize)>; 3],
+    /// The command that repeats it.
+    pub command: String,
+}
+
+impl<'a> ExperimentPage<'a> {
+    /// The page that tells all this.
+    ///
+    /// # Errors
+    /// If an image cannot be read any more.
+    pub fn new(told: &Told<'a>) -> Result<Self, Failure> {
+        let parts = told.parts;
+        let rows = parts.comparison.rows();
+        let several = parts.seeds.len() > 1;
+        let [leaky, swap, clean] = told.first;
+        let mut facts = settings(&parts.config.to_toml()?);
+        facts.retain(|(name, _)| name != "data" && name != "seed");
+        facts.push(("seeds".into(), list(parts.seeds)));
+        facts.push(("runs at once".into(), parts.jobs.to_string()));
+        facts.extend(Environment::here().facts());
+        let titles = rows.each_ref().map(|row| row.title);
+        let shares = (0..3).filter_map(|i| {
+            Shares::new(&sentence(titles[i]), told.first[i], parts.background[i].as_ref())
+        });
+        let seed_note = if several {
+            format!(" The pictures below are of seed {}.", parts.seeds[0])
+        } else {
+            String::new()
+        };
+        Ok(Self {
+            base: head(told),
+            scores: scores(parts),
+            several,
+            conclusions: told.conclusions,
+            seeds: several.then(|| each_seed(parts)),
+            sets: sets(told),
+            credit: base::credit(&parts.sets),
+            curves: told.curves.iter().map(Curves::draw).collect(),
+            matrices: matrices(parts),
+            heat_note: format!("{HEAT_NOTE}{seed_note}"),
+            shares: shares.collect(),
+            shares_note: shares_note(parts.background.iter().flatten()),
+            views: views(&leaky.classes),
+            beside: beside(leaky.images.len(), swap.images.len()),
+            leaky: Gallery::new("gallery-leaky", "Leaky model, own test set", leaky)?,
+            swap: Gallery::new("gallery-swap", "Leaky model, backgrounds swapped", swap)?,
+            clean: Gallery::new("gallery-clean", "Clean model, own test set", clean)?,
+            worst: worst(&[
+                ("leaky, test", leaky),
+                ("leaky, swapped", swap),
+                ("clean, test", clean),
+            ]),
+            commands: vec![told.command.clone()],
+            facts,
+        })
+    }
+}
+
+fn head(told: &Told<'_>) -> Base {
+    let [own, swap, clean] = told.parts.comparison.rows().map(|row| row.measured.accuracy.mean);
+    let lede = format!(
+        "Trained where the background gives the class away, the network scores {}. With the \
+         backgrounds swapped it scores {}. Trained on one background for all, {}.",
+        percent(own),
+        percent(swap),
+        percent(clean)
+    );
+    let seeds = format::plural(told.parts.seeds.len() as u64, "seed");
+    let kicker = format!("Experiment on data leakage, {seeds}");
+    Base::new(&kicker, "Right for the wrong reason?".into(), lede).about(&told.parts.sets)
+}
+
+fn scores(parts: &Parts<'_>) -> Vec<Score> {
+    let classes = parts.sets[0].folder.classes.len();
+    let rows = parts.comparison.rows();
+    let score = |(row, set): (&crate::experiment::Row<'_>, &&crate::datasets::ImageSet)| {
+        let accuracy = row.measured.accuracy;
+        let (correct, n) = (row.measured.correct(), row.measured.images());
+        let detail = match accuracy.deviation {
+            Some(deviation) => format!(
+                "mean over {} on {}, spread ±{:.1} points",
+                format::plural(parts.seeds.len() as u64, "seed"),
+                format::plural(n as u64, "image"),
+                deviation * 100.0
+            ),
+            None => format!("{correct} of {n} right"),
+        };
+        Scored {
+            title: &sentence(row.title),
+            set: clean(&set.name),
+            accuracy: accuracy.mean,
+            interval: accuracy.interval,
+            detail,
+            note: format!("The notebook: {:.0} %", row.notebook_accuracy() * 100.0),
+            chance: 1.0 / classes as f64,
+            notebook: Some(row.notebook_accuracy()),
+            seeds: if parts.seeds.len() > 1 { row.measured.accuracies() } else { Vec::new() },
+        }
+        .show()
+    };
+    rows.iter().zip(&parts.sets).map(score).collect()
+}
+
+fn each_seed(parts: &Parts<'_>) -> Table {
+    let seeds: Vec<String> = parts.seeds.iter().map(|seed| format!("seed {seed}")).collect();
+    let mut header = vec!["accuracy"];
+    header.extend(seeds.iter().map(String::as_str));
+    header.extend(["mean", "spread", "95 % interval"]);
+    let caption = "Each seed; the spread is the standard deviation from seed to seed, the interval \
+                   is over seeds and images";
+    let mut table = Table::new(caption, &header, 1);
+    for row in parts.comparison.rows() {
+        let accuracy = row.measured.accuracy;
+        let mut cells = vec![row.title.to_string()];
+        cells.extend(row.measured.evaluations.iter().map(|e| percent(e.accuracy())));
+        let spread = accuracy.deviation.map_or("–".into(), |d| format!("±{:.1}", d * 100.0));
+        cells.extend([percent(accuracy.mean), spread, format::interval(accuracy.interval)]);
+        table.rows.push(cells);
+    }
+    table
+}
+
+fn sets(told: &Told<'_>) -> Table {
+    let header = ["set", "what it is", "used for", "found in", "training", "validation", "test"];
+    let mut table = Table::new("Images by what they were used for", &header, 4);
+    let uses = ["leaky model", "leaky model, once more", "clean model"];
+    for (i, set) in told.parts.sets.iter().enumerate() {
+        let n = told.first[i].evaluation.n;
+        let count = |n: Option<usize>| n.map_or("–".into(), |n| n.to_string());
+        table.rows.push(vec![
+            clean(&set.name),
+            base::kind(set.kind).into(),
+            uses[i].into(),
+            clean(&set.path.display().to_string()),
+            count(told.used[i].map(|used| used.0)),
+            count(told.used[i].map(|used| used.1)),
+            n.to_string(),
+        ]);
+    }
+    table
+}
+
+fn matrices(parts: &Parts<'_>) -> Vec<Matrix> {
+    let several = parts.seeds.len() > 1;
+    let matrix = |row: &crate::experiment::Row<'_>| {
+        let subtitle = match row.measured.accuracy.deviation {
+            Some(_) => format!("answers of {} seeds added up", parts.seeds.len()),
+            None => format!("{} of {} right", row.measured.correct(), row.measured.images()),
+        };
+        Matrix::draw(&ConfusionSpec {
+            title: sentence(row.title),
+            // Something must stand there, or the picture would count answers as if independent.
+            subtitle: if several { subtitle } else { subtitle + "." },
+            stand_in: false,
+            classes: parts.sets[0].folder.classes.clone(),
+            counts: row.measured.confusion(),
+        })
+    };
+    parts.comparison.rows().iter().map(matrix).collect()
+}
+
+/// Columns in proportion to what they hold, so that they end together.
+fn beside(left: usize, right: usize) -> String {
+    let share = |n: usize| n.clamp(1, 1 + left.max(right)).max(left.max(right) / 3);
+    format!("minmax(0,{}fr) minmax(0,{}fr)", share(left), share(right))
+}
+
+/// With a capital.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn list(seeds: &[u64]) -> String {
+    seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,41 @@
+//! `report.html`: what came out, as one page that can be mailed around.
+//!
+//! ```text
+//! templates/   base.html (head, header, footer), parts.html (macros), a file a page, style, script
+//! base         what every page has
+//! parts        what the macros of parts.html show
+//! gallery      photographs with their heat maps, the worst errors, heat on the background
+//! picture      images as data in the page
+//! run          the page of a training run
+//! experiment   the page of an experiment
+//! ```
+//!
+//! A page holds all it shows and may load nothing, which its content security policy enforces; names
+//! of files and classes are escaped by the templates. A further page extends `base.html`, fills
+//! [`base::Base`] and uses the macros it likes.
+
+mod base;
+mod experiment;
+mod gallery;
+mod parts;
+mod picture;
+mod run;
+
+use crate::failure::Failure;
+use askama::Template;
+
+pub use experiment::{ExperimentPage, Told};
+pub use run::RunPage;
+
+/// A page as the content of its file.
+///
+/// # Errors
+/// If a template fails, which would be a mistake in it.
+pub fn render(page: &impl Template) -> Result<String, Failure> {
+    let html = page.render().map_err(Failure::failed)?;
+    // A number and its percent sign stay on one line.
+    Ok(html.replace(" %", "\u{a0}%"))
+}
+
+/// The page's name in the folder it reports on.
+pub const REPORT_FILE: &str = "report.html";

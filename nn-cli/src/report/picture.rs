@@ -1,0 +1,55 @@
+//! Images as data in the page: small, and of the size at which they are shown on a sharp screen.
+
+use crate::failure::Failure;
+use crate::overlays::{jet, rgb_image};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{FilterType, resize};
+use image::{Rgb, RgbImage};
+use nn_core::Tensor;
+use nn_core::data::decode_file;
+use std::path::Path;
+
+/// Height and width of a photograph in the page. It is squeezed into a square, as the network sees it.
+pub const SIDE: u32 = 200;
+
+/// Height and width of a heat map: it has no detail that would need more.
+const HEAT_SIDE: u32 = 96;
+
+/// Quality of the JPEG files, of 100.
+const PHOTO_QUALITY: u8 = 80;
+const HEAT_QUALITY: u8 = 75;
+
+/// The image in `file`, as a `data:` address.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn photo(file: &Path) -> Result<String, Failure> {
+    let image = rgb_image(decode_file(file)?)?;
+    // Averages over what becomes one pixel, also where the picture shrinks a lot.
+    jpeg(&resize(&image, SIDE, SIDE, FilterType::CatmullRom), PHOTO_QUALITY)
+}
+
+/// A map `[height, width]` of values from 0 to 1, in jet colours, as a `data:` address.
+///
+/// # Errors
+/// If it cannot be encoded.
+pub fn heat(map: &Tensor) -> Result<String, Failure> {
+    let &[height, width] = map.dims() else {
+        return Err(Failure::failed("a heat map has other than two dimensions"));
+    };
+    let values = map.as_slice();
+    let image = RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        Rgb(jet(values[y as usize * width + x as usize].into()))
+    });
+    jpeg(&resize(&image, HEAT_SIDE, HEAT_SIDE, FilterType::Triangle), HEAT_QUALITY)
+}
+
+fn jpeg(image: &RgbImage, quality: u8) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, quality)
+        .encode_image(image)
+        .map_err(|problem| Failure::failed(format!("cannot encode a picture: {problem}")))?;
+    Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes)))
+}

@@ -1,0 +1,87 @@
+//! A training run: from settings and a set of images to a model and what it scores.
+//!
+//! `train` makes one, `experiment` many; each is the same to the bit, whoever asked for it and
+//! however many threads it got.
+
+mod progress;
+mod splits;
+
+pub use progress::Progress;
+pub use splits::Splits;
+
+use crate::config::RunConfig;
+use crate::datasets::ImageSet;
+use crate::failure::Failure;
+use crate::interrupt::Interruptible;
+use crate::ui::{Console, format};
+use nn_core::model::{ReferenceCnn, Sequential};
+use nn_core::train::{Evaluation, Examples, History, Trainer};
+
+/// A finished run.
+pub struct Run<'a> {
+    pub config: &'a RunConfig,
+    pub set: &'a ImageSet,
+    pub data: Splits,
+    pub model: Sequential,
+    pub history: History,
+    /// The model on the test images.
+    pub test: Evaluation,
+}
+
+impl<'a> Run<'a> {
+    /// Trains the built-in network on `set` and tests it; `progress` tells how it goes and may end
+    /// it.
+    ///
+    /// # Errors
+    /// If an image cannot be read, a setting does not fit the images, the loss is no number any
+    /// more, or the user interrupts.
+    pub fn make(
+        config: &'a RunConfig,
+        set: &'a ImageSet,
+        progress: &mut Progress<'_>,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let network = built_in(set.folder.classes.len(), config.image_size, config.fit.seed)?;
+        let data = Splits::load(set, config, console)?;
+        let mut trainer = Trainer::new(network, config.optimizer.build()?, config.fit.clone())?;
+        progress.say(&format!(
+            "training on {}: {} images, {} for validation, {} for the test, {} parameters",
+            set.describe(),
+            data.train.len(),
+            data.validation.len(),
+            data.test.len(),
+            format::count(trainer.model().parameter_count() as u64),
+        ));
+        let validation = (!data.validation.is_empty()).then_some(Interruptible(&data.validation));
+        let validation = validation.as_ref().map(|images| images as &dyn Examples);
+        trainer.fit(&data.train, validation, progress)?;
+        progress.finish();
+
+        let test = trainer.evaluate(&Interruptible(&data.test))?;
+        if !test.loss.is_finite() {
+            return Err(diverged(&test, config));
+        }
+        let history = trainer.history().clone();
+        let model = trainer.into_model();
+        Ok(Self { config, set, data, model, history, test })
+    }
+}
+
+/// The built-in network with weights drawn from `seed`.
+///
+/// # Errors
+/// A number of classes or an image size that it cannot be built with: wrong usage, for nothing else
+/// can be wrong with it.
+pub fn built_in(classes: usize, image_size: usize, seed: u64) -> Result<Sequential, Failure> {
+    ReferenceCnn::new(classes, image_size).build(seed).map_err(Failure::usage)
+}
+
+/// Training that only the test images show to have failed.
+fn diverged(test: &Evaluation, config: &RunConfig) -> Failure {
+    Failure::failed(format!(
+        "after {} the loss on the test images is {}; lower --learning-rate, which was {}",
+        format::plural(config.fit.epochs as u64, "epoch"),
+        test.loss,
+        config.fit.learning_rate,
+    ))
+}

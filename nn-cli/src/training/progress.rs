@@ -1,0 +1,72 @@
+//! Between a run and the console: shows how it goes, and hands it the user's Ctrl-C.
+
+use crate::interrupt;
+use crate::ui::{Console, TrainingProgress};
+use nn_core::train::{EpochRecord, Observer, StepRecord};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Shows a run on the console.
+pub struct Progress<'a> {
+    console: &'a Console,
+    bars: TrainingProgress<'a>,
+    /// One of several runs: the rest of them end when this is set.
+    stop: Option<&'a AtomicBool>,
+    samples: usize,
+    loss: f64,
+    correct: usize,
+}
+
+impl<'a> Progress<'a> {
+    /// Shows the only run there is.
+    pub fn new(console: &'a Console, epochs: usize) -> Self {
+        let bars = TrainingProgress::new(console, "", epochs);
+        Self { console, bars, stop: None, samples: 0, loss: 0.0, correct: 0 }
+    }
+
+    /// Shows the run `label` among others; once `stop` is set, it ends as if interrupted.
+    pub fn among_others(
+        console: &'a Console,
+        label: &str,
+        epochs: usize,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        let bars = TrainingProgress::new(console, label, epochs);
+        Self { bars, stop: Some(stop), ..Self::new(console, epochs) }
+    }
+
+    /// Tells what is about to be done, where nothing else tells it.
+    pub(super) fn say(&self, text: &str) {
+        if self.stop.is_none() {
+            self.console.note(text);
+        }
+    }
+
+    /// The training is over.
+    pub(super) fn finish(&self) {
+        self.bars.finish();
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn epoch_started(&mut self, epoch: usize, steps: usize) {
+        (self.samples, self.loss, self.correct) = (0, 0.0, 0);
+        self.bars.epoch_started(epoch, steps);
+    }
+
+    fn step_done(&mut self, step: &StepRecord) -> ControlFlow<()> {
+        self.samples += step.samples;
+        self.loss += step.loss * step.samples as f64;
+        self.correct += step.correct;
+        let n = self.samples as f64;
+        self.bars.batch_done(self.samples, self.loss / n, self.correct as f64 / n);
+        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return ControlFlow::Break(());
+        }
+        interrupt::flow()
+    }
+
+    fn epoch_done(&mut self, record: &EpochRecord) {
+        self.bars.epoch_done(record);
+    }
+}

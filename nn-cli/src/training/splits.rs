@@ -1,0 +1,55 @@
+//! The images of a run, by what they are for.
+
+use crate::config::RunConfig;
+use crate::datasets::ImageSet;
+use crate::failure::Failure;
+use crate::images;
+use crate::ui::Console;
+use nn_core::Error;
+use nn_core::data::Dataset;
+
+/// The images of a run, decoded.
+pub struct Splits {
+    /// They change the weights.
+    pub train: Dataset,
+    /// They are looked at after each epoch.
+    pub validation: Dataset,
+    /// They are kept for the end.
+    pub test: Dataset,
+}
+
+impl Splits {
+    /// Divides and decodes the images of `set`.
+    ///
+    /// # Errors
+    /// If an image cannot be read and such are not skipped, there are fewer training images than go
+    /// into one step, or the user interrupts.
+    pub fn load(set: &ImageSet, config: &RunConfig, console: &Console) -> Result<Self, Failure> {
+        let split = set.folder.split(config.validation_split, config.fit.seed)?;
+        let load = |samples| {
+            let size = (config.image_size, config.image_size);
+            images::load(samples, &set.folder.classes, size, config.skip_unreadable, console)
+        };
+        let data = Self {
+            train: load(split.train)?,
+            validation: load(split.validation)?,
+            test: load(split.test)?,
+        };
+        // Known only now, if unreadable images were skipped; said before anything is trained.
+        if config.fit.batch_size > data.train.len() {
+            return Err(Error::setting(
+                "batch size",
+                format!("at most {}, the number of training images", data.train.len()),
+                config.fit.batch_size,
+                "choose a smaller one with --batch-size",
+            )
+            .into());
+        }
+        Ok(data)
+    }
+
+    /// The three sets and their names.
+    pub fn named(&self) -> [(&'static str, &Dataset); 3] {
+        [("train", &self.train), ("validation", &self.validation), ("test", &self.test)]
+    }
+}
