@@ -37,6 +37,8 @@ pub struct Comparison {
     pub evidence: usize,
     /// The share of these blocks that agree.
     pub agreeing: f32,
+    /// The same for detail alone, hair and grain, which outline and shade do not make alike.
+    pub detail: f32,
     /// How far the corners of `b` lie from those of `a`, at most, as a share of its longer side.
     pub off_frame: f32,
     /// How the contrast of `b` differs from that of `a`: a factor.
@@ -46,29 +48,44 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether the two are the same picture: nearly all pixels agree; or at least half of what is to
-    /// be seen does, and the one lies on the other edge to edge, which two different photographs
-    /// never do, but one with something written over it does.
+    /// Whether the two are the same picture.
+    ///
+    /// Laid on each other edge to edge, which two different photographs hardly ever agree to, half
+    /// of what is to be seen must agree; something may have been written over the rest. Laid
+    /// otherwise, as a part on the whole, nearly all must, and detail too: outlines alone agree
+    /// between any two animals of one shape and pose.
     pub fn is_copy(&self) -> bool {
-        let similar = self.placement.anisotropy() < 1.08;
-        let whole = self.share_of_a > 0.96 && self.share_of_b > 0.96;
+        let whole = self.share_of_a > 0.96 && self.share_of_b > 0.96 && self.off_frame < 0.02;
+        let part = self.placement.anisotropy() < 1.08;
         self.evidence >= MIN_EVIDENCE
-            && (self.agreement >= 0.8 && (similar || whole)
-                || self.agreeing >= 0.5 && whole && self.off_frame < 0.02)
+            && if whole {
+                self.agreement >= 0.8 || self.agreeing >= 0.5
+            } else {
+                part && self.agreement >= 0.8 && self.detail >= 0.72
+            }
     }
 }
 
 /// A picture at the sizes a comparison needs, the largest last.
 #[derive(Debug, Clone)]
-pub struct Comparable([Luma; 3]);
+pub struct Comparable {
+    /// Blurred a little, so that sharpness does not matter; the largest last.
+    sizes: [Luma; 3],
+    /// What a stronger blur takes from the largest: hair and grain, not outline and shade.
+    detail: Luma,
+}
 
 impl Comparable {
     /// Prepares a small picture.
     pub fn new(picture: &Luma) -> Self {
-        // Slightly blurred, so that sharpness does not matter.
         let fine = picture.blurred(1.0);
         let half = fine.half().blurred(0.7);
-        Self([half.half(), half, fine])
+        let mut detail = picture.blurred(0.7);
+        let shade = picture.blurred(2.0);
+        for (value, shade) in detail.pixels.iter_mut().zip(&shade.pixels) {
+            *value += 128.0 - shade;
+        }
+        Self { sizes: [half.half(), half, fine], detail }
     }
 
     /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most
@@ -77,7 +94,7 @@ impl Comparable {
         let mut placement = placement.halved().halved();
         let mut found = None;
         for (level, stage) in STAGES.iter().enumerate() {
-            let (of_a, of_b) = (&self.0[level], &b.0[level]);
+            let (of_a, of_b) = (&self.sizes[level], &b.sizes[level]);
             if level > 0 {
                 placement = placement.doubled();
             }
@@ -88,7 +105,9 @@ impl Comparable {
             }
             found = Some(comparison);
         }
-        found
+        let found = found?;
+        let detail = agreement(&self.detail, &b.detail, placement)?;
+        Some(Comparison { detail: detail.agreeing, ..found })
     }
 }
 
@@ -294,6 +313,7 @@ fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
         share_of_b: all.n / area(b),
         evidence,
         agreeing: agreeing as f32 / evidence.max(1) as f32,
+        detail: 0.0,
         off_frame: off_frame(a, b, &placement),
         contrast,
         brightness: (all.b - all.a) / all.n,

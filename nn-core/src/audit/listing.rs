@@ -132,7 +132,7 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Puts each image into the part that `split` says.
+    /// Puts each image into the part that `split` says, and those it does not name into none.
     pub fn assign(&mut self, split: &Split) {
         let sets = [&split.train, &split.validation, &split.test];
         let parts: HashMap<&Path, Part> = sets
@@ -141,9 +141,7 @@ impl Listing {
             .flat_map(|(samples, part)| samples.iter().map(move |s| (s.path.as_path(), part)))
             .collect();
         for item in &mut self.items {
-            if let Some(&part) = parts.get(item.path.as_path()) {
-                item.part = Some(part);
-            }
+            item.part = parts.get(item.path.as_path()).copied();
         }
     }
 }

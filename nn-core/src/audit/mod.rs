@@ -102,6 +102,14 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
+impl Report {
+    /// The files that could not be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = &str> {
+        let unreadable = |odd: &&OddImage| odd.oddity == Oddity::Unreadable;
+        self.odd_images.iter().filter(unreadable).map(|odd| odd.file.as_str())
+    }
+}
+
 /// The numbers of a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
