@@ -5,6 +5,7 @@
 //! culprit and the remedy, and leave nothing behind.
 
 mod cli {
+    mod audit;
     mod bad_data;
     mod bad_models;
     mod bad_output;

@@ -18,7 +18,7 @@ pub const DEFAULT_DATA_ROOT: &str = "data";
         A data set is a folder of images, or a name: same_backgrounds, different_backgrounds or\n\
         background_swap. A name that is not on disk is rendered: drawn animals stand in for the\n\
         published photographs, which `nn-cli data fetch` downloads.\n\n\
-        Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+        Exit status: 0 done, 1 failed, 2 wrong usage, 3 an audit found a leak, 130 interrupted."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -69,6 +69,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Show where in images a model looks: heat maps over each, and how much lies on the background
     Gradcam(GradcamArgs),
+    /// Find leaks in an image folder before any training: copies, classes told from the file
+    Audit(AuditArgs),
     /// Show a network's layers, their output shapes and numbers of parameters
     Summary(SummaryArgs),
     /// Time training steps, predictions and each layer's passes on this machine
@@ -122,6 +124,10 @@ pub struct TrainArgs {
     /// Replace the run folder if it exists, once the new one is complete
     #[arg(long)]
     pub overwrite: bool,
+    /// A table of which image is for what (columns file, label, split), as `audit --repair` and every
+    /// run write it; images that are not in it are left out
+    #[arg(long, value_name = "FILE")]
+    pub split: Option<PathBuf>,
     /// Repeat a run from its config.toml; options given here win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -236,8 +242,9 @@ pub struct ModelArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  \
-    nn-cli evaluate --model runs/different_backgrounds --data background_swap")]
+#[command(after_help = "Examples:\n  \
+    nn-cli evaluate --model runs/different_backgrounds --data background_swap\n  \
+    nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds --without-twins")]
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -246,6 +253,12 @@ pub struct EvaluateArgs {
     /// Which images [default: those in test/ where there is one, else all]
     #[arg(long, value_enum)]
     pub split: Option<SplitName>,
+    /// A table of which image is for what, as `train --split` reads it
+    #[arg(long, value_name = "FILE")]
+    pub split_file: Option<PathBuf>,
+    /// Also state the accuracy without the images that have a copy in another split
+    #[arg(long)]
+    pub without_twins: bool,
     /// Images per step
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4)]
     pub batch_size: usize,
@@ -335,6 +348,54 @@ pub enum MethodName {
     HiResCam,
     /// What covering a part of the image takes from the class's score; slow
     Occlusion,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    nn-cli audit photos/\n  \
+    nn-cli audit same_backgrounds --html audit.html\n  \
+    nn-cli audit photos/ --repair split.csv\n  \
+    nn-cli train --data photos/ --split split.csv\n\n\
+    Finds images that are there twice (same bytes, same pixels, or encoded anew, resized, mirrored,\n\
+    turned, cropped, brightened, written over) and says which pairs cross training, validation and\n\
+    test; whether the class can be told from size, format, file size, mean colour or border alone;\n\
+    and images that are broken or odd. It looks at the folder alone and changes nothing in it.\n\n\
+    Exit status 3 if more than --allow pairs cross splits, so that it can stand in a pipeline.")]
+pub struct AuditArgs {
+    /// A folder of images, or the name of a set under the data root
+    #[arg(value_name = "DIR|NAME")]
+    pub data: String,
+    /// Where named sets lie [default: data]
+    #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
+    pub data_root: PathBuf,
+    /// Pairs across splits that are no failure
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
+    pub allow: usize,
+    /// Write a page with the pairs side by side
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write a split in which no copies are divided: a table, or a folder with --repair-as
+    #[arg(long, value_name = "OUT")]
+    pub repair: Option<PathBuf>,
+    /// As what the repaired split is written
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = RepairAs::Manifest, requires = "repair")]
+    pub repair_as: RepairAs,
+    /// Seed of the split; give the one of the training
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
+    pub seed: u64,
+    /// Share of train/ held back for validation; give the one of the training
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.125)]
+    pub validation_split: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RepairAs {
+    /// A table for `train --split`
+    Manifest,
+    /// A folder with train/ and test/ in which the images are copied
+    Copy,
+    /// The same with hard links, which take no space
+    Hardlink,
 }
 
 #[derive(Debug, ClapArgs)]

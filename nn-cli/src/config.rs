@@ -30,6 +30,9 @@ pub struct RunConfig {
     pub image_size: usize,
     /// Share of `train/` held back for validation.
     pub validation_split: f64,
+    /// A table of which image is for what, instead of a split by seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<PathBuf>,
     /// Epochs, batch size, learning rate, loss and seed.
     pub fit: FitOptions,
     /// How weights follow gradients.
@@ -45,6 +48,7 @@ impl Default for RunConfig {
             skip_unreadable: false,
             image_size: 256,
             validation_split: 0.125,
+            split: None,
             fit: FitOptions::default(),
             optimizer: OptimizerConfig::default(),
         }
@@ -63,6 +67,9 @@ impl RunConfig {
         };
         if let Some(data) = &args.data.data {
             config.data.clone_from(data);
+        }
+        if args.split.is_some() {
+            config.split.clone_from(&args.split);
         }
         config.merge(&args.data.images, &args.settings)?;
         Ok(config)

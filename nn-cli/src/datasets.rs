@@ -31,54 +31,9 @@ impl ImageSet {
     /// # Errors
     /// If it is none of these, or the folder is not one of images.
     pub fn find(data: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
-        let direct = Path::new(data);
-        let named = root.join(data);
-        let is_name = direct.components().count() == 1;
-        let path = if is_name && named.is_dir() {
-            named
-        } else if direct.exists() {
-            direct.to_path_buf()
-        } else if let Some(set) = StandInSet::from_name(data) {
-            return Self::render(set, named, console);
-        } else {
-            let names = StandInSet::ALL.map(StandInSet::name).join(", ");
-            return Err(Failure::failed(format!(
-                "there is no folder {} and no data set {data:?}; pass a folder of images, or one \
-                 of {names}",
-                direct.display()
-            )));
-        };
-        let folder = ImageFolder::scan(&path)?;
-        let (kind, name) = if Marker::read(&path)?.is_some() {
-            (Kind::StandIn, None)
-        } else {
-            let set = published::identify(&path);
-            (if set.is_some() { Kind::Published } else { Kind::Folder }, set)
-        };
-        let name = match name {
-            Some(set) => set.to_string(),
-            None => folder_name(&path),
-        };
-        Ok(Self { name, kind, path, folder, _rendered: None })
-    }
-
-    fn render(set: StandInSet, path: PathBuf, console: &Console) -> Result<Self, Failure> {
-        let rendered = tempfile::Builder::new()
-            .prefix("nn-stand-in-")
-            .tempdir()
-            .map_err(Error::io("create a folder in", &std::env::temp_dir()))?;
-        let dir = rendered.path().join(set.name());
-        let total = stand_in::specs(set).len() as u64;
-        let counter = Counter::items(console, "rendering the stand-in", total, "pictures");
-        let (seed, size) = (stand_in::DEFAULT_SEED, stand_in::DEFAULT_SIZE);
-        stand_in::render(set, seed, &dir, size, &|_| {
-            counter.add(1);
-            interrupt::flow()
-        })?;
-        drop(counter);
-        let folder = ImageFolder::scan(&dir)?;
-        let name = set.name().to_string();
-        Ok(Self { name, kind: Kind::StandIn, path, folder, _rendered: Some(rendered) })
+        let Place { name, kind, path, folder, rendered } = Place::find(data, root, console)?;
+        let folder = ImageFolder::scan(&folder)?;
+        Ok(Self { name, kind, path, folder, _rendered: rendered })
     }
 
     /// The images to measure a model on, and what they are: those in `test/` where there is one,
@@ -99,22 +54,109 @@ impl ImageSet {
 
     /// What every output that speaks of this set says about it.
     pub fn describe(&self) -> String {
-        match self.kind {
-            Kind::Published => format!("{} (published photographs)", self.name),
-            Kind::StandIn => format!("{} (STAND-IN: drawn animals, not photographs)", self.name),
-            Kind::Folder => format!("{} (folder {})", self.name, self.path.display()),
-        }
+        describe(&self.name, self.kind, &self.path)
     }
 
     /// Tells the user that what follows is about drawings.
     pub fn announce(&self, console: &Console) {
-        if self.kind == Kind::StandIn {
-            console.note(&format!(
-                "{}: the photographs are not on disk, so drawn animals stand in for them \
-                 (`nn-cli data fetch` downloads the photographs)",
-                self.name
-            ));
-        }
+        announce(&self.name, self.kind, console);
+    }
+}
+
+fn describe(name: &str, kind: Kind, path: &Path) -> String {
+    match kind {
+        Kind::Published => format!("{name} (published photographs)"),
+        Kind::StandIn => format!("{name} (STAND-IN: drawn animals, not photographs)"),
+        Kind::Folder => format!("{name} (folder {})", path.display()),
+    }
+}
+
+fn announce(name: &str, kind: Kind, console: &Console) {
+    if kind == Kind::StandIn {
+        console.note(&format!(
+            "{name}: the photographs are not on disk, so drawn animals stand in for them \
+             (`nn-cli data fetch` downloads the photographs)"
+        ));
+    }
+}
+
+/// Where images lie, before anybody has looked at them.
+pub struct Place {
+    /// The name to show: the set's, or the folder's.
+    pub name: String,
+    /// Published photographs, the stand-in, or some folder.
+    pub kind: Kind,
+    /// The folder; for a stand-in rendered on the fly, the path it would have.
+    pub path: PathBuf,
+    /// The folder to read.
+    pub folder: PathBuf,
+    /// The rendered pictures, removed when dropped.
+    rendered: Option<TempDir>,
+}
+
+impl Place {
+    /// What every output that speaks of these images says about them.
+    pub fn describe(&self) -> String {
+        describe(&self.name, self.kind, &self.path)
+    }
+
+    /// Tells the user that what follows is about drawings.
+    pub fn announce(&self, console: &Console) {
+        announce(&self.name, self.kind, console);
+    }
+
+    /// Finds `data`: a folder if there is one of that path, else a set of that name under `root`,
+    /// else the stand-in of that name.
+    ///
+    /// # Errors
+    /// If it is none of these.
+    pub fn find(data: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
+        let direct = Path::new(data);
+        let named = root.join(data);
+        let is_name = direct.components().count() == 1;
+        let path = if is_name && named.is_dir() {
+            named
+        } else if direct.exists() {
+            direct.to_path_buf()
+        } else if let Some(set) = StandInSet::from_name(data) {
+            return Self::render(set, named, console);
+        } else {
+            let names = StandInSet::ALL.map(StandInSet::name).join(", ");
+            return Err(Failure::failed(format!(
+                "there is no folder {} and no data set {data:?}; pass a folder of images, or one \
+                 of {names}",
+                direct.display()
+            )));
+        };
+        let (kind, name) = if Marker::read(&path)?.is_some() {
+            (Kind::StandIn, None)
+        } else {
+            let set = published::identify(&path);
+            (if set.is_some() { Kind::Published } else { Kind::Folder }, set)
+        };
+        let name = match name {
+            Some(set) => set.to_string(),
+            None => folder_name(&path),
+        };
+        Ok(Self { name, kind, folder: path.clone(), path, rendered: None })
+    }
+
+    fn render(set: StandInSet, path: PathBuf, console: &Console) -> Result<Self, Failure> {
+        let rendered = tempfile::Builder::new()
+            .prefix("nn-stand-in-")
+            .tempdir()
+            .map_err(Error::io("create a folder in", &std::env::temp_dir()))?;
+        let dir = rendered.path().join(set.name());
+        let total = stand_in::specs(set).len() as u64;
+        let counter = Counter::items(console, "rendering the stand-in", total, "pictures");
+        let (seed, size) = (stand_in::DEFAULT_SEED, stand_in::DEFAULT_SIZE);
+        stand_in::render(set, seed, &dir, size, &|_| {
+            counter.add(1);
+            interrupt::flow()
+        })?;
+        drop(counter);
+        let name = set.name().to_string();
+        Ok(Self { name, kind: Kind::StandIn, path, folder: dir, rendered: Some(rendered) })
     }
 }
 

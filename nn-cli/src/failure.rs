@@ -11,6 +11,8 @@ pub enum Failure {
     Failed(String),
     /// What was asked for makes no sense: status 2.
     Usage(String),
+    /// A check found what it looks for: status 3.
+    Gate(String),
     /// The user ended it: status 130.
     Interrupted,
 }
@@ -31,6 +33,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
+            Self::Gate(_) => 3,
             Self::Interrupted => 130,
         })
     }
@@ -49,7 +52,7 @@ impl From<Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(reason) | Self::Usage(reason) => f.write_str(reason),
+            Self::Failed(reason) | Self::Usage(reason) | Self::Gate(reason) => f.write_str(reason),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

@@ -5,6 +5,7 @@
 //! `run_folder` and `results` write it down.
 
 mod args;
+mod audit;
 mod command_line;
 mod commands;
 mod config;
@@ -23,6 +24,7 @@ mod published;
 mod report;
 mod results;
 mod run_folder;
+mod split_file;
 mod stand_in;
 mod training;
 mod ui;

@@ -8,6 +8,7 @@ use crate::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::Draft;
+use crate::split_file;
 use crate::training::Run;
 use nn_core::data::Dataset;
 use nn_core::kernels::isa;
@@ -144,15 +145,11 @@ impl Run<'_> {
 
     /// Which image was used for what.
     fn split(&self) -> Result<Vec<u8>, csv::Error> {
-        let mut table = csv::Writer::from_writer(Vec::new());
-        table.write_record(["file", "label", "split"])?;
-        for (name, data) in self.data.named() {
-            for sample in data.samples() {
-                let class = &self.set.folder.classes[sample.label];
-                table.write_record([&self.set.relative(&sample.path), class, name])?;
-            }
-        }
-        table.into_inner().map_err(|error| error.into_error().into())
+        let classes = &self.set.folder.classes;
+        split_file::table(self.data.named().into_iter().flat_map(|(name, data)| {
+            let samples = data.samples().iter();
+            samples.map(move |s| (self.set.relative(&s.path), classes[s.label].clone(), name))
+        }))
     }
 }
 

@@ -51,6 +51,15 @@ impl Draft {
         Ok(write().map_err(Error::io("write", &shown))?)
     }
 
+    /// Puts the file `source` here under a name, as a copy or as a hard link.
+    pub fn place(&self, name: &str, source: &Path, link: bool) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        let done =
+            if link { fs::hard_link(source, &path) } else { fs::copy(source, &path).map(drop) };
+        let action = if link { "link" } else { "copy" };
+        Ok(done.map_err(Error::io(action, source))?)
+    }
+
     /// Writes the trained model.
     pub fn save_model(&self, model: &Sequential, classes: &[String]) -> Result<(), Failure> {
         let path = self.path.join(MODEL_FILE);

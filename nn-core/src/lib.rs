@@ -15,6 +15,7 @@
 //! that is how images are stored and how the kernels want them. Weights keep the layout of PyTorch,
 //! `[out, in, height, width]` and `[out, in]`, because that is what other programs expect in a file.
 
+pub mod audit;
 pub mod autograd;
 pub mod data;
 pub mod error;

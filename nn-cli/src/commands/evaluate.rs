@@ -2,15 +2,19 @@
 
 use super::model::Classifier;
 use crate::args::{EvaluateArgs, SplitName};
+use crate::audit;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::images;
 use crate::interrupt::Interruptible;
 use crate::published::Kind;
-use crate::ui::{Console, table};
-use nn_core::data::Sample;
+use crate::split_file;
+use crate::ui::{Console, format, table};
+use nn_core::audit::Listing;
+use nn_core::data::{Sample, Split};
 use nn_core::train::evaluate;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// The result, as `--json` shows it.
@@ -27,6 +31,18 @@ struct Report<'a> {
     classes: &'a [String],
     confusion: &'a [Vec<u64>],
     skipped: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    without_twins: Option<WithoutTwins>,
+}
+
+/// The result on those images that have no copy in another split.
+#[derive(Serialize)]
+struct WithoutTwins {
+    accuracy: f64,
+    n: usize,
+    correct: usize,
+    /// The images left out.
+    twins: Vec<String>,
 }
 
 pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
@@ -36,7 +52,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let set = ImageSet::find(data, args.data.images.root(), console)?;
     set.announce(console);
     let classifier = Classifier::load(&args.model, Some(&set.folder.classes))?;
-    let (split, samples) = choose(&set, args)?;
+    let (split, samples) = choose(&set, args, console)?;
     if samples.is_empty() {
         return Err(Failure::usage(format!(
             "there are no {split} images in {}; choose another --split, or a larger \
@@ -44,6 +60,10 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
             set.name, args.validation_split
         )));
     }
+    let twins = match args.without_twins {
+        true => Some(twins(&set, split, args, console)?),
+        false => None,
+    };
     let size = classifier.image_size();
     let skip = args.data.images.skip_unreadable;
     let dataset = images::load(samples, &classifier.classes, size, skip, console)?;
@@ -54,6 +74,32 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let (classes, confusion) = (&classifier.classes[..], &result.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: result.loss, classes, confusion };
     console.text(&table::evaluation(&shown))?;
+    let without_twins = match twins {
+        Some(twins) => {
+            let of = |right: usize, n: usize| format::accuracy(right as u64, n as u64);
+            let known = |i: usize| twins.contains(&dataset.samples()[i].path);
+            let kept: Vec<usize> = (0..result.n).filter(|&i| !known(i)).collect();
+            let right = |i: &&usize| result.predicted[**i] == dataset.labels()[**i];
+            let (n, correct) = (kept.len(), kept.iter().filter(right).count());
+            let names: Vec<String> = (0..result.n)
+                .filter(|&i| known(i))
+                .map(|i| set.relative(&dataset.samples()[i].path))
+                .collect();
+            let left_out = format::plural(names.len() as u64, "image");
+            console.text(&format!(
+                "  with all of them         {}\n  without copies of others {}\n\n  left out, for {}: \
+                 {}{}",
+                of(result.correct, result.n),
+                of(correct, n),
+                "there is a copy in another split",
+                left_out,
+                names.iter().map(|name| format!("\n    {name}")).collect::<String>(),
+            ))?;
+            let accuracy = if n > 0 { correct as f64 / n as f64 } else { f64::NAN };
+            Some(WithoutTwins { accuracy, n, correct, twins: names })
+        }
+        None => None,
+    };
     console.json(&Report {
         dataset: &set.name,
         kind: set.kind,
@@ -66,18 +112,55 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         classes,
         confusion,
         skipped: dataset.skipped().iter().map(|s| set.relative(&s.path)).collect(),
+        without_twins,
     })?;
     Ok(())
 }
 
 /// The images asked for, and their name.
-fn choose(set: &ImageSet, args: &EvaluateArgs) -> Result<(&'static str, Vec<Sample>), Failure> {
-    let split = || set.folder.split(args.validation_split, args.seed);
+fn choose(
+    set: &ImageSet,
+    args: &EvaluateArgs,
+    console: &Console,
+) -> Result<(&'static str, Vec<Sample>), Failure> {
+    let split = || divide(set, args, console);
     Ok(match args.split {
+        None if args.split_file.is_some() => ("test", split()?.test),
         None => set.test_samples(),
         Some(SplitName::All) => ("all", set.folder.samples()),
         Some(SplitName::Train) => ("train", split()?.train),
         Some(SplitName::Validation) => ("validation", split()?.validation),
         Some(SplitName::Test) => ("test", split()?.test),
     })
+}
+
+/// Which image is for what: as the table says, or by seed.
+fn divide(set: &ImageSet, args: &EvaluateArgs, console: &Console) -> Result<Split, Failure> {
+    match &args.split_file {
+        Some(file) => split_file::read(file, set, console),
+        None => Ok(set.folder.split(args.validation_split, args.seed)?),
+    }
+}
+
+/// The files that have a copy in another split.
+///
+/// # Errors
+/// If the images looked at are not a split, or the user interrupts.
+fn twins(
+    set: &ImageSet,
+    split: &str,
+    args: &EvaluateArgs,
+    console: &Console,
+) -> Result<HashSet<PathBuf>, Failure> {
+    if split == "all" {
+        return Err(Failure::usage(
+            "--without-twins leaves out what has a copy in another split, and all images are asked \
+             for; name one, say --split test",
+        ));
+    }
+    let mut listing = Listing::scan(&set.folder.root, args.validation_split, args.seed)?;
+    listing.assign(&divide(set, args, console)?);
+    let found = audit::examine(&listing, args.seed, console)?;
+    let across = found.pairs.iter().filter(|pair| pair.across_splits);
+    Ok(across.flat_map(|pair| pair.items).map(|i| listing.items[i].path.clone()).collect())
 }

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+mod audit;
 mod bench;
 mod data;
 mod evaluate;
@@ -22,6 +23,7 @@ pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Command::Evaluate(args) => evaluate::run(args, console),
         Command::Predict(args) => predict::run(args, console),
         Command::Gradcam(args) => gradcam::run(args, console),
+        Command::Audit(args) => audit::run(args, console),
         Command::Summary(args) => summary::run(args, console),
         Command::Bench(args) => bench::run(args, console),
         Command::Data(command) => data::run(command, console),

@@ -52,9 +52,15 @@ impl Base {
     }
 
     /// Says so if any of `sets` is drawn.
-    pub fn about(mut self, sets: &[&ImageSet]) -> Self {
+    pub fn about(self, sets: &[&ImageSet]) -> Self {
+        let sets: Vec<_> = sets.iter().map(|set| (set.name.as_str(), set.kind)).collect();
+        self.about_kinds(&sets)
+    }
+
+    /// [`Base::about`], by names and kinds.
+    pub fn about_kinds(mut self, sets: &[(&str, Kind)]) -> Self {
         let drawn: Vec<&str> =
-            sets.iter().filter(|s| s.kind == Kind::StandIn).map(|s| s.name.as_str()).collect();
+            sets.iter().filter(|set| set.1 == Kind::StandIn).map(|set| set.0).collect();
         if !drawn.is_empty() {
             self.notice = Some(format!(
                 "Stand-in data: {} {} drawn, not photographed.",
@@ -64,6 +70,14 @@ impl Base {
         }
         self
     }
+}
+
+/// Who published the photographs, if images of this kind are shown.
+pub fn credit_for(kind: Kind) -> Option<&'static str> {
+    (kind == Kind::Published).then_some(
+        "The photographs are those that Shaivi Malik published with the notebook \u{201c}Exploring \
+         ConvNet Activations\u{201d}, which does not say who took them.",
+    )
 }
 
 /// What a set's images are, in the page's words.
@@ -77,10 +91,7 @@ pub fn kind(kind: Kind) -> &'static str {
 
 /// Who published the photographs, if they are shown.
 pub fn credit(sets: &[&ImageSet]) -> Option<&'static str> {
-    sets.iter().any(|set| set.kind == Kind::Published).then_some(
-        "The photographs are those that Shaivi Malik published with the notebook \u{201c}Exploring \
-         ConvNet Activations\u{201d}, which does not say who took them.",
-    )
+    sets.iter().find_map(|set| credit_for(set.kind))
 }
 
 fn fonts() -> String {

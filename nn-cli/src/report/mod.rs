@@ -8,12 +8,14 @@
 //! picture      images as data in the page
 //! run          the page of a training run
 //! experiment   the page of an experiment
+//! audit        the page of an audit
 //! ```
 //!
 //! A page holds all it shows and may load nothing, which its content security policy enforces; names
 //! of files and classes are escaped by the templates. A further page extends `base.html`, fills
 //! [`base::Base`] and uses the macros it likes.
 
+mod audit;
 mod base;
 mod experiment;
 mod gallery;
@@ -24,6 +26,7 @@ mod run;
 use crate::failure::Failure;
 use askama::Template;
 
+pub use audit::AuditPage;
 pub use experiment::{ExperimentPage, Told};
 pub use run::RunPage;
 

@@ -31,6 +31,18 @@ pub fn photo(file: &Path) -> Result<String, Failure> {
     jpeg(&resize(&image, SIDE, SIDE, FilterType::CatmullRom), PHOTO_QUALITY)
 }
 
+/// The image in `file`, its aspect kept, as a `data:` address.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn thumbnail(file: &Path) -> Result<String, Failure> {
+    let image = rgb_image(decode_file(file)?)?;
+    let (width, height) = image.dimensions();
+    let scale = f64::from(2 * SIDE) / f64::from(width.max(height));
+    let side = |len: u32| ((f64::from(len) * scale.min(1.0)).round() as u32).max(1);
+    jpeg(&resize(&image, side(width), side(height), FilterType::Triangle), PHOTO_QUALITY)
+}
+
 /// A map `[height, width]` of values from 0 to 1, in jet colours, as a `data:` address.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::images;
+use crate::split_file;
 use crate::ui::Console;
 use nn_core::Error;
 use nn_core::data::Dataset;
@@ -25,7 +26,10 @@ impl Splits {
     /// If an image cannot be read and such are not skipped, there are fewer training images than go
     /// into one step, or the user interrupts.
     pub fn load(set: &ImageSet, config: &RunConfig, console: &Console) -> Result<Self, Failure> {
-        let split = set.folder.split(config.validation_split, config.fit.seed)?;
+        let split = match &config.split {
+            Some(file) => split_file::read(file, set, console)?,
+            None => set.folder.split(config.validation_split, config.fit.seed)?,
+        };
         let load = |samples| {
             let size = (config.image_size, config.image_size);
             images::load(samples, &set.folder.classes, size, config.skip_unreadable, console)

@@ -76,6 +76,11 @@ impl Rgb8 {
 /// it is not an image of a known format; it is damaged or ends early; it has no pixels, or more than
 /// [`MAX_DIMENSION`] and [`MAX_DECODED_BYTES`] allow.
 pub fn decode_file(path: &Path) -> Result<Rgb8> {
+    decode_bytes(&read_limited(path)?, path)
+}
+
+/// A file's content, if it is not larger than [`MAX_FILE_BYTES`].
+pub(crate) fn read_limited(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::io("read", path))?;
     let mut bytes = Vec::new();
     // The limit holds while reading: what a file says about its length need not be true.
@@ -87,7 +92,7 @@ pub fn decode_file(path: &Path) -> Result<Rgb8> {
             "save the image smaller, or remove it",
         ));
     }
-    decode_bytes(&bytes, path)
+    Ok(bytes)
 }
 
 /// Decodes an image in memory; `path` is what errors call it.

@@ -148,7 +148,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The visible sub-folders, links to folders among them, and their names.
-fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+pub(crate) fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for path in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
         let name = path.file_name().unwrap_or_default();
@@ -170,7 +170,7 @@ fn has_folders(folder: &Path) -> bool {
 }
 
 /// The images that lie in a class folder directly.
-fn images(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn images(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = entries(folder)?;
     found.retain(|path| {
         // A link that leads nowhere is kept: it is an unreadable image, not no image. A folder or

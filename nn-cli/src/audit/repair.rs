@@ -1,0 +1,91 @@
+//! Writing a split in which no copies are divided.
+
+use crate::args::RepairAs;
+use crate::failure::Failure;
+use crate::run_folder::RunFolder;
+use crate::split_file;
+use nn_core::Error;
+use nn_core::audit::{Item, Listing, Part, Report, repaired};
+use nn_core::files::write_atomically;
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// The table in a repaired folder.
+const SPLIT_FILE: &str = "split.csv";
+
+/// What a repair did.
+pub struct Repaired {
+    /// The table to train with.
+    pub table: PathBuf,
+    /// The folder to train on, if one was made.
+    pub folder: Option<PathBuf>,
+    /// Images that changed their split.
+    pub moved: usize,
+}
+
+/// Writes the repaired split of `listing` to `out`, without the images that cannot be read.
+///
+/// # Errors
+/// If the folder cannot be split at all, `out` is there already, or a file cannot be written.
+pub fn write(
+    listing: &Listing,
+    report: &Report,
+    seed: u64,
+    out: &Path,
+    how: RepairAs,
+) -> Result<Repaired, Failure> {
+    if let Some(problem) = &listing.problem {
+        return Err(Failure::failed(format!(
+            "nothing to repair, for there is no split: {problem}"
+        )));
+    }
+    if out.exists() {
+        return Err(Error::file(out, "exists already", "choose another --repair").into());
+    }
+    let parts = repaired(&listing.items, &report.pairs, seed);
+    let unreadable: HashSet<&str> = report.unreadable().collect();
+    let kept: Vec<(&Item, Part)> = listing
+        .items
+        .iter()
+        .zip(&parts)
+        .filter(|(item, _)| !unreadable.contains(item.file.as_str()))
+        .filter_map(|(item, part)| Some((item, (*part)?)))
+        .collect();
+    let moved = kept.iter().filter(|(item, part)| item.part != Some(*part)).count();
+    let row = |file: String, item: &Item, part: Part| {
+        (file, listing.classes[item.label].clone(), part.name())
+    };
+    if how == RepairAs::Manifest {
+        let rows = kept.iter().map(|(item, part)| row(item.file.clone(), item, *part));
+        let table = split_file::table(rows).map_err(Failure::failed)?;
+        write_atomically(out, |file| file.write_all(&table))?;
+        return Ok(Repaired { table: out.to_path_buf(), folder: None, moved });
+    }
+    let folder = RunFolder::begin(out, false)?;
+    let (mut taken, mut rows) = (HashSet::new(), Vec::new());
+    for (item, part) in kept {
+        // Validation images are taken out of train/ by the table.
+        let half = if part == Part::Test { "test" } else { "train" };
+        let class = &listing.classes[item.label];
+        let name = free_name(&item.path, |name| taken.insert((half, item.label, name.to_string())));
+        let within = folder.draft().folder(half)?.folder(class)?;
+        within.place(&name, &item.path, how == RepairAs::Hardlink)?;
+        rows.push(row(format!("{half}/{class}/{name}"), item, part));
+    }
+    let table = split_file::table(rows).map_err(Failure::failed)?;
+    folder.draft().write(SPLIT_FILE, table)?;
+    let folder = folder.finish()?;
+    Ok(Repaired { table: folder.join(SPLIT_FILE), folder: Some(folder), moved })
+}
+
+/// The file's own name, or the first of `NAME-2`, `NAME-3`, ... that `take` accepts.
+fn free_name(path: &Path, mut take: impl FnMut(&str) -> bool) -> String {
+    let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let (stem, extension) = (text(path.file_stem()), text(path.extension()));
+    let numbered = |i: usize| match i {
+        1 => format!("{stem}.{extension}"),
+        i => format!("{stem}-{i}.{extension}"),
+    };
+    (1..).map(numbered).find(|name| take(name)).unwrap_or_default()
+}

@@ -1,0 +1,153 @@
+//! What an audit found, for people: the worst first.
+
+use crate::ui::format::{self, clean, percent};
+use crate::ui::table;
+use nn_core::audit::{Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report};
+
+/// Rows of a table before it is cut.
+const ROWS: usize = 30;
+
+/// The whole report about the images called `title`.
+pub fn report(title: &str, report: &Report) -> String {
+    let mut out = format!("{}\n\n{}\n", clean(title), images(report));
+    out += &format!("\nCopies: {}\n", copies(report));
+    out += &rows(
+        &["image", "copy", "splits", "what"],
+        report.pairs.iter().map(|pair| {
+            let what = if pair.across_labels {
+                format!("{}; CLASSES DIFFER", what(pair))
+            } else {
+                what(pair)
+            };
+            vec![pair.a.clone(), pair.b.clone(), splits(pair), what]
+        }),
+        report.pairs.len(),
+    );
+    out += &format!("\nThe class, told from the file alone: {}\n", label_leaks(report));
+    out += &rows(
+        &["from", "right", "chance", "p", "what tells most"],
+        report.label_leaks.iter().map(|leak| label_leak(leak).to_vec()),
+        report.label_leaks.len(),
+    );
+    if !report.odd_images.is_empty() {
+        out += "\nOdd images\n";
+        out += &rows(
+            &["image", "what", "more"],
+            report.odd_images.iter().map(|odd| odd_image(odd).to_vec()),
+            report.odd_images.len(),
+        );
+    }
+    for warning in &report.warnings {
+        out += &format!("\nNote: {}\n", clean(warning));
+    }
+    out
+}
+
+/// A ruled table of at most so many rows, indented.
+fn rows(header: &[&str], rows: impl Iterator<Item = Vec<String>>, total: usize) -> String {
+    if total == 0 {
+        return String::new();
+    }
+    let header: Vec<String> = header.iter().map(|cell| cell.to_string()).collect();
+    let mut out = String::from("\n");
+    for line in table::columns(&header, rows.take(ROWS)).lines() {
+        out += &format!("  {line}\n");
+    }
+    if total > ROWS {
+        let more = format::count((total - ROWS) as u64);
+        out += &format!("  ... and {more} more, which --json and --html show\n");
+    }
+    out
+}
+
+/// How many images there are of what.
+pub fn images(report: &Report) -> String {
+    let sum = |part: fn(&nn_core::audit::ClassCount) -> usize| -> usize {
+        report.classes.iter().map(part).sum()
+    };
+    let mut parts = Vec::new();
+    for (name, n) in [
+        ("for training", sum(|c| c.train)),
+        ("for validation", sum(|c| c.validation)),
+        ("for the test", sum(|c| c.test)),
+    ] {
+        if n > 0 {
+            parts.push(format!("{} {name}", format::count(n as u64)));
+        }
+    }
+    let all = format::plural(report.summary.images as u64, "image");
+    let classes = match report.classes.len() {
+        1 => "1 class".to_string(),
+        n => format!("{} classes", format::count(n as u64)),
+    };
+    let split = if parts.is_empty() { "not split".into() } else { parts.join(", ") };
+    format!("{all} of {classes}: {split}")
+}
+
+/// The verdict on copies, in a sentence.
+pub fn copies(report: &Report) -> String {
+    let summary = &report.summary;
+    if report.pairs.is_empty() {
+        return "none found".into();
+    }
+    let pairs = format::plural(report.pairs.len() as u64, "pair");
+    let kinds: Vec<String> = [
+        (summary.bytes, "of the same bytes"),
+        (summary.pixels, "of the same pixels"),
+        (summary.near, "of the same picture, changed"),
+    ]
+    .iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, what)| format!("{} {what}", format::count(*n as u64)))
+    .collect();
+    let across = match summary.across_splits {
+        0 => "none across splits".to_string(),
+        n => format!("{} ACROSS SPLITS", format::count(n as u64)),
+    };
+    format!("{pairs} ({}), {across}", kinds.join(", "))
+}
+
+/// The verdict on label leaks, in a sentence.
+pub fn label_leaks(report: &Report) -> String {
+    let alarms: Vec<&str> =
+        report.label_leaks.iter().filter(|leak| leak.alarm).map(|leak| leak.group).collect();
+    match (report.label_leaks.is_empty(), alarms.is_empty()) {
+        (true, _) => "too few images to say".into(),
+        (false, true) => "no better than chance".into(),
+        (false, false) => format!("YES, from {}", alarms.join(", ")),
+    }
+}
+
+/// In what the two images of a pair are the same.
+pub fn what(pair: &Pair) -> String {
+    match pair.kind {
+        Kind::Bytes => "same bytes".into(),
+        Kind::Pixels => "same pixels".into(),
+        Kind::Near => pair.change.clone(),
+    }
+}
+
+/// `train / test`, or the one split both are in.
+pub fn splits(pair: &Pair) -> String {
+    let name = |part: Option<Part>| part.map_or("–", Part::name);
+    let [a, b] = pair.splits.map(name);
+    if a == b { a.to_string() } else { format!("{a} / {b}") }
+}
+
+/// A row about a group of facts.
+pub fn label_leak(leak: &LabelLeak) -> [String; 5] {
+    let verdict = if leak.alarm { leak.reason.clone() } else { "chance".into() };
+    let p = if leak.p < 0.001 { "< 0.001".into() } else { format!("{:.3}", leak.p) };
+    [leak.group.to_string(), percent(leak.accuracy), percent(leak.chance), p, clean(&verdict)]
+}
+
+/// A row about an odd image.
+pub fn odd_image(odd: &OddImage) -> [String; 3] {
+    let what = match odd.oddity {
+        Oddity::Unreadable => "cannot be read",
+        Oddity::OneColour => "one colour",
+        Oddity::Tiny => "tiny",
+        Oddity::ExtremeAspect => "long and narrow",
+    };
+    [odd.file.clone(), what.into(), clean(&odd.detail)]
+}

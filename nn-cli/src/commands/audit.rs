@@ -1,0 +1,61 @@
+//! `nn-cli audit`: leaks in an image folder, before any training.
+
+use crate::args::AuditArgs;
+use crate::audit::{self, repair, words};
+use crate::command_line::quoted;
+use crate::datasets::Place;
+use crate::failure::Failure;
+use crate::published::Kind;
+use crate::report::{self, AuditPage};
+use crate::ui::{Console, format};
+use nn_core::audit::{Listing, Report};
+use nn_core::files::write_atomically;
+use serde::Serialize;
+use std::path::Path;
+
+/// The result, as `--json` shows it.
+#[derive(Serialize)]
+struct Found<'a> {
+    dataset: &'a str,
+    kind: Kind,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
+    let place = Place::find(&args.data, &args.data_root, console)?;
+    place.announce(console);
+    let listing = Listing::scan(&place.folder, args.validation_split, args.seed)?;
+    let found = audit::examine(&listing, args.seed, console)?;
+    console.text(&words::report(&place.describe(), &found))?;
+    if let Some(path) = &args.html {
+        let page = report::render(&AuditPage::new(&place, &listing, &found)?)?;
+        write_atomically(path, |file| file.write_all(page.as_bytes()))?;
+        console.note(&format!("\nwritten to {}", path.display()));
+    }
+    if let Some(out) = &args.repair {
+        let done = repair::write(&listing, &found, args.seed, out, args.repair_as)?;
+        let moved = format::plural(done.moved as u64, "image");
+        let data = done.folder.as_deref().unwrap_or(Path::new(&args.data));
+        console.note(&format!(
+            "\nrepaired split, {moved} moved; train on it with\n  nn-cli train --data {} --split {}",
+            quoted(&data.display().to_string()),
+            quoted(&done.table.display().to_string())
+        ));
+    }
+    console.json(&Found { dataset: &place.name, kind: place.kind, report: &found })?;
+    let across = found.summary.across_splits;
+    if across > args.allow {
+        let pairs = format::plural(across as u64, "pair");
+        let verb = if across == 1 { "crosses" } else { "cross" };
+        let advice = match args.repair {
+            Some(_) => "train on the repaired split",
+            None => "write a split without them with --repair, or accept them with --allow",
+        };
+        return Err(Failure::Gate(format!(
+            "{pairs} of copies {verb} splits, {} allowed: scores on this split are inflated; {advice}",
+            args.allow
+        )));
+    }
+    Ok(())
+}

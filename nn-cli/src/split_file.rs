@@ -1,0 +1,87 @@
+//! Which image is for what, as a table: `file`, `label`, `split`.
+//!
+//! Every run writes one, `audit --repair` does, and `train --split` reads it. Files are given below
+//! the data folder, with forward slashes.
+
+use crate::datasets::ImageSet;
+use crate::failure::Failure;
+use crate::ui::{Console, format};
+use nn_core::Error;
+use nn_core::audit::Part;
+use nn_core::data::Split;
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+/// The table of these files, labels and splits.
+pub fn table(
+    rows: impl IntoIterator<Item = (String, String, &'static str)>,
+) -> Result<Vec<u8>, csv::Error> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["file", "label", "split"])?;
+    for (file, label, split) in rows {
+        table.write_record([&file, &label, split])?;
+    }
+    table.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// Divides the images of `set` as the table says. Images that are not in it are left out, which is
+/// said.
+///
+/// # Errors
+/// If it cannot be read, names a file that is not in the set or is there twice, another class than
+/// the file's, or a split that is none, or leaves training or test without images.
+pub fn read(path: &Path, set: &ImageSet, console: &Console) -> Result<Split, Failure> {
+    let text = fs::read(path).map_err(Error::io("read", path))?;
+    let refuse = |line: u64, problem: String| {
+        let remedy = "pass a split.csv that a run or `nn-cli audit --repair` wrote for this folder";
+        Failure::from(Error::file(path, format!("line {line}: {problem}"), remedy))
+    };
+    let samples = set.folder.samples();
+    let mut left: HashMap<String, _> =
+        samples.into_iter().map(|sample| (set.relative(&sample.path), sample)).collect();
+    let mut split = Split::default();
+    let mut table = csv::Reader::from_reader(text.as_slice());
+    let header: Vec<String> =
+        table.headers().map_err(|e| refuse(1, e.to_string()))?.iter().map(String::from).collect();
+    let column = |name: &str| {
+        let at = header.iter().position(|cell| cell == name);
+        at.ok_or_else(|| refuse(1, format!("there is no column {name:?}, only {header:?}")))
+    };
+    let (file_at, label_at, split_at) = (column("file")?, column("label")?, column("split")?);
+    for (number, row) in table.records().enumerate() {
+        let line = number as u64 + 2;
+        let row = row.map_err(|error| refuse(line, error.to_string()))?;
+        let cell = |at: usize| row.get(at).unwrap_or_default();
+        let (file, label, part) = (cell(file_at), cell(label_at), cell(split_at));
+        let Some(sample) = left.remove(file) else {
+            return Err(refuse(
+                line,
+                format!("{file:?} is not an image of {}, or is listed twice", set.name),
+            ));
+        };
+        let class = &set.folder.classes[sample.label];
+        if class != label {
+            return Err(refuse(line, format!("{file} is of class {class}, not {label:?}")));
+        }
+        match Part::from_name(part) {
+            Some(Part::Train) => split.train.push(sample),
+            Some(Part::Validation) => split.validation.push(sample),
+            Some(Part::Test) => split.test.push(sample),
+            None => {
+                let expected = "expected train, validation or test";
+                return Err(refuse(line, format!("{file} is for {part:?}; {expected}")));
+            }
+        }
+    }
+    for (name, samples) in [("train", &split.train), ("test", &split.test)] {
+        if samples.is_empty() {
+            return Err(refuse(1, format!("no image is for {name}")));
+        }
+    }
+    if !left.is_empty() {
+        let images = format::plural(left.len() as u64, "image");
+        console.warn(&format!("{images} of {} not in {}: left out", set.name, path.display()));
+    }
+    Ok(split)
+}

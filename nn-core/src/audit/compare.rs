@@ -1,0 +1,337 @@
+//! Whether two pictures are the same one, pixel by pixel.
+//!
+//! A candidate's placement is refined until the pixels of both agree best (Gauss-Newton on shift,
+//! scale, turn, shear, brightness and contrast), then both are compared block by block: in each, the
+//! correlation of the pixels after taking out its mean. Blocks count by how much there is to see in
+//! them, in *either* picture: white against white says nothing, fur against other fur says no.
+//!
+//! B. D. Lucas and T. Kanade, "An iterative image registration technique", 1981.
+
+use super::luma::Luma;
+use super::placement::Placement;
+
+/// Blocks with something to see without which nothing is said.
+const MIN_EVIDENCE: usize = 6;
+/// Side of a block, in pixels.
+const BLOCK: usize = 8;
+/// Variance of what compression and resampling leave in a flat block, in squared grey levels.
+const NOISE: f32 = 6.0;
+/// The standard deviation from which a block has something to see.
+const VISIBLE: f32 = 4.0;
+
+/// The least share of either picture that both must have in common.
+const SHARE: f32 = 0.5;
+
+/// What a comparison found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison {
+    /// How `b` lies on `a`.
+    pub placement: Placement,
+    /// Agreement of the pixels: 1 for the same picture, about 0 for different ones.
+    pub agreement: f32,
+    /// The share of the picture `a` that `b` covers.
+    pub share_of_a: f32,
+    /// The share of the picture `b` that lies on `a`.
+    pub share_of_b: f32,
+    /// The number of blocks with something to see in them.
+    pub evidence: usize,
+    /// The share of these blocks that agree.
+    pub agreeing: f32,
+    /// The same for detail alone, hair and grain, which outline and shade do not make alike.
+    pub detail: f32,
+    /// How far the corners of `b` lie from those of `a`, at most, as a share of its longer side.
+    pub off_frame: f32,
+    /// How the contrast of `b` differs from that of `a`: a factor.
+    pub contrast: f32,
+    /// How much brighter `b` is in the mean, in grey levels.
+    pub brightness: f32,
+}
+
+impl Comparison {
+    /// Whether the two are the same picture.
+    ///
+    /// Laid on each other edge to edge, which two different photographs hardly ever agree to, half
+    /// of what is to be seen must agree; something may have been written over the rest. Laid
+    /// otherwise, as a part on the whole, nearly all must, and detail too: outlines alone agree
+    /// between any two animals of one shape and pose.
+    pub fn is_copy(&self) -> bool {
+        let whole = self.share_of_a > 0.96 && self.share_of_b > 0.96 && self.off_frame < 0.02;
+        let part = self.placement.anisotropy() < 1.08;
+        self.evidence >= MIN_EVIDENCE
+            && if whole {
+                self.agreement >= 0.8 || self.agreeing >= 0.5
+            } else {
+                part && self.agreement >= 0.8 && self.detail >= 0.72
+            }
+    }
+}
+
+/// A picture at the sizes a comparison needs, the largest last.
+#[derive(Debug, Clone)]
+pub struct Comparable {
+    /// Blurred a little, so that sharpness does not matter; the largest last.
+    sizes: [Luma; 3],
+    /// What a stronger blur takes from the largest: hair and grain, not outline and shade.
+    detail: Luma,
+}
+
+impl Comparable {
+    /// Prepares a small picture.
+    pub fn new(picture: &Luma) -> Self {
+        let fine = picture.blurred(1.0);
+        let half = fine.half().blurred(0.7);
+        let mut detail = picture.blurred(0.7);
+        let shade = picture.blurred(2.0);
+        for (value, shade) in detail.pixels.iter_mut().zip(&shade.pixels) {
+            *value += 128.0 - shade;
+        }
+        Self { sizes: [half.half(), half, fine], detail }
+    }
+
+    /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most
+    /// candidates end here, after a look at the coarse pictures.
+    pub fn compare(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
+        let mut placement = placement.halved().halved();
+        let mut found = None;
+        for (level, stage) in STAGES.iter().enumerate() {
+            let (of_a, of_b) = (&self.sizes[level], &b.sizes[level]);
+            if level > 0 {
+                placement = placement.doubled();
+            }
+            placement = refine(of_a, of_b, placement, stage)?;
+            let comparison = agreement(of_a, of_b, placement)?;
+            if comparison.agreement < stage.least {
+                return None;
+            }
+            found = Some(comparison);
+        }
+        let found = found?;
+        let detail = agreement(&self.detail, &b.detail, placement)?;
+        Some(Comparison { detail: detail.agreeing, ..found })
+    }
+}
+
+/// What is done at one size.
+struct Stage {
+    /// Steps of refinement.
+    steps: usize,
+    /// Every how many pixels are looked at, along each axis.
+    stride: usize,
+    /// The agreement without which the pictures are different ones.
+    least: f32,
+}
+
+const STAGES: [Stage; 3] = [
+    Stage { steps: 5, stride: 1, least: 0.2 },
+    Stage { steps: 4, stride: 1, least: 0.35 },
+    Stage { steps: 2, stride: 2, least: 0.35 },
+];
+
+/// Moves `placement` to where `b` agrees best with `a`. None if it runs away.
+fn refine(a: &Luma, b: &Luma, mut placement: Placement, stage: &Stage) -> Option<Placement> {
+    let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+    let (middle_x, middle_y) = (b.width as f32 / 2.0, b.height as f32 / 2.0);
+    let unit = middle_x.max(middle_y);
+    // The scale of residuals, beyond which a pixel (a watermark's, say) hardly counts.
+    let mut spread = 40.0_f32;
+    let (mut gain, mut offset) = (1.0_f32, 0.0_f32);
+    let start = placement.determinant();
+    for step in 0..stage.steps {
+        let mut normal = [[0.0_f64; 9]; 8];
+        let (mut residuals, mut count) = (0.0_f32, 0);
+        for y in (0..b.height).step_by(stage.stride) {
+            // Sums of a row in f32, of rows in f64.
+            let mut sums = [[0.0_f32; 9]; 8];
+            for x in (0..b.width).step_by(stage.stride) {
+                let (u, v) = placement.apply(x as f32, y as f32);
+                if !(0.0..=right).contains(&u) || !(0.0..=bottom).contains(&v) {
+                    continue;
+                }
+                let value = a.at(u, v);
+                let gx = 0.5 * (a.at(u + 1.0, v) - a.at(u - 1.0, v));
+                let gy = 0.5 * (a.at(u, v + 1.0) - a.at(u, v - 1.0));
+                let target = b.pixels[y * b.width + x];
+                let residual = target - gain * value - offset;
+                residuals += residual.abs();
+                count += 1;
+                let weight =
+                    if step == 0 { 1.0 } else { 1.0 / (1.0 + (residual / spread).powi(2)) };
+                let (p, q) = ((x as f32 - middle_x) / unit, (y as f32 - middle_y) / unit);
+                let row =
+                    [gx * p, gx * q, gx, gy * p, gy * q, gy, value, 1.0, target].map(|v| v / 64.0);
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let scaled = weight * row[i];
+                    for j in i..9 {
+                        sums[j] += scaled * row[j];
+                    }
+                }
+            }
+            for (normal, sums) in normal.iter_mut().zip(&sums) {
+                for (normal, &sum) in normal.iter_mut().zip(sums) {
+                    *normal += f64::from(sum);
+                }
+            }
+        }
+        let (area_a, area_b) = ((a.width * a.height) as f32, (b.width * b.height) as f32);
+        let common = (count * stage.stride * stage.stride) as f32;
+        if common * placement.determinant().abs() < SHARE * area_a || common < SHARE * area_b {
+            return None;
+        }
+        spread = (1.5 * residuals / count as f32).max(3.0);
+        let solution = solve(normal)?;
+        (gain, offset) = (solution[6], solution[7]);
+        if gain < 0.05 {
+            return None;
+        }
+        let [dxx, dxy, dx, dyx, dyy, dy] = [0, 1, 2, 3, 4, 5].map(|i| solution[i] / gain);
+        let (dxx, dxy, dyx, dyy) = (dxx / unit, dxy / unit, dyx / unit, dyy / unit);
+        placement.xx += dxx;
+        placement.xy += dxy;
+        placement.x0 += dx - dxx * middle_x - dxy * middle_y;
+        placement.yx += dyx;
+        placement.yy += dyy;
+        placement.y0 += dy - dyx * middle_x - dyy * middle_y;
+        let grown = placement.determinant() / start;
+        if !(0.4..2.5).contains(&grown) {
+            return None;
+        }
+        let moved = dx.abs().max(dy.abs()) + (dxx.abs() + dxy.abs() + dyx.abs() + dyy.abs()) * unit;
+        if step > 0 && moved < 0.02 {
+            break;
+        }
+    }
+    Some(placement)
+}
+
+/// Solves 8 normal equations, of whose symmetric matrix the upper half is filled (Cholesky).
+fn solve(mut m: [[f64; 9]; 8]) -> Option<[f32; 8]> {
+    for (i, row) in m.iter_mut().enumerate() {
+        // A direction in which the picture is flat stays where it is.
+        row[i] += 1e-6 + 1e-6 * row[i];
+    }
+    for i in 0..8 {
+        let pivot = m[i][i];
+        if pivot.is_nan() || pivot <= 1e-12 {
+            return None;
+        }
+        for j in i + 1..8 {
+            let factor = m[i][j] / pivot;
+            for k in j..9 {
+                m[j][k] -= factor * m[i][k];
+            }
+        }
+    }
+    let mut solution = [0.0_f64; 8];
+    for i in (0..8).rev() {
+        let known: f64 = (i + 1..8).map(|j| m[i][j] * solution[j]).sum();
+        solution[i] = (m[i][8] - known) / m[i][i];
+    }
+    Some(solution.map(|value| value as f32)).filter(|s| s.iter().all(|v| v.is_finite()))
+}
+
+/// Sums over a block.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    n: f32,
+    a: f32,
+    b: f32,
+    aa: f32,
+    bb: f32,
+    ab: f32,
+}
+
+impl Sums {
+    fn add(&mut self, a: f32, b: f32) {
+        self.n += 1.0;
+        self.a += a;
+        self.b += b;
+        self.aa += a * a;
+        self.bb += b * b;
+        self.ab += a * b;
+    }
+
+    /// Variance of `a`, variance of `b`, covariance.
+    fn moments(&self) -> (f32, f32, f32) {
+        let (a, b) = (self.a / self.n, self.b / self.n);
+        let positive = |v: f32| v.max(0.0);
+        (
+            positive(self.aa / self.n - a * a),
+            positive(self.bb / self.n - b * b),
+            self.ab / self.n - a * b,
+        )
+    }
+}
+
+fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
+    let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+    let columns = b.width.div_ceil(BLOCK);
+    let mut blocks = vec![Sums::default(); columns * b.height.div_ceil(BLOCK)];
+    for y in 0..b.height {
+        for x in 0..b.width {
+            let (u, v) = placement.apply(x as f32, y as f32);
+            // Half a pixel beyond the border is still the border's pixel.
+            if (-0.5..=right + 0.5).contains(&u) && (-0.5..=bottom + 0.5).contains(&v) {
+                // About 128, so that sums of squares stay exact enough.
+                let (value, target) = (a.at(u, v) - 128.0, b.pixels[y * b.width + x] - 128.0);
+                blocks[y / BLOCK * columns + x / BLOCK].add(value, target);
+            }
+        }
+    }
+    let mut all = Sums::default();
+    for s in &blocks {
+        all.n += s.n;
+        all.a += s.a;
+        all.b += s.b;
+        all.aa += s.aa;
+        all.bb += s.bb;
+        all.ab += s.ab;
+    }
+    if all.n < 32.0 {
+        return None;
+    }
+    let (var_a, var_b, _) = all.moments();
+    let contrast = ((var_b + NOISE) / (var_a + NOISE)).sqrt();
+    let (mut sum, mut weights, mut evidence, mut agreeing) = (0.0, 0.0, 0, 0);
+    for block in blocks.iter().filter(|block| block.n >= (BLOCK * BLOCK / 4) as f32) {
+        let (var_a, var_b, covariance) = block.moments();
+        // In the units of b.
+        let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
+        let weight = block.n * var_a.max(var_b).sqrt();
+        sum += weight * covariance / ((var_a + NOISE) * (var_b + NOISE)).sqrt();
+        weights += weight;
+        if var_a.max(var_b).sqrt() >= VISIBLE {
+            evidence += 1;
+            let c = covariance / ((var_a + NOISE) * (var_b + NOISE)).sqrt();
+            agreeing += usize::from(c >= 0.7);
+        }
+    }
+    let area = |picture: &Luma| (picture.width * picture.height) as f32;
+    Some(Comparison {
+        placement,
+        agreement: if weights > 0.0 { sum / weights } else { 0.0 },
+        share_of_a: (all.n * placement.determinant().abs() / area(a)).min(1.0),
+        share_of_b: all.n / area(b),
+        evidence,
+        agreeing: agreeing as f32 / evidence.max(1) as f32,
+        detail: 0.0,
+        off_frame: off_frame(a, b, &placement),
+        contrast,
+        brightness: (all.b - all.a) / all.n,
+    })
+}
+
+/// The largest distance of a corner of `b` from the nearest corner of `a`, as a share of its longer
+/// side.
+fn off_frame(a: &Luma, b: &Luma, placement: &Placement) -> f32 {
+    let corners = |picture: &Luma| {
+        let (right, bottom) = ((picture.width - 1) as f32, (picture.height - 1) as f32);
+        [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)]
+    };
+    let of_a = corners(a);
+    let distance = |(x, y): (f32, f32)| {
+        let (x, y) = placement.apply(x, y);
+        of_a.iter().map(|&(u, v)| (u - x).hypot(v - y)).fold(f32::INFINITY, f32::min)
+    };
+    let farthest = corners(b).into_iter().map(distance).fold(0.0, f32::max);
+    farthest / a.width.max(a.height) as f32
+}

@@ -1,0 +1,180 @@
+//! What can be told of an image without looking at what it shows: the file's format and how it was
+//! compressed, the colour of it all, and the border.
+
+use crate::data::Rgb8;
+use image::ImageFormat;
+
+/// The ring along the border, as a share of the shorter side.
+const RING: f64 = 0.05;
+
+/// Facts of one image file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileFacts {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// The file's length.
+    pub bytes: usize,
+    /// Format, compression and what the camera or program wrote about itself, in words.
+    pub encoding: Encoding,
+    /// Mean red, green and blue.
+    pub mean: [f64; 3],
+    /// Mean red, green and blue of the border, then their standard deviations.
+    pub ring: [f64; 6],
+}
+
+/// How a file was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Encoding {
+    /// `jpeg`, `png`, ...
+    pub format: String,
+    /// Quality of a JPEG, 1 to 100, as its luminance table has it; 0 for other formats.
+    pub quality: u32,
+    /// A number that stands for a JPEG's quantisation tables.
+    pub tables: u32,
+    /// Whether a JPEG comes in scans of growing detail.
+    pub progressive: bool,
+    /// Make, model and software from EXIF; empty without.
+    pub camera: String,
+    /// Whether there is EXIF at all.
+    pub exif: bool,
+}
+
+impl FileFacts {
+    /// The facts of a file of these bytes, decoded to `image`.
+    pub fn new(bytes: &[u8], image: &Rgb8) -> Self {
+        let (mean, ring) = colours(image);
+        Self {
+            width: image.width(),
+            height: image.height(),
+            bytes: bytes.len(),
+            encoding: Encoding::read(bytes),
+            mean,
+            ring,
+        }
+    }
+}
+
+/// Mean colour, and mean and spread of the border's.
+fn colours(image: &Rgb8) -> ([f64; 3], [f64; 6]) {
+    let (width, height) = (image.width(), image.height());
+    let ring = ((width.min(height) as f64 * RING).round() as usize).max(1);
+    let (mut sums, mut pixels) = ([0_u64; 3], 0);
+    let (mut border, mut squares, mut count) = ([0_u64; 3], [0_u64; 3], 0);
+    // Every so many rows: a mean does not need all of a large image.
+    let step = (height / 256).max(1);
+    for y in (0..height).step_by(step) {
+        let row = &image.pixels()[y * width * 3..][..width * 3];
+        let mut line = [0_u64; 3];
+        for rgb in row.chunks_exact(3) {
+            for (sum, &value) in line.iter_mut().zip(rgb) {
+                *sum += u64::from(value);
+            }
+        }
+        sums.iter_mut().zip(line).for_each(|(sum, value)| *sum += value);
+        pixels += width as u64;
+        let inner = y >= ring && y + ring < height && width > 2 * ring;
+        let edges = if inner { [0..ring, width - ring..width] } else { [0..width, 0..0] };
+        for rgb in
+            edges.into_iter().flat_map(|edge| row[edge.start * 3..edge.end * 3].chunks_exact(3))
+        {
+            for (c, &value) in rgb.iter().enumerate() {
+                border[c] += u64::from(value);
+                squares[c] += u64::from(value) * u64::from(value);
+            }
+            count += 1;
+        }
+    }
+    let mean = sums.map(|sum| sum as f64 / pixels as f64);
+    let mut facts = [0.0; 6];
+    for c in 0..3 {
+        let mean = border[c] as f64 / count as f64;
+        facts[c] = mean;
+        facts[c + 3] = (squares[c] as f64 / count as f64 - mean * mean).max(0.0).sqrt();
+    }
+    (mean, facts)
+}
+
+impl Encoding {
+    fn read(bytes: &[u8]) -> Self {
+        let format = image::guess_format(bytes).ok();
+        let name = format.map_or(String::new(), |format| format!("{format:?}").to_lowercase());
+        let mut encoding = Self { format: name, ..Self::default() };
+        if format == Some(ImageFormat::Jpeg) {
+            encoding.read_jpeg(bytes);
+        }
+        encoding
+    }
+
+    /// Walks the segments before the compressed data (ITU T.81, annex B).
+    fn read_jpeg(&mut self, bytes: &[u8]) {
+        let mut rest = &bytes[2..];
+        while let [0xff, marker, high, low, ..] = *rest {
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            let Some(segment) = rest.get(4..2 + length) else { return };
+            match marker {
+                0xdb => self.read_tables(segment),
+                0xc2 => self.progressive = true,
+                0xe1 if segment.starts_with(b"Exif\0\0") => {
+                    self.exif = true;
+                    self.camera = camera(&segment[6..]).unwrap_or_default();
+                }
+                // The scan: what follows is the picture.
+                0xda => return,
+                _ => {}
+            }
+            rest = &rest[2 + length..];
+        }
+    }
+
+    /// Quantisation tables. The quality is that for which the standard's luminance table (annex K),
+    /// scaled as the Independent JPEG Group's encoder does, has this sum.
+    fn read_tables(&mut self, mut segment: &[u8]) {
+        const STANDARD_SUM: f64 = 3_688.0;
+        while let [kind, rest @ ..] = segment {
+            let wide = if kind >> 4 == 0 { 1 } else { 2 };
+            let Some(table) = rest.get(..64 * wide) else { return };
+            let sum: u32 = table
+                .chunks_exact(wide)
+                .map(|v| v.iter().fold(0, |value, &byte| value << 8 | u32::from(byte)))
+                .sum();
+            for &byte in table {
+                self.tables = (self.tables ^ u32::from(byte)).wrapping_mul(16_777_619);
+            }
+            if kind & 15 == 0 {
+                let scale = f64::from(sum) / STANDARD_SUM * 100.0;
+                let quality = if scale <= 100.0 { 100.0 - scale / 2.0 } else { 5_000.0 / scale };
+                self.quality = quality.round().clamp(1.0, 100.0) as u32;
+            }
+            segment = &rest[64 * wide..];
+        }
+    }
+}
+
+/// Make, model and software from the first directory of a TIFF structure (Exif 2.3, section 4.6).
+fn camera(tiff: &[u8]) -> Option<String> {
+    let big = match tiff.get(..4)? {
+        b"II*\0" => false,
+        b"MM\0*" => true,
+        _ => return None,
+    };
+    let number = |at: usize, len: usize| -> Option<usize> {
+        let bytes = tiff.get(at..at.checked_add(len)?)?;
+        let digits = |sum: usize, &byte: &u8| sum << 8 | usize::from(byte);
+        Some(if big { bytes.iter().fold(0, digits) } else { bytes.iter().rev().fold(0, digits) })
+    };
+    let directory = number(4, 4)?;
+    let mut found = Vec::new();
+    for entry in 0..number(directory, 2)? {
+        let at = directory + 2 + entry * 12;
+        let (tag, kind, count) = (number(at, 2)?, number(at + 2, 2)?, number(at + 4, 4)?);
+        if matches!(tag, 0x010f | 0x0110 | 0x0131) && kind == 2 {
+            let start = if count <= 4 { at + 8 } else { number(at + 8, 4)? };
+            let text = tiff.get(start..start.checked_add(count)?)?;
+            let text = String::from_utf8_lossy(text);
+            found.push(text.trim_end_matches(['\0', ' ']).to_string());
+        }
+    }
+    Some(found.join(", "))
+}

@@ -1,0 +1,130 @@
+//! What is odd about single images, and how classes and splits are balanced.
+
+use super::listing::{Listing, Part};
+use super::survey::Seen;
+use serde::Serialize;
+
+/// The shorter side below which an image is tiny, in pixels.
+const TINY: usize = 32;
+/// Longer side over shorter side from which an aspect is extreme.
+const EXTREME: f64 = 4.0;
+/// Grey levels between darkest and brightest below which an image is of one colour.
+const ONE_COLOUR: f32 = 6.0;
+
+/// What is odd about an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Oddity {
+    /// It cannot be decoded.
+    Unreadable,
+    /// It is all of one colour.
+    OneColour,
+    /// Its shorter side is below 32 pixels.
+    Tiny,
+    /// One side is four times the other, or more.
+    ExtremeAspect,
+}
+
+/// An odd image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OddImage {
+    /// Its file, below the folder.
+    pub file: String,
+    /// What is odd.
+    pub oddity: Oddity,
+    /// More about it, in words.
+    pub detail: String,
+}
+
+/// The odd images, in the order of the listing. `unreadable` has the reason for those not seen.
+pub fn odd_images(
+    listing: &Listing,
+    seen: &[Option<Seen>],
+    unreadable: &[Option<String>],
+) -> Vec<OddImage> {
+    let mut found = Vec::new();
+    for ((item, seen), reason) in listing.items.iter().zip(seen).zip(unreadable) {
+        let mut add = |oddity, detail| {
+            found.push(OddImage { file: item.file.clone(), oddity, detail });
+        };
+        let Some(seen) = seen else {
+            add(Oddity::Unreadable, reason.clone().unwrap_or_default());
+            continue;
+        };
+        let (width, height) = (seen.facts.width, seen.facts.height);
+        let (short, long) = (width.min(height), width.max(height));
+        let size = format!("{width} x {height} pixels");
+        if seen.range < ONE_COLOUR {
+            let [r, g, b] = seen.facts.mean.map(|v| v.round());
+            add(Oddity::OneColour, format!("red {r}, green {g}, blue {b}"));
+        }
+        if short < TINY {
+            add(Oddity::Tiny, size.clone());
+        }
+        if long as f64 >= EXTREME * short as f64 {
+            add(Oddity::ExtremeAspect, size);
+        }
+    }
+    found
+}
+
+/// Images of a class in each split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClassCount {
+    /// The class.
+    pub class: String,
+    /// All its images.
+    pub images: usize,
+    /// Those for training.
+    pub train: usize,
+    /// Those for validation.
+    pub validation: usize,
+    /// Those for the test.
+    pub test: usize,
+}
+
+/// The images of each class, and warnings about what is out of balance.
+pub fn balance(listing: &Listing) -> (Vec<ClassCount>, Vec<String>) {
+    let counts: Vec<ClassCount> = listing
+        .classes
+        .iter()
+        .enumerate()
+        .map(|(label, class)| {
+            let of_class = || listing.items.iter().filter(move |item| item.label == label);
+            let part = |part| of_class().filter(|item| item.part == Some(part)).count();
+            ClassCount {
+                class: class.clone(),
+                images: of_class().count(),
+                train: part(Part::Train),
+                validation: part(Part::Validation),
+                test: part(Part::Test),
+            }
+        })
+        .collect();
+    let mut warnings: Vec<String> = listing.problem.clone().into_iter().collect();
+    for part in [Part::Train, Part::Test] {
+        let of = |count: &ClassCount| if part == Part::Train { count.train } else { count.test };
+        let missing: Vec<&str> = counts
+            .iter()
+            .filter(|count| of(count) == 0)
+            .map(|count| count.class.as_str())
+            .collect();
+        if !missing.is_empty() && missing.len() < counts.len() {
+            warnings.push(format!("no {} images of {}", part.name(), missing.join(", ")));
+        }
+    }
+    let of_size = |pick: fn(&ClassCount) -> usize| counts.iter().map(pick);
+    let least = of_size(|count| count.images).min().unwrap_or(0);
+    let most = of_size(|count| count.images).max().unwrap_or(0);
+    if most >= 3 * least.max(1) {
+        let named = |n: usize| {
+            counts.iter().find(|count| count.images == n).map_or("", |count| count.class.as_str())
+        };
+        warnings.push(format!(
+            "classes are uneven: {most} images of {}, {least} of {}",
+            named(most),
+            named(least)
+        ));
+    }
+    (counts, warnings)
+}

@@ -1,0 +1,212 @@
+//! Leaks in an image folder, found before anything is trained.
+//!
+//! A score means nothing if a test image was trained on, or if the class can be told from the file.
+//! [`audit`] looks at every image once and tells which are there twice ([`pairs`]), whether the
+//! class shows in what is not the picture ([`label_leak`]), and what else is odd ([`hygiene`]);
+//! [`repaired`] divides the images anew so that no twins are separated.
+//!
+//! ```text
+//! listing      which files there are, and which split each is in
+//! survey       one look at each: hashes, small picture, features, facts
+//! luma, keypoints, candidates, placement, compare
+//!              which images may be copies of each other, and whether they are
+//! pairs        what was found, in words
+//! label_leak   classes told from size, format, file size, mean colour or border
+//! hygiene      unreadable, tiny, one-coloured images; class counts
+//! repair       groups of twins, and a split that keeps them together
+//! ```
+//!
+//! Time and memory grow with the number of images, not with that of pairs; the same folder and seed
+//! give the same report, whatever the number of threads.
+//!
+//! ```no_run
+//! use nn_core::audit::{AuditOptions, Listing, audit};
+//!
+//! let listing = Listing::scan("photos".as_ref(), 0.125, 27)?;
+//! let report = audit(&listing, &AuditOptions::default(), |_, _, _| Ok(()))?;
+//! for pair in report.pairs.iter().filter(|pair| pair.across_splits) {
+//!     println!("{} is {} ({})", pair.a, pair.b, pair.change);
+//! }
+//! # Ok::<(), nn_core::Error>(())
+//! ```
+
+mod candidates;
+mod compare;
+mod file_facts;
+pub mod hygiene;
+mod keypoints;
+pub mod label_leak;
+pub mod listing;
+mod luma;
+pub mod pairs;
+mod placement;
+pub mod repair;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+pub use hygiene::{ClassCount, OddImage, Oddity};
+pub use label_leak::LabelLeak;
+pub use listing::{Item, Listing, Part};
+pub use pairs::{Kind, Pair};
+pub use repair::{groups, repaired};
+
+use crate::error::Result;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::HashSet;
+use survey::Seen;
+
+/// Images looked at between two reports of progress.
+const CHUNK: usize = 64;
+
+/// Settings of an audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditOptions {
+    /// Decides what is drawn: shuffled labels, and which images are asked where there are many.
+    pub seed: u64,
+    /// The most bytes of small pictures that are kept; 256 MiB by default. Without a picture kept, a
+    /// file is read again when it is compared.
+    pub memory_bound: usize,
+}
+
+impl Default for AuditOptions {
+    fn default() -> Self {
+        Self { seed: 27, memory_bound: 256 << 20 }
+    }
+}
+
+/// What an audit is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Looking at images.
+    Reading,
+    /// Comparing pairs that may be copies.
+    Comparing,
+}
+
+/// All that an audit found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Images that are the same, the worst first.
+    pub pairs: Vec<Pair>,
+    /// The numbers.
+    pub summary: Summary,
+    /// What each group of facts tells of the class.
+    pub label_leaks: Vec<LabelLeak>,
+    /// Odd images.
+    pub odd_images: Vec<OddImage>,
+    /// The images of each class.
+    pub classes: Vec<ClassCount>,
+    /// What is out of balance, in words.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// The files that could not be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = &str> {
+        let unreadable = |odd: &&OddImage| odd.oddity == Oddity::Unreadable;
+        self.odd_images.iter().filter(unreadable).map(|odd| odd.file.as_str())
+    }
+}
+
+/// The numbers of a report.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Image files.
+    pub images: usize,
+    /// Those that could not be read.
+    pub unreadable: usize,
+    /// Pairs of the same bytes.
+    pub bytes: usize,
+    /// Pairs of the same pixels in different files.
+    pub pixels: usize,
+    /// Pairs of the same picture, changed.
+    pub near: usize,
+    /// Pairs across splits, of any kind: the leak.
+    pub across_splits: usize,
+    /// Pairs between training (or validation) and test.
+    pub across_test: usize,
+    /// Pairs across classes.
+    pub across_labels: usize,
+    /// Groups of images that are the same.
+    pub groups: usize,
+    /// Images that have a twin.
+    pub twins: usize,
+    /// Groups of facts that tell the class.
+    pub label_leaks: usize,
+}
+
+/// Audits the images of `listing`. `progress(stage, done, total)` is called now and then; an error
+/// from it ends the audit. Images that cannot be read are reported, not fatal.
+///
+/// # Errors
+/// Those of `progress`.
+pub fn audit(
+    listing: &Listing,
+    options: &AuditOptions,
+    mut progress: impl FnMut(Stage, usize, usize) -> Result<()>,
+) -> Result<Report> {
+    let items = &listing.items;
+    let (mut seen, mut unreadable) = (Vec::new(), Vec::new());
+    let mut free = options.memory_bound;
+    for chunk in items.chunks(CHUNK) {
+        let looked: Vec<Result<Seen>> =
+            chunk.par_iter().map(|item| survey::look(&item.path)).collect();
+        for looked in looked {
+            let (image, reason) = match looked {
+                Ok(mut image) => {
+                    let bytes = image.small.as_ref().map_or(0, survey::Small::bytes);
+                    match free.checked_sub(bytes) {
+                        Some(left) => free = left,
+                        None => image.small = None,
+                    }
+                    (Some(image), None)
+                }
+                Err(error) => (None, Some(error.to_string())),
+            };
+            seen.push(image);
+            unreadable.push(reason);
+        }
+        progress(Stage::Reading, seen.len(), items.len())?;
+    }
+    let pairs = pairs::find(items, &seen, &listing.classes, |done, total| {
+        progress(Stage::Comparing, done, total)
+    })?;
+
+    // One image of each group of twins takes part: twins know each other's class.
+    let group = groups(items.len(), &pairs);
+    let (mut facts, mut labels) = (Vec::new(), Vec::new());
+    for (i, item) in items.iter().enumerate() {
+        if let (true, Some(seen)) = (group[i] == i, &seen[i]) {
+            facts.push(&seen.facts);
+            labels.push(item.label);
+        }
+    }
+    let label_leaks = label_leak::test(&facts, &labels, &listing.classes, options.seed);
+    let (classes, warnings) = hygiene::balance(listing);
+    let summary = summarise(&seen, &pairs, &label_leaks);
+    let odd_images = hygiene::odd_images(listing, &seen, &unreadable);
+    Ok(Report { pairs, summary, label_leaks, odd_images, classes, warnings })
+}
+
+fn summarise(seen: &[Option<Seen>], pairs: &[Pair], leaks: &[LabelLeak]) -> Summary {
+    let count = |matches: &dyn Fn(&Pair) -> bool| pairs.iter().filter(|p| matches(p)).count();
+    let twins: HashSet<usize> = pairs.iter().flat_map(|pair| pair.items).collect();
+    let group = groups(seen.len(), pairs);
+    let heads: HashSet<usize> = twins.iter().map(|&i| group[i]).collect();
+    let in_test = |pair: &Pair| pair.splits.iter().filter(|&&p| p == Some(Part::Test)).count();
+    Summary {
+        images: seen.len(),
+        unreadable: seen.iter().filter(|seen| seen.is_none()).count(),
+        bytes: count(&|pair| pair.kind == Kind::Bytes),
+        pixels: count(&|pair| pair.kind == Kind::Pixels),
+        near: count(&|pair| pair.kind == Kind::Near),
+        across_splits: count(&|pair| pair.across_splits),
+        across_test: count(&|pair| pair.across_splits && in_test(pair) == 1),
+        across_labels: count(&|pair| pair.across_labels),
+        groups: heads.len(),
+        twins: twins.len(),
+        label_leaks: leaks.iter().filter(|leak| leak.alarm).count(),
+    }
+}

@@ -1,0 +1,141 @@
+//! How one picture lies on another.
+
+use super::keypoints::{Feature, Symmetry};
+
+/// A map from points of picture `b` to points of picture `a`:
+/// `x_a = xx x + xy y + x0`, `y_a = yx x + yy y + y0`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// How much `x_a` grows with `x`.
+    pub xx: f32,
+    /// How much `x_a` grows with `y`.
+    pub xy: f32,
+    /// `x_a` of the origin of `b`.
+    pub x0: f32,
+    /// How much `y_a` grows with `x`.
+    pub yx: f32,
+    /// How much `y_a` grows with `y`.
+    pub yy: f32,
+    /// `y_a` of the origin of `b`.
+    pub y0: f32,
+}
+
+impl Placement {
+    /// Where a point of `b` lies on `a`.
+    pub fn apply(&self, x: f32, y: f32) -> (f32, f32) {
+        (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
+    }
+
+    /// The placement that lays one feature on the other.
+    pub fn of_features(of_a: &Feature, of_b: &Feature, mirrored: bool) -> Self {
+        let scale = of_a.scale / of_b.scale;
+        // Back by the angle of b, perhaps reversed across that axis, forward by the angle of a.
+        let side = if mirrored { -1.0 } else { 1.0 };
+        let ((sin_a, cos_a), (sin_b, cos_b)) = (of_a.angle.sin_cos(), of_b.angle.sin_cos());
+        let xx = scale * (cos_a * cos_b + side * sin_a * sin_b);
+        let xy = scale * (cos_a * sin_b - side * sin_a * cos_b);
+        let yx = scale * (sin_a * cos_b - side * cos_a * sin_b);
+        let yy = scale * (sin_a * sin_b + side * cos_a * cos_b);
+        let mut placement = Self { xx, xy, x0: 0.0, yx, yy, y0: 0.0 };
+        let (x, y) = placement.apply(of_b.x, of_b.y);
+        (placement.x0, placement.y0) = (of_a.x - x, of_a.y - y);
+        placement
+    }
+
+    /// The placement that lays the whole of `b` on the whole of `a`, which `symmetry` laid on `b`.
+    pub fn of_frames(symmetry: Symmetry, a: (f32, f32), b: (f32, f32)) -> Self {
+        // The inverse of the symmetry: for those with a mirror, itself.
+        let inverse = if symmetry.mirrored {
+            symmetry
+        } else {
+            Symmetry { turns: (4 - symmetry.turns) % 4, ..symmetry }
+        };
+        let half = |(width, height): (f32, f32)| ((width - 1.0) / 2.0, (height - 1.0) / 2.0);
+        let ((half_a, tall_a), (half_b, tall_b)) = (half(a), half(b));
+        let (from_x, from_y) = (inverse.apply(1.0, 0.0), inverse.apply(0.0, 1.0));
+        let mut placement = Self {
+            xx: from_x.0 * half_a / half_b,
+            xy: from_y.0 * half_a / tall_b,
+            x0: 0.0,
+            yx: from_x.1 * tall_a / half_b,
+            yy: from_y.1 * tall_a / tall_b,
+            y0: 0.0,
+        };
+        let (x, y) = placement.apply(half_b, tall_b);
+        (placement.x0, placement.y0) = (half_a - x, tall_a - y);
+        placement
+    }
+
+    /// The similarity (scale, turn, shift) of the given orientation nearest to mapping each first
+    /// point on its second, by least squares. None for points that fall together.
+    pub fn fit_similarity(points: &[((f32, f32), (f32, f32))], mirrored: bool) -> Option<Self> {
+        let n = points.len() as f32;
+        let side = if mirrored { -1.0 } else { 1.0 };
+        let mean =
+            |value: fn(&((f32, f32), (f32, f32))) -> f32| points.iter().map(value).sum::<f32>() / n;
+        let (bx, by) = (mean(|p| p.0.0), mean(|p| p.0.1));
+        let (ax, ay) = (mean(|p| p.1.0), mean(|p| p.1.1));
+        let (mut dot, mut cross, mut norm) = (0.0, 0.0, 0.0);
+        for ((x, y), (u, v)) in points {
+            // With a mirror, b is reversed first.
+            let (x, y, u, v) = (x - bx, side * (y - by), u - ax, v - ay);
+            dot += x * u + y * v;
+            cross += x * v - y * u;
+            norm += x * x + y * y;
+        }
+        if norm.is_nan() || norm < 1.0 {
+            return None;
+        }
+        let (cos, sin) = (dot / norm, cross / norm);
+        let mut placement =
+            Self { xx: cos, xy: -sin * side, x0: 0.0, yx: sin, yy: cos * side, y0: 0.0 };
+        let (x, y) = placement.apply(bx, by);
+        (placement.x0, placement.y0) = (ax - x, ay - y);
+        Some(placement)
+    }
+
+    /// How much larger an area of `b` is on `a`; negative if it is mirrored.
+    pub fn determinant(&self) -> f32 {
+        self.xx * self.yy - self.xy * self.yx
+    }
+
+    /// Whether left and right have changed places.
+    pub fn is_mirrored(&self) -> bool {
+        self.determinant() < 0.0
+    }
+
+    /// The turn, in radians, after the mirror if there is one.
+    pub fn angle(&self) -> f32 {
+        let side = if self.is_mirrored() { -1.0 } else { 1.0 };
+        (self.yx * 1.0 - side * self.xy).atan2(self.xx + side * self.yy)
+    }
+
+    /// The ratio of the largest stretch to the smallest; 1 for a similarity.
+    pub fn anisotropy(&self) -> f32 {
+        let squares = self.xx * self.xx + self.xy * self.xy + self.yx * self.yx + self.yy * self.yy;
+        let area = self.determinant().abs().max(1e-6);
+        let half = (squares / (2.0 * area)).max(1.0);
+        (half + (half * half - 1.0).sqrt()).max(1.0)
+    }
+
+    /// Whether two placements scale and turn about alike.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let scale = (self.determinant() / other.determinant()).abs().sqrt();
+        let turn = (self.angle() - other.angle()).rem_euclid(std::f32::consts::TAU);
+        let turn = turn.min(std::f32::consts::TAU - turn);
+        self.is_mirrored() == other.is_mirrored() && (1.0 / 1.5..1.5).contains(&scale) && turn < 0.5
+    }
+
+    /// The same placement between the pictures at half their size.
+    pub fn halved(&self) -> Self {
+        // Pixel centres of the half lie between two of the whole: x = 2 x' + 0.5.
+        let (x, y) = self.apply(0.5, 0.5);
+        Self { x0: (x - 0.5) / 2.0, y0: (y - 0.5) / 2.0, ..*self }
+    }
+
+    /// The same placement between pictures of twice the size; the inverse of [`Placement::halved`].
+    pub fn doubled(&self) -> Self {
+        let (x0, y0) = (2.0 * self.x0 + 0.5, 2.0 * self.y0 + 0.5);
+        Self { x0: x0 - 0.5 * (self.xx + self.xy), y0: y0 - 0.5 * (self.yx + self.yy), ..*self }
+    }
+}

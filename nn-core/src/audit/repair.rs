@@ -1,0 +1,68 @@
+//! A split in which no group of twins is divided.
+//!
+//! Images that are the same, directly or through others, form a group. Each group goes to one split
+//! whole: to training if any of it is there, else to validation; so a test image that was trained on
+//! leaves the test, never the other way round. Every other image stays where it is, but for as many
+//! single images of the same class, drawn by the seed, as it takes to fill the places left.
+
+use super::listing::{Item, Part};
+use super::pairs::Pair;
+use crate::rng::{Rng, stream};
+
+/// The groups of images that are the same: for each image, the lowest number in its group.
+pub fn groups(images: usize, pairs: &[Pair]) -> Vec<usize> {
+    let mut root: Vec<usize> = (0..images).collect();
+    fn find(root: &mut [usize], mut i: usize) -> usize {
+        while root[i] != i {
+            root[i] = root[root[i]];
+            i = root[i];
+        }
+        i
+    }
+    for pair in pairs {
+        let (a, b) = (find(&mut root, pair.items[0]), find(&mut root, pair.items[1]));
+        root[a.max(b)] = a.min(b);
+    }
+    (0..images).map(|i| find(&mut root, i)).collect()
+}
+
+/// The split of each image after the repair; `None` for those that have none. The same seed gives
+/// the same split, and an image that has no twin across splits moves only to fill a place.
+pub fn repaired(items: &[Item], pairs: &[Pair], seed: u64) -> Vec<Option<Part>> {
+    let group = groups(items.len(), pairs);
+    let mut parts: Vec<Option<Part>> = items.iter().map(|item| item.part).collect();
+    // Train comes before validation and that before test: a group goes to its least part.
+    let mut least: Vec<Option<Part>> = vec![None; items.len()];
+    let mut size = vec![0; items.len()];
+    for (i, part) in parts.iter().enumerate() {
+        let least = &mut least[group[i]];
+        *least = match (*least, *part) {
+            (Some(x), Some(y)) => Some(x.min(y)),
+            (x, y) => x.or(y),
+        };
+        size[group[i]] += 1;
+    }
+    let mut left: Vec<(usize, Part)> = Vec::new();
+    for (i, part) in parts.iter_mut().enumerate() {
+        let to = least[group[i]];
+        if *part != to {
+            left.extend(part.map(|from| (items[i].label, from)));
+            *part = to;
+        }
+    }
+    // Those in training without a twin may fill a place, in an order that only the seed decides.
+    let mut singles: Vec<usize> = (0..items.len())
+        .filter(|&i| size[group[i]] == 1 && parts[i] == Some(Part::Train))
+        .collect();
+    Rng::new(seed, stream::SPLIT + 1).shuffle(&mut singles);
+    for (label, to) in left {
+        let fits = |&i: &usize| items[i].label == label;
+        if let Some(at) = singles.iter().position(fits) {
+            // The last image of a class stays in training.
+            if singles.iter().filter(|i| fits(i)).count() > 1 {
+                parts[singles.remove(at)] = Some(to);
+            }
+        }
+    }
+    parts
+}

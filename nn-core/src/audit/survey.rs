@@ -1,0 +1,99 @@
+//! One look at every file: decoded once, in parallel, and kept small.
+
+use super::candidates::Fingerprint;
+use super::compare::Comparable;
+use super::file_facts::FileFacts;
+use super::keypoints::{features, frame_code};
+use super::luma::Luma;
+use crate::data::decode::read_limited;
+use crate::data::{decode_bytes, decode_file};
+use crate::error::Result;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// What is kept of a file that could be read.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// SHA-256 of the file.
+    pub file_hash: [u8; 32],
+    /// SHA-256 of the image's size and its small picture: equal wherever all pixels are.
+    pub picture_hash: [u8; 32],
+    /// What makes the picture recognisable.
+    pub fingerprint: Fingerprint,
+    /// What can be told without looking at what it shows.
+    pub facts: FileFacts,
+    /// The difference between the brightest and the darkest of the small picture, in grey levels.
+    pub range: f32,
+    /// The small picture, unless memory is short.
+    pub small: Option<Small>,
+}
+
+/// A small picture in a byte a pixel.
+#[derive(Debug, Clone)]
+pub struct Small {
+    width: usize,
+    pixels: Vec<u8>,
+}
+
+impl Small {
+    fn new(luma: &Luma) -> Self {
+        Self { width: luma.width, pixels: luma.pixels.iter().map(|&v| v as u8).collect() }
+    }
+
+    fn luma(&self) -> Luma {
+        Luma {
+            width: self.width,
+            height: self.pixels.len() / self.width,
+            pixels: self.pixels.iter().map(|&v| f32::from(v)).collect(),
+        }
+    }
+
+    /// The memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.pixels.len()
+    }
+}
+
+/// Reads and decodes a file.
+///
+/// # Errors
+/// Those of [`decode_file`].
+pub fn look(path: &Path) -> Result<Seen> {
+    let bytes = read_limited(path)?;
+    let image = decode_bytes(&bytes, path)?;
+    let luma = Luma::small(&image);
+    let small = Small::new(&luma);
+    let mut hash = Sha256::new();
+    for side in [image.width(), image.height()] {
+        hash.update((side as u64).to_le_bytes());
+    }
+    hash.update(&small.pixels);
+    let fold =
+        |start: f32, pick: fn(f32, f32) -> f32| luma.pixels.iter().copied().fold(start, pick);
+    Ok(Seen {
+        file_hash: Sha256::digest(&bytes).into(),
+        picture_hash: hash.finalize().into(),
+        fingerprint: Fingerprint {
+            size: (luma.width as f32, luma.height as f32),
+            features: features(&luma),
+            frame: frame_code(&luma),
+        },
+        facts: FileFacts::new(&bytes, &image),
+        range: fold(0.0, f32::max) - fold(255.0, f32::min),
+        small: Some(small),
+    })
+}
+
+/// The picture of a file for a comparison: as kept, or read again. None if it has become unreadable.
+pub fn comparable(seen: &Seen, path: &Path) -> Option<Comparable> {
+    let luma = match &seen.small {
+        Some(small) => small.luma(),
+        None => Luma::small(&decode_file(path).ok()?),
+    };
+    Some(Comparable::new(&luma))
+}
+
+/// Whether two files show the same pixels.
+pub fn same_pixels(a: &Path, b: &Path) -> bool {
+    matches!((decode_file(a), decode_file(b)), (Ok(a), Ok(b)) if a == b)
+}

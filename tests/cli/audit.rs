@@ -1,0 +1,87 @@
+//! `audit`: what it finds, how it ends, and the split it writes.
+
+use super::support::{Sandbox, png};
+use std::fs;
+
+/// A sandbox whose test image `dark/0` is the training image `dark/1`.
+fn leaky() -> Sandbox {
+    let sandbox = Sandbox::with_set();
+    fs::copy(sandbox.path("set/train/dark/1.png"), sandbox.path("set/test/dark/0.png")).unwrap();
+    // What the sandbox has twice by itself goes.
+    for name in ["test/dark/1.png", "test/light/0.png", "test/light/1.png"] {
+        let class = name.split('/').nth(1).unwrap();
+        let number = 10 + name.len() as u8 + u8::from(name.contains("/1"));
+        sandbox.write(format!("set/{name}"), png(class, number));
+    }
+    sandbox
+}
+
+#[test]
+fn a_leak_is_told_and_trips_the_gate() {
+    let sandbox = leaky();
+    let args = ["audit", "set", "--json", "--validation-split", "0"];
+    let ended = sandbox.run(args);
+    assert_eq!(ended.status, 3, "{ended:?}");
+    assert!(ended.err.contains("1 pair of copies crosses splits"), "{ended:?}");
+    let report: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let pair = &report["pairs"][0];
+    assert_eq!((&pair["a"], &pair["b"]), (&"train/dark/1.png".into(), &"test/dark/0.png".into()));
+    assert_eq!((&pair["kind"], &pair["distance"]), (&"bytes".into(), &0.0.into()));
+    assert_eq!((&pair["across_splits"], &pair["across_labels"]), (&true.into(), &false.into()));
+    assert_eq!(report["summary"]["across_splits"], 1);
+    let allowed = sandbox.run([&args[..], &["--allow", "1"]].concat());
+    allowed.ok();
+    let text = sandbox.run(["audit", "set", "--validation-split", "0"]);
+    text.says(&["ACROSS SPLITS", "train / test", "same bytes"], &["--repair"]);
+    let args = ["audit", "set", "--validation-split", "0", "--html", "page.html", "--allow", "9"];
+    sandbox.run(args).ok();
+    let page = sandbox.text("page.html");
+    assert!(page.contains("train/dark/1.png") && !page.contains("src=\"http"));
+    sandbox.refuses(["audit", "nowhere"], 1, &["nowhere"]);
+    sandbox.refuses(["audit", "set", "--validation-split", "2"], 2, &["validation split"]);
+    sandbox.is_clean();
+}
+
+#[test]
+fn a_repaired_split_can_be_trained_on() {
+    let sandbox = leaky();
+    let repair = ["audit", "set", "--validation-split", "0", "--repair"];
+    assert_eq!(sandbox.run([&repair[..], &["split.csv"]].concat()).status, 3);
+    let split = sandbox.text("split.csv");
+    assert!(split.contains("test/dark/0.png,dark,train"), "{split}");
+    sandbox.train(&["--data", "set", "--split", "split.csv", "--out", "run"]).ok();
+    let used = |table: &str| {
+        let mut rows: Vec<String> = table.lines().map(String::from).collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(used(&sandbox.text("run/split.csv")), used(&split));
+    sandbox.train(&["--config", "run/config.toml", "--out", "again"]).ok();
+    assert_eq!(sandbox.bytes("run/model.safetensors"), sandbox.bytes("again/model.safetensors"));
+
+    for how in ["copy", "hardlink"] {
+        let args = [&repair[..], &[how, "--repair-as", how]].concat();
+        assert_eq!(sandbox.run(args).status, 3);
+        let whole = ["audit", how, "--validation-split", "0"];
+        sandbox.run(whole).ok();
+        assert_eq!(sandbox.names(how), ["split.csv", "test", "train"]);
+    }
+    let wrong = split.replace("test/dark/0.png", "test/dark/9.png");
+    sandbox.write("wrong.csv", wrong);
+    let args = ["--data", "set", "--split", "wrong.csv", "--out", "no"];
+    sandbox.refuses_to_train(&args, 1, &["wrong.csv", "test/dark/9.png"]);
+}
+
+#[test]
+fn accuracy_is_stated_without_the_twins() {
+    let sandbox = leaky();
+    sandbox.train(&["--data", "set", "--out", "run", "--validation-split", "0"]).ok();
+    let args = ["evaluate", "--model", "run", "--data", "set", "--validation-split", "0"];
+    let report = sandbox.run([&args[..], &["--without-twins", "--json"]].concat()).json();
+    assert_eq!(report["n"], 4);
+    assert_eq!(report["without_twins"]["n"], 3);
+    assert_eq!(report["without_twins"]["twins"][0], "test/dark/0.png");
+    assert!(sandbox.run(args).ok().out.contains("accuracy"));
+    let all = [&args[..], &["--without-twins", "--split", "all"]].concat();
+    sandbox.refuses(all, 2, &["--without-twins", "--split test"]);
+}
