@@ -41,7 +41,7 @@ pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, va
 
 /// Where the published photographs lie, if they are there: for tests, which skip without them.
 #[cfg(test)]
-fn photographs() -> Option<std::path::PathBuf> {
+pub(crate) fn photographs() -> Option<std::path::PathBuf> {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     std::env::var_os("NN_DATA_ROOT")
         .map(Into::into)
