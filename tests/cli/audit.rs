@@ -1,18 +1,36 @@
 //! `audit`: what it finds, how it ends, and the split it writes.
 
-use super::support::{Sandbox, png};
+use super::support::Sandbox;
+use image::{Rgb, RgbImage};
 use std::fs;
+
+/// A picture of grey blocks, different for each number; those of class `light` are lighter.
+fn blocks(class: &str, number: u32) -> Vec<u8> {
+    let base = if class == "light" { 120 } else { 10 };
+    let picture = RgbImage::from_fn(96, 80, |x, y| {
+        let mut hash = number.wrapping_mul(0x9e37_79b9) ^ (x / 6 * 31 + y / 6 * 1_009);
+        for _ in 0..3 {
+            hash = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
+        }
+        Rgb([base + (hash >> 25) as u8; 3])
+    });
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
 
 /// A sandbox whose test image `dark/0` is the training image `dark/1`.
 fn leaky() -> Sandbox {
-    let sandbox = Sandbox::with_set();
-    fs::copy(sandbox.path("set/train/dark/1.png"), sandbox.path("set/test/dark/0.png")).unwrap();
-    // What the sandbox has twice by itself goes.
-    for name in ["test/dark/1.png", "test/light/0.png", "test/light/1.png"] {
-        let class = name.split('/').nth(1).unwrap();
-        let number = 10 + name.len() as u8 + u8::from(name.contains("/1"));
-        sandbox.write(format!("set/{name}"), png(class, number));
+    let sandbox = Sandbox::new();
+    for (half, count, first) in [("train", 4, 0), ("test", 2, 10)] {
+        for (class, more) in [("dark", 0), ("light", 100)] {
+            for i in 0..count {
+                let path = format!("set/{half}/{class}/{i}.png");
+                sandbox.write(path, blocks(class, first + more + i));
+            }
+        }
     }
+    fs::copy(sandbox.path("set/train/dark/1.png"), sandbox.path("set/test/dark/0.png")).unwrap();
     sandbox
 }
 

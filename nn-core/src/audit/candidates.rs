@@ -154,7 +154,7 @@ fn by_features(images: &[Fingerprint]) -> Vec<Candidate> {
                 .collect();
             proposals.extend(agreed(&votes, images[a as usize].size));
         }
-        proposals.sort_by(|x, y| y.0.cmp(&x.0));
+        proposals.sort_by_key(|proposal| std::cmp::Reverse(proposal.0));
         proposals.truncate(TRIES);
         let placements: Vec<_> = proposals.into_iter().map(|(_, placement)| placement).collect();
         (!placements.is_empty()).then_some(Candidate { a: a as usize, b: b as usize, placements })
@@ -195,7 +195,7 @@ fn agreed(votes: &[Vote<'_>], (width, height): (f32, f32)) -> Vec<(usize, Placem
             .filter(|fitted| fitted.is_like(&vote.placement));
         proposals.push((points.len(), fitted.unwrap_or(vote.placement)));
     }
-    proposals.sort_by(|x, y| y.0.cmp(&x.0));
+    proposals.sort_by_key(|proposal| std::cmp::Reverse(proposal.0));
     let mut kept: Vec<(usize, Placement)> = Vec::new();
     for proposal in proposals {
         if kept.len() < TRIES && !kept.iter().any(|other| other.1.is_like(&proposal.1)) {

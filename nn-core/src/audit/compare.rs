@@ -216,8 +216,9 @@ fn solve(mut m: [[f64; 9]; 8]) -> Option<[f32; 8]> {
         }
         for j in i + 1..8 {
             let factor = m[i][j] / pivot;
-            for k in j..9 {
-                m[j][k] -= factor * m[i][k];
+            let pivot_row = m[i];
+            for (value, above) in m[j].iter_mut().zip(pivot_row).skip(j) {
+                *value -= factor * above;
             }
         }
     }

@@ -2,6 +2,9 @@
 
 use super::keypoints::{Feature, Symmetry};
 
+/// A point of picture `b` and where it lies on picture `a`.
+pub type Correspondence = ((f32, f32), (f32, f32));
+
 /// A map from points of picture `b` to points of picture `a`:
 /// `x_a = xx x + xy y + x0`, `y_a = yx x + yy y + y0`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,11 +71,10 @@ impl Placement {
 
     /// The similarity (scale, turn, shift) of the given orientation nearest to mapping each first
     /// point on its second, by least squares. None for points that fall together.
-    pub fn fit_similarity(points: &[((f32, f32), (f32, f32))], mirrored: bool) -> Option<Self> {
+    pub fn fit_similarity(points: &[Correspondence], mirrored: bool) -> Option<Self> {
         let n = points.len() as f32;
         let side = if mirrored { -1.0 } else { 1.0 };
-        let mean =
-            |value: fn(&((f32, f32), (f32, f32))) -> f32| points.iter().map(value).sum::<f32>() / n;
+        let mean = |value: fn(&Correspondence) -> f32| points.iter().map(value).sum::<f32>() / n;
         let (bx, by) = (mean(|p| p.0.0), mean(|p| p.0.1));
         let (ax, ay) = (mean(|p| p.1.0), mean(|p| p.1.1));
         let (mut dot, mut cross, mut norm) = (0.0, 0.0, 0.0);
@@ -107,7 +109,7 @@ impl Placement {
     /// The turn, in radians, after the mirror if there is one.
     pub fn angle(&self) -> f32 {
         let side = if self.is_mirrored() { -1.0 } else { 1.0 };
-        (self.yx * 1.0 - side * self.xy).atan2(self.xx + side * self.yy)
+        (self.yx - side * self.xy).atan2(self.xx + side * self.yy)
     }
 
     /// The ratio of the largest stretch to the smallest; 1 for a similarity.

@@ -1,8 +1,8 @@
 //! A split in which no group of twins is divided.
 //!
-//! Images that are the same, directly or through others, form a group. Each group goes to one split
-//! whole: to training if any of it is there, else to validation; so a test image that was trained on
-//! leaves the test, never the other way round. Every other image stays where it is, but for as many
+//! Images that are the same, directly or through others, form a group. A group that is divided goes
+//! to training whole; so a test image that was trained on leaves the test, never the other way
+//! round. Every other image stays where it is, but for as many
 //! single images of the same class, drawn by the seed, as it takes to fill the places left.
 
 use super::listing::{Item, Part};
@@ -31,20 +31,20 @@ pub fn groups(images: usize, pairs: &[Pair]) -> Vec<usize> {
 pub fn repaired(items: &[Item], pairs: &[Pair], seed: u64) -> Vec<Option<Part>> {
     let group = groups(items.len(), pairs);
     let mut parts: Vec<Option<Part>> = items.iter().map(|item| item.part).collect();
-    // Train comes before validation and that before test: a group goes to its least part.
-    let mut least: Vec<Option<Part>> = vec![None; items.len()];
+    // A group that lies in one split stays there, any other goes to training.
+    let mut goal: Vec<Option<Part>> = vec![None; items.len()];
     let mut size = vec![0; items.len()];
     for (i, part) in parts.iter().enumerate() {
-        let least = &mut least[group[i]];
-        *least = match (*least, *part) {
-            (Some(x), Some(y)) => Some(x.min(y)),
+        let goal = &mut goal[group[i]];
+        *goal = match (*goal, *part) {
+            (Some(x), Some(y)) if x != y => Some(Part::Train),
             (x, y) => x.or(y),
         };
         size[group[i]] += 1;
     }
     let mut left: Vec<(usize, Part)> = Vec::new();
     for (i, part) in parts.iter_mut().enumerate() {
-        let to = least[group[i]];
+        let to = goal[group[i]];
         if *part != to {
             left.extend(part.map(|from| (items[i].label, from)));
             *part = to;
