@@ -7,8 +7,10 @@
 //! How far two curves of one spread lie apart sets how hard the task is: whoever sees only that
 //! trait, and cuts halfway, is right with the probability that a normal number is below half the
 //! distance in spreads. The mask, for one, lies two spreads apart and so tells 84 %. The coat's
-//! colour, of which a small network makes the most, tells 84 % as well: the better of each row of
-//! the table. That is a roof over what colour alone can teach, and seventy pictures do not reach it.
+//! colour, of which a small network makes the most, tells 87 %: the better of each row of the table.
+//! That is a roof over what colour alone can teach. It stands where it does by trial: with a roof of
+//! 91 % the reference network learns nearly all there is, with one of 84 % it often ends at chance,
+//! for the animals in the other species' coat shake it.
 
 use super::canvas::{Ink, mix, shade};
 use nn_core::rng::Rng;
@@ -95,12 +97,12 @@ const fn dye(back: Ink, side: Ink, pale: Ink, husky: f64, wolf: f64) -> Dye {
 
 const COATS: [Dye; 6] = [
     // Black and white, silver grey, copper, tawny, cream, black.
-    dye([0.13, 0.13, 0.15], [0.30, 0.30, 0.32], [0.96, 0.95, 0.94], 34.0, 2.0),
-    dye([0.44, 0.46, 0.49], [0.69, 0.70, 0.72], [0.96, 0.96, 0.96], 40.0, 6.0),
-    dye([0.47, 0.31, 0.22], [0.67, 0.52, 0.41], [0.94, 0.91, 0.86], 6.0, 14.0),
-    dye([0.25, 0.19, 0.13], [0.55, 0.42, 0.28], [0.84, 0.73, 0.57], 6.0, 66.0),
-    dye([0.80, 0.76, 0.69], [0.89, 0.86, 0.81], [0.96, 0.95, 0.92], 9.0, 7.0),
-    dye([0.09, 0.09, 0.10], [0.16, 0.15, 0.15], [0.33, 0.31, 0.30], 5.0, 5.0),
+    dye([0.13, 0.13, 0.15], [0.30, 0.30, 0.32], [0.96, 0.95, 0.94], 24.0, 1.0),
+    dye([0.50, 0.52, 0.55], [0.74, 0.75, 0.77], [0.96, 0.96, 0.96], 52.0, 4.0),
+    dye([0.47, 0.31, 0.22], [0.67, 0.52, 0.41], [0.94, 0.91, 0.86], 4.0, 14.0),
+    dye([0.20, 0.15, 0.10], [0.46, 0.34, 0.21], [0.74, 0.62, 0.45], 5.0, 70.0),
+    dye([0.80, 0.76, 0.69], [0.89, 0.86, 0.81], [0.96, 0.95, 0.92], 9.0, 6.0),
+    dye([0.09, 0.09, 0.10], [0.16, 0.15, 0.15], [0.33, 0.31, 0.30], 6.0, 5.0),
 ];
 
 /// The colours and markings of an animal.

@@ -40,7 +40,7 @@ pub const DEFAULT_SEED: u64 = 27;
 pub const DEFAULT_SIZE: u32 = 256;
 
 /// Changes whenever the same seed would give other pictures.
-pub const RENDERER_VERSION: u32 = 2;
+pub const RENDERER_VERSION: u32 = 3;
 
 /// The machine-readable marker's file name.
 pub const MARKER_FILE: &str = "stand-in.json";

@@ -166,7 +166,7 @@ fn traits_tell_what_the_documentation_says() {
     };
     let traits: [(Measure<Animal>, f64); 7] = [
         (("mask", |a| a.coat.mask.into()), 0.84),
-        (("coat", |a| (a.coat.side[0] - a.coat.side[2]).into()), 0.84),
+        (("coat", |a| (a.coat.side[0] - a.coat.side[2]).into()), 0.87),
         (("tail", |a| a.build.tail.into()), 0.84),
         (("legs", |a| a.build.legs.into()), 0.79),
         (("muzzle", |a| a.build.muzzle.into()), 0.67),
