@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use std::fs;
 
 /// A picture of grey blocks, different for each number; those of class `light` are lighter.
-fn blocks(class: &str, number: u32) -> Vec<u8> {
+pub fn blocks(class: &str, number: u32) -> Vec<u8> {
     let base = if class == "light" { 120 } else { 10 };
     let picture = RgbImage::from_fn(96, 80, |x, y| {
         let mut hash = number.wrapping_mul(0x9e37_79b9) ^ (x / 6 * 31 + y / 6 * 1_009);

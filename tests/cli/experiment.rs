@@ -1,5 +1,6 @@
 //! `experiment`: with leakage and without, over seeds.
 
+use super::audit::blocks;
 use super::support::{Ended, SMALL, Sandbox};
 use serde_json::{Value, json};
 
@@ -83,6 +84,41 @@ fn seeds_are_single_runs_to_the_bit_however_many_at_once() {
         let scores = one[part]["runs"].as_array().unwrap();
         let mean = scores.iter().map(|run| run["accuracy"].as_f64().unwrap()).sum::<f64>() / 3.0;
         assert!((mean - one[part]["accuracy"].as_f64().unwrap()).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn copies_in_the_test_set_are_told_with_the_score_without_them() {
+    // The pictures of `with_sets` are shades of one another; these are not.
+    let sandbox = Sandbox::with_sets();
+    let numbered = [("train", 0..4, 0), ("test", 0..2, 10)];
+    for (set, more) in [("different_backgrounds", 0), ("same_backgrounds", 1000)] {
+        for (class, shift) in [("dark", 0), ("light", 100)] {
+            for (half, range, first) in numbered.clone() {
+                for i in range {
+                    let path = format!("data/{set}/{half}/{class}/{i}.png");
+                    sandbox.write(path, blocks(class, more + shift + first + i));
+                }
+            }
+        }
+    }
+    let trained = sandbox.bytes("data/same_backgrounds/train/dark/1.png");
+    sandbox.write("data/same_backgrounds/test/dark/1.png", trained);
+    let summary = sandbox.experiment(&["--json"]).says(&[], &["1 of 4 test images is"]).json();
+    let audit = &summary["audit"];
+    assert!(audit["leaky"]["without_copies"].is_null(), "{audit}");
+    let without = &audit["clean"]["without_copies"];
+    assert_eq!((&without["copies"], &without["n"]), (&json!(["test/dark/1.png"]), &json!(3)));
+    assert_eq!(audit["clean"]["summary"]["across_test"], 1);
+
+    // `evaluate --without-twins` says the same of the same model.
+    let evaluate =
+        ["evaluate", "--model", "experiment/runs/clean-27", "--data", "same_backgrounds"];
+    let evaluated = sandbox.run([&evaluate[..], &["--without-twins", "--json"]].concat()).json();
+    assert_eq!(evaluated["without_twins"]["accuracy"], without["accuracy"]["mean"]);
+    let page = sandbox.text("experiment/report.html");
+    for part in ["Without the 1 test image", "train/dark/1.png", "No test image has a copy"] {
+        assert!(page.contains(part), "{part}");
     }
 }
 

@@ -9,6 +9,8 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::ui::{Console, Counter};
 use nn_core::audit::{AuditOptions, Listing, Report, Stage, audit};
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// Audits the images of `listing`, with progress; Ctrl-C ends it.
 ///
@@ -28,4 +30,10 @@ pub fn examine(listing: &Listing, seed: u64, console: &Console) -> Result<Report
         interrupt::check()
     })?;
     Ok(report)
+}
+
+/// The files that have a copy in another split.
+pub fn copied_elsewhere(listing: &Listing, report: &Report) -> HashSet<PathBuf> {
+    let across = report.pairs.iter().filter(|pair| pair.across_splits);
+    across.flat_map(|pair| pair.items).map(|i| listing.items[i].path.clone()).collect()
 }

@@ -161,6 +161,5 @@ fn twins(
     let mut listing = Listing::scan(&set.folder.root, args.validation_split, args.seed)?;
     listing.assign(&divide(set, args, console)?);
     let found = audit::examine(&listing, args.seed, console)?;
-    let across = found.pairs.iter().filter(|pair| pair.across_splits);
-    Ok(across.flat_map(|pair| pair.items).map(|i| listing.items[i].path.clone()).collect())
+    Ok(audit::copied_elsewhere(&listing, &found))
 }

@@ -4,7 +4,7 @@ use crate::args::ExperimentArgs;
 use crate::command_line::command_line;
 use crate::datasets::ImageSet;
 use crate::experiment::{
-    Arm, Comparison, Measured, Parts, Plan, PlannedRun, SWAPPED, lanes, run_all, table,
+    Arm, Comparison, Leaks, Measured, Parts, Plan, PlannedRun, SWAPPED, lanes, run_all, table,
 };
 use crate::failure::Failure;
 use crate::images;
@@ -20,7 +20,7 @@ use crate::ui::{Console, format};
 use nn_core::Error;
 use nn_core::data::Layout;
 use nn_core::train::{Evaluation, History, evaluate};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
@@ -43,11 +43,16 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     })?;
 
     let comparison = compare(&finished);
+    let leaks = [
+        leaks(&finished, Arm::Leaky, &comparison.leaky, &sets, &plan, console)?,
+        leaks(&finished, Arm::Clean, &comparison.clean, &sets, &plan, console)?,
+    ];
     let parts = Parts {
         seeds: &plan.seeds,
         comparison: &comparison,
         sets: [&sets.leaky, &sets.swap, &sets.clean],
         background: &background(&finished),
+        leaks: &leaks,
         config: plan.config(),
         jobs,
     };
@@ -146,6 +151,8 @@ struct Finished {
     history: History,
     /// Training and validation images.
     used: (usize, usize),
+    /// The test images, in the order of the answers to them.
+    tested: Vec<PathBuf>,
     test: Inspection,
     /// The leaky model on the swapped set.
     swap: Option<Inspection>,
@@ -174,7 +181,8 @@ fn make(
         Arm::Clean => None,
     };
     let used = (run.data.train.len(), run.data.validation.len());
-    Ok(Finished { arm: planned.arm, history: run.history, used, test, swap })
+    let tested = run.data.test.samples().iter().map(|sample| sample.path.clone()).collect();
+    Ok(Finished { arm: planned.arm, history: run.history, used, tested, test, swap })
 }
 
 /// The run's model on the swapped set, written to `folder`.
@@ -217,6 +225,20 @@ fn compare(finished: &[Finished]) -> Comparison {
         swap: Measured::new(swap),
         clean: Measured::new(own(Arm::Clean)),
     }
+}
+
+/// What an audit of the arm's set finds, as the first seed divided it.
+fn leaks(
+    finished: &[Finished],
+    arm: Arm,
+    measured: &Measured,
+    sets: &Sets,
+    plan: &Plan,
+    console: &Console,
+) -> Result<Leaks, Failure> {
+    let tested = of_arm(finished, arm).next().map_or(&[][..], |run| &run.tested);
+    let divided = (plan.config().validation_split, plan.seeds[0]);
+    Leaks::find(sets.of(arm), divided, measured, tested, console)
 }
 
 /// The heat on the background of the three measurements, over all seeds.

@@ -3,7 +3,7 @@
 //! Each sentence follows from intervals by a rule stated beside it; none is there because the
 //! notebook's result is known.
 
-use super::Comparison;
+use super::{Comparison, WithoutCopies};
 use crate::published::Kind;
 use crate::ui::format::{self, percent, plural};
 use crate::ui::stats::{Interval, difference};
@@ -21,6 +21,8 @@ pub struct Conclusions {
 /// What the conclusions are drawn from.
 pub struct Evidence<'a> {
     pub comparison: &'a Comparison,
+    /// The leaky and the clean model without the test images that have a copy elsewhere.
+    pub without_copies: [Option<&'a WithoutCopies>; 2],
     pub seeds: usize,
     pub classes: &'a [String],
     /// What all three sets are, if they are the same.
@@ -34,6 +36,7 @@ impl Conclusions {
         drawn.background(evidence);
         drawn.leakage(evidence);
         drawn.clean(evidence);
+        drawn.copies(evidence);
         drawn.limits(evidence);
         drawn
     }
@@ -112,6 +115,32 @@ impl Conclusions {
                  ({}). Nor that it learned nothing.",
                 list(evidence.classes),
                 percent(chance)
+            ));
+        }
+    }
+
+    /// Test images that were trained on, or chosen by.
+    fn copies(&mut self, evidence: &Evidence<'_>) {
+        let comparison = evidence.comparison;
+        let arms = [("leaky", &comparison.leaky), ("clean", &comparison.clean)];
+        for ((arm, measured), without) in arms.into_iter().zip(evidence.without_copies) {
+            let Some(without) = without else { continue };
+            let copies = without.copies.len();
+            let rest = match without.accuracy {
+                Some(accuracy) => format!(
+                    "On the {} without a copy it scores {} (95 % interval {}) instead of {}.",
+                    plural(without.n as u64, "image"),
+                    percent(accuracy.mean),
+                    format::interval(accuracy.interval),
+                    percent(measured.accuracy.mean)
+                ),
+                None => "No test image is left without them.".into(),
+            };
+            self.may_not.push(format!(
+                "That the {arm} model was tested on pictures it had not seen: {copies} of {} test \
+                 images {} also among those for training and validation. {rest}",
+                measured.images(),
+                if copies == 1 { "is" } else { "are" },
             ));
         }
     }
@@ -222,6 +251,15 @@ mod tests {
     }
 
     fn draw(numbers: [usize; 3], seeds: usize, kind: Kind) -> Conclusions {
+        draw_with(numbers, seeds, kind, None)
+    }
+
+    fn draw_with(
+        numbers: [usize; 3],
+        seeds: usize,
+        kind: Kind,
+        without: Option<&WithoutCopies>,
+    ) -> Conclusions {
         let comparison = Comparison {
             leaky: measured(numbers[0], 20, seeds),
             swap: measured(numbers[1], 40, seeds),
@@ -229,7 +267,13 @@ mod tests {
         };
         let classes = ["husky", "wolf"].map(String::from);
         let kind = Some(kind);
-        Conclusions::draw(&Evidence { comparison: &comparison, seeds, classes: &classes, kind })
+        Conclusions::draw(&Evidence {
+            comparison: &comparison,
+            without_copies: [None, without],
+            seeds,
+            classes: &classes,
+            kind,
+        })
     }
 
     fn has(lines: &[String], part: &str) -> bool {
@@ -246,6 +290,19 @@ mod tests {
         assert!(has(&drawn.may_not, "does not exclude guessing"), "{drawn:?}");
         assert!(has(&drawn.may_not, "That leakage raised"), "{drawn:?}");
         assert!(has(&drawn.may_not, "luck of the seed"), "{drawn:?}");
+    }
+
+    #[test]
+    fn copies_are_told_with_what_is_left_without_them() {
+        let copies = vec!["test/wolf/4.png".to_string(), "test/wolf/6.png".into()];
+        let accuracy = Some(measured(12, 18, 1).accuracy);
+        let without = WithoutCopies { copies, n: 18, accuracy };
+        let drawn = draw_with([18, 0, 14], 1, Kind::Published, Some(&without));
+        let said = "2 of 20 test images are also among those for training and validation. On the \
+                    18 images without a copy it scores 66.7 %";
+        assert!(has(&drawn.may_not, said), "{drawn:?}");
+        assert!(has(&drawn.may_not, "instead of 70.0 %"), "{drawn:?}");
+        assert!(!has(&drawn.may_not, "the leaky model was tested"), "{drawn:?}");
     }
 
     #[test]

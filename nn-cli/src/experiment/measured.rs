@@ -16,11 +16,13 @@ pub struct Measured {
 impl Measured {
     /// From the evaluations of all seeds.
     pub fn new(evaluations: Vec<Evaluation>) -> Self {
-        let right = |e: &Evaluation| {
-            e.labels.iter().zip(&e.predicted).map(|(label, answer)| label == answer).collect()
-        };
-        let accuracy = Repeated::new(&evaluations.iter().map(right).collect::<Vec<_>>());
+        let accuracy = accuracy(&evaluations, |_| true);
         Self { evaluations, accuracy }
+    }
+
+    /// The accuracy on those images that `counts` says yes to.
+    pub fn on(&self, counts: impl Fn(usize) -> bool) -> Repeated {
+        accuracy(&self.evaluations, counts)
     }
 
     /// The accuracy of each seed.
@@ -48,6 +50,14 @@ impl Measured {
         }
         sum
     }
+}
+
+/// The accuracy over seeds and those images that count.
+fn accuracy(evaluations: &[Evaluation], counts: impl Fn(usize) -> bool) -> Repeated {
+    let right = |e: &Evaluation| {
+        (0..e.n).filter(|&image| counts(image)).map(|i| e.labels[i] == e.predicted[i]).collect()
+    };
+    Repeated::new(&evaluations.iter().map(right).collect::<Vec<_>>())
 }
 
 /// The three measurements the experiment is about.

@@ -1,6 +1,7 @@
 //! The experiment's result: as JSON, and as a table for people.
 
 use super::conclusions::{Conclusions, Evidence};
+use super::leaks::{Leaks, LeaksSummary};
 use super::measured::{Comparison, Row, SeedScore};
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
@@ -24,10 +25,18 @@ pub struct Summary<'a> {
     leaky: Part<'a>,
     swap: Part<'a>,
     clean: Part<'a>,
+    audit: Audit<'a>,
     conclusions: &'a Conclusions,
     config: &'a RunConfig,
     jobs: usize,
     environment: Environment,
+}
+
+/// What an audit of the two sets that were trained on finds.
+#[derive(Serialize)]
+struct Audit<'a> {
+    leaky: LeaksSummary<'a>,
+    clean: LeaksSummary<'a>,
 }
 
 /// One of the three measurements.
@@ -55,6 +64,8 @@ pub struct Parts<'a> {
     pub sets: [&'a ImageSet; 3],
     /// The heat on the background of the three rows, over all seeds.
     pub background: &'a [Option<MeanShare>; 3],
+    /// The leaks in the sets of the leaky and of the clean model.
+    pub leaks: &'a [Leaks; 2],
     pub config: &'a RunConfig,
     /// Runs made at the same time.
     pub jobs: usize,
@@ -71,6 +82,7 @@ impl Parts<'_> {
     pub fn conclusions(&self) -> Conclusions {
         Conclusions::draw(&Evidence {
             comparison: self.comparison,
+            without_copies: self.leaks.each_ref().map(|leaks| leaks.without_copies.as_ref()),
             seeds: self.seeds.len(),
             classes: &self.sets[0].folder.classes,
             kind: self.kind(),
@@ -87,6 +99,7 @@ impl Parts<'_> {
             leaky: part(0),
             swap: part(1),
             clean: part(2),
+            audit: Audit { leaky: self.leaks[0].summary(), clean: self.leaks[1].summary() },
             conclusions,
             config: self.config,
             jobs: self.jobs,

@@ -2,14 +2,14 @@
 
 use super::base::{self, Base};
 use super::parts::Table;
-use super::picture;
+use super::twins::Twins;
 use crate::audit::words;
 use crate::command_line::quoted;
 use crate::datasets::Place;
 use crate::failure::Failure;
 use crate::ui::format::{self, class_name, clean};
 use askama::Template;
-use nn_core::audit::{Listing, Pair, Report};
+use nn_core::audit::{Listing, Report};
 
 /// Pairs that are shown; the page is to be mailed.
 const SHOWN: usize = 100;
@@ -36,20 +36,6 @@ struct Figure {
     title: &'static str,
     value: String,
     detail: String,
-}
-
-/// Two images side by side.
-struct Twins {
-    across: bool,
-    what: String,
-    splits: String,
-    images: [Shot; 2],
-}
-
-struct Shot {
-    file: String,
-    class: String,
-    photo: String,
 }
 
 impl AuditPage {
@@ -103,7 +89,7 @@ impl AuditPage {
             .pairs
             .iter()
             .take(SHOWN)
-            .map(|pair| twins(pair, listing))
+            .map(|pair| Twins::new(pair, listing))
             .collect::<Result<_, _>>()?;
         let hidden = report.pairs.len() - pairs.len();
         let pairs_note = match (report.pairs.len(), hidden) {
@@ -155,21 +141,4 @@ impl AuditPage {
             ],
         })
     }
-}
-
-fn twins(pair: &Pair, listing: &Listing) -> Result<Twins, Failure> {
-    let shot = |i: usize| -> Result<Shot, Failure> {
-        let item = &listing.items[pair.items[i]];
-        Ok(Shot {
-            file: clean(&item.file),
-            class: class_name(&pair.labels[i]),
-            photo: picture::thumbnail(&item.path)?,
-        })
-    };
-    Ok(Twins {
-        across: pair.across_splits,
-        what: clean(&words::what(pair)),
-        splits: words::splits(pair),
-        images: [shot(0)?, shot(1)?],
-    })
 }

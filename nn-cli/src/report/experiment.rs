@@ -2,6 +2,7 @@
 
 use super::base::{self, Base};
 use super::gallery::{Gallery, HEAT_NOTE, Shares, View, shares_note, views, worst};
+use super::leaks::{SetLeaks, label_table};
 use super::parts::{Curves, Matrix, Score, Scored, Table, settings};
 use crate::experiment::{Conclusions, Parts};
 use crate::failure::Failure;
@@ -22,6 +23,8 @@ pub struct ExperimentPage<'a> {
     seeds: Option<Table>,
     sets: Table,
     credit: Option<&'static str>,
+    leaks: Vec<SetLeaks>,
+    label_leaks: Table,
     curves: Vec<Curves>,
     matrices: Vec<Matrix>,
     heat_note: String,
@@ -67,6 +70,7 @@ impl<'a> ExperimentPage<'a> {
         facts.push(("seeds".into(), list(parts.seeds)));
         facts.push(("runs at once".into(), parts.jobs.to_string()));
         facts.extend(Environment::here().facts());
+        let [leaky_score, _, clean_score] = rows.each_ref().map(|row| row.measured.accuracy.mean);
         let titles = rows.each_ref().map(|row| row.title);
         let shares = (0..3).filter_map(|i| {
             Shares::new(&sentence(titles[i]), told.first[i], parts.background[i].as_ref())
@@ -84,6 +88,14 @@ impl<'a> ExperimentPage<'a> {
             seeds: several.then(|| each_seed(parts)),
             sets: sets(told),
             credit: base::credit(&parts.sets),
+            leaks: vec![
+                SetLeaks::new("leaky", parts.sets[0], &parts.leaks[0], leaky_score)?,
+                SetLeaks::new("clean", parts.sets[2], &parts.leaks[1], clean_score)?,
+            ],
+            label_leaks: label_table(&[
+                (parts.sets[0], &parts.leaks[0]),
+                (parts.sets[2], &parts.leaks[1]),
+            ]),
             curves: told.curves.iter().map(Curves::draw).collect(),
             matrices: matrices(parts),
             heat_note: format!("{HEAT_NOTE}{seed_note}"),
@@ -116,7 +128,10 @@ fn head(told: &Told<'_>) -> Base {
     );
     let seeds = format::plural(told.parts.seeds.len() as u64, "seed");
     let kicker = format!("Experiment on data leakage, {seeds}");
-    Base::new(&kicker, "Right for the wrong reason?".into(), lede).about(&told.parts.sets)
+    let mut base =
+        Base::new(&kicker, "Right for the wrong reason?".into(), lede).about(&told.parts.sets);
+    base.sections.insert(2, ("leaks", "Leaks"));
+    base
 }
 
 fn scores(parts: &Parts<'_>) -> Vec<Score> {

@@ -6,6 +6,8 @@
 //! parts        what the macros of parts.html show
 //! gallery      photographs with their heat maps, the worst errors, heat on the background
 //! picture      images as data in the page
+//! twins        two images that are the same
+//! leaks        what an audit finds in an experiment's sets
 //! run          the page of a training run
 //! experiment   the page of an experiment
 //! audit        the page of an audit
@@ -19,9 +21,11 @@ mod audit;
 mod base;
 mod experiment;
 mod gallery;
+mod leaks;
 mod parts;
 mod picture;
 mod run;
+mod twins;
 
 use crate::failure::Failure;
 use askama::Template;

@@ -1,0 +1,88 @@
+//! What an audit of an experiment's sets finds, and what the copies do to the scores.
+
+use super::parts::Table;
+use super::twins::Twins;
+use crate::audit::words;
+use crate::datasets::ImageSet;
+use crate::experiment::Leaks;
+use crate::failure::Failure;
+use crate::ui::format::{self, clean, percent};
+
+/// Pairs that are shown of a set.
+const SHOWN: usize = 12;
+
+/// One set's leaks on the page.
+pub struct SetLeaks {
+    pub title: String,
+    pub set: String,
+    pub copies: String,
+    pub label_leaks: String,
+    /// What the copies do to the score.
+    pub effect: String,
+    pub pairs: Vec<Twins>,
+}
+
+impl SetLeaks {
+    /// Of the `set` that the `arm` model was trained on and that gave it the accuracy `scored`.
+    ///
+    /// # Errors
+    /// If an image cannot be read any more.
+    pub fn new(arm: &str, set: &ImageSet, leaks: &Leaks, scored: f64) -> Result<Self, Failure> {
+        let report = &leaks.report;
+        let across = report.pairs.iter().filter(|pair| pair.across_splits);
+        let pairs: Vec<Twins> = across
+            .take(SHOWN)
+            .map(|pair| Twins::new(pair, &leaks.listing))
+            .collect::<Result<_, _>>()?;
+        let mut copies = format!("Copies: {}.", words::copies(report));
+        if report.summary.across_splits > pairs.len() {
+            copies += &format!(" The first {} across splits are shown.", pairs.len());
+        }
+        Ok(Self {
+            title: format!("What the {arm} model was trained on"),
+            set: clean(&set.name),
+            copies,
+            label_leaks: format!(
+                "The class, told from the file alone: {}.",
+                words::label_leaks(report)
+            ),
+            effect: effect(arm, leaks, scored),
+            pairs,
+        })
+    }
+}
+
+/// What the copies do to the score, in a sentence or two.
+fn effect(arm: &str, leaks: &Leaks, scored: f64) -> String {
+    let Some(without) = &leaks.without_copies else {
+        return "No test image has a copy in training or validation, so copies do nothing to the score."
+            .into();
+    };
+    let copies = format::plural(without.copies.len() as u64, "test image");
+    match without.accuracy {
+        Some(accuracy) => format!(
+            "Without the {copies} that the {arm} model could know from training or validation it scores \
+             {} (95 % interval {}) on the remaining {}, instead of {} on all.",
+            percent(accuracy.mean),
+            format::interval(accuracy.interval),
+            without.n,
+            percent(scored)
+        ),
+        None => format!("All {copies} are copies, so the score says nothing about other images."),
+    }
+}
+
+/// What each group of facts tells of the class, in both sets.
+pub fn label_table(sets: &[(&ImageSet, &Leaks)]) -> Table {
+    let header = ["set", "from", "right", "chance", "p", "what tells most"];
+    let caption = "How often a simple classifier is right, with everything but these facts hidden";
+    let mut table = Table::new(caption, &header, 2);
+    for (set, leaks) in sets {
+        for leak in &leaks.report.label_leaks {
+            let mut row = vec![clean(&set.name)];
+            row.extend(words::label_leak(leak));
+            table.rows.push(row);
+        }
+    }
+    table
+}

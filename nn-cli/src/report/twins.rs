@@ -1,0 +1,45 @@
+//! Two images that are the same, side by side.
+
+use super::picture;
+use crate::audit::words;
+use crate::failure::Failure;
+use crate::ui::format::{class_name, clean};
+use nn_core::audit::{Listing, Pair};
+
+/// A pair, as the macro `twins` of `parts.html` shows it.
+pub struct Twins {
+    pub across: bool,
+    pub what: String,
+    pub splits: String,
+    pub images: [Shot; 2],
+}
+
+/// One of the two.
+pub struct Shot {
+    pub file: String,
+    pub class: String,
+    pub photo: String,
+}
+
+impl Twins {
+    /// The images of `pair`, which is one of `listing`.
+    ///
+    /// # Errors
+    /// If an image cannot be read any more.
+    pub fn new(pair: &Pair, listing: &Listing) -> Result<Self, Failure> {
+        let shot = |i: usize| -> Result<Shot, Failure> {
+            let item = &listing.items[pair.items[i]];
+            Ok(Shot {
+                file: clean(&item.file),
+                class: class_name(&pair.labels[i]),
+                photo: picture::thumbnail(&item.path)?,
+            })
+        };
+        Ok(Self {
+            across: pair.across_splits,
+            what: clean(&words::what(pair)),
+            splits: words::splits(pair),
+            images: [shot(0)?, shot(1)?],
+        })
+    }
+}
