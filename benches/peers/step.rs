@@ -1,6 +1,8 @@
-//! Our training step of the reference network, for `compare.py`: one line of JSON, in milliseconds.
+//! Our training step of the reference network, or its forward pass, for `compare.py`: one line of JSON,
+//! in milliseconds.
 //!
-//! The same work as the peers do: batch 4, 256x256x3, forward, backward, Adam, f32.
+//! The same work as the peers do: 256x256x3, f32, batch 4 or `--batch N`; forward, backward and Adam, or
+//! with `--forward` only a prediction. `--size N` takes other images.
 
 use nn_core::model::ReferenceCnn;
 use nn_core::optim::OptimizerConfig;
@@ -13,14 +15,21 @@ const WARM_UP: usize = 3;
 const STEPS: usize = 20;
 
 fn main() -> Result<()> {
-    let model = ReferenceCnn::new(2, 256).build(27)?;
+    let (batch, size) = (option("--batch").unwrap_or(4), option("--size").unwrap_or(256));
+    let forward_only = std::env::args().any(|arg| arg == "--forward");
+    let model = ReferenceCnn::new(2, size).build(27)?;
     let mut trainer = Trainer::new(model, OptimizerConfig::adam().build()?, FitOptions::default())?;
+    let labels: Vec<usize> = (0..batch).map(|i| i % 2).collect();
     let mut rng = Rng::new(27, 0);
     let mut times = Vec::new();
     for step in 0..WARM_UP + STEPS {
-        let x = Tensor::from_fn([4, 256, 256, 3], |_| rng.uniform_in(0.0, 255.0) as f32);
+        let x = Tensor::from_fn([batch, size, size, 3], |_| rng.uniform_in(0.0, 255.0) as f32);
         let started = Instant::now();
-        trainer.step(x, &[0, 1, 1, 0], 0.001)?;
+        if forward_only {
+            trainer.model().predict(x)?;
+        } else {
+            trainer.step(x, &labels, 0.001)?;
+        }
         if step >= WARM_UP {
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }
@@ -29,4 +38,10 @@ fn main() -> Result<()> {
     let (median, min) = (times[STEPS / 2], times[0]);
     println!("{{\"median_ms\": {median:.1}, \"min_ms\": {min:.1}}}");
     Ok(())
+}
+
+/// The number after `name` on the command line, if both are there.
+fn option(name: &str) -> Option<usize> {
+    let mut args = std::env::args().skip_while(|arg| arg != name);
+    args.nth(1)?.parse().ok()
 }

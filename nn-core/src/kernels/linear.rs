@@ -54,11 +54,67 @@ impl Dims {
     }
 }
 
+/// The products compiled for one element type. Generic functions are compiled where they are used, and
+/// what becomes of hot loops in a program cut into many units is left to chance; these are compiled
+/// with this crate, once.
+pub struct Products<T> {
+    forward: fn(Dims, &[T], &[T], Option<&[T]>, &mut [T]),
+    input_gradient: fn(Dims, &[T], &[T], &mut [T]),
+    weight_gradient: fn(Dims, &[T], &[T], &mut [T]),
+    weight_gradient_row: fn(Dims, &[T], &[T], usize, usize, &mut [T]),
+}
+
+impl<T: Element> Products<T> {
+    /// Those of `T`. Only to be called where `T` is known.
+    pub(super) const COMPILED: Self = Self {
+        forward: product::<T>,
+        input_gradient: product_for_input::<T>,
+        weight_gradient: product_for_weight::<T>,
+        weight_gradient_row: row_for_weight::<T>,
+    };
+}
+
 /// `y = x Wt + bias`.
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
 pub fn forward<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    (T::linear().forward)(dims, x, w, bias, y);
+}
+
+/// `dx = dy W`, the gradient of the input.
+///
+/// # Panics
+/// If a slice does not fit `dims`.
+pub fn input_gradient<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
+    (T::linear().input_gradient)(dims, dy, w, dx);
+}
+
+/// `dw = dyt x`, the gradient of the weights, written over whatever `dw` holds.
+///
+/// # Panics
+/// If a slice does not fit `dims`.
+pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
+    (T::linear().weight_gradient)(dims, dy, x, dw);
+}
+
+/// A part of [`weight_gradient`]: columns `start..` of the row of output `output`, as many as `piece`
+/// is long.
+///
+/// # Panics
+/// If there are no such columns.
+pub fn weight_gradient_row<T: Element>(
+    dims: Dims,
+    dy: &[T],
+    x: &[T],
+    output: usize,
+    start: usize,
+    piece: &mut [T],
+) {
+    (T::linear().weight_gradient_row)(dims, dy, x, output, start, piece);
+}
+
+fn product<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     dims.check(x, w, y);
     let Dims { batch, inputs, outputs } = dims;
     assert!(bias.is_none_or(|b| b.len() == outputs), "linear: the bias must fit {dims:?}");
@@ -106,11 +162,7 @@ fn add_to<T: Element>(sums: &mut [T], values: &[T]) {
     sums.iter_mut().zip(values).for_each(|(s, &v)| *s += v);
 }
 
-/// `dx = dy W`, the gradient of the input.
-///
-/// # Panics
-/// If a slice does not fit `dims`.
-pub fn input_gradient<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
+fn product_for_input<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     dims.check(dx, w, dy);
     let Dims { batch, inputs, outputs } = dims;
     if batch > STREAMED {
@@ -144,11 +196,7 @@ pub fn input_gradient<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     });
 }
 
-/// `dw = dyt x`, the gradient of the weights, written over whatever `dw` holds.
-///
-/// # Panics
-/// If a slice does not fit `dims`.
-pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
+fn product_for_weight<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
     dims.check(x, dw, dy);
     let Dims { batch, inputs, outputs } = dims;
     if batch > STREAMED {
@@ -167,18 +215,13 @@ pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) 
                 let end = (start + BLOCK).min(inputs);
                 for (i, row) in rows.chunks_exact_mut(inputs).enumerate() {
                     let piece = &mut row[start..end];
-                    weight_gradient_row(dims, dy, x, task * ROWS + i, start, piece);
+                    row_for_weight(dims, dy, x, task * ROWS + i, start, piece);
                 }
             }
         });
 }
 
-/// A part of [`weight_gradient`]: columns `start..` of the row of output `output`, as many as `piece`
-/// is long.
-///
-/// # Panics
-/// If there are no such columns.
-pub fn weight_gradient_row<T: Element>(
+fn row_for_weight<T: Element>(
     dims: Dims,
     dy: &[T],
     x: &[T],

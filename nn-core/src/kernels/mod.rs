@@ -8,6 +8,7 @@ pub mod geometry;
 pub mod isa;
 pub mod linear;
 pub mod matmul;
+pub mod pages;
 pub mod parallel;
 pub mod peak;
 pub mod pool;
@@ -19,13 +20,19 @@ pub use isa::Isa;
 
 use crate::tensor::Element;
 use conv::{
-    Conv2dKernels, direct::Direct, im2col::Im2col, sparse_weight::SparseWeight, winograd::Winograd,
+    Conv2dKernels, direct::Direct, im2col::Im2col, sparse_input::SparseInput,
+    sparse_weight::SparseWeight, winograd::Winograd,
 };
 
 /// The kernels that exist for an element type.
 pub trait Kernels: Sized {
     /// The convolution kernels.
     fn conv2d() -> Conv2dKernels<Self>
+    where
+        Self: Element;
+
+    /// The products of dense layers; use the functions of [`linear`].
+    fn linear() -> linear::Products<Self>
     where
         Self: Element;
 
@@ -52,6 +59,10 @@ macro_rules! impl_kernels {
         impl Kernels for $t {
             fn conv2d() -> Conv2dKernels<Self> {
                 $conv2d
+            }
+
+            fn linear() -> linear::Products<Self> {
+                linear::Products::COMPILED
             }
 
             unsafe fn raw_gemm(
@@ -85,8 +96,11 @@ impl_kernels!(
             &Im2col,
         ],
         input_gradient: &[
+            &SparseInput { isa: Isa::Avx512 },
             &Winograd { isa: Isa::Avx512 },
+            &SparseInput { isa: Isa::Avx2 },
             &Winograd { isa: Isa::Avx2 },
+            &SparseInput { isa: Isa::Portable },
             &Winograd { isa: Isa::Neon },
             &Im2col,
         ],

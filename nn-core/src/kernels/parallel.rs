@@ -67,12 +67,22 @@ pub fn for_each_tile_pair<T: Send, U: Send>(
     tile_len: usize,
     f: impl Fn(usize, usize, &mut [T], &mut [U]) + Sync,
 ) {
-    if first.is_empty() {
+    for_each_tile_of_two((first, image_len, tile_len), (second, image_len, tile_len), f);
+}
+
+/// Like [`for_each_tile`], over two arrays whose images and tiles have lengths of their own:
+/// `(data, image_len, tile_len)`. Both have as many images, of as many tiles.
+pub fn for_each_tile_of_two<T: Send, U: Send>(
+    (first, first_image, first_tile): (&mut [T], usize, usize),
+    (second, second_image, second_tile): (&mut [U], usize, usize),
+    f: impl Fn(usize, usize, &mut [T], &mut [U]) + Sync,
+) {
+    if first.is_empty() || second.is_empty() {
         return;
     }
-    let images = first.par_chunks_mut(image_len).zip(second.par_chunks_mut(image_len));
+    let images = first.par_chunks_mut(first_image).zip(second.par_chunks_mut(second_image));
     images.enumerate().for_each(|(n, (first, second))| {
-        let tiles = first.par_chunks_mut(tile_len).zip(second.par_chunks_mut(tile_len));
+        let tiles = first.par_chunks_mut(first_tile).zip(second.par_chunks_mut(second_tile));
         tiles.enumerate().for_each(|(i, (first, second))| f(n, i, first, second));
     });
 }

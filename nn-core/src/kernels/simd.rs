@@ -97,6 +97,13 @@ pub(crate) trait Simd: Copy {
     /// `yes` where the mask is set, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
+    /// Writes the lanes where the mask is set to `to`, one after the other, and returns how many they
+    /// are. What follows them, up to `LANES` numbers in all, is overwritten.
+    ///
+    /// # Safety
+    /// `LANES` numbers are writable.
+    unsafe fn compress(self, mask: Self::Mask, to: *mut f32) -> usize;
+
     /// Reads the first `LANES` numbers of `from`, or all if there are fewer, and zeros after them.
     ///
     /// # Safety
@@ -155,7 +162,7 @@ pub(crate) trait Simd: Copy {
 }
 
 /// The lanes of the widest vectors.
-const MAX_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 /// Fills `to` from the start of `from`. Out of line, like [`padded`], so that the rare end of a row of
 /// channels stays out of the way of all the others.
@@ -336,6 +343,17 @@ impl Simd for Array {
     #[inline(always)]
     fn beats(self, best: Self) -> [bool; 4] {
         self.compare(best, |a, best| (a > best) | (a.is_nan() & !best.is_nan()))
+    }
+
+    #[inline(always)]
+    unsafe fn compress(self, mask: [bool; 4], to: *mut f32) -> usize {
+        let mut written = 0;
+        for (lane, set) in self.0.into_iter().zip(mask) {
+            // SAFETY: fewer lanes than there are were written; the caller's promise.
+            unsafe { to.add(written).write(lane) };
+            written += usize::from(set);
+        }
+        written
     }
 
     #[inline(always)]

@@ -49,7 +49,9 @@ impl<T: Element> Tensor<T> {
 
     /// All elements zero.
     pub fn zeros(shape: impl Into<Shape>) -> Self {
-        Self::full(shape, T::zero())
+        let shape = shape.into();
+        let data = Buffer::zeroed(shape.len());
+        Self { shape, data }
     }
 
     /// All elements `value`.
@@ -65,10 +67,10 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Elements from `f(linear index)`.
-    pub fn from_fn(shape: impl Into<Shape>, f: impl FnMut(usize) -> T) -> Self {
-        let shape = shape.into();
-        let data = Buffer::new((0..shape.len()).map(f).collect());
-        Self { shape, data }
+    pub fn from_fn(shape: impl Into<Shape>, mut f: impl FnMut(usize) -> T) -> Self {
+        let mut tensor = Self::zeros(shape);
+        tensor.as_mut_slice().iter_mut().enumerate().for_each(|(i, value)| *value = f(i));
+        tensor
     }
 
     /// A tensor whose buffer is taken from `pool` and goes back there. **Its contents are

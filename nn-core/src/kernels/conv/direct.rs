@@ -42,12 +42,7 @@ pub struct Direct {
 
 impl Conv2dKernel for Direct {
     fn name(&self) -> &'static str {
-        match self.isa {
-            Isa::Avx512 => "direct-avx512",
-            Isa::Avx2 => "direct-avx2",
-            Isa::Neon => "direct-neon",
-            Isa::Portable => "direct-portable",
-        }
+        self.isa.pick(["direct-portable", "direct-avx2", "direct-avx512", "direct-neon"])
     }
 
     fn isa(&self) -> Isa {

@@ -13,6 +13,7 @@
 pub mod direct;
 pub mod im2col;
 mod sink;
+pub mod sparse_input;
 pub mod sparse_weight;
 pub mod winograd;
 

@@ -5,16 +5,16 @@ use super::{Simd, Work};
 use std::arch::x86_64::*;
 
 /// # Safety
-/// The processor has AVX-512 F, BW, DQ and VL.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+/// The processor has AVX-512 F, BW, DQ and VL, and POPCNT.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt")]
 pub unsafe fn run_avx512<W: Work>(work: W) {
     // SAFETY: the caller's promise.
     unsafe { work.run::<F32x16>() }
 }
 
 /// # Safety
-/// The processor has AVX2 and FMA.
-#[target_feature(enable = "avx2,fma")]
+/// The processor has AVX2, FMA and POPCNT.
+#[target_feature(enable = "avx2,fma,popcnt")]
 pub unsafe fn run_avx2<W: Work>(work: W) {
     // SAFETY: the caller's promise.
     unsafe { work.run::<F32x8>() }
@@ -112,11 +112,37 @@ impl Simd for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn compress(self, mask: __mmask16, to: *mut f32) -> usize {
+        // Compressed in the register: some processors are slow to do it on the way to memory.
+        // SAFETY: the caller's promise; a vector exists, so the processor has the instructions.
+        unsafe { _mm512_storeu_ps(to, _mm512_maskz_compress_ps(mask, self.0)) };
+        mask.count_ones() as usize
+    }
+
+    #[inline(always)]
     fn select(mask: __mmask16, yes: Self, no: Self) -> Self {
         // SAFETY: a vector exists, so the processor has the instructions.
         Self(unsafe { _mm512_mask_blend_ps(mask, no.0, yes.0) })
     }
 }
+
+/// For each set of eight lanes, the lanes of the set in their order, and whatever after them.
+static COMPRESS: [[i32; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut set = 0;
+    while set < 256 {
+        let (mut lane, mut written) = (0, 0);
+        while lane < 8 {
+            if set >> lane & 1 == 1 {
+                table[set][written] = lane as i32;
+                written += 1;
+            }
+            lane += 1;
+        }
+        set += 1;
+    }
+    table
+};
 
 /// Eight numbers in a register of AVX2.
 #[derive(Clone, Copy)]
@@ -195,6 +221,17 @@ impl Simd for F32x8 {
         unsafe {
             let number = _mm256_cmp_ps::<_CMP_ORD_Q>(best.0, best.0);
             _mm256_and_ps(number, _mm256_cmp_ps::<_CMP_NLE_UQ>(self.0, best.0))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn compress(self, mask: __m256, to: *mut f32) -> usize {
+        // SAFETY: the caller's promise; a vector exists, so the processor has the instructions.
+        unsafe {
+            let set = _mm256_movemask_ps(mask);
+            let order = _mm256_loadu_si256(COMPRESS[set as usize & 255].as_ptr().cast());
+            _mm256_storeu_ps(to, _mm256_permutevar8x32_ps(self.0, order));
+            set.count_ones() as usize
         }
     }
 

@@ -59,12 +59,7 @@ pub struct SparseWeight {
 
 impl Conv2dKernel for SparseWeight {
     fn name(&self) -> &'static str {
-        match self.isa {
-            Isa::Avx512 => "sparse-avx512",
-            Isa::Avx2 => "sparse-avx2",
-            Isa::Neon => "sparse-neon",
-            Isa::Portable => "sparse",
-        }
+        self.isa.pick(["sparse", "sparse-avx2", "sparse-avx512", "sparse-neon"])
     }
 
     fn isa(&self) -> Isa {
@@ -72,10 +67,15 @@ impl Conv2dKernel for SparseWeight {
     }
 
     fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
-        let three = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w) == (3, 3, 1, 1);
-        let valid = (g.pad_top, g.pad_left, g.out_h + 2, g.out_w + 2) == (0, 0, g.in_h, g.in_w);
-        g.in_c * g.out_c > 0 && three && valid && pool.is_some_and(Pool2dGeometry::is_2x2)
+        fits(g, pool)
     }
+}
+
+/// Whether it is a 3x3 convolution without padding behind a 2x2 pooling.
+pub(super) fn fits(g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
+    let three = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w) == (3, 3, 1, 1);
+    let valid = (g.pad_top, g.pad_left, g.out_h + 2, g.out_w + 2) == (0, 0, g.in_h, g.in_w);
+    g.in_c * g.out_c > 0 && three && valid && pool.is_some_and(Pool2dGeometry::is_2x2)
 }
 
 impl Conv2dWeightGradient<f32> for SparseWeight {

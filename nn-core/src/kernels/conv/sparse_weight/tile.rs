@@ -5,9 +5,6 @@ use crate::kernels::simd::Simd;
 use crate::tensor::{Buffer, Pool};
 use std::ops::Range;
 
-/// Elements of the longest vectors: the alignment that keeps a vector within one cache line.
-const ALIGNMENT: usize = 64 / size_of::<f32>();
-
 /// Where a tile lies.
 pub struct Tile {
     /// The number of its first window in the pooled map, counted over all images.
@@ -28,24 +25,21 @@ pub struct Tile {
 /// fewer windows and leave the rest as it was.
 pub struct Input {
     memory: Buffer<f32>,
-    /// Where the first vector begins in `memory`.
-    start: usize,
 }
 
 impl Input {
     #[inline(always)]
     pub fn new<V: Simd>(scratch: &Pool<f32>) -> Self {
-        let mut memory = scratch.scratch(SIDE * SIDE * V::LANES + ALIGNMENT);
+        let mut memory = scratch.scratch(SIDE * SIDE * V::LANES);
         // What no tile writes is multiplied by nothing, yet should not depend on who was here before.
         memory.fill(0.0);
-        let start = memory.as_ptr().align_offset(ALIGNMENT * size_of::<f32>()).min(ALIGNMENT);
-        Self { memory, start }
+        Self { memory }
     }
 
     /// The first vector's first element.
     #[inline(always)]
     pub fn as_ptr(&self) -> *const f32 {
-        self.memory[self.start..].as_ptr()
+        self.memory.as_ptr()
     }
 
     /// Copies `channels` of every pixel; there are at most as many as lanes. Lanes left over are zero.
@@ -90,7 +84,7 @@ impl Input {
     /// The vectors of a row of pixels.
     #[inline(always)]
     fn row<V: Simd>(&mut self, row: usize) -> impl Iterator<Item = &mut [f32]> {
-        let from = self.start + row * SIDE * V::LANES;
+        let from = row * SIDE * V::LANES;
         self.memory[from..from + SIDE * V::LANES].chunks_exact_mut(V::LANES)
     }
 }

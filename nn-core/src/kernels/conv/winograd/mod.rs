@@ -73,12 +73,7 @@ impl Winograd {
 
 impl Conv2dKernel for Winograd {
     fn name(&self) -> &'static str {
-        match self.isa {
-            Isa::Avx512 => "winograd-avx512",
-            Isa::Avx2 => "winograd-avx2",
-            Isa::Neon => "winograd-neon",
-            Isa::Portable => "winograd-portable",
-        }
+        self.isa.pick(["winograd-portable", "winograd-avx2", "winograd-avx512", "winograd-neon"])
     }
 
     fn isa(&self) -> Isa {

@@ -1,0 +1,291 @@
+//! The gradient of a 3x3 convolution's input behind a ReLU and a 2x2 max-pool, without the
+//! multiplications by zero.
+//!
+//! At most one pixel in four of the feature map has a gradient (`sparse_weight`), and each number of it
+//! means nine products per input channel: the kernel's taps, added to the 3x3 pixels of input that its
+//! patch covers.
+//!
+//! Rows of windows are cut into bands, which are independent tasks:
+//!
+//! 1. `survivors`: for each pixel of the band's feature map, list the gradients that are not zero, each
+//!    with the place of its channel's taps.
+//! 2. `add_products`: for a vector's worth of input channels at a time, go from pixel to pixel, hold the
+//!    nine sums of its patch in registers, and walk down its list. The taps come from the first-level
+//!    cache: they are laid out for it, and only so many output channels are in work at once as fit.
+//! 3. `write`: what the band adds to its own rows is copied out. It reaches two rows further, into
+//!    the next band's: those are kept and added when all bands are done, in order.
+//!
+//! The gradients of small integers are exact, unlike Winograd's, and denser ones than a pooling
+//! leaves do not occur, so this kernel is at no density the slower one.
+
+mod survivors;
+
+use super::{Conv2dInputGradient, Conv2dKernel, OutputGradient, im2col::Im2col, sparse_weight};
+use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
+use crate::kernels::isa::Isa;
+use crate::kernels::parallel;
+use crate::kernels::simd::{self, Simd, Work};
+use crate::tensor::Pool;
+use survivors::{List, Survivors};
+
+/// The taps of the kernel.
+const TAPS: usize = 9;
+
+/// Rows of input that a patch covers beyond the one it begins in.
+const REACH: usize = 2;
+
+/// The most rows of windows in a band: what is listed and summed then stays in a second-level cache.
+const MAX_BAND: usize = 8;
+
+/// Bands that keep the threads of a large machine busy.
+const BANDS: usize = 32;
+
+/// The bytes of taps in work at once, which leave some of a first-level cache of 32 KB to the sums.
+const TAPS_BYTES: usize = 27 << 10;
+
+/// The sparse input gradient.
+pub struct SparseInput {
+    /// The instructions it is compiled for.
+    pub isa: Isa,
+}
+
+impl Conv2dKernel for SparseInput {
+    fn name(&self) -> &'static str {
+        self.isa.pick(["sparse", "sparse-avx2", "sparse-avx512", "sparse-neon"])
+    }
+
+    fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
+        sparse_weight::fits(g, pool)
+    }
+}
+
+impl Conv2dInputGradient<f32> for SparseInput {
+    fn backward_input(
+        &self,
+        g: &Conv2dGeometry,
+        dy: OutputGradient<'_, f32>,
+        w: &[f32],
+        dx: &mut [f32],
+        scratch: &Pool<f32>,
+    ) {
+        let OutputGradient::ReluMaxPool { pool, dy, winners } = dy else {
+            return Im2col.backward_input(g, dy, w, dx, scratch);
+        };
+        assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name());
+        let plan = Plan::new(g, pool, simd::lanes(self.isa));
+        let mut taps = scratch.scratch(plan.blocks() * plan.block_len());
+        plan.pack(w, &mut taps);
+        // What each band adds to the rows after its own; the last one's reach no rows of others.
+        let row = g.in_w * g.in_c;
+        let mut beyond = scratch.scratch(g.batch * plan.bands() * REACH * row);
+        let (band_len, beyond_len) = (2 * plan.band * row, REACH * row);
+        parallel::for_each_tile_of_two(
+            (&mut *dx, g.input_len(), band_len),
+            (&mut beyond, plan.bands() * beyond_len, beyond_len),
+            |image, index, dx, beyond| {
+                let (plan, taps) = (&plan, &taps);
+                let work = Band { plan, image, index, dy, winners, taps, dx, beyond, scratch };
+                simd::run(self.isa, work);
+            },
+        );
+        let beyond = &beyond;
+        parallel::for_each_tile(dx, g.input_len(), band_len, |n, i, dx| {
+            if let Some(before) = i.checked_sub(1) {
+                let beyond = &beyond[(n * plan.bands() + before) * beyond_len..][..beyond_len];
+                dx.iter_mut().zip(beyond).for_each(|(dx, more)| *dx += more);
+            }
+        });
+    }
+}
+
+/// The sizes of the gradient, and how taps and sums lie in memory.
+struct Plan<'a> {
+    g: &'a Conv2dGeometry,
+    pool: &'a Pool2dGeometry,
+    lanes: usize,
+    /// Rows of windows in a band.
+    band: usize,
+    /// Output channels in work at once.
+    together: usize,
+}
+
+impl<'a> Plan<'a> {
+    fn new(g: &'a Conv2dGeometry, pool: &'a Pool2dGeometry, lanes: usize) -> Self {
+        let band = (g.batch * pool.out_h).div_ceil(BANDS).clamp(1, MAX_BAND);
+        let most = (TAPS_BYTES / (TAPS * lanes * size_of::<f32>())).max(1);
+        let together = g.out_c.div_ceil(g.out_c.div_ceil(most)).next_multiple_of(lanes);
+        Self { g, pool, lanes, band, together }
+    }
+
+    /// Bands of an image. The last may have no windows, only rows of input that no patch covers.
+    fn bands(&self) -> usize {
+        self.g.in_h.div_ceil(2 * self.band)
+    }
+
+    /// Blocks of input channels.
+    fn blocks(&self) -> usize {
+        self.g.in_c.div_ceil(self.lanes)
+    }
+
+    /// Elements of the taps of one block.
+    fn block_len(&self) -> usize {
+        self.g.out_c * TAPS * self.lanes
+    }
+
+    /// Copies `w [out, in, 3, 3]` to `taps [block, out, tap, lane]`, with zeros in lanes left over.
+    fn pack(&self, w: &[f32], taps: &mut [f32]) {
+        let (in_c, out_c, lanes) = (self.g.in_c, self.g.out_c, self.lanes);
+        parallel::for_each_chunk(taps, TAPS * lanes, |i, taps| {
+            let (block, oc) = (i / out_c, i % out_c);
+            let first = block * lanes;
+            let channels = lanes.min(in_c - first);
+            let w = &w[(oc * in_c + first) * TAPS..][..channels * TAPS];
+            for (tap, taps) in taps.chunks_exact_mut(lanes).enumerate() {
+                taps.fill(0.0);
+                for (lane, to) in taps[..channels].iter_mut().enumerate() {
+                    *to = w[lane * TAPS + tap];
+                }
+            }
+        });
+    }
+}
+
+/// One band of an image.
+struct Band<'a> {
+    plan: &'a Plan<'a>,
+    image: usize,
+    index: usize,
+    dy: &'a [f32],
+    winners: &'a [u8],
+    taps: &'a [f32],
+    /// The rows of the input that begin in the band.
+    dx: &'a mut [f32],
+    /// The rows after them.
+    beyond: &'a mut [f32],
+    scratch: &'a Pool<f32>,
+}
+
+impl Work for Band<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) {
+        let Self { plan, image, index, dy, winners, taps, dx, beyond, scratch } = self;
+        let (g, pool) = (plan.g, plan.pool);
+        assert_eq!(plan.lanes, V::LANES);
+        let first = (index * plan.band).min(pool.out_h);
+        let rows = plan.band.min(pool.out_h - first);
+        let windows = rows * pool.out_w;
+        let from = (image * pool.out_h + first) * pool.out_w;
+        let channels = pool.channels;
+        let all = from * channels..(from + windows) * channels;
+        let mut survivors = Survivors::new(windows, channels, plan.together, scratch);
+        // SAFETY: the caller promised the instructions.
+        unsafe { survivors.list::<V>(&dy[all.clone()], &winners[all]) };
+
+        let pitch = g.in_w * V::LANES;
+        let mut sums = scratch.scratch((2 * rows + REACH) * pitch);
+        for (block, taps) in taps.chunks_exact(plan.block_len()).enumerate() {
+            sums.fill(0.0);
+            let parts = taps.chunks(plan.together * TAPS * V::LANES);
+            for (part, taps) in parts.enumerate() {
+                let mut lists = survivors.of(part);
+                for window in 0..windows {
+                    let (y, x) = (2 * (window / pool.out_w), 2 * (window % pool.out_w));
+                    let corner = y * pitch + x * V::LANES;
+                    let lists = [lists.take(), lists.take(), lists.take(), lists.take()];
+                    // SAFETY: the caller promised the instructions.
+                    unsafe { add_window::<V>(lists, taps, &mut sums[corner..], pitch) };
+                }
+            }
+            let channels = block * V::LANES..g.in_c.min((block + 1) * V::LANES);
+            let row = g.in_w * g.in_c;
+            let (mut own, mut after) = (dx.chunks_exact_mut(row), beyond.chunks_exact_mut(row));
+            for sums in sums.chunks_exact(pitch) {
+                let Some(to) = own.next().or_else(|| after.next()) else { break };
+                // SAFETY: the caller promised the instructions.
+                unsafe { write::<V>(sums, to, g.in_c, channels.clone()) };
+            }
+            for to in own.chain(after) {
+                to.chunks_exact_mut(g.in_c).for_each(|pixel| pixel[channels.clone()].fill(0.0));
+            }
+        }
+    }
+}
+
+/// Adds to the 4x4 vectors that begin at `sums`, whose rows are `pitch` apart, what a window's pixels
+/// add: the products of every gradient with its taps.
+///
+/// # Safety
+/// The processor has the instructions of `V`'s set.
+#[inline(always)]
+unsafe fn add_window<V: Simd>(lists: [List<'_>; 4], taps: &[f32], sums: &mut [f32], pitch: usize) {
+    assert!(sums.len() >= 3 * pitch + 4 * V::LANES);
+    // SAFETY: vectors of the set may exist, by the caller's promise. The vectors of `sums` lie in it by
+    // the assertion.
+    unsafe {
+        // From zero and added at the end: so a window need not wait for what the last one stored.
+        let mut products = [[V::zero(); 4]; 4];
+        let [a, b, c, d] = lists;
+        add_products::<V, 0, 0>(a, taps, &mut products);
+        add_products::<V, 0, 1>(b, taps, &mut products);
+        add_products::<V, 1, 0>(c, taps, &mut products);
+        add_products::<V, 1, 1>(d, taps, &mut products);
+        let corner = sums.as_mut_ptr();
+        for i in 0..4 {
+            for j in 0..4 {
+                let sum = corner.add(i * pitch + j * V::LANES);
+                V::load(sum).add(products[i][j]).store(sum);
+            }
+        }
+    }
+}
+
+/// Adds the products of one pixel's gradients, row `DOWN` and column `RIGHT` of its window.
+///
+/// # Safety
+/// The processor has the instructions of `V`'s set.
+#[inline(always)]
+unsafe fn add_products<V: Simd, const DOWN: usize, const RIGHT: usize>(
+    list: List<'_>,
+    taps: &[f32],
+    products: &mut [[V; 4]; 4],
+) {
+    let gradients = list.gradients;
+    let places = &list.places[..gradients.len()];
+    for at in 0..gradients.len() {
+        // SAFETY: the caller's promise. A survivor's place is that of nine vectors in `taps`
+        // (`Survivors::list`).
+        unsafe {
+            let (gradient, place) = (V::splat(gradients[at]), places[at].to_bits() as usize);
+            debug_assert!(place + TAPS * V::LANES <= taps.len());
+            let taps = taps.as_ptr().add(place);
+            for i in 0..3 {
+                for j in 0..3 {
+                    let tap = V::load(taps.add((i * 3 + j) * V::LANES));
+                    let product = &mut products[DOWN + i][RIGHT + j];
+                    *product = gradient.mul_add(tap, *product);
+                }
+            }
+        }
+    }
+}
+
+/// Copies a row of sums, a vector for each pixel, to the `channels` of the pixels of `to`.
+///
+/// # Safety
+/// The processor has the instructions of `V`'s set.
+#[inline(always)]
+unsafe fn write<V: Simd>(
+    sums: &[f32],
+    to: &mut [f32],
+    in_c: usize,
+    channels: std::ops::Range<usize>,
+) {
+    for (sums, pixel) in sums.chunks_exact(V::LANES).zip(to.chunks_exact_mut(in_c)) {
+        // SAFETY: the caller's promise.
+        unsafe { V::read(sums) }.write(&mut pixel[channels.clone()]);
+    }
+}
