@@ -37,6 +37,7 @@ def network():
 
 
 def adam(parameters):
+    parameters = list(parameters)
     try:
         return torch.optim.Adam(parameters, lr=1e-3, eps=1e-7, fused=True)
     except (TypeError, RuntimeError):  # before 2.4 only for CUDA

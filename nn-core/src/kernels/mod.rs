@@ -61,6 +61,7 @@ macro_rules! impl_kernels {
                 $conv2d
             }
 
+            #[inline(never)] // inlined elsewhere, it would have the products compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
             }

@@ -134,7 +134,7 @@ static COMPRESS: [[i32; 8]; 256] = {
         let (mut lane, mut written) = (0, 0);
         while lane < 8 {
             if set >> lane & 1 == 1 {
-                table[set][written] = lane as i32;
+                table[set][written] = lane;
                 written += 1;
             }
             lane += 1;

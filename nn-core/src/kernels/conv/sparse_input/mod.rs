@@ -18,6 +18,8 @@
 //! The gradients of small integers are exact, unlike Winograd's, and denser ones than a pooling
 //! leaves do not occur, so this kernel is at no density the slower one.
 
+#![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
+
 mod survivors;
 
 use super::{Conv2dInputGradient, Conv2dKernel, OutputGradient, im2col::Im2col, sparse_weight};
