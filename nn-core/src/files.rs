@@ -2,7 +2,11 @@
 
 use crate::error::{Error, Result};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// How the names of files in the making end.
+const PARTIAL: &str = ".partial";
 
 /// Writes a file under a temporary name in the same folder, makes sure it is on the disk, and gives
 /// it its final name, replacing what was there. If anything fails, or the program dies, what was
@@ -14,31 +18,97 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
-    let attempt = || {
-        let Some(name) = path.file_name() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file name"));
+    FileDraft::write(path, write)?.place(None)
+}
+
+/// A file that is written, but neither sure to be on the disk nor under its name yet. Dropping it
+/// removes it.
+///
+/// Waiting for the disk can take longer than writing did. [`FileDraft::place`] does the waiting, on
+/// whichever thread can afford to.
+#[derive(Debug)]
+pub struct FileDraft {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl FileDraft {
+    /// Writes a file that is to be called `path` under a temporary, hidden name beside it:
+    /// `.NAMExxxxxx.partial`.
+    ///
+    /// # Errors
+    /// If `write` fails or the folder cannot be written to; nothing is left behind then.
+    pub fn write(
+        path: &Path,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Self> {
+        let attempt = || {
+            let Some(name) = path.file_name() else {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file name"));
+            };
+            let mut prefix = std::ffi::OsString::from(".");
+            prefix.push(name);
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(&prefix).suffix(PARTIAL);
+            // Temporary files are private by default; this one will be a file like any other.
+            #[cfg(unix)]
+            let mode: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+            #[cfg(unix)]
+            builder.permissions(mode);
+            let mut file = builder.tempfile_in(folder_of(path))?;
+            let mut writer = BufWriter::with_capacity(1 << 16, file.as_file_mut());
+            write(&mut writer)?;
+            writer.flush()?;
+            drop(writer);
+            Ok(Self { file, path: path.to_path_buf() })
         };
-        let folder = folder_of(path);
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(name);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".partial");
-        // Temporary files are private by default; this one will be a file like any other.
-        #[cfg(unix)]
-        let mode: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-        #[cfg(unix)]
-        builder.permissions(mode);
-        let mut file = builder.tempfile_in(folder)?;
-        let mut writer = BufWriter::with_capacity(1 << 16, file.as_file_mut());
-        write(&mut writer)?;
-        writer.flush()?;
-        drop(writer);
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        sync_folder(folder);
-        Ok(())
-    };
-    attempt().map_err(Error::io("write", path))
+        attempt().map_err(Error::io("write", path))
+    }
+
+    /// Makes sure the file is on the disk and gives it its name. What had that name is replaced, or
+    /// renamed to `keep`, which is replaced then.
+    ///
+    /// Whenever the program dies, each of the two names stands for a whole file or for none, and one
+    /// of them for the newest or the one before it.
+    ///
+    /// # Errors
+    /// If the disk refuses; what was there is still there then.
+    pub fn place(self, keep: Option<&Path>) -> Result<()> {
+        let Self { file, path } = self;
+        let attempt = || {
+            file.as_file().sync_all()?;
+            let kept = keep.filter(|_| path.exists());
+            if let Some(keep) = kept {
+                std::fs::rename(&path, keep)?;
+            }
+            if let Err(failed) = file.persist(&path) {
+                if let Some(keep) = kept {
+                    std::fs::rename(keep, &path)?;
+                }
+                return Err(failed.error);
+            }
+            sync_folder(folder_of(&path));
+            Ok(())
+        };
+        attempt().map_err(Error::io("write", &path))
+    }
+}
+
+/// Removes drafts of the file `path` that programs which died left behind. Nobody else may be
+/// writing that file.
+pub fn remove_drafts(path: &Path) {
+    let Some(name) = path.file_name() else { return };
+    let Ok(entries) = std::fs::read_dir(folder_of(path)) else { return };
+    for entry in entries.flatten() {
+        let found = entry.file_name();
+        let is_draft = found.as_encoded_bytes().strip_prefix(b".").is_some_and(|rest| {
+            rest.starts_with(name.as_encoded_bytes()) && rest.ends_with(PARTIAL.as_bytes())
+        });
+        if is_draft {
+            // What cannot be removed is in nobody's way.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The folder a path lies in: the current one for a bare name.
@@ -84,6 +154,30 @@ mod tests {
         assert!(error.to_string().contains("a.txt: disk full"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_file_before_can_be_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, before) = (folder.path().join("a.txt"), folder.path().join("before.txt"));
+        let place = |text: &str| {
+            let draft = FileDraft::write(&path, |w| w.write_all(text.as_bytes())).unwrap();
+            draft.place(Some(&before)).unwrap();
+        };
+        place("1");
+        assert!(!before.exists());
+        place("2");
+        place("3");
+        let texts = [&path, &before].map(|path| fs::read_to_string(path).unwrap());
+        assert_eq!(texts, ["3", "2"]);
+
+        let draft = FileDraft::write(&path, |w| w.write_all(b"4")).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+        std::mem::forget(draft);
+        fs::write(folder.path().join(".b.txt.partial"), "another's").unwrap();
+        remove_drafts(&path);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "3");
     }
 
     #[test]

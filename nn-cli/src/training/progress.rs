@@ -49,9 +49,9 @@ impl<'a> Progress<'a> {
 }
 
 impl Observer for Progress<'_> {
-    fn epoch_started(&mut self, epoch: usize, steps: usize) {
+    fn epoch_started(&mut self, epoch: usize, steps: usize, done: usize) {
         (self.samples, self.loss, self.correct) = (0, 0.0, 0);
-        self.bars.epoch_started(epoch, steps);
+        self.bars.epoch_started(epoch, steps, done);
     }
 
     fn step_done(&mut self, step: &StepRecord) -> ControlFlow<()> {

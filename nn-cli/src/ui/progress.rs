@@ -33,9 +33,10 @@ impl<'a> TrainingProgress<'a> {
         Self { console, run, epochs, bar }
     }
 
-    /// Starts epoch `epoch` (from 1) of `batches` batches.
-    pub fn epoch_started(&self, epoch: usize, batches: usize) {
+    /// Starts epoch `epoch` (from 1) of `batches` batches, or goes on with it after `done` of them.
+    pub fn epoch_started(&self, epoch: usize, batches: usize, done: usize) {
         self.bar.reset();
+        self.bar.set_position(done as u64);
         self.bar.set_length(batches as u64);
         self.bar.set_prefix(self.label(epoch));
         self.bar.set_message("");
@@ -177,7 +178,7 @@ mod tests {
         let (console, out, err) = console(json, quiet);
         let progress = TrainingProgress::new(&console, "", 10);
         for epoch in [1, 10] {
-            progress.epoch_started(epoch, 18);
+            progress.epoch_started(epoch, 18, 0);
             progress.batch_done(4, 0.7, 0.5);
             progress.epoch_done(&result(epoch));
         }
@@ -240,7 +241,7 @@ mod tests {
         let (console, _, _) = console(false, false);
         let mut progress = TrainingProgress::new(&console, "", 10);
         progress.bar = bar;
-        progress.epoch_started(3, 18);
+        progress.epoch_started(3, 18, 0);
         // Without any time gone by the rate has no end of digits.
         std::thread::sleep(Duration::from_millis(50));
         for batch in 1..=9 {

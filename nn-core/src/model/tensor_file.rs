@@ -6,13 +6,17 @@
 //! metadata in a hash map and so writes the same model differently each time.
 //!
 //! Nothing is allocated on the word of a header alone: sizes are first held against the file's.
+//!
+//! A file can end in a checksum: a last tensor `sha256`, 32 bytes, of all the bytes before it. It
+//! stands at the end so that a file of any size is written in one pass.
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::FileDraft;
 use crate::tensor::{Element, Shape, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -20,6 +24,12 @@ use std::path::{Path, PathBuf};
 
 /// The largest header the format allows.
 const LARGEST_HEADER: u64 = 100_000_000;
+
+/// The tensor that holds the checksum.
+const CHECKSUM: &str = "sha256";
+
+/// Its length in bytes.
+const CHECKSUM_LEN: usize = 32;
 
 /// Bytes converted at a time: a multiple of every element's size.
 const BLOCK: usize = 1 << 16;
@@ -32,25 +42,88 @@ const BLOCK: usize = 1 << 16;
 pub fn write<'a, T: Element>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
-    metadata: &BTreeMap<String, String>,
+    metadata: &'a BTreeMap<String, String>,
 ) -> Result<()> {
-    let tensors: BTreeMap<_, _> = tensors.into_iter().collect();
-    let mut end = 0;
-    let infos = tensors.iter().map(|(&name, tensor)| {
-        let start = end;
-        end += tensor.len() * size_of::<T>();
-        let shape = tensor.dims().to_vec();
-        (name, TensorInfo { dtype: dtype::<T>(), shape, data_offsets: (start, end) })
-    });
-    let header = Header { metadata, tensors: infos.collect() };
-    write_atomically(path, |file| {
-        let mut header = serde_json::to_vec(&header)?;
+    let layout = Layout::new(tensors, metadata, false);
+    FileDraft::write(path, |file| layout.write(file))?.place(None)
+}
+
+/// Writes a file as [`write`] does, with a checksum that [`TensorFile::verify`] looks at; it is not
+/// under its name yet.
+///
+/// # Errors
+/// If the file cannot be written; nothing is left behind then.
+pub fn draft_with_checksum<'a, T: Element>(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
+    metadata: &'a BTreeMap<String, String>,
+) -> Result<FileDraft> {
+    let layout = Layout::new(tensors, metadata, true);
+    FileDraft::write(path, |file| {
+        let mut hashed = Hashed { file, hash: Sha256::new() };
+        layout.write(&mut hashed)?;
+        let checksum = hashed.hash.finalize();
+        hashed.file.write_all(&checksum)
+    })
+}
+
+/// Passes bytes on, and takes note of them.
+struct Hashed<'a> {
+    file: &'a mut dyn Write,
+    hash: Sha256,
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// What stands where in a file.
+struct Layout<'a, T: Element> {
+    header: Header<'a>,
+    tensors: BTreeMap<&'a str, &'a Tensor<T>>,
+}
+
+impl<'a, T: Element> Layout<'a, T> {
+    fn new(
+        tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
+        metadata: &'a BTreeMap<String, String>,
+        with_checksum: bool,
+    ) -> Self {
+        let tensors: BTreeMap<_, _> = tensors.into_iter().collect();
+        let mut end = 0;
+        let mut info = |dtype, shape: &[usize], bytes| {
+            let start = end;
+            end += bytes;
+            TensorInfo { dtype, shape: shape.to_vec(), data_offsets: (start, end) }
+        };
+        let mut infos = Vec::new();
+        for (&name, tensor) in &tensors {
+            let bytes = tensor.len() * size_of::<T>();
+            infos.push((name, info(dtype::<T>(), tensor.dims(), bytes)));
+        }
+        if with_checksum {
+            infos.push((CHECKSUM, info(Dtype::U8, &[CHECKSUM_LEN], CHECKSUM_LEN)));
+        }
+        Self { header: Header { metadata, tensors: infos }, tensors }
+    }
+
+    /// Writes all but the checksum.
+    fn write(&self, file: &mut dyn Write) -> std::io::Result<()> {
+        let mut header = serde_json::to_vec(&self.header)?;
         // The numbers begin at a multiple of eight; spaces are the format's filling.
         header.resize(header.len().next_multiple_of(8), b' ');
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
-        tensors.values().try_for_each(|tensor| write_numbers(file, tensor.as_slice()))
-    })
+        self.tensors.values().try_for_each(|tensor| write_numbers(file, tensor.as_slice()))
+    }
 }
 
 struct Header<'a> {
@@ -161,6 +234,42 @@ impl TensorFile {
         self.header.info(name).map(|info| info.shape.as_slice())
     }
 
+    /// Compares the file with its checksum, which takes a pass over all of it.
+    ///
+    /// # Errors
+    /// If it cannot be read, has no checksum, or is not what was written.
+    pub fn verify(&mut self) -> Result<()> {
+        let damaged = |problem: &str| Error::file(&self.path, problem, "write it again");
+        let size = self.start + self.header.data_len() as u64;
+        let end = self.header.data_len();
+        match self.header.info(CHECKSUM) {
+            Some(info)
+                if info.dtype == Dtype::U8
+                    && info.data_offsets == (end.saturating_sub(CHECKSUM_LEN), end)
+                    && info.shape == [CHECKSUM_LEN] => {}
+            _ => return Err(damaged("it does not end in a checksum")),
+        }
+        let mut compare = || {
+            self.file.seek(SeekFrom::Start(0))?;
+            let mut hash = Sha256::new();
+            let mut bytes = vec![0; BLOCK];
+            let mut left = size - CHECKSUM_LEN as u64;
+            while left > 0 {
+                let block = &mut bytes[..left.min(BLOCK as u64) as usize];
+                self.file.read_exact(block)?;
+                hash.update(&*block);
+                left -= block.len() as u64;
+            }
+            let mut checksum = [0; CHECKSUM_LEN];
+            self.file.read_exact(&mut checksum)?;
+            Ok(hash.finalize()[..] == checksum)
+        };
+        match compare().map_err(Error::io("read", &self.path))? {
+            true => Ok(()),
+            false => Err(damaged("it is damaged: its content is not what its checksum says")),
+        }
+    }
+
     /// Reads a tensor.
     ///
     /// # Errors
@@ -214,115 +323,5 @@ pub(super) fn list(names: &[String]) -> String {
         [] => "none".into(),
         _ if names.len() <= SHOWN => names.join(", "),
         _ => format!("{}, .. ({} in all)", names[..SHOWN].join(", "), names.len()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> Vec<(&'static str, Tensor<f32>)> {
-        vec![
-            ("b", Tensor::from_fn([2, 3], |i| i as f32 - 0.1)),
-            ("a", Tensor::scalar(f32::MIN_POSITIVE)),
-            ("empty", Tensor::zeros([0, 4])),
-            ("long", Tensor::from_fn([40_000], |i| (i as f32).sin())),
-        ]
-    }
-
-    fn metadata(keys: usize) -> BTreeMap<String, String> {
-        (0..keys).map(|i| (format!("key{i}"), format!("\"value\" {i} ü"))).collect()
-    }
-
-    fn refs(tensors: &[(&'static str, Tensor<f32>)]) -> Vec<(&'static str, Tensor<f32>)> {
-        tensors.to_vec()
-    }
-
-    fn write_sample(path: &Path, tensors: &[(&'static str, Tensor<f32>)]) {
-        write(path, tensors.iter().map(|(n, t)| (*n, t)), &metadata(9)).unwrap();
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.safetensors");
-        write_sample(&path, &sample());
-        let mut file = TensorFile::open(&path).unwrap();
-        assert_eq!(file.names(), ["a", "b", "empty", "long"]);
-        assert_eq!(file.metadata("key3"), Some("\"value\" 3 ü"));
-        assert_eq!(file.metadata("key9"), None);
-        for (name, tensor) in refs(&sample()) {
-            assert_eq!(file.shape(name).unwrap(), tensor.dims());
-            assert_eq!(file.read::<f32>(name).unwrap(), tensor);
-        }
-        assert!(file.read::<f64>("a").unwrap_err().to_string().contains("F32, not F64"));
-        assert!(file.read::<f32>("c").unwrap_err().to_string().contains("no tensor c, only a, b"));
-    }
-
-    #[test]
-    fn double_precision_survives() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.safetensors");
-        let tensor = Tensor::<f64>::from_fn([9000], |i| (i as f64).ln_1p());
-        write(&path, [("x", &tensor)], &BTreeMap::new()).unwrap();
-        assert_eq!(TensorFile::open(&path).unwrap().read::<f64>("x").unwrap(), tensor);
-    }
-
-    #[test]
-    fn the_crate_reads_our_files_and_bytes_do_not_depend_on_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let (first, second) = (folder.path().join("1"), folder.path().join("2"));
-        let mut tensors = sample();
-        write_sample(&first, &tensors);
-        tensors.reverse();
-        write_sample(&second, &tensors);
-        let bytes = std::fs::read(first).unwrap();
-        assert_eq!(bytes, std::fs::read(second).unwrap());
-        let theirs = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        assert_eq!(theirs.len(), 4);
-        assert_eq!(theirs.tensor("b").unwrap().data()[4..8], 0.9f32.to_le_bytes());
-        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
-        assert_eq!(header % 8, 0);
-    }
-
-    #[test]
-    fn damaged_files_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.safetensors");
-        write_sample(&path, &sample());
-        let whole = std::fs::read(&path).unwrap();
-        let mut longer = whole.clone();
-        longer.push(0);
-        let mut boastful = whole.clone();
-        boastful[..8].copy_from_slice(&u64::MAX.to_le_bytes());
-        let header = |json: &str| [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat();
-        for (what, bytes) in [
-            ("empty", vec![]),
-            ("seven bytes", whole[..7].to_vec()),
-            ("half a header", whole[..60].to_vec()),
-            ("cut off", whole[..whole.len() - 1].to_vec()),
-            ("too long", longer),
-            ("boastful", boastful),
-            ("no JSON", header("hello")),
-            ("a list", header("[1, 2]")),
-            ("deep", header(&"[".repeat(100_000))),
-            ("overflow", header(&tensor("[18446744073709551615, 3]", "[0, 8]"))),
-            ("too large for its bytes", header(&tensor("[1000000000000]", "[0, 8]"))),
-            ("beyond the end", header(&tensor("[2]", "[0, 8]"))),
-            ("backwards", header(&tensor("[2]", "[8, 0]"))),
-            ("unknown type", header(&tensor("[2]", "[0, 8]").replace("F32", "F33"))),
-            ("a picture", b"\xff\xd8\xff\xe0\0\x10JFIF and so on".to_vec()),
-        ] {
-            std::fs::write(&path, bytes).unwrap();
-            let message = TensorFile::open(&path).expect_err(what).to_string();
-            assert!(message.contains("t.safetensors: not a whole"), "{what}: {message}");
-        }
-        assert!(TensorFile::open(folder.path()).is_err());
-        let missing = TensorFile::open(&folder.path().join("none")).unwrap_err().to_string();
-        assert!(missing.contains("cannot read"), "{missing}");
-    }
-
-    fn tensor(shape: &str, offsets: &str) -> String {
-        format!(r#"{{"a": {{"dtype": "F32", "shape": {shape}, "data_offsets": {offsets}}}}}"#)
     }
 }

@@ -4,13 +4,23 @@
 //! run. [`evaluate()`] only looks at a model. Metrics are counted as Keras counts
 //! them: each batch's loss weighs as many samples as it has, the last, smaller batch included, and
 //! training metrics accumulate while the weights change.
+//!
+//! A run can be stopped at any step ([`Observer`]), saved ([`Checkpoints`]), and go on to the same
+//! bits ([`Trainer::resume`]).
 
+mod checkpoint;
+mod checkpoints;
 mod evaluate;
 mod examples;
 mod history;
 mod trainer;
 
+pub use checkpoint::Checkpoint;
+pub use checkpoints::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_FILE};
 pub use evaluate::{Evaluation, check_batch_size, class_probabilities, evaluate, most_probable};
 pub use examples::Examples;
 pub use history::{EpochRecord, History};
 pub use trainer::{FitOptions, Observer, Silent, StepRecord, Trainer};
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The training loop.
 
 use super::evaluate::{Evaluation, check_batch_size, class_of, classes, evaluate_in};
-use super::{EpochRecord, Examples, History};
+use super::{Checkpoints, EpochRecord, Examples, History};
 use crate::autograd::Tape;
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
@@ -58,10 +58,11 @@ pub struct StepRecord {
 
 /// Somebody who watches a training run and may end it.
 pub trait Observer {
-    /// An epoch of `steps` steps begins.
-    fn epoch_started(&mut self, _epoch: usize, _steps: usize) {}
+    /// An epoch of `steps` steps begins, or goes on after `done` of them.
+    fn epoch_started(&mut self, _epoch: usize, _steps: usize, _done: usize) {}
 
-    /// A step was made. `Break` stops the run with [`Error::Interrupted`].
+    /// A step was made. `Break` stops the run with [`Error::Interrupted`], after saving it if it is
+    /// saved at all ([`Trainer::save_to`]).
     fn step_done(&mut self, _step: &StepRecord) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
@@ -88,12 +89,44 @@ impl Observer for Silent {}
 /// # }
 /// ```
 pub struct Trainer<T: Element = f32> {
-    model: Sequential<T>,
-    optimizer: Box<dyn Optimizer<T>>,
-    options: FitOptions,
-    history: History,
-    steps: u64,
+    pub(super) model: Sequential<T>,
+    pub(super) optimizer: Box<dyn Optimizer<T>>,
+    pub(super) options: FitOptions,
+    pub(super) history: History,
+    /// Steps of the whole run.
+    pub(super) steps: u64,
+    /// Where the epoch under way stands.
+    pub(super) epoch: EpochSoFar,
+    /// Where the run is saved, and with which note.
+    saving: Option<(Checkpoints, String)>,
     tape: Tape<T>,
+}
+
+/// How far an epoch has come, and what it has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EpochSoFar {
+    /// Steps made.
+    step: usize,
+    /// Training samples of a whole epoch; 0 before the first step.
+    samples: usize,
+    /// The sum of the samples' losses.
+    loss: f64,
+    /// Samples classified correctly.
+    correct: usize,
+    /// Time spent, in seconds.
+    seconds: f64,
+}
+
+impl EpochSoFar {
+    /// Whether an epoch can be there.
+    pub fn is_possible(&self, batch_size: usize) -> bool {
+        let seconds = self.seconds.is_finite() && self.seconds >= 0.0;
+        batch_size > 0
+            && self.step <= self.samples.div_ceil(batch_size)
+            && self.correct <= self.samples
+            && seconds
+    }
 }
 
 impl<T: Element> Trainer<T> {
@@ -112,8 +145,16 @@ impl<T: Element> Trainer<T> {
         options.schedule.check()?;
         options.loss.check(model.output_kind())?;
         classes(&model)?;
-        let (history, tape) = (History::new(), Tape::new());
-        Ok(Self { model, optimizer, options, history, steps: 0, tape })
+        Ok(Self {
+            model,
+            optimizer,
+            options,
+            history: History::new(),
+            steps: 0,
+            epoch: EpochSoFar::default(),
+            saving: None,
+            tape: Tape::new(),
+        })
     }
 
     /// The model as it stands.
@@ -131,12 +172,39 @@ impl<T: Element> Trainer<T> {
         &self.history
     }
 
-    /// Trains the epochs that are left, validating after each.
+    /// The epoch under way, counted from 1, and the steps made in it.
+    pub fn position(&self) -> (usize, usize) {
+        (self.history.len() + 1, self.epoch.step)
+    }
+
+    /// From now on [`Trainer::fit`] saves the run after each epoch and when it is stopped, with this
+    /// note.
+    ///
+    /// ```no_run
+    /// # use nn_core::{data::Dataset, train::*};
+    /// # fn example(mut trainer: Trainer, train: &Dataset) -> nn_core::Result<()> {
+    /// let checkpoints = Checkpoints::new("runs/photos".as_ref());
+    /// if let Some(latest) = checkpoints.latest()? {
+    ///     trainer = trainer.resume(latest.checkpoint)?;
+    /// }
+    /// trainer.save_to(checkpoints, "photos of May");
+    /// trainer.fit(train, None, &mut Silent)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn save_to(&mut self, checkpoints: Checkpoints, note: impl Into<String>) {
+        self.saving = Some((checkpoints, note.into()));
+    }
+
+    /// Trains the epochs that are left, and what is left of the one under way, validating after
+    /// each.
     ///
     /// # Errors
     /// If there is no training sample, the batch size is larger than the training set, a sample
-    /// cannot be read, the loss is not finite any more ([`Error::NonFinite`] names the step), or
-    /// the observer stops the run ([`Error::Interrupted`]).
+    /// cannot be read, the loss is not finite any more ([`Error::NonFinite`] names the step), a
+    /// checkpoint cannot be written, or the run is stopped ([`Error::Interrupted`]): by the
+    /// observer after a step, or by examples that return this error. A run that was stopped goes on
+    /// with another call.
     pub fn fit(
         &mut self,
         train: &dyn Examples<T>,
@@ -159,12 +227,44 @@ impl<T: Element> Trainer<T> {
                 "choose a smaller one",
             ));
         }
+        if self.epoch.step > 0 && self.epoch.samples != train.len() {
+            return Err(Error::setting(
+                "the training set",
+                format!("of {} samples, as when the run stopped", self.epoch.samples),
+                train.len(),
+                "go on with the samples it began with",
+            ));
+        }
+        let mut outcome = self.epochs(train, validation, observer);
+        if let Err(Error::Interrupted) = outcome {
+            outcome = self.save_now().and(outcome);
+        }
+        let saved = self.saving.as_mut().map_or(Ok(()), |(checkpoints, _)| checkpoints.wait());
+        outcome.and(saved)
+    }
+
+    fn epochs(
+        &mut self,
+        train: &dyn Examples<T>,
+        validation: Option<&dyn Examples<T>>,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         while self.history.len() < self.options.epochs {
             let record = self.epoch(train, validation, observer)?;
             self.history.push(record);
+            self.epoch = EpochSoFar::default();
+            self.save_now()?;
             observer.epoch_done(&record);
         }
         Ok(())
+    }
+
+    fn save_now(&mut self) -> Result<()> {
+        // Out of the way while the rest of the trainer is looked at.
+        let Some((mut checkpoints, note)) = self.saving.take() else { return Ok(()) };
+        let saved = checkpoints.save(self, &note);
+        self.saving = Some((checkpoints, note));
+        saved
     }
 
     /// Evaluates the model as it stands on all `examples`, in order, with the memory that training
@@ -184,22 +284,26 @@ impl<T: Element> Trainer<T> {
         observer: &mut dyn Observer,
     ) -> Result<EpochRecord> {
         let started = Instant::now();
+        let before = self.epoch.seconds;
         let epoch = self.history.len() + 1;
         let options = self.options.clone();
         let learning_rate = options.schedule.learning_rate(options.learning_rate, epoch - 1);
         let order = shuffled_order(train.len(), options.seed, epoch);
+        self.epoch.samples = order.len();
 
-        observer.epoch_started(epoch, order.len().div_ceil(options.batch_size));
-        let (mut loss, mut correct) = (0.0, 0);
-        for (i, batch) in order.chunks(options.batch_size).enumerate() {
+        let steps = order.len().div_ceil(options.batch_size);
+        observer.epoch_started(epoch, steps, self.epoch.step);
+        for batch in order.chunks(options.batch_size).skip(self.epoch.step) {
             let (x, labels) = train.batch(batch, self.tape.pool())?;
             let step = self.step(x, &labels, learning_rate)?;
             if !step.loss.is_finite() {
                 let loss = step.loss.to_string();
-                return Err(Error::NonFinite { epoch, step: i + 1, loss });
+                return Err(Error::NonFinite { epoch, step: self.epoch.step + 1, loss });
             }
-            loss += step.loss * step.samples as f64;
-            correct += step.correct;
+            self.epoch.step += 1;
+            self.epoch.loss += step.loss * step.samples as f64;
+            self.epoch.correct += step.correct;
+            self.epoch.seconds = before + started.elapsed().as_secs_f64();
             if observer.step_done(&step).is_break() {
                 return Err(Error::Interrupted);
             }
@@ -212,11 +316,11 @@ impl<T: Element> Trainer<T> {
         let n = order.len() as f64;
         Ok(EpochRecord {
             epoch,
-            loss: loss / n,
-            accuracy: correct as f64 / n,
+            loss: self.epoch.loss / n,
+            accuracy: self.epoch.correct as f64 / n,
             val_loss: validated.as_ref().map(|v| v.loss),
             val_accuracy: validated.as_ref().map(|v| v.accuracy()),
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: before + started.elapsed().as_secs_f64(),
         })
     }
 

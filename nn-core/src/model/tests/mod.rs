@@ -3,6 +3,7 @@
 mod build;
 mod file;
 mod forward;
+mod tensor_file;
 
 use super::*;
 use crate::layers::*;

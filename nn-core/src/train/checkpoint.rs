@@ -1,0 +1,246 @@
+//! `checkpoint.safetensors`: a run in the middle, in one file.
+//!
+//! Tensors are the model's parameters, `model.NAME`, and what the optimiser remembers,
+//! `optimizer.KIND.NAME`; the last one, `sha256`, is the checksum of everything before it. The
+//! metadata says
+//!
+//! ```text
+//! nn.checkpoint   settings, place in the run, history, as JSON
+//! nn.note         what the caller wants to know again
+//! ```
+//!
+//! Whatever is random in training follows from seed, epoch and step ([`rng::stream`]), so these
+//! three are the random state.
+//!
+//! [`rng::stream`]: crate::rng::stream
+
+use super::trainer::EpochSoFar;
+use super::{FitOptions, History, Trainer};
+use crate::error::{Error, Result};
+use crate::files::FileDraft;
+use crate::model::tensor_file::{TensorFile, draft_with_checksum};
+use crate::tensor::{Element, Tensor};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+const VERSION: u32 = 1;
+
+/// The most steps a run can have: as many as there are streams of random numbers for them.
+const MOST_STEPS: u64 = 1 << 32;
+
+/// What a checkpoint says beside the tensors.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    version: u32,
+    options: FitOptions,
+    optimizer: String,
+    optimizer_step: u64,
+    steps: u64,
+    history: History,
+    epoch: EpochSoFar,
+}
+
+/// A checkpoint, open for reading.
+#[derive(Debug)]
+pub struct Checkpoint {
+    file: TensorFile,
+    state: State,
+}
+
+impl Checkpoint {
+    /// Opens a checkpoint and compares it with its checksum, which takes a pass over the file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is damaged, cut off, or no
+    /// checkpoint.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut file = TensorFile::open(path)?;
+        file.verify()?;
+        let refuse = |problem: String| {
+            let remedy = "pass a checkpoint that this version of the program wrote";
+            Error::file(path, problem, remedy)
+        };
+        let Some(text) = file.metadata("nn.checkpoint") else {
+            return Err(refuse("is no checkpoint of a training run".into()));
+        };
+        let state: State = serde_json::from_str(text)
+            .map_err(|e| refuse(format!("its nn.checkpoint cannot be understood: {e}")))?;
+        if state.version != VERSION {
+            return Err(refuse(format!("is of version {}, not {VERSION}", state.version)));
+        }
+        if state.steps >= MOST_STEPS || !state.epoch.is_possible(state.options.batch_size) {
+            return Err(refuse("says that it was at a step that no run has".into()));
+        }
+        Ok(Self { file, state })
+    }
+
+    /// What the one who saved it wanted to know again.
+    pub fn note(&self) -> &str {
+        self.file.metadata("nn.note").unwrap_or_default()
+    }
+
+    /// The settings of the run.
+    pub fn options(&self) -> &FitOptions {
+        &self.state.options
+    }
+
+    /// The epochs that were complete.
+    pub fn history(&self) -> &History {
+        &self.state.history
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// The run with these settings can go on from here.
+    fn check<T: Element>(&self, trainer: &Trainer<T>) -> Result<()> {
+        let State { options, optimizer, history, .. } = &self.state;
+        let epochs = trainer.options.epochs;
+        let asked = FitOptions { epochs: options.epochs, ..trainer.options.clone() };
+        if asked != *options {
+            return Err(Error::setting(
+                "the settings of a run that goes on",
+                format!("those it began with, {options:?}"),
+                format!("{asked:?}"),
+                "change the number of epochs only, or begin a new run",
+            ));
+        }
+        if epochs < history.len() {
+            return Err(Error::setting(
+                "epochs",
+                format!("at least {}, as many as the run has made", history.len()),
+                epochs,
+                "ask for more, or begin a new run",
+            ));
+        }
+        if optimizer != trainer.optimizer.name() {
+            return Err(Error::setting(
+                "the optimizer of a run that goes on",
+                optimizer,
+                trainer.optimizer.name(),
+                "use the one it began with, or begin a new run",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Puts what the file holds into `trainer`.
+    fn fill<T: Element>(mut self, trainer: &mut Trainer<T>) -> Result<()> {
+        self.check(trainer)?;
+        let names = self.file.names();
+        let mut left: BTreeSet<&str> =
+            names.iter().filter_map(|name| name.strip_prefix("model.")).collect();
+        // One after the other, so that hardly anything is in memory twice.
+        for i in 0..trainer.model.parameters().len() {
+            let name = trainer.model.parameters()[i].name.clone();
+            left.remove(name.as_str());
+            let value: Tensor<T> = self.file.read(&format!("model.{name}"))?;
+            trainer.model.set(&name, value)?;
+        }
+        if let Some(name) = left.first() {
+            return Err(Error::file(
+                self.file.path(),
+                format!("holds {name}, which the model does not have"),
+                "go on with the model it was saved from",
+            ));
+        }
+        let mut remembered = Vec::new();
+        for name in names.iter().filter_map(|name| name.strip_prefix("optimizer.")) {
+            remembered.push((name.to_string(), self.file.read(&format!("optimizer.{name}"))?));
+        }
+        let State { optimizer_step, steps, history, epoch, .. } = self.state;
+        let parameters = trainer.model.parameters();
+        trainer.optimizer.load_state(optimizer_step, remembered, parameters)?;
+        (trainer.steps, trainer.history, trainer.epoch) = (steps, history, epoch);
+        Ok(())
+    }
+}
+
+impl<T: Element> Trainer<T> {
+    /// Saves the run as it stands, atomically: weights, what the optimiser remembers, the place in
+    /// the epoch and the history, and a note of the caller's. Numbers are written as they are read,
+    /// without a copy of them all.
+    ///
+    /// [`Trainer::save_to`] does so after each epoch.
+    ///
+    /// # Errors
+    /// If the file cannot be written; what was there is still there then.
+    pub fn save(&self, path: &Path, note: &str) -> Result<()> {
+        self.draft(path, note)?.place(None)
+    }
+
+    /// [`Trainer::save`], up to the wait for the disk.
+    pub(super) fn draft(&self, path: &Path, note: &str) -> Result<FileDraft> {
+        let remembered = self.optimizer.state();
+        let state = State {
+            version: VERSION,
+            options: self.options.clone(),
+            optimizer: self.optimizer.name().into(),
+            optimizer_step: remembered.step,
+            steps: self.steps,
+            history: self.history.clone(),
+            epoch: self.epoch,
+        };
+        let state = serde_json::to_string(&state).map_err(|problem| {
+            Error::setting("a checkpoint", "writable as JSON", problem, "check its settings")
+        })?;
+        let metadata =
+            BTreeMap::from([("nn.checkpoint".to_string(), state), ("nn.note".into(), note.into())]);
+        let named = |prefix: &str, name: &str| format!("{prefix}.{name}");
+        let model = self.model.parameters().iter();
+        let model = model.map(|p| (named("model", &p.name), p.value.as_ref()));
+        let remembered = remembered.tensors.into_iter();
+        let remembered = remembered.map(|(name, tensor)| (named("optimizer", &name), tensor));
+        let tensors: Vec<_> = model.chain(remembered).collect();
+        let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), *tensor));
+        draft_with_checksum(path, tensors, &metadata)
+    }
+
+    /// Goes on where `checkpoint` was saved: what [`Trainer::fit`] then does is, to the bit, what
+    /// the run would have done had it never stopped. This trainer must be as the other was made:
+    /// with the same model, optimiser and options. Only the number of epochs may be another.
+    ///
+    /// # Errors
+    /// If the options differ, the model or optimiser is another, or the file cannot be read.
+    ///
+    /// ```
+    /// # use nn_core::{layers::Dense, model::Sequential, optim::OptimizerConfig, train::*};
+    /// # use nn_core::{Tensor, tensor::Pool};
+    /// # struct Points;
+    /// # impl Examples for Points {
+    /// #     fn len(&self) -> usize { 8 }
+    /// #     fn batch(&self, i: &[usize], _: &Pool<f32>) -> nn_core::Result<(Tensor, Vec<usize>)> {
+    /// #         Ok((Tensor::from_fn([i.len(), 1], |k| i[k] as f32), i.iter().map(|i| i % 2).collect()))
+    /// #     }
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("checkpoint.safetensors");
+    /// let trainer = |epochs| {
+    ///     let model = Sequential::builder([1]).layer(Dense::new(2)).build(27)?;
+    ///     let options = FitOptions { epochs, ..FitOptions::default() };
+    ///     Trainer::<f32>::new(model, OptimizerConfig::adam().build()?, options)
+    /// };
+    /// let mut first = trainer(1)?;
+    /// first.fit(&Points, None, &mut Silent)?;
+    /// first.save(&path, "by an example")?;
+    ///
+    /// let checkpoint = Checkpoint::open(&path)?;
+    /// assert_eq!((checkpoint.note(), checkpoint.history().len()), ("by an example", 1));
+    /// let mut second = trainer(2)?.resume(checkpoint)?;
+    /// second.fit(&Points, None, &mut Silent)?;
+    ///
+    /// let mut unbroken = trainer(2)?;
+    /// unbroken.fit(&Points, None, &mut Silent)?;
+    /// let weights = |t: &Trainer| t.model().get("dense1.weight").unwrap().value.as_slice().to_vec();
+    /// assert_eq!(weights(&second), weights(&unbroken));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Result<Self> {
+        checkpoint.fill(&mut self)?;
+        Ok(self)
+    }
+}

@@ -1,0 +1,264 @@
+//! Runs that stop and go on.
+
+use super::*;
+use crate::error::{Error, Result};
+use crate::layers::{Activation, Dense, Dropout};
+use crate::model::Sequential;
+use crate::optim::OptimizerConfig;
+use crate::tensor::{Element, Pool, Tensor};
+use std::cell::Cell;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Points of two classes by formula, which can run out.
+struct Points {
+    len: usize,
+    /// Batches until the work is asked to stop.
+    patience: Cell<usize>,
+}
+
+impl Points {
+    fn new(len: usize) -> Self {
+        Self { len, patience: Cell::new(usize::MAX) }
+    }
+}
+
+impl<T: Element> Examples<T> for Points {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn batch(&self, indices: &[usize], _: &Pool<T>) -> Result<(Tensor<T>, Vec<usize>)> {
+        let Some(left) = self.patience.get().checked_sub(1) else {
+            return Err(Error::Interrupted);
+        };
+        self.patience.set(left);
+        let x = Tensor::from_fn([indices.len(), 3], |i| {
+            T::from_f64(((indices[i / 3] * 3 + i % 3) as f64).sin())
+        });
+        Ok((x, indices.iter().map(|i| i % 2).collect()))
+    }
+}
+
+/// Stops after so many steps.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn step_done(&mut self, _: &StepRecord) -> ControlFlow<()> {
+        self.0 -= 1;
+        if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+const OPTIMIZERS: [fn() -> OptimizerConfig; 4] =
+    [OptimizerConfig::adam, OptimizerConfig::adamw, OptimizerConfig::sgd, || {
+        OptimizerConfig::Sgd { momentum: 0.9, nesterov: true }
+    }];
+
+/// Ten points in batches of four make three steps an epoch.
+fn options(epochs: usize) -> FitOptions {
+    FitOptions { epochs, learning_rate: 0.05, ..FitOptions::default() }
+}
+
+fn trainer<T: Element>(optimizer: OptimizerConfig, options: FitOptions) -> Trainer<T> {
+    let model = Sequential::builder([3])
+        .layer(Dense::new(5).activation(Activation::Relu))
+        .layer(Dropout::new(0.3))
+        .layer(Dense::new(2))
+        .build(27);
+    Trainer::new(model.unwrap(), optimizer.build().unwrap(), options).unwrap()
+}
+
+fn adam(epochs: usize) -> Trainer {
+    trainer(OptimizerConfig::adam(), options(epochs))
+}
+
+/// All that a run is about, but for the time it took.
+fn outcome<T: Element>(trainer: &Trainer<T>) -> (Vec<Vec<T>>, Vec<EpochRecord>) {
+    let weights =
+        trainer.model().parameters().iter().map(|p| p.value.as_slice().to_vec()).collect();
+    let timeless = |record: &EpochRecord| EpochRecord { seconds: 0.0, ..*record };
+    (weights, trainer.history().iter().map(timeless).collect())
+}
+
+/// Trains to the end.
+fn fit<T: Element>(mut trainer: Trainer<T>) -> Trainer<T> {
+    trainer.fit(&Points::new(10), Some(&Points::new(6)), &mut Silent).unwrap();
+    trainer
+}
+
+/// Stops after `steps` steps and goes on from the file that left.
+fn broken<T: Element>(make: impl Fn() -> Trainer<T>, steps: usize) -> Trainer<T> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = make();
+    first.save_to(Checkpoints::new(folder.path()), "");
+    let stopped = first.fit(&Points::new(10), Some(&Points::new(6)), &mut StopAfter(steps));
+    assert!(matches!(stopped, Err(Error::Interrupted)));
+    assert_eq!(first.position(), (1 + (steps - 1) / 3, 1 + (steps - 1) % 3));
+    let latest = Checkpoints::new(folder.path()).latest().unwrap().unwrap();
+    assert!(latest.damaged.is_none());
+    fit(make().resume(latest.checkpoint).unwrap())
+}
+
+#[test]
+fn a_run_stopped_at_any_step_goes_on_to_the_same_bits() {
+    for optimizer in OPTIMIZERS {
+        let make = || trainer::<f32>(optimizer(), options(3));
+        let unbroken = fit(make());
+        for steps in 1..=9 {
+            assert_eq!(outcome(&broken(make, steps)), outcome(&unbroken), "{steps}");
+        }
+    }
+    let make = || trainer::<f64>(OptimizerConfig::adam(), options(3));
+    assert_eq!(outcome(&broken(make, 5)), outcome(&fit(make())));
+}
+
+#[test]
+fn a_run_stopped_while_validating_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = adam(3);
+    first.save_to(Checkpoints::new(folder.path()), "");
+    let validation = Points::new(6);
+    validation.patience.set(3);
+    let stopped = first.fit(&Points::new(10), Some(&validation), &mut Silent);
+    assert!(matches!(stopped, Err(Error::Interrupted)));
+    assert_eq!(first.position(), (2, 3));
+    let unbroken = outcome(&fit(adam(3)));
+    let latest = Checkpoints::new(folder.path()).latest().unwrap().unwrap();
+    assert_eq!(outcome(&fit(adam(3).resume(latest.checkpoint).unwrap())), unbroken);
+    // So it does without a file.
+    assert_eq!(outcome(&fit(first)), unbroken);
+}
+
+/// A folder with the checkpoints of two epochs.
+fn two_epochs() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = adam(2);
+    trainer.save_to(Checkpoints::new(folder.path()), "a note, \"quoted\"");
+    fit(trainer);
+    folder
+}
+
+fn newest(folder: &Path) -> Checkpoint {
+    Checkpoint::open(&folder.join(CHECKPOINT_FILE)).unwrap()
+}
+
+#[test]
+fn two_checkpoints_are_kept_and_more_epochs_equal_a_longer_run() {
+    let folder = two_epochs();
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE]);
+    let before = Checkpoint::open(&folder.path().join(PREVIOUS_CHECKPOINT_FILE)).unwrap();
+    assert_eq!(before.history().len(), 1);
+    let latest = newest(folder.path());
+    assert_eq!((latest.note(), latest.history().len()), ("a note, \"quoted\"", 2));
+    assert_eq!(latest.options(), &options(2));
+    let longer = outcome(&fit(adam(4)));
+    assert_eq!(outcome(&fit(adam(4).resume(latest).unwrap())), longer);
+    assert_eq!(outcome(&fit(adam(4).resume(before).unwrap())), longer);
+}
+
+#[test]
+fn a_damaged_checkpoint_gives_way_to_the_one_before() {
+    let unbroken = outcome(&fit(adam(2)));
+    let damages: [fn(&mut Vec<u8>); 4] = [
+        |bytes| bytes.truncate(bytes.len() / 2),
+        |bytes| bytes.clear(),
+        |bytes| *bytes.last_mut().unwrap() ^= 1,
+        |bytes| bytes[300] ^= 64,
+    ];
+    for damage in damages {
+        let folder = two_epochs();
+        let (path, previous) =
+            (folder.path().join(CHECKPOINT_FILE), folder.path().join(PREVIOUS_CHECKPOINT_FILE));
+        let harm = |path: &Path| {
+            let mut bytes = fs::read(path).unwrap();
+            damage(&mut bytes);
+            fs::write(path, bytes).unwrap();
+        };
+        harm(&path);
+        let checkpoints = Checkpoints::new(folder.path());
+        let latest = checkpoints.latest().unwrap().unwrap();
+        let warning = latest.damaged.unwrap().to_string();
+        assert!(warning.contains(CHECKPOINT_FILE), "{warning}");
+        assert_eq!(latest.checkpoint.history().len(), 1);
+        // What is saved next keeps this one, not the damaged one.
+        let mut trainer = adam(2).resume(latest.checkpoint).unwrap();
+        trainer.save_to(checkpoints, "");
+        assert_eq!(outcome(&fit(trainer)), unbroken);
+        assert_eq!(Checkpoint::open(&previous).unwrap().history().len(), 1);
+
+        harm(&path);
+        harm(&previous);
+        let message = Checkpoints::new(folder.path()).latest().unwrap_err().to_string();
+        assert!(message.contains("so is the one before it"), "{message}");
+        assert!(message.contains("begin the run again"), "{message}");
+    }
+}
+
+#[test]
+fn a_program_that_died_between_two_renames_lost_nothing() {
+    let folder = two_epochs();
+    fs::remove_file(folder.path().join(CHECKPOINT_FILE)).unwrap();
+    let partial = folder.path().join(format!(".{CHECKPOINT_FILE}abc.partial"));
+    fs::write(&partial, "half").unwrap();
+    let checkpoints = Checkpoints::new(folder.path());
+    assert!(checkpoints.exist());
+    let latest = checkpoints.latest().unwrap().unwrap();
+    assert!(latest.damaged.is_none() && !partial.exists());
+    assert_eq!(latest.checkpoint.history().len(), 1);
+    let nothing = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::new(nothing.path());
+    assert!(checkpoints.latest().unwrap().is_none() && !checkpoints.exist());
+}
+
+#[test]
+fn a_run_goes_on_as_it_began_or_not_at_all() {
+    let folder = two_epochs();
+    let resume = |trainer: Trainer| {
+        let message = trainer.resume(newest(folder.path())).err().unwrap().to_string();
+        assert!(!message.is_empty());
+        message
+    };
+    let with = |change: fn(&mut FitOptions)| {
+        let mut options = options(3);
+        change(&mut options);
+        resume(trainer(OptimizerConfig::adam(), options))
+    };
+    assert!(with(|o| o.seed = 1).contains("seed: 1"));
+    assert!(with(|o| o.batch_size = 5).contains("batch_size: 5"));
+    assert!(with(|o| o.epochs = 1).contains("at least 2"));
+    let sgd = resume(trainer(OptimizerConfig::sgd(), options(3)));
+    assert!(sgd.contains("adam") && sgd.contains("sgd"), "{sgd}");
+    let model = |units| {
+        let model = Sequential::builder([3]).layer(Dense::new(units)).layer(Dense::new(2));
+        Trainer::new(model.build(1).unwrap(), OptimizerConfig::adam().build().unwrap(), options(3))
+    };
+    assert!(resume(model(6).unwrap()).contains("dense1.weight"));
+    let f64s = trainer::<f64>(OptimizerConfig::adam(), options(3));
+    assert!(f64s.resume(newest(folder.path())).err().unwrap().to_string().contains("F32"));
+
+    // In the middle of an epoch, the samples must be as many.
+    let mut stopped = adam(2);
+    stopped.fit(&Points::new(10), None, &mut StopAfter(2)).unwrap_err();
+    let path = folder.path().join("here");
+    stopped.save(&path, "").unwrap();
+    let mut on = adam(2).resume(Checkpoint::open(&path).unwrap()).unwrap();
+    let message = on.fit(&Points::new(11), None, &mut Silent).unwrap_err().to_string();
+    assert!(message.contains("10 samples") && message.contains("11"), "{message}");
+}
+
+#[test]
+fn a_place_that_cannot_be_written_stops_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = adam(2);
+    trainer.save_to(Checkpoints::new(&folder.path().join("missing")), "");
+    let message = trainer.fit(&Points::new(10), None, &mut Silent).unwrap_err().to_string();
+    assert!(message.contains("missing") && message.contains(CHECKPOINT_FILE), "{message}");
+    // What was trained is not lost to whoever holds the trainer.
+    assert_eq!(trainer.history().len(), 1);
+}
