@@ -112,7 +112,8 @@ impl ImageArgs {
 #[command(after_help = "Examples:\n  \
     nn-cli train --data same_backgrounds\n  \
     nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
-    nn-cli train --config runs/photos/config.toml --out runs/again\n\n\
+    nn-cli train --config runs/photos/config.toml --out runs/again\n  \
+    nn-cli train --resume --out runs/photos\n\n\
     The folder holds train/ and test/ with one sub-folder per class, or the class folders\n\
     themselves, which are then split 70/10/20.")]
 pub struct TrainArgs {
@@ -121,9 +122,14 @@ pub struct TrainArgs {
     /// The run folder to write [default: runs/NAME, or runs/NAME-2 and so on if taken]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Replace the run folder if it exists, once the new one is complete
+    /// Replace the run in the folder: its results once the new ones are complete, its checkpoint
+    /// with the new one's first
     #[arg(long)]
     pub overwrite: bool,
+    /// Go on with the run in --out, which holds its settings; a finished one goes on with more
+    /// --epochs, and one that is not there begins
+    #[arg(long, requires = "out", conflicts_with_all = ["overwrite", "config"])]
+    pub resume: bool,
     /// A table of which image is for what (columns file, label, split), as `audit --repair` and every
     /// run write it; images that are not in it are left out
     #[arg(long, value_name = "FILE")]

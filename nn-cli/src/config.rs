@@ -65,14 +65,55 @@ impl RunConfig {
             Some(path) => Self::read(path)?,
             None => Self::default(),
         };
+        config.apply(args)?;
+        Ok(config)
+    }
+
+    /// These settings, with which the run in `folder` began, for going on as the command line asks:
+    /// for more epochs, or with the same images from another place.
+    ///
+    /// # Errors
+    /// If it asks for what cannot change any more, or a setting is out of range.
+    pub fn resumed(&self, args: &TrainArgs, folder: &Path) -> Result<Self, Failure> {
+        let mut config = self.clone();
+        config.apply(args)?;
+        let (began, asked) = (&self.fit, &config.fit);
+        let show = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
+        let settings = [
+            ("--batch-size", show(&began.batch_size), show(&asked.batch_size)),
+            ("--learning-rate", show(&began.learning_rate), show(&asked.learning_rate)),
+            ("--schedule", show(&began.schedule), show(&asked.schedule)),
+            ("--optimizer", show(&self.optimizer), show(&config.optimizer)),
+            ("--seed", show(&began.seed), show(&asked.seed)),
+            ("--image-size", show(&self.image_size), show(&config.image_size)),
+            ("--validation-split", show(&self.validation_split), show(&config.validation_split)),
+        ];
+        let refuse = |option: &str, before: &str, now: &str| {
+            Err(Failure::usage(format!(
+                "{option}: the run in {} began with {before}, which cannot become {now} on the \
+                 way; leave the option away, or begin a new run in another folder",
+                folder.display()
+            )))
+        };
+        if let Some((option, before, now)) = settings.iter().find(|(_, then, now)| then != now) {
+            return refuse(option, before, now);
+        }
+        if asked.epochs != began.epochs && began.schedule != Schedule::Constant {
+            let before = format!("a learning rate that falls over {} epochs", began.epochs);
+            return refuse("--epochs", &before, &format!("one over {}", asked.epochs));
+        }
+        Ok(config)
+    }
+
+    /// Takes over what is given for `train`, and checks the whole.
+    fn apply(&mut self, args: &TrainArgs) -> Result<(), Failure> {
         if let Some(data) = &args.data.data {
-            config.data.clone_from(data);
+            self.data.clone_from(data);
         }
         if args.split.is_some() {
-            config.split.clone_from(&args.split);
+            self.split.clone_from(&args.split);
         }
-        config.merge(&args.data.images, &args.settings)?;
-        Ok(config)
+        self.merge(&args.data.images, &args.settings)
     }
 
     /// The settings for the data set `name` that the command line asks for.
@@ -111,7 +152,11 @@ impl RunConfig {
         self.check()
     }
 
-    fn read(path: &Path) -> Result<Self, Failure> {
+    /// Reads a `config.toml`.
+    ///
+    /// # Errors
+    /// If it cannot be read or is none.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
         toml::from_str(&text).map_err(|problem| {
             let remedy = "pass the config.toml of a run folder";

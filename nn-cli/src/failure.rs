@@ -15,6 +15,8 @@ pub enum Failure {
     Gate(String),
     /// The user ended it: status 130.
     Interrupted,
+    /// The user ended it, and it can go on as the text says: status 130.
+    Stopped(String),
 }
 
 impl Failure {
@@ -34,7 +36,7 @@ impl Failure {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Gate(_) => 3,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Stopped(_) => 130,
         })
     }
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Failed(reason) | Self::Usage(reason) | Self::Gate(reason) => f.write_str(reason),
             Self::Interrupted => f.write_str("interrupted"),
+            Self::Stopped(how) => write!(f, "interrupted {how}"),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `main` is parse, run, report. Commands live in `commands`, one a file; what they share is
 //! beside them: `datasets` finds images by name, `config` merges settings, `training` makes a run,
-//! `run_folder` and `results` write it down.
+//! `open_run` and `results` write it down.
 
 mod args;
 mod audit;
@@ -12,11 +12,13 @@ mod config;
 mod datasets;
 mod experiment;
 mod failure;
+mod folder_lock;
 mod images;
 mod inspection;
 mod interrupt;
 mod made_folders;
 mod npy;
+mod open_run;
 mod out_folder;
 mod overlays;
 mod plots;

@@ -4,16 +4,19 @@ use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::{self, Inspection};
+use crate::open_run::CONFIG_FILE;
 use crate::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
-use crate::run_folder::Draft;
+use crate::run_folder::{Draft, METRICS_FILE};
 use crate::split_file;
 use crate::training::Run;
 use nn_core::data::Dataset;
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
 
 /// The version of `metrics.json`'s layout.
 const SCHEMA: u32 = 1;
@@ -186,9 +189,9 @@ pub fn predictions(
 /// If a file cannot be written.
 pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Failure> {
     folder.save_model(&run.model, &run.set.folder.classes)?;
-    folder.write("config.toml", run.config.to_toml()?)?;
+    folder.write(CONFIG_FILE, run.config.to_toml()?)?;
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(Failure::failed)?;
-    folder.write("metrics.json", metrics + "\n")?;
+    folder.write(METRICS_FILE, metrics + "\n")?;
     folder.write("predictions.csv", predictions(run.set, &run.data.test, &run.test)?)?;
     folder.write("split.csv", run.split().map_err(Failure::failed)?)?;
     draw(folder, "curves", plots::curves(&run.curves()))?;
@@ -196,6 +199,17 @@ pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Fai
     inspection::write_pictures(&folder.folder("gradcam")?, test)?;
     let page = RunPage::new(run, test)?;
     folder.write(REPORT_FILE, report::render(&page)?)
+}
+
+/// Whether the file `metrics.json` at `path` is that of a run with these settings and this history.
+pub fn is_written(path: &Path, config: &RunConfig, history: &History) -> bool {
+    #[derive(Deserialize)]
+    struct Written {
+        config: RunConfig,
+        history: History,
+    }
+    let read = || serde_json::from_slice::<Written>(&fs::read(path).ok()?).ok();
+    read().is_some_and(|written| written.config == *config && written.history == *history)
 }
 
 /// Writes a picture as `NAME.svg` and `NAME.png`.

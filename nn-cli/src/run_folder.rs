@@ -1,10 +1,12 @@
 //! Folders of results that are whole or not there.
 //!
-//! A run is written into a hidden folder beside its final place and renamed at the end. What fails
-//! on the way (a full disk, an error in training, Ctrl-C) leaves nothing behind, and a folder that
-//! is there already is touched only when the new one is complete.
+//! An experiment is written into a hidden folder beside its final place and renamed at the end. What
+//! fails on the way (a full disk, an error in training, Ctrl-C) leaves nothing behind, and a folder
+//! that is there already is touched only when the new one is complete. (A single run's folder, in
+//! which the run is saved while it is made, is `open_run`'s.)
 
 use crate::failure::Failure;
+use crate::folder_lock::FolderLock;
 use crate::made_folders::MadeFolders;
 use nn_core::Error;
 use nn_core::files::{folder_of, sync_folder};
@@ -18,11 +20,14 @@ use tempfile::TempDir;
 /// The trained model's name within a run folder.
 pub const MODEL_FILE: &str = "model.safetensors";
 
+/// What a run scored, in its folder.
+pub const METRICS_FILE: &str = "metrics.json";
+
 /// The summary of an experiment, in its folder.
 pub const EXPERIMENT_FILE: &str = "experiment.json";
 
 /// Files by which a folder is known to be a run's or an experiment's, and may be overwritten.
-const MARKS: [&[&str]; 2] = [&["config.toml", "metrics.json"], &[EXPERIMENT_FILE, "runs"]];
+const MARKS: [&[&str]; 2] = [&["config.toml", METRICS_FILE], &[EXPERIMENT_FILE, "runs"]];
 
 /// A folder in the making, or one within it: where its files are written for now, and where they
 /// will be, which is what messages say.
@@ -32,6 +37,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// What is written at `path`, for now, and will be at `shown`.
+    pub fn new(path: &Path, shown: &Path) -> Self {
+        Self { path: path.to_path_buf(), shown: shown.to_path_buf() }
+    }
+
     /// Begins the folder `name` within this one.
     pub fn folder(&self, name: &str) -> Result<Self, Failure> {
         let folder = Self { path: self.path.join(name), shown: self.shown.join(name) };
@@ -78,26 +88,29 @@ pub struct RunFolder {
     temporary: TempDir,
     draft: Draft,
     overwrite: bool,
-    /// After the draft, which lies in them.
+    /// After the draft, which lies beside it.
     _made: MadeFolders,
+    _lock: FolderLock,
 }
 
 impl RunFolder {
     /// Begins the folder `target`.
     ///
     /// # Errors
-    /// If it exists and may not be overwritten, or nothing can be written beside it.
+    /// If it exists and may not be overwritten, another program is writing it, or nothing can be
+    /// written beside it.
     pub fn begin(target: &Path, overwrite: bool) -> Result<Self, Failure> {
         check_target(target, overwrite)?;
         let target = resolve(target)?;
         let parent = folder_of(&target);
-        let made = MadeFolders::make(parent)?;
+        let made = MadeFolders::make(&target)?;
+        let lock = FolderLock::take(&target)?;
         let temporary = tempfile::Builder::new()
             .prefix(".nn-run-")
             .tempdir_in(parent)
             .map_err(Error::io("write to", parent))?;
-        let draft = Draft { path: temporary.path().to_path_buf(), shown: target };
-        Ok(Self { temporary, draft, overwrite, _made: made })
+        let draft = Draft::new(temporary.path(), &target);
+        Ok(Self { temporary, draft, overwrite, _made: made, _lock: lock })
     }
 
     /// The first of `runs/NAME`, `runs/NAME-2`, ... that is not taken.
@@ -170,7 +183,7 @@ fn check_target(target: &Path, overwrite: bool) -> Result<(), Failure> {
 }
 
 /// `target` as a path that ends in its own name, which `.` and `..` do not.
-fn resolve(target: &Path) -> Result<PathBuf, Failure> {
+pub fn resolve(target: &Path) -> Result<PathBuf, Failure> {
     if target.exists() {
         return Ok(target.canonicalize().map_err(Error::io("read", target))?);
     }

@@ -168,7 +168,7 @@ fn make(
 ) -> Result<Finished, Failure> {
     let (config, label) = (&planned.config, planned.label());
     let mut progress = Progress::among_others(console, &label, config.fit.epochs, stop);
-    let run = Run::make(config, sets.of(planned.arm), &mut progress, console)
+    let run = Run::make(config, sets.of(planned.arm), None, &mut progress, console)
         .map_err(|failure| named(failure, &label))?;
     let folder = draft.folder("runs")?.folder(&label)?;
     let test = Inspection::make(&run.model, run.set, &run.data.test, run.test.clone())?;

@@ -5,25 +5,120 @@ use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::Inspection;
-use crate::results;
-use crate::run_folder::RunFolder;
-use crate::training::{Progress, Run};
-use crate::ui::{Console, table};
+use crate::open_run::{OpenRun, Start};
+use crate::results::{self, is_written};
+use crate::run_folder::{METRICS_FILE, RunFolder};
+use crate::training::{Note, Progress, Run, Saving};
+use crate::ui::{Console, format, table};
+use nn_core::Error;
+use nn_core::train::Checkpoint;
+use std::fs;
+use std::path::Path;
 
 pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
+    match &args.out {
+        Some(target) if args.resume => resume(args, target, console),
+        _ => begin(args, console),
+    }
+}
+
+fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let config = RunConfig::from_args(args)?;
-    let set = ImageSet::find(&config.data, &config.data_root, console)?;
-    set.announce(console);
+    let set = find(&config, console)?;
     let target = match &args.out {
         Some(target) => target.clone(),
         None => RunFolder::default_target(&set.name),
     };
-    let folder = RunFolder::begin(&target, args.overwrite)?;
+    let folder = OpenRun::begin(&target, args.overwrite)?;
+    make(&config, &set, folder, None, console)
+}
 
+/// Goes on with the run in `target`.
+fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Failure> {
+    let (folder, start) = OpenRun::resume(target)?;
+    let (config, from) = match start {
+        Start::Checkpoint(latest) => {
+            if let Some(damage) = &latest.damaged {
+                console.warn(&format!("{damage}; going on from the checkpoint before it"));
+            }
+            let config = Note::read(&latest.checkpoint)?.config.resumed(args, target)?;
+            if is_finished(&config, &latest.checkpoint, target)? {
+                return tell_finished(&config, target, console);
+            }
+            (config, Some(latest.checkpoint))
+        }
+        Start::Settings(config) => {
+            console.note("the run was never saved, so it begins again");
+            (config.resumed(args, target)?, None)
+        }
+        Start::Nothing if args.data.data.is_none() => {
+            let problem = "there is no run to go on with";
+            let remedy = "name its folder with --out, or begin one with --data";
+            return Err(Error::file(target, problem, remedy).into());
+        }
+        Start::Nothing => (RunConfig::from_args(args)?, None),
+    };
+    let set = find(&config, console)?;
+    make(&config, &set, folder, from, console)
+}
+
+fn find(config: &RunConfig, console: &Console) -> Result<ImageSet, Failure> {
+    let set = ImageSet::find(&config.data, &config.data_root, console)?;
+    set.announce(console);
+    Ok(set)
+}
+
+/// Whether all epochs were made and all results are there. More epochs than those may be asked for,
+/// but not fewer.
+fn is_finished(
+    config: &RunConfig,
+    checkpoint: &Checkpoint,
+    target: &Path,
+) -> Result<bool, Failure> {
+    let (made, asked) = (checkpoint.history().len(), config.fit.epochs);
+    if made > asked {
+        return Err(Failure::usage(format!(
+            "--epochs {asked}: the run in {} has made {made} already; ask for more, or begin a \
+             new run in another folder",
+            target.display()
+        )));
+    }
+    Ok(made == asked && is_written(&target.join(METRICS_FILE), config, checkpoint.history()))
+}
+
+fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result<(), Failure> {
+    let epochs = format::plural(config.fit.epochs as u64, "epoch");
+    console.note(&format!(
+        "{}: the run is finished, with {epochs}; to train it further, ask for more with --epochs",
+        target.display()
+    ));
+    let path = target.join(METRICS_FILE);
+    let metrics = fs::read(&path).map_err(Error::io("read", &path))?;
+    let metrics: serde_json::Value = serde_json::from_slice(&metrics).map_err(Failure::failed)?;
+    Ok(console.json(&metrics)?)
+}
+
+/// Makes the run and writes its results.
+fn make(
+    config: &RunConfig,
+    set: &ImageSet,
+    mut folder: OpenRun,
+    from: Option<Checkpoint>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let command = folder.command();
+    folder.note(config)?;
     let mut progress = Progress::new(console, config.fit.epochs);
-    let run = Run::make(&config, &set, &mut progress, console)?;
+    let saving = Saving { checkpoints: folder.checkpoints(), from, command: command.clone() };
+    let run = Run::make(config, set, Some(saving), &mut progress, console)?;
     console.note("looking into the answers");
-    let test = Inspection::make(&run.model, &set, &run.data.test, run.test.clone())?;
+    let test = Inspection::make(&run.model, set, &run.data.test, run.test.clone());
+    let test = test.map_err(|failure| match failure {
+        Failure::Interrupted => {
+            Failure::Stopped(format!("after the training; to go on: {command}"))
+        }
+        other => other,
+    })?;
     results::write(folder.draft(), &run, &test)?;
     let target = folder.finish()?;
 

@@ -4,9 +4,11 @@
 //! however many threads it got.
 
 mod progress;
+mod saving;
 mod splits;
 
 pub use progress::Progress;
+pub use saving::{Note, Saving};
 pub use splits::Splits;
 
 use crate::config::RunConfig;
@@ -14,6 +16,7 @@ use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::interrupt::Interruptible;
 use crate::ui::{Console, format};
+use nn_core::Error;
 use nn_core::model::{ReferenceCnn, Sequential};
 use nn_core::train::{Evaluation, Examples, History, Trainer};
 
@@ -29,15 +32,16 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Trains the built-in network on `set` and tests it; `progress` tells how it goes and may end
-    /// it.
+    /// Trains the built-in network on `set` and tests it, saving it on the way if it is to be saved;
+    /// `progress` tells how it goes and may end it.
     ///
     /// # Errors
-    /// If an image cannot be read, a setting does not fit the images, the loss is no number any
-    /// more, or the user interrupts.
+    /// If an image cannot be read, a setting does not fit the images or the run gone on with, the
+    /// loss is no number any more, the run cannot be saved, or the user interrupts.
     pub fn make(
         config: &'a RunConfig,
         set: &'a ImageSet,
+        saving: Option<Saving>,
         progress: &mut Progress<'_>,
         console: &Console,
     ) -> Result<Self, Failure> {
@@ -52,12 +56,19 @@ impl<'a> Run<'a> {
             data.test.len(),
             format::count(trainer.model().parameter_count() as u64),
         ));
+        let command = saving.as_ref().map(|saving| saving.command.clone());
+        if let Some(saving) = saving {
+            trainer = saving.begin(trainer, config, set, &data, console)?;
+        }
         let validation = (!data.validation.is_empty()).then_some(Interruptible(&data.validation));
         let validation = validation.as_ref().map(|images| images as &dyn Examples);
-        trainer.fit(&data.train, validation, progress)?;
+        let fitted = trainer.fit(&data.train, validation, progress);
         progress.finish();
-
-        let test = trainer.evaluate(&Interruptible(&data.test))?;
+        let tested = fitted.and_then(|()| trainer.evaluate(&Interruptible(&data.test)));
+        let test = tested.map_err(|error| match (error, &command) {
+            (Error::Interrupted, Some(command)) => saving::stopped(&trainer, command),
+            (error, _) => error.into(),
+        })?;
         if !test.loss.is_finite() {
             return Err(diverged(&test, config));
         }

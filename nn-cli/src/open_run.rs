@@ -1,0 +1,272 @@
+//! The folder of a run while the run is made.
+//!
+//! It is locked. The run is saved in it as it goes; results are written into a hidden folder within
+//! it and get their names when all of them are there, `metrics.json` last. So every file under a
+//! final name is whole, `metrics.json` says that all are there, and whatever happens before,
+//! [`OpenRun::resume`] finds what to go on from.
+
+use crate::command_line::quoted;
+use crate::config::RunConfig;
+use crate::failure::Failure;
+use crate::folder_lock::FolderLock;
+use crate::made_folders::MadeFolders;
+use crate::run_folder::{Draft, METRICS_FILE, resolve};
+use nn_core::Error;
+use nn_core::files::sync_folder;
+use nn_core::train::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_FILE};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The settings of a run, in its folder.
+pub const CONFIG_FILE: &str = "config.toml";
+
+/// How the names of folders begin in which results are written before they get theirs.
+const DRAFT: &str = ".nn-draft-";
+
+/// A run folder, open for a run.
+pub struct OpenRun {
+    temporary: TempDir,
+    draft: Draft,
+    target: PathBuf,
+    /// Whether the settings in it are there for a run that was killed before it was ever saved.
+    provisional: bool,
+    /// After the draft, which lies in them.
+    _made: MadeFolders,
+    _lock: FolderLock,
+}
+
+/// What is in a folder that is to become a run's.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// A run with its results.
+    Finished,
+    /// A run that was saved, or just begun.
+    Unfinished,
+    Other,
+}
+
+impl OpenRun {
+    /// Opens `target` for a new run.
+    ///
+    /// # Errors
+    /// If there is something in it and it is not a run, or must not be overwritten; if another
+    /// program is writing there, or nobody can.
+    pub fn begin(target: &Path, overwrite: bool) -> Result<Self, Failure> {
+        let refuse = |problem: &str, remedy: &str| {
+            Err(Failure::from(Error::file(target, problem.to_string(), remedy.to_string())))
+        };
+        if target.exists() && !target.is_dir() {
+            return refuse("exists and is not a folder", "choose another --out");
+        }
+        let (made, lock) = Self::enter(target)?;
+        match Found::look(target)? {
+            Found::Nothing => {}
+            Found::Finished if overwrite => {}
+            Found::Other if overwrite => {
+                let problem = "is not a run folder, so it is not overwritten";
+                return refuse(problem, "choose another --out");
+            }
+            Found::Unfinished if overwrite => {
+                // A run that is resumed must be the one that was begun last.
+                for name in [CHECKPOINT_FILE, PREVIOUS_CHECKPOINT_FILE, CONFIG_FILE] {
+                    remove(&target.join(name))?;
+                }
+            }
+            Found::Unfinished => {
+                return refuse(
+                    "exists already, with a run that did not come to its end",
+                    "go on with it with --resume, choose another --out, or replace it with \
+                     --overwrite",
+                );
+            }
+            Found::Finished | Found::Other => {
+                let remedy = "choose another --out, or replace it with --overwrite";
+                return refuse("exists already", remedy);
+            }
+        }
+        Self::open(target, made, lock)
+    }
+
+    /// Opens `target` for going on with the run in it, with what there is to go on from: a
+    /// checkpoint, or the settings of a run that was never saved, or nothing.
+    ///
+    /// # Errors
+    /// If something else is in it, or no checkpoint is whole; if another program is writing there,
+    /// or nobody can.
+    pub fn resume(target: &Path) -> Result<(Self, Start), Failure> {
+        let none = |problem: &str, remedy: &str| {
+            Failure::from(Error::file(target, problem.to_string(), remedy.to_string()))
+        };
+        if target.exists() && !target.is_dir() {
+            return Err(none("is not a folder", "name the run folder with --out"));
+        }
+        let (made, lock) = Self::enter(target)?;
+        let start = match Checkpoints::new(target).latest()? {
+            Some(latest) => Start::Checkpoint(Box::new(latest)),
+            None => match Found::look(target)? {
+                Found::Nothing => Start::Nothing,
+                Found::Unfinished => Start::Settings(RunConfig::read(&target.join(CONFIG_FILE))?),
+                Found::Finished => {
+                    let remedy = "begin a new run in another folder";
+                    return Err(none("the run is finished, and its checkpoint is gone", remedy));
+                }
+                Found::Other => {
+                    return Err(none(
+                        "there is no run in this folder to go on with",
+                        "name the run folder with --out",
+                    ));
+                }
+            },
+        };
+        Ok((Self::open(target, made, lock)?, start))
+    }
+
+    /// Makes the folder if there is none, and keeps others out.
+    fn enter(target: &Path) -> Result<(MadeFolders, FolderLock), Failure> {
+        resolve(target)?;
+        let made = MadeFolders::make(target)?;
+        let lock = FolderLock::take(target)?;
+        remove_drafts(target);
+        Ok((made, lock))
+    }
+
+    fn open(target: &Path, made: MadeFolders, lock: FolderLock) -> Result<Self, Failure> {
+        let temporary = tempfile::Builder::new()
+            .prefix(DRAFT)
+            .tempdir_in(target)
+            .map_err(Error::io("write to", target))?;
+        let draft = Draft::new(temporary.path(), target);
+        let target = target.to_path_buf();
+        Ok(Self { temporary, draft, target, provisional: false, _made: made, _lock: lock })
+    }
+
+    /// Where the run is saved.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(&self.target)
+    }
+
+    /// Notes the settings of a run that is about to begin, so that it can begin again should it be
+    /// killed before it is saved. Results of another run keep theirs.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn note(&mut self, config: &RunConfig) -> Result<(), Failure> {
+        if self.checkpoints().exist() || self.target.join(METRICS_FILE).exists() {
+            return Ok(());
+        }
+        let text = config.to_toml()?;
+        nn_core::files::write_atomically(&self.target.join(CONFIG_FILE), |file| {
+            file.write_all(text.as_bytes())
+        })?;
+        self.provisional = true;
+        Ok(())
+    }
+
+    /// Where results are written.
+    pub fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
+    /// The command that goes on with this run.
+    pub fn command(&self) -> String {
+        let target = self.target.display().to_string();
+        // An option's value must not look like an option.
+        let target = if target.starts_with('-') { format!("./{target}") } else { target };
+        format!("nn-cli train --resume --out {}", quoted(&target))
+    }
+
+    /// Gives the results their names and returns the folder's path.
+    ///
+    /// # Errors
+    /// If something is in the way; the run can be resumed then.
+    pub fn finish(mut self) -> Result<PathBuf, Failure> {
+        let target = &self.target;
+        let aside = self.temporary.path().join(".replaced");
+        fs::create_dir(&aside).map_err(Error::io("create", target))?;
+        let entries = fs::read_dir(self.temporary.path()).map_err(Error::io("read", target))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry.map_err(Error::io("read", target))?.file_name());
+        }
+        names.retain(|name| name != ".replaced" && name != METRICS_FILE);
+        names.push(METRICS_FILE.into());
+        // From here on the folder does not pass for one with all results.
+        remove(&target.join(METRICS_FILE))?;
+        for name in names {
+            let (from, to) = (self.temporary.path().join(&name), target.join(&name));
+            if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir() || from.is_dir()) {
+                fs::rename(&to, aside.join(&name)).map_err(Error::io("replace", &to))?;
+            }
+            fs::rename(&from, &to).map_err(Error::io("create", &to))?;
+        }
+        sync_folder(target);
+        self.provisional = false;
+        Ok(self.target.clone())
+    }
+}
+
+impl Drop for OpenRun {
+    fn drop(&mut self) {
+        // A run that failed before it was saved leaves nothing; one that is killed cannot tidy up.
+        if self.provisional && !self.checkpoints().exist() {
+            let _ = fs::remove_file(self.target.join(CONFIG_FILE));
+        }
+    }
+}
+
+/// What a run goes on from.
+pub enum Start {
+    /// Where it was saved.
+    Checkpoint(Box<Latest>),
+    /// It was killed before it was saved: from the beginning, with these settings.
+    Settings(RunConfig),
+    /// It never began.
+    Nothing,
+}
+
+impl Found {
+    fn look(folder: &Path) -> Result<Self, Failure> {
+        let there = |name: &str| folder.join(name).exists();
+        let is_settings = || RunConfig::read(&folder.join(CONFIG_FILE)).is_ok();
+        if there(CONFIG_FILE) && there(METRICS_FILE) {
+            return Ok(Self::Finished);
+        }
+        if Checkpoints::new(folder).exist() || is_settings() {
+            return Ok(Self::Unfinished);
+        }
+        for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+            let name = entry.map_err(Error::io("read", folder))?.file_name();
+            if !name.as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
+                return Ok(Self::Other);
+            }
+        }
+        Ok(Self::Nothing)
+    }
+}
+
+/// Removes what programs that were killed left half-made. The folder is locked, so nobody is using
+/// it.
+fn remove_drafts(folder: &Path) {
+    for name in [CHECKPOINT_FILE, CONFIG_FILE] {
+        nn_core::files::remove_drafts(&folder.join(name));
+    }
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Removes a file if it is there.
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("replace", path)(problem))
+        }
+        _ => Ok(()),
+    }
+}

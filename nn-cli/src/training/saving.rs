@@ -1,0 +1,187 @@
+//! What a run saves beside its numbers, and whether it may go on: with the settings it began with,
+//! on the images it began with.
+
+use super::Splits;
+use crate::config::RunConfig;
+use crate::datasets::ImageSet;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::ui::{Console, format};
+use nn_core::Error;
+use nn_core::data::{Dataset, Sample};
+use nn_core::kernels::isa;
+use nn_core::train::{Checkpoint, Checkpoints, Trainer};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs;
+
+/// Where a run is saved, and what it goes on from.
+pub struct Saving {
+    pub checkpoints: Checkpoints,
+    /// Where it stopped, if it is not new.
+    pub from: Option<Checkpoint>,
+    /// The command that goes on with it.
+    pub command: String,
+}
+
+/// What is saved beside weights, moments and history.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    pub config: RunConfig,
+    images: Identity,
+    /// The kernels, whose last bits differ.
+    kernel: String,
+}
+
+/// Which images a run is about: their places in the set, their classes and their contents.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Identity {
+    classes: Vec<String>,
+    train: Part,
+    validation: Part,
+    test: Part,
+}
+
+/// The images for one purpose, in their order.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    images: usize,
+    sha256: String,
+}
+
+impl Saving {
+    /// Makes `trainer` save itself, after taking it to where the run stopped.
+    ///
+    /// # Errors
+    /// If the images are not those the run began with, or cannot be read.
+    pub fn begin(
+        self,
+        mut trainer: Trainer,
+        config: &RunConfig,
+        set: &ImageSet,
+        data: &Splits,
+        console: &Console,
+    ) -> Result<Trainer, Failure> {
+        let kernel = isa::active().name().to_string();
+        let note = Note { config: config.clone(), images: Identity::of(set, data)?, kernel };
+        if let Some(checkpoint) = self.from {
+            Note::read(&checkpoint)?.allows(&note, &checkpoint, console)?;
+            trainer = trainer.resume(checkpoint)?;
+            console.note(&format!("going on {}", place(&trainer)));
+        }
+        let text = serde_json::to_string(&note).map_err(Failure::failed)?;
+        trainer.save_to(self.checkpoints, text);
+        Ok(trainer)
+    }
+}
+
+/// How to go on with a run that the user stopped.
+pub fn stopped(trainer: &Trainer, command: &str) -> Failure {
+    Failure::Stopped(format!("{}; to go on: {command}", place(trainer)))
+}
+
+/// Where a run stands.
+fn place(trainer: &Trainer) -> String {
+    match trainer.position() {
+        (1, 0) => "before the first epoch".into(),
+        (epoch, 0) => format!("after epoch {}", epoch - 1),
+        (epoch, step) => {
+            format!("in epoch {epoch}, after {}", format::plural(step as u64, "step"))
+        }
+    }
+}
+
+impl Note {
+    /// The note in a checkpoint.
+    ///
+    /// # Errors
+    /// If it is not one of this program's.
+    pub fn read(checkpoint: &Checkpoint) -> Result<Self, Failure> {
+        serde_json::from_str(checkpoint.note()).map_err(|problem| {
+            let problem = format!("the settings in it cannot be understood: {problem}");
+            let remedy = "go on with the version of this program that wrote it, or begin a new run";
+            Error::file(checkpoint.path(), problem, remedy).into()
+        })
+    }
+
+    /// Whether a run with this note can go on with what is there `now`.
+    fn allows(&self, now: &Self, from: &Checkpoint, console: &Console) -> Result<(), Failure> {
+        if let Some(difference) = self.images.difference(&now.images) {
+            let remedy = "put the images back as they were, or begin a new run in another folder";
+            let problem = format!("this run cannot go on: {difference}");
+            return Err(Error::file(from.path(), problem, remedy).into());
+        }
+        if self.kernel != now.kernel {
+            console.warn(&format!(
+                "the run began with {} kernels; with {} it goes on as well, but not to the same \
+                 bits",
+                self.kernel, now.kernel
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Identity {
+    /// Of the images of a run. Reads every file once more, which takes a small part of the time that
+    /// decoding them did.
+    fn of(set: &ImageSet, data: &Splits) -> Result<Self, Failure> {
+        let part = |dataset: &Dataset| -> Result<Part, Error> {
+            let hash = |sample: &Sample| {
+                interrupt::check()?;
+                let content = fs::read(&sample.path).map_err(Error::io("read", &sample.path))?;
+                Ok(Sha256::digest(content))
+            };
+            let contents: Vec<_> =
+                dataset.samples().par_iter().map(hash).collect::<Result<_, Error>>()?;
+            let mut all = Sha256::new();
+            for (sample, content) in dataset.samples().iter().zip(contents) {
+                let name = set.relative(&sample.path);
+                // The name's length tells it from what follows.
+                all.update((name.len() as u64).to_le_bytes());
+                all.update(name);
+                all.update((sample.label as u64).to_le_bytes());
+                all.update(content);
+            }
+            let sha256 = all.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(Part { images: dataset.len(), sha256 })
+        };
+        Ok(Self {
+            classes: set.folder.classes.clone(),
+            train: part(&data.train)?,
+            validation: part(&data.validation)?,
+            test: part(&data.test)?,
+        })
+    }
+
+    /// What changed between then and now, in words.
+    fn difference(&self, now: &Self) -> Option<String> {
+        if self.classes != now.classes {
+            return Some(format!(
+                "it began with the classes {}, now there are {}",
+                self.classes.join(", "),
+                now.classes.join(", ")
+            ));
+        }
+        let parts = [
+            ("training", &self.train, &now.train),
+            ("validation", &self.validation, &now.validation),
+            ("test", &self.test, &now.test),
+        ];
+        let (name, then, now) = parts.into_iter().find(|(_, then, now)| then != now)?;
+        Some(if then.images == now.images {
+            format!(
+                "its {name} images have changed: there are {} as before, but under other names or \
+                 with other contents",
+                now.images
+            )
+        } else {
+            let images = format::plural(then.images as u64, &format!("{name} image"));
+            format!("it began with {images}, now there are {}", now.images)
+        })
+    }
+}
