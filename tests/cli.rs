@@ -15,9 +15,12 @@ mod cli {
     mod console;
     mod data;
     mod experiment;
+    mod faults;
     mod gradcam;
+    mod kill;
     mod models;
     mod report;
+    mod resume;
     mod support;
     mod train;
 }

@@ -115,7 +115,9 @@ impl ImageArgs {
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
     The folder holds train/ and test/ with one sub-folder per class, or the class folders\n\
-    themselves, which are then split 70/10/20.")]
+    themselves, which are then split 70/10/20.\n\n\
+    The run is saved after each epoch, and on Ctrl-C once the step under way is done (a second\n\
+    Ctrl-C does not wait). --resume goes on from there, to the same bits as an unbroken run.")]
 pub struct TrainArgs {
     #[command(flatten)]
     pub data: DataArgs,

@@ -1,7 +1,6 @@
 //! Places that cannot be written to.
 
 use super::support::Sandbox;
-use std::fs;
 
 #[test]
 fn folders_that_exist() {
@@ -46,48 +45,4 @@ fn places_where_no_folder_can_be() {
     let mut command = sandbox.command(["train", "--data", "same_backgrounds", "--out", "runs/run"]);
     command.env("TMPDIR", sandbox.path("nowhere"));
     sandbox.refuses_when(command, 1, &["nowhere", "No such file"]);
-}
-
-/// A file system of a few kilobytes, unmounted in the end.
-#[cfg(target_os = "linux")]
-struct SmallDisk(std::path::PathBuf);
-
-#[cfg(target_os = "linux")]
-impl SmallDisk {
-    /// None where this user may not mount anything.
-    fn mount(path: std::path::PathBuf, size: &str) -> Option<Self> {
-        fs::create_dir(&path).unwrap();
-        let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&path);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then_some(Self(path))
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(&self.0).status();
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk() {
-    let sandbox = Sandbox::with_set();
-    let Some(_disk) = SmallDisk::mount(sandbox.path("disk"), "400k") else {
-        println!("skipped: only an administrator can mount a small disk");
-        return;
-    };
-    // The model takes 900 kB.
-    let args = ["--data", "set", "--out", "disk/runs/run"];
-    let says = ["disk/runs/run/model.safetensors", "No space left", "free some space"];
-    let ended = sandbox.refuses_to_train(&args, 1, &says);
-    assert!(!ended.err.contains(".nn-run"), "{ended:?}");
-    let args = ["data", "render", "--size", "100", "--out", "disk/drawings"];
-    sandbox.refuses(args, 1, &["disk/drawings", "No space left"]);
-    // Where the images are rendered on the way.
-    let mut command = sandbox.command(["train", "--data", "same_backgrounds", "--out", "runs/run"]);
-    command.env("TMPDIR", sandbox.path("disk"));
-    sandbox.refuses_when(command, 1, &["No space left"]);
 }

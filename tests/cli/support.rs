@@ -254,3 +254,70 @@ pub fn interrupt(child: &Child) {
     let status = Command::new("kill").args(["-INT", &pid]).status().unwrap();
     assert!(status.success());
 }
+
+/// Sends the program what `kill -9` sends, and waits until it is gone.
+pub fn kill(mut child: Child) -> Ended {
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    Ended {
+        status: output.status.code().unwrap_or(-9),
+        out: String::from_utf8_lossy(&output.stdout).into(),
+        err: String::from_utf8_lossy(&output.stderr).into(),
+    }
+}
+
+/// Two run folders hold the same run, but for the time it took.
+#[track_caller]
+pub fn assert_same_run(sandbox: &Sandbox, one: &str, other: &str) {
+    for name in ["model.safetensors", "predictions.csv", "split.csv", "config.toml", "curves.svg"] {
+        let read = |folder: &str| sandbox.bytes(&format!("{folder}/{name}"));
+        assert!(read(one) == read(other), "{name} differs between {one} and {other}");
+    }
+    let metrics = |folder: &str| {
+        let text = sandbox.text(&format!("{folder}/metrics.json"));
+        let mut metrics: Value = serde_json::from_str(&text).unwrap();
+        for epoch in metrics["history"].as_array_mut().unwrap() {
+            assert!(epoch.as_object_mut().unwrap().remove("seconds").is_some());
+        }
+        metrics
+    };
+    assert_eq!(metrics(one), metrics(other));
+}
+
+/// A file system of a stated size, unmounted in the end.
+#[cfg(target_os = "linux")]
+pub struct SmallDisk(PathBuf);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    /// None where this user may not mount anything, which is said.
+    pub fn mount(path: PathBuf, size: &str) -> Option<Self> {
+        fs::create_dir(&path).unwrap();
+        let disk = Self(path);
+        if disk.mount_with(&format!("size={size}")) {
+            return Some(disk);
+        }
+        println!("skipped: only an administrator can mount a small disk");
+        std::mem::forget(disk);
+        None
+    }
+
+    /// Changes its size, or makes it read-only (`ro`).
+    #[track_caller]
+    pub fn remount(&self, options: &str) {
+        assert!(self.mount_with(&format!("remount,{options}")));
+    }
+
+    fn mount_with(&self, options: &str) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&self.0);
+        mount.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}

@@ -3,7 +3,8 @@
 use super::support::{Ended, SMALL, Sandbox, interrupt};
 use serde_json::Value;
 
-const RUN_FILES: [&str; 11] = [
+const RUN_FILES: [&str; 12] = [
+    "checkpoint.safetensors",
     "config.toml",
     "confusion.png",
     "confusion.svg",
@@ -173,6 +174,13 @@ fn runs_are_numbered_and_replaced_only_on_request() {
     let output = command.current_dir(sandbox.path("empty")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(sandbox.names("empty").contains(&"model.safetensors".to_string()));
+    // Only the run's own files are replaced.
+    sandbox.write("runs/set/notes.txt", "mine");
+    sandbox.write("runs/set/gradcam/old.png", "old");
+    sandbox.train(&replace).ok();
+    assert_eq!(sandbox.text("runs/set/notes.txt"), "mine");
+    assert!(!sandbox.path("runs/set/gradcam/old.png").exists());
+    assert!(sandbox.names("runs/set").iter().all(|name| !name.starts_with('.')));
 }
 
 #[test]
@@ -234,24 +242,6 @@ fn names_may_hold_anything() {
             .len(),
         rows.len() + 6
     );
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupted_run_leaves_nothing() {
-    let sandbox = Sandbox::with_set();
-    let args = ["--data", "set", "--out", "runs/run", "--epochs", "1000000", "--image-size", "22"];
-    let mut command = sandbox.command([&["train"], &args[..]].concat());
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // The first epoch's line says that training is under way.
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-    assert!(lines.by_ref().any(|line| line.unwrap().starts_with("epoch")));
-    interrupt(&child);
-    assert!(lines.any(|line| line.unwrap() == "error: interrupted"));
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(sandbox.names(""), ["set"]);
-    sandbox.is_clean();
 }
 
 #[cfg(unix)]

@@ -25,12 +25,12 @@ use std::sync::atomic::AtomicBool;
 
 pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     let plan = Plan::from_args(args)?;
-    let sets = Sets::find(&plan, console)?;
     let target = match &args.out {
         Some(target) => target.clone(),
         None => RunFolder::default_target("experiment"),
     };
     let folder = RunFolder::begin(&target, args.overwrite)?;
+    let sets = Sets::find(&plan, console)?;
 
     let jobs = jobs(args, &plan, &sets)?;
     console.note(&format!(

@@ -24,12 +24,14 @@ pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
 
 fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let config = RunConfig::from_args(args)?;
+    let open = |target: &Path| OpenRun::begin(target, args.overwrite);
+    // A folder that cannot be used is refused before images are looked for, or drawn.
+    let folder = args.out.as_deref().map(open).transpose()?;
     let set = find(&config, console)?;
-    let target = match &args.out {
-        Some(target) => target.clone(),
-        None => RunFolder::default_target(&set.name),
+    let folder = match folder {
+        Some(folder) => folder,
+        None => open(&RunFolder::default_target(&set.name))?,
     };
-    let folder = OpenRun::begin(&target, args.overwrite)?;
     make(&config, &set, folder, None, console)
 }
 
