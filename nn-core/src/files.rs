@@ -18,7 +18,7 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
-    FileDraft::write(path, write)?.place(None)
+    FileDraft::write(path, |file| write(file))?.place(None)
 }
 
 /// A file that is written, but neither sure to be on the disk nor under its name yet. Dropping it
@@ -40,7 +40,7 @@ impl FileDraft {
     /// If `write` fails or the folder cannot be written to; nothing is left behind then.
     pub fn write(
         path: &Path,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> Result<Self> {
         let attempt = || {
             let Some(name) = path.file_name() else {

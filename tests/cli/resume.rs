@@ -1,6 +1,6 @@
 //! Runs that stop and go on, as their user meets them.
 
-use super::support::{Ended, SMALL, Sandbox, assert_same_run};
+use super::support::{Ended, SMALL, Sandbox, assert_same_run, interrupt};
 use serde_json::Value;
 use std::fs;
 
@@ -50,6 +50,25 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
         train(&sandbox, &["--out", "unbroken", "--batch-size", "2", "--epochs", &epochs]).ok();
         assert_same_run(&sandbox, "run", "unbroken");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_interruption_does_not_wait() {
+    let sandbox = Sandbox::with_set();
+    let args = ["train", "--data", "set", "--out", "run", "--image-size", "384"];
+    let mut command = sandbox.command(args);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(stderr).map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("training on")));
+    // Sooner than a step and a checkpoint of 200 MB are done.
+    interrupt(&child);
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(lines.all(|line| !line.contains("to go on")));
+    assert!(!sandbox.path("run/checkpoint.safetensors").exists());
 }
 
 #[test]

@@ -67,17 +67,17 @@ pub fn draft_with_checksum<'a, T: Element>(
     })
 }
 
-/// Passes bytes on, and takes note of them.
+/// Passes bytes on, and takes note of them at the same time.
 struct Hashed<'a> {
-    file: &'a mut dyn Write,
+    file: &'a mut (dyn Write + Send),
     hash: Sha256,
 }
 
 impl Write for Hashed<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
+        let Self { file, hash } = self;
+        rayon::join(|| hash.update(bytes), || file.write_all(bytes)).1?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -147,16 +147,22 @@ fn dtype<T: Element>() -> Dtype {
 }
 
 fn write_numbers<T: Element>(file: &mut dyn Write, numbers: &[T]) -> std::io::Result<()> {
-    let mut bytes = Vec::with_capacity(BLOCK);
+    let mut bytes = vec![0; BLOCK.min(size_of_val(numbers))];
     for block in numbers.chunks(BLOCK / size_of::<T>()) {
-        bytes.clear();
-        for number in block {
-            match dtype::<T>() {
-                Dtype::F64 => bytes.extend(number.as_f64().to_le_bytes()),
-                _ => bytes.extend((number.as_f64() as f32).to_le_bytes()),
+        let bytes = &mut bytes[..size_of_val(block)];
+        match dtype::<T>() {
+            Dtype::F64 => {
+                for (bytes, number) in bytes.as_chunks_mut().0.iter_mut().zip(block) {
+                    *bytes = number.as_f64().to_le_bytes();
+                }
+            }
+            _ => {
+                for (bytes, number) in bytes.as_chunks_mut().0.iter_mut().zip(block) {
+                    *bytes = (number.as_f64() as f32).to_le_bytes();
+                }
             }
         }
-        file.write_all(&bytes)?;
+        file.write_all(bytes)?;
     }
     Ok(())
 }

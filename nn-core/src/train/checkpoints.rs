@@ -55,13 +55,17 @@ impl Checkpoints {
     }
 
     /// Saves `trainer`: [`Trainer::save`]. Returns when everything is written; [`Checkpoints::wait`]
-    /// when it is sure to be on the disk.
+    /// when it is sure to be on the disk. A run whose weights are no numbers any more is not saved:
+    /// nobody could go on with it, and the last checkpoint may be better.
     ///
     /// # Errors
     /// If this checkpoint or the one before it cannot be written; the last that could is still there.
     pub fn save<T: Element>(&mut self, trainer: &Trainer<T>, note: &str) -> Result<()> {
         // One at a time: the disk is full soon enough.
         self.wait()?;
+        if !trainer.model().parameters().iter().all(|p| p.value.is_finite()) {
+            return Ok(());
+        }
         let (path, previous) = (self.path(), self.previous());
         let draft: FileDraft = trainer.draft(&path, note)?;
         let place = move || draft.place(Some(&previous));

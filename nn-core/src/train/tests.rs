@@ -253,6 +253,18 @@ fn a_run_goes_on_as_it_began_or_not_at_all() {
 }
 
 #[test]
+fn weights_that_are_no_numbers_are_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = adam(1);
+    trainer.save_to(Checkpoints::new(folder.path()), "");
+    let bias = Tensor::full([2], f32::NAN);
+    trainer.model.set("dense2.bias", bias).unwrap();
+    assert!(trainer.fit(&Points::new(10), None, &mut Silent).is_err());
+    Checkpoints::new(folder.path()).save(&trainer, "").unwrap();
+    assert!(!Checkpoints::new(folder.path()).exist());
+}
+
+#[test]
 fn a_place_that_cannot_be_written_stops_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let mut trainer = adam(2);
