@@ -29,6 +29,7 @@ pub struct OpenRun {
     temporary: TempDir,
     draft: Draft,
     target: PathBuf,
+    checkpoints: Option<Checkpoints>,
     /// Whether the settings in it are there for a run that was killed before it was ever saved.
     provisional: bool,
     /// After the draft, which lies in them.
@@ -103,7 +104,8 @@ impl OpenRun {
             return Err(none("is not a folder", "name the run folder with --out"));
         }
         let (made, lock) = Self::enter(target)?;
-        let start = match Checkpoints::new(target).latest()? {
+        let mut checkpoints = Checkpoints::new(target);
+        let start = match checkpoints.latest()? {
             Some(latest) => Start::Checkpoint(Box::new(latest)),
             None => match Found::look(target)? {
                 Found::Nothing => Start::Nothing,
@@ -120,7 +122,9 @@ impl OpenRun {
                 }
             },
         };
-        Ok((Self::open(target, made, lock)?, start))
+        let mut run = Self::open(target, made, lock)?;
+        run.checkpoints = Some(checkpoints);
+        Ok((run, start))
     }
 
     /// Makes the folder if there is none, and keeps others out.
@@ -139,12 +143,17 @@ impl OpenRun {
             .map_err(Error::io("write to", target))?;
         let draft = Draft::new(temporary.path(), target);
         let target = target.to_path_buf();
-        Ok(Self { temporary, draft, target, provisional: false, _made: made, _lock: lock })
+        let (checkpoints, provisional) = (None, false);
+        Ok(Self { temporary, draft, target, checkpoints, provisional, _made: made, _lock: lock })
     }
 
-    /// Where the run is saved.
-    pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::new(&self.target)
+    /// Where the run is saved, for whoever makes it.
+    pub fn take_checkpoints(&mut self) -> Checkpoints {
+        self.checkpoints.take().unwrap_or_else(|| Checkpoints::new(&self.target))
+    }
+
+    fn is_saved(&self) -> bool {
+        Checkpoints::new(&self.target).exist()
     }
 
     /// Notes the settings of a run that is about to begin, so that it can begin again should it be
@@ -153,7 +162,7 @@ impl OpenRun {
     /// # Errors
     /// If they cannot be written.
     pub fn note(&mut self, config: &RunConfig) -> Result<(), Failure> {
-        if self.checkpoints().exist() || self.target.join(METRICS_FILE).exists() {
+        if self.is_saved() || self.target.join(METRICS_FILE).exists() {
             return Ok(());
         }
         let text = config.to_toml()?;
@@ -210,7 +219,7 @@ impl OpenRun {
 impl Drop for OpenRun {
     fn drop(&mut self) {
         // A run that failed before it was saved leaves nothing; one that is killed cannot tidy up.
-        if self.provisional && !self.checkpoints().exist() {
+        if self.provisional && !self.is_saved() {
             let _ = fs::remove_file(self.target.join(CONFIG_FILE));
         }
     }

@@ -40,25 +40,6 @@ fn quiet_leaves_the_result() {
     assert!(ended.json()["test"]["loss"].is_f64());
 }
 
-/// Runs the program with nobody reading what it prints.
-fn unread(sandbox: &Sandbox, args: &[&str]) -> i32 {
-    let mut child =
-        sandbox.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop((child.stdout.take(), child.stderr.take()));
-    child.wait().unwrap().code().expect("no signal ends it")
-}
-
-#[test]
-fn a_reader_that_leaves_is_no_failure() {
-    let sandbox = Sandbox::with_set();
-    assert_eq!(unread(&sandbox, &["summary"]), 0);
-    assert_eq!(unread(&sandbox, &["--help"]), 0);
-    assert_eq!(unread(&sandbox, &["data", "list", "--json"]), 0);
-    let train = ["train", "--data", "set", "--epochs", "1", "--image-size", "22", "--out", "run"];
-    assert_eq!(unread(&sandbox, &train), 0);
-    assert!(sandbox.path("run/model.safetensors").is_file());
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_result_that_cannot_be_printed_is_a_failure() {

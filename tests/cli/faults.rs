@@ -251,6 +251,8 @@ fn nobody_reads_what_a_command_prints() {
             assert_eq!(unread(&sandbox, &json), status, "{json:?}");
         }
     }
+    // What was to be written is.
+    assert!(sandbox.path("again/model.safetensors").is_file());
 }
 
 #[cfg(unix)]

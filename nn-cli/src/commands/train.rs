@@ -111,7 +111,7 @@ fn make(
     let command = folder.command();
     folder.note(config)?;
     let mut progress = Progress::new(console, config.fit.epochs);
-    let saving = Saving { checkpoints: folder.checkpoints(), from, command: command.clone() };
+    let saving = Saving { checkpoints: folder.take_checkpoints(), from, command: command.clone() };
     let run = Run::make(config, set, Some(saving), &mut progress, console)?;
     console.note("looking into the answers");
     let test = Inspection::make(&run.model, set, &run.data.test, run.test.clone());

@@ -23,6 +23,8 @@ pub const PREVIOUS_CHECKPOINT_FILE: &str = "checkpoint.previous.safetensors";
 #[derive(Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
+    /// Whether the newest checkpoint there is this run's, and worth keeping when the next is saved.
+    ours: bool,
     placing: Option<JoinHandle<Result<()>>>,
 }
 
@@ -36,9 +38,10 @@ pub struct Latest {
 }
 
 impl Checkpoints {
-    /// The checkpoints in `folder`, which must exist when the first is saved.
+    /// The checkpoints in `folder`, which must exist when the first is saved. Those of another run
+    /// are replaced then, unless [`Checkpoints::latest`] was asked for what to go on from.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf(), placing: None }
+        Self { folder: folder.to_path_buf(), ours: false, placing: None }
     }
 
     fn path(&self) -> PathBuf {
@@ -68,7 +71,19 @@ impl Checkpoints {
         }
         let (path, previous) = (self.path(), self.previous());
         let draft: FileDraft = trainer.draft(&path, note)?;
-        let place = move || draft.place(Some(&previous));
+        let ours = std::mem::replace(&mut self.ours, true);
+        let place = move || {
+            if ours {
+                return draft.place(Some(&previous));
+            }
+            // What another run left must never pass for what this one did before.
+            match fs::remove_file(&previous) {
+                Err(problem) if problem.kind() != ErrorKind::NotFound => {
+                    Err(Error::io("replace", &previous)(problem))
+                }
+                _ => draft.place(None),
+            }
+        };
         let thread = Builder::new().name("checkpoint".into()).spawn(place);
         self.placing = Some(thread.map_err(Error::io("write", &path))?);
         Ok(())
@@ -92,7 +107,13 @@ impl Checkpoints {
     ///
     /// # Errors
     /// If there are checkpoints and none of them is whole, or they cannot be read.
-    pub fn latest(&self) -> Result<Option<Latest>> {
+    pub fn latest(&mut self) -> Result<Option<Latest>> {
+        let latest = self.find()?;
+        self.ours = latest.is_some();
+        Ok(latest)
+    }
+
+    fn find(&self) -> Result<Option<Latest>> {
         let (path, previous) = (self.path(), self.previous());
         remove_drafts(&path);
         let damaged = match open(&path) {

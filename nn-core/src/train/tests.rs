@@ -181,7 +181,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
             fs::write(path, bytes).unwrap();
         };
         harm(&path);
-        let checkpoints = Checkpoints::new(folder.path());
+        let mut checkpoints = Checkpoints::new(folder.path());
         let latest = checkpoints.latest().unwrap().unwrap();
         let warning = latest.damaged.unwrap().to_string();
         assert!(warning.contains(CHECKPOINT_FILE), "{warning}");
@@ -206,13 +206,22 @@ fn a_program_that_died_between_two_renames_lost_nothing() {
     fs::remove_file(folder.path().join(CHECKPOINT_FILE)).unwrap();
     let partial = folder.path().join(format!(".{CHECKPOINT_FILE}abc.partial"));
     fs::write(&partial, "half").unwrap();
-    let checkpoints = Checkpoints::new(folder.path());
+    let mut checkpoints = Checkpoints::new(folder.path());
     assert!(checkpoints.exist());
     let latest = checkpoints.latest().unwrap().unwrap();
     assert!(latest.damaged.is_none() && !partial.exists());
     assert_eq!(latest.checkpoint.history().len(), 1);
+
+    // Another run's are replaced, not kept for this one's.
+    let folder = two_epochs();
+    let mut other = adam(1);
+    other.save_to(Checkpoints::new(folder.path()), "another");
+    fit(other);
+    assert_eq!(newest(folder.path()).note(), "another");
+    assert!(!folder.path().join(PREVIOUS_CHECKPOINT_FILE).exists());
+
     let nothing = tempfile::tempdir().unwrap();
-    let checkpoints = Checkpoints::new(nothing.path());
+    let mut checkpoints = Checkpoints::new(nothing.path());
     assert!(checkpoints.latest().unwrap().is_none() && !checkpoints.exist());
 }
 

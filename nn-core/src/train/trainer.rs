@@ -183,7 +183,7 @@ impl<T: Element> Trainer<T> {
     /// ```no_run
     /// # use nn_core::{data::Dataset, train::*};
     /// # fn example(mut trainer: Trainer, train: &Dataset) -> nn_core::Result<()> {
-    /// let checkpoints = Checkpoints::new("runs/photos".as_ref());
+    /// let mut checkpoints = Checkpoints::new("runs/photos".as_ref());
     /// if let Some(latest) = checkpoints.latest()? {
     ///     trainer = trainer.resume(latest.checkpoint)?;
     /// }
