@@ -48,7 +48,7 @@ pub fn write<'a, T: Element>(
     FileDraft::write(path, |file| layout.write(file))?.place(None)
 }
 
-/// Writes a file as [`write`] does, with a checksum that [`TensorFile::verify`] looks at; it is not
+/// Writes a file as [`write()`] does, with a checksum that [`TensorFile::verify`] looks at; it is not
 /// under its name yet.
 ///
 /// # Errors
