@@ -9,12 +9,16 @@ use crate::args::{
 use crate::failure::Failure;
 use nn_core::Error;
 use nn_core::data::check_validation_split;
+use nn_core::files::read_limited;
 use nn_core::model::ReferenceCnn;
 use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
 use nn_core::train::{FitOptions, check_batch_size};
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+
+/// The largest `config.toml` that is read, in bytes. Those that runs write have one thousand.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// Everything that repeats a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,13 +159,20 @@ impl RunConfig {
     /// Reads a `config.toml`.
     ///
     /// # Errors
-    /// If it cannot be read or is none.
+    /// If it cannot be read, is larger than any, or is none.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
-        toml::from_str(&text).map_err(|problem| {
-            let remedy = "pass the config.toml of a run folder";
-            Error::file(path, format!("is not a run's configuration: {problem}"), remedy).into()
-        })
+        let remedy = "pass the config.toml of a run folder";
+        let refuse = |problem: &dyn Display| {
+            Error::file(path, format!("is not a run's configuration: {problem}"), remedy)
+        };
+        let text = read_limited(path, MAX_CONFIG_BYTES, remedy)?;
+        let text = String::from_utf8(text).map_err(|problem| refuse(&problem))?;
+        Ok(Self::parse(&text).map_err(|problem| refuse(&problem))?)
+    }
+
+    /// Reads the content of `config.toml`; nothing in it is checked but its form.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
     }
 
     /// The content of `config.toml`.
@@ -171,7 +182,11 @@ impl RunConfig {
         })
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    /// Whether a run can be made of this.
+    ///
+    /// # Errors
+    /// If no data is named, or a setting is out of range.
+    pub fn check(&self) -> Result<(), Failure> {
         if self.data.is_empty() {
             return Err(Failure::usage(
                 "no images to train on; name a set or a folder with --data, say \

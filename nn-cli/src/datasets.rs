@@ -47,9 +47,7 @@ impl ImageSet {
 
     /// A file's path below the set's folder, with forward slashes.
     pub fn relative(&self, path: &Path) -> String {
-        let path = path.strip_prefix(&self.folder.root).unwrap_or(path);
-        let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
-        parts.join("/")
+        relative(&self.folder.root, path)
     }
 
     /// What every output that speaks of this set says about it.
@@ -61,6 +59,13 @@ impl ImageSet {
     pub fn announce(&self, console: &Console) {
         announce(&self.name, self.kind, console);
     }
+}
+
+/// A file's path below the folder `root`, with forward slashes.
+pub fn relative(root: &Path, path: &Path) -> String {
+    let path = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
+    parts.join("/")
 }
 
 fn describe(name: &str, kind: Kind, path: &Path) -> String {

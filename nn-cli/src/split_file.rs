@@ -3,20 +3,25 @@
 //! Every run writes one, `audit --repair` does, and `train --split` reads it. Files are given below
 //! the data folder, with forward slashes.
 
-use crate::datasets::ImageSet;
+use crate::datasets::{ImageSet, relative};
 use crate::failure::Failure;
 use crate::ui::{Console, format};
-use nn_core::Error;
 use nn_core::audit::Part;
-use nn_core::data::Split;
+use nn_core::data::{ImageFolder, Split};
+use nn_core::files::read_limited;
+use nn_core::{Error, Result};
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
+
+/// The largest table that is read, in bytes: a line for each of a million images.
+const MAX_TABLE_BYTES: u64 = 256 << 20;
+
+const REMEDY: &str = "pass a split.csv that a run or `nn-cli audit --repair` wrote for this folder";
 
 /// The table of these files, labels and splits.
 pub fn table(
     rows: impl IntoIterator<Item = (String, String, &'static str)>,
-) -> Result<Vec<u8>, csv::Error> {
+) -> std::result::Result<Vec<u8>, csv::Error> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["file", "label", "split"])?;
     for (file, label, split) in rows {
@@ -32,16 +37,33 @@ pub fn table(
 /// If it cannot be read, names a file that is not in the set or is there twice, another class than
 /// the file's, or a split that is none, or leaves training or test without images.
 pub fn read(path: &Path, set: &ImageSet, console: &Console) -> Result<Split, Failure> {
-    let text = fs::read(path).map_err(Error::io("read", path))?;
-    let refuse = |line: u64, problem: String| {
-        let remedy = "pass a split.csv that a run or `nn-cli audit --repair` wrote for this folder";
-        Failure::from(Error::file(path, format!("line {line}: {problem}"), remedy))
-    };
-    let samples = set.folder.samples();
+    let table = read_limited(path, MAX_TABLE_BYTES, REMEDY)?;
+    let (split, left) = divide(&table, path, &set.name, &set.folder)?;
+    if left > 0 {
+        let images = format::plural(left as u64, "image");
+        console.warn(&format!("{images} of {} not in {}: left out", set.name, path.display()));
+    }
+    Ok(split)
+}
+
+/// Divides the images of `folder` as the table says; errors call the table `path` and the folder
+/// `name`. Returns also how many images are not in the table.
+///
+/// # Errors
+/// Those of [`read`] that do not come from reading.
+pub fn divide(
+    table: &[u8],
+    path: &Path,
+    name: &str,
+    folder: &ImageFolder,
+) -> Result<(Split, usize)> {
+    let refuse =
+        |line: u64, problem: String| Error::file(path, format!("line {line}: {problem}"), REMEDY);
+    let samples = folder.samples();
     let mut left: HashMap<String, _> =
-        samples.into_iter().map(|sample| (set.relative(&sample.path), sample)).collect();
+        samples.into_iter().map(|sample| (relative(&folder.root, &sample.path), sample)).collect();
     let mut split = Split::default();
-    let mut table = csv::Reader::from_reader(text.as_slice());
+    let mut table = csv::Reader::from_reader(table);
     let header: Vec<String> =
         table.headers().map_err(|e| refuse(1, e.to_string()))?.iter().map(String::from).collect();
     let column = |name: &str| {
@@ -57,10 +79,10 @@ pub fn read(path: &Path, set: &ImageSet, console: &Console) -> Result<Split, Fai
         let Some(sample) = left.remove(file) else {
             return Err(refuse(
                 line,
-                format!("{file:?} is not an image of {}, or is listed twice", set.name),
+                format!("{file:?} is not an image of {name}, or is listed twice"),
             ));
         };
-        let class = &set.folder.classes[sample.label];
+        let class = &folder.classes[sample.label];
         if class != label {
             return Err(refuse(line, format!("{file} is of class {class}, not {label:?}")));
         }
@@ -79,9 +101,5 @@ pub fn read(path: &Path, set: &ImageSet, console: &Console) -> Result<Split, Fai
             return Err(refuse(1, format!("no image is for {name}")));
         }
     }
-    if !left.is_empty() {
-        let images = format::plural(left.len() as u64, "image");
-        console.warn(&format!("{images} of {} not in {}: left out", set.name, path.display()));
-    }
-    Ok(split)
+    Ok((split, left.len()))
 }

@@ -1,7 +1,9 @@
-//! Writing files so that a final name never stands for half a file, and what that takes of folders.
+//! Writing files so that a final name never stands for half a file, what that takes of folders, and
+//! reading files of whatever length.
 
 use crate::error::{Error, Result};
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -111,6 +113,25 @@ pub fn remove_drafts(path: &Path) {
     }
 }
 
+/// A file's content, if it is not larger than `most` bytes; `remedy` is what to do if it is.
+///
+/// # Errors
+/// If the file cannot be read, or is larger.
+pub fn read_limited(path: &Path, most: u64, remedy: &str) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let mut bytes = Vec::new();
+    // The limit holds while reading: what a file says about its length need not be true.
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    if bytes.len() as u64 > most {
+        let problem = match most >> 20 {
+            0 => format!("the file is larger than {most} bytes"),
+            mib => format!("the file is larger than {mib} MiB"),
+        };
+        return Err(Error::file(path, problem, remedy));
+    }
+    Ok(bytes)
+}
+
 /// The folder a path lies in: the current one for a bare name.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -189,6 +210,23 @@ mod tests {
         assert!(write_atomically(Path::new("/"), |_| Ok(())).is_err());
         // A folder of that name is in the way.
         assert!(write_atomically(folder.path(), |w| w.write_all(b"x")).is_err());
+    }
+
+    #[test]
+    fn files_are_read_up_to_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "seven..").unwrap();
+        assert_eq!(read_limited(&path, 7, "cut it").unwrap(), b"seven..");
+        let message = read_limited(&path, 6, "cut it").unwrap_err().to_string();
+        assert!(message.ends_with("a.txt: the file is larger than 6 bytes; cut it"), "{message}");
+        // One that never ends.
+        #[cfg(unix)]
+        {
+            let message = read_limited(Path::new("/dev/zero"), 3 << 20, "").unwrap_err().to_string();
+            assert!(message.contains("larger than 3 MiB"), "{message}");
+        }
+        assert!(read_limited(folder.path(), 6, "").is_err());
     }
 
     #[cfg(unix)]

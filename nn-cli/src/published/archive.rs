@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -46,17 +46,29 @@ pub fn read_files(
     if path.is_dir() {
         return walk(path, limits, wanted, visit);
     }
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    read_archive(BufReader::new(file), origin, limits, wanted, visit)
+}
+
+/// [`read_files`] of an archive that is open.
+///
+/// # Errors
+/// As [`read_files`].
+pub fn read_archive(
+    mut archive: impl BufRead + Seek,
+    origin: &Path,
+    limits: &Limits,
+    wanted: &Wanted,
+    visit: &mut Visit,
+) -> Result<()> {
     let mut head = Vec::new();
-    let rewound = (&mut file).take(512).read_to_end(&mut head).and_then(|_| file.rewind());
-    rewound.map_err(Error::io("read", path))?;
+    let rewound = (&mut archive).take(512).read_to_end(&mut head).and_then(|_| archive.rewind());
+    rewound.map_err(Error::io("read", origin))?;
     let reader = Reader { origin, limits, wanted };
     match format(&head) {
-        Some(Format::Gzip) => {
-            reader.tar(flate2::read::MultiGzDecoder::new(BufReader::new(file)), visit)
-        }
-        Some(Format::Tar) => reader.tar(BufReader::new(file), visit),
-        Some(Format::Zip) => reader.zip(BufReader::new(file), visit),
+        Some(Format::Gzip) => reader.tar(flate2::bufread::MultiGzDecoder::new(archive), visit),
+        Some(Format::Tar) => reader.tar(archive, visit),
+        Some(Format::Zip) => reader.zip(archive, visit),
         None if head.trim_ascii_start().starts_with(b"<") => {
             Err(unusable(origin, "is a web page, not an archive"))
         }

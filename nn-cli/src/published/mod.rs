@@ -15,7 +15,8 @@ mod workshop;
 #[cfg(test)]
 mod testing;
 
-pub use fetch::{Options, Outcome, Progress, Source, fetch};
+pub use archive::read_archive;
+pub use fetch::{Limits, Options, Outcome, Progress, Source, fetch};
 pub use manifest::Manifest;
 pub use verify::{Kind, SetReport, identify, verify};
 

@@ -5,7 +5,7 @@ use super::compare::Comparable;
 use super::file_facts::FileFacts;
 use super::keypoints::{features, frame_code};
 use super::luma::Luma;
-use crate::data::decode::read_limited;
+use crate::data::decode::read_file;
 use crate::data::{decode_bytes, decode_file};
 use crate::error::Result;
 use sha2::{Digest, Sha256};
@@ -59,7 +59,7 @@ impl Small {
 /// # Errors
 /// Those of [`decode_file`].
 pub fn look(path: &Path) -> Result<Seen> {
-    let bytes = read_limited(path)?;
+    let bytes = read_file(path)?;
     let image = decode_bytes(&bytes, path)?;
     let luma = Luma::small(&image);
     let small = Small::new(&luma);

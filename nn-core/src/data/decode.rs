@@ -14,11 +14,11 @@
 //! Sizes are checked as soon as the header is read: a small file can claim to be a huge image.
 
 use crate::error::{Error, Result};
+use crate::files::read_limited;
 use image::error::ImageError;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::Path;
 
 /// The largest width and the largest height that is decoded, in pixels.
@@ -76,23 +76,12 @@ impl Rgb8 {
 /// it is not an image of a known format; it is damaged or ends early; it has no pixels, or more than
 /// [`MAX_DIMENSION`] and [`MAX_DECODED_BYTES`] allow.
 pub fn decode_file(path: &Path) -> Result<Rgb8> {
-    decode_bytes(&read_limited(path)?, path)
+    decode_bytes(&read_file(path)?, path)
 }
 
 /// A file's content, if it is not larger than [`MAX_FILE_BYTES`].
-pub(crate) fn read_limited(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    let mut bytes = Vec::new();
-    // The limit holds while reading: what a file says about its length need not be true.
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(Error::file(
-            path,
-            format!("the file is larger than {} MiB", MAX_FILE_BYTES >> 20),
-            "save the image smaller, or remove it",
-        ));
-    }
-    Ok(bytes)
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    read_limited(path, MAX_FILE_BYTES, "save the image smaller, or remove it")
 }
 
 /// Decodes an image in memory; `path` is what errors call it.
