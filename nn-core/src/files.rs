@@ -223,7 +223,8 @@ mod tests {
         // One that never ends.
         #[cfg(unix)]
         {
-            let message = read_limited(Path::new("/dev/zero"), 3 << 20, "").unwrap_err().to_string();
+            let message =
+                read_limited(Path::new("/dev/zero"), 3 << 20, "").unwrap_err().to_string();
             assert!(message.contains("larger than 3 MiB"), "{message}");
         }
         assert!(read_limited(folder.path(), 6, "").is_err());

@@ -4,6 +4,7 @@
 //! checked and the output sizes known. Kernels take geometries and trust them.
 
 use crate::error::{Error, Result};
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// What happens at the border of a convolution's input.
@@ -79,8 +80,8 @@ impl Conv2dGeometry {
     /// Checks an input's and a weight's dimensions against each other.
     ///
     /// # Errors
-    /// If the ranks are not 4, the channels differ, a kernel or stride is 0, or the kernel does not
-    /// fit into the input.
+    /// If the ranks are not 4, the channels differ or there are none, a kernel or stride is 0, the
+    /// kernel does not fit into the input, or no memory could hold the output.
     pub fn new(input: &[usize], weight: &[usize], options: Conv2dOptions) -> Result<Self> {
         let &[batch, in_h, in_w, in_c] = input else {
             return Err(Error::shape(
@@ -106,9 +107,18 @@ impl Conv2dGeometry {
                 "channels come last in inputs and second in weights",
             ));
         }
+        if in_c == 0 || out_c == 0 {
+            return Err(Error::shape(
+                "conv2d",
+                "at least one input channel and one output channel",
+                format!("input {input:?}, weight {weight:?}"),
+                "leave the convolution away, or give it channels",
+            ));
+        }
         let (stride_h, stride_w) = options.stride;
         let (out_h, pad_top) = conv_extent("height", in_h, kernel_h, stride_h, options.padding)?;
         let (out_w, pad_left) = conv_extent("width", in_w, kernel_w, stride_w, options.padding)?;
+        Shape::from([batch, out_h, out_w, out_c]).ensure_possible("conv2d")?;
         Ok(Self {
             batch,
             in_h,
@@ -119,8 +129,8 @@ impl Conv2dGeometry {
             out_c,
             kernel_h,
             kernel_w,
-            stride_h,
-            stride_w,
+            stride_h: at_most_once(stride_h, in_h),
+            stride_w: at_most_once(stride_w, in_w),
             pad_top,
             pad_left,
         })
@@ -155,6 +165,12 @@ impl Conv2dGeometry {
     pub fn flops(&self) -> f64 {
         2.0 * self.batch as f64 * self.output_len() as f64 * self.patch_len() as f64
     }
+}
+
+/// A stride as it matters. One that leads out of the input is as good as one that leads to its end,
+/// which can be multiplied without care.
+fn at_most_once(stride: usize, input: usize) -> usize {
+    stride.min(input.max(1))
 }
 
 /// Output size and leading padding along one dimension.
@@ -247,8 +263,8 @@ impl Pool2dGeometry {
             channels,
             window_h,
             window_w,
-            stride_h,
-            stride_w,
+            stride_h: at_most_once(stride_h, in_h),
+            stride_w: at_most_once(stride_w, in_w),
         })
     }
 

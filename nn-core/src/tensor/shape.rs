@@ -1,6 +1,10 @@
 //! Dimensions, outermost first.
 
+use crate::error::{Error, Result};
 use std::fmt;
+
+/// The most elements a tensor can have: what an address space holds of the largest element type.
+const MOST_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
 
 /// The dimensions of a tensor, outermost first; no dimension at all is a scalar.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -26,9 +30,27 @@ impl Shape {
         self.0.iter().product()
     }
 
-    /// The number of elements, or `None` if it does not fit a `usize`.
+    /// The number of elements, or `None` if no tensor can have this shape: the dimensions that are
+    /// not 0 multiply to more elements than an address space holds. So no product of some of a
+    /// tensor's dimensions overflows, also where there is no element at all.
     pub fn checked_len(&self) -> Option<usize> {
-        self.0.iter().try_fold(1usize, |len, &dim| len.checked_mul(dim))
+        let sizes = self.0.iter().filter(|&&dim| dim != 0);
+        let len = sizes.copied().try_fold(1usize, usize::checked_mul)?;
+        (len <= MOST_ELEMENTS).then_some(if self.is_empty() { 0 } else { len })
+    }
+
+    /// Refuses the shape of a result that no tensor can have. For ops whose result can be larger
+    /// than their inputs.
+    pub(crate) fn ensure_possible(&self, at: &str) -> Result<()> {
+        match self.checked_len() {
+            Some(_) => Ok(()),
+            None => Err(Error::shape(
+                at,
+                format!("a result of at most {MOST_ELEMENTS} elements"),
+                self,
+                "check the shapes of the inputs",
+            )),
+        }
     }
 
     /// Whether some dimension is 0.

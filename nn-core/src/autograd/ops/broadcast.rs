@@ -64,9 +64,7 @@ impl Broadcast {
         }
         dims.reverse();
         let output = Shape::from(output);
-        if output.checked_len().is_none() {
-            return Err(mismatch(at, a, b));
-        }
+        output.ensure_possible(at)?;
         Ok(Self { shapes: [a.clone(), b.clone()], output, dims })
     }
 

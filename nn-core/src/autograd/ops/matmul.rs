@@ -4,7 +4,7 @@ use crate::autograd::{Backward, Gradient, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::linear::{self, Dims, STREAMED};
 use crate::kernels::matmul::{Order, matmul};
-use crate::tensor::{Element, Tensor};
+use crate::tensor::{Element, Shape, Tensor};
 use std::sync::Arc;
 
 struct Matmul<T: Element> {
@@ -87,6 +87,7 @@ impl<T: Element> Tape<T> {
         if k != b_rows {
             return Err(unfit(a, b));
         }
+        Shape::from([m, n]).ensure_possible("matmul")?;
         let mut c = Tensor::stale([m, n], self.pool());
         let (a_rows, b_rows) =
             ((a.value().as_slice(), Order::Rows), (b.value().as_slice(), Order::Rows));
@@ -145,6 +146,7 @@ impl<T: Element> Tape<T> {
             ));
         }
         let dims = Dims { batch, inputs: columns, outputs };
+        Shape::from([batch, outputs]).ensure_possible("linear")?;
         let mut y = Tensor::stale([batch, outputs], self.pool());
         let bias = b.map(|b| b.value().as_slice());
         linear::forward(dims, x.value().as_slice(), w.value().as_slice(), bias, y.as_mut_slice());

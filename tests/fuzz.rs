@@ -1,0 +1,56 @@
+//! Replays what fuzzing starts from and what it found (`tests/fuzz`), as far as that shows without a
+//! sanitizer: by panics, wrong results, and time.
+
+#[path = "fuzz/src/targets/mod.rs"]
+mod targets;
+
+use std::path::{Path, PathBuf};
+
+/// One test for each target.
+macro_rules! targets {
+    ($($target:ident)*) => {
+        $(
+            #[test]
+            fn $target() {
+                replay(stringify!($target), targets::$target::run);
+            }
+        )*
+
+        #[test]
+        fn every_input_has_its_target() {
+            let known = [$(stringify!($target)),*];
+            for folder in FOLDERS.map(folder).iter().flat_map(|folder| entries(folder)) {
+                let name = folder.file_name().unwrap().to_str().unwrap();
+                assert!(known.contains(&name), "{} is replayed by nobody", folder.display());
+            }
+        }
+    };
+}
+
+targets! { archive audit config image kernels manifest model split tensor }
+
+/// What targets begin with, and what once made them fail.
+const FOLDERS: [&str; 2] = ["seeds", "reproducers"];
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz").join(name)
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let listing =
+        std::fs::read_dir(folder).map(|listing| listing.map(|entry| entry.unwrap().path()));
+    let mut entries: Vec<_> = listing.into_iter().flatten().collect();
+    entries.sort();
+    entries
+}
+
+fn replay(name: &str, run: fn(&[u8])) {
+    let inputs: Vec<_> =
+        FOLDERS.iter().flat_map(|kind| entries(&folder(kind).join(name))).collect();
+    assert!(!inputs.is_empty(), "{name} has no seed");
+    for input in inputs {
+        // The test shows this only if it fails.
+        println!("{}", input.display());
+        run(&std::fs::read(input).unwrap());
+    }
+}

@@ -1,0 +1,31 @@
+//! `split.csv`: no image is used twice, or lost without being counted.
+
+use nn_cli::strangers;
+use nn_core::data::{ImageFolder, Layout, Sample};
+use std::collections::HashSet;
+
+/// Names to be found: plain ones, and such as need quotes.
+const FILES: [&str; 6] =
+    ["cat/1.png", "cat/2.png", "cat/a, b.png", "dog/1.png", "dog/\".png", "dog/ü.png"];
+
+fn folder() -> ImageFolder {
+    let root = std::path::Path::new("photos");
+    let samples =
+        FILES.iter().enumerate().map(|(i, file)| Sample { path: root.join(file), label: i / 3 });
+    ImageFolder {
+        root: root.into(),
+        classes: vec!["cat".into(), "dog".into()],
+        layout: Layout::Bare(samples.collect()),
+    }
+}
+
+pub fn run(data: &[u8]) {
+    let folder = folder();
+    if let Ok((split, left)) = strangers::split(data, &folder) {
+        assert!(!split.train.is_empty() && !split.test.is_empty());
+        let all = || split.train.iter().chain(&split.validation).chain(&split.test);
+        let distinct: HashSet<_> = all().map(|sample| &sample.path).collect();
+        assert_eq!(distinct.len(), all().count());
+        assert_eq!(distinct.len() + left, FILES.len());
+    }
+}
