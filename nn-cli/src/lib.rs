@@ -7,6 +7,8 @@
 //! It is a library only so that tests can reach the readers of files in [`strangers`]; what other
 //! programs may build on is `nn-core`.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod audit;
 mod command_line;

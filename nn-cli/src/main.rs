@@ -1,5 +1,7 @@
 //! The `nn-cli` program. All of it is in the library of the same name.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -15,6 +15,22 @@
 //! that is how images are stored and how the kernels want them. Weights keep the layout of PyTorch,
 //! `[out, in, height, width]` and `[out, in]`, because that is what other programs expect in a file.
 
+// Tests may; what a library's user runs must not.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::dbg_macro,
+        clippy::exit,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unwrap_used,
+    )
+)]
+
 pub mod audit;
 pub mod autograd;
 pub mod data;

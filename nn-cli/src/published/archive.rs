@@ -17,6 +17,9 @@ use tar::EntryType;
 
 use super::fetch::Limits;
 
+/// The most bytes of a tar archive between two files: headers, with names of any length in them.
+const MAX_HEADER_BYTES: u64 = 1 << 16;
+
 /// Is given the name and the content of a file.
 pub type Visit<'a> = dyn FnMut(&str, Vec<u8>) -> Result<()> + 'a;
 
@@ -105,8 +108,10 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn tar(&self, stream: impl Read, visit: &mut Visit) -> Result<()> {
         let exceeded = Rc::new(Cell::new(false));
+        let ahead = Rc::new(Cell::new(u64::MAX));
         let left = self.limits.unpacked_bytes;
-        let mut archive = tar::Archive::new(Limited { stream, left, exceeded: exceeded.clone() });
+        let stream = Limited { stream, left, exceeded: exceeded.clone(), ahead: ahead.clone() };
+        let mut archive = tar::Archive::new(stream);
         let damaged = |error: io::Error| {
             if exceeded.get() {
                 self.too_much_data()
@@ -114,8 +119,15 @@ impl Reader<'_> {
                 unusable(self.origin, format_args!("is damaged or incomplete ({error})"))
             }
         };
-        for (count, entry) in archive.entries().map_err(damaged)?.enumerate() {
+        let mut entries = archive.entries().map_err(damaged)?;
+        let mut unread = 0;
+        for count in 0.. {
+            // What the last entry left is passed by; names are kept in memory, so they have a limit.
+            ahead.set(MAX_HEADER_BYTES.saturating_add(unread));
+            let Some(entry) = entries.next() else { break };
             let entry = entry.map_err(damaged)?;
+            ahead.set(u64::MAX);
+            unread = entry.size();
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             self.check_count(count)?;
             match entry.header().entry_type() {
@@ -126,6 +138,7 @@ impl Reader<'_> {
                     self.check_name(&name)?;
                     if (self.wanted)(&name) {
                         let content = self.content(&name, entry).map_err(|e| e.or(damaged))?;
+                        unread = 0;
                         visit(&name, content)?;
                     }
                 }
@@ -137,6 +150,7 @@ impl Reader<'_> {
                 _ => return Err(self.refused(&name, "is neither a file nor a folder")),
             }
         }
+        ahead.set(u64::MAX);
         // The checksum of a gzip stream stands at its very end.
         io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(damaged)?;
         Ok(())
@@ -233,16 +247,19 @@ impl Unread {
 }
 
 /// Fails once more than `left` bytes were read, and says so in `exceeded`: the error itself may
-/// come out wrapped.
+/// come out wrapped. Fails also once more than `ahead` were, which is set anew from entry to entry.
 struct Limited<R> {
     stream: R,
     left: u64,
     exceeded: Rc<Cell<bool>>,
+    ahead: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
+        let ahead = self.ahead.get().checked_sub(count as u64);
+        self.ahead.set(ahead.ok_or_else(|| io::Error::other("a file's name is too long"))?);
         match self.left.checked_sub(count as u64) {
             Some(left) => {
                 self.left = left;

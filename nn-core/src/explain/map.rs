@@ -49,6 +49,7 @@ impl<T: Element> Explanation<T> {
 /// assert_eq!(stretch(&map, 1, 4).as_slice(), [0., 2., 4., 6.]);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
+#[expect(clippy::panic, reason = "documented, as an index out of bounds is for slices")]
 pub fn stretch<T: Element>(map: &Tensor<T>, height: usize, width: usize) -> Tensor<T> {
     let &[h, w] = map.dims() else {
         panic!("a map [height, width] was expected, not {}", map.shape());

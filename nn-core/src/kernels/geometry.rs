@@ -361,5 +361,27 @@ mod tests {
         assert!(Pool2dGeometry::new(&[1, 1, 9, 1], Pool2dOptions::default()).is_err());
         let zero = Pool2dOptions { window: (0, 1), stride: (1, 1) };
         assert!(Pool2dGeometry::new(&[1, 1, 9, 1], zero).is_err());
+        for (input, weight) in [([1, 9, 9, 0], [2, 0, 3, 3]), ([1, 9, 9, 2], [0, 2, 3, 3])] {
+            let none = Conv2dGeometry::new(&input, &weight, Conv2dOptions::default());
+            assert!(none.unwrap_err().to_string().contains("at least one"));
+        }
+        let (vast, same) = (1 << 40, Padding::Same);
+        let options = Conv2dOptions { stride: (1, 1), padding: same };
+        let output = Conv2dGeometry::new(&[0, vast, 9, 1], &[vast, 1, 3, 3], options);
+        assert!(output.unwrap_err().to_string().contains("a result of at most"));
+    }
+
+    #[test]
+    fn strides_beyond_the_input_are_steps_to_its_end() -> Result<()> {
+        let stride = (usize::MAX, 7);
+        for padding in [Padding::Valid, Padding::Same] {
+            let options = Conv2dOptions { stride, padding };
+            let g = Conv2dGeometry::new(&[1, 6, 7, 1], &[1, 1, 3, 3], options)?;
+            assert_eq!((g.out_h, g.out_w, g.stride_h, g.stride_w), (1, 1, 6, 7));
+        }
+        let options = Pool2dOptions { window: (2, 7), stride };
+        let p = Pool2dGeometry::new(&[1, 6, 7, 1], options)?;
+        assert_eq!((p.out_h, p.out_w, p.stride_h, p.stride_w), (1, 1, 6, 7));
+        Ok(())
     }
 }

@@ -8,9 +8,13 @@ use crate::tensor::{Element, Shape, Tensor};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Numbers a model may have in its parameters, and one sample at any layer: 4 GB of `f32`. Where
-/// sizes come from outside, this stands between a slip of the pen and a machine out of memory.
-const MOST_NUMBERS: usize = 1 << 30;
+/// Numbers a model may have in its parameters: 4 GB of `f32`. Where sizes come from outside, this and
+/// the next stand between a slip of the pen, or a forged file, and a machine out of memory.
+const MOST_PARAMETERS: usize = 1 << 30;
+
+/// Numbers one sample may have, as it comes in and behind any layer: 512 MiB of `f32`, twice what the
+/// built-in network has of images of 1024 pixels a side.
+const MOST_NUMBERS: usize = 1 << 27;
 
 /// Collects the layers of a [`Sequential`].
 #[derive(Debug, Clone)]
@@ -97,6 +101,7 @@ impl<T: Element> SequentialBuilder<T> {
                 "pass [height, width, channels] for images",
             ));
         }
+        check_sample("model", "input", &self.input)?;
         let names = self.names()?;
         // All shapes first: nothing is allocated for a network that does not fit together.
         let mut stages = Vec::new();
@@ -223,15 +228,20 @@ impl<T: Element> SequentialBuilder<T> {
 /// A layer's output shape and parameters, of sizes that can be computed with.
 fn infer<T: Element>(layer: &dyn Layer<T>, input: &Shape) -> Result<(Shape, Vec<ParameterSpec>)> {
     let output = layer.output_shape(input)?;
-    if output.checked_len().is_none_or(|len| len > MOST_NUMBERS) {
-        return Err(Error::shape(
-            layer.kind(),
-            format!("at most {MOST_NUMBERS} numbers in its output"),
-            &output,
-            "use smaller images or fewer filters",
-        ));
-    }
+    check_sample(layer.kind(), "output", &output)?;
     Ok((output, layer.parameters(input)?))
+}
+
+fn check_sample(at: &str, what: &str, shape: &Shape) -> Result<()> {
+    if shape.checked_len().is_some_and(|len| len <= MOST_NUMBERS) {
+        return Ok(());
+    }
+    Err(Error::shape(
+        at,
+        format!("at most {MOST_NUMBERS} numbers in its {what}"),
+        shape,
+        "use smaller images or fewer filters",
+    ))
 }
 
 fn check_total(specs: &[(String, ParameterSpec)]) -> Result<()> {
@@ -239,11 +249,11 @@ fn check_total(specs: &[(String, ParameterSpec)]) -> Result<()> {
     for (name, spec) in specs {
         let sum = spec.shape.checked_len().and_then(|len| total.checked_add(len));
         match sum {
-            Some(sum) if sum <= MOST_NUMBERS => total = sum,
+            Some(sum) if sum <= MOST_PARAMETERS => total = sum,
             _ => {
                 return Err(Error::shape(
                     name,
-                    format!("at most {MOST_NUMBERS} parameters in the whole model"),
+                    format!("at most {MOST_PARAMETERS} parameters in the whole model"),
                     format!("a tensor of shape {}", spec.shape),
                     "use smaller images, more pooling, or fewer filters and units",
                 ));

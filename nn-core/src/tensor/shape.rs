@@ -24,10 +24,11 @@ impl Shape {
     /// The number of elements (1 for a scalar).
     ///
     /// # Panics
-    /// In builds with overflow checks, if the product does not fit; use [`Shape::checked_len`]
-    /// for dimensions that come from outside.
+    /// If no tensor can have this shape; use [`Shape::checked_len`] for dimensions that come from
+    /// outside.
+    #[expect(clippy::panic, reason = "documented, as an index out of bounds is for slices")]
     pub fn len(&self) -> usize {
-        self.0.iter().product()
+        self.checked_len().unwrap_or_else(|| panic!("no tensor can have the shape {self}"))
     }
 
     /// The number of elements, or `None` if no tensor can have this shape: the dimensions that are
@@ -100,5 +101,23 @@ impl fmt::Display for Shape {
 impl fmt::Debug for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_that_no_memory_holds_are_told() {
+        let len = |dims: &[usize]| Shape::from(dims).checked_len();
+        assert_eq!(len(&[]), Some(1));
+        assert_eq!(len(&[3, 0, 4]), Some(0));
+        assert_eq!(len(&[MOST_ELEMENTS, 1]), Some(MOST_ELEMENTS));
+        assert_eq!(len(&[MOST_ELEMENTS + 1]), None);
+        assert_eq!(len(&[1 << 40, 1 << 40]), None);
+        // With a 0 anywhere: other ops drop or move it.
+        assert_eq!(len(&[0, 1 << 40, 1 << 40]), None);
+        assert_eq!(len(&[1 << 40, 0, 1 << 19]), Some(0));
     }
 }

@@ -99,7 +99,7 @@ impl<T: Element> Conv2dInputGradient<T> for Im2col {
         pack_weights_turned(g, w, &mut packed);
         let tile = tile_pixels(depth);
         let pitch = g.in_w * g.in_c;
-        let band = (tile / g.in_w).max(1);
+        let band = (tile / g.in_w.max(1)).max(1);
         parallel::for_each_tile(dx, g.input_len(), band * pitch, |n, i, dx| {
             let rows = i * band..i * band + dx.len() / pitch;
             let sources = output_rows_touching(g, &rows);

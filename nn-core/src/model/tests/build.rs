@@ -113,7 +113,8 @@ fn absurd_sizes_are_errors_not_allocations() {
         (ReferenceCnn::new(2, 0).build::<f32>(0), "model input"),
         (ReferenceCnn::new(2, 5).build::<f32>(0), "22x22"),
         (Sequential::builder([0usize; 0]).build(0), "at least one dimension"),
-        (Sequential::builder([usize::MAX, 2, 2]).layer(Flatten::new()).build(0), "flatten1"),
+        (Sequential::builder([usize::MAX, 2, 2]).layer(Flatten::new()).build(0), "in its input"),
+        (Sequential::builder([9000, 9000, 1]).layer(Conv2D::new(9, 1)).build(0), "in its output"),
         (Sequential::builder([1 << 20]).layer(Dense::new(1 << 20)).build(0), "dense1.weight"),
     ] {
         let message = result.unwrap_err().to_string();

@@ -120,3 +120,26 @@ fn archives_that_unpack_to_too_much_are_refused() {
     let limits = Limits { unpacked_bytes: 10 << 20, ..Limits::default() };
     refused(limits, &bomb, "unpacks to more than 10 MB");
 }
+
+#[test]
+fn a_name_without_end_is_not_read_into_memory() {
+    let mut bench = Bench::new();
+    // As GNU tar stores a long name: an entry before the file's own.
+    for (kind, len, fits) in [
+        (EntryType::GNULongName, 1 << 10, true),
+        (EntryType::GNULongName, 1 << 20, false),
+        (EntryType::XHeader, 1 << 20, false),
+    ] {
+        let mut entries = bench.small.tar_entries();
+        entries.insert(2, TarEntry::new(kind, "././@LongLink", &vec![b'a'; len]));
+        let outcome = bench.fetch_bytes(&gzip(&pack(&entries)));
+        if fits {
+            outcome.unwrap();
+            std::fs::remove_dir_all(&bench.options.root).unwrap();
+        } else {
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains("damaged") && error.contains("too long"), "{error}");
+            bench.assert_nothing_left();
+        }
+    }
+}
