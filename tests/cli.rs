@@ -21,6 +21,7 @@ mod cli {
     mod models;
     mod report;
     mod resume;
+    mod soak;
     mod support;
     mod train;
 }
