@@ -14,6 +14,23 @@
 //! Images and feature maps are laid out channels-last, `[batch, height, width, channels]`, because
 //! that is how images are stored and how the kernels want them. Weights keep the layout of PyTorch,
 //! `[out, in, height, width]` and `[out, in]`, because that is what other programs expect in a file.
+//!
+//! # What can be relied on
+//!
+//! - **Errors, not panics.** What comes from outside (shapes, settings, files) is refused with an
+//!   [`Error`] that says what to do. A function that panics where a slice would says so under *Panics*.
+//!   Nothing is printed, and the process is never ended; what takes long can be stopped by its caller.
+//! - **Threads.** Data (tensors, models, data sets, results) is `Send` and `Sync`. A [`Tape`], a
+//!   [`Trainer`](train::Trainer) and an optimiser are `Send`: they change as they are used, one thread
+//!   at a time. Work is spread over rayon's current pool, and the results are the same bits whatever its
+//!   size. There is no global state but that pool and the choice of kernels ([`kernels::isa`]), which is
+//!   made once.
+//! - **Memory.** A training step that repeats allocates nothing: buffers come from a [pool](tensor::Pool)
+//!   and return to it. Of a file, nothing is allocated on its own word: images are bounded
+//!   ([`data::decode`]), tensors are as large as their file, and a model's sample has at most 2^27
+//!   numbers at any layer. Sizes that the caller chooses are the caller's: where the system has no memory
+//!   left, it ends the process, as for any Rust program.
+//! - **Unsafe code** is in [`kernels`] alone, which AddressSanitizer and fuzzing watch over.
 
 // Tests may; what a library's user runs must not.
 #![cfg_attr(
