@@ -7,8 +7,12 @@
 //!
 //! B. D. Lucas and T. Kanade, "An iterative image registration technique", 1981.
 
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
 use super::luma::Luma;
 use super::placement::Placement;
+use crate::kernels::widest::{Loops, widest};
+use std::cell::OnceCell;
 
 /// Blocks with something to see without which nothing is said.
 const MIN_EVIDENCE: usize = 6;
@@ -66,47 +70,55 @@ impl Comparison {
     }
 }
 
-/// A picture at the sizes a comparison needs, the largest last.
+/// A picture at the sizes a comparison needs. Most candidates need only the coarsest.
 #[derive(Debug, Clone)]
 pub struct Comparable {
-    /// Blurred a little, so that sharpness does not matter; the largest last.
-    sizes: [Luma; 3],
-    /// What a stronger blur takes from the largest: hair and grain, not outline and shade.
+    picture: Luma,
+    /// A quarter of the width and height.
+    coarse: Luma,
+    closer: OnceCell<Closer>,
+}
+
+/// What is needed once the coarse pictures agree.
+#[derive(Debug, Clone)]
+struct Closer {
+    /// Half the width and height, blurred a little, so that sharpness does not matter.
+    half: Luma,
+    /// All of it, blurred likewise.
+    fine: Luma,
+    /// What a stronger blur takes from it: hair and grain, not outline and shade.
     detail: Luma,
 }
 
 impl Comparable {
     /// Prepares a small picture.
-    pub fn new(picture: &Luma) -> Self {
-        let fine = picture.blurred(1.0);
-        let half = fine.half().blurred(0.7);
-        let mut detail = picture.blurred(0.7);
-        let shade = picture.blurred(2.0);
-        for (value, shade) in detail.pixels.iter_mut().zip(&shade.pixels) {
-            *value += 128.0 - shade;
-        }
-        Self { sizes: [half.half(), half, fine], detail }
+    pub fn new(picture: Luma) -> Self {
+        let coarse = picture.half().half().blurred(0.5);
+        Self { picture, coarse, closer: OnceCell::new() }
+    }
+
+    fn closer(&self) -> &Closer {
+        self.closer.get_or_init(|| {
+            let fine = self.picture.blurred(1.0);
+            let half = fine.half().blurred(0.7);
+            let mut detail = self.picture.blurred(0.7);
+            let shade = self.picture.blurred(2.0);
+            for (value, shade) in detail.pixels.iter_mut().zip(&shade.pixels) {
+                *value += 128.0 - shade;
+            }
+            Closer { half, fine, detail }
+        })
     }
 
     /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most
     /// candidates end here, after a look at the coarse pictures.
     pub fn compare(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
-        let mut placement = placement.halved().halved();
-        let mut found = None;
-        for (level, stage) in STAGES.iter().enumerate() {
-            let (of_a, of_b) = (&self.sizes[level], &b.sizes[level]);
-            if level > 0 {
-                placement = placement.doubled();
-            }
-            placement = refine(of_a, of_b, placement, stage)?;
-            let comparison = agreement(of_a, of_b, placement)?;
-            if comparison.agreement < stage.least {
-                return None;
-            }
-            found = Some(comparison);
-        }
-        let found = found?;
-        let detail = agreement(&self.detail, &b.detail, placement)?;
+        let placement = placement.halved().halved();
+        let (placement, _) = COARSE.look(&self.coarse, &b.coarse, placement)?;
+        let (of_a, of_b) = (self.closer(), b.closer());
+        let (placement, _) = HALF.look(&of_a.half, &of_b.half, placement.doubled())?;
+        let (placement, found) = FINE.look(&of_a.fine, &of_b.fine, placement.doubled())?;
+        let detail = agreement(&of_a.detail, &of_b.detail, placement)?;
         Some(Comparison { detail: detail.agreeing, ..found })
     }
 }
@@ -121,68 +133,119 @@ struct Stage {
     least: f32,
 }
 
-const STAGES: [Stage; 3] = [
-    Stage { steps: 5, stride: 1, least: 0.2 },
-    Stage { steps: 4, stride: 1, least: 0.35 },
-    Stage { steps: 2, stride: 2, least: 0.35 },
-];
+const COARSE: Stage = Stage { steps: 5, stride: 1, least: 0.2 };
+const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35 };
+const FINE: Stage = Stage { steps: 2, stride: 3, least: 0.35 };
 
-/// Moves `placement` to where `b` agrees best with `a`. None if it runs away.
-fn refine(a: &Luma, b: &Luma, mut placement: Placement, stage: &Stage) -> Option<Placement> {
-    let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
-    let (middle_x, middle_y) = (b.width as f32 / 2.0, b.height as f32 / 2.0);
-    let unit = middle_x.max(middle_y);
-    // The scale of residuals, beyond which a pixel (a watermark's, say) hardly counts.
-    let mut spread = 40.0_f32;
-    let (mut gain, mut offset) = (1.0_f32, 0.0_f32);
-    let start = placement.determinant();
-    for step in 0..stage.steps {
+impl Stage {
+    fn look(&self, a: &Luma, b: &Luma, placement: Placement) -> Option<(Placement, Comparison)> {
+        let placement = refine(a, b, placement, self)?;
+        let found = agreement(a, b, placement)?;
+        (found.agreement >= self.least).then_some((placement, found))
+    }
+}
+
+/// Sums of products of the numbers of a row: derivatives by six parameters, value, 1, target.
+struct Normal<'a> {
+    a: &'a Luma,
+    b: &'a Luma,
+    placement: Placement,
+    stride: usize,
+    /// Middle of `b`, and its half length: derivatives are taken in this unit.
+    middle: (f32, f32),
+    unit: f32,
+    /// The gain and offset so far, and the scale of residuals, beyond which a pixel (a
+    /// watermark's, say) hardly counts; at first there are none.
+    tone: Option<(f32, f32, f32)>,
+}
+
+/// A row's nine numbers, in whole vectors.
+const ROW: usize = 16;
+
+impl Loops for Normal<'_> {
+    /// The sums, the sum of absolute residuals and the number of pixels.
+    type Output = ([[f64; 9]; 8], f32, usize);
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let (a, b) = (self.a, self.b);
+        let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+        let (gain, offset, spread) = self.tone.unwrap_or((1.0, 0.0, f32::INFINITY));
         let mut normal = [[0.0_f64; 9]; 8];
         let (mut residuals, mut count) = (0.0_f32, 0);
-        for y in (0..b.height).step_by(stage.stride) {
+        for y in (0..b.height).step_by(self.stride) {
             // Sums of a row in f32, of rows in f64.
-            let mut sums = [[0.0_f32; 9]; 8];
-            for x in (0..b.width).step_by(stage.stride) {
-                let (u, v) = placement.apply(x as f32, y as f32);
-                if !(0.0..=right).contains(&u) || !(0.0..=bottom).contains(&v) {
+            let mut sums = [[0.0_f32; ROW]; 8];
+            let q = (y as f32 - self.middle.1) / self.unit;
+            for x in (0..b.width).step_by(self.stride) {
+                let (u, v) = self.placement.apply(x as f32, y as f32);
+                if !(u >= 0.0 && u <= right && v >= 0.0 && v <= bottom) {
                     continue;
                 }
-                let value = a.at(u, v);
-                let gx = 0.5 * (a.at(u + 1.0, v) - a.at(u - 1.0, v));
-                let gy = 0.5 * (a.at(u, v + 1.0) - a.at(u, v - 1.0));
+                // Value and slopes between four pixels.
+                let (left, top) =
+                    ((u as usize).min(a.width - 2), (v as usize).min(a.height - 2));
+                let (tx, ty) = (u - left as f32, v - top as f32);
+                let cell = &a.pixels[top * a.width + left..][..a.width + 2];
+                let (upper_step, lower_step) =
+                    (cell[1] - cell[0], cell[a.width + 1] - cell[a.width]);
+                let (upper, lower) = (cell[0] + upper_step * tx, cell[a.width] + lower_step * tx);
+                let value = upper + (lower - upper) * ty;
+                let gx = upper_step + (lower_step - upper_step) * ty;
+                let gy = lower - upper;
                 let target = b.pixels[y * b.width + x];
                 let residual = target - gain * value - offset;
                 residuals += residual.abs();
                 count += 1;
-                let weight =
-                    if step == 0 { 1.0 } else { 1.0 / (1.0 + (residual / spread).powi(2)) };
-                let (p, q) = ((x as f32 - middle_x) / unit, (y as f32 - middle_y) / unit);
-                let row =
-                    [gx * p, gx * q, gx, gy * p, gy * q, gy, value, 1.0, target].map(|v| v / 64.0);
-                for (i, sums) in sums.iter_mut().enumerate() {
+                let far = residual / spread;
+                let weight = 1.0 / (1.0 + far * far);
+                let p = (x as f32 - self.middle.0) / self.unit;
+                let mut row = [0.0; ROW];
+                let numbers = [gx * p, gx * q, gx, gy * p, gy * q, gy, value, 1.0, target];
+                for i in 0..9 {
+                    row[i] = numbers[i] / 64.0;
+                }
+                for i in 0..8 {
                     let scaled = weight * row[i];
-                    for j in i..9 {
-                        sums[j] += scaled * row[j];
+                    for j in 0..ROW {
+                        sums[i][j] += scaled * row[j];
                     }
                 }
             }
-            for (normal, sums) in normal.iter_mut().zip(&sums) {
-                for (normal, &sum) in normal.iter_mut().zip(sums) {
-                    *normal += f64::from(sum);
+            for i in 0..8 {
+                for j in 0..9 {
+                    normal[i][j] += f64::from(sums[i][j]);
                 }
             }
         }
+        (normal, residuals, count)
+    }
+}
+
+/// Moves `placement` to where `b` agrees best with `a`. None if it runs away.
+fn refine(a: &Luma, b: &Luma, mut placement: Placement, stage: &Stage) -> Option<Placement> {
+    if a.width.min(a.height) < 2 {
+        return None;
+    }
+    let (middle_x, middle_y) = (b.width as f32 / 2.0, b.height as f32 / 2.0);
+    let unit = middle_x.max(middle_y);
+    let mut tone = None;
+    let start = placement.determinant();
+    for step in 0..stage.steps {
+        let (middle, stride) = ((middle_x, middle_y), stage.stride);
+        let (normal, residuals, count) =
+            widest(Normal { a, b, placement, stride, middle, unit, tone });
         let (area_a, area_b) = ((a.width * a.height) as f32, (b.width * b.height) as f32);
         let common = (count * stage.stride * stage.stride) as f32;
         if common * placement.determinant().abs() < SHARE * area_a || common < SHARE * area_b {
             return None;
         }
-        spread = (1.5 * residuals / count as f32).max(3.0);
         let solution = solve(normal)?;
-        (gain, offset) = (solution[6], solution[7]);
+        let (gain, offset) = (solution[6], solution[7]);
         if gain < 0.05 {
             return None;
         }
+        tone = Some((gain, offset, (1.5 * residuals / count as f32).max(3.0)));
         let [dxx, dxy, dx, dyx, dyy, dy] = [0, 1, 2, 3, 4, 5].map(|i| solution[i] / gain);
         let (dxx, dxy, dyx, dyy) = (dxx / unit, dxy / unit, dyx / unit, dyy / unit);
         placement.xx += dxx;

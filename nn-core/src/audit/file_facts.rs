@@ -1,7 +1,7 @@
 //! What can be told of an image without looking at what it shows: the file's format and how it was
 //! compressed, the colour of it all, and the border.
 
-use crate::data::Rgb8;
+use super::shrink::Small;
 use image::ImageFormat;
 
 /// The ring along the border, as a share of the shorter side.
@@ -42,12 +42,12 @@ pub struct Encoding {
 }
 
 impl FileFacts {
-    /// The facts of a file of these bytes, decoded to `image`.
-    pub fn new(bytes: &[u8], image: &Rgb8) -> Self {
-        let (mean, ring) = colours(image);
+    /// The facts of a file of these bytes, an image of `width` and `height`, shrunk to `small`.
+    pub fn new(bytes: &[u8], (width, height): (usize, usize), small: &Small) -> Self {
+        let (mean, ring) = colours(small);
         Self {
-            width: image.width(),
-            height: image.height(),
+            width,
+            height,
             bytes: bytes.len(),
             encoding: Encoding::read(bytes),
             mean,
@@ -57,43 +57,31 @@ impl FileFacts {
 }
 
 /// Mean colour, and mean and spread of the border's.
-fn colours(image: &Rgb8) -> ([f64; 3], [f64; 6]) {
-    let (width, height) = (image.width(), image.height());
+fn colours(small: &Small) -> ([f64; 3], [f64; 6]) {
+    let (width, height) = (small.width, small.height);
     let ring = ((width.min(height) as f64 * RING).round() as usize).max(1);
-    let (mut sums, mut pixels) = ([0_u64; 3], 0);
-    let (mut border, mut squares, mut count) = ([0_u64; 3], [0_u64; 3], 0);
-    // Every so many rows: a mean does not need all of a large image.
-    let step = (height / 256).max(1);
-    for y in (0..height).step_by(step) {
-        let row = &image.pixels()[y * width * 3..][..width * 3];
-        let mut line = [0_u64; 3];
-        for rgb in row.chunks_exact(3) {
-            for (sum, &value) in line.iter_mut().zip(rgb) {
-                *sum += u64::from(value);
+    let (mut sums, mut border, mut squares) = ([0.0; 3], [0.0; 3], [0.0; 3]);
+    let mut count = 0;
+    for (i, rgb) in small.pixels.iter().enumerate() {
+        let (x, y) = (i % width, i / width);
+        let inner = x >= ring && x + ring < width && y >= ring && y + ring < height;
+        count += usize::from(!inner);
+        for (c, &value) in rgb.iter().enumerate() {
+            let value = f64::from(value);
+            sums[c] += value;
+            if !inner {
+                border[c] += value;
+                squares[c] += value * value;
             }
-        }
-        sums.iter_mut().zip(line).for_each(|(sum, value)| *sum += value);
-        pixels += width as u64;
-        let inner = y >= ring && y + ring < height && width > 2 * ring;
-        let edges = if inner { [0..ring, width - ring..width] } else { [0..width, 0..0] };
-        for rgb in
-            edges.into_iter().flat_map(|edge| row[edge.start * 3..edge.end * 3].chunks_exact(3))
-        {
-            for (c, &value) in rgb.iter().enumerate() {
-                border[c] += u64::from(value);
-                squares[c] += u64::from(value) * u64::from(value);
-            }
-            count += 1;
         }
     }
-    let mean = sums.map(|sum| sum as f64 / pixels as f64);
     let mut facts = [0.0; 6];
     for c in 0..3 {
-        let mean = border[c] as f64 / count as f64;
+        let mean = border[c] / count as f64;
         facts[c] = mean;
-        facts[c + 3] = (squares[c] as f64 / count as f64 - mean * mean).max(0.0).sqrt();
+        facts[c + 3] = (squares[c] / count as f64 - mean * mean).max(0.0).sqrt();
     }
-    (mean, facts)
+    (sums.map(|sum| sum / small.pixels.len() as f64), facts)
 }
 
 impl Encoding {

@@ -9,7 +9,7 @@ const TINY: usize = 32;
 /// Longer side over shorter side from which an aspect is extreme.
 const EXTREME: f64 = 4.0;
 /// Grey levels between darkest and brightest below which an image is of one colour.
-const ONE_COLOUR: f32 = 6.0;
+const ONE_COLOUR: u8 = 6;
 
 /// What is odd about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

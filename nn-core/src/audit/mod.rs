@@ -31,6 +31,7 @@
 //! ```
 
 mod candidates;
+mod code_index;
 mod compare;
 mod file_facts;
 pub mod hygiene;
@@ -39,9 +40,12 @@ pub mod label_leak;
 pub mod listing;
 mod luma;
 pub mod pairs;
+mod patch;
 mod placement;
 pub mod repair;
+mod shrink;
 mod survey;
+mod symmetry;
 #[cfg(test)]
 mod tests;
 
@@ -156,10 +160,10 @@ pub fn audit(
         for looked in looked {
             let (image, reason) = match looked {
                 Ok(mut image) => {
-                    let bytes = image.small.as_ref().map_or(0, survey::Small::bytes);
+                    let bytes = image.kept.as_ref().map_or(0, survey::Kept::bytes);
                     match free.checked_sub(bytes) {
                         Some(left) => free = left,
-                        None => image.small = None,
+                        None => image.kept = None,
                     }
                     (Some(image), None)
                 }

@@ -50,6 +50,8 @@ pub struct Pair {
 /// Members of a group of equal images of which all pairs are told; in larger groups, those with the
 /// first member.
 const ALL_PAIRS_UP_TO: usize = 24;
+/// The agreement from which no other placement is tried.
+const CLEAR: f32 = 0.9;
 /// Candidates compared between two reports of progress.
 const CHUNK: usize = 1024;
 
@@ -96,12 +98,9 @@ pub fn find(
     }
     distinct.sort_unstable();
 
-    let prints: Vec<Fingerprint> = distinct
-        .iter()
-        .map(|&i| look(i).map(|seen| seen.fingerprint.clone()).unwrap_or_default())
-        .collect();
+    let prints: Vec<&Fingerprint> =
+        distinct.iter().filter_map(|&i| look(i).map(|seen| &seen.fingerprint)).collect();
     let all = candidates(&prints);
-    drop(prints);
     let picture = |i: usize| comparable(look(distinct[i])?, &items[distinct[i]].path);
     let mut done = 0;
     for chunk in all.chunks(CHUNK) {
@@ -141,8 +140,19 @@ pub fn find(
 
 /// The comparison of a candidate, if it is a copy.
 fn best(a: &Comparable, b: &Comparable, candidate: &Candidate) -> Option<Comparison> {
-    let compared = candidate.placements.iter().filter_map(|placement| a.compare(b, placement));
-    compared.filter(Comparison::is_copy).max_by(|x, y| x.agreement.total_cmp(&y.agreement))
+    let mut best: Option<Comparison> = None;
+    for placement in &candidate.placements {
+        let found = a.compare(b, placement).filter(Comparison::is_copy);
+        if let Some(found) = found {
+            if best.is_none_or(|best| found.agreement > best.agreement) {
+                best = Some(found);
+            }
+            if found.agreement >= CLEAR {
+                break;
+            }
+        }
+    }
+    best
 }
 
 /// Those of equal key together, in order of their first members.

@@ -1,6 +1,7 @@
 //! How one picture lies on another.
 
-use super::keypoints::{Feature, Symmetry};
+use super::keypoints::Feature;
+use super::symmetry::Symmetry;
 
 /// A point of picture `b` and where it lies on picture `a`.
 pub type Correspondence = ((f32, f32), (f32, f32));
@@ -47,12 +48,7 @@ impl Placement {
 
     /// The placement that lays the whole of `b` on the whole of `a`, which `symmetry` laid on `b`.
     pub fn of_frames(symmetry: Symmetry, a: (f32, f32), b: (f32, f32)) -> Self {
-        // The inverse of the symmetry: for those with a mirror, itself.
-        let inverse = if symmetry.mirrored {
-            symmetry
-        } else {
-            Symmetry { turns: (4 - symmetry.turns) % 4, ..symmetry }
-        };
+        let inverse = symmetry.inverse();
         let half = |(width, height): (f32, f32)| ((width - 1.0) / 2.0, (height - 1.0) / 2.0);
         let ((half_a, tall_a), (half_b, tall_b)) = (half(a), half(b));
         let (from_x, from_y) = (inverse.apply(1.0, 0.0), inverse.apply(0.0, 1.0));

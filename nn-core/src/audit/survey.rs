@@ -5,6 +5,7 @@ use super::compare::Comparable;
 use super::file_facts::FileFacts;
 use super::keypoints::{features, frame_code};
 use super::luma::Luma;
+use super::shrink::Small;
 use crate::data::decode::read_file;
 use crate::data::{decode_bytes, decode_file};
 use crate::error::Result;
@@ -23,19 +24,19 @@ pub struct Seen {
     /// What can be told without looking at what it shows.
     pub facts: FileFacts,
     /// The difference between the brightest and the darkest of the small picture, in grey levels.
-    pub range: f32,
-    /// The small picture, unless memory is short.
-    pub small: Option<Small>,
+    pub range: u8,
+    /// The small picture in grey, unless memory is short.
+    pub kept: Option<Kept>,
 }
 
 /// A small picture in a byte a pixel.
 #[derive(Debug, Clone)]
-pub struct Small {
+pub struct Kept {
     width: usize,
     pixels: Vec<u8>,
 }
 
-impl Small {
+impl Kept {
     fn new(luma: &Luma) -> Self {
         Self { width: luma.width, pixels: luma.pixels.iter().map(|&v| v as u8).collect() }
     }
@@ -61,15 +62,18 @@ impl Small {
 pub fn look(path: &Path) -> Result<Seen> {
     let bytes = read_file(path)?;
     let image = decode_bytes(&bytes, path)?;
-    let luma = Luma::small(&image);
-    let small = Small::new(&luma);
+    let size = (image.width(), image.height());
+    let small = Small::new(&image);
+    drop(image);
+    let luma = small.luma();
+    let kept = Kept::new(&luma);
     let mut hash = Sha256::new();
-    for side in [image.width(), image.height()] {
+    for side in [size.0, size.1] {
         hash.update((side as u64).to_le_bytes());
     }
-    hash.update(&small.pixels);
-    let fold =
-        |start: f32, pick: fn(f32, f32) -> f32| luma.pixels.iter().copied().fold(start, pick);
+    hash.update(&kept.pixels);
+    let darkest = kept.pixels.iter().copied().min().unwrap_or(0);
+    let brightest = kept.pixels.iter().copied().max().unwrap_or(0);
     Ok(Seen {
         file_hash: Sha256::digest(&bytes).into(),
         picture_hash: hash.finalize().into(),
@@ -78,19 +82,19 @@ pub fn look(path: &Path) -> Result<Seen> {
             features: features(&luma),
             frame: frame_code(&luma),
         },
-        facts: FileFacts::new(&bytes, &image),
-        range: fold(0.0, f32::max) - fold(255.0, f32::min),
-        small: Some(small),
+        facts: FileFacts::new(&bytes, size, &small),
+        range: brightest - darkest,
+        kept: Some(kept),
     })
 }
 
 /// The picture of a file for a comparison: as kept, or read again. None if it has become unreadable.
 pub fn comparable(seen: &Seen, path: &Path) -> Option<Comparable> {
-    let luma = match &seen.small {
-        Some(small) => small.luma(),
-        None => Luma::small(&decode_file(path).ok()?),
+    let luma = match &seen.kept {
+        Some(kept) => kept.luma(),
+        None => Small::new(&decode_file(path).ok()?).luma(),
     };
-    Some(Comparable::new(&luma))
+    Some(Comparable::new(luma))
 }
 
 /// Whether two files show the same pixels.

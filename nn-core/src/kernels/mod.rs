@@ -14,6 +14,7 @@ pub mod peak;
 pub mod pool;
 pub mod reference;
 mod simd;
+pub(crate) mod widest;
 
 pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
 pub use isa::Isa;

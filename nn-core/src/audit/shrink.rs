@@ -1,0 +1,143 @@
+//! The small picture in which everything is looked for.
+//!
+//! Every image is brought to about the same number of pixels, its aspect kept, so that a copy of
+//! another size becomes nearly the same picture. Shrinking averages over areas, which is what makes
+//! fine noise, compression and the resampling of another program matter little. It is the one pass
+//! over all pixels: copies, colours and the border are then told from what it leaves.
+
+use super::luma::Luma;
+use crate::data::Rgb8;
+use crate::kernels::widest::{Loops, widest};
+
+/// Pixels of a small picture, about: 128 x 128.
+const AREA: f64 = 16_384.0;
+
+/// The shortest side of a small picture, whatever the aspect.
+const MIN_SIDE: usize = 12;
+
+/// The longest side of a small picture, whatever the aspect.
+const MAX_SIDE: usize = 512;
+
+/// A small picture in colour.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Small {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Red, green and blue from 0 to 255, rows from the top.
+    pub pixels: Vec<[f32; 3]>,
+}
+
+impl Small {
+    /// `image`, shrunk; enlarged where it is smaller still.
+    pub fn new(image: &Rgb8) -> Self {
+        widest(Shrink(image))
+    }
+
+    /// In grey (Rec. 601 weights), in whole numbers.
+    pub fn luma(&self) -> Luma {
+        let grey = |&[r, g, b]: &[f32; 3]| (0.299 * r + 0.587 * g + 0.114 * b).round();
+        Luma {
+            width: self.width,
+            height: self.height,
+            pixels: self.pixels.iter().map(grey).collect(),
+        }
+    }
+}
+
+struct Shrink<'a>(&'a Rgb8);
+
+impl Loops for Shrink<'_> {
+    type Output = Small;
+
+    /// First over rows, all channels of a row alike, then over columns.
+    #[inline(always)]
+    fn run(self) -> Small {
+        let image = self.0;
+        let (width, height) = small_size(image.width(), image.height());
+        let columns = spans(image.width(), width);
+        let row_len = image.width() * 3;
+        let mut sums = vec![0.0_f32; row_len];
+        let mut pixels = Vec::with_capacity(width * height);
+        for rows in spans(image.height(), height) {
+            sums.fill(0.0);
+            for y in rows.from..rows.to {
+                let weight = rows.weight(y);
+                let row = &image.pixels()[y * row_len..][..row_len];
+                for (sum, &value) in sums.iter_mut().zip(row) {
+                    *sum += weight * f32::from(value);
+                }
+            }
+            pixels.extend(columns.iter().map(|span| span.mean(&sums)));
+        }
+        Small { width, height, pixels }
+    }
+}
+
+/// Width and height of the small picture.
+fn small_size(width: usize, height: usize) -> (usize, usize) {
+    let scale = (AREA / (width as f64 * height as f64)).sqrt();
+    let side = |len: usize| ((len as f64 * scale).round() as usize).clamp(MIN_SIDE, MAX_SIDE);
+    (side(width), side(height))
+}
+
+/// The inputs `from..to` whose mean an output is; the first and the last count by a part.
+struct Span {
+    from: usize,
+    to: usize,
+    first: f32,
+    last: f32,
+    whole: f32,
+}
+
+impl Span {
+    #[inline(always)]
+    fn weight(&self, i: usize) -> f32 {
+        if i == self.from {
+            self.first
+        } else if i + 1 == self.to {
+            self.last
+        } else {
+            self.whole
+        }
+    }
+
+    /// The mean of these columns of a row of colours.
+    #[inline(always)]
+    fn mean(&self, row: &[f32]) -> [f32; 3] {
+        let mut mean = [0.0; 3];
+        for (i, rgb) in row[self.from * 3..self.to * 3].chunks_exact(3).enumerate() {
+            let weight = self.weight(self.from + i);
+            mean[0] += weight * rgb[0];
+            mean[1] += weight * rgb[1];
+            mean[2] += weight * rgb[2];
+        }
+        mean
+    }
+}
+
+/// The spans of `out_len` outputs over `in_len` inputs. Where outputs are more than inputs, two
+/// inputs are mixed by their distance.
+fn spans(in_len: usize, out_len: usize) -> Vec<Span> {
+    let scale = in_len as f64 / out_len as f64;
+    (0..out_len)
+        .map(|i| {
+            if scale <= 1.0 {
+                let centre = ((i as f64 + 0.5) * scale - 0.5).clamp(0.0, (in_len - 1) as f64);
+                let from = centre as usize;
+                let last = (centre - from as f64) as f32;
+                let to = (from + 2).min(in_len);
+                let last = if to == from + 2 { last } else { 0.0 };
+                return Span { from, to, first: 1.0 - last, last, whole: 0.0 };
+            }
+            let (start, end) = (i as f64 * scale, (i + 1) as f64 * scale);
+            let from = start as usize;
+            let to = (end.ceil() as usize).clamp(from + 1, in_len);
+            let first = ((from + 1) as f64).min(end) - start;
+            let last = end - (to - 1) as f64;
+            let share = |part: f64| (part / scale) as f32;
+            Span { from, to, first: share(first), last: share(last), whole: share(1.0) }
+        })
+        .collect()
+}

@@ -1,0 +1,64 @@
+//! The eight ways in which a picture may lie on its copy, and what they make of a description.
+
+use super::patch::{CELLS, Code, DIRECTIONS};
+
+/// One of the eight ways to lay a square on itself: columns reversed, then quarter turns clockwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Symmetry {
+    /// Whether left and right change places first.
+    pub mirrored: bool,
+    /// Quarter turns clockwise after that, 0 to 3.
+    pub turns: u8,
+}
+
+impl Symmetry {
+    /// The one that undoes it.
+    pub fn inverse(self) -> Self {
+        if self.mirrored { self } else { Self { turns: (4 - self.turns) % 4, ..self } }
+    }
+
+    /// All eight.
+    pub const ALL: [Self; 8] = {
+        let mut all = [Self { mirrored: false, turns: 0 }; 8];
+        let mut i = 0;
+        while i < 8 {
+            all[i] = Self { mirrored: i >= 4, turns: (i % 4) as u8 };
+            i += 1;
+        }
+        all
+    };
+
+    /// Where `(x, y)`, relative to the middle and y pointing down, comes to lie.
+    pub fn apply(self, x: f32, y: f32) -> (f32, f32) {
+        let x = if self.mirrored { -x } else { x };
+        match self.turns {
+            0 => (x, y),
+            1 => (-y, x),
+            2 => (-x, -y),
+            _ => (y, -x),
+        }
+    }
+
+    /// For each bit of a code, the bit that it becomes.
+    pub fn permutation(self) -> [u8; 128] {
+        let middle = (CELLS - 1) as f32 / 2.0;
+        let mut to = [0; 128];
+        for (bit, to) in to.iter_mut().enumerate() {
+            let (cell, direction) = (bit / DIRECTIONS, bit % DIRECTIONS);
+            let (row, column) = ((cell / CELLS) as f32 - middle, (cell % CELLS) as f32 - middle);
+            let (x, y) = self.apply(column, row);
+            let direction =
+                if self.mirrored { DIRECTIONS / 2 + DIRECTIONS - direction } else { direction };
+            let direction = (direction + self.turns as usize * 2) % DIRECTIONS;
+            let cell = (y + middle) as usize * CELLS + (x + middle) as usize;
+            *to = (cell * DIRECTIONS + direction) as u8;
+        }
+        to
+    }
+}
+
+/// The code with each bit moved to where `permutation` says.
+pub fn permuted(code: Code, permutation: &[u8; 128]) -> Code {
+    let moved = |(bit, &to): (usize, &u8)| ((code >> bit) & 1) << to;
+    permutation.iter().enumerate().map(moved).fold(0, |all, bit| all | bit)
+}
