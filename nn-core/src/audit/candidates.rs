@@ -83,16 +83,15 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
     let mirror = Symmetry { mirrored: true, turns: 2 }.permutation();
     let of_image = |a: usize| -> Vec<Candidate> {
         let mut matches: Vec<Match> = Vec::new();
+        let next = starts[a] + images[a].features.len();
         for (i, feature) in images[a].features.iter().enumerate() {
             let i = (starts[a] + i) as u32;
             for (mirrored, code) in
                 [(false, feature.code), (true, permuted(feature.code, &mirror))]
             {
-                index.near(code, FEATURE_DISTANCE, |j, _| {
-                    let b = owners[j as usize];
-                    if b as usize > a {
-                        matches.push((b, mirrored, i, j));
-                    }
+                // Each two images are compared once, from the first.
+                index.near(code, FEATURE_DISTANCE, next, |j, _| {
+                    matches.push((owners[j as usize], mirrored, i, j));
                 });
             }
         }
@@ -180,7 +179,7 @@ fn by_frames(images: &[&Fingerprint]) -> Vec<Candidate> {
     let of_code = |i: usize| {
         let mut nearest: Vec<(u32, usize, usize)> = Vec::new();
         for (symmetry, permutation) in permutations.iter().enumerate() {
-            index.near(permuted(codes[i], permutation), FRAME_DISTANCE, |j, distance| {
+            index.near(permuted(codes[i], permutation), FRAME_DISTANCE, 0, |j, distance| {
                 if i != j as usize {
                     nearest.push((distance, j as usize, symmetry));
                 }

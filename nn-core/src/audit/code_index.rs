@@ -1,7 +1,7 @@
 //! Finds codes that differ in few of their 128 bits, without comparing all with all.
 //!
 //! Each table files the codes by a few of their bits, drawn by a fixed seed from those that divide
-//! the codes best; codes that agree in all of them meet. The number of bits grows with the number of
+//! the codes well and say different things; codes that agree in all of them meet. The number of bits grows with the number of
 //! codes, so that a bucket holds a few of them, and a look-up takes about the same time however many
 //! there are. Buckets of very many codes (a logo, a frame, a sky) tell nothing and are passed over.
 //! Nothing is kept of a look-up, so memory is that of the tables.
@@ -13,13 +13,17 @@ use crate::rng::Rng;
 use rayon::prelude::*;
 
 /// Hash tables: each is another chance for two codes to meet.
-const TABLES: usize = 10;
+const TABLES: usize = 6;
 /// Codes of a bucket beyond which it tells nothing.
 const CROWD: usize = 160;
-/// Bits of a code, those that divide the codes best, among which tables choose.
-const TELLING: usize = 96;
-/// Codes that are looked at to see which bits those are.
-const SAMPLE: usize = 1 << 16;
+/// Codes that are looked at to see what their bits say.
+const SAMPLE: usize = 1 << 12;
+/// The share of codes in which a bit must be set, and unset, for a table to use it.
+const DIVIDING: f64 = 0.2;
+/// The correlation of two bits beyond which they say the same.
+const CORRELATED: f64 = 0.25;
+/// Of the 32 middle bits, kept in the table itself, those that may differ.
+const GLANCE: u32 = 10;
 
 /// Codes, filed.
 pub struct CodeIndex<'a> {
@@ -31,28 +35,35 @@ struct Table {
     bits: Vec<u8>,
     /// Where each bucket starts in `entries`, and where the last one ends.
     starts: Vec<u32>,
-    /// Numbers of codes, bucket by bucket.
-    entries: Vec<u32>,
+    /// Numbers of codes, bucket by bucket and in order, each with its middle bits: most of those
+    /// that are far need not be fetched.
+    entries: Vec<(u32, u32)>,
 }
 
 impl<'a> CodeIndex<'a> {
     /// Files `codes`, of which there may be up to `u32::MAX`.
     pub fn new(codes: &'a [Code]) -> Self {
         let bits = (usize::BITS - codes.len().leading_zeros()).clamp(8, 24) as usize;
-        let telling = telling_bits(codes);
-        let table = |number: usize| Table::new(codes, chosen(&telling, number as u64, bits));
+        let sayings = sayings(codes);
+        let table = |number: usize| Table::new(codes, chosen(&sayings, number as u64, bits));
         Self { codes, tables: (0..TABLES).into_par_iter().map(table).collect() }
     }
 
-    /// Calls `found(i, distance)` for each filed code `i` that meets `code` and differs in at most
-    /// `distance` bits; for some of them several times.
-    pub fn near(&self, code: Code, distance: u32, mut found: impl FnMut(u32, u32)) {
+    /// Calls `found(i, distance)` for each filed code `i`, from number `from` on, that meets `code`
+    /// and differs in at most `distance` bits; for some of them several times.
+    pub fn near(&self, code: Code, distance: u32, from: usize, mut found: impl FnMut(u32, u32)) {
         for table in &self.tables {
             let bucket = table.bucket(code);
             if bucket.len() > CROWD {
                 continue;
             }
-            for &i in bucket {
+            for &(i, middle) in bucket.iter().rev() {
+                if (i as usize) < from {
+                    break;
+                }
+                if (middle ^ middle_bits(code)).count_ones() > GLANCE {
+                    continue;
+                }
                 let differing = (self.codes[i as usize] ^ code).count_ones();
                 if differing <= distance {
                     found(i, differing);
@@ -60,6 +71,10 @@ impl<'a> CodeIndex<'a> {
             }
         }
     }
+}
+
+fn middle_bits(code: Code) -> u32 {
+    (code >> 48) as u32
 }
 
 impl Table {
@@ -73,43 +88,60 @@ impl Table {
             starts[i] += starts[i - 1];
         }
         let mut next = starts.clone();
-        let mut entries = vec![0; codes.len()];
+        let mut entries = vec![(0, 0); codes.len()];
         for (i, &key) in keys.iter().enumerate() {
             let place = &mut next[key as usize];
-            entries[*place as usize] = i as u32;
+            entries[*place as usize] = (i as u32, middle_bits(codes[i]));
             *place += 1;
         }
         Self { bits, starts, entries }
     }
 
-    fn bucket(&self, code: Code) -> &[u32] {
+    fn bucket(&self, code: Code) -> &[(u32, u32)] {
         let key = key(code, &self.bits) as usize;
         &self.entries[self.starts[key] as usize..self.starts[key + 1] as usize]
     }
 }
 
-/// The bits that are set in about half of the codes, the best first.
-fn telling_bits(codes: &[Code]) -> Vec<u8> {
+/// For each bit, in which codes of a sample it is set.
+fn sayings(codes: &[Code]) -> Vec<Vec<u64>> {
     let step = (codes.len() / SAMPLE).max(1);
-    let mut set = [0_usize; 128];
-    for &code in codes.iter().step_by(step) {
-        for (bit, set) in set.iter_mut().enumerate() {
-            *set += (code >> bit) as usize & 1;
-        }
-    }
-    let half = codes.len().div_ceil(step) / 2;
-    let mut bits: Vec<u8> = (0..128).collect();
-    bits.sort_by_key(|&bit| (set[bit as usize].abs_diff(half), bit));
-    bits.truncate(TELLING);
-    bits
+    let sample: Vec<Code> = codes.iter().copied().step_by(step).take(SAMPLE).collect();
+    let words = |bit: usize| {
+        let gather = |codes: &[Code]| {
+            codes.iter().enumerate().fold(0, |word, (i, code)| word | (code >> bit) as u64 % 2 << i)
+        };
+        sample.chunks(64).map(gather).collect()
+    };
+    (0..128).map(words).collect()
 }
 
-/// The bits that a table looks at.
-fn chosen(telling: &[u8], table: u64, bits: usize) -> Vec<u8> {
-    let mut all = telling.to_vec();
+/// The bits that a table looks at: drawn ones that divide the sample and say different things, then,
+/// if these are too few, any.
+fn chosen(sayings: &[Vec<u64>], table: u64, bits: usize) -> Vec<u8> {
+    let ones = |words: &[u64]| words.iter().map(|word| word.count_ones()).sum::<u32>();
+    let n = (sayings[0].len() * 64).max(1) as f64;
+    let share: Vec<f64> = sayings.iter().map(|words| f64::from(ones(words)) / n).collect();
+    let correlation = |i: usize, j: usize| {
+        let both: u32 =
+            sayings[i].iter().zip(&sayings[j]).map(|(x, y)| (x & y).count_ones()).sum();
+        let variance = share[i] * (1.0 - share[i]) * share[j] * (1.0 - share[j]);
+        (f64::from(both) / n - share[i] * share[j]).abs() / variance.sqrt().max(1e-9)
+    };
+    let mut all: Vec<usize> = (0..128).collect();
     Rng::new(table, 0).shuffle(&mut all);
-    all.truncate(bits);
-    all
+    let mut kept: Vec<usize> = Vec::new();
+    let (mut spare, mut constant) = (Vec::new(), Vec::new());
+    for bit in all {
+        if !(DIVIDING..1.0 - DIVIDING).contains(&share[bit]) {
+            constant.push(bit);
+        } else if kept.iter().any(|&other| correlation(bit, other) > CORRELATED) {
+            spare.push(bit);
+        } else {
+            kept.push(bit);
+        }
+    }
+    kept.into_iter().chain(spare).chain(constant).take(bits).map(|bit| bit as u8).collect()
 }
 
 fn key(code: Code, bits: &[u8]) -> u32 {

@@ -114,12 +114,13 @@ impl Comparable {
     /// candidates end here, after a look at the coarse pictures.
     pub fn compare(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
         let placement = placement.halved().halved();
-        let (placement, _) = COARSE.look(&self.coarse, &b.coarse, placement)?;
+        let placement = COARSE.look(&self.coarse, &b.coarse, placement)?;
         let (of_a, of_b) = (self.closer(), b.closer());
-        let (placement, _) = HALF.look(&of_a.half, &of_b.half, placement.doubled())?;
-        let (placement, found) = FINE.look(&of_a.fine, &of_b.fine, placement.doubled())?;
-        let detail = agreement(&of_a.detail, &of_b.detail, placement)?;
-        Some(Comparison { detail: detail.agreeing, ..found })
+        let placement = HALF.look(&of_a.half, &of_b.half, placement.doubled())?;
+        let placement = refine(&of_a.fine, &of_b.fine, placement.doubled(), &FINE)?;
+        let pictures = [(&of_a.fine, &of_b.fine), (&of_a.detail, &of_b.detail)];
+        let [found, detail] = agreement(pictures, placement)?;
+        (found.agreement >= FINE.least).then_some(Comparison { detail: detail.agreeing, ..found })
     }
 }
 
@@ -138,10 +139,11 @@ const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35 };
 const FINE: Stage = Stage { steps: 2, stride: 3, least: 0.35 };
 
 impl Stage {
-    fn look(&self, a: &Luma, b: &Luma, placement: Placement) -> Option<(Placement, Comparison)> {
+    /// The refined placement, if the pictures agree in it.
+    fn look(&self, a: &Luma, b: &Luma, placement: Placement) -> Option<Placement> {
         let placement = refine(a, b, placement, self)?;
-        let found = agreement(a, b, placement)?;
-        (found.agreement >= self.least).then_some((placement, found))
+        let [found] = agreement([(a, b)], placement)?;
+        (found.agreement >= self.least).then_some(placement)
     }
 }
 
@@ -159,8 +161,8 @@ struct Normal<'a> {
     tone: Option<(f32, f32, f32)>,
 }
 
-/// A row's nine numbers, in whole vectors.
-const ROW: usize = 16;
+/// Partial sums, each over every so many pixels.
+const LANES: usize = 16;
 
 impl Loops for Normal<'_> {
     /// The sums, the sum of absolute residuals and the number of pixels.
@@ -171,54 +173,79 @@ impl Loops for Normal<'_> {
         let (a, b) = (self.a, self.b);
         let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
         let (gain, offset, spread) = self.tone.unwrap_or((1.0, 0.0, f32::INFINITY));
-        let mut normal = [[0.0_f64; 9]; 8];
+        let room = b.width.next_multiple_of(LANES);
+        // The nine numbers of each pixel of a row, then those times the pixel's weight.
+        let (mut rows, mut weighted) = (vec![0.0_f32; 9 * room], vec![0.0_f32; room]);
+        let mut weights = vec![0.0_f32; room];
+        let mut sums = [[[0.0_f32; LANES]; 9]; 8];
         let (mut residuals, mut count) = (0.0_f32, 0);
         for y in (0..b.height).step_by(self.stride) {
-            // Sums of a row in f32, of rows in f64.
-            let mut sums = [[0.0_f32; ROW]; 8];
             let q = (y as f32 - self.middle.1) / self.unit;
+            let mut n = 0;
             for x in (0..b.width).step_by(self.stride) {
                 let (u, v) = self.placement.apply(x as f32, y as f32);
                 if !(u >= 0.0 && u <= right && v >= 0.0 && v <= bottom) {
                     continue;
                 }
                 // Value and slopes between four pixels.
-                let (left, top) =
-                    ((u as usize).min(a.width - 2), (v as usize).min(a.height - 2));
+                let (left, top) = ((u as usize).min(a.width - 2), (v as usize).min(a.height - 2));
                 let (tx, ty) = (u - left as f32, v - top as f32);
                 let cell = &a.pixels[top * a.width + left..][..a.width + 2];
                 let (upper_step, lower_step) =
                     (cell[1] - cell[0], cell[a.width + 1] - cell[a.width]);
                 let (upper, lower) = (cell[0] + upper_step * tx, cell[a.width] + lower_step * tx);
-                let value = upper + (lower - upper) * ty;
-                let gx = upper_step + (lower_step - upper_step) * ty;
-                let gy = lower - upper;
-                let target = b.pixels[y * b.width + x];
+                rows[n] = (upper_step + (lower_step - upper_step) * ty) / 64.0;
+                rows[room + n] = (lower - upper) / 64.0;
+                rows[2 * room + n] = (x as f32 - self.middle.0) / self.unit;
+                rows[6 * room + n] = upper + (lower - upper) * ty;
+                rows[8 * room + n] = b.pixels[y * b.width + x];
+                n += 1;
+            }
+            let len = n.next_multiple_of(LANES);
+            for row in 0..9 {
+                rows[row * room + n..row * room + len].fill(0.0);
+            }
+            for i in 0..n {
+                let (value, target) = (rows[6 * room + i], rows[8 * room + i]);
                 let residual = target - gain * value - offset;
-                residuals += residual.abs();
-                count += 1;
                 let far = residual / spread;
-                let weight = 1.0 / (1.0 + far * far);
-                let p = (x as f32 - self.middle.0) / self.unit;
-                let mut row = [0.0; ROW];
-                let numbers = [gx * p, gx * q, gx, gy * p, gy * q, gy, value, 1.0, target];
-                for i in 0..9 {
-                    row[i] = numbers[i] / 64.0;
+                weighted[i] = residual.abs();
+                weights[i] = 1.0 / (1.0 + far * far);
+            }
+            weights[n..len].fill(0.0);
+            for i in 0..n {
+                residuals += weighted[i];
+            }
+            count += n;
+            for i in 0..len {
+                let (gx, gy, p) = (rows[i], rows[room + i], rows[2 * room + i]);
+                rows[i] = gx * p;
+                rows[room + i] = gx * q;
+                rows[2 * room + i] = gx;
+                rows[3 * room + i] = gy * p;
+                rows[4 * room + i] = gy * q;
+                rows[5 * room + i] = gy;
+                rows[6 * room + i] /= 64.0;
+                rows[7 * room + i] = 1.0 / 64.0;
+                rows[8 * room + i] /= 64.0;
+            }
+            for i in 0..8 {
+                for k in 0..len {
+                    weighted[k] = rows[i * room + k] * weights[k];
                 }
-                for i in 0..8 {
-                    let scaled = weight * row[i];
-                    for j in 0..ROW {
-                        sums[i][j] += scaled * row[j];
+                for j in i..9 {
+                    let (row, sums) = (&rows[j * room..][..len], &mut sums[i][j]);
+                    for k in (0..len).step_by(LANES) {
+                        let (one, other) = (&weighted[k..][..LANES], &row[k..][..LANES]);
+                        for lane in 0..LANES {
+                            sums[lane] += one[lane] * other[lane];
+                        }
                     }
                 }
             }
-            for i in 0..8 {
-                for j in 0..9 {
-                    normal[i][j] += f64::from(sums[i][j]);
-                }
-            }
         }
-        (normal, residuals, count)
+        let total = |lanes: [f32; LANES]| lanes.iter().map(|&v| f64::from(v)).sum();
+        (sums.map(|row| row.map(total)), residuals, count)
     }
 }
 
@@ -326,23 +353,70 @@ impl Sums {
     }
 }
 
-fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
-    let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
-    let columns = b.width.div_ceil(BLOCK);
-    let mut blocks = vec![Sums::default(); columns * b.height.div_ceil(BLOCK)];
-    for y in 0..b.height {
-        for x in 0..b.width {
-            let (u, v) = placement.apply(x as f32, y as f32);
-            // Half a pixel beyond the border is still the border's pixel.
-            if (-0.5..=right + 0.5).contains(&u) && (-0.5..=bottom + 0.5).contains(&v) {
-                // About 128, so that sums of squares stay exact enough.
-                let (value, target) = (a.at(u, v) - 128.0, b.pixels[y * b.width + x] - 128.0);
-                blocks[y / BLOCK * columns + x / BLOCK].add(value, target);
+/// Sums over the blocks of `b` where it lies on `a`, for several pictures of the same sizes each.
+struct Blocks<'a, const N: usize> {
+    pictures: [(&'a Luma, &'a Luma); N],
+    placement: Placement,
+}
+
+impl<const N: usize> Loops for Blocks<'_, N> {
+    type Output = [Vec<Sums>; N];
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let (a, b) = self.pictures[0];
+        let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+        let columns = b.width.div_ceil(BLOCK);
+        let mut blocks =
+            [(); N].map(|()| vec![Sums::default(); columns * b.height.div_ceil(BLOCK)]);
+        for y in 0..b.height {
+            for x in 0..b.width {
+                let (u, v) = self.placement.apply(x as f32, y as f32);
+                // Half a pixel beyond the border is still the border's pixel.
+                if !(u >= -0.5 && u <= right + 0.5 && v >= -0.5 && v <= bottom + 0.5) {
+                    continue;
+                }
+                let (u, v) = (u.max(0.0).min(right), v.max(0.0).min(bottom));
+                let (left, top) = ((u as usize).min(a.width - 2), (v as usize).min(a.height - 2));
+                let (tx, ty) = (u - left as f32, v - top as f32);
+                let (from, block) = (top * a.width + left, y / BLOCK * columns + x / BLOCK);
+                for n in 0..N {
+                    let (a, b) = self.pictures[n];
+                    let cell = &a.pixels[from..][..a.width + 2];
+                    let upper = cell[0] + (cell[1] - cell[0]) * tx;
+                    let lower = cell[a.width] + (cell[a.width + 1] - cell[a.width]) * tx;
+                    // About 128, so that sums of squares stay exact enough.
+                    let (value, target) = (upper + (lower - upper) * ty, b.pixels[y * b.width + x]);
+                    blocks[n][block].add(value - 128.0, target - 128.0);
+                }
             }
         }
+        blocks
     }
+}
+
+/// How `b` agrees with `a`, and the same for each further picture of the same sizes.
+fn agreement<const N: usize>(
+    pictures: [(&Luma, &Luma); N],
+    placement: Placement,
+) -> Option<[Comparison; N]> {
+    if pictures.iter().any(|(a, _)| a.width.min(a.height) < 2) {
+        return None;
+    }
+    let blocks = widest(Blocks { pictures, placement });
+    let mut found = blocks.iter().zip(pictures).map(|(blocks, (a, b))| judge(a, b, placement, blocks));
+    let mut next = || found.next().flatten();
+    let first = next()?;
+    let mut all = [first; N];
+    for further in &mut all[1..] {
+        *further = next()?;
+    }
+    Some(all)
+}
+
+fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Comparison> {
     let mut all = Sums::default();
-    for s in &blocks {
+    for s in blocks {
         all.n += s.n;
         all.a += s.a;
         all.b += s.b;

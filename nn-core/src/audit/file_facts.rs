@@ -62,16 +62,18 @@ fn colours(small: &Small) -> ([f64; 3], [f64; 6]) {
     let ring = ((width.min(height) as f64 * RING).round() as usize).max(1);
     let (mut sums, mut border, mut squares) = ([0.0; 3], [0.0; 3], [0.0; 3]);
     let mut count = 0;
-    for (i, rgb) in small.pixels.iter().enumerate() {
-        let (x, y) = (i % width, i / width);
-        let inner = x >= ring && x + ring < width && y >= ring && y + ring < height;
-        count += usize::from(!inner);
-        for (c, &value) in rgb.iter().enumerate() {
-            let value = f64::from(value);
-            sums[c] += value;
-            if !inner {
-                border[c] += value;
-                squares[c] += value * value;
+    for (y, row) in small.pixels.chunks_exact(width).enumerate() {
+        let middle = y >= ring && y + ring < height && width > 2 * ring;
+        for (x, rgb) in row.iter().enumerate() {
+            let rgb = rgb.map(f64::from);
+            let inner = middle && x >= ring && x + ring < width;
+            count += usize::from(!inner);
+            for c in 0..3 {
+                sums[c] += rgb[c];
+                if !inner {
+                    border[c] += rgb[c];
+                    squares[c] += rgb[c] * rgb[c];
+                }
             }
         }
     }

@@ -12,6 +12,7 @@
 
 use super::luma::Luma;
 use super::patch::{Code, Patch, SAMPLES, WINDOWS, describe, dominant_directions};
+use crate::kernels::widest::{Loops, widest};
 use std::cmp::Ordering;
 
 /// The most features kept of an image: those of highest contrast.
@@ -125,50 +126,76 @@ struct Point {
 
 /// Adds the points of an octave.
 fn extrema(levels: &[Luma], octave: usize, found: &mut Vec<Point>) {
-    let (width, height) = (levels[0].width, levels[0].height);
-    let difference = |i: usize| -> Vec<f32> {
-        levels[i + 1].pixels.iter().zip(&levels[i].pixels).map(|(b, a)| b - a).collect()
-    };
-    let differences: Vec<Vec<f32>> = (0..SCALES + 2).map(difference).collect();
+    let width = levels[0].width;
+    let differences: Vec<Vec<f32>> = levels.windows(2).map(difference).collect();
     for level in 1..=SCALES {
         let [below, here, above] = [-1, 0, 1].map(|d| &differences[(level as i32 + d) as usize]);
-        for y in 1..height - 1 {
-            for x in 1..width - 1 {
-                let i = y * width + x;
-                let value = here[i];
-                if value.abs() < CONTRAST || !is_extremum(value, i, width, [here, below, above]) {
-                    continue;
-                }
-                if is_edge(here, i, width) {
-                    continue;
-                }
-                let shift = |a: f32, b: f32, c: f32| {
-                    let curvature = a - 2.0 * b + c;
-                    if curvature == 0.0 {
-                        0.0
-                    } else {
-                        (0.5 * (a - c) / curvature).clamp(-0.5, 0.5)
-                    }
-                };
-                let dx = shift(here[i - 1], value, here[i + 1]);
-                let dy = shift(here[i - width], value, here[i + width]);
-                let ds = shift(below[i], value, above[i]);
-                let (x, y) = (x as f32 + dx, y as f32 + dy);
-                let sigma = SIGMA * 2.0_f32.powf((level as f32 + ds) / SCALES as f32);
-                found.push(Point { contrast: value.abs(), octave, level, x, y, sigma });
+        for i in widest(Peaks { width, here }) {
+            let (i, value) = (i as usize, here[i as usize]);
+            if !stands_out(value, i, width, [below, above]) || is_edge(here, i, width) {
+                continue;
             }
+            let shift = |a: f32, b: f32, c: f32| {
+                let curvature = a - 2.0 * b + c;
+                if curvature == 0.0 { 0.0 } else { (0.5 * (a - c) / curvature).clamp(-0.5, 0.5) }
+            };
+            let dx = shift(here[i - 1], value, here[i + 1]);
+            let dy = shift(here[i - width], value, here[i + width]);
+            let ds = shift(below[i], value, above[i]);
+            let (x, y) = ((i % width) as f32 + dx, (i / width) as f32 + dy);
+            let sigma = SIGMA * 2.0_f32.powf((level as f32 + ds) / SCALES as f32);
+            found.push(Point { contrast: value.abs(), octave, level, x, y, sigma });
         }
     }
 }
 
-/// Whether the value at `i` is above, or below, all its 26 neighbours in place and scale.
-fn is_extremum(value: f32, i: usize, width: usize, planes: [&[f32]; 3]) -> bool {
+fn difference(levels: &[Luma]) -> Vec<f32> {
+    levels[1].pixels.iter().zip(&levels[0].pixels).map(|(b, a)| b - a).collect()
+}
+
+/// Where a plane is clearly above, or below, the eight values around.
+struct Peaks<'a> {
+    width: usize,
+    here: &'a [f32],
+}
+
+impl Loops for Peaks<'_> {
+    type Output = Vec<u32>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<u32> {
+        let width = self.width;
+        let (mut peaks, mut is_peak) = (Vec::new(), vec![0_u8; width - 2]);
+        for y in 1..self.here.len() / width - 1 {
+            let row = |y: usize, x: usize| &self.here[y * width + x..][..width - 2];
+            let (a, b, c) = (row(y - 1, 0), row(y - 1, 1), row(y - 1, 2));
+            let (d, e, f) = (row(y, 0), row(y, 1), row(y, 2));
+            let (g, h, i) = (row(y + 1, 0), row(y + 1, 1), row(y + 1, 2));
+            let mut any = 0;
+            for x in 0..width - 2 {
+                let most = a[x].max(b[x]).max(c[x]).max(d[x]).max(f[x]).max(g[x]).max(h[x]);
+                let least = a[x].min(b[x]).min(c[x]).min(d[x]).min(f[x]).min(g[x]).min(h[x]);
+                let (most, least) = (most.max(i[x]).max(CONTRAST), least.min(i[x]).min(-CONTRAST));
+                is_peak[x] = u8::from(e[x] > most) | u8::from(e[x] < least);
+                any |= is_peak[x];
+            }
+            if any != 0 {
+                let of_row = is_peak.iter().enumerate().filter(|(_, is)| **is != 0);
+                peaks.extend(of_row.map(|(x, _)| (y * width + x + 1) as u32));
+            }
+        }
+        peaks
+    }
+}
+
+/// Whether `value` is above, or below, the nine values around `i` in each plane.
+fn stands_out(value: f32, i: usize, width: usize, planes: [&[f32]; 2]) -> bool {
     let sign = value.signum();
     let value = value * sign;
-    planes.iter().enumerate().all(|(plane, values)| {
-        [i - width, i, i + width].iter().all(|&row| {
-            (row - 1..=row + 1).all(|j| (plane == 0 && j == i) || value > values[j] * sign)
-        })
+    planes.iter().all(|values| {
+        [i - width, i, i + width]
+            .iter()
+            .all(|&row| (row - 1..=row + 1).all(|j| value > values[j] * sign))
     })
 }
 
