@@ -37,7 +37,7 @@ impl Small {
 
     /// In grey (Rec. 601 weights), in whole numbers.
     pub fn luma(&self) -> Luma {
-        let grey = |&[r, g, b]: &[f32; 3]| (0.299 * r + 0.587 * g + 0.114 * b).round();
+        let grey = |&[r, g, b]: &[f32; 3]| ((0.299 * r + 0.587 * g + 0.114 * b + 0.5) as u8).into();
         Luma {
             width: self.width,
             height: self.height,
