@@ -86,8 +86,7 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         let next = starts[a] + images[a].features.len();
         for (i, feature) in images[a].features.iter().enumerate() {
             let i = (starts[a] + i) as u32;
-            for (mirrored, code) in
-                [(false, feature.code), (true, permuted(feature.code, &mirror))]
+            for (mirrored, code) in [(false, feature.code), (true, permuted(feature.code, &mirror))]
             {
                 // Each two images are compared once, from the first.
                 index.near(code, FEATURE_DISTANCE, next, |j, _| {

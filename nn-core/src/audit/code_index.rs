@@ -123,8 +123,7 @@ fn chosen(sayings: &[Vec<u64>], table: u64, bits: usize) -> Vec<u8> {
     let n = (sayings[0].len() * 64).max(1) as f64;
     let share: Vec<f64> = sayings.iter().map(|words| f64::from(ones(words)) / n).collect();
     let correlation = |i: usize, j: usize| {
-        let both: u32 =
-            sayings[i].iter().zip(&sayings[j]).map(|(x, y)| (x & y).count_ones()).sum();
+        let both: u32 = sayings[i].iter().zip(&sayings[j]).map(|(x, y)| (x & y).count_ones()).sum();
         let variance = share[i] * (1.0 - share[i]) * share[j] * (1.0 - share[j]);
         (f64::from(both) / n - share[i] * share[j]).abs() / variance.sqrt().max(1e-9)
     };

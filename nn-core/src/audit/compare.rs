@@ -404,7 +404,8 @@ fn agreement<const N: usize>(
         return None;
     }
     let blocks = widest(Blocks { pictures, placement });
-    let mut found = blocks.iter().zip(pictures).map(|(blocks, (a, b))| judge(a, b, placement, blocks));
+    let mut found =
+        blocks.iter().zip(pictures).map(|(blocks, (a, b))| judge(a, b, placement, blocks));
     let mut next = || found.next().flatten();
     let first = next()?;
     let mut all = [first; N];

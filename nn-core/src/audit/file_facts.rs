@@ -45,14 +45,7 @@ impl FileFacts {
     /// The facts of a file of these bytes, an image of `width` and `height`, shrunk to `small`.
     pub fn new(bytes: &[u8], (width, height): (usize, usize), small: &Small) -> Self {
         let (mean, ring) = colours(small);
-        Self {
-            width,
-            height,
-            bytes: bytes.len(),
-            encoding: Encoding::read(bytes),
-            mean,
-            ring,
-        }
+        Self { width, height, bytes: bytes.len(), encoding: Encoding::read(bytes), mean, ring }
     }
 }
 

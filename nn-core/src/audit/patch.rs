@@ -138,8 +138,8 @@ fn turn(x: f32, y: f32) -> f32 {
     let (wide, tall) = (x.abs(), y.abs());
     let ratio = wide.min(tall) / (wide.max(tall) + 1e-30);
     let square = ratio * ratio;
-    let angle = ((-0.046_496_475 * square + 0.159_314_22) * square - 0.327_622_76) * square * ratio
-        + ratio;
+    let angle =
+        ((-0.046_496_475 * square + 0.159_314_22) * square - 0.327_622_76) * square * ratio + ratio;
     let angle = if tall > wide { PI / 2.0 - angle } else { angle };
     let angle = if x < 0.0 { PI - angle } else { angle };
     let turn = angle * (1.0 / TAU);
