@@ -1,7 +1,10 @@
 //! `audit`: what it finds, how it ends, and the split it writes.
 
+use super::browser::Browser;
+use super::report::{fits_every_window, keep_a_picture};
 use super::support::Sandbox;
 use image::{Rgb, RgbImage};
+use serde_json::json;
 use std::fs;
 
 /// A picture of grey blocks, different for each number; those of class `light` are lighter.
@@ -102,4 +105,46 @@ fn accuracy_is_stated_without_the_twins() {
     assert!(sandbox.run(args).ok().out.contains("accuracy"));
     let all = [&args[..], &["--without-twins", "--split", "all"]].concat();
     sandbox.refuses(all, 2, &["--without-twins", "--split test"]);
+}
+
+#[test]
+fn the_page_of_an_audit_works_in_a_browser() {
+    let Some(mut browser) = Browser::start() else { return };
+    let sandbox = leaky();
+    // A name that would be markup if nobody escaped it, and is long enough to break a phone's window.
+    let hostile = format!("<img src=x onerror=alert(1)>{}.png", "long".repeat(30));
+    let source = sandbox.path("set/train/light/1.png");
+    fs::copy(source, sandbox.path("set/test/light").join(&hostile)).unwrap();
+    let args = ["audit", "set", "--validation-split", "0", "--html", "page/audit.html"];
+    fs::create_dir(sandbox.path("page")).unwrap();
+    assert_eq!(sandbox.run(args).status, 3);
+
+    let page = sandbox.path("page/audit.html");
+    browser.show(1280, 900, "light");
+    browser.open(&page);
+    let twins = "[...document.querySelectorAll('.twin')].map(twin =>
+        [twin.className, ...[...twin.querySelectorAll('img')].map(i => i.naturalWidth)])";
+    let twins = browser.evaluate(twins);
+    assert_eq!(twins.as_array().map(Vec::len), Some(2), "{twins}");
+    for twin in twins.as_array().unwrap() {
+        assert_eq!(twin[0], "twin wrong");
+        assert!(twin[1].as_u64() >= Some(80) && twin[1] == twin[2], "{twin}");
+    }
+    let text = browser.evaluate("document.body.innerText");
+    assert!(text.as_str().unwrap().contains(&hostile), "{text}");
+    let elements = "document.querySelectorAll('main script, [onerror]').length";
+    assert_eq!(browser.evaluate(elements), 0);
+    // Links lead somewhere, and tables say what they are.
+    let lost = "[...document.querySelectorAll('a[href^=\"#\"]')]
+        .filter(a => !document.querySelector(a.getAttribute('href'))).length";
+    assert_eq!(browser.evaluate(lost), 0);
+    assert_eq!(browser.evaluate("document.querySelectorAll('table:not(:has(caption))').length"), 0);
+    fits_every_window(&mut browser);
+    // On paper no pair is cut apart.
+    browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
+    let cut = "[...document.querySelectorAll('.twin')]
+        .filter(twin => getComputedStyle(twin).display !== 'inline-block').length";
+    assert_eq!(browser.evaluate(cut), 0);
+    assert_eq!(browser.complaints(), [""; 0]);
+    keep_a_picture(&mut browser, &page);
 }

@@ -32,7 +32,17 @@ fn looks_right(browser: &mut Browser, file: &std::path::Path, pictures: usize) {
     let charts = browser.evaluate("document.querySelectorAll('main svg[role=img]').length");
     assert!(charts.as_u64() >= Some(3), "{charts}");
 
-    // The whole page fits its window: nobody has to scroll sideways.
+    let paper_now = fits_every_window(browser);
+    // Drawings follow the theme.
+    let paper = "getComputedStyle(document.querySelector('.plot-paper')).fill";
+    assert_eq!(browser.evaluate(paper), paper_now);
+    assert_eq!(browser.complaints(), [""; 0]);
+    keep_a_picture(browser, file);
+}
+
+/// The whole page fits its window: nobody has to scroll sideways, in either theme. Returns the
+/// background of the last.
+pub fn fits_every_window(browser: &mut Browser) -> Value {
     let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     let background = "getComputedStyle(document.body).backgroundColor";
     let mut papers = Vec::new();
@@ -42,11 +52,7 @@ fn looks_right(browser: &mut Browser, file: &std::path::Path, pictures: usize) {
         papers.push(browser.evaluate(background));
     }
     assert_ne!(papers[0], papers[1]);
-    // Drawings follow the theme.
-    let paper = "getComputedStyle(document.querySelector('.plot-paper')).fill";
-    assert_eq!(browser.evaluate(paper), papers[3]);
-    assert_eq!(browser.complaints(), [""; 0]);
-    keep_a_picture(browser, file);
+    papers[3].clone()
 }
 
 /// The switch between heat maps works, by mouse and by keyboard.
@@ -79,7 +85,7 @@ fn switches(browser: &mut Browser) {
 }
 
 /// Where `NN_SCREENSHOTS` names a folder, leaves a picture of the page there, for people to look at.
-fn keep_a_picture(browser: &mut Browser, file: &std::path::Path) {
+pub fn keep_a_picture(browser: &mut Browser, file: &std::path::Path) {
     let Some(folder) = std::env::var_os("NN_SCREENSHOTS") else { return };
     let name = file.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
     for (width, theme) in [(1280, "light"), (1280, "dark"), (390, "light")] {

@@ -8,9 +8,11 @@ how many pairs are none.
 
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 TOOLS = ["nn", "cleanvision", "imagededup"]
@@ -49,22 +51,27 @@ def peak_memory(process):
             except (OSError, IndexError):
                 pass
         most = max(most, total)
-        time.sleep(0.1)
+        time.sleep(0.05)
     return most / 1024
 
 
 def run(tool, folder, nn):
-    command = [nn, "audit", folder, "--json", "--quiet"] if tool == "nn" else [sys.executable, __file__, "--only", tool, folder]
-    started = time.time()
-    with open("/tmp/beside.json", "w+") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
-        memory = peak_memory(process)
+    """Seconds as a whole, seconds of work, memory, pairs."""
+    with tempfile.TemporaryDirectory() as scratch:
+        answer = pathlib.Path(scratch) / "answer.json"
+        if tool == "nn":
+            command = [nn, "audit", folder, "--json", "--quiet"]
+        else:
+            command = [sys.executable, __file__, "--only", tool, folder, str(answer)]
+        started = time.time()
+        with open(answer, "w") if tool == "nn" else open(os.devnull, "w") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
+            memory = peak_memory(process)
         whole = time.time() - started
-        out.seek(0)
-        answer = json.load(out)
+        found = json.loads(answer.read_text())
     if tool == "nn":
-        return whole, whole, memory, [(pair["a"], pair["b"]) for pair in answer["pairs"]]
-    return whole, answer["seconds"], memory, answer["pairs"]
+        return whole, whole, memory, [(pair["a"], pair["b"]) for pair in found["pairs"]]
+    return whole, found["seconds"], memory, found["pairs"]
 
 
 def main(folder, nn, rounds=3):
@@ -89,7 +96,10 @@ def main(folder, nn, rounds=3):
 
 
 if sys.argv[1] == "--only":
-    started, pairs = {"cleanvision": cleanvision, "imagededup": imagededup}[sys.argv[2]](sys.argv[3])
-    json.dump({"seconds": time.time() - started, "pairs": [list(map(str, pair)) for pair in pairs]}, sys.stdout)
+    _, _, tool, folder, answer = sys.argv
+    started, pairs = {"cleanvision": cleanvision, "imagededup": imagededup}[tool](folder)
+    seconds = time.time() - started
+    pairs = [list(map(str, pair)) for pair in pairs]
+    pathlib.Path(answer).write_text(json.dumps({"seconds": seconds, "pairs": pairs}))
 else:
     main(*sys.argv[1:])

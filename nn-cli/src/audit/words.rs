@@ -4,6 +4,11 @@ use crate::ui::format::{self, clean, percent};
 use crate::ui::table;
 use nn_core::audit::{Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report};
 
+/// The columns of [`label_leak`].
+pub const LEAK_HEADER: [&str; 5] = ["from", "what tells most", "right", "chance", "p"];
+/// How many of them are words.
+pub const LEAK_TEXT: usize = 2;
+
 /// Rows of a table before it is cut.
 const ROWS: usize = 30;
 
@@ -22,12 +27,14 @@ pub fn report(title: &str, report: &Report) -> String {
             vec![pair.a.clone(), pair.b.clone(), splits(pair), what]
         }),
         report.pairs.len(),
+        4,
     );
     out += &format!("\nThe class, told from the file alone: {}\n", label_leaks(report));
     out += &rows(
-        &["from", "right", "chance", "p", "what tells most"],
+        &LEAK_HEADER,
         report.label_leaks.iter().map(|leak| label_leak(leak).to_vec()),
         report.label_leaks.len(),
+        LEAK_TEXT,
     );
     if !report.odd_images.is_empty() {
         out += "\nOdd images\n";
@@ -35,6 +42,7 @@ pub fn report(title: &str, report: &Report) -> String {
             &["image", "what", "more"],
             report.odd_images.iter().map(|odd| odd_image(odd).to_vec()),
             report.odd_images.len(),
+            3,
         );
     }
     for warning in &report.warnings {
@@ -43,14 +51,19 @@ pub fn report(title: &str, report: &Report) -> String {
     out
 }
 
-/// A ruled table of at most so many rows, indented.
-fn rows(header: &[&str], rows: impl Iterator<Item = Vec<String>>, total: usize) -> String {
+/// A ruled table of at most so many rows, indented; the first `text` columns are words.
+fn rows(
+    header: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+    total: usize,
+    text: usize,
+) -> String {
     if total == 0 {
         return String::new();
     }
     let header: Vec<String> = header.iter().map(|cell| cell.to_string()).collect();
     let mut out = String::from("\n");
-    for line in table::columns(&header, rows.take(ROWS)).lines() {
+    for line in table::columns_with_text(&header, rows.take(ROWS), text).lines() {
         out += &format!("  {line}\n");
     }
     if total > ROWS {
@@ -138,7 +151,7 @@ pub fn splits(pair: &Pair) -> String {
 pub fn label_leak(leak: &LabelLeak) -> [String; 5] {
     let verdict = if leak.alarm { leak.reason.clone() } else { "chance".into() };
     let p = if leak.p < 0.001 { "< 0.001".into() } else { format!("{:.3}", leak.p) };
-    [leak.group.to_string(), percent(leak.accuracy), percent(leak.chance), p, clean(&verdict)]
+    [leak.group.to_string(), clean(&verdict), percent(leak.accuracy), percent(leak.chance), p]
 }
 
 /// A row about an odd image.

@@ -1,6 +1,7 @@
 //! The page of an audit.
 
 use super::base::{self, Base};
+use super::experiment::sentence;
 use super::parts::Table;
 use super::twins::Twins;
 use crate::audit::words;
@@ -102,8 +103,8 @@ impl AuditPage {
         };
         let mut leaks = Table::new(
             "How often a simple classifier is right, with everything but these facts hidden",
-            &["from", "right", "chance", "p", "what tells most"],
-            1,
+            &words::LEAK_HEADER,
+            words::LEAK_TEXT,
         );
         leaks.rows.extend(report.label_leaks.iter().map(|leak| words::label_leak(leak).to_vec()));
         let mut classes = Table::new(
@@ -127,7 +128,7 @@ impl AuditPage {
             pairs_note,
             leaks_note: format!(
                 "Can the class be told from the file alone? {}.",
-                words::label_leaks(report)
+                sentence(&words::label_leaks(report))
             ),
             leaks,
             classes,

@@ -230,7 +230,7 @@ fn beside(left: usize, right: usize) -> String {
 }
 
 /// With a capital.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

@@ -108,6 +108,15 @@ fn short(name: &str, most: usize) -> String {
 /// Aligned columns under a ruled header: the first to the left, the others to the right. Line breaks
 /// and control characters in cells are made harmless; nothing depends on the terminal's width.
 pub fn columns(header: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    columns_with_text(header, rows, 1)
+}
+
+/// Like [`columns`], with the first `text` columns to the left.
+pub fn columns_with_text(
+    header: &[String],
+    rows: impl IntoIterator<Item = Vec<String>>,
+    text: usize,
+) -> String {
     let mut table = Table::new();
     table.load_style(RULED);
     table.set_header(header.iter().map(|c| format::clean(c)));
@@ -115,7 +124,7 @@ pub fn columns(header: &[String], rows: impl IntoIterator<Item = Vec<String>>) -
         table.add_row(row.iter().map(|c| format::clean(c)));
     }
     for column in table.column_iter_mut() {
-        if column.index > 0 {
+        if column.index >= text {
             column.set_cell_alignment(CellAlignment::Right);
         }
         column.set_padding((0, if column.index + 1 < header.len() { 2 } else { 0 }));

@@ -33,6 +33,8 @@ pub struct Encoding {
     pub quality: u32,
     /// A number that stands for a JPEG's quantisation tables.
     pub tables: u32,
+    /// How a JPEG's colours are sampled: `4:4:4`, `4:2:0`, ..., `grey`; empty for other formats.
+    pub sampling: String,
     /// Whether a JPEG comes in scans of growing detail.
     pub progressive: bool,
     /// Make, model and software from EXIF; empty without.
@@ -80,6 +82,14 @@ fn colours(small: &Small) -> ([f64; 3], [f64; 6]) {
 }
 
 impl Encoding {
+    /// How strongly the file is compressed, in words.
+    pub fn compression(&self) -> String {
+        match self.quality {
+            0 => "no JPEG".into(),
+            quality => format!("JPEG quality about {quality}, {}", self.sampling),
+        }
+    }
+
     fn read(bytes: &[u8]) -> Self {
         let format = image::guess_format(bytes).ok();
         let name = format.map_or(String::new(), |format| format!("{format:?}").to_lowercase());
@@ -98,7 +108,10 @@ impl Encoding {
             let Some(segment) = rest.get(4..2 + length) else { return };
             match marker {
                 0xdb => self.read_tables(segment),
-                0xc2 => self.progressive = true,
+                0xc0..=0xc2 => {
+                    self.progressive = marker == 0xc2;
+                    self.sampling = sampling(segment);
+                }
                 0xe1 if segment.starts_with(b"Exif\0\0") => {
                     self.exif = true;
                     self.camera = camera(&segment[6..]).unwrap_or_default();
@@ -132,6 +145,21 @@ impl Encoding {
             }
             segment = &rest[64 * wide..];
         }
+    }
+}
+
+/// How the first channel of a frame is sampled, against the second (ITU T.81, B.2.2).
+fn sampling(frame: &[u8]) -> String {
+    let factors = |channel: usize| frame.get(7 + 3 * channel).map(|byte| (byte >> 4, byte & 15));
+    let Some((wide, tall)) = factors(0) else { return String::new() };
+    let Some((chroma_wide, chroma_tall)) = factors(1) else { return "grey".into() };
+    match (wide / chroma_wide.max(1), tall / chroma_tall.max(1)) {
+        (1, 1) => "4:4:4".into(),
+        (2, 1) => "4:2:2".into(),
+        (2, 2) => "4:2:0".into(),
+        (1, 2) => "4:4:0".into(),
+        (4, 1) => "4:1:1".into(),
+        (across, down) => format!("one colour for {across} x {down} pixels"),
     }
 }
 

@@ -60,7 +60,17 @@ struct Fact {
 
 enum Value {
     Number(f64),
-    Word(String),
+    Word {
+        is: String,
+        /// For people, who may be told the same of different words.
+        shown: String,
+    },
+}
+
+impl Value {
+    fn word(is: String) -> Self {
+        Self::Word { shown: is.clone(), is }
+    }
 }
 
 /// Tests each group of facts. The images must not contain twins, for a twin tells the class of the
@@ -128,7 +138,11 @@ fn groups(images: &[&FileFacts]) -> Vec<(&'static str, Vec<Fact>)> {
     let word = |name, value: Word| Fact {
         name,
         unit: "",
-        values: images.iter().map(|facts| Value::Word(value(facts))).collect(),
+        values: images.iter().map(|facts| Value::word(value(facts))).collect(),
+    };
+    let tables = |facts: &&FileFacts| Value::Word {
+        is: facts.encoding.tables.to_string(),
+        shown: facts.encoding.compression(),
     };
     vec![
         (
@@ -144,7 +158,7 @@ fn groups(images: &[&FileFacts]) -> Vec<(&'static str, Vec<Fact>)> {
             vec![
                 word("format", |f| f.encoding.format.clone()),
                 number("JPEG quality", "", |f| f64::from(f.encoding.quality)),
-                word("JPEG tables", |f| f.encoding.tables.to_string()),
+                Fact { name: "compression", unit: "", values: images.iter().map(tables).collect() },
                 word("progressive", |f| f.encoding.progressive.to_string()),
                 word("EXIF", |f| f.encoding.exif.to_string()),
                 word("camera", |f| f.encoding.camera.clone()),
@@ -185,7 +199,7 @@ fn scaled(fact: &Fact) -> (bool, Vec<f32>) {
     let mut order: Vec<usize> = (0..n).collect();
     let compare = |&i: &usize, &j: &usize| match (&fact.values[i], &fact.values[j]) {
         (Value::Number(x), Value::Number(y)) => x.total_cmp(y),
-        (Value::Word(x), Value::Word(y)) => x.cmp(y),
+        (Value::Word { is: x, .. }, Value::Word { is: y, .. }) => x.cmp(y),
         _ => std::cmp::Ordering::Equal,
     };
     order.sort_by(compare);
@@ -196,7 +210,7 @@ fn scaled(fact: &Fact) -> (bool, Vec<f32>) {
         equal.iter().for_each(|&i| ranks[i] = middle / (n.max(2) - 1) as f32);
         start += equal.len();
     }
-    (matches!(fact.values.first(), Some(Value::Word(_))), ranks)
+    (matches!(fact.values.first(), Some(Value::Word { .. })), ranks)
 }
 
 /// The nearest neighbours of each image, by the sum of squared differences; words differ by 1.
@@ -260,7 +274,7 @@ fn reason(facts: &[Fact], labels: &[usize], classes: &[String]) -> String {
     };
     let best = facts.iter().map(|fact| (single(fact), fact)).max_by(|x, y| x.0.total_cmp(&y.0));
     let Some((_, fact)) = best else { return String::new() };
-    let mut typical: Vec<(f64, String)> = Vec::new();
+    let (mut typical, mut named): (Vec<(f64, String)>, Vec<(&str, &str)>) = Default::default();
     for (label, class) in classes.iter().enumerate() {
         let of_class = || (0..labels.len()).filter(|&i| labels[i] == label);
         let mut numbers: Vec<f64> = of_class()
@@ -273,20 +287,25 @@ fn reason(facts: &[Fact], labels: &[usize], classes: &[String]) -> String {
             typical.push((median, format!("{class} {median:.digits$}{}", fact.unit)));
             continue;
         }
-        let mut words: Vec<&str> = of_class()
-            .filter_map(
-                |i| if let Value::Word(w) = &fact.values[i] { Some(w.as_str()) } else { None },
-            )
+        let mut words: Vec<(&str, &str)> = of_class()
+            .filter_map(|i| {
+                let Value::Word { is, shown } = &fact.values[i] else { return None };
+                Some((is.as_str(), shown.as_str()))
+            })
             .collect();
         words.sort_unstable();
-        let common = words.chunk_by(|a, b| a == b).max_by_key(|run| run.len());
+        let common = words.chunk_by(|a, b| a.0 == b.0).max_by_key(|run| run.len());
         if let Some(run) = common {
             let share = 100 * run.len() / words.len();
-            let word = if run[0].is_empty() { "none" } else { run[0] };
-            typical.push((share as f64, format!("{class} {word} ({share} %)")));
+            let shown = if run[0].1.is_empty() { "none" } else { run[0].1 };
+            // Different tables may read alike.
+            let alike = named.iter().any(|(is, read)| *read == shown && *is != run[0].0);
+            let another = if alike { " with other tables" } else { "" };
+            named.push((run[0].0, shown));
+            typical.push((share as f64, format!("{class} {shown}{another} ({share} %)")));
         }
     }
     typical.sort_by(|x, y| x.0.total_cmp(&y.0));
     let (Some(low), Some(high)) = (typical.first(), typical.last()) else { return String::new() };
-    format!("{}: {}, {}", fact.name, low.1, high.1)
+    format!("{}: {}; {}", fact.name, low.1, high.1)
 }
