@@ -74,9 +74,9 @@ fn effect(arm: &str, leaks: &Leaks, scored: f64) -> String {
 
 /// What each group of facts tells of the class, in both sets.
 pub fn label_table(sets: &[(&ImageSet, &Leaks)]) -> Table {
-    let header = ["set", "from", "right", "chance", "p", "what tells most"];
+    let header = [&["set"], &words::LEAK_HEADER[..]].concat();
     let caption = "How often a simple classifier is right, with everything but these facts hidden";
-    let mut table = Table::new(caption, &header, 2);
+    let mut table = Table::new(caption, &header, 1 + words::LEAK_TEXT);
     for (set, leaks) in sets {
         for leak in &leaks.report.label_leaks {
             let mut row = vec![clean(&set.name)];

@@ -20,6 +20,8 @@ pub const MAX_FEATURES: usize = 32;
 
 /// Blur of an octave's first level, in its pixels.
 const SIGMA: f32 = 1.3;
+/// The blur, in pixels, after which every second pixel holds nearly all there is.
+const SMOOTH: f32 = 0.9;
 /// Levels per octave in which extrema are looked for.
 const SCALES: usize = 2;
 /// Halvings of the picture, at most, plus one.
@@ -97,7 +99,9 @@ fn levels(base: Luma) -> Vec<Luma> {
     let mut sigma = SIGMA;
     for i in 1..SCALES + 3 {
         let next = SIGMA * step.powi(i as i32);
-        levels.push(levels[i - 1].blurred((next * next - sigma * sigma).sqrt()));
+        let more = (next * next - sigma * sigma).sqrt();
+        let step = (sigma / SMOOTH) as usize;
+        levels.push(levels[i - 1].blurred_by_every(step.max(1), more));
         sigma = next;
     }
     levels

@@ -56,20 +56,31 @@ impl Luma {
 
     /// Blurred by a Gaussian of standard deviation `sigma` pixels; borders are continued.
     pub fn blurred(&self, sigma: f32) -> Self {
-        let radius = (3.0 * sigma).ceil().max(1.0) as usize;
+        self.blurred_by_every(1, sigma)
+    }
+
+    /// The same, from every `step`-th pixel around, which suffices where the picture is smooth: where
+    /// it has been blurred by about as many pixels before.
+    pub fn blurred_by_every(&self, step: usize, sigma: f32) -> Self {
+        let sigma = sigma / step as f32;
+        let reach = (REACH * sigma).ceil().max(1.0) as usize;
         let mut taps: Vec<f32> =
-            (0..=radius).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()).collect();
+            (0..=reach).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()).collect();
         let sum = 2.0 * taps.iter().sum::<f32>() - taps[0];
         taps.iter_mut().for_each(|tap| *tap /= sum);
-        widest(Blur { picture: self, taps: &taps })
+        widest(Blur { picture: self, taps: &taps, step })
     }
 }
+
+/// Standard deviations after which a Gaussian ends.
+const REACH: f32 = 2.6;
 
 /// A symmetric filter along rows, then along columns.
 struct Blur<'a> {
     picture: &'a Luma,
-    /// The weights from the middle outwards.
+    /// The weights from the middle outwards, `step` pixels apart.
     taps: &'a [f32],
+    step: usize,
 }
 
 /// Pixels of a row that are summed at once.
@@ -81,7 +92,8 @@ impl Loops for Blur<'_> {
     #[inline(always)]
     fn run(self) -> Luma {
         let (width, height) = (self.picture.width, self.picture.height);
-        let radius = self.taps.len() - 1;
+        let (reach, step) = (self.taps.len() - 1, self.step);
+        let radius = reach * step;
         let stride = width.next_multiple_of(LANES);
         let mut across = vec![0.0_f32; stride * height];
         let mut padded = vec![0.0_f32; stride + 2 * radius];
@@ -92,9 +104,10 @@ impl Loops for Blur<'_> {
             padded[radius + width..].fill(row[width - 1]);
             for x in (0..stride).step_by(LANES) {
                 let mut sums = scaled(self.taps[0], &padded[x + radius..]);
-                for d in 1..=radius {
+                for i in 1..=reach {
+                    let d = i * step;
                     let (left, right) = (&padded[x + radius - d..], &padded[x + radius + d..]);
-                    add_pair(&mut sums, self.taps[d], left, right);
+                    add_pair(&mut sums, self.taps[i], left, right);
                 }
                 across[y * stride + x..][..LANES].copy_from_slice(&sums);
             }
@@ -103,11 +116,12 @@ impl Loops for Blur<'_> {
         for y in 0..height {
             for x in (0..stride).step_by(LANES) {
                 let mut sums = scaled(self.taps[0], &across[y * stride + x..]);
-                for d in 1..=radius {
+                for i in 1..=reach {
+                    let d = i * step;
                     let (above, below) = (y.saturating_sub(d), (y + d).min(height - 1));
                     let (above, below) =
                         (&across[above * stride + x..], &across[below * stride + x..]);
-                    add_pair(&mut sums, self.taps[d], above, below);
+                    add_pair(&mut sums, self.taps[i], above, below);
                 }
                 let len = LANES.min(width - x);
                 blurred.pixels[y * width + x..][..len].copy_from_slice(&sums[..len]);

@@ -8,8 +8,12 @@
 //! ```text
 //! listing      which files there are, and which split each is in
 //! survey       one look at each: hashes, small picture, features, facts
-//! luma, keypoints, candidates, placement, compare
-//!              which images may be copies of each other, and whether they are
+//! shrink, luma the small picture: all that is told later is told from it
+//! keypoints, patch, symmetry
+//!              what makes a picture recognisable, in codes of 128 bits
+//! code_index, candidates, placement
+//!              which images may be copies of each other, and how one lies on the other
+//! compare      whether they are
 //! pairs        what was found, in words
 //! label_leak   classes told from size, format, file size, mean colour or border
 //! hygiene      unreadable, tiny, one-coloured images; class counts

@@ -2,6 +2,7 @@
 
 mod copies;
 mod labels;
+mod parts;
 
 use super::*;
 use crate::data::photographs;
