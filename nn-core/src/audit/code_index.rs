@@ -109,7 +109,8 @@ fn sayings(codes: &[Code]) -> Vec<Vec<u64>> {
     let sample: Vec<Code> = codes.iter().copied().step_by(step).take(SAMPLE).collect();
     let words = |bit: usize| {
         let gather = |codes: &[Code]| {
-            codes.iter().enumerate().fold(0, |word, (i, code)| word | (code >> bit) as u64 % 2 << i)
+            let is_set = |code: Code| (code >> bit) as u64 & 1;
+            codes.iter().enumerate().fold(0, |word, (i, &code)| word | (is_set(code) << i))
         };
         sample.chunks(64).map(gather).collect()
     };

@@ -274,7 +274,8 @@ fn reason(facts: &[Fact], labels: &[usize], classes: &[String]) -> String {
     };
     let best = facts.iter().map(|fact| (single(fact), fact)).max_by(|x, y| x.0.total_cmp(&y.0));
     let Some((_, fact)) = best else { return String::new() };
-    let (mut typical, mut named): (Vec<(f64, String)>, Vec<(&str, &str)>) = Default::default();
+    let mut typical: Vec<(f64, String)> = Vec::new();
+    let mut named: Vec<(&str, &str)> = Vec::new();
     for (label, class) in classes.iter().enumerate() {
         let of_class = || (0..labels.len()).filter(|&i| labels[i] == label);
         let mut numbers: Vec<f64> = of_class()
