@@ -16,7 +16,7 @@ use crate::kernels::widest::{Loops, widest};
 use std::cmp::Ordering;
 
 /// The most features kept of an image: those of highest contrast.
-pub const MAX_FEATURES: usize = 32;
+pub const MAX_FEATURES: usize = 48;
 
 /// Blur of an octave's first level, in its pixels.
 const SIGMA: f32 = 1.3;
