@@ -41,6 +41,8 @@ pub fn measure(isa: Isa) -> f64 {
 struct MultiplyAdd;
 
 impl Work for MultiplyAdd {
+    type Output = ();
+
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         // Numbers the compiler cannot know, and that neither vanish nor grow.

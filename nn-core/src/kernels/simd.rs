@@ -197,18 +197,21 @@ pub(crate) fn prefetch<T>(at: *const T) {
 
 /// Something to compute with vectors of whatever instruction set.
 pub(crate) trait Work {
+    /// What comes out.
+    type Output;
+
     /// Does it. Must be `#[inline(always)]`.
     ///
     /// # Safety
     /// The processor has the instructions of `V`'s set.
-    unsafe fn run<V: Simd>(self);
+    unsafe fn run<V: Simd>(self) -> Self::Output;
 }
 
 /// Does `work` with the vectors of `isa`; with plain arrays where the build knows no vectors of it.
 ///
 /// # Panics
 /// If the processor lacks `isa`.
-pub(crate) fn run<W: Work>(isa: Isa, work: W) {
+pub(crate) fn run<W: Work>(isa: Isa, work: W) -> W::Output {
     assert!(isa.is_available(), "this machine lacks {isa}");
     match isa {
         // SAFETY: the processor has the set, as asserted.

@@ -17,19 +17,16 @@ pub(crate) trait Loops {
 
 /// The result of `loops`.
 pub(crate) fn widest<L: Loops>(loops: L) -> L::Output {
-    let mut output = None;
-    simd::run(isa::active(), Compiled { loops, output: &mut output });
-    output.expect("work that was run has a result")
+    simd::run(isa::active(), Compiled(loops))
 }
 
-struct Compiled<'a, L: Loops> {
-    loops: L,
-    output: &'a mut Option<L::Output>,
-}
+struct Compiled<L>(L);
 
-impl<L: Loops> Work for Compiled<'_, L> {
+impl<L: Loops> Work for Compiled<L> {
+    type Output = L::Output;
+
     #[inline(always)]
-    unsafe fn run<V: Simd>(self) {
-        *self.output = Some(self.loops.run());
+    unsafe fn run<V: Simd>(self) -> L::Output {
+        self.0.run()
     }
 }

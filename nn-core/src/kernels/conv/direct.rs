@@ -160,6 +160,8 @@ struct Rows<'a> {
 }
 
 impl Work for Rows<'_> {
+    type Output = ();
+
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         // SAFETY: the caller's promise.

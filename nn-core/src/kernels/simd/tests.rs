@@ -4,6 +4,8 @@ use super::*;
 struct Check;
 
 impl Work for Check {
+    type Output = ();
+
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         let numbers = [1.0, -2.5, 0.0, f32::NAN, 3.0, f32::INFINITY, -0.0, 255.0, 7.0];

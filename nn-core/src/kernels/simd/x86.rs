@@ -7,7 +7,7 @@ use std::arch::x86_64::*;
 /// # Safety
 /// The processor has AVX-512 F, BW, DQ and VL, and POPCNT.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt")]
-pub unsafe fn run_avx512<W: Work>(work: W) {
+pub unsafe fn run_avx512<W: Work>(work: W) -> W::Output {
     // SAFETY: the caller's promise.
     unsafe { work.run::<F32x16>() }
 }
@@ -15,7 +15,7 @@ pub unsafe fn run_avx512<W: Work>(work: W) {
 /// # Safety
 /// The processor has AVX2, FMA and POPCNT.
 #[target_feature(enable = "avx2,fma,popcnt")]
-pub unsafe fn run_avx2<W: Work>(work: W) {
+pub unsafe fn run_avx2<W: Work>(work: W) -> W::Output {
     // SAFETY: the caller's promise.
     unsafe { work.run::<F32x8>() }
 }

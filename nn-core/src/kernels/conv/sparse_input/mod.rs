@@ -172,6 +172,8 @@ struct Band<'a> {
 }
 
 impl Work for Band<'_> {
+    type Output = ();
+
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         let Self { plan, image, index, dy, winners, taps, dx, beyond, scratch } = self;

@@ -210,6 +210,8 @@ struct Part<'a, I> {
 }
 
 impl<I: Iterator<Item = Tile>> Work for Part<'_, I> {
+    type Output = ();
+
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         // SAFETY: the caller's promise.

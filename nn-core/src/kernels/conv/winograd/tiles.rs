@@ -28,6 +28,8 @@ pub struct Rows<'a> {
 }
 
 impl Work for Rows<'_> {
+    type Output = ();
+
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         let Self { plan, source, weights, bias, mut sink, top, rows, scratch } = self;

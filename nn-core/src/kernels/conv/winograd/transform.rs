@@ -80,6 +80,8 @@ mod tests {
     struct Correlate;
 
     impl Work for Correlate {
+        type Output = ();
+
         #[inline(always)]
         unsafe fn run<V: Simd>(self) {
             let d = [1.0, -2.0, 0.5, 3.0, -1.5, 0.25];

@@ -60,6 +60,8 @@ struct Pack<'a> {
 }
 
 impl Work for Pack<'_> {
+    type Output = ();
+
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         let width = WIDTH * V::LANES;
