@@ -102,7 +102,6 @@ pub struct Tape<T: Element = f32> {
     recording: Arc<()>,
     enabled: bool,
     pool: Pool<T>,
-    bytes: Pool<u8>,
     /// The first op that was given a variable of another recording. `record` cannot fail, so
     /// the next backward does: such a variable would silently be treated as a constant.
     foreign_input: Option<&'static str>,
@@ -127,7 +126,6 @@ impl<T: Element> Tape<T> {
             recording: Arc::new(()),
             enabled: true,
             pool,
-            bytes: Pool::new(),
             foreign_input: None,
         }
     }
@@ -140,11 +138,6 @@ impl<T: Element> Tape<T> {
     /// The pool ops take their buffers from.
     pub fn pool(&self) -> &Pool<T> {
         &self.pool
-    }
-
-    /// The pool for what ops save in bytes: masks, winners of a pooling.
-    pub(crate) fn byte_pool(&self) -> &Pool<u8> {
-        &self.bytes
     }
 
     /// Whether ops are recorded.

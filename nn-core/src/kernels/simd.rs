@@ -25,6 +25,13 @@ pub(crate) trait Simd: Copy {
     /// What a comparison says about each lane.
     type Mask: Copy;
 
+    /// Does `work` in a function of its own: it is compiled with the instructions of the set, and its
+    /// loops need not share the registers with what stands around the call.
+    ///
+    /// # Safety
+    /// The processor has the instructions of the set.
+    unsafe fn apart<W: Work>(work: W) -> W::Output;
+
     /// Zeros.
     ///
     /// # Safety
@@ -216,12 +223,12 @@ pub(crate) fn run<W: Work>(isa: Isa, work: W) -> W::Output {
     match isa {
         // SAFETY: the processor has the set, as asserted.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { x86::run_avx512(work) },
+        Isa::Avx512 => unsafe { x86::F32x16::apart(work) },
         // SAFETY: the processor has the set, as asserted.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { x86::run_avx2(work) },
+        Isa::Avx2 => unsafe { x86::F32x8::apart(work) },
         // SAFETY: plain arrays need nothing.
-        _ => unsafe { work.run::<Array>() },
+        _ => unsafe { Array::apart(work) },
     }
 }
 
@@ -269,6 +276,12 @@ impl Simd for Array {
     // AArch64 has 32 registers, SSE2 16.
     const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 5 };
     type Mask = [bool; 4];
+
+    #[inline(never)]
+    unsafe fn apart<W: Work>(work: W) -> W::Output {
+        // SAFETY: the caller's promise.
+        unsafe { work.run::<Self>() }
+    }
 
     #[inline(always)]
     unsafe fn zero() -> Self {

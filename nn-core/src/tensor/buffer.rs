@@ -3,20 +3,24 @@
 use crate::kernels::pages;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes whose multiples pooled buffers begin at: a cache line, and the longest vector. A vector that
 /// lies across two lines costs twice.
 const ALIGNMENT: usize = 64;
 
-/// Buffers between two uses, by capacity.
+/// Buffers between two uses.
 ///
 /// Clones share one pool. A training step asks for the same lengths every time, so after the first
 /// step everything it needs lies here, mapped and warm. A smaller batch, such as the last of an
 /// epoch, makes do with the buffers of the larger ones.
 #[derive(Clone, Default)]
-pub struct Pool<T>(Arc<Mutex<BTreeMap<usize, Vec<Vec<T>>>>>);
+pub struct Pool<T> {
+    numbers: Shelf<T>,
+    /// For what ops save in bytes: masks, winners of a pooling.
+    bytes: Shelf<u8>,
+}
 
 impl<T: Copy + Default> Pool<T> {
     /// An empty pool.
@@ -26,40 +30,49 @@ impl<T: Copy + Default> Pool<T> {
 
     /// Scratch memory for a kernel, with whatever the last owner left in it.
     pub(crate) fn scratch(&self, len: usize) -> Buffer<T> {
-        Buffer::pooled(len, self)
+        Buffer::from_shelf(len, &self.numbers)
+    }
+
+    /// Like [`Pool::scratch`], in bytes.
+    pub(crate) fn scratch_bytes(&self, len: usize) -> Buffer<u8> {
+        Buffer::from_shelf(len, &self.bytes)
     }
 
     /// Frees every buffer that lies here.
     pub fn clear(&self) {
-        self.lock().clear();
+        self.numbers.lock().clear();
+        self.bytes.lock().clear();
     }
 
     /// The memory of the buffers that lie here, in bytes.
     pub fn bytes(&self) -> usize {
-        self.lock().iter().map(|(size, free)| size * free.len() * size_of::<T>()).sum()
+        self.numbers.memory() + self.bytes.memory()
     }
+}
 
+/// Buffers of one type between two uses, by length.
+#[derive(Clone, Default)]
+struct Shelf<T>(Arc<Mutex<BTreeMap<usize, Vec<Vec<T>>>>>);
+
+impl<T: Copy + Default> Shelf<T> {
     /// At least `len` elements.
     fn take(&self, len: usize) -> Vec<T> {
-        let reused = {
-            let mut free = self.lock();
-            // Not from far larger ones: those would then be missing where they belong.
-            let mut fitting = free.range_mut(len..=2 * len).filter(|(_, free)| !free.is_empty());
-            fitting.next().and_then(|(_, free)| free.pop())
-        };
-        match reused {
-            Some(mut buffer) => {
-                buffer.resize(len, T::default());
-                buffer
-            }
-            None => zeroed(len),
-        }
+        let mut free = self.lock();
+        // Not from far larger ones: those would then be missing where they belong.
+        let mut fitting = free.range_mut(len..=2 * len).filter(|(_, free)| !free.is_empty());
+        let reused = fitting.next().and_then(|(_, free)| free.pop());
+        drop(free);
+        reused.unwrap_or_else(|| zeroed(len))
     }
 
     fn give(&self, buffer: Vec<T>) {
-        if buffer.capacity() > 0 {
-            self.lock().entry(buffer.capacity()).or_default().push(buffer);
+        if !buffer.is_empty() {
+            self.lock().entry(buffer.len()).or_default().push(buffer);
         }
+    }
+
+    fn memory(&self) -> usize {
+        self.lock().iter().map(|(len, free)| len * free.len() * size_of::<T>()).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Vec<Vec<T>>>> {
@@ -85,14 +98,14 @@ fn zeroed<T: Copy + Default>(len: usize) -> Vec<T> {
 /// of [`ALIGNMENT`].
 pub(crate) struct Buffer<T: Copy + Default> {
     data: Vec<T>,
-    /// Elements of `data` before the first that counts.
-    start: usize,
-    home: Option<Pool<T>>,
+    /// The part of `data` that counts. The rest stays, so that who needs more next finds it as it is.
+    part: Range<usize>,
+    home: Option<Shelf<T>>,
 }
 
 impl<T: Copy + Default> Buffer<T> {
     pub fn new(data: Vec<T>) -> Self {
-        Self { data, start: 0, home: None }
+        Self { part: 0..data.len(), data, home: None }
     }
 
     /// Memory of its own, zeroed.
@@ -100,18 +113,18 @@ impl<T: Copy + Default> Buffer<T> {
         Self::new(zeroed(len))
     }
 
-    pub fn pooled(len: usize, pool: &Pool<T>) -> Self {
+    fn from_shelf(len: usize, shelf: &Shelf<T>) -> Self {
         let spare = if len == 0 { 0 } else { ALIGNMENT / size_of::<T>().max(1) };
-        let mut data = pool.take(len + spare);
+        let data = shelf.take(len + spare);
         let start = data.as_ptr().align_offset(ALIGNMENT).min(spare);
-        data.truncate(start + len);
-        Self { data, start, home: Some(pool.clone()) }
+        Self { data, part: start..start + len, home: Some(shelf.clone()) }
     }
 
     pub fn into_vec(mut self) -> Vec<T> {
         self.home = None;
         let mut data = std::mem::take(&mut self.data);
-        data.drain(..self.start);
+        data.truncate(self.part.end);
+        data.drain(..self.part.start);
         data
     }
 }
@@ -133,13 +146,13 @@ impl<T: Copy + Default> Drop for Buffer<T> {
 impl<T: Copy + Default> Deref for Buffer<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        &self.data[self.start..]
+        &self.data[self.part.clone()]
     }
 }
 
 impl<T: Copy + Default> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.data[self.start..]
+        &mut self.data[self.part.clone()]
     }
 }
 
@@ -169,15 +182,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_shorter_use_left_out_is_still_there() {
+        let pool = Pool::<f32>::new();
+        pool.scratch(1000).fill(1.0);
+        drop(pool.scratch(600));
+        assert_eq!(pool.scratch(1000)[999], 1.0, "nobody wrote there again");
+    }
+
+    #[test]
     fn pooled_buffers_begin_at_a_cache_line() {
-        let (floats, bytes) = (Pool::<f32>::new(), Pool::<u8>::new());
+        let pool = Pool::<f32>::new();
         for len in [1, 3, 100, 4097] {
-            let (floats, bytes) = (floats.scratch(len), bytes.scratch(len));
+            let (floats, bytes) = (pool.scratch(len), pool.scratch_bytes(len));
             assert_eq!((floats.len(), bytes.len()), (len, len));
             assert!(floats.as_ptr().cast::<u8>().align_offset(ALIGNMENT) == 0);
             assert!(bytes.as_ptr().align_offset(ALIGNMENT) == 0);
             assert_eq!(floats.into_vec().len(), len);
         }
-        assert_eq!(floats.scratch(0).len(), 0);
+        assert_eq!(pool.scratch(0).len(), 0);
     }
 }

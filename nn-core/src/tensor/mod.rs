@@ -77,7 +77,7 @@ impl<T: Element> Tensor<T> {
     /// whatever the last owner left**: for ops that write every element.
     pub fn stale(shape: impl Into<Shape>, pool: &Pool<T>) -> Self {
         let shape = shape.into();
-        let data = Buffer::pooled(shape.len(), pool);
+        let data = pool.scratch(shape.len());
         Self { shape, data }
     }
 

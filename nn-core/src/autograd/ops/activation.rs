@@ -88,7 +88,7 @@ impl<T: Element> Tape<T> {
     /// None so far.
     pub fn relu(&mut self, x: Var<T>) -> Result<Var<T>> {
         let (mut y, x) = x.take(self.pool());
-        let op = Masked::update("relu", y.as_mut_slice(), self.byte_pool(), |v| {
+        let op = Masked::update("relu", y.as_mut_slice(), self.pool(), |v| {
             // False for NaN: it is passed on, and so is what comes back to it.
             let stopped = *v <= T::zero();
             *v = if stopped { T::zero() } else { *v };

@@ -136,7 +136,7 @@ impl<T: Element> Tape<T> {
             ));
         }
         let mut y = Tensor::stale(pool.output_dims(), self.pool());
-        let mut winners = self.byte_pool().scratch(y.len());
+        let mut winners = self.pool().scratch_bytes(y.len());
         T::conv2d().forward(&geometry, Some(&pool)).forward(
             &geometry,
             x.value().as_slice(),

@@ -30,7 +30,7 @@ impl<T: Element> Tape<T> {
         // One draw per element, in order, on one thread: the stream decides, nothing else.
         let dropped_below = (rate * 2f64.powi(32)) as u32;
         let keep = || rng.next_u32() >= dropped_below;
-        let op = Masked::draw("dropout", y.len(), scale, self.byte_pool(), keep);
+        let op = Masked::draw("dropout", y.len(), scale, self.pool(), keep);
         op.apply(y.as_mut_slice());
         Ok(self.record(op, &[&x], y))
     }

@@ -22,10 +22,10 @@ impl<T: Element> Masked<T> {
     pub fn update(
         name: &'static str,
         data: &mut [T],
-        pool: &Pool<u8>,
+        pool: &Pool<T>,
         f: impl Fn(&mut T) -> bool + Sync,
     ) -> Self {
-        let mut bits = pool.scratch(data.len().div_ceil(8));
+        let mut bits = pool.scratch_bytes(data.len().div_ceil(8));
         // CHUNK is a multiple of 8: no byte belongs to two tasks.
         let chunks = data.par_chunks_mut(CHUNK).zip(bits.par_chunks_mut(CHUNK / 8));
         chunks.for_each(|(data, bits)| {
@@ -42,10 +42,10 @@ impl<T: Element> Masked<T> {
         name: &'static str,
         len: usize,
         scale: T,
-        pool: &Pool<u8>,
+        pool: &Pool<T>,
         mut keep: impl FnMut() -> bool,
     ) -> Self {
-        let mut bits = pool.scratch(len.div_ceil(8));
+        let mut bits = pool.scratch_bytes(len.div_ceil(8));
         for (i, byte) in bits.iter_mut().enumerate() {
             let set = (0..8.min(len - i * 8)).map(|bit| u8::from(keep()) << bit);
             *byte = set.fold(0, |byte, bit| byte | bit);

@@ -6,16 +6,18 @@ use std::arch::x86_64::*;
 
 /// # Safety
 /// The processor has AVX-512 F, BW, DQ and VL, and POPCNT.
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt")]
-pub unsafe fn run_avx512<W: Work>(work: W) -> W::Output {
+unsafe fn run_avx512<W: Work>(work: W) -> W::Output {
     // SAFETY: the caller's promise.
     unsafe { work.run::<F32x16>() }
 }
 
 /// # Safety
 /// The processor has AVX2, FMA and POPCNT.
+#[inline(never)]
 #[target_feature(enable = "avx2,fma,popcnt")]
-pub unsafe fn run_avx2<W: Work>(work: W) -> W::Output {
+unsafe fn run_avx2<W: Work>(work: W) -> W::Output {
     // SAFETY: the caller's promise.
     unsafe { work.run::<F32x8>() }
 }
@@ -48,6 +50,12 @@ impl Simd for F32x16 {
         mul(other) = _mm512_mul_ps;
         mul_add(by, plus) = _mm512_fmadd_ps;
         neg_mul_add(by, from) = _mm512_fnmadd_ps;
+    }
+
+    #[inline(always)]
+    unsafe fn apart<W: Work>(work: W) -> W::Output {
+        // SAFETY: the caller's promise.
+        unsafe { run_avx512(work) }
     }
 
     #[inline(always)]
@@ -159,6 +167,12 @@ impl Simd for F32x8 {
         mul(other) = _mm256_mul_ps;
         mul_add(by, plus) = _mm256_fmadd_ps;
         neg_mul_add(by, from) = _mm256_fnmadd_ps;
+    }
+
+    #[inline(always)]
+    unsafe fn apart<W: Work>(work: W) -> W::Output {
+        // SAFETY: the caller's promise.
+        unsafe { run_avx2(work) }
     }
 
     #[inline(always)]

@@ -38,6 +38,9 @@ const CACHED: usize = 160 << 10;
 /// The fewest tiles that go through the cache together: below, weights pass by for too little work.
 const MIN_TOGETHER: usize = 8;
 
+/// The fewest tasks, where there are rows enough: a few threads share them evenly.
+const MIN_TASKS: usize = 8;
+
 impl Plan {
     /// Of a forward pass that computes `size` rows and columns of the output.
     pub fn forward(g: &Conv2dGeometry, size: (usize, usize), isa: Isa) -> Self {
@@ -53,7 +56,7 @@ impl Plan {
             together: 1,
             task_rows: 1,
         };
-        plan.cut(size.0)
+        plan.cut(g.batch, size.0)
     }
 
     /// Of the gradient of the input: a convolution of the output's gradient, padded by what the
@@ -71,15 +74,17 @@ impl Plan {
             together: 1,
             task_rows: 1,
         };
-        plan.cut(g.in_h)
+        plan.cut(g.batch, g.in_h)
     }
 
     /// Cuts `rows` rows of output into tasks, and tasks into what the cache holds: by sizes alone, so
     /// that results do not depend on the number of threads.
-    fn cut(mut self, rows: usize) -> Self {
+    fn cut(mut self, images: usize, rows: usize) -> Self {
         let columns = self.columns().max(1);
+        let rows = rows.div_ceil(TILE).max(1);
         let fit = (CACHED / self.scratch_len()).max(MIN_TOGETHER);
-        self.task_rows = (fit / columns).clamp(1, rows.div_ceil(TILE).max(1));
+        let shared = (images * rows).div_ceil(MIN_TASKS);
+        self.task_rows = (fit / columns).min(shared).clamp(1, rows);
         self.together = fit.min(self.task_rows * columns);
         self
     }

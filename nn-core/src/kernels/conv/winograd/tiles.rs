@@ -5,7 +5,7 @@
 //! point's matrix is multiplied into `m`, `[tile][point][channel of the block]`, and every tile of `m` is
 //! transformed back, given its bias, rectified and pooled on its way out.
 
-use super::multiply::{WIDTH, multiply};
+use super::multiply::{Products, WIDTH};
 use super::patch::Source;
 use super::plan::Plan;
 use super::{PATCH, POINTS, TILE, transform};
@@ -53,15 +53,16 @@ impl Work for Rows<'_> {
             for (block, weights) in weights.chunks_exact(plan.block_len()).enumerate() {
                 let panel = plan.depth * plan.width();
                 for (point, u) in weights.chunks_exact(panel).enumerate() {
-                    let v = &v[point * plan.v_points()..][..tiles.len() * plan.v_pitch()];
-                    let m = &mut m[point * plan.width()..];
-                    assert!(m.len() >= (tiles.len() - 1) * plan.m_pitch() + plan.width());
-                    let sizes = (tiles.len(), plan.depth);
-                    let (v, m) = ((v.as_ptr(), plan.v_pitch()), (m.as_mut_ptr(), plan.m_pitch()));
-                    // SAFETY: `v` has a row of at least `depth` elements for each tile, `u` has
-                    // `depth` rows of the block's width, `m` room for the last tile's row, as
-                    // asserted; the caller promised the instructions.
-                    unsafe { multiply::<V>(sizes, v, u.as_ptr(), m) };
+                    let products = Products {
+                        tiles: tiles.len(),
+                        v: &v[point * plan.v_points()..],
+                        v_pitch: plan.v_pitch(),
+                        u,
+                        m: &mut m[point * plan.width()..],
+                        m_pitch: plan.m_pitch(),
+                    };
+                    // SAFETY: the caller promised the instructions.
+                    unsafe { V::apart(products) };
                 }
                 for (tile, m) in tiles.clone().zip(m.chunks_exact(plan.m_pitch())) {
                     for j in 0..WIDTH {

@@ -7,8 +7,11 @@ use super::multiply::WIDTH;
 use super::{POINTS, transform::weight};
 use crate::kernels::geometry::Conv2dGeometry;
 use crate::kernels::isa::Isa;
-use crate::kernels::simd::{self, Simd, Work};
+use crate::kernels::simd::{self, MAX_LANES, Simd, Work};
 use rayon::prelude::*;
+
+/// Input channels that are transformed before their points are moved to where they belong.
+const TOGETHER: usize = 4;
 
 /// How the weights of a convolution are read.
 #[derive(Clone, Copy)]
@@ -66,27 +69,43 @@ impl Work for Pack<'_> {
     unsafe fn run<V: Simd>(self) {
         let width = WIDTH * V::LANES;
         let depth = self.inputs.channels;
-        for input in 0..depth {
-            for j in 0..WIDTH {
-                // Lane by lane, because the taps of neighbouring outputs are far apart.
-                let first = self.block * width + j * V::LANES;
-                let lanes = V::LANES.min(self.outputs.channels.saturating_sub(first));
-                let mut taps = [[0.0; 16]; 9];
-                for lane in 0..lanes {
-                    let from = (first + lane) * self.outputs.pitch + input * self.inputs.pitch;
-                    for (at, &tap) in self.w[from..from + 9].iter().enumerate() {
-                        let at = if let Order::Turned = self.order { 8 - at } else { at };
-                        taps[at][lane] = tap;
+        // The same input at another point may lie a power of two further on, where few cache lines can
+        // be held at once: so some inputs are transformed here, and then copied as one piece.
+        let mut near = [[0.0; TOGETHER * WIDTH * MAX_LANES]; POINTS];
+        for first in (0..depth).step_by(TOGETHER) {
+            let inputs = first..(first + TOGETHER).min(depth);
+            for input in inputs.clone() {
+                for j in 0..WIDTH {
+                    // SAFETY: the caller promised the instructions.
+                    let points = unsafe { transform::<V>(&self.taps(input, j, V::LANES)) };
+                    for point in 0..POINTS {
+                        let to = (input - first) * width + j * V::LANES;
+                        points[point / 6][point % 6].write(&mut near[point][to..to + V::LANES]);
                     }
                 }
-                // SAFETY: the caller promised the instructions.
-                let points = unsafe { transform::<V>(&taps) };
-                for point in 0..POINTS {
-                    let to = (point * depth + input) * width + j * V::LANES;
-                    points[point / 6][point % 6].write(&mut self.packed[to..to + V::LANES]);
-                }
+            }
+            let len = inputs.len() * width;
+            for (near, packed) in near.iter().zip(self.packed.chunks_exact_mut(depth * width)) {
+                packed[first * width..][..len].copy_from_slice(&near[..len]);
             }
         }
+    }
+}
+
+impl Pack<'_> {
+    /// The nine taps between `input` and the outputs of the block's vector `j`, side by side.
+    #[inline(always)]
+    fn taps(&self, input: usize, j: usize, lanes: usize) -> [[f32; MAX_LANES]; 9] {
+        let mut taps = [[0.0; MAX_LANES]; 9];
+        let first = (self.block * WIDTH + j) * lanes;
+        for lane in 0..lanes.min(self.outputs.channels.saturating_sub(first)) {
+            let from = (first + lane) * self.outputs.pitch + input * self.inputs.pitch;
+            for (at, &tap) in self.w[from..from + 9].iter().enumerate() {
+                let at = if let Order::Turned = self.order { 8 - at } else { at };
+                taps[at][lane] = tap;
+            }
+        }
+        taps
     }
 }
 
@@ -95,7 +114,7 @@ impl Work for Pack<'_> {
 /// # Safety
 /// The processor has the instructions of `V`'s set.
 #[inline(always)]
-unsafe fn transform<V: Simd>(taps: &[[f32; 16]; 9]) -> [[V; 6]; 6] {
+unsafe fn transform<V: Simd>(taps: &[[f32; MAX_LANES]; 9]) -> [[V; 6]; 6] {
     // SAFETY: the caller's promise.
     unsafe {
         let mut half = [[V::zero(); 3]; 6];
