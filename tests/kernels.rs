@@ -13,7 +13,7 @@ use nn_core::kernels::{
     reference,
 };
 use nn_core::rng::Rng;
-use nn_core::tensor::{Element, Pool};
+use nn_core::tensor::{Element, Pool, Tensor};
 
 struct Case {
     g: Conv2dGeometry,
@@ -247,6 +247,12 @@ impl<'a, T: Element> Problem<'a, T> {
         };
         let y = run(false);
         self.judge(kernel).check(&self.label(kernel, "forward"), &y, &self.map);
+        let packed = kernel.pack(g, &self.wt, scratch);
+        let packed = packed.as_ref().map_or(&self.wt[..], Tensor::as_slice);
+        let mut again = vec![T::nan(); y.len()];
+        let out = Output::Dense { y: &mut again, relu: false };
+        kernel.forward_packed(g, &self.xt, packed, Some(&self.bt), out, scratch);
+        assert_eq!(again, y, "{}", self.label(kernel, "packed"));
         for (rectified, y) in run(true).iter().zip(&y) {
             assert_eq!(*rectified, y.max(T::zero()), "{}", self.label(kernel, "relu"));
         }

@@ -18,18 +18,27 @@ fn main() -> Result<()> {
     let (batch, size) = (option("--batch").unwrap_or(4), option("--size").unwrap_or(256));
     let forward_only = std::env::args().any(|arg| arg == "--forward");
     let model = ReferenceCnn::new(2, size).build(27)?;
+    let mut rng = Rng::new(27, 0);
+    let images = || Tensor::from_fn([batch, size, size, 3], |_| rng.uniform_in(0.0, 255.0) as f32);
+    if forward_only {
+        let mut predictor = model.predictor();
+        return time(images, |x| predictor.predict(x).map(drop));
+    }
     let mut trainer = Trainer::new(model, OptimizerConfig::adam().build()?, FitOptions::default())?;
     let labels: Vec<usize> = (0..batch).map(|i| i % 2).collect();
-    let mut rng = Rng::new(27, 0);
+    time(images, |x| trainer.step(x, &labels, 0.001).map(drop))
+}
+
+/// Prints how long `run` takes for `images`.
+fn time(
+    mut images: impl FnMut() -> Tensor,
+    mut run: impl FnMut(Tensor) -> Result<()>,
+) -> Result<()> {
     let mut times = Vec::new();
     for step in 0..WARM_UP + STEPS {
-        let x = Tensor::from_fn([batch, size, size, 3], |_| rng.uniform_in(0.0, 255.0) as f32);
+        let x = images();
         let started = Instant::now();
-        if forward_only {
-            trainer.model().predict(x)?;
-        } else {
-            trainer.step(x, &labels, 0.001)?;
-        }
+        run(x)?;
         if step >= WARM_UP {
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }

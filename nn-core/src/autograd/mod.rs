@@ -24,6 +24,7 @@
 pub mod gradcheck;
 mod gradient;
 pub mod ops;
+mod packed;
 mod tape;
 #[cfg(test)]
 mod tests;

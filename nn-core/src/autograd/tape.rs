@@ -1,7 +1,10 @@
 //! The tape itself: nodes, values, gradients.
 
 use super::Gradient;
+use super::packed::Packed;
 use crate::error::{Error, Result};
+use crate::kernels::Conv2dGeometry;
+use crate::kernels::conv::Conv2dForward;
 use crate::tensor::{Element, Pool, Shape, Tensor};
 use std::fmt;
 use std::sync::Arc;
@@ -102,6 +105,7 @@ pub struct Tape<T: Element = f32> {
     recording: Arc<()>,
     enabled: bool,
     pool: Pool<T>,
+    packed: Packed<T>,
     /// The first op that was given a variable of another recording. `record` cannot fail, so
     /// the next backward does: such a variable would silently be treated as a constant.
     foreign_input: Option<&'static str>,
@@ -126,11 +130,13 @@ impl<T: Element> Tape<T> {
             recording: Arc::new(()),
             enabled: true,
             pool,
+            packed: Packed::new(),
             foreign_input: None,
         }
     }
 
-    /// A tape that runs ops without recording them: for inference.
+    /// A tape that runs ops without recording them: for inference. Used again, it finds what
+    /// convolutions prepared of their weights.
     pub fn inference(pool: Pool<T>) -> Self {
         Self { enabled: false, ..Self::with_pool(pool) }
     }
@@ -138,6 +144,20 @@ impl<T: Element> Tape<T> {
     /// The pool ops take their buffers from.
     pub fn pool(&self) -> &Pool<T> {
         &self.pool
+    }
+
+    /// A convolution's weights as `kernel` wants them, kept for the next time: by tapes that do not
+    /// record, since training changes them at every step.
+    pub(super) fn packed(
+        &mut self,
+        weights: &Var<T>,
+        kernel: &dyn Conv2dForward<T>,
+        g: &Conv2dGeometry,
+    ) -> Option<Arc<Tensor<T>>> {
+        if self.enabled {
+            return None;
+        }
+        self.packed.get(&weights.share(), kernel, g, &self.pool)
     }
 
     /// Whether ops are recorded.

@@ -132,6 +132,7 @@ impl Occlusion {
             .collect();
         let (mut drops, mut covers) = (vec![0.0; height * width], vec![0u32; height * width]);
         let pool = Pool::new();
+        let mut tape = Tape::inference(pool.clone());
         for places in places.chunks(self.batch_size) {
             if (self.go_on)().is_break() {
                 return Err(Error::Interrupted);
@@ -144,7 +145,6 @@ impl Occlusion {
                     patch.chunks_mut(channels).for_each(|pixel| pixel.copy_from_slice(&colour));
                 }
             }
-            let mut tape = Tape::inference(pool.clone());
             let logits = model.infer(&mut tape, batch)?;
             for (i, &(top, left)) in places.iter().enumerate() {
                 let drop = score - score_of(logits.value().row(i));

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::conv::MAX_FUSED_WINDOW;
 use crate::layers::{Activation, Forward, LayerConfig};
 use crate::rng::Rng;
-use crate::tensor::{Element, Pool, Tensor};
+use crate::tensor::{Element, Tensor};
 use std::sync::Arc;
 
 /// How a model is to be run once: for inference unless made otherwise.
@@ -139,17 +139,6 @@ impl<T: Element> Sequential<T> {
     /// If these are not the outputs of such a network.
     pub fn probabilities(&self, tape: &mut Tape<T>, output: Var<T>) -> Result<Var<T>> {
         self.output.apply(tape, output)
-    }
-
-    /// Predictions for a batch: [`Sequential::infer`] and [`Sequential::probabilities`].
-    ///
-    /// # Errors
-    /// If `x` is not a batch of this model's inputs.
-    pub fn predict(&self, x: impl Into<Arc<Tensor<T>>>) -> Result<Tensor<T>> {
-        let pool = Pool::new();
-        let mut tape = Tape::inference(pool.clone());
-        let output = self.infer(&mut tape, x)?;
-        Ok(self.probabilities(&mut tape, output)?.into_owned(&pool))
     }
 }
 

@@ -24,6 +24,7 @@ mod architecture;
 mod builder;
 mod file;
 mod forward;
+mod predictor;
 mod reference;
 mod summary;
 pub mod tensor_file;
@@ -32,6 +33,7 @@ pub use architecture::{Architecture, NamedLayer};
 pub use builder::SequentialBuilder;
 pub use file::{ModelFile, load, save};
 pub use forward::{Output, Pass};
+pub use predictor::Predictor;
 pub use reference::ReferenceCnn;
 pub use summary::{Summary, SummaryRow};
 

@@ -68,9 +68,9 @@ pub(super) fn evaluate_in<T: Element>(
         predicted: Vec::new(),
     };
     let indices: Vec<usize> = (0..examples.len()).collect();
+    let mut tape = Tape::inference(pool.clone());
     for batch in indices.chunks(batch_size) {
         let (x, labels) = examples.batch(batch, pool)?;
-        let mut tape = Tape::inference(pool.clone());
         let logits = model.infer(&mut tape, x)?;
         let batch_loss = loss.apply(&mut tape, &logits, &labels[..])?;
         result.loss += batch_loss.value().item()?.as_f64() * batch.len() as f64;

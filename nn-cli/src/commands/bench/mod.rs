@@ -12,9 +12,8 @@ use nn_core::kernels::{isa, peak};
 use nn_core::model::ReferenceCnn;
 use nn_core::optim::OptimizerConfig;
 use nn_core::rng::Rng;
-use nn_core::tensor::Pool;
 use nn_core::train::{FitOptions, Trainer, check_batch_size};
-use nn_core::{Error, Tape, Tensor};
+use nn_core::{Error, Tensor};
 use serde::Serialize;
 use timing::Times;
 
@@ -93,15 +92,8 @@ fn step(network: &ReferenceCnn, batch: usize, clock: &timing::Clock) -> Result<T
 fn forward(network: &ReferenceCnn, batch: usize, clock: &timing::Clock) -> Result<Times, Error> {
     let model = network.build::<f32>(SEED)?;
     let x = pixels(network, batch);
-    let pool = Pool::new();
-    clock.time(
-        || x.clone(),
-        |x| {
-            let mut tape = Tape::inference(pool.clone());
-            let output = model.infer(&mut tape, x)?;
-            model.probabilities(&mut tape, output).map(drop)
-        },
-    )
+    let mut predictor = model.predictor();
+    clock.time(|| x.clone(), |x| predictor.predict(x).map(drop))
 }
 
 impl Report {

@@ -2,7 +2,7 @@
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
-use crate::kernels::conv::{MAX_FUSED_WINDOW, Output, OutputGradient};
+use crate::kernels::conv::{Conv2dForward, MAX_FUSED_WINDOW, Output, OutputGradient};
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Pool2dGeometry, Pool2dOptions};
 use crate::tensor::{Buffer, Element, Tensor};
 use std::sync::Arc;
@@ -99,14 +99,8 @@ impl<T: Element> Tape<T> {
     ) -> Result<Var<T>> {
         let geometry = checked(x, w, b, options)?;
         let mut y = Tensor::stale(geometry.output_dims(), self.pool());
-        T::conv2d().forward(&geometry, None).forward(
-            &geometry,
-            x.value().as_slice(),
-            w.value().as_slice(),
-            b.map(|b| b.value().as_slice()),
-            Output::Dense { y: y.as_mut_slice(), relu: false },
-            self.pool(),
-        );
+        let out = Output::Dense { y: y.as_mut_slice(), relu: false };
+        self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
         let op = Conv2d(Saved { geometry, x: x.share(), w: w.share() });
         Ok(self.record(op, &inputs(x, w, b), y))
     }
@@ -137,16 +131,25 @@ impl<T: Element> Tape<T> {
         }
         let mut y = Tensor::stale(pool.output_dims(), self.pool());
         let mut winners = self.pool().scratch_bytes(y.len());
-        T::conv2d().forward(&geometry, Some(&pool)).forward(
-            &geometry,
-            x.value().as_slice(),
-            w.value().as_slice(),
-            b.map(|b| b.value().as_slice()),
-            Output::ReluMaxPool { pool: &pool, y: y.as_mut_slice(), winners: &mut winners },
-            self.pool(),
-        );
+        let out = Output::ReluMaxPool { pool: &pool, y: y.as_mut_slice(), winners: &mut winners };
+        self.convolve(T::conv2d().forward(&geometry, Some(&pool)), &geometry, (x, w, b), out);
         let conv = Saved { geometry, x: x.share(), w: w.share() };
         Ok(self.record(Conv2dReluMaxPool { conv, pool, winners }, &inputs(x, w, b), y))
+    }
+
+    fn convolve(
+        &mut self,
+        kernel: &dyn Conv2dForward<T>,
+        g: &Conv2dGeometry,
+        (x, w, b): (&Var<T>, &Var<T>, Option<&Var<T>>),
+        out: Output<'_, T>,
+    ) {
+        let b = b.map(|b| b.value().as_slice());
+        let x = x.value().as_slice();
+        match self.packed(w, kernel, g) {
+            Some(packed) => kernel.forward_packed(g, x, packed.as_slice(), b, out, self.pool()),
+            None => kernel.forward(g, x, w.value().as_slice(), b, out, self.pool()),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub mod winograd;
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};
 use super::isa::{self, Isa};
 use super::pool;
-use crate::tensor::{Buffer, Element, Pool};
+use crate::tensor::{Buffer, Element, Pool, Tensor};
 use std::ops::{Deref, Range};
 
 /// Where a convolution's forward writes, and what it does on the way.
@@ -107,6 +107,26 @@ pub trait Conv2dForward<T: Element>: Conv2dKernel {
         out: Output<'_, T>,
         scratch: &Pool<T>,
     );
+
+    /// The weights in the order this kernel reads them, if that is worth keeping. Depends on nothing
+    /// but the kernel, `w` and its shape.
+    fn pack(&self, _g: &Conv2dGeometry, _w: &[T], _scratch: &Pool<T>) -> Option<Tensor<T>> {
+        None
+    }
+
+    /// [`Conv2dForward::forward`] with what [`pack`](Conv2dForward::pack) made of the weights; with
+    /// the weights themselves where it makes nothing of them.
+    fn forward_packed(
+        &self,
+        g: &Conv2dGeometry,
+        x: &[T],
+        packed: &[T],
+        b: Option<&[T]>,
+        out: Output<'_, T>,
+        scratch: &Pool<T>,
+    ) {
+        self.forward(g, x, packed, b, out, scratch);
+    }
 }
 
 /// A way to compute the gradient of a convolution's input.

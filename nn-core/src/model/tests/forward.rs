@@ -126,6 +126,30 @@ fn predictions_are_probabilities_of_the_logits() {
 }
 
 #[test]
+fn predictions_one_after_the_other_are_those_of_single_ones() {
+    let model = small();
+    let mut predictor = model.predictor();
+    for batch in [3, 1, 3] {
+        let x = images::<f32>(batch, 26);
+        assert_eq!(predictor.predict(x.clone()).unwrap(), model.predict(x).unwrap());
+    }
+}
+
+#[test]
+fn a_tape_that_is_used_again_notices_new_weights() {
+    let mut model = small();
+    let mut tape = Tape::inference(Default::default());
+    for round in 0..3 {
+        for parameter in model.parameters_mut() {
+            Arc::make_mut(&mut parameter.value).as_mut_slice().iter_mut().for_each(|w| *w *= 1.5);
+        }
+        let known = model.infer(&mut tape, images::<f32>(2, 26)).unwrap();
+        let fresh = model.infer(&mut Tape::inference(Default::default()), images::<f32>(2, 26));
+        assert_eq!(known.value(), fresh.unwrap().value(), "round {round}");
+    }
+}
+
+#[test]
 fn dropout_drops_in_training_only() {
     let model: Sequential = Sequential::builder([1000]).layer(Dropout::new(0.25)).build(0).unwrap();
     let ones = || Tensor::full([2, 1000], 1.0f32);

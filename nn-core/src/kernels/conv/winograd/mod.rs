@@ -8,7 +8,8 @@
 //!
 //! Rows of tiles are independent tasks. Each keeps what it needs in cache and finishes its outputs,
 //! up to the pooled map (`tiles.rs`), so that neither patches nor feature map are ever stored as a
-//! whole. The weights are transformed at every call (`weights.rs`): they are small next to the work.
+//! whole. The weights are transformed too (`weights.rs`): at every call in training, which changes them, and
+//! once for predictions one after the other.
 //!
 //! The gradient of the input is the same convolution of the output's gradient, with turned weights
 //! and the padding that is left.
@@ -35,7 +36,7 @@ use super::{Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, 
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::{parallel, pool, simd};
-use crate::tensor::{Buffer, Pool};
+use crate::tensor::{Pool, Tensor};
 use patch::Source;
 use plan::Plan;
 use tiles::Rows;
@@ -57,16 +58,16 @@ pub struct Winograd {
 }
 
 impl Winograd {
-    fn pack(
+    fn transformed(
         &self,
         g: &Conv2dGeometry,
         w: &[f32],
         order: Order,
         plan: &Plan,
         scratch: &Pool<f32>,
-    ) -> Buffer<f32> {
-        let mut packed = scratch.scratch(plan.blocks() * plan.block_len());
-        weights::pack(self.isa, g, w, order, plan.block_len(), &mut packed);
+    ) -> Tensor<f32> {
+        let mut packed = Tensor::stale([plan.blocks(), plan.block_len()], scratch);
+        weights::pack(self.isa, g, w, order, plan.block_len(), packed.as_mut_slice());
         packed
     }
 }
@@ -100,6 +101,25 @@ impl Conv2dForward<f32> for Winograd {
         out: Output<'_, f32>,
         scratch: &Pool<f32>,
     ) {
+        let plan = Plan::forward(g, (g.out_h, g.out_w), self.isa);
+        let packed = self.transformed(g, w, Order::Forward, &plan, scratch);
+        self.forward_packed(g, x, packed.as_slice(), b, out, scratch);
+    }
+
+    fn pack(&self, g: &Conv2dGeometry, w: &[f32], scratch: &Pool<f32>) -> Option<Tensor<f32>> {
+        let plan = Plan::forward(g, (g.out_h, g.out_w), self.isa);
+        Some(self.transformed(g, w, Order::Forward, &plan, scratch))
+    }
+
+    fn forward_packed(
+        &self,
+        g: &Conv2dGeometry,
+        x: &[f32],
+        packed: &[f32],
+        b: Option<&[f32]>,
+        out: Output<'_, f32>,
+        scratch: &Pool<f32>,
+    ) {
         // What the pooling drops is not computed.
         let size = match &out {
             Output::Dense { .. } => (g.out_h, g.out_w),
@@ -109,10 +129,9 @@ impl Conv2dForward<f32> for Winograd {
         };
         let plan = Plan::forward(g, size, self.isa);
         let task_rows = plan.task_rows * TILE;
-        let weights = self.pack(g, w, Order::Forward, &plan, scratch);
         let run = |n: usize, top: usize, rows: usize, sink: Sink<'_>| {
             let source = Source::Map { rows: &x[n * g.input_len()..][..g.input_len()], top: 0 };
-            let (plan, weights) = (&plan, &weights);
+            let (plan, weights) = (&plan, packed);
             let scratch = &mut scratch.scratch(plan.scratch_len());
             let rows = rows.div_ceil(TILE);
             simd::run(self.isa, Rows { plan, source, weights, bias: b, sink, top, rows, scratch });
@@ -167,7 +186,7 @@ impl Conv2dInputGradient<f32> for Winograd {
     ) {
         let plan = Plan::input_gradient(g, self.isa);
         let task_rows = plan.task_rows * TILE;
-        let weights = self.pack(g, w, Order::Turned, &plan, scratch);
+        let weights = self.transformed(g, w, Order::Turned, &plan, scratch);
         let pitch = g.in_w * g.in_c;
         parallel::for_each_tile(dx, g.input_len(), task_rows * pitch, |n, i, dx| {
             let top = i * task_rows;
@@ -188,7 +207,7 @@ impl Conv2dInputGradient<f32> for Winograd {
                     Source::Map { rows: &spread, top }
                 }
             };
-            let (plan, weights, bias) = (&plan, &weights, None);
+            let (plan, weights, bias) = (&plan, weights.as_slice(), None);
             let sink = Sink::Map { y: dx, out_w: g.in_w, relu: false };
             let scratch = &mut scratch.scratch(plan.scratch_len());
             simd::run(self.isa, Rows { plan, source, weights, bias, sink, top, rows, scratch });

@@ -1,0 +1,58 @@
+//! Predictions one after the other.
+
+use super::Sequential;
+use crate::autograd::Tape;
+use crate::error::Result;
+use crate::tensor::{Element, Pool, Tensor};
+use std::sync::Arc;
+
+/// A model that predicts again and again: what one prediction has prepared, memory and weights in the
+/// order the kernels want them, serves the next.
+///
+/// ```
+/// use nn_core::model::{ReferenceCnn, Sequential};
+/// use nn_core::Tensor;
+/// let model: Sequential = ReferenceCnn::new(2, 32).build(27)?;
+/// let mut predictor = model.predictor();
+/// for grey in [0.0, 128.0, 255.0] {
+///     let probabilities = predictor.predict(Tensor::full([1, 32, 32, 3], grey))?;
+///     assert_eq!(probabilities.dims(), [1, 2]);
+/// }
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+pub struct Predictor<'a, T: Element = f32> {
+    model: &'a Sequential<T>,
+    tape: Tape<T>,
+}
+
+impl<T: Element> Sequential<T> {
+    /// For many predictions; for a single one, [`Sequential::predict`].
+    pub fn predictor(&self) -> Predictor<'_, T> {
+        Predictor { model: self, tape: Tape::inference(Pool::new()) }
+    }
+
+    /// Predictions for a batch: [`Sequential::infer`] and [`Sequential::probabilities`].
+    ///
+    /// # Errors
+    /// If `x` is not a batch of this model's inputs.
+    pub fn predict(&self, x: impl Into<Arc<Tensor<T>>>) -> Result<Tensor<T>> {
+        self.predictor().predict(x)
+    }
+}
+
+impl<T: Element> Predictor<'_, T> {
+    /// The same as [`Sequential::predict`], to the bit.
+    ///
+    /// # Errors
+    /// If `x` is not a batch of the model's inputs.
+    pub fn predict(&mut self, x: impl Into<Arc<Tensor<T>>>) -> Result<Tensor<T>> {
+        let x = x.into();
+        let Self { model, tape } = self;
+        // On a thread of the pool, so that every op does not have to be handed over to one.
+        rayon::scope(|_| {
+            let output = model.infer(tape, x)?;
+            let pool = tape.pool().clone();
+            Ok(model.probabilities(tape, output)?.into_owned(&pool))
+        })
+    }
+}
