@@ -70,7 +70,9 @@ impl Checkpoint {
         if state.version != VERSION {
             return Err(refuse(format!("is of version {}, not {VERSION}", state.version)));
         }
-        if state.steps >= MOST_STEPS || !state.epoch.is_possible(state.options.batch_size) {
+        if state.steps.max(state.optimizer_step) >= MOST_STEPS
+            || !state.epoch.is_possible(state.options.batch_size)
+        {
             return Err(refuse("says that it was at a step that no run has".into()));
         }
         Ok(Self { file, state })

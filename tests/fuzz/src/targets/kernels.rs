@@ -18,10 +18,17 @@ pub fn run(data: &[u8]) {
 }
 
 fn case<T: Element>(input: &mut Input) {
-    let [batch, in_h, in_w] = input.sizes([3, 40, 40]);
+    let [batch, mut in_h, in_w] = input.sizes([3, 40, 40]);
     let in_c = input.one_of(&[1, 2, 3, 4, 7, 8, 15, 16, 17, 33, 64]);
-    let out_c = input.one_of(&[1, 2, 5, 8, 15, 16, 17, 31, 32, 33, 64, 65]);
+    let mut out_c = input.one_of(&[1, 2, 5, 8, 15, 16, 17, 31, 32, 33, 64, 65]);
     let usual = input.byte();
+    // As many rows, or channels, as are not in work at once.
+    if usual & 16 != 0 {
+        in_h *= 6;
+    }
+    if usual & 32 != 0 {
+        out_c += 64;
+    }
     let [kernel_h, kernel_w] = if usual & 1 == 0 { [3, 3] } else { input.sizes([6, 6]) };
     let [down, right] = if usual & 2 == 0 { [1, 1] } else { input.sizes([4, 4]) };
     let [window_h, window_w, pool_down, pool_right] =

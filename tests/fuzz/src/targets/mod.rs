@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod audit;
+pub mod checkpoint;
 pub mod config;
 pub mod image;
 pub mod kernels;
@@ -11,4 +12,5 @@ pub mod model;
 pub mod split;
 pub mod tensor;
 
+mod files;
 mod input;

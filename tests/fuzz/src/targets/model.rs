@@ -3,25 +3,15 @@
 //! As a first byte, `{` says that a header follows, a line end, and the numbers over and over: length
 //! and size are made to fit, which mutation alone hardly achieves.
 
+use super::files::{folder, tensor_file};
 use nn_core::model::tensor_file::TensorFile;
 use nn_core::model::{ModelFile, load, save};
 use nn_core::{Tape, Tensor};
 use serde_json::Value;
 use std::path::Path;
-use tempfile::TempDir;
-
-/// The most bytes of numbers that are made up.
-const MOST_BYTES: u64 = 1 << 20;
 
 /// The most numbers in a sample or between layers of a network that is run.
 const MOST_NUMBERS: usize = 1 << 12;
-
-/// A folder in memory where there is one: each input becomes a file.
-fn folder() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    made.expect("a folder for files")
-}
 
 pub fn run(data: &[u8]) {
     let folder = folder();
@@ -70,10 +60,5 @@ fn made_to_fit(data: &[u8]) -> Option<Vec<u8>> {
         .as_object()?
         .values()
         .filter_map(|info| info.get("data_offsets")?.get(1)?.as_u64());
-    let bytes = ends.max().unwrap_or(0).min(MOST_BYTES) as usize;
-    let mut file = (header.len() as u64).to_le_bytes().to_vec();
-    file.extend(header);
-    let numbers = if numbers.is_empty() { &[0] } else { numbers };
-    file.extend(numbers.iter().cycle().take(bytes));
-    Some(file)
+    Some(tensor_file(header, numbers, ends.max().unwrap_or(0)))
 }
