@@ -2,6 +2,7 @@
 
 use nn_core::Error;
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 /// A command's failure.
@@ -9,6 +10,8 @@ use std::process::ExitCode;
 pub enum Failure {
     /// The work failed: status 1.
     Failed(String),
+    /// The disk is full: status 1.
+    NoRoom(String),
     /// What was asked for makes no sense: status 2.
     Usage(String),
     /// A check found what it looks for: status 3.
@@ -33,7 +36,7 @@ impl Failure {
     /// The exit status scripts see.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::NoRoom(_) => 1,
             Self::Usage(_) => 2,
             Self::Gate(_) => 3,
             Self::Interrupted | Self::Stopped(_) => 130,
@@ -46,15 +49,24 @@ impl From<Error> for Failure {
         match error {
             Error::Interrupted => Self::Interrupted,
             Error::Setting { .. } => Self::Usage(error.to_string()),
+            Error::Io { ref source, .. } if is_no_room(source) => Self::NoRoom(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }
 }
 
+/// Whether a disk, or a user's share of it, is full.
+fn is_no_room(problem: &io::Error) -> bool {
+    matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(reason) | Self::Usage(reason) | Self::Gate(reason) => f.write_str(reason),
+            Self::Failed(reason)
+            | Self::NoRoom(reason)
+            | Self::Usage(reason)
+            | Self::Gate(reason) => f.write_str(reason),
             Self::Interrupted => f.write_str("interrupted"),
             Self::Stopped(how) => write!(f, "interrupted {how}"),
         }

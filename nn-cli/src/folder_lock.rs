@@ -11,7 +11,7 @@ use std::path::Path;
 pub struct FolderLock {
     /// The folder itself is locked: no file has to be made, or left. `None` where a system cannot
     /// do that (Windows, some network disks); there, users look out for themselves.
-    _folder: Option<File>,
+    folder: Option<File>,
 }
 
 impl FolderLock {
@@ -20,17 +20,22 @@ impl FolderLock {
     /// # Errors
     /// If another program has locked it.
     pub fn take(folder: &Path) -> Result<Self, Failure> {
-        let Ok(file) = File::open(folder) else { return Ok(Self { _folder: None }) };
+        let Ok(file) = File::open(folder) else { return Ok(Self { folder: None }) };
         match file.try_lock() {
-            Ok(()) => Ok(Self { _folder: Some(file) }),
-            Err(TryLockError::Error(_)) => Ok(Self { _folder: None }),
+            Ok(()) => Ok(Self { folder: Some(file) }),
+            Err(TryLockError::Error(_)) => Ok(Self { folder: None }),
             Err(TryLockError::WouldBlock) => Err(Error::file(
                 folder,
-                "another run is being written to this folder",
+                "another program is writing to this folder",
                 "wait for it to end, or choose another --out",
             )
             .into()),
         }
+    }
+
+    /// Whether others are really kept out.
+    pub fn is_held(&self) -> bool {
+        self.folder.is_some()
     }
 }
 
@@ -43,7 +48,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = FolderLock::take(dir.path()).unwrap();
         let refused = FolderLock::take(dir.path()).unwrap_err().to_string();
-        assert!(refused.contains("another run") && refused.contains("--out"), "{refused}");
+        assert!(refused.contains("another program") && refused.contains("--out"), "{refused}");
         drop(lock);
         FolderLock::take(dir.path()).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -15,6 +15,7 @@ mod command_line;
 mod commands;
 mod config;
 mod datasets;
+mod drafts;
 mod experiment;
 mod failure;
 mod folder_lock;

@@ -7,6 +7,7 @@
 
 use crate::command_line::quoted;
 use crate::config::RunConfig;
+use crate::drafts;
 use crate::failure::Failure;
 use crate::folder_lock::FolderLock;
 use crate::made_folders::MadeFolders;
@@ -132,15 +133,14 @@ impl OpenRun {
         resolve(target)?;
         let made = MadeFolders::make(target)?;
         let lock = FolderLock::take(target)?;
-        remove_drafts(target);
+        for name in [CHECKPOINT_FILE, CONFIG_FILE].into_iter().filter(|_| lock.is_held()) {
+            nn_core::files::remove_drafts(&target.join(name));
+        }
         Ok((made, lock))
     }
 
     fn open(target: &Path, made: MadeFolders, lock: FolderLock) -> Result<Self, Failure> {
-        let temporary = tempfile::Builder::new()
-            .prefix(DRAFT)
-            .tempdir_in(target)
-            .map_err(Error::io("write to", target))?;
+        let temporary = drafts::begin(target, DRAFT, &lock)?;
         let draft = Draft::new(temporary.path(), target);
         let target = target.to_path_buf();
         let (checkpoints, provisional) = (None, false);
@@ -184,6 +184,17 @@ impl OpenRun {
         // An option's value must not look like an option.
         let target = if target.starts_with('-') { format!("./{target}") } else { target };
         format!("nn-cli train --resume --out {}", quoted(&target))
+    }
+
+    /// What to say of a failure: when the disk was full, and the run was saved before that, how to go on.
+    pub fn way_on(&self) -> impl FnOnce(Failure) -> Failure + use<> {
+        let (command, checkpoints) = (self.command(), Checkpoints::new(&self.target));
+        move |failure| match failure {
+            Failure::NoRoom(reason) if checkpoints.exist() => {
+                Failure::NoRoom(format!("{reason}; once there is room, go on with: {command}"))
+            }
+            other => other,
+        }
     }
 
     /// Gives the results their names and returns the folder's path.
@@ -245,28 +256,7 @@ impl Found {
         if Checkpoints::new(folder).exist() || is_settings() {
             return Ok(Self::Unfinished);
         }
-        for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
-            let name = entry.map_err(Error::io("read", folder))?.file_name();
-            if !name.as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
-                return Ok(Self::Other);
-            }
-        }
-        Ok(Self::Nothing)
-    }
-}
-
-/// Removes what programs that were killed left half-made. The folder is locked, so nobody is using
-/// it.
-fn remove_drafts(folder: &Path) {
-    for name in [CHECKPOINT_FILE, CONFIG_FILE] {
-        nn_core::files::remove_drafts(&folder.join(name));
-    }
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().as_encoded_bytes().starts_with(DRAFT.as_bytes()) {
-            // What cannot be removed is in nobody's way.
-            let _ = fs::remove_dir_all(entry.path());
-        }
+        Ok(if drafts::are_all_in(folder, DRAFT)? { Self::Nothing } else { Self::Other })
     }
 }
 

@@ -4,7 +4,9 @@
 //! the way leaves nothing behind, and files that were there before are touched only when the new ones
 //! are complete. (A run's folder, which is replaced as a whole, is `run_folder`'s.)
 
+use crate::drafts;
 use crate::failure::Failure;
+use crate::folder_lock::FolderLock;
 use crate::made_folders::MadeFolders;
 use nn_core::Error;
 use nn_core::files::sync_folder;
@@ -12,6 +14,9 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+
+/// How the names of the hidden folders begin.
+const DRAFT: &str = ".nn-out-";
 
 /// Characters of a name that comes from outside: file systems take names of up to 255 bytes.
 const LONGEST: usize = 80;
@@ -47,35 +52,31 @@ pub struct OutFolder {
     taken: FileNames,
     /// After the draft, which lies in them.
     _made: MadeFolders,
+    _lock: FolderLock,
 }
 
 impl OutFolder {
     /// Begins to fill `target`, which need not exist.
     ///
     /// # Errors
-    /// If it is not a folder, cannot be written to, or is not empty and may not be added to.
+    /// If it is not a folder, cannot be written to, another program is writing to it, or it is not
+    /// empty and may not be added to.
     pub fn begin(target: &Path, overwrite: bool) -> Result<Self, Failure> {
         if target.exists() && !target.is_dir() {
             return Err(Error::file(target, "is not a folder", "choose another --out").into());
         }
-        if target.exists() && !overwrite {
-            let mut entries = fs::read_dir(target).map_err(Error::io("read", target))?;
-            if entries.next().is_some() {
-                return Err(Error::file(
-                    target,
-                    "the folder is not empty",
-                    "choose another --out, or write into it with --overwrite",
-                )
-                .into());
-            }
+        if target.exists() && !overwrite && !drafts::are_all_in(target, DRAFT)? {
+            return Err(Error::file(
+                target,
+                "the folder is not empty",
+                "choose another --out, or write into it with --overwrite",
+            )
+            .into());
         }
-        let made = MadeFolders::make(target)?;
-        let draft = tempfile::Builder::new()
-            .prefix(".nn-out-")
-            .tempdir_in(target)
-            .map_err(Error::io("write to", target))?;
-        let (names, taken) = (Vec::new(), FileNames::default());
-        Ok(Self { draft, target: target.to_path_buf(), overwrite, names, taken, _made: made })
+        let (made, lock) = (MadeFolders::make(target)?, FolderLock::take(target)?);
+        let draft = drafts::begin(target, DRAFT, &lock)?;
+        let (target, names, taken) = (target.to_path_buf(), Vec::new(), FileNames::default());
+        Ok(Self { draft, target, overwrite, names, taken, _made: made, _lock: lock })
     }
 
     /// A beginning that no other file of this folder has: [`FileNames::reserve`].
@@ -190,8 +191,12 @@ mod tests {
         drop(out);
         assert!(entries(dir.path()).is_empty());
 
+        // What a killed program left is in nobody's way.
+        fs::create_dir_all(target.join(".nn-out-killed")).unwrap();
         let mut out = begin(false).unwrap();
         out.write("a.png".into(), b"1").unwrap();
+        #[cfg(unix)]
+        assert!(begin(false).err().unwrap().to_string().contains("another --out"));
         out.finish().unwrap();
         assert_eq!(entries(&target), ["a.png"]);
         let refused = begin(false).err().unwrap().to_string();

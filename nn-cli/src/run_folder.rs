@@ -5,12 +5,14 @@
 //! that is there already is touched only when the new one is complete. (A single run's folder, in
 //! which the run is saved while it is made, is `open_run`'s.)
 
+use crate::drafts;
 use crate::failure::Failure;
 use crate::folder_lock::FolderLock;
 use crate::made_folders::MadeFolders;
 use nn_core::Error;
 use nn_core::files::{folder_of, sync_folder};
 use nn_core::model::{self, Sequential};
+use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
@@ -105,10 +107,7 @@ impl RunFolder {
         let parent = folder_of(&target);
         let made = MadeFolders::make(&target)?;
         let lock = FolderLock::take(&target)?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".nn-run-")
-            .tempdir_in(parent)
-            .map_err(Error::io("write to", parent))?;
+        let temporary = drafts::begin(parent, &draft_prefix(&target), &lock)?;
         let draft = Draft::new(temporary.path(), &target);
         Ok(Self { temporary, draft, overwrite, _made: made, _lock: lock })
     }
@@ -119,7 +118,8 @@ impl RunFolder {
         // A name is one part of a path; that of the root folder is not.
         let name = Path::new(name).file_name().map_or("run".into(), OsStr::to_string_lossy);
         let numbered = |i| if i == 1 { name.to_string() } else { format!("{name}-{i}") };
-        (1..).map(|i| base.join(numbered(i))).find(|path| !path.exists()).unwrap_or_default()
+        let is_free = |path: &PathBuf| !path.exists() || is_abandoned(path);
+        (1..).map(|i| base.join(numbered(i))).find(is_free).unwrap_or_default()
     }
 
     /// Where its files are written.
@@ -142,6 +142,22 @@ impl RunFolder {
     }
 }
 
+/// How the names of the drafts of `target` begin. Names have a longest length, hashes have one
+/// length.
+fn draft_prefix(target: &Path) -> String {
+    let name = target.file_name().unwrap_or_default();
+    let hash = Sha256::digest(name.as_encoded_bytes());
+    let hash: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(".nn-run-{hash}-")
+}
+
+/// Whether a folder was made by a program that was killed before anything came of it: it is empty,
+/// and nobody is writing it.
+fn is_abandoned(folder: &Path) -> bool {
+    let is_empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    is_empty && FolderLock::take(folder).is_ok()
+}
+
 /// Moves `draft` to `target`, the old `target` out of the way and then away.
 fn replace(draft: &Path, target: &Path) -> std::io::Result<()> {
     // A temporary folder is its owner's alone; results are as readable as any new folder.
@@ -150,15 +166,38 @@ fn replace(draft: &Path, target: &Path) -> std::io::Result<()> {
     let mode = fs::metadata(&probe)?.permissions();
     fs::remove_dir(&probe)?;
     fs::set_permissions(draft, mode)?;
-    if !target.exists() {
-        return fs::rename(draft, target);
+    // An empty folder gives way, as it is what most drafts replace.
+    if fs::rename(draft, target).is_ok() {
+        return Ok(());
     }
+    if exchange(draft, target).is_ok() {
+        // What is left of it goes with the next run.
+        let _ = fs::remove_dir_all(draft);
+        return Ok(());
+    }
+    by_way_of_a_third(draft, target)
+}
+
+/// Moves `draft` to `target` where names cannot be exchanged.
+fn by_way_of_a_third(draft: &Path, target: &Path) -> std::io::Result<()> {
     let old = tempfile::Builder::new().prefix(".nn-old-").tempdir_in(folder_of(target))?;
     let aside = old.path().join("run");
     fs::rename(target, &aside)?;
     fs::rename(draft, target).inspect_err(|_| {
         let _ = fs::rename(&aside, target);
     })
+}
+
+/// Exchanges the names of two folders, so that neither is without one at any moment.
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 fn check_target(target: &Path, overwrite: bool) -> Result<(), Failure> {
@@ -237,6 +276,42 @@ mod tests {
         fs::write(other.join("dear.jpg"), "x").unwrap();
         assert!(RunFolder::begin(&other, true).is_err());
         assert_eq!(entries(&other), ["dear.jpg"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_program_left_is_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("run");
+        let killed = RunFolder::begin(&target, false).unwrap();
+        // Another's draft stays.
+        let other = RunFolder::begin(&dir.path().join("other"), false).unwrap();
+        assert!(RunFolder::begin(&target, false).is_err());
+        let RunFolder { temporary, _made: made, _lock: lock, .. } = killed;
+        let left = temporary.keep();
+        std::mem::forget(made);
+        drop(lock);
+        assert!(left.exists() && is_abandoned(&target));
+        let run = RunFolder::begin(&target, false).unwrap();
+        assert!(!left.exists() && !is_abandoned(&target));
+        for folder in [run, other] {
+            folder.draft().write("config.toml", "x").unwrap();
+            folder.finish().unwrap();
+        }
+        assert_eq!(entries(dir.path()), ["other", "run"]);
+    }
+
+    #[test]
+    fn a_folder_is_replaced_by_two_renames_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let [new, old] = ["new", "old"].map(|name| {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            fs::write(dir.path().join(name).join("a"), name).unwrap();
+            dir.path().join(name)
+        });
+        by_way_of_a_third(&new, &old).unwrap();
+        assert_eq!(fs::read_to_string(old.join("a")).unwrap(), "new");
+        assert_eq!(entries(dir.path()), ["old"]);
     }
 
     #[test]

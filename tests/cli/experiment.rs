@@ -208,6 +208,28 @@ fn an_interrupted_experiment_leaves_nothing() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_killed_experiment_left_goes_with_the_next() {
+    let sandbox = Sandbox::with_sets();
+    let experiment = |out, epochs| {
+        ["experiment", "--out", out, "--epochs", epochs, "--image-size", "22"].map(String::from)
+    };
+    let mut command = sandbox.command(experiment("runs/x", "1000000"));
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    assert!(lines.any(|line| line.unwrap().contains("epoch")));
+    super::support::kill(child);
+    let [left, target] = &sandbox.names("runs")[..] else { panic!("{:?}", sandbox.names("runs")) };
+    assert!(left.starts_with(".nn-run-") && target == "x");
+    // One of another name leaves it alone: it could be somebody's at work.
+    sandbox.run(experiment("runs/y", "1")).ok();
+    assert_eq!(sandbox.names("runs"), [left, "x", "y"]);
+    sandbox.run(experiment("runs/x", "1")).ok();
+    assert_eq!(sandbox.names("runs"), ["x", "y"]);
+    assert!(sandbox.path("runs/x/report.html").is_file());
+}
+
 #[test]
 fn help_is_enough_to_use_it() {
     let sandbox = Sandbox::new();

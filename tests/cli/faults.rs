@@ -63,6 +63,10 @@ mod disks {
             assert_eq!(ended.status, 1, "{ended:?}");
             let says = ["error: cannot ", "disk/run/", "No space left", "free some space"];
             let ended = ended.says(&[], &says);
+            // How to go on is said when there is something to go on from.
+            let way_on = "once there is room, go on with: nn-cli train --resume --out disk/run";
+            let is_saved = sandbox.path("disk/run/checkpoint.safetensors").exists();
+            assert_eq!(ended.err.contains(way_on), is_saved, "{ended:?}");
             assert!(!ended.err.contains(".nn-draft") && !ended.err.contains("panicked"));
             full.push(ended.err.lines().last().unwrap().to_string());
         }

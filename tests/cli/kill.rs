@@ -102,7 +102,7 @@ fn one_run_at_a_time_in_a_folder() {
     for more in [&["--resume"][..], &["--overwrite"], &[]] {
         let second = sandbox.run([&endless[..], &["--out", "run"], more].concat());
         assert_eq!(second.status, 1, "{second:?}");
-        second.says(&[], &["run: another run is being written", "wait for it", "another --out"]);
+        second.says(&[], &["run: another program is writing", "wait for it", "another --out"]);
     }
     let experiment = sandbox.run(["experiment", "--image-size", "22", "--out", "run"]);
     assert_eq!(experiment.status, 1, "{experiment:?}");

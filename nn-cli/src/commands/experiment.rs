@@ -208,6 +208,7 @@ fn swapped(
 fn named(failure: Failure, label: &str) -> Failure {
     match failure {
         Failure::Failed(reason) => Failure::Failed(format!("run {label}: {reason}")),
+        Failure::NoRoom(reason) => Failure::NoRoom(format!("run {label}: {reason}")),
         other => other,
     }
 }

@@ -104,6 +104,17 @@ fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result
 fn make(
     config: &RunConfig,
     set: &ImageSet,
+    folder: OpenRun,
+    from: Option<Checkpoint>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let way_on = folder.way_on();
+    complete(config, set, folder, from, console).map_err(way_on)
+}
+
+fn complete(
+    config: &RunConfig,
+    set: &ImageSet,
     mut folder: OpenRun,
     from: Option<Checkpoint>,
     console: &Console,
