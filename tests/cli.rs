@@ -19,6 +19,8 @@ mod cli {
     mod gradcam;
     mod kill;
     mod models;
+    #[cfg(target_os = "linux")]
+    mod power;
     mod report;
     mod resume;
     mod soak;

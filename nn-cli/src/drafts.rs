@@ -2,8 +2,10 @@
 //! by programs that were killed.
 
 use crate::folder_lock::FolderLock;
+use nn_core::files::sync_folder;
 use nn_core::{Error, Result};
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -19,6 +21,26 @@ pub fn begin(parent: &Path, prefix: &str, lock: &FolderLock) -> Result<TempDir> 
     }
     let draft = tempfile::Builder::new().prefix(prefix).tempdir_in(parent);
     draft.map_err(Error::io("write to", parent))
+}
+
+/// Writes a file of a draft, and makes sure it is on the disk.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Puts the names in a folder and in those below it on the disk.
+pub fn sync_names(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sync_names(&entry.path());
+        }
+    }
+    sync_folder(folder);
 }
 
 /// Removes the folders in `parent` whose names begin with `prefix`.

@@ -212,9 +212,15 @@ impl OpenRun {
         }
         names.retain(|name| name != ".replaced" && name != METRICS_FILE);
         names.push(METRICS_FILE.into());
+        drafts::sync_names(self.temporary.path());
         // From here on the folder does not pass for one with all results.
         remove(&target.join(METRICS_FILE))?;
+        sync_folder(target);
         for name in names {
+            if name == METRICS_FILE {
+                // It stands for all the others: also where the power fails.
+                sync_folder(target);
+            }
             let (from, to) = (self.temporary.path().join(&name), target.join(&name));
             if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir() || from.is_dir()) {
                 fs::rename(&to, aside.join(&name)).map_err(Error::io("replace", &to))?;

@@ -91,7 +91,8 @@ impl OutFolder {
     pub fn write(&mut self, name: String, content: &[u8]) -> Result<(), Failure> {
         // The draft's name says nothing to anybody.
         let shown = self.path(&name);
-        fs::write(self.draft.path().join(&name), content).map_err(Error::io("write", &shown))?;
+        let path = self.draft.path().join(&name);
+        drafts::write(&path, content).map_err(Error::io("write", &shown))?;
         self.names.push(name);
         Ok(())
     }

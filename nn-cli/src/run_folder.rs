@@ -15,7 +15,6 @@ use nn_core::model::{self, Sequential};
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -55,12 +54,7 @@ impl Draft {
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), Failure> {
         let path = self.path.join(name);
         let shown = self.shown.join(name);
-        let write = || {
-            let mut file = fs::File::create(&path)?;
-            file.write_all(content.as_ref())?;
-            file.sync_all()
-        };
-        Ok(write().map_err(Error::io("write", &shown))?)
+        Ok(drafts::write(&path, content.as_ref()).map_err(Error::io("write", &shown))?)
     }
 
     /// Puts the file `source` here under a name, as a copy or as a hard link.
@@ -132,6 +126,7 @@ impl RunFolder {
         let target = self.draft.shown;
         check_target(&target, self.overwrite)?;
         let draft = self.temporary.keep();
+        drafts::sync_names(&draft);
         let moved = replace(&draft, &target);
         if moved.is_err() {
             let _ = fs::remove_dir_all(&draft);
