@@ -18,6 +18,8 @@ mod cli {
     mod faults;
     mod gradcam;
     mod kill;
+    #[cfg(target_os = "linux")]
+    mod memory;
     mod models;
     #[cfg(target_os = "linux")]
     mod power;
