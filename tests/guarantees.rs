@@ -1,18 +1,21 @@
 //! What the crate's documentation promises of all of it, held by the compiler or by a look at the
 //! source.
 
-use nn_core::audit::{Listing, Report};
+use nn_core::audit::{AuditOptions, Listing, Report, audit};
 use nn_core::autograd::Gradient;
-use nn_core::data::{Dataset, ImageFolder, Mask, Rgb8, Split};
+use nn_core::data::{Dataset, DatasetOptions, ImageFolder, Mask, Rgb8, Split};
 use nn_core::explain::{Cam, Explanation, GradCam, Occlusion};
-use nn_core::layers::LayerConfig;
+use nn_core::layers::{Dense, LayerConfig};
+use nn_core::loss::Loss;
 use nn_core::model::tensor_file::TensorFile;
 use nn_core::model::{ModelFile, Sequential, SequentialBuilder, Summary};
 use nn_core::optim::{Gradients, Optimizer, OptimizerConfig};
 use nn_core::rng::Rng;
 use nn_core::tensor::Pool;
-use nn_core::train::{FitOptions, Trainer};
-use nn_core::{Error, Shape, Tape, Tensor, Var};
+use nn_core::train::{Examples, FitOptions, Observer, Silent, StepRecord, Trainer, evaluate};
+use nn_core::{Error, Result, Shape, Tape, Tensor, Var};
+use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 const fn can_move<T: Send>() {}
@@ -91,4 +94,92 @@ fn nothing_is_built_by_a_script() {
         let manifest = std::fs::read_to_string(root.join(package).join("Cargo.toml")).unwrap();
         assert!(!manifest.lines().any(|line| line.starts_with("build")), "{package}");
     }
+}
+
+/// What is asked whether to go on.
+type Ask<'a> = dyn FnMut() -> Result<()> + 'a;
+
+/// Work that asks stops at whichever question is answered with no, and asks nothing more.
+fn stops(work: impl Fn(&mut Ask) -> Result<()>) {
+    let mut asked = 0;
+    work(&mut || {
+        asked += 1;
+        Ok(())
+    })
+    .unwrap();
+    assert!(asked > 0);
+    for patience in 0..asked {
+        let mut questions = 0;
+        let stopped = work(&mut || {
+            questions += 1;
+            if questions > patience { Err(Error::Interrupted) } else { Ok(()) }
+        });
+        assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
+        assert_eq!(questions, patience + 1);
+    }
+}
+
+/// Points of two classes.
+struct Points<'a, 'b>(RefCell<&'a mut Ask<'b>>);
+
+impl Examples for Points<'_, '_> {
+    fn len(&self) -> usize {
+        10
+    }
+
+    fn batch(&self, indices: &[usize], _: &Pool<f32>) -> Result<(Tensor, Vec<usize>)> {
+        (self.0.borrow_mut())()?;
+        let x = Tensor::from_fn([indices.len(), 3], |i| (indices[i / 3] * 3 + i % 3) as f32);
+        Ok((x, indices.iter().map(|i| i % 2).collect()))
+    }
+}
+
+struct Asking<'a, 'b>(&'a mut Ask<'b>);
+
+impl Observer for Asking<'_, '_> {
+    fn step_done(&mut self, _: &StepRecord) -> ControlFlow<()> {
+        if (self.0)().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn training_and_evaluation_stop_when_told_to() {
+    let model = || Sequential::builder([3]).layer(Dense::new(2)).build(27).unwrap();
+    let trainer = || {
+        let options = FitOptions { epochs: 2, ..FitOptions::default() };
+        Trainer::new(model(), OptimizerConfig::adam().build().unwrap(), options).unwrap()
+    };
+    fn points<'a, 'b>(ask: &'a mut Ask<'b>) -> Points<'a, 'b> {
+        Points(RefCell::new(ask))
+    }
+    stops(|ask| trainer().fit(&points(ask), None, &mut Silent));
+    stops(|ask| trainer().fit(&points(&mut || Ok(())), None, &mut Asking(ask)));
+    stops(|ask| {
+        let mut go_on = || Ok(());
+        let always = points(&mut go_on);
+        trainer().fit(&always, Some(&points(ask)), &mut Silent)
+    });
+    let loss = Loss::CategoricalCrossentropy;
+    stops(|ask| evaluate(&model(), loss, &points(ask), 4).map(drop));
+}
+
+#[test]
+fn loading_and_audits_stop_when_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    for (class, base) in [("dark", 0), ("light", 100)] {
+        std::fs::create_dir(folder.path().join(class)).unwrap();
+        for i in 0..70u8 {
+            let pixel = |x: u32, y: u32| image::Rgb([base + i, (x * 9) as u8, (y * 7) as u8]);
+            let path = folder.path().join(class).join(format!("{i}.png"));
+            image::RgbImage::from_fn(24, 24, pixel).save(path).unwrap();
+        }
+    }
+    let images = ImageFolder::scan(folder.path()).unwrap();
+    let options = DatasetOptions { height: 8, width: 8, ..DatasetOptions::default() };
+    stops(|ask| {
+        let samples = images.split(0.125, 27)?.train;
+        Dataset::load_with(samples, images.classes.clone(), &options, |_, _| ask()).map(drop)
+    });
+    let listing = Listing::scan(folder.path(), 0.125, 27).unwrap();
+    stops(|ask| audit(&listing, &AuditOptions::default(), |_, _, _| ask()).map(drop));
 }

@@ -19,7 +19,13 @@
 //!
 //! - **Errors, not panics.** What comes from outside (shapes, settings, files) is refused with an
 //!   [`Error`] that says what to do. A function that panics where a slice would says so under *Panics*.
-//!   Nothing is printed, and the process is never ended; what takes long can be stopped by its caller.
+//!   Nothing is printed, and the process is never ended.
+//! - **Stopping.** What takes long asks its caller whether to go on, and otherwise ends with
+//!   [`Error::Interrupted`] after the step or the few images at hand: training its
+//!   [`Observer`](train::Observer), and with [`evaluate`](train::evaluate()) the
+//!   [`Examples`](train::Examples); loading ([`Dataset::load_with`](data::Dataset::load_with)) and
+//!   [`audit`](audit::audit()) their progress function; occlusion
+//!   [`go_on`](explain::Occlusion::go_on). Training that was stopped goes on with another call.
 //! - **Threads.** Data (tensors, models, data sets, results) is `Send` and `Sync`. A [`Tape`], a
 //!   [`Trainer`](train::Trainer) and an optimiser are `Send`: they change as they are used, one thread
 //!   at a time. Work is spread over rayon's current pool, and the results are the same bits whatever its

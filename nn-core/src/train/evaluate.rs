@@ -38,7 +38,7 @@ impl Evaluation {
 ///
 /// # Errors
 /// If an example cannot be read, does not fit the model's input, or has a label that the model has
-/// no output for, or the batch size is 0.
+/// no output for, or the batch size is 0. Examples that return [`Error::Interrupted`] end it.
 pub fn evaluate<T: Element>(
     model: &Sequential<T>,
     loss: Loss,
