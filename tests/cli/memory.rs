@@ -14,10 +14,13 @@ const LARGEST: [u8; 38] =
 /// Where it says its sizes.
 const SIZES: std::ops::Range<usize> = 21..25;
 
-/// Runs `predict` on a file, and tells its status and the most memory it ever took, in MiB.
-fn predict(sandbox: &Sandbox, image: &[u8]) -> (i32, u64) {
-    sandbox.write("image", image);
-    let mut command = sandbox.command(["predict", "--model", "run", "image"]);
+/// The most that a file which is refused may take, in MiB: the program itself, and what it reads to see
+/// that.
+const REFUSED: u64 = 64;
+
+/// Runs the program, and tells its status and the most memory it ever took, in MiB.
+fn run(sandbox: &Sandbox, args: &[&str]) -> (i32, u64) {
+    let mut command = sandbox.command(args);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut most = 0;
@@ -36,7 +39,11 @@ fn predict(sandbox: &Sandbox, image: &[u8]) -> (i32, u64) {
 #[test]
 fn an_image_takes_no_more_than_is_stated() {
     let sandbox = Sandbox::with_run();
-    let (status, taken) = predict(&sandbox, &LARGEST);
+    let predict = |image: &[u8]| {
+        sandbox.write("image", image);
+        run(&sandbox, &["predict", "--model", "run", "image"])
+    };
+    let (status, taken) = predict(&LARGEST);
     println!("{taken} MiB");
     assert_eq!(status, 0);
     // Less than the pixels themselves would mean that nobody looked.
@@ -45,7 +52,34 @@ fn an_image_takes_no_more_than_is_stated() {
     // 16384x16384: refused by what the header says.
     let mut larger = LARGEST;
     larger[SIZES].copy_from_slice(&[0xff, 0xff, 0xff, 0x0f]);
-    let (status, taken) = predict(&sandbox, &larger);
+    let (status, taken) = predict(&larger);
     assert_eq!(status, 1);
-    assert!(taken < 64, "{taken} MiB");
+    assert!(taken < REFUSED, "{taken} MiB");
+}
+
+#[test]
+fn a_model_takes_no_more_than_its_file() {
+    let sandbox = Sandbox::new();
+    let describing = |input: &str, layer: &str| {
+        let network = format!(
+            r#"{{"name":"m","input":{input},"output":"linear","layers":[{{"name":"l","layer":{layer}}}]}}"#
+        );
+        let metadata = serde_json::json!({ "nn.version": "1", "nn.architecture": network });
+        serde_json::json!({ "__metadata__": metadata }).to_string()
+    };
+    let dense = r#"{"kind":"Dense","units":1048576,"activation":"linear","initializer":"zeros"}"#;
+    let vast = r#"{"w":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}"#;
+    for (header, says, longer) in [
+        (vast.into(), "describes 4398046511104 bytes", 0),
+        (vast.into(), "claim a header of", 1u64 << 62),
+        (describing("[1048576]", dense), "at most 1073741824 parameters", 0),
+        (describing("[32768,32768,3]", r#"{"kind":"Flatten"}"#), "at most 134217728 numbers", 0),
+    ] {
+        let len = (header.len() as u64 + longer).to_le_bytes();
+        sandbox.write("model.safetensors", [&len[..], header.as_bytes()].concat());
+        let summary = ["summary", "--model", "model.safetensors"];
+        sandbox.refuses(summary, 1, &[says]);
+        let (_, taken) = run(&sandbox, &summary);
+        assert!(taken < REFUSED, "{header}: {taken} MiB");
+    }
 }
