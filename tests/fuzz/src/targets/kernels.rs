@@ -7,7 +7,7 @@ use nn_core::kernels::conv::{Accuracy, Conv2dKernel, Output, OutputGradient};
 use nn_core::kernels::{
     Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions, isa, pool, reference,
 };
-use nn_core::tensor::Pool;
+use nn_core::tensor::{Pool, Tensor};
 
 /// The most products in a case: the oracle is slow.
 const MOST_FLOPS: f64 = 3e5;
@@ -61,6 +61,12 @@ fn case<T: Element>(input: &mut Input) {
         let out = Output::Dense { y: &mut y, relu: false };
         kernel.forward(&g, &xt, &wt, Some(&bt), out, &scratch);
         compare(kernel.name(), kernel.accuracy(), &y, &map);
+        let packed = kernel.pack(&g, &wt, &scratch);
+        let packed = packed.as_ref().map_or(&wt[..], Tensor::as_slice);
+        let mut again = vec![T::nan(); map.len()];
+        let out = Output::Dense { y: &mut again, relu: false };
+        kernel.forward_packed(&g, &xt, packed, Some(&bt), out, &scratch);
+        assert_eq!(again, y, "{}, packed", kernel.name());
     }
     let dense = OutputGradient::Dense(&dyt);
     gradients(&g, dense, &dy, (&x, &xt), (&w, &wt), &scratch);
