@@ -1,13 +1,14 @@
 //! Labelled images, ready for the network in batches.
 //!
 //! Loading decodes every image once, in parallel, so that a broken file shows before the first epoch.
-//! What is kept in memory is decided image by image, in order:
+//! An image is kept in the smaller of two forms: as it was decoded (`u8`, its own size), to be resized
+//! again for each batch, or resized (`f32`, the network's size). Resizing takes well below a hundredth
+//! of a training step. Where it is kept is decided image by image, in order:
 //!
-//! 1. An image is kept in the smaller of two forms: as it was decoded (`u8`, its own size), to be
-//!    resized again for each batch, or resized (`f32`, the network's size). Resizing takes well below
-//!    a hundredth of a training step; memory is dearer.
-//! 2. Once the next image would exceed [`DatasetOptions::memory_bound`], it and all after it are
-//!    streamed: read, decoded and resized for each batch they are in.
+//! 1. in memory, up to [`DatasetOptions::memory_bound`];
+//! 2. then in a temporary file, up to [`DatasetOptions::disk_bound`] or what the disk has: reading a
+//!    batch from it takes well below a hundredth of a step too;
+//! 3. then nowhere: an image is read, decoded and resized for each batch it is in.
 //!
 //! Whichever it is, a batch holds the same bits. Values are 0 to 255, unrounded: scaling them is the
 //! network's first layer.
@@ -15,15 +16,18 @@
 use super::decode::{MAX_DECODED_BYTES, Rgb8, decode_file};
 use super::folder::Sample;
 use super::resize::{resize_bilinear, resize_into};
+use super::spill::Spill;
 use super::split::unknown_label;
 use crate::error::{Error, Result};
 use crate::rng::{Rng, stream};
 use crate::tensor::{Element, Pool, Tensor};
 use rayon::prelude::*;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// How many images are decoded between two looks at the memory bound.
-const CHUNK: usize = 32;
+/// How many images a thread decodes between two looks at the bounds: until then all of them lie in
+/// memory.
+const CHUNK: usize = 4;
 
 /// What a [`Dataset`] makes of its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +36,26 @@ pub struct DatasetOptions {
     pub height: usize,
     /// The columns of every image after resizing; 256 by default.
     pub width: usize,
-    /// The most bytes of pixels that are kept between batches; 512 MiB by default, 0 keeps none.
+    /// The most bytes of pixels that are kept in memory between batches; 1 MiB by default, 0 keeps
+    /// none.
     pub memory_bound: usize,
+    /// The most bytes of pixels beyond these that are kept in a temporary file, in the system's folder
+    /// for such; 4 GiB by default, 0 keeps none. What does not fit there either is decoded for every
+    /// batch.
+    pub disk_bound: u64,
     /// Whether images that cannot be decoded are left out and listed, instead of being an error.
     pub skip_unreadable: bool,
 }
 
 impl Default for DatasetOptions {
     fn default() -> Self {
-        Self { height: 256, width: 256, memory_bound: 512 << 20, skip_unreadable: false }
+        Self {
+            height: 256,
+            width: 256,
+            memory_bound: 1 << 20,
+            disk_bound: 4 << 30,
+            skip_unreadable: false,
+        }
     }
 }
 
@@ -57,15 +72,40 @@ pub struct Skipped {
 enum Kept {
     Decoded(Rgb8),
     Resized(Vec<f32>),
-    OnDisk,
+    /// In the temporary file from this byte on: as decoded, of this height and width, or resized.
+    Spilled {
+        at: u64,
+        decoded: Option<(usize, usize)>,
+    },
+    /// In the image file alone.
+    Streamed,
 }
 
 impl Kept {
-    fn bytes(&self) -> usize {
+    /// The pixels in memory.
+    fn pixels(&self) -> &[u8] {
         match self {
-            Self::Decoded(image) => image.pixels().len(),
-            Self::Resized(values) => size_of_val(values.as_slice()),
-            Self::OnDisk => 0,
+            Self::Decoded(image) => image.pixels(),
+            Self::Resized(values) => bytemuck::cast_slice(values),
+            Self::Spilled { .. } | Self::Streamed => &[],
+        }
+    }
+
+    /// Finds a place for an image: in memory, of which so much is `free`, or else in the `spill`. Once
+    /// memory does not suffice it is for none after.
+    fn place(self, free: &mut usize, spill: &mut Spill) -> Self {
+        if let Some(left) = free.checked_sub(self.pixels().len()) {
+            *free = left;
+            return self;
+        }
+        *free = 0;
+        let decoded = match &self {
+            Self::Decoded(image) => Some((image.height(), image.width())),
+            _ => None,
+        };
+        match spill.append(self.pixels()) {
+            Some(at) => Self::Spilled { at, decoded },
+            None => Self::Streamed,
         }
     }
 }
@@ -76,6 +116,7 @@ pub struct Dataset {
     labels: Vec<usize>,
     classes: Vec<String>,
     images: Vec<Kept>,
+    spill: Spill,
     skipped: Vec<Skipped>,
     height: usize,
     width: usize,
@@ -119,13 +160,14 @@ impl Dataset {
             labels: Vec::with_capacity(total),
             classes,
             images: Vec::with_capacity(total),
+            spill: Spill::new(options.disk_bound),
             skipped: Vec::new(),
             height,
             width,
         };
         let mut free = options.memory_bound;
         let mut done = 0;
-        for chunk in samples.chunks(CHUNK) {
+        for chunk in samples.chunks(CHUNK * rayon::current_num_threads()) {
             let keep = |sample: &Sample| {
                 let image = decode_file(&sample.path)?;
                 if image.pixels().len() <= height * width * 3 * size_of::<f32>() {
@@ -147,16 +189,7 @@ impl Dataset {
                 };
                 dataset.labels.push(sample.label);
                 dataset.samples.push(sample.clone());
-                dataset.images.push(match free.checked_sub(image.bytes()) {
-                    Some(left) => {
-                        free = left;
-                        image
-                    }
-                    None => {
-                        free = 0;
-                        Kept::OnDisk
-                    }
-                });
+                dataset.images.push(image.place(&mut free, &mut dataset.spill));
             }
             done += chunk.len();
             progress(done, total)?;
@@ -218,11 +251,35 @@ impl Dataset {
         match &self.images[index] {
             Kept::Resized(values) => out.copy_from_slice(values),
             Kept::Decoded(image) => resize_into(image, out, self.height, self.width),
-            Kept::OnDisk => {
-                let image = decode_file(&self.samples[index].path)?;
-                resize_into(&image, out, self.height, self.width);
-            }
+            // What cannot be read from the temporary file is in the image file still.
+            Kept::Spilled { at, decoded } => match self.write_spilled(*at, *decoded, out) {
+                Ok(()) => {}
+                Err(_) => self.write_streamed(index, out)?,
+            },
+            Kept::Streamed => self.write_streamed(index, out)?,
         }
+        Ok(())
+    }
+
+    fn write_spilled(
+        &self,
+        at: u64,
+        decoded: Option<(usize, usize)>,
+        out: &mut [f32],
+    ) -> io::Result<()> {
+        let Some((height, width)) = decoded else {
+            return self.spill.read(at, bytemuck::cast_slice_mut(out));
+        };
+        let mut pixels = vec![0; height * width * 3];
+        self.spill.read(at, &mut pixels)?;
+        let image = Rgb8::new(height, width, pixels).map_err(io::Error::other)?;
+        resize_into(&image, out, self.height, self.width);
+        Ok(())
+    }
+
+    fn write_streamed(&self, index: usize, out: &mut [f32]) -> Result<()> {
+        let image = decode_file(&self.samples[index].path)?;
+        resize_into(&image, out, self.height, self.width);
         Ok(())
     }
 
@@ -266,14 +323,19 @@ impl Dataset {
         (self.height, self.width)
     }
 
-    /// The bytes of pixels kept between batches; at most the memory bound.
+    /// The bytes of pixels kept in memory between batches; at most the memory bound.
     pub fn bytes(&self) -> usize {
-        self.images.iter().map(Kept::bytes).sum()
+        self.images.iter().map(|image| image.pixels().len()).sum()
     }
 
-    /// How many images did not fit the memory bound and are decoded for each batch.
+    /// The bytes of pixels kept in a temporary file; at most the disk bound.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spill.bytes()
+    }
+
+    /// How many images fit neither bound and are decoded for each batch.
     pub fn streamed(&self) -> usize {
-        self.images.iter().filter(|image| matches!(image, Kept::OnDisk)).count()
+        self.images.iter().filter(|image| matches!(image, Kept::Streamed)).count()
     }
 
     /// The order of the images in `epoch`: [`shuffled_order`] of their number.
@@ -289,6 +351,7 @@ impl std::fmt::Debug for Dataset {
             .field("classes", &self.classes)
             .field("image_size", &self.image_size())
             .field("bytes", &self.bytes())
+            .field("spilled_bytes", &self.spilled_bytes())
             .field("streamed", &self.streamed())
             .field("skipped", &self.skipped.len())
             .finish()

@@ -5,6 +5,7 @@
 //! split     who trains, who validates, who tests
 //! decode    a file to 8-bit RGB
 //! resize    8-bit RGB to the network's size, in f32
+//! spill     a temporary file for images that need not stay in memory
 //! dataset   all of it together: batches within a memory bound
 //! ```
 //!
@@ -29,6 +30,7 @@ pub mod folder;
 pub mod foreground;
 pub mod mask;
 pub mod resize;
+mod spill;
 pub mod split;
 
 pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};

@@ -60,13 +60,19 @@ fn memory_stays_in_its_bound_and_does_not_change_the_bits() {
     let per_class = 3 * (8 * 9 + 15 * 14) + 22 * 19 * 3 + 3 * resized;
     assert_eq!(free.bytes(), 2 * per_class);
 
-    for bound in [0, 215, 216, 5_000, per_class, 2 * per_class - 1, 2 * per_class] {
-        let bounded = DatasetOptions { memory_bound: bound, ..options() };
+    let bounds = [0, 215, 216, 5_000, per_class, 2 * per_class - 1, 2 * per_class];
+    for (memory, disk) in bounds.into_iter().flat_map(|memory| bounds.map(|disk| (memory, disk))) {
+        let bounded = DatasetOptions { memory_bound: memory, disk_bound: disk as u64, ..options() };
         let dataset = load(root.path(), &bounded).unwrap();
-        assert!(dataset.bytes() <= bound, "{} of {bound}", dataset.bytes());
-        assert_eq!(dataset.streamed() == 0, bound >= 2 * per_class);
-        assert_eq!(dataset.bytes() == 0, bound < 216);
-        assert_eq!(dataset.batch(&all, &pool).unwrap(), expected, "bound {bound}");
+        let (kept, spilled) = (dataset.bytes(), dataset.spilled_bytes() as usize);
+        assert!(kept <= memory && spilled <= disk, "{kept} of {memory}, {spilled} of {disk}");
+        assert_eq!(kept == 0, memory < 216);
+        assert_eq!(dataset.streamed() == 0, kept + spilled == 2 * per_class);
+        assert_eq!(
+            dataset.streamed() == 0,
+            memory == 2 * per_class || disk + kept >= 2 * per_class
+        );
+        assert_eq!(dataset.batch(&all, &pool).unwrap(), expected, "bounds {memory}, {disk}");
     }
 }
 
@@ -103,7 +109,7 @@ fn unreadable_images_stop_or_are_skipped_as_asked() {
 #[test]
 fn a_file_that_vanishes_while_streaming_is_named() {
     let root = folder();
-    let streaming = DatasetOptions { memory_bound: 0, ..options() };
+    let streaming = DatasetOptions { memory_bound: 0, disk_bound: 0, ..options() };
     let dataset = load(root.path(), &streaming).unwrap();
     let pool = Pool::new();
     assert!(dataset.batch(&[1], &pool).is_ok());
@@ -113,6 +119,17 @@ fn a_file_that_vanishes_while_streaming_is_named() {
     fs::write(&dataset.samples()[0].path, b"else").unwrap();
     let message = dataset.batch(&[0], &pool).unwrap_err().to_string();
     assert!(message.contains("0.png"), "{message}");
+}
+
+#[test]
+fn what_lies_in_the_temporary_file_needs_no_image_file() {
+    let root = folder();
+    let spilling = DatasetOptions { memory_bound: 0, ..options() };
+    let dataset = load(root.path(), &spilling).unwrap();
+    let (pool, all) = (Pool::new(), (0..12).collect::<Vec<_>>());
+    let expected = dataset.batch(&all, &pool).unwrap();
+    fs::remove_dir_all(root.path()).unwrap();
+    assert_eq!(dataset.batch(&all, &pool).unwrap(), expected);
 }
 
 #[test]

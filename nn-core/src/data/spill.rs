@@ -1,0 +1,95 @@
+//! A temporary file for what need not stay in memory.
+//!
+//! It has no name (or loses it at once), so it is gone when the program is, however that ends. The
+//! system keeps as much of it in memory as there is to spare.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+/// Bytes, appended piece by piece and read from any place.
+#[derive(Debug)]
+pub(super) struct Spill {
+    file: Option<File>,
+    len: u64,
+    bound: u64,
+}
+
+impl Spill {
+    /// A spill of at most `bound` bytes. Its file is made when the first comes.
+    pub fn new(bound: u64) -> Self {
+        Self { file: None, len: 0, bound }
+    }
+
+    /// Appends `bytes` and returns where they begin; nothing if they do not fit the bound or the disk,
+    /// and from then on always.
+    pub fn append(&mut self, bytes: &[u8]) -> Option<u64> {
+        let at = self.len;
+        let end = at + bytes.len() as u64;
+        if end > self.bound || self.write(bytes).is_err() {
+            self.bound = 0;
+            return None;
+        }
+        self.len = end;
+        Some(at)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => tempfile::tempfile()?,
+        };
+        self.file.insert(file).write_all(bytes)
+    }
+
+    /// Fills `bytes` from what was appended at `at`.
+    pub fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        match &self.file {
+            Some(file) => read_at(file, at, bytes),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Bytes in the file.
+    pub fn bytes(&self) -> u64 {
+        self.len
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut at: u64, mut bytes: &mut [u8]) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !bytes.is_empty() {
+        let read = file.seek_read(bytes, at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = &mut bytes[read..];
+        at += read as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_appended_is_read_from_where_it_lies() {
+        let mut spill = Spill::new(10);
+        assert!(spill.read(0, &mut [0]).is_err(), "nothing is there yet");
+        let places = [spill.append(b"first"), spill.append(b"2nd")];
+        assert_eq!(places, [Some(0), Some(5)]);
+        let (mut first, mut second) = ([0; 5], [0; 3]);
+        spill.read(5, &mut second).unwrap();
+        spill.read(0, &mut first).unwrap();
+        assert_eq!((&first, &second), (b"first", b"2nd"));
+        assert!(spill.read(7, &mut first).is_err(), "beyond the end");
+        assert_eq!(spill.append(b"too long"), None);
+        assert_eq!((spill.append(b"!"), spill.bytes()), (None, 8), "full is full");
+    }
+}
