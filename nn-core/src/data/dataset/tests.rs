@@ -170,8 +170,9 @@ fn loading_reports_and_can_be_stopped() {
         Ok(())
     };
     let classes = folder.classes.clone();
-    Dataset::load_with(samples.clone(), classes, &options(), report).unwrap();
-    assert_eq!(reports, [(32, 48), (48, 48)]);
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(5).build().unwrap();
+    threads.install(|| Dataset::load_with(samples.clone(), classes, &options(), report)).unwrap();
+    assert_eq!(reports, [(20, 48), (40, 48), (48, 48)], "four images a thread");
     let stop = |_, _| Err(Error::Interrupted);
     let stopped = Dataset::load_with(samples, folder.classes, &options(), stop);
     assert!(matches!(stopped, Err(Error::Interrupted)));
