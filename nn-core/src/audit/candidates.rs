@@ -1,7 +1,8 @@
 //! Which pairs of images may be copies, without comparing all pairs.
 //!
-//! Each image asks the index ([`super::code_index`]) for features like its own. What agrees in most
-//! of its 128 bits votes for a pair of images and says how one would have to be moved onto the other;
+//! Each image asks the index ([`super::code_index`]) for features like its first ones. Where two of
+//! another image have met, laid alike, all features of both are held against each other: what agrees
+//! in most of its 128 bits votes for the pair and says how one would have to be moved onto the other;
 //! votes that say the same make a candidate. Pictures as a whole are asked for as well, which finds
 //! those with too little on them for features. Each image keeps but a few candidates, so that the
 //! work grows as the number of images does, not as that of pairs.
@@ -10,15 +11,22 @@ use super::code_index::CodeIndex;
 use super::keypoints::Feature;
 use super::patch::Code;
 use super::placement::Placement;
-use super::symmetry::{Symmetry, permuted};
+use super::symmetry::{Symmetry, moved};
+use crate::kernels::widest::{Loops, widest};
 use rayon::prelude::*;
 
 /// Bits in which two features may differ and still be the same point.
 const FEATURE_DISTANCE: u32 = 18;
+/// Features of an image, the first ones, that are asked for in the index.
+const ASKED: usize = 32;
 /// Bits in which two whole pictures may differ and still be compared.
 const FRAME_DISTANCE: u32 = 14;
+/// Bits in which they may differ once their images have met.
+const VOTE_DISTANCE: u32 = 24;
+/// Features of a pair that must have met in the index, for the others to be looked at.
+const HITS: usize = 2;
 /// Points that must say the same of a pair.
-const VOTES: usize = 3;
+const VOTES: usize = 4;
 /// The most candidates of higher number that features may give one image: those of most votes.
 const FEATURES_PER_IMAGE: usize = 48;
 /// The most candidates that whole pictures may give one image: the nearest.
@@ -64,8 +72,9 @@ pub fn candidates(images: &[&Fingerprint]) -> Vec<Candidate> {
     found
 }
 
-/// Two features that met: the image of the second, whether the first was mirrored, their numbers.
-type Match = (u32, bool, u32, u32);
+/// Two features that met: the image of the second, how the first would have to be laid to become the
+/// second, their numbers.
+type Match = (u32, Symmetry, u32, u32);
 
 fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
     let (mut codes, mut owners, mut features) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,47 +82,40 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
     for (i, image) in images.iter().enumerate() {
         starts.push(codes.len());
         for feature in &image.features {
-            codes.push(feature.code);
+            codes.push(moved(feature.code, Symmetry::ALL[feature.poses[0] as usize]));
             owners.push(i as u32);
             features.push(feature);
         }
     }
     let index = CodeIndex::new(&codes);
-    // A feature's dominant direction stays its first axis, so a mirror image reverses the other.
-    let mirror = Symmetry { mirrored: true, turns: 2 }.permutation();
     let of_image = |a: usize| -> Vec<Candidate> {
         let mut matches: Vec<Match> = Vec::new();
         let next = starts[a] + images[a].features.len();
-        for (i, feature) in images[a].features.iter().enumerate() {
-            let i = (starts[a] + i) as u32;
-            for (mirrored, code) in [(false, feature.code), (true, permuted(feature.code, &mirror))]
-            {
+        let asked = images[a].features.len().min(ASKED);
+        for (of_a, i) in features[starts[a]..][..asked].iter().zip(starts[a] as u32..) {
+            for pose in of_a.poses.map(|pose| Symmetry::ALL[pose as usize]) {
                 // Each two images are compared once, from the first.
-                index.near(code, FEATURE_DISTANCE, next, |j, _| {
-                    matches.push((owners[j as usize], mirrored, i, j));
-                });
+                for j in index.near(moved(of_a.code, pose), FEATURE_DISTANCE, next) {
+                    let of_b = features[j.code as usize];
+                    let back = Symmetry::ALL[of_b.poses[0] as usize].inverse();
+                    matches.push((owners[j.code as usize], pose.then(back), i, j.code));
+                }
             }
         }
         matches.sort_unstable();
         matches.dedup();
         let judge = |pair: &[Match]| {
+            let b = pair[0].0 as usize;
             let mut proposals: Vec<(usize, Placement)> = Vec::new();
-            for side in pair.chunk_by(|x, y| x.1 == y.1).filter(|side| side.len() >= VOTES) {
-                let votes: Vec<Vote> = side
-                    .iter()
-                    .map(|&(_, mirrored, i, j)| {
-                        let (of_a, of_b) = (features[i as usize], features[j as usize]);
-                        let placement = Placement::of_features(of_a, of_b, mirrored);
-                        Vote { of_a, of_b, placement }
-                    })
-                    .collect();
+            for way in pair.chunk_by(|x, y| x.1 == y.1).filter(|way| way.len() >= HITS) {
+                let votes = votes(&images[a].features, &images[b].features, way[0].1);
                 proposals.extend(agreed(&votes, images[a].size));
             }
             proposals.sort_by_key(|proposal| std::cmp::Reverse(proposal.0));
             proposals.truncate(TRIES);
             let votes = proposals.first()?.0;
             let placements = proposals.into_iter().map(|(_, placement)| placement).collect();
-            Some((votes, Candidate { a, b: pair[0].0 as usize, placements }))
+            Some((votes, Candidate { a, b, placements }))
         };
         let pairs = matches.chunk_by(|x, y| x.0 == y.0);
         let mut found: Vec<(usize, Candidate)> = pairs.filter_map(judge).collect();
@@ -124,6 +126,40 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         found.into_iter().map(|(_, candidate)| candidate).collect()
     };
     (0..images.len()).into_par_iter().flat_map_iter(of_image).collect()
+}
+
+/// All pairs of features of `a`, laid so, and of `b` that look alike.
+fn votes<'a>(a: &'a [Feature], b: &'a [Feature], symmetry: Symmetry) -> Vec<Vote<'a>> {
+    let mut votes = Vec::new();
+    for of_a in a {
+        for of_b in widest(Alike { code: moved(of_a.code, symmetry), features: b }) {
+            let of_b = &b[of_b];
+            let placement = Placement::of_features(of_a, of_b, symmetry);
+            votes.push(Vote { of_a, of_b, placement });
+        }
+    }
+    votes
+}
+
+/// The features whose codes are like one.
+struct Alike<'a> {
+    code: Code,
+    features: &'a [Feature],
+}
+
+impl Loops for Alike<'_> {
+    type Output = Vec<usize>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<usize> {
+        let mut alike = Vec::new();
+        for (i, feature) in self.features.iter().enumerate() {
+            if (feature.code ^ self.code).count_ones() <= VOTE_DISTANCE {
+                alike.push(i);
+            }
+        }
+        alike
+    }
 }
 
 /// Two features taken for the same point.
@@ -174,15 +210,14 @@ fn by_frames(images: &[&Fingerprint]) -> Vec<Candidate> {
     let (owners, codes): (Vec<usize>, Vec<Code>) =
         with_frame.filter_map(|(i, image)| Some((i, image.frame?))).unzip();
     let index = CodeIndex::new(&codes);
-    let permutations = Symmetry::ALL.map(Symmetry::permutation);
     let of_code = |i: usize| {
         let mut nearest: Vec<(u32, usize, usize)> = Vec::new();
-        for (symmetry, permutation) in permutations.iter().enumerate() {
-            index.near(permuted(codes[i], permutation), FRAME_DISTANCE, 0, |j, distance| {
-                if i != j as usize {
-                    nearest.push((distance, j as usize, symmetry));
+        for (number, symmetry) in Symmetry::ALL.into_iter().enumerate() {
+            for near in index.near(moved(codes[i], symmetry), FRAME_DISTANCE, 0) {
+                if i != near.code as usize {
+                    nearest.push((near.distance, near.code as usize, number));
                 }
-            });
+            }
         }
         nearest.sort_unstable();
         nearest.dedup();

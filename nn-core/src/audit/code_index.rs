@@ -9,11 +9,12 @@
 //! P. Indyk and R. Motwani, "Approximate nearest neighbors", 1998 (hashing by sampled bits).
 
 use super::patch::Code;
+use crate::kernels::widest::{Loops, widest};
 use crate::rng::Rng;
 use rayon::prelude::*;
 
 /// Hash tables: each is another chance for two codes to meet.
-const TABLES: usize = 6;
+const TABLES: usize = 5;
 /// Codes of a bucket beyond which it tells nothing.
 const CROWD: usize = 160;
 /// Codes that are looked at to see what their bits say.
@@ -49,37 +50,65 @@ impl<'a> CodeIndex<'a> {
         Self { codes, tables: (0..TABLES).into_par_iter().map(table).collect() }
     }
 
-    /// Calls `found(i, distance)` for each filed code `i`, from number `from` on, that meets `code`
-    /// and differs in at most `distance` bits; for some of them several times.
-    pub fn near(&self, code: Code, distance: u32, from: usize, mut found: impl FnMut(u32, u32)) {
-        for table in &self.tables {
-            let bucket = table.bucket(code);
+    /// Each filed code, from number `from` on, that meets `code` and differs in at most `distance`
+    /// bits; some of them several times.
+    pub fn near(&self, code: Code, distance: u32, from: usize) -> Vec<Near> {
+        widest(LookUp { index: self, code, distance, from })
+    }
+}
+
+/// A filed code that is near.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Near {
+    /// Its number.
+    pub code: u32,
+    /// The number of bits that differ.
+    pub distance: u32,
+}
+
+struct LookUp<'a> {
+    index: &'a CodeIndex<'a>,
+    code: Code,
+    distance: u32,
+    from: usize,
+}
+
+impl Loops for LookUp<'_> {
+    type Output = Vec<Near>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<Near> {
+        let mut found = Vec::new();
+        for table in &self.index.tables {
+            let bucket = table.bucket(self.code);
             if bucket.len() > CROWD {
                 continue;
             }
             for &(i, middle) in bucket.iter().rev() {
-                if (i as usize) < from {
+                if (i as usize) < self.from {
                     break;
                 }
-                if (middle ^ middle_bits(code)).count_ones() > GLANCE {
+                if (middle ^ middle_bits(self.code)).count_ones() > GLANCE {
                     continue;
                 }
-                let differing = (self.codes[i as usize] ^ code).count_ones();
-                if differing <= distance {
-                    found(i, differing);
+                let distance = (self.index.codes[i as usize] ^ self.code).count_ones();
+                if distance <= self.distance {
+                    found.push(Near { code: i, distance });
                 }
             }
         }
+        found
     }
 }
 
+#[inline(always)]
 fn middle_bits(code: Code) -> u32 {
     (code >> 48) as u32
 }
 
 impl Table {
     fn new(codes: &[Code], bits: Vec<u8>) -> Self {
-        let keys: Vec<u32> = codes.iter().map(|&code| key(code, &bits)).collect();
+        let keys = widest(Keys { codes, bits: &bits });
         let mut starts = vec![0_u32; (1 << bits.len()) + 1];
         for &key in &keys {
             starts[key as usize + 1] += 1;
@@ -97,6 +126,7 @@ impl Table {
         Self { bits, starts, entries }
     }
 
+    #[inline(always)]
     fn bucket(&self, code: Code) -> &[(u32, u32)] {
         let key = key(code, &self.bits) as usize;
         &self.entries[self.starts[key] as usize..self.starts[key + 1] as usize]
@@ -144,6 +174,29 @@ fn chosen(sayings: &[Vec<u64>], table: u64, bits: usize) -> Vec<u8> {
     kept.into_iter().chain(spare).chain(constant).take(bits).map(|bit| bit as u8).collect()
 }
 
+/// The bucket of each code.
+struct Keys<'a> {
+    codes: &'a [Code],
+    bits: &'a [u8],
+}
+
+impl Loops for Keys<'_> {
+    type Output = Vec<u32>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<u32> {
+        let mut keys = vec![0; self.codes.len()];
+        for (to, &code) in keys.iter_mut().zip(self.codes) {
+            *to = key(code, self.bits);
+        }
+        keys
+    }
+}
+
+#[inline(always)]
 fn key(code: Code, bits: &[u8]) -> u32 {
-    bits.iter().fold(0, |key, &bit| key << 1 | (code >> bit) as u32 & 1)
+    let halves = [code as u64, (code >> 64) as u64];
+    bits.iter().fold(0, |key, &bit| {
+        key << 1 | (halves[usize::from(bit >> 6) & 1] >> (bit & 63)) as u32 & 1
+    })
 }

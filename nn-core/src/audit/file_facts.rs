@@ -1,7 +1,10 @@
 //! What can be told of an image without looking at what it shows: the file's format and how it was
 //! compressed, the colour of it all, and the border.
 
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
 use super::shrink::Small;
+use crate::kernels::widest::{Loops, widest};
 use image::ImageFormat;
 
 /// The ring along the border, as a share of the shorter side.
@@ -55,30 +58,52 @@ impl FileFacts {
 fn colours(small: &Small) -> ([f64; 3], [f64; 6]) {
     let (width, height) = (small.width, small.height);
     let ring = ((width.min(height) as f64 * RING).round() as usize).max(1);
-    let (mut sums, mut border, mut squares) = ([0.0; 3], [0.0; 3], [0.0; 3]);
-    let mut count = 0;
-    for (y, row) in small.pixels.chunks_exact(width).enumerate() {
-        let middle = y >= ring && y + ring < height && width > 2 * ring;
-        for (x, rgb) in row.iter().enumerate() {
-            let rgb = rgb.map(f64::from);
-            let inner = middle && x >= ring && x + ring < width;
-            count += usize::from(!inner);
-            for c in 0..3 {
-                sums[c] += rgb[c];
-                if !inner {
-                    border[c] += rgb[c];
-                    squares[c] += rgb[c] * rgb[c];
-                }
+    let mut mean = [0.0; 3];
+    let mut facts = [0.0; 6];
+    for (c, plane) in small.planes.iter().enumerate() {
+        mean[c] = widest(Sum(plane)) / plane.len() as f64;
+        let (mut sum, mut squares, mut count) = (0.0, 0.0, 0);
+        let mut add = |values: &[f32]| {
+            for &value in values {
+                let value = f64::from(value);
+                sum += value;
+                squares += value * value;
+            }
+            count += values.len();
+        };
+        for (y, row) in plane.chunks_exact(width).enumerate() {
+            if y >= ring && y + ring < height && width > 2 * ring {
+                add(&row[..ring]);
+                add(&row[width - ring..]);
+            } else {
+                add(row);
             }
         }
+        let n = count as f64;
+        facts[c] = sum / n;
+        facts[c + 3] = (squares / n - facts[c] * facts[c]).max(0.0).sqrt();
     }
-    let mut facts = [0.0; 6];
-    for c in 0..3 {
-        let mean = border[c] / count as f64;
-        facts[c] = mean;
-        facts[c + 3] = (squares[c] / count as f64 - mean * mean).max(0.0).sqrt();
+    (mean, facts)
+}
+
+/// The sum of all values.
+struct Sum<'a>(&'a [f32]);
+
+impl Loops for Sum<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        const LANES: usize = 16;
+        let mut sums = [0.0_f64; LANES];
+        let (all, rest) = self.0.as_chunks::<LANES>();
+        for values in all {
+            for lane in 0..LANES {
+                sums[lane] += f64::from(values[lane]);
+            }
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value)).sum::<f64>()
     }
-    (sums.map(|sum| sum / small.pixels.len() as f64), facts)
 }
 
 impl Encoding {

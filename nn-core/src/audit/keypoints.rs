@@ -1,17 +1,21 @@
 //! What makes a picture recognisable: local features that survive a copy's changes.
 //!
 //! Points that stand out from their surroundings at some scale (extrema of differences of Gaussians)
-//! are described by the directions of the gradients around them, relative to the dominant one. The
-//! description is the same after scaling, turning, cropping elsewhere, and a change of brightness or
-//! contrast; mirroring permutes it. Plain backgrounds have no such points, so pictures are compared
-//! by what is on them, not by the white around it, where perceptual hashes of whole images collide.
+//! are described by the directions of the gradients around them. The description is the same after
+//! scaling, cropping elsewhere, and a change of brightness or contrast; quarter turns and mirrors
+//! permute it, so it is told as well how it would be laid to be most like a fixed pattern: there,
+//! copies laid in any way meet; a tilt of up to about ten degrees does little. Plain backgrounds
+//! have no such points, so pictures are compared by what is on them, not by the white around it,
+//! where perceptual hashes of whole images collide.
 //!
 //! D. G. Lowe, "Distinctive image features from scale-invariant keypoints", 2004. The 128 numbers
 //! are kept as one bit each, above or below their median: W. Zhou et al., "Scalar quantization for
 //! large scale image search", 2012.
 
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
 use super::luma::Luma;
-use super::patch::{Code, Patch, SAMPLES, WINDOWS, describe, dominant_directions};
+use super::patch::{Code, FRAME, POINT, Places, bins, code, poses};
 use crate::kernels::widest::{Loops, widest};
 use std::cmp::Ordering;
 
@@ -27,11 +31,16 @@ const SCALES: usize = 2;
 /// Halvings of the picture, at most, plus one.
 const OCTAVES: usize = 4;
 /// An octave's shortest side.
-const SHORTEST: usize = 16;
+const SHORTEST: usize = 12;
+/// Regions along a side of a picture, each of which has its say in turn.
+const REGIONS: usize = 4;
+/// The level at which the whole picture is described: blurred by half the distance of two samples.
+const FRAME_LEVEL: usize = 3;
 /// The least difference of Gaussians that counts, in grey levels.
 const CONTRAST: f32 = 0.8;
 /// The largest ratio of principal curvatures: beyond it lies an edge, along which a point slides.
 const EDGE_RATIO: f32 = 12.0;
+
 /// A point of an image and what it looks like.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Feature {
@@ -41,14 +50,15 @@ pub struct Feature {
     pub y: f32,
     /// Size, as the blur at which it stands out, in pixels of the small picture.
     pub scale: f32,
-    /// Dominant direction, in radians.
-    pub angle: f32,
+    /// The two likeliest poses of what is around it, as numbers of [`Symmetry::ALL`].
+    pub poses: [u8; 2],
     /// What is around it.
     pub code: Code,
 }
 
-/// The features of a small picture, the clearest first, at most [`MAX_FEATURES`].
-pub fn features(picture: &Luma) -> Vec<Feature> {
+/// The features of a small picture, the clearest first, at most [`MAX_FEATURES`], and the picture as
+/// a whole, pressed into a square and described like a point; no such code if it is flat.
+pub fn features(picture: &Luma) -> (Vec<Feature>, Option<Code>) {
     let mut base = picture.blurred((SIGMA * SIGMA - 0.25).sqrt());
     let (mut octaves, mut points) = (Vec::new(), Vec::new());
     while octaves.len() < OCTAVES && base.width.min(base.height) >= SHORTEST {
@@ -57,39 +67,50 @@ pub fn features(picture: &Luma) -> Vec<Feature> {
         extrema(&levels, octaves.len(), &mut points);
         octaves.push(levels);
     }
+    let frame = octaves.first().and_then(|levels: &Vec<Luma>| frame_code(&levels[FRAME_LEVEL]));
     // Ties are broken by place, so that the order is the same everywhere.
     let place = |p: &Point| (p.octave, p.level, p.y, p.x);
     points.sort_unstable_by(|a, b| {
         let by_place = place(a).partial_cmp(&place(b)).unwrap_or(Ordering::Equal);
         b.contrast.total_cmp(&a.contrast).then(by_place)
     });
-    let mut found = Vec::with_capacity(MAX_FEATURES);
-    for point in points {
+    let size = (picture.width as f32, picture.height as f32);
+    let points = spread(points, size);
+    let describe = |point: &Point| {
         let picture = &octaves[point.octave][point.level];
         let pixel = (1 << point.octave) as f32;
-        let upright = Patch::around(picture, point.x, point.y, point.sigma, 0.0);
-        for angle in dominant_directions(&upright) {
-            if found.len() == MAX_FEATURES {
-                return found;
-            }
-            let patch = Patch::around(picture, point.x, point.y, point.sigma, angle);
-            if let Some(code) = describe(&patch, &WINDOWS.point) {
-                let (x, y) = (point.x * pixel, point.y * pixel);
-                found.push(Feature { x, y, scale: point.sigma * pixel, angle, code });
-            }
-        }
-    }
-    found
+        let rows = Places::of_point(point.y, point.sigma, picture.height);
+        let columns = Places::of_point(point.x, point.sigma, picture.width);
+        let bins = bins(picture, &rows, &columns, &POINT)?;
+        let (x, y) = (point.x * pixel, point.y * pixel);
+        Some(Feature { x, y, scale: point.sigma * pixel, poses: poses(&bins), code: code(&bins) })
+    };
+    (points.iter().filter_map(describe).take(MAX_FEATURES).collect(), frame)
 }
 
-/// The picture as a whole, pressed into a square, described like a point. None if it is flat.
-pub fn frame_code(picture: &Luma) -> Option<Code> {
-    let half = picture.half();
-    let side = |len: usize| (len as f32 - 1.0) / (SAMPLES + 1) as f32;
-    let (dx, dy) = (side(half.width), side(half.height));
-    let blurred = half.blurred((0.5 * dx.max(dy)).max(0.5));
-    let patch = Patch::new(|row, column| blurred.at(column as f32 * dx, row as f32 * dy));
-    describe(&patch, &WINDOWS.frame)
+/// The clearest point of each region of a picture first, then the second of each, and so on: what is
+/// written over a part of it leaves the points of the rest in front.
+fn spread(points: Vec<Point>, (width, height): (f32, f32)) -> Vec<Point> {
+    let mut counts = [[0_u32; REGIONS]; REGIONS];
+    let mut ranked: Vec<(u32, Point)> = points
+        .into_iter()
+        .map(|point| {
+            let pixel = (1 << point.octave) as f32;
+            let region = |place: f32, len: f32| {
+                ((place * pixel / len * REGIONS as f32) as usize).min(REGIONS - 1)
+            };
+            let count = &mut counts[region(point.y, height)][region(point.x, width)];
+            *count += 1;
+            (*count, point)
+        })
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, point)| point).collect()
+}
+
+fn frame_code(picture: &Luma) -> Option<Code> {
+    let (rows, columns) = (Places::over(picture.height), Places::over(picture.width));
+    bins(picture, &rows, &columns, &FRAME).map(|bins| code(&bins))
 }
 
 /// Blurred versions of an octave's first level, `SCALES + 3` of them.
@@ -109,9 +130,14 @@ fn levels(base: Luma) -> Vec<Luma> {
 
 fn every_second(picture: &Luma) -> Luma {
     let (width, height) = (picture.width.div_ceil(2), picture.height.div_ceil(2));
-    let rows = picture.pixels.chunks_exact(picture.width).step_by(2);
-    let pixels = rows.flat_map(|row| row.iter().copied().step_by(2)).collect();
-    Luma { width, height, pixels }
+    let mut half = Luma::zeros(width, height);
+    for (y, row) in half.pixels.chunks_exact_mut(width).enumerate() {
+        let from = &picture.pixels[2 * y * picture.width..][..picture.width];
+        for x in 0..width {
+            row[x] = from[2 * x];
+        }
+    }
+    half
 }
 
 /// A place that stands out.
@@ -131,11 +157,13 @@ struct Point {
 /// Adds the points of an octave.
 fn extrema(levels: &[Luma], octave: usize, found: &mut Vec<Point>) {
     let width = levels[0].width;
-    let differences: Vec<Vec<f32>> = levels.windows(2).map(difference).collect();
     for level in 1..=SCALES {
-        let [below, here, above] = [-1, 0, 1].map(|d| &differences[(level as i32 + d) as usize]);
+        let [below, here, above] = [level - 1, level, level + 1].map(|level| Difference {
+            fine: &levels[level].pixels,
+            blurred: &levels[level + 1].pixels,
+        });
         for i in widest(Peaks { width, here }) {
-            let (i, value) = (i as usize, here[i as usize]);
+            let (i, value) = (i as usize, here.at(i as usize));
             if !stands_out(value, i, width, [below, above]) || is_edge(here, i, width) {
                 continue;
             }
@@ -143,9 +171,9 @@ fn extrema(levels: &[Luma], octave: usize, found: &mut Vec<Point>) {
                 let curvature = a - 2.0 * b + c;
                 if curvature == 0.0 { 0.0 } else { (0.5 * (a - c) / curvature).clamp(-0.5, 0.5) }
             };
-            let dx = shift(here[i - 1], value, here[i + 1]);
-            let dy = shift(here[i - width], value, here[i + width]);
-            let ds = shift(below[i], value, above[i]);
+            let dx = shift(here.at(i - 1), value, here.at(i + 1));
+            let dy = shift(here.at(i - width), value, here.at(i + width));
+            let ds = shift(below.at(i), value, above.at(i));
             let (x, y) = ((i % width) as f32 + dx, (i / width) as f32 + dy);
             let sigma = SIGMA * 2.0_f32.powf((level as f32 + ds) / SCALES as f32);
             found.push(Point { contrast: value.abs(), octave, level, x, y, sigma });
@@ -153,14 +181,23 @@ fn extrema(levels: &[Luma], octave: usize, found: &mut Vec<Point>) {
     }
 }
 
-fn difference(levels: &[Luma]) -> Vec<f32> {
-    levels[1].pixels.iter().zip(&levels[0].pixels).map(|(b, a)| b - a).collect()
+/// What a level has more than the one before it.
+#[derive(Clone, Copy)]
+struct Difference<'a> {
+    fine: &'a [f32],
+    blurred: &'a [f32],
 }
 
-/// Where a plane is clearly above, or below, the eight values around.
+impl Difference<'_> {
+    fn at(self, i: usize) -> f32 {
+        self.blurred[i] - self.fine[i]
+    }
+}
+
+/// Where a difference is clearly above, or below, the eight values around.
 struct Peaks<'a> {
     width: usize,
-    here: &'a [f32],
+    here: Difference<'a>,
 }
 
 impl Loops for Peaks<'_> {
@@ -169,47 +206,124 @@ impl Loops for Peaks<'_> {
     #[inline(always)]
     fn run(self) -> Vec<u32> {
         let width = self.width;
-        let (mut peaks, mut is_peak) = (Vec::new(), vec![0_u8; width - 2]);
-        for y in 1..self.here.len() / width - 1 {
-            let row = |y: usize, x: usize| &self.here[y * width + x..][..width - 2];
-            let (a, b, c) = (row(y - 1, 0), row(y - 1, 1), row(y - 1, 2));
-            let (d, e, f) = (row(y, 0), row(y, 1), row(y, 2));
-            let (g, h, i) = (row(y + 1, 0), row(y + 1, 1), row(y + 1, 2));
-            let mut any = 0;
-            for x in 0..width - 2 {
-                let most = a[x].max(b[x]).max(c[x]).max(d[x]).max(f[x]).max(g[x]).max(h[x]);
-                let least = a[x].min(b[x]).min(c[x]).min(d[x]).min(f[x]).min(g[x]).min(h[x]);
-                let (most, least) = (most.max(i[x]).max(CONTRAST), least.min(i[x]).min(-CONTRAST));
-                is_peak[x] = u8::from(e[x] > most) | u8::from(e[x] < least);
-                any |= is_peak[x];
+        let height = self.here.fine.len() / width;
+        let inner = width - 2;
+        let mut peaks = Vec::new();
+        // Of the last three rows: the values, and the largest and smallest of each three side by side.
+        let mut values = vec![0.0_f32; 3 * width];
+        let (mut largest, mut smallest) = (values.clone(), values.clone());
+        let mut beyond = vec![0.0_f32; inner];
+        let (mut most, mut least) = (beyond.clone(), beyond.clone());
+        for y in 0..height {
+            let start = y % 3 * width;
+            let row = &mut values[start..][..width];
+            subtract(row, &self.here.blurred[y * width..], &self.here.fine[y * width..]);
+            side_by_side(&mut largest[start..][..inner], row, larger);
+            side_by_side(&mut smallest[start..][..inner], row, smaller);
+            if y < 2 {
+                continue;
             }
-            if any != 0 {
-                let of_row = is_peak.iter().enumerate().filter(|(_, is)| **is != 0);
-                peaks.extend(of_row.map(|(x, _)| (y * width + x + 1) as u32));
+            // No value is above the largest, its own among them: it stands out if it is that.
+            over(&mut most, &largest, width, |value| larger(value, CONTRAST), larger);
+            over(&mut least, &smallest, width, |value| smaller(value, -CONTRAST), smaller);
+            let middle = &values[(y - 1) % 3 * width + 1..][..inner];
+            outside(&mut beyond, middle, &most, &least);
+            for (number, some) in beyond.chunks(TOGETHER).enumerate() {
+                if any_outside(some) {
+                    for (x, _) in some.iter().enumerate().filter(|(_, beyond)| **beyond >= 0.0) {
+                        peaks.push(((y - 1) * width + number * TOGETHER + x + 1) as u32);
+                    }
+                }
             }
         }
         peaks
     }
 }
 
+#[inline(always)]
+fn subtract(out: &mut [f32], from: &[f32], what: &[f32]) {
+    let (from, what) = (&from[..out.len()], &what[..out.len()]);
+    for x in 0..out.len() {
+        out[x] = from[x] - what[x];
+    }
+}
+
+/// The one to choose of each three values side by side.
+#[inline(always)]
+fn side_by_side(out: &mut [f32], row: &[f32], choose: impl Fn(f32, f32) -> f32) {
+    let len = out.len();
+    let (left, middle, right) = (&row[..len], &row[1..][..len], &row[2..][..len]);
+    for x in 0..len {
+        out[x] = choose(choose(left[x], right[x]), middle[x]);
+    }
+}
+
+/// The one to choose of each three values of `rows` one above the other, within a bound.
+#[inline(always)]
+fn over(
+    out: &mut [f32],
+    rows: &[f32],
+    width: usize,
+    bound: impl Fn(f32) -> f32,
+    choose: impl Fn(f32, f32) -> f32,
+) {
+    let len = out.len();
+    let (a, b, c) = (&rows[..len], &rows[width..][..len], &rows[2 * width..][..len]);
+    for x in 0..len {
+        out[x] = bound(choose(choose(a[x], b[x]), c[x]));
+    }
+}
+
+/// How far each value lies outside its bounds.
+#[inline(always)]
+fn outside(out: &mut [f32], values: &[f32], most: &[f32], least: &[f32]) {
+    let len = out.len();
+    let (values, most, least) = (&values[..len], &most[..len], &least[..len]);
+    for x in 0..len {
+        out[x] = larger(values[x] - most[x], least[x] - values[x]);
+    }
+}
+
+/// Values of a row that are looked at together.
+const TOGETHER: usize = 16;
+
+#[inline(always)]
+fn any_outside(some: &[f32]) -> bool {
+    let mut any = 0;
+    for &beyond in some {
+        any |= u32::from(beyond >= 0.0);
+    }
+    any != 0
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+#[inline(always)]
+fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
 /// Whether `value` is above, or below, the nine values around `i` in each plane.
-fn stands_out(value: f32, i: usize, width: usize, planes: [&[f32]; 2]) -> bool {
+fn stands_out(value: f32, i: usize, width: usize, planes: [Difference<'_>; 2]) -> bool {
     let sign = value.signum();
     let value = value * sign;
     planes.iter().all(|values| {
         [i - width, i, i + width]
             .iter()
-            .all(|&row| (row - 1..=row + 1).all(|j| value > values[j] * sign))
+            .all(|&row| (row - 1..=row + 1).all(|j| value > values.at(j) * sign))
     })
 }
 
-fn is_edge(plane: &[f32], i: usize, width: usize) -> bool {
-    let xx = plane[i - 1] + plane[i + 1] - 2.0 * plane[i];
-    let yy = plane[i - width] + plane[i + width] - 2.0 * plane[i];
+fn is_edge(plane: Difference<'_>, i: usize, width: usize) -> bool {
+    let xx = plane.at(i - 1) + plane.at(i + 1) - 2.0 * plane.at(i);
+    let yy = plane.at(i - width) + plane.at(i + width) - 2.0 * plane.at(i);
     let xy = 0.25
-        * (plane[i + width + 1] + plane[i - width - 1]
-            - plane[i + width - 1]
-            - plane[i - width + 1]);
+        * (plane.at(i + width + 1) + plane.at(i - width - 1)
+            - plane.at(i + width - 1)
+            - plane.at(i - width + 1));
     let (trace, determinant) = (xx + yy, xx * yy - xy * xy);
     determinant <= 0.0 || trace * trace * EDGE_RATIO >= (EDGE_RATIO + 1.0).powi(2) * determinant
 }

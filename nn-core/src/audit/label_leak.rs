@@ -13,6 +13,7 @@
 //! "Sequential Monte Carlo p-values", 1991.
 
 use super::file_facts::FileFacts;
+use crate::kernels::widest::{Loops, widest};
 use crate::rng::Rng;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -217,17 +218,9 @@ fn scaled(fact: &Fact) -> (bool, Vec<f32>) {
 fn nearest(facts: &[Fact], n: usize) -> Vec<Vec<u32>> {
     let columns: Vec<(bool, Vec<f32>)> = facts.iter().map(scaled).collect();
     let neighbours = |i: usize| {
-        let distance = |j: usize| -> f32 {
-            columns
-                .iter()
-                .map(|(is_word, values)| {
-                    let difference = values[i] - values[j];
-                    if *is_word { f32::from(difference != 0.0) } else { difference * difference }
-                })
-                .sum()
-        };
-        let mut others: Vec<(f32, u32)> =
-            (0..n).filter(|&j| j != i).map(|j| (distance(j), j as u32)).collect();
+        let distances = widest(Distances { columns: &columns, from: i, n });
+        let mut others: Vec<(f32, u32)> = distances.into_iter().zip(0..).collect();
+        others.swap_remove(i);
         let k = NEIGHBOURS.min(others.len());
         let by_distance = |x: &(f32, u32), y: &(f32, u32)| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1));
         if k < others.len() {
@@ -237,6 +230,32 @@ fn nearest(facts: &[Fact], n: usize) -> Vec<Vec<u32>> {
         others.into_iter().map(|(_, j)| j).collect()
     };
     (0..n).into_par_iter().map(neighbours).collect()
+}
+
+/// The distances of one image from all.
+struct Distances<'a> {
+    columns: &'a [(bool, Vec<f32>)],
+    from: usize,
+    n: usize,
+}
+
+impl Loops for Distances<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<f32> {
+        let mut distances = vec![0.0; self.n];
+        for (is_word, values) in self.columns {
+            let own = values[self.from];
+            for (distance, value) in distances.iter_mut().zip(values) {
+                let difference = own - value;
+                let square = difference * difference;
+                let differs = if difference != 0.0 { 1.0 } else { 0.0 };
+                *distance += if *is_word { differs } else { square };
+            }
+        }
+        distances
+    }
 }
 
 /// The share of images whose neighbours tell their class, the mean over classes. A neighbour's vote

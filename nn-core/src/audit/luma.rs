@@ -54,7 +54,7 @@ impl Luma {
         upper + (lower - upper) * ty
     }
 
-    /// Blurred by a Gaussian of standard deviation `sigma` pixels; borders are continued.
+    /// Blurred by a Gaussian of standard deviation `sigma` pixels, up to 2.6; borders are continued.
     pub fn blurred(&self, sigma: f32) -> Self {
         self.blurred_by_every(1, sigma)
     }
@@ -63,7 +63,7 @@ impl Luma {
     /// it has been blurred by about as many pixels before.
     pub fn blurred_by_every(&self, step: usize, sigma: f32) -> Self {
         let sigma = sigma / step as f32;
-        let reach = (REACH * sigma).ceil().max(1.0) as usize;
+        let reach = ((REACH * sigma).ceil().max(1.0) as usize).min(MOST_TAPS - 1);
         let mut taps: Vec<f32> =
             (0..=reach).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()).collect();
         let sum = 2.0 * taps.iter().sum::<f32>() - taps[0];
@@ -75,7 +75,7 @@ impl Luma {
 /// Standard deviations after which a Gaussian ends.
 const REACH: f32 = 2.6;
 
-/// A symmetric filter along rows, then along columns.
+/// A symmetric filter along columns, then along rows.
 struct Blur<'a> {
     picture: &'a Luma,
     /// The weights from the middle outwards, `step` pixels apart.
@@ -83,68 +83,72 @@ struct Blur<'a> {
     step: usize,
 }
 
-/// Pixels of a row that are summed at once.
-const LANES: usize = 16;
-
 impl Loops for Blur<'_> {
     type Output = Luma;
 
     #[inline(always)]
     fn run(self) -> Luma {
-        let (width, height) = (self.picture.width, self.picture.height);
-        let (reach, step) = (self.taps.len() - 1, self.step);
-        let radius = reach * step;
-        let stride = width.next_multiple_of(LANES);
-        let mut across = vec![0.0_f32; stride * height];
-        let mut padded = vec![0.0_f32; stride + 2 * radius];
-        for y in 0..height {
-            let row = &self.picture.pixels[y * width..][..width];
-            padded[..radius].fill(row[0]);
-            padded[radius..radius + width].copy_from_slice(row);
-            padded[radius + width..].fill(row[width - 1]);
-            for x in (0..stride).step_by(LANES) {
-                let mut sums = scaled(self.taps[0], &padded[x + radius..]);
-                for i in 1..=reach {
-                    let d = i * step;
-                    let (left, right) = (&padded[x + radius - d..], &padded[x + radius + d..]);
-                    add_pair(&mut sums, self.taps[i], left, right);
-                }
-                across[y * stride + x..][..LANES].copy_from_slice(&sums);
-            }
-        }
+        let Luma { width, height, ref pixels } = *self.picture;
+        let radius = (self.taps.len() - 1) * self.step;
         let mut blurred = Luma::zeros(width, height);
-        for y in 0..height {
-            for x in (0..stride).step_by(LANES) {
-                let mut sums = scaled(self.taps[0], &across[y * stride + x..]);
-                for i in 1..=reach {
-                    let d = i * step;
-                    let (above, below) = (y.saturating_sub(d), (y + d).min(height - 1));
-                    let (above, below) =
-                        (&across[above * stride + x..], &across[below * stride + x..]);
-                    add_pair(&mut sums, self.taps[i], above, below);
-                }
-                let len = LANES.min(width - x);
-                blurred.pixels[y * width + x..][..len].copy_from_slice(&sums[..len]);
+        let mut line = vec![0.0_f32; width + 2 * radius];
+        let row = |y: usize| &pixels[y * width..][..width];
+        for (y, out) in blurred.pixels.chunks_exact_mut(width).enumerate() {
+            let mut pairs = [(row(y), row(y)); MOST_TAPS];
+            for (i, pair) in pairs.iter_mut().enumerate().take(self.taps.len()) {
+                let d = i * self.step;
+                *pair = (row(y.saturating_sub(d)), row((y + d).min(height - 1)));
             }
+            let (_, middle) = line.split_at_mut(radius);
+            weighted(&mut middle[..width], self.taps, &pairs);
+            let (first, last) = (line[radius], line[radius + width - 1]);
+            line[..radius].fill(first);
+            line[radius + width..].fill(last);
+            let mut pairs = [(&line[radius..], &line[radius..]); MOST_TAPS];
+            for (i, pair) in pairs.iter_mut().enumerate().take(self.taps.len()) {
+                let d = i * self.step;
+                *pair = (&line[radius - d..], &line[radius + d..]);
+            }
+            weighted(out, self.taps, &pairs);
         }
         blurred
     }
 }
 
+/// The most taps of a filter, from the middle outwards.
+const MOST_TAPS: usize = 8;
+/// Taps that are added up before anything is stored.
+const AT_ONCE: usize = 5;
+
+/// `out` becomes the first of `pairs` by the first tap, plus both of each further pair by theirs.
 #[inline(always)]
-fn scaled(tap: f32, values: &[f32]) -> [f32; LANES] {
-    let mut sums = [0.0; LANES];
-    let values = &values[..LANES];
-    for i in 0..LANES {
-        sums[i] = tap * values[i];
+fn weighted(out: &mut [f32], taps: &[f32], pairs: &[(&[f32], &[f32]); MOST_TAPS]) {
+    let len = out.len();
+    // A missing tap is 0.
+    let mut first = [0.0; AT_ONCE];
+    for (first, tap) in first.iter_mut().zip(taps) {
+        *first = *tap;
     }
-    sums
+    let [(m, _), (a, b), (c, d), (e, f), (g, h), ..] = *pairs;
+    let m = &m[..len];
+    let (a, b, c, d) = (&a[..len], &b[..len], &c[..len], &d[..len]);
+    let (e, f, g, h) = (&e[..len], &f[..len], &g[..len], &h[..len]);
+    for i in 0..len {
+        out[i] = first[0] * m[i]
+            + first[1] * (a[i] + b[i])
+            + first[2] * (c[i] + d[i])
+            + first[3] * (e[i] + f[i])
+            + first[4] * (g[i] + h[i]);
+    }
+    for i in AT_ONCE..taps.len().min(MOST_TAPS) {
+        add_pair(out, taps[i], pairs[i]);
+    }
 }
 
 #[inline(always)]
-fn add_pair(sums: &mut [f32; LANES], tap: f32, one: &[f32], other: &[f32]) {
-    let (one, other) = (&one[..LANES], &other[..LANES]);
-    for i in 0..LANES {
-        sums[i] += tap * (one[i] + other[i]);
+fn add_pair(out: &mut [f32], tap: f32, (one, other): (&[f32], &[f32])) {
+    let (one, other) = (&one[..out.len()], &other[..out.len()]);
+    for i in 0..out.len() {
+        out[i] += tap * (one[i] + other[i]);
     }
 }

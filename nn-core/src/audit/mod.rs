@@ -13,7 +13,8 @@
 //!              what makes a picture recognisable, in codes of 128 bits
 //! code_index, candidates, placement
 //!              which images may be copies of each other, and how one lies on the other
-//! compare      whether they are
+//! align, compare
+//!              whether they are
 //! pairs        what was found, in words
 //! label_leak   classes told from size, format, file size, mean colour or border
 //! hygiene      unreadable, tiny, one-coloured images; class counts
@@ -34,6 +35,7 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
+mod align;
 mod candidates;
 mod code_index;
 mod compare;
@@ -66,7 +68,7 @@ use std::collections::HashSet;
 use survey::Seen;
 
 /// Images looked at between two reports of progress.
-const CHUNK: usize = 64;
+const CHUNK: usize = 160;
 
 /// Settings of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]

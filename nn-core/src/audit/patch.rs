@@ -3,8 +3,11 @@
 #![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
 
 use super::luma::Luma;
+use super::shrink::MAX_SIDE;
+use super::symmetry::Symmetry;
 use crate::kernels::widest::{Loops, widest};
-use std::f32::consts::{PI, TAU};
+use crate::rng::Rng;
+use std::f32::consts::FRAC_1_SQRT_2;
 use std::sync::LazyLock;
 
 /// Cells of a description along a side.
@@ -15,257 +18,266 @@ pub const DIRECTIONS: usize = 8;
 pub const SAMPLES: usize = 16;
 /// Distance of two samples, in units of the point's scale.
 const SPACING: f32 = 0.75;
-/// A second direction is described as well if it is nearly as strong as the dominant one.
-const SECOND_PEAK: f32 = 0.8;
-/// Directions in which the dominant one is looked for.
-const BINS: usize = 36;
 /// The strongest gradients below which there is nothing to describe, in grey levels.
 const FLAT: f32 = 1e-3;
 
 /// A description.
 pub type Code = u128;
 
+/// How strong the gradients of each direction are in each cell: what a description is made from.
+pub type Bins = [f32; CELLS * CELLS * DIRECTIONS];
+
 /// A patch with a margin of one for differences.
 const SIDE: usize = SAMPLES + 2;
-const AREA: usize = SAMPLES * SAMPLES;
 
-/// How much each sample counts, by its distance from the middle.
-type Window = [f32; AREA];
+/// How much each sample along an axis counts in the two cells that it lies between.
+type Shares = [[f32; 2]; SAMPLES];
 
-/// The windows in use.
-pub struct Windows {
-    /// To find the dominant direction.
-    direction: Window,
-    /// To describe a point.
-    pub point: Window,
-    /// To describe a whole picture.
-    pub frame: Window,
+/// To describe a point.
+pub static POINT: LazyLock<Shares> = LazyLock::new(|| shares(128.0));
+/// To describe a whole picture.
+pub static FRAME: LazyLock<Shares> = LazyLock::new(|| shares(200.0));
+
+const PER_CELL: usize = SAMPLES / CELLS;
+
+/// Samples count by `exp(-d^2 / spread)` of their distance `d` from the middle of the patch.
+fn shares(spread: f32) -> Shares {
+    std::array::from_fn(|sample| {
+        let window = (-(sample as f32 - (SAMPLES - 1) as f32 / 2.0).powi(2) / spread).exp();
+        // In halves of a sample, from the middle of the lower cell.
+        let place = (2 * sample + 1 + PER_CELL) % (2 * PER_CELL);
+        let part = place as f32 / (2 * PER_CELL) as f32;
+        [(1.0 - part) * window, part * window]
+    })
 }
 
-/// Computed once.
-pub static WINDOWS: LazyLock<Windows> = LazyLock::new(|| Windows {
-    direction: window(18.0),
-    point: window(128.0),
-    frame: window(200.0),
-});
-
-/// `exp(-d^2 / spread)` of each sample's distance `d` from the middle of the patch.
-fn window(spread: f32) -> Window {
-    let from_middle = |i: usize| (i as f32 - (SAMPLES - 1) as f32 / 2.0).powi(2);
-    std::array::from_fn(|i| (-(from_middle(i / SAMPLES) + from_middle(i % SAMPLES)) / spread).exp())
-}
-
-/// Samples of a picture on a square grid.
-pub struct Patch([f32; SIDE * SIDE]);
-
-impl Patch {
-    /// A patch of what `sample` gives for each row and column.
-    pub fn new(sample: impl Fn(usize, usize) -> f32) -> Self {
-        Self(std::array::from_fn(|i| sample(i / SIDE, i % SIDE)))
-    }
-
-    /// The surroundings of a point, turned so that `angle` points to the right.
-    pub fn around(picture: &Luma, x: f32, y: f32, sigma: f32, angle: f32) -> Self {
-        let (sin, cos) = angle.sin_cos();
-        let step = SPACING * sigma;
-        let middle = (SAMPLES + 1) as f32 / 2.0;
-        let (across, down) = (cos * step, sin * step);
-        let place = |row: usize, column: usize| {
-            let (u, v) = (column as f32 - middle, row as f32 - middle);
-            (x + across * u - down * v, y + down * u + across * v)
-        };
-        let corners = [(0, 0), (0, SIDE - 1), (SIDE - 1, 0), (SIDE - 1, SIDE - 1)];
-        let inside = corners.iter().all(|&(row, column)| {
-            let (x, y) = place(row, column);
-            x >= 0.0
-                && y >= 0.0
-                && x < (picture.width - 1) as f32 - 1e-3
-                && y < (picture.height - 1) as f32 - 1e-3
-        });
-        if inside {
-            let width = picture.width;
-            Self::new(|row, column| {
-                let (x, y) = place(row, column);
-                let (left, top) = (x.max(0.0) as usize, y.max(0.0) as usize);
-                let (tx, ty) = (x - left as f32, y - top as f32);
-                let cell = &picture.pixels[top * width + left..][..width + 2];
-                let upper = cell[0] + (cell[1] - cell[0]) * tx;
-                let lower = cell[width] + (cell[width + 1] - cell[width]) * tx;
-                upper + (lower - upper) * ty
-            })
-        } else {
-            Self::new(|row, column| {
-                let (x, y) = place(row, column);
-                picture.at(x, y)
-            })
-        }
-    }
-}
-
-/// Length and direction of the gradient at each sample.
-struct Gradients {
-    /// Lengths, times the window.
-    weights: [f32; AREA],
-    /// Directions in turns, from 0 to 1.
-    turns: [f32; AREA],
-}
-
-impl Gradients {
-    #[inline(always)]
-    fn new(patch: &Patch, window: &Window) -> Self {
-        let (mut gx, mut gy) = ([0.0; AREA], [0.0; AREA]);
-        for row in 0..SAMPLES {
-            let line = |row: usize| &patch.0[row * SIDE..][..SIDE];
-            let (above, here, below) = (line(row), line(row + 1), line(row + 2));
-            for column in 0..SAMPLES {
-                gx[row * SAMPLES + column] = here[column + 2] - here[column];
-                gy[row * SAMPLES + column] = below[column + 1] - above[column + 1];
-            }
-        }
-        let mut gradients = Self { weights: [0.0; AREA], turns: [0.0; AREA] };
-        for i in 0..AREA {
-            gradients.weights[i] = (gx[i] * gx[i] + gy[i] * gy[i]).sqrt() * window[i];
-            gradients.turns[i] = turn(gx[i], gy[i]);
-        }
-        gradients
-    }
-}
-
-/// The direction of a gradient in turns, from 0 to 1, to within 0.0001. A polynomial, which the
-/// compiler turns into vectors and which is the same everywhere.
+/// The lower of the two cells that a sample lies between. Cell 0 is one before the first.
 #[inline(always)]
-fn turn(x: f32, y: f32) -> f32 {
-    let (wide, tall) = (x.abs(), y.abs());
-    let ratio = wide.min(tall) / (wide.max(tall) + 1e-30);
-    let square = ratio * ratio;
-    let angle =
-        ((-0.046_496_475 * square + 0.159_314_22) * square - 0.327_622_76) * square * ratio + ratio;
-    let angle = if tall > wide { PI / 2.0 - angle } else { angle };
-    let angle = if x < 0.0 { PI - angle } else { angle };
-    let turn = angle * (1.0 / TAU);
-    if y < 0.0 { 1.0 - turn } else { turn }
+fn low_cell(sample: usize) -> usize {
+    (sample + PER_CELL / 2) / PER_CELL
 }
 
-struct Directions<'a>(&'a Patch);
+/// The samples between a cell and the next.
+#[inline(always)]
+fn between(low: usize) -> std::ops::Range<usize> {
+    let end = low * PER_CELL + PER_CELL / 2;
+    end.saturating_sub(PER_CELL)..end.min(SAMPLES)
+}
 
-impl Loops for Directions<'_> {
-    type Output = [f32; BINS];
+/// Where samples lie along an axis of a picture: between which pixels, and how far.
+pub struct Places {
+    before: [usize; SIDE],
+    part: [f32; SIDE],
+}
 
-    /// How strong the gradients of each direction are.
-    #[inline(always)]
-    fn run(self) -> [f32; BINS] {
-        let gradients = Gradients::new(self.0, &WINDOWS.direction);
-        let mut histogram = [0.0_f32; BINS + 2];
-        for i in 0..AREA {
-            let bin = gradients.turns[i] * BINS as f32;
-            let low = (bin as usize).min(BINS);
-            let upper = gradients.weights[i] * (bin - low as f32);
-            histogram[low] += gradients.weights[i] - upper;
-            histogram[low + 1] += upper;
+impl Places {
+    /// Samples `step` apart around `middle`, on `len` pixels; those beyond the border are on it.
+    pub fn around(middle: f32, step: f32, len: usize) -> Self {
+        let mut places = Self { before: [0; SIDE], part: [0.0; SIDE] };
+        for i in 0..SIDE {
+            let place = middle + (i as f32 - (SIDE - 1) as f32 / 2.0) * step;
+            let place = place.clamp(0.0, (len - 1) as f32);
+            places.before[i] = (place as usize).min(len - 2);
+            places.part[i] = place - places.before[i] as f32;
         }
-        // A whole turn is none.
-        histogram[0] += histogram[BINS];
-        histogram[1] += histogram[BINS + 1];
-        std::array::from_fn(|i| histogram[i])
+        places
+    }
+
+    /// Samples over all of `len` pixels.
+    pub fn over(len: usize) -> Self {
+        let last = (len - 1) as f32;
+        Self::around(last / 2.0, last / (SIDE - 1) as f32, len)
+    }
+
+    /// Samples around a point at `middle` that stands out at `sigma`.
+    pub fn of_point(middle: f32, sigma: f32, len: usize) -> Self {
+        Self::around(middle, SPACING * sigma, len)
     }
 }
 
-/// The direction most gradients of an upright patch have, and a second one if it is nearly as strong.
-pub fn dominant_directions(patch: &Patch) -> impl Iterator<Item = f32> + use<> {
-    let histogram = widest(Directions(patch));
-    let smooth: [f32; BINS] = std::array::from_fn(|i| {
-        let at = |d: usize| histogram[(i + BINS + d - 2) % BINS];
-        (at(0) + at(4)) * 0.0625 + (at(1) + at(3)) * 0.25 + at(2) * 0.375
-    });
-    let mut peaks = [(0.0, 0.0); 2];
-    for i in 0..BINS {
-        let (value, left, right) =
-            (smooth[i], smooth[(i + BINS - 1) % BINS], smooth[(i + 1) % BINS]);
-        let curvature = left - 2.0 * value + right;
-        if value > left && value >= right && curvature < 0.0 && value > peaks[1].0 {
-            let bin = i as f32 + 0.5 * (left - right) / curvature;
-            peaks[1] = (value, bin / BINS as f32 * TAU);
-            if value > peaks[0].0 {
-                peaks.swap(0, 1);
-            }
-        }
-    }
-    let least = SECOND_PEAK * peaks[0].0;
-    peaks.into_iter().filter(move |peak| peak.0 > 0.0 && peak.0 >= least).map(|peak| peak.1)
+/// Histograms of gradient directions in 4 x 4 cells of the picture there. None if there is no
+/// gradient.
+pub fn bins(picture: &Luma, rows: &Places, columns: &Places, shares: &Shares) -> Option<Bins> {
+    let bins = widest(Describe { picture, rows, columns, shares });
+    bins.iter().any(|&bin| bin > FLAT).then_some(bins)
 }
 
 struct Describe<'a> {
-    patch: &'a Patch,
-    window: &'a Window,
+    picture: &'a Luma,
+    rows: &'a Places,
+    columns: &'a Places,
+    shares: &'a Shares,
 }
 
-/// Directions of a cell, with room for the one after the last and for whole vectors.
-const ROOM: usize = 16;
+impl Describe<'_> {
+    /// The samples.
+    #[inline(always)]
+    fn patch(&self) -> [[f32; SIDE]; SIDE] {
+        const { assert!(MAX_SIDE.is_power_of_two()) };
+        let (width, columns) = (self.picture.width, self.columns);
+        let from = columns.before[0];
+        let len = columns.before[SIDE - 1] + 2 - from;
+        let mut line = [0.0_f32; MAX_SIDE];
+        let mut patch = [[0.0_f32; SIDE]; SIDE];
+        for row in 0..SIDE {
+            let above = &self.picture.pixels[self.rows.before[row] * width..][..2 * width];
+            let (above, below) = (&above[from..][..len], &above[width + from..][..len]);
+            let part = self.rows.part[row];
+            for ((mixed, above), below) in line[..len].iter_mut().zip(above).zip(below) {
+                *mixed = above + (below - above) * part;
+            }
+            for column in 0..SIDE {
+                let left = columns.before[column] - from;
+                let (left, right) = (line[left % MAX_SIDE], line[(left + 1) % MAX_SIDE]);
+                patch[row][column] = left + (right - left) * columns.part[column];
+            }
+        }
+        patch
+    }
+}
+
+/// The directions, in eighths of a turn.
+const COSINES: [f32; DIRECTIONS] =
+    [1.0, FRAC_1_SQRT_2, 0.0, -FRAC_1_SQRT_2, -1.0, -FRAC_1_SQRT_2, 0.0, FRAC_1_SQRT_2];
+const SINES: [f32; DIRECTIONS] =
+    [0.0, FRAC_1_SQRT_2, 1.0, FRAC_1_SQRT_2, 0.0, -FRAC_1_SQRT_2, -1.0, -FRAC_1_SQRT_2];
 
 impl Loops for Describe<'_> {
-    type Output = [f32; CELLS * CELLS * DIRECTIONS];
+    type Output = Bins;
 
-    /// The histogram of directions in each cell, every sample shared between the nearest cells and
-    /// directions.
+    /// A gradient counts for a direction by what it has along it, beyond what one an eighth of a
+    /// turn away would have; every sample is shared between the nearest cells.
     #[inline(always)]
-    fn run(self) -> Self::Output {
-        let gradients = Gradients::new(self.patch, self.window);
-        let mut cells = [[[0.0_f32; ROOM]; CELLS]; CELLS];
+    fn run(self) -> Bins {
+        let patch = self.patch();
+        let mut cells = [[[0.0_f32; DIRECTIONS]; CELLS]; CELLS + 2];
         for row in 0..SAMPLES {
-            let mut line = [[0.0_f32; ROOM]; CELLS];
-            for column in 0..SAMPLES {
-                let i = row * SAMPLES + column;
-                let bin = gradients.turns[i] * DIRECTIONS as f32;
-                let low = (bin as usize).min(DIRECTIONS);
-                let upper = gradients.weights[i] * (bin - low as f32);
-                let lower = gradients.weights[i] - upper;
-                for (cell, share) in nearest_cells(column) {
-                    line[cell][low] += lower * share;
-                    line[cell][low + 1] += upper * share;
-                }
+            let (mut across, mut down) = ([0.0_f32; SAMPLES], [0.0_f32; SAMPLES]);
+            let mut beyond = [0.0_f32; SAMPLES];
+            for i in 0..SAMPLES {
+                across[i] = patch[row + 1][i + 2] - patch[row + 1][i];
+                down[i] = patch[row + 2][i + 1] - patch[row][i + 1];
+                beyond[i] = (across[i] * across[i] + down[i] * down[i]).sqrt() * FRAC_1_SQRT_2;
             }
-            for (cell, share) in nearest_cells(row) {
+            // Cells have one before the first and one after the last, where nothing is kept.
+            let mut line = [[0.0_f32; DIRECTIONS]; CELLS + 1];
+            let mut upper = [0.0_f32; DIRECTIONS];
+            for low in 0..=CELLS {
+                let mut lower = upper;
+                upper = [0.0; DIRECTIONS];
+                for i in between(low) {
+                    for d in 0..DIRECTIONS {
+                        let excess = across[i] * COSINES[d] + down[i] * SINES[d] - beyond[i];
+                        let along = if excess > 0.0 { excess } else { 0.0 };
+                        lower[d] += self.shares[i][0] * along;
+                        upper[d] += self.shares[i][1] * along;
+                    }
+                }
+                line[low] = lower;
+            }
+            let low = low_cell(row);
+            for (cell, share) in [low, low + 1].into_iter().zip(self.shares[row]) {
                 for column in 0..CELLS {
-                    for direction in 0..ROOM {
-                        cells[cell][column][direction] += share * line[column][direction];
+                    for d in 0..DIRECTIONS {
+                        cells[cell][column][d] += share * line[column + 1][d];
                     }
                 }
             }
         }
         let mut bins = [0.0; CELLS * CELLS * DIRECTIONS];
         for cell in 0..CELLS * CELLS {
-            let directions = &mut cells[cell / CELLS][cell % CELLS];
-            // A whole turn is none.
-            directions[0] += directions[DIRECTIONS];
-            directions[1] += directions[DIRECTIONS + 1];
-            bins[cell * DIRECTIONS..][..DIRECTIONS].copy_from_slice(&directions[..DIRECTIONS]);
+            bins[cell * DIRECTIONS..][..DIRECTIONS]
+                .copy_from_slice(&cells[cell / CELLS + 1][cell % CELLS]);
         }
         bins
     }
 }
 
-/// Histograms of gradient directions in 4 x 4 cells, one bit for each bin: above the median or not.
-/// None if there is no gradient.
-pub fn describe(patch: &Patch, window: &Window) -> Option<Code> {
-    let bins = widest(Describe { patch, window });
-    let mut sorted = bins;
-    let (_, &mut median, above) = sorted.select_nth_unstable_by(bins.len() / 2, f32::total_cmp);
-    if above.iter().all(|&bin| bin <= FLAT) {
-        return None;
-    }
-    Some(bins.iter().enumerate().fold(0, |code, (i, &bin)| code | Code::from(bin > median) << i))
+/// One bit for each bin: above the median or not.
+pub fn code(bins: &Bins) -> Code {
+    widest(AboveMedian(bins))
 }
 
-/// The two cells along an axis that a sample is shared between, and its shares.
-#[inline(always)]
-fn nearest_cells(sample: usize) -> [(usize, f32); 2] {
-    const PER_CELL: usize = SAMPLES / CELLS;
-    // In halves of a sample, from the middle of the cell before the first.
-    let place = 2 * sample + 1 + PER_CELL;
-    let (low, part) = (place / (2 * PER_CELL), (place % (2 * PER_CELL)) as f32);
-    let part = part / (2 * PER_CELL) as f32;
-    [
-        if low == 0 { (0, 0.0) } else { (low - 1, 1.0 - part) },
-        if low == CELLS { (0, 0.0) } else { (low, part) },
-    ]
+struct AboveMedian<'a>(&'a Bins);
+
+impl Loops for AboveMedian<'_> {
+    type Output = Code;
+
+    #[inline(always)]
+    fn run(self) -> Code {
+        // Numbers that are not negative are ordered as their bits are. The median is found bit by
+        // bit: it is the largest number that half of the bins reach.
+        let mut ordered = [0_u32; CELLS * CELLS * DIRECTIONS];
+        for i in 0..ordered.len() {
+            ordered[i] = self.0[i].to_bits();
+        }
+        let mut median = 0;
+        for bit in (0..31).rev() {
+            let next = median | 1 << bit;
+            let mut reach = 0_u32;
+            for i in 0..ordered.len() {
+                reach += u32::from(ordered[i] >= next);
+            }
+            if reach >= ordered.len() as u32 / 2 {
+                median = next;
+            }
+        }
+        let mut code = [0_u8; CELLS * CELLS];
+        for cell in 0..CELLS * CELLS {
+            for d in 0..DIRECTIONS {
+                code[cell] |= u8::from(ordered[cell * DIRECTIONS + d] > median) << d;
+            }
+        }
+        Code::from_le_bytes(code)
+    }
+}
+
+/// For each way to lay a square on itself, the pattern that the bins are held against.
+static POSES: LazyLock<[Bins; 8]> = LazyLock::new(|| {
+    let mut rng = Rng::new(0, 0);
+    let pattern: Bins = std::array::from_fn(|_| rng.uniform_in(-1.0, 1.0) as f32);
+    Symmetry::ALL.map(|symmetry| {
+        let to = symmetry.permutation();
+        std::array::from_fn(|bin| pattern[to[bin] as usize])
+    })
+});
+
+/// The two ways to lay a patch that make it most like a fixed pattern, the better one first, as
+/// numbers of [`Symmetry::ALL`]. A copy laid otherwise is most like it laid the same way.
+pub fn poses(bins: &Bins) -> [u8; 2] {
+    let likeness = widest(Likeness(bins));
+    let mut best = [0_u8, 1];
+    if likeness[1] > likeness[0] {
+        best = [1, 0];
+    }
+    for i in 2..8_u8 {
+        if likeness[i as usize] > likeness[best[0] as usize] {
+            best = [i, best[0]];
+        } else if likeness[i as usize] > likeness[best[1] as usize] {
+            best[1] = i;
+        }
+    }
+    best
+}
+
+struct Likeness<'a>(&'a Bins);
+
+impl Loops for Likeness<'_> {
+    type Output = [f32; 8];
+
+    #[inline(always)]
+    fn run(self) -> [f32; 8] {
+        const LANES: usize = 16;
+        let mut likeness = [0.0; 8];
+        for (likeness, pattern) in likeness.iter_mut().zip(POSES.iter()) {
+            let mut sums = [0.0_f32; LANES];
+            for i in (0..pattern.len()).step_by(LANES) {
+                for lane in 0..LANES {
+                    sums[lane] += self.0[i + lane] * pattern[i + lane];
+                }
+            }
+            *likeness = sums.iter().sum();
+        }
+        likeness
+    }
 }

@@ -30,20 +30,14 @@ impl Placement {
         (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
     }
 
-    /// The placement that lays one feature on the other.
-    pub fn of_features(of_a: &Feature, of_b: &Feature, mirrored: bool) -> Self {
+    /// The placement that lays one feature on the other, `symmetry` being how `a` was laid to make `b`.
+    pub fn of_features(of_a: &Feature, of_b: &Feature, symmetry: Symmetry) -> Self {
+        let inverse = symmetry.inverse();
         let scale = of_a.scale / of_b.scale;
-        // Back by the angle of b, perhaps reversed across that axis, forward by the angle of a.
-        let side = if mirrored { -1.0 } else { 1.0 };
-        let ((sin_a, cos_a), (sin_b, cos_b)) = (of_a.angle.sin_cos(), of_b.angle.sin_cos());
-        let xx = scale * (cos_a * cos_b + side * sin_a * sin_b);
-        let xy = scale * (cos_a * sin_b - side * sin_a * cos_b);
-        let yx = scale * (sin_a * cos_b - side * cos_a * sin_b);
-        let yy = scale * (sin_a * sin_b + side * cos_a * cos_b);
-        let mut placement = Self { xx, xy, x0: 0.0, yx, yy, y0: 0.0 };
-        let (x, y) = placement.apply(of_b.x, of_b.y);
-        (placement.x0, placement.y0) = (of_a.x - x, of_a.y - y);
-        placement
+        let (from_x, from_y) = (inverse.apply(scale, 0.0), inverse.apply(0.0, scale));
+        let (xx, yx, xy, yy) = (from_x.0, from_x.1, from_y.0, from_y.1);
+        let (x, y) = (xx * of_b.x + xy * of_b.y, yx * of_b.x + yy * of_b.y);
+        Self { xx, xy, x0: of_a.x - x, yx, yy, y0: of_a.y - y }
     }
 
     /// The placement that lays the whole of `b` on the whole of `a`, which `symmetry` laid on `b`.
@@ -106,6 +100,15 @@ impl Placement {
     pub fn angle(&self) -> f32 {
         let side = if self.is_mirrored() { -1.0 } else { 1.0 };
         (self.yx - side * self.xy).atan2(self.xx + side * self.yy)
+    }
+
+    /// The mirror and quarter turns it is nearest to, as for [`Placement::of_frames`].
+    pub fn symmetry(&self) -> Symmetry {
+        let turns = (self.angle() / std::f32::consts::FRAC_PI_2).round() as i32;
+        // The angle is that after top and bottom have changed places, half a turn from left and right.
+        let turns = turns + if self.is_mirrored() { 2 } else { 0 };
+        // The placement leads back.
+        Symmetry { mirrored: self.is_mirrored(), turns: turns.rem_euclid(4) as u8 }.inverse()
     }
 
     /// The ratio of the largest stretch to the smallest; 1 for a similarity.

@@ -9,14 +9,14 @@ use super::luma::Luma;
 use crate::data::Rgb8;
 use crate::kernels::widest::{Loops, widest};
 
-/// Pixels of a small picture, about: 128 x 128.
-const AREA: f64 = 16_384.0;
+/// Pixels of a small picture, about: 100 x 100.
+const AREA: f64 = 10_000.0;
 
 /// The shortest side of a small picture, whatever the aspect.
 const MIN_SIDE: usize = 12;
 
 /// The longest side of a small picture, whatever the aspect.
-const MAX_SIDE: usize = 512;
+pub const MAX_SIDE: usize = 512;
 
 /// A small picture in colour.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +25,8 @@ pub struct Small {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Red, green and blue from 0 to 255, rows from the top.
-    pub pixels: Vec<[f32; 3]>,
+    /// Red, green and blue from 0 to 255, each with its rows from the top.
+    pub planes: [Vec<f32>; 3],
 }
 
 impl Small {
@@ -37,12 +37,24 @@ impl Small {
 
     /// In grey (Rec. 601 weights), in whole numbers.
     pub fn luma(&self) -> Luma {
-        let grey = |&[r, g, b]: &[f32; 3]| ((0.299 * r + 0.587 * g + 0.114 * b + 0.5) as u8).into();
-        Luma {
-            width: self.width,
-            height: self.height,
-            pixels: self.pixels.iter().map(grey).collect(),
+        widest(Grey(self))
+    }
+}
+
+struct Grey<'a>(&'a Small);
+
+impl Loops for Grey<'_> {
+    type Output = Luma;
+
+    #[inline(always)]
+    fn run(self) -> Luma {
+        let Small { width, height, planes: [red, green, blue] } = self.0;
+        let mut luma = Luma::zeros(*width, *height);
+        let rgb = red.iter().zip(green).zip(blue);
+        for (grey, ((red, green), blue)) in luma.pixels.iter_mut().zip(rgb) {
+            *grey = (0.299 * red + 0.587 * green + 0.114 * blue + 0.5).floor();
         }
+        luma
     }
 }
 
@@ -59,8 +71,8 @@ impl Loops for Shrink<'_> {
         let columns = spans(image.width(), width);
         let row_len = image.width() * 3;
         let mut sums = vec![0.0_f32; row_len];
-        let mut pixels = Vec::with_capacity(width * height);
-        for rows in spans(image.height(), height) {
+        let mut planes = [(); 3].map(|()| vec![0.0; width * height]);
+        for (row, rows) in spans(image.height(), height).iter().enumerate() {
             sums.fill(0.0);
             for y in rows.from..rows.to {
                 let weight = rows.weight(y);
@@ -69,9 +81,15 @@ impl Loops for Shrink<'_> {
                     *sum += weight * f32::from(value);
                 }
             }
-            pixels.extend(columns.iter().map(|span| span.mean(&sums)));
+            let [red, green, blue] = &mut planes;
+            let at = row * width;
+            let (red, green) = (&mut red[at..][..width], &mut green[at..][..width]);
+            let blue = &mut blue[at..][..width];
+            for (((span, red), green), blue) in columns.iter().zip(red).zip(green).zip(blue) {
+                [*red, *green, *blue] = span.mean(&sums);
+            }
         }
-        Small { width, height, pixels }
+        Small { width, height, planes }
     }
 }
 
@@ -106,12 +124,22 @@ impl Span {
     /// The mean of these columns of a row of colours.
     #[inline(always)]
     fn mean(&self, row: &[f32]) -> [f32; 3] {
-        let mut mean = [0.0; 3];
-        for (i, rgb) in row[self.from * 3..self.to * 3].chunks_exact(3).enumerate() {
-            let weight = self.weight(self.from + i);
-            mean[0] += weight * rgb[0];
-            mean[1] += weight * rgb[1];
-            mean[2] += weight * rgb[2];
+        let (colours, _) = row[self.from * 3..self.to * 3].as_chunks::<3>();
+        let (first, rest) = colours.split_at(1);
+        let mut mean = first[0];
+        for value in &mut mean {
+            *value *= self.first;
+        }
+        if let Some((last, middle)) = rest.split_last() {
+            let mut sum = [0.0; 3];
+            for rgb in middle {
+                for c in 0..3 {
+                    sum[c] += rgb[c];
+                }
+            }
+            for c in 0..3 {
+                mean[c] += self.whole * sum[c] + self.last * last[c];
+            }
         }
         mean
     }

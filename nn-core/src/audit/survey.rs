@@ -3,12 +3,13 @@
 use super::candidates::Fingerprint;
 use super::compare::Comparable;
 use super::file_facts::FileFacts;
-use super::keypoints::{features, frame_code};
+use super::keypoints::features;
 use super::luma::Luma;
 use super::shrink::Small;
 use crate::data::decode::read_file;
 use crate::data::{decode_bytes, decode_file};
 use crate::error::Result;
+use crate::kernels::widest::{Loops, widest};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -38,7 +39,7 @@ pub struct Kept {
 
 impl Kept {
     fn new(luma: &Luma) -> Self {
-        Self { width: luma.width, pixels: luma.pixels.iter().map(|&v| v as u8).collect() }
+        Self { width: luma.width, pixels: widest(Bytes(luma)) }
     }
 
     fn luma(&self) -> Luma {
@@ -55,6 +56,39 @@ impl Kept {
     }
 }
 
+/// The values of a picture, which are whole numbers, in a byte each.
+struct Bytes<'a>(&'a Luma);
+
+impl Loops for Bytes<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<u8> {
+        let mut bytes = vec![0; self.0.pixels.len()];
+        for (byte, &value) in bytes.iter_mut().zip(&self.0.pixels) {
+            *byte = value as u32 as u8;
+        }
+        bytes
+    }
+}
+
+/// The difference between the largest and the smallest.
+struct Range<'a>(&'a [u8]);
+
+impl Loops for Range<'_> {
+    type Output = u8;
+
+    #[inline(always)]
+    fn run(self) -> u8 {
+        let (mut least, mut most) = (u8::MAX, 0);
+        for &value in self.0 {
+            least = least.min(value);
+            most = most.max(value);
+        }
+        most.saturating_sub(least)
+    }
+}
+
 /// Reads and decodes a file.
 ///
 /// # Errors
@@ -67,23 +101,18 @@ pub fn look(path: &Path) -> Result<Seen> {
     drop(image);
     let luma = small.luma();
     let kept = Kept::new(&luma);
+    let (features, frame) = features(&luma);
     let mut hash = Sha256::new();
     for side in [size.0, size.1] {
         hash.update((side as u64).to_le_bytes());
     }
     hash.update(&kept.pixels);
-    let darkest = kept.pixels.iter().copied().min().unwrap_or(0);
-    let brightest = kept.pixels.iter().copied().max().unwrap_or(0);
     Ok(Seen {
         file_hash: Sha256::digest(&bytes).into(),
         picture_hash: hash.finalize().into(),
-        fingerprint: Fingerprint {
-            size: (luma.width as f32, luma.height as f32),
-            features: features(&luma),
-            frame: frame_code(&luma),
-        },
+        fingerprint: Fingerprint { size: (luma.width as f32, luma.height as f32), features, frame },
         facts: FileFacts::new(&bytes, size, &small),
-        range: brightest - darkest,
+        range: widest(Range(&kept.pixels)),
         kept: Some(kept),
     })
 }

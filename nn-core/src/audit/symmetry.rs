@@ -1,6 +1,7 @@
 //! The eight ways in which a picture may lie on its copy, and what they make of a description.
 
 use super::patch::{CELLS, Code, DIRECTIONS};
+use std::sync::LazyLock;
 
 /// One of the eight ways to lay a square on itself: columns reversed, then quarter turns clockwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,18 @@ impl Symmetry {
         }
         all
     };
+
+    /// Its place in [`Symmetry::ALL`].
+    pub fn number(self) -> usize {
+        usize::from(self.mirrored) * 4 + usize::from(self.turns)
+    }
+
+    /// First `self`, then `next`.
+    pub fn then(self, next: Self) -> Self {
+        // A mirror undoes a turn before it the other way round.
+        let turns = if next.mirrored { 4 - self.turns } else { self.turns };
+        Self { mirrored: self.mirrored != next.mirrored, turns: (turns + next.turns) % 4 }
+    }
 
     /// Where `(x, y)`, relative to the middle and y pointing down, comes to lie.
     pub fn apply(self, x: f32, y: f32) -> (f32, f32) {
@@ -57,8 +70,22 @@ impl Symmetry {
     }
 }
 
-/// The code with each bit moved to where `permutation` says.
-pub fn permuted(code: Code, permutation: &[u8; 128]) -> Code {
-    let moved = |(bit, &to): (usize, &u8)| ((code >> bit) & 1) << to;
-    permutation.iter().enumerate().map(moved).fold(0, |all, bit| all | bit)
+/// `code` as it would be if the patch were laid so.
+pub fn moved(code: Code, symmetry: Symmetry) -> Code {
+    static CELL: LazyLock<[[u8; CELLS * CELLS]; 8]> = LazyLock::new(|| {
+        Symmetry::ALL.map(|symmetry| {
+            let to = symmetry.permutation();
+            std::array::from_fn(|cell| to[cell * DIRECTIONS] / DIRECTIONS as u8)
+        })
+    });
+    let cells = &CELL[symmetry.number()];
+    let turn = u32::from(symmetry.turns) * 2;
+    let mut to = [0; CELLS * CELLS];
+    for (cell, &directions) in code.to_le_bytes().iter().enumerate() {
+        // A mirror reverses the directions, of which 0 becomes 4.
+        let side =
+            if symmetry.mirrored { directions.reverse_bits().rotate_left(5) } else { directions };
+        to[cells[cell] as usize] = side.rotate_left(turn);
+    }
+    Code::from_le_bytes(to)
 }

@@ -24,13 +24,8 @@ enum Change {
     WrittenLarge,
 }
 
-impl Change {
-    /// The share of copies that must be found, in percent.
-    fn least(self) -> usize {
-        // Known to be hard: what is written stands out more than what is left of the picture.
-        if self == Self::WrittenLarge { 85 } else { 95 }
-    }
-}
+/// The share of copies that must be found, in percent.
+const LEAST: usize = 95;
 
 const CHANGES: [Change; 8] = [
     Change::Encoded,
@@ -170,7 +165,7 @@ fn every_kind_of_copy_is_found_and_nothing_else() {
     let images: Vec<RgbImage> = (0..20).map(picture).collect();
     let (found, wrong) = recall(&images, 1);
     for (change, right) in &found {
-        assert!(right * 100 >= images.len() * change.least(), "{change:?}: {found:?}");
+        assert!(right * 100 >= images.len() * LEAST, "{change:?}: {found:?}");
     }
     assert_eq!(wrong, Vec::<String>::new());
 }
@@ -196,10 +191,10 @@ fn copies_of_the_photographs_are_found_and_nothing_else() {
     }
     assert_eq!(images.len(), 230);
     // The thresholds were set on copies made by another program, with other parameters.
-    let (found, wrong) = recall(&images, 20_261);
+    let (found, wrong) = recall(&images, 31_847);
     println!("of {}: {found:?}; wrong: {wrong:?}", images.len());
     for (change, right) in &found {
-        assert!(right * 100 >= images.len() * change.least(), "{change:?}: {found:?}");
+        assert!(right * 100 >= images.len() * LEAST, "{change:?}: {found:?}");
     }
     assert_eq!(wrong, Vec::<String>::new());
 }

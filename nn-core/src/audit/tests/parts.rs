@@ -4,9 +4,10 @@ use super::picture;
 use crate::audit::code_index::CodeIndex;
 use crate::audit::file_facts::FileFacts;
 use crate::audit::luma::Luma;
-use crate::audit::patch::{Code, Patch, WINDOWS, describe};
+use crate::audit::patch::{Code, POINT, Places, bins, code, poses};
+use crate::audit::placement::Placement;
 use crate::audit::shrink::Small;
-use crate::audit::symmetry::{Symmetry, permuted};
+use crate::audit::symmetry::{Symmetry, moved};
 use crate::data::Rgb8;
 use crate::rng::Rng;
 use std::io::Cursor;
@@ -26,41 +27,39 @@ fn an_index_finds_what_differs_in_few_bits_and_tells_the_distance() {
     for (i, &code) in codes.iter().enumerate() {
         let changed = (0..8).fold(code, |code, _| code ^ 1 << rng.below(128));
         let mut hit = false;
-        index.near(changed, 12, 0, |j, distance| {
-            assert_eq!(distance, (codes[j as usize] ^ changed).count_ones());
-            assert!(distance <= 12);
-            hit |= j as usize == i;
-        });
-        index.near(changed, 12, i + 1, |j, _| assert!(j as usize > i));
+        for near in index.near(changed, 12, 0) {
+            assert_eq!(near.distance, (codes[near.code as usize] ^ changed).count_ones());
+            assert!(near.distance <= 12);
+            hit |= near.code as usize == i;
+        }
+        assert!(index.near(changed, 12, i + 1).iter().all(|near| near.code as usize > i));
         found += usize::from(hit);
     }
     assert!(found >= 4_500, "{found} of 5000");
-    CodeIndex::new(&[]).near(0, 128, 0, |_, _| panic!("there is nothing to find"));
+    assert_eq!(CodeIndex::new(&[]).near(0, 128, 0), []);
 }
 
 #[test]
 fn a_crowd_of_equal_codes_is_passed_over() {
     let codes = vec![7; 1_000];
-    CodeIndex::new(&codes).near(7, 0, 0, |_, _| panic!("such a code tells nothing"));
-    let mut few = 0;
-    CodeIndex::new(&codes[..20]).near(7, 0, 0, |_, _| few += 1);
-    assert!(few >= 20);
+    assert_eq!(CodeIndex::new(&codes).near(7, 0, 0), []);
+    assert!(CodeIndex::new(&codes[..20]).near(7, 0, 0).len() >= 20);
 }
 
 #[test]
 fn shrinking_takes_the_mean_of_each_area() {
     let mut rng = Rng::new(4, 0);
     // Four times as wide and as high as its small picture.
-    let (width, height) = (512, 512);
+    let (width, height) = (400, 400);
     let bytes: Vec<u8> = (0..width * height * 3).map(|_| rng.below(256) as u8).collect();
     let small = Small::new(&Rgb8::new(height, width, bytes.clone()).unwrap());
-    assert_eq!((small.width, small.height), (128, 128));
-    for (x, y) in [(0, 0), (127, 127), (5, 77)] {
+    assert_eq!((small.width, small.height), (100, 100));
+    for (x, y) in [(0, 0), (99, 99), (5, 77)] {
         for c in 0..3 {
             let pixels = (0..16).map(|i| (4 * y + i / 4) * width + 4 * x + i % 4);
             let sum: u32 = pixels.map(|i| u32::from(bytes[3 * i + c])).sum();
             let mean = sum as f32 / 16.0;
-            assert!((small.pixels[y * 128 + x][c] - mean).abs() < 1e-3);
+            assert!((small.planes[c][y * 100 + x] - mean).abs() < 1e-3);
         }
     }
     // Odd sizes, and ones that are smaller than the small picture, keep their brightness.
@@ -113,22 +112,45 @@ fn a_description_turns_and_mirrors_with_its_patch() {
     };
     let at = |symmetry: Symmetry| {
         let from = symmetry.inverse();
-        Patch::new(|row, column| {
-            let (x, y) = from.apply(column as f32 - 8.5, row as f32 - 8.5);
-            sample(x, y)
-        })
+        let mut picture = Luma::zeros(20, 20);
+        for (i, value) in picture.pixels.iter_mut().enumerate() {
+            let (x, y) = from.apply((i % 20) as f32 - 9.5, (i / 20) as f32 - 9.5);
+            *value = sample(x, y);
+        }
+        let places = || Places::around(9.5, 1.0, 20);
+        bins(&picture, &places(), &places(), &POINT).unwrap()
     };
-    let code = |symmetry: Symmetry| describe(&at(symmetry), &WINDOWS.point).unwrap();
-    let plain = code(Symmetry::ALL[0]);
+    let plain = at(Symmetry::ALL[0]);
     for symmetry in Symmetry::ALL {
-        let moved = permuted(plain, &symmetry.permutation());
-        assert_eq!(permuted(moved, &symmetry.inverse().permutation()), plain);
-        let differing = (moved ^ code(symmetry)).count_ones();
+        let (before, after) = (code(&plain), code(&at(symmetry)));
+        let laid = moved(before, symmetry);
+        assert_eq!(moved(laid, symmetry.inverse()), before);
+        let differing = (laid ^ after).count_ones();
         assert!(differing <= 2, "{symmetry:?}: {differing} bits");
         let other = Symmetry::ALL.into_iter().find(|other| *other != symmetry).unwrap();
-        assert!((moved ^ code(other)).count_ones() > 20, "{symmetry:?}");
+        assert!((laid ^ code(&at(other))).count_ones() > 20, "{symmetry:?}");
+        // Laid so that it is most like the pattern, it is the same wherever it came from.
+        let posed = |bins| moved(code(bins), Symmetry::ALL[poses(bins)[0] as usize]);
+        let differing = (posed(&plain) ^ posed(&at(symmetry))).count_ones();
+        assert!(differing <= 4, "{symmetry:?}: {differing} bits");
     }
-    assert_eq!(describe(&Patch::new(|_, _| 3.0), &WINDOWS.point), None);
+    let flat = Luma { width: 20, height: 20, pixels: vec![3.0; 400] };
+    let places = || Places::over(20);
+    assert_eq!(bins(&flat, &places(), &places(), &POINT), None);
+}
+
+#[test]
+fn ways_to_lay_a_picture_follow_each_other() {
+    for one in Symmetry::ALL {
+        assert_eq!(Symmetry::ALL[one.number()], one);
+        assert_eq!(one.then(one.inverse()), Symmetry::ALL[0]);
+        for next in Symmetry::ALL {
+            let (x, y) = one.apply(3.0, 1.0);
+            assert_eq!(one.then(next).apply(3.0, 1.0), next.apply(x, y), "{one:?} {next:?}");
+        }
+        let placement = Placement::of_frames(one, (120.0, 80.0), (80.0, 120.0));
+        assert_eq!(placement.symmetry(), one);
+    }
 }
 
 #[test]
