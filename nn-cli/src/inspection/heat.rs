@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use nn_core::Tensor;
 use nn_core::data::{decode_file, foreground};
-use nn_core::explain::{BackgroundHeat, Cam, Explainer, Explanation, GradCam, Target};
+use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, Target};
 use nn_core::model::Sequential;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -64,7 +64,8 @@ pub type Looked = (Vec<Explanation>, Option<BackgroundHeat>);
 /// If an image cannot be read any more, or what the model computes is not finite.
 pub fn look(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Looked>, Failure> {
     let explainer = Cam::new(GradCam);
-    let explain = |targets: Vec<Target>| explainer.explain(model, batch.pixels, &targets);
+    let mut pass = explainer.pass(model, batch.pixels)?;
+    let mut explain = |targets: Vec<Target>| pass.explain(&targets);
     let answers = || batch.answers.iter();
     let mut found: Vec<Vec<Explanation>> = explain(answers().map(|&c| Target::Class(c)).collect())?
         .into_iter()

@@ -14,7 +14,7 @@
 //! behind the layer.
 
 use super::{Answers, Explainer, Explanation, Target};
-use crate::autograd::Tape;
+use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::model::{Pass, Sequential};
 use crate::tensor::{Element, Tensor};
@@ -117,6 +117,78 @@ pub fn layers_with_maps<T: Element>(model: &Sequential<T>) -> Vec<&str> {
     model.layers().map(|(name, _)| name).filter(has_map).collect()
 }
 
+impl<R: CamRule> Cam<R> {
+    /// Runs `images [batch, height, width, channels]` through the network, of which maps for any
+    /// number of classes can then be made.
+    ///
+    /// # Errors
+    /// If the layer has no maps, or the images are not a batch of the model's inputs.
+    ///
+    /// ```
+    /// use nn_core::explain::{Cam, GradCam, Target};
+    /// use nn_core::model::{ReferenceCnn, Sequential};
+    /// use nn_core::Tensor;
+    ///
+    /// let model: Sequential = ReferenceCnn::new(3, 32).build(27)?;
+    /// let cam = Cam::new(GradCam);
+    /// let mut pass = cam.pass(&model, &Tensor::full([1, 32, 32, 3], 90.0))?;
+    /// for class in 0..3 {
+    ///     let why = pass.explain(&[Target::Class(class)])?;
+    ///     assert_eq!((why[0].class, why[0].map.dims()), (class, &[4, 4][..]));
+    /// }
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn pass<'a, T: Element>(
+        &'a self,
+        model: &'a Sequential<T>,
+        images: &Tensor<T>,
+    ) -> Result<CamPass<'a, R, T>> {
+        let layers = [self.find(model)?];
+        let mut tape = Tape::new();
+        let x = tape.constant(images.clone());
+        let pass = model.forward(&mut tape, x, Pass::inference().frozen().watch(&layers))?;
+        let Some((_, features)) = pass.watched.into_iter().next() else {
+            return Err(Error::Tape(format!("the output of {} was not kept", layers[0])));
+        };
+        Ok(CamPass { rule: &self.rule, model, tape, output: pass.output, features })
+    }
+}
+
+/// A batch on its way back from a network's scores to a layer.
+pub struct CamPass<'a, R, T: Element = f32> {
+    rule: &'a R,
+    model: &'a Sequential<T>,
+    tape: Tape<T>,
+    output: Var<T>,
+    features: Var<T>,
+}
+
+impl<R: CamRule, T: Element> CamPass<'_, R, T> {
+    /// One explanation per image, of the class that its target asks for. Each call costs a backward
+    /// pass from the scores to the layer.
+    ///
+    /// # Errors
+    /// As [`Explainer::explain`].
+    pub fn explain(&mut self, targets: &[Target]) -> Result<Vec<Explanation<T>>> {
+        let answers = Answers::new(self.model, self.output.value(), targets)?;
+        self.tape.backward_from_keeping(&self.output, answers.score_gradient())?;
+        let gradients = match self.tape.take_grad(&self.features) {
+            Some(gradients) => gradients,
+            None => Tensor::zeros(self.features.shape()),
+        };
+        let &[_, height, width, channels] = self.features.dims() else {
+            return Ok(Vec::new());
+        };
+        let map = |i: usize| {
+            let (features, gradients) = (self.features.value().row(i), gradients.row(i));
+            let map = self.rule.combine(features, gradients, channels);
+            let map = map.into_iter().map(|v| T::from_f64(if v < 0.0 { 0.0 } else { v }));
+            answers.explain(i, Tensor::from_vec([height, width], map.collect())?)
+        };
+        (0..answers.len()).map(map).collect()
+    }
+}
+
 impl<T: Element, R: CamRule> Explainer<T> for Cam<R> {
     fn name(&self) -> &'static str {
         self.rule.name()
@@ -128,32 +200,6 @@ impl<T: Element, R: CamRule> Explainer<T> for Cam<R> {
         images: &Tensor<T>,
         targets: &[Target],
     ) -> Result<Vec<Explanation<T>>> {
-        let layers = [self.find(model)?];
-        let mut tape = Tape::new();
-        let x = tape.constant(images.clone());
-        let pass = model.forward(&mut tape, x, Pass::inference().frozen().watch(&layers))?;
-        let answers = Answers::new(model, pass.output.value(), targets)?;
-        tape.backward_from(&pass.output, answers.score_gradient())?;
-        let Some((_, features)) = pass.watched.first() else {
-            return Ok(Vec::new());
-        };
-        let zeros;
-        let gradients = match tape.grad(features) {
-            Some(gradients) => gradients,
-            None => {
-                zeros = Tensor::zeros(features.shape().clone());
-                &zeros
-            }
-        };
-        let &[_, height, width, channels] = features.dims() else {
-            return Ok(Vec::new());
-        };
-        let map = |i: usize| {
-            let (features, gradients) = (features.value().row(i), gradients.row(i));
-            let map = self.rule.combine(features, gradients, channels);
-            let map = map.into_iter().map(|v| T::from_f64(if v < 0.0 { 0.0 } else { v }));
-            answers.explain(i, Tensor::from_vec([height, width], map.collect())?)
-        };
-        (0..answers.len()).map(map).collect()
+        self.pass(model, images)?.explain(targets)
     }
 }

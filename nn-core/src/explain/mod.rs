@@ -37,7 +37,7 @@ mod occlusion;
 mod sanity;
 
 pub use answers::{Answers, Target};
-pub use cam::{Cam, CamRule, GradCam, HiResCam, layers_with_maps};
+pub use cam::{Cam, CamPass, CamRule, GradCam, HiResCam, layers_with_maps};
 pub use heat::{BackgroundHeat, share_where};
 pub use map::{Explanation, NORMALIZE_EPSILON, stretch};
 pub use occlusion::Occlusion;

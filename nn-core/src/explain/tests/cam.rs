@@ -118,3 +118,17 @@ fn before_a_dense_layer_hirescam_sums_to_the_score() {
     let found = &Cam::new(HiResCam).explain(&model, &image, &[Target::Class(1)]).unwrap()[0];
     close(found.map.as_slice().iter().sum(), found.score, 1e-12);
 }
+
+#[test]
+fn one_pass_explains_one_class_after_the_other() {
+    let (model, images) = (three_classes::<f32>(), images(2));
+    let cam = Cam::new(GradCam);
+    let mut pass = cam.pass(&model, &images).unwrap();
+    for class in [2, 0, 1, 2] {
+        let targets = [Target::Class(class), Target::Predicted];
+        let (found, alone) = (pass.explain(&targets), cam.explain(&model, &images, &targets));
+        for (found, alone) in found.unwrap().iter().zip(alone.unwrap()) {
+            assert_eq!((found.class, &found.map), (alone.class, &alone.map));
+        }
+    }
+}
