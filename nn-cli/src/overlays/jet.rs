@@ -3,18 +3,28 @@
 //! It is what the reference shows heat in. It is no good scale for numbers (its brightness rises and
 //! falls), so a colour bar stands beside it wherever there is room.
 
+use std::array;
+use std::sync::LazyLock;
+
 /// Where each channel's value changes its slope: `(position, value)`, both 0 to 1.
 const RED: [(f64, f64); 5] = [(0.0, 0.0), (0.35, 0.0), (0.66, 1.0), (0.89, 1.0), (1.0, 0.5)];
 const GREEN: [(f64, f64); 6] =
     [(0.0, 0.0), (0.125, 0.0), (0.375, 1.0), (0.64, 1.0), (0.91, 0.0), (1.0, 0.0)];
 const BLUE: [(f64, f64); 5] = [(0.0, 0.5), (0.11, 1.0), (0.34, 1.0), (0.65, 0.0), (1.0, 0.0)];
 
+/// The colours, from no heat on.
+static COLOURS: LazyLock<[[u8; 3]; 256]> = LazyLock::new(|| array::from_fn(colour));
+
 /// The colour of `heat`, from 0 to 1 (what is beyond is cut off), in 256 steps.
 pub fn jet(heat: f64) -> [u8; 3] {
     // The cast keeps to 0..=255, and makes 0 of NaN.
-    let step = f64::from((heat * 256.0) as u8);
+    COLOURS[usize::from((heat * 256.0) as u8)]
+}
+
+/// The colour of the step `step`, of 0 to 255.
+fn colour(step: usize) -> [u8; 3] {
+    let at = step as f64 / 255.0;
     let value = |points: &[(f64, f64)]| {
-        let at = step / 255.0;
         let pair = points.windows(2).find(|pair| at <= pair[1].0);
         let share = pair.map_or(0.0, |pair| {
             let [(from, low), (to, high)] = [pair[0], pair[1]];

@@ -6,9 +6,11 @@
 
 mod jet;
 mod picture;
+mod scale;
 
 pub use jet::jet;
-pub use picture::{GRID_MOST, Shown, fitted, grid, side_by_side};
+pub use picture::{GRID_MOST, Shown, grid, side_by_side};
+pub use scale::{fitted, resized};
 
 use crate::failure::Failure;
 use image::codecs::png::PngEncoder;
@@ -26,7 +28,8 @@ pub fn overlay(image: &RgbImage, heat: &Tensor) -> RgbImage {
     let mut out = image.clone();
     for (pixel, &heat) in out.pixels_mut().zip(heat.as_slice()) {
         let blend = |under: u8, over: u8| {
-            (f64::from(under) * (1.0 - ALPHA) + f64::from(over) * ALPHA).round() as u8
+            // To the nearest: the cast cuts off.
+            (f64::from(under) * (1.0 - ALPHA) + f64::from(over) * ALPHA + 0.5) as u8
         };
         let (under, over) = (pixel.0, jet(heat.into()));
         *pixel = Rgb([0, 1, 2].map(|c| blend(under[c], over[c])));

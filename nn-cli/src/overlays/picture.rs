@@ -1,11 +1,12 @@
 //! Overlays as pictures: beside the original, with words and a colour bar, and many on a page.
 
-use super::{jet, overlay};
+use super::{fitted, jet, overlay};
+use crate::failure::Failure;
 use crate::plots::svg::{Anchor, Colour, MUTED, NOTICE, Svg, TEXT, Text, fit};
 use crate::plots::to_image;
 use image::RgbImage;
-use image::imageops::{self, FilterType};
-use nn_core::{Result, Tensor};
+use image::imageops;
+use nn_core::Tensor;
 
 /// One image and its heat.
 pub struct Shown<'a> {
@@ -41,20 +42,12 @@ const TILE_GAP: f64 = 4.0;
 const TILE_PAIRS: usize = 4;
 const TILE_TEXT: f64 = 38.0;
 
-/// `image` with its longer side `side` pixels long.
-pub fn fitted(image: &RgbImage, side: f64) -> RgbImage {
-    let (w, h) = image.dimensions();
-    let scale = side / f64::from(w.max(h));
-    let scaled = |len: u32| ((f64::from(len) * scale).round() as u32).max(1);
-    imageops::resize(image, scaled(w), scaled(h), FilterType::Triangle)
-}
-
 /// The image, and the heat over it, side by side under their words.
 ///
 /// # Errors
 /// None that input can cause; a picture that cannot be drawn.
-pub fn side_by_side(shown: &Shown<'_>) -> Result<RgbImage> {
-    let image = fitted(shown.image, SIDE * SCALE);
+pub fn side_by_side(shown: &Shown<'_>) -> Result<RgbImage, Failure> {
+    let image = fitted(shown.image, SIDE * SCALE)?;
     let (wide, high) = (f64::from(image.width()) / SCALE, f64::from(image.height()) / SCALE);
     // Words need room, however narrow the image.
     let pair = 2.0 * wide + GAP;
@@ -126,7 +119,7 @@ fn small_colour_bar(svg: &mut Svg, right: f64, y: f64) {
 ///
 /// # Errors
 /// None that input can cause; a picture that cannot be drawn.
-pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage> {
+pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage, Failure> {
     let shown = &shown[..shown.len().min(GRID_MOST)];
     let columns = shown.len().clamp(1, TILE_PAIRS);
     let pair = 2.0 * TILE + TILE_GAP;
@@ -159,7 +152,7 @@ pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage> {
     let mut picture = to_image(&svg.finish(), SCALE as f32)?;
     for (i, one) in shown.iter().enumerate() {
         let (x, y) = place(i);
-        let image = fitted(one.image, TILE * SCALE);
+        let image = fitted(one.image, TILE * SCALE)?;
         let (wide, high) = (f64::from(image.width()) / SCALE, f64::from(image.height()) / SCALE);
         let centred = |x: f64| {
             let at = (x + (TILE - wide) / 2.0, y + (TILE - high) / 2.0);
@@ -192,7 +185,7 @@ mod tests {
             let image = RgbImage::from_pixel(w, h, Rgb([10, 200, 90]));
             let picture = side_by_side(&shown(&image, &heat())).unwrap();
             let count = |wanted: [u8; 3]| picture.pixels().filter(|p| p.0 == wanted).count();
-            let small = fitted(&image, SIDE * SCALE);
+            let small = fitted(&image, SIDE * SCALE).unwrap();
             let area = (small.width() * small.height()) as usize;
             assert!(count([10, 200, 90]) >= area, "{w} x {h}");
             let blended = overlay(&small, &heat());
@@ -216,7 +209,7 @@ mod tests {
     #[test]
     fn grids_of_any_number_have_a_place_for_each() {
         let (image, heat) = (RgbImage::from_pixel(30, 20, Rgb([10, 200, 90])), heat());
-        let small = fitted(&image, TILE * SCALE);
+        let small = fitted(&image, TILE * SCALE).unwrap();
         let area = (small.width() * small.height()) as usize;
         for count in [1, 3, 4, 5, GRID_MOST, GRID_MOST + 3] {
             let all: Vec<_> = (0..count).map(|_| shown(&image, &heat)).collect();

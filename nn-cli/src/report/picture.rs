@@ -1,11 +1,10 @@
 //! Images as data in the page: small, and of the size at which they are shown on a sharp screen.
 
 use crate::failure::Failure;
-use crate::overlays::{jet, rgb_image};
+use crate::overlays::{fitted, jet, resized, rgb_image};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
-use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage};
 use nn_core::Tensor;
 use nn_core::data::decode_file;
@@ -27,8 +26,7 @@ const HEAT_QUALITY: u8 = 75;
 /// If it cannot be read.
 pub fn photo(file: &Path) -> Result<String, Failure> {
     let image = rgb_image(decode_file(file)?)?;
-    // Averages over what becomes one pixel, also where the picture shrinks a lot.
-    jpeg(&resize(&image, SIDE, SIDE, FilterType::CatmullRom), PHOTO_QUALITY)
+    jpeg(&resized(&image, SIDE, SIDE)?, PHOTO_QUALITY)
 }
 
 /// The image in `file`, its aspect kept, as a `data:` address.
@@ -37,10 +35,9 @@ pub fn photo(file: &Path) -> Result<String, Failure> {
 /// If it cannot be read.
 pub fn thumbnail(file: &Path) -> Result<String, Failure> {
     let image = rgb_image(decode_file(file)?)?;
-    let (width, height) = image.dimensions();
-    let scale = f64::from(2 * SIDE) / f64::from(width.max(height));
-    let side = |len: u32| ((f64::from(len) * scale.min(1.0)).round() as u32).max(1);
-    jpeg(&resize(&image, side(width), side(height), FilterType::Triangle), PHOTO_QUALITY)
+    // A small image is not enlarged: the page can do that.
+    let side = (2 * SIDE).min(image.width().max(image.height()));
+    jpeg(&fitted(&image, side.into())?, PHOTO_QUALITY)
 }
 
 /// A map `[height, width]` of values from 0 to 1, in jet colours, as a `data:` address.
@@ -55,7 +52,7 @@ pub fn heat(map: &Tensor) -> Result<String, Failure> {
     let image = RgbImage::from_fn(width as u32, height as u32, |x, y| {
         Rgb(jet(values[y as usize * width + x as usize].into()))
     });
-    jpeg(&resize(&image, HEAT_SIDE, HEAT_SIDE, FilterType::Triangle), HEAT_QUALITY)
+    jpeg(&resized(&image, HEAT_SIDE, HEAT_SIDE)?, HEAT_QUALITY)
 }
 
 fn jpeg(image: &RgbImage, quality: u8) -> Result<String, Failure> {

@@ -31,7 +31,7 @@ const CHECKSUM: &str = "sha256";
 /// Its length in bytes.
 const CHECKSUM_LEN: usize = 32;
 
-/// Bytes converted at a time: a multiple of every element's size.
+/// Bytes handled at a time: a multiple of every element's size.
 const BLOCK: usize = 1 << 16;
 
 /// Writes tensors and metadata, atomically. The same content gives the same bytes, whatever the
@@ -147,24 +147,22 @@ fn dtype<T: Element>() -> Dtype {
 }
 
 fn write_numbers<T: Element>(file: &mut dyn Write, numbers: &[T]) -> std::io::Result<()> {
-    let mut bytes = vec![0; BLOCK.min(size_of_val(numbers))];
-    for block in numbers.chunks(BLOCK / size_of::<T>()) {
-        let bytes = &mut bytes[..size_of_val(block)];
-        match dtype::<T>() {
-            Dtype::F64 => {
-                for (bytes, number) in bytes.as_chunks_mut().0.iter_mut().zip(block) {
-                    *bytes = number.as_f64().to_le_bytes();
-                }
-            }
-            _ => {
-                for (bytes, number) in bytes.as_chunks_mut().0.iter_mut().zip(block) {
-                    *bytes = (number.as_f64() as f32).to_le_bytes();
-                }
-            }
-        }
-        file.write_all(bytes)?;
+    let bytes: &[u8] = bytemuck::cast_slice(numbers);
+    if cfg!(target_endian = "little") {
+        return file.write_all(bytes);
     }
-    Ok(())
+    bytes.chunks(BLOCK).try_for_each(|block| {
+        let mut block = block.to_vec();
+        turn_if_big_endian::<T>(&mut block);
+        file.write_all(&block)
+    })
+}
+
+/// From the file's order of bytes to this machine's, or back.
+fn turn_if_big_endian<T: Element>(bytes: &mut [u8]) {
+    if cfg!(target_endian = "big") {
+        bytes.chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+    }
 }
 
 /// A safetensors file, open for reading; tensors are read when asked for.
@@ -300,24 +298,10 @@ impl TensorFile {
         let (begin, end) = info.data_offsets;
         let (path, file) = (&self.path, &mut self.file);
         file.seek(SeekFrom::Start(self.start + begin as u64)).map_err(Error::io("read", path))?;
-        let mut numbers = Vec::with_capacity((end - begin) / size_of::<T>());
-        let mut bytes = vec![0; BLOCK.min(end - begin)];
-        let mut left = end - begin;
-        while left > 0 {
-            let block = &mut bytes[..left.min(BLOCK)];
-            file.read_exact(block).map_err(Error::io("read", path))?;
-            left -= block.len();
-            match dtype::<T>() {
-                Dtype::F64 => {
-                    let block = block.as_chunks().0.iter();
-                    numbers.extend(block.map(|&b| T::from_f64(f64::from_le_bytes(b))));
-                }
-                _ => {
-                    let block = block.as_chunks().0.iter();
-                    numbers.extend(block.map(|&b| T::from_f64(f64::from(f32::from_le_bytes(b)))));
-                }
-            }
-        }
+        let mut numbers = vec![T::zero(); (end - begin) / size_of::<T>()];
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut numbers);
+        file.read_exact(bytes).map_err(Error::io("read", path))?;
+        turn_if_big_endian::<T>(bytes);
         Tensor::from_vec(shape, numbers)
     }
 }

@@ -8,7 +8,8 @@ use std::fmt::{Debug, Display};
 /// The trait is small on purpose. Arithmetic comes from [`num_traits::Float`]; what differs between
 /// the two types beyond that is which kernels exist for them.
 pub trait Element:
-    num_traits::Float
+    bytemuck::Pod
+    + num_traits::Float
     + num_traits::NumAssign
     + std::iter::Sum
     + Kernels

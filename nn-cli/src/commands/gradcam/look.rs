@@ -115,7 +115,7 @@ impl Look {
             stand_in,
         })?;
         Ok(Self {
-            thumbnail: overlays::fitted(&image, THUMBNAIL),
+            thumbnail: overlays::fitted(&image, THUMBNAIL)?,
             stem: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             short: short_name(file),
             file: file_name,
