@@ -3,6 +3,7 @@
 use super::{Forward, Layer, LayerConfig};
 use crate::autograd::{Backward, Op, Var};
 use crate::error::{Error, Result};
+use crate::kernels::parallel::{CHUNK, for_each_chunk};
 use crate::tensor::{Element, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -40,9 +41,9 @@ impl<T: Element> Op<T> for Rescale<T> {
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        for g in gradient.as_mut_slice() {
-            *g *= self.scale;
-        }
+        for_each_chunk(gradient.as_mut_slice(), CHUNK, |_, gradient| {
+            gradient.iter_mut().for_each(|g| *g *= self.scale);
+        });
         inputs.accumulate(0, gradient)
     }
 }
@@ -67,9 +68,12 @@ impl<T: Element> Layer<T> for Rescaling {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         let (scale, offset) = (T::from_f64(self.scale), T::from_f64(self.offset));
         let mut y = Tensor::stale(x.shape(), cx.tape.pool());
-        for (y, &x) in y.as_mut_slice().iter_mut().zip(x.value().as_slice()) {
-            *y = x * scale + offset;
-        }
+        let source = x.value().as_slice();
+        for_each_chunk(y.as_mut_slice(), CHUNK, |i, y| {
+            for (y, &x) in y.iter_mut().zip(&source[i * CHUNK..]) {
+                *y = x * scale + offset;
+            }
+        });
         Ok(cx.tape.record(Rescale { scale }, &[&x], y))
     }
 

@@ -71,10 +71,13 @@ pub(super) fn evaluate_in<T: Element>(
     let mut tape = Tape::inference(pool.clone());
     for batch in indices.chunks(batch_size) {
         let (x, labels) = examples.batch(batch, pool)?;
-        let logits = model.infer(&mut tape, x)?;
-        let batch_loss = loss.apply(&mut tape, &logits, &labels[..])?;
+        // On a thread of the pool, as a training step.
+        let (batch_loss, probabilities) = rayon::scope(|_| {
+            let logits = model.infer(&mut tape, x)?;
+            let batch_loss = loss.apply(&mut tape, &logits, &labels[..])?;
+            Ok::<_, Error>((batch_loss, model.probabilities(&mut tape, logits)?))
+        })?;
         result.loss += batch_loss.value().item()?.as_f64() * batch.len() as f64;
-        let probabilities = model.probabilities(&mut tape, logits)?;
         for (i, &label) in labels.iter().enumerate() {
             let row = class_probabilities(probabilities.value().row(i));
             let predicted = most_probable(&row);

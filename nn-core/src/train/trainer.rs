@@ -335,6 +335,16 @@ impl<T: Element> Trainer<T> {
         labels: &[usize],
         learning_rate: f64,
     ) -> Result<StepRecord> {
+        // On a thread of the pool, so that every op does not have to be handed over to one.
+        rayon::scope(|_| self.step_here(x, labels, learning_rate))
+    }
+
+    fn step_here(
+        &mut self,
+        x: Tensor<T>,
+        labels: &[usize],
+        learning_rate: f64,
+    ) -> Result<StepRecord> {
         let mut rng = Rng::new(self.options.seed, stream::DROPOUT + self.steps);
         self.tape.clear();
         let x = self.tape.constant(x);
