@@ -2,10 +2,11 @@
 //! reading files of whatever length.
 
 use crate::error::{Error, Result};
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// How the names of files in the making end.
 const PARTIAL: &str = ".partial";
@@ -20,7 +21,7 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
-    FileDraft::write(path, |file| write(file))?.place(None)
+    FileDraft::write(path, |file| write(file))?.place()
 }
 
 /// A file that is written, but neither sure to be on the disk nor under its name yet. Dropping it
@@ -45,62 +46,138 @@ impl FileDraft {
         write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> Result<Self> {
         let attempt = || {
-            let Some(name) = path.file_name() else {
+            if path.file_name().is_none() {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file name"));
-            };
-            let mut prefix = std::ffi::OsString::from(".");
-            prefix.push(name);
+            }
+            let name = hidden(path);
             let mut builder = tempfile::Builder::new();
-            builder.prefix(&prefix).suffix(PARTIAL);
+            builder.prefix(&name).suffix(PARTIAL);
             // Temporary files are private by default; this one will be a file like any other.
             #[cfg(unix)]
-            let mode: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+            let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
             #[cfg(unix)]
             builder.permissions(mode);
-            let mut file = builder.tempfile_in(folder_of(path))?;
-            let mut writer = BufWriter::with_capacity(1 << 16, file.as_file_mut());
-            write(&mut writer)?;
-            writer.flush()?;
-            drop(writer);
-            Ok(Self { file, path: path.to_path_buf() })
+            Self::fill(builder.tempfile_in(folder_of(path))?, path, write)
         };
         attempt().map_err(Error::io("write", path))
     }
 
-    /// Makes sure the file is on the disk and gives it its name. What had that name is replaced, or
-    /// renamed to `keep`, which is replaced then.
+    /// Writes a file over a spare one, if there is one: the room on the disk is there already, and so
+    /// is the system's memory for it. Otherwise as [`FileDraft::write`].
+    ///
+    /// # Errors
+    /// As [`FileDraft::write`].
+    pub fn write_over(
+        spare: Option<Spare>,
+        path: &Path,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+    ) -> Result<Self> {
+        let open = |Spare(at)| Some((fs::OpenOptions::new().write(true).open(&at).ok()?, at));
+        // One that is gone need not be missed.
+        let Some((file, at)) = spare.and_then(open) else { return Self::write(path, write) };
+        Self::fill(NamedTempFile::from_parts(file, at), path, write)
+            .map_err(Error::io("write", path))
+    }
+
+    fn fill(
+        mut file: NamedTempFile,
+        path: &Path,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let mut writer = BufWriter::with_capacity(1 << 16, file.as_file_mut());
+        write(&mut writer)?;
+        writer.flush()?;
+        drop(writer);
+        // What a spare file held beyond.
+        let len = file.as_file_mut().stream_position()?;
+        file.as_file().set_len(len)?;
+        Ok(Self { file, path: path.to_path_buf() })
+    }
+
+    /// Makes sure the file is on the disk and gives it its name. What had that name is replaced.
+    ///
+    /// # Errors
+    /// If the disk refuses; what was there is still there then.
+    pub fn place(self) -> Result<()> {
+        let Self { file, path } = self;
+        let attempt = || {
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            sync_folder(folder_of(&path));
+            Ok(())
+        };
+        attempt().map_err(Error::io("write", &path))
+    }
+
+    /// Makes sure the file is on the disk and gives it its name. What had that name is renamed to
+    /// `keep`, in the same folder, and what had that one is spare.
     ///
     /// Whenever the program dies, each of the two names stands for a whole file or for none, and one
     /// of them for the newest or the one before it.
     ///
     /// # Errors
     /// If the disk refuses; what was there is still there then.
-    pub fn place(self, keep: Option<&Path>) -> Result<()> {
+    pub fn place_and_keep(self, keep: &Path) -> Result<Option<Spare>> {
         let Self { file, path } = self;
         let attempt = || {
             file.as_file().sync_all()?;
-            let kept = keep.filter(|_| path.exists());
-            if let Some(keep) = kept {
-                std::fs::rename(&path, keep)?;
-            }
-            if let Err(failed) = file.persist(&path) {
-                if let Some(keep) = kept {
-                    std::fs::rename(keep, &path)?;
+            let kept = path.exists();
+            let spare = if kept { Spare::take(keep, &path)? } else { None };
+            let moved = if kept { fs::rename(&path, keep) } else { Ok(()) };
+            let placed = moved.and_then(|()| match file.persist(&path) {
+                Ok(_) => Ok(()),
+                Err(failed) if kept => fs::rename(keep, &path).and(Err(failed.error)),
+                Err(failed) => Err(failed.error),
+            });
+            match (placed, spare) {
+                (Ok(()), spare) => {
+                    sync_folder(folder_of(&path));
+                    Ok(spare)
                 }
-                return Err(failed.error);
+                (Err(problem), Some(spare)) => spare.give(keep).and(Err(problem)),
+                (Err(problem), None) => Err(problem),
             }
-            sync_folder(folder_of(&path));
-            Ok(())
         };
         attempt().map_err(Error::io("write", &path))
     }
+}
+
+/// A file that nobody needs any more, for the next one to be written over. Dropping it removes it.
+///
+/// It is called like a draft of the next one, and cleared away like one if the program dies.
+#[derive(Debug)]
+pub struct Spare(TempPath);
+
+impl Spare {
+    /// Takes its name from the file `old`, if there is one: it is a spare one for `next` now.
+    fn take(old: &Path, next: &Path) -> io::Result<Option<Self>> {
+        let name = hidden(next);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&name).suffix(PARTIAL);
+        match builder.make_in(folder_of(next), |at| fs::rename(old, at)) {
+            Ok(spare) => Ok(Some(Self(spare.into_temp_path()))),
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    fn give(self, path: &Path) -> io::Result<()> {
+        Ok(self.0.persist(path)?)
+    }
+}
+
+/// How the names of files on their way to the name `path` begin.
+fn hidden(path: &Path) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name
 }
 
 /// Removes drafts of the file `path` that programs which died left behind. Nobody else may be
 /// writing that file.
 pub fn remove_drafts(path: &Path) {
     let Some(name) = path.file_name() else { return };
-    let Ok(entries) = std::fs::read_dir(folder_of(path)) else { return };
+    let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
     for entry in entries.flatten() {
         let found = entry.file_name();
         let is_draft = found.as_encoded_bytes().strip_prefix(b".").is_some_and(|rest| {
@@ -108,7 +185,7 @@ pub fn remove_drafts(path: &Path) {
         });
         if is_draft {
             // What cannot be removed is in nobody's way.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -143,13 +220,12 @@ pub fn folder_of(path: &Path) -> &Path {
 /// Puts the names in a folder on the disk, so that a rename lasts. Not every system can do that;
 /// where it cannot, the system does so in its own time.
 pub fn sync_folder(folder: &Path) {
-    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn a_file_is_replaced_whole() {
@@ -181,21 +257,57 @@ mod tests {
     fn the_file_before_can_be_kept() {
         let folder = tempfile::tempdir().unwrap();
         let (path, before) = (folder.path().join("a.txt"), folder.path().join("before.txt"));
-        let place = |text: &str| {
-            let draft = FileDraft::write(&path, |w| w.write_all(text.as_bytes())).unwrap();
-            draft.place(Some(&before)).unwrap();
+        let draft = |spare, text: &str| {
+            FileDraft::write_over(spare, &path, |w| w.write_all(text.as_bytes())).unwrap()
         };
-        place("1");
+        let texts = || [&path, &before].map(|path| fs::read_to_string(path).unwrap());
+        let files = || fs::read_dir(folder.path()).unwrap().count();
+        assert!(draft(None, "1").place_and_keep(&before).unwrap().is_none());
         assert!(!before.exists());
-        place("2");
-        place("3");
-        let texts = [&path, &before].map(|path| fs::read_to_string(path).unwrap());
-        assert_eq!(texts, ["3", "2"]);
+        assert!(draft(None, "2 long").place_and_keep(&before).unwrap().is_none());
+        let spare = draft(None, "3").place_and_keep(&before).unwrap();
+        assert_eq!((texts(), files()), (["3".into(), "2 long".into()], 3));
 
-        let draft = FileDraft::write(&path, |w| w.write_all(b"4")).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
-        std::mem::forget(draft);
+        // Over the first one, of another length.
+        let spare = draft(spare, "4 longer").place_and_keep(&before).unwrap();
+        let spare = draft(spare, "5").place_and_keep(&before).unwrap();
+        assert_eq!((texts(), files()), (["5".into(), "4 longer".into()], 3));
+        // Whatever happened to it, the next is written.
+        fs::remove_file(&spare.as_ref().unwrap().0).unwrap();
+        let spare = draft(spare, "6").place_and_keep(&before).unwrap();
+        drop(spare);
+        assert_eq!((texts(), files()), (["6".into(), "5".into()], 2));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_placed_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, before) = (folder.path().join("a.txt"), folder.path().join("before.txt"));
+        let draft = |text: &str| FileDraft::write(&path, |w| w.write_all(text.as_bytes())).unwrap();
+        for text in ["1", "2"] {
+            draft(text).place_and_keep(&before).unwrap();
+        }
+        let lost = draft("3");
+        fs::remove_file(lost.file.path()).unwrap();
+        let message = lost.place_and_keep(&before).unwrap_err().to_string();
+        assert!(message.contains("a.txt"), "{message}");
+        let texts = [&path, &before].map(|path| fs::read_to_string(path).unwrap());
+        assert_eq!(texts, ["2", "1"]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn drafts_left_behind_can_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, before) = (folder.path().join("a.txt"), folder.path().join("before.txt"));
+        let draft = |text: &str| FileDraft::write(&path, |w| w.write_all(text.as_bytes())).unwrap();
+        for text in ["1", "2"] {
+            assert!(draft(text).place_and_keep(&before).unwrap().is_none());
+        }
+        std::mem::forget(draft("3").place_and_keep(&before).unwrap());
+        std::mem::forget(draft("4"));
         fs::write(folder.path().join(".b.txt.partial"), "another's").unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
         remove_drafts(&path);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
         assert_eq!(fs::read_to_string(&path).unwrap(), "3");

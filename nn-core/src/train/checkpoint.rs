@@ -1,7 +1,7 @@
 //! `checkpoint.safetensors`: a run in the middle, in one file.
 //!
 //! Tensors are the model's parameters, `model.NAME`, and what the optimiser remembers,
-//! `optimizer.KIND.NAME`; the last one, `sha256`, is the checksum of everything before it. The
+//! `optimizer.KIND.NAME`; the last one, `xxh3`, is the checksum of everything before it. The
 //! metadata says
 //!
 //! ```text
@@ -17,7 +17,7 @@
 use super::trainer::EpochSoFar;
 use super::{FitOptions, History, Trainer};
 use crate::error::{Error, Result};
-use crate::files::FileDraft;
+use crate::files::{FileDraft, Spare};
 use crate::model::tensor_file::{TensorFile, draft_with_checksum};
 use crate::tensor::{Element, Tensor};
 use serde::{Deserialize, Serialize};
@@ -172,11 +172,11 @@ impl<T: Element> Trainer<T> {
     /// # Errors
     /// If the file cannot be written; what was there is still there then.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        self.draft(path, note)?.place(None)
+        self.draft(path, note, None)?.place()
     }
 
-    /// [`Trainer::save`], up to the wait for the disk.
-    pub(super) fn draft(&self, path: &Path, note: &str) -> Result<FileDraft> {
+    /// [`Trainer::save`], up to the wait for the disk, in the place of a spare file if there is one.
+    pub(super) fn draft(&self, path: &Path, note: &str, spare: Option<Spare>) -> Result<FileDraft> {
         let remembered = self.optimizer.state();
         let state = State {
             version: VERSION,
@@ -199,7 +199,7 @@ impl<T: Element> Trainer<T> {
         let remembered = remembered.map(|(name, tensor)| (named("optimizer", &name), tensor));
         let tensors: Vec<_> = model.chain(remembered).collect();
         let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), *tensor));
-        draft_with_checksum(path, tensors, &metadata)
+        draft_with_checksum(path, tensors, &metadata, spare)
     }
 
     /// Goes on where `checkpoint` was saved: what [`Trainer::fit`] then does is, to the bit, what

@@ -2,7 +2,7 @@
 
 use super::{Checkpoint, Trainer};
 use crate::error::{Error, Result};
-use crate::files::{FileDraft, remove_drafts, sync_folder};
+use crate::files::{Spare, remove_drafts, sync_folder};
 use crate::tensor::Element;
 use std::fs;
 use std::io::ErrorKind;
@@ -19,13 +19,16 @@ pub const PREVIOUS_CHECKPOINT_FILE: &str = "checkpoint.previous.safetensors";
 /// `checkpoint.previous.safetensors` beside it.
 ///
 /// A checkpoint is written while training waits, at the speed of memory; a thread then waits for the
-/// disk while training goes on, and gives the file its name.
+/// disk while training goes on, and gives the file its name. The one before the last two is written
+/// over: until the run ends there is room for three.
 #[derive(Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
     /// Whether the newest checkpoint there is this run's, and worth keeping when the next is saved.
     ours: bool,
-    placing: Option<JoinHandle<Result<()>>>,
+    placing: Option<JoinHandle<Result<Option<Spare>>>>,
+    /// The checkpoint before the last two.
+    spare: Option<Spare>,
 }
 
 /// What there is to go on from.
@@ -41,7 +44,7 @@ impl Checkpoints {
     /// The checkpoints in `folder`, which must exist when the first is saved. Those of another run
     /// are replaced then, unless [`Checkpoints::latest`] was asked for what to go on from.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf(), ours: false, placing: None }
+        Self { folder: folder.to_path_buf(), ours: false, placing: None, spare: None }
     }
 
     fn path(&self) -> PathBuf {
@@ -65,23 +68,23 @@ impl Checkpoints {
     /// If this checkpoint or the one before it cannot be written; the last that could is still there.
     pub fn save<T: Element>(&mut self, trainer: &Trainer<T>, note: &str) -> Result<()> {
         // One at a time: the disk is full soon enough.
-        self.wait()?;
+        self.placed()?;
         if !trainer.model().parameters().iter().all(|p| p.value.is_finite()) {
             return Ok(());
         }
         let (path, previous) = (self.path(), self.previous());
-        let draft: FileDraft = trainer.draft(&path, note)?;
+        let draft = trainer.draft(&path, note, self.spare.take())?;
         let ours = std::mem::replace(&mut self.ours, true);
         let place = move || {
             if ours {
-                return draft.place(Some(&previous));
+                return draft.place_and_keep(&previous);
             }
             // What another run left must never pass for what this one did before.
             match fs::remove_file(&previous) {
                 Err(problem) if problem.kind() != ErrorKind::NotFound => {
                     Err(Error::io("replace", &previous)(problem))
                 }
-                _ => draft.place(None),
+                _ => draft.place().map(|()| None),
             }
         };
         let thread = Builder::new().name("checkpoint".into()).spawn(place);
@@ -89,16 +92,25 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Waits until the last checkpoint is sure to be on the disk, under its name.
+    /// Waits until the last checkpoint is sure to be on the disk, under its name, and leaves no more
+    /// than that and the one before it.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn wait(&mut self) -> Result<()> {
+        self.placed()?;
+        self.spare = None;
+        Ok(())
+    }
+
+    fn placed(&mut self) -> Result<()> {
         let Some(thread) = self.placing.take() else { return Ok(()) };
-        thread.join().unwrap_or_else(|_| {
+        let placed = thread.join().unwrap_or_else(|_| {
             let problem = "the thread that wrote it failed";
             Err(Error::io("write", &self.path())(std::io::Error::other(problem)))
-        })
+        });
+        self.spare = placed?;
+        Ok(())
     }
 
     /// The newest checkpoint that is whole, if there is any. A damaged one is noticed by its

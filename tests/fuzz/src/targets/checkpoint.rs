@@ -17,11 +17,11 @@ use nn_core::train::{
 };
 use nn_core::{Result, Tensor};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::path::Path;
+use twox_hash::XxHash3_128;
 
 /// Bytes of a checksum.
-const CHECKSUM: usize = 32;
+const CHECKSUM: usize = 16;
 
 pub fn run(data: &[u8]) {
     let folder = folder();
@@ -29,7 +29,7 @@ pub fn run(data: &[u8]) {
     let mut file = described(data).unwrap_or_else(|| data.to_vec());
     std::fs::write(path(CHECKPOINT_FILE), &file).expect("it can be written");
     if let Some((content, checksum)) = file.split_last_chunk_mut::<CHECKSUM>() {
-        checksum.copy_from_slice(&Sha256::digest(content));
+        checksum.copy_from_slice(&XxHash3_128::oneshot(content).to_be_bytes());
         std::fs::write(path(PREVIOUS_CHECKPOINT_FILE), &file).expect("it can be written");
     }
     if let Ok(Some(latest)) = Checkpoints::new(folder.path()).latest() {
@@ -102,9 +102,9 @@ fn described(data: &[u8]) -> Option<Vec<u8>> {
         }
     }
     let mut total = 0u64;
-    tensors.entry("sha256").or_insert(json!({ "dtype": "U8", "shape": [CHECKSUM] }));
+    tensors.entry("xxh3").or_insert(json!({ "dtype": "U8", "shape": [CHECKSUM] }));
     let (checksum, others): (Vec<_>, Vec<_>) =
-        tensors.iter_mut().partition(|(name, _)| *name == "sha256");
+        tensors.iter_mut().partition(|(name, _)| *name == "xxh3");
     for (_, tensor) in
         others.into_iter().chain(checksum).filter(|(name, _)| *name != "__metadata__")
     {
