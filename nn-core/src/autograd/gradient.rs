@@ -45,11 +45,16 @@ impl<T: Element> Gradient<T> {
     pub fn tensor(&self) -> &Tensor<T> {
         match &self.0 {
             Form::Whole(tensor) => tensor,
-            Form::Product { dims, shape, dy, x, whole } => whole.get_or_init(|| {
+            Form::Product { dims, shape, dy, x, whole } => {
+                if let Some(tensor) = whole.get() {
+                    return tensor;
+                }
+                // Not while the cell is locked: a thread that waits for its share of the product may take
+                // up a task that asks for the tensor too, and would wait for itself.
                 let mut tensor = Tensor::zeros(shape);
                 linear::weight_gradient(*dims, dy.as_slice(), x.as_slice(), tensor.as_mut_slice());
-                tensor
-            }),
+                whole.get_or_init(|| tensor)
+            }
         }
     }
 
@@ -122,6 +127,7 @@ impl<T: Element> PartialEq for Gradient<T> {
 mod tests {
     use super::*;
     use crate::autograd::ops::testing::sample;
+    use rayon::prelude::*;
 
     fn product() -> Gradient<f32> {
         let dims = Dims { batch: 3, inputs: 50, outputs: 7 };
@@ -142,6 +148,19 @@ mod tests {
         assert_eq!(gradient.tensor(), &whole);
         assert_eq!(gradient.row(), None, "now that it is there it is read");
         assert_eq!(gradient.piece(40..60, &mut buffer), &whole.as_slice()[40..60]);
+    }
+
+    #[test]
+    fn tasks_of_one_pool_can_ask_for_the_same_tensor() {
+        let dims = Dims { batch: 2, inputs: 1024, outputs: 1024 };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        for _ in 0..30 {
+            let (dy, x) = (Tensor::full([2, 1024], 1.0_f32), Tensor::full([2, 1024], 1.0));
+            let gradient = Gradient::product(dims, dy, Arc::new(x));
+            let ask = |i: usize| gradient.tensor().as_slice()[i];
+            let asked: f32 = pool.install(|| (0..6).into_par_iter().with_max_len(1).map(ask).sum());
+            assert_eq!(asked, 12.0);
+        }
     }
 
     #[test]

@@ -40,8 +40,9 @@ pub struct DatasetOptions {
     /// none.
     pub memory_bound: usize,
     /// The most bytes of pixels beyond these that are kept in a temporary file, in the system's folder
-    /// for such; 4 GiB by default, 0 keeps none. What does not fit there either is decoded for every
-    /// batch.
+    /// for such; 4 GiB by default, 0 keeps none. Half a GiB of the disk stays free for others. What does
+    /// not fit there either is decoded for every batch. Where that folder lies in memory, as `/tmp` does
+    /// on some systems, `TMPDIR` names another.
     pub disk_bound: u64,
     /// Whether images that cannot be decoded are left out and listed, instead of being an error.
     pub skip_unreadable: bool,

@@ -12,12 +12,16 @@ pub(super) struct Spill {
     file: Option<File>,
     len: u64,
     bound: u64,
+    keep_free: u64,
 }
+
+/// Bytes of the disk that are left to others: checkpoints, for instance.
+const KEEP_FREE: u64 = 512 << 20;
 
 impl Spill {
     /// A spill of at most `bound` bytes. Its file is made when the first comes.
     pub fn new(bound: u64) -> Self {
-        Self { file: None, len: 0, bound }
+        Self { file: None, len: 0, bound, keep_free: KEEP_FREE }
     }
 
     /// Appends `bytes` and returns where they begin; nothing if they do not fit the bound or the disk,
@@ -27,6 +31,10 @@ impl Spill {
         let end = at + bytes.len() as u64;
         if end > self.bound || self.write(bytes).is_err() {
             self.bound = 0;
+            // Half an image is of no use, and its room may be.
+            if let Some(file) = &self.file {
+                let _ = file.set_len(at);
+            }
             return None;
         }
         self.len = end;
@@ -38,7 +46,12 @@ impl Spill {
             Some(file) => file,
             None => tempfile::tempfile()?,
         };
-        self.file.insert(file).write_all(bytes)
+        let file = self.file.insert(file);
+        let enough = self.keep_free.saturating_add(bytes.len() as u64);
+        if free_room(file).is_some_and(|free| free < enough) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        file.write_all(bytes)
     }
 
     /// Fills `bytes` from what was appended at `at`.
@@ -53,6 +66,18 @@ impl Spill {
     pub fn bytes(&self) -> u64 {
         self.len
     }
+}
+
+/// Bytes that are free where a file lies, if the system tells.
+#[cfg(target_os = "linux")]
+fn free_room(file: &File) -> Option<u64> {
+    let disk = rustix::fs::fstatvfs(file).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn free_room(_: &File) -> Option<u64> {
+    None
 }
 
 #[cfg(unix)]
@@ -77,6 +102,13 @@ fn read_at(file: &File, mut at: u64, mut bytes: &mut [u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_disk_is_not_filled_up() {
+        let mut spill = Spill { keep_free: u64::MAX, ..Spill::new(10) };
+        assert_eq!((spill.append(b"first"), spill.bytes()), (None, 0));
+    }
 
     #[test]
     fn what_was_appended_is_read_from_where_it_lies() {

@@ -6,8 +6,8 @@
 //! the instructions of the set. That is why hot loops count: a closure or an iterator's adaptor may
 //! be left out of line.
 //!
-//! **Invariant.** A vector of a set exists only where the processor has the set: the three
-//! constructors are `unsafe` and promise it, so operations on vectors that exist need no promise.
+//! **Invariant.** A vector of a set exists only where the processor has the set: what makes
+//! one from numbers is `unsafe` and promises it, so operations on vectors that exist need no promise.
 
 #![allow(clippy::needless_range_loop)] // hot loops count, see above
 

@@ -9,6 +9,10 @@ use std::sync::Arc;
 /// A model that predicts again and again: what one prediction has prepared, memory and weights in the
 /// order the kernels want them, serves the next.
 ///
+/// One serves one caller at a time. Tasks of a rayon pool take one each (`map_init(|| model.predictor(),
+/// ..)`); behind a lock that they share, a task that waits for its own work may take up another that
+/// waits for the lock.
+///
 /// ```
 /// use nn_core::model::{ReferenceCnn, Sequential};
 /// use nn_core::Tensor;

@@ -4,7 +4,7 @@ use crate::kernels::pages;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Bytes whose multiples pooled buffers begin at: a cache line, and the longest vector. A vector that
 /// lies across two lines costs twice.
@@ -13,8 +13,9 @@ const ALIGNMENT: usize = 64;
 /// Buffers between two uses.
 ///
 /// Clones share one pool. A training step asks for the same lengths every time, so after the first
-/// step everything it needs lies here, mapped and warm. A smaller batch, such as the last of an
-/// epoch, makes do with the buffers of the larger ones.
+/// step everything it needs lies here, mapped and warm. A buffer serves lengths from half its own on,
+/// so half a batch makes do with what a whole one needed; who needs more than lies here takes the
+/// place of what would have been nearly enough. What is taken out and kept does not keep the pool.
 #[derive(Clone, Default)]
 pub struct Pool<T> {
     numbers: Shelf<T>,
@@ -52,7 +53,9 @@ impl<T: Copy + Default> Pool<T> {
 
 /// Buffers of one type between two uses, by length.
 #[derive(Clone, Default)]
-struct Shelf<T>(Arc<Mutex<BTreeMap<usize, Vec<Vec<T>>>>>);
+struct Shelf<T>(Arc<Free<T>>);
+
+type Free<T> = Mutex<BTreeMap<usize, Vec<Vec<T>>>>;
 
 impl<T: Copy + Default> Shelf<T> {
     /// At least `len` elements.
@@ -61,7 +64,13 @@ impl<T: Copy + Default> Shelf<T> {
         // Not from far larger ones: those would then be missing where they belong.
         let mut fitting = free.range_mut(len..=2 * len).filter(|(_, free)| !free.is_empty());
         let reused = fitting.next().and_then(|(_, free)| free.pop());
+        // One that would have done, were it longer, makes room for the one that does.
+        let outgrown = match reused {
+            Some(_) => None,
+            None => free.range_mut(len / 2..len).rev().find_map(|(_, free)| free.pop()),
+        };
         drop(free);
+        drop(outgrown);
         reused.unwrap_or_else(|| zeroed(len))
     }
 
@@ -100,7 +109,8 @@ pub(crate) struct Buffer<T: Copy + Default> {
     data: Vec<T>,
     /// The part of `data` that counts. The rest stays, so that who needs more next finds it as it is.
     part: Range<usize>,
-    home: Option<Shelf<T>>,
+    /// Weak, or what is kept of a pool's memory would keep all of it.
+    home: Option<Weak<Free<T>>>,
 }
 
 impl<T: Copy + Default> Buffer<T> {
@@ -117,7 +127,7 @@ impl<T: Copy + Default> Buffer<T> {
         let spare = if len == 0 { 0 } else { ALIGNMENT / size_of::<T>().max(1) };
         let data = shelf.take(len + spare);
         let start = data.as_ptr().align_offset(ALIGNMENT).min(spare);
-        Self { data, part: start..start + len, home: Some(shelf.clone()) }
+        Self { data, part: start..start + len, home: Some(Arc::downgrade(&shelf.0)) }
     }
 
     pub fn into_vec(mut self) -> Vec<T> {
@@ -137,8 +147,8 @@ impl<T: Copy + Default> Clone for Buffer<T> {
 
 impl<T: Copy + Default> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if let Some(pool) = self.home.take() {
-            pool.give(std::mem::take(&mut self.data));
+        if let Some(free) = self.home.take().and_then(|home| home.upgrade()) {
+            Shelf(free).give(std::mem::take(&mut self.data));
         }
     }
 }
@@ -179,6 +189,25 @@ mod tests {
         assert_eq!(pool.bytes(), both, "far larger buffers stay for what is as large");
         let again = pool.scratch(1000);
         assert_eq!((again.len(), pool.bytes()), (1000, 4 * (490 + SPARE)));
+    }
+
+    #[test]
+    fn growing_needs_do_not_pile_up() {
+        let pool = Pool::<f32>::new();
+        for len in 1000..1500 {
+            drop((pool.scratch(len), pool.scratch(len)));
+        }
+        assert!(pool.bytes() < 4 * 2 * 1600, "{}", pool.bytes());
+    }
+
+    #[test]
+    fn what_is_kept_does_not_keep_the_pool() {
+        let pool = Pool::<f32>::new();
+        let kept = pool.scratch(10);
+        let free = Arc::downgrade(&pool.numbers.0);
+        drop(pool);
+        assert!(free.upgrade().is_none());
+        assert_eq!(kept.len(), 10);
     }
 
     #[test]

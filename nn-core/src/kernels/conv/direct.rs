@@ -58,7 +58,7 @@ impl Conv2dKernel for Direct {
 }
 
 impl Conv2dForward<f32> for Direct {
-    fn forward(
+    fn forward_packed(
         &self,
         g: &Conv2dGeometry,
         x: &[f32],

@@ -48,7 +48,7 @@ impl Conv2dKernel for Im2col {
 }
 
 impl<T: Element> Conv2dForward<T> for Im2col {
-    fn forward(
+    fn forward_packed(
         &self,
         g: &Conv2dGeometry,
         x: &[T],

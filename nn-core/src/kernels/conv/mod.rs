@@ -8,7 +8,8 @@
 //! dispatched that was not tested.
 //!
 //! Activations are `[batch, height, width, channels]`, weights `[out, in, height, width]`. A kernel
-//! that wants its weights packed differently packs them into scratch memory.
+//! that wants its weights packed differently packs them into scratch memory, or offers them packed
+//! ([`Conv2dForward::pack`]) to who can keep them.
 
 pub mod direct;
 pub mod im2col;
@@ -106,7 +107,12 @@ pub trait Conv2dForward<T: Element>: Conv2dKernel {
         b: Option<&[T]>,
         out: Output<'_, T>,
         scratch: &Pool<T>,
-    );
+    ) {
+        match self.pack(g, w, scratch) {
+            Some(packed) => self.forward_packed(g, x, packed.as_slice(), b, out, scratch),
+            None => self.forward_packed(g, x, w, b, out, scratch),
+        }
+    }
 
     /// The weights in the order this kernel reads them, if that is worth keeping. Depends on nothing
     /// but the kernel, `w` and its shape.
@@ -124,9 +130,7 @@ pub trait Conv2dForward<T: Element>: Conv2dKernel {
         b: Option<&[T]>,
         out: Output<'_, T>,
         scratch: &Pool<T>,
-    ) {
-        self.forward(g, x, packed, b, out, scratch);
-    }
+    );
 }
 
 /// A way to compute the gradient of a convolution's input.

@@ -223,3 +223,28 @@ fn a_few_steps_learn_a_few_images() {
     }
     assert!(losses[59] < 0.5 * losses[0], "{losses:?}");
 }
+
+#[test]
+fn an_image_is_answered_to_the_bit_whoever_goes_along() {
+    let mut rng = Rng::new(1, 0);
+    let images = Tensor::from_fn([8, 40, 40, 16], |_| rng.uniform_in(0.0, 255.0) as f32);
+    for pool in [
+        MaxPool2D::new(2),
+        MaxPool2D::new(3),
+        MaxPool2D::new(3).stride(2),
+        MaxPool2D::new(2).stride(1),
+        MaxPool2D::new(5),
+    ] {
+        let model: Sequential = Sequential::builder([40, 40, 16])
+            .layer(Conv2D::new(16, 3).activation(Activation::Relu))
+            .layer(pool)
+            .build(1)
+            .unwrap();
+        let together = model.predict(images.clone()).unwrap();
+        for i in 0..8 {
+            let image = Tensor::from_vec([1, 40, 40, 16], images.row(i).to_vec()).unwrap();
+            let alone = model.predict(image).unwrap();
+            assert!(alone.row(0) == together.row(i), "{pool:?}, image {i}");
+        }
+    }
+}

@@ -57,21 +57,6 @@ pub struct Winograd {
     pub isa: Isa,
 }
 
-impl Winograd {
-    fn transformed(
-        &self,
-        g: &Conv2dGeometry,
-        w: &[f32],
-        order: Order,
-        plan: &Plan,
-        scratch: &Pool<f32>,
-    ) -> Tensor<f32> {
-        let mut packed = Tensor::stale([plan.blocks(), plan.block_len()], scratch);
-        weights::pack(self.isa, g, w, order, plan.block_len(), packed.as_mut_slice());
-        packed
-    }
-}
-
 impl Conv2dKernel for Winograd {
     fn name(&self) -> &'static str {
         self.isa.pick(["winograd-portable", "winograd-avx2", "winograd-avx512", "winograd-neon"])
@@ -92,23 +77,8 @@ impl Conv2dKernel for Winograd {
 }
 
 impl Conv2dForward<f32> for Winograd {
-    fn forward(
-        &self,
-        g: &Conv2dGeometry,
-        x: &[f32],
-        w: &[f32],
-        b: Option<&[f32]>,
-        out: Output<'_, f32>,
-        scratch: &Pool<f32>,
-    ) {
-        let plan = Plan::forward(g, (g.out_h, g.out_w), self.isa);
-        let packed = self.transformed(g, w, Order::Forward, &plan, scratch);
-        self.forward_packed(g, x, packed.as_slice(), b, out, scratch);
-    }
-
     fn pack(&self, g: &Conv2dGeometry, w: &[f32], scratch: &Pool<f32>) -> Option<Tensor<f32>> {
-        let plan = Plan::forward(g, (g.out_h, g.out_w), self.isa);
-        Some(self.transformed(g, w, Order::Forward, &plan, scratch))
+        Some(weights::pack(self.isa, g, w, Order::Forward, scratch))
     }
 
     fn forward_packed(
@@ -130,7 +100,7 @@ impl Conv2dForward<f32> for Winograd {
         let plan = Plan::forward(g, size, self.isa);
         let task_rows = plan.task_rows * TILE;
         let run = |n: usize, top: usize, rows: usize, sink: Sink<'_>| {
-            let source = Source::Map { rows: &x[n * g.input_len()..][..g.input_len()], top: 0 };
+            let source = Source { rows: &x[n * g.input_len()..][..g.input_len()], top: 0 };
             let (plan, weights) = (&plan, packed);
             let scratch = &mut scratch.scratch(plan.scratch_len());
             let rows = rows.div_ceil(TILE);
@@ -162,7 +132,10 @@ impl Conv2dForward<f32> for Winograd {
             Output::ReluMaxPool { pool: p, y, winners } => {
                 let p = Pool2dGeometry { in_w: plan.out_w, ..*p };
                 let (image, row) = (p.output_len(), p.out_w * p.channels);
-                let band = (task_rows / p.stride_h).max(1);
+                // Bands begin where tiles do, or an output's rounding would depend on how they are cut.
+                let whole =
+                    (1..TILE).find(|n| (n * p.stride_h).is_multiple_of(TILE)).unwrap_or(TILE);
+                let band = (task_rows / p.stride_h).max(1).next_multiple_of(whole);
                 parallel::for_each_tile_pair(y, winners, image, band * row, |n, i, y, winners| {
                     let rows = (y.len() / row - 1) * p.stride_h + p.window_h;
                     let mut map = scratch.scratch(rows * plan.out_w * p.channels);
@@ -186,27 +159,14 @@ impl Conv2dInputGradient<f32> for Winograd {
     ) {
         let plan = Plan::input_gradient(g, self.isa);
         let task_rows = plan.task_rows * TILE;
-        let weights = self.transformed(g, w, Order::Turned, &plan, scratch);
+        let weights = weights::pack(self.isa, g, w, Order::Turned, scratch);
         let pitch = g.in_w * g.in_c;
         parallel::for_each_tile(dx, g.input_len(), task_rows * pitch, |n, i, dx| {
             let top = i * task_rows;
             let rows = (dx.len() / pitch).div_ceil(TILE);
-            let spread;
-            let source = match dy {
-                OutputGradient::ReluMaxPool { pool: p, dy, winners }
-                    if p.is_2x2() && plan.has_even_padding() =>
-                {
-                    let image = n * p.output_len()..(n + 1) * p.output_len();
-                    let (dy, winners) = (&dy[image.clone()], &winners[image]);
-                    Source::Pooled { dy, winners, out_h: p.out_h, out_w: p.out_w }
-                }
-                _ => {
-                    let touched = plan.rows_touched(top, rows);
-                    let top = touched.start;
-                    spread = dy.rows(g, n, &touched, scratch);
-                    Source::Map { rows: &spread, top }
-                }
-            };
+            let touched = plan.rows_touched(top, rows);
+            let rows_of_dy = dy.rows(g, n, &touched, scratch);
+            let source = Source { rows: &rows_of_dy, top: touched.start };
             let (plan, weights, bias) = (&plan, weights.as_slice(), None);
             let sink = Sink::Map { y: dx, out_w: g.in_w, relu: false };
             let scratch = &mut scratch.scratch(plan.scratch_len());

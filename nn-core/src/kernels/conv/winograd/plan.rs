@@ -38,7 +38,7 @@ const CACHED: usize = 160 << 10;
 /// The fewest tiles that go through the cache together: below, weights pass by for too little work.
 const MIN_TOGETHER: usize = 8;
 
-/// The fewest tasks, where there are rows enough: a few threads share them evenly.
+/// About the fewest tasks, where there are rows enough: a few threads share them evenly.
 const MIN_TASKS: usize = 8;
 
 impl Plan {
@@ -93,11 +93,6 @@ impl Plan {
     pub fn rows_touched(&self, top: usize, rows: usize) -> Range<usize> {
         let end = (top + rows * TILE + 2).saturating_sub(self.pad_top).min(self.in_h);
         top.saturating_sub(self.pad_top).min(end)..end
-    }
-
-    /// Whether patches begin at even rows and columns of the input, as windows of 2x2 do.
-    pub fn has_even_padding(&self) -> bool {
-        self.pad_top.is_multiple_of(2) && self.pad_left.is_multiple_of(2)
     }
 
     /// Tiles side by side.

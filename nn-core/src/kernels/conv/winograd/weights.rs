@@ -8,6 +8,7 @@ use super::{POINTS, transform::weight};
 use crate::kernels::geometry::Conv2dGeometry;
 use crate::kernels::isa::Isa;
 use crate::kernels::simd::{self, MAX_LANES, Simd, Work};
+use crate::tensor::{Pool, Tensor};
 use rayon::prelude::*;
 
 /// Input channels that are transformed before their points are moved to where they belong.
@@ -23,15 +24,14 @@ pub enum Order {
     Turned,
 }
 
-/// Transforms `w`, `[out, in, 3, 3]`, into `packed`, cut into blocks of `block_len`.
+/// Transforms `w`, `[out, in, 3, 3]`, for the vectors of `isa`.
 pub fn pack(
     isa: Isa,
     g: &Conv2dGeometry,
     w: &[f32],
     order: Order,
-    block_len: usize,
-    packed: &mut [f32],
-) {
+    scratch: &Pool<f32>,
+) -> Tensor<f32> {
     let (inputs, outputs) = match order {
         Order::Forward => {
             (Side { channels: g.in_c, pitch: 9 }, Side { channels: g.out_c, pitch: 9 * g.in_c })
@@ -40,9 +40,13 @@ pub fn pack(
             (Side { channels: g.out_c, pitch: 9 * g.in_c }, Side { channels: g.in_c, pitch: 9 })
         }
     };
-    packed.par_chunks_exact_mut(block_len).enumerate().for_each(|(block, packed)| {
-        simd::run(isa, Pack { w, order, inputs, outputs, block, packed });
-    });
+    let width = WIDTH * simd::lanes(isa);
+    let block_len = POINTS * inputs.channels * width;
+    let mut packed = Tensor::stale([outputs.channels.div_ceil(width), block_len], scratch);
+    packed.as_mut_slice().par_chunks_exact_mut(block_len).enumerate().for_each(
+        |(block, packed)| simd::run(isa, Pack { w, order, inputs, outputs, block, packed }),
+    );
+    packed
 }
 
 /// A side of a weight: its channels, and how far apart their taps lie.
