@@ -93,6 +93,32 @@ fn cmyk_and_ycck_become_rgb() {
 }
 
 #[test]
+fn a_jpeg_is_what_the_image_crate_makes_of_it() {
+    let mut files: Vec<Vec<u8>> = [
+        include_bytes!("../../../../tests/fixtures/images/progressive.jpg").as_slice(),
+        include_bytes!("../../../../tests/fixtures/images/rotated.jpg"),
+        include_bytes!("../../../../tests/fixtures/images/cmyk.jpg"),
+        include_bytes!("../../../../tests/fixtures/images/ycck.jpg"),
+    ]
+    .map(<[u8]>::to_vec)
+    .into();
+    for (height, width) in [(1, 1), (9, 14), (40, 33)] {
+        files.push(encode(&noise(height, width), ImageFormat::Jpeg));
+        files.push(encode(&noise(height, width).into_luma8().into(), ImageFormat::Jpeg));
+    }
+    for bytes in files {
+        let mut reader = ImageReader::new(Cursor::new(&bytes));
+        reader.set_format(ImageFormat::Jpeg);
+        let mut decoder = reader.into_decoder().unwrap();
+        let orientation = decoder.orientation().unwrap();
+        let mut expected = DynamicImage::from_decoder(decoder).unwrap();
+        expected.apply_orientation(orientation);
+        let decoded = decode(&bytes).unwrap();
+        assert_eq!(decoded.pixels(), expected.into_rgb8().as_raw());
+    }
+}
+
+#[test]
 fn progressive_and_animated_files_are_read() {
     let progressive = include_bytes!("../../../../tests/fixtures/images/progressive.jpg");
     let decoded = decode(progressive).unwrap();
