@@ -162,6 +162,20 @@ fn truncated_files_are_refused_wherever_they_end() {
 }
 
 #[test]
+fn markers_are_found_wherever_they_are() {
+    for len in [2, 63, 64, 65, 66, 130, 200] {
+        // Stuffed bytes and repeated marks are none.
+        let data: Vec<u8> = (0..len).map(|i| if i % 5 == 0 { 0xff } else { 0 }).collect();
+        assert_eq!(next_marker(&data), None);
+        for at in 0..len - 1 {
+            let mut bytes = data.clone();
+            bytes[at..at + 2].copy_from_slice(&[0xff, 0xd9]);
+            assert_eq!(next_marker(&bytes), Some(at), "{at} of {len}");
+        }
+    }
+}
+
+#[test]
 fn a_jpeg_without_its_last_byte_is_refused_and_one_with_more_is_not() {
     let whole = encode(&noise(24, 24), ImageFormat::Jpeg);
     let expected = decode(&whole).unwrap();
