@@ -196,8 +196,10 @@ pub fn remove_drafts(path: &Path) {
 /// If the file cannot be read, or is larger.
 pub fn read_limited(path: &Path, most: u64, remedy: &str) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::io("read", path))?;
-    let mut bytes = Vec::new();
-    // The limit holds while reading: what a file says about its length need not be true.
+    // The limit holds while reading: what a file says about its length need not be true. Most do say
+    // what is true, and one byte more lets the end be seen without room for more.
+    let length = file.metadata().map_or(0, |about| about.len());
+    let mut bytes = Vec::with_capacity(length.min(most).min(16 << 20) as usize + 1);
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
     if bytes.len() as u64 > most {
         let problem = match most >> 20 {

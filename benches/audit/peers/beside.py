@@ -13,6 +13,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOOLS = ["nn", "cleanvision", "imagededup"]
@@ -41,7 +42,7 @@ def imagededup(folder):
 def peak_memory(process):
     """Of a process and its children, in MB, sampled while it runs."""
     most = 0
-    while process.poll() is None:
+    while process.returncode is None:
         tree, total = [process.pid], 0
         while tree:
             task = pathlib.Path(f"/proc/{tree.pop()}")
@@ -66,12 +67,16 @@ def run(tool, folder, nn):
         started = time.time()
         with open(answer, "w") if tool == "nn" else open(os.devnull, "w") as out:
             process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
-            memory = peak_memory(process)
+            memory = []
+            watch = threading.Thread(target=lambda: memory.append(peak_memory(process)))
+            watch.start()
+            process.wait()
         whole = time.time() - started
+        watch.join()
         found = json.loads(answer.read_text())
     if tool == "nn":
-        return whole, whole, memory, [(pair["a"], pair["b"]) for pair in found["pairs"]]
-    return whole, found["seconds"], memory, found["pairs"]
+        return whole, whole, memory[0], [(pair["a"], pair["b"]) for pair in found["pairs"]]
+    return whole, found["seconds"], memory[0], found["pairs"]
 
 
 def main(folder, nn, rounds=3):

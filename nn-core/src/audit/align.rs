@@ -7,7 +7,7 @@
 
 #![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
 
-use super::luma::Luma;
+use super::luma::{Cells, Luma};
 use super::placement::Placement;
 use crate::kernels::widest::{Loops, widest};
 
@@ -54,28 +54,38 @@ impl Loops for Normal<'_> {
         let (mut numbers, mut n): (Numbers, usize) = ([[0.0; BATCH]; 9], 0);
         for y in (0..b.height).step_by(self.stride) {
             let q = (y as f32 - self.middle.1) / self.unit;
-            for x in (0..b.width).step_by(self.stride) {
-                let (u, v) = self.placement.apply(x as f32, y as f32);
-                if !(u >= 0.0 && u <= right && v >= 0.0 && v <= bottom) {
-                    continue;
+            for start in (0..b.width).step_by(self.stride * LANES) {
+                // Places first: that can be done for several pixels at once.
+                let (mut us, mut vs) = ([0.0; LANES], [0.0; LANES]);
+                let mut inside = [false; LANES];
+                for lane in 0..LANES {
+                    let x = start + lane * self.stride;
+                    let (u, v) = self.placement.apply(x as f32, y as f32);
+                    let across = (u >= 0.0) & (u <= right) & (x < b.width);
+                    inside[lane] = across & (v >= 0.0) & (v <= bottom);
+                    (us[lane], vs[lane]) = (u, v);
                 }
-                // Value and slopes between four pixels.
-                let (left, top) = ((u as usize).min(a.width - 2), (v as usize).min(a.height - 2));
-                let (tx, ty) = (u - left as f32, v - top as f32);
-                let cell = &a.pixels[top * a.width + left..][..a.width + 2];
-                let (upper_step, lower_step) =
-                    (cell[1] - cell[0], cell[a.width + 1] - cell[a.width]);
-                let (upper, lower) = (cell[0] + upper_step * tx, cell[a.width] + lower_step * tx);
-                numbers[2][n] = (upper_step + (lower_step - upper_step) * ty) / 64.0;
-                numbers[5][n] = (lower - upper) / 64.0;
-                numbers[0][n] = (x as f32 - self.middle.0) / self.unit;
-                numbers[1][n] = q;
-                numbers[6][n] = upper + (lower - upper) * ty;
-                numbers[8][n] = b.pixels[y * b.width + x];
-                n += 1;
-                if n == BATCH {
-                    self.add(&mut numbers, n, &mut totals);
-                    n = 0;
+                let cells = Cells::around(a, &us, &vs);
+                for lane in (0..LANES).filter(|&lane| inside[lane]) {
+                    let x = start + lane * self.stride;
+                    // Value and slopes between four pixels.
+                    let (tx, ty) = (cells.x[lane], cells.y[lane]);
+                    let corners = cells.corners(a, lane);
+                    let (upper_step, lower_step) =
+                        (corners[1] - corners[0], corners[3] - corners[2]);
+                    let (upper, lower) =
+                        (corners[0] + upper_step * tx, corners[2] + lower_step * tx);
+                    numbers[2][n] = (upper_step + (lower_step - upper_step) * ty) / 64.0;
+                    numbers[5][n] = (lower - upper) / 64.0;
+                    numbers[0][n] = (x as f32 - self.middle.0) / self.unit;
+                    numbers[1][n] = q;
+                    numbers[6][n] = upper + (lower - upper) * ty;
+                    numbers[8][n] = b.pixels[y * b.width + x];
+                    n += 1;
+                    if n == BATCH {
+                        self.add(&mut numbers, n, &mut totals);
+                        n = 0;
+                    }
                 }
             }
         }

@@ -10,7 +10,7 @@
 use super::code_index::CodeIndex;
 use super::keypoints::Feature;
 use super::patch::Code;
-use super::placement::Placement;
+use super::placement::{Placement, Posture};
 use super::symmetry::{Symmetry, moved};
 use crate::kernels::widest::{Loops, widest};
 use rayon::prelude::*;
@@ -135,7 +135,7 @@ fn votes<'a>(a: &'a [Feature], b: &'a [Feature], symmetry: Symmetry) -> Vec<Vote
         for of_b in widest(Alike { code: moved(of_a.code, symmetry), features: b }) {
             let of_b = &b[of_b];
             let placement = Placement::of_features(of_a, of_b, symmetry);
-            votes.push(Vote { of_a, of_b, placement });
+            votes.push(Vote { of_a, of_b, placement, posture: placement.posture() });
         }
     }
     votes
@@ -167,6 +167,7 @@ struct Vote<'a> {
     of_a: &'a Feature,
     of_b: &'a Feature,
     placement: Placement,
+    posture: Posture,
 }
 
 /// The placements that several votes agree on, and how many do.
@@ -178,8 +179,8 @@ fn agreed(votes: &[Vote<'_>], (width, height): (f32, f32)) -> Vec<(usize, Placem
             .iter()
             .filter(|other| {
                 let (x, y) = vote.placement.apply(other.of_b.x, other.of_b.y);
-                (x - other.of_a.x).hypot(y - other.of_a.y) <= tolerance
-                    && vote.placement.is_like(&other.placement)
+                let (x, y) = (x - other.of_a.x, y - other.of_a.y);
+                x * x + y * y <= tolerance * tolerance && vote.posture.is_like(&other.posture)
             })
             .collect();
         // Two descriptions of one point are one vote.

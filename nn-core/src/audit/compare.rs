@@ -10,7 +10,7 @@
 #![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
 
 use super::align::{refine, sum};
-use super::luma::Luma;
+use super::luma::{Cells, Luma};
 use super::placement::Placement;
 use crate::kernels::widest::{Loops, widest};
 use std::cell::OnceCell;
@@ -23,6 +23,8 @@ const MIN_VISIBLE: usize = 24;
 const BLOCK: usize = 8;
 /// Variance of what compression and resampling leave in a flat block, in squared grey levels.
 const NOISE: f32 = 6.0;
+/// The agreement from which pictures are the same.
+const AGREES: f32 = 0.8;
 /// The correlation from which a block agrees.
 const ALIKE: f32 = 0.7;
 /// The standard deviation from which a block has something to see.
@@ -47,7 +49,7 @@ pub struct Comparison {
     /// picture for which it is higher: what is written over a copy is only to be seen in the other.
     pub agreeing_of_one: f32,
     /// The share of blocks that agree in detail alone, hair and grain, which outline and shade do not
-    /// make alike.
+    /// make alike; 0 where it would decide nothing.
     pub detail: f32,
     /// How far the corners of `b` lie from those of `a`, at most, as a share of its longer side.
     pub off_frame: f32,
@@ -65,14 +67,23 @@ impl Comparison {
     /// (different photographs reach a third). Laid otherwise, as a part on the whole, nearly all must,
     /// and detail too: outlines alone agree between any two animals of one shape and pose.
     pub fn is_copy(&self) -> bool {
-        let whole = self.share_of_a > 0.96 && self.share_of_b > 0.96 && self.off_frame < 0.02;
-        let part = self.placement.anisotropy() < 1.08;
+        let alike = self.agreement >= AGREES;
         self.evidence >= MIN_EVIDENCE
-            && if whole {
-                self.agreement >= 0.8 || self.agreeing_of_one >= 0.5
+            && if self.is_whole() {
+                alike || self.agreeing_of_one >= 0.5
             } else {
-                part && self.agreement >= 0.8 && self.detail >= 0.72
+                alike && self.is_part() && self.detail >= 0.72
             }
+    }
+
+    /// Whether the pictures lie on each other edge to edge.
+    fn is_whole(&self) -> bool {
+        self.share_of_a > 0.96 && self.share_of_b > 0.96 && self.off_frame < 0.02
+    }
+
+    /// Whether one may be a part of the other, which is not stretched along one side.
+    fn is_part(&self) -> bool {
+        self.placement.anisotropy() < 1.08
     }
 }
 
@@ -83,6 +94,8 @@ pub struct Comparable {
     /// A quarter of the width and height.
     coarse: Luma,
     closer: OnceCell<Closer>,
+    /// What a stronger blur takes from the picture: hair and grain, not outline and shade.
+    detail: OnceCell<Luma>,
 }
 
 /// What is needed once the coarse pictures agree.
@@ -92,27 +105,31 @@ struct Closer {
     half: Luma,
     /// All of it, blurred likewise.
     fine: Luma,
-    /// What a stronger blur takes from it: hair and grain, not outline and shade.
-    detail: Luma,
 }
 
 impl Comparable {
     /// Prepares a small picture.
     pub fn new(picture: Luma) -> Self {
         let coarse = picture.half().half().blurred(0.5);
-        Self { picture, coarse, closer: OnceCell::new() }
+        Self { picture, coarse, closer: OnceCell::new(), detail: OnceCell::new() }
     }
 
     fn closer(&self) -> &Closer {
         self.closer.get_or_init(|| {
             let fine = self.picture.blurred(1.0);
             let half = fine.half().blurred(0.7);
+            Closer { half, fine }
+        })
+    }
+
+    fn detail(&self) -> &Luma {
+        self.detail.get_or_init(|| {
             let mut detail = self.picture.blurred(0.7);
             let shade = self.picture.blurred(2.0);
             for (value, shade) in detail.pixels.iter_mut().zip(&shade.pixels) {
                 *value += 128.0 - shade;
             }
-            Closer { half, fine, detail }
+            detail
         })
     }
 
@@ -134,9 +151,17 @@ impl Comparable {
         let (of_a, of_b) = (self.closer(), b.closer());
         let placement = HALF.look(&of_a.half, &of_b.half, placement.doubled())?;
         let placement = FINE.refined(&of_a.fine, &of_b.fine, placement.doubled())?;
-        let pictures = [(&of_a.fine, &of_b.fine), (&of_a.detail, &of_b.detail)];
-        let [found, detail] = agreement(pictures, placement)?;
-        (found.agreement >= FINE.least).then_some(Comparison { detail: detail.agreeing, ..found })
+        let found = agreement(&of_a.fine, &of_b.fine, placement)?;
+        if found.agreement < FINE.least { None } else { self.in_detail(b, found) }
+    }
+
+    /// `found`, with what the details say if that decides anything.
+    fn in_detail(&self, b: &Self, found: Comparison) -> Option<Comparison> {
+        if found.is_whole() || !found.is_part() || found.agreement < AGREES {
+            return Some(found);
+        }
+        let detail = agreement(self.detail(), b.detail(), found.placement)?.agreeing;
+        Some(Comparison { detail, ..found })
     }
 
     /// Compares with the edges of both on each other, if they are to lie about so.
@@ -147,13 +172,11 @@ impl Comparable {
         }
         let framed = Placement::of_frames(placement.symmetry(), size(self), size(b));
         let (of_a, of_b) = (self.closer(), b.closer());
-        let [half] = agreement([(&of_a.half, &of_b.half)], framed.halved())?;
+        let half = agreement(&of_a.half, &of_b.half, framed.halved())?;
         if half.agreeing_of_one < FRAMED_LEAST {
             return None;
         }
-        let pictures = [(&of_a.fine, &of_b.fine), (&of_a.detail, &of_b.detail)];
-        let [found, detail] = agreement(pictures, framed)?;
-        Some(Comparison { detail: detail.agreeing, ..found })
+        self.in_detail(b, agreement(&of_a.fine, &of_b.fine, framed)?)
     }
 }
 
@@ -170,22 +193,31 @@ struct Stage {
     stride: usize,
     /// The agreement without which the pictures are different ones.
     least: f32,
+    /// The same where one would be a part of the other.
+    least_of_part: f32,
 }
 
-const COARSE: Stage = Stage { steps: 5, stride: 1, least: 0.2 };
-const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35 };
-const FINE: Stage = Stage { steps: 2, stride: 3, least: 0.35 };
+const COARSE: Stage = Stage { steps: 5, stride: 1, least: 0.2, least_of_part: 0.2 };
+const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35, least_of_part: 0.7 };
+const FINE: Stage = Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGREES };
+
+/// How far off corners may be at a smaller size for edges still to come to lie on each other.
+const NEAR_FRAME: f32 = 0.04;
+/// The ratio of stretches at a smaller size beyond which nothing will be a part.
+const NEAR_SIMILAR: f32 = 1.3;
 
 impl Stage {
     fn refined(&self, a: &Luma, b: &Luma, placement: Placement) -> Option<Placement> {
         refine(a, b, placement, self.steps, self.stride)
     }
 
-    /// The refined placement, if the pictures agree in it.
+    /// The refined placement, if the pictures agree in it as a copy of this size does.
     fn look(&self, a: &Luma, b: &Luma, placement: Placement) -> Option<Placement> {
         let placement = self.refined(a, b, placement)?;
-        let [found] = agreement([(a, b)], placement)?;
-        (found.agreement >= self.least).then_some(placement)
+        let found = agreement(a, b, placement)?;
+        let may_be = found.off_frame < NEAR_FRAME
+            || found.agreement >= self.least_of_part && placement.anisotropy() < NEAR_SIMILAR;
+        (found.agreement >= self.least && may_be).then_some(placement)
     }
 }
 
@@ -213,93 +245,88 @@ impl Sums {
     }
 }
 
-/// Sums over the blocks of `b` where it lies on `a`, for several pictures of the same sizes each.
-struct Blocks<'a, const N: usize> {
-    pictures: [(&'a Luma, &'a Luma); N],
+/// Sums over the blocks of `b` where it lies on `a`.
+struct Blocks<'a> {
+    a: &'a Luma,
+    b: &'a Luma,
     placement: Placement,
 }
 
-impl<const N: usize> Loops for Blocks<'_, N> {
-    type Output = [Vec<Sums>; N];
+impl Loops for Blocks<'_> {
+    type Output = Vec<Sums>;
 
     #[inline(always)]
     fn run(self) -> Self::Output {
-        let (a, b) = self.pictures[0];
-        let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
-        let mut blocks = [const { Vec::new() }; N];
+        let b = self.b;
+        let mut blocks = Vec::with_capacity(b.width.div_ceil(BLOCK) * b.height.div_ceil(BLOCK));
         for y in (0..b.height).step_by(BLOCK) {
             for x in (0..b.width).step_by(BLOCK) {
-                let mut sums = [[[0.0_f32; BLOCK]; 6]; N];
+                let len = BLOCK.min(b.width - x);
+                let mut sums = [[0.0_f32; BLOCK]; 6];
                 for y in y..(y + BLOCK).min(b.height) {
-                    let (mut values, mut inside) = ([[[0.0_f32; BLOCK]; 2]; N], [0.0_f32; BLOCK]);
-                    for (i, x) in (x..(x + BLOCK).min(b.width)).enumerate() {
-                        let (u, v) = self.placement.apply(x as f32, y as f32);
-                        // Half a pixel beyond the border is still the border's pixel.
-                        if !(u >= -0.5 && u <= right + 0.5 && v >= -0.5 && v <= bottom + 0.5) {
-                            continue;
-                        }
-                        inside[i] = 1.0;
-                        let (u, v) = (u.max(0.0).min(right), v.max(0.0).min(bottom));
-                        let (left, top) =
-                            ((u as usize).min(a.width - 2), (v as usize).min(a.height - 2));
-                        let (tx, ty) = (u - left as f32, v - top as f32);
-                        for n in 0..N {
-                            let (a, b) = self.pictures[n];
-                            let cell = &a.pixels[top * a.width + left..][..a.width + 2];
-                            let upper = cell[0] + (cell[1] - cell[0]) * tx;
-                            let lower = cell[a.width] + (cell[a.width + 1] - cell[a.width]) * tx;
-                            // About 128, so that sums of squares stay exact enough.
-                            values[n][0][i] = upper + (lower - upper) * ty - 128.0;
-                            values[n][1][i] = b.pixels[y * b.width + x] - 128.0;
-                        }
-                    }
-                    for n in 0..N {
-                        for i in 0..BLOCK {
-                            let (a, b) = (values[n][0][i], values[n][1][i]);
-                            sums[n][0][i] += inside[i];
-                            sums[n][1][i] += a;
-                            sums[n][2][i] += b;
-                            sums[n][3][i] += a * a;
-                            sums[n][4][i] += b * b;
-                            sums[n][5][i] += a * b;
-                        }
+                    let (inside, values) = self.laid(x, y, len);
+                    let mut target = [128.0; BLOCK];
+                    target[..len].copy_from_slice(&b.pixels[y * b.width + x..][..len]);
+                    for i in 0..BLOCK {
+                        // About 128, so that sums of squares stay exact enough.
+                        let (a, b) = (values[i] - 128.0, target[i] - 128.0);
+                        let (a, b) = if inside[i] > 0.0 { (a, b) } else { (0.0, 0.0) };
+                        sums[0][i] += inside[i];
+                        sums[1][i] += a;
+                        sums[2][i] += b;
+                        sums[3][i] += a * a;
+                        sums[4][i] += b * b;
+                        sums[5][i] += a * b;
                     }
                 }
-                for n in 0..N {
-                    let [n_inside, a, b, aa, bb, ab] = sums[n];
-                    blocks[n].push(Sums {
-                        n: sum(n_inside),
-                        a: sum(a),
-                        b: sum(b),
-                        aa: sum(aa),
-                        bb: sum(bb),
-                        ab: sum(ab),
-                    });
-                }
+                let [n, a, b, aa, bb, ab] = sums.map(sum);
+                blocks.push(Sums { n, a, b, aa, bb, ab });
             }
         }
         blocks
     }
 }
 
-/// How `b` agrees with `a`, and the same for each further picture of the same sizes.
-fn agreement<const N: usize>(
-    pictures: [(&Luma, &Luma); N],
-    placement: Placement,
-) -> Option<[Comparison; N]> {
-    if pictures.iter().any(|(a, _)| a.width.min(a.height) < 2) {
+impl Blocks<'_> {
+    /// The values of `a` where `len` pixels of `b` from `(x, y)` on lie on it, and for each 1 if it
+    /// does.
+    #[inline(always)]
+    fn laid(&self, x: usize, y: usize, len: usize) -> ([f32; BLOCK], [f32; BLOCK]) {
+        let a = self.a;
+        let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+        let (mut inside, mut us, mut vs) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+        for i in 0..BLOCK {
+            let (u, v) = self.placement.apply(x as f32 + i as f32, y as f32);
+            // Half a pixel beyond the border is still the border's pixel.
+            let across = (u >= -0.5) & (u <= right + 0.5);
+            let down = (v >= -0.5) & (v <= bottom + 0.5);
+            inside[i] = if across & down & (i < len) { 1.0 } else { 0.0 };
+            (us[i], vs[i]) = (u, v);
+        }
+        let cells = Cells::around(a, &us, &vs);
+        let mut corners = [[0.0; BLOCK]; 4];
+        for i in 0..BLOCK {
+            let found = cells.corners(a, i);
+            for corner in 0..4 {
+                corners[corner][i] = found[corner];
+            }
+        }
+        let mut values = [0.0; BLOCK];
+        for i in 0..BLOCK {
+            let upper = corners[0][i] + (corners[1][i] - corners[0][i]) * cells.x[i];
+            let lower = corners[2][i] + (corners[3][i] - corners[2][i]) * cells.x[i];
+            values[i] = upper + (lower - upper) * cells.y[i];
+        }
+        (inside, values)
+    }
+}
+
+/// How `b` agrees with `a`.
+fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
+    if a.width.min(a.height) < 2 {
         return None;
     }
-    let blocks = widest(Blocks { pictures, placement });
-    let mut found =
-        blocks.iter().zip(pictures).map(|(blocks, (a, b))| judge(a, b, placement, blocks));
-    let mut next = || found.next().flatten();
-    let first = next()?;
-    let mut all = [first; N];
-    for further in &mut all[1..] {
-        *further = next()?;
-    }
-    Some(all)
+    judge(a, b, placement, &widest(Blocks { a, b, placement }))
 }
 
 fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Comparison> {

@@ -72,6 +72,59 @@ impl Luma {
     }
 }
 
+/// The four pixels around each of some places.
+pub struct Cells<const N: usize> {
+    /// The number of the upper left one.
+    corner: [u32; N],
+    /// How far the place is to the right of it, from 0 to 1.
+    pub x: [f32; N],
+    /// How far it is below.
+    pub y: [f32; N],
+}
+
+impl<const N: usize> Cells<N> {
+    /// Those around `(x, y)`, or around the nearest place within `picture`, which has at least two
+    /// rows and columns.
+    #[inline(always)]
+    pub fn around(picture: &Luma, x: &[f32; N], y: &[f32; N]) -> Self {
+        let mut cells = Self { corner: [0; N], x: [0.0; N], y: [0.0; N] };
+        for i in 0..N {
+            let (x, left) = within(x[i], picture.width);
+            let (y, top) = within(y[i], picture.height);
+            cells.corner[i] = integer(top * picture.width as f32 + left);
+            (cells.x[i], cells.y[i]) = (x - left, y - top);
+        }
+        cells
+    }
+
+    /// The pixels around place `i`: the upper two, then the lower two.
+    #[inline(always)]
+    pub fn corners(&self, picture: &Luma, i: usize) -> [f32; 4] {
+        let width = picture.width;
+        let pixels = &picture.pixels[self.corner[i] as usize..][..width + 2];
+        [pixels[0], pixels[1], pixels[width], pixels[width + 1]]
+    }
+}
+
+/// `place`, or the nearer end of a row of `len` pixels, and the pixel before it, which is not the
+/// last one.
+#[inline(always)]
+fn within(place: f32, len: usize) -> (f32, f32) {
+    let (last, last_before) = ((len - 1) as f32, (len - 2) as f32);
+    let place = if place > 0.0 { place } else { 0.0 };
+    let place = if place < last { place } else { last };
+    let before = place.floor();
+    (place, if before < last_before { before } else { last_before })
+}
+
+/// A whole number from 0 to 2^23 as an integer. `as` would do, but for numbers beyond every integer,
+/// and what it does about them keeps a loop from becoming one over vectors.
+#[inline(always)]
+pub fn integer(whole: f32) -> u32 {
+    const UNITS: f32 = 8_388_608.0; // from which on the last bit of a number counts ones
+    (whole + UNITS).to_bits() - UNITS.to_bits()
+}
+
 /// Standard deviations after which a Gaussian ends.
 const REACH: f32 = 2.6;
 

@@ -62,13 +62,9 @@ pub use pairs::{Kind, Pair};
 pub use repair::{groups, repaired};
 
 use crate::error::Result;
-use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashSet;
-use survey::Seen;
-
-/// Images looked at between two reports of progress.
-const CHUNK: usize = 160;
+use survey::{Seen, Survey};
 
 /// Settings of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,28 +154,10 @@ pub fn audit(
     mut progress: impl FnMut(Stage, usize, usize) -> Result<()>,
 ) -> Result<Report> {
     let items = &listing.items;
-    let (mut seen, mut unreadable) = (Vec::new(), Vec::new());
-    let mut free = options.memory_bound;
-    for chunk in items.chunks(CHUNK) {
-        let looked: Vec<Result<Seen>> =
-            chunk.par_iter().map(|item| survey::look(&item.path)).collect();
-        for looked in looked {
-            let (image, reason) = match looked {
-                Ok(mut image) => {
-                    let bytes = image.kept.as_ref().map_or(0, survey::Kept::bytes);
-                    match free.checked_sub(bytes) {
-                        Some(left) => free = left,
-                        None => image.kept = None,
-                    }
-                    (Some(image), None)
-                }
-                Err(error) => (None, Some(error.to_string())),
-            };
-            seen.push(image);
-            unreadable.push(reason);
-        }
-        progress(Stage::Reading, seen.len(), items.len())?;
-    }
+    let Survey { seen, unreadable } =
+        survey::survey(items, options.memory_bound, |done, total| {
+            progress(Stage::Reading, done, total)
+        })?;
     let pairs = pairs::find(items, &seen, &listing.classes, |done, total| {
         progress(Stage::Comparing, done, total)
     })?;

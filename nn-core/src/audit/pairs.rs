@@ -71,7 +71,7 @@ pub fn find(
 ) -> Result<Vec<Pair>> {
     let readable: Vec<usize> = (0..items.len()).filter(|&i| seen[i].is_some()).collect();
     let look = |i: usize| seen[i].as_ref();
-    let by_bytes = groups(&readable, |i| look(i).map(|seen| seen.file_hash));
+    let by_bytes = groups(&readable, |i| look(i).map(|seen| seen.file_hash.ok_or(i)));
     let mut found: Vec<Found> = Vec::new();
     for group in &by_bytes {
         found.extend(within(group).map(|(a, b)| (a, b, Kind::Bytes, None)));
@@ -107,6 +107,7 @@ pub fn find(
         let runs: Vec<&[Candidate]> = chunk.chunk_by(|x, y| x.a == y.a).collect();
         let confirmed: Vec<Vec<Found>> = runs
             .par_iter()
+            .with_max_len(1)
             .map(|run| {
                 let Some(a) = picture(run[0].a) else { return Vec::new() };
                 let confirm = |candidate: &Candidate| {

@@ -2,6 +2,7 @@
 
 use super::keypoints::Feature;
 use super::symmetry::Symmetry;
+use std::f32::consts::TAU;
 
 /// A point of picture `b` and where it lies on picture `a`.
 pub type Correspondence = ((f32, f32), (f32, f32));
@@ -22,6 +23,24 @@ pub struct Placement {
     pub yy: f32,
     /// `y_a` of the origin of `b`.
     pub y0: f32,
+}
+
+/// How a placement mirrors, turns and scales, wherever it shifts to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Posture {
+    mirrored: bool,
+    angle: f32,
+    scale: f32,
+}
+
+impl Posture {
+    /// Whether two are about alike.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let turn = (self.angle - other.angle).abs();
+        let turn = turn.min((TAU - turn).abs());
+        let scale = self.scale / other.scale;
+        self.mirrored == other.mirrored && (1.0 / 1.5..1.5).contains(&scale) && turn < 0.5
+    }
 }
 
 impl Placement {
@@ -119,12 +138,19 @@ impl Placement {
         (half + (half * half - 1.0).sqrt()).max(1.0)
     }
 
+    /// What of it is compared by [`Posture::is_like`].
+    pub fn posture(&self) -> Posture {
+        let determinant = self.determinant();
+        Posture {
+            mirrored: determinant < 0.0,
+            angle: self.angle(),
+            scale: determinant.abs().sqrt(),
+        }
+    }
+
     /// Whether two placements scale and turn about alike.
     pub fn is_like(&self, other: &Self) -> bool {
-        let scale = (self.determinant() / other.determinant()).abs().sqrt();
-        let turn = (self.angle() - other.angle()).rem_euclid(std::f32::consts::TAU);
-        let turn = turn.min(std::f32::consts::TAU - turn);
-        self.is_mirrored() == other.is_mirrored() && (1.0 / 1.5..1.5).contains(&scale) && turn < 0.5
+        self.posture().is_like(&other.posture())
     }
 
     /// The same placement between the pictures at half their size.

@@ -5,6 +5,8 @@
 //! fine noise, compression and the resampling of another program matter little. It is the one pass
 //! over all pixels: copies, colours and the border are then told from what it leaves.
 
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
 use super::luma::Luma;
 use crate::data::Rgb8;
 use crate::kernels::widest::{Loops, widest};
@@ -73,13 +75,17 @@ impl Loops for Shrink<'_> {
         let mut sums = vec![0.0_f32; row_len];
         let mut planes = [(); 3].map(|()| vec![0.0; width * height]);
         for (row, rows) in spans(image.height(), height).iter().enumerate() {
-            sums.fill(0.0);
-            for y in rows.from..rows.to {
-                let weight = rows.weight(y);
-                let row = &image.pixels()[y * row_len..][..row_len];
-                for (sum, &value) in sums.iter_mut().zip(row) {
-                    *sum += weight * f32::from(value);
-                }
+            let spanned = &image.pixels()[rows.from * row_len..rows.to * row_len];
+            match rows.to - rows.from {
+                1 => mean_of_rows::<1>(&mut sums, spanned, rows),
+                2 => mean_of_rows::<2>(&mut sums, spanned, rows),
+                3 => mean_of_rows::<3>(&mut sums, spanned, rows),
+                4 => mean_of_rows::<4>(&mut sums, spanned, rows),
+                5 => mean_of_rows::<5>(&mut sums, spanned, rows),
+                6 => mean_of_rows::<6>(&mut sums, spanned, rows),
+                7 => mean_of_rows::<7>(&mut sums, spanned, rows),
+                8 => mean_of_rows::<8>(&mut sums, spanned, rows),
+                _ => mean_of_many_rows(&mut sums, spanned, rows),
             }
             let [red, green, blue] = &mut planes;
             let at = row * width;
@@ -90,6 +96,37 @@ impl Loops for Shrink<'_> {
             }
         }
         Small { width, height, planes }
+    }
+}
+
+/// The mean of `N` rows, in one go.
+#[inline(always)]
+fn mean_of_rows<const N: usize>(mean: &mut [f32], rows: &[u8], span: &Span) {
+    let len = mean.len();
+    let rows: [&[u8]; N] = std::array::from_fn(|i| &rows[i * len..][..len]);
+    for x in 0..len {
+        // Those between the first and the last count alike.
+        let mut middle = 0_u16;
+        for i in 1..N.max(2) - 1 {
+            middle += u16::from(rows[i][x]);
+        }
+        mean[x] = span.first * f32::from(rows[0][x]);
+        if N > 1 {
+            mean[x] += span.whole * f32::from(middle) + span.last * f32::from(rows[N - 1][x]);
+        }
+    }
+}
+
+/// The mean of more rows than there is a loop for.
+#[inline(always)]
+fn mean_of_many_rows(mean: &mut [f32], rows: &[u8], span: &Span) {
+    let len = mean.len();
+    mean.fill(0.0);
+    for (i, row) in rows.chunks_exact(len).enumerate() {
+        let weight = span.weight(span.from + i);
+        for x in 0..len {
+            mean[x] += weight * f32::from(row[x]);
+        }
     }
 }
 

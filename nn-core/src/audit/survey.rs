@@ -1,23 +1,34 @@
-//! One look at every file: decoded once, in parallel, and kept small.
+//! One look at every file: decoded once, in parallel, and kept small. Of files that are the same, one
+//! is looked at.
 
 use super::candidates::Fingerprint;
 use super::compare::Comparable;
 use super::file_facts::FileFacts;
 use super::keypoints::features;
-use super::luma::Luma;
+use super::listing::Item;
+use super::luma::{Luma, integer};
 use super::shrink::Small;
 use crate::data::decode::read_file;
 use crate::data::{decode_bytes, decode_file};
 use crate::error::Result;
 use crate::kernels::widest::{Loops, widest};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::path::Path;
+
+/// Images looked at between two reports of progress.
+const CHUNK: usize = 160;
+
+/// SHA-256 of a file.
+pub type FileHash = [u8; 32];
 
 /// What is kept of a file that could be read.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// SHA-256 of the file.
-    pub file_hash: [u8; 32],
+    /// SHA-256 of the file, unless no other is of its length.
+    pub file_hash: Option<FileHash>,
     /// SHA-256 of the image's size and its small picture: equal wherever all pixels are.
     pub picture_hash: [u8; 32],
     /// What makes the picture recognisable.
@@ -51,7 +62,7 @@ impl Kept {
     }
 
     /// The memory it takes.
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.pixels.len()
     }
 }
@@ -66,7 +77,7 @@ impl Loops for Bytes<'_> {
     fn run(self) -> Vec<u8> {
         let mut bytes = vec![0; self.0.pixels.len()];
         for (byte, &value) in bytes.iter_mut().zip(&self.0.pixels) {
-            *byte = value as u32 as u8;
+            *byte = integer(value) as u8;
         }
         bytes
     }
@@ -89,11 +100,82 @@ impl Loops for Range<'_> {
     }
 }
 
-/// Reads and decodes a file.
+/// What is seen of all images.
+pub struct Survey {
+    /// What is seen of each; none of those that cannot be read.
+    pub seen: Vec<Option<Seen>>,
+    /// Why each cannot be read.
+    pub unreadable: Vec<Option<String>>,
+}
+
+/// Looks at all files, and keeps up to `memory_bound` bytes of small pictures. `progress(done, total)`
+/// may stop it by an error.
+///
+/// # Errors
+/// Those of `progress`.
+pub fn survey(
+    items: &[Item],
+    memory_bound: usize,
+    mut progress: impl FnMut(usize, usize) -> Result<()>,
+) -> Result<Survey> {
+    // Most photographs are of a length of their own, and not the same as any other.
+    let lengths = lengths(items);
+    let mut of_length: HashMap<u64, usize> = HashMap::new();
+    lengths.iter().for_each(|&length| *of_length.entry(length).or_default() += 1);
+    let mut first_of: HashMap<FileHash, usize> = HashMap::new();
+    let mut survey = Survey { seen: Vec::new(), unreadable: Vec::new() };
+    let mut free = memory_bound;
+    for start in (0..items.len()).step_by(CHUNK) {
+        let chunk = start..items.len().min(start + CHUNK);
+        let hash = |i: usize| (of_length[&lengths[i]] > 1).then(|| hash(&items[i].path)).flatten();
+        let hashes: Vec<Option<FileHash>> = chunk.clone().into_par_iter().map(hash).collect();
+        let firsts: Vec<usize> = chunk
+            .clone()
+            .zip(&hashes)
+            .map(|(i, hash)| hash.map_or(i, |hash| *first_of.entry(hash).or_insert(i)))
+            .collect();
+        // The largest first, so that none of them is waited for at the end.
+        let mut order: Vec<usize> = chunk.clone().filter(|&i| firsts[i - start] == i).collect();
+        order.sort_by_key(|&i| Reverse(lengths[i]));
+        let look = |i: usize| look(&items[i].path, hashes[i - start]);
+        let looked: Vec<(usize, Result<Seen>)> =
+            order.into_par_iter().with_max_len(1).map(|i| (i, look(i))).collect();
+        let mut looked: HashMap<usize, Result<Seen>> = looked.into_iter().collect();
+        for (i, first) in chunk.zip(firsts) {
+            let same = || survey.seen.get(first)?.clone().map(Ok);
+            let found = looked.remove(&i).or_else(same).unwrap_or_else(|| look(i));
+            let reason = found.as_ref().err().map(ToString::to_string);
+            let mut found = found.ok();
+            if let Some(Seen { kept, .. }) = &mut found {
+                match free.checked_sub(kept.as_ref().map_or(0, Kept::bytes)) {
+                    Some(left) => free = left,
+                    None => *kept = None,
+                }
+            }
+            survey.seen.push(found);
+            survey.unreadable.push(reason);
+        }
+        progress(survey.seen.len(), items.len())?;
+    }
+    Ok(survey)
+}
+
+/// The lengths of files in bytes; 0 for those that are not there.
+fn lengths(items: &[Item]) -> Vec<u64> {
+    let length = |item: &Item| std::fs::metadata(&item.path).map_or(0, |about| about.len());
+    items.par_iter().map(length).collect()
+}
+
+/// The hash of a file; none if it cannot be read.
+fn hash(path: &Path) -> Option<FileHash> {
+    Some(Sha256::digest(read_file(path).ok()?).into())
+}
+
+/// Reads and decodes a file, whose hash is known if another may be the same.
 ///
 /// # Errors
 /// Those of [`decode_file`].
-pub fn look(path: &Path) -> Result<Seen> {
+pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
     let bytes = read_file(path)?;
     let image = decode_bytes(&bytes, path)?;
     let size = (image.width(), image.height());
@@ -108,7 +190,7 @@ pub fn look(path: &Path) -> Result<Seen> {
     }
     hash.update(&kept.pixels);
     Ok(Seen {
-        file_hash: Sha256::digest(&bytes).into(),
+        file_hash,
         picture_hash: hash.finalize().into(),
         fingerprint: Fingerprint { size: (luma.width as f32, luma.height as f32), features, frame },
         facts: FileFacts::new(&bytes, size, &small),

@@ -104,6 +104,36 @@ fn a_folder_is_taken_as_it_is() {
 }
 
 #[test]
+fn files_of_one_length_are_the_same_only_if_all_bytes_are() {
+    let root = TempDir::new().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = root.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    // Bitmaps of one size are of one length.
+    for (i, name) in ["a/0.bmp", "a/1.bmp", "b/2.bmp"].into_iter().enumerate() {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture(i as u64 % 2).write_to(&mut bytes, image::ImageFormat::Bmp).unwrap();
+        write(name, bytes.get_ref());
+    }
+    for name in ["a/3.jpg", "b/4.jpg"] {
+        write(name, b"Dear wolf,");
+    }
+    let found = report(root.path());
+    let pairs: Vec<_> = found.pairs.iter().map(|p| (p.a.as_str(), p.b.as_str(), p.kind)).collect();
+    assert_eq!(pairs, [("a/0.bmp", "b/2.bmp", Kind::Bytes)]);
+    let unreadable: Vec<_> =
+        found.odd_images.iter().map(|o| (o.file.as_str(), &o.detail)).collect();
+    assert_eq!(unreadable.len(), 2, "{unreadable:?}");
+    assert!(unreadable.iter().all(|(file, why)| why.contains(file)), "{unreadable:?}");
+    // What is kept of the second is bounded, too.
+    let listing = Listing::scan(root.path(), 0.125, 27).unwrap();
+    let options = AuditOptions { memory_bound: 0, ..AuditOptions::default() };
+    assert_eq!(audit(&listing, &options, |_, _, _| Ok(())).unwrap(), found);
+}
+
+#[test]
 fn a_repaired_split_divides_no_twins_and_keeps_its_sizes() {
     let root = TempDir::new().unwrap();
     for class in 0..2_u64 {

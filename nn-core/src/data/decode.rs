@@ -13,13 +13,16 @@
 //!
 //! Sizes are checked as soon as the header is read: a small file can claim to be a huge image.
 
+mod jpeg;
+
 use crate::error::{Error, Result};
 use crate::files::read_limited;
 use image::error::ImageError;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 use std::io::Cursor;
 use std::path::Path;
+use zune_jpeg::errors::DecodeErrors;
 
 /// The largest width and the largest height that is decoded, in pixels.
 pub const MAX_DIMENSION: u32 = 20_000;
@@ -108,9 +111,14 @@ pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Rgb8> {
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(damaged(path, format, "it ends early, without an end-of-image marker"));
     }
-    decode_as(format, bytes).map_err(|failure| match failure {
+    let decoded = match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes),
+        _ => decode_as(format, bytes),
+    };
+    decoded.map_err(|failure| match failure {
         Failure::Decoder(ImageError::Limits(error)) => too_large(path, error),
         Failure::Decoder(error) => damaged(path, format, error),
+        Failure::Jpeg(error) => damaged(path, format, error),
         Failure::Empty => {
             Error::file(path, "the image has no pixels", "expected at least one; remove the file")
         }
@@ -121,6 +129,7 @@ pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Rgb8> {
 /// Why an image could not be decoded, before its file's name is added.
 enum Failure {
     Decoder(ImageError),
+    Jpeg(DecodeErrors),
     Empty,
     TooLarge(String),
 }
@@ -140,18 +149,39 @@ fn decode_as(format: ImageFormat, bytes: &[u8]) -> Result<Rgb8, Failure> {
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 {
-        return Err(Failure::Empty);
-    }
-    let decoded = decoder.total_bytes().max(u64::from(width) * u64::from(height) * 3);
-    if decoded > MAX_DECODED_BYTES {
-        let mib = decoded >> 20;
-        return Err(Failure::TooLarge(format!("{width} x {height} pixels, {mib} MiB decoded")));
-    }
+    check_size(width, height, decoder.total_bytes())?;
     // Metadata that cannot be read is no reason to refuse an image that can.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     // To three bytes a pixel first: turning takes a second image.
-    let mut image = DynamicImage::from(DynamicImage::from_decoder(decoder)?.into_rgb8());
+    let pixels = DynamicImage::from_decoder(decoder)?.into_rgb8().into_raw();
+    turned(width, height, pixels, orientation)
+}
+
+/// Refuses what has no pixels, and what is too large, as itself or decoded to `decoded` bytes.
+fn check_size(width: u32, height: u32, decoded: u64) -> Result<(), Failure> {
+    if width == 0 || height == 0 {
+        return Err(Failure::Empty);
+    }
+    let decoded = decoded.max(u64::from(width) * u64::from(height) * 3);
+    let mib = decoded >> 20;
+    if width.max(height) > MAX_DIMENSION {
+        return Err(Failure::TooLarge(format!("{width} x {height} pixels")));
+    }
+    if decoded > MAX_DECODED_BYTES {
+        return Err(Failure::TooLarge(format!("{width} x {height} pixels, {mib} MiB decoded")));
+    }
+    Ok(())
+}
+
+/// Pixels as they are to be seen.
+fn turned(
+    width: u32,
+    height: u32,
+    pixels: Vec<u8>,
+    orientation: Orientation,
+) -> Result<Rgb8, Failure> {
+    let image = RgbImage::from_raw(width, height, pixels).ok_or(Failure::Empty)?;
+    let mut image = DynamicImage::from(image);
     image.apply_orientation(orientation);
     let image = image.into_rgb8();
     let (width, height) = image.dimensions();
@@ -190,8 +220,7 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     loop {
         // To the next marker: 0xff, possibly repeated, and a byte that is not 0. Compressed data
         // writes 0xff as 0xff 0x00, so none of it is mistaken for one.
-        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
-        let Some(at) = rest.windows(2).position(is_marker) else { return false };
+        let Some(at) = next_marker(rest) else { return false };
         let marker = rest[at + 1];
         rest = &rest[at + 2..];
         match marker {
@@ -207,6 +236,28 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
             }
         }
     }
+}
+
+/// Where the next two bytes are that make a marker.
+fn next_marker(bytes: &[u8]) -> Option<usize> {
+    // Compressed data has none for long, and is looked through many bytes at a time.
+    const TOGETHER: usize = 64;
+    let mut from = 0;
+    while let Some(some) = bytes.get(from..from + TOGETHER + 1)
+        && !any_marker(&some[..TOGETHER], &some[1..])
+    {
+        from += TOGETHER;
+    }
+    let at = bytes[from..].windows(2).position(|pair| is_marker(pair[0], pair[1]))?;
+    Some(from + at)
+}
+
+fn any_marker(first: &[u8], second: &[u8]) -> bool {
+    first.iter().zip(second).fold(false, |any, (&first, &second)| any | is_marker(first, second))
+}
+
+fn is_marker(first: u8, second: u8) -> bool {
+    (first == 0xff) & (second != 0) & (second != 0xff)
 }
 
 #[cfg(test)]

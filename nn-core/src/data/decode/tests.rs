@@ -93,6 +93,32 @@ fn cmyk_and_ycck_become_rgb() {
 }
 
 #[test]
+fn a_jpeg_is_what_the_image_crate_makes_of_it() {
+    let mut files: Vec<Vec<u8>> = [
+        include_bytes!("../../../../tests/fixtures/images/progressive.jpg").as_slice(),
+        include_bytes!("../../../../tests/fixtures/images/rotated.jpg"),
+        include_bytes!("../../../../tests/fixtures/images/cmyk.jpg"),
+        include_bytes!("../../../../tests/fixtures/images/ycck.jpg"),
+    ]
+    .map(<[u8]>::to_vec)
+    .into();
+    for (height, width) in [(1, 1), (9, 14), (40, 33)] {
+        files.push(encode(&noise(height, width), ImageFormat::Jpeg));
+        files.push(encode(&noise(height, width).into_luma8().into(), ImageFormat::Jpeg));
+    }
+    for bytes in files {
+        let mut reader = ImageReader::new(Cursor::new(&bytes));
+        reader.set_format(ImageFormat::Jpeg);
+        let mut decoder = reader.into_decoder().unwrap();
+        let orientation = decoder.orientation().unwrap();
+        let mut expected = DynamicImage::from_decoder(decoder).unwrap();
+        expected.apply_orientation(orientation);
+        let decoded = decode(&bytes).unwrap();
+        assert_eq!(decoded.pixels(), expected.into_rgb8().as_raw());
+    }
+}
+
+#[test]
 fn progressive_and_animated_files_are_read() {
     let progressive = include_bytes!("../../../../tests/fixtures/images/progressive.jpg");
     let decoded = decode(progressive).unwrap();
@@ -131,6 +157,20 @@ fn truncated_files_are_refused_wherever_they_end() {
         for end in (0..bytes.len() - 20).step_by(7).chain([bytes.len() - 20]) {
             let format = image::guess_format(&bytes).unwrap();
             assert!(decode(&bytes[..end]).is_err(), "{format:?}, {end} of {}", bytes.len());
+        }
+    }
+}
+
+#[test]
+fn markers_are_found_wherever_they_are() {
+    for len in [2, 63, 64, 65, 66, 130, 200] {
+        // Stuffed bytes and repeated marks are none.
+        let data: Vec<u8> = (0..len).map(|i| if i % 5 == 0 { 0xff } else { 0 }).collect();
+        assert_eq!(next_marker(&data), None);
+        for at in 0..len - 1 {
+            let mut bytes = data.clone();
+            bytes[at..at + 2].copy_from_slice(&[0xff, 0xd9]);
+            assert_eq!(next_marker(&bytes), Some(at), "{at} of {len}");
         }
     }
 }
