@@ -3,7 +3,8 @@
 use crate::failure::Failure;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::RgbImage;
+use image::buffer::ConvertBuffer;
+use image::{RgbImage, RgbaImage};
 
 /// `image` at another size. Where it shrinks, a pixel is a mean of all it stands for; where it grows,
 /// it goes smoothly from one to the next.
@@ -12,14 +13,16 @@ use image::RgbImage;
 /// None that input can cause.
 pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage, Failure> {
     let (old_width, old_height) = image.dimensions();
-    let from = ImageRef::new(old_width, old_height, image.as_raw(), PixelType::U8x3);
-    let mut to = Image::new(width, height, PixelType::U8x3);
+    let four: RgbaImage = image.convert(); // the library is built for pixels of four bytes alone
+    let from = ImageRef::new(old_width, old_height, four.as_raw(), PixelType::U8x4);
+    let mut to = Image::new(width, height, PixelType::U8x4);
     let filter = ResizeAlg::Convolution(FilterType::CatmullRom);
     let options = ResizeOptions::new().resize_alg(filter).use_alpha(false);
     let from = from.map_err(Failure::failed)?;
     Resizer::new().resize(&from, &mut to, &options).map_err(Failure::failed)?;
-    RgbImage::from_raw(width, height, to.into_vec())
-        .ok_or_else(|| Failure::failed("an image has another size than was asked for"))
+    let to = RgbaImage::from_raw(width, height, to.into_vec());
+    let to = to.ok_or_else(|| Failure::failed("an image has another size than was asked for"))?;
+    Ok(to.convert())
 }
 
 /// `image` with its longer side `side` pixels long, its aspect kept.
