@@ -3,24 +3,23 @@
 //! A candidate's placement is refined until the pixels of both agree best ([`super::align`]), then
 //! both are compared block by block: in each, the correlation of the pixels after taking out its mean.
 //! Blocks count by how much there is to see in them, in *either* picture: white against white says
-//! nothing, fur against other fur says no. Over a copy something may have been written, which draws
-//! the refined placement to itself and is to be seen in one picture only: such a pair is compared edge
-//! to edge as well, and asked whether half of what *one* picture shows is in the other.
+//! nothing, fur against other fur says no. Neither does a straight edge say anything, of a frame, a
+//! mask, or a corner that a tilt left black: different pictures have it in common. Over a copy
+//! something may have been written, which draws the refined placement to itself and is to be seen in
+//! one picture only: such a pair is compared edge to edge as well, and asked whether half of what
+//! *one* picture shows is in the other.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
-
-use super::align::{refine, sum};
-use super::luma::{Cells, Luma};
+use super::align::refine;
+use super::blocks::{BLOCK, Blocks, Sums};
+use super::luma::Luma;
 use super::placement::Placement;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::widest::widest;
 use std::cell::OnceCell;
 
 /// Blocks with something to see without which nothing is said.
 const MIN_EVIDENCE: usize = 6;
 /// Such blocks that one of the pictures must have, for those of it alone to be counted.
 const MIN_VISIBLE: usize = 24;
-/// Side of a block, in pixels.
-const BLOCK: usize = 8;
 /// Variance of what compression and resampling leave in a flat block, in squared grey levels.
 const NOISE: f32 = 6.0;
 /// The agreement from which pictures are the same.
@@ -221,106 +220,6 @@ impl Stage {
     }
 }
 
-/// Sums over a block.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    n: f32,
-    a: f32,
-    b: f32,
-    aa: f32,
-    bb: f32,
-    ab: f32,
-}
-
-impl Sums {
-    /// Variance of `a`, variance of `b`, covariance.
-    fn moments(&self) -> (f32, f32, f32) {
-        let (a, b) = (self.a / self.n, self.b / self.n);
-        let positive = |v: f32| v.max(0.0);
-        (
-            positive(self.aa / self.n - a * a),
-            positive(self.bb / self.n - b * b),
-            self.ab / self.n - a * b,
-        )
-    }
-}
-
-/// Sums over the blocks of `b` where it lies on `a`.
-struct Blocks<'a> {
-    a: &'a Luma,
-    b: &'a Luma,
-    placement: Placement,
-}
-
-impl Loops for Blocks<'_> {
-    type Output = Vec<Sums>;
-
-    #[inline(always)]
-    fn run(self) -> Self::Output {
-        let b = self.b;
-        let mut blocks = Vec::with_capacity(b.width.div_ceil(BLOCK) * b.height.div_ceil(BLOCK));
-        for y in (0..b.height).step_by(BLOCK) {
-            for x in (0..b.width).step_by(BLOCK) {
-                let len = BLOCK.min(b.width - x);
-                let mut sums = [[0.0_f32; BLOCK]; 6];
-                for y in y..(y + BLOCK).min(b.height) {
-                    let (inside, values) = self.laid(x, y, len);
-                    let mut target = [128.0; BLOCK];
-                    target[..len].copy_from_slice(&b.pixels[y * b.width + x..][..len]);
-                    for i in 0..BLOCK {
-                        // About 128, so that sums of squares stay exact enough.
-                        let (a, b) = (values[i] - 128.0, target[i] - 128.0);
-                        let (a, b) = if inside[i] > 0.0 { (a, b) } else { (0.0, 0.0) };
-                        sums[0][i] += inside[i];
-                        sums[1][i] += a;
-                        sums[2][i] += b;
-                        sums[3][i] += a * a;
-                        sums[4][i] += b * b;
-                        sums[5][i] += a * b;
-                    }
-                }
-                let [n, a, b, aa, bb, ab] = sums.map(sum);
-                blocks.push(Sums { n, a, b, aa, bb, ab });
-            }
-        }
-        blocks
-    }
-}
-
-impl Blocks<'_> {
-    /// The values of `a` where `len` pixels of `b` from `(x, y)` on lie on it, and for each 1 if it
-    /// does.
-    #[inline(always)]
-    fn laid(&self, x: usize, y: usize, len: usize) -> ([f32; BLOCK], [f32; BLOCK]) {
-        let a = self.a;
-        let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
-        let (mut inside, mut us, mut vs) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
-        for i in 0..BLOCK {
-            let (u, v) = self.placement.apply(x as f32 + i as f32, y as f32);
-            // Half a pixel beyond the border is still the border's pixel.
-            let across = (u >= -0.5) & (u <= right + 0.5);
-            let down = (v >= -0.5) & (v <= bottom + 0.5);
-            inside[i] = if across & down & (i < len) { 1.0 } else { 0.0 };
-            (us[i], vs[i]) = (u, v);
-        }
-        let cells = Cells::around(a, &us, &vs);
-        let mut corners = [[0.0; BLOCK]; 4];
-        for i in 0..BLOCK {
-            let found = cells.corners(a, i);
-            for corner in 0..4 {
-                corners[corner][i] = found[corner];
-            }
-        }
-        let mut values = [0.0; BLOCK];
-        for i in 0..BLOCK {
-            let upper = corners[0][i] + (corners[1][i] - corners[0][i]) * cells.x[i];
-            let lower = corners[2][i] + (corners[3][i] - corners[2][i]) * cells.x[i];
-            values[i] = upper + (lower - upper) * cells.y[i];
-        }
-        (inside, values)
-    }
-}
-
 /// How `b` agrees with `a`.
 fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
     if a.width.min(a.height) < 2 {
@@ -346,7 +245,12 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
     let contrast = ((var_b + NOISE) / (var_a + NOISE)).sqrt();
     let (mut sum, mut weights, mut evidence, mut all_agreeing) = (0.0, 0.0, 0, 0);
     let (mut visible, mut agreeing) = ([0; 2], [0; 2]);
-    for block in blocks.iter().filter(|block| block.n >= (BLOCK * BLOCK / 4) as f32) {
+    let large = |block: &&Sums| block.n >= (BLOCK * BLOCK / 4) as f32;
+    for block in blocks.iter().filter(large) {
+        let tells = block.slopes.map(|slopes| !slopes.are_one_edge());
+        if tells == [false, false] {
+            continue;
+        }
         let (var_a, var_b, covariance) = block.moments();
         // In the units of b.
         let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
@@ -359,7 +263,7 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
             let agrees = c >= ALIKE;
             all_agreeing += usize::from(agrees);
             for (side, variance) in [var_a, var_b].into_iter().enumerate() {
-                let is_visible = variance.sqrt() >= VISIBLE;
+                let is_visible = tells[side] && variance.sqrt() >= VISIBLE;
                 visible[side] += usize::from(is_visible);
                 agreeing[side] += usize::from(is_visible && agrees);
             }

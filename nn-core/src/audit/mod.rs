@@ -13,7 +13,7 @@
 //!              what makes a picture recognisable, in codes of 128 bits
 //! code_index, candidates, placement
 //!              which images may be copies of each other, and how one lies on the other
-//! align, compare
+//! align, blocks, compare
 //!              whether they are
 //! pairs        what was found, in words
 //! label_leak   classes told from size, format, file size, mean colour or border
@@ -36,6 +36,7 @@
 //! ```
 
 mod align;
+mod blocks;
 mod candidates;
 mod code_index;
 mod compare;

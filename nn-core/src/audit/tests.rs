@@ -1,11 +1,12 @@
 //! Whole audits of small folders: what is told, and splits that must hold.
 
 mod copies;
+mod framed;
 mod labels;
 mod parts;
 
 use super::*;
-use crate::data::photographs;
+use crate::data::{decode_file, photographs};
 use crate::rng::Rng;
 use image::{Rgb, RgbImage};
 use std::path::Path;
@@ -29,10 +30,27 @@ fn picture(number: u64) -> RgbImage {
     image
 }
 
+/// Each of the published photographs once, if they are here.
+fn distinct_photographs() -> Option<Vec<RgbImage>> {
+    let root = photographs()?;
+    let mut seen = std::collections::HashSet::new();
+    let mut images = Vec::new();
+    for set in ["same_backgrounds", "different_backgrounds", "background_swap"] {
+        for item in Listing::scan(&root.join(set), 0.125, 27).unwrap().items {
+            if seen.insert(std::fs::read(&item.path).unwrap()) {
+                let image = decode_file(&item.path).unwrap();
+                let size = (image.width() as u32, image.height() as u32);
+                images.push(RgbImage::from_raw(size.0, size.1, image.pixels().to_vec()).unwrap());
+            }
+        }
+    }
+    Some(images)
+}
+
 fn save(image: &RgbImage, root: &Path, name: &str, quality: u8) {
     let path = root.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let file = std::fs::File::create(path).unwrap();
+    let file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
     image::codecs::jpeg::JpegEncoder::new_with_quality(file, quality).encode_image(image).unwrap();
 }
 

@@ -1,8 +1,6 @@
 //! Copies of every kind, with parameters drawn for each image: all must be found, and nothing else.
 
-use super::{picture, report, save};
-use crate::audit::Listing;
-use crate::data::{decode_file, photographs};
+use super::{distinct_photographs, picture, report, save};
 use crate::rng::Rng;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
@@ -174,21 +172,10 @@ fn every_kind_of_copy_is_found_and_nothing_else() {
 #[test]
 #[ignore = "long; run with --ignored where the photographs are"]
 fn copies_of_the_photographs_are_found_and_nothing_else() {
-    let Some(root) = photographs() else {
+    let Some(images) = distinct_photographs() else {
         println!("skipped: the published photographs are not here");
         return;
     };
-    let mut seen = std::collections::HashSet::new();
-    let mut images = Vec::new();
-    for set in ["same_backgrounds", "different_backgrounds", "background_swap"] {
-        for item in Listing::scan(&root.join(set), 0.125, 27).unwrap().items {
-            if seen.insert(std::fs::read(&item.path).unwrap()) {
-                let image = decode_file(&item.path).unwrap();
-                let size = (image.width() as u32, image.height() as u32);
-                images.push(RgbImage::from_raw(size.0, size.1, image.pixels().to_vec()).unwrap());
-            }
-        }
-    }
     assert_eq!(images.len(), 230);
     // The thresholds were set on copies made by another program, with other parameters.
     let (found, wrong) = recall(&images, 31_847);

@@ -1,0 +1,167 @@
+//! Two pictures, one laid on the other, looked at block by block.
+
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
+use super::align::sum;
+use super::luma::{Cells, Luma};
+use super::placement::Placement;
+use crate::kernels::widest::Loops;
+
+/// Side of a block, in pixels.
+pub const BLOCK: usize = 8;
+/// The share of squared slopes across an edge up to which there is nothing but that edge.
+const ONE_EDGE: f32 = 0.1;
+
+/// Sums over a block.
+#[derive(Clone, Copy, Default)]
+pub struct Sums {
+    /// Pixels.
+    pub n: f32,
+    pub a: f32,
+    pub b: f32,
+    pub aa: f32,
+    pub bb: f32,
+    pub ab: f32,
+    /// How steep either is.
+    pub slopes: [Slopes; 2],
+}
+
+/// Sums of products of the slopes along the two diagonals.
+#[derive(Clone, Copy, Default)]
+pub struct Slopes {
+    falling: f32,
+    rising: f32,
+    both: f32,
+}
+
+impl Slopes {
+    /// Whether there is but one straight edge: slopes of one direction, and next to none across.
+    ///
+    /// J. Shi and C. Tomasi, "Good features to track", 1994.
+    pub fn are_one_edge(&self) -> bool {
+        let mean = 0.5 * (self.falling + self.rising);
+        let apart = (0.5 * (self.falling - self.rising)).hypot(self.both);
+        mean - apart < ONE_EDGE * (mean + apart)
+    }
+}
+
+impl Sums {
+    /// Variance of `a`, variance of `b`, covariance.
+    pub fn moments(&self) -> (f32, f32, f32) {
+        let (a, b) = (self.a / self.n, self.b / self.n);
+        let positive = |v: f32| v.max(0.0);
+        (
+            positive(self.aa / self.n - a * a),
+            positive(self.bb / self.n - b * b),
+            self.ab / self.n - a * b,
+        )
+    }
+}
+
+/// Sums over the blocks of `b` where it lies on `a`.
+pub struct Blocks<'a> {
+    pub a: &'a Luma,
+    pub b: &'a Luma,
+    pub placement: Placement,
+}
+
+impl Loops for Blocks<'_> {
+    type Output = Vec<Sums>;
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let b = self.b;
+        let mut blocks = Vec::with_capacity(b.width.div_ceil(BLOCK) * b.height.div_ceil(BLOCK));
+        for y in (0..b.height).step_by(BLOCK) {
+            for x in (0..b.width).step_by(BLOCK) {
+                let len = BLOCK.min(b.width - x);
+                let mut sums = [[0.0_f32; BLOCK]; 6];
+                let mut slopes = [[[0.0_f32; BLOCK]; 3]; 2];
+                let mut above = None;
+                for y in y..(y + BLOCK).min(b.height) {
+                    let (inside, values) = self.laid(x, y, len);
+                    let mut target = [128.0; BLOCK];
+                    target[..len].copy_from_slice(&b.pixels[y * b.width + x..][..len]);
+                    for i in 0..BLOCK {
+                        // About 128, so that sums of squares stay exact enough.
+                        let (a, b) = (values[i] - 128.0, target[i] - 128.0);
+                        let (a, b) = if inside[i] > 0.0 { (a, b) } else { (0.0, 0.0) };
+                        sums[0][i] += inside[i];
+                        sums[1][i] += a;
+                        sums[2][i] += b;
+                        sums[3][i] += a * a;
+                        sums[4][i] += b * b;
+                        sums[5][i] += a * b;
+                    }
+                    if let Some((was_inside, above)) = above {
+                        for (side, (row, above)) in [values, target].iter().zip(&above).enumerate()
+                        {
+                            add_slopes(&mut slopes[side], row, above, &inside, &was_inside);
+                        }
+                    }
+                    above = Some((inside, [values, target]));
+                }
+                let [n, a, b, aa, bb, ab] = sums.map(sum);
+                let slopes = slopes.map(|sums| {
+                    let [falling, rising, both] = sums.map(sum);
+                    Slopes { falling, rising, both }
+                });
+                blocks.push(Sums { n, a, b, aa, bb, ab, slopes });
+            }
+        }
+        blocks
+    }
+}
+
+impl Blocks<'_> {
+    /// The values of `a` where `len` pixels of `b` from `(x, y)` on lie on it, and for each 1 if it
+    /// does.
+    #[inline(always)]
+    fn laid(&self, x: usize, y: usize, len: usize) -> ([f32; BLOCK], [f32; BLOCK]) {
+        let a = self.a;
+        let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+        let (mut inside, mut us, mut vs) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+        for i in 0..BLOCK {
+            let (u, v) = self.placement.apply(x as f32 + i as f32, y as f32);
+            // Half a pixel beyond the border is still the border's pixel.
+            let across = (u >= -0.5) & (u <= right + 0.5);
+            let down = (v >= -0.5) & (v <= bottom + 0.5);
+            inside[i] = if across & down & (i < len) { 1.0 } else { 0.0 };
+            (us[i], vs[i]) = (u, v);
+        }
+        let cells = Cells::around(a, &us, &vs);
+        let mut corners = [[0.0; BLOCK]; 4];
+        for i in 0..BLOCK {
+            let found = cells.corners(a, i);
+            for corner in 0..4 {
+                corners[corner][i] = found[corner];
+            }
+        }
+        let mut values = [0.0; BLOCK];
+        for i in 0..BLOCK {
+            let upper = corners[0][i] + (corners[1][i] - corners[0][i]) * cells.x[i];
+            let lower = corners[2][i] + (corners[3][i] - corners[2][i]) * cells.x[i];
+            values[i] = upper + (lower - upper) * cells.y[i];
+        }
+        (inside, values)
+    }
+}
+
+/// Adds those between a row and the one above it, between pixels that all lie `inside`.
+#[inline(always)]
+fn add_slopes(
+    sums: &mut [[f32; BLOCK]; 3],
+    row: &[f32; BLOCK],
+    above: &[f32; BLOCK],
+    inside: &[f32; BLOCK],
+    was_inside: &[f32; BLOCK],
+) {
+    for i in 0..BLOCK - 1 {
+        let counts = inside[i] * inside[i + 1] * was_inside[i] * was_inside[i + 1];
+        let falling = counts * (row[i + 1] - above[i]);
+        let rising = counts * (row[i] - above[i + 1]);
+        sums[0][i] += falling * falling;
+        sums[1][i] += rising * rising;
+        sums[2][i] += falling * rising;
+    }
+}

@@ -1,0 +1,99 @@
+//! Different pictures that have hard edges in common - frames, masks, the corners that a tilt leaves -
+//! are different pictures still, and copies among them are copies.
+
+use super::{distinct_photographs, picture, report, save};
+use image::imageops::{self, FilterType};
+use image::{Rgb, RgbImage};
+use rayon::prelude::*;
+use tempfile::TempDir;
+
+const BLACK: Rgb<u8> = Rgb([0; 3]);
+
+#[derive(Debug, Clone, Copy)]
+enum Frame {
+    /// A border of a twentieth of the shorter side.
+    Border,
+    /// Black beyond the ellipse that touches all sides.
+    Oval,
+    /// Tilted by so many degrees, on as much black as holds all of it.
+    Tilted(f64),
+}
+
+const FRAMES: [Frame; 5] =
+    [Frame::Border, Frame::Oval, Frame::Tilted(5.0), Frame::Tilted(30.0), Frame::Tilted(45.0)];
+
+impl Frame {
+    fn around(self, image: &RgbImage) -> RgbImage {
+        let (width, height) = image.dimensions();
+        match self {
+            Self::Border => {
+                let border = width.min(height) / 20;
+                let mut framed = RgbImage::from_pixel(width, height, BLACK);
+                let (inner_width, inner_height) = (width - 2 * border, height - 2 * border);
+                let inner = imageops::crop_imm(image, border, border, inner_width, inner_height);
+                imageops::replace(&mut framed, &*inner, border.into(), border.into());
+                framed
+            }
+            Self::Oval => RgbImage::from_fn(width, height, |x, y| {
+                let from_middle = |i: u32, len: u32| 2.0 * f64::from(i) / f64::from(len) - 1.0;
+                let inside = from_middle(x, width).hypot(from_middle(y, height)) < 1.0;
+                if inside { *image.get_pixel(x, y) } else { BLACK }
+            }),
+            Self::Tilted(degrees) => tilted(image, degrees.to_radians()),
+        }
+    }
+}
+
+fn tilted(image: &RgbImage, angle: f64) -> RgbImage {
+    let (width, height) = (f64::from(image.width()), f64::from(image.height()));
+    let (sin, cos) = angle.sin_cos();
+    let (wide, tall) = (width * cos + height * sin, width * sin + height * cos);
+    RgbImage::from_fn(wide.ceil() as u32, tall.ceil() as u32, |x, y| {
+        let (x, y) = (f64::from(x) + 0.5 - wide / 2.0, f64::from(y) + 0.5 - tall / 2.0);
+        let (u, v) = (x * cos + y * sin + width / 2.0, y * cos - x * sin + height / 2.0);
+        let inside = (0.0..width).contains(&u) && (0.0..height).contains(&v);
+        if inside { *image.get_pixel(u as u32, v as u32) } else { BLACK }
+    })
+}
+
+/// In each frame: the pairs among all of `images` and smaller copies of every fourth, by whether they
+/// are right.
+fn pairs(images: &[RgbImage]) -> Vec<(Frame, usize, usize)> {
+    let found = |frame: Frame| {
+        let root = TempDir::new().unwrap();
+        images.par_iter().enumerate().for_each(|(i, image)| {
+            let framed = frame.around(image);
+            save(&framed, root.path(), &format!("a/{i}.jpg"), 90);
+            if i % 4 == 0 {
+                let side = |len: u32| len * 7 / 10;
+                let (width, height) = (side(framed.width()), side(framed.height()));
+                let copy = imageops::resize(&framed, width, height, FilterType::Triangle);
+                save(&copy, root.path(), &format!("b/{i}.jpg"), 70);
+            }
+        });
+        let pairs = report(root.path()).pairs;
+        let right = pairs.iter().filter(|pair| pair.a[2..] == pair.b[2..]).count();
+        (frame, right, pairs.len() - right)
+    };
+    FRAMES.into_iter().map(found).collect()
+}
+
+#[test]
+fn pictures_in_frames_are_told_from_each_other() {
+    let images: Vec<RgbImage> = (0..40).map(picture).collect();
+    for (frame, right, wrong) in pairs(&images) {
+        assert_eq!((right, wrong), (10, 0), "{frame:?}");
+    }
+}
+
+#[test]
+fn photographs_in_frames_are_told_from_each_other() {
+    let Some(images) = distinct_photographs() else {
+        println!("skipped: the published photographs are not here");
+        return;
+    };
+    // A white dog, tilted by half a quarter turn, is little more than its corners.
+    for (frame, right, wrong) in pairs(&images) {
+        assert!(right >= 57 && wrong <= 2, "{frame:?}: {right} of 58 right, {wrong} wrong");
+    }
+}
