@@ -14,6 +14,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::isa::{self, Isa};
 use super::matmul::{Order, matmul};
+use super::simd::prefetch;
 use crate::tensor::Element;
 use rayon::prelude::*;
 
@@ -24,6 +25,8 @@ pub const STREAMED: usize = 16;
 const ROWS: usize = 4;
 /// Length of a block of inputs: four rows of it, in `f32`, fill half a first-level cache or less.
 const BLOCK: usize = 1024;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 /// Rows of the batch, or of the weights, that one pass over a block of sums adds.
 const GROUP: usize = 4;
 /// Below this many multiplications all tasks run as one.
@@ -151,8 +154,13 @@ fn dot_rows<T: Element>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
     for start in (0..inputs).step_by(BLOCK) {
         let block = start..(start + BLOCK).min(inputs);
         for (w, column) in w.chunks_exact(inputs).zip(columns.chunks_exact_mut(batch)) {
+            // What this row goes on with comes from memory meanwhile.
+            let next = &w[block.end..(block.end + BLOCK).min(inputs)];
+            let mut lines = next.chunks(LINE / size_of::<T>());
+            let lines_each = (BLOCK * size_of::<T>() / LINE).div_ceil(batch);
             let w = &w[block.clone()];
             for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
+                lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
                 *sum += dot(w, &x[block.clone()]);
             }
         }

@@ -196,19 +196,35 @@ impl Rows<'_> {
                     // SAFETY: the caller's promise.
                     let tile =
                         unsafe { self.layer.tile::<V, N>(&band[x * g.in_c..], weights, block) };
-                    for window in 0..N {
-                        let pixels = &tile[window];
-                        for j in 0..WIDTH {
-                            let channel = block * width + j * V::LANES;
-                            if channel < g.out_c {
-                                let pixels =
-                                    [pixels[0][j], pixels[1][j], pixels[2][j], pixels[3][j]];
-                                let at = (pair, x / 2 + window);
-                                self.sink.write(at, (channel, g.out_c), pixels);
-                            }
-                        }
-                    }
+                    // One after the other, so that the sums stay in registers.
+                    let (at, channel) = ((pair, x / 2), block * width);
+                    self.finish::<V, N, 0>(&tile, at, channel);
+                    self.finish::<V, N, 1>(&tile, at, channel);
+                    self.finish::<V, N, 2>(&tile, at, channel);
                 }
+            }
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// Passes window `I` of a tile on, if there is one: the first window belongs at `(y, x)`, the first
+    /// vector to the channels from `channel` on.
+    #[inline(always)]
+    fn finish<V: Simd, const N: usize, const I: usize>(
+        &mut self,
+        tile: &[[[V; WIDTH]; 4]; N],
+        (y, x): (usize, usize),
+        channel: usize,
+    ) {
+        const { assert!(N <= MAX_WINDOWS && MAX_WINDOWS == 3 && WIDTH == 2) };
+        let channels = self.layer.g.out_c;
+        if I < N {
+            let [a, b, c, d] = &tile[I];
+            self.sink.write((y, x + I), (channel, channels), [a[0], b[0], c[0], d[0]]);
+            if channel + V::LANES < channels {
+                let channel = channel + V::LANES;
+                self.sink.write((y, x + I), (channel, channels), [a[1], b[1], c[1], d[1]]);
             }
         }
     }

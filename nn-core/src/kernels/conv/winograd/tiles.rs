@@ -75,20 +75,13 @@ impl Work for Rows<'_> {
                             let bias = bias.map_or(V::zero(), |b| V::read(&b[channel..]));
                             transform_back(&m[j * V::LANES..], plan.width(), bias)
                         };
-                        for i in 0..TILE / 2 {
-                            for j in 0..TILE / 2 {
-                                let y = tile / columns * TILE / 2 + i;
-                                let x = tile % columns * TILE / 2 + j;
-                                let (above, below) = (outputs[2 * i], outputs[2 * i + 1]);
-                                let window = [
-                                    above[2 * j],
-                                    above[2 * j + 1],
-                                    below[2 * j],
-                                    below[2 * j + 1],
-                                ];
-                                sink.write((y, x), (channel, plan.channels), window);
-                            }
-                        }
+                        let (y, x) = (tile / columns * TILE / 2, tile % columns * TILE / 2);
+                        let channels = (channel, plan.channels);
+                        // One after the other, so that the outputs stay in registers.
+                        sink.write((y, x), channels, window::<V, 0, 0>(&outputs));
+                        sink.write((y, x + 1), channels, window::<V, 0, 1>(&outputs));
+                        sink.write((y + 1, x), channels, window::<V, 1, 0>(&outputs));
+                        sink.write((y + 1, x + 1), channels, window::<V, 1, 1>(&outputs));
                     }
                 }
             }
@@ -125,4 +118,11 @@ unsafe fn transform_back<V: Simd>(m: &[f32], width: usize, bias: V) -> [[V; TILE
         }
         tile
     }
+}
+
+/// One of a tile's windows of 2x2 outputs.
+#[inline(always)]
+fn window<V: Simd, const Y: usize, const X: usize>(tile: &[[V; TILE]; TILE]) -> [V; 4] {
+    let (above, below) = (&tile[2 * Y], &tile[2 * Y + 1]);
+    [above[2 * X], above[2 * X + 1], below[2 * X], below[2 * X + 1]]
 }
