@@ -1,7 +1,7 @@
 //! The products between the transforms: at each of the 36 points a matrix of tiles times a matrix
 //! of weights, in register tiles.
 
-use crate::kernels::simd::{Simd, Work};
+use crate::kernels::simd::{Simd, Work, prefetch};
 
 /// Vectors a register tile is wide.
 pub const WIDTH: usize = 2;
@@ -82,6 +82,10 @@ unsafe fn register_tile<V: Simd, const R: usize>(
         let mut sums = [[V::zero(); WIDTH]; R];
         for k in 0..depth {
             let u = u.add(k * WIDTH * V::LANES);
+            // The next point's weights, which lie behind these, on their way from the third level.
+            for j in 0..WIDTH {
+                prefetch(u.wrapping_add(depth * WIDTH * V::LANES + j * V::LANES));
+            }
             let u = [V::load(u), V::load(u.add(V::LANES))];
             for r in 0..R {
                 let v = V::splat(*v.add(r * v_pitch + k));
