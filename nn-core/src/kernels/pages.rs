@@ -1,7 +1,7 @@
 //! How the system maps memory.
 
 /// Bytes from which larger pages pay.
-const LARGE: usize = 4 << 20;
+const LARGE: usize = 2 << 20;
 
 /// Asks the system to map `memory` in huge pages, where it can and the memory is large: the kernels
 /// walk through tens of megabytes a step, and a page of 2 MB saves 511 translations. To be called
