@@ -9,8 +9,8 @@ use crate::kernels::widest::Loops;
 
 /// Side of a block, in pixels.
 pub const BLOCK: usize = 8;
-/// The share of squared slopes across an edge up to which there is nothing but that edge.
-const ONE_EDGE: f32 = 0.1;
+/// Squared slopes along an edge, as a share of those over it, up to which there is nothing but it.
+const ONE_WAY: f32 = 0.1;
 
 /// Sums over a block.
 #[derive(Clone, Copy, Default)]
@@ -35,13 +35,14 @@ pub struct Slopes {
 }
 
 impl Slopes {
-    /// Whether there is but one straight edge: slopes of one direction, and next to none across.
+    /// Whether all slopes are of one direction, with next to none across: those of a straight edge, of
+    /// stripes, of a shade.
     ///
     /// J. Shi and C. Tomasi, "Good features to track", 1994.
-    pub fn are_one_edge(&self) -> bool {
+    pub fn are_one_way(&self) -> bool {
         let mean = 0.5 * (self.falling + self.rising);
         let apart = (0.5 * (self.falling - self.rising)).hypot(self.both);
-        mean - apart < ONE_EDGE * (mean + apart)
+        mean - apart < ONE_WAY * (mean + apart)
     }
 }
 

@@ -3,8 +3,9 @@
 //! A candidate's placement is refined until the pixels of both agree best ([`super::align`]), then
 //! both are compared block by block: in each, the correlation of the pixels after taking out its mean.
 //! Blocks count by how much there is to see in them, in *either* picture: white against white says
-//! nothing, fur against other fur says no. Neither does a straight edge say anything, of a frame, a
-//! mask, or a corner that a tilt left black: different pictures have it in common. Over a copy
+//! nothing, fur against other fur says no. A block in which both pictures change in one direction only
+//! says nothing either, if there are others: different pictures have the edge of a frame or a mask in
+//! common, or a corner that a tilt left black. Over a copy
 //! something may have been written, which draws the refined placement to itself and is to be seen in
 //! one picture only: such a pair is compared edge to edge as well, and asked whether half of what
 //! *one* picture shows is in the other.
@@ -24,6 +25,8 @@ const MIN_VISIBLE: usize = 24;
 const NOISE: f32 = 6.0;
 /// The agreement from which pictures are the same.
 const AGREES: f32 = 0.8;
+/// The same where all runs one way.
+const PLAIN_AGREES: f32 = 0.85;
 /// The correlation from which a block agrees.
 const ALIKE: f32 = 0.7;
 /// The standard deviation from which a block has something to see.
@@ -40,8 +43,11 @@ pub struct Comparison {
     pub share_of_a: f32,
     /// The share of the picture `b` that lies on `a`.
     pub share_of_b: f32,
-    /// The number of blocks with something to see in them.
+    /// The number of blocks with something to see in them that tells a picture from others.
     pub evidence: usize,
+    /// Whether there are hardly any, and blocks were counted in which all runs one way: there is
+    /// nothing but edges, stripes and shades.
+    pub is_plain: bool,
     /// The share of these blocks that agree.
     pub agreeing: f32,
     /// The share of the blocks with something to see in one of the pictures that agree, in the
@@ -64,12 +70,13 @@ impl Comparison {
     /// Laid on each other edge to edge, which two different photographs hardly ever agree to, half
     /// of what is to be seen in one of them must agree; something may have been written over the rest
     /// (different photographs reach a third). Laid otherwise, as a part on the whole, nearly all must,
-    /// and detail too: outlines alone agree between any two animals of one shape and pose.
+    /// and detail too: outlines alone agree between any two animals of one shape and pose. Where nothing
+    /// is to be seen but what many pictures have in common, it must agree more closely.
     pub fn is_copy(&self) -> bool {
-        let alike = self.agreement >= AGREES;
+        let alike = self.agreement >= if self.is_plain { PLAIN_AGREES } else { AGREES };
         self.evidence >= MIN_EVIDENCE
             && if self.is_whole() {
-                alike || self.agreeing_of_one >= 0.5
+                alike || !self.is_plain && self.agreeing_of_one >= 0.5
             } else {
                 alike && self.is_part() && self.detail >= 0.72
             }
@@ -220,6 +227,49 @@ impl Stage {
     }
 }
 
+/// What blocks say together.
+#[derive(Default)]
+struct Tally {
+    /// Of correlations, each times how much there is to see.
+    sum: f32,
+    weights: f32,
+    /// Blocks with something to see.
+    evidence: usize,
+    agreeing: usize,
+    /// The same of either picture.
+    visible: [usize; 2],
+    agreeing_of: [usize; 2],
+}
+
+impl Tally {
+    /// Adds a block, in which that of either picture `tells` it from others.
+    fn add(&mut self, block: &Sums, contrast: f32, tells: [bool; 2]) {
+        let (var_a, var_b, covariance) = block.moments();
+        // In the units of b.
+        let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
+        let deviation = var_a.max(var_b).sqrt();
+        let correlation = covariance / ((var_a + NOISE) * (var_b + NOISE)).sqrt();
+        let weight = block.n * deviation;
+        self.sum += weight * correlation;
+        self.weights += weight;
+        if deviation >= VISIBLE {
+            let agrees = correlation >= ALIKE;
+            self.evidence += 1;
+            self.agreeing += usize::from(agrees);
+            for (side, variance) in [var_a, var_b].into_iter().enumerate() {
+                let is_visible = tells[side] && variance.sqrt() >= VISIBLE;
+                self.visible[side] += usize::from(is_visible);
+                self.agreeing_of[side] += usize::from(is_visible && agrees);
+            }
+        }
+    }
+
+    /// The share of what is to be seen in one of the pictures that agrees.
+    fn share_of(&self, side: usize) -> f32 {
+        self.agreeing_of[side] as f32 / self.visible[side].max(MIN_VISIBLE) as f32
+    }
+}
+
 /// How `b` agrees with `a`.
 fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
     if a.width.min(a.height) < 2 {
@@ -243,42 +293,26 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
     }
     let (var_a, var_b, _) = all.moments();
     let contrast = ((var_b + NOISE) / (var_a + NOISE)).sqrt();
-    let (mut sum, mut weights, mut evidence, mut all_agreeing) = (0.0, 0.0, 0, 0);
-    let (mut visible, mut agreeing) = ([0; 2], [0; 2]);
-    let large = |block: &&Sums| block.n >= (BLOCK * BLOCK / 4) as f32;
-    for block in blocks.iter().filter(large) {
-        let tells = block.slopes.map(|slopes| !slopes.are_one_edge());
-        if tells == [false, false] {
-            continue;
-        }
-        let (var_a, var_b, covariance) = block.moments();
-        // In the units of b.
-        let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
-        let weight = block.n * var_a.max(var_b).sqrt();
-        sum += weight * covariance / ((var_a + NOISE) * (var_b + NOISE)).sqrt();
-        weights += weight;
-        if var_a.max(var_b).sqrt() >= VISIBLE {
-            evidence += 1;
-            let c = covariance / ((var_a + NOISE) * (var_b + NOISE)).sqrt();
-            let agrees = c >= ALIKE;
-            all_agreeing += usize::from(agrees);
-            for (side, variance) in [var_a, var_b].into_iter().enumerate() {
-                let is_visible = tells[side] && variance.sqrt() >= VISIBLE;
-                visible[side] += usize::from(is_visible);
-                agreeing[side] += usize::from(is_visible && agrees);
-            }
+    let (mut telling, mut any) = (Tally::default(), Tally::default());
+    for block in blocks.iter().filter(|block| block.n >= (BLOCK * BLOCK / 4) as f32) {
+        let tells = block.slopes.map(|slopes| !slopes.are_one_way());
+        any.add(block, contrast, [true; 2]);
+        if tells != [false; 2] {
+            telling.add(block, contrast, tells);
         }
     }
-    let share = |side: usize| agreeing[side] as f32 / visible[side].max(MIN_VISIBLE) as f32;
+    let is_plain = telling.evidence < MIN_EVIDENCE;
+    let tally = if is_plain { any } else { telling };
     let area = |picture: &Luma| (picture.width * picture.height) as f32;
     Some(Comparison {
         placement,
-        agreement: if weights > 0.0 { sum / weights } else { 0.0 },
+        agreement: if tally.weights > 0.0 { tally.sum / tally.weights } else { 0.0 },
         share_of_a: (all.n * placement.determinant().abs() / area(a)).min(1.0),
         share_of_b: all.n / area(b),
-        evidence,
-        agreeing: all_agreeing as f32 / evidence.max(1) as f32,
-        agreeing_of_one: share(0).max(share(1)),
+        evidence: tally.evidence,
+        is_plain,
+        agreeing: tally.agreeing as f32 / tally.evidence.max(1) as f32,
+        agreeing_of_one: tally.share_of(0).max(tally.share_of(1)),
         detail: 0.0,
         off_frame: off_frame(a, b, &placement),
         contrast,

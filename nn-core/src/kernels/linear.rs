@@ -23,7 +23,8 @@ pub const STREAMED: usize = 16;
 
 /// Weight rows per task.
 const ROWS: usize = 4;
-/// Length of a block of inputs: four rows of it, in `f32`, fill half a first-level cache or less.
+/// Length of a block of inputs: four rows of it, in `f32`, fill half a first-level cache or less, and
+/// with what is fetched ahead of four rows of weights, all of it.
 const BLOCK: usize = 1024;
 /// Bytes of a cache line.
 const LINE: usize = 64;

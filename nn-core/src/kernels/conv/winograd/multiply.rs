@@ -82,7 +82,8 @@ unsafe fn register_tile<V: Simd, const R: usize>(
         let mut sums = [[V::zero(); WIDTH]; R];
         for k in 0..depth {
             let u = u.add(k * WIDTH * V::LANES);
-            // The next point's weights, which lie behind these, on their way from the third level.
+            // The next point's weights, which lie behind these (behind the last there is nothing to
+            // fetch, which does no harm), on their way from the third level.
             for j in 0..WIDTH {
                 prefetch(u.wrapping_add(depth * WIDTH * V::LANES + j * V::LANES));
             }
