@@ -5,10 +5,9 @@
 //! Blocks count by how much there is to see in them, in *either* picture: white against white says
 //! nothing, fur against other fur says no. A block in which both pictures change in one direction only
 //! says nothing either, if there are others: different pictures have the edge of a frame or a mask in
-//! common, or a corner that a tilt left black. Over a copy
-//! something may have been written, which draws the refined placement to itself and is to be seen in
-//! one picture only: such a pair is compared edge to edge as well, and asked whether half of what
-//! *one* picture shows is in the other.
+//! common, or a corner that a tilt left black. Over a copy something may have been written, which
+//! draws the refined placement to itself and is to be seen in one picture only: such a pair is
+//! compared edge to edge as well, and asked whether half of what *one* picture shows is in the other.
 
 use super::align::refine;
 use super::blocks::{BLOCK, Blocks, Sums};
@@ -45,11 +44,11 @@ pub struct Comparison {
     pub share_of_b: f32,
     /// The number of blocks with something to see in them that tells a picture from others.
     pub evidence: usize,
-    /// Whether there are hardly any, and blocks were counted in which all runs one way: there is
-    /// nothing but edges, stripes and shades.
-    pub is_plain: bool,
     /// The share of these blocks that agree.
     pub agreeing: f32,
+    /// Whether there are hardly such blocks, and those were counted too in which all runs one way: there
+    /// is nothing but edges, stripes and shades.
+    pub is_plain: bool,
     /// The share of the blocks with something to see in one of the pictures that agree, in the
     /// picture for which it is higher: what is written over a copy is only to be seen in the other.
     pub agreeing_of_one: f32,
@@ -242,6 +241,18 @@ struct Tally {
 }
 
 impl Tally {
+    /// Those blocks together that tell one of the pictures from others.
+    fn of(blocks: &[&Sums], contrast: f32, tells: impl Fn(&Sums) -> [bool; 2]) -> Self {
+        let mut tally = Self::default();
+        for block in blocks {
+            let tells = tells(block);
+            if tells != [false; 2] {
+                tally.add(block, contrast, tells);
+            }
+        }
+        tally
+    }
+
     /// Adds a block, in which that of either picture `tells` it from others.
     fn add(&mut self, block: &Sums, contrast: f32, tells: [bool; 2]) {
         let (var_a, var_b, covariance) = block.moments();
@@ -293,16 +304,11 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
     }
     let (var_a, var_b, _) = all.moments();
     let contrast = ((var_b + NOISE) / (var_a + NOISE)).sqrt();
-    let (mut telling, mut any) = (Tally::default(), Tally::default());
-    for block in blocks.iter().filter(|block| block.n >= (BLOCK * BLOCK / 4) as f32) {
-        let tells = block.slopes.map(|slopes| !slopes.are_one_way());
-        any.add(block, contrast, [true; 2]);
-        if tells != [false; 2] {
-            telling.add(block, contrast, tells);
-        }
-    }
+    let blocks: Vec<&Sums> =
+        blocks.iter().filter(|block| block.n >= (BLOCK * BLOCK / 4) as f32).collect();
+    let telling = Tally::of(&blocks, contrast, |block| block.slopes.map(|s| !s.are_one_way()));
     let is_plain = telling.evidence < MIN_EVIDENCE;
-    let tally = if is_plain { any } else { telling };
+    let tally = if is_plain { Tally::of(&blocks, contrast, |_| [true; 2]) } else { telling };
     let area = |picture: &Luma| (picture.width * picture.height) as f32;
     Some(Comparison {
         placement,
@@ -310,8 +316,8 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
         share_of_a: (all.n * placement.determinant().abs() / area(a)).min(1.0),
         share_of_b: all.n / area(b),
         evidence: tally.evidence,
-        is_plain,
         agreeing: tally.agreeing as f32 / tally.evidence.max(1) as f32,
+        is_plain,
         agreeing_of_one: tally.share_of(0).max(tally.share_of(1)),
         detail: 0.0,
         off_frame: off_frame(a, b, &placement),

@@ -205,9 +205,7 @@ impl Rows<'_> {
             }
         }
     }
-}
 
-impl Rows<'_> {
     /// Passes window `I` of a tile on, if there is one: the first window belongs at `(y, x)`, the first
     /// vector to the channels from `channel` on.
     #[inline(always)]
