@@ -43,7 +43,7 @@ pub fn write(
     if out.exists() {
         return Err(Error::file(out, "exists already", "choose another --repair").into());
     }
-    let parts = repaired(&listing.items, &report.pairs, seed);
+    let parts = repaired(&listing.items, &report.groups, seed);
     let unreadable: HashSet<&str> = report.unreadable().collect();
     let kept: Vec<(&Item, Part)> = listing
         .items

@@ -103,7 +103,7 @@ pub fn copies(report: &Report) -> String {
     if report.pairs.is_empty() {
         return "none found".into();
     }
-    let pairs = format::plural(report.pairs.len() as u64, "pair");
+    let pairs = format::plural(report.summary.pairs as u64, "pair");
     let kinds: Vec<String> = [
         (summary.bytes, "of the same bytes"),
         (summary.pixels, "of the same pixels"),
@@ -137,6 +137,7 @@ pub fn what(pair: &Pair) -> String {
         Kind::Bytes => "same bytes".into(),
         Kind::Pixels => "same pixels".into(),
         Kind::Near => pair.change.clone(),
+        Kind::Scene => "same scene or template".into(),
     }
 }
 

@@ -11,6 +11,8 @@
 
 use super::align::refine;
 use super::blocks::{BLOCK, Blocks, Sums};
+use super::colour::{Colours, Likeness};
+use super::difference::Difference;
 use super::luma::Luma;
 use super::placement::Placement;
 use crate::kernels::widest::widest;
@@ -28,6 +30,8 @@ const AGREES: f32 = 0.8;
 const PLAIN_AGREES: f32 = 0.85;
 /// The correlation from which a block agrees.
 const ALIKE: f32 = 0.7;
+/// The share of blocks that must be the same in what shares anything.
+const LEAST_SAME: f32 = 0.4;
 /// The standard deviation from which a block has something to see.
 const VISIBLE: f32 = 4.0;
 
@@ -61,17 +65,44 @@ pub struct Comparison {
     pub contrast: f32,
     /// How much brighter `b` is in the mean, in grey levels.
     pub brightness: f32,
+    /// In what they differ, and whether they have the same colours; once they are alike.
+    pub closely: Option<(Difference, Likeness)>,
+}
+
+/// What two pictures are to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Different pictures.
+    Different,
+    /// Different contents before one background, or on one template.
+    Scene,
+    /// The same picture.
+    Copy,
 }
 
 impl Comparison {
-    /// Whether the two are the same picture.
+    /// What the two are to each other.
+    pub fn verdict(&self) -> Verdict {
+        let Some((difference, colours)) = self.closely.filter(|_| self.is_alike()) else {
+            return Verdict::Different;
+        };
+        if difference.visible < MIN_EVIDENCE || difference.same < LEAST_SAME {
+            Verdict::Different
+        } else if difference.replaced || colours == Likeness::Different {
+            Verdict::Scene
+        } else {
+            Verdict::Copy
+        }
+    }
+
+    /// Whether the two look alike, at a first look.
     ///
     /// Laid on each other edge to edge, which two different photographs hardly ever agree to, half
     /// of what is to be seen in one of them must agree; something may have been written over the rest
     /// (different photographs reach a third). Laid otherwise, as a part on the whole, nearly all must,
     /// and detail too: outlines alone agree between any two animals of one shape and pose. Where nothing
     /// is to be seen but what many pictures have in common, it must agree more closely.
-    pub fn is_copy(&self) -> bool {
+    fn is_alike(&self) -> bool {
         let alike = self.agreement >= if self.is_plain { PLAIN_AGREES } else { AGREES };
         self.evidence >= MIN_EVIDENCE
             && if self.is_whole() {
@@ -96,6 +127,7 @@ impl Comparison {
 #[derive(Debug, Clone)]
 pub struct Comparable {
     picture: Luma,
+    colours: Colours,
     /// A quarter of the width and height.
     coarse: Luma,
     closer: OnceCell<Closer>,
@@ -114,9 +146,14 @@ struct Closer {
 
 impl Comparable {
     /// Prepares a small picture.
-    pub fn new(picture: Luma) -> Self {
+    pub fn new(picture: Luma, colours: Colours) -> Self {
         let coarse = picture.half().half().blurred(0.5);
-        Self { picture, coarse, closer: OnceCell::new(), detail: OnceCell::new() }
+        Self { picture, colours, coarse, closer: OnceCell::new(), detail: OnceCell::new() }
+    }
+
+    /// The picture at the size of comparison, blurred a little.
+    pub fn fine(&self) -> &Luma {
+        &self.closer().fine
     }
 
     fn closer(&self) -> &Closer {
@@ -141,12 +178,24 @@ impl Comparable {
     /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most
     /// candidates end here, after a look at the coarse pictures.
     pub fn compare(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
-        let refined = self.refined(b, placement);
-        if refined.is_some_and(|found| found.is_copy()) {
+        let refined = self.refined(b, placement).map(|found| self.look_closely(b, found));
+        if refined.is_some_and(|found| found.verdict() == Verdict::Copy) {
             return refined;
         }
         // What is written over a copy draws the placement away from the edges it has in common.
-        self.edge_to_edge(b, placement).filter(Comparison::is_copy).or(refined)
+        let framed = self.edge_to_edge(b, placement).map(|found| self.look_closely(b, found));
+        framed.into_iter().chain(refined).max_by_key(Comparison::verdict)
+    }
+
+    /// `found`, with a close look at the differences if the two are alike.
+    fn look_closely(&self, b: &Self, found: Comparison) -> Comparison {
+        if !found.is_alike() {
+            return found;
+        }
+        let (of_a, of_b) = (&self.closer().fine, &b.closer().fine);
+        let difference = Difference::between(of_a, of_b, &found.placement);
+        let colours = self.colours.compare(&b.colours, &found.placement);
+        Comparison { closely: Some((difference, colours)), ..found }
     }
 
     /// Compares where the pixels agree best.
@@ -323,6 +372,7 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
         off_frame: off_frame(a, b, &placement),
         contrast,
         brightness: (all.b - all.a) / all.n,
+        closely: None,
     })
 }
 

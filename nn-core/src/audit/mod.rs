@@ -39,7 +39,10 @@ mod align;
 mod blocks;
 mod candidates;
 mod code_index;
+mod colour;
 mod compare;
+mod difference;
+mod duplicates;
 mod file_facts;
 pub mod hygiene;
 mod keypoints;
@@ -53,6 +56,9 @@ pub mod repair;
 mod shrink;
 mod survey;
 mod symmetry;
+mod tally;
+mod template;
+mod tone;
 #[cfg(test)]
 mod tests;
 
@@ -60,12 +66,14 @@ pub use hygiene::{ClassCount, OddImage, Oddity};
 pub use label_leak::LabelLeak;
 pub use listing::{Item, Listing, Part};
 pub use pairs::{Kind, Pair};
-pub use repair::{groups, repaired};
+pub use repair::repaired;
 
 use crate::error::Result;
 use serde::Serialize;
-use std::collections::HashSet;
+use duplicates::Duplicates;
+use std::collections::HashMap;
 use survey::{Seen, Survey};
+use tally::Counts;
 
 /// Settings of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +103,13 @@ pub enum Stage {
 /// All that an audit found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Images that are the same, the worst first.
+    /// Images that are the same, the worst first; of a group of many, some.
     pub pairs: Vec<Pair>,
+    /// Images of one scene or on one template, which are no copies, likewise.
+    pub scenes: Vec<Pair>,
+    /// For each image of the listing, the lowest number among its copies: its own if it has none.
+    #[serde(skip)]
+    pub groups: Vec<usize>,
     /// The numbers.
     pub summary: Summary,
     /// What each group of facts tells of the class.
@@ -124,6 +137,8 @@ pub struct Summary {
     pub images: usize,
     /// Those that could not be read.
     pub unreadable: usize,
+    /// Pairs of copies, whether they are listed or not.
+    pub pairs: usize,
     /// Pairs of the same bytes.
     pub bytes: usize,
     /// Pairs of the same pixels in different files.
@@ -140,6 +155,10 @@ pub struct Summary {
     pub groups: usize,
     /// Images that have a twin.
     pub twins: usize,
+    /// Pairs of one scene or on one template, whether they are listed or not.
+    pub scenes: usize,
+    /// Those of them across splits.
+    pub scenes_across_splits: usize,
     /// Groups of facts that tell the class.
     pub label_leaks: usize,
 }
@@ -159,12 +178,12 @@ pub fn audit(
         survey::survey(items, options.memory_bound, |done, total| {
             progress(Stage::Reading, done, total)
         })?;
-    let pairs = pairs::find(items, &seen, &listing.classes, |done, total| {
+    let found = duplicates::find(items, &seen, &listing.classes, |done, total| {
         progress(Stage::Comparing, done, total)
     })?;
 
     // One image of each group of twins takes part: twins know each other's class.
-    let group = groups(items.len(), &pairs);
+    let group = &found.groups;
     let (mut facts, mut labels) = (Vec::new(), Vec::new());
     for (i, item) in items.iter().enumerate() {
         if let (true, Some(seen)) = (group[i] == i, &seen[i]) {
@@ -174,28 +193,31 @@ pub fn audit(
     }
     let label_leaks = label_leak::test(&facts, &labels, &listing.classes, options.seed);
     let (classes, warnings) = hygiene::balance(listing);
-    let summary = summarise(&seen, &pairs, &label_leaks);
+    let summary = summarise(&seen, &found, &label_leaks);
     let odd_images = hygiene::odd_images(listing, &seen, &unreadable);
-    Ok(Report { pairs, summary, label_leaks, odd_images, classes, warnings })
+    let Duplicates { pairs, scenes, groups, .. } = found;
+    Ok(Report { pairs, scenes, groups, summary, label_leaks, odd_images, classes, warnings })
 }
 
-fn summarise(seen: &[Option<Seen>], pairs: &[Pair], leaks: &[LabelLeak]) -> Summary {
-    let count = |matches: &dyn Fn(&Pair) -> bool| pairs.iter().filter(|p| matches(p)).count();
-    let twins: HashSet<usize> = pairs.iter().flat_map(|pair| pair.items).collect();
-    let group = groups(seen.len(), pairs);
-    let heads: HashSet<usize> = twins.iter().map(|&i| group[i]).collect();
-    let in_test = |pair: &Pair| pair.splits.iter().filter(|&&p| p == Some(Part::Test)).count();
+fn summarise(seen: &[Option<Seen>], found: &Duplicates, leaks: &[LabelLeak]) -> Summary {
+    let mut sizes: HashMap<usize, usize> = HashMap::new();
+    found.groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
+    sizes.retain(|_, size| *size > 1);
+    let Counts { bytes, pixels, near, across_splits, across_test, across_labels } = found.counts;
     Summary {
         images: seen.len(),
         unreadable: seen.iter().filter(|seen| seen.is_none()).count(),
-        bytes: count(&|pair| pair.kind == Kind::Bytes),
-        pixels: count(&|pair| pair.kind == Kind::Pixels),
-        near: count(&|pair| pair.kind == Kind::Near),
-        across_splits: count(&|pair| pair.across_splits),
-        across_test: count(&|pair| pair.across_splits && in_test(pair) == 1),
-        across_labels: count(&|pair| pair.across_labels),
-        groups: heads.len(),
-        twins: twins.len(),
+        pairs: found.counts.all(),
+        bytes,
+        pixels,
+        near,
+        across_splits,
+        across_test,
+        across_labels,
+        groups: sizes.len(),
+        twins: sizes.values().sum(),
+        scenes: found.scene_counts.all(),
+        scenes_across_splits: found.scene_counts.across_splits,
         label_leaks: leaks.iter().filter(|leak| leak.alarm).count(),
     }
 }

@@ -1,13 +1,11 @@
-//! Images that are there twice: the same bytes, the same pixels, or the same picture changed.
+//! Two images that are the same, or share a scene, and in what they are: for people.
 
-use super::candidates::{Candidate, Fingerprint, candidates};
-use super::compare::{Comparable, Comparison};
+use super::colour::Likeness;
+use super::compare::Comparison;
 use super::listing::{Item, Part};
-use super::survey::{Seen, comparable, same_pixels};
-use crate::error::Result;
-use rayon::prelude::*;
+use super::survey::Seen;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 /// In what two images are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -19,9 +17,11 @@ pub enum Kind {
     Pixels,
     /// The same picture: encoded anew, resized, mirrored, turned, cropped, brighter, written over.
     Near,
+    /// Different contents before one background or on one template: no copy.
+    Scene,
 }
 
-/// Two images that are the same.
+/// Two images that are the same, or share a scene.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pair {
     /// The first image's file, below the folder.
@@ -47,160 +47,47 @@ pub struct Pair {
     pub items: [usize; 2],
 }
 
-/// Members of a group of equal images of which all pairs are told; in larger groups, those with the
-/// first member.
-const ALL_PAIRS_UP_TO: usize = 24;
-/// The agreement from which no other placement is tried.
-const CLEAR: f32 = 0.9;
-/// Candidates compared between two reports of progress.
-const CHUNK: usize = 1024;
-
-/// A found pair before names are put to it.
-type Found = (usize, usize, Kind, Option<Comparison>);
-
-/// All pairs among the images that could be read, the worst first: across splits, across classes,
-/// then by kind. `progress(done, total)` counts comparisons, and may stop them by an error.
-///
-/// # Errors
-/// Those of `progress`.
-pub fn find(
-    items: &[Item],
-    seen: &[Option<Seen>],
-    classes: &[String],
-    mut progress: impl FnMut(usize, usize) -> Result<()>,
-) -> Result<Vec<Pair>> {
-    let readable: Vec<usize> = (0..items.len()).filter(|&i| seen[i].is_some()).collect();
-    let look = |i: usize| seen[i].as_ref();
-    let by_bytes = groups(&readable, |i| look(i).map(|seen| seen.file_hash.ok_or(i)));
-    let mut found: Vec<Found> = Vec::new();
-    for group in &by_bytes {
-        found.extend(within(group).map(|(a, b)| (a, b, Kind::Bytes, None)));
-    }
-    // From here on one file stands for all of the same bytes, and `standing` knows them.
-    let firsts: Vec<usize> = by_bytes.iter().map(|group| group[0]).collect();
-    let mut standing: HashMap<usize, Vec<usize>> =
-        by_bytes.into_iter().map(|group| (group[0], group)).collect();
-    let mut distinct = Vec::new();
-    for group in groups(&firsts, |i| look(i).map(|seen| seen.picture_hash)) {
-        let mut kept: Vec<usize> = Vec::new();
-        for i in group {
-            // Equal small pictures are compared in full.
-            match kept.iter().find(|&&k| same_pixels(&items[k].path, &items[i].path)) {
-                Some(&k) => {
-                    let (of_k, of_i) = (standing[&k].clone(), standing[&i].clone());
-                    found.extend(between(&of_k, &of_i).map(|(a, b)| (a, b, Kind::Pixels, None)));
-                    standing.entry(k).or_default().extend(of_i);
-                }
-                None => kept.push(i),
+impl Pair {
+    /// The pair of items `a` and `b`, laid on each other as `comparison` says.
+    pub(super) fn new(
+        [a, b]: [usize; 2],
+        kind: Kind,
+        comparison: Option<&Comparison>,
+        items: &[Item],
+        seen: &[Option<Seen>],
+        classes: &[String],
+    ) -> Self {
+        let (of_a, of_b) = (&items[a], &items[b]);
+        let change = match (comparison, &seen[a], &seen[b]) {
+            (Some(comparison), Some(seen_a), Some(seen_b)) if kind == Kind::Near => {
+                change(comparison, seen_a, seen_b)
             }
-        }
-        distinct.extend(kept);
-    }
-    distinct.sort_unstable();
-
-    let prints: Vec<&Fingerprint> =
-        distinct.iter().filter_map(|&i| look(i).map(|seen| &seen.fingerprint)).collect();
-    let all = candidates(&prints);
-    let picture = |i: usize| comparable(look(distinct[i])?, &items[distinct[i]].path);
-    let mut done = 0;
-    for chunk in all.chunks(CHUNK) {
-        let runs: Vec<&[Candidate]> = chunk.chunk_by(|x, y| x.a == y.a).collect();
-        let confirmed: Vec<Vec<Found>> = runs
-            .par_iter()
-            .with_max_len(1)
-            .map(|run| {
-                let Some(a) = picture(run[0].a) else { return Vec::new() };
-                let confirm = |candidate: &Candidate| {
-                    let comparison = best(&a, &picture(candidate.b)?, candidate)?;
-                    Some((
-                        distinct[candidate.a],
-                        distinct[candidate.b],
-                        Kind::Near,
-                        Some(comparison),
-                    ))
-                };
-                run.iter().filter_map(confirm).collect()
-            })
-            .collect();
-        for (a, b, kind, comparison) in confirmed.into_iter().flatten() {
-            let pairs = between(&standing[&a], &standing[&b]);
-            found.extend(pairs.map(|(a, b)| (a, b, kind, comparison)));
-        }
-        done += chunk.len();
-        progress(done, all.len())?;
-    }
-    let mut pairs: Vec<Pair> =
-        found.into_iter().map(|found| describe(found, items, seen, classes)).collect();
-    pairs.sort_by(|x, y| {
-        let rank = |p: &Pair| (!p.across_splits, !p.across_labels, p.kind);
-        let by_distance = x.distance.total_cmp(&y.distance);
-        rank(x).cmp(&rank(y)).then(by_distance).then(x.items.cmp(&y.items))
-    });
-    Ok(pairs)
-}
-
-/// The comparison of a candidate, if it is a copy.
-fn best(a: &Comparable, b: &Comparable, candidate: &Candidate) -> Option<Comparison> {
-    let mut best: Option<Comparison> = None;
-    for placement in &candidate.placements {
-        let found = a.compare(b, placement).filter(Comparison::is_copy);
-        if let Some(found) = found {
-            if best.is_none_or(|best| found.agreement > best.agreement) {
-                best = Some(found);
-            }
-            if found.agreement >= CLEAR {
-                break;
-            }
+            _ => String::new(),
+        };
+        Self {
+            a: of_a.file.clone(),
+            b: of_b.file.clone(),
+            kind,
+            distance: comparison.map_or(0.0, |c| f64::from((1.0 - c.agreement).clamp(0.0, 1.0))),
+            across_splits: matches!((of_a.part, of_b.part), (Some(x), Some(y)) if x != y),
+            across_labels: of_a.label != of_b.label,
+            change,
+            splits: [of_a.part, of_b.part],
+            labels: [of_a, of_b].map(|item| classes[item.label].clone()),
+            items: [a, b],
         }
     }
-    best
-}
 
-/// Those of equal key together, in order of their first members.
-fn groups<K: std::hash::Hash + Eq>(items: &[usize], key: impl Fn(usize) -> K) -> Vec<Vec<usize>> {
-    let mut place: HashMap<K, usize> = HashMap::new();
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    for &i in items {
-        let at = *place.entry(key(i)).or_insert(groups.len());
-        if at == groups.len() {
-            groups.push(Vec::new());
-        }
-        groups[at].push(i);
-    }
-    groups
-}
-
-fn within(group: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let firsts = if group.len() > ALL_PAIRS_UP_TO { 1 } else { group.len() };
-    (0..firsts).flat_map(move |i| group[i + 1..].iter().map(move |&b| (group[i], b)))
-}
-
-fn between<'a>(one: &'a [usize], other: &'a [usize]) -> impl Iterator<Item = (usize, usize)> + 'a {
-    let all = one.len() * other.len() <= ALL_PAIRS_UP_TO * ALL_PAIRS_UP_TO;
-    let firsts = if all { one.len() } else { 1 };
-    one[..firsts].iter().flat_map(move |&a| other.iter().map(move |&b| (a.min(b), a.max(b))))
-}
-
-fn describe(found: Found, items: &[Item], seen: &[Option<Seen>], classes: &[String]) -> Pair {
-    let (a, b, kind, comparison) = found;
-    let (of_a, of_b) = (&items[a], &items[b]);
-    let change = match (&comparison, &seen[a], &seen[b]) {
-        (Some(comparison), Some(seen_a), Some(seen_b)) => change(comparison, seen_a, seen_b),
-        _ => String::new(),
-    };
-    Pair {
-        a: of_a.file.clone(),
-        b: of_b.file.clone(),
-        kind,
-        distance: comparison.map_or(0.0, |c| f64::from((1.0 - c.agreement).clamp(0.0, 1.0))),
-        across_splits: matches!((of_a.part, of_b.part), (Some(x), Some(y)) if x != y),
-        across_labels: of_a.label != of_b.label,
-        change,
-        splits: [of_a.part, of_b.part],
-        labels: [of_a, of_b].map(|item| classes[item.label].clone()),
-        items: [a, b],
+    /// What is shown first: across splits, then across classes, then by kind.
+    pub(super) fn worst_first(&self, other: &Self) -> Ordering {
+        let rank = |p: &Self| (!p.across_splits, !p.across_labels, p.kind);
+        let by_distance = self.distance.total_cmp(&other.distance);
+        rank(self).cmp(&rank(other)).then(by_distance).then(self.items.cmp(&other.items))
     }
 }
+
+/// The share of pixels from which something was written over a copy.
+const WRITTEN_OVER: f32 = 0.005;
 
 /// What changed, in words.
 fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
@@ -237,8 +124,13 @@ fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
         words
             .push(if comparison.contrast > 1.0 { "more contrast" } else { "less contrast" }.into());
     }
-    if comparison.agreement < 0.8 {
-        words.push("written over".into());
+    if let Some((difference, colours)) = &comparison.closely {
+        if *colours == Likeness::Grey {
+            words.push("in grey".into());
+        }
+        if difference.far >= WRITTEN_OVER && difference.other > 0.0 {
+            words.push("written over, or changed in places".into());
+        }
     }
-    if words.is_empty() { "encoded anew".into() } else { words.join(", ") }
+    if words.is_empty() { "re-encoded".into() } else { words.join(", ") }
 }

@@ -6,30 +6,11 @@
 //! single images of the same class, drawn by the seed, as it takes to fill the places left.
 
 use super::listing::{Item, Part};
-use super::pairs::Pair;
 use crate::rng::{Rng, stream};
-
-/// The groups of images that are the same: for each image, the lowest number in its group.
-pub fn groups(images: usize, pairs: &[Pair]) -> Vec<usize> {
-    let mut root: Vec<usize> = (0..images).collect();
-    fn find(root: &mut [usize], mut i: usize) -> usize {
-        while root[i] != i {
-            root[i] = root[root[i]];
-            i = root[i];
-        }
-        i
-    }
-    for pair in pairs {
-        let (a, b) = (find(&mut root, pair.items[0]), find(&mut root, pair.items[1]));
-        root[a.max(b)] = a.min(b);
-    }
-    (0..images).map(|i| find(&mut root, i)).collect()
-}
 
 /// The split of each image after the repair; `None` for those that have none. The same seed gives
 /// the same split, and an image that has no twin across splits moves only to fill a place.
-pub fn repaired(items: &[Item], pairs: &[Pair], seed: u64) -> Vec<Option<Part>> {
-    let group = groups(items.len(), pairs);
+pub fn repaired(items: &[Item], group: &[usize], seed: u64) -> Vec<Option<Part>> {
     let mut parts: Vec<Option<Part>> = items.iter().map(|item| item.part).collect();
     // A group that lies in one split stays there, any other goes to training.
     let mut goal: Vec<Option<Part>> = vec![None; items.len()];

@@ -2,6 +2,7 @@
 //! is looked at.
 
 use super::candidates::Fingerprint;
+use super::colour::Colours;
 use super::compare::Comparable;
 use super::file_facts::FileFacts;
 use super::keypoints::features;
@@ -37,20 +38,21 @@ pub struct Seen {
     pub facts: FileFacts,
     /// The difference between the brightest and the darkest of the small picture, in grey levels.
     pub range: u8,
-    /// The small picture in grey, unless memory is short.
+    /// The small picture, unless memory is short.
     pub kept: Option<Kept>,
 }
 
-/// A small picture in a byte a pixel.
+/// A small picture: grey in a byte a pixel, and its colours.
 #[derive(Debug, Clone)]
 pub struct Kept {
     width: usize,
     pixels: Vec<u8>,
+    colours: Colours,
 }
 
 impl Kept {
-    fn new(luma: &Luma) -> Self {
-        Self { width: luma.width, pixels: widest(Bytes(luma)) }
+    fn new(luma: &Luma, colours: Colours) -> Self {
+        Self { width: luma.width, pixels: widest(Bytes(luma)), colours }
     }
 
     fn luma(&self) -> Luma {
@@ -63,7 +65,7 @@ impl Kept {
 
     /// The memory it takes.
     fn bytes(&self) -> usize {
-        self.pixels.len()
+        self.pixels.len() + self.colours.bytes()
     }
 }
 
@@ -182,7 +184,7 @@ pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
     let small = Small::new(&image);
     drop(image);
     let luma = small.luma();
-    let kept = Kept::new(&luma);
+    let kept = Kept::new(&luma, Colours::new(&small));
     let (features, frame) = features(&luma);
     let mut hash = Sha256::new();
     for side in [size.0, size.1] {
@@ -201,11 +203,14 @@ pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
 
 /// The picture of a file for a comparison: as kept, or read again. None if it has become unreadable.
 pub fn comparable(seen: &Seen, path: &Path) -> Option<Comparable> {
-    let luma = match &seen.kept {
-        Some(kept) => kept.luma(),
-        None => Small::new(&decode_file(path).ok()?).luma(),
+    let (luma, colours) = match &seen.kept {
+        Some(kept) => (kept.luma(), kept.colours.clone()),
+        None => {
+            let small = Small::new(&decode_file(path).ok()?);
+            (small.luma(), Colours::new(&small))
+        }
     };
-    Some(Comparable::new(luma))
+    Some(Comparable::new(luma, colours))
 }
 
 /// Whether two files show the same pixels.

@@ -1,0 +1,166 @@
+//! Whether two pictures that lie on each other are of the same colours.
+//!
+//! What is grey in one of them may be of any colour in the other: copies in grey are copies. A copy may be
+//! more or less colourful, and tinted a little. But a red shirt is no copy of a blue one.
+
+use super::difference::laid;
+use super::luma::Luma;
+use super::placement::Placement;
+use super::shrink::Small;
+
+/// Pixels of the small picture along a side of one cell.
+const CELL: usize = 4;
+/// Distance from grey from which there is a colour.
+const COLOURED: f32 = 10.0;
+/// The share of coloured cells up to which a picture is grey.
+const GREY: f32 = 0.01;
+/// How much more or less colourful a copy may be.
+const FACTORS: std::ops::RangeInclusive<f32> = 0.2..=3.0;
+/// The share of coloured cells of another colour from which colours differ.
+const DIFFERS: f32 = 0.25;
+/// Rounds of reweighted least squares.
+const ROUNDS: usize = 6;
+
+/// The colours of a small picture, in cells: blue and red against grey (Rec. 601), around 128.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Colours {
+    width: usize,
+    planes: [Vec<u8>; 2],
+}
+
+/// How the colours of two pictures compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// Both have the same colours, or both are grey.
+    Same,
+    /// One of them is grey.
+    Grey,
+    /// They have different colours.
+    Different,
+}
+
+impl Colours {
+    /// Those of a small picture.
+    pub fn new(small: &Small) -> Self {
+        let (width, height) = (small.width.div_ceil(CELL), small.height.div_ceil(CELL));
+        let mut planes = [(); 2].map(|()| Vec::with_capacity(width * height));
+        let [red, green, blue] = &small.planes;
+        for top in (0..small.height).step_by(CELL) {
+            for left in (0..small.width).step_by(CELL) {
+                let (mut sums, mut n) = ([0.0; 2], 0.0);
+                for y in top..(top + CELL).min(small.height) {
+                    for x in left..(left + CELL).min(small.width) {
+                        let i = y * small.width + x;
+                        let grey = 0.299 * red[i] + 0.587 * green[i] + 0.114 * blue[i];
+                        sums[0] += 0.564 * (blue[i] - grey);
+                        sums[1] += 0.713 * (red[i] - grey);
+                        n += 1.0;
+                    }
+                }
+                for (plane, sum) in planes.iter_mut().zip(sums) {
+                    plane.push((sum / n + 128.0).round().clamp(0.0, 255.0) as u8);
+                }
+            }
+        }
+        Self { width, planes }
+    }
+
+    /// The memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.planes.iter().map(Vec::len).sum()
+    }
+
+    fn plane(&self, number: usize) -> Luma {
+        let plane = &self.planes[number];
+        let pixels = plane.iter().map(|&value| f32::from(value)).collect();
+        Luma { width: self.width, height: plane.len() / self.width, pixels }
+    }
+
+    /// Compares `self` with `b`, which lies on it as `placement` says of the small pictures.
+    pub fn compare(&self, b: &Self, placement: &Placement) -> Likeness {
+        if self.width < 2 || self.planes[0].len() < 2 * self.width {
+            return Likeness::Same;
+        }
+        let placement = placement.halved().halved();
+        let on = [0, 1].map(|plane| laid(&self.plane(plane), &b.plane(plane), &placement));
+        let cells: Vec<Cell> = (0..on[0].len())
+            .filter(|&i| !on[0][i].is_nan())
+            .map(|i| Cell {
+                a: [0, 1].map(|plane: usize| on[plane][i] - 128.0),
+                b: [0, 1].map(|plane: usize| f32::from(b.planes[plane][i]) - 128.0),
+            })
+            .collect();
+        let share = |is: &dyn Fn(&Cell) -> bool| {
+            cells.iter().filter(|cell| is(cell)).count() as f32 / cells.len().max(1) as f32
+        };
+        let coloured =
+            [share(&|cell| norm(cell.a) > COLOURED), share(&|cell| norm(cell.b) > COLOURED)];
+        match coloured.map(|share| share <= GREY) {
+            [true, true] => return Likeness::Same,
+            [false, false] => {}
+            _ => return Likeness::Grey,
+        }
+        let shift = Shift::between(&cells);
+        let counts = |cell: &&Cell| norm(cell.b).max(shift.factor * norm(cell.a)) > COLOURED;
+        let differs = |cell: &&Cell| {
+            let most = norm(cell.b).max(shift.factor * norm(cell.a));
+            norm(shift.residual(cell)) > COLOURED + 0.5 * most
+        };
+        let n = cells.iter().filter(counts).count();
+        let other = cells.iter().filter(counts).filter(differs).count();
+        if other as f32 > DIFFERS * n as f32 { Likeness::Different } else { Likeness::Same }
+    }
+}
+
+/// The colours of both pictures at one place.
+struct Cell {
+    a: [f32; 2],
+    b: [f32; 2],
+}
+
+fn norm([x, y]: [f32; 2]) -> f32 {
+    x.hypot(y)
+}
+
+/// How much more colourful one picture is, and its tint.
+struct Shift {
+    factor: f32,
+    tint: [f32; 2],
+}
+
+impl Shift {
+    /// The robust fit over all cells.
+    fn between(cells: &[Cell]) -> Self {
+        let mut shift = Self { factor: 1.0, tint: [0.0; 2] };
+        for _ in 0..ROUNDS {
+            let (mut n, mut a, mut b) = (0.0, [0.0; 2], [0.0; 2]);
+            let (mut aa, mut ab) = (0.0, 0.0);
+            for cell in cells {
+                let far = norm(shift.residual(cell)) / COLOURED;
+                let weight = (1.0 + far * far).powi(-2);
+                n += weight;
+                for plane in 0..2 {
+                    a[plane] += weight * cell.a[plane];
+                    b[plane] += weight * cell.b[plane];
+                    aa += weight * cell.a[plane] * cell.a[plane];
+                    ab += weight * cell.a[plane] * cell.b[plane];
+                }
+            }
+            for plane in 0..2 {
+                aa -= a[plane] * a[plane] / n;
+                ab -= a[plane] * b[plane] / n;
+            }
+            // A slight pull to leaving colours as they are.
+            let factor = (ab + n) / (aa + n);
+            shift.factor = factor.clamp(*FACTORS.start(), *FACTORS.end());
+            shift.tint = [0, 1].map(|plane: usize| (b[plane] - shift.factor * a[plane]) / n);
+        }
+        shift
+    }
+
+    fn residual(&self, cell: &Cell) -> [f32; 2] {
+        [0, 1].map(|plane: usize| {
+            cell.b[plane] - self.factor * cell.a[plane] - self.tint[plane]
+        })
+    }
+}

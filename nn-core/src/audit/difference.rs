@@ -1,0 +1,243 @@
+//! In what two pictures differ that lie on each other, once their tones agree.
+//!
+//! A copy is the same everywhere, to a few grey levels: what compression, scaling and other tones leave
+//! is a hundredth of what there is to see. Different pictures that look alike - animals of one pose,
+//! digits by two hands - are the same next to nowhere. In between lie copies that something was written
+//! over, and different contents on one template or before one background: those are the same in most
+//! places, and not at all in others.
+
+use super::blocks::BLOCK;
+use super::luma::{Cells, Luma};
+use super::placement::Placement;
+use super::tone::Tone;
+
+/// Variance of what a copy may differ by in a flat block, in squared grey levels.
+const NOISE: f32 = 16.0;
+/// The share of a block's variance left unexplained up to which it is the same.
+const SAME: f32 = 0.05;
+/// The share from which it is another.
+const OTHER: f32 = 0.5;
+/// The mean square by which another block differs at least.
+const VISIBLE: f32 = 64.0;
+/// The least part of a block that must be common to both.
+const LEAST: usize = BLOCK * BLOCK / 4;
+/// A pixel that differs by more is another one, in grey levels.
+const FAR: f32 = 15.0;
+
+/// What two pictures have in common, and in what they differ.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Difference {
+    /// Blocks with something to see in one of the two.
+    pub visible: usize,
+    /// The share of these that are the same.
+    pub same: f32,
+    /// The share of these that are others.
+    pub other: f32,
+    /// Pixels that are others, as a share of all.
+    pub far: f32,
+    /// Whether what differs is replaced rather than written over: see [`Replaced`].
+    pub replaced: bool,
+}
+
+/// `a` as it lies on `b`, pixel by pixel; NaN beyond it.
+pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
+    let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+    let mut values = vec![f32::NAN; b.pixels.len()];
+    for (y, row) in values.chunks_exact_mut(b.width).enumerate() {
+        for (x, value) in row.iter_mut().enumerate() {
+            let (u, v) = placement.apply(x as f32, y as f32);
+            // Half a pixel beyond the border is still the border's pixel.
+            if (-0.5..=right + 0.5).contains(&u) && (-0.5..=bottom + 0.5).contains(&v) {
+                let cells = Cells::around(a, &[u], &[v]);
+                let [left, next, below, last] = cells.corners(a, 0);
+                let upper = left + (next - left) * cells.x[0];
+                let lower = below + (last - below) * cells.x[0];
+                *value = upper + (lower - upper) * cells.y[0];
+            }
+        }
+    }
+    values
+}
+
+impl Difference {
+    /// Between `b` and `a`, on which it lies so.
+    pub fn between(a: &Luma, b: &Luma, placement: &Placement) -> Self {
+        if a.width.min(a.height) < 2 {
+            return Self::default();
+        }
+        let mut expected = laid(a, b, placement);
+        let tone = Tone::between(&expected, &b.pixels);
+        expected.iter_mut().for_each(|value| *value = tone.of(*value));
+        let (mut visible, mut same, mut other) = (0, 0, 0);
+        for block in blocks(b.width, b.height) {
+            let mut sums = Sums::default();
+            for i in block.filter(|&i| !expected[i].is_nan()) {
+                sums.add(expected[i], b.pixels[i]);
+            }
+            if sums.n < LEAST as f32 {
+                continue;
+            }
+            let (variance, unexplained) = (sums.variance(), sums.squares / sums.n);
+            if variance < NOISE && unexplained < VISIBLE {
+                continue;
+            }
+            let share = unexplained / (variance + NOISE);
+            visible += 1;
+            same += usize::from(share < SAME);
+            other += usize::from(share > OTHER && unexplained > VISIBLE);
+        }
+        let share = |n: usize| n as f32 / visible.max(1) as f32;
+        let replaced = Replaced::between(&expected, &b.pixels);
+        Self {
+            visible,
+            same: share(same),
+            other: share(other),
+            far: replaced.far(),
+            replaced: replaced.is_so(),
+        }
+    }
+}
+
+/// The pixels of each block of a picture.
+pub fn blocks(
+    width: usize,
+    height: usize,
+) -> impl Iterator<Item = impl Iterator<Item = usize>> {
+    let corners = (0..height).step_by(BLOCK).flat_map(move |y| (0..width).step_by(BLOCK).map(move |x| (x, y)));
+    corners.map(move |(left, top)| {
+        (top..(top + BLOCK).min(height))
+            .flat_map(move |y| (left..(left + BLOCK).min(width)).map(move |x| y * width + x))
+    })
+}
+
+/// Sums over a block.
+#[derive(Default)]
+struct Sums {
+    n: f32,
+    a: f32,
+    aa: f32,
+    b: f32,
+    bb: f32,
+    squares: f32,
+}
+
+impl Sums {
+    fn add(&mut self, a: f32, b: f32) {
+        let residual = b - a;
+        let (a, b) = (a - 128.0, b - 128.0);
+        self.n += 1.0;
+        self.a += a;
+        self.aa += a * a;
+        self.b += b;
+        self.bb += b * b;
+        self.squares += residual * residual;
+    }
+
+    /// The larger of both variances.
+    fn variance(&self) -> f32 {
+        let of = |sum: f32, squares: f32| squares / self.n - (sum / self.n) * (sum / self.n);
+        of(self.a, self.aa).max(of(self.b, self.bb)).max(0.0)
+    }
+}
+
+/// The pixels that differ, by whether `b` is brighter or darker there.
+///
+/// What is written over a picture is of one ink or two. What takes the place of something else leaves
+/// ground where there was something, and something where there was ground; so where either picture is
+/// the brighter one, the other shows its ground, or neither is of one ink.
+struct Replaced {
+    pixels: usize,
+    brighter: Pixels,
+    darker: Pixels,
+}
+
+#[derive(Default)]
+struct Pixels {
+    n: usize,
+    /// Those in which the picture that would have to be written over shows its commonest level.
+    on_ground: usize,
+    /// Sums for how well one ink explains them.
+    level: f64,
+    levels: f64,
+    residual: f64,
+    residuals: f64,
+    products: f64,
+}
+
+impl Pixels {
+    fn add(&mut self, level: f32, residual: f32, on_ground: bool) {
+        let (level, residual) = (f64::from(level), f64::from(residual));
+        self.n += 1;
+        self.on_ground += usize::from(on_ground);
+        self.level += level;
+        self.levels += level * level;
+        self.residual += residual;
+        self.residuals += residual * residual;
+        self.products += level * residual;
+    }
+
+    /// Squares that remain if one ink was laid over, at one opacity.
+    fn unexplained(&self) -> f64 {
+        let n = (self.n as f64).max(1.0);
+        let variance = self.levels / n - (self.level / n).powi(2);
+        let covariance = self.products / n - self.level * self.residual / (n * n);
+        let around = self.residuals / n - (self.residual / n).powi(2);
+        n * (around - covariance * covariance / (variance + 1.0)).max(0.0)
+    }
+
+    fn ground_share(&self) -> f64 {
+        self.on_ground as f64 / self.n.max(1) as f64
+    }
+}
+
+impl Replaced {
+    /// The share of squares that the weaker direction must have to count.
+    const BOTH_WAYS: f64 = 0.05;
+    /// The share of pixels on the ground from which a direction uncovers it.
+    const GROUND: f64 = 0.15;
+    /// How near the commonest level is the ground, in grey levels.
+    const NEAR: f32 = 8.0;
+    /// The share of squares that inks leave unexplained from which there is more than ink.
+    const NO_INK: f64 = 0.15;
+
+    fn between(expected: &[f32], b: &[f32]) -> Self {
+        let (of_a, of_b) = (commonest(expected), commonest(b));
+        let mut found =
+            Self { pixels: 0, brighter: Pixels::default(), darker: Pixels::default() };
+        for (&a, &b) in expected.iter().zip(b).filter(|(a, _)| !a.is_nan()) {
+            found.pixels += 1;
+            let residual = b - a;
+            if residual > FAR {
+                found.brighter.add(a, residual, (b - of_b).abs() < Self::NEAR);
+            } else if residual < -FAR {
+                found.darker.add(a, residual, (a - of_a).abs() < Self::NEAR);
+            }
+        }
+        found
+    }
+
+    fn far(&self) -> f32 {
+        (self.brighter.n + self.darker.n) as f32 / self.pixels.max(1) as f32
+    }
+
+    fn is_so(&self) -> bool {
+        let (one, other) = (self.brighter.residuals, self.darker.residuals);
+        let weaker = one.min(other) / (one + other).max(1.0);
+        let ground = self.brighter.ground_share().min(self.darker.ground_share());
+        let unexplained =
+            (self.brighter.unexplained() + self.darker.unexplained()) / (one + other).max(1.0);
+        weaker >= Self::BOTH_WAYS
+            && (ground >= Self::GROUND
+                || weaker >= 2.0 * Self::BOTH_WAYS && unexplained >= Self::NO_INK)
+    }
+}
+
+/// The commonest level, to two.
+fn commonest(values: &[f32]) -> f32 {
+    let mut counts = [0_usize; 64];
+    for value in values.iter().filter(|value| !value.is_nan()) {
+        counts[(value.clamp(0.0, 255.0) / 4.0) as usize] += 1;
+    }
+    let most = (0..64).max_by_key(|&i| (counts[i], i)).unwrap_or(0);
+    most as f32 * 4.0 + 2.0
+}

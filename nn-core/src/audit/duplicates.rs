@@ -1,0 +1,194 @@
+//! The search for images that are there twice: the same bytes, the same pixels, or the same picture
+//! changed.
+//!
+//! What is equal is grouped, and one image stands for its group in what follows. Of the others,
+//! candidates are compared; what looks alike only by a template that much of the folder shares is no
+//! copy ([`super::template`]).
+
+use super::candidates::{Candidate, Fingerprint, candidates};
+use super::compare::{Comparable, Comparison, Verdict};
+use super::listing::Item;
+use super::pairs::{Kind, Pair};
+use super::survey::{Seen, comparable, same_pixels};
+use super::tally::{Counts, Equals, listed};
+use super::template::{Alike, Sets, only_by_template};
+use crate::error::Result;
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// The agreement from which no other placement is tried.
+const CLEAR: f32 = 0.9;
+/// Candidates compared between two reports of progress.
+const CHUNK: usize = 1024;
+
+/// What the search found.
+#[derive(Debug, Default)]
+pub struct Duplicates {
+    /// Pairs of copies, the worst first; of a large group, some.
+    pub pairs: Vec<Pair>,
+    /// Pairs that share a scene or template and are no copies, likewise.
+    pub scenes: Vec<Pair>,
+    /// For each item, the lowest number among its copies: itself if there is none.
+    pub groups: Vec<usize>,
+    /// All pairs of copies, whether listed or not.
+    pub counts: Counts,
+    /// All pairs that share a scene.
+    pub scene_counts: Counts,
+}
+
+/// Two images that were compared, by their places among the distinct ones, and how they compare.
+struct Compared {
+    a: usize,
+    b: usize,
+    comparison: Comparison,
+}
+
+/// Searches the images that could be read. `progress(done, total)` counts comparisons, and may stop it by
+/// an error.
+///
+/// # Errors
+/// Those of `progress`.
+pub fn find(
+    items: &[Item],
+    seen: &[Option<Seen>],
+    classes: &[String],
+    mut progress: impl FnMut(usize, usize) -> Result<()>,
+) -> Result<Duplicates> {
+    let equals = equals(items, seen);
+    let look = |i: usize| seen[equals[i].first()].as_ref();
+    let prints: Vec<&Fingerprint> =
+        (0..equals.len()).filter_map(|i| look(i).map(|seen| &seen.fingerprint)).collect();
+    let all = candidates(&prints);
+    let picture = |i: usize| comparable(look(i)?, &items[equals[i].first()].path);
+    let mut compared: Vec<Compared> = Vec::new();
+    for (number, chunk) in all.chunks(CHUNK).enumerate() {
+        let runs: Vec<&[Candidate]> = chunk.chunk_by(|x, y| x.a == y.a).collect();
+        let confirmed: Vec<Vec<Compared>> = runs
+            .par_iter()
+            .with_max_len(1)
+            .map(|run| {
+                let Some(a) = picture(run[0].a) else { return Vec::new() };
+                let confirm = |candidate: &Candidate| {
+                    let comparison = best(&a, &picture(candidate.b)?, candidate)?;
+                    Some(Compared { a: candidate.a, b: candidate.b, comparison })
+                };
+                run.iter().filter_map(confirm).collect()
+            })
+            .collect();
+        compared.extend(confirmed.into_iter().flatten());
+        progress((number * CHUNK + chunk.len()).min(all.len()), all.len())?;
+    }
+
+    let alike: Vec<Alike> = compared
+        .iter()
+        .map(|found| Alike {
+            a: found.a,
+            b: found.b,
+            placement: found.comparison.placement,
+            is_copy: found.comparison.verdict() == Verdict::Copy,
+        })
+        .collect();
+    let on_template = only_by_template(equals.len(), &alike, picture);
+    let (mut copies, mut scenes) = (Vec::new(), Vec::new());
+    for ((found, alike), on_template) in compared.into_iter().zip(&alike).zip(on_template) {
+        if alike.is_copy && !on_template { copies.push(found) } else { scenes.push(found) }
+    }
+
+    let mut groups = Sets::new(items.len());
+    for equal in &equals {
+        equal.all().for_each(|i| groups.join(equal.first(), i));
+    }
+    for copy in &copies {
+        groups.join(equals[copy.a].first(), equals[copy.b].first());
+    }
+    let groups: Vec<usize> = (0..items.len()).map(|i| groups.root(i)).collect();
+    // Two that are copies by way of others share no scene beside that.
+    scenes.retain(|scene| groups[equals[scene.a].first()] != groups[equals[scene.b].first()]);
+
+    let mut found = Duplicates { groups, ..Duplicates::default() };
+    let describe = |[a, b]: [usize; 2], kind, comparison: Option<&Comparison>| {
+        Pair::new([a, b], kind, comparison, items, seen, classes)
+    };
+    for equal in &equals {
+        found.counts.add_within(equal, items);
+        found.pairs.extend(equal.pairs(items).map(|(pair, kind)| describe(pair, kind, None)));
+    }
+    for Compared { a, b, comparison } in &copies {
+        found.counts.add_between(&equals[*a], &equals[*b], items);
+        let pairs = equals[*a].pairs_with(&equals[*b], items);
+        found.pairs.extend(pairs.map(|pair| describe(pair, Kind::Near, Some(comparison))));
+    }
+    for Compared { a, b, comparison } in &scenes {
+        let pair = [equals[*a].first(), equals[*b].first()];
+        found.scene_counts.add_one(pair, items);
+        found.scenes.push(describe(pair, Kind::Scene, Some(comparison)));
+    }
+    found.pairs = listed(found.pairs, &found.groups);
+    let scene_groups = scene_groups(items.len(), &found.scenes);
+    found.scenes = listed(found.scenes, &scene_groups);
+    Ok(found)
+}
+
+/// For each item, the lowest number of those that share its scene.
+fn scene_groups(count: usize, scenes: &[Pair]) -> Vec<usize> {
+    let mut sets = Sets::new(count);
+    scenes.iter().for_each(|scene| sets.join(scene.items[0], scene.items[1]));
+    (0..count).map(|i| sets.root(i)).collect()
+}
+
+/// The images that could be read, in groups of the same pixels.
+fn equals(items: &[Item], seen: &[Option<Seen>]) -> Vec<Equals> {
+    let readable: Vec<usize> = (0..items.len()).filter(|&i| seen[i].is_some()).collect();
+    let look = |i: usize| seen[i].as_ref();
+    let by_bytes = grouped(&readable, |i| look(i).map(|seen| seen.file_hash.ok_or(i)));
+    let firsts: Vec<usize> = by_bytes.iter().map(|group| group[0]).collect();
+    let mut of_first: HashMap<usize, Vec<usize>> =
+        by_bytes.into_iter().map(|group| (group[0], group)).collect();
+    let mut equals: Vec<Equals> = Vec::new();
+    for group in grouped(&firsts, |i| look(i).map(|seen| seen.picture_hash)) {
+        let from = equals.len();
+        for i in group {
+            // Equal small pictures are compared in full.
+            let same = |other: &&mut Equals| same_pixels(&items[other.first()].path, &items[i].path);
+            let files = of_first.remove(&i).unwrap_or_default();
+            match equals[from..].iter_mut().find(same) {
+                Some(equal) => equal.files.push(files),
+                None => equals.push(Equals { files: vec![files] }),
+            }
+        }
+    }
+    equals.sort_unstable_by_key(Equals::first);
+    equals
+}
+
+/// Those of equal key together, in order of their first members.
+fn grouped<K: std::hash::Hash + Eq>(items: &[usize], key: impl Fn(usize) -> K) -> Vec<Vec<usize>> {
+    let mut place: HashMap<K, usize> = HashMap::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for &i in items {
+        let at = *place.entry(key(i)).or_insert(groups.len());
+        if at == groups.len() {
+            groups.push(Vec::new());
+        }
+        groups[at].push(i);
+    }
+    groups
+}
+
+/// The comparison of a candidate, if the two have a picture or a scene in common.
+fn best(a: &Comparable, b: &Comparable, candidate: &Candidate) -> Option<Comparison> {
+    let mut best: Option<Comparison> = None;
+    let rank = |found: &Comparison| (found.verdict(), found.agreement);
+    for placement in &candidate.placements {
+        let found = a.compare(b, placement).filter(|found| found.verdict() > Verdict::Different);
+        if let Some(found) = found {
+            if best.is_none_or(|best| rank(&found) > rank(&best)) {
+                best = Some(found);
+            }
+            if found.verdict() == Verdict::Copy && found.agreement >= CLEAR {
+                break;
+            }
+        }
+    }
+    best
+}

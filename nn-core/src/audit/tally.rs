@@ -1,0 +1,181 @@
+//! Counting pairs without forming them, and listing some of them.
+//!
+//! A thousand equal images make half a million pairs. All are counted, for the count must not depend on
+//! how many are listed; of each group, the worst are listed.
+
+use super::listing::{Item, Part};
+use super::pairs::{Kind, Pair};
+use std::collections::{BTreeMap, HashMap};
+
+/// Pairs that are listed of one group, at most.
+pub const LISTED: usize = 100;
+
+/// How many pairs there are of what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Pairs of the same bytes.
+    pub bytes: usize,
+    /// Pairs of the same pixels in different files.
+    pub pixels: usize,
+    /// Pairs of the same picture, changed; or of the same scene.
+    pub near: usize,
+    /// Pairs across splits, of any kind.
+    pub across_splits: usize,
+    /// Those of them with one image in the test.
+    pub across_test: usize,
+    /// Pairs across classes.
+    pub across_labels: usize,
+}
+
+/// Images of the same pixels.
+#[derive(Debug)]
+pub struct Equals {
+    /// Those of the same bytes together, in order.
+    pub files: Vec<Vec<usize>>,
+}
+
+/// What decides how a pair counts: the split and the class.
+type Place = (Option<Part>, usize);
+
+impl Equals {
+    /// The first of them.
+    pub fn first(&self) -> usize {
+        self.files.first().and_then(|group| group.first()).copied().unwrap_or_default()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = usize> + '_ {
+        self.files.iter().flatten().copied()
+    }
+
+    /// Pairs among them and their kinds, those across splits first; of many, some.
+    pub fn pairs(&self, items: &[Item]) -> impl Iterator<Item = ([usize; 2], Kind)> {
+        let mut found = Vec::new();
+        for (i, group) in self.files.iter().enumerate() {
+            let room = |found: &Vec<_>| LISTED.saturating_sub(found.len());
+            let within = some_pairs(&by_place(group, items), None, room(&found));
+            found.extend(within.into_iter().map(|pair| (pair, Kind::Bytes)));
+            // A file stands for all of the same bytes.
+            for other in &self.files[i + 1..] {
+                let between =
+                    some_pairs(&by_place(group, items), Some(&by_place(other, items)), room(&found));
+                found.extend(between.into_iter().map(|pair| (pair, Kind::Pixels)));
+            }
+        }
+        found.into_iter()
+    }
+
+    /// Pairs of one of them and one of `other`, those across splits first; of many, some.
+    pub fn pairs_with(&self, other: &Self, items: &[Item]) -> impl Iterator<Item = [usize; 2]> {
+        let of = |equals: &Self| by_place(&equals.all().collect::<Vec<_>>(), items);
+        some_pairs(&of(self), Some(&of(other)), LISTED).into_iter()
+    }
+}
+
+/// The images at each place.
+fn by_place(images: &[usize], items: &[Item]) -> BTreeMap<Place, Vec<usize>> {
+    let mut places: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
+    for &i in images {
+        places.entry((items[i].part, items[i].label)).or_default().push(i);
+    }
+    places
+}
+
+/// Pairs of one of `a` and one of `b`, or within `a`: at most `most`, those across splits first.
+fn some_pairs(
+    a: &BTreeMap<Place, Vec<usize>>,
+    b: Option<&BTreeMap<Place, Vec<usize>>>,
+    most: usize,
+) -> Vec<[usize; 2]> {
+    let mut found = Vec::new();
+    for across in [true, false] {
+        for (x, of_x) in a {
+            for (y, of_y) in b.unwrap_or(a) {
+                let is_across = x.0.is_some() && y.0.is_some() && x.0 != y.0;
+                if is_across != across || b.is_none() && x > y {
+                    continue;
+                }
+                for (number, &i) in of_x.iter().enumerate() {
+                    let from = if b.is_none() && x == y { number + 1 } else { 0 };
+                    for &j in &of_y[from..] {
+                        if found.len() == most {
+                            return found;
+                        }
+                        found.push(if b.is_none() { [i.min(j), i.max(j)] } else { [i, j] });
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+impl Counts {
+    /// All pairs.
+    pub fn all(&self) -> usize {
+        self.bytes + self.pixels + self.near
+    }
+
+    /// Counts the pairs among images of the same pixels.
+    pub fn add_within(&mut self, equals: &Equals, items: &[Item]) {
+        let pairs = |n: usize| n * n.saturating_sub(1) / 2;
+        let all = equals.all().count();
+        let of_bytes: usize = equals.files.iter().map(|group| pairs(group.len())).sum();
+        self.bytes += of_bytes;
+        self.pixels += pairs(all) - of_bytes;
+        let places = sizes(equals, items);
+        for (i, (x, n)) in places.iter().enumerate() {
+            self.add(*x, *x, pairs(*n));
+            places[i + 1..].iter().for_each(|(y, m)| self.add(*x, *y, n * m));
+        }
+    }
+
+    /// Counts the pairs of one image of `a` and one of `b`, which are the same picture.
+    pub fn add_between(&mut self, a: &Equals, b: &Equals, items: &[Item]) {
+        self.near += a.all().count() * b.all().count();
+        let (of_a, of_b) = (sizes(a, items), sizes(b, items));
+        for (x, n) in &of_a {
+            of_b.iter().for_each(|(y, m)| self.add(*x, *y, n * m));
+        }
+    }
+
+    /// Counts one pair.
+    pub fn add_one(&mut self, [a, b]: [usize; 2], items: &[Item]) {
+        self.near += 1;
+        let place = |i: usize| (items[i].part, items[i].label);
+        self.add(place(a), place(b), 1);
+    }
+
+    fn add(&mut self, x: Place, y: Place, pairs: usize) {
+        if x.1 != y.1 {
+            self.across_labels += pairs;
+        }
+        if let (Some(p), Some(q)) = (x.0, y.0)
+            && p != q
+        {
+            self.across_splits += pairs;
+            if p == Part::Test || q == Part::Test {
+                self.across_test += pairs;
+            }
+        }
+    }
+}
+
+/// How many images there are at each place.
+fn sizes(equals: &Equals, items: &[Item]) -> Vec<(Place, usize)> {
+    let mut counts: BTreeMap<Place, usize> = BTreeMap::new();
+    equals.all().for_each(|i| *counts.entry((items[i].part, items[i].label)).or_default() += 1);
+    counts.into_iter().collect()
+}
+
+/// The worst of the pairs of each group, the worst first. `groups` has the group of each item.
+pub fn listed(mut pairs: Vec<Pair>, groups: &[usize]) -> Vec<Pair> {
+    pairs.sort_by(Pair::worst_first);
+    let mut of_group: HashMap<usize, usize> = HashMap::new();
+    pairs.retain(|pair| {
+        let count = of_group.entry(groups[pair.items[0]]).or_default();
+        *count += 1;
+        *count <= LISTED
+    });
+    pairs
+}

@@ -1,0 +1,135 @@
+//! How the grey levels of one picture became those of another: brightness, contrast, gamma, clipping.
+//!
+//! A copy may be brighter, of more contrast, or cut off where it would be brighter than white. So one
+//! picture's levels are fitted by a parabola of the other's, held within the range that the second
+//! one has, and pixels that do not fit (a watermark's, another animal's) hardly count.
+//!
+//! Iteratively reweighted least squares: P. W. Holland and R. E. Welsch, "Robust regression using
+//! iteratively reweighted least-squares", 1977.
+
+/// Rounds of reweighting.
+const ROUNDS: usize = 8;
+/// The scale of residuals in the second round, in grey levels; it shrinks from there.
+const FIRST_SCALE: f64 = 24.0;
+/// The scale at which it stays.
+const LAST_SCALE: f64 = 6.0;
+/// Distance from the picture's darkest and brightest level within which it may have been cut off.
+const CUT_OFF: f32 = 3.0;
+/// A residual beyond this does not fit, in grey levels.
+const FITS: f32 = 12.0;
+/// Pixels without which nothing is fitted.
+const LEAST: usize = 64;
+
+/// A map of grey levels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tone {
+    /// Of 1, x and x squared, where x runs from -1 to 1 as the level does from 0 to 256.
+    coefficients: [f64; 3],
+    range: (f64, f64),
+}
+
+impl Tone {
+    /// The map that leaves every level as it is.
+    const IDENTITY: Self = Self { coefficients: [128.0, 128.0, 0.0], range: (0.0, 255.0) };
+
+    /// The tone that leads from `from` to `to`, pixel by pixel; NaN in `from` is no pixel.
+    pub fn between(from: &[f32], to: &[f32]) -> Self {
+        let pixels: Vec<(f32, f32)> =
+            from.iter().copied().zip(to.iter().copied()).filter(|(x, _)| !x.is_nan()).collect();
+        let (darkest, brightest) = range(pixels.iter().map(|pixel| pixel.0));
+        let (dark, bright) = range(pixels.iter().map(|pixel| pixel.1));
+        // Cut-off levels say nothing about the others.
+        let inner: Vec<(f32, f32)> = pixels
+            .iter()
+            .copied()
+            .filter(|(x, y)| {
+                *x > darkest + CUT_OFF
+                    && *x < brightest - CUT_OFF
+                    && *y > dark + CUT_OFF
+                    && *y < bright - CUT_OFF
+            })
+            .collect();
+        let within = (f64::from(dark), f64::from(bright));
+        let mut best = (usize::MAX, Self::IDENTITY);
+        for (used, range) in [(&pixels, Self::IDENTITY.range), (&inner, within)] {
+            for bends in [false, true] {
+                let Some(fitted) = fitted(used, bends) else { continue };
+                let tone = Self { range, ..fitted };
+                let misfits = pixels.iter().filter(|(x, y)| (tone.of(*x) - y).abs() > FITS).count();
+                if misfits < best.0 {
+                    best = (misfits, tone);
+                }
+            }
+        }
+        best.1
+    }
+
+    /// What a level becomes.
+    #[inline]
+    pub fn of(&self, level: f32) -> f32 {
+        let value = polynomial(&self.coefficients, centred(level));
+        value.clamp(self.range.0, self.range.1) as f32
+    }
+}
+
+fn range(values: impl Iterator<Item = f32>) -> (f32, f32) {
+    values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+}
+
+fn centred(level: f32) -> f64 {
+    (f64::from(level) - 128.0) / 128.0
+}
+
+fn polynomial(coefficients: &[f64; 3], x: f64) -> f64 {
+    coefficients[0] + x * (coefficients[1] + x * coefficients[2])
+}
+
+/// The parabola, or the line, through these pixels, with a slight pull to leaving levels as they are.
+fn fitted(pixels: &[(f32, f32)], bends: bool) -> Option<Tone> {
+    if pixels.len() < LEAST {
+        return None;
+    }
+    let mut tone = Tone::IDENTITY;
+    let mut scale = f64::INFINITY;
+    for round in 0..ROUNDS {
+        let mut system = [[0.0; 4]; 3];
+        for &(from, to) in pixels {
+            let (x, y) = (centred(from), f64::from(to));
+            let far = (y - polynomial(&tone.coefficients, x)) / scale;
+            let weight = (1.0 + far * far).powi(-2);
+            let row = [1.0, x, x * x, y];
+            for i in 0..3 {
+                for j in i..4 {
+                    system[i][j] += weight * row[i] * row[j];
+                }
+            }
+        }
+        for i in 1..3 {
+            for j in 0..i {
+                system[i][j] = system[j][i];
+            }
+        }
+        let pull = 1e-3 * system[0][0] + 1.0;
+        system[1][1] += pull;
+        system[1][3] += pull * Tone::IDENTITY.coefficients[1];
+        system[2][2] += if bends { 3.0 * pull } else { f64::MAX.sqrt() };
+        tone.coefficients = solved(system);
+        scale = if round == 0 { FIRST_SCALE } else { (0.7 * scale).max(LAST_SCALE) };
+    }
+    tone.coefficients.iter().all(|c| c.is_finite()).then_some(tone)
+}
+
+/// Solves three equations (Gauss-Jordan; the matrix is positive definite).
+fn solved(mut system: [[f64; 4]; 3]) -> [f64; 3] {
+    for i in 0..3 {
+        let pivot = system[i];
+        for (j, row) in system.iter_mut().enumerate().filter(|(j, _)| *j != i) {
+            let _ = j;
+            let factor = row[i] / pivot[i];
+            for (value, above) in row.iter_mut().zip(pivot) {
+                *value -= factor * above;
+            }
+        }
+    }
+    std::array::from_fn(|i| system[i][3] / system[i][i])
+}
