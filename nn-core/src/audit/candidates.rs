@@ -14,6 +14,7 @@ use super::placement::{Placement, Posture};
 use super::symmetry::{Symmetry, moved};
 use crate::kernels::widest::{Loops, widest};
 use rayon::prelude::*;
+use std::cmp::Reverse;
 
 /// Bits in which two features may differ and still be the same point.
 const FEATURE_DISTANCE: u32 = 18;
@@ -54,9 +55,13 @@ pub struct Candidate {
     pub b: usize,
     /// How `b` may lie on `a`, the likeliest first.
     pub placements: Vec<Placement>,
+    /// Points that say so.
+    pub votes: usize,
+    /// Whether the pictures as wholes say so.
+    pub by_frame: bool,
 }
 
-/// The candidates among `images`, in order.
+/// The candidates among `images`, in order of their first images; of one image, the likeliest first.
 pub fn candidates(images: &[&Fingerprint]) -> Vec<Candidate> {
     let mut found = by_features(images);
     found.extend(by_frames(images));
@@ -66,9 +71,12 @@ pub fn candidates(images: &[&Fingerprint]) -> Vec<Candidate> {
         let same = (next.a, next.b) == (kept.a, kept.b);
         if same {
             kept.placements.append(&mut next.placements);
+            kept.by_frame |= next.by_frame;
         }
         same
     });
+    let likeliest = |c: &Candidate| (c.a, Reverse((c.by_frame, c.votes)), c.b);
+    found.sort_unstable_by_key(likeliest);
     found
 }
 
@@ -111,19 +119,19 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
                 let votes = votes(&images[a].features, &images[b].features, way[0].1);
                 proposals.extend(agreed(&votes, images[a].size));
             }
-            proposals.sort_by_key(|proposal| std::cmp::Reverse(proposal.0));
+            proposals.sort_by_key(|proposal| Reverse(proposal.0));
             proposals.truncate(TRIES);
             let votes = proposals.first()?.0;
             let placements = proposals.into_iter().map(|(_, placement)| placement).collect();
-            Some((votes, Candidate { a, b, placements }))
+            Some(Candidate { a, b, placements, votes, by_frame: false })
         };
         let pairs = matches.chunk_by(|x, y| x.0 == y.0);
-        let mut found: Vec<(usize, Candidate)> = pairs.filter_map(judge).collect();
+        let mut found: Vec<Candidate> = pairs.filter_map(judge).collect();
         if found.len() > FEATURES_PER_IMAGE {
-            found.sort_by_key(|(votes, _)| std::cmp::Reverse(*votes));
+            found.sort_by_key(|candidate| Reverse(candidate.votes));
             found.truncate(FEATURES_PER_IMAGE);
         }
-        found.into_iter().map(|(_, candidate)| candidate).collect()
+        found
     };
     (0..images.len()).into_par_iter().flat_map_iter(of_image).collect()
 }
@@ -196,7 +204,7 @@ fn agreed(votes: &[Vote<'_>], (width, height): (f32, f32)) -> Vec<(usize, Placem
             .filter(|fitted| fitted.is_like(&vote.placement));
         proposals.push((points.len(), fitted.unwrap_or(vote.placement)));
     }
-    proposals.sort_by_key(|proposal| std::cmp::Reverse(proposal.0));
+    proposals.sort_by_key(|proposal| Reverse(proposal.0));
     let mut kept: Vec<(usize, Placement)> = Vec::new();
     for proposal in proposals {
         if kept.len() < TRIES && !kept.iter().any(|other| other.1.is_like(&proposal.1)) {
@@ -235,7 +243,7 @@ fn by_frames(images: &[&Fingerprint]) -> Vec<Candidate> {
     let candidate = |(i, j, symmetry)| {
         let (a, b): (usize, usize) = (owners[i], owners[j]);
         let placement = Placement::of_frames(symmetry, images[a].size, images[b].size);
-        Candidate { a, b, placements: vec![placement] }
+        Candidate { a, b, placements: vec![placement], votes: 0, by_frame: true }
     };
     found.into_iter().map(candidate).collect()
 }

@@ -15,7 +15,11 @@ const COLOURED: f32 = 10.0;
 /// The share of coloured cells up to which a picture is grey.
 const GREY: f32 = 0.01;
 /// How much more or less colourful a copy may be.
-const FACTORS: std::ops::RangeInclusive<f32> = 0.2..=3.0;
+const FACTORS: std::ops::RangeInclusive<f32> = 0.3..=2.5;
+/// How strongly a copy may be tinted.
+const TINT: f32 = 20.0;
+/// What a colour may be off, as a share of its distance from grey, and beside that.
+const OFF: (f32, f32) = (0.25, 6.0);
 /// The share of coloured cells of another colour from which colours differ.
 const DIFFERS: f32 = 0.25;
 /// Rounds of reweighted least squares.
@@ -104,7 +108,7 @@ impl Colours {
         let counts = |cell: &&Cell| norm(cell.b).max(shift.factor * norm(cell.a)) > COLOURED;
         let differs = |cell: &&Cell| {
             let most = norm(cell.b).max(shift.factor * norm(cell.a));
-            norm(shift.residual(cell)) > COLOURED + 0.5 * most
+            norm(shift.residual(cell)) > OFF.0 * most + OFF.1
         };
         let n = cells.iter().filter(counts).count();
         let other = cells.iter().filter(counts).filter(differs).count();
@@ -153,7 +157,9 @@ impl Shift {
             // A slight pull to leaving colours as they are.
             let factor = (ab + n) / (aa + n);
             shift.factor = factor.clamp(*FACTORS.start(), *FACTORS.end());
-            shift.tint = [0, 1].map(|plane: usize| (b[plane] - shift.factor * a[plane]) / n);
+            let tint = [0, 1].map(|plane: usize| (b[plane] - shift.factor * a[plane]) / n);
+            let bound = (TINT / norm(tint).max(TINT)).min(1.0);
+            shift.tint = tint.map(|value| value * bound);
         }
         shift
     }

@@ -10,6 +10,7 @@ use super::blocks::BLOCK;
 use super::luma::{Cells, Luma};
 use super::placement::Placement;
 use super::tone::Tone;
+use crate::kernels::widest::{Loops, widest};
 
 /// Variance of what a copy may differ by in a flat block, in squared grey levels.
 const NOISE: f32 = 16.0;
@@ -39,24 +40,46 @@ pub struct Difference {
     pub replaced: bool,
 }
 
-/// `a` as it lies on `b`, pixel by pixel; NaN beyond it.
+/// `a` as it lies on `b`, pixel by pixel; NaN beyond it. `a` has two rows and columns at least.
 pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
-    let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
-    let mut values = vec![f32::NAN; b.pixels.len()];
-    for (y, row) in values.chunks_exact_mut(b.width).enumerate() {
-        for (x, value) in row.iter_mut().enumerate() {
-            let (u, v) = placement.apply(x as f32, y as f32);
-            // Half a pixel beyond the border is still the border's pixel.
-            if (-0.5..=right + 0.5).contains(&u) && (-0.5..=bottom + 0.5).contains(&v) {
-                let cells = Cells::around(a, &[u], &[v]);
-                let [left, next, below, last] = cells.corners(a, 0);
-                let upper = left + (next - left) * cells.x[0];
-                let lower = below + (last - below) * cells.x[0];
-                *value = upper + (lower - upper) * cells.y[0];
+    widest(Laid { a, b, placement })
+}
+
+struct Laid<'a> {
+    a: &'a Luma,
+    b: &'a Luma,
+    placement: &'a Placement,
+}
+
+impl Loops for Laid<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<f32> {
+        const LANES: usize = 16;
+        let (a, b) = (self.a, self.b);
+        let (right, bottom) = ((a.width - 1) as f32 + 0.5, (a.height - 1) as f32 + 0.5);
+        let mut values = vec![f32::NAN; b.pixels.len()];
+        for (y, row) in values.chunks_exact_mut(b.width).enumerate() {
+            for (number, some) in row.chunks_mut(LANES).enumerate() {
+                let (mut us, mut vs, mut inside) = ([0.0; LANES], [0.0; LANES], [false; LANES]);
+                for i in 0..LANES {
+                    let (u, v) = self.placement.apply((number * LANES + i) as f32, y as f32);
+                    // Half a pixel beyond the border is still the border's pixel.
+                    inside[i] = (u >= -0.5) & (u <= right) & (v >= -0.5) & (v <= bottom);
+                    (us[i], vs[i]) = (u, v);
+                }
+                let cells = Cells::around(a, &us, &vs);
+                for (i, value) in some.iter_mut().enumerate() {
+                    let [left, next, below, last] = cells.corners(a, i);
+                    let upper = left + (next - left) * cells.x[i];
+                    let lower = below + (last - below) * cells.x[i];
+                    *value = if inside[i] { upper + (lower - upper) * cells.y[i] } else { f32::NAN };
+                }
             }
         }
+        values
     }
-    values
 }
 
 impl Difference {
@@ -69,11 +92,7 @@ impl Difference {
         let tone = Tone::between(&expected, &b.pixels);
         expected.iter_mut().for_each(|value| *value = tone.of(*value));
         let (mut visible, mut same, mut other) = (0, 0, 0);
-        for block in blocks(b.width, b.height) {
-            let mut sums = Sums::default();
-            for i in block.filter(|&i| !expected[i].is_nan()) {
-                sums.add(expected[i], b.pixels[i]);
-            }
+        for sums in widest(BlockSums { a: &expected, b }) {
             if sums.n < LEAST as f32 {
                 continue;
             }
@@ -98,20 +117,8 @@ impl Difference {
     }
 }
 
-/// The pixels of each block of a picture.
-pub fn blocks(
-    width: usize,
-    height: usize,
-) -> impl Iterator<Item = impl Iterator<Item = usize>> {
-    let corners = (0..height).step_by(BLOCK).flat_map(move |y| (0..width).step_by(BLOCK).map(move |x| (x, y)));
-    corners.map(move |(left, top)| {
-        (top..(top + BLOCK).min(height))
-            .flat_map(move |y| (left..(left + BLOCK).min(width)).map(move |x| y * width + x))
-    })
-}
-
 /// Sums over a block.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Sums {
     n: f32,
     a: f32,
@@ -121,7 +128,37 @@ struct Sums {
     squares: f32,
 }
 
+/// The sums of each block.
+struct BlockSums<'a> {
+    a: &'a [f32],
+    b: &'a Luma,
+}
+
+impl Loops for BlockSums<'_> {
+    type Output = Vec<Sums>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<Sums> {
+        let width = self.b.width;
+        let across = width.div_ceil(BLOCK);
+        let mut all = vec![Sums::default(); across * self.b.height.div_ceil(BLOCK)];
+        let rows = self.a.chunks_exact(width).zip(self.b.pixels.chunks_exact(width));
+        for (y, (of_a, of_b)) in rows.enumerate() {
+            let blocks = of_a.chunks(BLOCK).zip(of_b.chunks(BLOCK));
+            for (sums, (of_a, of_b)) in all[y / BLOCK * across..].iter_mut().zip(blocks) {
+                for (&a, &b) in of_a.iter().zip(of_b) {
+                    if !a.is_nan() {
+                        sums.add(a, b);
+                    }
+                }
+            }
+        }
+        all
+    }
+}
+
 impl Sums {
+    #[inline(always)]
     fn add(&mut self, a: f32, b: f32) {
         let residual = b - a;
         let (a, b) = (a - 128.0, b - 128.0);

@@ -18,6 +18,10 @@ use std::collections::HashMap;
 
 /// The agreement from which no other placement is tried.
 const CLEAR: f32 = 0.9;
+/// Images that look like one after which no more are looked for; there is a way through others.
+const ENOUGH: usize = 24;
+/// Images of one scene after which an image's less likely candidates are not looked at.
+const ENOUGH_SCENES: usize = 12;
 /// Candidates compared between two reports of progress.
 const CHUNK: usize = 1024;
 
@@ -68,11 +72,18 @@ pub fn find(
             .with_max_len(1)
             .map(|run| {
                 let Some(a) = picture(run[0].a) else { return Vec::new() };
-                let confirm = |candidate: &Candidate| {
-                    let comparison = best(&a, &picture(candidate.b)?, candidate)?;
-                    Some(Compared { a: candidate.a, b: candidate.b, comparison })
-                };
-                run.iter().filter_map(confirm).collect()
+                let (mut found, mut scenes) = (Vec::new(), 0);
+                for candidate in run.iter() {
+                    let Some(b) = picture(candidate.b) else { continue };
+                    let Some(comparison) = best(&a, &b, candidate) else { continue };
+                    scenes += usize::from(comparison.verdict() == Verdict::Scene);
+                    found.push(Compared { a: candidate.a, b: candidate.b, comparison });
+                    // The others of one template are less likely to be copies.
+                    if scenes == ENOUGH_SCENES || found.len() == ENOUGH {
+                        break;
+                    }
+                }
+                found
             })
             .collect();
         compared.extend(confirmed.into_iter().flatten());
@@ -88,7 +99,8 @@ pub fn find(
             is_copy: found.comparison.verdict() == Verdict::Copy,
         })
         .collect();
-    let on_template = only_by_template(equals.len(), &alike, picture);
+    let sizes: Vec<(f32, f32)> = prints.iter().map(|print| print.size).collect();
+    let on_template = only_by_template(&sizes, &alike, picture);
     let (mut copies, mut scenes) = (Vec::new(), Vec::new());
     for ((found, alike), on_template) in compared.into_iter().zip(&alike).zip(on_template) {
         if alike.is_copy && !on_template { copies.push(found) } else { scenes.push(found) }

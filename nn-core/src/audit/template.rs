@@ -5,14 +5,16 @@
 //! that, the median of them is the template. A copy must agree in what is left once the template is
 //! taken away: there, different contents agree as little as any two pictures do.
 
+use super::blocks::BLOCK;
 use super::compare::Comparable;
-use super::difference::{blocks, laid};
+use super::difference::laid;
 use super::luma::Luma;
 use super::placement::Placement;
 use super::symmetry::Symmetry;
 use super::tone::Tone;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Different pictures that make a template.
 const LEAST: usize = 5;
@@ -24,6 +26,8 @@ const NOISE: f32 = 4.0;
 const CONTENT: f32 = 20.0;
 /// The share of that, counted in both pictures, that differs in another block.
 const OTHER: f32 = 0.5;
+/// The mean square by which a single block tells pictures apart.
+const STRONG: f32 = 150.0;
 /// The share of blocks with content that may be others in a copy.
 const SLACK: f32 = 0.05;
 
@@ -41,16 +45,18 @@ pub struct Alike {
 /// For each of `alike`, whether it is a copy only by the template that the two are on.
 /// `picture(i)` is that of number `i`.
 pub fn only_by_template(
-    count: usize,
+    sizes: &[(f32, f32)],
     alike: &[Alike],
     picture: impl Fn(usize) -> Option<Comparable> + Sync,
 ) -> Vec<bool> {
-    let shared = shared_frames(count, alike);
-    let templates: Vec<Option<Template>> =
-        shared.members.par_iter().map(|members| Template::of(members, &picture)).collect();
+    let shared = shared_frames(sizes, alike);
+    let template = |members: &Vec<(usize, Symmetry)>| {
+        if members.len() < LEAST { None } else { Template::of(members, &picture) }
+    };
+    let templates: Vec<Option<Template>> = shared.members.par_iter().map(template).collect();
     let of = |i: usize| {
-        let number = *shared.of.get(&i)?;
-        templates[number].as_ref().map(|template| (number, template))
+        let &(number, symmetry) = shared.of.get(&i)?;
+        Some((number, symmetry, templates[number].as_ref()?))
     };
     let differs: Vec<Option<usize>> = alike
         .par_iter()
@@ -58,46 +64,73 @@ pub fn only_by_template(
             if !pair.is_copy {
                 return None;
             }
-            let (number, template) = of(pair.a).or_else(|| of(pair.b))?;
             let (a, b) = (picture(pair.a)?, picture(pair.b)?);
-            let [on_a, on_b] = [pair.a, pair.b].map(|i| shared.of.get(&i) == Some(&number));
-            // Copies on one template lie on each other as they lie on it.
-            let placement =
-                if on_a && on_b { framed(a.fine(), b.fine()) } else { pair.placement };
-            template.tells_apart(&a, &b, &placement, on_a).then_some(number)
+            let (number, tells_apart) = match (of(pair.a), of(pair.b)) {
+                // Copies on one template lie on each other as they lie on it.
+                (Some((number, of_a, template)), Some((same, of_b, _))) if number == same => {
+                    let symmetry = of_a.inverse().then(of_b);
+                    let placement = framed(symmetry, a.fine(), b.fine());
+                    let on_b = laid(&template.picture, b.fine(), &framed(of_b, &template.picture, b.fine()));
+                    (number, tells_apart(&a, &b, &placement, &on_b))
+                }
+                (Some((number, of_a, template)), _) => {
+                    let on_a = template.laid_on(of_a, a.fine());
+                    (number, tells_apart(&a, &b, &pair.placement, &laid(&on_a, b.fine(), &pair.placement)))
+                }
+                (None, Some((number, of_b, template))) => {
+                    let on_b = laid(&template.picture, b.fine(), &framed(of_b, &template.picture, b.fine()));
+                    (number, tells_apart(&a, &b, &pair.placement, &on_b))
+                }
+                (None, None) => return None,
+            };
+            tells_apart.then_some(number)
         })
         .collect();
     // Many versions of one picture are no template: there must be different ones.
-    let distinct = shared.distinct(count, alike, &differs);
+    let distinct = shared.distinct(sizes.len(), alike, &differs);
     differs.iter().map(|number| number.is_some_and(|number| distinct[number] >= LEAST)).collect()
 }
 
 /// Pictures that lie on each other edge to edge, directly or through others.
 struct SharedFrames {
-    members: Vec<Vec<usize>>,
-    /// The group of each member.
-    of: HashMap<usize, usize>,
+    /// The members of each group, and how the first one is laid to become each.
+    members: Vec<Vec<(usize, Symmetry)>>,
+    /// The group of each member, and how it lies in it.
+    of: HashMap<usize, (usize, Symmetry)>,
 }
 
-fn shared_frames(count: usize, alike: &[Alike]) -> SharedFrames {
-    let mut sets = Sets::new(count);
-    alike.iter().filter(|pair| is_upright(&pair.placement)).for_each(|pair| sets.join(pair.a, pair.b));
-    let mut by_root: HashMap<usize, Vec<usize>> = HashMap::new();
+fn shared_frames(sizes: &[(f32, f32)], alike: &[Alike]) -> SharedFrames {
+    let mut ways: HashMap<usize, Vec<(usize, Symmetry)>> = HashMap::new();
     for pair in alike {
-        for i in [pair.a, pair.b] {
-            by_root.entry(sets.root(i)).or_default().push(i);
+        if let Some(symmetry) = edge_to_edge(&pair.placement, sizes[pair.a], sizes[pair.b]) {
+            ways.entry(pair.a).or_default().push((pair.b, symmetry));
+            ways.entry(pair.b).or_default().push((pair.a, symmetry.inverse()));
         }
     }
-    let mut members: Vec<Vec<usize>> = by_root.into_values().collect();
-    members.iter_mut().for_each(|group| {
-        group.sort_unstable();
-        group.dedup();
-    });
-    members.retain(|group| group.len() >= LEAST);
-    members.sort_unstable();
-    let of = members.iter().enumerate().flat_map(|(g, group)| group.iter().map(move |&i| (i, g)));
-    let of = of.collect();
-    SharedFrames { members, of }
+    let mut shared = SharedFrames { members: Vec::new(), of: HashMap::new() };
+    let mut starts: Vec<usize> = ways.keys().copied().collect();
+    starts.sort_unstable();
+    for start in starts {
+        if shared.of.contains_key(&start) {
+            continue;
+        }
+        let group = shared.members.len();
+        let mut members = vec![(start, Symmetry::ALL[0])];
+        shared.of.insert(start, (group, Symmetry::ALL[0]));
+        let mut next = 0;
+        while let Some(&(from, so_far)) = members.get(next) {
+            next += 1;
+            for &(to, symmetry) in &ways[&from] {
+                let laid = so_far.then(symmetry);
+                if let Entry::Vacant(place) = shared.of.entry(to) {
+                    place.insert((group, laid));
+                    members.push((to, laid));
+                }
+            }
+        }
+        shared.members.push(members);
+    }
+    shared
 }
 
 impl SharedFrames {
@@ -109,8 +142,8 @@ impl SharedFrames {
                 sets.join(pair.a, pair.b);
             }
         }
-        let roots = |group: &Vec<usize>| {
-            let mut roots: Vec<usize> = group.iter().map(|&i| sets.root(i)).collect();
+        let roots = |group: &Vec<(usize, Symmetry)>| {
+            let mut roots: Vec<usize> = group.iter().map(|&(i, _)| sets.root(i)).collect();
             roots.sort_unstable();
             roots.dedup();
             roots.len()
@@ -119,10 +152,18 @@ impl SharedFrames {
     }
 }
 
-/// Whether a placement neither turns nor mirrors, and hardly scales.
-fn is_upright(placement: &Placement) -> bool {
-    let near = |value: f32, to: f32| (value - to).abs() < 0.03;
-    near(placement.xx, 1.0) && near(placement.yy, 1.0) && near(placement.xy, 0.0) && near(placement.yx, 0.0)
+/// How `a` is laid to become `b`, which lies on it as `placement` says, if it does so edge to edge: a shift
+/// is allowed, since what repeats fits in several places.
+fn edge_to_edge(placement: &Placement, a: (f32, f32), b: (f32, f32)) -> Option<Symmetry> {
+    const TOLERANCE: f32 = 0.03;
+    let symmetry = placement.symmetry();
+    let framed = Placement::of_frames(symmetry, a, b);
+    let near = |x: f32, y: f32| (x - y).abs() < TOLERANCE;
+    let alike = near(placement.xx, framed.xx)
+        && near(placement.xy, framed.xy)
+        && near(placement.yx, framed.yx)
+        && near(placement.yy, framed.yy);
+    alike.then_some(symmetry)
 }
 
 /// Sets of numbers that are joined (a forest whose roots are the lowest numbers).
@@ -157,19 +198,24 @@ struct Template {
 }
 
 impl Template {
-    /// The median of `members`, pixel by pixel.
-    fn of(members: &[usize], picture: &(impl Fn(usize) -> Option<Comparable> + Sync)) -> Option<Self> {
+    /// The median of `members`, pixel by pixel, laid as the first of them.
+    fn of(
+        members: &[(usize, Symmetry)],
+        picture: &(impl Fn(usize) -> Option<Comparable> + Sync),
+    ) -> Option<Self> {
         let step = members.len().div_ceil(SAMPLE);
-        let sample = members.iter().step_by(step);
-        let sample: Vec<Luma> = sample.filter_map(|&i| Some(picture(i)?.fine().clone())).collect();
-        let first = sample.first()?.clone();
+        let first = picture(members.first()?.0)?.fine().clone();
+        let sample: Vec<(usize, Symmetry)> = members.iter().step_by(step).copied().collect();
         let values: Vec<Vec<f32>> = sample
             .par_iter()
-            .map(|other| {
-                let mut laid = laid(other, &first, &framed(other, &first));
+            .filter_map(|&(i, symmetry)| {
+                let other = picture(i)?;
+                // What leads from the first to this one leads back from here.
+                let placement = framed(symmetry.inverse(), other.fine(), &first);
+                let mut laid = laid(other.fine(), &first, &placement);
                 let tone = Tone::between(&laid, &first.pixels);
                 laid.iter_mut().for_each(|value| *value = tone.of(*value));
-                laid
+                Some(laid)
             })
             .collect();
         let median = |i: usize| {
@@ -181,45 +227,47 @@ impl Template {
         Some(Self { picture: Luma { pixels, ..first } })
     }
 
-    /// Whether `a` and `b` have different contents on it. It lies on `a` edge to edge, or else on `b`.
-    fn tells_apart(&self, a: &Comparable, b: &Comparable, placement: &Placement, on_a: bool) -> bool {
-        let (a, b) = (a.fine(), b.fine());
-        let of_a = laid(a, b, placement);
-        let template = if on_a {
-            let mut within = laid(&self.picture, a, &framed(&self.picture, a));
-            within.iter_mut().for_each(|value| *value = if value.is_nan() { 0.0 } else { *value });
-            let within = Luma { width: a.width, height: a.height, pixels: within };
-            laid(&within, b, placement)
-        } else {
-            laid(&self.picture, b, &framed(&self.picture, b))
-        };
-        let content = |values: &[f32]| -> Vec<f32> {
-            let hidden = values.iter().zip(&template).map(|(v, t)| if t.is_nan() { f32::NAN } else { *v });
-            let values: Vec<f32> = hidden.collect();
-            let tone = Tone::between(&values, &template);
-            values.iter().zip(&template).map(|(v, t)| tone.of(*v) - t).collect()
-        };
-        let (of_a, of_b) = (content(&of_a), content(&b.pixels));
-        let (mut with_content, mut others) = (0, 0);
-        for block in blocks(b.width, b.height) {
-            let (mut n, mut either, mut apart) = (0.0, 0.0, 0.0);
-            for i in block.filter(|&i| !of_a[i].is_nan() && !of_b[i].is_nan()) {
-                n += 1.0;
-                either += of_a[i] * of_a[i] + of_b[i] * of_b[i];
-                apart += (of_a[i] - of_b[i]) * (of_a[i] - of_b[i]);
-            }
-            if either > CONTENT * n {
-                with_content += 1;
-                others += usize::from(apart > OTHER * (either + 2.0 * NOISE * n));
-            }
-        }
-        if std::env::var("NN_DUMP").is_ok() { eprintln!("\nTPL {with_content} {others} {:?}", placement); }
-        others as f32 > (SLACK * with_content as f32).max(1.0)
+    /// It, as it lies on a member, edge to edge.
+    fn laid_on(&self, symmetry: Symmetry, member: &Luma) -> Luma {
+        let mut pixels = laid(&self.picture, member, &framed(symmetry, &self.picture, member));
+        pixels.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = 0.0);
+        Luma { width: member.width, height: member.height, pixels }
     }
 }
 
-/// How one picture lies on another edge to edge.
-fn framed(a: &Luma, b: &Luma) -> Placement {
+/// Whether `a` and `b`, which lies on it as `placement` says, have different contents on `template`,
+/// which is given as it lies on `b`.
+fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: &[f32]) -> bool {
+    let b = b.fine();
+    let content = |values: &[f32]| -> Vec<f32> {
+        let hidden = values.iter().zip(template).map(|(v, t)| if t.is_nan() { f32::NAN } else { *v });
+        let values: Vec<f32> = hidden.collect();
+        let tone = Tone::between(&values, template);
+        values.iter().zip(template).map(|(v, t)| tone.of(*v) - t).collect()
+    };
+    let (of_a, of_b) = (content(&laid(a.fine(), b, placement)), content(&b.pixels));
+    let (mut with_content, mut others, mut strong) = (0, 0, 0);
+    let across = b.width.div_ceil(BLOCK);
+    let mut all = vec![(0.0, 0.0, 0.0); across * b.height.div_ceil(BLOCK)];
+    for (i, (x, y)) in of_a.iter().zip(&of_b).enumerate().filter(|(_, (x, y))| !(*x + *y).is_nan()) {
+        let (n, either, apart) = &mut all[i / b.width / BLOCK * across + i % b.width / BLOCK];
+        *n += 1.0;
+        *either += x * x + y * y;
+        *apart += (x - y) * (x - y);
+    }
+    for (n, either, apart) in all {
+        if either > CONTENT * n {
+            with_content += 1;
+            let is_other = apart > OTHER * (either + 2.0 * NOISE * n);
+            others += usize::from(is_other);
+            strong += usize::from(is_other && apart > STRONG * n);
+        }
+    }
+    strong > 0 || others as f32 > (SLACK * with_content as f32).max(1.0)
+}
+
+/// How `b`, which `symmetry` makes of `a`, lies on it edge to edge.
+fn framed(symmetry: Symmetry, a: &Luma, b: &Luma) -> Placement {
     let size = |picture: &Luma| (picture.width as f32, picture.height as f32);
-    Placement::of_frames(Symmetry::ALL[0], size(a), size(b))
+    Placement::of_frames(symmetry, size(a), size(b))
 }

@@ -17,6 +17,8 @@ const LAST_SCALE: f64 = 6.0;
 const CUT_OFF: f32 = 3.0;
 /// A residual beyond this does not fit, in grey levels.
 const FITS: f32 = 12.0;
+/// Pixels that are fitted, at most.
+const SAMPLE: usize = 2_500;
 /// Pixels without which nothing is fitted.
 const LEAST: usize = 64;
 
@@ -32,34 +34,37 @@ impl Tone {
     /// The map that leaves every level as it is.
     const IDENTITY: Self = Self { coefficients: [128.0, 128.0, 0.0], range: (0.0, 255.0) };
 
-    /// The tone that leads from `from` to `to`, pixel by pixel; NaN in `from` is no pixel.
+    /// The tone that leads from `from` to `to`, pixel by pixel; NaN in `from` is no pixel. A line will do for
+    /// most; where it leaves more than a few pixels, what is cut off and what bends is looked for.
     pub fn between(from: &[f32], to: &[f32]) -> Self {
-        let pixels: Vec<(f32, f32)> =
-            from.iter().copied().zip(to.iter().copied()).filter(|(x, _)| !x.is_nan()).collect();
-        let (darkest, brightest) = range(pixels.iter().map(|pixel| pixel.0));
-        let (dark, bright) = range(pixels.iter().map(|pixel| pixel.1));
-        // Cut-off levels say nothing about the others.
-        let inner: Vec<(f32, f32)> = pixels
-            .iter()
-            .copied()
-            .filter(|(x, y)| {
-                *x > darkest + CUT_OFF
-                    && *x < brightest - CUT_OFF
-                    && *y > dark + CUT_OFF
-                    && *y < bright - CUT_OFF
-            })
-            .collect();
-        let within = (f64::from(dark), f64::from(bright));
+        let every = from.len().div_ceil(SAMPLE) | 1;
+        let pixels = from.iter().copied().zip(to.iter().copied()).step_by(every);
+        let pixels: Vec<(f32, f32)> = pixels.filter(|(x, _)| !x.is_nan()).collect();
         let mut best = (usize::MAX, Self::IDENTITY);
-        for (used, range) in [(&pixels, Self::IDENTITY.range), (&inner, within)] {
-            for bends in [false, true] {
-                let Some(fitted) = fitted(used, bends) else { continue };
-                let tone = Self { range, ..fitted };
-                let misfits = pixels.iter().filter(|(x, y)| (tone.of(*x) - y).abs() > FITS).count();
-                if misfits < best.0 {
-                    best = (misfits, tone);
-                }
+        let mut attempt = |used: &[(f32, f32)], bends: bool, range: (f64, f64)| {
+            let Some(fitted) = fitted(used, bends) else { return best.0 };
+            let tone = Self { range, ..fitted };
+            let misfits = pixels.iter().filter(|(x, y)| (tone.of(*x) - y).abs() > FITS).count();
+            if misfits < best.0 {
+                best = (misfits, tone);
             }
+            best.0
+        };
+        let misfits = attempt(&pixels, false, Self::IDENTITY.range);
+        if misfits * 100 > pixels.len() {
+            attempt(&pixels, true, Self::IDENTITY.range);
+            let (darkest, brightest) = range(pixels.iter().map(|pixel| pixel.0));
+            let (dark, bright) = range(pixels.iter().map(|pixel| pixel.1));
+            // Cut-off levels say nothing about the others.
+            let within = |value: f32, low: f32, high: f32| value > low + CUT_OFF && value < high - CUT_OFF;
+            let inner: Vec<(f32, f32)> = pixels
+                .iter()
+                .copied()
+                .filter(|(x, y)| within(*x, darkest, brightest) && within(*y, dark, bright))
+                .collect();
+            let range = (f64::from(dark), f64::from(bright));
+            attempt(&inner, false, range);
+            attempt(&inner, true, range);
         }
         best.1
     }
@@ -123,8 +128,7 @@ fn fitted(pixels: &[(f32, f32)], bends: bool) -> Option<Tone> {
 fn solved(mut system: [[f64; 4]; 3]) -> [f64; 3] {
     for i in 0..3 {
         let pivot = system[i];
-        for (j, row) in system.iter_mut().enumerate().filter(|(j, _)| *j != i) {
-            let _ = j;
+        for (_, row) in system.iter_mut().enumerate().filter(|(j, _)| *j != i) {
             let factor = row[i] / pivot[i];
             for (value, above) in row.iter_mut().zip(pivot) {
                 *value -= factor * above;
