@@ -10,12 +10,14 @@ use super::shrink::Small;
 
 /// Pixels of the small picture along a side of one cell.
 const CELL: usize = 4;
+/// The blur of colours, in cells.
+const BLUR: f32 = 0.8;
 /// Distance from grey from which there is a colour.
 const COLOURED: f32 = 10.0;
 /// The share of coloured cells up to which a picture is grey.
 const GREY: f32 = 0.01;
 /// How much more or less colourful a copy may be.
-const FACTORS: std::ops::RangeInclusive<f32> = 0.3..=2.5;
+const FACTORS: std::ops::RangeInclusive<f32> = 0.5..=2.0;
 /// How strongly a copy may be tinted.
 const TINT: f32 = 20.0;
 /// What a colour may be off, as a share of its distance from grey, and beside that.
@@ -77,23 +79,57 @@ impl Colours {
     fn plane(&self, number: usize) -> Luma {
         let plane = &self.planes[number];
         let pixels = plane.iter().map(|&value| f32::from(value)).collect();
-        Luma { width: self.width, height: plane.len() / self.width, pixels }
+        // Blurred, for small spots lie in one cell here and between two there.
+        Luma { width: self.width, height: plane.len() / self.width, pixels }.blurred(BLUR)
     }
 
-    /// Compares `self` with `b`, which lies on it as `placement` says of the small pictures.
-    pub fn compare(&self, b: &Self, placement: &Placement) -> Likeness {
+    /// The colours of both where `b` lies on `self` as `placement` says of the small pictures.
+    fn cells(
+        &self,
+        b: &Self,
+        placement: &Placement,
+        is_hidden: impl Fn(usize) -> bool,
+    ) -> Vec<Cell> {
         if self.width < 2 || self.planes[0].len() < 2 * self.width {
-            return Likeness::Same;
+            return Vec::new();
         }
         let placement = placement.halved().halved();
-        let on = [0, 1].map(|plane| laid(&self.plane(plane), &b.plane(plane), &placement));
-        let cells: Vec<Cell> = (0..on[0].len())
-            .filter(|&i| !on[0][i].is_nan())
+        let of_b = [0, 1].map(|plane| b.plane(plane));
+        let on = [0, 1].map(|plane: usize| laid(&self.plane(plane), &of_b[plane], &placement));
+        (0..on[0].len())
+            .filter(|&i| !on[0][i].is_nan() && !is_hidden(i))
             .map(|i| Cell {
                 a: [0, 1].map(|plane: usize| on[plane][i] - 128.0),
-                b: [0, 1].map(|plane: usize| f32::from(b.planes[plane][i]) - 128.0),
+                b: [0, 1].map(|plane: usize| of_b[plane].pixels[i] - 128.0),
             })
-            .collect();
+            .collect()
+    }
+
+    /// Whether `b`, which lies on `self` so, has other colours, more or less of them, or none: for pictures
+    /// of a kind that may differ in nothing else.
+    pub fn differ(&self, b: &Self, placement: &Placement) -> bool {
+        let cells = self.cells(b, placement, |_| false);
+        let shift = Shift::NONE;
+        let coloured = cells.iter().filter(|cell| cell.most(&shift) > COLOURED);
+        let (n, other) = coloured.fold((0, 0), |(n, other), cell| (n + 1, other + usize::from(cell.is_off(&shift))));
+        other as f32 > DIFFERS * n as f32
+    }
+
+    /// Compares `self` with `b`, which lies on it as `placement` says of the small pictures, but for the
+    /// pixels of `b`'s, in rows of `width`, that are `hidden`.
+    pub fn compare(
+        &self,
+        b: &Self,
+        placement: &Placement,
+        hidden: &[bool],
+        width: usize,
+    ) -> Likeness {
+        let cells = self.cells(b, placement, |cell| {
+            let (left, top) = (cell % b.width * CELL, cell / b.width * CELL);
+            let last = |at: usize, len: usize| (at + CELL).min(len);
+            (top..last(top, hidden.len() / width))
+                .any(|y| hidden[y * width + left..y * width + last(left, width)].contains(&true))
+        });
         let share = |is: &dyn Fn(&Cell) -> bool| {
             cells.iter().filter(|cell| is(cell)).count() as f32 / cells.len().max(1) as f32
         };
@@ -105,13 +141,8 @@ impl Colours {
             _ => return Likeness::Grey,
         }
         let shift = Shift::between(&cells);
-        let counts = |cell: &&Cell| norm(cell.b).max(shift.factor * norm(cell.a)) > COLOURED;
-        let differs = |cell: &&Cell| {
-            let most = norm(cell.b).max(shift.factor * norm(cell.a));
-            norm(shift.residual(cell)) > OFF.0 * most + OFF.1
-        };
-        let n = cells.iter().filter(counts).count();
-        let other = cells.iter().filter(counts).filter(differs).count();
+        let coloured = || cells.iter().filter(|cell| cell.most(&shift) > COLOURED);
+        let (n, other) = (coloured().count(), coloured().filter(|cell| cell.is_off(&shift)).count());
         if other as f32 > DIFFERS * n as f32 { Likeness::Different } else { Likeness::Same }
     }
 }
@@ -120,6 +151,17 @@ impl Colours {
 struct Cell {
     a: [f32; 2],
     b: [f32; 2],
+}
+
+impl Cell {
+    /// The distance from grey of the more colourful one.
+    fn most(&self, shift: &Shift) -> f32 {
+        norm(self.b).max(shift.factor * norm(self.a))
+    }
+
+    fn is_off(&self, shift: &Shift) -> bool {
+        norm(shift.residual(self)) > OFF.0 * self.most(shift) + OFF.1
+    }
 }
 
 fn norm([x, y]: [f32; 2]) -> f32 {
@@ -133,9 +175,11 @@ struct Shift {
 }
 
 impl Shift {
+    const NONE: Self = Self { factor: 1.0, tint: [0.0; 2] };
+
     /// The robust fit over all cells.
     fn between(cells: &[Cell]) -> Self {
-        let mut shift = Self { factor: 1.0, tint: [0.0; 2] };
+        let mut shift = Self::NONE;
         for _ in 0..ROUNDS {
             let (mut n, mut a, mut b) = (0.0, [0.0; 2], [0.0; 2]);
             let (mut aa, mut ab) = (0.0, 0.0);

@@ -24,14 +24,29 @@ const MIN_EVIDENCE: usize = 6;
 const MIN_VISIBLE: usize = 24;
 /// Variance of what compression and resampling leave in a flat block, in squared grey levels.
 const NOISE: f32 = 6.0;
-/// The agreement from which pictures are the same.
-const AGREES: f32 = 0.8;
-/// The same where all runs one way.
-const PLAIN_AGREES: f32 = 0.85;
+/// The agreement from which a closer look is worth it.
+const AGREES: f32 = 0.5;
 /// The correlation from which a block agrees.
 const ALIKE: f32 = 0.7;
+/// The blur, in pixels, after which it hardly matters that one picture was once of few pixels.
+const SOFT: f32 = 2.0;
+/// The widest blur that is done at once.
+const MOST_SOFT: f32 = 2.6;
+/// The ratio of stretches up to which a part is not stretched.
+const NEARLY_SIMILAR: f32 = 1.08;
+/// The share from which none is needed.
+const CLEARLY_SAME: f32 = 0.9;
 /// The share of blocks that must be the same in what shares anything.
 const LEAST_SAME: f32 = 0.4;
+/// The same where there is hardly anything that tells a picture from others.
+const SAME_IF_PLAIN: f32 = 0.9;
+/// The same where one picture would be a part of the other, and the share of others up to which it is.
+const SAME_IN_PART: f32 = 0.6;
+const OTHER_IN_PART: f32 = 0.03;
+/// The share of others up to which a picture of few pixels, enlarged, may turn out to be the same.
+const OTHER_IF_ENLARGED: f32 = 0.12;
+/// The share of pixels that something written over may hide from a look at colours.
+const WRITTEN_OVER: f32 = 0.08;
 /// The standard deviation from which a block has something to see.
 const VISIBLE: f32 = 4.0;
 
@@ -56,9 +71,6 @@ pub struct Comparison {
     /// The share of the blocks with something to see in one of the pictures that agree, in the
     /// picture for which it is higher: what is written over a copy is only to be seen in the other.
     pub agreeing_of_one: f32,
-    /// The share of blocks that agree in detail alone, hair and grain, which outline and shade do not
-    /// make alike; 0 where it would decide nothing.
-    pub detail: f32,
     /// How far the corners of `b` lie from those of `a`, at most, as a share of its longer side.
     pub off_frame: f32,
     /// How the contrast of `b` differs from that of `a`: a factor.
@@ -82,11 +94,19 @@ pub enum Verdict {
 
 impl Comparison {
     /// What the two are to each other.
+    ///
+    /// Laid on each other edge to edge, half of what is to be seen may have been written over. Laid
+    /// otherwise, as a part on the whole, all of it must be the same: outlines alone agree between any
+    /// two animals of one shape and pose. So it must where nothing is to be seen but what many pictures
+    /// have in common: edges, stripes and shades.
     pub fn verdict(&self) -> Verdict {
-        let Some((difference, colours)) = self.closely.filter(|_| self.is_alike()) else {
-            return Verdict::Different;
+        let Some((difference, colours)) = self.closely else { return Verdict::Different };
+        let (same, other) = match (self.is_whole(), self.is_plain) {
+            (true, false) => (LEAST_SAME, 1.0),
+            (true, true) => (SAME_IF_PLAIN, 0.0),
+            (false, _) => (SAME_IN_PART, OTHER_IN_PART),
         };
-        if difference.visible < MIN_EVIDENCE || difference.same < LEAST_SAME {
+        if difference.visible < MIN_EVIDENCE || difference.same < same || difference.other > other {
             Verdict::Different
         } else if difference.replaced || colours == Likeness::Different {
             Verdict::Scene
@@ -95,21 +115,10 @@ impl Comparison {
         }
     }
 
-    /// Whether the two look alike, at a first look.
-    ///
-    /// Laid on each other edge to edge, which two different photographs hardly ever agree to, half
-    /// of what is to be seen in one of them must agree; something may have been written over the rest
-    /// (different photographs reach a third). Laid otherwise, as a part on the whole, nearly all must,
-    /// and detail too: outlines alone agree between any two animals of one shape and pose. Where nothing
-    /// is to be seen but what many pictures have in common, it must agree more closely.
-    fn is_alike(&self) -> bool {
-        let alike = self.agreement >= if self.is_plain { PLAIN_AGREES } else { AGREES };
+    /// Whether the two may have a picture or a scene in common, at a first look.
+    fn is_worth_a_look(&self) -> bool {
         self.evidence >= MIN_EVIDENCE
-            && if self.is_whole() {
-                alike || !self.is_plain && self.agreeing_of_one >= 0.5
-            } else {
-                alike && self.is_part() && self.detail >= 0.72
-            }
+            && (self.agreement >= AGREES || self.is_whole() && self.agreeing_of_one >= 0.5)
     }
 
     /// Whether the pictures lie on each other edge to edge.
@@ -117,10 +126,6 @@ impl Comparison {
         self.share_of_a > 0.96 && self.share_of_b > 0.96 && self.off_frame < 0.02
     }
 
-    /// Whether one may be a part of the other, which is not stretched along one side.
-    fn is_part(&self) -> bool {
-        self.placement.anisotropy() < 1.08
-    }
 }
 
 /// A picture at the sizes a comparison needs. Most candidates need only the coarsest.
@@ -131,8 +136,8 @@ pub struct Comparable {
     /// A quarter of the width and height.
     coarse: Luma,
     closer: OnceCell<Closer>,
-    /// What a stronger blur takes from the picture: hair and grain, not outline and shade.
-    detail: OnceCell<Luma>,
+    /// The side of one of its own pixels, where it was enlarged; else less than 1.
+    pixel: f32,
 }
 
 /// What is needed once the coarse pictures agree.
@@ -145,10 +150,16 @@ struct Closer {
 }
 
 impl Comparable {
-    /// Prepares a small picture.
-    pub fn new(picture: Luma, colours: Colours) -> Self {
+    /// Prepares a small picture of one that was `width` pixels wide.
+    pub fn new(picture: Luma, colours: Colours, width: usize) -> Self {
+        let pixel = picture.width as f32 / width as f32;
         let coarse = picture.half().half().blurred(0.5);
-        Self { picture, colours, coarse, closer: OnceCell::new(), detail: OnceCell::new() }
+        Self { picture, colours, coarse, pixel, closer: OnceCell::new() }
+    }
+
+    /// Whether the colours of `b`, which lies on `self` so, are other ones, grey ones among them.
+    pub fn colours_differ(&self, b: &Self, placement: &Placement) -> bool {
+        self.colours.differ(&b.colours, placement)
     }
 
     /// The picture at the size of comparison, blurred a little.
@@ -164,15 +175,9 @@ impl Comparable {
         })
     }
 
-    fn detail(&self) -> &Luma {
-        self.detail.get_or_init(|| {
-            let mut detail = self.picture.blurred(0.7);
-            let shade = self.picture.blurred(2.0);
-            for (value, shade) in detail.pixels.iter_mut().zip(&shade.pixels) {
-                *value += 128.0 - shade;
-            }
-            detail
-        })
+    fn soft(&self, blur: f32) -> Luma {
+        let soft = self.fine().blurred(blur.min(MOST_SOFT));
+        if blur > MOST_SOFT { soft.blurred(blur - MOST_SOFT) } else { soft }
     }
 
     /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most
@@ -189,12 +194,25 @@ impl Comparable {
 
     /// `found`, with a close look at the differences if the two are alike.
     fn look_closely(&self, b: &Self, found: Comparison) -> Comparison {
-        if !found.is_alike() {
+        if !found.is_worth_a_look() {
             return found;
         }
-        let (of_a, of_b) = (&self.closer().fine, &b.closer().fine);
-        let difference = Difference::between(of_a, of_b, &found.placement);
-        let colours = self.colours.compare(&b.colours, &found.placement);
+        let (mut difference, mut far) = Difference::between(self.fine(), b.fine(), &found.placement);
+        let is_stretched = !found.is_whole() && found.placement.anisotropy() > NEARLY_SIMILAR;
+        let pixel = self.pixel.max(b.pixel);
+        let blurs = difference.other <= if pixel > 1.0 { OTHER_IF_ENLARGED } else { OTHER_IN_PART };
+        if difference.same < CLEARLY_SAME && blurs && !is_stretched {
+            let blur = SOFT.max(pixel);
+            let (a, b) = (self.soft(blur), b.soft(blur));
+            let (soft, _) = Difference::between(&a, &b, &found.placement);
+            if soft.same > difference.same {
+                difference = Difference { same: soft.same, other: soft.other, ..difference };
+            }
+        }
+        if difference.far > WRITTEN_OVER {
+            far.fill(false);
+        }
+        let colours = self.colours.compare(&b.colours, &found.placement, &far, b.fine().width);
         Comparison { closely: Some((difference, colours)), ..found }
     }
 
@@ -206,16 +224,7 @@ impl Comparable {
         let placement = HALF.look(&of_a.half, &of_b.half, placement.doubled())?;
         let placement = FINE.refined(&of_a.fine, &of_b.fine, placement.doubled())?;
         let found = agreement(&of_a.fine, &of_b.fine, placement)?;
-        if found.agreement < FINE.least { None } else { self.in_detail(b, found) }
-    }
-
-    /// `found`, with what the details say if that decides anything.
-    fn in_detail(&self, b: &Self, found: Comparison) -> Option<Comparison> {
-        if found.is_whole() || !found.is_part() || found.agreement < AGREES {
-            return Some(found);
-        }
-        let detail = agreement(self.detail(), b.detail(), found.placement)?.agreeing;
-        Some(Comparison { detail, ..found })
+        (found.agreement >= FINE.least).then_some(found)
     }
 
     /// Compares with the edges of both on each other, if they are to lie about so.
@@ -230,7 +239,7 @@ impl Comparable {
         if half.agreeing_of_one < FRAMED_LEAST {
             return None;
         }
-        self.in_detail(b, agreement(&of_a.fine, &of_b.fine, framed)?)
+        agreement(&of_a.fine, &of_b.fine, framed)
     }
 }
 
@@ -368,7 +377,6 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
         agreeing: tally.agreeing as f32 / tally.evidence.max(1) as f32,
         is_plain,
         agreeing_of_one: tally.share_of(0).max(tally.share_of(1)),
-        detail: 0.0,
         off_frame: off_frame(a, b, &placement),
         contrast,
         brightness: (all.b - all.a) / all.n,

@@ -83,10 +83,10 @@ impl Loops for Laid<'_> {
 }
 
 impl Difference {
-    /// Between `b` and `a`, on which it lies so.
-    pub fn between(a: &Luma, b: &Luma, placement: &Placement) -> Self {
+    /// Between `b` and `a`, on which it lies so; and which pixels of `b` are others.
+    pub fn between(a: &Luma, b: &Luma, placement: &Placement) -> (Self, Vec<bool>) {
         if a.width.min(a.height) < 2 {
-            return Self::default();
+            return (Self::default(), vec![false; b.pixels.len()]);
         }
         let mut expected = laid(a, b, placement);
         let tone = Tone::between(&expected, &b.pixels);
@@ -107,13 +107,15 @@ impl Difference {
         }
         let share = |n: usize| n as f32 / visible.max(1) as f32;
         let replaced = Replaced::between(&expected, &b.pixels);
-        Self {
+        let far = expected.iter().zip(&b.pixels).map(|(a, b)| (b - a).abs() > FAR).collect();
+        let difference = Self {
             visible,
             same: share(same),
             other: share(other),
             far: replaced.far(),
             replaced: replaced.is_so(),
-        }
+        };
+        (difference, far)
     }
 }
 

@@ -75,7 +75,10 @@ pub fn find(
                 let (mut found, mut scenes) = (Vec::new(), 0);
                 for candidate in run.iter() {
                     let Some(b) = picture(candidate.b) else { continue };
-                    let Some(comparison) = best(&a, &b, candidate) else { continue };
+                    let Some(comparison) = best(&a, &b, candidate) else {
+                        if std::env::var("NN_DUMP").is_ok() { for p in &candidate.placements { eprintln!("\nNO {} {} {:?}", items[equals[candidate.a].first()].file, items[equals[candidate.b].first()].file, a.compare(&b, p)); } }
+                        continue };
+                    if std::env::var("NN_DUMP").is_ok() { eprintln!("\nYES {} {} {:?} {} {} {:?}", items[equals[candidate.a].first()].file, items[equals[candidate.b].first()].file, comparison.verdict(), candidate.a, candidate.b, comparison); }
                     scenes += usize::from(comparison.verdict() == Verdict::Scene);
                     found.push(Compared { a: candidate.a, b: candidate.b, comparison });
                     // The others of one template are less likely to be copies.

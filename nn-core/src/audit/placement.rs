@@ -78,6 +78,18 @@ impl Placement {
         placement
     }
 
+    /// The way back, from points of `a` to points of `b`. None if it leaves no area.
+    pub fn inverted(&self) -> Option<Self> {
+        let area = self.determinant();
+        if area.abs() < 1e-6 {
+            return None;
+        }
+        let (xx, xy) = (self.yy / area, -self.xy / area);
+        let (yx, yy) = (-self.yx / area, self.xx / area);
+        let (x0, y0) = (-(xx * self.x0 + xy * self.y0), -(yx * self.x0 + yy * self.y0));
+        Some(Self { xx, xy, x0, yx, yy, y0 })
+    }
+
     /// The similarity (scale, turn, shift) of the given orientation nearest to mapping each first
     /// point on its second, by least squares. None for points that fall together.
     pub fn fit_similarity(points: &[Correspondence], mirrored: bool) -> Option<Self> {

@@ -210,7 +210,7 @@ pub fn comparable(seen: &Seen, path: &Path) -> Option<Comparable> {
             (small.luma(), Colours::new(&small))
         }
     };
-    Some(Comparable::new(luma, colours))
+    Some(Comparable::new(luma, colours, seen.facts.width))
 }
 
 /// Whether two files show the same pixels.

@@ -22,12 +22,18 @@ const LEAST: usize = 5;
 const SAMPLE: usize = 41;
 /// Variance of what compression and scaling leave, in squared grey levels.
 const NOISE: f32 = 4.0;
+/// What edges of the template add to that, where a picture lies a little off, as a share of their variance.
+const EDGES: f32 = 0.03;
 /// The mean square, over a block, from which something was put on the template.
 const CONTENT: f32 = 20.0;
 /// The share of that, counted in both pictures, that differs in another block.
 const OTHER: f32 = 0.5;
 /// The mean square by which a single block tells pictures apart.
-const STRONG: f32 = 150.0;
+const STRONG: f32 = 100.0;
+/// The share of the pictures on a template that must differ in colour from the first for colour to count.
+const COLOURED: f32 = 0.3;
+/// How much lighter or darker copies may be where colour counts, in the mean, in grey levels.
+const SHADE: f32 = 10.0;
 /// The share of blocks with content that may be others in a copy.
 const SLACK: f32 = 0.05;
 
@@ -54,36 +60,33 @@ pub fn only_by_template(
         if members.len() < LEAST { None } else { Template::of(members, &picture) }
     };
     let templates: Vec<Option<Template>> = shared.members.par_iter().map(template).collect();
-    let of = |i: usize| {
-        let &(number, symmetry) = shared.of.get(&i)?;
-        Some((number, symmetry, templates[number].as_ref()?))
-    };
+    let lies = Lies { shared: &shared, templates: &templates, via: via(&shared, &templates, alike) };
     let differs: Vec<Option<usize>> = alike
         .par_iter()
         .map(|pair| {
             if !pair.is_copy {
                 return None;
             }
+            let number = lies.on(pair.a).or_else(|| lies.on(pair.b))?;
             let (a, b) = (picture(pair.a)?, picture(pair.b)?);
-            let (number, tells_apart) = match (of(pair.a), of(pair.b)) {
-                // Copies on one template lie on each other as they lie on it.
-                (Some((number, of_a, template)), Some((same, of_b, _))) if number == same => {
-                    let symmetry = of_a.inverse().then(of_b);
-                    let placement = framed(symmetry, a.fine(), b.fine());
-                    let on_b = laid(&template.picture, b.fine(), &framed(of_b, &template.picture, b.fine()));
-                    (number, tells_apart(&a, &b, &placement, &on_b))
+            // Copies on one template lie on each other as they lie on it.
+            let placement = match (shared.of.get(&pair.a), shared.of.get(&pair.b)) {
+                (Some(&(g, of_a)), Some(&(h, of_b))) if g == h => {
+                    framed(of_a.inverse().then(of_b), a.fine(), b.fine())
                 }
-                (Some((number, of_a, template)), _) => {
-                    let on_a = template.laid_on(of_a, a.fine());
-                    (number, tells_apart(&a, &b, &pair.placement, &laid(&on_a, b.fine(), &pair.placement)))
-                }
-                (None, Some((number, of_b, template))) => {
-                    let on_b = laid(&template.picture, b.fine(), &framed(of_b, &template.picture, b.fine()));
-                    (number, tells_apart(&a, &b, &pair.placement, &on_b))
-                }
-                (None, None) => return None,
+                _ => pair.placement,
             };
-            tells_apart.then_some(number)
+            let on_b = match lies.laid_on(number, pair.b, b.fine(), &picture) {
+                Some(on_b) => on_b,
+                None => {
+                    let on_a = lies.laid_on(number, pair.a, a.fine(), &picture)?;
+                    laid(&Luma { pixels: on_a, ..a.fine().clone() }, b.fine(), &placement)
+                }
+            };
+            let template = templates[number].as_ref()?;
+            let colours = template.differs_in_colour && differ_in_colour(&a, &b, &placement);
+            if std::env::var("NN_DUMP").is_ok() { eprint!("\nTPL {} {} colours {colours} ", pair.a, pair.b); }
+            (colours || tells_apart(&a, &b, &placement, &on_b)).then_some(number)
         })
         .collect();
     // Many versions of one picture are no template: there must be different ones.
@@ -152,17 +155,21 @@ impl SharedFrames {
     }
 }
 
-/// How `a` is laid to become `b`, which lies on it as `placement` says, if it does so edge to edge: a shift
-/// is allowed, since what repeats fits in several places.
+/// How `a` is laid to become `b`, which lies on it as `placement` says, if it does so edge to edge.
 fn edge_to_edge(placement: &Placement, a: (f32, f32), b: (f32, f32)) -> Option<Symmetry> {
     const TOLERANCE: f32 = 0.03;
+    const SHIFT: f32 = 4.0;
     let symmetry = placement.symmetry();
     let framed = Placement::of_frames(symmetry, a, b);
     let near = |x: f32, y: f32| (x - y).abs() < TOLERANCE;
+    let middle = (b.0 / 2.0, b.1 / 2.0);
+    let (is, would_be) = (placement.apply(middle.0, middle.1), framed.apply(middle.0, middle.1));
+    let shift = (is.0 - would_be.0).hypot(is.1 - would_be.1);
     let alike = near(placement.xx, framed.xx)
         && near(placement.xy, framed.xy)
         && near(placement.yx, framed.yx)
-        && near(placement.yy, framed.yy);
+        && near(placement.yy, framed.yy)
+        && shift < SHIFT;
     alike.then_some(symmetry)
 }
 
@@ -195,6 +202,8 @@ impl Sets {
 /// What several pictures have in common.
 struct Template {
     picture: Luma,
+    /// Whether the pictures on it are of different colours.
+    differs_in_colour: bool,
 }
 
 impl Template {
@@ -204,27 +213,31 @@ impl Template {
         picture: &(impl Fn(usize) -> Option<Comparable> + Sync),
     ) -> Option<Self> {
         let step = members.len().div_ceil(SAMPLE);
-        let first = picture(members.first()?.0)?.fine().clone();
+        let number = members.first()?.0;
+        let first = picture(number)?.fine().clone();
         let sample: Vec<(usize, Symmetry)> = members.iter().step_by(step).copied().collect();
-        let values: Vec<Vec<f32>> = sample
+        let laid: Vec<(Vec<f32>, bool)> = sample
             .par_iter()
             .filter_map(|&(i, symmetry)| {
-                let other = picture(i)?;
+                let (first, other) = (picture(number)?, picture(i)?);
                 // What leads from the first to this one leads back from here.
-                let placement = framed(symmetry.inverse(), other.fine(), &first);
-                let mut laid = laid(other.fine(), &first, &placement);
-                let tone = Tone::between(&laid, &first.pixels);
+                let placement = framed(symmetry.inverse(), other.fine(), first.fine());
+                let mut laid = laid(other.fine(), first.fine(), &placement);
+                let tone = Tone::between(&laid, &first.fine().pixels);
                 laid.iter_mut().for_each(|value| *value = tone.of(*value));
-                Some(laid)
+                Some((laid, differ_in_colour(&other, &first, &placement)))
             })
             .collect();
+        let coloured = laid.iter().filter(|(_, differs)| *differs).count();
+        let differs_in_colour = coloured as f32 > COLOURED * laid.len() as f32;
+        let values: Vec<Vec<f32>> = laid.into_iter().map(|(values, _)| values).collect();
         let median = |i: usize| {
             let mut at: Vec<f32> = values.iter().map(|v| v[i]).filter(|v| !v.is_nan()).collect();
             let middle = at.len() / 2;
             if at.is_empty() { 0.0 } else { *at.select_nth_unstable_by(middle, f32::total_cmp).1 }
         };
         let pixels = (0..first.pixels.len()).map(median).collect();
-        Some(Self { picture: Luma { pixels, ..first } })
+        Some(Self { picture: Luma { pixels, ..first }, differs_in_colour })
     }
 
     /// It, as it lies on a member, edge to edge.
@@ -233,6 +246,80 @@ impl Template {
         pixels.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = 0.0);
         Luma { width: member.width, height: member.height, pixels }
     }
+}
+
+/// How a picture that is no member lies on one that is: by its number, and the placement that leads there.
+type Via = HashMap<usize, (usize, Placement)>;
+
+/// The way of parts of pictures, and of whatever else lies on a member, to a template.
+fn via(shared: &SharedFrames, templates: &[Option<Template>], alike: &[Alike]) -> Via {
+    let is_member = |i: usize| shared.of.get(&i).is_some_and(|&(group, _)| templates[group].is_some());
+    let mut via = Via::new();
+    for pair in alike {
+        match (is_member(pair.a), is_member(pair.b)) {
+            (true, false) => drop(via.entry(pair.b).or_insert((pair.a, pair.placement))),
+            (false, true) => {
+                if let Some(back) = pair.placement.inverted() {
+                    via.entry(pair.a).or_insert((pair.b, back));
+                }
+            }
+            _ => {}
+        }
+    }
+    via
+}
+
+/// How templates lie on pictures.
+struct Lies<'a> {
+    shared: &'a SharedFrames,
+    templates: &'a [Option<Template>],
+    via: Via,
+}
+
+impl Lies<'_> {
+    /// The number of the template that a picture is on.
+    fn on(&self, i: usize) -> Option<usize> {
+        let of = |i: usize| {
+            let &(number, _) = self.shared.of.get(&i)?;
+            self.templates[number].as_ref().map(|_| number)
+        };
+        of(i).or_else(|| of(self.via.get(&i)?.0))
+    }
+
+    /// Template `number`, as it lies on picture `i`, pixel by pixel; None if it does not.
+    fn laid_on(
+        &self,
+        number: usize,
+        i: usize,
+        fine: &Luma,
+        picture: &(impl Fn(usize) -> Option<Comparable> + Sync),
+    ) -> Option<Vec<f32>> {
+        if self.on(i) != Some(number) {
+            return None;
+        }
+        let template = self.templates[number].as_ref()?;
+        if let Some(&(group, symmetry)) = self.shared.of.get(&i)
+            && group == number
+        {
+            return Some(laid(&template.picture, fine, &framed(symmetry, &template.picture, fine)));
+        }
+        let (member, placement) = self.via.get(&i)?;
+        let &(_, symmetry) = self.shared.of.get(member)?;
+        let on_member = template.laid_on(symmetry, picture(*member)?.fine());
+        Some(laid(&on_member, fine, placement))
+    }
+}
+
+/// Whether `b`, which lies on `a` as `placement` says, is of another colour, or lighter or darker.
+fn differ_in_colour(a: &Comparable, b: &Comparable, placement: &Placement) -> bool {
+    if a.colours_differ(b, placement) {
+        return true;
+    }
+    let laid = laid(a.fine(), b.fine(), placement);
+    let tone = Tone::between(&laid, &b.fine().pixels);
+    let shades = laid.iter().filter(|x| !x.is_nan()).map(|&x| (tone.of(x) - x).abs());
+    let (sum, n) = shades.fold((0.0, 0.0), |(sum, n), shade| (sum + shade, n + 1.0));
+    sum > SHADE * n
 }
 
 /// Whether `a` and `b`, which lies on it as `placement` says, have different contents on `template`,
@@ -248,22 +335,40 @@ fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: 
     let (of_a, of_b) = (content(&laid(a.fine(), b, placement)), content(&b.pixels));
     let (mut with_content, mut others, mut strong) = (0, 0, 0);
     let across = b.width.div_ceil(BLOCK);
-    let mut all = vec![(0.0, 0.0, 0.0); across * b.height.div_ceil(BLOCK)];
+    let mut all = vec![Sums::default(); across * b.height.div_ceil(BLOCK)];
     for (i, (x, y)) in of_a.iter().zip(&of_b).enumerate().filter(|(_, (x, y))| !(*x + *y).is_nan()) {
-        let (n, either, apart) = &mut all[i / b.width / BLOCK * across + i % b.width / BLOCK];
-        *n += 1.0;
-        *either += x * x + y * y;
-        *apart += (x - y) * (x - y);
+        let sums = &mut all[i / b.width / BLOCK * across + i % b.width / BLOCK];
+        sums.n += 1.0;
+        sums.either += x * x + y * y;
+        sums.apart += (x - y) * (x - y);
+        sums.template += template[i] - 128.0;
+        sums.squares += (template[i] - 128.0) * (template[i] - 128.0);
     }
-    for (n, either, apart) in all {
-        if either > CONTENT * n {
+    for sums in all.iter().filter(|sums| sums.n > 0.0) {
+        let (either, apart) = (sums.either / sums.n, sums.apart / sums.n);
+        let mean = sums.template / sums.n;
+        let edges = EDGES * (sums.squares / sums.n - mean * mean).max(0.0);
+        if either > CONTENT + edges {
             with_content += 1;
-            let is_other = apart > OTHER * (either + 2.0 * NOISE * n);
+            let is_other = apart > OTHER * (either + 2.0 * (NOISE + edges));
             others += usize::from(is_other);
-            strong += usize::from(is_other && apart > STRONG * n);
+            strong += usize::from(is_other && apart > STRONG + edges);
         }
     }
+    if std::env::var("NN_DUMP").is_ok() { eprintln!("content {with_content} others {others} strong {strong}"); }
     strong > 0 || others as f32 > (SLACK * with_content as f32).max(1.0)
+}
+
+/// Sums over a block.
+#[derive(Clone, Default)]
+struct Sums {
+    n: f32,
+    /// Squares of what is on the template in either picture.
+    either: f32,
+    /// Squares of how that differs.
+    apart: f32,
+    template: f32,
+    squares: f32,
 }
 
 /// How `b`, which `symmetry` makes of `a`, lies on it edge to edge.
