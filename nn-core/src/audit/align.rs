@@ -12,7 +12,7 @@ use super::placement::Placement;
 use crate::kernels::widest::{Loops, widest};
 
 /// The least share of either picture that both must have in common.
-const SHARE: f32 = 0.5;
+const SHARE: f32 = 0.35;
 
 /// Sums of products of the numbers of each pixel: derivatives by six parameters, value, 1, target.
 struct Normal<'a> {

@@ -116,8 +116,12 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
             let b = pair[0].0 as usize;
             let mut proposals: Vec<(usize, Placement)> = Vec::new();
             for way in pair.chunk_by(|x, y| x.1 == y.1).filter(|way| way.len() >= HITS) {
-                let votes = votes(&images[a].features, &images[b].features, way[0].1);
-                proposals.extend(agreed(&votes, images[a].size));
+                let pairs = alike(&images[a].features, &images[b].features, way[0].1);
+                for stretch in stretches(images[a].size, images[b].size, way[0].1) {
+                    let votes: Vec<Vote> =
+                        pairs.iter().map(|pair| Vote::new(*pair, way[0].1, stretch)).collect();
+                    proposals.extend(agreed(&votes, images[a].size));
+                }
             }
             proposals.sort_by_key(|proposal| Reverse(proposal.0));
             proposals.truncate(TRIES);
@@ -136,17 +140,28 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
     (0..images.len()).into_par_iter().flat_map_iter(of_image).collect()
 }
 
+/// How `b` may have been stretched along its sides: not at all, or from the aspect that `a`, laid so, has.
+fn stretches(a: (f32, f32), b: (f32, f32), symmetry: Symmetry) -> impl Iterator<Item = (f32, f32)> {
+    let aspect = |(width, height): (f32, f32)| width / height;
+    let was = if symmetry.turns % 2 == 0 { aspect(a) } else { aspect(a).recip() };
+    let by = (was / aspect(b)).sqrt();
+    let stretched = !(0.97..1.03).contains(&by);
+    [Some((1.0, 1.0)), stretched.then_some((by, by.recip()))].into_iter().flatten()
+}
+
 /// All pairs of features of `a`, laid so, and of `b` that look alike.
-fn votes<'a>(a: &'a [Feature], b: &'a [Feature], symmetry: Symmetry) -> Vec<Vote<'a>> {
-    let mut votes = Vec::new();
+fn alike<'a>(
+    a: &'a [Feature],
+    b: &'a [Feature],
+    symmetry: Symmetry,
+) -> Vec<(&'a Feature, &'a Feature)> {
+    let mut pairs = Vec::new();
     for of_a in a {
         for of_b in widest(Alike { code: moved(of_a.code, symmetry), features: b }) {
-            let of_b = &b[of_b];
-            let placement = Placement::of_features(of_a, of_b, symmetry);
-            votes.push(Vote { of_a, of_b, placement, posture: placement.posture() });
+            pairs.push((of_a, &b[of_b]));
         }
     }
-    votes
+    pairs
 }
 
 /// The features whose codes are like one.
@@ -173,9 +188,21 @@ impl Loops for Alike<'_> {
 /// Two features taken for the same point.
 struct Vote<'a> {
     of_a: &'a Feature,
-    of_b: &'a Feature,
+    /// Where the other lies on `b`, before `b` was stretched.
+    of_b: (f32, f32),
+    stretch: (f32, f32),
+    /// How `b` lies on `a`, before it was stretched.
     placement: Placement,
     posture: Posture,
+}
+
+impl<'a> Vote<'a> {
+    fn new((of_a, of_b): (&'a Feature, &Feature), symmetry: Symmetry, stretch: (f32, f32)) -> Self {
+        let before = Feature { x: of_b.x * stretch.0, y: of_b.y * stretch.1, ..*of_b };
+        let placement = Placement::of_features(of_a, &before, symmetry);
+        let of_b = (before.x, before.y);
+        Self { of_a, of_b, stretch, placement, posture: placement.posture() }
+    }
 }
 
 /// The placements that several votes agree on, and how many do.
@@ -186,7 +213,7 @@ fn agreed(votes: &[Vote<'_>], (width, height): (f32, f32)) -> Vec<(usize, Placem
         let agree: Vec<&Vote> = votes
             .iter()
             .filter(|other| {
-                let (x, y) = vote.placement.apply(other.of_b.x, other.of_b.y);
+                let (x, y) = vote.placement.apply(other.of_b.0, other.of_b.1);
                 let (x, y) = (x - other.of_a.x, y - other.of_a.y);
                 x * x + y * y <= tolerance * tolerance && vote.posture.is_like(&other.posture)
             })
@@ -199,10 +226,11 @@ fn agreed(votes: &[Vote<'_>], (width, height): (f32, f32)) -> Vec<(usize, Placem
             continue;
         }
         let corresponding: Vec<_> =
-            agree.iter().map(|v| ((v.of_b.x, v.of_b.y), (v.of_a.x, v.of_a.y))).collect();
+            agree.iter().map(|v| (v.of_b, (v.of_a.x, v.of_a.y))).collect();
         let fitted = Placement::fit_similarity(&corresponding, vote.placement.is_mirrored())
             .filter(|fitted| fitted.is_like(&vote.placement));
-        proposals.push((points.len(), fitted.unwrap_or(vote.placement)));
+        let placement = fitted.unwrap_or(vote.placement).of_stretched(vote.stretch);
+        proposals.push((points.len(), placement));
     }
     proposals.sort_by_key(|proposal| Reverse(proposal.0));
     let mut kept: Vec<(usize, Placement)> = Vec::new();

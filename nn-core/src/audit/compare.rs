@@ -267,7 +267,7 @@ const FINE: Stage = Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGR
 /// How far off corners may be at a smaller size for edges still to come to lie on each other.
 const NEAR_FRAME: f32 = 0.04;
 /// The ratio of stretches at a smaller size beyond which nothing will be a part.
-const NEAR_SIMILAR: f32 = 1.3;
+const NEAR_SIMILAR: f32 = 1.6;
 
 impl Stage {
     fn refined(&self, a: &Luma, b: &Luma, placement: Placement) -> Option<Placement> {

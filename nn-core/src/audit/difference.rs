@@ -11,6 +11,7 @@ use super::luma::{Cells, Luma};
 use super::placement::Placement;
 use super::tone::Tone;
 use crate::kernels::widest::{Loops, widest};
+use std::borrow::Cow;
 
 /// Variance of what a copy may differ by in a flat block, in squared grey levels.
 const NOISE: f32 = 16.0;
@@ -39,6 +40,35 @@ pub struct Difference {
     /// Whether what differs is replaced rather than written over: see [`Replaced`].
     pub replaced: bool,
 }
+
+/// The blur of pictures that are compared, in pixels, squared: their own, and that of a pixel.
+const BLUR: f32 = 1.1;
+/// The ratio of pixels' sides from which blurs are matched.
+const MATCHED: f32 = 1.05;
+
+/// `a`, blurred as much as `b` is where it lies on it: the one of larger pixels is the more blurred.
+fn matched<'a>(a: &'a Luma, placement: &Placement) -> Cow<'a, Luma> {
+    let side = placement.determinant().abs().sqrt();
+    more_blurred(a, side)
+}
+
+/// `b`, blurred as much as `a` is beneath it.
+fn matched_to<'a>(b: &'a Luma, placement: &Placement) -> Cow<'a, Luma> {
+    let side = placement.determinant().abs().sqrt();
+    more_blurred(b, side.max(1e-3).recip())
+}
+
+/// A picture as blurred as one whose pixels are `side` times as large.
+fn more_blurred(picture: &Luma, side: f32) -> Cow<'_, Luma> {
+    if side < MATCHED {
+        return Cow::Borrowed(picture);
+    }
+    let blur = (BLUR * (side * side - 1.0)).sqrt();
+    Cow::Owned(picture.blurred(blur.min(MOST)))
+}
+
+/// The widest blur that is done at once, in pixels.
+const MOST: f32 = 2.6;
 
 /// `a` as it lies on `b`, pixel by pixel; NaN beyond it. `a` has two rows and columns at least.
 pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
@@ -88,11 +118,12 @@ impl Difference {
         if a.width.min(a.height) < 2 {
             return (Self::default(), vec![false; b.pixels.len()]);
         }
+        let (a, b) = (&matched(a, placement), &matched_to(b, placement));
         let mut expected = laid(a, b, placement);
         let tone = Tone::between(&expected, &b.pixels);
         expected.iter_mut().for_each(|value| *value = tone.of(*value));
         let (mut visible, mut same, mut other) = (0, 0, 0);
-        for sums in widest(BlockSums { a: &expected, b }) {
+        for sums in widest(BlockSums { a: &expected, b: b.as_ref() }) {
             if sums.n < LEAST as f32 {
                 continue;
             }

@@ -78,6 +78,18 @@ impl Placement {
         placement
     }
 
+    /// The same placement of a picture whose points were stretched before: `(x, y)` was
+    /// `(x / wide, y / tall)`.
+    pub fn of_stretched(&self, (wide, tall): (f32, f32)) -> Self {
+        Self {
+            xx: self.xx * wide,
+            xy: self.xy * tall,
+            yx: self.yx * wide,
+            yy: self.yy * tall,
+            ..*self
+        }
+    }
+
     /// The way back, from points of `a` to points of `b`. None if it leaves no area.
     pub fn inverted(&self) -> Option<Self> {
         let area = self.determinant();

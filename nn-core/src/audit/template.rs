@@ -69,10 +69,12 @@ pub fn only_by_template(
             }
             let number = lies.on(pair.a).or_else(|| lies.on(pair.b))?;
             let (a, b) = (picture(pair.a)?, picture(pair.b)?);
-            // Copies on one template lie on each other as they lie on it.
+            // Copies on one template lie on each other as they lie on it: edge to edge.
+            let framed = |symmetry| framed(symmetry, a.fine(), b.fine());
             let placement = match (shared.of.get(&pair.a), shared.of.get(&pair.b)) {
                 (Some(&(g, of_a)), Some(&(h, of_b))) if g == h => {
-                    framed(of_a.inverse().then(of_b), a.fine(), b.fine())
+                    let symmetry = edge_to_edge(&pair.placement, sizes[pair.a], sizes[pair.b]);
+                    framed(symmetry.unwrap_or(of_a.inverse().then(of_b)))
                 }
                 _ => pair.placement,
             };
