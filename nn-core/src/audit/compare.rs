@@ -30,6 +30,10 @@ const AGREES: f32 = 0.5;
 const ALIKE: f32 = 0.7;
 /// The blur, in pixels, after which it hardly matters that one picture was once of few pixels.
 const SOFT: f32 = 2.0;
+/// What is next to a part's border is blurred with what lies beyond, so many pixels far.
+const MARGIN: f32 = 2.5;
+/// Half a pixel beyond the border is still the border's pixel.
+const ON_THE_BORDER: f32 = -0.5;
 /// The widest blur that is done at once.
 const MOST_SOFT: f32 = 2.6;
 /// The ratio of stretches up to which a part is not stretched.
@@ -197,14 +201,16 @@ impl Comparable {
         if !found.is_worth_a_look() {
             return found;
         }
-        let (mut difference, mut far) = Difference::between(self.fine(), b.fine(), &found.placement);
+        let margin = if found.is_whole() { ON_THE_BORDER } else { MARGIN };
+        let between = |a: &Luma, b: &Luma| Difference::between(a, b, &found.placement, margin);
+        let (mut difference, mut far) = between(self.fine(), b.fine());
         let is_stretched = !found.is_whole() && found.placement.anisotropy() > NEARLY_SIMILAR;
         let pixel = self.pixel.max(b.pixel);
         let blurs = difference.other <= if pixel > 1.0 { OTHER_IF_ENLARGED } else { OTHER_IN_PART };
         if difference.same < CLEARLY_SAME && blurs && !is_stretched {
             let blur = SOFT.max(pixel);
             let (a, b) = (self.soft(blur), b.soft(blur));
-            let (soft, _) = Difference::between(&a, &b, &found.placement);
+            let (soft, _) = between(&a, &b);
             if soft.same > difference.same {
                 difference = Difference { same: soft.same, other: soft.other, ..difference };
             }

@@ -72,13 +72,20 @@ const MOST: f32 = 2.6;
 
 /// `a` as it lies on `b`, pixel by pixel; NaN beyond it. `a` has two rows and columns at least.
 pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
-    widest(Laid { a, b, placement })
+    // Half a pixel beyond the border is still the border's pixel.
+    laid_within(a, b, placement, -0.5)
+}
+
+/// The same without what is within `margin` pixels of the border of `a`.
+fn laid_within(a: &Luma, b: &Luma, placement: &Placement, margin: f32) -> Vec<f32> {
+    widest(Laid { a, b, placement, margin })
 }
 
 struct Laid<'a> {
     a: &'a Luma,
     b: &'a Luma,
     placement: &'a Placement,
+    margin: f32,
 }
 
 impl Loops for Laid<'_> {
@@ -88,15 +95,15 @@ impl Loops for Laid<'_> {
     fn run(self) -> Vec<f32> {
         const LANES: usize = 16;
         let (a, b) = (self.a, self.b);
-        let (right, bottom) = ((a.width - 1) as f32 + 0.5, (a.height - 1) as f32 + 0.5);
+        let margin = self.margin;
+        let (right, bottom) = ((a.width - 1) as f32 - margin, (a.height - 1) as f32 - margin);
         let mut values = vec![f32::NAN; b.pixels.len()];
         for (y, row) in values.chunks_exact_mut(b.width).enumerate() {
             for (number, some) in row.chunks_mut(LANES).enumerate() {
                 let (mut us, mut vs, mut inside) = ([0.0; LANES], [0.0; LANES], [false; LANES]);
                 for i in 0..LANES {
                     let (u, v) = self.placement.apply((number * LANES + i) as f32, y as f32);
-                    // Half a pixel beyond the border is still the border's pixel.
-                    inside[i] = (u >= -0.5) & (u <= right) & (v >= -0.5) & (v <= bottom);
+                    inside[i] = (u >= margin) & (u <= right) & (v >= margin) & (v <= bottom);
                     (us[i], vs[i]) = (u, v);
                 }
                 let cells = Cells::around(a, &us, &vs);
@@ -113,15 +120,18 @@ impl Loops for Laid<'_> {
 }
 
 impl Difference {
-    /// Between `b` and `a`, on which it lies so; and which pixels of `b` are others.
-    pub fn between(a: &Luma, b: &Luma, placement: &Placement) -> (Self, Vec<bool>) {
+    /// Between `b` and `a`, on which it lies so; and which pixels of `b` are others. What lies within
+    /// `margin` pixels of the border of `a` does not count.
+    pub fn between(a: &Luma, b: &Luma, placement: &Placement, margin: f32) -> (Self, Vec<bool>) {
         if a.width.min(a.height) < 2 {
             return (Self::default(), vec![false; b.pixels.len()]);
         }
         let (a, b) = (&matched(a, placement), &matched_to(b, placement));
-        let mut expected = laid(a, b, placement);
+        let mut expected = laid_within(a, b, placement, margin);
         let tone = Tone::between(&expected, &b.pixels);
-        expected.iter_mut().for_each(|value| *value = tone.of(*value));
+        for (value, there) in expected.iter_mut().zip(&b.pixels) {
+            *value = tone.expected(*value, *there);
+        }
         let (mut visible, mut same, mut other) = (0, 0, 0);
         for sums in widest(BlockSums { a: &expected, b: b.as_ref() }) {
             if sums.n < LEAST as f32 {
@@ -261,6 +271,8 @@ impl Pixels {
 }
 
 impl Replaced {
+    /// The share of pixels below which nothing was replaced.
+    const LEAST: f32 = 0.004;
     /// The share of squares that the weaker direction must have to count.
     const BOTH_WAYS: f64 = 0.05;
     /// The share of pixels on the ground from which a direction uncovers it.
@@ -296,7 +308,8 @@ impl Replaced {
         let ground = self.brighter.ground_share().min(self.darker.ground_share());
         let unexplained =
             (self.brighter.unexplained() + self.darker.unexplained()) / (one + other).max(1.0);
-        weaker >= Self::BOTH_WAYS
+        self.far() >= Self::LEAST
+            && weaker >= Self::BOTH_WAYS
             && (ground >= Self::GROUND
                 || weaker >= 2.0 * Self::BOTH_WAYS && unexplained >= Self::NO_INK)
     }

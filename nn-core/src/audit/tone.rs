@@ -27,12 +27,19 @@ const LEAST: usize = 64;
 pub struct Tone {
     /// Of 1, x and x squared, where x runs from -1 to 1 as the level does from 0 to 256.
     coefficients: [f64; 3],
+    /// The darkest and the brightest level that there is.
     range: (f64, f64),
+    /// The levels of the first picture at and beyond which it may have been cut off.
+    cut_off: (f32, f32),
 }
 
 impl Tone {
     /// The map that leaves every level as it is.
-    const IDENTITY: Self = Self { coefficients: [128.0, 128.0, 0.0], range: (0.0, 255.0) };
+    const IDENTITY: Self = Self {
+        coefficients: [128.0, 128.0, 0.0],
+        range: (0.0, 255.0),
+        cut_off: (f32::NEG_INFINITY, f32::INFINITY),
+    };
 
     /// The tone that leads from `from` to `to`, pixel by pixel; NaN in `from` is no pixel. A line will do for
     /// most; where it leaves more than a few pixels, what is cut off and what bends is looked for.
@@ -41,20 +48,22 @@ impl Tone {
         let pixels = from.iter().copied().zip(to.iter().copied()).step_by(every);
         let pixels: Vec<(f32, f32)> = pixels.filter(|(x, _)| !x.is_nan()).collect();
         let mut best = (usize::MAX, Self::IDENTITY);
-        let mut attempt = |used: &[(f32, f32)], bends: bool, range: (f64, f64)| {
+        let mut attempt = |used: &[(f32, f32)], bends: bool, range: (f64, f64), cut_off: (f32, f32)| {
             let Some(fitted) = fitted(used, bends) else { return best.0 };
-            let tone = Self { range, ..fitted };
-            let misfits = pixels.iter().filter(|(x, y)| (tone.of(*x) - y).abs() > FITS).count();
+            let tone = Self { range, cut_off, ..fitted };
+            let fits = |(x, y): &&(f32, f32)| (tone.expected(*x, *y) - y).abs() <= FITS;
+            let misfits = pixels.len() - pixels.iter().filter(fits).count();
             if misfits < best.0 {
                 best = (misfits, tone);
             }
             best.0
         };
-        let misfits = attempt(&pixels, false, Self::IDENTITY.range);
+        let (range, cut_off) = (Self::IDENTITY.range, Self::IDENTITY.cut_off);
+        let misfits = attempt(&pixels, false, range, cut_off);
         if misfits * 100 > pixels.len() {
-            attempt(&pixels, true, Self::IDENTITY.range);
-            let (darkest, brightest) = range(pixels.iter().map(|pixel| pixel.0));
-            let (dark, bright) = range(pixels.iter().map(|pixel| pixel.1));
+            attempt(&pixels, true, range, cut_off);
+            let (darkest, brightest) = extremes(pixels.iter().map(|pixel| pixel.0));
+            let (dark, bright) = extremes(pixels.iter().map(|pixel| pixel.1));
             // Cut-off levels say nothing about the others.
             let within = |value: f32, low: f32, high: f32| value > low + CUT_OFF && value < high - CUT_OFF;
             let inner: Vec<(f32, f32)> = pixels
@@ -62,11 +71,24 @@ impl Tone {
                 .copied()
                 .filter(|(x, y)| within(*x, darkest, brightest) && within(*y, dark, bright))
                 .collect();
-            let range = (f64::from(dark), f64::from(bright));
-            attempt(&inner, false, range);
-            attempt(&inner, true, range);
+            if inner.len() * 10 > pixels.len() {
+                let range = (f64::from(dark), f64::from(bright));
+                let cut_off = (darkest + CUT_OFF, brightest - CUT_OFF);
+                attempt(&inner, false, range, cut_off);
+                attempt(&inner, true, range, cut_off);
+            }
         }
         best.1
+    }
+
+    /// What a level becomes where the other picture has `there`: where the first one was cut off, whatever lies
+    /// beyond will do.
+    #[inline]
+    pub fn expected(&self, level: f32, there: f32) -> f32 {
+        let value = self.of(level);
+        let beyond = level >= self.cut_off.1 && there > value
+            || level <= self.cut_off.0 && there < value;
+        if beyond { there } else { value }
     }
 
     /// What a level becomes.
@@ -77,7 +99,7 @@ impl Tone {
     }
 }
 
-fn range(values: impl Iterator<Item = f32>) -> (f32, f32) {
+fn extremes(values: impl Iterator<Item = f32>) -> (f32, f32) {
     values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
 }
 
