@@ -76,7 +76,7 @@ pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
     laid_within(a, b, placement, -0.5)
 }
 
-/// The same without what is within `margin` pixels of the border of `a`.
+/// The same without what is within `margin` pixels of the border of either.
 fn laid_within(a: &Luma, b: &Luma, placement: &Placement, margin: f32) -> Vec<f32> {
     widest(Laid { a, b, placement, margin })
 }
@@ -98,12 +98,19 @@ impl Loops for Laid<'_> {
         let margin = self.margin;
         let (right, bottom) = ((a.width - 1) as f32 - margin, (a.height - 1) as f32 - margin);
         let mut values = vec![f32::NAN; b.pixels.len()];
+        let (last_column, last_row) = ((b.width - 1) as f32, (b.height - 1) as f32);
         for (y, row) in values.chunks_exact_mut(b.width).enumerate() {
+            let is_inner = y as f32 >= margin && y as f32 <= last_row - margin;
+            if !is_inner {
+                continue;
+            }
             for (number, some) in row.chunks_mut(LANES).enumerate() {
                 let (mut us, mut vs, mut inside) = ([0.0; LANES], [0.0; LANES], [false; LANES]);
                 for i in 0..LANES {
-                    let (u, v) = self.placement.apply((number * LANES + i) as f32, y as f32);
-                    inside[i] = (u >= margin) & (u <= right) & (v >= margin) & (v <= bottom);
+                    let x = (number * LANES + i) as f32;
+                    let (u, v) = self.placement.apply(x, y as f32);
+                    let is_inner = (x >= margin) & (x <= last_column - margin);
+                    inside[i] = is_inner & (u >= margin) & (u <= right) & (v >= margin) & (v <= bottom);
                     (us[i], vs[i]) = (u, v);
                 }
                 let cells = Cells::around(a, &us, &vs);
@@ -121,7 +128,7 @@ impl Loops for Laid<'_> {
 
 impl Difference {
     /// Between `b` and `a`, on which it lies so; and which pixels of `b` are others. What lies within
-    /// `margin` pixels of the border of `a` does not count.
+    /// `margin` pixels of the border of either does not count.
     pub fn between(a: &Luma, b: &Luma, placement: &Placement, margin: f32) -> (Self, Vec<bool>) {
         if a.width.min(a.height) < 2 {
             return (Self::default(), vec![false; b.pixels.len()]);
