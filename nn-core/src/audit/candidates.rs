@@ -9,7 +9,7 @@
 
 use super::code_index::CodeIndex;
 use super::keypoints::Feature;
-use super::patch::Code;
+use super::patch::{Code, TILT};
 use super::placement::{Placement, Posture};
 use super::symmetry::{Symmetry, moved};
 use crate::kernels::widest::{Loops, widest};
@@ -20,6 +20,8 @@ use std::cmp::Reverse;
 const FEATURE_DISTANCE: u32 = 18;
 /// Features of an image, the first ones, that are asked for in the index.
 const ASKED: usize = 32;
+/// Of these, those that are asked for as tilted copies, too.
+const TILTED: usize = 32;
 /// Bits in which two whole pictures may differ and still be compared.
 const FRAME_DISTANCE: u32 = 14;
 /// Bits in which they may differ once their images have met.
@@ -80,9 +82,40 @@ pub fn candidates(images: &[&Fingerprint]) -> Vec<Candidate> {
     found
 }
 
-/// Two features that met: the image of the second, how the first would have to be laid to become the
-/// second, their numbers.
-type Match = (u32, Symmetry, u32, u32);
+/// Two features that met: the image of the second, how the first would have to be tilted and laid to
+/// become the second, their numbers.
+type Match = (u32, Way, u32, u32);
+
+/// How a picture is tilted, and laid after that.
+type Way = (Tilt, Symmetry);
+
+/// A small turn of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tilt {
+    None,
+    Left,
+    Right,
+}
+
+impl Tilt {
+    /// The code of a feature once the picture is tilted.
+    fn code(self, feature: &Feature) -> Code {
+        match self {
+            Self::None => feature.code,
+            Self::Left => feature.tilted[0],
+            Self::Right => feature.tilted[1],
+        }
+    }
+
+    /// The angle, in radians, from the axis to the right to that downwards.
+    fn angle(self) -> f32 {
+        match self {
+            Self::None => 0.0,
+            Self::Left => -TILT,
+            Self::Right => TILT,
+        }
+    }
+}
 
 fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
     let (mut codes, mut owners, mut features) = (Vec::new(), Vec::new(), Vec::new());
@@ -100,15 +133,20 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         let mut matches: Vec<Match> = Vec::new();
         let next = starts[a] + images[a].features.len();
         let asked = images[a].features.len().min(ASKED);
-        for (of_a, i) in features[starts[a]..][..asked].iter().zip(starts[a] as u32..) {
-            for pose in of_a.poses.map(|pose| Symmetry::ALL[pose as usize]) {
-                // Each two images are compared once, from the first.
-                for j in index.near(moved(of_a.code, pose), FEATURE_DISTANCE, next) {
-                    let of_b = features[j.code as usize];
-                    let back = Symmetry::ALL[of_b.poses[0] as usize].inverse();
-                    matches.push((owners[j.code as usize], pose.then(back), i, j.code));
-                }
+        let mut ask = |of_a: &Feature, i: u32, tilt: Tilt, pose: u8| {
+            let pose = Symmetry::ALL[pose as usize];
+            // Each two images are compared once, from the first.
+            for j in index.near(moved(tilt.code(of_a), pose), FEATURE_DISTANCE, next) {
+                let of_b = features[j.code as usize];
+                let back = Symmetry::ALL[of_b.poses[0] as usize].inverse();
+                matches.push((owners[j.code as usize], (tilt, pose.then(back)), i, j.code));
             }
+        };
+        for (of_a, i) in features[starts[a]..][..asked].iter().zip(starts[a] as u32..) {
+            of_a.poses.into_iter().for_each(|pose| ask(of_a, i, Tilt::None, pose));
+        }
+        for (of_a, i) in features[starts[a]..][..asked.min(TILTED)].iter().zip(starts[a] as u32..) {
+            [Tilt::Left, Tilt::Right].into_iter().for_each(|tilt| ask(of_a, i, tilt, of_a.poses[0]));
         }
         matches.sort_unstable();
         matches.dedup();
@@ -117,7 +155,7 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
             let mut proposals: Vec<(usize, Placement)> = Vec::new();
             for way in pair.chunk_by(|x, y| x.1 == y.1).filter(|way| way.len() >= HITS) {
                 let pairs = alike(&images[a].features, &images[b].features, way[0].1);
-                for stretch in stretches(images[a].size, images[b].size, way[0].1) {
+                for stretch in stretches(images[a].size, images[b].size, way[0].1.1) {
                     let votes: Vec<Vote> =
                         pairs.iter().map(|pair| Vote::new(*pair, way[0].1, stretch)).collect();
                     proposals.extend(agreed(&votes, images[a].size));
@@ -149,15 +187,15 @@ fn stretches(a: (f32, f32), b: (f32, f32), symmetry: Symmetry) -> impl Iterator<
     [Some((1.0, 1.0)), stretched.then_some((by, by.recip()))].into_iter().flatten()
 }
 
-/// All pairs of features of `a`, laid so, and of `b` that look alike.
+/// All pairs of features of `a`, tilted and laid so, and of `b` that look alike.
 fn alike<'a>(
     a: &'a [Feature],
     b: &'a [Feature],
-    symmetry: Symmetry,
+    (tilt, symmetry): Way,
 ) -> Vec<(&'a Feature, &'a Feature)> {
     let mut pairs = Vec::new();
     for of_a in a {
-        for of_b in widest(Alike { code: moved(of_a.code, symmetry), features: b }) {
+        for of_b in widest(Alike { code: moved(tilt.code(of_a), symmetry), features: b }) {
             pairs.push((of_a, &b[of_b]));
         }
     }
@@ -197,9 +235,9 @@ struct Vote<'a> {
 }
 
 impl<'a> Vote<'a> {
-    fn new((of_a, of_b): (&'a Feature, &Feature), symmetry: Symmetry, stretch: (f32, f32)) -> Self {
+    fn new((of_a, of_b): (&'a Feature, &Feature), way: Way, stretch: (f32, f32)) -> Self {
         let before = Feature { x: of_b.x * stretch.0, y: of_b.y * stretch.1, ..*of_b };
-        let placement = Placement::of_features(of_a, &before, symmetry);
+        let placement = Placement::of_features(of_a, &before, way.1, way.0.angle());
         let of_b = (before.x, before.y);
         Self { of_a, of_b, stretch, placement, posture: placement.posture() }
     }

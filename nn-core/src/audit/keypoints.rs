@@ -15,7 +15,7 @@
 #![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
 
 use super::luma::Luma;
-use super::patch::{Code, FRAME, POINT, Places, bins, code, poses};
+use super::patch::{Code, FRAME, POINT, Places, bins, code, poses, tilted};
 use crate::kernels::widest::{Loops, widest};
 use std::cmp::Ordering;
 
@@ -54,6 +54,8 @@ pub struct Feature {
     pub poses: [u8; 2],
     /// What is around it.
     pub code: Code,
+    /// The same once it is tilted to either side.
+    pub tilted: [Code; 2],
 }
 
 /// The features of a small picture, the clearest first, at most [`MAX_FEATURES`], and the picture as
@@ -83,7 +85,8 @@ pub fn features(picture: &Luma) -> (Vec<Feature>, Option<Code>) {
         let columns = Places::of_point(point.x, point.sigma, picture.width);
         let bins = bins(picture, &rows, &columns, &POINT)?;
         let (x, y) = (point.x * pixel, point.y * pixel);
-        Some(Feature { x, y, scale: point.sigma * pixel, poses: poses(&bins), code: code(&bins) })
+        let scale = point.sigma * pixel;
+        Some(Feature { x, y, scale, poses: poses(&bins), code: code(&bins), tilted: tilted(&bins) })
     };
     (points.iter().filter_map(describe).take(MAX_FEATURES).collect(), frame)
 }

@@ -49,11 +49,15 @@ impl Placement {
         (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
     }
 
-    /// The placement that lays one feature on the other, `symmetry` being how `a` was laid to make `b`.
-    pub fn of_features(of_a: &Feature, of_b: &Feature, symmetry: Symmetry) -> Self {
+    /// The placement that lays one feature on the other: `a` was tilted by `angle` and laid as `symmetry`
+    /// says to make `b`.
+    pub fn of_features(of_a: &Feature, of_b: &Feature, symmetry: Symmetry, angle: f32) -> Self {
         let inverse = symmetry.inverse();
         let scale = of_a.scale / of_b.scale;
-        let (from_x, from_y) = (inverse.apply(scale, 0.0), inverse.apply(0.0, scale));
+        let (sin, cos) = angle.sin_cos();
+        let back = |(x, y): (f32, f32)| (cos * x + sin * y, cos * y - sin * x);
+        let from_x = back(inverse.apply(scale, 0.0));
+        let from_y = back(inverse.apply(0.0, scale));
         let (xx, yx, xy, yy) = (from_x.0, from_x.1, from_y.0, from_y.1);
         let (x, y) = (xx * of_b.x + xy * of_b.y, yx * of_b.x + yy * of_b.y);
         Self { xx, xy, x0: of_a.x - x, yx, yy, y0: of_a.y - y }
