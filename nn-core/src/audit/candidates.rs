@@ -146,7 +146,9 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
             of_a.poses.into_iter().for_each(|pose| ask(of_a, i, Tilt::None, pose));
         }
         for (of_a, i) in features[starts[a]..][..asked.min(TILTED)].iter().zip(starts[a] as u32..) {
-            [Tilt::Left, Tilt::Right].into_iter().for_each(|tilt| ask(of_a, i, tilt, of_a.poses[0]));
+            [Tilt::Left, Tilt::Right]
+                .into_iter()
+                .for_each(|tilt| ask(of_a, i, tilt, of_a.poses[0]));
         }
         matches.sort_unstable();
         matches.dedup();
@@ -263,8 +265,7 @@ fn agreed(votes: &[Vote<'_>], (width, height): (f32, f32)) -> Vec<(usize, Placem
         if points.len() < VOTES {
             continue;
         }
-        let corresponding: Vec<_> =
-            agree.iter().map(|v| (v.of_b, (v.of_a.x, v.of_a.y))).collect();
+        let corresponding: Vec<_> = agree.iter().map(|v| (v.of_b, (v.of_a.x, v.of_a.y))).collect();
         let fitted = Placement::fit_similarity(&corresponding, vote.placement.is_mirrored())
             .filter(|fitted| fitted.is_like(&vote.placement));
         let placement = fitted.unwrap_or(vote.placement).of_stretched(vote.stretch);

@@ -7,6 +7,7 @@ use super::difference::laid;
 use super::luma::Luma;
 use super::placement::Placement;
 use super::shrink::Small;
+use crate::kernels::widest::{Loops, widest};
 
 /// Pixels of the small picture along a side of one cell.
 const CELL: usize = 4;
@@ -48,27 +49,8 @@ pub enum Likeness {
 impl Colours {
     /// Those of a small picture.
     pub fn new(small: &Small) -> Self {
-        let (width, height) = (small.width.div_ceil(CELL), small.height.div_ceil(CELL));
-        let mut planes = [(); 2].map(|()| Vec::with_capacity(width * height));
-        let [red, green, blue] = &small.planes;
-        for top in (0..small.height).step_by(CELL) {
-            for left in (0..small.width).step_by(CELL) {
-                let (mut sums, mut n) = ([0.0; 2], 0.0);
-                for y in top..(top + CELL).min(small.height) {
-                    for x in left..(left + CELL).min(small.width) {
-                        let i = y * small.width + x;
-                        let grey = 0.299 * red[i] + 0.587 * green[i] + 0.114 * blue[i];
-                        sums[0] += 0.564 * (blue[i] - grey);
-                        sums[1] += 0.713 * (red[i] - grey);
-                        n += 1.0;
-                    }
-                }
-                for (plane, sum) in planes.iter_mut().zip(sums) {
-                    plane.push((sum / n + 128.0).round().clamp(0.0, 255.0) as u8);
-                }
-            }
-        }
-        Self { width, planes }
+        let width = small.width.div_ceil(CELL);
+        Self { width, planes: widest(Cells(small)) }
     }
 
     /// The memory it takes.
@@ -111,7 +93,8 @@ impl Colours {
         let cells = self.cells(b, placement, |_| false);
         let shift = Shift::NONE;
         let coloured = cells.iter().filter(|cell| cell.most(&shift) > COLOURED);
-        let (n, other) = coloured.fold((0, 0), |(n, other), cell| (n + 1, other + usize::from(cell.is_off(&shift))));
+        let (n, other) = coloured
+            .fold((0, 0), |(n, other), cell| (n + 1, other + usize::from(cell.is_off(&shift))));
         other as f32 > DIFFERS * n as f32
     }
 
@@ -142,8 +125,46 @@ impl Colours {
         }
         let shift = Shift::between(&cells);
         let coloured = || cells.iter().filter(|cell| cell.most(&shift) > COLOURED);
-        let (n, other) = (coloured().count(), coloured().filter(|cell| cell.is_off(&shift)).count());
+        let (n, other) =
+            (coloured().count(), coloured().filter(|cell| cell.is_off(&shift)).count());
         if other as f32 > DIFFERS * n as f32 { Likeness::Different } else { Likeness::Same }
+    }
+}
+
+/// The mean colours of each cell of a small picture.
+struct Cells<'a>(&'a Small);
+
+impl Loops for Cells<'_> {
+    type Output = [Vec<u8>; 2];
+
+    #[inline(always)]
+    fn run(self) -> [Vec<u8>; 2] {
+        let small = self.0;
+        let (across, down) = (small.width.div_ceil(CELL), small.height.div_ceil(CELL));
+        let mut sums = [(); 3].map(|()| vec![0.0_f32; across * down]);
+        for (sums, plane) in sums.iter_mut().zip(&small.planes) {
+            for (y, row) in plane.chunks_exact(small.width).enumerate() {
+                let sums = &mut sums[y / CELL * across..][..across];
+                let (whole, rest) = row.as_chunks::<CELL>();
+                for (sum, cell) in sums.iter_mut().zip(whole) {
+                    *sum += (cell[0] + cell[1]) + (cell[2] + cell[3]);
+                }
+                if !rest.is_empty() {
+                    sums[across - 1] += rest.iter().sum::<f32>();
+                }
+            }
+        }
+        let [red, green, blue] = sums;
+        let mut planes = [(); 2].map(|()| vec![0; across * down]);
+        for i in 0..across * down {
+            let len = |at: usize, len: usize| CELL.min(len - at * CELL) as f32;
+            let n = len(i % across, small.width) * len(i / across, small.height);
+            let grey = 0.299 * red[i] + 0.587 * green[i] + 0.114 * blue[i];
+            let byte = |against_grey: f32| (against_grey / n + 128.5).clamp(0.0, 255.0) as u8;
+            planes[0][i] = byte(0.564 * (blue[i] - grey));
+            planes[1][i] = byte(0.713 * (red[i] - grey));
+        }
+        planes
     }
 }
 
@@ -209,8 +230,6 @@ impl Shift {
     }
 
     fn residual(&self, cell: &Cell) -> [f32; 2] {
-        [0, 1].map(|plane: usize| {
-            cell.b[plane] - self.factor * cell.a[plane] - self.tint[plane]
-        })
+        [0, 1].map(|plane: usize| cell.b[plane] - self.factor * cell.a[plane] - self.tint[plane])
     }
 }

@@ -129,7 +129,6 @@ impl Comparison {
     fn is_whole(&self) -> bool {
         self.share_of_a > 0.96 && self.share_of_b > 0.96 && self.off_frame < 0.02
     }
-
 }
 
 /// A picture at the sizes a comparison needs. Most candidates need only the coarsest.

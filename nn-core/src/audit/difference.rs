@@ -110,7 +110,8 @@ impl Loops for Laid<'_> {
                     let x = (number * LANES + i) as f32;
                     let (u, v) = self.placement.apply(x, y as f32);
                     let is_inner = (x >= margin) & (x <= last_column - margin);
-                    inside[i] = is_inner & (u >= margin) & (u <= right) & (v >= margin) & (v <= bottom);
+                    inside[i] =
+                        is_inner & (u >= margin) & (u <= right) & (v >= margin) & (v <= bottom);
                     (us[i], vs[i]) = (u, v);
                 }
                 let cells = Cells::around(a, &us, &vs);
@@ -118,7 +119,8 @@ impl Loops for Laid<'_> {
                     let [left, next, below, last] = cells.corners(a, i);
                     let upper = left + (next - left) * cells.x[i];
                     let lower = below + (last - below) * cells.x[i];
-                    *value = if inside[i] { upper + (lower - upper) * cells.y[i] } else { f32::NAN };
+                    *value =
+                        if inside[i] { upper + (lower - upper) * cells.y[i] } else { f32::NAN };
                 }
             }
         }
@@ -291,8 +293,7 @@ impl Replaced {
 
     fn between(expected: &[f32], b: &[f32]) -> Self {
         let (of_a, of_b) = (commonest(expected), commonest(b));
-        let mut found =
-            Self { pixels: 0, brighter: Pixels::default(), darker: Pixels::default() };
+        let mut found = Self { pixels: 0, brighter: Pixels::default(), darker: Pixels::default() };
         for (&a, &b) in expected.iter().zip(b).filter(|(a, _)| !a.is_nan()) {
             found.pixels += 1;
             let residual = b - a;

@@ -75,10 +75,7 @@ pub fn find(
                 let (mut found, mut scenes) = (Vec::new(), 0);
                 for candidate in run.iter() {
                     let Some(b) = picture(candidate.b) else { continue };
-                    let Some(comparison) = best(&a, &b, candidate) else {
-                        if std::env::var("NN_DUMP").is_ok() { for p in &candidate.placements { eprintln!("\nNO {} {} {:?}", items[equals[candidate.a].first()].file, items[equals[candidate.b].first()].file, a.compare(&b, p)); } }
-                        continue };
-                    if std::env::var("NN_DUMP").is_ok() { eprintln!("\nYES {} {} {:?} {} {} {:?}", items[equals[candidate.a].first()].file, items[equals[candidate.b].first()].file, comparison.verdict(), candidate.a, candidate.b, comparison); }
+                    let Some(comparison) = best(&a, &b, candidate) else { continue };
                     scenes += usize::from(comparison.verdict() == Verdict::Scene);
                     found.push(Compared { a: candidate.a, b: candidate.b, comparison });
                     // The others of one template are less likely to be copies.
@@ -164,7 +161,8 @@ fn equals(items: &[Item], seen: &[Option<Seen>]) -> Vec<Equals> {
         let from = equals.len();
         for i in group {
             // Equal small pictures are compared in full.
-            let same = |other: &&mut Equals| same_pixels(&items[other.first()].path, &items[i].path);
+            let same =
+                |other: &&mut Equals| same_pixels(&items[other.first()].path, &items[i].path);
             let files = of_first.remove(&i).unwrap_or_default();
             match equals[from..].iter_mut().find(same) {
                 Some(equal) => equal.files.push(files),

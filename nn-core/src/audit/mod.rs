@@ -58,9 +58,9 @@ mod survey;
 mod symmetry;
 mod tally;
 mod template;
-mod tone;
 #[cfg(test)]
 mod tests;
+mod tone;
 
 pub use hygiene::{ClassCount, OddImage, Oddity};
 pub use label_leak::LabelLeak;
@@ -69,8 +69,8 @@ pub use pairs::{Kind, Pair};
 pub use repair::repaired;
 
 use crate::error::Result;
-use serde::Serialize;
 use duplicates::Duplicates;
+use serde::Serialize;
 use std::collections::HashMap;
 use survey::{Seen, Survey};
 use tally::Counts;

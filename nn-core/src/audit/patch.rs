@@ -236,50 +236,71 @@ impl Loops for AboveMedian<'_> {
 /// change little within eight degrees of that.
 pub const TILT: f32 = 0.227;
 
-/// A bin of a tilted description: the bins it is made of, and their shares.
-type Mixture = [(u8, f32); 8];
+/// A cell of a tilted description: the cells it is made of, and their shares.
+type Mixture = [(usize, f32); 4];
 
-/// For a tilt to either side, what each bin is made of.
-static TILTED: LazyLock<[Vec<Mixture>; 2]> = LazyLock::new(|| [-TILT, TILT].map(mixtures));
+/// For a tilt to either side, what each cell is made of.
+static TILTED: LazyLock<[[Mixture; CELLS * CELLS]; 2]> = LazyLock::new(|| {
+    [-TILT, TILT].map(|angle| {
+        let (sin, cos) = angle.sin_cos();
+        let middle = (CELLS - 1) as f32 / 2.0;
+        std::array::from_fn(|cell| {
+            let (x, y) = ((cell % CELLS) as f32 - middle, (cell / CELLS) as f32 - middle);
+            let (x, y) = (cos * x + sin * y + middle, cos * y - sin * x + middle);
+            std::array::from_fn(|i| {
+                let (column, of_column) = share(x, i % 2);
+                let (row, of_row) = share(y, i / 2);
+                let inside = 0..CELLS as i32;
+                if inside.contains(&row) && inside.contains(&column) {
+                    (row as usize * CELLS + column as usize, of_row * of_column)
+                } else {
+                    (0, 0.0)
+                }
+            })
+        })
+    })
+});
 
-/// Where the content of a cell came from, and of which direction it was, before a tilt by `angle`.
-fn mixtures(angle: f32) -> Vec<Mixture> {
-    let middle = (CELLS - 1) as f32 / 2.0;
-    let (sin, cos) = angle.sin_cos();
-    let mut mixtures = vec![[(0, 0.0); 8]; CELLS * CELLS * DIRECTIONS];
-    for (bin, mixture) in mixtures.iter_mut().enumerate() {
-        let (cell, direction) = (bin / DIRECTIONS, bin % DIRECTIONS);
-        let (x, y) = ((cell % CELLS) as f32 - middle, (cell / CELLS) as f32 - middle);
-        let (x, y) = (cos * x + sin * y + middle, cos * y - sin * x + middle);
-        let turned = direction as f32 - angle * DIRECTIONS as f32 / std::f32::consts::TAU;
-        let mut slot = 0;
-        for (dy, dx, dd) in (0..8).map(|i| (i >> 2, i >> 1 & 1, i & 1)) {
-            let share = |at: f32, next: i32| {
-                let part = at - at.floor();
-                (at.floor() as i32 + next, if next == 0 { 1.0 - part } else { part })
-            };
-            let ((row, of_row), (column, of_column)) = (share(y, dy), share(x, dx));
-            let (d, of_d) = share(turned, dd);
-            let inside = 0..CELLS as i32;
-            if inside.contains(&row) && inside.contains(&column) {
-                let cell = row * CELLS as i32 + column;
-                let from = cell * DIRECTIONS as i32 + d.rem_euclid(DIRECTIONS as i32);
-                mixture[slot] = (from as u8, of_row * of_column * of_d);
-                slot += 1;
-            }
-        }
-    }
-    mixtures
+/// The whole number before a place, or the `next` one, and its share.
+fn share(place: f32, next: usize) -> (i32, f32) {
+    let part = place - place.floor();
+    (place.floor() as i32 + next as i32, if next == 0 { 1.0 - part } else { part })
 }
 
-/// The codes that a patch has once it is tilted to either side, about.
+/// The codes that a patch has once it is tilted to either side, about: its cells are turned around the
+/// middle, and the directions in them.
 pub fn tilted(bins: &Bins) -> [Code; 2] {
-    [0, 1].map(|side: usize| {
-        let mix = |bin: usize| -> f32 {
-            TILTED[side][bin].iter().map(|&(from, share)| share * bins[from as usize]).sum()
-        };
-        code(&std::array::from_fn(mix))
-    })
+    [0, 1].map(|side| code(&widest(Tilted { bins, side })))
+}
+
+struct Tilted<'a> {
+    bins: &'a Bins,
+    side: usize,
+}
+
+impl Loops for Tilted<'_> {
+    type Output = Bins;
+
+    #[inline(always)]
+    fn run(self) -> Bins {
+        let by = TILT * DIRECTIONS as f32 / std::f32::consts::TAU;
+        // To the left, directions are taken from the one after; to the right, from the one before.
+        let step = if self.side == 0 { 1 } else { DIRECTIONS - 1 };
+        let mut tilted = [0.0; CELLS * CELLS * DIRECTIONS];
+        for cell in 0..CELLS * CELLS {
+            let mut mixed = [0.0_f32; DIRECTIONS];
+            for (from, share) in TILTED[self.side][cell] {
+                for d in 0..DIRECTIONS {
+                    mixed[d] += share * self.bins[from * DIRECTIONS + d];
+                }
+            }
+            for d in 0..DIRECTIONS {
+                tilted[cell * DIRECTIONS + d] =
+                    (1.0 - by) * mixed[d] + by * mixed[(d + step) % DIRECTIONS];
+            }
+        }
+        tilted
+    }
 }
 
 /// For each way to lay a square on itself, the pattern that the bins are held against.

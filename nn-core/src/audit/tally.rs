@@ -57,8 +57,11 @@ impl Equals {
             found.extend(within.into_iter().map(|pair| (pair, Kind::Bytes)));
             // A file stands for all of the same bytes.
             for other in &self.files[i + 1..] {
-                let between =
-                    some_pairs(&by_place(group, items), Some(&by_place(other, items)), room(&found));
+                let between = some_pairs(
+                    &by_place(group, items),
+                    Some(&by_place(other, items)),
+                    room(&found),
+                );
                 found.extend(between.into_iter().map(|pair| (pair, Kind::Pixels)));
             }
         }

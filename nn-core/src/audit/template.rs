@@ -60,7 +60,8 @@ pub fn only_by_template(
         if members.len() < LEAST { None } else { Template::of(members, &picture) }
     };
     let templates: Vec<Option<Template>> = shared.members.par_iter().map(template).collect();
-    let lies = Lies { shared: &shared, templates: &templates, via: via(&shared, &templates, alike) };
+    let lies =
+        Lies { shared: &shared, templates: &templates, via: via(&shared, &templates, alike) };
     let differs: Vec<Option<usize>> = alike
         .par_iter()
         .map(|pair| {
@@ -87,7 +88,6 @@ pub fn only_by_template(
             };
             let template = templates[number].as_ref()?;
             let colours = template.differs_in_colour && differ_in_colour(&a, &b, &placement);
-            if std::env::var("NN_DUMP").is_ok() { eprint!("\nTPL {} {} colours {colours} ", pair.a, pair.b); }
             (colours || tells_apart(&a, &b, &placement, &on_b)).then_some(number)
         })
         .collect();
@@ -255,7 +255,8 @@ type Via = HashMap<usize, (usize, Placement)>;
 
 /// The way of parts of pictures, and of whatever else lies on a member, to a template.
 fn via(shared: &SharedFrames, templates: &[Option<Template>], alike: &[Alike]) -> Via {
-    let is_member = |i: usize| shared.of.get(&i).is_some_and(|&(group, _)| templates[group].is_some());
+    let is_member =
+        |i: usize| shared.of.get(&i).is_some_and(|&(group, _)| templates[group].is_some());
     let mut via = Via::new();
     for pair in alike {
         match (is_member(pair.a), is_member(pair.b)) {
@@ -329,7 +330,8 @@ fn differ_in_colour(a: &Comparable, b: &Comparable, placement: &Placement) -> bo
 fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: &[f32]) -> bool {
     let b = b.fine();
     let content = |values: &[f32]| -> Vec<f32> {
-        let hidden = values.iter().zip(template).map(|(v, t)| if t.is_nan() { f32::NAN } else { *v });
+        let hidden =
+            values.iter().zip(template).map(|(v, t)| if t.is_nan() { f32::NAN } else { *v });
         let values: Vec<f32> = hidden.collect();
         let tone = Tone::between(&values, template);
         values.iter().zip(template).map(|(v, t)| tone.of(*v) - t).collect()
@@ -338,7 +340,8 @@ fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: 
     let (mut with_content, mut others, mut strong) = (0, 0, 0);
     let across = b.width.div_ceil(BLOCK);
     let mut all = vec![Sums::default(); across * b.height.div_ceil(BLOCK)];
-    for (i, (x, y)) in of_a.iter().zip(&of_b).enumerate().filter(|(_, (x, y))| !(*x + *y).is_nan()) {
+    for (i, (x, y)) in of_a.iter().zip(&of_b).enumerate().filter(|(_, (x, y))| !(*x + *y).is_nan())
+    {
         let sums = &mut all[i / b.width / BLOCK * across + i % b.width / BLOCK];
         sums.n += 1.0;
         sums.either += x * x + y * y;
@@ -357,7 +360,6 @@ fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: 
             strong += usize::from(is_other && apart > STRONG + edges);
         }
     }
-    if std::env::var("NN_DUMP").is_ok() { eprintln!("content {with_content} others {others} strong {strong}"); }
     strong > 0 || others as f32 > (SLACK * with_content as f32).max(1.0)
 }
 

@@ -166,9 +166,9 @@ fn a_repaired_split_divides_no_twins_and_keeps_its_sizes() {
         let options = AuditOptions { seed, memory_bound: 0 };
         let found = audit(&listing, &options, |_, _, _| Ok(())).unwrap();
         assert_eq!((found.pairs.len(), found.summary.groups), (4, 4));
-        let parts = repaired(&listing.items, &found.pairs, seed);
-        assert_eq!(parts, repaired(&listing.items, &found.pairs, seed));
-        let group = groups(parts.len(), &found.pairs);
+        let parts = repaired(&listing.items, &found.groups, seed);
+        assert_eq!(parts, repaired(&listing.items, &found.groups, seed));
+        let group = &found.groups;
         assert!((0..parts.len()).all(|i| parts[i] == parts[group[i]]));
         let count = |part| parts.iter().filter(|&&p| p == Some(part)).count();
         let before = |part| listing.items.iter().filter(|i| i.part == Some(part)).count();

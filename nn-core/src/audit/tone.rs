@@ -8,7 +8,7 @@
 //! iteratively reweighted least-squares", 1977.
 
 /// Rounds of reweighting.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 6;
 /// The scale of residuals in the second round, in grey levels; it shrinks from there.
 const FIRST_SCALE: f64 = 24.0;
 /// The scale at which it stays.
@@ -18,7 +18,7 @@ const CUT_OFF: f32 = 3.0;
 /// A residual beyond this does not fit, in grey levels.
 const FITS: f32 = 12.0;
 /// Pixels that are fitted, at most.
-const SAMPLE: usize = 2_500;
+const SAMPLE: usize = 1_500;
 /// Pixels without which nothing is fitted.
 const LEAST: usize = 64;
 
@@ -48,16 +48,17 @@ impl Tone {
         let pixels = from.iter().copied().zip(to.iter().copied()).step_by(every);
         let pixels: Vec<(f32, f32)> = pixels.filter(|(x, _)| !x.is_nan()).collect();
         let mut best = (usize::MAX, Self::IDENTITY);
-        let mut attempt = |used: &[(f32, f32)], bends: bool, range: (f64, f64), cut_off: (f32, f32)| {
-            let Some(fitted) = fitted(used, bends) else { return best.0 };
-            let tone = Self { range, cut_off, ..fitted };
-            let fits = |(x, y): &&(f32, f32)| (tone.expected(*x, *y) - y).abs() <= FITS;
-            let misfits = pixels.len() - pixels.iter().filter(fits).count();
-            if misfits < best.0 {
-                best = (misfits, tone);
-            }
-            best.0
-        };
+        let mut attempt =
+            |used: &[(f32, f32)], bends: bool, range: (f64, f64), cut_off: (f32, f32)| {
+                let Some(fitted) = fitted(used, bends) else { return best.0 };
+                let tone = Self { range, cut_off, ..fitted };
+                let fits = |(x, y): &&(f32, f32)| (tone.expected(*x, *y) - y).abs() <= FITS;
+                let misfits = pixels.len() - pixels.iter().filter(fits).count();
+                if misfits < best.0 {
+                    best = (misfits, tone);
+                }
+                best.0
+            };
         let (range, cut_off) = (Self::IDENTITY.range, Self::IDENTITY.cut_off);
         let misfits = attempt(&pixels, false, range, cut_off);
         if misfits * 100 > pixels.len() {
@@ -65,7 +66,8 @@ impl Tone {
             let (darkest, brightest) = extremes(pixels.iter().map(|pixel| pixel.0));
             let (dark, bright) = extremes(pixels.iter().map(|pixel| pixel.1));
             // Cut-off levels say nothing about the others.
-            let within = |value: f32, low: f32, high: f32| value > low + CUT_OFF && value < high - CUT_OFF;
+            let within =
+                |value: f32, low: f32, high: f32| value > low + CUT_OFF && value < high - CUT_OFF;
             let inner: Vec<(f32, f32)> = pixels
                 .iter()
                 .copied()
@@ -86,8 +88,8 @@ impl Tone {
     #[inline]
     pub fn expected(&self, level: f32, there: f32) -> f32 {
         let value = self.of(level);
-        let beyond = level >= self.cut_off.1 && there > value
-            || level <= self.cut_off.0 && there < value;
+        let beyond =
+            level >= self.cut_off.1 && there > value || level <= self.cut_off.0 && there < value;
         if beyond { there } else { value }
     }
 
@@ -141,7 +143,7 @@ fn fitted(pixels: &[(f32, f32)], bends: bool) -> Option<Tone> {
         system[1][3] += pull * Tone::IDENTITY.coefficients[1];
         system[2][2] += if bends { 3.0 * pull } else { f64::MAX.sqrt() };
         tone.coefficients = solved(system);
-        scale = if round == 0 { FIRST_SCALE } else { (0.7 * scale).max(LAST_SCALE) };
+        scale = if round == 0 { FIRST_SCALE } else { (0.6 * scale).max(LAST_SCALE) };
     }
     tone.coefficients.iter().all(|c| c.is_finite()).then_some(tone)
 }
