@@ -25,7 +25,9 @@ const MIN_VISIBLE: usize = 24;
 /// Variance of what compression and resampling leave in a flat block, in squared grey levels.
 const NOISE: f32 = 6.0;
 /// The agreement from which a closer look is worth it.
-const AGREES: f32 = 0.5;
+const AGREES: f32 = 0.75;
+/// The same where one of them is of few pixels, and was enlarged.
+const AGREES_IF_ENLARGED: f32 = 0.5;
 /// The correlation from which a block agrees.
 const ALIKE: f32 = 0.7;
 /// The blur, in pixels, after which it hardly matters that one picture was once of few pixels.
@@ -50,7 +52,7 @@ const OTHER_IN_PART: f32 = 0.03;
 /// The share of others up to which a picture of few pixels, enlarged, may turn out to be the same.
 const OTHER_IF_ENLARGED: f32 = 0.12;
 /// The share of pixels that something written over may hide from a look at colours.
-const WRITTEN_OVER: f32 = 0.08;
+const WRITTEN_OVER: f32 = 0.2;
 /// The standard deviation from which a block has something to see.
 const VISIBLE: f32 = 4.0;
 
@@ -117,12 +119,6 @@ impl Comparison {
         } else {
             Verdict::Copy
         }
-    }
-
-    /// Whether the two may have a picture or a scene in common, at a first look.
-    fn is_worth_a_look(&self) -> bool {
-        self.evidence >= MIN_EVIDENCE
-            && (self.agreement >= AGREES || self.is_whole() && self.agreeing_of_one >= 0.5)
     }
 
     /// Whether the pictures lie on each other edge to edge.
@@ -197,14 +193,16 @@ impl Comparable {
 
     /// `found`, with a close look at the differences if the two are alike.
     fn look_closely(&self, b: &Self, found: Comparison) -> Comparison {
-        if !found.is_worth_a_look() {
+        let pixel = self.pixel.max(b.pixel);
+        let agrees = if pixel > 1.0 { AGREES_IF_ENLARGED } else { AGREES };
+        let half_agrees = found.is_whole() && found.agreeing_of_one >= 0.5;
+        if found.evidence < MIN_EVIDENCE || found.agreement < agrees && !half_agrees {
             return found;
         }
         let margin = if found.is_whole() { ON_THE_BORDER } else { MARGIN };
         let between = |a: &Luma, b: &Luma| Difference::between(a, b, &found.placement, margin);
         let (mut difference, mut far) = between(self.fine(), b.fine());
         let is_stretched = !found.is_whole() && found.placement.anisotropy() > NEARLY_SIMILAR;
-        let pixel = self.pixel.max(b.pixel);
         let blurs = difference.other <= if pixel > 1.0 { OTHER_IF_ENLARGED } else { OTHER_IN_PART };
         if difference.same < CLEARLY_SAME && blurs && !is_stretched {
             let blur = SOFT.max(pixel);

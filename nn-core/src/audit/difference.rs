@@ -289,7 +289,7 @@ impl Replaced {
     /// How near the commonest level is the ground, in grey levels.
     const NEAR: f32 = 8.0;
     /// The share of squares that inks leave unexplained from which there is more than ink.
-    const NO_INK: f64 = 0.15;
+    const NO_INK: f64 = 0.3;
 
     fn between(expected: &[f32], b: &[f32]) -> Self {
         let (of_a, of_b) = (commonest(expected), commonest(b));
