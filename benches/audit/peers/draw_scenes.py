@@ -68,10 +68,6 @@ def camera_empty(number):
     return noisy(image, 5, rng_of("camera empty", number))
 
 
-def camera_empty_group(number):
-    return None if number % 3 else "empty"
-
-
 def camera_small(number):
     """Animals of a hundredth of the picture: 15 to 25 pixels in 400 x 300."""
     return noisy(animal(photo(96, 400, 300), 6000 + number, 18, 40), 4, rng_of("camera small", number))

