@@ -1,4 +1,4 @@
-"""A labelling tool's export: each picture three times, mirrored, tilted, zoomed, toned and squashed at once, split at random.
+"""A labelling tool's export: each picture three times, changed in several ways at once, and split at random.
 
 Every picture whose three versions are divided over train, valid and test is a leak, and each single change is one
 that the audit looks for. PHOTOS=DIR takes photographs in place of drawn pictures, of which more is found.
@@ -44,4 +44,4 @@ seen = {number(a) for a, b in pairs(answer) if number(a) == number(b) and part(a
 false = [(a, b) for a, b in pairs(answer) if number(a) != number(b)]
 print(f"{len(parts)} pictures in 3 versions: {len(divided)} divided over the splits, {len(seen & divided)} of them found, "
       f"{len(false)} false pairs, status {status}")
-verdict(len(seen & divided) < 0.9 * len(divided) or len(false) > 0, "fewer than nine in ten leaking pictures of an augmented export are found, or others are called copies")
+verdict(len(seen & divided) < 0.9 * len(divided) or len(false) > 0, "fewer than nine in ten leaks of an augmented export are found, or others are called copies")

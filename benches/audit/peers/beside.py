@@ -112,7 +112,8 @@ def compare(folder, name, nn, rounds):
         precision = f"{100 * len(right) / (len(right) + len(false)):.1f} %" if right or false else "no pair"
         first = f"{name}: {len(files)} images, {planted} copies" if tool == "nn-cli" else ""
         spent = f"{whole:.2f} s" + ("" if tool == "nn-cli" else f" ({work:.2f}), {whole / ours:.1f} times as long")
-        print(f"| {first} | {tool} | {100 * hit / max(1, planted):.1f} % ({hit}) | {precision} | {len(false)} | {spent} | {memory:.0f} MB |", flush=True)
+        recall = f"{100 * hit / max(1, planted):.1f} % ({hit})"
+        print(f"| {first} | {tool} | {recall} | {precision} | {len(false)} | {spent} | {memory:.0f} MB |", flush=True)
 
 
 def main():

@@ -1,4 +1,7 @@
-"""Changes that leave a copy a copy. `CHANGES[kind](image, rng)` gives the copy and the JPEG quality to save it at (0: PNG)."""
+"""Changes that leave a copy a copy.
+
+`CHANGES[kind](image, rng)` gives the copy and the JPEG quality to save it at.
+"""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
@@ -141,7 +144,8 @@ def tilt(degrees, corners):
 
 def shear(image, rng):
     slope = 0.08 * (1 if rng.random() < 0.5 else -1)
-    return image.transform(image.size, Image.AFFINE, (1, slope, -slope * image.height / 2, 0, 1, 0), Image.BICUBIC), quality(rng)
+    slant = (1, slope, -slope * image.height / 2, 0, 1, 0)
+    return image.transform(image.size, Image.AFFINE, slant, Image.BICUBIC), quality(rng)
 
 
 CHANGES = {

