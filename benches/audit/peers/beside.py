@@ -1,8 +1,8 @@
 """`nn-cli audit`, cleanvision and imagededup on the same folders, in turn: precision, recall, time, memory.
 
-`python beside.py NN_CLI SETS [--photos DIR] [--mnist DIR] [--rounds 3] [--folders NAME..]` prints a Markdown table.
-Folders that are not in SETS yet are drawn by `situations.py` first; without photographs or MNIST, their folders are
-left out, or scikit-learn's digits stand in. `--folders` also takes paths, such as one that `../generate.py` wrote.
+`python beside.py NN_CLI SETS [--photos DIR] [--mnist DIR] [--fonts DIR] [--rounds 3] [--folders NAME..]` prints a Markdown table.
+Folders that are not in SETS yet are drawn by `situations.py` first; without photographs, MNIST or fonts, their folders
+are left out, or scikit-learn's digits stand in. `--folders` also takes paths, such as one that `../generate.py` wrote.
 
 Recall is the share of planted copies that pairs join to their originals, precision the share of pairs that are
 copies. Time is that of the fastest round, as a whole process and without importing packages; memory that of the
@@ -28,6 +28,7 @@ FOLDERS = {
     "mnist_2000_planted": "handwritten digits",
     "digits_8x8_1000_planted": "handwritten digits (8 x 8, enlarged)",
     "icons_1000_planted": "icons",
+    "font_icons_planted": "icons of Font Awesome",
     "icons_in_colours_planted": "icons, each in twelve colours",
     "photos_mixed": "photographs",
 }
@@ -122,6 +123,7 @@ def main():
     parser.add_argument("sets", type=pathlib.Path)
     parser.add_argument("--photos")
     parser.add_argument("--mnist")
+    parser.add_argument("--fonts")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folders", nargs="*", default=list(FOLDERS))
     options = parser.parse_args()
@@ -129,7 +131,7 @@ def main():
     missing = [name for name in missing if name in FOLDERS]
     if missing:
         command = [sys.executable, pathlib.Path(__file__).with_name("situations.py"), options.sets, "--exactly", *missing]
-        for option in ("photos", "mnist"):
+        for option in ("photos", "mnist", "fonts"):
             command += [f"--{option}", getattr(options, option)] if getattr(options, option) else []
         subprocess.run(command, check=True)
     print("| folder | tool | recall (copies found) | precision | false pairs | time (without imports) | peak memory |")
