@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What was done to one image beyond looking up its colours. Nothing, for an ordinary photograph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Treatment {
     /// Some of it is transparent, and was laid on the background.
     pub transparent: bool,
@@ -19,8 +19,16 @@ pub struct Treatment {
     pub pages: bool,
 }
 
+impl Treatment {
+    /// Whether nothing was done.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How values that are not of 8 bits were brought to 8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Depth {
     /// They are of this many bits, whatever they are stored in: 0 to 2^bits - 1 became 0 to 255.
     Bits(u8),
