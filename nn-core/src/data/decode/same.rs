@@ -16,7 +16,10 @@ const MOST_PIXELS: usize = 1 << 30;
 /// or page. What wholly transparent pixels would look like does not count. No, if one cannot be read.
 pub fn same_pixels(a: &Path, b: &Path) -> bool {
     match (Whole::read(a), Whole::read(b)) {
-        (Ok(a), Ok(b)) => a.first == b.first && a.rest() == b.rest(),
+        (Ok(a), Ok(b)) => {
+            let (of_a, of_b) = (&a.first, &b.first);
+            of_a.image == of_b.image && of_a.lost == of_b.lost && a.rest() == b.rest()
+        }
         _ => false,
     }
 }

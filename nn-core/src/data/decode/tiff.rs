@@ -173,6 +173,9 @@ fn decode_samples(reader: &mut Reader<'_>, bytes: &[u8], indices: bool) -> Resul
     let color = reader.colortype()?;
     let bands: u16 = reader.find_tag_unsigned(Tag::SamplesPerPixel)?.unwrap_or(1);
     let bits = u64::from(color.bit_depth());
+    if !bits.is_power_of_two() || bits > 64 {
+        return Err(Failure::Unread(format!("a TIFF of {bits} bits")));
+    }
     let row = (u64::from(width) * u64::from(bands) * bits).div_ceil(8);
     check_size(width, height, row.saturating_mul(height.into()))?;
     check_chunks(reader, bytes, (width, height), u64::from(bands) * bits)?;
