@@ -45,6 +45,17 @@ impl Raw {
         Self { height, width, channels, samples, depth: None }
     }
 
+    /// Without the rows below this many.
+    pub fn cut(mut self, height: usize) -> Self {
+        self.height = self.height.min(height);
+        let len = self.height * self.width * self.channels;
+        match &mut self.samples {
+            Samples::U8(samples) => samples.truncate(len),
+            Samples::U16(samples) => samples.truncate(len),
+        }
+        self
+    }
+
     /// As 8-bit RGB on this background.
     ///
     /// # Errors

@@ -20,8 +20,8 @@ use tiff::{ColorType, TiffError, TiffResult};
 /// Pages looked at for one that is no thumbnail.
 const MOST_PAGES: usize = 64;
 
-/// The photometric interpretations that are looked for here (TIFF 6.0, section 8).
-const BLACK_IS_ZERO: u16 = 1;
+/// Photometric interpretations (TIFF 6.0, section 8).
+const BLACK_IS_ZERO: u32 = 1;
 const PALETTE: u16 = 3;
 
 type Reader<'a> = Decoder<Cursor<Cow<'a, [u8]>>>;
@@ -114,38 +114,71 @@ fn decode_page(reader: &mut Reader<'_>, bytes: &[u8], index: usize) -> Result<Pa
     let raw = if photometric == Some(PALETTE) {
         let colours: Vec<u16> = reader.get_tag_u16_vec(Tag::ColorMap)?;
         // The decoder does not look colours up: it is told that the indices are grey.
-        let mut patched = self::reader(Cow::Owned(said_to_be_grey(reader, bytes)?))?;
-        patched.seek_to_image(index)?;
-        look_up(decode_samples(&mut patched, bytes, true)?, &colours)?
+        let tag = Tag::PhotometricInterpretation;
+        let mut reader = told(reader, bytes, index, (tag, BLACK_IS_ZERO))?;
+        look_up(decode_samples(&mut reader, bytes, true)?, &colours)?
+    } else if let Some(tiled) = height_in_tiles(reader)? {
+        // The decoder cannot cut the lowest tiles of any plane but the first: it is told that all are
+        // within the image.
+        let (_, height) = reader.dimensions()?;
+        let mut reader = told(reader, bytes, index, (Tag::ImageLength, tiled))?;
+        decode_samples(&mut reader, bytes, false)?.cut(height as usize)
     } else {
         decode_samples(reader, bytes, false)?
     };
     Ok(Page { raw, orientation })
 }
 
-/// The file with this page's colours called grey.
-fn said_to_be_grey(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+/// The height of an image of tiles in planes with those parts of the tiles that lie below it, if any do.
+fn height_in_tiles(reader: &mut Reader<'_>) -> Result<Option<u32>, Failure> {
+    const IN_PLANES: u16 = 2;
+    let planes: u16 = reader.find_tag_unsigned(Tag::PlanarConfiguration)?.unwrap_or(1);
+    if planes != IN_PLANES || reader.get_chunk_type() != ChunkType::Tile {
+        return Ok(None);
+    }
+    let ((_, height), (_, tile)) = (reader.dimensions()?, reader.chunk_dimensions());
+    let too_large = || Failure::TooLarge(format!("tiles of {tile} rows"));
+    let tiled = height.checked_next_multiple_of(tile).ok_or_else(too_large)?;
+    Ok((tiled != height).then_some(tiled))
+}
+
+/// A reader of this page in which a number that is in its directory is another.
+fn told<'a>(
+    reader: &mut Reader<'_>,
+    bytes: &[u8],
+    index: usize,
+    (tag, value): (Tag, u32),
+) -> Result<Reader<'a>, Failure> {
+    const SHORT: u16 = 3;
+    const LONG: u16 = 4;
     let damaged = || Failure::Damaged("its directory cannot be followed".into());
     let at = reader.ifd_pointer().and_then(|at| usize::try_from(at.0).ok()).ok_or_else(damaged)?;
     let big_endian = bytes.starts_with(b"MM");
     let is_big_tiff = bytes.get(if big_endian { 3 } else { 2 }) == Some(&43);
-    let short = |at: usize| {
+    let number = |at: usize| {
         let &pair = bytes.get(at..)?.first_chunk::<2>()?;
         Some(if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) })
     };
-    let (first, entry, value) = if is_big_tiff { (8, 20, 12) } else { (2, 12, 8) };
-    let photometric = Tag::PhotometricInterpretation.to_u16();
+    let (first, entry, field) = if is_big_tiff { (8, 20, 12) } else { (2, 12, 8) };
     // A directory has at most 65,535 entries; the file ends before most.
     let entries = (0..=usize::from(u16::MAX)).map(|i| at.checked_add(first + i * entry));
     let place = entries
-        .map_while(|place| Some((place?, short(place?)?)))
-        .find_map(|(place, tag)| (tag == photometric).then_some(place + value))
-        .filter(|&place| short(place) == Some(PALETTE))
+        .map_while(|place| Some((place?, number(place?)?)))
+        .find_map(|(place, found)| (found == tag.to_u16()).then_some(place))
         .ok_or_else(damaged)?;
-    let grey = if big_endian { BLACK_IS_ZERO.to_be_bytes() } else { BLACK_IS_ZERO.to_le_bytes() };
-    let mut patched = bytes.to_vec();
-    patched[place..place + 2].copy_from_slice(&grey);
-    Ok(patched)
+    let value = match (number(place + 2), u16::try_from(value), big_endian) {
+        (Some(SHORT), Ok(value), true) => value.to_be_bytes().to_vec(),
+        (Some(SHORT), Ok(value), false) => value.to_le_bytes().to_vec(),
+        (Some(LONG), _, true) => value.to_be_bytes().to_vec(),
+        (Some(LONG), _, false) => value.to_le_bytes().to_vec(),
+        _ => return Err(damaged()),
+    };
+    let mut changed = bytes.to_vec();
+    let at = place + field;
+    changed.get_mut(at..at + value.len()).ok_or_else(damaged)?.copy_from_slice(&value);
+    let mut reader = self::reader(Cow::Owned(changed))?;
+    reader.seek_to_image(index)?;
+    Ok(reader)
 }
 
 /// Indices into a palette, kept as grey, as colours: all reds come first, then greens, then blues.

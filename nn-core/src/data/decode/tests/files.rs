@@ -76,7 +76,7 @@ pub fn animated_webp(width: u32, height: u32, stills: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A page of a TIFF: entries of a directory, by tag, as numbers of 16 bits (32 where they need them), and
-/// strips.
+/// strips, or tiles where it has entries of their sides.
 #[derive(Clone)]
 pub struct TiffPage {
     pub entries: Vec<(u16, Vec<u32>)>,
@@ -94,6 +94,8 @@ pub const SAMPLES: u16 = 277;
 pub const ROWS_PER_STRIP: u16 = 278;
 pub const STRIP_BYTES: u16 = 279;
 pub const PLANAR: u16 = 284;
+pub const TILE_WIDTH: u16 = 322;
+pub const TILE_HEIGHT: u16 = 323;
 pub const COLOUR_MAP: u16 = 320;
 pub const EXTRA_SAMPLES: u16 = 338;
 pub const SAMPLE_FORMAT: u16 = 339;
@@ -144,18 +146,21 @@ pub fn tiff(big_endian: bool, pages: &[TiffPage]) -> Vec<u8> {
             })
             .collect();
         let has = |tag: u16| page.entries.iter().any(|(other, _)| *other == tag);
-        if !has(STRIP_OFFSETS) {
-            entries.push((STRIP_OFFSETS, places));
+        let (offsets, byte_counts) =
+            if has(TILE_WIDTH) { (324, 325) } else { (STRIP_OFFSETS, STRIP_BYTES) };
+        if !has(offsets) {
+            entries.push((offsets, places));
         }
-        if !has(STRIP_BYTES) {
+        if !has(byte_counts) {
             let lengths = page.strips.iter().map(|strip| strip.len() as u32).collect();
-            entries.push((STRIP_BYTES, lengths));
+            entries.push((byte_counts, lengths));
         }
         entries.sort();
         let fields: Vec<(u16, u32, u32, [u8; 4])> = entries
             .iter()
             .map(|(tag, values)| {
-                let is_long = values.iter().any(|&v| v > 65_535) || matches!(*tag, 273 | 279);
+                let is_long =
+                    values.iter().any(|&v| v > 65_535) || matches!(*tag, 273 | 279 | 324 | 325);
                 let data: Vec<u8> = match is_long {
                     true => values.iter().flat_map(|&v| long(v)).collect(),
                     false => values.iter().flat_map(|&v| short(v)).collect(),
