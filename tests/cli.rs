@@ -28,4 +28,5 @@ mod cli {
     mod soak;
     mod support;
     mod train;
+    mod treated;
 }

@@ -1,6 +1,7 @@
 //! The command line, as typed. `config` turns it into settings that were checked.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use nn_core::data::AlphaBackground;
 use std::path::{Path, PathBuf};
 
 /// Where named sets lie unless the user says otherwise.
@@ -170,6 +171,10 @@ pub struct SettingArgs {
     /// Share of train/ held back for validation [default: 0.125]
     #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
     pub validation_split: Option<f64>,
+    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
+    /// [default: white]
+    #[arg(long, value_name = "COLOUR")]
+    pub alpha_background: Option<AlphaBackground>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -247,6 +252,10 @@ pub struct ModelArgs {
     /// Image size of a model whose file does not say [default: 256]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
     pub image_size: Option<usize>,
+    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
+    /// [default: that of the model's training, or white]
+    #[arg(long, value_name = "COLOUR")]
+    pub alpha_background: Option<AlphaBackground>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -394,6 +403,10 @@ pub struct AuditArgs {
     /// Share of train/ held back for validation; give the one of the training
     #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.125)]
     pub validation_split: f64,
+    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b; give the one
+    /// of the training
+    #[arg(long, value_name = "COLOUR", default_value_t)]
+    pub alpha_background: AlphaBackground,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

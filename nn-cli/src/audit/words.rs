@@ -1,5 +1,6 @@
 //! What an audit found, for people: the worst first.
 
+use crate::treated;
 use crate::ui::format::{self, clean, percent};
 use crate::ui::table;
 use nn_core::audit::{Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report};
@@ -15,6 +16,9 @@ const ROWS: usize = 30;
 /// The whole report about the images called `title`.
 pub fn report(title: &str, report: &Report) -> String {
     let mut out = format!("{}\n\n{}\n", clean(title), images(report));
+    if let Some(treated) = treated::words(&report.treated) {
+        out += &format!("Read: {treated}\n");
+    }
     out += &format!("\nCopies: {}\n", copies(report));
     out += &rows(
         &["image", "copy", "splits", "what"],

@@ -7,6 +7,7 @@ use crate::datasets::Place;
 use crate::failure::Failure;
 use crate::published::Kind;
 use crate::report::{self, AuditPage};
+use crate::treated;
 use crate::ui::{Console, format};
 use nn_core::audit::{Listing, Report};
 use nn_core::files::write_atomically;
@@ -26,8 +27,11 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     let place = Place::find(&args.data, &args.data_root, console)?;
     place.announce(console);
     let listing = Listing::scan(&place.folder, args.validation_split, args.seed)?;
-    let found = audit::examine(&listing, args.seed, console)?;
+    let found = audit::examine(&listing, args.seed, args.alpha_background, console)?;
     console.text(&words::report(&place.describe(), &found))?;
+    if let Some(warning) = treated::warning(&found.treated) {
+        console.warn(&warning);
+    }
     if let Some(path) = &args.html {
         let page = report::render(&AuditPage::new(&place, &listing, &found)?)?;
         write_atomically(path, |file| file.write_all(page.as_bytes()))?;

@@ -9,9 +9,10 @@ use crate::images;
 use crate::interrupt::Interruptible;
 use crate::published::Kind;
 use crate::split_file;
+use crate::treated;
 use crate::ui::{Console, format, table};
 use nn_core::audit::Listing;
-use nn_core::data::{Sample, Split};
+use nn_core::data::{AlphaBackground, Sample, Split, Treated};
 use nn_core::train::evaluate;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -31,6 +32,7 @@ struct Report<'a> {
     classes: &'a [String],
     confusion: &'a [Vec<u64>],
     skipped: Vec<String>,
+    treated: &'a Treated,
     #[serde(skip_serializing_if = "Option::is_none")]
     without_twins: Option<WithoutTwins>,
 }
@@ -61,12 +63,12 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         )));
     }
     let twins = match args.without_twins {
-        true => Some(twins(&set, split, args, console)?),
+        true => Some(twins(&set, split, args, classifier.alpha_background, console)?),
         false => None,
     };
-    let size = classifier.image_size();
-    let skip = args.data.images.skip_unreadable;
-    let dataset = images::load(samples, &classifier.classes, size, skip, console)?;
+    let reading = classifier.reading(args.data.images.skip_unreadable);
+    let dataset = images::load(samples, &classifier.classes, reading, console)?;
+    treated::tell(dataset.treated(), console);
     let loss = nn_core::loss::Loss::for_output(classifier.model.output_kind());
     let result = evaluate(&classifier.model, loss, &Interruptible(&dataset), args.batch_size)?;
 
@@ -112,6 +114,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         classes,
         confusion,
         skipped: dataset.skipped().iter().map(|s| set.relative(&s.path)).collect(),
+        treated: dataset.treated(),
         without_twins,
     })?;
     Ok(())
@@ -150,6 +153,7 @@ fn twins(
     set: &ImageSet,
     split: &str,
     args: &EvaluateArgs,
+    alpha_background: AlphaBackground,
     console: &Console,
 ) -> Result<HashSet<PathBuf>, Failure> {
     if split == "all" {
@@ -160,6 +164,6 @@ fn twins(
     }
     let mut listing = Listing::scan(&set.folder.root, args.validation_split, args.seed)?;
     listing.assign(&divide(set, args, console)?);
-    let found = audit::examine(&listing, args.seed, console)?;
+    let found = audit::examine(&listing, args.seed, alpha_background, console)?;
     Ok(audit::copied_elsewhere(&listing, &found))
 }

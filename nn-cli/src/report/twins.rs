@@ -5,6 +5,7 @@ use crate::audit::words;
 use crate::failure::Failure;
 use crate::ui::format::{class_name, clean};
 use nn_core::audit::{Listing, Pair};
+use nn_core::data::AlphaBackground;
 
 /// A pair, as the macro `twins` of `parts.html` shows it.
 pub struct Twins {
@@ -22,17 +23,21 @@ pub struct Shot {
 }
 
 impl Twins {
-    /// The images of `pair`, which is one of `listing`.
+    /// The images of `pair`, which is one of `listing`, transparent ones laid on a background.
     ///
     /// # Errors
     /// If an image cannot be read any more.
-    pub fn new(pair: &Pair, listing: &Listing) -> Result<Self, Failure> {
+    pub fn new(
+        pair: &Pair,
+        listing: &Listing,
+        alpha_background: AlphaBackground,
+    ) -> Result<Self, Failure> {
         let shot = |i: usize| -> Result<Shot, Failure> {
             let item = &listing.items[pair.items[i]];
             Ok(Shot {
                 file: clean(&item.file),
                 class: class_name(&pair.labels[i]),
-                photo: picture::thumbnail(&item.path)?,
+                photo: picture::thumbnail(&item.path, alpha_background)?,
             })
         };
         Ok(Self {

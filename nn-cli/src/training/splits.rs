@@ -3,11 +3,11 @@
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
-use crate::images;
+use crate::images::{self, Reading};
 use crate::split_file;
 use crate::ui::Console;
 use nn_core::Error;
-use nn_core::data::Dataset;
+use nn_core::data::{Dataset, Treated};
 
 /// The images of a run, decoded.
 pub struct Splits {
@@ -30,10 +30,8 @@ impl Splits {
             Some(file) => split_file::read(file, set, console)?,
             None => set.folder.split(config.validation_split, config.fit.seed)?,
         };
-        let load = |samples| {
-            let size = (config.image_size, config.image_size);
-            images::load(samples, &set.folder.classes, size, config.skip_unreadable, console)
-        };
+        let load =
+            |samples| images::load(samples, &set.folder.classes, Reading::of(config), console);
         let data = Self {
             train: load(split.train)?,
             validation: load(split.validation)?,
@@ -50,6 +48,14 @@ impl Splits {
             .into());
         }
         Ok(data)
+    }
+
+    /// What was done to the images when they were read.
+    pub fn treated(&self) -> Treated {
+        let mut all = self.train.treated().clone();
+        all.merge(self.validation.treated());
+        all.merge(self.test.treated());
+        all
     }
 
     /// The three sets and their names.

@@ -68,6 +68,7 @@ pub use listing::{Item, Listing, Part};
 pub use pairs::{Kind, Pair};
 pub use repair::repaired;
 
+use crate::data::{AlphaBackground, Treated};
 use crate::error::Result;
 use duplicates::Duplicates;
 use serde::Serialize;
@@ -83,11 +84,13 @@ pub struct AuditOptions {
     /// The most bytes of small pictures that are kept; 256 MiB by default. Without a picture kept, a
     /// file is read again when it is compared.
     pub memory_bound: usize,
+    /// The colour that transparent images are laid on; white by default.
+    pub alpha_background: AlphaBackground,
 }
 
 impl Default for AuditOptions {
     fn default() -> Self {
-        Self { seed: 27, memory_bound: 256 << 20 }
+        Self { seed: 27, memory_bound: 256 << 20, alpha_background: AlphaBackground::WHITE }
     }
 }
 
@@ -120,6 +123,8 @@ pub struct Report {
     pub classes: Vec<ClassCount>,
     /// What is out of balance, in words.
     pub warnings: Vec<String>,
+    /// How many images were treated in which way to be looked at.
+    pub treated: Treated,
 }
 
 impl Report {
@@ -175,9 +180,7 @@ pub fn audit(
 ) -> Result<Report> {
     let items = &listing.items;
     let Survey { seen, unreadable } =
-        survey::survey(items, options.memory_bound, |done, total| {
-            progress(Stage::Reading, done, total)
-        })?;
+        survey::survey(items, options, |done, total| progress(Stage::Reading, done, total))?;
     let found = duplicates::find(items, &seen, &listing.classes, |done, total| {
         progress(Stage::Comparing, done, total)
     })?;
@@ -195,8 +198,10 @@ pub fn audit(
     let (classes, warnings) = hygiene::balance(listing);
     let summary = summarise(&seen, &found, &label_leaks);
     let odd_images = hygiene::odd_images(listing, &seen, &unreadable);
+    let mut treated = Treated::on(options.alpha_background);
+    seen.iter().flatten().for_each(|seen| treated.add(&seen.treatment));
     let Duplicates { pairs, scenes, groups, .. } = found;
-    Ok(Report { pairs, scenes, groups, summary, label_leaks, odd_images, classes, warnings })
+    Ok(Report { pairs, scenes, groups, summary, label_leaks, odd_images, classes, warnings, treated })
 }
 
 fn summarise(seen: &[Option<Seen>], found: &Duplicates, leaks: &[LabelLeak]) -> Summary {

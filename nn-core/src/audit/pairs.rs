@@ -124,6 +124,12 @@ fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
         words
             .push(if comparison.contrast > 1.0 { "more contrast" } else { "less contrast" }.into());
     }
+    if a.treatment.transparent != b.treatment.transparent {
+        words.push("one with transparency".into());
+    }
+    if a.treatment.animation || b.treatment.animation {
+        words.push("one frame of an animation compared".into());
+    }
     if let Some((difference, colours)) = &comparison.closely {
         if *colours == Likeness::Grey {
             words.push("in grey".into());

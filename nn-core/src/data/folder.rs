@@ -14,7 +14,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The extensions of images, in any case. A file that has none of them is not looked at.
-pub const EXTENSIONS: [&str; 6] = ["bmp", "gif", "jpeg", "jpg", "png", "webp"];
+pub const EXTENSIONS: [&str; 16] = [
+    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm",
+    "tif", "tiff", "webp",
+];
 
 /// One image file and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! ```text
 //! folder    which files there are, and which class each belongs to
 //! split     who trains, who validates, who tests
-//! decode    a file to 8-bit RGB
+//! decode    a file to 8-bit RGB, and what was done to it
 //! resize    8-bit RGB to the network's size, in f32
 //! spill     a temporary file for images that need not stay in memory
 //! dataset   all of it together: batches within a memory bound
@@ -34,7 +34,10 @@ mod spill;
 pub mod split;
 
 pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
-pub use decode::{Rgb8, decode_bytes, decode_file};
+pub use decode::{
+    AlphaBackground, Content, Decoded, Depth, Format, Rgb8, SNIFFED_BYTES, Treated, Treatment,
+    decode_bytes, decode_bytes_on, decode_file, decode_file_on, same_pixels, sniff,
+};
 pub use folder::{EXTENSIONS, ImageFolder, Layout, Sample, is_image};
 pub use foreground::{Foreground, ForegroundRule, foreground};
 pub use mask::{BoundingBox, Mask};
