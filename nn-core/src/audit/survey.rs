@@ -180,6 +180,7 @@ pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
     let image = decode_bytes(&bytes, path)?;
     let size = (image.width(), image.height());
     let small = Small::new(&image);
+    let facts = FileFacts::new(&bytes, &image, &small);
     drop(image);
     let luma = small.luma();
     let kept = Kept::new(&luma);
@@ -193,7 +194,7 @@ pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
         file_hash,
         picture_hash: hash.finalize().into(),
         fingerprint: Fingerprint { size: (luma.width as f32, luma.height as f32), features, frame },
-        facts: FileFacts::new(&bytes, size, &small),
+        facts,
         range: widest(Range(&kept.pixels)),
         kept: Some(kept),
     })
@@ -201,11 +202,15 @@ pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
 
 /// The picture of a file for a comparison: as kept, or read again. None if it has become unreadable.
 pub fn comparable(seen: &Seen, path: &Path) -> Option<Comparable> {
-    let luma = match &seen.kept {
-        Some(kept) => kept.luma(),
-        None => Small::new(&decode_file(path).ok()?).luma(),
-    };
-    Some(Comparable::new(luma))
+    Some(Comparable::new(picture(seen, path)?))
+}
+
+/// The small picture of a file in grey: as kept, or read again. None if it has become unreadable.
+pub fn picture(seen: &Seen, path: &Path) -> Option<Luma> {
+    match &seen.kept {
+        Some(kept) => Some(kept.luma()),
+        None => Some(Small::new(&decode_file(path).ok()?).luma()),
+    }
 }
 
 /// Whether two files show the same pixels.
