@@ -6,14 +6,15 @@ use nn_core::audit::{Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Stre
 
 /// The columns of [`label_leak`].
 pub const LEAK_HEADER: [&str; 5] = ["from", "leak", "what tells the class", "points (95 %)", "p"];
+/// The group that no network sees.
+const FILE_NAME: &str = "file name";
 /// How many of them are words.
 pub const LEAK_TEXT: usize = 3;
 /// What the numbers in them mean.
 pub const LEAK_NOTE: &str = "Points: the share of that class for which it holds, minus the share of all \
     other images, in points of a hundred, with its 95 % interval. p: how often shuffled labels do as well \
     anywhere in this table, corrected for all facts and classes together; a leak is told from 0.01 down. \
-    Strong: 15 points or more; 50 where the subject itself may make the difference (corners, border, mean \
-    colour, tone, sharpness).";
+    Strong: 15 points or more; 50 where the subject itself may make the difference (from corners to tone).";
 
 /// Rows of a table before it is cut.
 const ROWS: usize = 30;
@@ -140,7 +141,9 @@ pub fn label_leaks(report: &Report) -> String {
     };
     let alarms = named(&|leak| leak.alarm);
     let weak = named(&|leak| leak.strength == Strength::Weak);
-    let told = named(&|leak| leak.strength == Strength::Strong && !leak.alarm);
+    let told = |leak: &LabelLeak| leak.strength == Strength::Strong && !leak.alarm;
+    let pictures = named(&|leak| told(leak) && leak.group != FILE_NAME);
+    let names = named(&|leak| told(leak) && leak.group == FILE_NAME);
     let mut parts = Vec::new();
     if !alarms.is_empty() {
         parts.push(format!("YES, from {}", alarms.join(", ")));
@@ -148,8 +151,11 @@ pub fn label_leaks(report: &Report) -> String {
     if !weak.is_empty() {
         parts.push(format!("weakly, from {}", weak.join(", ")));
     }
-    if !told.is_empty() {
-        parts.push(format!("from {}, which no network sees", told.join(", ")));
+    if !pictures.is_empty() {
+        parts.push(format!("{} differ, which may be the subject's own", pictures.join(" and ")));
+    }
+    if !names.is_empty() {
+        parts.push("file names tell it, which no network sees".into());
     }
     match parts.is_empty() {
         true => "no better than chance".into(),
@@ -175,9 +181,13 @@ pub fn leak_advice(report: &Report) -> Vec<&'static str> {
                 "Corners and border: frames can be cropped off. If it is the background, collect each \
                  class on the same backgrounds; a model may learn the background instead."
             }
-            "mean colour" | "tone" | "sharpness" => {
-                "Colour, tone and sharpness: they may be what the classes are about; look. If they are \
+            "mean colour" | "tone" => {
+                "Colour and tone: they may be what the classes are about; look. If they are \
                  not, collect each class with the same light and camera."
+            }
+            "sharpness" => {
+                "Sharpness: bring all classes to one size and encoding; if they come from cameras or scanners \
+                 of their own, collect each class with each."
             }
             _ => {
                 "File names: no network sees them, but they show that classes were collected apart. \

@@ -272,3 +272,108 @@ fn sampling(frame: &[u8]) -> String {
         (across, down) => format!("one colour for {across} x {down} pixels"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage, RgbaImage};
+
+    fn jpeg() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let image = RgbImage::from_pixel(16, 16, Rgb([90, 120, 30]));
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 80)
+            .encode_image(&image)
+            .unwrap();
+        bytes
+    }
+
+    /// A JPEG with one more segment after its first two bytes.
+    fn with_segment(marker: u8, segment: &[u8]) -> Encoding {
+        let mut bytes = jpeg();
+        let length = (segment.len() as u16 + 2).to_be_bytes();
+        let header = [0xff, marker, length[0], length[1]];
+        bytes.splice(2..2, header.into_iter().chain(segment.iter().copied()));
+        Encoding::read(&bytes)
+    }
+
+    /// An EXIF structure with a camera, a program, and a date in the camera's settings.
+    fn exif() -> Vec<u8> {
+        let mut tiff = b"MM\0*\0\0\0\x08".to_vec();
+        let texts: [(u16, &[u8]); 3] =
+            [(0x010f, b"Canon\0"), (0x0110, b"EOS 5D\0"), (0x0131, b"Lightroom\0")];
+        let date = b"2019:05:03 10:11:12\0";
+        let text_at = 8 + 2 + 4 * 12 + 4;
+        let mut data = Vec::new();
+        tiff.extend([0, 4]);
+        for (tag, text) in texts {
+            tiff.extend(tag.to_be_bytes());
+            tiff.extend([0, 2]);
+            tiff.extend((text.len() as u32).to_be_bytes());
+            tiff.extend(((text_at + data.len()) as u32).to_be_bytes());
+            data.extend_from_slice(text);
+        }
+        let settings = (text_at + data.len()) as u32;
+        tiff.extend([0x87, 0x69, 0, 4, 0, 0, 0, 1]);
+        tiff.extend(settings.to_be_bytes());
+        tiff.extend([0; 4]);
+        tiff.extend(data);
+        tiff.extend([0, 1, 0x90, 0x03, 0, 2]);
+        tiff.extend((date.len() as u32).to_be_bytes());
+        tiff.extend((settings + 2 + 12 + 4).to_be_bytes());
+        tiff.extend([0; 4]);
+        tiff.extend(date);
+        tiff
+    }
+
+    #[test]
+    fn what_is_written_into_a_jpeg_is_read() {
+        let plain = Encoding::read(&jpeg());
+        assert_eq!((plain.format.as_str(), plain.quality, plain.trailing), ("jpeg", 80, 0));
+        assert!(!plain.exif && plain.comment.is_empty() && plain.profile.is_empty());
+        assert_eq!(with_segment(0xfe, b"made by hand").comment, "made by hand");
+        let profile = [b"ICC_PROFILE\0\x01\x01".as_slice(), &[7; 40]].concat();
+        assert!(with_segment(0xe2, &profile).profile.starts_with("40 bytes"));
+        let read = with_segment(0xe0, b"JFIF\0\x01\x02\x01\x01\x2c\x01\x2c\0\0");
+        assert_eq!(
+            read.density,
+            if plain.parts.contains("JFIF") { plain.density } else { "300 x 300 per inch".into() }
+        );
+        let read = with_segment(0xe1, &[b"Exif\0\0".as_slice(), &exif()].concat());
+        let told = (read.camera.as_str(), read.software.as_str(), read.date.as_str());
+        assert_eq!(told, ("Canon, EOS 5D", "Lightroom", "2019:05:03 10:11:12"));
+        assert!(read.exif && read.parts.contains("EXIF"));
+        let longer = [jpeg(), vec![0; 2_048]].concat();
+        assert_eq!(Encoding::read(&longer).trailing, 2_048);
+    }
+
+    #[test]
+    fn transparency_is_read_whatever_the_format() {
+        let image = RgbaImage::from_pixel(8, 8, image::Rgba([1, 2, 3, 200]));
+        let mut png = Vec::new();
+        let encoder = image::codecs::png::PngEncoder::new(&mut png);
+        encoder.write_image(image.as_raw(), 8, 8, ExtendedColorType::Rgba8).unwrap();
+        let read = Encoding::read(&png);
+        assert!(read.alpha && read.trailing == 0 && read.pixels == "8-bit colour", "{read:?}");
+        let mut webp = Vec::new();
+        let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut webp);
+        encoder.write_image(image.as_raw(), 8, 8, ExtendedColorType::Rgba8).unwrap();
+        assert!(Encoding::read(&webp).alpha);
+        assert!(!Encoding::read(&jpeg()).alpha);
+    }
+
+    #[test]
+    fn files_that_are_cut_off_are_read_as_far_as_they_go() {
+        let mut png = Vec::new();
+        let encoder = image::codecs::png::PngEncoder::new(&mut png);
+        encoder.write_image(&[9; 192], 8, 8, ExtendedColorType::Rgb8).unwrap();
+        let jpeg = [&jpeg()[..2], &[0xff, 0xe1, 0, 200], b"Exif\0\0", &exif(), &[0; 80]].concat();
+        for bytes in [png, jpeg] {
+            for end in 12..bytes.len() {
+                Encoding::read(&bytes[..end]);
+            }
+        }
+        for end in 0..exif().len() {
+            Exif::read(&exif()[..end]);
+        }
+    }
+}

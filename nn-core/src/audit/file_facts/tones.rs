@@ -23,7 +23,7 @@ pub const CORNER_NAMES: [&str; 4] = ["upper left", "upper right", "lower left", 
 pub struct Tones {
     /// Mean red, green and blue.
     pub mean: [f64; 3],
-    /// Mean red, green and blue of the border, then their standard deviations.
+    /// Median red, green and blue of the border, then the ranges of the middle half of each.
     pub ring: [f64; 6],
     /// The mean difference between the strongest and the weakest of a pixel's colours.
     pub saturation: f64,
@@ -85,18 +85,14 @@ impl Tones {
         }
     }
 
+    /// By ranks, which a subject that reaches the border somewhere does not change.
     fn look_at_ring(&mut self, small: &Small) {
         let (width, height) = (small.width, small.height);
         let ring = ((width.min(height) as f64 * RING).round() as usize).max(1);
         for (c, plane) in small.planes.iter().enumerate() {
-            let (mut sum, mut squares, mut count) = (0.0, 0.0, 0);
+            let mut histogram = [0_usize; 256];
             let mut add = |values: &[f32]| {
-                for &value in values {
-                    let value = f64::from(value);
-                    sum += value;
-                    squares += value * value;
-                }
-                count += values.len();
+                values.iter().for_each(|&value| histogram[value as usize & 255] += 1);
             };
             for (y, row) in plane.chunks_exact(width).enumerate() {
                 if y >= ring && y + ring < height && width > 2 * ring {
@@ -106,9 +102,10 @@ impl Tones {
                     add(row);
                 }
             }
-            let n = count as f64;
-            self.ring[c] = sum / n;
-            self.ring[c + 3] = (squares / n - self.ring[c] * self.ring[c]).max(0.0).sqrt();
+            let n: usize = histogram.iter().sum();
+            let quarter = |k: usize| ranked(histogram.iter().copied(), (k * n).div_ceil(4)) as f64;
+            self.ring[c] = quarter(2);
+            self.ring[c + 3] = quarter(3) - quarter(1);
         }
     }
 

@@ -18,32 +18,44 @@ pub enum Source {
 }
 
 /// A group of facts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Group {
     /// Its name.
     pub name: &'static str,
     /// Where its facts come from.
     pub source: Source,
-    /// Whether an alarm of it should stop a pipeline: where the subject is rarely the reason.
+    /// Whether what it gives away strongly is an alarm.
+    pub alarm: bool,
+    /// Whether that should stop a pipeline, too: where the subject is rarely the reason.
     pub gate: bool,
+    /// The least difference between the medians of a class and of the others that matters, in grey
+    /// levels; 0 where facts are none.
+    pub material: f64,
 }
 
-const fn group(name: &'static str, source: Source, gate: bool) -> Group {
-    Group { name, source, gate }
+const fn group(
+    name: &'static str,
+    source: Source,
+    alarm: bool,
+    gate: bool,
+    material: f64,
+) -> Group {
+    Group { name, source, alarm, gate, material }
 }
 
 /// All groups, in the order in which they are told.
 pub const GROUPS: [Group; 10] = [
-    group("image size", Source::File, true),
-    group("format", Source::File, true),
-    group("file size", Source::File, true),
-    group("mark", Source::Mark, true),
-    group("corners", Source::Picture, true),
-    group("border", Source::Picture, true),
-    group("mean colour", Source::Picture, false),
-    group("tone", Source::Picture, false),
-    group("sharpness", Source::Picture, false),
-    group("file name", Source::Name, false),
+    group("image size", Source::File, true, true, 0.0),
+    group("format", Source::File, true, true, 0.0),
+    group("file size", Source::File, true, true, 0.0),
+    group("mark", Source::Mark, true, true, 0.0),
+    group("corners", Source::Picture, true, true, 8.0),
+    group("border", Source::Picture, true, true, 8.0),
+    group("sharpness", Source::Picture, true, false, 0.0),
+    // These are most often the subject's own.
+    group("mean colour", Source::Picture, false, false, 0.0),
+    group("tone", Source::Picture, false, false, 0.0),
+    group("file name", Source::Name, false, false, 0.0),
 ];
 /// The place of marks among them.
 pub const MARK: usize = 3;
@@ -97,10 +109,8 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
     for (c, colour) in colours.into_iter().enumerate() {
         number("mean colour", &format!("mean {colour}"), "", &|f| f.tones.mean[c]);
         number("border", &format!("{colour} of the border"), "", &|f| f.tones.ring[c]);
-        let name = format!("spread of {colour} in the border");
+        let name = format!("range of {colour} in the border");
         number("border", &name, "", &|f| f.tones.ring[c + 3]);
-        let name = format!("{colour} of the border, minus the mean");
-        number("border", &name, "", &|f| f.tones.ring[c] - f.tones.mean[c]);
         number("tone", &format!("darkest {colour}"), "", &|f| f.tones.darkest[c]);
         number("tone", &format!("brightest {colour}"), "", &|f| f.tones.brightest[c]);
     }

@@ -11,8 +11,8 @@
 //!   looked for where most pictures of the class have a plain ground, on which the subject is drawn.
 
 use super::bins::Binned;
+use super::in_parallel;
 use crate::audit::luma::Luma;
-use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Images of a class, in the half that shows, from which on places can be called alike.
@@ -86,14 +86,11 @@ impl Pictures {
         let common = sizes.into_iter().max_by_key(|&(size, count)| (count, size));
         let (width, height) = common.map_or((1, 1), |(size, _)| size);
         let places = width * height;
-        let each: Vec<(Vec<u8>, Vec<i8>, Option<i32>)> = pictures
-            .par_iter()
-            .map(|picture| {
-                let fitted = fitted(picture, width, height);
-                let grey = fitted.pixels.iter().map(|&v| v as u8).collect();
-                (grey, local(&fitted), ground(&fitted))
-            })
-            .collect();
+        let each = in_parallel(pictures.len(), |i| {
+            let fitted = fitted(&pictures[i], width, height);
+            let grey: Vec<u8> = fitted.pixels.iter().map(|&v| v as u8).collect();
+            (grey, local(&fitted), ground(&fitted))
+        });
         let mut all =
             Self { width, places, grey: Vec::new(), local: Vec::new(), ground: Vec::new() };
         for (grey, local, ground) in each {
@@ -222,9 +219,9 @@ pub fn marks(
             separate,
             ..mark(class, scores, &places, &pictures)
         });
-        marks.filter(|mark| mark.size[0] * mark.size[1] <= MOST_AREA).collect()
+        marks.filter(|mark| mark.size[0] * mark.size[1] <= MOST_AREA).collect::<Vec<Mark>>()
     };
-    (0..classes).into_par_iter().flat_map_iter(of_class).collect()
+    in_parallel(classes, of_class).into_iter().flatten().collect()
 }
 
 type Found = Option<(Vec<f64>, Vec<usize>, f64)>;

@@ -23,12 +23,13 @@ use super::luma::Luma;
 use crate::rng::Rng;
 use bins::{Binned, Question};
 use effect::{Effect, accuracy, effect};
-use facts::{Fact, GROUPS, MARK, Source, facts};
+use facts::{Fact, GROUPS, MARK, Source, Values, facts};
 use file_names::Names;
 use marks::{Mark, marks};
 use permutations::{Best, Outcome, Tested, outcome, tolerance};
 use rayon::prelude::*;
 use serde::Serialize;
+use std::sync::OnceLock;
 
 /// The error rate of the whole test: how often labels that mean nothing are said to show anywhere.
 pub const LEVEL: f64 = 0.01;
@@ -61,8 +62,8 @@ pub enum Strength {
 /// What a group of facts tells of the class.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LabelLeak {
-    /// The group: `image size`, `format`, `file size`, `mark`, `corners`, `border`, `mean colour`,
-    /// `tone`, `sharpness` or `file name`.
+    /// The group: `image size`, `format`, `file size`, `mark`, `corners`, `border`, `sharpness`,
+    /// `mean colour`, `tone` or `file name`.
     pub group: &'static str,
     /// Share of images whose class the best fact tells right, of all classes at once, classes counting
     /// alike.
@@ -73,10 +74,10 @@ pub struct LabelLeak {
     pub p: f64,
     /// How much is given away.
     pub strength: Strength,
-    /// Whether it is a strong leak that a network could learn from.
+    /// Whether it is a strong leak that a network can learn from and that the subject is rarely the
+    /// reason of: not `mean colour`, `tone` or `file name`.
     pub alarm: bool,
-    /// Whether it is one that a subject cannot be the reason of, so that it should stop a pipeline: an
-    /// alarm, but not of `mean colour`, `tone` or `sharpness`.
+    /// Whether it should stop a pipeline: an alarm, but not of `sharpness`.
     pub gate: bool,
     /// Whether all facts of the group are the same in all images, so that there is nothing to tell.
     pub constant: bool,
@@ -129,11 +130,8 @@ pub fn test(
     let chosen_facts: Vec<&FileFacts> = chosen.iter().map(|&i| images[i].facts).collect();
     let files: Vec<&str> = chosen.iter().map(|&i| images[i].file).collect();
     let facts = facts(&chosen_facts, &Names::new(&files, &labels, classes));
-    let binned: Vec<(usize, Binned)> = facts
-        .par_iter()
-        .enumerate()
-        .filter_map(|(number, fact)| Some((number, Binned::new(fact)?)))
-        .collect();
+    let binned = in_parallel(facts.len(), |number| Some((number, Binned::new(&facts[number])?)));
+    let binned: Vec<(usize, Binned)> = binned.into_iter().flatten().collect();
     let tested: Vec<Tested> =
         binned.iter().map(|(_, binned)| Tested { binned, class: None }).collect();
     let found = outcome(&tested, &labels, classes.len(), (seed, 0));
@@ -217,15 +215,25 @@ fn of_group(
     let first = |all: Vec<Telling>| {
         all.into_iter().reduce(|best, next| if better(&next, &best) { next } else { best })
     };
+    let material = |telling: &Telling| {
+        let least = GROUPS[group].material;
+        least == 0.0 || gap(&facts[binned[telling.fact].0], set.labels, telling.class) >= least
+    };
     let best_of = |class: usize| {
         let told = |&fact: &usize| {
             let Best { score, question } = found.facts[fact].classes[class]?;
             let effect = effect(&binned[fact].1, question, set.labels, class);
             Some(Telling { fact, class, question, score, effect })
         };
-        first(own.iter().filter_map(told).collect())
+        let (matters, little): (Vec<Telling>, Vec<Telling>) =
+            own.iter().filter_map(told).partition(material);
+        first(matters).map(|best| (best, true)).or_else(|| Some((first(little)?, false)))
     };
-    let mut telling: Vec<Telling> = (0..set.classes.len()).filter_map(best_of).collect();
+    let (matters, little): (Vec<_>, Vec<_>) =
+        (0..set.classes.len()).filter_map(best_of).partition(|(_, matters)| *matters);
+    let matter = !matters.is_empty();
+    let told = if matter { matters } else { little };
+    let mut telling: Vec<Telling> = told.into_iter().map(|(telling, _)| telling).collect();
     telling.sort_by(|a, b| b.score.total_cmp(&a.score));
     if let Some(best) = (0..telling.len())
         .reduce(|best, next| if better(&telling[next], &telling[best]) { next } else { best })
@@ -243,7 +251,7 @@ fn of_group(
         ),
         None => (1.0, set.chance),
     };
-    let gain = (right - set.chance) / (1.0 - set.chance);
+    let gain = if matter { (right - set.chance) / (1.0 - set.chance) } else { 0.0 };
     let words = |telling: &Telling| {
         let (number, binned) = &binned[telling.fact];
         binned.words(telling.question, &facts[*number])
@@ -252,7 +260,7 @@ fn of_group(
     let given: Vec<&Telling> = telling
         .iter()
         .filter(sure)
-        .filter(|telling| telling.effect.difference >= worth(source))
+        .filter(|telling| matter && telling.effect.difference >= worth(source))
         .collect();
     leak(
         group,
@@ -262,6 +270,18 @@ fn of_group(
         &given,
         set,
     )
+}
+
+/// The difference between the medians of a class and of the others.
+fn gap(fact: &Fact, labels: &[usize], class: usize) -> f64 {
+    let Values::Numbers(numbers) = &fact.values else { return f64::INFINITY };
+    let median = |own: bool| {
+        let of = numbers.iter().zip(labels).filter(|(_, label)| (**label == class) == own);
+        let mut values: Vec<f64> = of.map(|(value, _)| *value).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or_default()
+    };
+    (median(true) - median(false)).abs()
 }
 
 fn leak(
@@ -284,7 +304,7 @@ fn leak(
         chance: set.chance,
         p,
         strength,
-        alarm: strength == Strength::Strong && source != Source::Name,
+        alarm: strength == Strength::Strong && GROUPS[group].alarm,
         gate: false,
         constant,
         class: None,
@@ -332,8 +352,8 @@ fn of_marks(
 ) -> LabelLeak {
     let labels: Vec<usize> = images.iter().map(|image| image.label).collect();
     let looked_at = drawn(chosen, &labels, set.classes.len(), MOST_PICTURES, seed);
-    let pictures: Vec<(usize, Luma)> =
-        looked_at.par_iter().filter_map(|&i| Some((i, picture(i)?))).collect();
+    let pictures = in_parallel(looked_at.len(), |k| Some((looked_at[k], picture(looked_at[k])?)));
+    let pictures: Vec<(usize, Luma)> = pictures.into_iter().flatten().collect();
     let labels: Vec<usize> = pictures.iter().map(|&(i, _)| images[i].label).collect();
     let mut scale: Vec<[usize; 2]> =
         pictures.iter().map(|&(i, _)| [images[i].facts.width, images[i].facts.height]).collect();
@@ -413,4 +433,16 @@ fn separation(
     let variance = rest.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / n;
     let Some(median) = own.get(own.len() / 2) else { return 0.0 };
     (median - mean) / variance.sqrt().max(1e-9)
+}
+
+/// `f` of 0, 1, .. up to `n`, on all threads. The loop is compiled once, whatever comes out of `f`.
+fn in_parallel<T: Send + Sync>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    fn each(n: usize, f: &(dyn Fn(usize) + Sync)) {
+        (0..n).into_par_iter().for_each(f);
+    }
+    let results: Vec<OnceLock<T>> = (0..n).map(|_| OnceLock::new()).collect();
+    each(n, &|i| {
+        results[i].get_or_init(|| f(i));
+    });
+    results.into_iter().filter_map(OnceLock::into_inner).collect()
 }

@@ -9,8 +9,8 @@
 //! Phipson and G. K. Smyth, "Permutation p-values should never be zero", 2010.
 
 use super::bins::{Binned, MOST_BINS, Question};
+use super::in_parallel;
 use crate::rng::Rng;
-use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Shuffles of the labels, at most.
@@ -98,7 +98,7 @@ pub fn outcome(
             let mut work = vec![0_u32; classes * MOST_BINS];
             (0..facts.len()).map(|fact| scorer.most(fact, &shuffled, &mut work)).fold(0.0, f32::max)
         };
-        let scores: Vec<f32> = round.into_par_iter().map(shuffle).collect();
+        let scores = in_parallel(round.len(), |i| shuffle(round.start + i));
         as_well += scores.iter().filter(|&&score| score >= most - tolerance(most)).count();
         chance.extend(scores);
     }
@@ -135,10 +135,9 @@ impl<'a> Scorer<'a> {
         sizes.sort_unstable();
         sizes.dedup();
         let logarithms = LogFactorials::new(n);
-        let tables: Vec<Vec<f32>> = sizes
-            .par_iter()
-            .map(|&size| distinct.iter().flat_map(|&k| logarithms.tails(size, k)).collect())
-            .collect();
+        let tables = in_parallel(sizes.len(), |i| -> Vec<f32> {
+            distinct.iter().flat_map(|&k| logarithms.tails(sizes[i], k)).collect()
+        });
         let mut starts: HashMap<(usize, usize), u32> = HashMap::new();
         let mut scores = Vec::new();
         for (&size, table) in sizes.iter().zip(&tables) {
