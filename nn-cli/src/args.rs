@@ -375,9 +375,11 @@ pub enum MethodName {
     nn-cli train --data photos/ --split split.csv\n\n\
     Finds images that are there twice (same bytes, same pixels, or encoded anew, resized, mirrored,\n\
     turned, cropped, brightened, written over) and says which pairs cross training, validation and\n\
-    test; whether the class can be told from size, format, file size, mean colour or border alone;\n\
-    and images that are broken or odd. It looks at the folder alone and changes nothing in it.\n\n\
-    Exit status 3 if more than --allow pairs cross splits, so that it can stand in a pipeline.")]
+    test; whether the class can be told without looking at the subject: from size, format, metadata,\n\
+    file size, a mark, corners, border, colours, sharpness or file names; and images that are broken\n\
+    or odd. It looks at the folder alone and changes nothing in it.\n\n\
+    Exit status 3, so that it can stand in a pipeline, if more than --allow pairs cross splits, or if\n\
+    size, format, file size, a mark, corners or border give a class away (see --allow-label-leaks).")]
 pub struct AuditArgs {
     /// A folder of images, or the name of a set under the data root
     #[arg(value_name = "DIR|NAME")]
@@ -388,6 +390,9 @@ pub struct AuditArgs {
     /// Pairs across splits that are no failure
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
     pub allow: usize,
+    /// Let it be no failure that the class can be told without looking at the subject
+    #[arg(long)]
+    pub allow_label_leaks: bool,
     /// Write a page with the pairs side by side
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,

@@ -148,3 +148,56 @@ fn the_page_of_an_audit_works_in_a_browser() {
     assert_eq!(browser.complaints(), [""; 0]);
     keep_a_picture(&mut browser, &page);
 }
+
+/// Noise of class `a` or `b`, those of `b` with a comment, as a JPEG would have it from another program.
+fn commented(class: &str, number: u32) -> Vec<u8> {
+    let picture = image::load_from_memory(&blocks("light", number)).unwrap().to_rgb8();
+    let mut bytes = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 85)
+        .encode_image(&picture)
+        .unwrap();
+    if class == "b" {
+        bytes.splice(2..2, *b"\xff\xfe\x00\x09scanner");
+    }
+    bytes
+}
+
+#[test]
+fn a_class_that_the_file_gives_away_trips_a_gate_of_its_own() {
+    let sandbox = Sandbox::new();
+    for i in 0..24 {
+        for (class, more) in [("a", 0), ("b", 100)] {
+            let half = if i % 4 == 0 { "test" } else { "train" };
+            sandbox.write(format!("set/{half}/{class}/{i}.jpg"), commented(class, more + i));
+        }
+    }
+    let ended = sandbox.run(["audit", "set", "--json"]);
+    assert_eq!(ended.status, 3, "{ended:?}");
+    for words in ["by format (comment scanner: 100 % of b, 0 % of a)", "--allow-label-leaks"] {
+        assert!(ended.err.contains(words), "{ended:?}");
+    }
+    assert!(!ended.err.contains("--repair"), "{ended:?}");
+    let report: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(report["summary"]["label_leaks"], 1);
+    let leaks = report["label_leaks"].as_array().unwrap();
+    let leak = leaks.iter().find(|leak| leak["group"] == "format").unwrap();
+    let expected = json!({"alarm": true, "gate": true, "strength": "strong", "class": "b",
+        "classes": ["b", "a"], "effect": 1.0, "chance": 0.5, "accuracy": 1.0, "shares": [1.0, 0.0]});
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&leak[key], value, "{key}");
+    }
+    assert!(leak["p"].as_f64() <= Some(0.01) && leak["interval"][0].as_f64() > Some(0.8));
+
+    let args = ["audit", "set", "--allow-label-leaks", "--html", "page.html"];
+    let text = sandbox.run(args).ok().out.clone();
+    assert!(text.contains("file alone: YES, from format") && text.contains("strong"), "{text}");
+    assert!(
+        text.contains("the same in all images") && text.contains("encode all images anew"),
+        "{text}"
+    );
+    let page = sandbox.text("page.html");
+    for words in ["can be told without looking at the subject", "encode all images anew"] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(!page.contains("--repair") && !page.contains("No copies cross splits"));
+}

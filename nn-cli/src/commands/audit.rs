@@ -48,18 +48,29 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
         ));
     }
     console.json(&Found { dataset: &place.name, kind: place.kind, report: &found })?;
-    let across = found.summary.across_splits;
-    if across > args.allow {
-        let pairs = format::plural(across as u64, "pair");
-        let verb = if across == 1 { "crosses" } else { "cross" };
-        let advice = match args.repair {
-            Some(_) => "train on the repaired split",
-            None => "write a split without them with --repair, or accept them with --allow",
-        };
-        return Err(Failure::Gate(format!(
-            "{pairs} of copies {verb} splits, {} allowed: scores on this split are inflated; {advice}",
-            args.allow
-        )));
+    let copies = copies_gate(&found, args);
+    let labels = if args.allow_label_leaks { None } else { words::leak_gate(&found) };
+    let tripped: Vec<String> = [copies, labels].into_iter().flatten().collect();
+    match tripped.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Gate(tripped.join("\n"))),
     }
-    Ok(())
+}
+
+/// What trips the gate for copies, in a sentence; none if nothing does.
+fn copies_gate(found: &Report, args: &AuditArgs) -> Option<String> {
+    let across = found.summary.across_splits;
+    if across <= args.allow {
+        return None;
+    }
+    let pairs = format::plural(across as u64, "pair");
+    let verb = if across == 1 { "crosses" } else { "cross" };
+    let advice = match args.repair {
+        Some(_) => "train on the repaired split",
+        None => "write a split without them with --repair, or accept them with --allow",
+    };
+    Some(format!(
+        "{pairs} of copies {verb} splits, {} allowed: scores on this split are inflated; {advice}",
+        args.allow
+    ))
 }

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::treated;
 use crate::ui::format::{self, class_name, clean};
 use askama::Template;
-use nn_core::audit::{Listing, Report};
+use nn_core::audit::{LabelLeak, Listing, Report};
 use nn_core::data::AlphaBackground;
 
 /// Pairs that are shown; the page is to be mailed.
@@ -27,6 +27,8 @@ pub struct AuditPage {
     pairs_note: String,
     leaks_note: String,
     leaks: Table,
+    leaks_key: &'static str,
+    advice: Vec<&'static str>,
     classes: Table,
     odd: Table,
     warnings: Vec<String>,
@@ -49,14 +51,7 @@ impl AuditPage {
     pub fn new(place: &Place, listing: &Listing, report: &Report) -> Result<Self, Failure> {
         let summary = &report.summary;
         let name = clean(&place.name);
-        let lede = match summary.across_splits {
-            0 => format!("No copies cross splits among {}.", words::images(report)),
-            n => format!(
-                "{} of copies across splits, among {}: what was learned by heart counts as known.",
-                format::plural(n as u64, "pair"),
-                words::images(report)
-            ),
-        };
+        let lede = lede(report);
         let mut base = Base::new("Audit", format!("Leaks in {name}"), lede)
             .about_kinds(&[(&name, place.kind)]);
         base.sections = vec![
@@ -104,7 +99,7 @@ impl AuditPage {
             ),
         };
         let mut leaks = Table::new(
-            "How often a simple classifier is right, with everything but these facts hidden",
+            "What tells the class without a look at the subject",
             &words::LEAK_HEADER,
             words::LEAK_TEXT,
         );
@@ -133,9 +128,11 @@ impl AuditPage {
             pairs,
             pairs_note,
             leaks_note: format!(
-                "Can the class be told from the file alone? {}.",
+                "Can the class be told without looking at the subject? {}.",
                 sentence(&words::label_leaks(report))
             ),
+            leaks_key: words::LEAK_NOTE,
+            advice: words::leak_advice(report),
             leaks,
             classes,
             odd,
@@ -146,11 +143,46 @@ impl AuditPage {
                 .chain(report.warnings.iter().map(|warning| clean(warning)))
                 .collect(),
             credit: base::credit_for(place.kind),
-            commands: vec![
-                format!("nn-cli audit {data}{background}"),
-                format!("nn-cli audit {data}{background} --repair split.csv"),
-                format!("nn-cli train --data {data}{background} --split split.csv"),
-            ],
+            commands: commands(&format!("{data}{background}"), report),
         })
     }
+}
+
+/// The page's first sentences: the leaks that there are, or that there are none.
+fn lede(report: &Report) -> String {
+    let summary = &report.summary;
+    let mut found = Vec::new();
+    if summary.across_splits > 0 {
+        found.push(format!(
+            "{} of copies across splits: what was learned by heart counts as known.",
+            format::plural(summary.across_splits as u64, "pair")
+        ));
+    }
+    let alarms: Vec<&LabelLeak> = report.label_leaks.iter().filter(|leak| leak.alarm).collect();
+    if let Some(first) = alarms.first() {
+        let groups: Vec<&str> = alarms.iter().map(|leak| leak.group).collect();
+        found.push(format!(
+            "The class can be told without looking at the subject, from {} ({}).",
+            groups.join(", "),
+            clean(&first.reason)
+        ));
+    }
+    if found.is_empty() {
+        found.push(
+            "No copies cross splits, and nothing but the pictures gives the class away.".into(),
+        );
+    }
+    format!("{} Looked at: {}.", found.join(" "), words::images(report))
+}
+
+/// What to do next, depending on what was found.
+fn commands(data: &str, report: &Report) -> Vec<String> {
+    let mut commands = vec![format!("nn-cli audit {data}")];
+    if report.summary.across_splits > 0 {
+        commands.push(format!("nn-cli audit {data} --repair split.csv"));
+        commands.push(format!("nn-cli train --data {data} --split split.csv"));
+    } else if report.label_leaks.iter().all(|leak| !leak.alarm) {
+        commands.push(format!("nn-cli train --data {data}"));
+    }
+    commands
 }

@@ -43,7 +43,7 @@ impl SetLeaks {
             set: clean(&set.name),
             copies,
             label_leaks: format!(
-                "The class, told from the file alone: {}.",
+                "The class, told without looking at the subject: {}.",
                 words::label_leaks(report)
             ),
             effect: effect(arm, leaks, scored),
@@ -75,7 +75,7 @@ fn effect(arm: &str, leaks: &Leaks, scored: f64) -> String {
 /// What each group of facts tells of the class, in both sets.
 pub fn label_table(sets: &[(&ImageSet, &Leaks)]) -> Table {
     let header = [&["set"], &words::LEAK_HEADER[..]].concat();
-    let caption = "How often a simple classifier is right, with everything but these facts hidden";
+    let caption = "What tells the class without a look at the subject";
     let mut table = Table::new(caption, &header, 1 + words::LEAK_TEXT);
     for (set, leaks) in sets {
         for leak in &leaks.report.label_leaks {

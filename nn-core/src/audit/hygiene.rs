@@ -56,7 +56,7 @@ pub fn odd_images(
         let (short, long) = (width.min(height), width.max(height));
         let size = format!("{width} x {height} pixels");
         if seen.range < ONE_COLOUR {
-            let [r, g, b] = seen.facts.mean.map(|v| v.round());
+            let [r, g, b] = seen.facts.tones.mean.map(|v| v.round());
             let why = one_colour_why(seen);
             add(Oddity::OneColour, format!("red {r}, green {g}, blue {b}{why}"));
         }

@@ -16,7 +16,8 @@
 //! align, blocks, compare
 //!              whether they are
 //! pairs        what was found, in words
-//! label_leak   classes told from size, format, file size, mean colour or border
+//! file_facts, label_leak
+//!              classes told from the file: size, format, marks, border, colours, names
 //! hygiene      unreadable, tiny, one-coloured images; class counts
 //! repair       groups of twins, and a split that keeps them together
 //! ```
@@ -63,7 +64,7 @@ mod tests;
 mod tone;
 
 pub use hygiene::{ClassCount, OddImage, Oddity};
-pub use label_leak::LabelLeak;
+pub use label_leak::{LabelLeak, Strength};
 pub use listing::{Item, Listing, Part};
 pub use pairs::{Kind, Pair};
 pub use repair::repaired;
@@ -187,15 +188,26 @@ pub fn audit(
 
     // One image of each group of twins takes part: twins know each other's class.
     let group = &found.groups;
-    let (mut facts, mut labels) = (Vec::new(), Vec::new());
+    let mut taking_part: Vec<usize> = Vec::new();
+    let mut images: Vec<label_leak::Image> = Vec::new();
     for (i, item) in items.iter().enumerate() {
         if let (true, Some(seen)) = (group[i] == i, &seen[i]) {
-            facts.push(&seen.facts);
-            labels.push(item.label);
+            taking_part.push(i);
+            images.push(label_leak::Image {
+                facts: &seen.facts,
+                file: &item.file,
+                label: item.label,
+            });
         }
     }
-    let label_leaks = label_leak::test(&facts, &labels, &listing.classes, options.seed);
-    let (classes, warnings) = hygiene::balance(listing);
+    let picture = |image: usize| {
+        let i = taking_part[image];
+        survey::picture(seen[i].as_ref()?, &items[i].path)
+    };
+    let label_leaks = label_leak::test(&images, &listing.classes, picture, options.seed);
+    let (classes, mut warnings) = hygiene::balance(listing);
+    let named = items.iter().map(|item| (item.file.as_str(), item.part));
+    warnings.extend(label_leak::subjects_across_splits(named));
     let summary = summarise(&seen, &found, &label_leaks);
     let odd_images = hygiene::odd_images(listing, &seen, &unreadable);
     let mut treated = Treated::on(options.alpha_background);

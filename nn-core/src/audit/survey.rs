@@ -193,6 +193,7 @@ pub fn look(
     let (image, treatment) = (decoded.image, decoded.treatment);
     let size = (image.width(), image.height());
     let small = Small::new(&image);
+    let facts = FileFacts::new(&bytes, &image, &small);
     drop(image);
     let luma = small.luma();
     let kept = Kept::new(&luma, Colours::new(&small));
@@ -207,7 +208,7 @@ pub fn look(
         file_hash,
         picture_hash: hash.finalize().into(),
         fingerprint: Fingerprint { size: (luma.width as f32, luma.height as f32), features, frame },
-        facts: FileFacts::new(&bytes, size, &small),
+        facts,
         treatment,
         alpha_background,
         range: widest(Range(&kept.pixels)),
@@ -226,4 +227,12 @@ pub fn comparable(seen: &Seen, path: &Path) -> Option<Comparable> {
         }
     };
     Some(Comparable::new(luma, colours, seen.facts.width))
+}
+
+/// The small picture of a file in grey: as kept, or read again. None if it has become unreadable.
+pub fn picture(seen: &Seen, path: &Path) -> Option<Luma> {
+    match &seen.kept {
+        Some(kept) => Some(kept.luma()),
+        None => Some(Small::new(&decode_file_on(path, seen.alpha_background).ok()?.image).luma()),
+    }
 }

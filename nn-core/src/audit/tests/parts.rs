@@ -158,7 +158,7 @@ fn compression_is_told_as_people_know_it() {
     let image = picture(1);
     let rgb = Rgb8::new(180, 240, image.as_raw().clone()).unwrap();
     let small = Small::new(&rgb);
-    let facts = |bytes: &[u8]| FileFacts::new(bytes, (240, 180), &small).encoding.compression();
+    let facts = |bytes: &[u8]| FileFacts::new(bytes, &rgb, &small).encoding.compression();
     for quality in [30, 75, 92] {
         let mut bytes = Vec::new();
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality)

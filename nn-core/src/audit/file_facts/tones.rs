@@ -1,0 +1,255 @@
+//! Cheap measures of the pixels: colours, sharpness, and what lies at the edges and in the corners.
+
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
+use super::super::shrink::Small;
+use crate::data::Rgb8;
+use crate::kernels::widest::{Loops, widest};
+
+/// The ring along the border, as a share of the shorter side.
+const RING: f64 = 0.05;
+/// Rows that sharpness is told from.
+const ROWS: usize = 48;
+/// Pixels of a row that sharpness is told from.
+const COLUMNS: usize = 1_024;
+/// The sides of the squares in the corners, in pixels of the file.
+pub const CORNERS: [usize; 3] = [1, 4, 16];
+
+/// The upper left, upper right, lower left and lower right corner.
+pub const CORNER_NAMES: [&str; 4] = ["upper left", "upper right", "lower left", "lower right"];
+
+/// Measures of the pixels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tones {
+    /// Mean red, green and blue.
+    pub mean: [f64; 3],
+    /// Median red, green and blue of the border, then the ranges of the middle half of each.
+    pub ring: [f64; 6],
+    /// The mean difference between the strongest and the weakest of a pixel's colours.
+    pub saturation: f64,
+    /// The standard deviation of grey.
+    pub contrast: f64,
+    /// The darkest red, green and blue of the small picture: one pixel in a hundred is darker.
+    pub darkest: [f64; 3],
+    /// The brightest, likewise.
+    pub brightest: [f64; 3],
+    /// Second differences along rows, as a share of first ones, both squared: 0 for smooth shades, 3 for noise.
+    pub sharpness: f64,
+    /// The mean second difference along rows.
+    pub fine_detail: f64,
+    /// Steps from one 8 x 8 block to the next, as a multiple of steps within blocks.
+    pub blocks: f64,
+    /// Standard deviation of grey in the outermost line of pixels, of the least and of the most even side.
+    pub line_spread: [f64; 2],
+    /// Grey of the outermost line of pixels, minus that of the third.
+    pub line_step: f64,
+    /// For each corner and side of [`CORNERS`], the grey of the square there.
+    pub corner: [[f64; 3]; 4],
+    /// The same, minus the grey around it.
+    pub corner_step: [[f64; 3]; 4],
+    /// The same, its standard deviation.
+    pub corner_spread: [[f64; 3]; 4],
+}
+
+impl Tones {
+    /// Those of an image, shrunk to `small`.
+    pub fn new(image: &Rgb8, small: &Small) -> Self {
+        let mut tones = Self::default();
+        tones.look_at_colours(small);
+        tones.look_at_ring(small);
+        tones.look_at_rows(image);
+        tones.look_at_lines(image);
+        tones.look_at_corners(image);
+        tones
+    }
+
+    fn look_at_colours(&mut self, small: &Small) {
+        let [red, green, blue] = &small.planes;
+        let n = red.len() as f64;
+        let (mut colourful, mut grey, mut squares) = (0.0, 0.0, 0.0);
+        for ((&r, &g), &b) in red.iter().zip(green).zip(blue) {
+            colourful += f64::from(r.max(g).max(b) - r.min(g).min(b));
+            let luma = f64::from(0.299 * r + 0.587 * g + 0.114 * b);
+            grey += luma;
+            squares += luma * luma;
+        }
+        self.saturation = colourful / n;
+        self.contrast = (squares / n - (grey / n).powi(2)).max(0.0).sqrt();
+        for (c, plane) in small.planes.iter().enumerate() {
+            self.mean[c] = widest(Sum(plane)) / n;
+            let mut histogram = [0_usize; 256];
+            plane.iter().for_each(|&value| histogram[value as usize & 255] += 1);
+            let rank = plane.len().div_ceil(100);
+            self.darkest[c] = ranked(histogram.iter().copied(), rank) as f64;
+            self.brightest[c] = 255.0 - ranked(histogram.iter().rev().copied(), rank) as f64;
+        }
+    }
+
+    /// By ranks, which a subject that reaches the border somewhere does not change.
+    fn look_at_ring(&mut self, small: &Small) {
+        let (width, height) = (small.width, small.height);
+        let ring = ((width.min(height) as f64 * RING).round() as usize).max(1);
+        for (c, plane) in small.planes.iter().enumerate() {
+            let mut histogram = [0_usize; 256];
+            let mut add = |values: &[f32]| {
+                values.iter().for_each(|&value| histogram[value as usize & 255] += 1);
+            };
+            for (y, row) in plane.chunks_exact(width).enumerate() {
+                if y >= ring && y + ring < height && width > 2 * ring {
+                    add(&row[..ring]);
+                    add(&row[width - ring..]);
+                } else {
+                    add(row);
+                }
+            }
+            let n: usize = histogram.iter().sum();
+            let quarter = |k: usize| ranked(histogram.iter().copied(), (k * n).div_ceil(4)) as f64;
+            self.ring[c] = quarter(2);
+            self.ring[c + 3] = quarter(3) - quarter(1);
+        }
+    }
+
+    /// From the greens of some rows, evenly spread.
+    fn look_at_rows(&mut self, image: &Rgb8) {
+        let (width, height) = (image.width(), image.height());
+        let taken = width.min(COLUMNS);
+        // Begins at a block's edge.
+        let from = (width - taken) / 2 / 8 * 8;
+        let rows = height.min(ROWS);
+        let (mut first, mut second, mut fine) = (0_u64, 0_u64, 0_u64);
+        let (mut within, mut between) = ((0_u64, 0_u64), (0_u64, 0_u64));
+        let mut line = vec![0_i32; taken];
+        for i in 0..rows {
+            let y = i * height / rows;
+            let row = &image.pixels()[(y * width + from) * 3..][..taken * 3];
+            for (value, rgb) in line.iter_mut().zip(row.chunks_exact(3)) {
+                *value = i32::from(rgb[1]);
+            }
+            for x in 0..taken.saturating_sub(2) {
+                let step = line[x + 1] - line[x];
+                let bend = line[x + 2] - line[x + 1] - step;
+                first += (step * step) as u64;
+                second += (bend * bend) as u64;
+                fine += u64::from(bend.unsigned_abs());
+                let steps = if x % 8 == 7 { &mut between } else { &mut within };
+                *steps = (steps.0 + u64::from(step.unsigned_abs()), steps.1 + 1);
+            }
+        }
+        let share = |sum: u64, n: u64| if n == 0 { 0.0 } else { sum as f64 / n as f64 };
+        self.sharpness = share(second, first);
+        self.fine_detail = share(fine, within.1 + between.1);
+        let within = share(within.0, within.1);
+        self.blocks = if within > 0.0 { share(between.0, between.1) / within } else { 1.0 };
+    }
+
+    fn look_at_lines(&mut self, image: &Rgb8) {
+        let (right, bottom) = (image.width() - 1, image.height() - 1);
+        let side = |x: [usize; 2], y: [usize; 2]| {
+            let mut moments = Moments::default();
+            (y[0]..=y[1]).for_each(|y| (x[0]..=x[1]).for_each(|x| moments.add(grey(image, x, y))));
+            moments
+        };
+        let lines = |d: usize| {
+            let (x, y) = (d.min(right / 2), d.min(bottom / 2));
+            let (left, right, top, bottom) = (x, right - x, y, bottom - y);
+            [
+                side([left, right], [top, top]),
+                side([left, right], [bottom, bottom]),
+                side([left, left], [top, bottom]),
+                side([right, right], [top, bottom]),
+            ]
+        };
+        let (outer, third) = (lines(0), lines(2));
+        let spreads = outer.each_ref().map(Moments::spread);
+        self.line_spread = [
+            spreads.iter().copied().fold(0.0, f64::max),
+            spreads.iter().copied().fold(f64::INFINITY, f64::min),
+        ];
+        let mean = |lines: &[Moments; 4]| lines.iter().map(Moments::mean).sum::<f64>() / 4.0;
+        self.line_step = mean(&outer) - mean(&third);
+    }
+
+    fn look_at_corners(&mut self, image: &Rgb8) {
+        let (width, height) = (image.width(), image.height());
+        for corner in 0..4 {
+            for (s, &side) in CORNERS.iter().enumerate() {
+                let (mut inside, mut around) = (Moments::default(), Moments::default());
+                for v in 0..(2 * side).min(height) {
+                    for u in 0..(2 * side).min(width) {
+                        let x = if corner % 2 == 0 { u } else { width - 1 - u };
+                        let y = if corner / 2 == 0 { v } else { height - 1 - v };
+                        let square = if u < side && v < side { &mut inside } else { &mut around };
+                        square.add(grey(image, x, y));
+                    }
+                }
+                self.corner[corner][s] = inside.mean();
+                self.corner_step[corner][s] = inside.mean() - around.mean();
+                self.corner_spread[corner][s] = inside.spread();
+            }
+        }
+    }
+}
+
+/// Grey (Rec. 601 weights) of a pixel.
+fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
+    let at = (y * image.width() + x) * 3;
+    match image.pixels()[at..at + 3] {
+        [r, g, b] => 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b),
+        _ => 0.0,
+    }
+}
+
+/// The bin that holds the value of this rank, counted from 1.
+fn ranked(histogram: impl Iterator<Item = usize>, rank: usize) -> usize {
+    let mut seen = 0;
+    histogram
+        .take_while(|count| {
+            seen += count;
+            seen < rank
+        })
+        .count()
+}
+
+/// Sums of values and of their squares.
+#[derive(Default)]
+struct Moments {
+    n: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn add(&mut self, value: f64) {
+        self.n += 1.0;
+        self.sum += value;
+        self.squares += value * value;
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.n.max(1.0)
+    }
+
+    fn spread(&self) -> f64 {
+        (self.squares / self.n.max(1.0) - self.mean().powi(2)).max(0.0).sqrt()
+    }
+}
+
+/// The sum of all values.
+struct Sum<'a>(&'a [f32]);
+
+impl Loops for Sum<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        const LANES: usize = 16;
+        let mut sums = [0.0_f64; LANES];
+        let (all, rest) = self.0.as_chunks::<LANES>();
+        for values in all {
+            for lane in 0..LANES {
+                sums[lane] += f64::from(values[lane]);
+            }
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value)).sum::<f64>()
+    }
+}

@@ -1,0 +1,103 @@
+//! How large an effect is, and how sure that is.
+
+use super::bins::{Binned, Question};
+
+/// The 97.5 % point of the normal distribution.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// How many images of a class, and of the others, answer a question with yes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effect {
+    /// Share of the class.
+    pub within: f64,
+    /// Share of all others.
+    pub elsewhere: f64,
+    /// Their difference.
+    pub difference: f64,
+    /// Its 95 % interval.
+    pub interval: [f64; 2],
+}
+
+/// That of `question` for `class`.
+pub fn effect(binned: &Binned, question: Question, labels: &[usize], class: usize) -> Effect {
+    let (mut yes, mut all) = ([0.0; 2], [0.0; 2]);
+    for (image, &label) in labels.iter().enumerate() {
+        let side = usize::from(label != class);
+        all[side] += 1.0;
+        yes[side] += f64::from(u8::from(binned.holds(question, image)));
+    }
+    let share = [0, 1].map(|side: usize| yes[side] / f64::max(all[side], 1.0));
+    let [low, high] = difference([(yes[0], all[0]), (yes[1], all[1])]);
+    Effect {
+        within: share[0],
+        elsewhere: share[1],
+        difference: share[0] - share[1],
+        interval: [low, high],
+    }
+}
+
+/// The 95 % interval of a difference between two shares: R. G. Newcombe, "Interval estimation for the
+/// difference between independent proportions", 1998, method 10.
+fn difference([one, other]: [(f64, f64); 2]) -> [f64; 2] {
+    let share = |(k, n): (f64, f64)| k / n.max(1.0);
+    let (p, q) = (share(one), share(other));
+    let ([p_low, p_high], [q_low, q_high]) = (wilson(one), wilson(other));
+    let below = ((p - p_low).powi(2) + (q_high - q).powi(2)).sqrt();
+    let above = ((p_high - p).powi(2) + (q - q_low).powi(2)).sqrt();
+    [p - q - below, p - q + above]
+}
+
+/// The 95 % interval of a share (Wilson, 1927).
+fn wilson((k, n): (f64, f64)) -> [f64; 2] {
+    let (p, n) = (k / n.max(1.0), n.max(1.0));
+    let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
+}
+
+/// Of all classes at once: the share of images whose class the others in their bin tell, the mean over
+/// classes. The image itself has no vote; a vote counts one over the number of images of its class, and
+/// classes that tie share the answer.
+pub fn accuracy(binned: &Binned, labels: &[usize], classes: usize) -> f64 {
+    let mut counts = vec![0.0_f64; classes];
+    let mut votes = vec![vec![0.0_f64; classes]; binned.sizes.len()];
+    for (&label, &bin) in labels.iter().zip(&binned.bins) {
+        counts[label] += 1.0;
+        votes[usize::from(bin)][label] += 1.0;
+    }
+    let mut right = vec![0.0_f64; classes];
+    for (&label, &bin) in labels.iter().zip(&binned.bins) {
+        let share = |class: usize| {
+            let own = f64::from(u8::from(class == label));
+            let votes = votes[usize::from(bin)][class] - own;
+            if counts[class] - own > 0.0 { votes / (counts[class] - own) } else { 0.0 }
+        };
+        let present = || (0..classes).filter(|&class| counts[class] > 0.0);
+        let most = present().map(share).fold(0.0, f64::max);
+        if share(label) >= most - 1e-12 {
+            let tied = present().filter(|&class| share(class) >= most - 1e-12).count();
+            right[label] += 1.0 / tied as f64;
+        }
+    }
+    let shares = right.iter().zip(&counts).filter(|(_, count)| **count > 0.0);
+    let (sum, n) = shares.fold((0.0, 0), |(sum, n), (right, count)| (sum + right / count, n + 1));
+    sum / f64::from(n.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Newcombe (1998), table II, method 10.
+    #[test]
+    fn intervals_are_those_of_the_paper() {
+        for ((a, m), (b, n), low, high) in [
+            ((56.0, 70.0), (48.0, 80.0), 0.0524, 0.3339),
+            ((9.0, 10.0), (3.0, 10.0), 0.1705, 0.8090),
+            ((10.0, 10.0), (0.0, 20.0), 0.6791, 1.0),
+        ] {
+            let got = difference([(a, m), (b, n)]);
+            assert!((got[0] - low).abs() < 6e-5 && (got[1] - high).abs() < 6e-5, "{got:?}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What file names tell: dates, numbers, prefixes, and subjects of whom there are several images.
+
+use super::facts::{Fact, Values, Word};
+use crate::audit::listing::Part;
+use std::collections::{HashMap, HashSet};
+
+/// The share of names that hold the name of their class, above which words and numbers in them are the
+/// numbering of that class.
+const NAMED: f64 = 0.5;
+/// The share of numbers that two classes have in common, above which numbering begins anew in each.
+const ANEW: f64 = 0.2;
+/// Subjects that a folder must have.
+const SUBJECTS: usize = 5;
+
+/// What the names of some images tell.
+#[derive(Default)]
+pub struct Names {
+    days: Vec<f64>,
+    numbers: Option<Vec<f64>>,
+    prefixes: Option<Vec<String>>,
+    extensions: Vec<String>,
+}
+
+/// A name in pieces.
+struct Name<'a> {
+    stem: &'a str,
+    extension: &'a str,
+    /// The date in it, as a number that grows by about one a day, and where it lies.
+    date: Option<(f64, std::ops::Range<usize>)>,
+}
+
+impl<'a> Name<'a> {
+    /// Of a path with forward slashes.
+    fn new(file: &'a str) -> Self {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        Self { stem, extension, date: date(stem) }
+    }
+
+    /// The last run of digits that is no date, and where it begins and ends.
+    fn number(&self) -> Option<(f64, std::ops::Range<usize>)> {
+        let end = self.stem.rfind(|c: char| c.is_ascii_digit())? + 1;
+        let digits = self.stem[..end].rfind(|c: char| !c.is_ascii_digit());
+        let begin =
+            digits.map_or(0, |at| at + self.stem[at..].chars().next().map_or(1, char::len_utf8));
+        let within_date = self.date.as_ref().is_some_and(|(_, date)| date.end > begin);
+        let number = self.stem[begin..end].parse().ok()?;
+        (!within_date).then_some((number, begin..end))
+    }
+
+    /// What comes before the first digit.
+    fn prefix(&self) -> String {
+        let letters = self.stem.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
+        letters.trim_end_matches(['_', '-', ' ', '.', '(']).to_lowercase()
+    }
+
+    /// All but the last number, if there is a number, or a date, in the rest: a subject, a film, a day.
+    fn subject(&self) -> Option<&'a str> {
+        let (_, number) = self.number()?;
+        let rest = self.stem[..number.start].trim_end_matches(['_', '-', ' ', '.', '(']);
+        let numbered = rest.contains(|c: char| c.is_ascii_digit());
+        (numbered && number.end == self.stem.trim_end_matches(')').len()).then_some(rest)
+    }
+}
+
+/// A date `YYYYMMDD` or with one character between its parts.
+fn date(stem: &str) -> Option<(f64, std::ops::Range<usize>)> {
+    let bytes = stem.as_bytes();
+    let number = |at: usize, len: usize| -> Option<u32> {
+        let digits = bytes.get(at..at + len)?;
+        let sum =
+            |sum: u32, &byte: &u8| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'));
+        digits.iter().try_fold(0, sum)
+    };
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    for at in 0..bytes.len() {
+        if at > 0 && digit(at - 1) {
+            continue;
+        }
+        for gap in [0, 1] {
+            let (month, day) = (at + 4 + gap, at + 6 + 2 * gap);
+            let separated = gap == 0 || (!digit(at + 4) && bytes.get(at + 4) == bytes.get(day - 1));
+            let (Some(y), Some(m), Some(d)) = (number(at, 4), number(month, 2), number(day, 2))
+            else {
+                continue;
+            };
+            let real = (1950..2100).contains(&y) && (1..13).contains(&m) && (1..32).contains(&d);
+            if separated && real && !digit(day + 2) {
+                return Some((f64::from(y * 372 + m * 31 + d), at..day + 2));
+            }
+        }
+    }
+    None
+}
+
+/// The letters and digits of a name, in lower case.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+impl Names {
+    /// Of `files`, whose classes have these `labels`.
+    pub fn new(files: &[&str], labels: &[usize], classes: &[String]) -> Self {
+        let names: Vec<Name> = files.iter().map(|file| Name::new(file)).collect();
+        let classes: Vec<String> = classes.iter().map(|class| plain(class)).collect();
+        let named = |(name, &label): (&Name, &usize)| {
+            let class = &classes[label];
+            !class.is_empty() && class.len() > 1 && plain(name.stem).contains(class.as_str())
+        };
+        let named = names.iter().zip(labels).filter(|pair| named(*pair)).count() as f64;
+        let speaks = named > NAMED * names.len() as f64;
+        let numbers: Vec<f64> =
+            names.iter().map(|name| name.number().map_or(0.0, |number| number.0)).collect();
+        let mut owner: HashMap<u64, HashSet<usize>> = HashMap::new();
+        for (number, &label) in numbers.iter().zip(labels) {
+            owner.entry(number.to_bits()).or_default().insert(label);
+        }
+        let shared = numbers.iter().filter(|number| owner[&number.to_bits()].len() > 1).count();
+        let anew = shared as f64 > ANEW * numbers.len() as f64;
+        Self {
+            days: names.iter().map(|name| name.date.as_ref().map_or(0.0, |date| date.0)).collect(),
+            numbers: (!speaks && !anew).then_some(numbers),
+            prefixes: (!speaks).then(|| names.iter().map(Name::prefix).collect()),
+            extensions: names.iter().map(|name| name.extension.to_string()).collect(),
+        }
+    }
+
+    /// As facts of this group.
+    pub fn facts(&self, group: usize) -> Vec<Fact> {
+        let fact = |name: &str, values| Fact { group, name: name.to_string(), unit: "", values };
+        let words = |words: &[String]| {
+            let word = |word: &String| Word { is: word.clone(), shown: word.clone() };
+            Values::Words(words.iter().map(word).collect())
+        };
+        let mut facts = vec![
+            fact("day in the file name", Values::Numbers(self.days.clone())),
+            fact("extension of the file name", words(&self.extensions)),
+        ];
+        if let Some(numbers) = &self.numbers {
+            facts.push(fact("number in the file name", Values::Numbers(numbers.clone())));
+        }
+        if let Some(prefixes) = &self.prefixes {
+            facts.push(fact("beginning of the file name", words(prefixes)));
+        }
+        facts
+    }
+}
+
+/// A warning if file names look like several images each of some subjects (`patient003_2`), of whom
+/// some have images in more than one split.
+pub fn subjects_across_splits<'a>(
+    files: impl Iterator<Item = (&'a str, Option<Part>)>,
+) -> Option<String> {
+    let mut of_subject: HashMap<String, Vec<(&str, Option<Part>)>> = HashMap::new();
+    let (mut images, mut with_subject) = (0, 0);
+    for (file, part) in files {
+        images += 1;
+        if let Some(subject) = Name::new(file).subject() {
+            with_subject += 1;
+            of_subject.entry(subject.to_lowercase()).or_default().push((file, part));
+        }
+    }
+    let several = of_subject.values().filter(|images| images.len() > 1).count();
+    if 2 * with_subject < images || several < SUBJECTS || 2 * several < of_subject.len() {
+        return None;
+    }
+    let mut across: Vec<(&String, &Vec<(&str, Option<Part>)>)> = of_subject
+        .iter()
+        .filter(|(_, images)| images.iter().any(|(_, part)| part.is_some() && *part != images[0].1))
+        .collect();
+    across.sort();
+    let (subject, images) = across.first()?;
+    let other = images.iter().find(|(_, part)| *part != images[0].1)?;
+    Some(format!(
+        "file names look like several images of one subject, day or film each; {} of {} such groups are in \
+         more than one split, for example {subject} ({}, {}): images of one subject are alike, so the test \
+         is easier than new subjects will be",
+        across.len(),
+        several,
+        images[0].0,
+        other.0,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_apart() {
+        let day = |y: u32, m: u32, d: u32| Some(f64::from(y * 372 + m * 31 + d));
+        for (file, of_day, number, subject) in [
+            ("a/2019-05-03_0004.jpg", day(2019, 5, 3), Some(4.0), Some("2019-05-03")),
+            ("IMG_20211130_101500.jpeg", day(2021, 11, 30), Some(101_500.0), Some("IMG_20211130")),
+            ("train/wolf_12.jpg", None, Some(12.0), None),
+            ("patient003_2.png", None, Some(2.0), Some("patient003")),
+            ("patient003_2", None, Some(2.0), Some("patient003")),
+            ("20191399.jpg", None, Some(20_191_399.0), None),
+            ("été 7 (3).jpg", None, Some(3.0), Some("été 7")),
+            ("x", None, None, None),
+        ] {
+            let name = Name::new(file);
+            assert_eq!(name.date.as_ref().map(|date| date.0), of_day, "{file}");
+            assert_eq!(name.number().map(|number| number.0), number, "{file}");
+            assert_eq!(name.subject(), subject, "{file}");
+        }
+    }
+
+    #[test]
+    fn subjects_are_told_apart_from_numbering() {
+        let both = |i: usize| Some(if i.is_multiple_of(3) { Part::Test } else { Part::Train });
+        let told = |name: &dyn Fn(usize) -> String| {
+            let names: Vec<String> = (0..60).map(name).collect();
+            let files = names.iter().enumerate().map(|(i, name)| (name.as_str(), both(i)));
+            subjects_across_splits(files)
+        };
+        let patients = told(&|i| format!("patient{:03}_{}.jpg", i / 6, i % 6));
+        assert!(patients.is_some_and(|text| text.contains("10 of 10 such groups")));
+        assert_eq!(told(&|i| format!("wolf_{i}.jpg")), None);
+        assert_eq!(told(&|i| format!("{i:05}.jpg")), None);
+    }
+}
