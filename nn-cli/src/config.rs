@@ -4,7 +4,7 @@
 //! run writes holds every setting, so `train --config` repeats it.
 
 use crate::args::{
-    DEFAULT_DATA_ROOT, ImageArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs,
+    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs,
 };
 use crate::failure::Failure;
 use nn_core::Error;
@@ -51,7 +51,7 @@ impl Default for RunConfig {
             data_root: PathBuf::from(DEFAULT_DATA_ROOT),
             skip_unreadable: false,
             image_size: 256,
-            validation_split: 0.125,
+            validation_split: DEFAULT_VALIDATION_SPLIT,
             split: None,
             fit: FitOptions::default(),
             optimizer: OptimizerConfig::default(),

@@ -21,7 +21,7 @@ struct Prediction {
 
 pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
-    let files = images::find(&args.images)?;
+    let files = images::find(&args.images, console)?;
     let mut predictions = Vec::new();
     for batch in files.chunks(images::BATCH) {
         interrupt::check()?;

@@ -8,9 +8,10 @@ use crate::audit::words;
 use crate::command_line::quoted;
 use crate::datasets::Place;
 use crate::failure::Failure;
+use crate::reading;
 use crate::ui::format::{self, class_name, clean};
 use askama::Template;
-use nn_core::audit::{Listing, Report};
+use nn_core::audit::{Divided, Listing, Report};
 
 /// Pairs that are shown; the page is to be mailed.
 const SHOWN: usize = 100;
@@ -47,8 +48,13 @@ impl AuditPage {
     pub fn new(place: &Place, listing: &Listing, report: &Report) -> Result<Self, Failure> {
         let summary = &report.summary;
         let name = clean(&place.name);
-        let lede = match summary.across_splits {
+        let lede = match summary.leaks() {
             0 => format!("No copies cross splits among {}.", words::images(report)),
+            n if summary.divided != Divided::Folders => format!(
+                "{} of copies among {}: whoever divides them tests on what was learned by heart.",
+                format::plural(n as u64, "group"),
+                words::images(report)
+            ),
             n => format!(
                 "{} of copies across splits, among {}: what was learned by heart counts as known.",
                 format::plural(n as u64, "pair"),
@@ -74,14 +80,23 @@ impl AuditPage {
             figure(
                 "Pairs across splits",
                 summary.across_splits,
-                format!("{} of them between training and test", summary.across_test),
+                match summary.divided {
+                    Divided::Folders => {
+                        format!("{} of them between training and test", summary.across_test)
+                    }
+                    Divided::Drawn => "of the 70/10/20 that training would draw".into(),
+                    Divided::Nobody => "the folder is not split".into(),
+                },
             ),
             figure(
                 "Pairs in all",
                 report.pairs.len(),
                 format!(
-                    "{} the same bytes, {} the same pixels, {} changed",
-                    summary.bytes, summary.pixels, summary.near
+                    "in {}: {} the same bytes, {} the same pixels, {} changed",
+                    format::plural(summary.groups as u64, "group"),
+                    summary.bytes,
+                    summary.pixels,
+                    summary.near
                 ),
             ),
             figure("Label leaks", summary.label_leaks, words::label_leaks(report)),
@@ -133,7 +148,11 @@ impl AuditPage {
             leaks,
             classes,
             odd,
-            warnings: report.warnings.iter().map(|warning| clean(warning)).collect(),
+            warnings: reading::lines(listing)
+                .iter()
+                .chain(&report.warnings)
+                .map(|line| sentence(&clean(line)))
+                .collect(),
             credit: base::credit_for(place.kind),
             commands: vec![
                 format!("nn-cli audit {data}"),

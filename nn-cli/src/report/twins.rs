@@ -18,21 +18,22 @@ pub struct Twins {
 pub struct Shot {
     pub file: String,
     pub class: String,
-    pub photo: String,
+    /// None of a file that cannot be read: its bytes may be the same as another's all the same.
+    pub photo: Option<String>,
 }
 
 impl Twins {
     /// The images of `pair`, which is one of `listing`.
     ///
     /// # Errors
-    /// If an image cannot be read any more.
+    /// None that input can cause.
     pub fn new(pair: &Pair, listing: &Listing) -> Result<Self, Failure> {
         let shot = |i: usize| -> Result<Shot, Failure> {
             let item = &listing.items[pair.items[i]];
             Ok(Shot {
                 file: clean(&item.file),
-                class: class_name(&pair.labels[i]),
-                photo: picture::thumbnail(&item.path)?,
+                class: pair.labels[i].as_deref().map_or("no class".into(), class_name),
+                photo: picture::thumbnail(&item.path).ok(),
             })
         };
         Ok(Self {

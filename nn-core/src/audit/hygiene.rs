@@ -90,7 +90,7 @@ pub fn balance(listing: &Listing) -> (Vec<ClassCount>, Vec<String>) {
         .iter()
         .enumerate()
         .map(|(label, class)| {
-            let of_class = || listing.items.iter().filter(move |item| item.label == label);
+            let of_class = || listing.items.iter().filter(move |item| item.label == Some(label));
             let part = |part| of_class().filter(|item| item.part == Some(part)).count();
             ClassCount {
                 class: class.clone(),
@@ -102,6 +102,10 @@ pub fn balance(listing: &Listing) -> (Vec<ClassCount>, Vec<String>) {
         })
         .collect();
     let mut warnings: Vec<String> = listing.problem.clone().into_iter().collect();
+    let without = listing.items.iter().filter(|item| item.label.is_none()).count();
+    if without > 0 {
+        warnings.push(format!("{without} images have no class: they take part in the search for copies alone"));
+    }
     for part in [Part::Train, Part::Test] {
         let of = |count: &ClassCount| if part == Part::Train { count.train } else { count.test };
         let missing: Vec<&str> = counts

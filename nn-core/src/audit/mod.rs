@@ -58,7 +58,7 @@ mod tests;
 
 pub use hygiene::{ClassCount, OddImage, Oddity};
 pub use label_leak::LabelLeak;
-pub use listing::{Item, Listing, Part};
+pub use listing::{Divided, Item, Listing, Part};
 pub use pairs::{Kind, Pair};
 pub use repair::{groups, repaired};
 
@@ -142,6 +142,20 @@ pub struct Summary {
     pub twins: usize,
     /// Groups of facts that tell the class.
     pub label_leaks: usize,
+    /// Who divided the images into splits: pairs across a split that training would draw by its seed
+    /// are luck.
+    pub divided: Divided,
+}
+
+impl Summary {
+    /// What a gate counts: pairs across the splits that the user's folders make; without such, groups of
+    /// copies wherever they lie, for a split that is drawn divides them or not as luck has it.
+    pub fn leaks(&self) -> usize {
+        match self.divided {
+            Divided::Folders => self.across_splits,
+            Divided::Drawn | Divided::Nobody => self.groups,
+        }
+    }
 }
 
 /// Audits the images of `listing`. `progress(stage, done, total)` is called now and then; an error
@@ -155,11 +169,11 @@ pub fn audit(
     mut progress: impl FnMut(Stage, usize, usize) -> Result<()>,
 ) -> Result<Report> {
     let items = &listing.items;
-    let Survey { seen, unreadable } =
+    let Survey { seen, unreadable, file_hashes } =
         survey::survey(items, options.memory_bound, |done, total| {
             progress(Stage::Reading, done, total)
         })?;
-    let pairs = pairs::find(items, &seen, &listing.classes, |done, total| {
+    let pairs = pairs::find(items, &seen, &file_hashes, &listing.classes, |done, total| {
         progress(Stage::Comparing, done, total)
     })?;
 
@@ -167,14 +181,15 @@ pub fn audit(
     let group = groups(items.len(), &pairs);
     let (mut facts, mut labels) = (Vec::new(), Vec::new());
     for (i, item) in items.iter().enumerate() {
-        if let (true, Some(seen)) = (group[i] == i, &seen[i]) {
+        if let (true, Some(seen), Some(label)) = (group[i] == i, &seen[i], item.label) {
             facts.push(&seen.facts);
-            labels.push(item.label);
+            labels.push(label);
         }
     }
     let label_leaks = label_leak::test(&facts, &labels, &listing.classes, options.seed);
     let (classes, warnings) = hygiene::balance(listing);
-    let summary = summarise(&seen, &pairs, &label_leaks);
+    let divided = listing.divided;
+    let summary = Summary { divided, ..summarise(&seen, &pairs, &label_leaks) };
     let odd_images = hygiene::odd_images(listing, &seen, &unreadable);
     Ok(Report { pairs, summary, label_leaks, odd_images, classes, warnings })
 }
@@ -197,5 +212,6 @@ fn summarise(seen: &[Option<Seen>], pairs: &[Pair], leaks: &[LabelLeak]) -> Summ
         groups: heads.len(),
         twins: twins.len(),
         label_leaks: leaks.iter().filter(|leak| leak.alarm).count(),
+        ..Summary::default()
     }
 }

@@ -3,7 +3,7 @@
 use super::candidates::{Candidate, Fingerprint, candidates};
 use super::compare::{Comparable, Comparison};
 use super::listing::{Item, Part};
-use super::survey::{Seen, comparable, same_pixels};
+use super::survey::{FileHash, Seen, comparable, same_pixels};
 use crate::error::Result;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -34,14 +34,14 @@ pub struct Pair {
     pub distance: f64,
     /// Whether they are in different splits.
     pub across_splits: bool,
-    /// Whether they are in different classes.
+    /// Whether they are in different classes; an image without a class is not.
     pub across_labels: bool,
     /// What changes `a` into `b`, in words; empty if nothing does.
     pub change: String,
     /// The splits of the two.
     pub splits: [Option<Part>; 2],
-    /// The classes of the two.
-    pub labels: [String; 2],
+    /// The classes of the two; none of an image in no class folder.
+    pub labels: [Option<String>; 2],
     /// Their numbers in the listing.
     #[serde(skip)]
     pub items: [usize; 2],
@@ -58,26 +58,28 @@ const CHUNK: usize = 1024;
 /// A found pair before names are put to it.
 type Found = (usize, usize, Kind, Option<Comparison>);
 
-/// All pairs among the images that could be read, the worst first: across splits, across classes,
-/// then by kind. `progress(done, total)` counts comparisons, and may stop them by an error.
+/// All pairs among the images, the worst first: across splits, across classes, then by kind. Of images
+/// that cannot be read, those of the same bytes are. `progress(done, total)` counts comparisons, and may stop them by an error.
 ///
 /// # Errors
 /// Those of `progress`.
 pub fn find(
     items: &[Item],
     seen: &[Option<Seen>],
+    file_hashes: &[Option<FileHash>],
     classes: &[String],
     mut progress: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<Vec<Pair>> {
-    let readable: Vec<usize> = (0..items.len()).filter(|&i| seen[i].is_some()).collect();
+    let all: Vec<usize> = (0..items.len()).collect();
     let look = |i: usize| seen[i].as_ref();
-    let by_bytes = groups(&readable, |i| look(i).map(|seen| seen.file_hash.ok_or(i)));
+    let by_bytes = groups(&all, |i| file_hashes[i].ok_or(i));
     let mut found: Vec<Found> = Vec::new();
     for group in &by_bytes {
         found.extend(within(group).map(|(a, b)| (a, b, Kind::Bytes, None)));
     }
     // From here on one file stands for all of the same bytes, and `standing` knows them.
-    let firsts: Vec<usize> = by_bytes.iter().map(|group| group[0]).collect();
+    let firsts = by_bytes.iter().map(|group| group[0]);
+    let firsts: Vec<usize> = firsts.filter(|&i| look(i).is_some()).collect();
     let mut standing: HashMap<usize, Vec<usize>> =
         by_bytes.into_iter().map(|group| (group[0], group)).collect();
     let mut distinct = Vec::new();
@@ -194,10 +196,10 @@ fn describe(found: Found, items: &[Item], seen: &[Option<Seen>], classes: &[Stri
         kind,
         distance: comparison.map_or(0.0, |c| f64::from((1.0 - c.agreement).clamp(0.0, 1.0))),
         across_splits: matches!((of_a.part, of_b.part), (Some(x), Some(y)) if x != y),
-        across_labels: of_a.label != of_b.label,
+        across_labels: matches!((of_a.label, of_b.label), (Some(x), Some(y)) if x != y),
         change,
         splits: [of_a.part, of_b.part],
-        labels: [of_a, of_b].map(|item| classes[item.label].clone()),
+        labels: [of_a, of_b].map(|item| Some(classes[item.label?].clone())),
         items: [a, b],
     }
 }
