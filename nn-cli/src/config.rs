@@ -4,7 +4,8 @@
 //! run writes holds every setting, so `train --config` repeats it.
 
 use crate::args::{
-    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs,
+    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, OptimizerName, ScheduleName,
+    SettingArgs, TrainArgs,
 };
 use crate::failure::Failure;
 use nn_core::Error;

@@ -56,7 +56,8 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     };
     let set = ImageSet::find(data, args.data.images.root(), console)?;
     set.announce(console);
-    let draws = args.split_file.is_none() && args.split.is_some_and(|split| split != SplitName::All);
+    let draws =
+        args.split_file.is_none() && args.split.is_some_and(|split| split != SplitName::All);
     reading::tell(&set.folder, draws.then_some(args.seed), console);
     reading::tell_unused_share(&set.folder, args.validation_split, console);
     let classifier = Classifier::load(&args.model, Some(&set.folder.classes))?;
@@ -166,11 +167,13 @@ fn of_model(
     for sample in &mut samples {
         let class = &set.folder.classes[sample.label];
         let label = known.iter().position(|known| known == class);
-        sample.label = label.ok_or_else(|| Failure::failed(format!("the model knows no {class}")))?;
+        sample.label =
+            label.ok_or_else(|| Failure::failed(format!("the model knows no {class}")))?;
     }
-    let missing = known.iter().enumerate().filter(|(label, _)| {
-        samples.iter().all(|sample| sample.label != *label)
-    });
+    let missing = known
+        .iter()
+        .enumerate()
+        .filter(|(label, _)| samples.iter().all(|sample| sample.label != *label));
     let missing: Vec<&str> = missing.map(|(_, class)| class.as_str()).collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");

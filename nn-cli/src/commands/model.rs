@@ -51,7 +51,8 @@ impl Classifier {
             (None, Some(known)) => known.to_vec(),
             (None, None) => (0..outputs).map(|class| class.to_string()).collect(),
         };
-        let fits = classes.len() == outputs && known.is_none_or(|known| known.iter().all(|class| classes.contains(class)));
+        let fits = classes.len() == outputs
+            && known.is_none_or(|known| known.iter().all(|class| classes.contains(class)));
         if fits {
             return Ok(Self { model: file.model, classes, path: args.model.clone() });
         }

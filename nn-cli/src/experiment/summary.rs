@@ -161,10 +161,10 @@ impl Parts<'_> {
 
 /// What of the set's folder was not looked at, below the folder of all sets.
 fn passed_over(set: &ImageSet) -> impl Iterator<Item = PassedOver> {
-    set.folder.passed_over_in_training().into_iter().map(|one| PassedOver {
-        path: format!("{}/{}", set.name, one.path),
-        reason: one.reason,
-    })
+    set.folder
+        .passed_over_in_training()
+        .into_iter()
+        .map(|one| PassedOver { path: format!("{}/{}", set.name, one.path), reason: one.reason })
 }
 
 /// The comparison and what follows from it, for a terminal.

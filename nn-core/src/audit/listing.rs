@@ -3,7 +3,9 @@
 //! It takes a folder as it is ([`ImageFolder`]): classes may be missing from a split, there may be
 //! no classes at all. What is wrong is told, not refused.
 
-use crate::data::{ImageFolder, Layout, PartFolder, PassedOver, Split, check_validation_split, relative};
+use crate::data::{
+    ImageFolder, Layout, PartFolder, PassedOver, Split, check_validation_split, relative,
+};
 use crate::error::Result;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -91,8 +93,7 @@ impl Listing {
         };
         let items = items.collect();
         let problem = split.as_ref().err().map(ToString::to_string);
-        let mut listing =
-            Self {
+        let mut listing = Self {
             root,
             classes,
             items,

@@ -125,8 +125,7 @@ pub fn survey(
     let mut of_length: HashMap<u64, usize> = HashMap::new();
     lengths.iter().for_each(|&length| *of_length.entry(length).or_default() += 1);
     let mut first_of: HashMap<FileHash, usize> = HashMap::new();
-    let mut survey =
-        Survey { seen: Vec::new(), unreadable: Vec::new(), file_hashes: Vec::new() };
+    let mut survey = Survey { seen: Vec::new(), unreadable: Vec::new(), file_hashes: Vec::new() };
     let mut free = memory_bound;
     for start in (0..items.len()).step_by(CHUNK) {
         let chunk = start..items.len().min(start + CHUNK);

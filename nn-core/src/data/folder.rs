@@ -160,7 +160,8 @@ impl ImageFolder {
         let of = |part| self.select(|image| image.part == Some(part));
         let (train, test) = (of(Part::Train), of(Part::Test));
         if self.has(Part::Validation) || train.is_empty() {
-            let train = if train.is_empty() { train } else { validation_split(train, 0.0, seed)?.0 };
+            let train =
+                if train.is_empty() { train } else { validation_split(train, 0.0, seed)?.0 };
             return Ok(Split { train, validation: of(Part::Validation), test });
         }
         let (train, validation) = validation_split(train, fraction, seed)?;
@@ -248,7 +249,8 @@ impl ImageFolder {
     }
 
     fn select(&self, wanted: impl Fn(&FolderImage) -> bool) -> Vec<Sample> {
-        let sample = |image: &FolderImage| Some(Sample { path: image.path.clone(), label: image.label? });
+        let sample =
+            |image: &FolderImage| Some(Sample { path: image.path.clone(), label: image.label? });
         self.images.iter().filter(|image| wanted(image)).filter_map(sample).collect()
     }
 
@@ -292,7 +294,10 @@ impl ImageFolder {
             return Err(Error::file(
                 &folder.join(empty),
                 format!("class {empty} has no {what}images, and there is only one class, {only}"),
-                format!("put images ({}) into this folder", super::file_kind::EXTENSIONS.join(", ")),
+                format!(
+                    "put images ({}) into this folder",
+                    super::file_kind::EXTENSIONS.join(", ")
+                ),
             ));
         }
         Err(Error::file(folder, format!("there is only one class, {only}"), CLASSES))
@@ -352,17 +357,19 @@ impl ImageFolder {
     fn tests(&self) -> Result<()> {
         let tested = if self.has(Part::Test) { Part::Test } else { Part::Validation };
         if !self.has(tested) {
-            return Err(match self.folders_for(Part::Test).or(self.folders_for(Part::Validation)) {
-                Some(name) => self.without_classes(Part::Test, &name),
-                None => Error::file(
-                    &self.root,
-                    "has train/ with class folders in it, but no such test/ or val/",
-                    format!(
-                        "add test/ with the same class folders, or pass {} itself as the data folder",
-                        self.place_of(Part::Train).display()
+            return Err(
+                match self.folders_for(Part::Test).or(self.folders_for(Part::Validation)) {
+                    Some(name) => self.without_classes(Part::Test, &name),
+                    None => Error::file(
+                        &self.root,
+                        "has train/ with class folders in it, but no such test/ or val/",
+                        format!(
+                            "add test/ with the same class folders, or pass {} itself as the data folder",
+                            self.place_of(Part::Train).display()
+                        ),
                     ),
-                ),
-            });
+                },
+            );
         }
         let classes = self.classes_of(Part::Train);
         for part in [Part::Validation, Part::Test] {
@@ -380,14 +387,23 @@ impl ImageFolder {
         Ok(())
     }
 
-    fn other_classes(&self, part: Part, classes: &[&str], missing: &[&str], foreign: &[&str]) -> Error {
+    fn other_classes(
+        &self,
+        part: Part,
+        classes: &[&str],
+        missing: &[&str],
+        foreign: &[&str],
+    ) -> Error {
         let (folder, train) = (self.place_of(part), self.place_of(Part::Train));
         let is_empty = |class: &&&str| self.empty_in(&folder).iter().any(|empty| empty == **class);
         if let (Some(class), true) = (missing.iter().find(is_empty), foreign.is_empty()) {
             return Error::file(
                 &folder.join(class),
                 format!("class {class} has no {} images", part.name()),
-                format!("put images ({}) into this folder", super::file_kind::EXTENSIONS.join(", ")),
+                format!(
+                    "put images ({}) into this folder",
+                    super::file_kind::EXTENSIONS.join(", ")
+                ),
             );
         }
         let list = |verb: &str, names: &[&str]| {
@@ -410,7 +426,9 @@ impl ImageFolder {
         let images = self.images.iter().filter(|image| image.part == Some(part)).count();
         Error::file(
             &self.place_of(part),
-            format!("{name} has {images} images but no class folders, so nobody knows what they show"),
+            format!(
+                "{name} has {images} images but no class folders, so nobody knows what they show"
+            ),
             "give it the class folders of the training, each with the images of its class",
         )
     }

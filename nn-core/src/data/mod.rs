@@ -28,6 +28,7 @@
 
 pub mod dataset;
 pub mod decode;
+mod file_kind;
 pub mod folder;
 pub mod foreground;
 pub mod mask;
@@ -35,13 +36,13 @@ mod own_output;
 mod part;
 mod passed_over;
 pub mod resize;
-mod file_kind;
 mod spill;
 pub mod split;
 mod tree;
 
 pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
 pub use decode::{Rgb8, decode_bytes, decode_file};
+pub use file_kind::{EXTENSIONS, is_image};
 pub use folder::{FolderImage, ImageFolder, Layout, PartFolder, Sample};
 pub use foreground::{Foreground, ForegroundRule, foreground};
 pub use mask::{BoundingBox, Mask};
@@ -50,14 +51,15 @@ pub use part::Part;
 pub(crate) use passed_over::relative;
 pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
 pub use resize::resize_bilinear;
-pub use file_kind::{EXTENSIONS, is_image};
 pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, validation_split};
 
 /// The images in the folder `root`, at any depth, each folder's own first, and what was passed over.
 ///
 /// # Errors
 /// If a folder cannot be read.
-pub fn images_below(root: &std::path::Path) -> crate::Result<(Vec<std::path::PathBuf>, Vec<PassedOver>)> {
+pub fn images_below(
+    root: &std::path::Path,
+) -> crate::Result<(Vec<std::path::PathBuf>, Vec<PassedOver>)> {
     let mut collector = passed_over::Collector::new(root);
     let images = tree::Tree::read(root, 0)?.into_images(&mut collector, Reason::Empty);
     collector.passed_over.sort();

@@ -19,7 +19,17 @@ const NAMES: [(Part, &[&str]); 3] = [
     (Part::Train, &["train", "training", "trn"]),
     (
         Part::Validation,
-        &["val", "valid", "validation", "validate", "dev", "devel", "development", "eval", "evaluation"],
+        &[
+            "val",
+            "valid",
+            "validation",
+            "validate",
+            "dev",
+            "devel",
+            "development",
+            "eval",
+            "evaluation",
+        ],
     ),
     (Part::Test, &["test", "testing", "tst"]),
 ];
@@ -90,16 +100,19 @@ mod tests {
     fn usual_names_are_known_in_any_case() {
         for (names, part) in [
             ("train Training TRAIN trn train_set training-set TrainImages train2017", Part::Train),
-            ("val valid Validation dev DEV eval evaluation val_set validation_data", Part::Validation),
+            (
+                "val valid Validation dev DEV eval evaluation val_set validation_data",
+                Part::Validation,
+            ),
             ("test Test testing TEST_SET test-images testset tst", Part::Test),
         ] {
             for name in names.split(' ') {
                 assert_eq!(Part::of_folder(name), Some(part), "{name}");
             }
         }
-        for name in
-            ["husky", "trains", "set", "images", "2017", "", "tester", "invalid", "device", "train1"]
-        {
+        for name in [
+            "husky", "trains", "set", "images", "2017", "", "tester", "invalid", "device", "train1",
+        ] {
             assert_eq!(Part::of_folder(name), None, "{name}");
         }
         assert_eq!(Part::of_last_word("seg_train"), Some(Part::Train));

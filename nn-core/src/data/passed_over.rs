@@ -1,7 +1,7 @@
 //! What was found in a folder and not looked at, and why.
 
-use super::part::Part;
 use super::file_kind;
+use super::part::Part;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;

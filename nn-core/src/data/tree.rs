@@ -3,9 +3,9 @@
 //! Names decide, and the first bytes of files whose names do not tell what they are (`file_kind`).
 //! Hidden entries and what systems leave everywhere are skipped. What `nn-cli` wrote is no data.
 
+use super::file_kind::{self, Content};
 use super::own_output;
 use super::passed_over::{Collector, Reason, unread};
-use super::file_kind::{self, Content};
 use crate::error::{Error, Result};
 use std::ffi::OsString;
 use std::fs::{self, FileType};
@@ -67,9 +67,7 @@ impl Tree {
     fn read_below(path: &Path, links: usize) -> Result<Self> {
         let names = names(path)?;
         match own_output::folder(|mark| names.iter().any(|(name, _)| name == mark)) {
-            Some(own) => {
-                Ok(Self { path: path.to_path_buf(), own: Some(own), ..Self::default() })
-            }
+            Some(own) => Ok(Self { path: path.to_path_buf(), own: Some(own), ..Self::default() }),
             None => Self::read_named(path, links.saturating_sub(1), names),
         }
     }
@@ -134,7 +132,12 @@ impl Tree {
         images
     }
 
-    fn take_into(&mut self, images: &mut Vec<PathBuf>, collector: &mut Collector, tell_empty: bool) {
+    fn take_into(
+        &mut self,
+        images: &mut Vec<PathBuf>,
+        collector: &mut Collector,
+        tell_empty: bool,
+    ) {
         self.tell_own(collector);
         images.append(&mut self.images);
         for mut folder in self.folders.drain(..) {

@@ -72,7 +72,7 @@ fn permuted_labels_of_the_photographs_raise_no_alarm() {
             let seen = survey::look(&item.path, None).unwrap();
             if hashes.insert(seen.picture_hash) {
                 all.push(seen.facts);
-                labels.push(item.label);
+                labels.extend(item.label);
             }
         }
         let alarms = alarms_of_shuffled(&all, &mut labels, &listing.classes);

@@ -1,7 +1,7 @@
 //! From a tree of files to classes and parts: the rules at the head of [`super`].
 
-use super::super::passed_over::{Collector, Reason, summary};
 use super::super::file_kind::EXTENSIONS;
+use super::super::passed_over::{Collector, Reason, summary};
 use super::super::tree::Tree;
 use super::{FolderImage, ImageFolder, Layout, PartFolder};
 use crate::data::Part;
@@ -189,7 +189,9 @@ impl Found {
         if self.images.is_empty() {
             let problem = match summary(&passed_over) {
                 _ if is_void => "the folder is empty".to_string(),
-                Some(passed_over) => format!("there are no images in it (not looked at: {passed_over})"),
+                Some(passed_over) => {
+                    format!("there are no images in it (not looked at: {passed_over})")
+                }
                 None => "there are no images in it".to_string(),
             };
             return Err(Error::file(&root, problem, images_wanted()));
@@ -220,9 +222,11 @@ fn images_wanted() -> String {
 
 /// The folder in which classes or a split lie, where there is nothing else: `dataset/dataset/train`.
 fn wrapped(tree: &Tree) -> Option<&Tree> {
-    let mut filled = tree.folders.iter().filter(|folder| folder.has_images() || folder.has_classes());
+    let mut filled =
+        tree.folders.iter().filter(|folder| folder.has_images() || folder.has_classes());
     let (only, None) = (filled.next()?, filled.next()) else { return None };
-    if !tree.images.is_empty() || !only.images.is_empty() || Part::of_folder(&only.name()).is_some() {
+    if !tree.images.is_empty() || !only.images.is_empty() || Part::of_folder(&only.name()).is_some()
+    {
         return None;
     }
     let is_split = only.folders.iter().any(|folder| {
