@@ -61,7 +61,7 @@ fn the_users_validation_folder_validates() {
 fn a_validation_folder_is_the_test_where_there_is_no_other() {
     let sandbox = split(&[("train", 4), ("val", 2)]);
     let ended = sandbox.train(&["--data", "set", "--out", "run", "--json"]);
-    ended.says(
+    let ended = ended.says(
         &[],
         &["without test images, the validation images are the test", "validation images"],
     );
@@ -206,7 +206,7 @@ fn every_command_says_what_it_did_not_look_at() {
     let line = "not looked at: 3 .avif, 1 in train/ without a class, 1 other file";
     let ended =
         sandbox.train(&["--data", "set", "--out", "run", "--json", "--validation-split", "0"]).ok();
-    ended.says(&[], &[line]);
+    let ended = ended.says(&[], &[line]);
     assert_eq!(ended.err.matches("not looked at").count(), 1);
     let found = ended.json();
     let all = [
@@ -233,11 +233,11 @@ fn every_command_says_what_it_did_not_look_at() {
     assert_eq!(passed_over(&report), all[..4]);
 
     let ended = sandbox.run(["predict", "--model", "run", "set", "--json"]).ok();
-    ended.says(&[], &["not looked at: 3 .avif, 1 other file"]);
+    let ended = ended.says(&[], &["not looked at: 3 .avif, 1 other file"]);
     assert_eq!(ended.json().as_array().unwrap().len(), 16);
     let args = ["gradcam", "--model", "run", "set", "--out", "heat", "--json"];
     let ended = sandbox.run(args).ok();
-    ended.says(&[], &["not looked at: 3 .avif, 1 other file"]);
+    let ended = ended.says(&[], &["not looked at: 3 .avif, 1 other file"]);
     assert_eq!(ended.json().as_array().unwrap().len(), 16);
 }
 
@@ -308,7 +308,7 @@ fn some_of_a_models_classes_can_be_evaluated() {
     fs::remove_dir_all(sandbox.path("set/test/ash")).unwrap();
     let args = ["evaluate", "--model", "run", "--data", "set", "--json"];
     let ended = sandbox.run(args).ok();
-    ended.says(&[], &["no images of ash"]);
+    let ended = ended.says(&[], &["no images of ash"]);
     let found = ended.json();
     assert_eq!((&found["n"], found["classes"].as_array().unwrap().len()), (&4.into(), 3));
     assert_eq!(found["confusion"][0], json!([0, 0, 0]));
@@ -344,7 +344,7 @@ fn the_experiment_reads_folders_by_the_same_rules() {
         sandbox.write(format!("data/background_swap/{class}/x.heic"), "");
     }
     let ended = sandbox.experiment(&["--json"]).ok();
-    ended.says(&[], &["Valid/ for validation", "not looked at: 2 .heic"]);
+    let ended = ended.says(&[], &["Valid/ for validation", "not looked at: 2 .heic"]);
     let found = ended.json();
     let expected = ["background_swap/dark/x.heic", "background_swap/light/x.heic"];
     let expected = expected.map(|path| format!("{path}: .heic is not read"));

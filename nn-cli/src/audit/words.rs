@@ -140,8 +140,9 @@ pub fn label_leaks(report: &Report) -> String {
     let alarms: Vec<&str> =
         report.label_leaks.iter().filter(|leak| leak.alarm).map(|leak| leak.group).collect();
     if report.classes.len() < 2 {
-        let classes = if report.classes.is_empty() { "no classes" } else { "only one class" };
-        return format!("not asked, for there is {classes}").replace("is no", "are no");
+        let classes =
+            if report.classes.is_empty() { "are no classes" } else { "is only one class" };
+        return format!("not asked, for there {classes}");
     }
     match (report.label_leaks.is_empty(), alarms.is_empty()) {
         (true, _) => "too few images to say".into(),

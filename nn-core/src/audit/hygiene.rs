@@ -104,9 +104,8 @@ pub fn balance(listing: &Listing) -> (Vec<ClassCount>, Vec<String>) {
     let mut warnings: Vec<String> = listing.problem.clone().into_iter().collect();
     let without = listing.items.iter().filter(|item| item.label.is_none()).count();
     if without > 0 {
-        warnings.push(format!(
-            "{without} images have no class: they take part in the search for copies alone"
-        ));
+        let have = if without == 1 { "1 image has" } else { &format!("{without} images have") };
+        warnings.push(format!("{have} no class, and a part in the search for copies alone"));
     }
     for part in [Part::Train, Part::Test] {
         let of = |count: &ClassCount| if part == Part::Train { count.train } else { count.test };

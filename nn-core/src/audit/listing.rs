@@ -86,12 +86,19 @@ impl Listing {
             part: image.part,
             path: image.path,
         });
+        let items: Vec<Item> = items.collect();
+        let in_part = |part| items.iter().any(|item| item.part == Some(part));
+        let beside = items.iter().any(|item| item.part.is_none() && item.label.is_some());
         let divided = match (layout, &split) {
+            // Folders for one purpose alone divide nothing, and half a split leaves the rest open.
+            (Layout::Split(_), _) if Part::ALL.map(in_part).iter().filter(|&&p| p).count() < 2 => {
+                Divided::Nobody
+            }
+            (Layout::Split(_), _) if beside => Divided::Nobody,
             (Layout::Split(_), _) => Divided::Folders,
             (_, Ok(_)) => Divided::Drawn,
             (_, Err(_)) => Divided::Nobody,
         };
-        let items = items.collect();
         let problem = split.as_ref().err().map(ToString::to_string);
         let mut listing = Self {
             root,

@@ -174,6 +174,16 @@ fn images_without_a_class_take_part_in_the_search_for_copies() {
     assert_eq!((&pair.labels[0], &pair.labels[1]), (&Some("b".into()), &None));
     assert_eq!((found.summary.divided, found.summary.leaks()), (Divided::Folders, 1));
 
+    // Half a split divides nothing.
+    let half = TempDir::new().unwrap();
+    for (name, number) in
+        [("cat/1.jpg", 1), ("dog/1.jpg", 2), ("test/cat/1.jpg", 1), ("test/dog/1.jpg", 3)]
+    {
+        save(&picture(number), half.path(), name, 80);
+    }
+    let found = self::report(half.path());
+    assert_eq!((found.summary.divided, found.summary.leaks()), (Divided::Nobody, 1));
+
     // Without any class folder there is no split, and copies count wherever they lie.
     let flat = root.path().join("Test");
     save(&picture(20), &flat, "again.jpg", 60);

@@ -269,11 +269,11 @@ impl ImageFolder {
 
     /// The classes of which there are images in this part.
     fn classes_of(&self, part: Part) -> Vec<&str> {
-        let has = |label: usize| {
-            self.images.iter().any(|image| image.part == Some(part) && image.label == Some(label))
-        };
-        let classes = self.classes.iter().enumerate().filter(|(label, _)| has(*label));
-        classes.map(|(_, class)| class.as_str()).collect()
+        let mut there = vec![false; self.classes.len()];
+        let of_part = self.images.iter().filter(|image| image.part == Some(part));
+        of_part.filter_map(|image| image.label).for_each(|label| there[label] = true);
+        let classes = self.classes.iter().zip(there).filter(|(_, there)| *there);
+        classes.map(|(class, _)| class.as_str()).collect()
     }
 
     /// The folders without images in `folder`: classes that are none.
@@ -424,11 +424,10 @@ impl ImageFolder {
 
     fn without_classes(&self, part: Part, name: &str) -> Error {
         let images = self.images.iter().filter(|image| image.part == Some(part)).count();
+        let images = if images == 1 { "1 image" } else { &format!("{images} images") };
         Error::file(
             &self.place_of(part),
-            format!(
-                "{name} has {images} images but no class folders, so nobody knows what they show"
-            ),
+            format!("{name} has {images} but no class folders, so nobody knows what they show"),
             "give it the class folders of the training, each with the images of its class",
         )
     }

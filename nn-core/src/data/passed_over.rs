@@ -141,7 +141,7 @@ pub fn is_a_loss(passed_over: &[PassedOver]) -> bool {
 /// Collects what is passed over in a folder.
 #[derive(Debug)]
 pub(super) struct Collector {
-    root: PathBuf,
+    pub root: PathBuf,
     pub passed_over: Vec<PassedOver>,
 }
 

@@ -1,7 +1,7 @@
 //! From a tree of files to classes and parts: the rules at the head of [`super`].
 
 use super::super::file_kind::EXTENSIONS;
-use super::super::passed_over::{Collector, Reason, summary};
+use super::super::passed_over::{Collector, Reason, relative, summary};
 use super::super::tree::Tree;
 use super::{FolderImage, ImageFolder, Layout, PartFolder};
 use crate::data::Part;
@@ -117,6 +117,15 @@ impl Found {
         of_split.sort_by_key(|top| top.part);
         for Top { mut tree, part } in of_split {
             tree.tell_own(&mut self.collector);
+            while let Some(mut inner) = only_wrapper(&mut tree) {
+                let path = relative(&self.collector.root, &inner.path);
+                self.remarks.push(format!("the class folders of {}/ are in {path}/", tree.name()));
+                inner.tell_own(&mut self.collector);
+                for folder in std::mem::take(&mut tree.folders) {
+                    folder.into_images(&mut self.collector, Reason::Empty);
+                }
+                tree = inner;
+            }
             for class in std::mem::take(&mut tree.folders) {
                 self.class(class, part)?;
             }
@@ -136,6 +145,7 @@ impl Found {
     }
 
     fn bare(&mut self, tops: Vec<Top>) -> Result<()> {
+        tops.iter().try_for_each(|top| no_split_within(&top.tree))?;
         let others = tops.iter().find(|top| top.part.is_none()).map(|top| top.tree.name());
         for Top { tree, part } in tops {
             if let (Some(part), Some(other)) = (part, &others) {
@@ -178,7 +188,7 @@ impl Found {
 
     fn finish(mut self, root: PathBuf, layout: Layout, is_void: bool) -> Result<ImageFolder> {
         if let (images @ 1.., Some(first)) = &self.deeper {
-            let first = super::super::passed_over::relative(&root, first);
+            let first = relative(&root, first);
             let lie = if *images == 1 { "1 image lies" } else { &format!("{images} images lie") };
             self.remarks.push(format!(
                 "{lie} deeper than a class folder, the first in {first}/, and counted as of that class"
@@ -210,6 +220,42 @@ impl Found {
         images.sort_by_key(|image| (rank(image.part), image.label.unwrap_or(usize::MAX)));
         Ok(ImageFolder { root, classes, layout, images, passed_over, remarks: self.remarks })
     }
+}
+
+/// Takes the one folder out of a folder of a split in which there is nothing else, and the class folders
+/// are in that: `seg_train/seg_train/husky`.
+fn only_wrapper(tree: &mut Tree) -> Option<Tree> {
+    let holds_classes = |inner: &Tree| inner.images.is_empty() && inner.filled().count() > 1;
+    let only = tree.images.is_empty() && tree.filled().count() == 1;
+    let at = tree.folders.iter().position(|folder| only && holds_classes(folder))?;
+    Some(tree.folders.remove(at))
+}
+
+/// Refuses a class folder that is a split itself: a set of its own, or a class that is split.
+fn no_split_within(class: &Tree) -> Result<()> {
+    let parts: Vec<&Tree> =
+        class.filled().filter(|folder| Part::of_folder(&folder.name()).is_some()).collect();
+    let others = class.filled().count() > parts.len();
+    if !class.images.is_empty() || parts.is_empty() || others {
+        return Ok(());
+    }
+    let names: Vec<_> = parts.iter().map(|folder| folder.name() + "/").collect();
+    let names = names.join(" and ");
+    if parts.iter().any(|folder| folder.has_classes()) {
+        return Err(Error::file(
+            &class.path,
+            format!(
+                "lies beside other folders and holds {names} itself, with class folders in them"
+            ),
+            format!("pass {} as the data folder", class.path.display()),
+        ));
+    }
+    let (class_name, part) = (class.name(), parts[0].name());
+    Err(Error::file(
+        &class.path,
+        format!("holds {names}, but a split is expected above the classes, not within them"),
+        format!("move the images of {part}/ to {part}/{class_name}/, and so on"),
+    ))
 }
 
 fn images_wanted() -> String {

@@ -206,7 +206,7 @@ fn images_without_a_class_are_found_and_not_trained_on() {
     assert!(scanned.passed_over.is_empty());
     let names = ["train/a/1.jpg", "train/b/1.jpg", "test/1.jpg", "test/2.jpg"];
     refused(&names, &["test/ has 2 images but no class folders"]);
-    refused(&["train/1.jpg", "test/2.jpg"], &["train/ has 1 images but no class folders"]);
+    refused(&["train/1.jpg", "test/2.jpg"], &["train/ has 1 image but no class folders"]);
     let (_root, scanned) = scan(&["1.jpg", "2.jpg"]);
     assert_eq!((scanned.layout, scanned.images.len()), (Layout::Flat, 2));
 }
@@ -276,6 +276,23 @@ fn a_folder_around_the_data_is_named() {
     let inner = ["data/train/a/1.jpg", "data/train/b/1.jpg", "data/test/a/1.jpg"];
     refused(&inner, &["holds one folder", "test/, train/", "pass", "data as the data folder"]);
     refused(&["x/y/a/1.jpg", "x/y/b/1.jpg", "x/read.me"], &["a/, b/", "x/y as the data folder"]);
+    // Several sets, and classes that are split each.
+    let sets = ["one/train/a/1.jpg", "one/test/a/1.jpg", "two/a/1.jpg"];
+    refused(&sets, &["one: lies beside", "holds test/ and train/", "one as the data folder"]);
+    let classes = ["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/1.jpg", "dog/test/2.jpg"];
+    refused(&classes, &["cat: holds test/ and train/", "above the classes", "test/cat/"]);
+    // Within the folders of a split, one more folder does no harm.
+    let (_root, scanned) = scan(&[
+        "seg_train/seg_train/a/1.jpg",
+        "seg_train/seg_train/b/1.jpg",
+        "seg_test/seg_test/a/1.jpg",
+        "seg_test/seg_test/b/1.jpg",
+    ]);
+    assert_eq!(
+        (scanned.classes.len(), parts(&scanned).as_str()),
+        (2, "seg_train=train seg_test=test")
+    );
+    assert!(scanned.split(0.0, 27).is_ok() && scanned.remarks.len() == 2, "{:?}", scanned.remarks);
     refused(&["__MACOSX/", "x/Train/a/1.jpg"], &["x as the data folder"]);
     // One class whose images lie deeper is one class.
     refused(&["husky/day1/1.jpg"], &["only one class, husky"]);
