@@ -16,6 +16,7 @@ mod cli {
     mod data;
     mod experiment;
     mod faults;
+    mod folders;
     mod gradcam;
     mod kill;
     #[cfg(target_os = "linux")]

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// Where named sets lie unless the user says otherwise.
 pub const DEFAULT_DATA_ROOT: &str = "data";
 
+/// The share of the training images that validates unless the user says otherwise.
+pub const DEFAULT_VALIDATION_SPLIT: f64 = 0.125;
+
 /// Train, evaluate and look into small image classifiers, and see what data leakage does to them.
 #[derive(Debug, Parser)]
 #[command(
@@ -115,8 +118,10 @@ impl ImageArgs {
     nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
-    The folder holds train/ and test/ with one sub-folder per class, or the class folders\n\
-    themselves, which are then split 70/10/20.\n\n\
+    The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/,\n\
+    validation/, dev/, eval/, in any letter case), or the class folders themselves, which are then\n\
+    split 70/10/20. Images are of the class whose folder they lie in, at any depth. What is not\n\
+    looked at is said.\n\n\
     The run is saved after each epoch, and on Ctrl-C once the step under way is done (a second\n\
     Ctrl-C does not wait). --resume goes on from there, to the same bits as an unbroken run.")]
 pub struct TrainArgs {
@@ -168,7 +173,7 @@ pub struct SettingArgs {
     /// Height and width images are resized to [default: 256]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
     pub image_size: Option<usize>,
-    /// Share of train/ held back for validation [default: 0.125]
+    /// Share of train/ held back for validation, where there is no folder for it [default: 0.125]
     #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
     pub validation_split: Option<f64>,
     /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
@@ -267,7 +272,7 @@ pub struct EvaluateArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub data: DataArgs,
-    /// Which images [default: those in test/ where there is one, else all]
+    /// Which images [default: those in test/ where there is one, else in val/, else all]
     #[arg(long, value_enum)]
     pub split: Option<SplitName>,
     /// A table of which image is for what, as `train --split` reads it
@@ -282,9 +287,17 @@ pub struct EvaluateArgs {
     /// Seed of the split; give the one of the training
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
     pub seed: u64,
-    /// Share of train/ held back for validation; give the one of the training
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.125)]
-    pub validation_split: f64,
+    /// Share of train/ held back for validation, where there is no folder for it; give the one of the
+    /// training [default: 0.125]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    pub validation_split: Option<f64>,
+}
+
+impl EvaluateArgs {
+    /// The share of train/ held back for validation.
+    pub fn share(&self) -> f64 {
+        self.validation_split.unwrap_or(DEFAULT_VALIDATION_SPLIT)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -379,7 +392,8 @@ pub enum MethodName {
     file size, a mark, corners, border, colours, sharpness or file names; and images that are broken\n\
     or odd. It looks at the folder alone and changes nothing in it.\n\n\
     Exit status 3, so that it can stand in a pipeline, if more than --allow pairs cross splits, or if\n\
-    size, format, file size, a mark, corners or border give a class away (see --allow-label-leaks).")]
+    size, format, file size, a mark, corners or border give a class away (see --allow-label-leaks).\n\
+    A folder that has no train/ and test/ is not split yet: there every group of copies counts.")]
 pub struct AuditArgs {
     /// A folder of images, or the name of a set under the data root
     #[arg(value_name = "DIR|NAME")]
@@ -387,9 +401,12 @@ pub struct AuditArgs {
     /// Where named sets lie [default: data]
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
     pub data_root: PathBuf,
-    /// Pairs across splits that are no failure
+    /// Pairs across splits that are no failure; groups of copies, where the folder has no split
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
     pub allow: usize,
+    /// Let images of one scene or template that are in several splits fail, too
+    #[arg(long)]
+    pub strict: bool,
     /// Let it be no failure that the class can be told without looking at the subject
     #[arg(long)]
     pub allow_label_leaks: bool,
@@ -405,13 +422,21 @@ pub struct AuditArgs {
     /// Seed of the split; give the one of the training
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
     pub seed: u64,
-    /// Share of train/ held back for validation; give the one of the training
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", default_value_t = 0.125)]
-    pub validation_split: f64,
+    /// Share of train/ held back for validation, where there is no folder for it; give the one of the
+    /// training [default: 0.125]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    pub validation_split: Option<f64>,
     /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b; give the one
     /// of the training
     #[arg(long, value_name = "COLOUR", default_value_t)]
     pub alpha_background: AlphaBackground,
+}
+
+impl AuditArgs {
+    /// The share of train/ held back for validation.
+    pub fn share(&self) -> f64 {
+        self.validation_split.unwrap_or(DEFAULT_VALIDATION_SPLIT)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,8 @@
 //! run writes holds every setting, so `train --config` repeats it.
 
 use crate::args::{
-    DEFAULT_DATA_ROOT, ImageArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs,
+    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, OptimizerName, ScheduleName,
+    SettingArgs, TrainArgs,
 };
 use crate::failure::Failure;
 use nn_core::Error;
@@ -54,7 +55,7 @@ impl Default for RunConfig {
             skip_unreadable: false,
             image_size: 256,
             alpha_background: AlphaBackground::WHITE,
-            validation_split: 0.125,
+            validation_split: DEFAULT_VALIDATION_SPLIT,
             split: None,
             fit: FitOptions::default(),
             optimizer: OptimizerConfig::default(),

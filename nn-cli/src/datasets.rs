@@ -6,7 +6,7 @@ use crate::published::{self, Kind};
 use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
 use nn_core::Error;
-use nn_core::data::{ImageFolder, Layout, Sample};
+use nn_core::data::{ImageFolder, Part, Sample};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -36,13 +36,18 @@ impl ImageSet {
         Ok(Self { name, kind, path, folder, _rendered: rendered })
     }
 
-    /// The images to measure a model on, and what they are: those in `test/` where there is one,
-    /// else all.
-    pub fn test_samples(&self) -> (&'static str, Vec<Sample>) {
-        match &self.folder.layout {
-            Layout::Split { test, .. } => ("test", test.clone()),
-            Layout::Bare(samples) => ("all", samples.clone()),
+    /// The images to measure a model on, and what they are: those in the folder for the test where there
+    /// is one, else those for validation, else all.
+    ///
+    /// # Errors
+    /// If there are two folders for it.
+    pub fn test_samples(&self) -> Result<(&'static str, Vec<Sample>), Failure> {
+        for part in [Part::Test, Part::Validation] {
+            if self.folder.has(part) {
+                return Ok((part.name(), self.folder.samples_for(part, 0.0, 0)?));
+            }
         }
+        Ok(("all", self.folder.samples()))
     }
 
     /// A file's path below the set's folder, with forward slashes.

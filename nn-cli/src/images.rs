@@ -3,13 +3,13 @@
 use crate::config::RunConfig;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::reading;
 use crate::ui::{Console, Counter, format};
 use nn_core::data::{
-    AlphaBackground, Dataset, DatasetOptions, Rgb8, Sample, Treatment, decode_file_on, is_image,
-    resize_bilinear,
+    AlphaBackground, Dataset, DatasetOptions, EXTENSIONS, PassedOver, Rgb8, Sample, Treatment,
+    decode_file_on, images_below, resize_bilinear, summary,
 };
 use nn_core::{Error, Tensor};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// How images are read for a network.
@@ -136,42 +136,35 @@ pub fn none_readable(count: usize) -> Failure {
     ))
 }
 
-/// The files named, and the images in the folders named, at any depth, sorted folder by folder.
+/// The files named, and the images in the folders named, at any depth, each folder's own first. Says what
+/// was not looked at.
 ///
 /// # Errors
 /// If a folder cannot be read, or there is no image in it.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
+pub fn find(paths: &[PathBuf], console: &Console) -> Result<Vec<PathBuf>, Failure> {
+    let (mut files, mut passed_over) = (Vec::new(), Vec::new());
     for path in paths {
-        if path.is_dir() {
-            let before = files.len();
-            walk(path, &mut files)?;
-            if files.len() == before {
-                let remedy = "name a folder with images (bmp, gif, jpeg, jpg, png, webp)";
-                return Err(Error::file(path, "no image in this folder", remedy).into());
-            }
-        } else {
+        if !path.is_dir() {
             files.push(path.clone());
+            continue;
         }
+        let (images, left) = images_below(path)?;
+        if images.is_empty() {
+            let left = summary(&left).map(|left| format!(" (not looked at: {left})"));
+            return Err(Error::file(
+                path,
+                format!("no image in this folder{}", left.unwrap_or_default()),
+                format!("name a folder with images ({})", EXTENSIONS.join(", ")),
+            )
+            .into());
+        }
+        files.extend(images);
+        let within = |one: PassedOver| PassedOver {
+            path: path.join(&one.path).display().to_string(),
+            reason: one.reason,
+        };
+        passed_over.extend(left.into_iter().map(within));
     }
+    reading::tell_passed_over(&passed_over, console);
     Ok(files)
-}
-
-fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let entries = fs::read_dir(dir).map_err(Error::io("read", dir))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(entry.map_err(Error::io("read", dir))?.path());
-    }
-    paths.sort();
-    for path in paths {
-        // Links to folders are not followed, so that a loop of them ends.
-        let is_real_dir = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
-        if is_real_dir {
-            walk(&path, files)?;
-        } else if is_image(&path) && path.is_file() {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

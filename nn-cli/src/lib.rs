@@ -29,6 +29,7 @@ mod out_folder;
 mod overlays;
 mod plots;
 mod published;
+mod reading;
 mod report;
 mod results;
 mod run_folder;

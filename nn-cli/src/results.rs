@@ -11,7 +11,7 @@ use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
 use crate::split_file;
 use crate::training::Run;
-use nn_core::data::{Dataset, Treated};
+use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub struct Metrics<'a> {
     config: &'a RunConfig,
     history: &'a [EpochRecord],
     test: TestMetrics<'a>,
+    /// What of the folder was not looked at.
+    passed_over: Vec<PassedOver>,
     environment: Environment,
 }
 
@@ -45,12 +47,16 @@ struct DatasetMetrics<'a> {
     train: usize,
     validation: usize,
     test: usize,
+    /// The folders of the user's split, if there is one.
+    folders: &'a [PartFolder],
     skipped: Vec<String>,
     treated: Treated,
 }
 
 #[derive(Serialize)]
 struct TestMetrics<'a> {
+    /// The images tested on: `test`, or `validation` where there are no others.
+    split: &'static str,
     loss: f64,
     accuracy: f64,
     n: usize,
@@ -99,7 +105,8 @@ impl Run<'_> {
                 classes: &self.set.folder.classes,
                 train: self.data.train.len(),
                 validation: self.data.validation.len(),
-                test: self.data.test.len(),
+                test: self.data.kept_for_test(),
+                folders: self.set.folder.parts(),
                 skipped: skipped.map(|skipped| self.set.relative(&skipped.path)).collect(),
                 treated: self.data.treated(),
             },
@@ -107,12 +114,14 @@ impl Run<'_> {
             config: self.config,
             history: &self.history,
             test: TestMetrics {
+                split: self.data.tested_on,
                 loss: self.test.loss,
                 accuracy: self.test.accuracy(),
                 n: self.test.n,
                 correct: self.test.correct,
                 confusion: &self.test.confusion,
             },
+            passed_over: self.set.folder.passed_over_in_training(),
             environment: Environment::here(),
         }
     }
@@ -140,7 +149,7 @@ impl Run<'_> {
     /// The confusion matrix of the test images.
     pub fn confusion(&self) -> ConfusionSpec {
         ConfusionSpec {
-            title: format!("{}, test images", self.set.name),
+            title: format!("{}, {} images", self.set.name, self.data.tested_on),
             subtitle: String::new(),
             stand_in: self.is_stand_in(),
             classes: self.set.folder.classes.clone(),

@@ -35,7 +35,7 @@ pub fn table(
 ///
 /// # Errors
 /// If it cannot be read, names a file that is not in the set or is there twice, another class than
-/// the file's, or a split that is none, or leaves training or test without images.
+/// the file's, or a split that is none, or leaves training without images, or both validation and test.
 pub fn read(path: &Path, set: &ImageSet, console: &Console) -> Result<Split, Failure> {
     let table = read_limited(path, MAX_TABLE_BYTES, REMEDY)?;
     let (split, left) = divide(&table, path, &set.name, &set.folder)?;
@@ -96,10 +96,11 @@ pub fn divide(
             }
         }
     }
-    for (name, samples) in [("train", &split.train), ("test", &split.test)] {
-        if samples.is_empty() {
-            return Err(refuse(1, format!("no image is for {name}")));
-        }
+    if split.train.is_empty() {
+        return Err(refuse(1, "no image is for train".into()));
+    }
+    if split.test.is_empty() && split.validation.is_empty() {
+        return Err(refuse(1, "no image is for test, nor for validation".into()));
     }
     Ok((split, left.len()))
 }

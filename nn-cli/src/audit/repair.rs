@@ -45,33 +45,37 @@ pub fn write(
     }
     let parts = repaired(&listing.items, &report.groups, seed);
     let unreadable: HashSet<&str> = report.unreadable().collect();
-    let kept: Vec<(&Item, Part)> = listing
+    // Nobody can train on an image without a class.
+    let class = |item: &Item| Some(listing.classes[item.label?].as_str());
+    let kept: Vec<(&Item, &str, Part)> = listing
         .items
         .iter()
         .zip(&parts)
         .filter(|(item, _)| !unreadable.contains(item.file.as_str()))
-        .filter_map(|(item, part)| Some((item, (*part)?)))
+        .filter_map(|(item, part)| Some((item, class(item)?, (*part)?)))
         .collect();
-    let moved = kept.iter().filter(|(item, part)| item.part != Some(*part)).count();
-    let row = |file: String, item: &Item, part: Part| {
-        (file, listing.classes[item.label].clone(), part.name())
-    };
+    let moved = kept.iter().filter(|(item, _, part)| item.part != Some(*part)).count();
+    let row = |file: String, class: &str, part: Part| (file, class.to_string(), part.name());
     if how == RepairAs::Manifest {
-        let rows = kept.iter().map(|(item, part)| row(item.file.clone(), item, *part));
+        let rows = kept.iter().map(|(item, class, part)| row(item.file.clone(), class, *part));
         let table = split_file::table(rows).map_err(Failure::failed)?;
         write_atomically(out, |file| file.write_all(&table))?;
         return Ok(Repaired { table: out.to_path_buf(), folder: None, moved });
     }
     let folder = RunFolder::begin(out, false)?;
     let (mut taken, mut rows) = (HashSet::new(), Vec::new());
-    for (item, part) in kept {
-        // Validation images are taken out of train/ by the table.
-        let half = if part == Part::Test { "test" } else { "train" };
-        let class = &listing.classes[item.label];
+    let has_validation = listing.folders.iter().any(|folder| folder.part == Part::Validation);
+    for (item, class, part) in kept {
+        let half = match part {
+            Part::Test => "test",
+            Part::Validation if has_validation => "val",
+            // Without a folder of their own, they are taken out of train/ by the table.
+            Part::Train | Part::Validation => "train",
+        };
         let name = free_name(&item.path, |name| taken.insert((half, item.label, name.to_string())));
         let within = folder.draft().folder(half)?.folder(class)?;
         within.place(&name, &item.path, how == RepairAs::Hardlink)?;
-        rows.push(row(format!("{half}/{class}/{name}"), item, part));
+        rows.push(row(format!("{half}/{class}/{name}"), class, part));
     }
     let table = split_file::table(rows).map_err(Failure::failed)?;
     folder.draft().write(SPLIT_FILE, table)?;

@@ -3,7 +3,9 @@
 use crate::treated;
 use crate::ui::format::{self, clean};
 use crate::ui::table;
-use nn_core::audit::{Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength};
+use nn_core::audit::{
+    Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength,
+};
 
 /// The columns of [`label_leak`].
 pub const LEAK_HEADER: [&str; 5] = ["from", "leak", "what tells the class", "points (95 %)", "p"];
@@ -20,9 +22,12 @@ pub const LEAK_NOTE: &str = "Points: the share of that class for which it holds,
 /// Rows of a table before it is cut.
 const ROWS: usize = 30;
 
-/// The whole report about the images called `title`.
-pub fn report(title: &str, report: &Report) -> String {
+/// The whole report about the images called `title`, which were read as these lines say.
+pub fn report(title: &str, report: &Report, read: &[String]) -> String {
     let mut out = format!("{}\n\n{}\n", clean(title), images(report));
+    for line in read {
+        out += &format!("{}\n", clean(line));
+    }
     if let Some(treated) = treated::words(&report.treated) {
         out += &format!("Read: {treated}\n");
     }
@@ -104,10 +109,15 @@ pub fn images(report: &Report) -> String {
     }
     let all = format::plural(report.summary.images as u64, "image");
     let classes = match report.classes.len() {
+        0 => "no class".to_string(),
         1 => "1 class".to_string(),
         n => format!("{} classes", format::count(n as u64)),
     };
-    let split = if parts.is_empty() { "not split".into() } else { parts.join(", ") };
+    let split = match report.summary.divided {
+        Divided::Nobody => "not split".into(),
+        Divided::Folders => parts.join(", "),
+        Divided::Drawn => format!("not split; training would draw {}", parts.join(", ")),
+    };
     format!("{all} of {classes}: {split}")
 }
 
@@ -127,15 +137,27 @@ pub fn copies(report: &Report) -> String {
     .filter(|(n, _)| *n > 0)
     .map(|(n, what)| format!("{} {what}", format::count(*n as u64)))
     .collect();
-    let across = match summary.across_splits {
-        0 => "none across splits".to_string(),
-        n => format!("{} ACROSS SPLITS", format::count(n as u64)),
+    let groups = format::plural(summary.groups as u64, "group");
+    let across = match (summary.divided, summary.across_splits) {
+        (Divided::Folders, 0) => "none across splits".to_string(),
+        (Divided::Folders, n) => format!("{} ACROSS SPLITS", format::count(n as u64)),
+        (Divided::Drawn, n) => format!(
+            "IN {groups}; the folder is not split yet, and {} across the 70/10/20 that training \
+             would draw",
+            if n == 0 { "none".to_string() } else { format::count(n as u64) }
+        ),
+        (Divided::Nobody, _) => format!("IN {groups}; the folder is not split"),
     };
     format!("{pairs} ({}), {across}", kinds.join(", "))
 }
 
 /// The verdict on label leaks, in a sentence.
 pub fn label_leaks(report: &Report) -> String {
+    if report.classes.len() < 2 {
+        let classes =
+            if report.classes.is_empty() { "are no classes" } else { "is only one class" };
+        return format!("not asked, for there {classes}");
+    }
     let leaks = &report.label_leaks;
     if leaks.is_empty() {
         return "too few images to say".into();

@@ -6,10 +6,12 @@ use crate::command_line::quoted;
 use crate::datasets::Place;
 use crate::failure::Failure;
 use crate::published::Kind;
+use crate::reading;
 use crate::report::{self, AuditPage};
 use crate::treated;
 use crate::ui::{Console, format};
-use nn_core::audit::{Listing, Report};
+use nn_core::audit::{Divided, Listing, Report};
+use nn_core::data::{ImageFolder, PartFolder, PassedOver, check_validation_split};
 use nn_core::files::write_atomically;
 use serde::Serialize;
 use std::path::Path;
@@ -21,14 +23,21 @@ struct Found<'a> {
     kind: Kind,
     #[serde(flatten)]
     report: &'a Report,
+    /// The folders of the user's split, if there is one.
+    folders: &'a [PartFolder],
+    /// What of the folder was not looked at.
+    passed_over: &'a [PassedOver],
 }
 
 pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     let place = Place::find(&args.data, &args.data_root, console)?;
     place.announce(console);
-    let listing = Listing::scan(&place.folder, args.validation_split, args.seed)?;
+    check_validation_split(args.share())?;
+    let folder = ImageFolder::scan(&place.folder)?;
+    reading::tell_unused_share(&folder, args.validation_split, console);
+    let listing = Listing::of(folder, args.share(), args.seed);
     let found = audit::examine(&listing, args.seed, args.alpha_background, console)?;
-    console.text(&words::report(&place.describe(), &found))?;
+    console.text(&words::report(&place.describe(), &found, &reading::lines(&listing)))?;
     if let Some(warning) = treated::warning(&found.treated) {
         console.warn(&warning);
     }
@@ -47,30 +56,70 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
             quoted(&done.table.display().to_string())
         ));
     }
-    console.json(&Found { dataset: &place.name, kind: place.kind, report: &found })?;
-    let copies = copies_gate(&found, args);
+    console.json(&Found {
+        dataset: &place.name,
+        kind: place.kind,
+        report: &found,
+        folders: &listing.folders,
+        passed_over: &listing.passed_over,
+    })?;
+    let copies = copies_gate(&found, &listing, args);
+    let scenes = scenes_gate(&found, args);
     let labels = if args.allow_label_leaks { None } else { words::leak_gate(&found) };
-    let tripped: Vec<String> = [copies, labels].into_iter().flatten().collect();
+    let tripped: Vec<String> = [copies, scenes, labels].into_iter().flatten().collect();
     match tripped.is_empty() {
         true => Ok(()),
         false => Err(Failure::Gate(tripped.join("\n"))),
     }
 }
 
-/// What trips the gate for copies, in a sentence; none if nothing does.
-fn copies_gate(found: &Report, args: &AuditArgs) -> Option<String> {
-    let across = found.summary.across_splits;
-    if across <= args.allow {
+/// What trips the gate for copies, in a sentence: what was counted, and what to do; none if nothing does.
+fn copies_gate(found: &Report, listing: &Listing, args: &AuditArgs) -> Option<String> {
+    let (leaks, allowed) = (found.summary.leaks(), args.allow);
+    if leaks <= allowed {
         return None;
     }
-    let pairs = format::plural(across as u64, "pair");
-    let verb = if across == 1 { "crosses" } else { "cross" };
     let advice = match args.repair {
         Some(_) => "train on the repaired split",
+        None if listing.problem.is_some() => "remove copies, or accept them with --allow",
         None => "write a split without them with --repair, or accept them with --allow",
     };
+    Some(match found.summary.divided {
+        Divided::Folders => {
+            let pairs = format::plural(leaks as u64, "pair");
+            let verb = if leaks == 1 { "crosses" } else { "cross" };
+            format!(
+                "{pairs} of copies {verb} splits, {allowed} allowed: scores on this split are inflated; \
+                 {advice}"
+            )
+        }
+        Divided::Drawn | Divided::Nobody => {
+            let groups = format::plural(leaks as u64, "group");
+            format!(
+                "{groups} of copies, {allowed} allowed: the folder is not split yet, so copies count \
+                 wherever they lie; {advice}"
+            )
+        }
+    })
+}
+
+/// What trips the gate for scenes that are in several splits, if these are to count.
+fn scenes_gate(found: &Report, args: &AuditArgs) -> Option<String> {
+    let summary = &found.summary;
+    let scenes = match summary.divided {
+        Divided::Folders => summary.scene_groups_across_splits,
+        Divided::Drawn | Divided::Nobody => summary.scene_groups,
+    };
+    if !args.strict || scenes == 0 {
+        return None;
+    }
+    let groups = format::plural(scenes as u64, "group");
+    let what = match summary.divided {
+        Divided::Folders => "that share a scene or template cross splits",
+        Divided::Drawn | Divided::Nobody => "share a scene or template",
+    };
     Some(format!(
-        "{pairs} of copies {verb} splits, {} allowed: scores on this split are inflated; {advice}",
-        args.allow
+        "{groups} of images {what}: for frames of one film or burst, that is a leak; keep such a group in one \
+         split, or leave out --strict"
     ))
 }

@@ -8,11 +8,12 @@ use crate::failure::Failure;
 use crate::images;
 use crate::interrupt::Interruptible;
 use crate::published::Kind;
+use crate::reading;
 use crate::split_file;
 use crate::treated;
 use crate::ui::{Console, format, table};
 use nn_core::audit::Listing;
-use nn_core::data::{AlphaBackground, Sample, Split, Treated};
+use nn_core::data::{AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated};
 use nn_core::train::evaluate;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -35,6 +36,10 @@ struct Report<'a> {
     treated: &'a Treated,
     #[serde(skip_serializing_if = "Option::is_none")]
     without_twins: Option<WithoutTwins>,
+    /// The folders of the user's split, if there is one.
+    folders: &'a [PartFolder],
+    /// What of the folder was not looked at.
+    passed_over: Vec<PassedOver>,
 }
 
 /// The result on those images that have no copy in another split.
@@ -53,15 +58,25 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     };
     let set = ImageSet::find(data, args.data.images.root(), console)?;
     set.announce(console);
+    let draws =
+        args.split_file.is_none() && args.split.is_some_and(|split| split != SplitName::All);
+    reading::tell(&set.folder, draws.then_some(args.seed), console);
+    reading::tell_unused_share(&set.folder, args.validation_split, console);
     let classifier = Classifier::load(&args.model, Some(&set.folder.classes))?;
     let (split, samples) = choose(&set, args, console)?;
     if samples.is_empty() {
         return Err(Failure::usage(format!(
-            "there are no {split} images in {}; choose another --split, or a larger \
-             --validation-split than {}",
-            set.name, args.validation_split
+            "there are no {split} images with a class in {}, which has {}; choose another --split{}",
+            set.name,
+            set.folder.arrangement(),
+            match set.folder.no_share_for_validation() {
+                None if split == "validation" =>
+                    format!(", or a larger --validation-split than {}", args.share()),
+                _ => String::new(),
+            }
         )));
     }
+    let samples = of_model(samples, &set, &classifier, console)?;
     let twins = match args.without_twins {
         true => Some(twins(&set, split, args, classifier.alpha_background, console)?),
         false => None,
@@ -116,6 +131,8 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         skipped: dataset.skipped().iter().map(|s| set.relative(&s.path)).collect(),
         treated: dataset.treated(),
         without_twins,
+        folders: set.folder.parts(),
+        passed_over: set.folder.passed_over_in_training(),
     })?;
     Ok(())
 }
@@ -126,23 +143,46 @@ fn choose(
     args: &EvaluateArgs,
     console: &Console,
 ) -> Result<(&'static str, Vec<Sample>), Failure> {
-    let split = || divide(set, args, console);
-    Ok(match args.split {
-        None if args.split_file.is_some() => ("test", split()?.test),
-        None => set.test_samples(),
-        Some(SplitName::All) => ("all", set.folder.samples()),
-        Some(SplitName::Train) => ("train", split()?.train),
-        Some(SplitName::Validation) => ("validation", split()?.validation),
-        Some(SplitName::Test) => ("test", split()?.test),
-    })
+    let part = match args.split {
+        None if args.split_file.is_some() => Part::Test,
+        None => return set.test_samples(),
+        Some(SplitName::All) => return Ok(("all", set.folder.samples())),
+        Some(SplitName::Train) => Part::Train,
+        Some(SplitName::Validation) => Part::Validation,
+        Some(SplitName::Test) => Part::Test,
+    };
+    let samples = match &args.split_file {
+        Some(file) => split_file::read(file, set, console)?.into_part(part),
+        None => set.folder.samples_for(part, args.share(), args.seed)?,
+    };
+    Ok((part.name(), samples))
 }
 
-/// Which image is for what: as the table says, or by seed.
-fn divide(set: &ImageSet, args: &EvaluateArgs, console: &Console) -> Result<Split, Failure> {
-    match &args.split_file {
-        Some(file) => split_file::read(file, set, console),
-        None => Ok(set.folder.split(args.validation_split, args.seed)?),
+/// The samples with the labels that the model has for their classes. There may be classes that it knows
+/// and the folder does not hold, which is said.
+fn of_model(
+    mut samples: Vec<Sample>,
+    set: &ImageSet,
+    classifier: &Classifier,
+    console: &Console,
+) -> Result<Vec<Sample>, Failure> {
+    let known = &classifier.classes;
+    for sample in &mut samples {
+        let class = &set.folder.classes[sample.label];
+        let label = known.iter().position(|known| known == class);
+        sample.label =
+            label.ok_or_else(|| Failure::failed(format!("the model knows no {class}")))?;
     }
+    let missing = known
+        .iter()
+        .enumerate()
+        .filter(|(label, _)| samples.iter().all(|sample| sample.label != *label));
+    let missing: Vec<&str> = missing.map(|(_, class)| class.as_str()).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        console.warn(&format!("no images of {missing}: the accuracy is that on the other classes"));
+    }
+    Ok(samples)
 }
 
 /// The files that have a copy in another split.
@@ -162,8 +202,10 @@ fn twins(
              for; name one, say --split test",
         ));
     }
-    let mut listing = Listing::scan(&set.folder.root, args.validation_split, args.seed)?;
-    listing.assign(&divide(set, args, console)?);
+    let mut listing = Listing::scan(&set.folder.root, args.share(), args.seed)?;
+    if let Some(file) = &args.split_file {
+        listing.assign(&split_file::read(file, set, console)?);
+    }
     let found = audit::examine(&listing, args.seed, alpha_background, console)?;
     Ok(audit::copied_elsewhere(&listing, &found))
 }

@@ -12,6 +12,7 @@ use crate::inspection::{self, Inspection, MeanShare};
 use crate::interrupt::Interruptible;
 use crate::plots::{self, CurvesSpec};
 use crate::published::Kind;
+use crate::reading;
 use crate::report::{self, ExperimentPage, REPORT_FILE, Told};
 use crate::results;
 use crate::run_folder::{Draft, EXPERIMENT_FILE, RunFolder};
@@ -19,7 +20,7 @@ use crate::training::{Progress, Run, built_in};
 use crate::treated;
 use crate::ui::{Console, format};
 use nn_core::Error;
-use nn_core::data::{Layout, Treated};
+use nn_core::data::{Layout, Part, Treated};
 use nn_core::train::{Evaluation, History, evaluate};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -96,6 +97,7 @@ impl Sets {
         let find = |name: &str| {
             let set = ImageSet::find(name, &plan.config().data_root, console)?;
             set.announce(console);
+            reading::tell(&set.folder, None, console);
             Ok::<_, Failure>(set)
         };
         let sets = Self {
@@ -104,13 +106,16 @@ impl Sets {
             swap: find(SWAPPED.name())?,
         };
         for set in [&sets.leaky, &sets.clean] {
-            if !matches!(set.folder.layout, Layout::Split { .. }) {
+            if !matches!(set.folder.layout, Layout::Split(_)) {
                 return Err(unfit(
                     &set.path,
                     "has no train/ and test/",
                     "give it both, so that all seeds are tested on the same images",
                 ));
             }
+            set.folder.ready_to_train()?;
+            let share = plan.given_share.filter(|_| set.folder.has(Part::Validation));
+            reading::tell_unused_share(&set.folder, share, console);
         }
         if sets.swap.folder.classes != sets.leaky.folder.classes {
             let problem = format!(
@@ -195,7 +200,7 @@ fn swapped(
     console: &Console,
 ) -> Result<Inspection, Failure> {
     let config = run.config;
-    let (_, samples) = set.test_samples();
+    let (_, samples) = set.test_samples()?;
     let images = images::load(samples, &set.folder.classes, Reading::of(config), console)?;
     let (loss, batch) = (config.fit.loss, config.fit.batch_size);
     let evaluation = evaluate(&run.model, loss, &Interruptible(&images), batch)?;

@@ -24,7 +24,7 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
     let target = target(args, &classifier.classes)?;
     let method = Method::of(args, &classifier)?;
-    let files = images::find(&args.images)?;
+    let files = images::find(&args.images, console)?;
     let mut out = OutFolder::begin(&args.out, args.overwrite)?;
     let mut pages = Pages::new(&method, args);
     let (mut explained, mut treated) = (Vec::new(), classifier.treated());

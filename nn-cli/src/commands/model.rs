@@ -43,7 +43,7 @@ impl Classifier {
     /// Loads the model; where its file does not name the classes, `known` does, else their numbers.
     ///
     /// # Errors
-    /// If the file cannot be read, or its classes are not those known.
+    /// If the file cannot be read, or one of the known is not among its classes.
     pub fn load(args: &ModelArgs, known: Option<&[String]>) -> Result<Self, Failure> {
         let file = load(&args.model, args.image_size)?;
         let outputs = match file.model.output_shape().dims() {
@@ -55,7 +55,8 @@ impl Classifier {
             (None, Some(known)) => known.to_vec(),
             (None, None) => (0..outputs).map(|class| class.to_string()).collect(),
         };
-        let fits = classes.len() == outputs && known.is_none_or(|known| known == classes);
+        let fits = classes.len() == outputs
+            && known.is_none_or(|known| known.iter().all(|class| classes.contains(class)));
         if fits {
             let noted =
                 file.notes.get(ALPHA_BACKGROUND_NOTE).map(|text| text.parse()).transpose()?;

@@ -26,7 +26,7 @@ struct Prediction {
 
 pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
-    let files = images::find(&args.images)?;
+    let files = images::find(&args.images, console)?;
     let (mut predictions, mut treated) = (Vec::new(), classifier.treated());
     for batch in files.chunks(images::BATCH) {
         interrupt::check()?;

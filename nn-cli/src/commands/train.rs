@@ -6,6 +6,7 @@ use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::Inspection;
 use crate::open_run::{OpenRun, Start};
+use crate::reading;
 use crate::results::{self, is_written};
 use crate::run_folder::{METRICS_FILE, RunFolder};
 use crate::training::{Note, Progress, Run, Saving};
@@ -27,7 +28,7 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let open = |target: &Path| OpenRun::begin(target, args.overwrite);
     // A folder that cannot be used is refused before images are looked for, or drawn.
     let folder = args.out.as_deref().map(open).transpose()?;
-    let set = find(&config, console)?;
+    let set = find(&config, args, console)?;
     let folder = match folder {
         Some(folder) => folder,
         None => open(&RunFolder::default_target(&set.name))?,
@@ -60,13 +61,27 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
         }
         Start::Nothing => (RunConfig::from_args(args)?, None),
     };
-    let set = find(&config, console)?;
+    let set = find(&config, args, console)?;
     make(&config, &set, folder, from, console)
 }
 
-fn find(config: &RunConfig, console: &Console) -> Result<ImageSet, Failure> {
+/// The images to train on, which can be trained on.
+fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<ImageSet, Failure> {
     let set = ImageSet::find(&config.data, &config.data_root, console)?;
     set.announce(console);
+    let by_table = config.split.is_some();
+    reading::tell(&set.folder, (!by_table).then_some(config.fit.seed), console);
+    let share = args.settings.validation_split;
+    match (share, by_table) {
+        (Some(share), true) => console.warn(&format!(
+            "--validation-split {share} is not used: --split says which image is for what"
+        )),
+        _ => reading::tell_unused_share(&set.folder, share, console),
+    }
+    // A table may divide what the folders do not.
+    if !by_table || set.folder.classes.len() < 2 {
+        set.folder.ready_to_train()?;
+    }
     Ok(set)
 }
 
@@ -135,7 +150,7 @@ fn complete(
     results::write(folder.draft(), &run, &test)?;
     let target = folder.finish()?;
 
-    let title = format!("{}, test images", set.describe());
+    let title = format!("{}, {} images", set.describe(), run.data.tested_on);
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };
     console.text(&format!("\n{}", table::evaluation(&shown)))?;

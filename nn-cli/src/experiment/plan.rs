@@ -10,6 +10,8 @@ use crate::failure::Failure;
 pub struct Plan {
     pub seeds: Vec<u64>,
     pub runs: Vec<PlannedRun>,
+    /// The share for validation, if one was asked for.
+    pub given_share: Option<f64>,
 }
 
 /// One training run.
@@ -38,7 +40,8 @@ impl Plan {
                 PlannedRun { arm: *arm, config }
             })
         });
-        Ok(Self { runs: runs.collect(), seeds })
+        let given_share = args.settings.validation_split;
+        Ok(Self { runs: runs.collect(), seeds, given_share })
     }
 
     /// The settings all runs share; the seed is the first one.

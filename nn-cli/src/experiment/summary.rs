@@ -12,6 +12,7 @@ use crate::results::Environment;
 use crate::ui::format::{self, percent, plural};
 use crate::ui::stats::Interval;
 use crate::ui::table::columns;
+use nn_core::data::PassedOver;
 use serde::Serialize;
 
 /// The version of `experiment.json`'s layout.
@@ -29,6 +30,8 @@ pub struct Summary<'a> {
     conclusions: &'a Conclusions,
     config: &'a RunConfig,
     jobs: usize,
+    /// What of the sets' folders was not looked at.
+    passed_over: Vec<PassedOver>,
     environment: Environment,
 }
 
@@ -103,6 +106,7 @@ impl Parts<'_> {
             conclusions,
             config: self.config,
             jobs: self.jobs,
+            passed_over: self.sets.iter().flat_map(|set| passed_over(set)).collect(),
             environment: Environment::here(),
         }
     }
@@ -153,6 +157,14 @@ impl Parts<'_> {
             runs: runs.collect(),
         }
     }
+}
+
+/// What of the set's folder was not looked at, below the folder of all sets.
+fn passed_over(set: &ImageSet) -> impl Iterator<Item = PassedOver> {
+    set.folder
+        .passed_over_in_training()
+        .into_iter()
+        .map(|one| PassedOver { path: format!("{}/{}", set.name, one.path), reason: one.reason })
 }
 
 /// The comparison and what follows from it, for a terminal.

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use nn_core::data::is_image;
 use nn_core::{Error, Result};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -151,7 +152,6 @@ pub fn identify(dir: &Path) -> Option<&'static str> {
 
 /// The images and folders below `dir` that the manifest does not list for the set, sorted.
 fn extra_in(manifest: &Manifest, name: &str, dir: &Path) -> Result<Vec<String>> {
-    const IMAGES: [&str; 6] = ["bmp", "gif", "jpeg", "jpg", "png", "webp"];
     let files: HashSet<&str> = manifest.set(name).map(|entry| entry.path_in_set()).collect();
     let mut folders = HashSet::from([""]);
     for file in &files {
@@ -181,11 +181,7 @@ fn extra_in(manifest: &Manifest, name: &str, dir: &Path) -> Result<Vec<String>> 
                 } else if !file_name.starts_with('.') {
                     extra.push(relative + "/");
                 }
-            } else if !files.contains(relative.as_str())
-                && Path::new(&file_name)
-                    .extension()
-                    .is_some_and(|ext| IMAGES.iter().any(|image| ext.eq_ignore_ascii_case(image)))
-            {
+            } else if !files.contains(relative.as_str()) && is_image(&item.path()) {
                 extra.push(relative);
             }
         }

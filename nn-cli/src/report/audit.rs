@@ -8,10 +8,11 @@ use crate::audit::words;
 use crate::command_line::quoted;
 use crate::datasets::Place;
 use crate::failure::Failure;
+use crate::reading;
 use crate::treated;
 use crate::ui::format::{self, class_name, clean};
 use askama::Template;
-use nn_core::audit::{LabelLeak, Listing, Report};
+use nn_core::audit::{Divided, LabelLeak, Listing, Report};
 use nn_core::data::AlphaBackground;
 
 /// Pairs that are shown; the page is to be mailed.
@@ -71,14 +72,23 @@ impl AuditPage {
             figure(
                 "Pairs across splits",
                 summary.across_splits,
-                format!("{} of them between training and test", summary.across_test),
+                match summary.divided {
+                    Divided::Folders => {
+                        format!("{} of them between training and test", summary.across_test)
+                    }
+                    Divided::Drawn => "of the 70/10/20 that training would draw".into(),
+                    Divided::Nobody => "the folder is not split".into(),
+                },
             ),
             figure(
                 "Pairs in all",
                 report.pairs.len(),
                 format!(
-                    "{} the same bytes, {} the same pixels, {} changed",
-                    summary.bytes, summary.pixels, summary.near
+                    "in {}: {} the same bytes, {} the same pixels, {} changed",
+                    format::plural(summary.groups as u64, "group"),
+                    summary.bytes,
+                    summary.pixels,
+                    summary.near
                 ),
             ),
             figure("Label leaks", summary.label_leaks, words::label_leaks(report)),
@@ -136,11 +146,12 @@ impl AuditPage {
             leaks,
             classes,
             odd,
-            warnings: treated::words(&report.treated)
-                .map(|words| format!("Read: {words}."))
+            warnings: reading::lines(listing)
                 .into_iter()
+                .chain(treated::words(&report.treated).map(|words| format!("Read: {words}.")))
                 .chain(treated::warning(&report.treated))
-                .chain(report.warnings.iter().map(|warning| clean(warning)))
+                .chain(report.warnings.iter().cloned())
+                .map(|line| sentence(&clean(&line)))
                 .collect(),
             credit: base::credit_for(place.kind),
             commands: commands(&format!("{data}{background}"), report),

@@ -1,6 +1,7 @@
 //! The page of a training run.
 
 use super::base::{self, Base};
+use super::experiment::sentence;
 use super::gallery::{Gallery, HEAT_NOTE, Shares, View, shares_note, views, worst};
 use super::parts::{Curves, Matrix, Score, Scored, Table, settings};
 use crate::failure::Failure;
@@ -11,6 +12,7 @@ use crate::training::Run;
 use crate::ui::format::{self, clean, percent};
 use crate::ui::stats::wilson;
 use askama::Template;
+use nn_core::data::summary;
 
 /// A training run as a page.
 #[derive(Template)]
@@ -44,12 +46,15 @@ impl RunPage {
             "After {} the network is right on {} of {}.",
             format::plural(run.history.len() as u64, "epoch"),
             percent(run.test.accuracy()),
-            format::plural(n, "test image"),
+            format::plural(n, &format!("{} image", run.data.tested_on)),
         );
         let base = Base::new("Training run", format!("Training on {name}"), lede).about(&[set]);
         let mean = test.mean_share();
         let score = Scored {
-            title: "Accuracy on the test images",
+            title: match run.data.tested_on {
+                "test" => "Accuracy on the test images",
+                _ => "Accuracy on the validation images",
+            },
             set: name.clone(),
             accuracy: run.test.accuracy(),
             interval: wilson(correct, n),
@@ -59,9 +64,13 @@ impl RunPage {
             notebook: None,
             seeds: Vec::new(),
         };
+        let tested = sentence(&format!("{} images", run.data.tested_on));
         let mut facts = settings(&run.config.to_toml()?);
         facts.push(("parameters".into(), format::count(run.model.parameter_count() as u64)));
         facts.extend(Environment::here().facts());
+        facts.push(("read".into(), set.folder.arrangement()));
+        let passed_over = summary(&set.folder.passed_over_in_training());
+        facts.extend(passed_over.map(|line| ("not looked at".into(), clean(&line))));
         Ok(Self {
             base,
             score: score.show(),
@@ -72,11 +81,11 @@ impl RunPage {
             sets: images(&[run]),
             credit: base::credit(&[set]),
             curves: Curves::draw(&run.curves()),
-            matrix: Matrix::draw(&ConfusionSpec { title: "Test images".into(), ..run.confusion() }),
+            matrix: Matrix::draw(&ConfusionSpec { title: tested.clone(), ..run.confusion() }),
             heat_note: HEAT_NOTE,
             views: views(&test.classes),
-            gallery: Gallery::new("gallery-test", "Test images", test)?,
-            worst: worst(&[("test", test)]),
+            gallery: Gallery::new("gallery-test", &tested, test)?,
+            worst: worst(&[(run.data.tested_on, test)]),
             commands: vec!["nn-cli train --config config.toml --out again".into()],
             facts,
         })
@@ -98,7 +107,7 @@ fn images(runs: &[&Run<'_>]) -> Table {
             clean(&run.set.path.display().to_string()),
             count(&run.data.train),
             count(&run.data.validation),
-            count(&run.data.test),
+            run.data.kept_for_test().to_string(),
         ]
     }));
     table

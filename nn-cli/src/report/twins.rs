@@ -19,14 +19,15 @@ pub struct Twins {
 pub struct Shot {
     pub file: String,
     pub class: String,
-    pub photo: String,
+    /// None of a file that cannot be read: its bytes may be the same as another's all the same.
+    pub photo: Option<String>,
 }
 
 impl Twins {
     /// The images of `pair`, which is one of `listing`, transparent ones laid on a background.
     ///
     /// # Errors
-    /// If an image cannot be read any more.
+    /// None that input can cause.
     pub fn new(
         pair: &Pair,
         listing: &Listing,
@@ -36,8 +37,8 @@ impl Twins {
             let item = &listing.items[pair.items[i]];
             Ok(Shot {
                 file: clean(&item.file),
-                class: class_name(&pair.labels[i]),
-                photo: picture::thumbnail(&item.path, alpha_background)?,
+                class: pair.labels[i].as_deref().map_or("no class".into(), class_name),
+                photo: picture::thumbnail(&item.path, alpha_background).ok(),
             })
         };
         Ok(Self {

@@ -54,7 +54,10 @@ impl<'a> Run<'a> {
             set.describe(),
             data.train.len(),
             data.validation.len(),
-            data.test.len(),
+            match data.tested_on {
+                "test" => data.test.len().to_string(),
+                _ => "the same".into(),
+            },
             format::count(trainer.model().parameter_count() as u64),
         ));
         let command = saving.as_ref().map(|saving| saving.command.clone());

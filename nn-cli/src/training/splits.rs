@@ -15,8 +15,10 @@ pub struct Splits {
     pub train: Dataset,
     /// They are looked at after each epoch.
     pub validation: Dataset,
-    /// They are kept for the end.
+    /// They are kept for the end: the validation images once more, if there are no others.
     pub test: Dataset,
+    /// What they are: `test` or `validation`.
+    pub tested_on: &'static str,
 }
 
 impl Splits {
@@ -26,16 +28,21 @@ impl Splits {
     /// If an image cannot be read and such are not skipped, there are fewer training images than go
     /// into one step, or the user interrupts.
     pub fn load(set: &ImageSet, config: &RunConfig, console: &Console) -> Result<Self, Failure> {
-        let split = match &config.split {
+        let mut split = match &config.split {
             Some(file) => split_file::read(file, set, console)?,
             None => set.folder.split(config.validation_split, config.fit.seed)?,
         };
+        let tested_on = if split.test.is_empty() { "validation" } else { "test" };
+        if split.test.is_empty() {
+            split.test.clone_from(&split.validation);
+        }
         let load =
             |samples| images::load(samples, &set.folder.classes, Reading::of(config), console);
         let data = Self {
             train: load(split.train)?,
             validation: load(split.validation)?,
             test: load(split.test)?,
+            tested_on,
         };
         // Known only now, if unreadable images were skipped; said before anything is trained.
         if config.fit.batch_size > data.train.len() {
@@ -58,8 +65,17 @@ impl Splits {
         all
     }
 
-    /// The three sets and their names.
-    pub fn named(&self) -> [(&'static str, &Dataset); 3] {
-        [("train", &self.train), ("validation", &self.validation), ("test", &self.test)]
+    /// The sets and their names, each image once.
+    pub fn named(&self) -> Vec<(&'static str, &Dataset)> {
+        let mut named = vec![("train", &self.train), ("validation", &self.validation)];
+        if self.tested_on == "test" {
+            named.push(("test", &self.test));
+        }
+        named
+    }
+
+    /// The number of images that are kept for the test alone.
+    pub fn kept_for_test(&self) -> usize {
+        if self.tested_on == "test" { self.test.len() } else { 0 }
     }
 }

@@ -9,7 +9,7 @@ use super::candidates::{Candidate, Fingerprint, candidates};
 use super::compare::{Comparable, Comparison, Verdict};
 use super::listing::Item;
 use super::pairs::{Kind, Pair};
-use super::survey::{Seen, comparable};
+use super::survey::{FileHash, Seen, comparable};
 use super::tally::{Counts, Equals, listed};
 use super::template::{Alike, Sets, only_by_template};
 use crate::data::same_pixels;
@@ -37,8 +37,8 @@ pub struct Duplicates {
     pub groups: Vec<usize>,
     /// All pairs of copies, whether listed or not.
     pub counts: Counts,
-    /// All pairs that share a scene.
-    pub scene_counts: Counts,
+    /// For each item, the lowest number of those that share its scene, directly or through others.
+    pub scene_groups: Vec<usize>,
 }
 
 /// Two images that were compared, by their places among the distinct ones, and how they compare.
@@ -48,7 +48,7 @@ struct Compared {
     comparison: Comparison,
 }
 
-/// Searches the images that could be read. `progress(done, total)` counts comparisons, and may stop it by
+/// Searches the images; of those that cannot be read, the same bytes are found. `progress(done, total)` counts comparisons, and may stop it by
 /// an error.
 ///
 /// # Errors
@@ -56,10 +56,11 @@ struct Compared {
 pub fn find(
     items: &[Item],
     seen: &[Option<Seen>],
+    file_hashes: &[Option<FileHash>],
     classes: &[String],
     mut progress: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<Duplicates> {
-    let equals = equals(items, seen);
+    let Grouped { equals, unreadable } = grouped_by_pixels(items, seen, file_hashes);
     let look = |i: usize| seen[equals[i].first()].as_ref();
     let prints: Vec<&Fingerprint> =
         (0..equals.len()).filter_map(|i| look(i).map(|seen| &seen.fingerprint)).collect();
@@ -108,7 +109,7 @@ pub fn find(
     }
 
     let mut groups = Sets::new(items.len());
-    for equal in &equals {
+    for equal in equals.iter().chain(&unreadable) {
         equal.all().for_each(|i| groups.join(equal.first(), i));
     }
     for copy in &copies {
@@ -122,7 +123,7 @@ pub fn find(
     let describe = |[a, b]: [usize; 2], kind, comparison: Option<&Comparison>| {
         Pair::new([a, b], kind, comparison, items, seen, classes)
     };
-    for equal in &equals {
+    for equal in equals.iter().chain(&unreadable) {
         found.counts.add_within(equal, items);
         found.pairs.extend(equal.pairs(items).map(|(pair, kind)| describe(pair, kind, None)));
     }
@@ -133,27 +134,39 @@ pub fn find(
     }
     for Compared { a, b, comparison } in &scenes {
         let pair = [equals[*a].first(), equals[*b].first()];
-        found.scene_counts.add_one(pair, items);
         found.scenes.push(describe(pair, Kind::Scene, Some(comparison)));
     }
     found.pairs = listed(found.pairs, &found.groups);
-    let scene_groups = scene_groups(items.len(), &found.scenes);
-    found.scenes = listed(found.scenes, &scene_groups);
+    found.scene_groups = scene_groups(items.len(), &found.scenes);
+    found.scenes = listed(found.scenes, &found.scene_groups);
     Ok(found)
 }
 
-/// For each item, the lowest number of those that share its scene.
 fn scene_groups(count: usize, scenes: &[Pair]) -> Vec<usize> {
     let mut sets = Sets::new(count);
     scenes.iter().for_each(|scene| sets.join(scene.items[0], scene.items[1]));
     (0..count).map(|i| sets.root(i)).collect()
 }
 
-/// The images that could be read, in groups of the same pixels.
-fn equals(items: &[Item], seen: &[Option<Seen>]) -> Vec<Equals> {
-    let readable: Vec<usize> = (0..items.len()).filter(|&i| seen[i].is_some()).collect();
+/// The images in groups of the same pixels.
+struct Grouped {
+    /// Those that could be read.
+    equals: Vec<Equals>,
+    /// Those that could not, in groups of the same bytes.
+    unreadable: Vec<Equals>,
+}
+
+fn grouped_by_pixels(
+    items: &[Item],
+    seen: &[Option<Seen>],
+    file_hashes: &[Option<FileHash>],
+) -> Grouped {
+    let all: Vec<usize> = (0..items.len()).collect();
     let look = |i: usize| seen[i].as_ref();
-    let by_bytes = grouped(&readable, |i| look(i).map(|seen| seen.file_hash.ok_or(i)));
+    let by_bytes = grouped(&all, |i| file_hashes[i].ok_or(i));
+    let (by_bytes, unreadable): (Vec<_>, Vec<_>) =
+        by_bytes.into_iter().partition(|group| look(group[0]).is_some());
+    let unreadable = unreadable.into_iter().map(|files| Equals { files: vec![files] }).collect();
     let firsts: Vec<usize> = by_bytes.iter().map(|group| group[0]).collect();
     let mut of_first: HashMap<usize, Vec<usize>> =
         by_bytes.into_iter().map(|group| (group[0], group)).collect();
@@ -172,7 +185,7 @@ fn equals(items: &[Item], seen: &[Option<Seen>]) -> Vec<Equals> {
         }
     }
     equals.sort_unstable_by_key(Equals::first);
-    equals
+    Grouped { equals, unreadable }
 }
 
 /// Those of equal key together, in order of their first members.

@@ -114,7 +114,7 @@ pub fn balance(listing: &Listing) -> (Vec<ClassCount>, Vec<String>) {
         .iter()
         .enumerate()
         .map(|(label, class)| {
-            let of_class = || listing.items.iter().filter(move |item| item.label == label);
+            let of_class = || listing.items.iter().filter(move |item| item.label == Some(label));
             let part = |part| of_class().filter(|item| item.part == Some(part)).count();
             ClassCount {
                 class: class.clone(),
@@ -126,6 +126,11 @@ pub fn balance(listing: &Listing) -> (Vec<ClassCount>, Vec<String>) {
         })
         .collect();
     let mut warnings: Vec<String> = listing.problem.clone().into_iter().collect();
+    let without = listing.items.iter().filter(|item| item.label.is_none()).count();
+    if without > 0 {
+        let have = if without == 1 { "1 image has" } else { &format!("{without} images have") };
+        warnings.push(format!("{have} no class, and a part in the search for copies alone"));
+    }
     for part in [Part::Train, Part::Test] {
         let of = |count: &ClassCount| if part == Part::Train { count.train } else { count.test };
         let missing: Vec<&str> = counts

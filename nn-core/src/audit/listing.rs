@@ -1,45 +1,17 @@
 //! Which files an audit looks at, and what each is for.
 //!
-//! Unlike training, an audit takes a folder as it is: classes may be missing from a split, a class
-//! may be empty. What is wrong is told, not refused.
+//! It takes a folder as it is ([`ImageFolder`]): classes may be missing from a split, there may be
+//! no classes at all. What is wrong is told, not refused.
 
-use crate::data::folder::{folders, images};
-use crate::data::{ImageFolder, Split, check_validation_split};
-use crate::error::{Error, Result};
+use crate::data::{
+    ImageFolder, Layout, PartFolder, PassedOver, Split, check_validation_split, relative,
+};
+use crate::error::Result;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// What an image is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// It changes the weights.
-    Train,
-    /// It is looked at after each epoch.
-    Validation,
-    /// It is kept for the end.
-    Test,
-}
-
-impl Part {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// Its name: `train`, `validation` or `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-
-    /// The part of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.name() == name)
-    }
-}
+pub use crate::data::Part;
 
 /// An image file and its place in the experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,10 +20,23 @@ pub struct Item {
     pub path: PathBuf,
     /// Its path below the folder, with forward slashes.
     pub file: String,
-    /// Its class, as an index into [`Listing::classes`].
-    pub label: usize,
-    /// What it is used for; none where the folder cannot be split.
+    /// Its class, as an index into [`Listing::classes`]; none if it lies in no class folder.
+    pub label: Option<usize>,
+    /// What it is used for; none where the folder is not split and cannot be.
     pub part: Option<Part>,
+}
+
+/// Who divided the images of a folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Divided {
+    /// The user: the folders say what is for training and what for the test.
+    Folders,
+    /// Nobody yet: training would draw a split by its seed, and the audit shows that one.
+    Drawn,
+    /// Nobody.
+    #[default]
+    Nobody,
 }
 
 /// The images of a folder.
@@ -63,77 +48,82 @@ pub struct Listing {
     pub classes: Vec<String>,
     /// The images.
     pub items: Vec<Item>,
+    /// Who divided them.
+    pub divided: Divided,
     /// Why the folder cannot be trained on as it is, if so.
     pub problem: Option<String>,
+    /// The folders of the user's split, if there is one.
+    pub folders: Vec<PartFolder>,
+    /// Which folder was taken for what, in words.
+    pub arrangement: String,
+    /// What the reader took for what, where somebody may have meant something else.
+    pub remarks: Vec<String>,
+    /// What is not looked at.
+    pub passed_over: Vec<PassedOver>,
 }
 
-/// Names of folders that hold a split, and which.
-const SPLIT_FOLDERS: [(&str, Part); 5] = [
-    ("train", Part::Train),
-    ("val", Part::Validation),
-    ("valid", Part::Validation),
-    ("validation", Part::Validation),
-    ("test", Part::Test),
-];
-
 impl Listing {
-    /// Lists the images under `root`: class folders, perhaps within `train/`, `test/` and the like.
-    /// Where the folder can be trained on, each image is in the split that training with this
-    /// validation share and seed would put it in ([`ImageFolder::split`]).
+    /// Lists the images under `root`: in class folders or not, perhaps within `train/`, `test/` and the
+    /// like ([`ImageFolder::scan`]). Where the folder can be trained on, each image is in the split that
+    /// training with this validation share and seed would put it in ([`ImageFolder::split`]); where it
+    /// cannot, in the one that its folder says.
     ///
     /// # Errors
-    /// A folder that is missing or cannot be read, one without any image, or a validation share out
-    /// of its range.
+    /// Those of [`ImageFolder::scan`], or a validation share out of its range.
     pub fn scan(root: &Path, validation: f64, seed: u64) -> Result<Self> {
         check_validation_split(validation)?;
-        let mut classes: Vec<String> = Vec::new();
-        let mut found: Vec<(PathBuf, String, Option<Part>)> = Vec::new();
-        std::fs::metadata(root).map_err(Error::io("read", root))?;
-        let mut add = |folder: &Path, part: Option<Part>| -> Result<()> {
-            for (name, path) in folders(folder)? {
-                found.extend(images(&path)?.into_iter().map(|image| (image, name.clone(), part)));
-                classes.push(name);
-            }
-            Ok(())
-        };
-        let parts: Vec<(PathBuf, Part)> = SPLIT_FOLDERS
-            .iter()
-            .map(|(name, part)| (root.join(name), *part))
-            .filter(|(path, _)| folders(path).is_ok_and(|inside| !inside.is_empty()))
-            .collect();
-        if parts.is_empty() {
-            add(root, None)?;
-        }
-        for (path, part) in &parts {
-            add(path, Some(*part))?;
-        }
-        if found.is_empty() {
-            return Err(Error::file(
-                root,
-                "there are no images in class folders in it",
-                "expected one sub-folder per class, or train/ and test/ with such sub-folders",
-            ));
-        }
-        classes.sort();
-        classes.dedup();
-        let label = |name: &String| classes.binary_search(name).unwrap_or_default();
-        let items = found.into_iter().map(|(path, name, part)| Item {
-            file: relative(root, &path),
-            label: label(&name),
-            part,
-            path,
+        Ok(Self::of(ImageFolder::scan(root)?, validation, seed))
+    }
+
+    /// The images of `folder`, as [`Listing::scan`] lists them.
+    pub fn of(folder: ImageFolder, validation: f64, seed: u64) -> Self {
+        let split = folder.split(validation, seed);
+        let (arrangement, folders) = (folder.arrangement(), folder.parts().to_vec());
+        let ImageFolder { root, classes, layout, images, passed_over, remarks } = folder;
+        let items = images.into_iter().map(|image| Item {
+            file: relative(&root, &image.path),
+            label: image.label,
+            part: image.part,
+            path: image.path,
         });
-        let mut listing =
-            Self { root: root.to_path_buf(), items: items.collect(), classes, problem: None };
-        match ImageFolder::scan(root).and_then(|folder| folder.split(validation, seed)) {
-            Ok(split) => listing.assign(&split),
-            Err(error) => listing.problem = Some(error.to_string()),
+        let items: Vec<Item> = items.collect();
+        let in_part = |part| items.iter().any(|item| item.part == Some(part));
+        let beside = items.iter().any(|item| item.part.is_none() && item.label.is_some());
+        let divided = match (layout, &split) {
+            // Folders for one purpose alone divide nothing, and half a split leaves the rest open.
+            (Layout::Split(_), _) if Part::ALL.map(in_part).iter().filter(|&&p| p).count() < 2 => {
+                Divided::Nobody
+            }
+            (Layout::Split(_), _) if beside => Divided::Nobody,
+            (Layout::Split(_), _) => Divided::Folders,
+            (_, Ok(_)) => Divided::Drawn,
+            (_, Err(_)) => Divided::Nobody,
+        };
+        let problem = split.as_ref().err().map(ToString::to_string);
+        let mut listing = Self {
+            root,
+            classes,
+            items,
+            divided,
+            problem,
+            folders,
+            arrangement,
+            remarks,
+            passed_over,
+        };
+        if let Ok(split) = split {
+            listing.mark(&split);
         }
-        Ok(listing)
+        listing
     }
 
     /// Puts each image into the part that `split` says, and those it does not name into none.
     pub fn assign(&mut self, split: &Split) {
+        self.items.iter_mut().for_each(|item| item.part = None);
+        self.mark(split);
+    }
+
+    fn mark(&mut self, split: &Split) {
         let sets = [&split.train, &split.validation, &split.test];
         let parts: HashMap<&Path, Part> = sets
             .into_iter()
@@ -141,14 +131,7 @@ impl Listing {
             .flat_map(|(samples, part)| samples.iter().map(move |s| (s.path.as_path(), part)))
             .collect();
         for item in &mut self.items {
-            item.part = parts.get(item.path.as_path()).copied();
+            item.part = parts.get(item.path.as_path()).copied().or(item.part);
         }
     }
-}
-
-/// `path` below `root`, with forward slashes.
-fn relative(root: &Path, path: &Path) -> String {
-    let path = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
-    parts.join("/")
 }

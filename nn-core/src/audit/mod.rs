@@ -65,7 +65,7 @@ mod tone;
 
 pub use hygiene::{ClassCount, OddImage, Oddity};
 pub use label_leak::{LabelLeak, Strength};
-pub use listing::{Item, Listing, Part};
+pub use listing::{Divided, Item, Listing, Part};
 pub use pairs::{Kind, Pair};
 pub use repair::repaired;
 
@@ -73,9 +73,8 @@ use crate::data::{AlphaBackground, Treated};
 use crate::error::Result;
 use duplicates::Duplicates;
 use serde::Serialize;
-use std::collections::HashMap;
 use survey::{Seen, Survey};
-use tally::Counts;
+use tally::{Counts, count_groups};
 
 /// Settings of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,14 +158,32 @@ pub struct Summary {
     pub across_labels: usize,
     /// Groups of images that are the same.
     pub groups: usize,
+    /// Such groups that are in several splits.
+    pub groups_across_splits: usize,
     /// Images that have a twin.
     pub twins: usize,
-    /// Pairs of one scene or on one template, whether they are listed or not.
-    pub scenes: usize,
-    /// Those of them across splits.
-    pub scenes_across_splits: usize,
+    /// Groups of images of one scene or on one template, which are no copies.
+    pub scene_groups: usize,
+    /// Images in such groups.
+    pub scene_images: usize,
+    /// Such groups that are in several splits.
+    pub scene_groups_across_splits: usize,
     /// Groups of facts that tell the class.
     pub label_leaks: usize,
+    /// Who divided the images into splits: pairs across a split that training would draw by its seed
+    /// are luck.
+    pub divided: Divided,
+}
+
+impl Summary {
+    /// What a gate counts: pairs across the splits that the user's folders make; without such, groups of
+    /// copies wherever they lie, for a split that is drawn divides them or not as luck has it.
+    pub fn leaks(&self) -> usize {
+        match self.divided {
+            Divided::Folders => self.across_splits,
+            Divided::Drawn | Divided::Nobody => self.groups,
+        }
+    }
 }
 
 /// Audits the images of `listing`. `progress(stage, done, total)` is called now and then; an error
@@ -180,9 +197,9 @@ pub fn audit(
     mut progress: impl FnMut(Stage, usize, usize) -> Result<()>,
 ) -> Result<Report> {
     let items = &listing.items;
-    let Survey { seen, unreadable } =
+    let Survey { seen, unreadable, file_hashes } =
         survey::survey(items, options, |done, total| progress(Stage::Reading, done, total))?;
-    let found = duplicates::find(items, &seen, &listing.classes, |done, total| {
+    let found = duplicates::find(items, &seen, &file_hashes, &listing.classes, |done, total| {
         progress(Stage::Comparing, done, total)
     })?;
 
@@ -191,12 +208,12 @@ pub fn audit(
     let mut taking_part: Vec<usize> = Vec::new();
     let mut images: Vec<label_leak::Image> = Vec::new();
     for (i, item) in items.iter().enumerate() {
-        if let (true, Some(seen)) = (group[i] == i, &seen[i]) {
+        if let (true, Some(seen), Some(label)) = (group[i] == i, &seen[i], item.label) {
             taking_part.push(i);
             images.push(label_leak::Image {
                 facts: &seen.facts,
                 file: &item.file,
-                label: item.label,
+                label,
             });
         }
     }
@@ -208,7 +225,7 @@ pub fn audit(
     let (classes, mut warnings) = hygiene::balance(listing);
     let named = items.iter().map(|item| (item.file.as_str(), item.part));
     warnings.extend(label_leak::subjects_across_splits(named));
-    let summary = summarise(&seen, &found, &label_leaks);
+    let summary = summarise(listing, &seen, &found, &label_leaks);
     let odd_images = hygiene::odd_images(listing, &seen, &unreadable);
     let mut treated = Treated::on(options.alpha_background);
     seen.iter().flatten().for_each(|seen| treated.add(&seen.treatment));
@@ -216,11 +233,16 @@ pub fn audit(
     Ok(Report { pairs, scenes, groups, summary, label_leaks, odd_images, classes, warnings, treated })
 }
 
-fn summarise(seen: &[Option<Seen>], found: &Duplicates, leaks: &[LabelLeak]) -> Summary {
-    let mut sizes: HashMap<usize, usize> = HashMap::new();
-    found.groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
-    sizes.retain(|_, size| *size > 1);
+fn summarise(
+    listing: &Listing,
+    seen: &[Option<Seen>],
+    found: &Duplicates,
+    leaks: &[LabelLeak],
+) -> Summary {
     let Counts { bytes, pixels, near, across_splits, across_test, across_labels } = found.counts;
+    let (groups, twins, groups_across_splits) = count_groups(&found.groups, &listing.items);
+    let (scene_groups, scene_images, scene_groups_across_splits) =
+        count_groups(&found.scene_groups, &listing.items);
     Summary {
         images: seen.len(),
         unreadable: seen.iter().filter(|seen| seen.is_none()).count(),
@@ -231,10 +253,13 @@ fn summarise(seen: &[Option<Seen>], found: &Duplicates, leaks: &[LabelLeak]) -> 
         across_splits,
         across_test,
         across_labels,
-        groups: sizes.len(),
-        twins: sizes.values().sum(),
-        scenes: found.scene_counts.all(),
-        scenes_across_splits: found.scene_counts.across_splits,
+        groups,
+        groups_across_splits,
+        twins,
+        scene_groups,
+        scene_images,
+        scene_groups_across_splits,
         label_leaks: leaks.iter().filter(|leak| leak.alarm).count(),
+        divided: listing.divided,
     }
 }

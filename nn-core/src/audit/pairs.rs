@@ -34,14 +34,14 @@ pub struct Pair {
     pub distance: f64,
     /// Whether they are in different splits.
     pub across_splits: bool,
-    /// Whether they are in different classes.
+    /// Whether they are in different classes; an image without a class is not.
     pub across_labels: bool,
     /// What changes `a` into `b`, in words; empty if nothing does.
     pub change: String,
     /// The splits of the two.
     pub splits: [Option<Part>; 2],
-    /// The classes of the two.
-    pub labels: [String; 2],
+    /// The classes of the two; none of an image in no class folder.
+    pub labels: [Option<String>; 2],
     /// Their numbers in the listing.
     #[serde(skip)]
     pub items: [usize; 2],
@@ -70,10 +70,10 @@ impl Pair {
             kind,
             distance: comparison.map_or(0.0, |c| f64::from((1.0 - c.agreement).clamp(0.0, 1.0))),
             across_splits: matches!((of_a.part, of_b.part), (Some(x), Some(y)) if x != y),
-            across_labels: of_a.label != of_b.label,
+            across_labels: matches!((of_a.label, of_b.label), (Some(x), Some(y)) if x != y),
             change,
             splits: [of_a.part, of_b.part],
-            labels: [of_a, of_b].map(|item| classes[item.label].clone()),
+            labels: [of_a, of_b].map(|item| Some(classes[item.label?].clone())),
             items: [a, b],
         }
     }

@@ -23,7 +23,7 @@ pub fn repaired(items: &[Item], group: &[usize], seed: u64) -> Vec<Option<Part>>
         };
         size[group[i]] += 1;
     }
-    let mut left: Vec<(usize, Part)> = Vec::new();
+    let mut left: Vec<(Option<usize>, Part)> = Vec::new();
     for (i, part) in parts.iter_mut().enumerate() {
         let to = goal[group[i]];
         if *part != to {

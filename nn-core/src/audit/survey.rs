@@ -114,6 +114,8 @@ pub struct Survey {
     pub seen: Vec<Option<Seen>>,
     /// Why each cannot be read.
     pub unreadable: Vec<Option<String>>,
+    /// SHA-256 of each file that may be the same as another, whether it can be read or not.
+    pub file_hashes: Vec<Option<FileHash>>,
 }
 
 /// Looks at all files, and keeps small pictures up to the memory bound. `progress(done, total)`
@@ -131,11 +133,13 @@ pub fn survey(
     let mut of_length: HashMap<u64, usize> = HashMap::new();
     lengths.iter().for_each(|&length| *of_length.entry(length).or_default() += 1);
     let mut first_of: HashMap<FileHash, usize> = HashMap::new();
-    let mut survey = Survey { seen: Vec::new(), unreadable: Vec::new() };
+    let mut survey = Survey { seen: Vec::new(), unreadable: Vec::new(), file_hashes: Vec::new() };
     let mut free = options.memory_bound;
     for start in (0..items.len()).step_by(CHUNK) {
         let chunk = start..items.len().min(start + CHUNK);
-        let hash = |i: usize| (of_length[&lengths[i]] > 1).then(|| hash(&items[i].path)).flatten();
+        // Empty files have nothing in common.
+        let may_be_same = |i: usize| lengths[i] > 0 && of_length[&lengths[i]] > 1;
+        let hash = |i: usize| may_be_same(i).then(|| hash(&items[i].path)).flatten();
         let hashes: Vec<Option<FileHash>> = chunk.clone().into_par_iter().map(hash).collect();
         let firsts: Vec<usize> = chunk
             .clone()
@@ -163,6 +167,7 @@ pub fn survey(
             survey.seen.push(found);
             survey.unreadable.push(reason);
         }
+        survey.file_hashes.extend(hashes);
         progress(survey.seen.len(), items.len())?;
     }
     Ok(survey)

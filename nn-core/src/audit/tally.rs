@@ -5,7 +5,7 @@
 
 use super::listing::{Item, Part};
 use super::pairs::{Kind, Pair};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Pairs that are listed of one group, at most.
 pub const LISTED: usize = 100;
@@ -17,7 +17,7 @@ pub struct Counts {
     pub bytes: usize,
     /// Pairs of the same pixels in different files.
     pub pixels: usize,
-    /// Pairs of the same picture, changed; or of the same scene.
+    /// Pairs of the same picture, changed.
     pub near: usize,
     /// Pairs across splits, of any kind.
     pub across_splits: usize,
@@ -35,7 +35,7 @@ pub struct Equals {
 }
 
 /// What decides how a pair counts: the split and the class.
-type Place = (Option<Part>, usize);
+type Place = (Option<Part>, Option<usize>);
 
 impl Equals {
     /// The first of them.
@@ -142,15 +142,8 @@ impl Counts {
         }
     }
 
-    /// Counts one pair.
-    pub fn add_one(&mut self, [a, b]: [usize; 2], items: &[Item]) {
-        self.near += 1;
-        let place = |i: usize| (items[i].part, items[i].label);
-        self.add(place(a), place(b), 1);
-    }
-
     fn add(&mut self, x: Place, y: Place, pairs: usize) {
-        if x.1 != y.1 {
+        if x.1.is_some() && y.1.is_some() && x.1 != y.1 {
             self.across_labels += pairs;
         }
         if let (Some(p), Some(q)) = (x.0, y.0)
@@ -181,4 +174,19 @@ pub fn listed(mut pairs: Vec<Pair>, groups: &[usize]) -> Vec<Pair> {
         *count <= LISTED
     });
     pairs
+}
+
+/// Groups of items: how many have several members, how many members these have together, and how many of
+/// the groups are in several splits. `groups` has the lowest number in each item's group.
+pub fn count_groups(groups: &[usize], items: &[Item]) -> (usize, usize, usize) {
+    let mut of_group: HashMap<usize, (usize, BTreeSet<Part>)> = HashMap::new();
+    for (item, &group) in items.iter().zip(groups) {
+        let (size, parts) = of_group.entry(group).or_default();
+        *size += 1;
+        parts.extend(item.part);
+    }
+    of_group.retain(|_, (size, _)| *size > 1);
+    let members = of_group.values().map(|(size, _)| size).sum();
+    let across = of_group.values().filter(|(_, parts)| parts.len() > 1).count();
+    (of_group.len(), members, across)
 }

@@ -138,17 +138,79 @@ fn files_of_one_length_are_the_same_only_if_all_bytes_are() {
     for name in ["a/3.jpg", "b/4.jpg"] {
         write(name, b"Dear wolf,");
     }
+    // Nothing is not the same as nothing.
+    for name in ["a/5.jpg", "b/6.jpg"] {
+        write(name, b"");
+    }
     let found = report(root.path());
     let pairs: Vec<_> = found.pairs.iter().map(|p| (p.a.as_str(), p.b.as_str(), p.kind)).collect();
-    assert_eq!(pairs, [("a/0.bmp", "b/2.bmp", Kind::Bytes)]);
+    // Also where nobody can decode them.
+    let expected = [("a/0.bmp", "b/2.bmp", Kind::Bytes), ("a/3.jpg", "b/4.jpg", Kind::Bytes)];
+    assert_eq!(pairs, expected);
     let unreadable: Vec<_> =
         found.odd_images.iter().map(|o| (o.file.as_str(), &o.detail)).collect();
-    assert_eq!(unreadable.len(), 2, "{unreadable:?}");
+    assert_eq!(unreadable.len(), 4, "{unreadable:?}");
     assert!(unreadable.iter().all(|(file, why)| why.contains(file)), "{unreadable:?}");
     // What is kept of the second is bounded, too.
     let listing = Listing::scan(root.path(), 0.125, 27).unwrap();
     let options = AuditOptions { memory_bound: 0, ..AuditOptions::default() };
     assert_eq!(audit(&listing, &options, |_, _, _| Ok(())).unwrap(), found);
+}
+
+#[test]
+fn images_without_a_class_take_part_in_the_search_for_copies() {
+    let root = TempDir::new().unwrap();
+    for i in 0..4 {
+        save(&picture(i), root.path(), &format!("train/a/{i}.jpg"), 80);
+        save(&picture(10 + i), root.path(), &format!("train/b/{i}.jpg"), 80);
+        save(&picture(20 + i), root.path(), &format!("Test/{i}.jpg"), 80);
+    }
+    save(&picture(12), root.path(), "Test/copy.jpg", 60);
+    let found = report(root.path());
+    assert_eq!(found.pairs.len(), 1, "{:?}", found.pairs);
+    let pair = &found.pairs[0];
+    assert_eq!((pair.a.as_str(), pair.b.as_str()), ("train/b/2.jpg", "Test/copy.jpg"));
+    assert_eq!((pair.across_splits, pair.across_labels), (true, false));
+    assert_eq!((&pair.labels[0], &pair.labels[1]), (&Some("b".into()), &None));
+    assert_eq!((found.summary.divided, found.summary.leaks()), (Divided::Folders, 1));
+
+    // Half a split divides nothing.
+    let half = TempDir::new().unwrap();
+    for (name, number) in
+        [("cat/1.jpg", 1), ("dog/1.jpg", 2), ("test/cat/1.jpg", 1), ("test/dog/1.jpg", 3)]
+    {
+        save(&picture(number), half.path(), name, 80);
+    }
+    let found = self::report(half.path());
+    assert_eq!((found.summary.divided, found.summary.leaks()), (Divided::Nobody, 1));
+
+    // Without any class folder there is no split, and copies count wherever they lie.
+    let flat = root.path().join("Test");
+    save(&picture(20), &flat, "again.jpg", 60);
+    let found = report(&flat);
+    assert_eq!((found.pairs.len(), found.summary.across_splits), (1, 0));
+    assert_eq!((found.summary.divided, found.summary.leaks()), (Divided::Nobody, 1));
+    assert!(found.classes.is_empty() && found.label_leaks.is_empty());
+}
+
+#[test]
+fn copies_in_class_folders_count_whatever_a_seed_would_draw() {
+    let root = TempDir::new().unwrap();
+    for (class, first) in [("a", 0), ("b", 20)] {
+        for i in 0..6 {
+            save(&picture(first + i), root.path(), &format!("{class}/{i}.jpg"), 80);
+        }
+    }
+    save(&picture(3), root.path(), "a/copy.jpg", 60);
+    let across: Vec<bool> = (0..12)
+        .map(|seed| {
+            let listing = Listing::scan(root.path(), 0.125, seed).unwrap();
+            let found = audit(&listing, &AuditOptions::default(), |_, _, _| Ok(())).unwrap();
+            assert_eq!((found.summary.divided, found.summary.leaks()), (Divided::Drawn, 1));
+            found.pairs[0].across_splits
+        })
+        .collect();
+    assert!(across.contains(&true) && across.contains(&false), "a matter of luck: {across:?}");
 }
 
 #[test]

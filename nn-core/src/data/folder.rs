@@ -1,23 +1,32 @@
-//! What an image folder holds: classes, and the files of each.
+//! What an image folder holds: which images, of which class, for what.
 //!
-//! A folder holds either `train/` and `test/`, each with one sub-folder per class, or the class
-//! folders themselves. Classes are the sorted names of the sub-folders; the files of a class are
-//! sorted as byte strings (`husky_1, husky_10, ..., husky_2`) and lie in its folder directly: what
-//! lies deeper is not looked at, so a link that loops back does no harm. Hidden entries (a leading
-//! dot) are skipped, and so is everything without an image's extension. Only names are read here;
-//! whether a file is an image shows when it is decoded.
+//! One reader for every command. It takes a folder as it is and tells what is wrong; what training
+//! needs is checked by [`ImageFolder::ready_to_train`]. The rules:
+//!
+//! - **The user's folders are the split.** Folders called `train`, `val` or `test`, or by another of
+//!   their usual names ([`Part::of_folder`]), in any letter case, are what they say. Without any, the
+//!   folders are the classes.
+//! - **An image is of the class whose folder it lies in, at any depth**, as Keras and PyTorch have it.
+//!   Links to folders are followed for split and class folders, not below.
+//! - **What is no image is passed over, and listed** with the reason ([`PassedOver`]), hidden entries
+//!   and what systems leave apart. So are folders without images, and what `nn-cli` wrote. Names
+//!   decide; where they do not tell, the first bytes do.
+//!
+//! Classes are the sorted names of the folders. The files of a class are sorted as byte strings
+//! (`husky_1, husky_10, ..., husky_2`), those in its folder before those in folders within it.
 
+mod arrangement;
+#[cfg(test)]
+mod tests;
+
+use super::part::Part;
+use super::passed_over::{Collector, PassedOver, Reason};
 use super::split::{Split, stratified_split, validation_split};
+use super::tree::Tree;
 use crate::error::{Error, Result};
-use std::ffi::OsStr;
+use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The extensions of images, in any case. A file that has none of them is not looked at.
-pub const EXTENSIONS: [&str; 16] = [
-    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm",
-    "tif", "tiff", "webp",
-];
 
 /// One image file and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,38 +37,62 @@ pub struct Sample {
     pub label: usize,
 }
 
+/// One image file of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderImage {
+    /// Where the file lies.
+    pub path: PathBuf,
+    /// Its class, as an index into the sorted classes; none if it lies in no class folder.
+    pub label: Option<usize>,
+    /// What the folder says it is for; none if the folders say nothing of it.
+    pub part: Option<Part>,
+}
+
+/// A folder of a split, and what it was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartFolder {
+    /// Its name.
+    pub folder: String,
+    /// What it is for.
+    pub part: Part,
+}
+
 /// How the images of a folder are arranged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layout {
-    /// `train/` and `test/`, with the same classes in both. The samples run class by class.
-    Split {
-        /// The images under `train/`, validation not yet taken out.
-        train: Vec<Sample>,
-        /// The images under `test/`.
-        test: Vec<Sample>,
-    },
-    /// The class folders themselves. The samples run class by class.
-    Bare(Vec<Sample>),
+    /// In folders that say what their images are for, training first.
+    Split(Vec<PartFolder>),
+    /// In class folders.
+    Bare,
+    /// Without any class folder.
+    Flat,
 }
 
-/// An image folder that was found to be in order: two classes at least, no class without images.
+/// An image folder that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFolder {
-    /// The folder that was scanned.
+    /// The folder.
     pub root: PathBuf,
-    /// The names of the classes, sorted; a label is an index into this list.
+    /// The names of the classes, whichever part they are in, sorted; a label is an index into this
+    /// list.
     pub classes: Vec<String>,
-    /// The images.
+    /// How the images are arranged.
     pub layout: Layout,
+    /// The images: for training, validation and test, each class by class; those without a class after
+    /// those with one.
+    pub images: Vec<FolderImage>,
+    /// What was not looked at, sorted.
+    pub passed_over: Vec<PassedOver>,
+    /// What the reader took for what, where somebody may have meant something else: sentences.
+    pub remarks: Vec<String>,
 }
 
 impl ImageFolder {
     /// Reads the names of classes and files under `root`.
     ///
     /// # Errors
-    /// A folder that is missing, unreadable or empty; fewer than two classes; a class without
-    /// images, or without test images; `train/` without `test/` or the other way round; classes
-    /// that differ between the two; a class whose name is not Unicode. The message names the folder.
+    /// A folder that is missing, unreadable or without any image; one that holds nothing but one folder
+    /// in which the classes or the split are; a class whose name is not Unicode.
     pub fn scan(root: &Path) -> Result<Self> {
         let metadata = fs::metadata(root).map_err(Error::io("read", root))?;
         if !metadata.is_dir() {
@@ -69,334 +102,336 @@ impl ImageFolder {
                 "pass the folder that holds train/ and test/, or the class folders",
             ));
         }
-        let (train, test) = (root.join("train"), root.join("test"));
-        // A class may well be called `train`; what tells the difference is whether it has classes.
-        let (has_train, has_test) = (has_folders(&train), has_folders(&test));
-        let (classes, layout) = match (has_train, has_test) {
-            (true, true) => {
-                let (classes, samples) = scan_classes(&train)?;
-                let test = scan_test(&test, &classes)?;
-                (classes, Layout::Split { train: samples, test })
-            }
-            (false, false) => {
-                let (classes, samples) = scan_classes(root)?;
-                (classes, Layout::Bare(samples))
-            }
-            (has_train, _) => {
-                let (there, missing) =
-                    if has_train { ("train", "test") } else { ("test", "train") };
-                return Err(Error::file(
-                    root,
-                    format!("has {there}/ with class folders in it, but no such {missing}/"),
-                    format!(
-                        "add {missing}/ with the same class folders, or pass {} itself as the data \
-                         folder",
-                        root.join(there).display()
-                    ),
-                ));
-            }
-        };
-        Ok(Self { root: root.to_path_buf(), classes, layout })
+        arrangement::arrange(Tree::read(root, 2)?)
     }
 
-    /// All images: those of `train/`, then those of `test/`, each class by class.
-    pub fn samples(&self) -> Vec<Sample> {
-        match &self.layout {
-            Layout::Split { train, test } => [train.as_slice(), test].concat(),
-            Layout::Bare(samples) => samples.clone(),
+    /// The class folders of `root`, already known, with these samples.
+    pub fn bare(root: &Path, classes: Vec<String>, samples: Vec<Sample>) -> Self {
+        let images = samples.into_iter().map(|Sample { path, label }| FolderImage {
+            path,
+            label: Some(label),
+            part: None,
+        });
+        Self {
+            root: root.to_path_buf(),
+            classes,
+            layout: Layout::Bare,
+            images: images.collect(),
+            passed_over: Vec::new(),
+            remarks: Vec::new(),
         }
+    }
+
+    /// All images that have a class: those of the training, of the validation and of the test folder.
+    pub fn samples(&self) -> Vec<Sample> {
+        self.select(|_| true)
     }
 
     /// Who trains, who validates, who tests.
     ///
-    /// With `train/` and `test/`, the last `fraction` of the shuffled training images validate, as
-    /// [`validation_split`] says. Bare class folders are split 70/10/20 by [`stratified_split`], and
-    /// `fraction` has no part in it.
+    /// The user's folders decide. Without a folder for validation, the last `fraction` of the shuffled
+    /// training images validate, as [`validation_split`] says; with one, `fraction` has no part in it.
+    /// Bare class folders are split 70/10/20 by [`stratified_split`], and `fraction` has none either.
+    ///
+    /// Where there is a folder for validation and none for the test, [`Split::test`] is empty: test on
+    /// the validation images, and say so.
     ///
     /// # Errors
-    /// Those of the two functions.
+    /// Those of [`ImageFolder::ready_to_train`] and of the two functions.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<Split> {
+        self.ready_to_train()?;
+        self.divide(fraction, seed)
+    }
+
+    /// The images for one purpose, as [`ImageFolder::split`] divides them, also where the folder cannot
+    /// be trained on: there may be none.
+    ///
+    /// # Errors
+    /// Two folders for the same purpose; those of [`validation_split`] and [`stratified_split`].
+    pub fn samples_for(&self, part: Part, fraction: f64, seed: u64) -> Result<Vec<Sample>> {
+        self.one_folder_each()?;
+        Ok(self.divide(fraction, seed)?.into_part(part))
+    }
+
+    fn divide(&self, fraction: f64, seed: u64) -> Result<Split> {
+        if self.layout == Layout::Bare {
+            return stratified_split(&self.samples(), &self.classes, seed);
+        }
+        let of = |part| self.select(|image| image.part == Some(part));
+        let (train, test) = (of(Part::Train), of(Part::Test));
+        if self.has(Part::Validation) || train.is_empty() {
+            let train =
+                if train.is_empty() { train } else { validation_split(train, 0.0, seed)?.0 };
+            return Ok(Split { train, validation: of(Part::Validation), test });
+        }
+        let (train, validation) = validation_split(train, fraction, seed)?;
+        Ok(Split { train, validation, test })
+    }
+
+    /// Whether there are images with a class in a folder for this purpose.
+    pub fn has(&self, part: Part) -> bool {
+        self.images.iter().any(|image| image.part == Some(part) && image.label.is_some())
+    }
+
+    /// The folders of the split; none where the folders are the classes.
+    pub fn parts(&self) -> &[PartFolder] {
         match &self.layout {
-            Layout::Split { train, test } => {
-                let (train, validation) = validation_split(train.clone(), fraction, seed)?;
-                Ok(Split { train, validation, test: test.clone() })
+            Layout::Split(folders) => folders,
+            Layout::Bare | Layout::Flat => &[],
+        }
+    }
+
+    /// Which folder was taken for what: `train/ for training, valid/ for validation, test/ for the test`.
+    pub fn arrangement(&self) -> String {
+        match &self.layout {
+            Layout::Split(_) => {
+                let told = Part::ALL.into_iter().filter_map(|part| {
+                    Some(format!("{} {}", self.folders_for(part)?, part.purpose()))
+                });
+                told.collect::<Vec<_>>().join(", ")
             }
-            Layout::Bare(samples) => stratified_split(samples, &self.classes, seed),
+            Layout::Bare => "class folders, not split".into(),
+            Layout::Flat => "images without class folders".into(),
         }
     }
-}
 
-/// Whether a file of this name is taken for an image: one of [`EXTENSIONS`], and not hidden.
-pub fn is_image(path: &Path) -> bool {
-    let extension = path.extension().and_then(OsStr::to_str).unwrap_or("");
-    EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
-        && path.file_name().is_some_and(|name| !hidden(name))
-}
+    /// Whether the folder is as everybody has it: `train/` and `test/`, or class folders.
+    pub fn is_usual(&self) -> bool {
+        let names: Vec<&str> = self.parts().iter().map(|part| part.folder.as_str()).collect();
+        self.layout == Layout::Bare || names == ["train", "test"]
+    }
 
-fn hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().first() == Some(&b'.')
-}
-
-/// The visible entries of a folder, sorted as byte strings.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
-        let name = entry.map_err(Error::io("read", folder))?.file_name();
-        if !hidden(&name) {
-            names.push(name);
+    /// Why [`ImageFolder::split`] makes no use of a share for validation; none if it does.
+    pub fn no_share_for_validation(&self) -> Option<String> {
+        match &self.layout {
+            Layout::Bare => Some("class folders are split 70/10/20".into()),
+            _ if self.has(Part::Validation) => {
+                self.folders_for(Part::Validation).map(|name| format!("{name} is the validation"))
+            }
+            _ => None,
         }
     }
-    names.sort_by(|a, b| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
-    Ok(names.iter().map(|name| folder.join(name)).collect())
-}
 
-/// The visible sub-folders, links to folders among them, and their names.
-pub(crate) fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    for path in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
-        let name = path.file_name().unwrap_or_default();
-        // Class names go into tables, JSON and the model file, where they must come back unchanged.
-        let Some(name) = name.to_str().map(str::to_string) else {
+    /// What is not looked at in training: besides [`ImageFolder::passed_over`], images without a class.
+    pub fn passed_over_in_training(&self) -> Vec<PassedOver> {
+        let mut collector = Collector::new(&self.root);
+        for image in self.images.iter().filter(|image| image.label.is_none()) {
+            let of_part = |part| self.parts().iter().filter(move |folder| folder.part == part);
+            let folder = image.part.into_iter().flat_map(of_part).map(|part| &part.folder);
+            let within = |name: &&String| image.path.starts_with(self.root.join(name));
+            let reason = folder.into_iter().find(within).cloned().map(Reason::WithoutClass);
+            collector.file(&image.path, reason.unwrap_or(Reason::BesideClasses));
+        }
+        let mut passed_over = collector.passed_over;
+        passed_over.extend_from_slice(&self.passed_over);
+        passed_over.sort();
+        passed_over
+    }
+
+    /// Whether a network can be trained on this folder as it is, and tested.
+    ///
+    /// # Errors
+    /// Fewer than two classes; a split without training, or with neither test nor validation; images for
+    /// the test that are not of the classes of the training, or not of all of them; two folders for the
+    /// same purpose; class folders beside those of a split. The message names the folder.
+    pub fn ready_to_train(&self) -> Result<()> {
+        let root = &self.root;
+        match &self.layout {
+            Layout::Flat => Err(Error::file(root, "there are no class folders in it", CLASSES)),
+            Layout::Bare => self.two_classes(root, &self.classes, ""),
+            Layout::Split(_) => {
+                self.one_folder_each()?;
+                self.nothing_beside()?;
+                self.trains()?;
+                self.tests()
+            }
+        }
+    }
+
+    fn select(&self, wanted: impl Fn(&FolderImage) -> bool) -> Vec<Sample> {
+        let sample =
+            |image: &FolderImage| Some(Sample { path: image.path.clone(), label: image.label? });
+        self.images.iter().filter(|image| wanted(image)).filter_map(sample).collect()
+    }
+
+    /// `val/`, or `val/ and dev/`; none if there is no folder for it.
+    fn folders_for(&self, part: Part) -> Option<String> {
+        let of_part = self.parts().iter().filter(|folder| folder.part == part);
+        let names: Vec<_> = of_part.map(|folder| format!("{}/", folder.folder)).collect();
+        (!names.is_empty()).then(|| names.join(" and "))
+    }
+
+    /// The first folder for this purpose.
+    fn place_of(&self, part: Part) -> PathBuf {
+        let folder = self.parts().iter().find(|folder| folder.part == part);
+        folder.map_or(self.root.clone(), |folder| self.root.join(&folder.folder))
+    }
+
+    /// The classes of which there are images in this part.
+    fn classes_of(&self, part: Part) -> Vec<&str> {
+        let mut there = vec![false; self.classes.len()];
+        let of_part = self.images.iter().filter(|image| image.part == Some(part));
+        of_part.filter_map(|image| image.label).for_each(|label| there[label] = true);
+        let classes = self.classes.iter().zip(there).filter(|(_, there)| *there);
+        classes.map(|(class, _)| class.as_str()).collect()
+    }
+
+    /// The folders without images in `folder`: classes that are none.
+    fn empty_in(&self, folder: &Path) -> Vec<String> {
+        let empty = self.passed_over.iter().filter(|one| one.reason == Reason::Empty);
+        let path = empty.map(|one| self.root.join(one.path.trim_end_matches('/')));
+        let inside = path.filter(|path| path.parent() == Some(folder));
+        inside.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect()
+    }
+
+    fn two_classes<S: AsRef<str>>(&self, folder: &Path, classes: &[S], what: &str) -> Result<()> {
+        let only = match classes {
+            [] => return Err(Error::file(folder, "there are no class folders in it", CLASSES)),
+            [only] => only.as_ref(),
+            _ => return Ok(()),
+        };
+        if let Some(empty) = self.empty_in(folder).first() {
             return Err(Error::file(
-                &path,
-                "the name of this class folder is not Unicode",
-                "rename the folder",
+                &folder.join(empty),
+                format!("class {empty} has no {what}images, and there is only one class, {only}"),
+                format!(
+                    "put images ({}) into this folder",
+                    super::file_kind::EXTENSIONS.join(", ")
+                ),
+            ));
+        }
+        Err(Error::file(folder, format!("there is only one class, {only}"), CLASSES))
+    }
+
+    fn one_folder_each(&self) -> Result<()> {
+        for part in Part::ALL {
+            let of_part = self.parts().iter().filter(|folder| folder.part == part);
+            if of_part.count() > 1 {
+                let names = self.folders_for(part).unwrap_or_default();
+                return Err(Error::file(
+                    &self.root,
+                    format!("{names} are both {}", part.purpose()),
+                    "put their images into one of them, or rename the other",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn nothing_beside(&self) -> Result<()> {
+        let beside = self.images.iter().find(|image| image.label.is_some() && image.part.is_none());
+        let Some(label) = beside.and_then(|image| image.label) else { return Ok(()) };
+        let class = &self.classes[label];
+        Err(Error::file(
+            &self.root,
+            format!(
+                "{}, by the name and the class folders in it, but {class}/ and perhaps others lie \
+                 beside it, with images",
+                self.arrangement()
+            ),
+            "expected train/ and test/ with the class folders in them, or class folders alone: rename or \
+             move what does not belong there",
+        ))
+    }
+
+    fn trains(&self) -> Result<()> {
+        let train = Part::Train;
+        let Some(name) = self.folders_for(train) else {
+            let there = self.arrangement();
+            let folder = self.parts().first().map_or(String::new(), |part| part.folder.clone());
+            return Err(Error::file(
+                &self.root,
+                format!("has {there} with class folders in it, but no such train/"),
+                format!(
+                    "add train/ with the same class folders, or pass {} itself as the data folder",
+                    self.root.join(folder).display()
+                ),
             ));
         };
-        found.push((name, path));
-    }
-    Ok(found)
-}
-
-fn has_folders(folder: &Path) -> bool {
-    entries(folder).is_ok_and(|entries| entries.iter().any(|path| path.is_dir()))
-}
-
-/// The images that lie in a class folder directly.
-pub(crate) fn images(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = entries(folder)?;
-    found.retain(|path| {
-        // A link that leads nowhere is kept: it is an unreadable image, not no image. A folder or
-        // a pipe that is named like an image is neither.
-        is_image(path) && fs::metadata(path).map_or(true, |metadata| metadata.is_file())
-    });
-    Ok(found)
-}
-
-/// The classes under `root` and the samples of each.
-fn scan_classes(root: &Path) -> Result<(Vec<String>, Vec<Sample>)> {
-    let classes = folders(root)?;
-    if classes.len() < 2 {
-        let problem = match classes.as_slice() {
-            [] if entries(root)?.is_empty() => "the folder is empty".to_string(),
-            [] => "there are no class folders in it".to_string(),
-            [(only, _), ..] => format!("there is only one class, {only}"),
-        };
-        return Err(Error::file(
-            root,
-            problem,
-            "expected one sub-folder per class, at least two, each with the images of its class",
-        ));
-    }
-    let mut samples = Vec::new();
-    for (label, (name, folder)) in classes.iter().enumerate() {
-        let images = images(folder)?;
-        if images.is_empty() {
-            return Err(without_images(folder, name, "images"));
+        if !self.has(train) {
+            return Err(self.without_classes(train, &name));
         }
-        samples.extend(images.into_iter().map(|path| Sample { path, label }));
+        self.two_classes(&self.place_of(train), &self.classes_of(train), "")
     }
-    Ok((classes.into_iter().map(|(name, _)| name).collect(), samples))
-}
 
-/// The samples under `root`, whose classes must be those of the training images.
-fn scan_test(root: &Path, classes: &[String]) -> Result<Vec<Sample>> {
-    let found = folders(root)?;
-    let missing: Vec<_> =
-        classes.iter().filter(|&class| found.iter().all(|(name, _)| name != class)).collect();
-    let foreign: Vec<_> =
-        found.iter().map(|(name, _)| name).filter(|&name| !classes.contains(name)).collect();
-    if !missing.is_empty() || !foreign.is_empty() {
-        let list = |verb: &str, names: &[&String]| {
-            let names = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
-            if names.is_empty() { String::new() } else { format!(", {verb} {names}") }
-        };
-        return Err(Error::file(
-            root,
-            format!(
-                "its classes differ from those of train/ ({}){}{}",
-                classes.join(", "),
-                list("lacks", &missing),
-                list("also has", &foreign)
-            ),
-            "give train/ and test/ the same class folders",
-        ));
-    }
-    let mut samples = Vec::new();
-    for (label, (name, folder)) in found.iter().enumerate() {
-        let images = images(folder)?;
-        if images.is_empty() {
-            return Err(without_images(folder, name, "test images"));
+    fn tests(&self) -> Result<()> {
+        let tested = if self.has(Part::Test) { Part::Test } else { Part::Validation };
+        if !self.has(tested) {
+            return Err(
+                match self.folders_for(Part::Test).or(self.folders_for(Part::Validation)) {
+                    Some(name) => self.without_classes(Part::Test, &name),
+                    None => Error::file(
+                        &self.root,
+                        "has train/ with class folders in it, but no such test/ or val/",
+                        format!(
+                            "add test/ with the same class folders, or pass {} itself as the data folder",
+                            self.place_of(Part::Train).display()
+                        ),
+                    ),
+                },
+            );
         }
-        samples.extend(images.into_iter().map(|path| Sample { path, label }));
-    }
-    Ok(samples)
-}
-
-fn without_images(folder: &Path, class: &str, what: &str) -> Error {
-    Error::file(
-        folder,
-        format!("class {class} has no {what}"),
-        format!("put images ({}) into this folder, or remove it", EXTENSIONS.join(", ")),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tempfile::TempDir;
-
-    /// A folder with these files (and folders, where a name ends in `/`), all of them empty.
-    fn folder(names: &[&str]) -> TempDir {
-        let root = TempDir::new().unwrap();
-        for name in names {
-            let path = root.path().join(name);
-            if name.ends_with('/') {
-                fs::create_dir_all(path).unwrap();
-            } else {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, b"").unwrap();
+        let classes = self.classes_of(Part::Train);
+        for part in [Part::Validation, Part::Test] {
+            let found = self.classes_of(part);
+            let missing: Vec<&str> =
+                classes.iter().filter(|class| !found.contains(class)).copied().collect();
+            let foreign: Vec<&str> =
+                found.iter().filter(|class| !classes.contains(class)).copied().collect();
+            // Validation need not have all classes, but what scores are told of must.
+            let lacks = part == tested && !missing.is_empty();
+            if self.has(part) && (lacks || !foreign.is_empty()) {
+                return Err(self.other_classes(part, &classes, &missing, &foreign));
             }
         }
-        root
+        Ok(())
     }
 
-    fn refused(names: &[&str], says: &[&str]) {
-        let root = folder(names);
-        let message = ImageFolder::scan(root.path()).unwrap_err().to_string();
-        for part in says {
-            assert!(message.contains(part), "{message:?} lacks {part:?}");
+    fn other_classes(
+        &self,
+        part: Part,
+        classes: &[&str],
+        missing: &[&str],
+        foreign: &[&str],
+    ) -> Error {
+        let (folder, train) = (self.place_of(part), self.place_of(Part::Train));
+        let is_empty = |class: &&&str| self.empty_in(&folder).iter().any(|empty| empty == **class);
+        if let (Some(class), true) = (missing.iter().find(is_empty), foreign.is_empty()) {
+            return Error::file(
+                &folder.join(class),
+                format!("class {class} has no {} images", part.name()),
+                format!(
+                    "put images ({}) into this folder",
+                    super::file_kind::EXTENSIONS.join(", ")
+                ),
+            );
         }
-    }
-
-    fn listed(samples: &[Sample], root: &Path) -> Vec<(String, usize)> {
-        let name = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_string();
-        samples.iter().map(|s| (name(&s.path).replace('\\', "/"), s.label)).collect()
-    }
-
-    #[test]
-    fn split_folders_are_sorted_as_bytes_and_filtered() {
-        let root = folder(&[
-            "train/wolf/w2.JPG",
-            "train/wolf/w10.jpeg",
-            "train/wolf/notes.txt",
-            "train/wolf/.hidden.jpg",
-            "train/wolf/deeper/w1.jpg",
-            "train/husky/B.png",
-            "train/husky/a.webp",
-            "train/.cache/x.jpg",
-            "train/readme.md",
-            "test/husky/1.bmp",
-            "test/wolf/1.GIF",
-            "validation/husky/ignored.jpg",
-        ]);
-        let scanned = ImageFolder::scan(root.path()).unwrap();
-        assert_eq!(scanned.classes, ["husky", "wolf"]);
-        let Layout::Split { train, test } = &scanned.layout else { panic!("not split") };
-        let expected = [
-            ("train/husky/B.png".to_string(), 0),
-            ("train/husky/a.webp".to_string(), 0),
-            ("train/wolf/w10.jpeg".to_string(), 1),
-            ("train/wolf/w2.JPG".to_string(), 1),
-        ];
-        assert_eq!(listed(train, root.path()), expected);
-        let expected = [("test/husky/1.bmp".to_string(), 0), ("test/wolf/1.GIF".to_string(), 1)];
-        assert_eq!(listed(test, root.path()), expected);
-        assert_eq!(scanned.samples().len(), 6);
-    }
-
-    #[test]
-    fn bare_folders_may_have_classes_called_train_and_test() {
-        let root = folder(&["bus/1.jpg", "train/1.jpg", "test/1.png", ".git/x.jpg"]);
-        let scanned = ImageFolder::scan(root.path()).unwrap();
-        assert_eq!(scanned.classes, ["bus", "test", "train"]);
-        assert!(matches!(scanned.layout, Layout::Bare(ref samples) if samples.len() == 3));
-    }
-
-    #[test]
-    fn what_is_wrong_is_said() {
-        refused(&[], &["the folder is empty", "one sub-folder per class"]);
-        refused(&["a.jpg"], &["no class folders"]);
-        refused(&["husky/a.jpg"], &["only one class, husky", "at least two"]);
-        refused(&["husky/a.jpg", "wolf/"], &["wolf", "class wolf has no images", "jpg"]);
-        refused(&["husky/a.jpg", "wolf/a.txt"], &["class wolf has no images"]);
-        refused(
-            &["train/husky/a.jpg", "train/wolf/a.jpg", "test/husky/a.jpg", "test/wolf/"],
-            &["test", "class wolf has no test images"],
-        );
-        refused(
-            &["train/husky/a.jpg", "train/wolf/a.jpg", "test/husky/a.jpg", "test/fox/a.jpg"],
-            &["differ", "(husky, wolf)", "lacks wolf", "also has fox"],
-        );
-        refused(&["train/husky/a.jpg", "train/wolf/a.jpg"], &["no such test/", "train itself"]);
-        refused(&["test/husky/a.jpg", "test/wolf/a.jpg"], &["no such train/"]);
-        refused(&["train/husky/a.jpg", "test/husky/a.jpg"], &["train", "only one class"]);
-    }
-
-    #[test]
-    fn missing_folders_and_files_are_refused() {
-        let root = folder(&["a.jpg"]);
-        let missing = ImageFolder::scan(&root.path().join("nowhere")).unwrap_err();
-        assert!(matches!(missing, Error::Io { .. }) && missing.to_string().contains("nowhere"));
-        let file = ImageFolder::scan(&root.path().join("a.jpg")).unwrap_err().to_string();
-        assert!(file.contains("expected a folder"), "{file}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn odd_names_and_looping_links_do_no_harm() {
-        use std::os::unix::ffi::OsStrExt;
-        use std::os::unix::fs::symlink;
-        let root = folder(&["a/1.jpg", "b/1.jpg", "b/named_like_an_image.jpg/"]);
-        symlink(root.path(), root.path().join("a/up")).unwrap();
-        symlink("loop.jpg", root.path().join("a/loop.jpg")).unwrap();
-        symlink("loop", root.path().join("loop")).unwrap();
-        symlink(root.path().join("b"), root.path().join("c")).unwrap();
-        fs::write(root.path().join("b").join(OsStr::from_bytes(b"\xff\xfe.jpg")), b"").unwrap();
-        let scanned = ImageFolder::scan(root.path()).unwrap();
-        assert_eq!(scanned.classes, ["a", "b", "c"]);
-        // a: 1 and the loop, which is for the decoder to refuse; b and its link c: 1 and the odd.
-        let labels: Vec<_> = scanned.samples().iter().map(|s| s.label).collect();
-        assert_eq!(labels, [0, 0, 1, 1, 2, 2]);
-
-        fs::create_dir(root.path().join(OsStr::from_bytes(b"\xff"))).unwrap();
-        let message = ImageFolder::scan(root.path()).unwrap_err().to_string();
-        assert!(message.contains("not Unicode"), "{message}");
-    }
-
-    #[test]
-    fn the_published_sets_are_found_whole_and_split_as_the_reference_does() {
-        let Some(root) = crate::data::photographs() else {
-            println!("skipped: the published photographs are not here");
-            return;
+        let list = |verb: &str, names: &[&str]| {
+            if names.is_empty() { String::new() } else { format!(", {verb} {}", names.join(", ")) }
         };
-        for set in ["same_backgrounds", "different_backgrounds"] {
-            let folder = ImageFolder::scan(&root.join(set)).unwrap();
-            assert_eq!(folder.classes, ["husky", "wolf"]);
-            let split = folder.split(0.125, 27).unwrap();
-            let sizes = (split.train.len(), split.validation.len(), split.test.len());
-            assert_eq!(sizes, (70, 10, 20));
-            let stem = |sample: &Sample| sample.path.file_stem().unwrap().to_os_string();
-            let validation: Vec<_> = split.validation.iter().map(stem).collect();
-            assert_eq!(validation[..3], ["husky_12", "husky_23", "husky_35"]);
-            assert_eq!(stem(&split.train[0]), "wolf_14");
-        }
-        let swap = ImageFolder::scan(&root.join("background_swap")).unwrap();
-        assert!(matches!(swap.layout, Layout::Bare(ref samples) if samples.len() == 40));
-        let names: Vec<_> = swap.samples()[..3]
-            .iter()
-            .map(|s| s.path.file_name().unwrap().to_os_string())
-            .collect();
-        assert_eq!(names, ["husky_1.jpg", "husky_10.jpg", "husky_11.jpg"]);
+        let train = train.file_name().unwrap_or_default().to_string_lossy();
+        Error::file(
+            &folder,
+            format!(
+                "its classes differ from those of {train}/ ({}){}{}",
+                classes.join(", "),
+                list("lacks", missing),
+                list("also has", foreign)
+            ),
+            format!("give {train}/ and this folder the same class folders"),
+        )
+    }
+
+    fn without_classes(&self, part: Part, name: &str) -> Error {
+        let images = self.images.iter().filter(|image| image.part == Some(part)).count();
+        let images = if images == 1 { "1 image" } else { &format!("{images} images") };
+        Error::file(
+            &self.place_of(part),
+            format!("{name} has {images} but no class folders, so nobody knows what they show"),
+            "give it the class folders of the training, each with the images of its class",
+        )
     }
 }
+
+const CLASSES: &str =
+    "expected one sub-folder per class, at least two, each with the images of its class";

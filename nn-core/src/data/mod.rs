@@ -1,7 +1,9 @@
 //! Image folders, and what becomes of them on the way into the network.
 //!
 //! ```text
-//! folder    which files there are, and which class each belongs to
+//! file_kind what kind of file this is
+//! tree      a folder and all below it; what of it is passed over, and why
+//! folder    which images there are, of which class, for what
 //! split     who trains, who validates, who tests
 //! decode    a file to 8-bit RGB, and what was done to it
 //! resize    8-bit RGB to the network's size, in f32
@@ -26,23 +28,46 @@
 
 pub mod dataset;
 pub mod decode;
+mod file_kind;
 pub mod folder;
 pub mod foreground;
 pub mod mask;
+mod own_output;
+mod part;
+mod passed_over;
 pub mod resize;
 mod spill;
 pub mod split;
+mod tree;
 
 pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
 pub use decode::{
     AlphaBackground, Content, Decoded, Depth, Format, Rgb8, SNIFFED_BYTES, Treated, Treatment,
     decode_bytes, decode_bytes_on, decode_file, decode_file_on, same_pixels, sniff,
 };
-pub use folder::{EXTENSIONS, ImageFolder, Layout, Sample, is_image};
+pub use file_kind::{EXTENSIONS, is_image};
+pub use folder::{FolderImage, ImageFolder, Layout, PartFolder, Sample};
 pub use foreground::{Foreground, ForegroundRule, foreground};
 pub use mask::{BoundingBox, Mask};
+pub use own_output::SIGNATURE;
+pub use part::Part;
+pub(crate) use passed_over::relative;
+pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
 pub use resize::resize_bilinear;
 pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, validation_split};
+
+/// The images in the folder `root`, at any depth, each folder's own first, and what was passed over.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub fn images_below(
+    root: &std::path::Path,
+) -> crate::Result<(Vec<std::path::PathBuf>, Vec<PassedOver>)> {
+    let mut collector = passed_over::Collector::new(root);
+    let images = tree::Tree::read(root, 0)?.into_images(&mut collector, Reason::Empty);
+    collector.passed_over.sort();
+    Ok((images, collector.passed_over))
+}
 
 /// Where the published photographs lie, if they are there: for tests, which skip without them.
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! folders without `test/`, and draws from the crate's own [`Rng`].
 
 use super::folder::Sample;
+use super::part::Part;
 use crate::error::{Error, Result};
 use crate::rng::{Rng, stream};
 use std::path::Path;
@@ -16,8 +17,19 @@ pub struct Split {
     pub train: Vec<Sample>,
     /// Those that are looked at after each epoch; there may be none.
     pub validation: Vec<Sample>,
-    /// Those that are kept for the end.
+    /// Those that are kept for the end; there are none where a folder has validation images and no test.
     pub test: Vec<Sample>,
+}
+
+impl Split {
+    /// The samples for one purpose.
+    pub fn into_part(self, part: Part) -> Vec<Sample> {
+        match part {
+            Part::Train => self.train,
+            Part::Validation => self.validation,
+            Part::Test => self.test,
+        }
+    }
 }
 
 /// Splits `samples` into training and validation as the reference does.

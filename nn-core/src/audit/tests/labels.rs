@@ -181,7 +181,7 @@ fn permuted_labels_of_the_photographs_are_told_to_be_chance() {
             if hashes.insert(seen.picture_hash) {
                 set.pictures.push(survey::picture(&seen, &item.path).unwrap());
                 set.facts.push(seen.facts);
-                set.labels.push(item.label);
+                set.labels.extend(item.label);
                 set.files.push(item.file.clone());
             }
         }

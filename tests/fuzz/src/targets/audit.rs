@@ -1,7 +1,7 @@
 //! An image file among others in a folder that is audited: its headers are looked at, and its
 //! pixels compared.
 
-use nn_core::audit::{AuditOptions, Item, Listing, Part, audit};
+use nn_core::audit::{AuditOptions, Divided, Item, Listing, Part, audit};
 use nn_core::data::decode_bytes;
 use std::path::Path;
 
@@ -18,13 +18,18 @@ pub fn run(data: &[u8]) {
         root: folder.path().into(),
         classes: vec!["a".into(), "b".into()],
         items: Vec::new(),
+        divided: Divided::Folders,
         problem: None,
+        folders: Vec::new(),
+        arrangement: String::new(),
+        remarks: Vec::new(),
+        passed_over: Vec::new(),
     };
     for (label, part) in [(0, Part::Train), (1, Part::Test)] {
         let file = format!("{label}.png");
         let path = folder.path().join(&file);
         std::fs::write(&path, data).expect("it can be written");
-        listing.items.push(Item { path, file, label, part: Some(part) });
+        listing.items.push(Item { path, file, label: Some(label), part: Some(part) });
     }
     let report = audit(&listing, &AuditOptions::default(), |_, _, _| Ok(()));
     let report = report.expect("an audit tells what is wrong, and fails on nothing it is given");

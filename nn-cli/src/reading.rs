@@ -1,0 +1,64 @@
+//! What was read of a folder of images and what was not, for people.
+
+use crate::ui::{Console, format};
+use nn_core::audit::{Divided, Listing};
+use nn_core::data::{ImageFolder, Layout, Part, PassedOver, is_a_loss, summary};
+
+/// Says which folder was taken for what, unless it is as everybody has it, and what was not looked at.
+/// `seed` is what class folders are split by, if they are.
+pub fn tell(folder: &ImageFolder, seed: Option<u64>, console: &Console) {
+    match (&folder.layout, seed) {
+        (Layout::Bare, Some(seed)) => {
+            console.note(&format!("note: class folders, split 70/10/20 by seed {seed}"));
+        }
+        _ if !folder.is_usual() => console.note(&format!("note: read {}", arrangement(folder))),
+        _ => {}
+    }
+    for remark in &folder.remarks {
+        console.warn(remark);
+    }
+    tell_passed_over(&folder.passed_over_in_training(), console);
+}
+
+/// Says what was not looked at, in one line.
+pub fn tell_passed_over(passed_over: &[PassedOver], console: &Console) {
+    let Some(line) = not_looked_at(passed_over) else { return };
+    if is_a_loss(passed_over) {
+        console.warn(&line);
+    } else {
+        console.note(&format!("note: {line}"));
+    }
+}
+
+/// Says so if a share for validation was asked for and has no part in how `folder` is split.
+pub fn tell_unused_share(folder: &ImageFolder, given: Option<f64>, console: &Console) {
+    if let (Some(share), Some(why)) = (given, folder.no_share_for_validation()) {
+        console.warn(&format!("--validation-split {share} is not used: {why}"));
+    }
+}
+
+/// What an audit's report says of how `listing` was read; nothing if it is as everybody has it and
+/// nothing was left out.
+pub fn lines(listing: &Listing) -> Vec<String> {
+    let mut lines = Vec::new();
+    let usual = listing.folders.iter().map(|part| part.folder.as_str()).eq(["train", "test"]);
+    if listing.divided == Divided::Folders && !usual {
+        lines.push(format!("read {}", listing.arrangement));
+    }
+    lines.extend(listing.remarks.iter().cloned());
+    lines.extend(not_looked_at(&listing.passed_over));
+    lines
+}
+
+fn not_looked_at(passed_over: &[PassedOver]) -> Option<String> {
+    Some(format!("not looked at: {}", format::clean(&summary(passed_over)?)))
+}
+
+/// Which folder was taken for what, and what the test is on where there is no folder for it.
+fn arrangement(folder: &ImageFolder) -> String {
+    let told = folder.arrangement();
+    if folder.has(Part::Validation) && !folder.has(Part::Test) {
+        return format!("{told}; without test images, the validation images are the test");
+    }
+    told
+}

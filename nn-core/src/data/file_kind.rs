@@ -1,0 +1,209 @@
+//! What kind of file this is: by its name, and by its first bytes where the name does not tell.
+
+use super::decode::{self, SNIFFED_BYTES, sniff};
+use super::own_output;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The extensions of images that are read, in any letter case. Such files are taken at their word
+/// until they are decoded; of others the first bytes decide.
+pub const EXTENSIONS: [&str; 18] = [
+    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pam", "pbm", "pgm", "pjpeg", "png",
+    "pnm", "ppm", "tif", "tiff", "webp",
+];
+
+/// Extensions of what is certainly no single image: not looked into.
+const OTHER: [&str; 52] = [
+    "7z",
+    "bz2",
+    "c",
+    "cfg",
+    "ckpt",
+    "csv",
+    "css",
+    "db",
+    "doc",
+    "docx",
+    "gz",
+    "h5",
+    "htm",
+    "html",
+    "ini",
+    "ipynb",
+    "js",
+    "json",
+    "jsonl",
+    "lnk",
+    "log",
+    "mat",
+    "md",
+    "md5",
+    "mp3",
+    "npy",
+    "npz",
+    "onnx",
+    "parquet",
+    "pdf",
+    "pkl",
+    "ps1",
+    "pt",
+    "pth",
+    "py",
+    "rar",
+    "rst",
+    "safetensors",
+    "sh",
+    "sha256",
+    "sqlite",
+    "tar",
+    "tex",
+    "tfrecord",
+    "toml",
+    "tsv",
+    "txt",
+    "wav",
+    "xls",
+    "xml",
+    "yaml",
+    "zip",
+];
+
+/// Extensions of images and films that are not read, where the first bytes are not known.
+const UNREAD: [&str; 34] = [
+    "arw", "avi", "avif", "avifs", "cr2", "cr3", "dcm", "dds", "dng", "eps", "exr", "hdr", "heic",
+    "heif", "ico", "j2k", "jp2", "jpf", "jpx", "jxl", "m4v", "mkv", "mov", "mp4", "nef", "nii",
+    "orf", "pcx", "psd", "raf", "svg", "tga", "webm", "xcf",
+];
+
+/// Names that systems leave everywhere.
+const JUNK: [&str; 9] = [
+    "$recycle.bin",
+    "@eadir",
+    "__macosx",
+    "desktop.ini",
+    "ehthumbs.db",
+    "icon\r",
+    "lost+found",
+    "system volume information",
+    "thumbs.db",
+];
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// An image that is read, or one that is said to be.
+    Image,
+    /// An image or a film of a kind that is not read.
+    Unread,
+    /// A picture that `nn-cli` drew.
+    Own,
+    /// Something else.
+    Other,
+}
+
+/// Whether a file or folder of this name is hidden, or what systems leave everywhere.
+pub(super) fn is_junk(name: &OsStr) -> bool {
+    if name.as_encoded_bytes().first() == Some(&b'.') {
+        return true;
+    }
+    let name = name.to_string_lossy();
+    JUNK.iter().any(|junk| junk.eq_ignore_ascii_case(&name)) || own_output::is_own_file(&name)
+}
+
+/// Whether a file of this name is taken for an image: one of [`EXTENSIONS`], and not hidden.
+pub fn is_image(path: &Path) -> bool {
+    EXTENSIONS.contains(&extension(path).as_str())
+        && path.file_name().is_some_and(|name| !is_junk(name))
+}
+
+/// A file's extension in lower case; empty if there is none.
+pub(super) fn extension(path: &Path) -> String {
+    path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
+
+/// What a file is. Those with one of [`EXTENSIONS`] are not opened, but for names that pictures
+/// of `nn-cli`'s have.
+pub(super) fn content(path: &Path) -> Content {
+    let extension = extension(path);
+    if EXTENSIONS.contains(&extension.as_str()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let own = own_output::may_be_own_picture(&name)
+            && own_output::is_own_picture(&head(path, own_output::PICTURE_HEAD));
+        return if own { Content::Own } else { Content::Image };
+    }
+    if OTHER.contains(&extension.as_str()) {
+        return Content::Other;
+    }
+    match sniff(&head(path, SNIFFED_BYTES)) {
+        decode::Content::Image(_) => Content::Image,
+        decode::Content::UnreadImage(_) => Content::Unread,
+        _ if UNREAD.contains(&extension.as_str()) => Content::Unread,
+        _ => Content::Other,
+    }
+}
+
+/// The first bytes of a file; none if it cannot be read.
+fn head(path: &Path, bytes: usize) -> Vec<u8> {
+    let mut head = Vec::with_capacity(bytes);
+    if let Ok(file) = File::open(path) {
+        // What cannot be read is not known to be an image.
+        let _ = file.take(bytes as u64).read_to_end(&mut head);
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a file of this name and content is.
+    fn of(name: &str, bytes: &[u8]) -> Content {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        content(&path)
+    }
+
+    fn encoded(format: image::ImageFormat) -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image::RgbImage::new(3, 2).write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn the_content_decides_where_the_name_does_not() {
+        use image::ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
+        for format in [Bmp, Gif, Jpeg, Png, WebP] {
+            for name in ["photo", "photo.JPG_large", "photo.tga", "photo.1"] {
+                assert_eq!(of(name, &encoded(format)), Content::Image, "{name}");
+            }
+        }
+        assert_eq!(of("broken.jpg", b"Dear wolf,"), Content::Image, "for the decoder to refuse");
+        let avif = b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf";
+        for (name, bytes) in [
+            ("photo", &avif[..]),
+            ("a.heic", b""),
+            ("a.tga", b""),
+            ("a", b"\0\0\0\x0cjP  \r\n\x87\n"),
+            ("a.svg", b"<svg/>"),
+            ("a.mp4", b""),
+        ] {
+            assert_eq!(of(name, bytes), Content::Unread, "{name}");
+        }
+        for name in ["README", "labels.csv", "notes.TXT", "x.part", "b.json"] {
+            assert_eq!(of(name, b"BMW, 3 series: a text of some length"), Content::Other, "{name}");
+        }
+        // Even if it is an image: nobody looks into a table.
+        assert_eq!(of("labels.csv", &encoded(Png)), Content::Other);
+    }
+
+    #[test]
+    fn what_systems_leave_is_known() {
+        for name in [".DS_Store", "Thumbs.db", "__MACOSX", ".ipynb_checkpoints", "Desktop.ini"] {
+            assert!(is_junk(OsStr::new(name)), "{name}");
+        }
+        assert!(!is_junk(OsStr::new("thumbs")));
+    }
+}

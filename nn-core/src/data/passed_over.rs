@@ -1,0 +1,173 @@
+//! What was found in a folder and not looked at, and why.
+
+use super::file_kind;
+use super::part::Part;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A file or folder that is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct PassedOver {
+    /// Its path below the folder that was read, with forward slashes; a folder's ends in one.
+    pub path: String,
+    /// Why it is not looked at.
+    pub reason: Reason,
+}
+
+/// Why a file or folder is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// An image or a film of a kind that is not read; its extension, empty if it has none.
+    Unread(String),
+    /// An image in this folder of a split, but in no class folder.
+    WithoutClass(String),
+    /// An image beside the class folders.
+    BesideClasses,
+    /// An image in a folder beside those of the split, which are named.
+    BesideSplit(String),
+    /// A link to a folder, further down than a class folder or back to where it lies.
+    Link,
+    /// A link that leads nowhere, a pipe, a device.
+    Special,
+    /// A picture that `nn-cli` drew.
+    OwnPicture,
+    /// A folder that `nn-cli` wrote, and what it is.
+    OwnFolder(&'static str),
+    /// A folder without any image in it.
+    Empty,
+    /// A folder without any image in it whose name says what it is for.
+    EmptyPart(Part),
+    /// Not an image.
+    Other,
+}
+
+impl Reason {
+    /// Whether somebody may miss it.
+    fn is_a_loss(&self) -> bool {
+        matches!(
+            self,
+            Self::Unread(_)
+                | Self::WithoutClass(_)
+                | Self::BesideClasses
+                | Self::BesideSplit(_)
+                | Self::Link
+                | Self::EmptyPart(_)
+        )
+    }
+
+    /// Whether it is told by name, not by number.
+    fn is_told_by_name(&self) -> bool {
+        matches!(self, Self::OwnFolder(_) | Self::Empty | Self::EmptyPart(_) | Self::Link)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unread(extension) if extension.is_empty() => {
+                f.write_str("an image of a kind that is not read")
+            }
+            Self::Unread(extension) => write!(f, ".{extension} is not read"),
+            Self::WithoutClass(folder) => write!(f, "in {folder}/ without a class"),
+            Self::BesideClasses => f.write_str("in no class folder"),
+            Self::BesideSplit(folders) => write!(f, "beside {folders}"),
+            Self::Link => f.write_str("a link to a folder"),
+            Self::Special => f.write_str("not a regular file"),
+            Self::OwnPicture => f.write_str("a heat map that nn-cli drew"),
+            Self::OwnFolder(what) => write!(f, "{what}, written by nn-cli"),
+            Self::Empty => f.write_str("a folder without images"),
+            Self::EmptyPart(part) => {
+                write!(f, "looks like the folder {}, but has no images", part.purpose())
+            }
+            Self::Other => f.write_str("not an image"),
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Names told of a kind before the others are only counted.
+const NAMES: usize = 3;
+
+/// All that was passed over in one line, to go on after "not looked at: "; none if nothing was.
+///
+/// ```
+/// use nn_core::data::{PassedOver, Reason, summary};
+/// let passed_over = |path: &str, reason| PassedOver { path: path.into(), reason };
+/// let all = [
+///     passed_over("husky/1.heic", Reason::Unread("heic".into())),
+///     passed_over("husky/2.heic", Reason::Unread("heic".into())),
+///     passed_over("old/", Reason::Empty),
+///     passed_over("README.md", Reason::Other),
+/// ];
+/// assert_eq!(summary(&all).unwrap(), "2 .heic, old/ (a folder without images), 1 other file");
+/// ```
+pub fn summary(passed_over: &[PassedOver]) -> Option<String> {
+    let mut kinds: BTreeMap<&Reason, Vec<&str>> = BTreeMap::new();
+    for one in passed_over {
+        kinds.entry(&one.reason).or_default().push(&one.path);
+    }
+    let told = kinds.iter().map(|(reason, paths)| {
+        let n = paths.len();
+        match reason {
+            Reason::Unread(extension) if !extension.is_empty() => format!("{n} .{extension}"),
+            Reason::Other => format!("{n} other {}", if n == 1 { "file" } else { "files" }),
+            Reason::OwnPicture if n > 1 => format!("{n} heat maps that nn-cli drew"),
+            reason if reason.is_told_by_name() => {
+                let more = n.saturating_sub(NAMES);
+                let names = paths[..n - more].join(", ");
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("{names}{more} ({reason})")
+            }
+            Reason::Special => format!("{n} that are no regular files"),
+            reason => format!("{n} {reason}"),
+        }
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// Whether there is anything among it that somebody may miss: images, or what may hold some.
+pub fn is_a_loss(passed_over: &[PassedOver]) -> bool {
+    passed_over.iter().any(|one| one.reason.is_a_loss())
+}
+
+/// Collects what is passed over in a folder.
+#[derive(Debug)]
+pub(super) struct Collector {
+    pub root: PathBuf,
+    pub passed_over: Vec<PassedOver>,
+}
+
+impl Collector {
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_path_buf(), passed_over: Vec::new() }
+    }
+
+    pub fn file(&mut self, path: &Path, reason: Reason) {
+        self.passed_over.push(PassedOver { path: relative(&self.root, path), reason });
+    }
+
+    pub fn folder(&mut self, path: &Path, reason: Reason) {
+        let path = relative(&self.root, path) + "/";
+        self.passed_over.push(PassedOver { path, reason });
+    }
+}
+
+/// The reason for an image of a kind that is not read.
+pub(super) fn unread(path: &Path) -> Reason {
+    Reason::Unread(file_kind::extension(path))
+}
+
+/// `path` below `root`, with forward slashes.
+pub(crate) fn relative(root: &Path, path: &Path) -> String {
+    let path = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
+    parts.join("/")
+}

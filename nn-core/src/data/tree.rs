@@ -1,0 +1,181 @@
+//! A folder and all that lies below it: images, folders, and what is neither.
+//!
+//! Names decide, and the first bytes of files whose names do not tell what they are (`file_kind`).
+//! Hidden entries and what systems leave everywhere are skipped. What `nn-cli` wrote is no data.
+
+use super::file_kind::{self, Content};
+use super::own_output;
+use super::passed_over::{Collector, Reason, unread};
+use crate::error::{Error, Result};
+use std::ffi::OsString;
+use std::fs::{self, FileType};
+use std::path::{Path, PathBuf};
+
+/// A folder that was read.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub path: PathBuf,
+    /// The images that lie in it directly, sorted as byte strings.
+    pub images: Vec<PathBuf>,
+    /// The folders in it, sorted as byte strings.
+    pub folders: Vec<Tree>,
+    /// Whether it is a link to a folder.
+    linked: bool,
+    /// What it is, if `nn-cli` wrote it; nothing below is read then.
+    own: Option<&'static str>,
+    passed_over: Vec<(PathBuf, Reason)>,
+}
+
+impl Tree {
+    /// Reads the folder `path`. Links to folders are followed so many levels down, if they do not
+    /// lead back.
+    ///
+    /// # Errors
+    /// If it, or a folder below it, cannot be read.
+    pub fn read(path: &Path, links: usize) -> Result<Self> {
+        Self::read_named(path, links, names(path)?)
+    }
+
+    fn read_named(path: &Path, links: usize, names: Vec<(OsString, FileType)>) -> Result<Self> {
+        let mut tree = Self { path: path.to_path_buf(), ..Self::default() };
+        for (name, kind) in names {
+            let (path, linked) = (path.join(name), kind.is_symlink());
+            let target = if linked { fs::metadata(&path).ok() } else { None };
+            let kind = target.map_or(kind, |target| target.file_type());
+            if kind.is_dir() && linked && (links == 0 || leads_back(&path)) {
+                tree.passed_over.push((path, Reason::Link));
+            } else if kind.is_dir() {
+                tree.folders.push(Self { linked, ..Self::read_below(&path, links)? });
+            } else if kind.is_file() {
+                match file_kind::content(&path) {
+                    Content::Image => tree.images.push(path),
+                    Content::Unread => tree.passed_over.push((path.clone(), unread(&path))),
+                    Content::Own => tree.passed_over.push((path, Reason::OwnPicture)),
+                    Content::Other => tree.passed_over.push((path, Reason::Other)),
+                }
+            } else if kind.is_symlink() && file_kind::is_image(&path) {
+                // A link that leads nowhere: an image that cannot be read, not no image.
+                tree.images.push(path);
+            } else {
+                tree.passed_over.push((path, Reason::Special));
+            }
+        }
+        Ok(tree)
+    }
+
+    /// A folder within the one that is read.
+    fn read_below(path: &Path, links: usize) -> Result<Self> {
+        let names = names(path)?;
+        match own_output::folder(|mark| names.iter().any(|(name, _)| name == mark)) {
+            Some(own) => Ok(Self { path: path.to_path_buf(), own: Some(own), ..Self::default() }),
+            None => Self::read_named(path, links.saturating_sub(1), names),
+        }
+    }
+
+    /// Its name, as far as it is Unicode.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Whether there is an image in it, at any depth. Links to folders in it do not count: what lies
+    /// behind them is no part of a class.
+    pub fn has_images(&self) -> bool {
+        let in_folder = |folder: &Self| !folder.linked && folder.has_images();
+        !self.images.is_empty() || self.folders.iter().any(in_folder)
+    }
+
+    /// Whether there are class folders in it: folders with images.
+    pub fn has_classes(&self) -> bool {
+        self.folders.iter().any(Self::has_images)
+    }
+
+    /// The folders in it with images.
+    pub fn filled(&self) -> impl Iterator<Item = &Self> {
+        self.folders.iter().filter(|folder| folder.has_images())
+    }
+
+    /// Whether there is nothing in it at all.
+    pub fn is_void(&self) -> bool {
+        self.images.is_empty() && self.folders.is_empty() && self.passed_over.is_empty()
+    }
+
+    /// Whether there is anything of `nn-cli`'s in it, which explains why there are no images.
+    fn holds_own(&self) -> bool {
+        let own = |(_, reason): &(PathBuf, Reason)| *reason == Reason::OwnPicture;
+        self.own.is_some()
+            || self.passed_over.iter().any(own)
+            || self.folders.iter().any(Self::holds_own)
+    }
+
+    /// Tells what was passed over in it directly, and nothing of the folders in it.
+    pub fn tell_own(&mut self, collector: &mut Collector) {
+        for (path, reason) in self.passed_over.drain(..) {
+            match reason {
+                Reason::Link => collector.folder(&path, reason),
+                reason => collector.file(&path, reason),
+            }
+        }
+    }
+
+    /// All its images, its own before those of the folders in it; tells what was passed over. If it
+    /// has none it is `empty` itself.
+    pub fn into_images(mut self, collector: &mut Collector, empty: Reason) -> Vec<PathBuf> {
+        let mut images = Vec::new();
+        if let Some(own) = self.own {
+            collector.folder(&self.path, Reason::OwnFolder(own));
+        } else if !self.has_images() && !self.holds_own() {
+            collector.folder(&self.path, empty);
+            self.take_into(&mut images, collector, false);
+        } else {
+            self.take_into(&mut images, collector, true);
+        }
+        images
+    }
+
+    fn take_into(
+        &mut self,
+        images: &mut Vec<PathBuf>,
+        collector: &mut Collector,
+        tell_empty: bool,
+    ) {
+        self.tell_own(collector);
+        images.append(&mut self.images);
+        for mut folder in self.folders.drain(..) {
+            if let Some(own) = folder.own {
+                collector.folder(&folder.path, Reason::OwnFolder(own));
+            } else if folder.linked {
+                collector.folder(&folder.path, Reason::Link);
+            } else {
+                let told = tell_empty && !folder.has_images() && !folder.holds_own();
+                if told {
+                    collector.folder(&folder.path, Reason::Empty);
+                }
+                folder.take_into(images, collector, tell_empty && !told);
+            }
+        }
+    }
+}
+
+/// The entries of a folder that are not skipped, sorted as byte strings.
+fn names(folder: &Path) -> Result<Vec<(OsString, FileType)>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let entry = entry.map_err(Error::io("read", folder))?;
+        let name = entry.file_name();
+        if !file_kind::is_junk(&name) {
+            let kind = entry.file_type().map_err(Error::io("read", &entry.path()))?;
+            names.push((name, kind));
+        }
+    }
+    names.sort_by(|(a, _), (b, _)| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
+    Ok(names)
+}
+
+/// Whether a link leads to a folder that it lies in.
+fn leads_back(link: &Path) -> bool {
+    let place = link.parent().map(Path::canonicalize);
+    match (link.canonicalize(), place) {
+        (Ok(target), Some(Ok(place))) => place.starts_with(target),
+        _ => false,
+    }
+}
