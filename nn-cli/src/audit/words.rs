@@ -3,9 +3,7 @@
 use crate::treated;
 use crate::ui::format::{self, clean};
 use crate::ui::table;
-use nn_core::audit::{
-    Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength,
-};
+use nn_core::audit::{Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength};
 
 /// The columns of [`label_leak`].
 pub const LEAK_HEADER: [&str; 5] = ["from", "leak", "what tells the class", "points (95 %)", "p"];

@@ -210,11 +210,7 @@ pub fn audit(
     for (i, item) in items.iter().enumerate() {
         if let (true, Some(seen), Some(label)) = (group[i] == i, &seen[i], item.label) {
             taking_part.push(i);
-            images.push(label_leak::Image {
-                facts: &seen.facts,
-                file: &item.file,
-                label,
-            });
+            images.push(label_leak::Image { facts: &seen.facts, file: &item.file, label });
         }
     }
     let picture = |image: usize| {
@@ -230,7 +226,17 @@ pub fn audit(
     let mut treated = Treated::on(options.alpha_background);
     seen.iter().flatten().for_each(|seen| treated.add(&seen.treatment));
     let Duplicates { pairs, scenes, groups, .. } = found;
-    Ok(Report { pairs, scenes, groups, summary, label_leaks, odd_images, classes, warnings, treated })
+    Ok(Report {
+        pairs,
+        scenes,
+        groups,
+        summary,
+        label_leaks,
+        odd_images,
+        classes,
+        warnings,
+        treated,
+    })
 }
 
 fn summarise(
