@@ -29,4 +29,5 @@ mod cli {
     mod soak;
     mod support;
     mod train;
+    mod treated;
 }

@@ -1,6 +1,7 @@
 //! The command line, as typed. `config` turns it into settings that were checked.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use nn_core::data::AlphaBackground;
 use std::path::{Path, PathBuf};
 
 /// Where named sets lie unless the user says otherwise.
@@ -175,6 +176,10 @@ pub struct SettingArgs {
     /// Share of train/ held back for validation, where there is no folder for it [default: 0.125]
     #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
     pub validation_split: Option<f64>,
+    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
+    /// [default: white]
+    #[arg(long, value_name = "COLOUR")]
+    pub alpha_background: Option<AlphaBackground>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -252,6 +257,10 @@ pub struct ModelArgs {
     /// Image size of a model whose file does not say [default: 256]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
     pub image_size: Option<usize>,
+    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
+    /// [default: that of the model's training, or white]
+    #[arg(long, value_name = "COLOUR")]
+    pub alpha_background: Option<AlphaBackground>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -409,6 +418,10 @@ pub struct AuditArgs {
     /// training [default: 0.125]
     #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
     pub validation_split: Option<f64>,
+    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b; give the one
+    /// of the training
+    #[arg(long, value_name = "COLOUR", default_value_t)]
+    pub alpha_background: AlphaBackground,
 }
 
 impl AuditArgs {

@@ -23,6 +23,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
         seed,
         image_size,
         validation_split,
+        alpha_background,
     } = &args.settings;
     option("--seed", seed.map(|v| text(&v)));
     option("--epochs", epochs.map(|v| text(&v)));
@@ -32,6 +33,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
     option("--optimizer", optimizer.and_then(|v| name(&v)));
     option("--image-size", image_size.map(|v| text(&v)));
     option("--validation-split", validation_split.map(|v| text(&v)));
+    option("--alpha-background", alpha_background.map(|v| text(&v)));
     if args.images.skip_unreadable {
         words.push("--skip-unreadable".into());
     }

@@ -9,7 +9,7 @@ use crate::args::{
 };
 use crate::failure::Failure;
 use nn_core::Error;
-use nn_core::data::check_validation_split;
+use nn_core::data::{AlphaBackground, check_validation_split};
 use nn_core::files::read_limited;
 use nn_core::model::ReferenceCnn;
 use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
@@ -33,6 +33,8 @@ pub struct RunConfig {
     pub skip_unreadable: bool,
     /// Height and width images are resized to.
     pub image_size: usize,
+    /// The colour that transparent images are laid on.
+    pub alpha_background: AlphaBackground,
     /// Share of `train/` held back for validation.
     pub validation_split: f64,
     /// A table of which image is for what, instead of a split by seed.
@@ -52,6 +54,7 @@ impl Default for RunConfig {
             data_root: PathBuf::from(DEFAULT_DATA_ROOT),
             skip_unreadable: false,
             image_size: 256,
+            alpha_background: AlphaBackground::WHITE,
             validation_split: DEFAULT_VALIDATION_SPLIT,
             split: None,
             fit: FitOptions::default(),
@@ -91,6 +94,11 @@ impl RunConfig {
             ("--optimizer", show(&self.optimizer), show(&config.optimizer)),
             ("--seed", show(&began.seed), show(&asked.seed)),
             ("--image-size", show(&self.image_size), show(&config.image_size)),
+            (
+                "--alpha-background",
+                self.alpha_background.to_string(),
+                config.alpha_background.to_string(),
+            ),
             ("--validation-split", show(&self.validation_split), show(&config.validation_split)),
         ];
         let refuse = |option: &str, before: &str, now: &str| {
@@ -147,6 +155,7 @@ impl RunConfig {
         set(&mut fit.learning_rate, settings.learning_rate);
         set(&mut fit.seed, settings.seed);
         set(&mut self.image_size, settings.image_size);
+        set(&mut self.alpha_background, settings.alpha_background);
         set(&mut self.validation_split, settings.validation_split);
         if let Some(name) = settings.schedule {
             fit.schedule = schedule(name, fit.epochs);

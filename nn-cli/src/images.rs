@@ -1,29 +1,58 @@
 //! Finding and decoding images for a command, with progress and with what was skipped said.
 
+use crate::config::RunConfig;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::reading;
 use crate::ui::{Console, Counter, format};
 use nn_core::data::{
-    Dataset, DatasetOptions, EXTENSIONS, PassedOver, Rgb8, Sample, decode_file, images_below,
-    resize_bilinear, summary,
+    AlphaBackground, Dataset, DatasetOptions, EXTENSIONS, PassedOver, Rgb8, Sample, Treatment,
+    decode_file_on, images_below, resize_bilinear, summary,
 };
 use nn_core::{Error, Tensor};
 use std::path::{Path, PathBuf};
 
-/// Decodes `samples` for a network of this image size.
+/// How images are read for a network.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Height and width to which they are resized.
+    pub size: (usize, usize),
+    /// The colour that transparent ones are laid on.
+    pub alpha_background: AlphaBackground,
+    /// Whether unreadable ones are left out.
+    pub skip_unreadable: bool,
+}
+
+impl Reading {
+    /// For a network that is trained with these settings.
+    pub fn of(config: &RunConfig) -> Self {
+        Self {
+            size: (config.image_size, config.image_size),
+            alpha_background: config.alpha_background,
+            skip_unreadable: config.skip_unreadable,
+        }
+    }
+}
+
+/// Decodes `samples` for a network. What was done to them is for the caller to tell.
 ///
 /// # Errors
 /// If an image cannot be read and such are not skipped, or the user interrupts.
 pub fn load(
     samples: Vec<Sample>,
     classes: &[String],
-    (height, width): (usize, usize),
-    skip_unreadable: bool,
+    reading: Reading,
     console: &Console,
 ) -> Result<Dataset, Failure> {
+    let Reading { size: (height, width), alpha_background, skip_unreadable } = reading;
     let counter = Counter::items(console, "decoding", samples.len() as u64, "images");
-    let options = DatasetOptions { height, width, skip_unreadable, ..DatasetOptions::default() };
+    let options = DatasetOptions {
+        height,
+        width,
+        skip_unreadable,
+        alpha_background,
+        ..DatasetOptions::default()
+    };
     let dataset = Dataset::load_with(samples, classes.to_vec(), &options, |done, _| {
         counter.set(done as u64);
         interrupt::check()
@@ -60,28 +89,32 @@ pub const BATCH: usize = 4;
 pub struct Batch<'a> {
     pub files: Vec<&'a Path>,
     pub images: Vec<Rgb8>,
+    /// What was done to each.
+    pub treatments: Vec<Treatment>,
     /// `[files.len(), height, width, 3]`.
     pub pixels: Tensor,
 }
 
-/// Decodes `files` for a network of this image size; `None` if none of them could be read.
+/// Decodes `files` for a network; `None` if none of them could be read.
 ///
 /// # Errors
 /// If one cannot be read and such are not skipped.
 pub fn read<'a>(
     files: &'a [PathBuf],
-    (height, width): (usize, usize),
-    skip_unreadable: bool,
+    reading: Reading,
     console: &Console,
 ) -> Result<Option<Batch<'a>>, Failure> {
+    let Reading { size: (height, width), alpha_background, skip_unreadable } = reading;
     let (mut readable, mut images, mut pixels) = (Vec::new(), Vec::new(), Vec::new());
+    let mut treatments = Vec::new();
     for file in files {
-        let decoded = decode_file(file)
-            .and_then(|image| Ok((resize_bilinear(&image, height, width)?, image)));
+        let decoded = decode_file_on(file, alpha_background)
+            .and_then(|decoded| Ok((resize_bilinear(&decoded.image, height, width)?, decoded)));
         match decoded {
-            Ok((resized, image)) => {
+            Ok((resized, decoded)) => {
                 readable.push(file.as_path());
-                images.push(image);
+                images.push(decoded.image);
+                treatments.push(decoded.treatment);
                 pixels.extend(resized);
             }
             Err(error) if skip_unreadable => console.warn(&format!("skipped: {error}")),
@@ -92,7 +125,7 @@ pub fn read<'a>(
         return Ok(None);
     }
     let pixels = Tensor::from_vec([readable.len(), height, width, 3], pixels)?;
-    Ok(Some(Batch { files: readable, images, pixels }))
+    Ok(Some(Batch { files: readable, images, treatments, pixels }))
 }
 
 /// What a command says that could read none of `count` images.

@@ -37,6 +37,7 @@ mod split_file;
 mod stand_in;
 pub mod strangers;
 mod training;
+mod treated;
 mod ui;
 
 use args::Args;

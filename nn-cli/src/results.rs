@@ -11,7 +11,7 @@ use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
 use crate::split_file;
 use crate::training::Run;
-use nn_core::data::{Dataset, PartFolder, PassedOver};
+use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,7 @@ struct DatasetMetrics<'a> {
     /// The folders of the user's split, if there is one.
     folders: &'a [PartFolder],
     skipped: Vec<String>,
+    treated: Treated,
 }
 
 #[derive(Serialize)]
@@ -107,6 +108,7 @@ impl Run<'_> {
                 test: self.data.kept_for_test(),
                 folders: self.set.folder.parts(),
                 skipped: skipped.map(|skipped| self.set.relative(&skipped.path)).collect(),
+                treated: self.data.treated(),
             },
             parameters: self.model.parameter_count(),
             config: self.config,
@@ -197,7 +199,7 @@ pub fn predictions(
 /// # Errors
 /// If a file cannot be written.
 pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Failure> {
-    folder.save_model(&run.model, &run.set.folder.classes)?;
+    folder.save_model(&run.model, &run.set.folder.classes, run.config.alpha_background)?;
     folder.write(CONFIG_FILE, run.config.to_toml()?)?;
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(Failure::failed)?;
     folder.write(METRICS_FILE, metrics + "\n")?;

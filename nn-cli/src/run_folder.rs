@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::folder_lock::FolderLock;
 use crate::made_folders::MadeFolders;
 use nn_core::Error;
+use nn_core::data::AlphaBackground;
 use nn_core::files::{folder_of, sync_folder};
 use nn_core::model::{self, Sequential};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,8 @@ use tempfile::TempDir;
 
 /// The trained model's name within a run folder.
 pub const MODEL_FILE: &str = "model.safetensors";
+/// Under which a model file notes the colour that transparent images are laid on.
+pub const ALPHA_BACKGROUND_NOTE: &str = "nn.alpha_background";
 
 /// What a run scored, in its folder.
 pub const METRICS_FILE: &str = "metrics.json";
@@ -67,9 +70,15 @@ impl Draft {
     }
 
     /// Writes the trained model.
-    pub fn save_model(&self, model: &Sequential, classes: &[String]) -> Result<(), Failure> {
+    pub fn save_model(
+        &self,
+        model: &Sequential,
+        classes: &[String],
+        alpha_background: AlphaBackground,
+    ) -> Result<(), Failure> {
         let path = self.path.join(MODEL_FILE);
-        model::save(&path, model, Some(classes)).map_err(|error| match error {
+        let notes = [(ALPHA_BACKGROUND_NOTE.to_string(), alpha_background.to_string())].into();
+        model::save_with(&path, model, Some(classes), &notes).map_err(|error| match error {
             Error::Io { action, source, .. } => {
                 // The draft's name says nothing to anybody.
                 Error::Io { action, path: self.shown.join(MODEL_FILE), source }.into()

@@ -223,7 +223,9 @@ fn every_command_says_what_it_did_not_look_at() {
 
     let evaluate = ["evaluate", "--model", "run", "--data", "set"];
     sandbox.run(evaluate).ok().says(&[], &[line]);
-    let found = sandbox.run([&evaluate[..], &["--json", "--split", "train", "--validation-split", "0"]].concat()).json();
+    let found = sandbox
+        .run([&evaluate[..], &["--json", "--split", "train", "--validation-split", "0"]].concat())
+        .json();
     assert_eq!((passed_over(&found).len(), &found["n"]), (5, &11.into()));
     // An audit looks at images without a class, too.
     let ended = sandbox.run(["audit", "set", "--html", "page.html"]);

@@ -9,15 +9,22 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::ui::{Console, Counter};
 use nn_core::audit::{AuditOptions, Listing, Report, Stage, audit};
+use nn_core::data::AlphaBackground;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// Audits the images of `listing`, with progress; Ctrl-C ends it.
+/// Audits the images of `listing`, transparent ones laid on `alpha_background`, with progress; Ctrl-C
+/// ends it.
 ///
 /// # Errors
 /// If the user interrupts.
-pub fn examine(listing: &Listing, seed: u64, console: &Console) -> Result<Report, Failure> {
-    let options = AuditOptions { seed, ..AuditOptions::default() };
+pub fn examine(
+    listing: &Listing,
+    seed: u64,
+    alpha_background: AlphaBackground,
+    console: &Console,
+) -> Result<Report, Failure> {
+    let options = AuditOptions { seed, alpha_background, ..AuditOptions::default() };
     let total = listing.items.len() as u64;
     let mut counter = Counter::items(console, "looking", total, "images");
     let mut comparing = false;

@@ -1,5 +1,6 @@
 //! What an audit found, for people: the worst first.
 
+use crate::treated;
 use crate::ui::format::{self, clean, percent};
 use crate::ui::table;
 use nn_core::audit::{Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report};
@@ -17,6 +18,9 @@ pub fn report(title: &str, report: &Report, read: &[String]) -> String {
     let mut out = format!("{}\n\n{}\n", clean(title), images(report));
     for line in read {
         out += &format!("{}\n", clean(line));
+    }
+    if let Some(treated) = treated::words(&report.treated) {
+        out += &format!("Read: {treated}\n");
     }
     out += &format!("\nCopies: {}\n", copies(report));
     out += &rows(

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::published::Kind;
 use crate::reading;
 use crate::report::{self, AuditPage};
+use crate::treated;
 use crate::ui::{Console, format};
 use nn_core::audit::{Divided, Listing, Report};
 use nn_core::data::{ImageFolder, PartFolder, PassedOver, check_validation_split};
@@ -35,8 +36,11 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     let folder = ImageFolder::scan(&place.folder)?;
     reading::tell_unused_share(&folder, args.validation_split, console);
     let listing = Listing::of(folder, args.share(), args.seed);
-    let found = audit::examine(&listing, args.seed, console)?;
+    let found = audit::examine(&listing, args.seed, args.alpha_background, console)?;
     console.text(&words::report(&place.describe(), &found, &reading::lines(&listing)))?;
+    if let Some(warning) = treated::warning(&found.treated) {
+        console.warn(&warning);
+    }
     if let Some(path) = &args.html {
         let page = report::render(&AuditPage::new(&place, &listing, &found)?)?;
         write_atomically(path, |file| file.write_all(page.as_bytes()))?;

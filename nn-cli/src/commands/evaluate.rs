@@ -10,9 +10,10 @@ use crate::interrupt::Interruptible;
 use crate::published::Kind;
 use crate::reading;
 use crate::split_file;
+use crate::treated;
 use crate::ui::{Console, format, table};
 use nn_core::audit::Listing;
-use nn_core::data::{Part, PartFolder, PassedOver, Sample};
+use nn_core::data::{AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated};
 use nn_core::train::evaluate;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -32,6 +33,7 @@ struct Report<'a> {
     classes: &'a [String],
     confusion: &'a [Vec<u64>],
     skipped: Vec<String>,
+    treated: &'a Treated,
     #[serde(skip_serializing_if = "Option::is_none")]
     without_twins: Option<WithoutTwins>,
     /// The folders of the user's split, if there is one.
@@ -64,7 +66,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let (split, samples) = choose(&set, args, console)?;
     if samples.is_empty() {
         return Err(Failure::usage(format!(
-            "there are no {split} images with a class in {}, which has {}; choose another --split{}",
+            "there are no {split} images in {} that have a class ({}); choose another --split{}",
             set.name,
             set.folder.arrangement(),
             match set.folder.no_share_for_validation() {
@@ -76,12 +78,12 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     }
     let samples = of_model(samples, &set, &classifier, console)?;
     let twins = match args.without_twins {
-        true => Some(twins(&set, split, args, console)?),
+        true => Some(twins(&set, split, args, classifier.alpha_background, console)?),
         false => None,
     };
-    let size = classifier.image_size();
-    let skip = args.data.images.skip_unreadable;
-    let dataset = images::load(samples, &classifier.classes, size, skip, console)?;
+    let reading = classifier.reading(args.data.images.skip_unreadable);
+    let dataset = images::load(samples, &classifier.classes, reading, console)?;
+    treated::tell(dataset.treated(), console);
     let loss = nn_core::loss::Loss::for_output(classifier.model.output_kind());
     let result = evaluate(&classifier.model, loss, &Interruptible(&dataset), args.batch_size)?;
 
@@ -127,6 +129,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         classes,
         confusion,
         skipped: dataset.skipped().iter().map(|s| set.relative(&s.path)).collect(),
+        treated: dataset.treated(),
         without_twins,
         folders: set.folder.parts(),
         passed_over: set.folder.passed_over_in_training(),
@@ -190,6 +193,7 @@ fn twins(
     set: &ImageSet,
     split: &str,
     args: &EvaluateArgs,
+    alpha_background: AlphaBackground,
     console: &Console,
 ) -> Result<HashSet<PathBuf>, Failure> {
     if split == "all" {
@@ -202,6 +206,6 @@ fn twins(
     if let Some(file) = &args.split_file {
         listing.assign(&split_file::read(file, set, console)?);
     }
-    let found = audit::examine(&listing, args.seed, console)?;
+    let found = audit::examine(&listing, args.seed, alpha_background, console)?;
     Ok(audit::copied_elsewhere(&listing, &found))
 }

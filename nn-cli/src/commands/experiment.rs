@@ -7,7 +7,7 @@ use crate::experiment::{
     Arm, Comparison, Leaks, Measured, Parts, Plan, PlannedRun, SWAPPED, lanes, run_all, table,
 };
 use crate::failure::Failure;
-use crate::images;
+use crate::images::{self, Reading};
 use crate::inspection::{self, Inspection, MeanShare};
 use crate::interrupt::Interruptible;
 use crate::plots::{self, CurvesSpec};
@@ -17,9 +17,10 @@ use crate::report::{self, ExperimentPage, REPORT_FILE, Told};
 use crate::results;
 use crate::run_folder::{Draft, EXPERIMENT_FILE, RunFolder};
 use crate::training::{Progress, Run, built_in};
+use crate::treated;
 use crate::ui::{Console, format};
 use nn_core::Error;
-use nn_core::data::{Layout, Part};
+use nn_core::data::{Layout, Part, Treated};
 use nn_core::train::{Evaluation, History, evaluate};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -77,6 +78,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     folder.draft().write(REPORT_FILE, report::render(&page)?)?;
     let target = folder.finish()?;
 
+    treated::tell(&treated(&leaks, &finished), console);
     console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions)))?;
     console.note(&format!("\nwritten to {}", target.display()));
     console.json(&summary)?;
@@ -198,9 +200,8 @@ fn swapped(
     console: &Console,
 ) -> Result<Inspection, Failure> {
     let config = run.config;
-    let size = (config.image_size, config.image_size);
     let (_, samples) = set.test_samples()?;
-    let images = images::load(samples, &set.folder.classes, size, config.skip_unreadable, console)?;
+    let images = images::load(samples, &set.folder.classes, Reading::of(config), console)?;
     let (loss, batch) = (config.fit.loss, config.fit.batch_size);
     let evaluation = evaluate(&run.model, loss, &Interruptible(&images), batch)?;
     folder.write("predictions.csv", results::predictions(set, &images, &evaluation)?)?;
@@ -244,7 +245,16 @@ fn leaks(
 ) -> Result<Leaks, Failure> {
     let tested = of_arm(finished, arm).next().map_or(&[][..], |run| &run.tested);
     let divided = (plan.config().validation_split, plan.seeds[0]);
-    Leaks::find(sets.of(arm), divided, measured, tested, console)
+    let background = plan.config().alpha_background;
+    Leaks::find(sets.of(arm), divided, background, measured, tested, console)
+}
+
+/// What was done to the images of the three sets when they were read.
+fn treated(leaks: &[Leaks], finished: &[Finished]) -> Treated {
+    let swap = finished.iter().find_map(|run| run.swap.as_ref()).map(|swap| &swap.treated);
+    let mut all = Treated::on(leaks[0].report.treated.alpha_background);
+    leaks.iter().map(|leaks| &leaks.report.treated).chain(swap).for_each(|one| all.merge(one));
+    all
 }
 
 /// The heat on the background of the three measurements, over all seeds.

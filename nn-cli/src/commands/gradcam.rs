@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::images;
 use crate::interrupt;
 use crate::out_folder::OutFolder;
+use crate::treated;
 use crate::ui::{Console, Counter, format, table};
 use nn_core::explain::{
     Cam, CamRule, Explainer, Explanation, GradCam, HiResCam, Occlusion, Randomization,
@@ -26,12 +27,13 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     let files = images::find(&args.images, console)?;
     let mut out = OutFolder::begin(&args.out, args.overwrite)?;
     let mut pages = Pages::new(&method, args);
-    let mut explained = Vec::new();
+    let (mut explained, mut treated) = (Vec::new(), classifier.treated());
     let counter = Counter::items(console, "explaining", files.len() as u64, "images");
     for files in files.chunks(images::BATCH) {
         interrupt::check()?;
-        let read = images::read(files, classifier.image_size(), args.skip_unreadable, console)?;
+        let read = images::read(files, classifier.reading(args.skip_unreadable), console)?;
         if let Some(batch) = read {
+            batch.treatments.iter().for_each(|treatment| treated.add(treatment));
             let targets = vec![target; batch.files.len()];
             let found = method.explainer.explain(&classifier.model, &batch.pixels, &targets)?;
             let check = || against_random(&method, &classifier, &batch.pixels, &found);
@@ -44,6 +46,7 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
                 .collect::<Result<_, Failure>>()?;
             for (i, look) in looked.into_iter().enumerate() {
                 let mut one = look.write(args.raw, &method, &mut out)?;
+                one.treatment = batch.treatments[i];
                 one.random_weights_correlation = checked.as_ref().map(|checked| checked[i]);
                 explained.push(one);
                 pages.add(look, &mut out)?;
@@ -52,6 +55,7 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
         counter.add(files.len() as u64);
     }
     drop(counter);
+    treated::tell(&treated, console);
     if explained.is_empty() {
         return Err(images::none_readable(files.len()));
     }

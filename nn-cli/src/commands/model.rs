@@ -2,8 +2,10 @@
 
 use crate::args::ModelArgs;
 use crate::failure::Failure;
-use crate::run_folder::MODEL_FILE;
+use crate::images::Reading;
+use crate::run_folder::{ALPHA_BACKGROUND_NOTE, MODEL_FILE};
 use nn_core::Error;
+use nn_core::data::{AlphaBackground, Treated};
 use nn_core::model::{self, ModelFile, Sequential};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +35,8 @@ pub struct Classifier {
     pub model: Sequential,
     pub classes: Vec<String>,
     pub path: PathBuf,
+    /// The colour that transparent images are laid on: the one asked for, or that of the training.
+    pub alpha_background: AlphaBackground,
 }
 
 impl Classifier {
@@ -54,7 +58,11 @@ impl Classifier {
         let fits = classes.len() == outputs
             && known.is_none_or(|known| known.iter().all(|class| classes.contains(class)));
         if fits {
-            return Ok(Self { model: file.model, classes, path: args.model.clone() });
+            let noted =
+                file.notes.get(ALPHA_BACKGROUND_NOTE).map(|text| text.parse()).transpose()?;
+            let alpha_background = args.alpha_background.or(noted).unwrap_or_default();
+            let path = args.model.clone();
+            return Ok(Self { model: file.model, classes, path, alpha_background });
         }
         let told = match file.classes {
             Some(classes) => format!("the classes {}", classes.join(", ")),
@@ -69,6 +77,17 @@ impl Classifier {
             "use images of the same classes, in folders of the same names",
         )
         .into())
+    }
+
+    /// How images are read for this model.
+    pub fn reading(&self, skip_unreadable: bool) -> Reading {
+        let (size, alpha_background) = (self.image_size(), self.alpha_background);
+        Reading { size, alpha_background, skip_unreadable }
+    }
+
+    /// Counts of what is done to images that are read for this model, all of them 0.
+    pub fn treated(&self) -> Treated {
+        Treated::on(self.alpha_background)
     }
 
     /// Height and width the model takes.

@@ -5,7 +5,9 @@ use crate::args::PredictArgs;
 use crate::failure::Failure;
 use crate::images;
 use crate::interrupt;
+use crate::treated;
 use crate::ui::{Console, format, table};
+use nn_core::data::{Treated, Treatment};
 use nn_core::train::{class_probabilities, most_probable};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,16 +19,20 @@ struct Prediction {
     file: String,
     label: String,
     probabilities: BTreeMap<String, f64>,
+    /// What was done to the image when it was read, if anything was.
+    #[serde(skip_serializing_if = "Treatment::is_none")]
+    treatment: Treatment,
 }
 
 pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
     let files = images::find(&args.images, console)?;
-    let mut predictions = Vec::new();
+    let (mut predictions, mut treated) = (Vec::new(), classifier.treated());
     for batch in files.chunks(images::BATCH) {
         interrupt::check()?;
-        predictions.extend(predict(&classifier, batch, args.skip_unreadable, console)?);
+        predictions.extend(predict(&classifier, batch, args, &mut treated, console)?);
     }
+    treated::tell(&treated, console);
     if predictions.is_empty() {
         return Err(images::none_readable(files.len()));
     }
@@ -46,13 +52,15 @@ pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
 fn predict(
     classifier: &Classifier,
     files: &[PathBuf],
-    skip_unreadable: bool,
+    args: &PredictArgs,
+    treated: &mut Treated,
     console: &Console,
 ) -> Result<Vec<Prediction>, Failure> {
-    let size = classifier.image_size();
-    let Some(batch) = images::read(files, size, skip_unreadable, console)? else {
+    let reading = classifier.reading(args.skip_unreadable);
+    let Some(batch) = images::read(files, reading, console)? else {
         return Ok(Vec::new());
     };
+    batch.treatments.iter().for_each(|treatment| treated.add(treatment));
     let output = classifier.model.predict(batch.pixels)?;
     let prediction = |(i, file): (usize, &&Path)| {
         let row = class_probabilities(output.row(i));
@@ -60,6 +68,7 @@ fn predict(
             file: file.display().to_string(),
             label: classifier.classes[most_probable(&row)].clone(),
             probabilities: classifier.classes.iter().cloned().zip(row).collect(),
+            treatment: batch.treatments[i],
         }
     };
     Ok(batch.files.iter().enumerate().map(prediction).collect())

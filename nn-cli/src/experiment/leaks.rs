@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::ui::Console;
 use crate::ui::stats::Repeated;
 use nn_core::audit::{LabelLeak, Listing, Report, Summary};
+use nn_core::data::{AlphaBackground, Treated};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -35,6 +36,7 @@ pub struct LeaksSummary<'a> {
     summary: &'a Summary,
     label_leaks: &'a [LabelLeak],
     without_copies: Option<&'a WithoutCopies>,
+    treated: &'a Treated,
 }
 
 impl Leaks {
@@ -46,12 +48,13 @@ impl Leaks {
     pub fn find(
         set: &ImageSet,
         (validation_split, seed): (f64, u64),
+        alpha_background: AlphaBackground,
         measured: &Measured,
         tested: &[PathBuf],
         console: &Console,
     ) -> Result<Self, Failure> {
         let listing = Listing::scan(&set.folder.root, validation_split, seed)?;
-        let report = audit::examine(&listing, seed, console)?;
+        let report = audit::examine(&listing, seed, alpha_background, console)?;
         let elsewhere = audit::copied_elsewhere(&listing, &report);
         let is_copy: Vec<bool> = tested.iter().map(|path| elsewhere.contains(path)).collect();
         let names = tested.iter().map(|path| set.relative(path));
@@ -65,6 +68,7 @@ impl Leaks {
             summary: &self.report.summary,
             label_leaks: &self.report.label_leaks,
             without_copies: self.without_copies.as_ref(),
+            treated: &self.report.treated,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use nn_core::Tensor;
-use nn_core::data::{decode_file, foreground};
+use nn_core::data::{AlphaBackground, decode_file_on, foreground};
 use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, Target};
 use nn_core::model::Sequential;
 use rayon::prelude::*;
@@ -52,6 +52,8 @@ pub struct Batch<'a> {
     pub labels: &'a [usize],
     /// The number of classes.
     pub classes: usize,
+    /// The colour that transparent images are laid on.
+    pub alpha_background: AlphaBackground,
 }
 
 /// One image's explanations, and the heat of the first on the background.
@@ -86,7 +88,10 @@ pub fn look(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Looked>, Failur
         }
     }
     let shares: Vec<Option<BackgroundHeat>> = (found.par_iter().zip(batch.files))
-        .map(|(all, file)| Ok(all[0].on_background(&foreground(&decode_file(file)?))?))
+        .map(|(all, file)| {
+            let image = decode_file_on(file, batch.alpha_background)?.image;
+            Ok(all[0].on_background(&foreground(&image))?)
+        })
         .collect::<Result<_, Failure>>()?;
     Ok(found.into_iter().zip(shares).collect())
 }

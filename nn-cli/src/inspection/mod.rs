@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::images;
 use crate::interrupt;
 use crate::published::Kind;
-use nn_core::data::Dataset;
+use nn_core::data::{Dataset, Treated};
 use nn_core::explain::{BackgroundHeat, Explanation};
 use nn_core::model::Sequential;
 use nn_core::tensor::Pool;
@@ -31,6 +31,8 @@ pub struct Inspection {
     pub kind: Kind,
     pub classes: Vec<String>,
     pub evaluation: Evaluation,
+    /// What was done to the set's images when they were read.
+    pub treated: Treated,
     /// The images looked into: wrong answers first, each kind by falling confidence.
     pub images: Vec<Inspected>,
 }
@@ -75,6 +77,7 @@ impl Inspection {
         let classes = set.folder.classes.clone();
         let mut inspected = Vec::with_capacity(chosen.len());
         let pool = Pool::new();
+        let alpha_background = dataset.treated().alpha_background;
         for batch in chosen.chunks(images::BATCH) {
             interrupt::check()?;
             let (pixels, _) = dataset.batch(batch, &pool)?;
@@ -88,6 +91,7 @@ impl Inspection {
                 answers: &answers,
                 labels: &labels,
                 classes: classes.len(),
+                alpha_background,
             };
             let found = heat::look(model, &batch_of)?;
             for (&i, (heat, background)) in batch.iter().zip(found) {
@@ -103,7 +107,14 @@ impl Inspection {
                 });
             }
         }
-        Ok(Self { name: set.name.clone(), kind: set.kind, classes, evaluation, images: inspected })
+        Ok(Self {
+            name: set.name.clone(),
+            kind: set.kind,
+            classes,
+            evaluation,
+            treated: dataset.treated().clone(),
+            images: inspected,
+        })
     }
 
     /// The mean over the images looked into, of those whose map has heat.

@@ -8,7 +8,7 @@ use crate::overlays::{self, Shown, encode, rgb_image};
 use crate::published::Kind;
 use crate::run_folder::Draft;
 use crate::ui::format::{class_name, percent};
-use nn_core::data::decode_file;
+use nn_core::data::decode_file_on;
 use rayon::prelude::*;
 
 /// Writes a picture for each image: itself, and the heat for the answer over it.
@@ -43,8 +43,9 @@ fn draw(image: &Inspected, inspection: &Inspection) -> Result<Vec<u8>, Failure> 
         ),
         None => "Grad-CAM".into(),
     };
+    let decoded = decode_file_on(&image.path, inspection.treated.alpha_background)?;
     let picture = overlays::side_by_side(&Shown {
-        image: &rgb_image(decode_file(&image.path)?)?,
+        image: &rgb_image(decoded.image)?,
         heat: &image.heat[0].normalized(),
         title: &image.file,
         answer: &answer,

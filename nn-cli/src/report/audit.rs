@@ -9,9 +9,11 @@ use crate::command_line::quoted;
 use crate::datasets::Place;
 use crate::failure::Failure;
 use crate::reading;
+use crate::treated;
 use crate::ui::format::{self, class_name, clean};
 use askama::Template;
 use nn_core::audit::{Divided, Listing, Report};
+use nn_core::data::AlphaBackground;
 
 /// Pairs that are shown; the page is to be mailed.
 const SHOWN: usize = 100;
@@ -105,7 +107,7 @@ impl AuditPage {
             .pairs
             .iter()
             .take(SHOWN)
-            .map(|pair| Twins::new(pair, listing))
+            .map(|pair| Twins::new(pair, listing, report.treated.alpha_background))
             .collect::<Result<_, _>>()?;
         let hidden = report.pairs.len() - pairs.len();
         let pairs_note = match (report.pairs.len(), hidden) {
@@ -136,6 +138,10 @@ impl AuditPage {
         let mut odd = Table::new("Images to look at", &["image", "what", "more"], 3);
         odd.rows.extend(report.odd_images.iter().map(|odd| words::odd_image(odd).to_vec()));
         let data = quoted(&place.path.display().to_string());
+        let background = match report.treated.alpha_background {
+            AlphaBackground::WHITE => String::new(),
+            other => format!(" --alpha-background {}", quoted(&other.to_string())),
+        };
         Ok(Self {
             base,
             figures,
@@ -149,15 +155,17 @@ impl AuditPage {
             classes,
             odd,
             warnings: reading::lines(listing)
-                .iter()
-                .chain(&report.warnings)
-                .map(|line| sentence(&clean(line)))
+                .into_iter()
+                .chain(treated::words(&report.treated).map(|words| format!("Read: {words}.")))
+                .chain(treated::warning(&report.treated))
+                .chain(report.warnings.iter().cloned())
+                .map(|line| sentence(&clean(&line)))
                 .collect(),
             credit: base::credit_for(place.kind),
             commands: vec![
-                format!("nn-cli audit {data}"),
-                format!("nn-cli audit {data} --repair split.csv"),
-                format!("nn-cli train --data {data} --split split.csv"),
+                format!("nn-cli audit {data}{background}"),
+                format!("nn-cli audit {data}{background} --repair split.csv"),
+                format!("nn-cli train --data {data}{background} --split split.csv"),
             ],
         })
     }

@@ -76,9 +76,8 @@ impl Gallery {
     ) -> Result<Self, Failure> {
         let group = |right: bool| {
             let all = inspection.images.par_iter().filter(|image| image.is_right() == right);
-            let cards: Vec<Card> = all
-                .map(|image| card(image, &inspection.classes))
-                .collect::<Result<_, Failure>>()?;
+            let cards: Vec<Card> =
+                all.map(|image| card(image, inspection)).collect::<Result<_, Failure>>()?;
             let total = if right {
                 inspection.evaluation.correct
             } else {
@@ -104,7 +103,8 @@ impl Gallery {
     }
 }
 
-fn card(image: &Inspected, classes: &[String]) -> Result<Card, Failure> {
+fn card(image: &Inspected, inspection: &Inspection) -> Result<Card, Failure> {
+    let classes = &inspection.classes;
     let layer = |(i, explanation): (usize, &nn_core::explain::Explanation)| {
         let mut class = format!("c{}", explanation.class);
         if i == 0 {
@@ -126,7 +126,7 @@ fn card(image: &Inspected, classes: &[String]) -> Result<Card, Failure> {
     }
     Ok(Card {
         right: image.is_right(),
-        photo: picture::photo(&image.path)?,
+        photo: picture::photo(&image.path, inspection.treated.alpha_background)?,
         alt,
         layers: image.heat.iter().enumerate().map(layer).collect::<Result<_, _>>()?,
         answer: if image.is_right() {

@@ -32,7 +32,7 @@ impl SetLeaks {
         let across = report.pairs.iter().filter(|pair| pair.across_splits);
         let pairs: Vec<Twins> = across
             .take(SHOWN)
-            .map(|pair| Twins::new(pair, &leaks.listing))
+            .map(|pair| Twins::new(pair, &leaks.listing, leaks.report.treated.alpha_background))
             .collect::<Result<_, _>>()?;
         let mut copies = format!("Copies: {}.", words::copies(report));
         if report.summary.across_splits > pairs.len() {

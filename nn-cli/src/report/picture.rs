@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use nn_core::Tensor;
-use nn_core::data::decode_file;
+use nn_core::data::{AlphaBackground, decode_file_on};
 use std::path::Path;
 
 /// Height and width of a photograph in the page. It is squeezed into a square, as the network sees it.
@@ -24,8 +24,8 @@ const HEAT_QUALITY: u8 = 75;
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn photo(file: &Path) -> Result<String, Failure> {
-    let image = rgb_image(decode_file(file)?)?;
+pub fn photo(file: &Path, alpha_background: AlphaBackground) -> Result<String, Failure> {
+    let image = rgb_image(decode_file_on(file, alpha_background)?.image)?;
     jpeg(&resized(&image, SIDE, SIDE)?, PHOTO_QUALITY)
 }
 
@@ -33,8 +33,8 @@ pub fn photo(file: &Path) -> Result<String, Failure> {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn thumbnail(file: &Path) -> Result<String, Failure> {
-    let image = rgb_image(decode_file(file)?)?;
+pub fn thumbnail(file: &Path, alpha_background: AlphaBackground) -> Result<String, Failure> {
+    let image = rgb_image(decode_file_on(file, alpha_background)?.image)?;
     // A small image is not enlarged: the page can do that.
     let side = (2 * SIDE).min(image.width().max(image.height()));
     jpeg(&fitted(&image, side.into())?, PHOTO_QUALITY)

@@ -5,6 +5,7 @@ use crate::audit::words;
 use crate::failure::Failure;
 use crate::ui::format::{class_name, clean};
 use nn_core::audit::{Listing, Pair};
+use nn_core::data::AlphaBackground;
 
 /// A pair, as the macro `twins` of `parts.html` shows it.
 pub struct Twins {
@@ -23,17 +24,21 @@ pub struct Shot {
 }
 
 impl Twins {
-    /// The images of `pair`, which is one of `listing`.
+    /// The images of `pair`, which is one of `listing`, transparent ones laid on a background.
     ///
     /// # Errors
     /// None that input can cause.
-    pub fn new(pair: &Pair, listing: &Listing) -> Result<Self, Failure> {
+    pub fn new(
+        pair: &Pair,
+        listing: &Listing,
+        alpha_background: AlphaBackground,
+    ) -> Result<Self, Failure> {
         let shot = |i: usize| -> Result<Shot, Failure> {
             let item = &listing.items[pair.items[i]];
             Ok(Shot {
                 file: clean(&item.file),
                 class: pair.labels[i].as_deref().map_or("no class".into(), class_name),
-                photo: picture::thumbnail(&item.path).ok(),
+                photo: picture::thumbnail(&item.path, alpha_background).ok(),
             })
         };
         Ok(Self {

@@ -47,6 +47,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Failure> {
         let network = built_in(set.folder.classes.len(), config.image_size, config.fit.seed)?;
         let data = Splits::load(set, config, console)?;
+        progress.tell_treated(&data.treated());
         let mut trainer = Trainer::new(network, config.optimizer.build()?, config.fit.clone())?;
         progress.say(&format!(
             "training on {}: {} images, {} for validation, {} for the test, {} parameters",

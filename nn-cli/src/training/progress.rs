@@ -1,7 +1,9 @@
 //! Between a run and the console: shows how it goes, and hands it the user's Ctrl-C.
 
 use crate::interrupt;
+use crate::treated;
 use crate::ui::{Console, TrainingProgress};
+use nn_core::data::Treated;
 use nn_core::train::{EpochRecord, Observer, StepRecord};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +41,13 @@ impl<'a> Progress<'a> {
     pub(super) fn say(&self, text: &str) {
         if self.stop.is_none() {
             self.console.note(text);
+        }
+    }
+
+    /// Tells what was done to the images when they were read, where nothing else tells it.
+    pub(super) fn tell_treated(&self, treated: &Treated) {
+        if self.stop.is_none() {
+            treated::tell(treated, self.console);
         }
     }
 

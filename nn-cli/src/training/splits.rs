@@ -3,11 +3,11 @@
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
-use crate::images;
+use crate::images::{self, Reading};
 use crate::split_file;
 use crate::ui::Console;
 use nn_core::Error;
-use nn_core::data::Dataset;
+use nn_core::data::{Dataset, Treated};
 
 /// The images of a run, decoded.
 pub struct Splits {
@@ -36,10 +36,8 @@ impl Splits {
         if split.test.is_empty() {
             split.test.clone_from(&split.validation);
         }
-        let load = |samples| {
-            let size = (config.image_size, config.image_size);
-            images::load(samples, &set.folder.classes, size, config.skip_unreadable, console)
-        };
+        let load =
+            |samples| images::load(samples, &set.folder.classes, Reading::of(config), console);
         let data = Self {
             train: load(split.train)?,
             validation: load(split.validation)?,
@@ -57,6 +55,14 @@ impl Splits {
             .into());
         }
         Ok(data)
+    }
+
+    /// What was done to the images when they were read, each counted once.
+    pub fn treated(&self) -> Treated {
+        let (_, first) = self.named()[0];
+        let mut all = first.treated().clone();
+        self.named()[1..].iter().for_each(|(_, data)| all.merge(data.treated()));
+        all
     }
 
     /// The sets and their names, each image once.

@@ -2,6 +2,7 @@
 
 use super::listing::{Listing, Part};
 use super::survey::Seen;
+use crate::data::Depth;
 use serde::Serialize;
 
 /// The shorter side below which an image is tiny, in pixels.
@@ -56,7 +57,8 @@ pub fn odd_images(
         let size = format!("{width} x {height} pixels");
         if seen.range < ONE_COLOUR {
             let [r, g, b] = seen.facts.mean.map(|v| v.round());
-            add(Oddity::OneColour, format!("red {r}, green {g}, blue {b}"));
+            let why = one_colour_why(seen);
+            add(Oddity::OneColour, format!("red {r}, green {g}, blue {b}{why}"));
         }
         if short < TINY {
             add(Oddity::Tiny, size.clone());
@@ -66,6 +68,28 @@ pub fn odd_images(
         }
     }
     found
+}
+
+/// Why an image may be of one colour although its file is not, in words.
+fn one_colour_why(seen: &Seen) -> String {
+    let treatment = &seen.treatment;
+    if treatment.vanished {
+        return format!(
+            "; it is transparent, and laid on {} nothing of it is seen: choose another background",
+            seen.alpha_background
+        );
+    }
+    let mut why = String::new();
+    if treatment.transparent {
+        why += "; all of it that is seen is of this colour or transparent";
+    }
+    if treatment.animation {
+        why += "; so are all frames looked at";
+    }
+    if let Some(Depth::Bits(bits @ 9..)) = treatment.depth {
+        why += &format!("; its values take a small part of {bits} bits");
+    }
+    why
 }
 
 /// Images of a class in each split.

@@ -62,6 +62,7 @@ pub use listing::{Divided, Item, Listing, Part};
 pub use pairs::{Kind, Pair};
 pub use repair::{groups, repaired};
 
+use crate::data::{AlphaBackground, Treated};
 use crate::error::Result;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -75,11 +76,13 @@ pub struct AuditOptions {
     /// The most bytes of small pictures that are kept; 256 MiB by default. Without a picture kept, a
     /// file is read again when it is compared.
     pub memory_bound: usize,
+    /// The colour that transparent images are laid on; white by default.
+    pub alpha_background: AlphaBackground,
 }
 
 impl Default for AuditOptions {
     fn default() -> Self {
-        Self { seed: 27, memory_bound: 256 << 20 }
+        Self { seed: 27, memory_bound: 256 << 20, alpha_background: AlphaBackground::WHITE }
     }
 }
 
@@ -107,6 +110,8 @@ pub struct Report {
     pub classes: Vec<ClassCount>,
     /// What is out of balance, in words.
     pub warnings: Vec<String>,
+    /// How many images were treated in which way to be looked at.
+    pub treated: Treated,
 }
 
 impl Report {
@@ -170,9 +175,7 @@ pub fn audit(
 ) -> Result<Report> {
     let items = &listing.items;
     let Survey { seen, unreadable, file_hashes } =
-        survey::survey(items, options.memory_bound, |done, total| {
-            progress(Stage::Reading, done, total)
-        })?;
+        survey::survey(items, options, |done, total| progress(Stage::Reading, done, total))?;
     let pairs = pairs::find(items, &seen, &file_hashes, &listing.classes, |done, total| {
         progress(Stage::Comparing, done, total)
     })?;
@@ -191,7 +194,9 @@ pub fn audit(
     let divided = listing.divided;
     let summary = Summary { divided, ..summarise(&seen, &pairs, &label_leaks) };
     let odd_images = hygiene::odd_images(listing, &seen, &unreadable);
-    Ok(Report { pairs, summary, label_leaks, odd_images, classes, warnings })
+    let mut treated = Treated::on(options.alpha_background);
+    seen.iter().flatten().for_each(|seen| treated.add(&seen.treatment));
+    Ok(Report { pairs, summary, label_leaks, odd_images, classes, warnings, treated })
 }
 
 fn summarise(seen: &[Option<Seen>], pairs: &[Pair], leaks: &[LabelLeak]) -> Summary {

@@ -3,7 +3,8 @@
 use super::candidates::{Candidate, Fingerprint, candidates};
 use super::compare::{Comparable, Comparison};
 use super::listing::{Item, Part};
-use super::survey::{FileHash, Seen, comparable, same_pixels};
+use super::survey::{FileHash, Seen, comparable};
+use crate::data::same_pixels;
 use crate::error::Result;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -238,6 +239,12 @@ fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
     if !(0.9..1.1).contains(&comparison.contrast) {
         words
             .push(if comparison.contrast > 1.0 { "more contrast" } else { "less contrast" }.into());
+    }
+    if a.treatment.transparent != b.treatment.transparent {
+        words.push("one with transparency".into());
+    }
+    if a.treatment.animation || b.treatment.animation {
+        words.push("one frame of an animation compared".into());
     }
     if comparison.agreement < 0.8 {
         words.push("written over".into());

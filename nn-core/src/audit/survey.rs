@@ -1,6 +1,7 @@
 //! One look at every file: decoded once, in parallel, and kept small. Of files that are the same, one
 //! is looked at.
 
+use super::AuditOptions;
 use super::candidates::Fingerprint;
 use super::compare::Comparable;
 use super::file_facts::FileFacts;
@@ -9,7 +10,7 @@ use super::listing::Item;
 use super::luma::{Luma, integer};
 use super::shrink::Small;
 use crate::data::decode::read_file;
-use crate::data::{decode_bytes, decode_file};
+use crate::data::{AlphaBackground, Treatment, decode_bytes_on, decode_file_on};
 use crate::error::Result;
 use crate::kernels::widest::{Loops, widest};
 use rayon::prelude::*;
@@ -29,12 +30,17 @@ pub type FileHash = [u8; 32];
 pub struct Seen {
     /// SHA-256 of the file, unless no other is of its length.
     pub file_hash: Option<FileHash>,
-    /// SHA-256 of the image's size and its small picture: equal wherever all pixels are.
+    /// SHA-256 of the image's size, its small picture, and its transparency and bits beyond 8: equal
+    /// wherever all pixels are.
     pub picture_hash: [u8; 32],
     /// What makes the picture recognisable.
     pub fingerprint: Fingerprint,
     /// What can be told without looking at what it shows.
     pub facts: FileFacts,
+    /// What was done to the image to be looked at.
+    pub treatment: Treatment,
+    /// The colour that it was laid on.
+    pub alpha_background: AlphaBackground,
     /// The difference between the brightest and the darkest of the small picture, in grey levels.
     pub range: u8,
     /// The small picture in grey, unless memory is short.
@@ -110,14 +116,14 @@ pub struct Survey {
     pub file_hashes: Vec<Option<FileHash>>,
 }
 
-/// Looks at all files, and keeps up to `memory_bound` bytes of small pictures. `progress(done, total)`
+/// Looks at all files, and keeps small pictures up to the memory bound. `progress(done, total)`
 /// may stop it by an error.
 ///
 /// # Errors
 /// Those of `progress`.
 pub fn survey(
     items: &[Item],
-    memory_bound: usize,
+    options: &AuditOptions,
     mut progress: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<Survey> {
     // Most photographs are of a length of their own, and not the same as any other.
@@ -126,7 +132,7 @@ pub fn survey(
     lengths.iter().for_each(|&length| *of_length.entry(length).or_default() += 1);
     let mut first_of: HashMap<FileHash, usize> = HashMap::new();
     let mut survey = Survey { seen: Vec::new(), unreadable: Vec::new(), file_hashes: Vec::new() };
-    let mut free = memory_bound;
+    let mut free = options.memory_bound;
     for start in (0..items.len()).step_by(CHUNK) {
         let chunk = start..items.len().min(start + CHUNK);
         // Empty files have nothing in common.
@@ -141,7 +147,7 @@ pub fn survey(
         // The largest first, so that none of them is waited for at the end.
         let mut order: Vec<usize> = chunk.clone().filter(|&i| firsts[i - start] == i).collect();
         order.sort_by_key(|&i| Reverse(lengths[i]));
-        let look = |i: usize| look(&items[i].path, hashes[i - start]);
+        let look = |i: usize| look(&items[i].path, hashes[i - start], options.alpha_background);
         let looked: Vec<(usize, Result<Seen>)> =
             order.into_par_iter().with_max_len(1).map(|i| (i, look(i))).collect();
         let mut looked: HashMap<usize, Result<Seen>> = looked.into_iter().collect();
@@ -179,10 +185,15 @@ fn hash(path: &Path) -> Option<FileHash> {
 /// Reads and decodes a file, whose hash is known if another may be the same.
 ///
 /// # Errors
-/// Those of [`decode_file`].
-pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
+/// Those of [`decode_file_on`].
+pub fn look(
+    path: &Path,
+    file_hash: Option<FileHash>,
+    alpha_background: AlphaBackground,
+) -> Result<Seen> {
     let bytes = read_file(path)?;
-    let image = decode_bytes(&bytes, path)?;
+    let decoded = decode_bytes_on(&bytes, path, alpha_background)?;
+    let (image, treatment) = (decoded.image, decoded.treatment);
     let size = (image.width(), image.height());
     let small = Small::new(&image);
     drop(image);
@@ -194,11 +205,14 @@ pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
         hash.update((side as u64).to_le_bytes());
     }
     hash.update(&kept.pixels);
+    hash.update(decoded.lost.unwrap_or(0).to_le_bytes());
     Ok(Seen {
         file_hash,
         picture_hash: hash.finalize().into(),
         fingerprint: Fingerprint { size: (luma.width as f32, luma.height as f32), features, frame },
         facts: FileFacts::new(&bytes, size, &small),
+        treatment,
+        alpha_background,
         range: widest(Range(&kept.pixels)),
         kept: Some(kept),
     })
@@ -208,12 +222,7 @@ pub fn look(path: &Path, file_hash: Option<FileHash>) -> Result<Seen> {
 pub fn comparable(seen: &Seen, path: &Path) -> Option<Comparable> {
     let luma = match &seen.kept {
         Some(kept) => kept.luma(),
-        None => Small::new(&decode_file(path).ok()?).luma(),
+        None => Small::new(&decode_file_on(path, seen.alpha_background).ok()?.image).luma(),
     };
     Some(Comparable::new(luma))
-}
-
-/// Whether two files show the same pixels.
-pub fn same_pixels(a: &Path, b: &Path) -> bool {
-    matches!((decode_file(a), decode_file(b)), (Ok(a), Ok(b)) if a == b)
 }

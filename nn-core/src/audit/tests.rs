@@ -225,7 +225,7 @@ fn a_repaired_split_divides_no_twins_and_keeps_its_sizes() {
     }
     for seed in 0..20 {
         let listing = Listing::scan(root.path(), 0.125, seed).unwrap();
-        let options = AuditOptions { seed, memory_bound: 0 };
+        let options = AuditOptions { seed, memory_bound: 0, ..AuditOptions::default() };
         let found = audit(&listing, &options, |_, _, _| Ok(())).unwrap();
         assert_eq!((found.pairs.len(), found.summary.groups), (4, 4));
         let parts = repaired(&listing.items, &found.pairs, seed);

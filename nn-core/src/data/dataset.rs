@@ -13,7 +13,7 @@
 //! Whichever it is, a batch holds the same bits. Values are 0 to 255, unrounded: scaling them is the
 //! network's first layer.
 
-use super::decode::{MAX_DECODED_BYTES, Rgb8, decode_file};
+use super::decode::{AlphaBackground, MAX_DECODED_BYTES, Rgb8, Treated, Treatment, decode_file_on};
 use super::folder::Sample;
 use super::resize::{resize_bilinear, resize_into};
 use super::spill::Spill;
@@ -46,6 +46,8 @@ pub struct DatasetOptions {
     pub disk_bound: u64,
     /// Whether images that cannot be decoded are left out and listed, instead of being an error.
     pub skip_unreadable: bool,
+    /// The colour that transparent images are laid on; white by default.
+    pub alpha_background: AlphaBackground,
 }
 
 impl Default for DatasetOptions {
@@ -56,6 +58,7 @@ impl Default for DatasetOptions {
             memory_bound: 1 << 20,
             disk_bound: 4 << 30,
             skip_unreadable: false,
+            alpha_background: AlphaBackground::WHITE,
         }
     }
 }
@@ -119,6 +122,7 @@ pub struct Dataset {
     images: Vec<Kept>,
     spill: Spill,
     skipped: Vec<Skipped>,
+    treated: Treated,
     height: usize,
     width: usize,
 }
@@ -163,6 +167,7 @@ impl Dataset {
             images: Vec::with_capacity(total),
             spill: Spill::new(options.disk_bound),
             skipped: Vec::new(),
+            treated: Treated::on(options.alpha_background),
             height,
             width,
         };
@@ -170,17 +175,19 @@ impl Dataset {
         let mut done = 0;
         for chunk in samples.chunks(CHUNK * rayon::current_num_threads()) {
             let keep = |sample: &Sample| {
-                let image = decode_file(&sample.path)?;
+                let decoded = decode_file_on(&sample.path, options.alpha_background)?;
+                let (image, treatment) = (decoded.image, decoded.treatment);
                 if image.pixels().len() <= height * width * 3 * size_of::<f32>() {
-                    return Ok(Kept::Decoded(image));
+                    return Ok((Kept::Decoded(image), treatment));
                 }
-                resize_bilinear(&image, height, width).map(Kept::Resized)
+                let resized = resize_bilinear(&image, height, width)?;
+                Ok((Kept::Resized(resized), treatment))
             };
             // Every file is tried, so that which error is reported does not depend on the threads.
-            let images: Vec<Result<Kept>> = chunk.par_iter().map(keep).collect();
+            let images: Vec<Result<(Kept, Treatment)>> = chunk.par_iter().map(keep).collect();
             for (sample, image) in chunk.iter().zip(images) {
-                let image = match image {
-                    Ok(image) => image,
+                let (image, treatment) = match image {
+                    Ok(read) => read,
                     Err(error) if options.skip_unreadable => {
                         let reason = error.to_string();
                         dataset.skipped.push(Skipped { path: sample.path.clone(), reason });
@@ -188,6 +195,7 @@ impl Dataset {
                     }
                     Err(error) => return Err(error),
                 };
+                dataset.treated.add(&treatment);
                 dataset.labels.push(sample.label);
                 dataset.samples.push(sample.clone());
                 dataset.images.push(image.place(&mut free, &mut dataset.spill));
@@ -279,8 +287,8 @@ impl Dataset {
     }
 
     fn write_streamed(&self, index: usize, out: &mut [f32]) -> Result<()> {
-        let image = decode_file(&self.samples[index].path)?;
-        resize_into(&image, out, self.height, self.width);
+        let decoded = decode_file_on(&self.samples[index].path, self.treated.alpha_background)?;
+        resize_into(&decoded.image, out, self.height, self.width);
         Ok(())
     }
 
@@ -317,6 +325,12 @@ impl Dataset {
     /// The images that were left out.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    /// How many images were treated in which way when they were decoded, without those skipped; the
+    /// background of transparent ones with it.
+    pub fn treated(&self) -> &Treated {
+        &self.treated
     }
 
     /// The `(height, width)` of every image in a batch.

@@ -1,11 +1,19 @@
 //! An image file to 8-bit RGB.
 //!
-//! What a file is shows from its content, never from its name. Grey becomes RGB by repetition,
-//! 16 bits are rounded to 8, CMYK and YCCK are converted, palettes are looked up. **Alpha is dropped,
-//! not blended**, as TensorFlow's decoders do when asked for three channels. Of an animation the
-//! first frame is taken. The EXIF orientation is applied, which TensorFlow does not do; none of the
-//! published photographs has one that would turn it. A JPEG goes through the accurate inverse
-//! transform; Keras happens to use the fast one, about one grey level darker in red and blue.
+//! What a file is shows from its content, never from its name. Grey becomes RGB by repetition, CMYK and
+//! YCCK are converted, palettes are looked up. The EXIF or TIFF orientation is applied, which TensorFlow
+//! does not do; none of the published photographs has one that would turn it. A JPEG goes through the
+//! accurate inverse transform; Keras happens to use the fast one, about one grey level darker in red and
+//! blue. Beyond that there is one rule for whatever 8-bit RGB does not hold, and [`Treatment`] tells what
+//! of it was done:
+//!
+//! - **Transparency** is laid on a background, white unless another is chosen, mixed as stored values are
+//!   in browsers. The colours of wholly transparent pixels have no part in anything.
+//! - **More than 8 bits** are brought to 8 by the range of the bits in use: 10, 12, 14 or 16, so that
+//!   12-bit images are not black; `decode/depth.rs` says it in full, `decode/tiff.rs` what becomes of
+//!   signed and of floating-point numbers.
+//! - **Of an animation** the first frame that is not of one colour is taken, within bounds
+//!   (`decode/frames.rs`); of a TIFF with several pages the first that is no thumbnail.
 //!
 //! A file that ends early is an error. Decoders of JPEG rather fill what is missing with grey, so the
 //! end-of-image marker is looked for first. What is *damaged* without being shorter, no checksum
@@ -13,13 +21,28 @@
 //!
 //! Sizes are checked as soon as the header is read: a small file can claim to be a huge image.
 
+mod background;
+mod content;
+mod depth;
+mod flatten;
+mod frames;
 mod jpeg;
+mod same;
+mod tiff;
+mod treatment;
+
+pub use background::AlphaBackground;
+pub use content::{Content, Format, SNIFFED_BYTES, sniff};
+pub use same::same_pixels;
+pub use treatment::{Depth, Treated, Treatment};
 
 use crate::error::{Error, Result};
 use crate::files::read_limited;
+use ::tiff::TiffError;
+use flatten::Raw;
 use image::error::ImageError;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use std::io::Cursor;
 use std::path::Path;
 use zune_jpeg::errors::DecodeErrors;
@@ -76,14 +99,35 @@ impl Rgb8 {
     }
 }
 
-/// Reads and decodes an image file; see the module's head for what becomes of what.
+/// An image, and what was done to make it one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// The image.
+    pub image: Rgb8,
+    /// What was done to it.
+    pub treatment: Treatment,
+    /// A hash of the image with its transparency and all its bits, if the file has more of them than the
+    /// 8-bit RGB.
+    pub(crate) lost: Option<u128>,
+}
+
+/// Reads and decodes an image file, transparency laid on white; see the module's head for what becomes of
+/// what.
 ///
 /// # Errors
 /// All of them name the file: it is missing or cannot be read; it is larger than [`MAX_FILE_BYTES`];
 /// it is not an image of a known format; it is damaged or ends early; it has no pixels, or more than
 /// [`MAX_DIMENSION`] and [`MAX_DECODED_BYTES`] allow.
 pub fn decode_file(path: &Path) -> Result<Rgb8> {
-    decode_bytes(&read_file(path)?, path)
+    decode_file_on(path, AlphaBackground::WHITE).map(|decoded| decoded.image)
+}
+
+/// [`decode_file`] with transparency laid on `background`.
+///
+/// # Errors
+/// Those of [`decode_file`].
+pub fn decode_file_on(path: &Path, background: AlphaBackground) -> Result<Decoded> {
+    decode_bytes_on(&read_file(path)?, path, background)
 }
 
 /// A file's content, if it is not larger than [`MAX_FILE_BYTES`].
@@ -91,45 +135,90 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     read_limited(path, MAX_FILE_BYTES, "save the image smaller, or remove it")
 }
 
-/// Decodes an image in memory; `path` is what errors call it.
+/// Decodes an image in memory, transparency laid on white; `path` is what errors call it.
 ///
 /// # Errors
 /// Those of [`decode_file`] that do not come from reading.
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Rgb8> {
-    let format = image::guess_format(bytes).ok();
-    let Some(format) = format.filter(|format| {
-        use ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
-        matches!(format, Bmp | Gif | Jpeg | Png | WebP)
-    }) else {
-        let problem = if bytes.is_empty() { "the file is empty" } else { "this is not an image" };
-        return Err(Error::file(
-            path,
-            problem,
-            "expected JPEG, PNG, BMP, GIF or WebP content: save it as one of them, or remove it",
-        ));
-    };
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+    decode_bytes_on(bytes, path, AlphaBackground::WHITE).map(|decoded| decoded.image)
+}
+
+/// [`decode_bytes`] with transparency laid on `background`.
+///
+/// # Errors
+/// Those of [`decode_bytes`].
+pub fn decode_bytes_on(bytes: &[u8], path: &Path, background: AlphaBackground) -> Result<Decoded> {
+    let format = format_of(bytes, path)?;
+    if format == Format::Jpeg && !jpeg_is_whole(bytes) {
         return Err(damaged(path, format, "it ends early, without an end-of-image marker"));
     }
     let decoded = match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes),
-        _ => decode_as(format, bytes),
+        Format::Jpeg => jpeg::decode(bytes).map(Decoded::untreated),
+        Format::Tiff => decode_tiff(bytes, background),
+        _ => decode_as(format, bytes, background),
     };
-    decoded.map_err(|failure| match failure {
+    decoded.map_err(|failure| explained(failure, bytes, path, format))
+}
+
+impl Decoded {
+    fn untreated(image: Rgb8) -> Self {
+        Self { image, treatment: Treatment::default(), lost: None }
+    }
+
+    /// Turned as it is to be seen.
+    fn turned(self, orientation: Orientation) -> Result<Self, Failure> {
+        let Rgb8 { height, width, pixels } = self.image;
+        let image = turned(width as u32, height as u32, pixels, orientation)?;
+        Ok(Self { image, ..self })
+    }
+}
+
+/// The format of a file that is read.
+///
+/// # Errors
+/// If it is not: what it is instead, as far as that can be told.
+fn format_of(bytes: &[u8], path: &Path) -> Result<Format> {
+    const READ: &str = "JPEG, PNG, GIF, WebP, BMP, TIFF or PNM";
+    let problem = match sniff(bytes) {
+        Content::Image(format) => return Ok(format),
+        Content::UnreadImage(name) => return Err(unread(path, name)),
+        Content::Other(name) => format!("this is {name}, not an image"),
+        Content::Unknown if bytes.is_empty() => "the file is empty".into(),
+        Content::Unknown => "this is not an image".into(),
+    };
+    let remedy = format!("expected {READ} content: save it as one of them, or remove it");
+    Err(Error::file(path, problem, remedy))
+}
+
+fn explained(failure: Failure, bytes: &[u8], path: &Path, format: Format) -> Error {
+    match failure {
         Failure::Decoder(ImageError::Limits(error)) => too_large(path, error),
+        Failure::Decoder(ImageError::Unsupported(kind)) => {
+            unread(path, &format!("a {} image of another kind ({kind})", format.name()))
+        }
         Failure::Decoder(error) => damaged(path, format, error),
-        Failure::Jpeg(error) => damaged(path, format, error),
+        Failure::Jpeg(error) => match jpeg::Frame::find(bytes).and_then(|frame| frame.unread()) {
+            Some(kind) => unread(path, &kind),
+            None => damaged(path, format, error),
+        },
+        Failure::Tiff(error) => damaged(path, format, error),
+        Failure::Damaged(why) => damaged(path, format, why),
+        Failure::Unread(kind) => unread(path, &kind),
         Failure::Empty => {
             Error::file(path, "the image has no pixels", "expected at least one; remove the file")
         }
         Failure::TooLarge(size) => too_large(path, size),
-    })
+    }
 }
 
 /// Why an image could not be decoded, before its file's name is added.
 enum Failure {
     Decoder(ImageError),
     Jpeg(DecodeErrors),
+    Tiff(TiffError),
+    Damaged(String),
+    /// Of a kind that is not read: which, with an article.
+    Unread(String),
     Empty,
     TooLarge(String),
 }
@@ -140,21 +229,62 @@ impl From<ImageError> for Failure {
     }
 }
 
-fn decode_as(format: ImageFormat, bytes: &[u8]) -> Result<Rgb8, Failure> {
+/// What the decoders of the `image` crate may take.
+fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_DIMENSION);
     limits.max_image_height = Some(MAX_DIMENSION);
     limits.max_alloc = Some(MAX_DECODED_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
+    limits
+}
+
+fn decode_as(
+    format: Format,
+    bytes: &[u8],
+    background: AlphaBackground,
+) -> Result<Decoded, Failure> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.of_image_crate());
+    reader.limits(limits());
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, decoder.total_bytes())?;
     // Metadata that cannot be read is no reason to refuse an image that can.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    // To three bytes a pixel first: turning takes a second image.
-    let pixels = DynamicImage::from_decoder(decoder)?.into_rgb8().into_raw();
-    turned(width, height, pixels, orientation)
+    let animation = frames::is_animated(bytes, format);
+    let pixels = u64::from(width) * u64::from(height);
+    let frame = match animation {
+        true => frames::choose(bytes, format, pixels, background)?,
+        false => None,
+    };
+    let mut decoded = match frame {
+        Some(frame) => frame,
+        None => {
+            let image = DynamicImage::from_decoder(decoder)?;
+            Raw::from_image(with_meant_alpha(image, format)).flatten(background)?
+        }
+    };
+    decoded.treatment.animation = animation;
+    // As three bytes a pixel: turning takes a second image.
+    decoded.turned(orientation)
+}
+
+/// The image as it is meant: many bitmaps of 32 bits have nothing in the last eight.
+fn with_meant_alpha(image: DynamicImage, format: Format) -> DynamicImage {
+    match image {
+        DynamicImage::ImageRgba8(image)
+            if format == Format::Bmp && image.pixels().all(|pixel| pixel.0[3] == 0) =>
+        {
+            DynamicImage::ImageRgba8(image).into_rgb8().into()
+        }
+        other => other,
+    }
+}
+
+fn decode_tiff(bytes: &[u8], background: AlphaBackground) -> Result<Decoded, Failure> {
+    let (page, more) = tiff::decode(bytes)?;
+    let mut decoded = page.raw.flatten(background)?;
+    decoded.treatment.pages = more;
+    decoded.turned(page.orientation)
 }
 
 /// Refuses what has no pixels, and what is too large, as itself or decoded to `decoded` bytes.
@@ -188,16 +318,20 @@ fn turned(
     Ok(Rgb8 { height: height as usize, width: width as usize, pixels: image.into_raw() })
 }
 
-fn damaged(path: &Path, format: ImageFormat, why: impl std::fmt::Display) -> Error {
+fn unread(path: &Path, kind: &str) -> Error {
     Error::file(
         path,
-        format!("this {} image is damaged or ends early: {why}", name(format)),
-        "get the file again, or remove it",
+        format!("this is {kind}, which is not read"),
+        "save it as PNG or JPEG, or remove it",
     )
 }
 
-fn name(format: ImageFormat) -> String {
-    format!("{format:?}").to_uppercase()
+fn damaged(path: &Path, format: Format, why: impl std::fmt::Display) -> Error {
+    Error::file(
+        path,
+        format!("this {} image is damaged or ends early: {why}", format.name()),
+        "get the file again, or remove it",
+    )
 }
 
 fn too_large(path: &Path, why: impl std::fmt::Display) -> Error {

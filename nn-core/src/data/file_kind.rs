@@ -1,6 +1,8 @@
 //! What kind of file this is: by its name, and by its first bytes where the name does not tell.
 
+use super::decode::{Content, Format, SNIFFED_BYTES, sniff};
 use super::own_output;
+use super::passed_over::Reason;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -8,73 +10,19 @@ use std::path::Path;
 
 /// The extensions of images that are read, in any letter case. Such files are taken at their word
 /// until they are decoded; of others the first bytes decide.
-pub const EXTENSIONS: [&str; 13] = [
-    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pjpeg", "png", "tif", "tiff",
-    "webp",
+pub const EXTENSIONS: [&str; 17] = [
+    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "pjpeg", "png", "pnm",
+    "ppm", "tif", "tiff", "webp",
 ];
 
 /// Extensions of what is certainly no single image: not looked into.
-const OTHER: [&str; 52] = [
-    "7z",
-    "bz2",
-    "c",
-    "cfg",
-    "ckpt",
-    "csv",
-    "css",
-    "db",
-    "doc",
-    "docx",
-    "gz",
-    "h5",
-    "htm",
-    "html",
-    "ini",
-    "ipynb",
-    "js",
-    "json",
-    "jsonl",
-    "lnk",
-    "log",
-    "mat",
-    "md",
-    "md5",
-    "mp3",
-    "npy",
-    "npz",
-    "onnx",
-    "parquet",
-    "pdf",
-    "pkl",
-    "ps1",
-    "pt",
-    "pth",
-    "py",
-    "rar",
-    "rst",
-    "safetensors",
-    "sh",
-    "sha256",
-    "sqlite",
-    "tar",
-    "tex",
-    "tfrecord",
-    "toml",
-    "tsv",
-    "txt",
-    "wav",
-    "xls",
-    "xml",
-    "yaml",
-    "zip",
-];
+const OTHER: &str = "7z bz2 c cfg ckpt css csv db doc docx gz h5 htm html ini ipynb js json jsonl \
+    lnk log mat md md5 mp3 npy npz onnx parquet pdf pkl ps1 pt pth py rar rst safetensors sh sha256 \
+    sqlite tar tex tfrecord toml tsv txt wav xls xml yaml yml zip";
 
-/// Extensions of images and films that are not read, where the first bytes are not known.
-const UNREAD: [&str; 38] = [
-    "arw", "avi", "avif", "avifs", "cr2", "cr3", "dcm", "dds", "dng", "eps", "exr", "hdr", "heic",
-    "heif", "ico", "j2k", "jp2", "jpf", "jpx", "jxl", "m4v", "mkv", "mov", "mp4", "nef", "nii",
-    "orf", "pbm", "pcx", "pgm", "pnm", "ppm", "psd", "raf", "svg", "tga", "webm", "xcf",
-];
+/// Extensions of images and films that are not read.
+const UNREAD: &str = "arw avi avif avifs cr2 cr3 dcm dds dng eps exr hdr heic heif ico j2k jp2 jpf \
+    jpx jxl m4v mkv mov mp4 nef nii orf pcx psd raf svg tga webm xcf";
 
 /// Names that systems leave everywhere.
 const JUNK: [&str; 9] = [
@@ -88,22 +36,6 @@ const JUNK: [&str; 9] = [
     "system volume information",
     "thumbs.db",
 ];
-
-/// Bytes that are read of a file whose name does not tell what it is.
-const HEAD: usize = 160;
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    /// An image that is read, or one that is said to be.
-    Image,
-    /// An image or a film of a kind that is not read.
-    Unread,
-    /// A picture that `nn-cli` drew.
-    Own,
-    /// Something else.
-    Other,
-}
 
 /// Whether a file or folder of this name is hidden, or what systems leave everywhere.
 pub(super) fn is_junk(name: &OsStr) -> bool {
@@ -121,29 +53,38 @@ pub fn is_image(path: &Path) -> bool {
 }
 
 /// A file's extension in lower case; empty if there is none.
-pub(super) fn extension(path: &Path) -> String {
+fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-/// What a file is. Those with one of [`EXTENSIONS`] are not opened, but for names that pictures
-/// of `nn-cli`'s have.
-pub(super) fn content(path: &Path) -> Content {
+/// Why a file is no image that is read; none if it is one. Those with one of [`EXTENSIONS`] are not
+/// opened, but for names that pictures of `nn-cli`'s have.
+pub(super) fn no_image(path: &Path) -> Option<Reason> {
     let extension = extension(path);
+    let is_among = |list: &str| list.split(' ').any(|known| known == extension);
     if EXTENSIONS.contains(&extension.as_str()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let own = own_output::may_be_own_picture(&name)
             && own_output::is_own_picture(&head(path, own_output::PICTURE_HEAD));
-        return if own { Content::Own } else { Content::Image };
+        return own.then_some(Reason::OwnPicture);
     }
-    if OTHER.contains(&extension.as_str()) {
-        return Content::Other;
+    if is_among(OTHER) {
+        return Some(Reason::Other);
     }
-    match format(&head(path, HEAD)) {
-        Some(Format::Read) => Content::Image,
-        Some(Format::Unread) => Content::Unread,
-        None if UNREAD.contains(&extension.as_str()) => Content::Unread,
-        None => Content::Other,
+    let head = head(path, SNIFFED_BYTES);
+    match sniff(&head) {
+        Content::Image(Format::Pnm) if !is_certainly_pnm(&head) => Some(Reason::Other),
+        Content::Image(_) => None,
+        _ if is_among(UNREAD) => Some(Reason::Unread(extension)),
+        Content::UnreadImage(kind) => Some(Reason::UnreadKind(kind)),
+        Content::Other(_) | Content::Unknown => Some(Reason::Other),
     }
+}
+
+/// A letter and a digit begin a PNM, and many a text: here a size follows, a comment, or PAM's word.
+fn is_certainly_pnm(head: &[u8]) -> bool {
+    matches!(head.get(3), Some(b'0'..=b'9' | b'#'))
+        || head.get(3..).is_some_and(|h| h.starts_with(b"WIDTH"))
 }
 
 /// The first bytes of a file; none if it cannot be read.
@@ -156,49 +97,16 @@ fn head(path: &Path, bytes: usize) -> Vec<u8> {
     head
 }
 
-/// Whether an image is of a kind that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Read,
-    Unread,
-}
-
-/// The kind of image that begins with these bytes; none if it is no image, as far as they tell.
-fn format(head: &[u8]) -> Option<Format> {
-    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
-    if let Ok(format) = image::guess_format(head) {
-        let read = matches!(format, Bmp | Gif | Jpeg | Png | Tiff | WebP);
-        // Two letters begin a bitmap, and many a text; its header has a known length.
-        let length = head.get(14..18).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        let text = format == Bmp && !length.is_some_and(|n| (12..=124).contains(&n));
-        return (!text).then_some(if read { Format::Read } else { Format::Unread });
-    }
-    let starts = |magic: &[u8]| head.starts_with(magic);
-    let brand = head.get(8..12).unwrap_or_default();
-    let unread = (head.get(4..8) == Some(b"ftyp")
-        && [b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"crx "]
-            .iter()
-            .any(|known| *known == brand))
-        || starts(b"\0\0\0\x0cjP  ")
-        || starts(b"\xff\x4f\xff\x51")
-        || starts(b"\0\0\0\x0cJXL ")
-        || starts(b"\xff\x0a")
-        || starts(b"8BPS")
-        || starts(b"gimp xcf")
-        || head.get(128..132) == Some(b"DICM");
-    unread.then_some(Format::Unread)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What a file of this name and content is.
-    fn of(name: &str, bytes: &[u8]) -> Content {
+    /// Why a file of this name and content is no image.
+    fn of(name: &str, bytes: &[u8]) -> Option<Reason> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        content(&path)
+        no_image(&path)
     }
 
     fn encoded(format: image::ImageFormat) -> Vec<u8> {
@@ -209,29 +117,32 @@ mod tests {
 
     #[test]
     fn the_content_decides_where_the_name_does_not() {
-        use image::ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
-        for format in [Bmp, Gif, Jpeg, Png, WebP] {
-            for name in ["photo", "photo.JPG_large", "photo.ppm", "photo.1"] {
-                assert_eq!(of(name, &encoded(format)), Content::Image, "{name}");
+        use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, WebP};
+        for format in [Bmp, Gif, Jpeg, Png, Pnm, WebP] {
+            for name in ["photo", "photo.JPG_large", "photo.tga", "photo.1"] {
+                assert_eq!(of(name, &encoded(format)), None, "{name}, {format:?}");
             }
         }
-        assert_eq!(of("broken.jpg", b"Dear wolf,"), Content::Image, "for the decoder to refuse");
+        assert_eq!(of("broken.jpg", b"Dear wolf,"), None, "for the decoder to refuse");
         let avif = b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf";
+        assert_eq!(of("photo", avif), Some(Reason::UnreadKind("an AVIF image")));
         for (name, bytes) in [
-            ("photo", &avif[..]),
-            ("a.heic", b""),
-            ("a.ppm", b"P6 1 1 255 abc"),
-            ("a", b"\0\0\0\x0cjP  \r\n\x87\n"),
+            ("a.avif", &avif[..]),
+            ("a.HEIC", b""),
+            ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n"),
             ("a.svg", b"<svg/>"),
             ("a.mp4", b""),
         ] {
-            assert_eq!(of(name, bytes), Content::Unread, "{name}");
+            let extension = name.to_lowercase()[2..].to_string();
+            assert_eq!(of(name, bytes), Some(Reason::Unread(extension)), "{name}");
         }
         for name in ["README", "labels.csv", "notes.TXT", "x.part", "b.json"] {
-            assert_eq!(of(name, b"BMW, 3 series: a text of some length"), Content::Other, "{name}");
+            for text in ["BMW, 3 series: a text of some length", "P1 is the first point"] {
+                assert_eq!(of(name, text.as_bytes()), Some(Reason::Other), "{name}");
+            }
         }
         // Even if it is an image: nobody looks into a table.
-        assert_eq!(of("labels.csv", &encoded(Png)), Content::Other);
+        assert_eq!(of("labels.csv", &encoded(Png)), Some(Reason::Other));
     }
 
     #[test]

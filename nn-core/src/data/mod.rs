@@ -5,7 +5,7 @@
 //! tree      a folder and all below it; what of it is passed over, and why
 //! folder    which images there are, of which class, for what
 //! split     who trains, who validates, who tests
-//! decode    a file to 8-bit RGB
+//! decode    a file to 8-bit RGB, and what was done to it
 //! resize    8-bit RGB to the network's size, in f32
 //! spill     a temporary file for images that need not stay in memory
 //! dataset   all of it together: batches within a memory bound
@@ -41,7 +41,10 @@ pub mod split;
 mod tree;
 
 pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
-pub use decode::{Rgb8, decode_bytes, decode_file};
+pub use decode::{
+    AlphaBackground, Content, Decoded, Depth, Format, Rgb8, SNIFFED_BYTES, Treated, Treatment,
+    decode_bytes, decode_bytes_on, decode_file, decode_file_on, same_pixels, sniff,
+};
 pub use file_kind::{EXTENSIONS, is_image};
 pub use folder::{FolderImage, ImageFolder, Layout, PartFolder, Sample};
 pub use foreground::{Foreground, ForegroundRule, foreground};

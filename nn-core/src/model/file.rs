@@ -21,6 +21,9 @@ use std::path::Path;
 
 const VERSION: &str = "1";
 
+/// The keys of this description.
+const OWN_KEYS: [&str; 4] = ["nn.version", "nn.architecture", "nn.classes", "nn.image_size"];
+
 /// The image size of a file that does not say.
 const USUAL_IMAGE_SIZE: usize = 256;
 
@@ -31,16 +34,36 @@ pub struct ModelFile {
     pub model: Sequential<f32>,
     /// The classes' names, in the order of the outputs, if the file has them.
     pub classes: Option<Vec<String>>,
+    /// What a program noted beside them, by keys of its own: all metadata whose keys begin with `nn.`
+    /// and are not of this description.
+    pub notes: BTreeMap<String, String>,
 }
 
 /// Writes a model, atomically. The same model gives the same bytes.
 ///
 /// # Errors
-/// If a layer is not a built-in one, the classes are not as many as the outputs, or the file cannot
-/// be written; what was there is still there then.
+/// Those of [`save_with`].
 pub fn save(path: &Path, model: &Sequential<f32>, classes: Option<&[String]>) -> Result<()> {
+    save_with(path, model, classes, &BTreeMap::new())
+}
+
+/// [`save`] with notes of the program's own, whose keys begin with `nn.`.
+///
+/// # Errors
+/// If a note's key begins otherwise or is of this description, a layer is not a built-in one, the classes are not as many as the outputs, or the file cannot
+/// be written; what was there is still there then.
+pub fn save_with(
+    path: &Path,
+    model: &Sequential<f32>,
+    classes: Option<&[String]>,
+    notes: &BTreeMap<String, String>,
+) -> Result<()> {
     let architecture = model.architecture()?;
-    let mut metadata = BTreeMap::new();
+    if let Some(key) = notes.keys().find(|key| !is_note(key)) {
+        let expected = format!("one beginning with nn., and none of {}", OWN_KEYS.join(", "));
+        return Err(Error::setting("a note's key", expected, key, "choose another key"));
+    }
+    let mut metadata = notes.clone();
     metadata.insert("format".to_owned(), "pt".to_owned());
     metadata.insert("nn.version".into(), VERSION.into());
     metadata.insert("nn.architecture".into(), to_json(&architecture)?);
@@ -60,6 +83,11 @@ pub fn save(path: &Path, model: &Sequential<f32>, classes: Option<&[String]>) ->
     }
     let tensors = model.parameters().iter().map(|p| (p.name.as_str(), p.value.as_ref()));
     write(path, tensors, &metadata)
+}
+
+/// Whether a key of the metadata is a program's own.
+fn is_note(key: &str) -> bool {
+    key.starts_with("nn.") && !OWN_KEYS.contains(&key)
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String> {
@@ -84,6 +112,8 @@ fn fits(model: &Sequential<f32>, classes: &[String]) -> bool {
 /// tensor is missing, left over, of another type or shape, or holds something that is no number.
 pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile> {
     let mut file = TensorFile::open(path)?;
+    let notes = file.all_metadata().filter(|(key, _)| is_note(key));
+    let notes = notes.map(|(key, note)| (key.to_string(), note.to_string())).collect();
     let (builder, classes) = match file.metadata("nn.architecture") {
         Some(text) => {
             check_version(&file)?;
@@ -106,7 +136,7 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile> {
             "the file is damaged; write it again",
         ));
     }
-    Ok(ModelFile { model, classes })
+    Ok(ModelFile { model, classes, notes })
 }
 
 fn check_version(file: &TensorFile) -> Result<()> {

@@ -31,7 +31,7 @@ pub mod tensor_file;
 
 pub use architecture::{Architecture, NamedLayer};
 pub use builder::SequentialBuilder;
-pub use file::{ModelFile, load, save};
+pub use file::{ModelFile, load, save, save_with};
 pub use forward::{Output, Pass};
 pub use predictor::Predictor;
 pub use reference::ReferenceCnn;

@@ -229,6 +229,12 @@ impl TensorFile {
         self.header.metadata().as_ref()?.get(key).map(String::as_str)
     }
 
+    /// All metadata: keys and texts, in no order.
+    pub fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.header.metadata().iter().flatten();
+        all.map(|(key, text)| (key.as_str(), text.as_str()))
+    }
+
     /// The tensors' names, in alphabetical order.
     pub fn names(&self) -> Vec<String> {
         let mut names = self.header.offset_keys();

@@ -9,7 +9,7 @@ use crate::overlays::{self, Shown, encode, rgb_image};
 use crate::stand_in::Marker;
 use crate::ui::format;
 use image::RgbImage;
-use nn_core::data::{ForegroundRule, Rgb8, foreground};
+use nn_core::data::{ForegroundRule, Rgb8, Treatment, foreground};
 use nn_core::explain::{BackgroundHeat, Explanation};
 use serde::Serialize;
 use std::path::Path;
@@ -46,6 +46,9 @@ pub struct Explained {
     /// is flat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub random_weights_correlation: Option<Option<f64>>,
+    /// What was done to the image when it was read, if anything was.
+    #[serde(skip_serializing_if = "Treatment::is_none")]
+    pub treatment: Treatment,
 }
 
 /// What is known of one image.
@@ -166,6 +169,7 @@ impl Look {
             raw: maps.0,
             full: maps.1,
             random_weights_correlation: None,
+            treatment: Treatment::default(),
         })
     }
 }

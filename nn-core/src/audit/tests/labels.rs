@@ -69,7 +69,7 @@ fn permuted_labels_of_the_photographs_raise_no_alarm() {
         let listing = Listing::scan(&root.join(set), 0.125, 27).unwrap();
         let (mut hashes, mut all, mut labels) = (HashSet::new(), Vec::new(), Vec::new());
         for item in &listing.items {
-            let seen = survey::look(&item.path, None).unwrap();
+            let seen = survey::look(&item.path, None, Default::default()).unwrap();
             if hashes.insert(seen.picture_hash) {
                 all.push(seen.facts);
                 labels.extend(item.label);

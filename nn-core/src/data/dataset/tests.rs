@@ -1,5 +1,6 @@
 use super::*;
 use crate::data::ImageFolder;
+use crate::data::decode_file;
 use image::{Rgb, RgbImage};
 use std::fs;
 use tempfile::TempDir;

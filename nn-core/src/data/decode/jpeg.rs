@@ -18,6 +18,60 @@ impl From<DecodeErrors> for Failure {
     }
 }
 
+/// What a JPEG says of itself before its compressed data (ITU T.81, B.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// The second byte of its marker, 0xc0 to 0xcf: which process compressed it.
+    pub process: u8,
+    /// Bits a sample.
+    pub precision: u8,
+    pub height: u16,
+    pub width: u16,
+}
+
+impl Frame {
+    /// The frame of the JPEG that `bytes` begins with, if it comes within its first 1,000 segments.
+    pub fn find(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes.strip_prefix(b"\xff\xd8")?;
+        for _ in 0..1000 {
+            let [0xff, marker, after @ ..] = rest else { return None };
+            match marker {
+                // A marker may be filled up with 0xff.
+                0xff => {
+                    rest = &rest[1..];
+                    continue;
+                }
+                0xc4 | 0xc8 | 0xcc => {}
+                0xc0..=0xcf => {
+                    let &[_, _, precision, a, b, c, d, ..] = after else { return None };
+                    let (height, width) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+                    return Some(Self { process: *marker, precision, height, width });
+                }
+                // The scan: nothing but compressed data follows.
+                0xda => return None,
+                _ => {}
+            }
+            let length = u16::from_be_bytes(*after.first_chunk()?);
+            rest = after.get(usize::from(length).max(2)..)?;
+        }
+        None
+    }
+
+    /// What it is called, with an article, if it is not of the kind that is read.
+    pub fn unread(&self) -> Option<String> {
+        let kind = match self.process {
+            0xc3 => "lossless",
+            0xc5..=0xc7 => "hierarchical",
+            0xc9..=0xcb => "arithmetic-coded",
+            0xcd..=0xcf => "hierarchical, arithmetic-coded",
+            _ if self.precision != 8 => return Some(format!("a JPEG of {} bits", self.precision)),
+            _ => return None,
+        };
+        let article = if kind.starts_with('a') { "an" } else { "a" };
+        Some(format!("{article} {kind} JPEG"))
+    }
+}
+
 pub(super) fn decode(bytes: &[u8]) -> std::result::Result<Rgb8, Failure> {
     // Sizes are checked below, with what may be done about it.
     let options = DecoderOptions::default()

@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn check(ModelFile { model, classes }: &ModelFile, again: &Path) {
+fn check(ModelFile { model, classes, .. }: &ModelFile, again: &Path) {
     save(again, model, classes.as_deref()).expect("what was read can be written");
     let back = load(again, None).expect("what was written can be read");
     assert_eq!(back.classes, *classes);
