@@ -45,8 +45,10 @@ const LEAST_SAME: f32 = 0.33;
 /// The same where there is hardly anything that tells a picture from others.
 const SAME_IF_PLAIN: f32 = 0.9;
 /// The same where one picture would be a part of the other, and the share of others up to which it is.
-const SAME_IN_PART: f32 = 0.6;
+const SAME_IN_PART: f32 = 0.66;
 const OTHER_IN_PART: f32 = 0.03;
+/// The share of pixels that differ up to which a blur may show a part to be the same.
+const FAR_IN_PART: f32 = 0.01;
 /// The share of others up to which a picture of few pixels, enlarged, may turn out to be the same.
 const OTHER_IF_ENLARGED: f32 = 0.12;
 /// The share of pixels that something written over may hide from a look at colours.
@@ -200,10 +202,10 @@ impl Comparable {
         let margin = if found.is_whole() { ON_THE_BORDER } else { MARGIN };
         let between = |a: &Luma, b: &Luma| Difference::between(a, b, &found.placement, margin);
         let (mut difference, mut far) = between(self.fine(), b.fine());
-        // Parts must be the same as they are, unless they are of few pixels.
         let (may_blur, others) = match pixel > 1.0 {
             true => (true, OTHER_IF_ENLARGED),
-            false => (found.is_whole(), OTHER_IN_PART),
+            // Hardly a pixel of a part may be another.
+            false => (found.is_whole() || difference.far < FAR_IN_PART, OTHER_IN_PART),
         };
         if may_blur && difference.same < CLEARLY_SAME && difference.other <= others {
             let blur = SOFT.max(pixel);
