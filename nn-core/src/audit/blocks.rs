@@ -64,6 +64,8 @@ pub struct Blocks<'a> {
     pub a: &'a Luma,
     pub b: &'a Luma,
     pub placement: Placement,
+    /// What lies within so many pixels of the border of `a` does not count.
+    pub margin: f32,
 }
 
 impl Loops for Blocks<'_> {
@@ -120,13 +122,13 @@ impl Blocks<'_> {
     #[inline(always)]
     fn laid(&self, x: usize, y: usize, len: usize) -> ([f32; BLOCK], [f32; BLOCK]) {
         let a = self.a;
-        let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+        let margin = self.margin;
+        let (right, bottom) = ((a.width - 1) as f32 - margin, (a.height - 1) as f32 - margin);
         let (mut inside, mut us, mut vs) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
         for i in 0..BLOCK {
             let (u, v) = self.placement.apply(x as f32 + i as f32, y as f32);
-            // Half a pixel beyond the border is still the border's pixel.
-            let across = (u >= -0.5) & (u <= right + 0.5);
-            let down = (v >= -0.5) & (v <= bottom + 0.5);
+            let across = (u >= margin) & (u <= right);
+            let down = (v >= margin) & (v <= bottom);
             inside[i] = if across & down & (i < len) { 1.0 } else { 0.0 };
             (us[i], vs[i]) = (u, v);
         }

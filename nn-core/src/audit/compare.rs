@@ -36,6 +36,8 @@ const FEW_PIXELS: f32 = 0.5;
 const SOFT: f32 = 2.0;
 /// What is next to a part's border is blurred with what lies beyond, so many pixels far.
 const MARGIN: f32 = 2.5;
+/// The same at a first look.
+const PART_MARGIN: f32 = 1.5;
 /// Half a pixel beyond the border is still the border's pixel.
 const ON_THE_BORDER: f32 = -0.5;
 /// The widest blur that is done at once.
@@ -368,7 +370,10 @@ fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
     if a.width.min(a.height) < 2 {
         return None;
     }
-    judge(a, b, placement, &widest(Blocks { a, b, placement }))
+    // Next to the border of a part, what lies beyond shows through the blur.
+    let is_framed = off_frame(a, b, &placement) < NEAR_FRAME;
+    let margin = if is_framed { ON_THE_BORDER } else { PART_MARGIN };
+    judge(a, b, placement, &widest(Blocks { a, b, placement, margin }))
 }
 
 fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Comparison> {
