@@ -45,7 +45,7 @@ const MOST_SOFT: f32 = 2.6;
 /// The share from which none is needed.
 const CLEARLY_SAME: f32 = 0.9;
 /// The least ratio of blocks that are the same to those that are neither the same nor others.
-const CLEAR: f32 = 0.7;
+const CLEAR: f32 = 0.55;
 /// The share of blocks that must be the same in what shares anything.
 const LEAST_SAME: f32 = 0.33;
 /// The same where there is little to see: strokes, letters, figures on a plain ground.
