@@ -26,7 +26,7 @@ pub(super) struct Reduced {
 /// Brings 16-bit samples to 8 bits, `channels` of them a pixel: grey, grey and alpha, colour, or colour
 /// and alpha. Alpha is of 16 bits always. `known` is for samples that are in their range already.
 pub(super) fn reduce(samples: &[u16], channels: usize, known: Option<Depth>) -> Reduced {
-    let has_alpha = channels % 2 == 0;
+    let has_alpha = channels.is_multiple_of(2);
     let colours = channels - usize::from(has_alpha);
     // What is wholly transparent has no colour that counts.
     let seen = || {

@@ -98,7 +98,7 @@ impl Raw {
 
 /// Whether any pixel is not opaque.
 fn is_transparent(bytes: &[u8], channels: usize) -> bool {
-    channels % 2 == 0 && bytes.chunks_exact(channels).any(|pixel| pixel[channels - 1] < u8::MAX)
+    channels.is_multiple_of(2) && bytes.chunks_exact(channels).any(|pixel| pixel[channels - 1] < u8::MAX)
 }
 
 /// Pixels with alpha laid over the background.
@@ -134,7 +134,7 @@ fn hash<T: Copy>(samples: &[T], channels: usize, wide: impl Fn(T) -> u16) -> u12
     for pixels in samples.chunks(channels << 10) {
         row.clear();
         for pixel in pixels.chunks_exact(channels) {
-            let has_alpha = channels % 2 == 0;
+            let has_alpha = channels.is_multiple_of(2);
             let alpha = if has_alpha { wide(pixel[channels - 1]) } else { u16::MAX };
             let last = channels - 1 - usize::from(has_alpha);
             for c in 0..3 {
