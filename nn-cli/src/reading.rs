@@ -11,7 +11,7 @@ pub fn tell(folder: &ImageFolder, seed: Option<u64>, console: &Console) {
         (Layout::Bare, Some(seed)) => {
             console.note(&format!("note: class folders, split 70/10/20 by seed {seed}"));
         }
-        _ if !folder.is_usual() => console.note(&format!("note: read {}", arrangement(folder))),
+        _ if !folder.is_usual() => console.note(&format!("note: folders: {}", arrangement(folder))),
         _ => {}
     }
     for remark in &folder.remarks {
@@ -43,7 +43,7 @@ pub fn lines(listing: &Listing) -> Vec<String> {
     let mut lines = Vec::new();
     let usual = listing.folders.iter().map(|part| part.folder.as_str()).eq(["train", "test"]);
     if listing.divided == Divided::Folders && !usual {
-        lines.push(format!("read {}", listing.arrangement));
+        lines.push(format!("folders: {}", listing.arrangement));
     }
     lines.extend(listing.remarks.iter().cloned());
     lines.extend(not_looked_at(&listing.passed_over));

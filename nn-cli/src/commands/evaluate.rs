@@ -66,7 +66,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let (split, samples) = choose(&set, args, console)?;
     if samples.is_empty() {
         return Err(Failure::usage(format!(
-            "there are no {split} images with a class in {}, which has {}; choose another --split{}",
+            "there are no {split} images in {} that have a class ({}); choose another --split{}",
             set.name,
             set.folder.arrangement(),
             match set.folder.no_share_for_validation() {

@@ -57,11 +57,11 @@ impl Splits {
         Ok(data)
     }
 
-    /// What was done to the images when they were read.
+    /// What was done to the images when they were read, each counted once.
     pub fn treated(&self) -> Treated {
-        let mut all = self.train.treated().clone();
-        all.merge(self.validation.treated());
-        all.merge(self.test.treated());
+        let (_, first) = self.named()[0];
+        let mut all = first.treated().clone();
+        self.named()[1..].iter().for_each(|(_, data)| all.merge(data.treated()));
         all
     }
 

@@ -25,6 +25,8 @@ const TINT: f32 = 20.0;
 const OFF: (f32, f32) = (0.25, 6.0);
 /// The share of coloured cells of another colour from which colours differ.
 const DIFFERS: f32 = 0.25;
+/// The share of all cells up to which other colours are specks.
+const SPECKS: f32 = 0.03;
 /// Rounds of reweighted least squares.
 const ROUNDS: usize = 6;
 
@@ -107,11 +109,12 @@ impl Colours {
         hidden: &[bool],
         width: usize,
     ) -> Likeness {
+        // Colours are blurred, so what is hidden shows beside it.
         let cells = self.cells(b, placement, |cell| {
-            let (left, top) = (cell % b.width * CELL, cell / b.width * CELL);
-            let last = |at: usize, len: usize| (at + CELL).min(len);
-            (top..last(top, hidden.len() / width))
-                .any(|y| hidden[y * width + left..y * width + last(left, width)].contains(&true))
+            let around = |at: usize, len: usize| at.saturating_sub(CELL)..(at + 2 * CELL).min(len);
+            let columns = around(cell % b.width * CELL, width);
+            around(cell / b.width * CELL, hidden.len() / width)
+                .any(|y| hidden[y * width + columns.start..y * width + columns.end].contains(&true))
         });
         let share = |is: &dyn Fn(&Cell) -> bool| {
             cells.iter().filter(|cell| is(cell)).count() as f32 / cells.len().max(1) as f32
@@ -127,7 +130,9 @@ impl Colours {
         let coloured = || cells.iter().filter(|cell| cell.most(&shift) > COLOURED);
         let (n, other) =
             (coloured().count(), coloured().filter(|cell| cell.is_off(&shift)).count());
-        if other as f32 > DIFFERS * n as f32 { Likeness::Different } else { Likeness::Same }
+        let differs =
+            other as f32 > DIFFERS * n as f32 && other as f32 > SPECKS * cells.len() as f32;
+        if differs { Likeness::Different } else { Likeness::Same }
     }
 }
 

@@ -25,7 +25,7 @@ const MIN_VISIBLE: usize = 24;
 /// Variance of what compression and resampling leave in a flat block, in squared grey levels.
 const NOISE: f32 = 6.0;
 /// The agreement from which a closer look is worth it.
-const AGREES: f32 = 0.75;
+const AGREES: f32 = 0.65;
 /// The same where one of them is of few pixels, and was enlarged.
 const AGREES_IF_ENLARGED: f32 = 0.5;
 /// The correlation from which a block agrees.
@@ -38,17 +38,17 @@ const MARGIN: f32 = 2.5;
 const ON_THE_BORDER: f32 = -0.5;
 /// The widest blur that is done at once.
 const MOST_SOFT: f32 = 2.6;
-/// The ratio of stretches up to which a part is not stretched.
-const NEARLY_SIMILAR: f32 = 1.08;
 /// The share from which none is needed.
 const CLEARLY_SAME: f32 = 0.9;
 /// The share of blocks that must be the same in what shares anything.
-const LEAST_SAME: f32 = 0.4;
+const LEAST_SAME: f32 = 0.33;
 /// The same where there is hardly anything that tells a picture from others.
 const SAME_IF_PLAIN: f32 = 0.9;
 /// The same where one picture would be a part of the other, and the share of others up to which it is.
-const SAME_IN_PART: f32 = 0.6;
+const SAME_IN_PART: f32 = 0.66;
 const OTHER_IN_PART: f32 = 0.03;
+/// The share of pixels that differ up to which a blur may show a part to be the same.
+const FAR_IN_PART: f32 = 0.01;
 /// The share of others up to which a picture of few pixels, enlarged, may turn out to be the same.
 const OTHER_IF_ENLARGED: f32 = 0.12;
 /// The share of pixels that something written over may hide from a look at colours.
@@ -202,9 +202,12 @@ impl Comparable {
         let margin = if found.is_whole() { ON_THE_BORDER } else { MARGIN };
         let between = |a: &Luma, b: &Luma| Difference::between(a, b, &found.placement, margin);
         let (mut difference, mut far) = between(self.fine(), b.fine());
-        let is_stretched = !found.is_whole() && found.placement.anisotropy() > NEARLY_SIMILAR;
-        let blurs = difference.other <= if pixel > 1.0 { OTHER_IF_ENLARGED } else { OTHER_IN_PART };
-        if difference.same < CLEARLY_SAME && blurs && !is_stretched {
+        let (may_blur, others) = match pixel > 1.0 {
+            true => (true, OTHER_IF_ENLARGED),
+            // Hardly a pixel of a part may be another.
+            false => (found.is_whole() || difference.far < FAR_IN_PART, OTHER_IN_PART),
+        };
+        if may_blur && difference.same < CLEARLY_SAME && difference.other <= others {
             let blur = SOFT.max(pixel);
             let (a, b) = (self.soft(blur), b.soft(blur));
             let (soft, _) = between(&a, &b);

@@ -285,7 +285,7 @@ impl Replaced {
     /// The share of squares that the weaker direction must have to count.
     const BOTH_WAYS: f64 = 0.05;
     /// The share of pixels on the ground from which a direction uncovers it.
-    const GROUND: f64 = 0.15;
+    const GROUND: f64 = 0.2;
     /// How near the commonest level is the ground, in grey levels.
     const NEAR: f32 = 8.0;
     /// The share of squares that inks leave unexplained from which there is more than ink.

@@ -50,22 +50,13 @@ impl Equals {
 
     /// Pairs among them and their kinds, those across splits first; of many, some.
     pub fn pairs(&self, items: &[Item]) -> impl Iterator<Item = ([usize; 2], Kind)> {
-        let mut found = Vec::new();
-        for (i, group) in self.files.iter().enumerate() {
-            let room = |found: &Vec<_>| LISTED.saturating_sub(found.len());
-            let within = some_pairs(&by_place(group, items), None, room(&found));
-            found.extend(within.into_iter().map(|pair| (pair, Kind::Bytes)));
-            // A file stands for all of the same bytes.
-            for other in &self.files[i + 1..] {
-                let between = some_pairs(
-                    &by_place(group, items),
-                    Some(&by_place(other, items)),
-                    room(&found),
-                );
-                found.extend(between.into_iter().map(|pair| (pair, Kind::Pixels)));
-            }
-        }
-        found.into_iter()
+        let files = self.files.iter().enumerate();
+        let file: HashMap<usize, usize> =
+            files.flat_map(|(file, group)| group.iter().map(move |&i| (i, file))).collect();
+        let all = by_place(&self.all().collect::<Vec<_>>(), items);
+        some_pairs(&all, None, LISTED).into_iter().map(move |[a, b]| {
+            ([a, b], if file[&a] == file[&b] { Kind::Bytes } else { Kind::Pixels })
+        })
     }
 
     /// Pairs of one of them and one of `other`, those across splits first; of many, some.

@@ -4,6 +4,7 @@ mod copies;
 mod framed;
 mod labels;
 mod parts;
+mod scenes;
 
 use super::*;
 use crate::data::{decode_file, photographs};
@@ -28,6 +29,28 @@ fn picture(number: u64) -> RgbImage {
         }
     }
     image
+}
+
+/// A picture of soft clouds, different for each number, with something to see everywhere.
+fn noisy(number: u64, width: u32, height: u32) -> RgbImage {
+    let mut rng = Rng::new(number, 7);
+    let waves: Vec<[f64; 6]> = (0..40)
+        .map(|_| {
+            let length = rng.uniform_in(12.0, 90.0);
+            let angle = rng.uniform_in(0.0, std::f64::consts::TAU);
+            let mut tint = || rng.uniform_in(-1.0, 1.0) * length.sqrt() * 2.2;
+            let (red, green, blue) = (tint(), tint(), tint());
+            [angle.cos() / length, angle.sin() / length, rng.uniform_in(0.0, 6.3), red, green, blue]
+        })
+        .collect();
+    RgbImage::from_fn(width, height, |x, y| {
+        let mut rgb = [128.0; 3];
+        for [across, down, phase, tints @ ..] in &waves {
+            let wave = ((f64::from(x) * across + f64::from(y) * down) * 6.283 + phase).sin();
+            rgb.iter_mut().zip(tints).for_each(|(value, tint)| *value += tint * wave);
+        }
+        Rgb(rgb.map(|value| value.clamp(0.0, 255.0) as u8))
+    })
 }
 
 /// Each of the published photographs once, if they are here.

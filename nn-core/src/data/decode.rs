@@ -243,6 +243,7 @@ fn decode_as(
     bytes: &[u8],
     background: AlphaBackground,
 ) -> Result<Decoded, Failure> {
+    frames::check(bytes, format)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.of_image_crate());
     reader.limits(limits());
     let mut decoder = reader.into_decoder()?;

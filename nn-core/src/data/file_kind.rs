@@ -1,7 +1,8 @@
 //! What kind of file this is: by its name, and by its first bytes where the name does not tell.
 
-use super::decode::{self, SNIFFED_BYTES, sniff};
+use super::decode::{Content, Format, SNIFFED_BYTES, sniff};
 use super::own_output;
+use super::passed_over::Reason;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -9,73 +10,19 @@ use std::path::Path;
 
 /// The extensions of images that are read, in any letter case. Such files are taken at their word
 /// until they are decoded; of others the first bytes decide.
-pub const EXTENSIONS: [&str; 18] = [
-    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pam", "pbm", "pgm", "pjpeg", "png",
-    "pnm", "ppm", "tif", "tiff", "webp",
+pub const EXTENSIONS: [&str; 17] = [
+    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "pjpeg", "png", "pnm",
+    "ppm", "tif", "tiff", "webp",
 ];
 
 /// Extensions of what is certainly no single image: not looked into.
-const OTHER: [&str; 52] = [
-    "7z",
-    "bz2",
-    "c",
-    "cfg",
-    "ckpt",
-    "csv",
-    "css",
-    "db",
-    "doc",
-    "docx",
-    "gz",
-    "h5",
-    "htm",
-    "html",
-    "ini",
-    "ipynb",
-    "js",
-    "json",
-    "jsonl",
-    "lnk",
-    "log",
-    "mat",
-    "md",
-    "md5",
-    "mp3",
-    "npy",
-    "npz",
-    "onnx",
-    "parquet",
-    "pdf",
-    "pkl",
-    "ps1",
-    "pt",
-    "pth",
-    "py",
-    "rar",
-    "rst",
-    "safetensors",
-    "sh",
-    "sha256",
-    "sqlite",
-    "tar",
-    "tex",
-    "tfrecord",
-    "toml",
-    "tsv",
-    "txt",
-    "wav",
-    "xls",
-    "xml",
-    "yaml",
-    "zip",
-];
+const OTHER: &str = "7z bz2 c cfg ckpt css csv db doc docx gz h5 htm html ini ipynb js json jsonl \
+    lnk log mat md md5 mp3 npy npz onnx parquet pdf pkl ps1 pt pth py rar rst safetensors sh sha256 \
+    sqlite tar tex tfrecord toml tsv txt wav xls xml yaml yml zip";
 
-/// Extensions of images and films that are not read, where the first bytes are not known.
-const UNREAD: [&str; 34] = [
-    "arw", "avi", "avif", "avifs", "cr2", "cr3", "dcm", "dds", "dng", "eps", "exr", "hdr", "heic",
-    "heif", "ico", "j2k", "jp2", "jpf", "jpx", "jxl", "m4v", "mkv", "mov", "mp4", "nef", "nii",
-    "orf", "pcx", "psd", "raf", "svg", "tga", "webm", "xcf",
-];
+/// Extensions of images and films that are not read.
+const UNREAD: &str = "arw avi avif avifs cr2 cr3 dcm dds dng eps exr hdr heic heif ico j2k jp2 jpf \
+    jpx jxl m4v mkv mov mp4 nef nii orf pcx psd raf svg tga webm xcf";
 
 /// Names that systems leave everywhere.
 const JUNK: [&str; 9] = [
@@ -89,19 +36,6 @@ const JUNK: [&str; 9] = [
     "system volume information",
     "thumbs.db",
 ];
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    /// An image that is read, or one that is said to be.
-    Image,
-    /// An image or a film of a kind that is not read.
-    Unread,
-    /// A picture that `nn-cli` drew.
-    Own,
-    /// Something else.
-    Other,
-}
 
 /// Whether a file or folder of this name is hidden, or what systems leave everywhere.
 pub(super) fn is_junk(name: &OsStr) -> bool {
@@ -119,29 +53,38 @@ pub fn is_image(path: &Path) -> bool {
 }
 
 /// A file's extension in lower case; empty if there is none.
-pub(super) fn extension(path: &Path) -> String {
+fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-/// What a file is. Those with one of [`EXTENSIONS`] are not opened, but for names that pictures
-/// of `nn-cli`'s have.
-pub(super) fn content(path: &Path) -> Content {
+/// Why a file is no image that is read; none if it is one. Those with one of [`EXTENSIONS`] are not
+/// opened, but for names that pictures of `nn-cli`'s have.
+pub(super) fn no_image(path: &Path) -> Option<Reason> {
     let extension = extension(path);
+    let is_among = |list: &str| list.split(' ').any(|known| known == extension);
     if EXTENSIONS.contains(&extension.as_str()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let own = own_output::may_be_own_picture(&name)
             && own_output::is_own_picture(&head(path, own_output::PICTURE_HEAD));
-        return if own { Content::Own } else { Content::Image };
+        return own.then_some(Reason::OwnPicture);
     }
-    if OTHER.contains(&extension.as_str()) {
-        return Content::Other;
+    if is_among(OTHER) {
+        return Some(Reason::Other);
     }
-    match sniff(&head(path, SNIFFED_BYTES)) {
-        decode::Content::Image(_) => Content::Image,
-        decode::Content::UnreadImage(_) => Content::Unread,
-        _ if UNREAD.contains(&extension.as_str()) => Content::Unread,
-        _ => Content::Other,
+    let head = head(path, SNIFFED_BYTES);
+    match sniff(&head) {
+        Content::Image(Format::Pnm) if !is_certainly_pnm(&head) => Some(Reason::Other),
+        Content::Image(_) => None,
+        _ if is_among(UNREAD) => Some(Reason::Unread(extension)),
+        Content::UnreadImage(kind) => Some(Reason::UnreadKind(kind)),
+        Content::Other(_) | Content::Unknown => Some(Reason::Other),
     }
+}
+
+/// A letter and a digit begin a PNM, and many a text: here a size follows, a comment, or PAM's word.
+fn is_certainly_pnm(head: &[u8]) -> bool {
+    matches!(head.get(3), Some(b'0'..=b'9' | b'#'))
+        || head.get(3..).is_some_and(|h| h.starts_with(b"WIDTH"))
 }
 
 /// The first bytes of a file; none if it cannot be read.
@@ -158,12 +101,12 @@ fn head(path: &Path, bytes: usize) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// What a file of this name and content is.
-    fn of(name: &str, bytes: &[u8]) -> Content {
+    /// Why a file of this name and content is no image.
+    fn of(name: &str, bytes: &[u8]) -> Option<Reason> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        content(&path)
+        no_image(&path)
     }
 
     fn encoded(format: image::ImageFormat) -> Vec<u8> {
@@ -174,29 +117,32 @@ mod tests {
 
     #[test]
     fn the_content_decides_where_the_name_does_not() {
-        use image::ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
-        for format in [Bmp, Gif, Jpeg, Png, WebP] {
+        use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, WebP};
+        for format in [Bmp, Gif, Jpeg, Png, Pnm, WebP] {
             for name in ["photo", "photo.JPG_large", "photo.tga", "photo.1"] {
-                assert_eq!(of(name, &encoded(format)), Content::Image, "{name}");
+                assert_eq!(of(name, &encoded(format)), None, "{name}, {format:?}");
             }
         }
-        assert_eq!(of("broken.jpg", b"Dear wolf,"), Content::Image, "for the decoder to refuse");
+        assert_eq!(of("broken.jpg", b"Dear wolf,"), None, "for the decoder to refuse");
         let avif = b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf";
+        assert_eq!(of("photo", avif), Some(Reason::UnreadKind("an AVIF image")));
         for (name, bytes) in [
-            ("photo", &avif[..]),
-            ("a.heic", b""),
-            ("a.tga", b""),
-            ("a", b"\0\0\0\x0cjP  \r\n\x87\n"),
+            ("a.avif", &avif[..]),
+            ("a.HEIC", b""),
+            ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n"),
             ("a.svg", b"<svg/>"),
             ("a.mp4", b""),
         ] {
-            assert_eq!(of(name, bytes), Content::Unread, "{name}");
+            let extension = name.to_lowercase()[2..].to_string();
+            assert_eq!(of(name, bytes), Some(Reason::Unread(extension)), "{name}");
         }
         for name in ["README", "labels.csv", "notes.TXT", "x.part", "b.json"] {
-            assert_eq!(of(name, b"BMW, 3 series: a text of some length"), Content::Other, "{name}");
+            for text in ["BMW, 3 series: a text of some length", "P1 is the first point"] {
+                assert_eq!(of(name, text.as_bytes()), Some(Reason::Other), "{name}");
+            }
         }
         // Even if it is an image: nobody looks into a table.
-        assert_eq!(of("labels.csv", &encoded(Png)), Content::Other);
+        assert_eq!(of("labels.csv", &encoded(Png)), Some(Reason::Other));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What was found in a folder and not looked at, and why.
 
-use super::file_kind;
 use super::part::Part;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -19,8 +18,10 @@ pub struct PassedOver {
 /// Why a file or folder is not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// An image or a film of a kind that is not read; its extension, empty if it has none.
+    /// An image or a film of a kind that is not read, by its extension.
     Unread(String),
+    /// An image of a kind that is not read, by its content: `an AVIF image`.
+    UnreadKind(&'static str),
     /// An image in this folder of a split, but in no class folder.
     WithoutClass(String),
     /// An image beside the class folders.
@@ -49,6 +50,7 @@ impl Reason {
         matches!(
             self,
             Self::Unread(_)
+                | Self::UnreadKind(_)
                 | Self::WithoutClass(_)
                 | Self::BesideClasses
                 | Self::BesideSplit(_)
@@ -66,9 +68,7 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unread(extension) if extension.is_empty() => {
-                f.write_str("an image of a kind that is not read")
-            }
+            Self::UnreadKind(kind) => write!(f, "{kind}, which is not read"),
             Self::Unread(extension) => write!(f, ".{extension} is not read"),
             Self::WithoutClass(folder) => write!(f, "in {folder}/ without a class"),
             Self::BesideClasses => f.write_str("in no class folder"),
@@ -116,7 +116,10 @@ pub fn summary(passed_over: &[PassedOver]) -> Option<String> {
     let told = kinds.iter().map(|(reason, paths)| {
         let n = paths.len();
         match reason {
-            Reason::Unread(extension) if !extension.is_empty() => format!("{n} .{extension}"),
+            Reason::Unread(extension) => format!("{n} .{extension}"),
+            Reason::UnreadKind(kind) => {
+                format!("{n} that {} {kind}", if n == 1 { "is" } else { "are each" })
+            }
             Reason::Other => format!("{n} other {}", if n == 1 { "file" } else { "files" }),
             Reason::OwnPicture if n > 1 => format!("{n} heat maps that nn-cli drew"),
             reason if reason.is_told_by_name() => {
@@ -158,11 +161,6 @@ impl Collector {
         let path = relative(&self.root, path) + "/";
         self.passed_over.push(PassedOver { path, reason });
     }
-}
-
-/// The reason for an image of a kind that is not read.
-pub(super) fn unread(path: &Path) -> Reason {
-    Reason::Unread(file_kind::extension(path))
 }
 
 /// `path` below `root`, with forward slashes.

@@ -3,9 +3,9 @@
 //! Names decide, and the first bytes of files whose names do not tell what they are (`file_kind`).
 //! Hidden entries and what systems leave everywhere are skipped. What `nn-cli` wrote is no data.
 
-use super::file_kind::{self, Content};
+use super::file_kind;
 use super::own_output;
-use super::passed_over::{Collector, Reason, unread};
+use super::passed_over::{Collector, Reason};
 use crate::error::{Error, Result};
 use std::ffi::OsString;
 use std::fs::{self, FileType};
@@ -47,11 +47,9 @@ impl Tree {
             } else if kind.is_dir() {
                 tree.folders.push(Self { linked, ..Self::read_below(&path, links)? });
             } else if kind.is_file() {
-                match file_kind::content(&path) {
-                    Content::Image => tree.images.push(path),
-                    Content::Unread => tree.passed_over.push((path.clone(), unread(&path))),
-                    Content::Own => tree.passed_over.push((path, Reason::OwnPicture)),
-                    Content::Other => tree.passed_over.push((path, Reason::Other)),
+                match file_kind::no_image(&path) {
+                    None => tree.images.push(path),
+                    Some(reason) => tree.passed_over.push((path, reason)),
                 }
             } else if kind.is_symlink() && file_kind::is_image(&path) {
                 // A link that leads nowhere: an image that cannot be read, not no image.

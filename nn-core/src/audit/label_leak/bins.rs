@@ -164,6 +164,15 @@ impl Binned {
         (question.from..question.to).contains(&usize::from(self.bins[image])) != question.not
     }
 
+    /// Whether it is true of images that lack something.
+    pub fn lacks(&self, question: Question) -> bool {
+        let nothing = |word: &str| word == "none" || word == "no";
+        match &self.labels[question.from] {
+            Label::Word(word) => nothing(word) != question.not,
+            Label::Range(..) => false,
+        }
+    }
+
     /// The question in words, about `fact`.
     pub fn words(&self, question: Question, fact: &Fact) -> String {
         let Question { from, to, not } = question;

@@ -206,7 +206,9 @@ fn of_group(
         (0..binned.len()).filter(|&i| facts[binned[i].0].group == group).collect();
     // Of equal ones, that which is true of fewer images says more.
     let rank = |telling: &Telling| {
-        (binned[telling.fact].1.size(telling.question), telling.question.not, telling.fact)
+        let binned = &binned[telling.fact].1;
+        let Telling { question, fact, .. } = *telling;
+        (binned.size(question), question.not, binned.lacks(question), fact)
     };
     let better = |a: &Telling, b: &Telling| {
         let equal = (a.score - b.score).abs() <= tolerance(b.score);

@@ -98,7 +98,8 @@ impl Raw {
 
 /// Whether any pixel is not opaque.
 fn is_transparent(bytes: &[u8], channels: usize) -> bool {
-    channels.is_multiple_of(2) && bytes.chunks_exact(channels).any(|pixel| pixel[channels - 1] < u8::MAX)
+    channels.is_multiple_of(2)
+        && bytes.chunks_exact(channels).any(|pixel| pixel[channels - 1] < u8::MAX)
 }
 
 /// Pixels with alpha laid over the background.

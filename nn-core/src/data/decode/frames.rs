@@ -21,9 +21,18 @@ pub(super) fn is_animated(bytes: &[u8], format: Format) -> bool {
     match format {
         Format::Gif => gif_images(bytes).take(2).count() == 2,
         Format::Png => apng_frames(bytes) > 1,
-        Format::WebP => webp_chunks(bytes).filter(|name| name == b"ANMF").take(2).count() == 2,
+        Format::WebP => webp_frames(bytes).take(2).count() == 2,
         _ => false,
     }
+}
+
+/// Refuses a file on which its decoder would fail beyond an error: a WebP in which a picture with alpha is
+/// of another size than its frame.
+pub(super) fn check(bytes: &[u8], format: Format) -> Result<(), Failure> {
+    if format == Format::WebP && !webp_frames(bytes).all(webp_frame_fits) {
+        return Err(Failure::Damaged("a frame is not of the size that it says".into()));
+    }
+    Ok(())
 }
 
 /// The frames of an animation, each whole; none of a kind that only its still image is read of.
@@ -136,14 +145,42 @@ fn apng_frames(bytes: &[u8]) -> u32 {
     0
 }
 
-/// The names of the chunks of a WebP.
-fn webp_chunks(bytes: &[u8]) -> impl Iterator<Item = [u8; 4]> + '_ {
-    let mut rest = bytes.get(12..).unwrap_or_default();
+/// The frames of an animated WebP.
+fn webp_frames(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let chunks = webp_chunks(bytes.get(12..).unwrap_or_default());
+    chunks.filter(|(name, _)| name == b"ANMF").map(|(_, frame)| frame)
+}
+
+/// The chunks of a WebP or of one of its frames: their names, and what is in them as far as it is there.
+fn webp_chunks(mut rest: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let name = *rest.first_chunk::<4>()?;
         let length = u32::from_le_bytes(*rest.get(4..)?.first_chunk::<4>()?) as usize;
+        let data = &rest[8..];
+        let data = &data[..length.min(data.len())];
         // Chunks begin at even places.
         rest = length.checked_add(8 + length % 2).and_then(|end| rest.get(end..)).unwrap_or(&[]);
-        Some(name)
+        Some((name, data))
     })
+}
+
+/// Whether the picture of a frame with an alpha chunk has the frame's size (RFC 9649, section 2.7.1.2, and
+/// RFC 6386, section 9.1).
+fn webp_frame_fits(frame: &[u8]) -> bool {
+    let three = |at: usize| {
+        let bytes = frame.get(at..at + 3)?;
+        Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) + 1)
+    };
+    let size = three(6).zip(three(9));
+    let mut chunks = webp_chunks(frame.get(16..).unwrap_or_default());
+    let (first, second) = (chunks.next(), chunks.next());
+    let Some((_, picture)) = second.filter(|_| first.is_some_and(|(name, _)| &name == b"ALPH"))
+    else {
+        return true;
+    };
+    let side = |at: usize| {
+        let bytes = picture.get(at..at + 2)?;
+        Some(u32::from(u16::from_le_bytes([bytes[0], bytes[1]]) & 0x3fff))
+    };
+    side(6).zip(side(8)) == size
 }

@@ -147,7 +147,7 @@ fn told<'a>(
     reader: &mut Reader<'_>,
     bytes: &[u8],
     index: usize,
-    (tag, value): (Tag, u32),
+    (tag, told): (Tag, u32),
 ) -> Result<Reader<'a>, Failure> {
     const SHORT: u16 = 3;
     const LONG: u16 = 4;
@@ -166,11 +166,11 @@ fn told<'a>(
         .map_while(|place| Some((place?, number(place?)?)))
         .find_map(|(place, found)| (found == tag.to_u16()).then_some(place))
         .ok_or_else(damaged)?;
-    let value = match (number(place + 2), u16::try_from(value), big_endian) {
+    let value = match (number(place + 2), u16::try_from(told), big_endian) {
         (Some(SHORT), Ok(value), true) => value.to_be_bytes().to_vec(),
         (Some(SHORT), Ok(value), false) => value.to_le_bytes().to_vec(),
-        (Some(LONG), _, true) => value.to_be_bytes().to_vec(),
-        (Some(LONG), _, false) => value.to_le_bytes().to_vec(),
+        (Some(LONG), _, true) => told.to_be_bytes().to_vec(),
+        (Some(LONG), _, false) => told.to_le_bytes().to_vec(),
         _ => return Err(damaged()),
     };
     let mut changed = bytes.to_vec();
@@ -178,6 +178,10 @@ fn told<'a>(
     changed.get_mut(at..at + value.len()).ok_or_else(damaged)?.copy_from_slice(&value);
     let mut reader = self::reader(Cow::Owned(changed))?;
     reader.seek_to_image(index)?;
+    // A tag may be there twice.
+    if reader.find_tag_unsigned(tag)? != Some(told) {
+        return Err(damaged());
+    }
     Ok(reader)
 }
 

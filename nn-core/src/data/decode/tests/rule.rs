@@ -163,7 +163,7 @@ fn flat(grey: u8) -> RgbaImage {
 /// A picture of stripes, those of another `step` being another picture.
 fn stripes(step: u32) -> RgbaImage {
     RgbaImage::from_fn(12, 8, |x, _| {
-        let grey = if x / step % 2 == 0 { 255 } else { 0 };
+        let grey = if (x / step).is_multiple_of(2) { 255 } else { 0 };
         Rgba([grey, grey, grey, 255])
     })
 }
