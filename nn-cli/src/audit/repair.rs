@@ -24,10 +24,38 @@ pub struct Repaired {
     pub moved: usize,
 }
 
+/// Refuses a split in which a class has no training or no test images any more: a group of copies that is
+/// divided goes to training whole.
+fn check_complete(listing: &Listing, kept: &[(&Item, &str, Part)]) -> Result<(), Failure> {
+    for (part, name) in [(Part::Test, "test"), (Part::Train, "training")] {
+        let lost: Vec<&str> = listing
+            .classes
+            .iter()
+            .enumerate()
+            .filter(|(label, class)| {
+                let had = |item: &&Item| item.label == Some(*label) && item.part == Some(part);
+                let has = kept.iter().any(|(_, of, to)| of == class && *to == part);
+                listing.items.iter().any(|item| had(&item)) && !has
+            })
+            .map(|(_, class)| class.as_str())
+            .collect();
+        if !lost.is_empty() {
+            return Err(Failure::failed(format!(
+                "the repaired split would have no {name} images of {}: all of them have copies in other \
+                 splits, and no image without a copy can take their place; add images of such classes, or \
+                 remove copies by hand",
+                lost.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Writes the repaired split of `listing` to `out`, without the images that cannot be read.
 ///
 /// # Errors
-/// If the folder cannot be split at all, `out` is there already, or a file cannot be written.
+/// If the folder cannot be split at all, a class would lose its training or test images, `out` is there
+/// already, or a file cannot be written.
 pub fn write(
     listing: &Listing,
     report: &Report,
@@ -54,6 +82,7 @@ pub fn write(
         .filter(|(item, _)| !unreadable.contains(item.file.as_str()))
         .filter_map(|(item, part)| Some((item, class(item)?, (*part)?)))
         .collect();
+    check_complete(listing, &kept)?;
     let moved = kept.iter().filter(|(item, _, part)| item.part != Some(*part)).count();
     let row = |file: String, class: &str, part: Part| (file, class.to_string(), part.name());
     if how == RepairAs::Manifest {

@@ -30,6 +30,8 @@ const AGREES: f32 = 0.65;
 const AGREES_IF_ENLARGED: f32 = 0.5;
 /// The correlation from which a block agrees.
 const ALIKE: f32 = 0.7;
+/// The side of a picture's own pixels, in small ones, from which it may lack what another shows.
+const FEW_PIXELS: f32 = 0.5;
 /// The blur, in pixels, after which it hardly matters that one picture was once of few pixels.
 const SOFT: f32 = 2.0;
 /// What is next to a part's border is blurred with what lies beyond, so many pixels far.
@@ -40,8 +42,14 @@ const ON_THE_BORDER: f32 = -0.5;
 const MOST_SOFT: f32 = 2.6;
 /// The share from which none is needed.
 const CLEARLY_SAME: f32 = 0.9;
+/// The least ratio of blocks that are the same to those that are neither the same nor others.
+const CLEAR: f32 = 0.7;
 /// The share of blocks that must be the same in what shares anything.
 const LEAST_SAME: f32 = 0.33;
+/// The same where there is little to see: strokes, letters, figures on a plain ground.
+const SAME_IF_BARE: f32 = 0.5;
+/// Blocks with something to see below which there is little.
+const BARE: usize = 60;
 /// The same where there is hardly anything that tells a picture from others.
 const SAME_IF_PLAIN: f32 = 0.9;
 /// The same where one picture would be a part of the other, and the share of others up to which it is.
@@ -49,6 +57,8 @@ const SAME_IN_PART: f32 = 0.66;
 const OTHER_IN_PART: f32 = 0.03;
 /// The share of pixels that differ up to which a blur may show a part to be the same.
 const FAR_IN_PART: f32 = 0.01;
+/// The share of pixels that may differ in a part, of those where there is something to see.
+const FAR_OF_VISIBLE: f32 = 0.05;
 /// The share of others up to which a picture of few pixels, enlarged, may turn out to be the same.
 const OTHER_IF_ENLARGED: f32 = 0.12;
 /// The share of pixels that something written over may hide from a look at colours.
@@ -107,12 +117,18 @@ impl Comparison {
     /// have in common: edges, stripes and shades.
     pub fn verdict(&self) -> Verdict {
         let Some((difference, colours)) = self.closely else { return Verdict::Different };
-        let (same, other) = match (self.is_whole(), self.is_plain) {
-            (true, false) => (LEAST_SAME, 1.0),
-            (true, true) => (SAME_IF_PLAIN, 0.0),
-            (false, _) => (SAME_IN_PART, OTHER_IN_PART),
+        let is_bare = difference.visible < BARE;
+        let (same, other, far) = match (self.is_whole(), self.is_plain) {
+            (true, false) => (if is_bare { SAME_IF_BARE } else { LEAST_SAME }, 1.0, 1.0),
+            (true, true) => (SAME_IF_PLAIN, 0.0, 1.0),
+            (false, _) => (SAME_IN_PART, OTHER_IN_PART, FAR_OF_VISIBLE),
         };
-        if difference.visible < MIN_EVIDENCE || difference.same < same || difference.other > other {
+        // What is neither the same nor another comes from edges of what was written over, no more.
+        let unclear = 1.0 - difference.same - difference.other;
+        let agrees = difference.same >= same.max(CLEAR * unclear)
+            && difference.other <= other
+            && difference.far_of_visible <= far;
+        if difference.visible < MIN_EVIDENCE || !agrees {
             Verdict::Different
         } else if difference.replaced || colours == Likeness::Different {
             Verdict::Scene
@@ -202,11 +218,13 @@ impl Comparable {
         let margin = if found.is_whole() { ON_THE_BORDER } else { MARGIN };
         let between = |a: &Luma, b: &Luma| Difference::between(a, b, &found.placement, margin);
         let (mut difference, mut far) = between(self.fine(), b.fine());
-        let (may_blur, others) = match pixel > 1.0 {
-            true => (true, OTHER_IF_ENLARGED),
+        let (may_blur, others) = match (found.is_whole(), pixel > 1.0) {
+            (true, true) => (true, OTHER_IF_ENLARGED),
+            (true, false) => (true, OTHER_IN_PART),
             // Hardly a pixel of a part may be another.
-            false => (found.is_whole() || difference.far < FAR_IN_PART, OTHER_IN_PART),
+            (false, _) => (difference.far < FAR_IN_PART, OTHER_IN_PART),
         };
+        let may_blur = may_blur && pixel > FEW_PIXELS;
         if may_blur && difference.same < CLEARLY_SAME && difference.other <= others {
             let blur = SOFT.max(pixel);
             let (a, b) = (self.soft(blur), b.soft(blur));

@@ -37,6 +37,8 @@ pub struct Difference {
     pub other: f32,
     /// Pixels that are others, as a share of all.
     pub far: f32,
+    /// The same as a share of the pixels in visible blocks.
+    pub far_of_visible: f32,
     /// Whether what differs is replaced rather than written over: see [`Replaced`].
     pub replaced: bool,
 }
@@ -163,6 +165,7 @@ impl Difference {
             same: share(same),
             other: share(other),
             far: replaced.far(),
+            far_of_visible: replaced.count() as f32 / (visible.max(1) * BLOCK * BLOCK) as f32,
             replaced: replaced.is_so(),
         };
         (difference, far)
@@ -306,8 +309,12 @@ impl Replaced {
         found
     }
 
+    fn count(&self) -> usize {
+        self.brighter.n + self.darker.n
+    }
+
     fn far(&self) -> f32 {
-        (self.brighter.n + self.darker.n) as f32 / self.pixels.max(1) as f32
+        self.count() as f32 / self.pixels.max(1) as f32
     }
 
     fn is_so(&self) -> bool {

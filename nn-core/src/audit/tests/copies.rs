@@ -1,6 +1,7 @@
 //! Copies of every kind, with parameters drawn for each image: all must be found, and nothing else.
 
-use super::{distinct_photographs, picture, report, save};
+use super::framed::tilted;
+use super::{distinct_photographs, noisy, picture, report, save};
 use crate::rng::Rng;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
@@ -166,6 +167,50 @@ fn every_kind_of_copy_is_found_and_nothing_else() {
         assert!(right * 100 >= images.len() * LEAST, "{change:?}: {found:?}");
     }
     assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Half of the area, four fifths of it stretched to a square, and tilts: of drawn pictures, and of the
+/// photographs where they are.
+#[test]
+fn parts_stretched_parts_and_tilted_copies_are_found() {
+    type Made = fn(&RgbImage) -> RgbImage;
+    let changes: [(&str, Made, usize); 4] = [
+        ("half of it", |image| part(image, 0.5), 95),
+        (
+            "stretched",
+            |image| {
+                let part = part(image, 0.8);
+                imageops::resize(&part, 224, 224, FilterType::Triangle)
+            },
+            85,
+        ),
+        ("tilted by 8 degrees", |image| tilted(image, 8.0_f64.to_radians()), 85),
+        ("tilted by 15 degrees", |image| tilted(image, 15.0_f64.to_radians()), 60),
+    ];
+    let drawn: Vec<RgbImage> = (0..24).map(|number| noisy(number, 320, 240)).collect();
+    let photographs = distinct_photographs().unwrap_or_default();
+    let photographs: Vec<RgbImage> = photographs.into_iter().step_by(5).collect();
+    for (images, changes) in [(drawn, &changes[..3]), (photographs, &changes[..])] {
+        for &(name, change, least) in changes {
+            let root = TempDir::new().unwrap();
+            images.par_iter().enumerate().for_each(|(i, image)| {
+                save(image, root.path(), &format!("a/{i}.jpg"), 90);
+                save(&change(image), root.path(), &format!("b/{i}.jpg"), 80);
+            });
+            let pairs = report(root.path()).pairs;
+            let right = pairs.iter().filter(|pair| pair.a[2..] == pair.b[2..]).count();
+            assert_eq!(right, pairs.len(), "{name}: {pairs:?}");
+            assert!(right * 100 >= images.len() * least, "{name}: {right} of {}", images.len());
+        }
+    }
+}
+
+/// A share of the area, off the middle.
+fn part(image: &RgbImage, share: f64) -> RgbImage {
+    let side = |len: u32| (f64::from(len) * share.sqrt()) as u32;
+    let (width, height) = (side(image.width()), side(image.height()));
+    let (left, top) = ((image.width() - width) / 3, (image.height() - height) / 3);
+    imageops::crop_imm(image, left, top, width, height).to_image()
 }
 
 /// Takes a minute or two: 230 photographs, eight kinds of copy of each.

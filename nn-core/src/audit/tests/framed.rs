@@ -45,7 +45,7 @@ impl Frame {
     }
 }
 
-fn tilted(image: &RgbImage, angle: f64) -> RgbImage {
+pub(super) fn tilted(image: &RgbImage, angle: f64) -> RgbImage {
     let (width, height) = (f64::from(image.width()), f64::from(image.height()));
     let (sin, cos) = angle.sin_cos();
     let (wide, tall) = (width * cos + height * sin, width * sin + height * cos);

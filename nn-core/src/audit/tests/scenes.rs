@@ -80,16 +80,16 @@ fn badge(number: u64) -> RgbImage {
 fn stroke(number: u64) -> RgbImage {
     let mut rng = Rng::new(number, 5);
     let mut point = || (rng.uniform_in(5.0, 23.0), rng.uniform_in(4.0, 24.0));
-    let points = [point(), point(), point()];
+    let curves = [[point(), point(), point()], [point(), point(), point()]];
     RgbImage::from_fn(28, 28, |x, y| {
         let (x, y) = (f64::from(x), f64::from(y));
-        let distance = (0..=40)
+        let distance = (0..=81)
             .map(|i| {
-                let t = f64::from(i) / 40.0;
+                let t = f64::from(i % 41) / 40.0;
                 let mix = |a: f64, b: f64, c: f64| {
                     a * (1.0 - t) * (1.0 - t) + 2.0 * b * t * (1.0 - t) + c * t * t
                 };
-                let [p, q, r] = points;
+                let [p, q, r] = curves[i as usize / 41];
                 (mix(p.0, q.0, r.0) - x).hypot(mix(p.1, q.1, r.1) - y)
             })
             .fold(f64::INFINITY, f64::min);
@@ -97,15 +97,17 @@ fn stroke(number: u64) -> RgbImage {
     })
 }
 
-/// Graph paper with another curve for each number.
+/// Graph paper with three other curves for each number.
 fn graph(number: u64) -> RgbImage {
     let mut rng = Rng::new(number, 6);
-    let (period, phase) = (rng.uniform_in(45.0, 90.0), rng.uniform_in(0.0, 60.0));
+    let curves: [(f64, f64); 3] =
+        std::array::from_fn(|_| (rng.uniform_in(45.0, 90.0), rng.uniform_in(0.0, 90.0)));
     RgbImage::from_fn(400, 300, |x, y| {
+        let (period, phase) = curves[y as usize / 100];
         let at = (f64::from(x) + phase) % period - period / 2.0;
-        let height = 150.0 - 70.0 * (-(at / 4.0).powi(2)).exp() + 12.0 * (at / 9.0).sin();
+        let height = 75.0 - 55.0 * (-(at / 4.0).powi(2)).exp() + 9.0 * (at / 9.0).sin();
         let line = if x % 40 == 0 || y % 40 == 0 { [240, 130, 130] } else { [255, 190, 190] };
-        Rgb(if (f64::from(y) - height).abs() < 2.0 {
+        Rgb(if (f64::from(y % 100) - height).abs() < 2.0 {
             [20; 3]
         } else if x % 8 == 0 || y % 8 == 0 {
             line
@@ -163,7 +165,7 @@ fn copies_on_a_template_are_copies() {
         drawn(root.path(), draw, count);
         let step = (count / 10).max(1);
         for number in (0..count).step_by(step as usize) {
-            save(&draw(number), root.path(), &format!("test/0/{number}-again.jpg"), 60);
+            save(&draw(number), root.path(), &format!("test/0/{number}-again.jpg"), 75);
         }
         let report = report(root.path());
         let stem = |file: &str| {
