@@ -151,7 +151,8 @@ impl Names {
 pub fn subjects_across_splits<'a>(
     files: impl Iterator<Item = (&'a str, Option<Part>)>,
 ) -> Option<String> {
-    let mut of_subject: HashMap<String, Vec<(&str, Option<Part>)>> = HashMap::new();
+    type Images<'a> = Vec<(&'a str, Option<Part>)>;
+    let mut of_subject: HashMap<String, Images> = HashMap::new();
     let (mut images, mut with_subject) = (0, 0);
     for (file, part) in files {
         images += 1;
@@ -164,7 +165,7 @@ pub fn subjects_across_splits<'a>(
     if 2 * with_subject < images || several < SUBJECTS || 2 * several < of_subject.len() {
         return None;
     }
-    let mut across: Vec<(&String, &Vec<(&str, Option<Part>)>)> = of_subject
+    let mut across: Vec<(&String, &Images)> = of_subject
         .iter()
         .filter(|(_, images)| images.iter().any(|(_, part)| part.is_some() && *part != images[0].1))
         .collect();

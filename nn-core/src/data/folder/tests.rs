@@ -118,7 +118,7 @@ fn the_users_folders_are_the_split_whatever_they_are_called() {
         };
         assert!(lies_in(&split.train, train) && lies_in(&split.validation, validation));
         assert!(scanned.no_share_for_validation().is_some_and(|why| why.contains(validation)));
-        assert_eq!(scanned.is_usual(), false);
+        assert!(!scanned.is_usual());
     }
 }
 
