@@ -34,6 +34,7 @@ pub fn report(title: &str, report: &Report, read: &[String]) -> String {
     let shown = words::examples(&report.pairs, COPIES);
     out += &pairs(&shown, true);
     if shown.len() < report.summary.pairs {
+        out += "\n";
         out += &wrapped(INDENT, &words::left_out(shown.len(), report.summary.pairs));
     }
     if let Some(scenes) = words::scenes(report) {
@@ -43,7 +44,7 @@ pub fn report(title: &str, report: &Report, read: &[String]) -> String {
         let shown = words::examples(&report.scenes, SCENES);
         out += &pairs(&shown, false);
         if shown.len() < report.scenes.len() {
-            out += &format!("{INDENT}These are examples; --json lists more.\n");
+            out += &format!("\n{INDENT}These are examples; --json lists more.\n");
         }
     }
     out += "\n";
@@ -57,7 +58,7 @@ pub fn report(title: &str, report: &Report, read: &[String]) -> String {
         out += &ruled(&["image", "what", "more"], rows, 3);
         if odd.len() > ODD {
             let more = count((odd.len() - ODD) as u64);
-            out += &format!("{INDENT}... and {more} more, which --json and --html show\n");
+            out += &format!("\n{INDENT}... and {more} more, which --json and --html show\n");
         }
     }
     for warning in &report.warnings {
@@ -114,6 +115,7 @@ fn label_leaks(report: &Report) -> String {
         .collect();
     if !rows.is_empty() {
         out += &ruled(&words::LEAK_HEADER, rows, words::LEAK_TEXT);
+        out += "\n";
         out += &wrapped(INDENT, words::LEAK_KEY);
     }
     if let Some(line) = words::nothing_in(report) {
@@ -133,7 +135,7 @@ fn ruled(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, text: usi
     for line in table::columns_with_text(&header, rows, text).lines() {
         out += &format!("{INDENT}{line}\n");
     }
-    out + "\n"
+    out
 }
 
 /// A paragraph that is broken at 80 columns, every line after `indent`.
@@ -145,13 +147,15 @@ fn wrapped(indent: &str, text: &str) -> String {
 /// `text` in lines of at most `width` characters, unless a word is longer.
 fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    // A number and its percent sign stay on one line.
+    for word in text.replace(" %", "\u{a0}%").split(' ') {
+        let word = word.replace('\u{a0}', " ");
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&word);
             }
-            _ => lines.push(word.to_string()),
+            _ => lines.push(word),
         }
     }
     lines
@@ -165,6 +169,7 @@ mod tests {
     fn paragraphs_keep_to_their_width() {
         assert_eq!(lines("a bc def", 4), ["a bc", "def"]);
         assert_eq!(lines("a bcdefgh i", 4), ["a", "bcdefgh", "i"]);
+        assert_eq!(lines("of 46 %", 5), ["of", "46 %"]);
         let text = wrapped(INDENT, &"word ".repeat(40));
         assert!(text.lines().count() > 2);
         assert!(text.lines().all(|line| line.starts_with("  w") && line.chars().count() <= WIDTH));

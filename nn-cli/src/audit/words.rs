@@ -1,7 +1,9 @@
 //! What an audit found, in sentences and rows, for the terminal and for pages.
 
 use crate::ui::format::{self, clean};
-use nn_core::audit::{Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength};
+use nn_core::audit::{
+    Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength, Summary,
+};
 use std::collections::HashMap;
 
 /// The columns of [`label_leak`].
@@ -90,12 +92,8 @@ pub fn images(report: &Report) -> String {
     format!("{all} of {classes}: {split}")
 }
 
-/// The verdict on copies, in a sentence: those across splits first.
-pub fn copies(report: &Report) -> String {
-    let summary = &report.summary;
-    if summary.pairs == 0 {
-        return "none found".into();
-    }
+/// In what the copies are the same: `8 with the same bytes, 2 changed`.
+pub fn kinds(summary: &Summary) -> String {
     let kinds = [
         (summary.bytes, "with the same bytes"),
         (summary.pixels, "with the same pixels"),
@@ -110,13 +108,22 @@ pub fn copies(report: &Report) -> String {
             false => format!("{} {what}", format::count(n as u64)),
         })
         .collect();
+    kinds.join(", ")
+}
+
+/// The verdict on copies, in a sentence: those across splits first.
+pub fn copies(report: &Report) -> String {
+    let summary = &report.summary;
+    if summary.pairs == 0 {
+        return "none found".into();
+    }
     let pairs = |n: usize| format::plural(n as u64, "pair");
     let all = format!(
         "{} among {} in {} ({})",
         pairs(summary.pairs),
         format::plural(summary.twins as u64, "image"),
         format::plural(summary.groups as u64, "group"),
-        kinds.join(", ")
+        kinds(summary)
     );
     match (summary.divided, summary.across_splits) {
         (Divided::Folders, 0) => format!("none across splits; {all}"),
@@ -143,7 +150,7 @@ pub fn scenes(report: &Report) -> Option<String> {
         (Divided::Folders, n) => format!(", {} of them across splits", format::count(n as u64)),
     };
     Some(format!(
-        "{} in {}{across}; the gate counts them only with --strict",
+        "{} in {}{across}; the gate counts such groups only with --strict",
         format::plural(summary.scene_images as u64, "image"),
         format::plural(summary.scene_groups as u64, "group"),
     ))

@@ -203,15 +203,19 @@ fn lede(report: &Report) -> String {
     let alarms: Vec<&LabelLeak> = report.label_leaks.iter().filter(|leak| leak.alarm).collect();
     if let Some(first) = alarms.first() {
         let groups: Vec<&str> = alarms.iter().map(|leak| leak.group).collect();
-        found.push(format!(
-            "The class can be told without looking at the subject, from {} ({}).",
+        let told = format!(
+            "The class can be told without looking at the subject, from {}. For example, {}: {}.",
             words::listed(&groups),
+            first.group,
             clean(&first.reason)
-        ));
+        );
+        // The worst comes first.
+        let copies_are_worse = summary.leaks() > 0;
+        found.insert(if copies_are_worse { found.len() } else { 0 }, told);
+    } else if report.label_leaks.iter().any(|leak| leak.strength == Strength::Weak) {
+        found.push("Label leaks are weak.".into());
     } else if !report.label_leaks.is_empty() {
-        let weakly = report.label_leaks.iter().any(|leak| leak.strength == Strength::Weak);
-        let how = if weakly { "only weakly" } else { "not" };
-        found.push(format!("Files, frames and marks give the class away {how}."));
+        found.push("No label leak was found.".into());
     }
     format!("{} Looked at: {}.", found.join(" "), words::images(report))
 }
@@ -233,12 +237,10 @@ fn figures(report: &Report) -> Vec<Figure> {
     let copies = match summary.pairs {
         0 => "no two images are the same".into(),
         _ => format!(
-            "pairs: {} the same bytes, {} the same pixels, {} changed; {} in {}",
-            count(summary.bytes),
-            count(summary.pixels),
-            count(summary.near),
+            "pairs among {} in {}; {}",
             format::plural(summary.twins as u64, "image"),
-            groups(summary.groups)
+            groups(summary.groups),
+            words::kinds(summary)
         ),
     };
     let scenes = match (summary.scene_groups, summary.divided) {
@@ -256,6 +258,7 @@ fn figures(report: &Report) -> Vec<Figure> {
         n => format!("{} of {}", count(given), count(n)),
     };
     let told = words::label_leaks(report);
+    let told = told.strip_prefix("yes, ").unwrap_or(&told).to_string();
     vec![
         figure("Copies across splits", count(summary.across_splits), across),
         figure("Copies in all", count(summary.pairs), copies),
