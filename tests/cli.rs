@@ -6,6 +6,7 @@
 
 mod cli {
     mod audit;
+    mod audit_words;
     mod bad_data;
     mod bad_models;
     mod bad_output;

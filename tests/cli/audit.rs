@@ -53,7 +53,10 @@ fn a_leak_is_told_and_trips_the_gate() {
     let allowed = sandbox.run([&args[..], &["--allow", "1"]].concat());
     allowed.ok();
     let text = sandbox.run(["audit", "set", "--validation-split", "0"]);
-    text.says(&["ACROSS SPLITS", "train / test", "same bytes"], &["--repair"]);
+    text.says(
+        &["Copies: 1 pair across splits, of 1 pair", "train / test", "same bytes"],
+        &["--repair"],
+    );
     let args = ["audit", "set", "--validation-split", "0", "--html", "page.html", "--allow", "9"];
     sandbox.run(args).ok();
     let page = sandbox.text("page.html");
@@ -190,9 +193,9 @@ fn a_class_that_the_file_gives_away_trips_a_gate_of_its_own() {
 
     let args = ["audit", "set", "--allow-label-leaks", "--html", "page.html"];
     let text = sandbox.run(args).ok().out.clone();
-    assert!(text.contains("file alone: YES, from format") && text.contains("strong"), "{text}");
+    assert!(text.contains("file alone): yes, from format") && text.contains("strong"), "{text}");
     assert!(
-        text.contains("the same in all images") && text.contains("encode all images anew"),
+        text.contains("The same in all images: ") && text.contains("encode all images anew"),
         "{text}"
     );
     let page = sandbox.text("page.html");

@@ -3,14 +3,15 @@
 //! The finding itself is `nn_core::audit`.
 
 pub mod repair;
+pub mod text;
 pub mod words;
 
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::ui::{Console, Counter};
-use nn_core::audit::{AuditOptions, Listing, Report, Stage, audit};
+use nn_core::audit::{AuditOptions, Listing, Part, Report, Stage, audit};
 use nn_core::data::AlphaBackground;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 /// Audits the images of `listing`, transparent ones laid on `alpha_background`, with progress; Ctrl-C
@@ -39,8 +40,15 @@ pub fn examine(
     Ok(report)
 }
 
-/// The files that have a copy in another split.
+/// The files that have a copy in another split. Of a large group the report lists only some pairs, so the
+/// groups are asked.
 pub fn copied_elsewhere(listing: &Listing, report: &Report) -> HashSet<PathBuf> {
-    let across = report.pairs.iter().filter(|pair| pair.across_splits);
-    across.flat_map(|pair| pair.items).map(|i| listing.items[i].path.clone()).collect()
+    let mut parts: HashMap<usize, HashSet<Part>> = HashMap::new();
+    for (item, &group) in listing.items.iter().zip(&report.groups) {
+        parts.entry(group).or_default().extend(item.part);
+    }
+    let across = listing.items.iter().zip(&report.groups).filter(|(item, group)| {
+        item.part.is_some() && parts.get(group).is_some_and(|parts| parts.len() > 1)
+    });
+    across.map(|(item, _)| item.path.clone()).collect()
 }

@@ -1,93 +1,66 @@
-//! What an audit found, for people: the worst first.
+//! What an audit found, in sentences and rows, for the terminal and for pages.
 
-use crate::treated;
 use crate::ui::format::{self, clean};
-use crate::ui::table;
-use nn_core::audit::{Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength};
+use nn_core::audit::{
+    Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength, Summary,
+};
+use std::collections::HashMap;
 
 /// The columns of [`label_leak`].
-pub const LEAK_HEADER: [&str; 5] = ["from", "leak", "what tells the class", "points (95 %)", "p"];
+pub const LEAK_HEADER: [&str; 5] =
+    ["from", "leak", "what is true of a class", "points (95 %)", "p"];
 /// The group that no network sees.
 const FILE_NAME: &str = "file name";
 /// How many of them are words.
 pub const LEAK_TEXT: usize = 3;
-/// What the numbers in them mean.
-pub const LEAK_NOTE: &str = "Points: the share of that class for which it holds, minus the share of all \
-    other images, in points of a hundred, with its 95 % interval. p: how often shuffled labels do as well \
-    anywhere in this table, corrected for all facts and classes together; a leak is told from 0.01 down. \
-    Strong: 15 points or more; 50 where the subject itself may make the difference (from corners to tone).";
+/// What the numbers in them mean, briefly.
+pub const LEAK_KEY: &str = "Points: percent of the class minus percent of all other images. p: chance of \
+    such a result with shuffled labels, corrected for all facts and classes.";
+/// The same at length.
+pub const LEAK_NOTE: &str = "Points: the percentage of the class of which it is true, minus that of all other \
+    images, with the 95 % interval. p: how often shuffled labels give such a result anywhere in this test; it \
+    is corrected for all facts and classes. A leak is reported from p = 0.01 down. It is strong from 15 points \
+    on; from 50 points on where the subject itself may be the reason (corners, border, sharpness, mean colour, \
+    tone).";
+/// What images of one scene or template mean.
+pub const SCENES_NOTE: &str = "These images share a background, a view or a form, but show different things: \
+    they are no copies, and no leak by themselves. Frames of one film or burst are a leak if they are in \
+    several splits: keep each group of them in one split.";
 
-/// Rows of a table before it is cut.
-const ROWS: usize = 30;
-
-/// The whole report about the images called `title`, which were read as these lines say.
-pub fn report(title: &str, report: &Report, read: &[String]) -> String {
-    let mut out = format!("{}\n\n{}\n", clean(title), images(report));
-    for line in read {
-        out += &format!("{}\n", clean(line));
+/// The first of `pairs`, at most so many in all and of each group. Pairs that have an image in common,
+/// directly or through others, are a group.
+pub fn examples(pairs: &[Pair], (most, of_group): (usize, usize)) -> Vec<&Pair> {
+    let mut parents: HashMap<usize, usize> = HashMap::new();
+    for pair in pairs {
+        let [a, b] = pair.items.map(|item| root(&mut parents, item));
+        parents.insert(a.max(b), a.min(b));
     }
-    if let Some(treated) = treated::words(&report.treated) {
-        out += &format!("Read: {treated}\n");
-    }
-    out += &format!("\nCopies: {}\n", copies(report));
-    out += &rows(
-        &["image", "copy", "splits", "what"],
-        report.pairs.iter().map(|pair| {
-            let what = if pair.across_labels {
-                format!("{}; CLASSES DIFFER", what(pair))
-            } else {
-                what(pair)
-            };
-            vec![pair.a.clone(), pair.b.clone(), splits(pair), what]
-        }),
-        report.pairs.len(),
-        4,
-    );
-    out += &format!("\nThe class, told from the file alone: {}\n", label_leaks(report));
-    out += &rows(
-        &LEAK_HEADER,
-        report.label_leaks.iter().map(|leak| label_leak(leak).to_vec()),
-        report.label_leaks.len(),
-        LEAK_TEXT,
-    );
-    for advice in leak_advice(report) {
-        out += &format!("\n  {advice}\n");
-    }
-    if !report.odd_images.is_empty() {
-        out += "\nOdd images\n";
-        out += &rows(
-            &["image", "what", "more"],
-            report.odd_images.iter().map(|odd| odd_image(odd).to_vec()),
-            report.odd_images.len(),
-            3,
-        );
-    }
-    for warning in &report.warnings {
-        out += &format!("\nNote: {}\n", clean(warning));
-    }
-    out
+    let mut counts: HashMap<usize, usize> = HashMap::new();
+    let in_bounds = |pair: &&Pair| {
+        let count = counts.entry(root(&mut parents, pair.items[0])).or_default();
+        *count += 1;
+        *count <= of_group
+    };
+    pairs.iter().filter(in_bounds).take(most).collect()
 }
 
-/// A ruled table of at most so many rows, indented; the first `text` columns are words.
-fn rows(
-    header: &[&str],
-    rows: impl Iterator<Item = Vec<String>>,
-    total: usize,
-    text: usize,
-) -> String {
-    if total == 0 {
-        return String::new();
+/// The first image of the group that `item` is in; the way there becomes shorter.
+fn root(parents: &mut HashMap<usize, usize>, mut item: usize) -> usize {
+    while let Some(&parent) = parents.get(&item).filter(|&&parent| parent != item) {
+        let next = parents.get(&parent).copied().unwrap_or(parent);
+        parents.insert(item, next);
+        item = parent;
     }
-    let header: Vec<String> = header.iter().map(|cell| cell.to_string()).collect();
-    let mut out = String::from("\n");
-    for line in table::columns_with_text(&header, rows.take(ROWS), text).lines() {
-        out += &format!("  {line}\n");
-    }
-    if total > ROWS {
-        let more = format::count((total - ROWS) as u64);
-        out += &format!("  ... and {more} more, which --json and --html show\n");
-    }
-    out
+    item
+}
+
+/// That not all copies are shown.
+pub fn left_out(shown: usize, all: usize) -> String {
+    format!(
+        "{} of {} pairs are shown; --json lists up to 100 pairs of each group.",
+        format::count(shown as u64),
+        format::count(all as u64)
+    )
 }
 
 /// How many images there are of what.
@@ -119,49 +92,91 @@ pub fn images(report: &Report) -> String {
     format!("{all} of {classes}: {split}")
 }
 
-/// The verdict on copies, in a sentence.
+/// In what the copies are the same: `8 with the same bytes, 2 changed`.
+pub fn kinds(summary: &Summary) -> String {
+    let kinds = [
+        (summary.bytes, "with the same bytes"),
+        (summary.pixels, "with the same pixels"),
+        (summary.near, "changed"),
+    ];
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| match n == summary.pairs {
+            true if n == 1 => what.to_string(),
+            true => format!("all {what}"),
+            false => format!("{} {what}", format::count(n as u64)),
+        })
+        .collect();
+    kinds.join(", ")
+}
+
+/// The verdict on copies, in a sentence: those across splits first.
 pub fn copies(report: &Report) -> String {
     let summary = &report.summary;
-    if report.pairs.is_empty() {
+    if summary.pairs == 0 {
         return "none found".into();
     }
-    let pairs = format::plural(report.summary.pairs as u64, "pair");
-    let kinds: Vec<String> = [
-        (summary.bytes, "of the same bytes"),
-        (summary.pixels, "of the same pixels"),
-        (summary.near, "of the same picture, changed"),
-    ]
-    .iter()
-    .filter(|(n, _)| *n > 0)
-    .map(|(n, what)| format!("{} {what}", format::count(*n as u64)))
-    .collect();
-    let groups = format::plural(summary.groups as u64, "group");
-    let across = match (summary.divided, summary.across_splits) {
-        (Divided::Folders, 0) => "none across splits".to_string(),
-        (Divided::Folders, n) => format!("{} ACROSS SPLITS", format::count(n as u64)),
+    let pairs = |n: usize| format::plural(n as u64, "pair");
+    let all = format!(
+        "{} among {} in {} ({})",
+        pairs(summary.pairs),
+        format::plural(summary.twins as u64, "image"),
+        format::plural(summary.groups as u64, "group"),
+        kinds(summary)
+    );
+    match (summary.divided, summary.across_splits) {
+        (Divided::Folders, 0) => format!("none across splits; {all}"),
+        (Divided::Folders, n) => format!("{} across splits, of {all}", pairs(n)),
         (Divided::Drawn, n) => format!(
-            "IN {groups}; the folder is not split yet, and {} across the 70/10/20 that training \
-             would draw",
-            if n == 0 { "none".to_string() } else { format::count(n as u64) }
+            "{all}; the folder is not split yet, and the 70/10/20 split that training would draw has {} \
+             across splits",
+            if n == 0 { "none".to_string() } else { pairs(n) }
         ),
-        (Divided::Nobody, _) => format!("IN {groups}; the folder is not split"),
+        (Divided::Nobody, _) => format!("{all}; the folder is not split"),
+    }
+}
+
+/// The verdict on images that share a scene or template, in a sentence; none if there are no such.
+pub fn scenes(report: &Report) -> Option<String> {
+    let summary = &report.summary;
+    if summary.scene_groups == 0 {
+        return None;
+    }
+    let across = match (summary.divided, summary.scene_groups_across_splits) {
+        (Divided::Drawn | Divided::Nobody, _) => String::new(),
+        (Divided::Folders, 0) => ", none across splits".into(),
+        (Divided::Folders, _) if summary.scene_groups == 1 => ", across splits".into(),
+        (Divided::Folders, n) => format!(", {} of them across splits", format::count(n as u64)),
     };
-    format!("{pairs} ({}), {across}", kinds.join(", "))
+    Some(format!(
+        "{} in {}{across}; the gate counts such groups only with --strict",
+        format::plural(summary.scene_images as u64, "image"),
+        format::plural(summary.scene_groups as u64, "group"),
+    ))
+}
+
+/// Several names in a sentence: `a, b and c`.
+pub fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.to_string(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 /// The verdict on label leaks, in a sentence.
 pub fn label_leaks(report: &Report) -> String {
-    if report.classes.len() < 2 {
-        let classes =
-            if report.classes.is_empty() { "are no classes" } else { "is only one class" };
-        return format!("not asked, for there {classes}");
-    }
-    let leaks = &report.label_leaks;
-    if leaks.is_empty() {
-        return "too few images to say".into();
+    match report.classes.len() {
+        0 => return "not tested, as there are no classes".into(),
+        1 => return "not tested, as there is only one class".into(),
+        _ if report.label_leaks.is_empty() => {
+            return "not tested, as the classes have too few images".into();
+        }
+        _ => {}
     }
     let named = |wanted: &dyn Fn(&&LabelLeak) -> bool| -> Vec<&str> {
-        leaks.iter().filter(wanted).map(|leak| leak.group).collect()
+        report.label_leaks.iter().filter(wanted).map(|leak| leak.group).collect()
     };
     let alarms = named(&|leak| leak.alarm);
     let weak = named(&|leak| leak.strength == Strength::Weak);
@@ -170,21 +185,46 @@ pub fn label_leaks(report: &Report) -> String {
     let names = named(&|leak| told(leak) && leak.group == FILE_NAME);
     let mut parts = Vec::new();
     if !alarms.is_empty() {
-        parts.push(format!("YES, from {}", alarms.join(", ")));
+        parts.push(format!("yes, from {}", listed(&alarms)));
     }
     if !weak.is_empty() {
-        parts.push(format!("weakly, from {}", weak.join(", ")));
+        parts.push(format!("weakly, from {}", listed(&weak)));
     }
     if !pictures.is_empty() {
-        parts.push(format!("{} differ, which may be the subject's own", pictures.join(" and ")));
+        let verb = if pictures.len() == 1 { "differs" } else { "differ" };
+        let pictures = listed(&pictures);
+        parts.push(format!("{pictures} {verb} between classes, which may be due to the subject"));
     }
     if !names.is_empty() {
-        parts.push("file names tell it, which no network sees".into());
+        parts.push("file names tell the class, but no network sees them".into());
     }
     match parts.is_empty() {
-        true => "no better than chance".into(),
+        true => "none found".into(),
         false => parts.join("; "),
     }
+}
+
+/// The groups of facts that tell something of the class.
+pub fn found(report: &Report) -> impl Iterator<Item = &LabelLeak> {
+    report.label_leaks.iter().filter(|leak| leak.strength != Strength::None)
+}
+
+/// In which groups of facts nothing was found, in a sentence or two; none if there are none.
+pub fn nothing_in(report: &Report) -> Option<String> {
+    let without = |constant: bool| -> Vec<&str> {
+        let leaks = report.label_leaks.iter();
+        let nothing = leaks.filter(|leak| leak.strength == Strength::None);
+        nothing.filter(|leak| leak.constant == constant).map(|leak| leak.group).collect()
+    };
+    let (chance, constant) = (without(false), without(true));
+    let mut sentences = Vec::new();
+    if !chance.is_empty() {
+        sentences.push(format!("Nothing beyond chance in: {}.", chance.join(", ")));
+    }
+    if !constant.is_empty() {
+        sentences.push(format!("The same in all images: {}.", constant.join(", ")));
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 /// What to do about the leaks that were found, each piece of advice once.
@@ -264,8 +304,7 @@ pub fn splits(pair: &Pair) -> String {
 /// A row about a group of facts.
 pub fn label_leak(leak: &LabelLeak) -> [String; 5] {
     let (verdict, told) = match leak.strength {
-        Strength::None if leak.constant => ("none", "the same in all images".to_string()),
-        Strength::None => ("none", "nothing beyond chance".to_string()),
+        Strength::None => ("none", String::new()),
         Strength::Weak => ("weak", leak.reason.clone()),
         Strength::Strong => ("strong", leak.reason.clone()),
     };

@@ -1,7 +1,7 @@
 //! `nn-cli audit`: leaks in an image folder, before any training.
 
 use crate::args::AuditArgs;
-use crate::audit::{self, repair, words};
+use crate::audit::{self, repair, text, words};
 use crate::command_line::quoted;
 use crate::datasets::Place;
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     reading::tell_unused_share(&folder, args.validation_split, console);
     let listing = Listing::of(folder, args.share(), args.seed);
     let found = audit::examine(&listing, args.seed, args.alpha_background, console)?;
-    console.text(&words::report(&place.describe(), &found, &reading::lines(&listing)))?;
+    console.text(&text::report(&place.describe(), &found, &reading::lines(&listing)))?;
     if let Some(warning) = treated::warning(&found.treated) {
         console.warn(&warning);
     }

@@ -12,11 +12,24 @@ use crate::reading;
 use crate::treated;
 use crate::ui::format::{self, class_name, clean};
 use askama::Template;
-use nn_core::audit::{Divided, LabelLeak, Listing, Report};
+use nn_core::audit::{Divided, LabelLeak, Listing, Pair, Report, Strength};
 use nn_core::data::AlphaBackground;
+use std::collections::BTreeSet;
 
-/// Pairs that are shown; the page is to be mailed.
-const SHOWN: usize = 100;
+/// Copies that are shown, in all and of one group; the page is to be mailed.
+const COPIES: (usize, usize) = (100, 6);
+/// Pairs of one scene that are shown, likewise.
+const SCENES: (usize, usize) = (6, 2);
+
+/// What an audit does not find.
+const LIMITS: [&str; 5] = [
+    "Copies that show less than 40 % of the other picture.",
+    "Copies that are tilted by more than 15 degrees. Quarter turns and mirror images are found.",
+    "Changed copies of pictures that show little but a plain shade, such as a clear sky.",
+    "Copies with something written over them, among pictures that share one template.",
+    "Classes given away by something other than the file, marks, corners, border, colours, tone and sharpness, \
+     such as the place or the pose.",
+];
 
 /// An audit as a page.
 #[derive(Template)]
@@ -24,16 +37,20 @@ const SHOWN: usize = 100;
 pub struct AuditPage {
     base: Base,
     figures: Vec<Figure>,
+    notes: Vec<String>,
     pairs: Vec<Twins>,
     pairs_note: String,
+    scenes: Vec<Twins>,
+    scenes_note: String,
     leaks_note: String,
     leaks: Table,
     leaks_key: &'static str,
     advice: Vec<&'static str>,
     classes: Table,
     odd: Table,
-    warnings: Vec<String>,
+    limits: &'static [&'static str],
     credit: Option<&'static str>,
+    next: Vec<String>,
     commands: Vec<String>,
 }
 
@@ -52,68 +69,46 @@ impl AuditPage {
     pub fn new(place: &Place, listing: &Listing, report: &Report) -> Result<Self, Failure> {
         let summary = &report.summary;
         let name = clean(&place.name);
-        let lede = lede(report);
-        let mut base = Base::new("Audit", format!("Leaks in {name}"), lede)
-            .about_kinds(&[(&name, place.kind)]);
+        let title = format!("{name}: {}", headline(report));
+        let mut base = Base::new("Audit", title, lede(report)).about_kinds(&[(&name, place.kind)]);
         base.sections = vec![
             ("result", "Result"),
             ("pairs", "Copies"),
+            ("scenes", "Same scene"),
             ("labels", "Label leaks"),
             ("classes", "Classes"),
             ("odd", "Odd images"),
-            ("repeat", "Repeat it"),
+            ("limits", "Limits"),
+            ("next", "Next steps"),
         ];
-        let figure = |title, value: usize, detail: String| Figure {
-            title,
-            value: format::count(value as u64),
-            detail,
+        let shown = |pairs: &[Pair], bounds| -> Result<Vec<Twins>, Failure> {
+            let shown = words::examples(pairs, bounds).into_iter();
+            shown.map(|pair| Twins::new(pair, listing, report.treated.alpha_background)).collect()
         };
-        let figures = vec![
-            figure(
-                "Pairs across splits",
-                summary.across_splits,
-                match summary.divided {
-                    Divided::Folders => {
-                        format!("{} of them between training and test", summary.across_test)
-                    }
-                    Divided::Drawn => "of the 70/10/20 that training would draw".into(),
-                    Divided::Nobody => "the folder is not split".into(),
-                },
-            ),
-            figure(
-                "Pairs in all",
-                report.pairs.len(),
-                format!(
-                    "in {}: {} the same bytes, {} the same pixels, {} changed",
-                    format::plural(summary.groups as u64, "group"),
-                    summary.bytes,
-                    summary.pixels,
-                    summary.near
-                ),
-            ),
-            figure("Label leaks", summary.label_leaks, words::label_leaks(report)),
-        ];
-        let pairs: Vec<Twins> = report
-            .pairs
-            .iter()
-            .take(SHOWN)
-            .map(|pair| Twins::new(pair, listing, report.treated.alpha_background))
-            .collect::<Result<_, _>>()?;
-        let hidden = report.pairs.len() - pairs.len();
-        let pairs_note = match (report.pairs.len(), hidden) {
-            (0, _) => "There are none.".to_string(),
-            (_, 0) => "The worst first: across splits, then across classes.".into(),
-            (_, n) => format!(
-                "The worst first; {} more are in the output of --json.",
-                format::count(n as u64)
-            ),
+        let pairs = shown(&report.pairs, COPIES)?;
+        let scenes = shown(&report.scenes, SCENES)?;
+        let pairs_note = match (summary.pairs, pairs.len()) {
+            (0, _) => "No copies were found.".to_string(),
+            (all, n) => {
+                let more = if n < all { words::left_out(n, all) } else { String::new() };
+                let found = sentence(&words::copies(report));
+                format!("{found}. The worst come first: across splits, then across classes. {more}")
+            }
+        };
+        let scenes_note = match words::scenes(report) {
+            None => "No images share a scene or template.".to_string(),
+            Some(found) => {
+                let examples =
+                    if scenes.len() < report.scenes.len() { " Some examples:" } else { "" };
+                format!("{}. {}{examples}", sentence(&found), words::SCENES_NOTE)
+            }
         };
         let mut leaks = Table::new(
-            "What tells the class without a look at the subject",
+            "What gives the class away, besides the subject",
             &words::LEAK_HEADER,
             words::LEAK_TEXT,
         );
-        leaks.rows.extend(report.label_leaks.iter().map(|leak| words::label_leak(leak).to_vec()));
+        leaks.rows.extend(words::found(report).map(|leak| words::label_leak(leak).to_vec()));
         let mut classes = Table::new(
             "Images of each class",
             &["class", "images", "training", "validation", "test"],
@@ -134,66 +129,211 @@ impl AuditPage {
         };
         Ok(Self {
             base,
-            figures,
-            pairs,
-            pairs_note,
-            leaks_note: format!(
-                "Can the class be told without looking at the subject? {}.",
-                sentence(&words::label_leaks(report))
-            ),
-            leaks_key: words::LEAK_NOTE,
-            advice: words::leak_advice(report),
-            leaks,
-            classes,
-            odd,
-            warnings: reading::lines(listing)
+            figures: figures(report),
+            notes: reading::lines(listing)
                 .into_iter()
                 .chain(treated::words(&report.treated).map(|words| format!("Read: {words}.")))
                 .chain(treated::warning(&report.treated))
                 .chain(report.warnings.iter().cloned())
                 .map(|line| sentence(&clean(&line)))
                 .collect(),
+            pairs,
+            pairs_note,
+            scenes,
+            scenes_note,
+            leaks_note: [
+                format!("Label leaks: {}.", words::label_leaks(report)),
+                words::nothing_in(report).unwrap_or_default(),
+            ]
+            .join(" "),
+            leaks_key: words::LEAK_NOTE,
+            advice: words::leak_advice(report),
+            leaks,
+            classes,
+            odd,
+            limits: &LIMITS,
             credit: base::credit_for(place.kind),
-            commands: commands(&format!("{data}{background}"), report),
+            next: next(listing, report),
+            commands: commands(&format!("{data}{background}"), listing, report),
         })
+    }
+}
+
+/// The worst that was found, in a few words.
+fn headline(report: &Report) -> String {
+    let summary = &report.summary;
+    let copies = match (summary.divided, summary.across_splits) {
+        (Divided::Folders, 0) => None,
+        (Divided::Folders, _) => Some("copies across splits"),
+        (Divided::Drawn | Divided::Nobody, _) if summary.groups > 0 => Some("copies"),
+        (Divided::Drawn | Divided::Nobody, _) => None,
+    };
+    let labels = report.label_leaks.iter().any(|leak| leak.alarm);
+    match (copies, labels) {
+        (Some(copies), true) => format!("{copies}, and classes told without the subject"),
+        (Some(copies), false) => copies.into(),
+        (None, true) => "classes told without the subject".into(),
+        (None, false) => "no leak found".into(),
     }
 }
 
 /// The page's first sentences: the leaks that there are, or that there are none.
 fn lede(report: &Report) -> String {
     let summary = &report.summary;
+    let pairs = |n: usize| format::plural(n as u64, "pair");
     let mut found = Vec::new();
-    if summary.across_splits > 0 {
-        found.push(format!(
-            "{} of copies across splits: what was learned by heart counts as known.",
-            format::plural(summary.across_splits as u64, "pair")
-        ));
+    match (summary.divided, summary.across_splits) {
+        (_, _) if summary.groups == 0 => found.push("No copies were found.".to_string()),
+        (Divided::Folders, 0) => found.push("No copies lie across splits.".into()),
+        (Divided::Folders, n) => {
+            let lie = if n == 1 { "lies" } else { "lie" };
+            let so = match summary.across_test {
+                0 => "a model is validated on images that it was trained on",
+                _ => "a model is tested on images that it has seen before",
+            };
+            found.push(format!("{} of copies {lie} across splits: {so}.", pairs(n)));
+        }
+        (Divided::Drawn | Divided::Nobody, _) => found.push(format!(
+            "There {} {} of copies, and the folder is not split yet. A split must keep all copies of an \
+             image together.",
+            if summary.groups == 1 { "is" } else { "are" },
+            format::plural(summary.groups as u64, "group")
+        )),
     }
     let alarms: Vec<&LabelLeak> = report.label_leaks.iter().filter(|leak| leak.alarm).collect();
     if let Some(first) = alarms.first() {
         let groups: Vec<&str> = alarms.iter().map(|leak| leak.group).collect();
-        found.push(format!(
-            "The class can be told without looking at the subject, from {} ({}).",
-            groups.join(", "),
+        let told = format!(
+            "The class can be told without looking at the subject, from {}. For example, {}: {}.",
+            words::listed(&groups),
+            first.group,
             clean(&first.reason)
-        ));
-    }
-    if found.is_empty() {
-        found.push(
-            "No copies cross splits, and nothing but the pictures gives the class away.".into(),
         );
+        // The worst comes first.
+        let copies_are_worse = summary.leaks() > 0;
+        found.insert(if copies_are_worse { found.len() } else { 0 }, told);
+    } else if report.label_leaks.iter().any(|leak| leak.strength == Strength::Weak) {
+        found.push("Label leaks are weak.".into());
+    } else if !report.label_leaks.is_empty() {
+        found.push("No label leak was found.".into());
     }
     format!("{} Looked at: {}.", found.join(" "), words::images(report))
 }
 
-/// What to do next, depending on what was found.
-fn commands(data: &str, report: &Report) -> Vec<String> {
+/// The numbers that matter.
+fn figures(report: &Report) -> Vec<Figure> {
+    let summary = &report.summary;
+    let figure = |title, value: String, detail: String| Figure { title, value, detail };
+    let count = |n: usize| format::count(n as u64);
+    let groups = |n: usize| format::plural(n as u64, "group");
+    let across = match summary.divided {
+        Divided::Folders if summary.across_splits == 0 => "no pair is divided".into(),
+        Divided::Folders => {
+            format!("pairs, {} between training or validation and test", count(summary.across_test))
+        }
+        Divided::Drawn => "pairs, in the 70/10/20 split that training would draw".into(),
+        Divided::Nobody => "the folder is not split".into(),
+    };
+    let copies = match summary.pairs {
+        0 => "no two images are the same".into(),
+        _ => format!(
+            "pairs among {} in {}; {}",
+            format::plural(summary.twins as u64, "image"),
+            groups(summary.groups),
+            words::kinds(summary)
+        ),
+    };
+    let scenes = match (summary.scene_groups, summary.divided) {
+        (0, _) => "no images share a scene or template".to_string(),
+        (n, Divided::Folders) => format!(
+            "images in {}, {} across splits; no copies",
+            groups(n),
+            count(summary.scene_groups_across_splits)
+        ),
+        (n, _) => format!("images in {}; no copies", groups(n)),
+    };
+    let given = given_away(report);
+    let away = match report.classes.len() {
+        n if report.label_leaks.is_empty() || n < 2 => "–".to_string(),
+        n => format!("{} of {}", count(given), count(n)),
+    };
+    let told = words::label_leaks(report);
+    let told = told.strip_prefix("yes, ").unwrap_or(&told).to_string();
+    vec![
+        figure("Copies across splits", count(summary.across_splits), across),
+        figure("Copies in all", count(summary.pairs), copies),
+        figure("Classes given away", away, told),
+        figure("Same scene or template", count(summary.scene_images), scenes),
+    ]
+}
+
+/// How many classes can be told without looking at the subject.
+fn given_away(report: &Report) -> usize {
+    let alarms = || report.label_leaks.iter().filter(|leak| leak.alarm);
+    // Of two classes, either tells the other.
+    if report.classes.len() == 2 {
+        return if alarms().count() > 0 { 2 } else { 0 };
+    }
+    let classes = alarms().flat_map(|leak| leak.classes.iter().chain(&leak.class));
+    classes.collect::<BTreeSet<_>>().len()
+}
+
+/// Whether a repaired split would differ from the one there is.
+fn can_be_repaired(listing: &Listing, report: &Report) -> bool {
+    report.summary.across_splits > 0 && listing.problem.is_none()
+}
+
+/// What to do next, in sentences that fit what was found.
+fn next(listing: &Listing, report: &Report) -> Vec<String> {
+    let summary = &report.summary;
+    let mut next = Vec::new();
+    if can_be_repaired(listing, report) {
+        next.push(
+            "Write a split that keeps copies together with --repair, and train on that.".into(),
+        );
+    } else if summary.leaks() > 0 {
+        next.push("Remove the copies, or keep all copies of an image in one split.".into());
+    }
+    if report.label_leaks.iter().any(|leak| leak.alarm) {
+        next.push(
+            "Make the classes alike in what gives them away, as told under \u{201c}Label leaks\u{201d}, and \
+             audit again. Another split does not help."
+                .to_string(),
+        );
+    }
+    let scenes = match summary.divided {
+        Divided::Folders => summary.scene_groups_across_splits,
+        Divided::Drawn | Divided::Nobody => summary.scene_groups,
+    };
+    if scenes > 0 {
+        next.push(
+            "Look at the images of the same scene or template. If they are frames of one film or burst, keep \
+             each group in one split; with --strict they fail the audit otherwise."
+                .into(),
+        );
+    }
+    if let Some(problem) = &listing.problem {
+        next.push(format!("The folder cannot be trained on as it is: {}.", clean(problem)));
+    }
+    if next.is_empty() {
+        next.push("Nothing needs to be changed before training.".into());
+    }
+    next
+}
+
+/// The commands for that, and the one to repeat the audit.
+fn commands(data: &str, listing: &Listing, report: &Report) -> Vec<String> {
     let mut commands = vec![format!("nn-cli audit {data}")];
-    if report.summary.across_splits > 0 {
+    let told = report.label_leaks.iter().any(|leak| leak.alarm);
+    if can_be_repaired(listing, report) {
         commands.push(format!("nn-cli audit {data} --repair split.csv"));
-        commands.push(format!("nn-cli train --data {data} --split split.csv"));
-    } else if report.label_leaks.iter().all(|leak| !leak.alarm) {
-        commands.push(format!("nn-cli train --data {data}"));
+    }
+    if told || listing.problem.is_some() {
+        return commands;
+    }
+    let split = if can_be_repaired(listing, report) { " --split split.csv" } else { "" };
+    if !split.is_empty() || report.summary.leaks() == 0 {
+        commands.push(format!("nn-cli train --data {data}{split}"));
     }
     commands
 }

@@ -8,8 +8,8 @@ use crate::experiment::Leaks;
 use crate::failure::Failure;
 use crate::ui::format::{self, clean, percent};
 
-/// Pairs that are shown of a set.
-const SHOWN: usize = 12;
+/// Pairs that are shown of a set, in all and of one group.
+const SHOWN: (usize, usize) = (12, 6);
 
 /// One set's leaks on the page.
 pub struct SetLeaks {
@@ -29,22 +29,24 @@ impl SetLeaks {
     /// If an image cannot be read any more.
     pub fn new(arm: &str, set: &ImageSet, leaks: &Leaks, scored: f64) -> Result<Self, Failure> {
         let report = &leaks.report;
-        let across = report.pairs.iter().filter(|pair| pair.across_splits);
-        let pairs: Vec<Twins> = across
-            .take(SHOWN)
+        // The worst come first.
+        let shown = words::examples(&report.pairs, SHOWN).into_iter();
+        let pairs: Vec<Twins> = shown
+            .filter(|pair| pair.across_splits)
             .map(|pair| Twins::new(pair, &leaks.listing, leaks.report.treated.alpha_background))
             .collect::<Result<_, _>>()?;
         let mut copies = format!("Copies: {}.", words::copies(report));
         if report.summary.across_splits > pairs.len() {
-            copies += &format!(" The first {} across splits are shown.", pairs.len());
+            copies += &format!(" {} of those across splits are shown.", pairs.len());
         }
         Ok(Self {
             title: format!("What the {arm} model was trained on"),
             set: clean(&set.name),
             copies,
             label_leaks: format!(
-                "The class, told without looking at the subject: {}.",
-                words::label_leaks(report)
+                "Label leaks: {}. {}",
+                words::label_leaks(report),
+                words::nothing_in(report).unwrap_or_default()
             ),
             effect: effect(arm, leaks, scored),
             pairs,
@@ -72,13 +74,13 @@ fn effect(arm: &str, leaks: &Leaks, scored: f64) -> String {
     }
 }
 
-/// What each group of facts tells of the class, in both sets.
+/// What gives the class away in both sets.
 pub fn label_table(sets: &[(&ImageSet, &Leaks)]) -> Table {
     let header = [&["set"], &words::LEAK_HEADER[..]].concat();
-    let caption = "What tells the class without a look at the subject";
+    let caption = "What gives the class away, besides the subject";
     let mut table = Table::new(caption, &header, 1 + words::LEAK_TEXT);
     for (set, leaks) in sets {
-        for leak in &leaks.report.label_leaks {
+        for leak in words::found(&leaks.report) {
             let mut row = vec![clean(&set.name)];
             row.extend(words::label_leak(leak));
             table.rows.push(row);

@@ -4,7 +4,7 @@ use super::picture;
 use crate::audit::words;
 use crate::failure::Failure;
 use crate::ui::format::{class_name, clean};
-use nn_core::audit::{Listing, Pair};
+use nn_core::audit::{Kind, Listing, Pair};
 use nn_core::data::AlphaBackground;
 
 /// A pair, as the macro `twins` of `parts.html` shows it.
@@ -42,7 +42,8 @@ impl Twins {
             })
         };
         Ok(Self {
-            across: pair.across_splits,
+            // One scene in two splits need not be a leak.
+            across: pair.across_splits && pair.kind != Kind::Scene,
             what: clean(&words::what(pair)),
             splits: words::splits(pair),
             images: [shot(0)?, shot(1)?],

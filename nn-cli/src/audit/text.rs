@@ -1,0 +1,177 @@
+//! What an audit found, as text for a terminal of 80 columns: the worst first.
+
+use super::words;
+use crate::treated;
+use crate::ui::format::{clean, count};
+use crate::ui::table;
+use nn_core::audit::{Pair, Report};
+
+/// Columns that lines keep to, where names allow.
+const WIDTH: usize = 80;
+/// Columns that stand in front of every table and paragraph below a heading.
+const INDENT: &str = "  ";
+/// Copies that are shown, in all and of one group.
+const COPIES: (usize, usize) = (30, 6);
+/// Pairs of one scene that are shown, in all and of one group.
+const SCENES: (usize, usize) = (5, 2);
+/// Odd images that are shown.
+const ODD: usize = 30;
+/// Columns for what gives a class away, beside those for the numbers.
+const REASON: usize = 35;
+
+/// The whole report about the images called `title`, which were read as these lines say.
+pub fn report(title: &str, report: &Report, read: &[String]) -> String {
+    let mut out = format!("{}\n\n", clean(title));
+    out += &wrapped("", &words::images(report));
+    for line in read {
+        out += &wrapped("", line);
+    }
+    if let Some(treated) = treated::words(&report.treated) {
+        out += &wrapped("", &format!("Read: {treated}"));
+    }
+    out += "\n";
+    out += &wrapped("", &format!("Copies: {}", words::copies(report)));
+    let shown = words::examples(&report.pairs, COPIES);
+    out += &pairs(&shown, true);
+    if shown.len() < report.summary.pairs {
+        out += "\n";
+        out += &wrapped(INDENT, &words::left_out(shown.len(), report.summary.pairs));
+    }
+    if let Some(scenes) = words::scenes(report) {
+        out += "\n";
+        out += &wrapped("", &format!("Same scene or template: {scenes}"));
+        out += &wrapped(INDENT, words::SCENES_NOTE);
+        let shown = words::examples(&report.scenes, SCENES);
+        out += &pairs(&shown, false);
+        if shown.len() < report.scenes.len() {
+            out += &format!("\n{INDENT}These are examples; --json lists more.\n");
+        }
+    }
+    out += "\n";
+    let told = words::label_leaks(report);
+    out += &wrapped("", &format!("Label leaks (the class told from the file alone): {told}"));
+    out += &label_leaks(report);
+    if !report.odd_images.is_empty() {
+        out += "\nOdd images\n";
+        let odd = &report.odd_images;
+        let rows = odd.iter().take(ODD).map(|odd| words::odd_image(odd).to_vec());
+        out += &ruled(&["image", "what", "more"], rows, 3);
+        if odd.len() > ODD {
+            let more = count((odd.len() - ODD) as u64);
+            out += &format!("\n{INDENT}... and {more} more, which --json and --html show\n");
+        }
+    }
+    for warning in &report.warnings {
+        out += &format!("\n{}", wrapped("", &format!("Note: {warning}")));
+    }
+    out
+}
+
+/// Pairs as a table, a line each; two lines where names are too long for that. What they have in common
+/// is told `with_what`.
+fn pairs(pairs: &[&Pair], with_what: bool) -> String {
+    if pairs.is_empty() {
+        return String::new();
+    }
+    let what = |pair: &Pair| match pair.across_labels {
+        true => format!("{}; classes differ", words::what(pair)),
+        false => words::what(pair),
+    };
+    let cells = |front: &[&str], splits: String, what: String| {
+        let mut row: Vec<String> = front.iter().map(|cell| cell.to_string()).collect();
+        row.push(splits);
+        row.extend(with_what.then_some(what));
+        row
+    };
+    let rows = pairs.iter().map(|p| cells(&[&p.a, &p.b], words::splits(p), what(p)));
+    let header = ["image", "other image", "splits", "what"];
+    let columns = if with_what { 4 } else { 3 };
+    let table = ruled(&header[..columns], rows, columns);
+    if table.lines().all(|line| line.chars().count() <= WIDTH) {
+        return table;
+    }
+    let rows = pairs.iter().flat_map(|p| {
+        [cells(&[&p.a], words::splits(p), what(p)), cells(&[&p.b], String::new(), String::new())]
+    });
+    let header = ["images", "splits", "what"];
+    ruled(&header[..columns - 1], rows, columns - 1)
+}
+
+/// What was found, in a table; what was not, in a line; and what to do.
+fn label_leaks(report: &Report) -> String {
+    let mut out = String::new();
+    let rows: Vec<Vec<String>> = words::found(report)
+        .flat_map(|leak| {
+            let [from, strength, told, points, p] = words::label_leak(leak);
+            let mut lines = lines(&told, REASON).into_iter();
+            let first = vec![from, strength, lines.next().unwrap_or_default(), points, p];
+            let more = lines.map(|line| vec![String::new(), String::new(), line]);
+            let more = more.map(|mut row| {
+                row.resize(words::LEAK_HEADER.len(), String::new());
+                row
+            });
+            std::iter::once(first).chain(more)
+        })
+        .collect();
+    if !rows.is_empty() {
+        out += &ruled(&words::LEAK_HEADER, rows, words::LEAK_TEXT);
+        out += "\n";
+        out += &wrapped(INDENT, words::LEAK_KEY);
+    }
+    if let Some(line) = words::nothing_in(report) {
+        out += &wrapped(INDENT, &line);
+    }
+    for advice in words::leak_advice(report) {
+        out += "\n";
+        out += &wrapped(INDENT, advice);
+    }
+    out
+}
+
+/// A ruled table, indented; the first `text` columns are words.
+fn ruled(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, text: usize) -> String {
+    let header: Vec<String> = header.iter().map(|cell| cell.to_string()).collect();
+    let mut out = String::from("\n");
+    for line in table::columns_with_text(&header, rows, text).lines() {
+        out += &format!("{INDENT}{line}\n");
+    }
+    out
+}
+
+/// A paragraph that is broken at 80 columns, every line after `indent`.
+fn wrapped(indent: &str, text: &str) -> String {
+    let lines = lines(&clean(text), WIDTH - indent.len());
+    lines.iter().map(|line| format!("{indent}{line}\n")).collect()
+}
+
+/// `text` in lines of at most `width` characters, unless a word is longer.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    // A number and its percent sign stay on one line.
+    for word in text.replace(" %", "\u{a0}%").split(' ') {
+        let word = word.replace('\u{a0}', " ");
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_keep_to_their_width() {
+        assert_eq!(lines("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(lines("a bcdefgh i", 4), ["a", "bcdefgh", "i"]);
+        assert_eq!(lines("of 46 %", 5), ["of", "46 %"]);
+        let text = wrapped(INDENT, &"word ".repeat(40));
+        assert!(text.lines().count() > 2);
+        assert!(text.lines().all(|line| line.starts_with("  w") && line.chars().count() <= WIDTH));
+    }
+}
