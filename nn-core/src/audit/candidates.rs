@@ -183,7 +183,7 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
 /// How `b` may have been stretched along its sides: not at all, or from the aspect that `a`, laid so, has.
 fn stretches(a: (f32, f32), b: (f32, f32), symmetry: Symmetry) -> impl Iterator<Item = (f32, f32)> {
     let aspect = |(width, height): (f32, f32)| width / height;
-    let was = if symmetry.turns % 2 == 0 { aspect(a) } else { aspect(a).recip() };
+    let was = if symmetry.turns.is_multiple_of(2) { aspect(a) } else { aspect(a).recip() };
     let by = (was / aspect(b)).sqrt();
     let stretched = !(0.97..1.03).contains(&by);
     [Some((1.0, 1.0)), stretched.then_some((by, by.recip()))].into_iter().flatten()

@@ -51,7 +51,7 @@ const LEAST_SAME: f32 = 0.33;
 /// The same where there is little to see: strokes, letters, figures on a plain ground.
 const SAME_IF_BARE: f32 = 0.5;
 /// Blocks with something to see below which there is little.
-const BARE: usize = 60;
+const BARE: usize = 45;
 /// The same where there is hardly anything that tells a picture from others.
 const SAME_IF_PLAIN: f32 = 0.9;
 /// The same where one picture would be a part of the other, and the share of others up to which it is.

@@ -133,11 +133,8 @@ fn fitted(pixels: &[(f32, f32)], bends: bool) -> Option<Tone> {
                 }
             }
         }
-        for i in 1..3 {
-            for j in 0..i {
-                system[i][j] = system[j][i];
-            }
-        }
+        let [[_, x, xx, _], [_, _, xxx, _], _] = system;
+        (system[1][0], system[2][0], system[2][1]) = (x, xx, xxx);
         let pull = 1e-3 * system[0][0] + 1.0;
         system[1][1] += pull;
         system[1][3] += pull * Tone::IDENTITY.coefficients[1];
