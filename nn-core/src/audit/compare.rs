@@ -1,13 +1,16 @@
-//! Whether two pictures are the same one, pixel by pixel.
+//! What two pictures are to each other: the same, of one scene, or different.
 //!
 //! A candidate's placement is refined until the pixels of both agree best ([`super::align`]), then
 //! both are compared block by block: in each, the correlation of the pixels after taking out its mean.
 //! Blocks count by how much there is to see in them, in *either* picture: white against white says
 //! nothing, fur against other fur says no. A block in which both pictures change in one direction only
 //! says nothing either, if there are others: different pictures have the edge of a frame or a mask in
-//! common, or a corner that a tilt left black. Over a copy something may have been written, which
-//! draws the refined placement to itself and is to be seen in one picture only: such a pair is
-//! compared edge to edge as well, and asked whether half of what *one* picture shows is in the other.
+//! common, or a corner that a tilt left black. That is the first look. Those that pass it are looked at
+//! closely: in what they differ once their tones agree ([`super::difference`]), and whether they have the
+//! same colours ([`super::colour`]).
+//!
+//! Over a copy something may have been written, which draws the refined placement to itself: a pair that
+//! lies about edge to edge is compared edge to edge as well.
 
 use super::align::refine;
 use super::blocks::{BLOCK, Blocks, Sums};

@@ -1,7 +1,8 @@
 //! Leaks in an image folder, found before anything is trained.
 //!
 //! A score means nothing if a test image was trained on, or if the class can be told from the file.
-//! [`audit`] looks at every image once and tells which are there twice ([`pairs`]), whether the
+//! [`audit`] looks at every image once and tells which are there twice ([`pairs`]), which only share a
+//! scene or a template, whether the
 //! class shows in what is not the picture ([`label_leak`]), and what else is odd ([`hygiene`]);
 //! [`repaired`] divides the images anew so that no twins are separated.
 //!
@@ -14,7 +15,12 @@
 //! code_index, candidates, placement
 //!              which images may be copies of each other, and how one lies on the other
 //! align, blocks, compare
-//!              whether they are
+//!              where one lies on the other, and whether they agree at a first look
+//! tone, colour, difference
+//!              in what they differ, once brightness and contrast are the same
+//! template     what much of the folder has in common, which makes nothing a copy
+//! duplicates   the search: same bytes, same pixels, same picture
+//! tally        counting pairs without forming them, and listing some
 //! pairs        what was found, in words
 //! file_facts, label_leak
 //!              classes told from the file: size, format, marks, border, colours, names

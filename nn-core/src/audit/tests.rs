@@ -46,7 +46,8 @@ fn noisy(number: u64, width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let mut rgb = [128.0; 3];
         for [across, down, phase, tints @ ..] in &waves {
-            let wave = ((f64::from(x) * across + f64::from(y) * down) * 6.283 + phase).sin();
+            let turns = f64::from(x) * across + f64::from(y) * down;
+            let wave = (std::f64::consts::TAU * turns + phase).sin();
             rgb.iter_mut().zip(tints).for_each(|(value, tint)| *value += tint * wave);
         }
         Rgb(rgb.map(|value| value.clamp(0.0, 255.0) as u8))
