@@ -92,6 +92,10 @@ mod disks {
         assert_eq!(ended.status, 1, "{ended:?}");
         ended.says(&[], &["disk/audit.html", "No space left"]);
         assert_eq!(sandbox.names("disk"), [""; 0]);
+        // Test images without a copy, so that a repair leaves some.
+        for class in ["dark", "light"] {
+            sandbox.write(format!("set/test/{class}/9.png"), png(class, 9));
+        }
         let repair = ["audit", "set", "--repair", "disk/copy", "--repair-as", "copy"];
         let ended = sandbox.run(repair);
         assert!(ended.status == 0 || ended.err.contains("No space left"), "{ended:?}");

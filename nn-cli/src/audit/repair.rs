@@ -26,14 +26,22 @@ pub struct Repaired {
 
 /// Refuses a split in which a class has no training or no test images any more: a group of copies that is
 /// divided goes to training whole.
-fn check_complete(listing: &Listing, kept: &[(&Item, &str, Part)]) -> Result<(), Failure> {
+fn check_complete(
+    listing: &Listing,
+    unreadable: &HashSet<&str>,
+    kept: &[(&Item, &str, Part)],
+) -> Result<(), Failure> {
     for (part, name) in [(Part::Test, "test"), (Part::Train, "training")] {
         let lost: Vec<&str> = listing
             .classes
             .iter()
             .enumerate()
             .filter(|(label, class)| {
-                let had = |item: &&Item| item.label == Some(*label) && item.part == Some(part);
+                let had = |item: &&Item| {
+                    item.label == Some(*label)
+                        && item.part == Some(part)
+                        && !unreadable.contains(item.file.as_str())
+                };
                 let has = kept.iter().any(|(_, of, to)| of == class && *to == part);
                 listing.items.iter().any(|item| had(&item)) && !has
             })
@@ -82,7 +90,7 @@ pub fn write(
         .filter(|(item, _)| !unreadable.contains(item.file.as_str()))
         .filter_map(|(item, part)| Some((item, class(item)?, (*part)?)))
         .collect();
-    check_complete(listing, &kept)?;
+    check_complete(listing, &unreadable, &kept)?;
     let moved = kept.iter().filter(|(item, _, part)| item.part != Some(*part)).count();
     let row = |file: String, class: &str, part: Part| (file, class.to_string(), part.name());
     if how == RepairAs::Manifest {

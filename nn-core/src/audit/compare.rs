@@ -197,7 +197,9 @@ impl Comparable {
 
     fn soft(&self, blur: f32) -> Luma {
         let soft = self.fine().blurred(blur.min(MOST_SOFT));
-        if blur > MOST_SOFT { soft.blurred(blur - MOST_SOFT) } else { soft }
+        // The squares of blurs add up.
+        let rest = (blur * blur - MOST_SOFT * MOST_SOFT).max(0.0).sqrt();
+        if rest > 0.0 { soft.blurred(rest.min(MOST_SOFT)) } else { soft }
     }
 
     /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most

@@ -154,7 +154,7 @@ pub struct Summary {
     pub bytes: usize,
     /// Pairs of the same pixels in different files.
     pub pixels: usize,
-    /// Pairs of the same picture, changed.
+    /// Pairs of the same picture, changed: those that were compared, of a large group not each with each.
     pub near: usize,
     /// Pairs across splits, of any kind: the leak.
     pub across_splits: usize,
@@ -186,7 +186,8 @@ impl Summary {
     /// copies wherever they lie, for a split that is drawn divides them or not as luck has it.
     pub fn leaks(&self) -> usize {
         match self.divided {
-            Divided::Folders => self.across_splits,
+            // A group may be divided although no two of its images on either side were compared.
+            Divided::Folders => self.across_splits.max(self.groups_across_splits),
             Divided::Drawn | Divided::Nobody => self.groups,
         }
     }

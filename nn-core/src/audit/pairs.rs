@@ -86,6 +86,8 @@ impl Pair {
     }
 }
 
+/// The angle from which a copy is tilted, in radians.
+const TILTED: f32 = 0.05;
 /// The share of pixels from which something was written over a copy.
 const WRITTEN_OVER: f32 = 0.005;
 
@@ -103,6 +105,10 @@ fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
         (true, 0) => words.push("mirrored top to bottom".to_string()),
         (true, 2) => words.push("mirrored left to right".to_string()),
         (true, _) => words.push("mirrored and turned".to_string()),
+    }
+    let tilt = placement.angle() - turns as f32 * std::f32::consts::FRAC_PI_2;
+    if tilt.abs() > TILTED {
+        words.push("tilted".into());
     }
     for (share, what) in [(comparison.share_of_a, "cropped"), (comparison.share_of_b, "extended")] {
         if share < 0.96 {
@@ -132,7 +138,7 @@ fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
     }
     if let Some((difference, colours)) = &comparison.closely {
         if *colours == Likeness::Grey {
-            words.push("in grey".into());
+            words.push("one in grey".into());
         }
         if difference.far >= WRITTEN_OVER && difference.other > 0.0 {
             words.push("written over, or changed in places".into());

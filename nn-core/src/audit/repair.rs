@@ -7,6 +7,7 @@
 
 use super::listing::{Item, Part};
 use crate::rng::{Rng, stream};
+use std::collections::HashMap;
 
 /// The split of each image after the repair; `None` for those that have none. The same seed gives
 /// the same split, and an image that has no twin across splits moves only to fill a place.
@@ -36,13 +37,18 @@ pub fn repaired(items: &[Item], group: &[usize], seed: u64) -> Vec<Option<Part>>
         .filter(|&i| size[group[i]] == 1 && parts[i] == Some(Part::Train))
         .collect();
     Rng::new(seed, stream::SPLIT + 1).shuffle(&mut singles);
+    let mut training: HashMap<Option<usize>, usize> = HashMap::new();
+    for (item, _) in items.iter().zip(&parts).filter(|(_, part)| **part == Some(Part::Train)) {
+        *training.entry(item.label).or_default() += 1;
+    }
     for (label, to) in left {
-        let fits = |&i: &usize| items[i].label == label;
-        if let Some(at) = singles.iter().position(fits) {
-            // The last image of a class stays in training.
-            if singles.iter().filter(|i| fits(i)).count() > 1 {
-                parts[singles.remove(at)] = Some(to);
-            }
+        // The last image of a class stays in training.
+        let count = training.entry(label).or_default();
+        if *count > 1
+            && let Some(at) = singles.iter().position(|&i| items[i].label == label)
+        {
+            parts[singles.remove(at)] = Some(to);
+            *count -= 1;
         }
     }
     parts

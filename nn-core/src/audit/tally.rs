@@ -1,7 +1,8 @@
 //! Counting pairs without forming them, and listing some of them.
 //!
 //! A thousand equal images make half a million pairs. All are counted, for the count must not depend on
-//! how many are listed; of each group, the worst are listed.
+//! how many are listed; of each group, the worst are listed. Of changed copies those pairs count that were
+//! compared: of a large group that is not each with each.
 
 use super::listing::{Item, Part};
 use super::pairs::{Kind, Pair};

@@ -47,6 +47,9 @@ impl Tone {
         let every = from.len().div_ceil(SAMPLE) | 1;
         let pixels = from.iter().copied().zip(to.iter().copied()).step_by(every);
         let pixels: Vec<(f32, f32)> = pixels.filter(|(x, _)| !x.is_nan()).collect();
+        if pixels.len() < LEAST {
+            return Self::IDENTITY;
+        }
         let mut best = (usize::MAX, Self::IDENTITY);
         let mut attempt =
             |used: &[(f32, f32)], bends: bool, range: (f64, f64), cut_off: (f32, f32)| {

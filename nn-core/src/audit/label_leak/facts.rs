@@ -47,7 +47,8 @@ const fn group(
 pub const GROUPS: [Group; 10] = [
     group("image size", Source::File, true, true, 0.0),
     group("format", Source::File, true, true, 0.0),
-    group("file size", Source::File, true, true, 0.0),
+    // No network sees it, and what is shown makes files longer or shorter.
+    group("file size", Source::File, true, false, 0.0),
     group("mark", Source::Mark, true, true, 0.0),
     group("corners", Source::Picture, true, true, 8.0),
     group("border", Source::Picture, true, true, 8.0),
@@ -59,6 +60,8 @@ pub const GROUPS: [Group; 10] = [
 ];
 /// The place of marks among them.
 pub const MARK: usize = 3;
+/// The place of the file's length.
+pub const FILE_SIZE: usize = 2;
 
 /// One fact of every image.
 pub struct Fact {

@@ -23,7 +23,7 @@ use super::luma::Luma;
 use crate::rng::Rng;
 use bins::{Binned, Question};
 use effect::{Effect, accuracy, effect};
-use facts::{Fact, GROUPS, MARK, Source, Values, facts};
+use facts::{FILE_SIZE, Fact, GROUPS, MARK, Source, Values, facts};
 use file_names::Names;
 use marks::{Mark, marks};
 use permutations::{Best, Outcome, Tested, outcome, tolerance};
@@ -37,6 +37,10 @@ pub const LEVEL: f64 = 0.01;
 const MOST: usize = 3_000;
 /// The most pictures in which marks are looked for.
 const MOST_PICTURES: usize = 1_000;
+/// The shorter side below which the subject fills an image, in pixels.
+const TINY: usize = 64;
+/// The formats whose files are shorter for being compressed more.
+const LOSSY: [&str; 2] = ["jpeg", "webp"];
 /// Images a class must have to take part.
 const LEAST_IN_CLASS: usize = 4;
 /// Families of tests whose p-values are corrected for each other (Bonferroni): facts, and marks.
@@ -135,7 +139,15 @@ pub fn test(
     let tested: Vec<Tested> =
         binned.iter().map(|(_, binned)| Tested { binned, class: None }).collect();
     let found = outcome(&tested, &labels, classes.len(), (seed, 0));
-    let set = Set { labels: &labels, classes, chance: 1.0 / present.len() as f64 };
+    let half = chosen_facts.len() / 2;
+    let count = |is: &dyn Fn(&FileFacts) -> bool| chosen_facts.iter().filter(|f| is(f)).count();
+    let set = Set {
+        labels: &labels,
+        classes,
+        chance: 1.0 / present.len() as f64,
+        are_tiny: count(&|facts| facts.width.min(facts.height) < TINY) > half,
+        are_lossless: count(&|facts| !LOSSY.contains(&facts.encoding.format.as_str())) > half,
+    };
     let mut leaks: Vec<LabelLeak> = (0..GROUPS.len())
         .filter(|&group| group != MARK)
         .map(|group| of_group(group, &facts, &binned, &found, &set))
@@ -149,6 +161,22 @@ struct Set<'a> {
     labels: &'a [usize],
     classes: &'a [String],
     chance: f64,
+    /// Whether most images are so small that the subject fills them.
+    are_tiny: bool,
+    /// Whether most files are as long as what they show is intricate.
+    are_lossless: bool,
+}
+
+impl Set<'_> {
+    /// Whether the subject itself makes such facts differ: digits of 28 x 28 pixels reach the border in
+    /// their own way, and a PNG of a one is shorter than that of an eight.
+    fn is_of_the_subject(&self, group: usize) -> bool {
+        match GROUPS[group].source {
+            Source::Picture | Source::Mark => self.are_tiny,
+            Source::File => group == FILE_SIZE && (self.are_tiny || self.are_lossless),
+            Source::Name => false,
+        }
+    }
 }
 
 /// At most so many of `images`, in a drawn order; those of small classes are kept whole, those of too
@@ -306,7 +334,7 @@ fn leak(
         chance: set.chance,
         p,
         strength,
-        alarm: strength == Strength::Strong && GROUPS[group].alarm,
+        alarm: strength == Strength::Strong && GROUPS[group].alarm && !set.is_of_the_subject(group),
         gate: false,
         constant,
         class: None,
