@@ -1,5 +1,9 @@
 //! The command line, as typed. `config` turns it into settings that were checked.
 
+mod audit;
+
+pub use audit::{AuditArgs, RepairAs};
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
 use std::path::{Path, PathBuf};
@@ -378,75 +382,6 @@ pub enum MethodName {
     HiResCam,
     /// What covering a part of the image takes from the class's score; slow
     Occlusion,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  \
-    nn-cli audit photos/\n  \
-    nn-cli audit same_backgrounds --html audit.html\n  \
-    nn-cli audit photos/ --repair split.csv\n  \
-    nn-cli train --data photos/ --split split.csv\n\n\
-    Finds images that are there twice (same bytes, same pixels, or encoded anew, resized, mirrored,\n\
-    turned, cropped, brightened, written over) and says which pairs cross training, validation and\n\
-    test; whether the class can be told without looking at the subject: from size, format, metadata,\n\
-    file size, a mark, corners, border, colours, sharpness or file names; and images that are broken\n\
-    or odd. It looks at the folder alone and changes nothing in it.\n\n\
-    Exit status 3, so that it can stand in a pipeline, if more than --allow pairs cross splits, or if\n\
-    size, format, file size, a mark, corners or border give a class away (see --allow-label-leaks).\n\
-    A folder that has no train/ and test/ is not split yet: there every group of copies counts.")]
-pub struct AuditArgs {
-    /// A folder of images, or the name of a set under the data root
-    #[arg(value_name = "DIR|NAME")]
-    pub data: String,
-    /// Where named sets lie [default: data]
-    #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
-    pub data_root: PathBuf,
-    /// Pairs across splits that are no failure; groups of copies, where the folder has no split
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
-    pub allow: usize,
-    /// Let images of one scene or template that are in several splits fail, too
-    #[arg(long)]
-    pub strict: bool,
-    /// Let it be no failure that the class can be told without looking at the subject
-    #[arg(long)]
-    pub allow_label_leaks: bool,
-    /// Write a page with the pairs side by side
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Write a split in which no copies are divided: a table, or a folder with --repair-as
-    #[arg(long, value_name = "OUT")]
-    pub repair: Option<PathBuf>,
-    /// As what the repaired split is written
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = RepairAs::Manifest, requires = "repair")]
-    pub repair_as: RepairAs,
-    /// Seed of the split; give the one of the training
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
-    pub seed: u64,
-    /// Share of train/ held back for validation, where there is no folder for it; give the one of the
-    /// training [default: 0.125]
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
-    pub validation_split: Option<f64>,
-    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b; give the one
-    /// of the training
-    #[arg(long, value_name = "COLOUR", default_value_t)]
-    pub alpha_background: AlphaBackground,
-}
-
-impl AuditArgs {
-    /// The share of train/ held back for validation.
-    pub fn share(&self) -> f64 {
-        self.validation_split.unwrap_or(DEFAULT_VALIDATION_SPLIT)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RepairAs {
-    /// A table for `train --split`
-    Manifest,
-    /// A folder with train/ and test/ in which the images are copied
-    Copy,
-    /// The same with hard links, which take no space
-    Hardlink,
 }
 
 #[derive(Debug, ClapArgs)]

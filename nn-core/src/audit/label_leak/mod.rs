@@ -1,7 +1,7 @@
 //! Can the class be told from the file, without looking at what it shows?
 //!
 //! Each fact about a file (its size, its encoding, its border, a mark, ..) is asked for each class
-//! against the rest, and for all classes at once; see [`permutations`] for how, and how chance is kept
+//! against the rest, and for all classes at once; see `permutations` for how, and how chance is kept
 //! out: one p-value holds for all facts, questions and classes together. A leak is *strong* if it is no
 //! chance and if its effect is worth it, *weak* if it is no chance but little is given away.
 //!
@@ -115,7 +115,7 @@ pub struct Image<'a> {
 }
 
 /// Tests each group of facts. The images must not contain twins, for a twin tells the class of the
-/// other; see [`super::groups`]. `picture` is the small picture of an image. Empty if there are not two
+/// other; see [`super::Report::groups`]. `picture` is the small picture of an image. Empty if there are not two
 /// classes with enough images.
 pub fn test(
     images: &[Image],
