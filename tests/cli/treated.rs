@@ -118,12 +118,14 @@ fn same_pixels(report: &Value) -> &Value {
 #[test]
 fn an_audit_compares_transparency_and_says_what_vanishes() {
     let sandbox = icons();
-    let report = sandbox.run(["audit", "icons", "--json", "--allow", "99"]).json();
+    // Drawings of discs take more bytes than those of crosses, which is no question here.
+    let audit =
+        |args: &[&str]| sandbox.run([&["audit", "icons", "--allow-label-leaks"], args].concat());
+    let report = audit(&["--json", "--allow", "99"]).json();
     assert_eq!(same_pixels(&report), 0);
     assert_eq!(report["treated"]["transparent"], 12);
     // On black, all of them look the same and still are not.
-    let black = ["audit", "icons", "--json", "--alpha-background", "black", "--html", "page.html"];
-    let report = sandbox.run(black).json();
+    let report = audit(&["--json", "--alpha-background", "black", "--html", "page.html"]).json();
     assert_eq!((same_pixels(&report), &report["treated"]["vanished"]), (&json!(0), &json!(12)));
     let odd = &report["odd_images"][0];
     assert_eq!(odd["oddity"], "one_colour");
@@ -131,9 +133,8 @@ fn an_audit_compares_transparency_and_says_what_vanishes() {
     assert!(detail.contains("laid on black nothing of it is seen"), "{detail}");
     let page = sandbox.text("page.html");
     assert!(page.contains("12 images with transparency, laid on black"), "{page}");
-    assert!(page.contains("--alpha-background black --repair"), "the commands repeat it");
-    sandbox
-        .run(["audit", "icons", "--alpha-background", "black"])
+    assert!(page.contains("nn-cli audit icons --alpha-background black"), "the commands repeat it");
+    audit(&["--alpha-background", "black"])
         .ok()
         .says(&["Read: 12 images with transparency"], &["12 images", "one colour on black"]);
 }
