@@ -82,7 +82,8 @@ mod disks {
     #[test]
     fn other_commands_on_a_full_disk() {
         let sandbox = Sandbox::with_run();
-        sandbox.images("disk-images/dark", 3);
+        sandbox.images("many/dark", 10);
+        sandbox.images("many/light", 10);
         let Some(disk) = SmallDisk::mount(sandbox.path("disk"), "16k") else { return };
         let gradcam = ["gradcam", "--model", "run", "set/test", "--out", "disk/heat"];
         sandbox.refuses(gradcam, 1, &["disk/heat", "No space left"]);
@@ -98,7 +99,9 @@ mod disks {
         }
         let repair = ["audit", "set", "--repair", "disk/copy", "--repair-as", "copy"];
         let ended = sandbox.run(repair);
-        assert!(ended.status == 0 || ended.err.contains("No space left"), "{ended:?}");
+        assert_eq!(ended.status, 1, "{ended:?}");
+        ended.says(&[], &["No space left"]);
+        assert_eq!(sandbox.names("disk"), [""; 0]);
         // Where the images are rendered on the way.
         let mut command =
             sandbox.command(["train", "--data", "same_backgrounds", "--out", "runs/run"]);

@@ -105,7 +105,7 @@ fn an_audit_leaves_the_users_split_alone() {
     {
         fs::copy(sandbox.path(format!("set/{from}")), sandbox.path(format!("set/{to}"))).unwrap();
     }
-    let ended = sandbox.run(["audit", "set", "--json", "--repair", "split.csv"]);
+    let ended = audit("set", &["--json", "--repair", "split.csv"]);
     assert_eq!(ended.status, 3, "{ended:?}");
     let report: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(
@@ -172,7 +172,7 @@ fn copies_in_class_folders_shut_the_gate_whatever_the_seed() {
     sandbox.run(audit).ok();
     fs::copy(sandbox.path("set/dark/3.png"), sandbox.path("set/dark/x.png")).unwrap();
     for seed in ["1", "2", "3", "4", "5", "6"] {
-        let ended = sandbox.run(["audit", "set", "--seed", seed]);
+        let ended = audit(&["--seed", seed]);
         assert_eq!(ended.status, 3, "seed {seed}: {ended:?}");
         ended.says(&["not split yet", "70/10/20"], &["1 group of copies, 0 allowed"]);
     }

@@ -312,7 +312,7 @@ pub fn label_leak(leak: &LabelLeak) -> [String; 5] {
     let others: Vec<&str> = others.map(String::as_str).collect();
     let told = match others.len() {
         // Of two classes, either tells the other.
-        _ if leak.chance == 0.5 => told,
+        _ if leak.chance == 0.5 || leak.as_set => told,
         0 => told,
         n @ 1..=4 => format!("{told}; likewise {}", others[..n].join(", ")),
         n => format!("{told}; likewise {} and {} more classes", others[..3].join(", "), n - 3),

@@ -290,6 +290,10 @@ impl ImageFolder {
             [only] => only.as_ref(),
             _ => return Ok(()),
         };
+        if only.eq_ignore_ascii_case("images") {
+            let problem = "holds images/ and no class folders, as sets for object detection do";
+            return Err(Error::file(folder, problem, CLASSES));
+        }
         if let Some(empty) = self.empty_in(folder).first() {
             return Err(Error::file(
                 &folder.join(empty),

@@ -30,7 +30,9 @@ pub enum Reason {
     BesideSplit(String),
     /// A link to a folder, further down than a class folder or back to where it lies.
     Link,
-    /// A link that leads nowhere, a pipe, a device.
+    /// A link that leads nowhere.
+    DeadLink,
+    /// A pipe, a device.
     Special,
     /// A picture that `nn-cli` drew.
     OwnPicture,
@@ -55,13 +57,22 @@ impl Reason {
                 | Self::BesideClasses
                 | Self::BesideSplit(_)
                 | Self::Link
+                | Self::DeadLink
                 | Self::EmptyPart(_)
         )
     }
 
     /// Whether it is told by name, not by number.
     fn is_told_by_name(&self) -> bool {
-        matches!(self, Self::OwnFolder(_) | Self::Empty | Self::EmptyPart(_) | Self::Link)
+        matches!(
+            self,
+            Self::OwnFolder(_)
+                | Self::Empty
+                | Self::EmptyPart(_)
+                | Self::Link
+                | Self::DeadLink
+                | Self::Special
+        )
     }
 }
 
@@ -74,6 +85,7 @@ impl fmt::Display for Reason {
             Self::BesideClasses => f.write_str("in no class folder"),
             Self::BesideSplit(folders) => write!(f, "beside {folders}"),
             Self::Link => f.write_str("a link to a folder"),
+            Self::DeadLink => f.write_str("a link that leads nowhere"),
             Self::Special => f.write_str("not a regular file"),
             Self::OwnPicture => f.write_str("a heat map that nn-cli drew"),
             Self::OwnFolder(what) => write!(f, "{what}, written by nn-cli"),
@@ -122,18 +134,27 @@ pub fn summary(passed_over: &[PassedOver]) -> Option<String> {
             }
             Reason::Other => format!("{n} other {}", if n == 1 { "file" } else { "files" }),
             Reason::OwnPicture if n > 1 => format!("{n} heat maps that nn-cli drew"),
-            reason if reason.is_told_by_name() => {
-                let more = n.saturating_sub(NAMES);
-                let names = paths[..n - more].join(", ");
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!("{names}{more} ({reason})")
+            reason if reason.is_told_by_name() => format!("{} ({reason})", names(paths)),
+            Reason::BesideSplit(_) => {
+                let top = |path: &&str| path.split_once('/').map(|(top, _)| format!("{top}/"));
+                let mut folders: Vec<String> = paths.iter().filter_map(top).collect();
+                folders.dedup();
+                format!("{n} in {}, {reason}", names(&folders))
             }
-            Reason::Special => format!("{n} that are no regular files"),
             reason => format!("{n} {reason}"),
         }
     });
     let told: Vec<String> = told.collect();
     (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// The first names, and how many more there are.
+fn names<S: AsRef<str>>(all: &[S]) -> String {
+    let first: Vec<&str> = all.iter().take(NAMES).map(S::as_ref).collect();
+    match all.len().saturating_sub(NAMES) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
 }
 
 /// Whether there is anything among it that somebody may miss: images, or what may hold some.

@@ -55,7 +55,8 @@ impl Tree {
                 // A link that leads nowhere: an image that cannot be read, not no image.
                 tree.images.push(path);
             } else {
-                tree.passed_over.push((path, Reason::Special));
+                let reason = if kind.is_symlink() { Reason::DeadLink } else { Reason::Special };
+                tree.passed_over.push((path, reason));
             }
         }
         Ok(tree)

@@ -1,6 +1,6 @@
 //! A fact in few bins, and the questions that are asked of it: is the image in this range of bins?
 
-use super::facts::{Fact, Values, Word};
+use super::facts::{Fact, Values, Word, date};
 use std::collections::HashMap;
 
 /// The most bins of a fact.
@@ -47,7 +47,7 @@ impl Binned {
     /// The bins of a fact; none if it is the same in all images.
     pub fn new(fact: &Fact) -> Option<Self> {
         let binned = match &fact.values {
-            Values::Numbers(numbers) => Self::of_numbers(numbers),
+            Values::Numbers(numbers) | Values::Days(numbers) => Self::of_numbers(numbers),
             Values::Words(words) => Self::of_words(words),
         };
         (binned.sizes.len() > 1).then_some(binned)
@@ -177,6 +177,9 @@ impl Binned {
     pub fn words(&self, question: Question, fact: &Fact) -> String {
         let Question { from, to, not } = question;
         let (name, unit) = (&fact.name, fact.unit);
+        let is_day = matches!(fact.values, Values::Days(_));
+        let (less, more) = if is_day { ("earlier", "later") } else { ("less", "more") };
+        let text = |value, neighbour| if is_day { date(value) } else { text(value, neighbour) };
         match (&self.labels[from], &self.labels[to - 1]) {
             (Label::Word(word), _) if not => format!("{name} other than {word}"),
             (Label::Word(word), _) => format!("{name} {word}"),
@@ -186,9 +189,11 @@ impl Binned {
                 let first = text(*low, before);
                 let last = text(*top, next);
                 match (from == 0, not) {
-                    (true, false) => format!("{name} {last}{unit} or less"),
+                    // Those without a date come first.
+                    (true, false) if is_day && *top <= 0.0 => format!("{name} {last}"),
+                    (true, false) => format!("{name} {last}{unit} or {less}"),
                     (true, true) => {
-                        format!("{name} {}{unit} or more", text(next.unwrap_or(*top), Some(*top)))
+                        format!("{name} {}{unit} or {more}", text(next.unwrap_or(*top), Some(*top)))
                     }
                     (false, false) if low == high && to == from + 1 => {
                         format!("{name} {first}{unit}")

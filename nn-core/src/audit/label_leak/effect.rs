@@ -26,14 +26,14 @@ pub fn effect(binned: &Binned, question: Question, labels: &[usize], class: usiz
         all[side] += 1.0;
         yes[side] += f64::from(u8::from(binned.holds(question, image)));
     }
-    let share = [0, 1].map(|side: usize| yes[side] / f64::max(all[side], 1.0));
-    let [low, high] = difference([(yes[0], all[0]), (yes[1], all[1])]);
-    Effect {
-        within: share[0],
-        elsewhere: share[1],
-        difference: share[0] - share[1],
-        interval: [low, high],
-    }
+    of_counts([(yes[0], all[0]), (yes[1], all[1])])
+}
+
+/// That of so many yes, of so many images, of the class and of all others.
+pub fn of_counts(counts: [(f64, f64); 2]) -> Effect {
+    let [within, elsewhere] = counts.map(|(yes, all)| yes / f64::max(all, 1.0));
+    let interval = difference(counts);
+    Effect { within, elsewhere, difference: within - elsewhere, interval }
 }
 
 /// The 95 % interval of a difference between two shares: R. G. Newcombe, "Interval estimation for the

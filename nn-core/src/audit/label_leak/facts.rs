@@ -79,6 +79,8 @@ pub struct Fact {
 pub enum Values {
     /// Numbers, whose order counts.
     Numbers(Vec<f64>),
+    /// Days, as numbers: see [`days`].
+    Days(Vec<f64>),
     /// Words, which are the same or not.
     Words(Vec<Word>),
 }
@@ -104,7 +106,6 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
     number("image size", "height", " px", &|f| f.height as f64);
     number("image size", "aspect", "", &|f| f.width as f64 / f.height as f64);
     number("format", "JPEG quality", "", &|f| f64::from(f.encoding.quality));
-    number("format", "day in EXIF", "", &|f| days(&f.encoding.date));
     number("file size", "file size", " bytes", &|f| f.bytes as f64);
     number("file size", "bytes per pixel", "", &|f| f.bytes as f64 / (f.width * f.height) as f64);
     number("file size", "bytes after the picture's end", "", &|f| f.encoding.trailing as f64);
@@ -151,6 +152,12 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
             }
         }
     }
+    facts.push(Fact {
+        group: place("format"),
+        name: "day in EXIF".into(),
+        unit: "",
+        values: Values::Days(images.iter().map(|f| days(&f.encoding.date)).collect()),
+    });
     let mut word = |group, name: &str, value: &dyn Fn(&FileFacts) -> String| {
         let word = |is: String| Word { shown: is.clone(), is };
         let values = Values::Words(images.iter().map(|facts| word(value(facts))).collect());
@@ -194,5 +201,28 @@ fn days(date: &str) -> f64 {
     match (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten()) {
         (Some(year), Some(month), Some(day)) => year * 372.0 + month * 31.0 + day,
         _ => 0.0,
+    }
+}
+
+/// The date that [`days`] made this number of.
+pub fn date(days: f64) -> String {
+    if days <= 0.0 {
+        return "none".into();
+    }
+    // Months and days begin at 1.
+    let since = days as usize - 32;
+    format!("{:04}-{:02}-{:02}", since / 372, since % 372 / 31 + 1, since % 31 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_told_as_dates() {
+        for day in ["2019-05-28", "2020-12-31", "2021-01-01"] {
+            assert_eq!(date(days(day)), day);
+        }
+        assert_eq!(date(days("yesterday")), "none");
     }
 }

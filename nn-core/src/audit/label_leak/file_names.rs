@@ -133,7 +133,7 @@ impl Names {
             Values::Words(words.iter().map(word).collect())
         };
         let mut facts = vec![
-            fact("day in the file name", Values::Numbers(self.days.clone())),
+            fact("day in the file name", Values::Days(self.days.clone())),
             fact("extension of the file name", words(&self.extensions)),
         ];
         if let Some(numbers) = &self.numbers {

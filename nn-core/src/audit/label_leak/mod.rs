@@ -10,6 +10,7 @@
 //! for being the best of many, small effects look a little larger than they are.
 
 mod bins;
+mod class_sets;
 mod effect;
 mod facts;
 mod file_names;
@@ -22,6 +23,7 @@ use super::file_facts::FileFacts;
 use super::luma::Luma;
 use crate::rng::Rng;
 use bins::{Binned, Question};
+use class_sets::{ClassSet, best_set};
 use effect::{Effect, accuracy, effect};
 use facts::{FILE_SIZE, Fact, GROUPS, MARK, Source, Values, facts};
 use file_names::Names;
@@ -48,6 +50,8 @@ const FAMILIES: f64 = 2.0;
 /// The share of the largest effect from which on a class is given away as strongly: of those that lack
 /// what one class has, each is a little.
 const AS_STRONGLY: f64 = 0.6;
+/// By how much more a set of classes must be given away than any class alone for the set to be told.
+const SET_TELLS_MORE: f64 = 0.05;
 /// The stream of the seed that images are drawn by.
 const STREAM: u64 = 0x6472_6177 << 32;
 
@@ -89,6 +93,8 @@ pub struct LabelLeak {
     pub class: Option<String>,
     /// All classes that are given away as strongly, the most first.
     pub classes: Vec<String>,
+    /// Whether `classes` have in common what all others lack, and `shares` are those of the set.
+    pub as_set: bool,
     /// What is true of that class and not of others, in words.
     pub fact: String,
     /// The share of that class of which it is true, and the share of all other images.
@@ -292,19 +298,64 @@ fn of_group(
         .filter(sure)
         .filter(|telling| matter && telling.effect.difference >= worth(source))
         .collect();
-    leak(
-        group,
-        own.is_empty(),
-        (right, gain, p),
-        telling.first().map(|t| (t, words(t))),
-        &given,
-        set,
-    )
+    let best = telling.first().map(|t| (t, words(t)));
+    let mut leak = leak(group, own.is_empty(), (right, gain, p), best, &given, set);
+    // Only of what an image has or has not: other numbers are rarely the same in several classes.
+    let told = |fact: &usize| {
+        binned[*fact].1.ranks.is_none() && FAMILIES * found.p(found.facts[*fact].most()) <= LEVEL
+    };
+    let most = own
+        .iter()
+        .filter(|_| source == Source::File)
+        .filter(|fact| told(fact))
+        .filter_map(|&fact| Some((fact, best_set(&binned[fact].1, set.labels, set.classes.len())?)))
+        .reduce(
+            |best, next| {
+                if next.1.effect.difference > best.1.effect.difference { next } else { best }
+            },
+        );
+    if let Some((fact, most)) = most
+        && most.effect.difference >= worth(source)
+        && most.effect.difference >= leak.effect + SET_TELLS_MORE
+    {
+        let words = binned[fact].1.words(most.question, &facts[binned[fact].0]);
+        leak.give_set(&most, words, set);
+    }
+    leak
+}
+
+impl LabelLeak {
+    /// A set of classes is given away, more than any of them alone.
+    fn give_set(&mut self, set: &ClassSet, fact: String, of: &Set) {
+        let Effect { within, elsewhere, difference, interval } = set.effect;
+        (self.shares, self.effect, self.interval) = ([within, elsewhere], difference, interval);
+        self.strength = Strength::Strong;
+        let own = GROUPS.iter().find(|group| group.name == self.group);
+        self.alarm = own.is_some_and(|group| group.alarm);
+        self.gate = own.is_some_and(|group| group.alarm && group.gate);
+        self.classes = set.classes.iter().map(|&class| of.classes[class].clone()).collect();
+        self.class = self.classes.first().cloned();
+        self.as_set = true;
+        let names = match &self.classes[..] {
+            [a, b, c] => format!("{a}, {b} and {c}"),
+            [a, b, rest @ ..] if !rest.is_empty() => format!("{a}, {b} and {} more", rest.len()),
+            all => all.join(" and "),
+        };
+        let [within, elsewhere] = self.shares.map(percent);
+        self.reason = format!("{fact}: {within} of {names}, {elsewhere} of the others");
+        self.fact = fact;
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
 }
 
 /// The difference between the medians of a class and of the others.
 fn gap(fact: &Fact, labels: &[usize], class: usize) -> f64 {
-    let Values::Numbers(numbers) = &fact.values else { return f64::INFINITY };
+    let (Values::Numbers(numbers) | Values::Days(numbers)) = &fact.values else {
+        return f64::INFINITY;
+    };
     let median = |own: bool| {
         let of = numbers.iter().zip(labels).filter(|(_, label)| (**label == class) == own);
         let mut values: Vec<f64> = of.map(|(value, _)| *value).collect();
@@ -339,6 +390,7 @@ fn leak(
         constant,
         class: None,
         classes: Vec::new(),
+        as_set: false,
         fact: String::new(),
         shares: [0.0; 2],
         effect: 0.0,
@@ -365,7 +417,6 @@ fn leak(
         .filter(as_strongly)
         .map(|telling| set.classes[telling.class].clone())
         .collect();
-    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     leak.reason =
         format!("{fact}: {} of {class}, {} of {others}", percent(within), percent(elsewhere));
     leak.fact = fact;

@@ -261,6 +261,49 @@ fn what_is_weak_but_no_chance_is_called_weak() {
 }
 
 #[test]
+fn what_several_classes_have_in_common_is_told_of_them_as_a_set() {
+    for (sizes, leaky, reason) in [
+        (
+            &[20; 10][..],
+            0..5,
+            "software scan: 100 % of class 0, class 1 and 3 more, 0 % of the others",
+        ),
+        (&[30; 5], 1..3, "software scan: 100 % of class 1 and class 2, 0 % of the others"),
+        (
+            &[90, 60, 40, 20, 10, 8],
+            3..6,
+            "software scan: 100 % of class 3, class 4 and class 5, 0 % of the others",
+        ),
+    ] {
+        let mut set = Set::new(sizes, 14);
+        set.plant(leaky.clone(), |facts| facts.encoding.software = "scan".into());
+        let leaks = set.test(27);
+        let format = group(&leaks, "format");
+        assert!(format.gate && format.as_set && format.strength == Strength::Strong, "{format:?}");
+        assert_eq!((format.reason.as_str(), &format.classes[..]), (reason, &set.classes[leaky]));
+        assert_eq!((format.shares, format.effect), ([1.0, 0.0], 1.0));
+    }
+    // One class is no set, nor are classes that differ each from each.
+    let mut set = Set::new(&[20; 10], 14);
+    set.plant(4..5, |facts| facts.encoding.software = "scan".into());
+    assert!(!group(&set.test(27), "format").as_set);
+    for class in 0..10 {
+        set.plant(class..class + 1, |facts| facts.encoding.software = format!("scan {class}"));
+    }
+    assert!(!group(&set.test(27), "format").as_set);
+    // A little more often in half of the classes is little.
+    let mut set = Set::new(&[200; 10], 15);
+    let mut rng = Rng::new(16, 0);
+    for (facts, &label) in set.facts.iter_mut().zip(&set.labels) {
+        let share = if label < 5 { 0.12 } else { 0.02 };
+        facts.encoding.software = if rng.uniform() < share { "scan" } else { "" }.into();
+    }
+    let leaks = set.test(27);
+    let format = group(&leaks, "format");
+    assert_eq!((format.strength, format.gate), (Strength::Weak, false), "{format:?}");
+}
+
+#[test]
 fn what_is_the_same_in_all_images_tells_nothing() {
     for classes in [2, 4, 38] {
         let mut set = Set::new(&vec![12; classes], 6);

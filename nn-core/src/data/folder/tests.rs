@@ -177,13 +177,25 @@ fn folders_that_look_like_a_split_and_cannot_be_used_are_named() {
         "test/b/1.jpg",
         "valid/a/",
         "new/1.jpg",
+        "train2/a/1.jpg",
+        "train2/b/1.jpg",
     ]);
     let expected = [
         ("new/1.jpg", "beside train/ and test/".to_string()),
+        ("train2/a/1.jpg", "beside train/ and test/".into()),
+        ("train2/b/1.jpg", "beside train/ and test/".into()),
         ("valid/", "looks like the folder for validation, but has no images".into()),
     ];
     assert_eq!(passed_over(&scanned.passed_over), expected);
+    let told = crate::data::summary(&scanned.passed_over).unwrap();
+    assert!(told.starts_with("3 in new/, train2/, beside train/ and test/"), "{told}");
     assert_eq!(scanned.split(0.5, 27).unwrap().validation.len(), 1);
+}
+
+#[test]
+fn a_set_for_object_detection_is_named_as_such() {
+    let export = ["train/images/1.jpg", "train/labels/1.txt", "test/images/2.jpg"];
+    refused(&export, &["train: holds images/ and no class folders", "object detection"]);
 }
 
 #[test]
@@ -360,6 +372,8 @@ fn odd_names_and_looping_links_do_no_harm() {
         .map(|one| one.path.as_str())
         .collect();
     assert_eq!(links, ["a/more/", "a/up/", "self/"]);
+    let told = crate::data::summary(&scanned.passed_over).unwrap();
+    assert!(told.contains("loop (a link that leads nowhere)"), "{told}");
 
     let odd = root.path().join(OsStr::from_bytes(b"\xff"));
     fs::create_dir(&odd).unwrap();
