@@ -133,9 +133,8 @@ fn an_audit_compares_transparency_and_says_what_vanishes() {
     assert!(detail.contains("laid on black nothing of it is seen"), "{detail}");
     let page = sandbox.text("page.html");
     assert!(page.contains("12 images with transparency, laid on black"), "{page}");
-    assert!(page.contains("audit icons --alpha-background black"), "the commands repeat it");
-    sandbox
-        .run(["audit", "icons", "--alpha-background", "black"])
+    assert!(page.contains("nn-cli audit icons --alpha-background black"), "the commands repeat it");
+    audit(&["--alpha-background", "black"])
         .ok()
         .says(&["Read: 12 images with transparency"], &["12 images", "one colour on black"]);
 }

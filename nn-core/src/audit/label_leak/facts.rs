@@ -210,7 +210,7 @@ pub fn date(days: f64) -> String {
         return "none".into();
     }
     // Months and days begin at 1.
-    let since = days as usize - 32;
+    let since = (days as usize).saturating_sub(32);
     format!("{:04}-{:02}-{:02}", since / 372, since % 372 / 31 + 1, since % 31 + 1)
 }
 
