@@ -62,6 +62,9 @@ pub const MARK: usize = 3;
 /// The place of the file's length.
 pub const FILE_SIZE: usize = 2;
 
+/// The saturation, in grey levels, below which an image has no colours but by rounding.
+const GREY: f64 = 0.5;
+
 /// One fact of every image.
 pub struct Fact {
     /// Its group, as an index into [`GROUPS`].
@@ -191,14 +194,16 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
     word("format", "chroma subsampling", &|f| f.encoding.sampling.clone());
     word("format", "progressive or interlaced", &|f| yes(f.encoding.progressive));
     word("format", "transparency", &|f| yes(f.encoding.alpha));
+    word("format", "grey image", &|f| yes(f.tones.saturation < GREY));
     word("format", "pixels", &|f| f.encoding.pixels.clone());
-    word("format", "EXIF", &|f| yes(f.encoding.exif));
     word("format", "camera", &|f| f.encoding.camera.clone());
     word("format", "software", &|f| f.encoding.software.clone());
     word("format", "day in EXIF", &|f| f.encoding.date.chars().take(10).collect());
     word("format", "colour profile", &|f| f.encoding.profile.clone());
     word("format", "comment", &|f| f.encoding.comment.clone());
     word("format", "resolution", &|f| f.encoding.density.clone());
+    // Of equal facts the first is told, so what says more comes first.
+    word("format", "EXIF", &|f| yes(f.encoding.exif));
     word("format", "parts of the file", &|f| f.encoding.parts.clone());
     let tables = |f: &&FileFacts| Word {
         is: f.encoding.tables.to_string(),

@@ -83,19 +83,17 @@ impl HalfTest {
             let bears = |image| binned[fact].holds(question, image);
             if separation(&mark.scores, &labels, class, bears) >= mark.separate {
                 let effect = Effect::new(&binned[fact], question, &labels, class);
-                telling.push(Telling { fact, class, question, score, effect });
+                let is_given = p_of(&outcome, score) <= LEVEL && effect.is_strong(Source::Mark);
+                let matters = true;
+                telling.push(Telling { fact, class, question, score, effect, matters, is_given });
             }
         }
         telling.sort_by(|a, b| b.score.total_cmp(&a.score));
         Self { marks, binned, labels, outcome, telling }
     }
 
-    fn p_of(&self, telling: &Telling) -> f64 {
-        (HALVES * FAMILIES * self.outcome.p(telling.score)).min(1.0)
-    }
-
     fn p(&self) -> f64 {
-        self.telling.first().map_or(1.0, |best| self.p_of(best))
+        self.telling.first().map_or(1.0, |best| p_of(&self.outcome, best.score))
     }
 
     /// The verdict; images have about this size in pixels.
@@ -105,7 +103,6 @@ impl HalfTest {
             let [wide, tall] = [0, 1].map(|i: usize| (share[i] * size[i] as f64).round());
             format!("a mark {place}, about {wide} x {tall} px")
         };
-        let is_given = |t: &&Telling| self.p_of(t) <= LEVEL && t.effect.is_strong(Source::Mark);
         let accuracy = |best: &Telling| {
             let binned = &self.binned[best.fact];
             accuracy(binned, &self.labels, set.classes.len())
@@ -118,10 +115,15 @@ impl HalfTest {
             gain: 0.0,
             p: self.p(),
             best: best.map(|best| (best, words(best))),
-            given: self.telling.iter().filter(is_given).collect(),
+            given: self.telling.iter().filter(|telling| telling.is_given).collect(),
         }
         .told(&Set { labels: &self.labels, ..*set })
     }
+}
+
+/// The p-value of a score, corrected for both halves and for facts that are no marks.
+fn p_of(outcome: &Outcome, score: f32) -> f64 {
+    (HALVES * FAMILIES * outcome.p(score)).min(1.0)
 }
 
 /// How far the median of the images of `class` that bear a mark lies above the mean of the other classes,

@@ -7,6 +7,7 @@ use super::facts::{Fact, GROUPS, Source};
 use super::permutations::{Best, Outcome, tolerance};
 use super::verdict::Findings;
 use super::{FAMILIES, LEVEL, LabelLeak, Set};
+use std::cmp::Ordering;
 
 /// By how much more a set of classes must be given away than any class alone for the set to be told.
 const SET_TELLS_MORE: f64 = 0.05;
@@ -23,6 +24,10 @@ pub struct Telling {
     pub score: f32,
     /// How much is given away.
     pub effect: Effect,
+    /// Whether the images of which it is true differ enough from the others.
+    pub matters: bool,
+    /// Whether it matters, is strong and no chance.
+    pub is_given: bool,
 }
 
 /// The facts of a set of images, and what its labels score on them.
@@ -43,11 +48,10 @@ impl TestedFacts<'_> {
         let source = GROUPS[group].source;
         let own: Vec<usize> =
             (0..self.binned.len()).filter(|&i| self.fact(i).group == group).collect();
-        let (telling, matter) = self.of_each_class(&own);
+        let telling = self.of_each_class(&own);
+        let matter = telling.first().is_some_and(|best| best.matters);
         let (p, accuracy) = self.of_all_classes(&own);
         let chance = self.set.chance;
-        let is_sure = |t: &&Telling| self.p(t.score) <= LEVEL;
-        let is_strong = |t: &&Telling| matter && t.effect.is_strong(source);
         let leak = Findings {
             group,
             constant: own.is_empty(),
@@ -55,7 +59,7 @@ impl TestedFacts<'_> {
             gain: if matter { (accuracy - chance) / (1.0 - chance) } else { 0.0 },
             p,
             best: telling.first().map(|best| (best, self.words(best.fact, best.question))),
-            given: telling.iter().filter(is_sure).filter(is_strong).collect(),
+            given: telling.iter().filter(|telling| telling.is_given).collect(),
         }
         .told(self.set);
         match self.of_a_set_of_classes(&own) {
@@ -81,13 +85,12 @@ impl TestedFacts<'_> {
         (FAMILIES * self.outcome.p(score)).min(1.0)
     }
 
-    /// What tells each class best, the best of all first, and whether these differences matter. What does
-    /// not matter counts only where nothing does.
-    fn of_each_class(&self, own: &[usize]) -> (Vec<Telling>, bool) {
+    /// What tells each class best, the best of all first. What does not matter counts only where nothing
+    /// does.
+    fn of_each_class(&self, own: &[usize]) -> Vec<Telling> {
         let best = (0..self.set.classes.len()).filter_map(|class| self.best_of_class(own, class));
-        let (matters, little): (Vec<Telling>, Vec<Telling>) = best.partition(|t| self.matters(t));
-        let matter = !matters.is_empty();
-        let mut telling = if matter { matters } else { little };
+        let (matters, little): (Vec<Telling>, Vec<Telling>) = best.partition(|t| t.matters);
+        let mut telling = if matters.is_empty() { little } else { matters };
         telling.sort_by(|a, b| b.score.total_cmp(&a.score));
         let best = (0..telling.len()).reduce(|best, next| {
             if self.is_better(&telling[next], &telling[best]) { next } else { best }
@@ -95,39 +98,40 @@ impl TestedFacts<'_> {
         if let Some(best) = best {
             telling[..=best].rotate_right(1);
         }
-        (telling, matter)
+        telling
     }
 
     fn best_of_class(&self, own: &[usize], class: usize) -> Option<Telling> {
-        let telling = own.iter().filter_map(|&fact| {
-            let Best { score, question } = self.outcome.facts[fact].classes[class]?;
-            let effect = Effect::new(&self.binned[fact].1, question, self.set.labels, class);
-            Some(Telling { fact, class, question, score, effect })
-        });
-        let (matters, little): (Vec<Telling>, Vec<Telling>) =
-            telling.partition(|telling| self.matters(telling));
-        let first = |all: Vec<Telling>| {
-            all.into_iter().reduce(|best, t| if self.is_better(&t, &best) { t } else { best })
-        };
-        first(matters).or_else(|| first(little))
+        let telling = own.iter().filter_map(|&fact| self.best_question(fact, class));
+        telling.reduce(|best, next| if self.is_better(&next, &best) { next } else { best })
     }
 
-    /// Whether the images of which it is true differ enough from the others.
-    fn matters(&self, telling: &Telling) -> bool {
-        let (fact, binned) = (self.fact(telling.fact), &self.binned[telling.fact].1);
-        let least = fact.material();
-        least == 0.0 || fact.gap(|image| binned.holds(telling.question, image)) >= least
+    fn best_question(&self, fact: usize, class: usize) -> Option<Telling> {
+        let Best { score, question } = self.outcome.facts[fact].classes[class]?;
+        let (about, binned) = (self.fact(fact), &self.binned[fact].1);
+        let effect = Effect::new(binned, question, self.set.labels, class);
+        let least = about.material();
+        let matters = least == 0.0 || about.gap(|image| binned.holds(question, image)) >= least;
+        let is_strong = effect.is_strong(GROUPS[about.group].source);
+        let is_given = matters && is_strong && self.p(score) <= LEVEL;
+        Some(Telling { fact, class, question, score, effect, matters, is_given })
     }
 
-    /// Of equal ones, that which is true of fewer images says more.
+    /// What matters before what does not, what is strong before what is weak, then the higher score. Of
+    /// equal ones, that which is true of fewer images says more.
     fn is_better(&self, a: &Telling, b: &Telling) -> bool {
+        let worth = |telling: &Telling| (telling.matters, telling.is_given);
         let rank = |telling: &Telling| {
             let binned = &self.binned[telling.fact].1;
             let question = telling.question;
             (binned.size(question), question.not, binned.lacks(question), telling.fact)
         };
         let equal = (a.score - b.score).abs() <= tolerance(b.score);
-        if equal { rank(a) < rank(b) } else { a.score > b.score }
+        match worth(a).cmp(&worth(b)) {
+            Ordering::Equal if equal => rank(a) < rank(b),
+            Ordering::Equal => a.score > b.score,
+            different => different == Ordering::Greater,
+        }
     }
 
     /// The p-value of the fact that tells most, and how often it tells the class right.
