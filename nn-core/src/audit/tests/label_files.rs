@@ -232,7 +232,7 @@ fn power(draws: u64) -> Vec<(&'static str, usize)> {
             let leaks = test(&seen, &labels, 2, draw);
             leaks.iter().any(|leak| leak.alarm && leak.class.as_deref() == Some("class 1"))
         };
-        (name, (0..draws).filter(alarm).count())
+        (name, (0..draws).into_par_iter().filter(alarm).count())
     };
     changes.map(found).to_vec()
 }
@@ -246,9 +246,9 @@ fn what_is_in_three_images_of_ten_of_a_class_is_found() {
 
 #[test]
 #[ignore = "takes minutes; run with --ignored"]
-fn what_is_in_three_images_of_ten_of_a_class_is_found_in_95_draws_of_100() {
-    for (name, found) in power(100) {
-        println!("{name}: {found} of 100");
-        assert!(found >= 95, "{name}: {found} of 100");
+fn what_is_in_three_images_of_ten_of_a_class_is_found_in_19_draws_of_20() {
+    for (name, found) in power(40) {
+        println!("{name}: {found} of 40");
+        assert!(found >= 38, "{name}: {found} of 40");
     }
 }
