@@ -9,7 +9,12 @@ fn everything_is_compared_and_written() {
     let sandbox = Sandbox::with_sets();
     let ended = sandbox.experiment(&["--json"]).says(
         &["\"leaky\"", "\"swap\"", "\"clean\""],
-        &["leaky model, backgrounds swapped", "What may not", "notebook", "written to experiment"],
+        &[
+            "leaky model, backgrounds swapped",
+            "What we cannot conclude",
+            "notebook",
+            "written to experiment",
+        ],
     );
     let summary = ended.json();
     let written: Value = serde_json::from_str(&sandbox.text("experiment/experiment.json")).unwrap();
@@ -135,9 +140,9 @@ fn drawings_stand_in_and_everything_says_so() {
     }
     assert_eq!((&summary["swap"]["n"], &summary["clean"]["n"]), (&json!(40), &json!(20)));
     let page = sandbox.text("experiment/report.html");
-    assert!(
-        page.contains("Stand-in data: different_backgrounds, background_swap, same_backgrounds")
-    );
+    assert!(page.contains(
+        "the images of different_backgrounds, background_swap, same_backgrounds are drawn"
+    ));
     assert!(page.len() < 5 << 20, "{} bytes", page.len());
     // Nothing in the page is an address on the network.
     let is_name = |part: &str| part.starts_with("www.w3.org/2000/svg");

@@ -27,11 +27,13 @@ pub struct ConfusionSpec {
 }
 
 impl ConfusionSpec {
-    fn count(&self, row: usize, column: usize) -> u64 {
+    /// Images of the class `row` that were given the class `column`.
+    pub fn count(&self, row: usize, column: usize) -> u64 {
         self.counts.get(row).and_then(|r| r.get(column)).copied().unwrap_or(0)
     }
 
-    fn row_total(&self, row: usize) -> u64 {
+    /// Images of the class `row`.
+    pub fn row_total(&self, row: usize) -> u64 {
         (0..self.classes.len()).map(|c| self.count(row, c)).sum()
     }
 
@@ -101,9 +103,9 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
             + 48.0;
     let height = (top + side + below + 82.0).ceil();
 
-    let mut about = subtitle.clone();
+    let mut about = format!("{}. {}", subtitle.trim_end_matches('.'), describe(spec));
     if spec.stand_in {
-        about = format!("{about}. {}", super::STAND_IN);
+        about = format!("{about} {}", super::STAND_IN);
     }
     let mut svg = Svg::new(width, height, &spec.title, &about);
     header(&mut svg, width, &spec.title, &subtitle, spec.stand_in);
@@ -135,6 +137,29 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     svg.text(left + side / 2.0, top + side + below + 18.0, "predicted class", &heading);
     key(&mut svg, left + side / 2.0, height - 26.0);
     svg.finish()
+}
+
+/// Up to this many classes the picture's words hold every count.
+const COUNTED_UP_TO: usize = 12;
+
+/// The picture in words.
+fn describe(spec: &ConfusionSpec) -> String {
+    let n = spec.classes.len();
+    let mut out = format!("Confusion matrix of {n} classes.");
+    if n > COUNTED_UP_TO {
+        return out;
+    }
+    for (row, class) in spec.classes.iter().enumerate() {
+        let called = (0..n).filter(|&column| spec.count(row, column) > 0);
+        let called: Vec<String> = called
+            .map(|column| {
+                format!("{} called {}", spec.count(row, column), class_name(&spec.classes[column]))
+            })
+            .collect();
+        let called = if called.is_empty() { "no images".into() } else { called.join(", ") };
+        out += &format!(" {}: {called}.", class_name(class));
+    }
+    out
 }
 
 struct Grid {
@@ -198,7 +223,7 @@ impl Grid {
         if count == 0 {
             // Zeros are there to be seen past; many of them would only be in the way.
             if cell >= 32.0 {
-                let style = Text::new(size).colour(svg::AXIS).anchor(Anchor::Middle);
+                let style = Text::new(size).colour(svg::MUTED).anchor(Anchor::Middle);
                 svg.text(x, y + size * 0.36, "0", &style);
             }
             return;

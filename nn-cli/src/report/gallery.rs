@@ -5,6 +5,8 @@ use super::picture;
 use crate::failure::Failure;
 use crate::inspection::{Inspected, Inspection, MeanShare};
 use crate::ui::format::{class_name, clean, percent, plural};
+use nn_core::data::foreground;
+use nn_core::explain::{BackgroundHeat, Explanation};
 use rayon::prelude::*;
 
 /// Images of a set by how they were answered.
@@ -23,22 +25,26 @@ pub struct Group {
     pub cards: Vec<Card>,
 }
 
-/// One image.
+/// One image: the photograph, and beside it the map of the view that the switch chooses.
 pub struct Card {
     pub right: bool,
+    pub id: String,
     pub photo: String,
     pub alt: String,
-    pub layers: Vec<Layer>,
     pub answer: String,
     pub file: String,
-    pub background: Option<String>,
+    pub views: Vec<Shown>,
+    /// The subject's outline, as a path of SVG; empty if it is not known.
+    pub outline: String,
 }
 
-/// A heat map over a photograph.
-pub struct Layer {
+/// A heat map of a photograph, with a caption of its own.
+pub struct Shown {
     /// By which the switch finds it.
     pub class: String,
     pub image: String,
+    pub alt: String,
+    pub caption: String,
 }
 
 /// A position of the switch between heat maps.
@@ -57,7 +63,7 @@ pub fn views(classes: &[String]) -> Vec<View> {
     } else {
         all.push(view("true", "the true class".into()));
     }
-    all.push(view("none", "nothing (the photograph)".into()));
+    all.push(view("none", "original photograph".into()));
     all
 }
 
@@ -75,9 +81,13 @@ impl Gallery {
         inspection: &Inspection,
     ) -> Result<Self, Failure> {
         let group = |right: bool| {
-            let all = inspection.images.par_iter().filter(|image| image.is_right() == right);
-            let cards: Vec<Card> =
-                all.map(|image| card(image, inspection)).collect::<Result<_, Failure>>()?;
+            let all: Vec<&Inspected> =
+                inspection.images.iter().filter(|image| image.is_right() == right).collect();
+            let all = all.into_par_iter();
+            let cards: Vec<Card> = all
+                .enumerate()
+                .map(|(i, image)| card(image, inspection, format!("{id}-{right}-{i}")))
+                .collect::<Result<_, Failure>>()?;
             let total = if right {
                 inspection.evaluation.correct
             } else {
@@ -103,9 +113,13 @@ impl Gallery {
     }
 }
 
-fn card(image: &Inspected, inspection: &Inspection) -> Result<Card, Failure> {
-    let classes = &inspection.classes;
-    let layer = |(i, explanation): (usize, &nn_core::explain::Explanation)| {
+fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, Failure> {
+    let name = |class: usize| class_name(&inspection.classes[class]);
+    let (truth, answer) = (name(image.label), name(image.predicted));
+    let (file, confidence) = (clean(&image.file), percent(image.confidence));
+    let decoded = picture::decode(&image.path, inspection.treated.alpha_background)?;
+    let subject = foreground(&decoded);
+    let view = |(i, explanation): (usize, &Explanation)| {
         let mut class = format!("c{}", explanation.class);
         if i == 0 {
             class += " own";
@@ -113,30 +127,39 @@ fn card(image: &Inspected, inspection: &Inspection) -> Result<Card, Failure> {
         if explanation.class == image.label {
             class += " true";
         }
-        Ok::<_, Failure>(Layer { class, image: picture::heat(&explanation.normalized())? })
+        let share = told(explanation, explanation.on_background(&subject)?);
+        Ok::<_, Failure>(Shown {
+            class,
+            image: picture::heat(&explanation.normalized())?,
+            alt: format!("{file}, evidence for {}: {share}", name(explanation.class)),
+            caption: share,
+        })
     };
-    let (truth, answer) =
-        (class_name(&classes[image.label]), class_name(&classes[image.predicted]));
-    let (file, confidence) = (clean(&image.file), percent(image.confidence));
-    let background =
-        image.background.map(|share| format!("{:.0} % of heat on background", share.heat * 100.0));
-    let mut alt = format!("{file}: {truth}, answered {answer} with {confidence}");
-    if let Some(background) = &background {
-        alt += &format!("; {background}");
-    }
     Ok(Card {
         right: image.is_right(),
-        photo: picture::photo(&image.path, inspection.treated.alpha_background)?,
-        alt,
-        layers: image.heat.iter().enumerate().map(layer).collect::<Result<_, _>>()?,
+        id,
+        photo: picture::squeezed(decoded)?,
+        alt: format!("{file}: {truth}, answered {answer} with {confidence}"),
         answer: if image.is_right() {
             format!("✓ {answer}, {confidence}")
         } else {
             format!("✗ {truth}, taken for {answer}, {confidence}")
         },
         file: file.rsplit('/').next().unwrap_or_default().to_string(),
-        background,
+        views: image.heat.iter().enumerate().map(view).collect::<Result<_, _>>()?,
+        outline: String::new(),
     })
+}
+
+/// The share of a map's heat on the background, or why there is none.
+fn told(explanation: &Explanation, share: Option<BackgroundHeat>) -> String {
+    match share {
+        Some(share) => format!("{:.0} % of heat on background", share.heat * 100.0),
+        None if explanation.normalized().as_slice().iter().all(|&heat| heat <= 0.0) => {
+            "empty map".into()
+        }
+        None => "could not separate animal from background".into(),
+    }
 }
 
 /// Errors listed for each set.
@@ -144,7 +167,8 @@ const WORST: usize = 8;
 
 /// The wrong answers given with most confidence.
 pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
-    let header = ["file", "model and set", "true class", "taken for", "probability"];
+    let header =
+        ["file", "model and test set", "true class", "answer", "probability of the answer"];
     let mut table = Table::new("Wrong answers, the most confident first", &header, 4);
     for (model, inspection) in inspections {
         let wrong = inspection.images.iter().filter(|image| !image.is_right());
@@ -195,7 +219,7 @@ impl Shares {
             tip: format!("{}: {:.0} %", clean(&image.file), share.heat * 100.0),
         });
         let detail = format!(
-            "of the heat lies on the background, which is {:.0} % of the picture",
+            "of the heat lies on the background, which covers {:.0} % of the picture",
             mean.area * 100.0
         );
         Some(Self {
@@ -215,10 +239,10 @@ impl Shares {
 }
 
 /// What the heat maps are.
-pub const HEAT_NOTE: &str = "Grad-CAM at the last convolution: red marks what speaks for a class, blue \
-    what does not. Each map is stretched to the picture and brought to the same range, so colours \
-    compare places within a picture, not pictures. Pictures are squeezed into a square, as the \
-    network sees them.";
+pub const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last convolution. Red: \
+    evidence for a class; blue: no evidence for it (there may be evidence against). Each map has its own \
+    scale from its lowest to its highest value, so compare colours within a picture, not between pictures. \
+    Pictures are squeezed into a square, as the network sees them.";
 
 /// How the background was found, and what else to know about the shares.
 pub fn shares_note<'a>(means: impl Iterator<Item = &'a MeanShare>) -> String {
@@ -226,12 +250,12 @@ pub fn shares_note<'a>(means: impl Iterator<Item = &'a MeanShare>) -> String {
     masks.sort_unstable();
     masks.dedup();
     if masks.is_empty() {
-        return "No map has any heat.".into();
+        return "There is no map whose share of heat on the background says anything.".into();
     }
     format!(
-        "A dot is a picture, the bar the mean of all maps with heat, the tinted part what a map would \
-         have that does not care where the animal is. The background was found by a simple rule \
-         ({}), good enough for a mean and not for a single picture.",
+        "Dot: one picture. Bar: mean over pictures with a non-empty map. Shaded: share expected if heat were \
+         spread evenly. The background was found by a simple rule ({}), which fails for some pictures: \
+         trust the mean more than a single dot.",
         masks.join(", ")
     )
 }
