@@ -160,7 +160,7 @@ impl Conclusions {
         let (clean, images) = (&comparison.clean.accuracy, comparison.clean.images());
         let wide = (clean.interval.high - clean.interval.low) * 100.0;
         self.may_not.push(format!(
-            "How well either model would do on other photographs. With {} in the test set, one answer \
+            "How well either model would do on other images. With {} in the test set, one answer \
              moves the accuracy by {:.0} points, and the clean model's interval is {wide:.0} points wide. An \
              interval of ±5 points takes about 400 images.",
             plural(images as u64, "image"),
