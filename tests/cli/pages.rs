@@ -172,7 +172,7 @@ fn wide_tables_show_on_a_phone_that_they_go_on() {
     browser.open(&pages[0]);
     let wide =
         "[...document.querySelectorAll('.wide')].filter(w => w.scrollWidth > w.clientWidth + 1)
-        .map(w => getComputedStyle(w.querySelector('caption'), '::after').content)";
+        .map(w => getComputedStyle(w, '::before').content)";
     let wide = browser.evaluate(wide);
     let wide = wide.as_array().unwrap();
     assert!(!wide.is_empty());

@@ -205,13 +205,13 @@ impl Conclusions {
             .collect();
         if outside.is_empty() {
             self.may.push(
-                "The result agrees with the notebook's 90, 0 and 70 %, which are of one training run each: none \
-                 of the differences is larger than chance explains."
+                "The result is compatible with the notebook's 90, 0 and 70 %, which are of one training run \
+                 each: no difference is larger than chance explains."
                     .into(),
             );
         } else {
             self.may_not.push(format!(
-                "That the result agrees with the notebook. The difference is larger than chance explains \
+                "That the result is compatible with the notebook. The difference is larger than chance explains \
                  for: {}.",
                 outside.join("; ")
             ));
@@ -294,7 +294,7 @@ mod tests {
         let drawn = draw([18, 0, 14], 1, Kind::Published);
         assert!(has(&drawn.may, "the background decides, not the animal"), "{drawn:?}");
         assert!(has(&drawn.may, "falls by 90 points (95 % interval"), "{drawn:?}");
-        assert!(has(&drawn.may, "agrees with the notebook"), "{drawn:?}");
+        assert!(has(&drawn.may, "is compatible with the notebook"), "{drawn:?}");
         // 14 of 20 does not exclude guessing, nor that leakage made no difference.
         assert!(has(&drawn.may_not, "which this does not exclude"), "{drawn:?}");
         assert!(has(&drawn.may_not, "That leakage raised"), "{drawn:?}");

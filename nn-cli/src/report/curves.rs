@@ -75,8 +75,9 @@ fn reading(loss: &[Series]) -> String {
     if best < end && val >= RISE * lowest && train < trained {
         return format!(
             "Overfitting: the validation loss is lowest after epoch {lowest_at} ({}) and has risen to {} after \
-             epoch {end_at}, while the training loss falls from {} to {}. From epoch {lowest_at} on the \
-             network learns what is particular to its training images.",
+             epoch {end_at}, while the training loss falls from {} to {}. The network begins to fit \
+             particulars of its training images that do not hold for others. (With few validation images \
+             such a rise can also be chance.)",
             show(lowest),
             show(val),
             show(trained),

@@ -10,6 +10,7 @@ use super::parts::{Score, Scored, Table, guessing_key, layers, settings};
 use super::places;
 use super::samples::Samples;
 use crate::audit::words;
+use crate::command_line::DATA_ROOT;
 use crate::experiment::{Conclusions, Parts};
 use crate::failure::Failure;
 use crate::inspection::Inspection;
@@ -49,6 +50,7 @@ pub struct ExperimentPage<'a> {
     worst: Table,
     layers: Table,
     answers: Vec<String>,
+    repeat_note: &'static str,
     commands: Vec<String>,
     facts: Vec<(String, String)>,
 }
@@ -130,6 +132,7 @@ impl<'a> ExperimentPage<'a> {
             ]),
             layers: layers(&told.model),
             answers: handout::answers(parts),
+            repeat_note: repeat_note(&told.command),
             commands: vec![told.command.clone()],
             facts,
         })
@@ -148,6 +151,15 @@ fn head(told: &Told<'_>) -> Base {
     base.sections.insert(3, ("leaks", "Audit"));
     base.sections.push(("handout", "Hand-out"));
     base
+}
+
+/// What to know before typing the command.
+fn repeat_note(command: &str) -> &'static str {
+    if command.contains(DATA_ROOT) {
+        "DATA_ROOT stands for the folder that holds the three sets."
+    } else {
+        "In a folder whose folder data holds the three sets, or without them, on drawn images:"
+    }
 }
 
 /// The result in three numbers.

@@ -169,7 +169,13 @@ const WORST: usize = 8;
 pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
     let header =
         ["file", "model and test set", "true class", "answer", "probability of the answer"];
-    let mut table = Table::new("Wrong answers, the most confident first", &header, 4);
+    let mut table = Table::new(
+        format!(
+            "Wrong answers, the most confident first, at most {WORST} of each model and test set"
+        ),
+        &header,
+        4,
+    );
     for (model, inspection) in inspections {
         let wrong = inspection.images.iter().filter(|image| !image.is_right());
         let class = |class: usize| class_name(&inspection.classes[class]);
@@ -240,7 +246,8 @@ impl Shares {
 
 /// What the heat maps are.
 pub const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last convolution. Red: \
-    evidence for a class; blue: no evidence for it (there may be evidence against). Each map has its own \
+    evidence for a class; blue: no evidence for it (there may be evidence against). The heat of a region is \
+    the sum of the map over it. Each map has its own \
     scale from its lowest to its highest value, so compare colours within a picture, not between pictures. \
     Pictures are squeezed into a square, as the network sees them.";
 
