@@ -73,6 +73,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
         parts: &parts,
         conclusions: &conclusions,
         first: first(&finished)?,
+        looked: looked(&finished),
         curves,
         used: [used(&finished, Arm::Leaky), None, used(&finished, Arm::Clean)],
         model: model(&finished)?,
@@ -283,6 +284,13 @@ fn background(finished: &[Finished]) -> [Option<MeanShare>; 3] {
     let own = |arm| MeanShare::of(of_arm(finished, arm).flat_map(|run| shares(&run.test)));
     let swap = finished.iter().filter_map(|run| run.swap.as_ref()).flat_map(shares);
     [own(Arm::Leaky), MeanShare::of(swap), own(Arm::Clean)]
+}
+
+/// The models of all seeds looked into: the three measurements in their order.
+fn looked(finished: &[Finished]) -> [Vec<&Inspection>; 3] {
+    let own = |arm| of_arm(finished, arm).map(|run| &run.test).collect();
+    let swap = finished.iter().filter_map(|run| run.swap.as_ref()).collect();
+    [own(Arm::Leaky), swap, own(Arm::Clean)]
 }
 
 /// The first seed's models looked into: the three measurements in their order.

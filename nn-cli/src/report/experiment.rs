@@ -2,13 +2,14 @@
 
 use super::base::{self, Base};
 use super::curves::Curves;
-use super::gallery::{Gallery, HEAT_NOTE, Shares, View, shares_note, views, worst};
+use super::gallery::{Gallery, HEAT_NOTE, View, views, worst};
 use super::handout;
 use super::leaks::{SetLeaks, label_table};
 use super::matrix::Matrix;
 use super::parts::{Score, Scored, Table, guessing_key, layers, settings};
 use super::places;
 use super::samples::Samples;
+use super::shares::{self, Shares};
 use crate::audit::words;
 use crate::command_line::DATA_ROOT;
 use crate::experiment::{Conclusions, Parts};
@@ -61,6 +62,8 @@ pub struct Told<'a> {
     pub conclusions: &'a Conclusions,
     /// The first seed's models: the three measurements looked into, in their order.
     pub first: [&'a Inspection; 3],
+    /// The same of all seeds.
+    pub looked: [Vec<&'a Inspection>; 3],
     /// Training of the leaky and of the clean model.
     pub curves: [CurvesSpec; 2],
     /// Training and validation images of the three sets, where they have such.
@@ -88,9 +91,7 @@ impl<'a> ExperimentPage<'a> {
         facts.extend(Environment::here().facts());
         let [leaky_score, _, clean_score] = rows.each_ref().map(|row| row.measured.accuracy.mean);
         let titles = rows.each_ref().map(|row| row.title);
-        let shares = (0..3).filter_map(|i| {
-            Shares::new(&sentence(titles[i]), told.first[i], parts.background[i].as_ref())
-        });
+        let shares = (0..3).filter_map(|i| Shares::new(&sentence(titles[i]), &told.looked[i]));
         let seed_note = if several {
             format!(" The maps below are of the models of seed {}.", parts.seeds[0])
         } else {
@@ -120,7 +121,7 @@ impl<'a> ExperimentPage<'a> {
             matrices: matrices(parts),
             heat_note: format!("{HEAT_NOTE}{seed_note}"),
             shares: shares.collect(),
-            shares_note: shares_note(parts.background.iter().flatten()),
+            shares_note: shares::note(&told.looked.concat()),
             views: views(&leaky.classes),
             leaky: Gallery::new("gallery-leaky", "Leaky model, own test set", leaky)?,
             swap: Gallery::new("gallery-swap", "Leaky model, backgrounds swapped", swap)?,

@@ -1,9 +1,10 @@
-//! Photographs with their heat maps, and what they show: the worst errors, heat on the background.
+//! Photographs with their heat maps, and the worst errors.
 
-use super::parts::{Table, place};
+use super::outline::outline;
+use super::parts::Table;
 use super::picture;
 use crate::failure::Failure;
-use crate::inspection::{Inspected, Inspection, MeanShare};
+use crate::inspection::{Inspected, Inspection};
 use crate::ui::format::{class_name, clean, percent, plural};
 use nn_core::data::foreground;
 use nn_core::explain::{BackgroundHeat, Explanation};
@@ -147,7 +148,7 @@ fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, 
         },
         file: file.rsplit('/').next().unwrap_or_default().to_string(),
         views: image.heat.iter().enumerate().map(view).collect::<Result<_, _>>()?,
-        outline: String::new(),
+        outline: outline(&subject.mask, picture::SIDE),
     })
 }
 
@@ -192,77 +193,9 @@ pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
     table
 }
 
-/// How much of the heat lies on the background, image by image.
-pub struct Shares {
-    pub title: String,
-    pub mean: String,
-    pub detail: String,
-    pub described: String,
-    /// The background's share of the picture.
-    pub area: String,
-    /// Where the mean lies.
-    pub at: String,
-    pub each: Vec<OneShare>,
-}
-
-/// One image's share.
-pub struct OneShare {
-    pub at: String,
-    pub high: String,
-    pub tip: String,
-}
-
-impl Shares {
-    /// Shows `mean`, and each image of `inspection`, if there is any heat.
-    pub fn new(title: &str, inspection: &Inspection, mean: Option<&MeanShare>) -> Option<Self> {
-        let mean = mean?;
-        let with_heat: Vec<_> =
-            inspection.images.iter().filter_map(|i| Some((i, i.background?))).collect();
-        let each = with_heat.iter().enumerate().map(|(i, (image, share))| OneShare {
-            at: place(share.heat),
-            // Spread over the strip's height, so that equal shares can be told apart.
-            high: place(0.12 + 0.76 * (i * 7 % 11) as f64 / 10.0),
-            tip: format!("{}: {:.0} %", clean(&image.file), share.heat * 100.0),
-        });
-        let detail = format!(
-            "of the heat lies on the background, which covers {:.0} % of the picture",
-            mean.area * 100.0
-        );
-        Some(Self {
-            title: title.to_string(),
-            mean: format!("{:.0} %", mean.heat * 100.0),
-            described: format!(
-                "Mean of {}: {:.0} % {detail}.",
-                plural(mean.images as u64, "map"),
-                mean.heat * 100.0
-            ),
-            detail,
-            area: place(mean.area),
-            at: place(mean.heat),
-            each: each.collect(),
-        })
-    }
-}
-
 /// What the heat maps are.
 pub const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last convolution. Red: \
     evidence for a class; blue: no evidence for it (there may be evidence against). The heat of a region is \
     the sum of the map over it. Each map has its own \
     scale from its lowest to its highest value, so compare colours within a picture, not between pictures. \
     Pictures are squeezed into a square, as the network sees them.";
-
-/// How the background was found, and what else to know about the shares.
-pub fn shares_note<'a>(means: impl Iterator<Item = &'a MeanShare>) -> String {
-    let mut masks: Vec<&str> = means.flat_map(|mean| &mean.masks).copied().collect();
-    masks.sort_unstable();
-    masks.dedup();
-    if masks.is_empty() {
-        return "There is no map whose share of heat on the background says anything.".into();
-    }
-    format!(
-        "Dot: one picture. Bar: mean over pictures with a non-empty map. Shaded: share expected if heat were \
-         spread evenly. The background was found by a simple rule ({}), which fails for some pictures: \
-         trust the mean more than a single dot.",
-        masks.join(", ")
-    )
-}

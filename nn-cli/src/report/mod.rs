@@ -8,7 +8,9 @@
 //! samples      pictures of the data
 //! curves       training curves, and whether they show overfitting
 //! matrix       a confusion matrix, drawn and as a table
-//! gallery      photographs with their heat maps, the worst errors, heat on the background
+//! gallery      photographs with their heat maps, and the worst errors
+//! shares       heat on the background, by the class that was answered
+//! outline      the outline of a mask
 //! picture      images as data in the page
 //! twins        two images that are the same
 //! leaks        what an audit finds in an experiment's sets
@@ -30,11 +32,13 @@ mod gallery;
 mod handout;
 mod leaks;
 mod matrix;
+mod outline;
 mod parts;
 mod picture;
 mod places;
 mod run;
 mod samples;
+mod shares;
 mod twins;
 
 use crate::failure::Failure;

@@ -3,10 +3,11 @@
 use super::base::{self, Base};
 use super::curves::Curves;
 use super::experiment::sentence;
-use super::gallery::{Gallery, HEAT_NOTE, Shares, View, shares_note, views, worst};
+use super::gallery::{Gallery, HEAT_NOTE, View, views, worst};
 use super::matrix::Matrix;
 use super::parts::{Score, Scored, Table, guessing_key, layers, settings};
 use super::places;
+use super::shares::{self, Shares};
 use crate::failure::Failure;
 use crate::inspection::Inspection;
 use crate::plots::ConfusionSpec;
@@ -55,7 +56,6 @@ impl RunPage {
             percent(run.test.accuracy()),
         );
         let base = Base::new("Training run", format!("Training on {name}"), lede).about(&[set]);
-        let mean = test.mean_share();
         let score = Scored {
             title: match run.data.tested_on {
                 "test" => "Accuracy on the test images",
@@ -81,10 +81,8 @@ impl RunPage {
             base,
             guessing: guessing_key([&score.guessing]),
             score: score.show(),
-            shares: Shares::new("Heat on the background", test, mean.as_ref())
-                .into_iter()
-                .collect(),
-            shares_note: shares_note(mean.iter()),
+            shares: Shares::new("Heat on the background", &[test]).into_iter().collect(),
+            shares_note: shares::note(&[test]),
             sets: images(&[run]),
             credit: base::credit(&[set]),
             curves: Curves::draw(&run.curves()),

@@ -3,6 +3,7 @@
 use super::picture;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
+use crate::inspection::Inspection;
 use crate::published::Kind;
 use crate::stand_in::{Ground, Species, StandInSet};
 use crate::ui::format::{class_name, clean};
@@ -65,20 +66,32 @@ impl Samples {
     }
 }
 
+/// What all pictures of a set were taken against, where that is known and the same for all classes.
+pub fn ground(looked: &Inspection) -> Option<&'static str> {
+    let known =
+        (looked.kind != Kind::Folder).then(|| StandInSet::from_name(&looked.name)).flatten();
+    let [one, other] = [Species::Husky, Species::Wolf].map(|species| Some(known?.ground(species)));
+    let same = one.filter(|_| one == other)?;
+    Some(name(same))
+}
+
+fn name(ground: Ground) -> &'static str {
+    match ground {
+        Ground::Grass => "grass",
+        Ground::Snow => "snow",
+        Ground::White => "white",
+    }
+}
+
 /// What is to be seen: `husky on grass` where the set is known, else the class.
 fn caption(set: &ImageSet, class: &str) -> String {
-    let name = class_name(class);
+    let class_shown = class_name(class);
     let species = [Species::Husky, Species::Wolf].into_iter().find(|s| s.name() == class);
     let known = (set.kind != Kind::Folder).then(|| StandInSet::from_name(&set.name)).flatten();
     match (known, species) {
         (Some(known), Some(species)) => {
-            let ground = match known.ground(species) {
-                Ground::Grass => "grass",
-                Ground::Snow => "snow",
-                Ground::White => "white",
-            };
-            format!("{name} on {ground}")
+            format!("{class} on {}", name(known.ground(species)))
         }
-        _ => name,
+        _ => class_shown,
     }
 }

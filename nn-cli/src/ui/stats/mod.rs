@@ -57,6 +57,19 @@ fn score(p: f64, n: f64, z: f64) -> Interval {
     Interval { low, high }
 }
 
+/// The 95 % interval of the mean of `values`, after Student (1908), "The probable error of a mean"; none for
+/// fewer than three values, of which nobody knows how they vary.
+pub fn mean_interval(values: &[f64]) -> Option<Interval> {
+    let n = values.len() as f64;
+    if values.len() < 3 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let spread = repeated::student(n - 1.0) * (variance / n).sqrt();
+    Some(Interval { low: mean - spread, high: mean + spread })
+}
+
 /// The 95 % interval of `a - b`, two shares measured on different images, from their own intervals:
 /// method 10 of Newcombe (1998), "Interval estimation for the difference between independent
 /// proportions".
@@ -99,6 +112,18 @@ mod tests {
             assert!((got.low - low).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
             assert!((got.high - high).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
         }
+    }
+
+    /// Student's own example, as of `t.test(c(0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0))` in R.
+    #[test]
+    fn a_mean_has_an_interval() {
+        let sleep = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
+        let got = mean_interval(&sleep).unwrap();
+        assert!(
+            (got.low + 0.5297804).abs() < 2e-3 && (got.high - 2.0297804).abs() < 2e-3,
+            "{got:?}"
+        );
+        assert_eq!(mean_interval(&[0.1, 0.2]), None);
     }
 
     #[test]

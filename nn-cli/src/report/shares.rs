@@ -1,0 +1,258 @@
+//! How much of the heat lies on the background, by the class that was answered.
+//!
+//! One mean over all answers would hide what matters: a model can tell one class from the animal and the
+//! other from what is around it. What an answer rests on is said where the 95 % interval (Student's t over
+//! images) of the difference to evenly spread heat does not reach zero.
+
+use super::parts::place;
+use super::samples::ground;
+use crate::inspection::{Inspected, Inspection};
+use crate::ui::format::{class_name, clean, plural};
+use crate::ui::stats::mean_interval;
+use nn_core::explain::BackgroundHeat;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Up to this many classes each has a row; beyond, all answers share one.
+const CLASSES_APART: usize = 3;
+
+/// The shares of one model, or of those of several seeds, on a set of images.
+pub struct Shares {
+    pub title: String,
+    pub rows: Vec<Row>,
+    /// What follows from them.
+    pub meaning: String,
+}
+
+/// The shares of the images that were given one class.
+pub struct Row {
+    /// Such as `Answered wolf`.
+    pub name: String,
+    pub mean: String,
+    pub detail: String,
+    /// The strip in words.
+    pub described: String,
+    /// The background's share of the picture: that of heat spread evenly.
+    pub area: String,
+    /// Where the mean lies.
+    pub at: String,
+    pub each: Vec<OneShare>,
+}
+
+/// One image's share.
+pub struct OneShare {
+    pub at: String,
+    pub high: String,
+    pub tip: String,
+}
+
+/// An image, the class that was answered, and its share.
+type Known<'a> = (&'a Inspected, BackgroundHeat);
+
+impl Shares {
+    /// Those of the models of all seeds, which looked at the same set; none if there is no share.
+    pub fn new(title: &str, inspections: &[&Inspection]) -> Option<Self> {
+        let first = inspections.first()?;
+        let known = |image| share(image).map(|share| (image, share));
+        let all: Vec<Known<'_>> =
+            inspections.iter().flat_map(|one| &one.images).filter_map(known).collect();
+        if all.is_empty() {
+            return None;
+        }
+        if first.classes.len() > CLASSES_APART {
+            let rows = vec![Row::new("All answers", &all)];
+            return Some(Self { title: title.into(), rows, meaning: String::new() });
+        }
+        let classes = first.classes.iter().enumerate();
+        let of_class = classes.map(|(class, name)| {
+            let given = all.iter().filter(|(image, _)| image.predicted == class).copied();
+            (name.as_str(), given.collect::<Vec<_>>())
+        });
+        let of_class: Vec<_> = of_class.filter(|(_, given)| !given.is_empty()).collect();
+        let row = |(name, given): &(&str, Vec<Known<'_>>)| {
+            Row::new(&format!("Answered {}", class_name(name)), given)
+        };
+        let rests = of_class.iter().map(|(name, given)| (*name, rests(given)));
+        Some(Self {
+            title: title.into(),
+            rows: of_class.iter().map(row).collect(),
+            meaning: meaning(&rests.collect::<Vec<_>>(), ground(first)),
+        })
+    }
+}
+
+impl Row {
+    fn new(name: &str, given: &[Known<'_>]) -> Self {
+        let mean = |value: fn(&BackgroundHeat) -> f64| {
+            given.iter().map(|(_, share)| value(share)).sum::<f64>() / given.len() as f64
+        };
+        let (heat, area) = (mean(|share| share.heat), mean(|share| share.area));
+        let each = given.iter().enumerate().map(|(i, (image, share))| OneShare {
+            at: place(share.heat),
+            // Spread over the strip's height, so that equal shares can be told apart.
+            high: place(0.12 + 0.76 * (i * 7 % 11) as f64 / 10.0),
+            tip: format!("{}: {:.0} %", clean(&image.file), share.heat * 100.0),
+        });
+        let detail = format!(
+            "of the heat on the background, which covers {:.0} % of the picture ({})",
+            area * 100.0,
+            plural(given.len() as u64, "map")
+        );
+        let mean = format!("{:.0} %", heat * 100.0);
+        Self {
+            name: name.to_string(),
+            described: format!("{name}: {mean} {detail}"),
+            mean,
+            detail,
+            area: place(area),
+            at: place(heat),
+            each: each.collect(),
+        }
+    }
+}
+
+/// The share of the map for the answer, where there is one to tell.
+fn share(image: &Inspected) -> Option<BackgroundHeat> {
+    image.background
+}
+
+/// What answers rest on, as far as heat can tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rests {
+    /// More heat on the background than evenly spread heat would put there.
+    Background,
+    /// Less.
+    Animal,
+    /// Neither is shown.
+    Unknown,
+}
+
+/// What answers of one class rest on. Models of several seeds that saw the same image count as one.
+fn rests(given: &[Known<'_>]) -> Rests {
+    let mut of_image: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (image, share) in given {
+        of_image.entry(&image.file).or_default().push(share.heat - share.area);
+    }
+    let differences: Vec<f64> =
+        of_image.values().map(|all| all.iter().sum::<f64>() / all.len() as f64).collect();
+    match mean_interval(&differences) {
+        Some(interval) if interval.is_above(0.0) => Rests::Background,
+        Some(interval) if interval.is_below(0.0) => Rests::Animal,
+        _ => Rests::Unknown,
+    }
+}
+
+/// In a sentence or two: what tells each class. `ground` is what the background is, where that is known.
+fn meaning(classes: &[(&str, Rests)], ground: Option<&str>) -> String {
+    let named = |wanted: Rests| {
+        let names = classes.iter().filter(|(_, rests)| *rests == wanted);
+        names.map(|(name, _)| format!("\u{201c}{}\u{201d}", class_name(name))).collect::<Vec<_>>()
+    };
+    let list = |names: &[String]| names.join(" and ");
+    let place =
+        ground.map_or("the background".into(), |ground| format!("the background ({ground})"));
+    let (background, animal, unknown) =
+        (named(Rests::Background), named(Rests::Animal), named(Rests::Unknown));
+    let mut told = Vec::new();
+    match (background.is_empty(), animal.is_empty()) {
+        (false, false) => told.push(format!(
+            "This model says {} from {place} and {} from the animal.",
+            list(&background),
+            list(&animal)
+        )),
+        (false, true) => told.push(format!("This model says {} from {place}.", list(&background))),
+        (true, false) => told.push(format!("This model says {} from the animal.", list(&animal))),
+        (true, true) => {}
+    }
+    if !unknown.is_empty() {
+        told.push(format!(
+            "For {} the heat is not clearly more or less than an even spread.",
+            list(&unknown)
+        ));
+    }
+    told.join(" ")
+}
+
+/// How to read the strips, and how the background was found.
+pub fn note(inspections: &[&Inspection]) -> String {
+    let images = inspections.iter().flat_map(|one| &one.images);
+    let rules: BTreeSet<&str> = images.filter_map(share).map(|share| share.rule.name()).collect();
+    if rules.is_empty() {
+        return "For no picture can a share of heat on the background be told.".into();
+    }
+    let rules: Vec<&str> = rules.into_iter().collect();
+    format!(
+        "Dot: one picture. Bar: mean over pictures with a non-empty map. Shaded: share expected if heat were \
+         spread evenly. The background was found by a simple rule ({}), which fails for some pictures, so \
+         trust means more than single dots. What an answer rests on is said where the 95 % interval of the \
+         difference to an even spread does not reach zero.",
+        rules.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn_core::data::ForegroundRule;
+    use std::path::PathBuf;
+
+    fn image(file: &str, predicted: usize, heat: f64) -> Inspected {
+        let rule = ForegroundRule::PlainBackdrop;
+        Inspected {
+            file: file.into(),
+            path: PathBuf::new(),
+            label: 0,
+            predicted,
+            confidence: 1.0,
+            heat: Vec::new(),
+            background: Some(BackgroundHeat { heat, area: 0.7, rule }),
+        }
+    }
+
+    fn known(images: &[Inspected]) -> Vec<Known<'_>> {
+        images.iter().map(|image| (image, share(image).unwrap())).collect()
+    }
+
+    #[test]
+    fn an_answer_rests_on_what_an_interval_shows() {
+        let of = |shares: &[f64]| -> Rests {
+            let images: Vec<Inspected> =
+                shares.iter().enumerate().map(|(i, &s)| image(&i.to_string(), 0, s)).collect();
+            rests(&known(&images))
+        };
+        assert_eq!(of(&[0.9, 0.92, 0.95, 0.91]), Rests::Background);
+        assert_eq!(of(&[0.2, 0.3, 0.25, 0.31]), Rests::Animal);
+        assert_eq!(of(&[0.2, 0.95, 0.6, 0.9]), Rests::Unknown);
+        assert_eq!(of(&[0.95, 0.95]), Rests::Unknown, "two images show nothing");
+        // Five seeds on two images are two images.
+        let images: Vec<Inspected> =
+            (0..10).map(|i| image(&(i % 2).to_string(), 0, 0.9 + 0.001 * i as f64)).collect();
+        assert_eq!(rests(&known(&images)), Rests::Unknown);
+    }
+
+    #[test]
+    fn the_meaning_names_both_classes() {
+        let said = meaning(&[("husky", Rests::Animal), ("wolf", Rests::Background)], Some("white"));
+        let expected = "This model says \u{201c}wolf\u{201d} from the background (white) and \
+                        \u{201c}husky\u{201d} from the animal.";
+        assert_eq!(said, expected);
+        let said = meaning(&[("husky", Rests::Unknown), ("wolf", Rests::Background)], None);
+        assert!(
+            said.starts_with("This model says \u{201c}wolf\u{201d} from the background. For"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn each_answered_class_has_its_mean() {
+        let images = [image("a", 0, 0.2), image("b", 1, 0.9), image("c", 0, 0.4)];
+        let all = known(&images);
+        let husky: Vec<_> = all.iter().filter(|(image, _)| image.predicted == 0).copied().collect();
+        let row = Row::new("Answered husky", &husky);
+        assert_eq!(
+            (row.mean.as_str(), row.at.as_str(), row.area.as_str()),
+            ("30 %", "30.00", "70.00")
+        );
+        assert!(row.detail.contains("70 % of the picture (2 maps)"), "{}", row.detail);
+        assert_eq!(row.each[1].tip, "c: 40 %");
+    }
+}
