@@ -118,8 +118,10 @@ fn card(image: &Inspected, inspection: &Inspection) -> Result<Card, Failure> {
     let (truth, answer) =
         (class_name(&classes[image.label]), class_name(&classes[image.predicted]));
     let (file, confidence) = (clean(&image.file), percent(image.confidence));
-    let background =
-        image.background.map(|share| format!("{:.0} % of heat on background", share.heat * 100.0));
+    let background = image.views[0]
+        .background
+        .ok()
+        .map(|share| format!("{:.0} % of heat on background", share.heat * 100.0));
     let mut alt = format!("{file}: {truth}, answered {answer} with {confidence}");
     if let Some(background) = &background {
         alt += &format!("; {background}");
@@ -128,7 +130,13 @@ fn card(image: &Inspected, inspection: &Inspection) -> Result<Card, Failure> {
         right: image.is_right(),
         photo: picture::photo(&image.path, inspection.treated.alpha_background)?,
         alt,
-        layers: image.heat.iter().enumerate().map(layer).collect::<Result<_, _>>()?,
+        layers: image
+            .views
+            .iter()
+            .map(|view| &view.explanation)
+            .enumerate()
+            .map(layer)
+            .collect::<Result<_, _>>()?,
         answer: if image.is_right() {
             format!("✓ {answer}, {confidence}")
         } else {
@@ -186,8 +194,11 @@ impl Shares {
     /// Shows `mean`, and each image of `inspection`, if there is any heat.
     pub fn new(title: &str, inspection: &Inspection, mean: Option<&MeanShare>) -> Option<Self> {
         let mean = mean?;
-        let with_heat: Vec<_> =
-            inspection.images.iter().filter_map(|i| Some((i, i.background?))).collect();
+        let with_heat: Vec<_> = inspection
+            .images
+            .iter()
+            .filter_map(|i| Some((i, i.views[0].background.ok()?)))
+            .collect();
         let each = with_heat.iter().enumerate().map(|(i, (image, share))| OneShare {
             at: place(share.heat),
             // Spread over the strip's height, so that equal shares can be told apart.

@@ -19,7 +19,7 @@ pub struct BackgroundHeat {
 }
 
 /// Why a map has no share of heat on the background.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NoShare {
