@@ -6,6 +6,7 @@ pub use audit::{AuditArgs, RepairAs};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
+use nn_core::explain::Alignment;
 use std::path::{Path, PathBuf};
 
 /// Where named sets lie unless the user says otherwise.
@@ -337,8 +338,9 @@ pub struct PredictArgs {
     Writes NAME.CLASS.png for each image: the image, and beside it the image under its heat map,\n\
     red where most speaks for the class. More than one image also give a page of all, grid.png.\n\n\
     The table tells how much of the heat lies on the background, and how much of the picture is\n\
-    background: a map that does not care where the animal is has the same share of both. The\n\
-    background is found by a simple rule (its name is in --json) that fails now and then.")]
+    background: heat that is spread evenly has the same share of both. The background is found by a\n\
+    simple rule that fails now and then: the dashed line shows what was taken for the animal. There\n\
+    is no share for a map without heat, and none where two ways to find the animal disagree.")]
 pub struct GradcamArgs {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -360,8 +362,12 @@ pub struct GradcamArgs {
     /// How heat is found
     #[arg(long, value_enum, default_value_t = MethodName::GradCam)]
     pub method: MethodName,
-    /// Also write maps for NumPy: NAME.CLASS.npy as computed, NAME.CLASS.full.npy stretched to the
-    /// model's image size and brought to 0 to 1
+    /// How a map is brought to the image: its cells at the centres of what they see, or, as tf-keras-vis
+    /// does, from corner to corner
+    #[arg(long, value_enum, default_value_t = AlignName::Centres)]
+    pub align: AlignName,
+    /// Also write maps for NumPy: NAME.CLASS.npy as computed, NAME.CLASS.full.npy at the model's image
+    /// size and from 0 to 1
     #[arg(long)]
     pub raw: bool,
     /// Also compare each map with that of the same network with random weights, and warn if they
@@ -382,6 +388,35 @@ pub enum MethodName {
     HiResCam,
     /// What covering a part of the image takes from the class's score; slow
     Occlusion,
+}
+
+/// How a map is brought to the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AlignName {
+    /// Cells at the centres of what they see
+    #[value(alias = "centers")]
+    Centres,
+    /// Corner cells in the corners, as tf-keras-vis does
+    Corners,
+}
+
+impl AlignName {
+    /// The name that users write.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Centres => "centres",
+            Self::Corners => "corners",
+        }
+    }
+}
+
+impl From<AlignName> for Alignment {
+    fn from(name: AlignName) -> Self {
+        match name {
+            AlignName::Centres => Self::Centres,
+            AlignName::Corners => Self::Corners,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

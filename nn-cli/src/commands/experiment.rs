@@ -8,7 +8,7 @@ use crate::experiment::{
 };
 use crate::failure::Failure;
 use crate::images::{self, Reading};
-use crate::inspection::{self, Inspection, MeanShare};
+use crate::inspection::{self, Inspected, Inspection, MeanShare};
 use crate::interrupt::Interruptible;
 use crate::plots::{self, CurvesSpec};
 use crate::published::Kind;
@@ -278,12 +278,14 @@ fn treated(leaks: &[Leaks], finished: &[Finished]) -> Treated {
 
 /// The heat on the background of the three measurements, over all seeds.
 fn background(finished: &[Finished]) -> [Option<MeanShare>; 3] {
-    let shares = |inspection: &Inspection| {
-        inspection.images.iter().filter_map(|image| image.background).collect::<Vec<_>>()
+    let mean = |inspections: Vec<&Inspection>| {
+        let classes = &inspections.first()?.classes;
+        let images = inspections.iter().flat_map(|inspection| &inspection.images);
+        MeanShare::of(images.map(Inspected::share), classes)
     };
-    let own = |arm| MeanShare::of(of_arm(finished, arm).flat_map(|run| shares(&run.test)));
-    let swap = finished.iter().filter_map(|run| run.swap.as_ref()).flat_map(shares);
-    [own(Arm::Leaky), MeanShare::of(swap), own(Arm::Clean)]
+    let own = |arm| mean(of_arm(finished, arm).map(|run| &run.test).collect());
+    let swap = mean(finished.iter().filter_map(|run| run.swap.as_ref()).collect());
+    [own(Arm::Leaky), swap, own(Arm::Clean)]
 }
 
 /// The models of all seeds looked into: the three measurements in their order.

@@ -4,10 +4,8 @@ use super::outline::outline;
 use super::parts::Table;
 use super::picture;
 use crate::failure::Failure;
-use crate::inspection::{Inspected, Inspection};
+use crate::inspection::{self, Inspected, Inspection, no_share};
 use crate::ui::format::{class_name, clean, percent, plural};
-use nn_core::data::foreground;
-use nn_core::explain::{BackgroundHeat, Explanation};
 use rayon::prelude::*;
 
 /// Images of a set by how they were answered.
@@ -118,9 +116,8 @@ fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, 
     let name = |class: usize| class_name(&inspection.classes[class]);
     let (truth, answer) = (name(image.label), name(image.predicted));
     let (file, confidence) = (clean(&image.file), percent(image.confidence));
-    let decoded = picture::decode(&image.path, inspection.treated.alpha_background)?;
-    let subject = foreground(&decoded);
-    let view = |(i, explanation): (usize, &Explanation)| {
+    let view = |(i, view): (usize, &inspection::View)| {
+        let explanation = &view.explanation;
         let mut class = format!("c{}", explanation.class);
         if i == 0 {
             class += " own";
@@ -128,7 +125,10 @@ fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, 
         if explanation.class == image.label {
             class += " true";
         }
-        let share = told(explanation, explanation.on_background(&subject)?);
+        let share = match view.background {
+            Ok(share) => format!("{:.0} % of heat on background", share.heat * 100.0),
+            Err(reason) => no_share(reason).into(),
+        };
         Ok::<_, Failure>(Shown {
             class,
             image: picture::heat(&explanation.normalized())?,
@@ -139,7 +139,7 @@ fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, 
     Ok(Card {
         right: image.is_right(),
         id,
-        photo: picture::squeezed(decoded)?,
+        photo: picture::squeezed(&image.path, inspection.treated.alpha_background)?,
         alt: format!("{file}: {truth}, answered {answer} with {confidence}"),
         answer: if image.is_right() {
             format!("✓ {answer}, {confidence}")
@@ -147,20 +147,9 @@ fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, 
             format!("✗ {truth}, taken for {answer}, {confidence}")
         },
         file: file.rsplit('/').next().unwrap_or_default().to_string(),
-        views: image.heat.iter().enumerate().map(view).collect::<Result<_, _>>()?,
-        outline: outline(&subject.mask, picture::SIDE),
+        views: image.views.iter().enumerate().map(view).collect::<Result<_, _>>()?,
+        outline: outline(&image.subject.mask, picture::SIDE),
     })
-}
-
-/// The share of a map's heat on the background, or why there is none.
-fn told(explanation: &Explanation, share: Option<BackgroundHeat>) -> String {
-    match share {
-        Some(share) => format!("{:.0} % of heat on background", share.heat * 100.0),
-        None if explanation.normalized().as_slice().iter().all(|&heat| heat <= 0.0) => {
-            "empty map".into()
-        }
-        None => "could not separate animal from background".into(),
-    }
 }
 
 /// Errors listed for each set.

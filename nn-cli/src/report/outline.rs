@@ -10,28 +10,13 @@ const GRID: usize = 64;
 /// Empty if nothing or everything is inside.
 pub fn outline(mask: &Mask, side: u32) -> String {
     let Ok(mask) = mask.resized(GRID, GRID) else { return String::new() };
-    let inside = |row: usize, column: usize| mask.values()[row * GRID + column];
-    // Between the columns, then between the rows; one piece for each run of cells with the same border.
-    let vertical = |line: usize, along: usize| inside(along, line - 1) != inside(along, line);
-    let horizontal = |line: usize, along: usize| inside(line - 1, along) != inside(line, along);
     let step = f64::from(side) / GRID as f64;
     let mut path = String::new();
-    for (is_border, direction) in
-        [(&vertical as &dyn Fn(usize, usize) -> bool, 'v'), (&horizontal, 'h')]
-    {
-        for line in 1..GRID {
-            let mut along = 0;
-            while along < GRID {
-                let length = (along..GRID).take_while(|&at| is_border(line, at)).count();
-                if length > 0 {
-                    let (across, from) = (line as f64 * step, along as f64 * step);
-                    let (x, y) = if direction == 'v' { (across, from) } else { (from, across) };
-                    // Writing to a String cannot fail.
-                    let _ = write!(path, "M{x} {y}{direction}{}", length as f64 * step);
-                }
-                along += length.max(1);
-            }
-        }
+    for [(top, left), (bottom, right)] in mask.outline() {
+        let [x, y, wide, high] = [left, top, right - left, bottom - top].map(|n| n as f64 * step);
+        let line = if high > 0.0 { format!("v{high}") } else { format!("h{wide}") };
+        // Writing to a String cannot fail.
+        let _ = write!(path, "M{x} {y}{line}");
     }
     path
 }
@@ -44,7 +29,7 @@ mod tests {
     fn a_square_has_four_sides() {
         let inside = |i: usize| (16..32).contains(&(i / 64)) && (16..48).contains(&(i % 64));
         let mask = Mask::new(64, 64, (0..64 * 64).map(inside).collect()).unwrap();
-        assert_eq!(outline(&mask, 256), "M64 64v64M192 64v64M64 64h128M64 128h128");
+        assert_eq!(outline(&mask, 256), "M64 64h128M64 128h128M64 64v64M192 64v64");
         for all in [true, false] {
             assert_eq!(outline(&Mask::new(8, 8, vec![all; 64]).unwrap(), 256), "");
         }

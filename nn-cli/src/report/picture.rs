@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use nn_core::Tensor;
-use nn_core::data::{AlphaBackground, Rgb8, decode_file_on};
+use nn_core::data::{AlphaBackground, decode_file_on};
 use std::path::Path;
 
 /// Height and width of a photograph in the page. It is squeezed into a square, as the network
@@ -24,20 +24,12 @@ const THUMBNAIL_SIDE: u32 = 400;
 const PHOTO_QUALITY: u8 = 80;
 const HEAT_QUALITY: u8 = 75;
 
-/// The image in `file`.
+/// The image in `file` squeezed into a square, as a `data:` address.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn decode(file: &Path, alpha_background: AlphaBackground) -> Result<Rgb8, Failure> {
-    Ok(decode_file_on(file, alpha_background)?.image)
-}
-
-/// `image` squeezed into a square, as a `data:` address.
-///
-/// # Errors
-/// If it cannot be encoded.
-pub fn squeezed(image: Rgb8) -> Result<String, Failure> {
-    let image = rgb_image(image)?;
+pub fn squeezed(file: &Path, alpha_background: AlphaBackground) -> Result<String, Failure> {
+    let image = rgb_image(decode_file_on(file, alpha_background)?.image)?;
     jpeg(&resized(&image, SIDE, SIDE)?, PHOTO_QUALITY)
 }
 

@@ -6,10 +6,10 @@
 
 use super::parts::place;
 use super::samples::ground;
-use crate::inspection::{Inspected, Inspection};
+use crate::inspection::{Inspected, Inspection, no_share};
 use crate::ui::format::{class_name, clean, plural};
 use crate::ui::stats::mean_interval;
-use nn_core::explain::BackgroundHeat;
+use nn_core::explain::{BackgroundHeat, NoShare};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to this many classes each has a row; beyond, all answers share one.
@@ -19,6 +19,8 @@ const CLASSES_APART: usize = 3;
 pub struct Shares {
     pub title: String,
     pub rows: Vec<Row>,
+    /// Which maps are not among them, and why.
+    pub without: String,
     /// What follows from them.
     pub meaning: String,
 }
@@ -45,26 +47,56 @@ pub struct OneShare {
     pub tip: String,
 }
 
-/// An image, the class that was answered, and its share.
-type Known<'a> = (&'a Inspected, BackgroundHeat);
+/// An image, the class that was answered, and the share of its map for that.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    file: &'a str,
+    answer: usize,
+    share: BackgroundHeat,
+}
+
+/// Those of `inspections` that have a share.
+fn known<'a>(inspections: &[&'a Inspection]) -> Vec<Known<'a>> {
+    let images = inspections.iter().flat_map(|one| &one.images);
+    let known = |image: &'a Inspected| {
+        let (answer, share) = image.share();
+        Some(Known { file: &image.file, answer, share: share.ok()? })
+    };
+    images.filter_map(known).collect()
+}
+
+/// How many have none, by the reason; empty if all have one.
+fn without(inspections: &[&Inspection]) -> String {
+    let mut reasons: BTreeMap<NoShare, u64> = BTreeMap::new();
+    for image in inspections.iter().flat_map(|one| &one.images) {
+        if let Err(reason) = image.share().1 {
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+    let told =
+        reasons.iter().map(|(&reason, &n)| format!("{} ({})", plural(n, "map"), no_share(reason)));
+    match told.collect::<Vec<_>>() {
+        all if all.is_empty() => String::new(),
+        all => format!("Not counted: {}.", all.join(", ")),
+    }
+}
 
 impl Shares {
     /// Those of the models of all seeds, which looked at the same set; none if there is no share.
     pub fn new(title: &str, inspections: &[&Inspection]) -> Option<Self> {
         let first = inspections.first()?;
-        let known = |image| share(image).map(|share| (image, share));
-        let all: Vec<Known<'_>> =
-            inspections.iter().flat_map(|one| &one.images).filter_map(known).collect();
+        let all = known(inspections);
+        let without = without(inspections);
         if all.is_empty() {
             return None;
         }
         if first.classes.len() > CLASSES_APART {
             let rows = vec![Row::new("All answers", &all)];
-            return Some(Self { title: title.into(), rows, meaning: String::new() });
+            return Some(Self { title: title.into(), rows, without, meaning: String::new() });
         }
         let classes = first.classes.iter().enumerate();
         let of_class = classes.map(|(class, name)| {
-            let given = all.iter().filter(|(image, _)| image.predicted == class).copied();
+            let given = all.iter().filter(|one| one.answer == class).copied();
             (name.as_str(), given.collect::<Vec<_>>())
         });
         let of_class: Vec<_> = of_class.filter(|(_, given)| !given.is_empty()).collect();
@@ -75,6 +107,7 @@ impl Shares {
         Some(Self {
             title: title.into(),
             rows: of_class.iter().map(row).collect(),
+            without,
             meaning: meaning(&rests.collect::<Vec<_>>(), ground(first)),
         })
     }
@@ -83,14 +116,14 @@ impl Shares {
 impl Row {
     fn new(name: &str, given: &[Known<'_>]) -> Self {
         let mean = |value: fn(&BackgroundHeat) -> f64| {
-            given.iter().map(|(_, share)| value(share)).sum::<f64>() / given.len() as f64
+            given.iter().map(|one| value(&one.share)).sum::<f64>() / given.len() as f64
         };
         let (heat, area) = (mean(|share| share.heat), mean(|share| share.area));
-        let each = given.iter().enumerate().map(|(i, (image, share))| OneShare {
+        let each = given.iter().enumerate().map(|(i, Known { file, share, .. })| OneShare {
             at: place(share.heat),
             // Spread over the strip's height, so that equal shares can be told apart.
             high: place(0.12 + 0.76 * (i * 7 % 11) as f64 / 10.0),
-            tip: format!("{}: {:.0} %", clean(&image.file), share.heat * 100.0),
+            tip: format!("{}: {:.0} %", clean(file), share.heat * 100.0),
         });
         let detail = format!(
             "of the heat on the background, which covers {:.0} % of the picture ({})",
@@ -110,11 +143,6 @@ impl Row {
     }
 }
 
-/// The share of the map for the answer, where there is one to tell.
-fn share(image: &Inspected) -> Option<BackgroundHeat> {
-    image.background
-}
-
 /// What answers rest on, as far as heat can tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rests {
@@ -129,8 +157,8 @@ enum Rests {
 /// What answers of one class rest on. Models of several seeds that saw the same image count as one.
 fn rests(given: &[Known<'_>]) -> Rests {
     let mut of_image: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (image, share) in given {
-        of_image.entry(&image.file).or_default().push(share.heat - share.area);
+    for Known { file, share, .. } in given {
+        of_image.entry(file).or_default().push(share.heat - share.area);
     }
     let differences: Vec<f64> =
         of_image.values().map(|all| all.iter().sum::<f64>() / all.len() as f64).collect();
@@ -174,8 +202,8 @@ fn meaning(classes: &[(&str, Rests)], ground: Option<&str>) -> String {
 
 /// How to read the strips, and how the background was found.
 pub fn note(inspections: &[&Inspection]) -> String {
-    let images = inspections.iter().flat_map(|one| &one.images);
-    let rules: BTreeSet<&str> = images.filter_map(share).map(|share| share.rule.name()).collect();
+    let rules: BTreeSet<&str> =
+        known(inspections).iter().map(|one| one.share.rule.name()).collect();
     if rules.is_empty() {
         return "For no picture can a share of heat on the background be told.".into();
     }
@@ -193,65 +221,46 @@ pub fn note(inspections: &[&Inspection]) -> String {
 mod tests {
     use super::*;
     use nn_core::data::ForegroundRule;
-    use std::path::PathBuf;
 
-    fn image(file: &str, predicted: usize, heat: f64) -> Inspected {
-        let rule = ForegroundRule::PlainBackdrop;
-        Inspected {
-            file: file.into(),
-            path: PathBuf::new(),
-            label: 0,
-            predicted,
-            confidence: 1.0,
-            heat: Vec::new(),
-            background: Some(BackgroundHeat { heat, area: 0.7, rule }),
-        }
-    }
-
-    fn known(images: &[Inspected]) -> Vec<Known<'_>> {
-        images.iter().map(|image| (image, share(image).unwrap())).collect()
+    fn one(file: &str, answer: usize, heat: f64) -> Known<'_> {
+        let share = BackgroundHeat { heat, area: 0.7, rule: ForegroundRule::PlainBackdrop };
+        Known { file, answer, share }
     }
 
     #[test]
     fn an_answer_rests_on_what_an_interval_shows() {
-        let of = |shares: &[f64]| -> Rests {
-            let images: Vec<Inspected> =
-                shares.iter().enumerate().map(|(i, &s)| image(&i.to_string(), 0, s)).collect();
-            rests(&known(&images))
+        let names = ["a", "b", "c", "d"];
+        let of = |shares: &[f64]| {
+            let all = names.iter().zip(shares).map(|(name, &share)| one(name, 0, share));
+            rests(&all.collect::<Vec<_>>())
         };
         assert_eq!(of(&[0.9, 0.92, 0.95, 0.91]), Rests::Background);
         assert_eq!(of(&[0.2, 0.3, 0.25, 0.31]), Rests::Animal);
         assert_eq!(of(&[0.2, 0.95, 0.6, 0.9]), Rests::Unknown);
         assert_eq!(of(&[0.95, 0.95]), Rests::Unknown, "two images show nothing");
         // Five seeds on two images are two images.
-        let images: Vec<Inspected> =
-            (0..10).map(|i| image(&(i % 2).to_string(), 0, 0.9 + 0.001 * i as f64)).collect();
-        assert_eq!(rests(&known(&images)), Rests::Unknown);
+        let seeds: Vec<_> = (0..10).map(|i| one(names[i % 2], 0, 0.9 + 0.001 * i as f64)).collect();
+        assert_eq!(rests(&seeds), Rests::Unknown);
     }
 
     #[test]
     fn the_meaning_names_both_classes() {
-        let said = meaning(&[("husky", Rests::Animal), ("wolf", Rests::Background)], Some("white"));
+        let both = [("husky", Rests::Animal), ("wolf", Rests::Background)];
         let expected = "This model says \u{201c}wolf\u{201d} from the background (white) and \
                         \u{201c}husky\u{201d} from the animal.";
-        assert_eq!(said, expected);
-        let said = meaning(&[("husky", Rests::Unknown), ("wolf", Rests::Background)], None);
-        assert!(
-            said.starts_with("This model says \u{201c}wolf\u{201d} from the background. For"),
-            "{said}"
-        );
+        assert_eq!(meaning(&both, Some("white")), expected);
+        let one = [("husky", Rests::Unknown), ("wolf", Rests::Background)];
+        let said = meaning(&one, None);
+        let expected =
+            "This model says \u{201c}wolf\u{201d} from the background. For \u{201c}husky";
+        assert!(said.starts_with(expected), "{said}");
     }
 
     #[test]
     fn each_answered_class_has_its_mean() {
-        let images = [image("a", 0, 0.2), image("b", 1, 0.9), image("c", 0, 0.4)];
-        let all = known(&images);
-        let husky: Vec<_> = all.iter().filter(|(image, _)| image.predicted == 0).copied().collect();
-        let row = Row::new("Answered husky", &husky);
-        assert_eq!(
-            (row.mean.as_str(), row.at.as_str(), row.area.as_str()),
-            ("30 %", "30.00", "70.00")
-        );
+        let row = Row::new("Answered husky", &[one("a", 0, 0.2), one("c", 0, 0.4)]);
+        let places = [row.mean.as_str(), &row.at, &row.area];
+        assert_eq!(places, ["30 %", "30.00", "70.00"]);
         assert!(row.detail.contains("70 % of the picture (2 maps)"), "{}", row.detail);
         assert_eq!(row.each[1].tip, "c: 40 %");
     }
