@@ -2,6 +2,7 @@
 
 use super::browser::Browser;
 use super::support::Sandbox;
+use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 
 /// Looks at a page in both themes, at the sizes of a desk and of a phone.
@@ -168,6 +169,53 @@ fn the_page_of_a_run_works_in_a_browser() {
     looks_right(&mut browser, &sandbox.path("run/report.html"), 4);
     switches(&mut browser);
     enlarges(&mut browser);
+}
+
+/// A caption belongs to its view: the share is that of the class's own map, as `gradcam` computes it.
+#[test]
+fn captions_are_those_of_their_maps() {
+    let sandbox = Sandbox::new();
+    // Grey spots on a plain ground, so that subject and background can be told apart.
+    let spot = |x: u32, y: u32, grey: u8| {
+        let picture = RgbImage::from_fn(44, 44, |column, row| {
+            let inside = (x..x + 14).contains(&column) && (y..y + 18).contains(&row);
+            Rgb([if inside { grey } else { 250 }; 3])
+        });
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    };
+    for (class, grey) in [("dark", 30), ("light", 120)] {
+        for (part, count) in [("train", 6), ("test", 3)] {
+            for i in 0..count {
+                let (x, y) = (4 + 3 * i, 22 - 2 * i);
+                sandbox.write(format!("set/{part}/{class}/{i}.png"), spot(x, y, grey + i as u8));
+            }
+        }
+    }
+    let train = ["train", "--data", "set", "--out", "run", "--image-size", "44", "--epochs", "3"];
+    sandbox.run(train).ok();
+    let page = sandbox.text("run/report.html");
+    let mut shares = 0;
+    for class in ["dark", "light"] {
+        let out = format!("heat-{class}");
+        let args =
+            ["gradcam", "--model", "run", "set/test", "--class", class, "--json", "--out", &out];
+        for one in sandbox.run(args).json().as_array().unwrap() {
+            let file = one["file"].as_str().unwrap().trim_start_matches("set/");
+            let told = match one["background_share"].as_f64() {
+                Some(share) => {
+                    shares += 1;
+                    format!("{:.0}\u{a0}% of heat on background\"", share * 100.0)
+                }
+                None if one["no_share"] == "empty" => "empty map".into(),
+                None => String::new(),
+            };
+            let label = format!("aria-label=\"{file}, evidence for {class}: {told}");
+            assert!(page.contains(&label), "{label}: {one}");
+        }
+    }
+    assert!(shares > 3, "{shares} maps with a share are too few to test anything");
 }
 
 #[test]

@@ -193,7 +193,14 @@ impl Grid {
                     // The diagonal stays visible where nothing lies on it.
                     svg.cell(x, y, cell, cell, &shade(true, 0.0), "");
                 }
-                self.numbers(svg, (x + cell / 2.0, y + cell / 2.0), count, share, total, dark);
+                self.numbers(
+                    svg,
+                    (x + cell / 2.0, y + cell / 2.0),
+                    (count, total),
+                    share,
+                    dark,
+                    right,
+                );
             }
         }
     }
@@ -203,10 +210,10 @@ impl Grid {
         &self,
         svg: &mut Svg,
         (x, y): (f64, f64),
-        count: u64,
+        (count, total): (u64, u64),
         share: f64,
-        total: u64,
         dark: bool,
+        on_diagonal: bool,
     ) {
         let cell = self.cell;
         let strong = if dark { LIGHT } else { svg::TEXT };
@@ -223,7 +230,8 @@ impl Grid {
         if count == 0 {
             // Zeros are there to be seen past; many of them would only be in the way.
             if cell >= 32.0 {
-                let style = Text::new(size).colour(svg::MUTED).anchor(Anchor::Middle);
+                let ink = if on_diagonal { ZERO } else { svg::MUTED };
+                let style = Text::new(size).colour(ink).anchor(Anchor::Middle);
                 svg.text(x, y + size * 0.36, "0", &style);
             }
             return;
@@ -265,6 +273,8 @@ fn share_in_cell(share: f64, cell: f64, size: f64) -> String {
 }
 
 const LIGHT: Colour = Colour { hex: "#ffffff", class: "" };
+/// A zero on the diagonal, whose cell is pale in either theme.
+const ZERO: Colour = Colour { hex: "#59636e", class: "" };
 const DARK: Colour = Colour { hex: "#1b1f24", class: "" };
 
 /// The colour of a cell holding `share` of its row.
