@@ -322,12 +322,11 @@ pub enum SplitName {
 pub struct PredictArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Images, or folders to search for images
+    /// Images, folders of images, or names of data sets
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
-    /// Go on without images that cannot be read, and list them
-    #[arg(long)]
-    pub skip_unreadable: bool,
+    #[command(flatten)]
+    pub from: ImageArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -342,9 +341,11 @@ pub struct PredictArgs {
 pub struct GradcamArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Images, or folders to search for images
+    /// Images, folders of images, or names of data sets
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub from: ImageArgs,
     /// The folder to write to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -368,9 +369,6 @@ pub struct GradcamArgs {
     /// hardly differ: such maps show nothing of what the model learned
     #[arg(long)]
     pub check: bool,
-    /// Go on without images that cannot be read, and list them
-    #[arg(long)]
-    pub skip_unreadable: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -19,6 +19,7 @@ mod drafts;
 mod experiment;
 mod failure;
 mod folder_lock;
+mod hints;
 mod images;
 mod inspection;
 mod interrupt;

@@ -90,7 +90,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let title = format!("{}, {split} images", set.describe());
     let (classes, confusion) = (&classifier.classes[..], &result.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: result.loss, classes, confusion };
-    console.text(&table::evaluation(&shown))?;
+    console.text(&table::evaluation(&shown, console.columns()))?;
     let without_twins = match twins {
         Some(twins) => {
             let of = |right: usize, n: usize| format::accuracy(right as u64, n as u64);

@@ -153,7 +153,7 @@ fn complete(
     let title = format!("{}, {} images", set.describe(), run.data.tested_on);
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };
-    console.text(&format!("\n{}", table::evaluation(&shown)))?;
+    console.text(&format!("\n{}", table::evaluation(&shown, console.columns())))?;
     console.note(&format!("\nwritten to {}", target.display()));
     console.json(&run.metrics())?;
     Ok(())

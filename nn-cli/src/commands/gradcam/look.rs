@@ -3,9 +3,11 @@
 use super::Method;
 use crate::commands::model::Classifier;
 use crate::failure::Failure;
+use crate::images::Found;
 use crate::npy;
 use crate::out_folder::OutFolder;
 use crate::overlays::{self, Shown, encode, rgb_image};
+use crate::published::Kind;
 use crate::stand_in::Marker;
 use crate::ui::format;
 use image::RgbImage;
@@ -21,6 +23,9 @@ const THUMBNAIL: f64 = 240.0;
 #[derive(Serialize)]
 pub struct Explained {
     pub file: String,
+    /// What the named set is that the image was found in, if it was found in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     /// The class that is explained.
     pub class: String,
     /// Its logit.
@@ -51,12 +56,20 @@ pub struct Explained {
     pub treatment: Treatment,
 }
 
+impl Explained {
+    /// The name of the picture in the folder that is written.
+    pub fn picture(&self) -> &str {
+        self.overlay.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(&self.overlay)
+    }
+}
+
 /// What is known of one image.
 pub struct Look {
     pub found: Explanation,
     /// A small version for the page of all.
     pub thumbnail: RgbImage,
     file: String,
+    kind: Option<Kind>,
     /// The file's name after that of its folder.
     pub short: String,
     stem: String,
@@ -79,7 +92,7 @@ impl Look {
     pub fn at(
         found: Explanation,
         image: Rgb8,
-        file: &Path,
+        (file, sources): (&Path, &Found),
         classifier: &Classifier,
         method: &Method,
     ) -> Result<Self, Failure> {
@@ -107,7 +120,7 @@ impl Look {
             None => "no telling subject from background".into(),
         };
         let image = rgb_image(image)?;
-        let file_name = file.display().to_string();
+        let file_name = sources.shown(file);
         let stand_in = is_stand_in(file);
         let picture = overlays::side_by_side(&Shown {
             image: &image,
@@ -122,6 +135,7 @@ impl Look {
             stem: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             short: short_name(file),
             file: file_name,
+            kind: sources.kind(file),
             class,
             predicted,
             background,
@@ -156,6 +170,7 @@ impl Look {
         };
         Ok(Explained {
             file: self.file.clone(),
+            kind: self.kind,
             class: self.class.clone(),
             score: self.found.score,
             probability: self.found.outputs[self.found.class],
