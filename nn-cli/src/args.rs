@@ -1,11 +1,15 @@
 //! The command line, as typed. `config` turns it into settings that were checked.
 
 mod audit;
+mod numbers;
 
 pub use audit::{AuditArgs, RepairAs};
 
+use crate::config::MAX_IMAGE_SIZE;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
+use nn_core::model::ReferenceCnn;
+use numbers::{rate, seed, share, whole};
 use std::path::{Path, PathBuf};
 
 /// Where named sets lie unless the user says otherwise.
@@ -13,6 +17,9 @@ pub const DEFAULT_DATA_ROOT: &str = "data";
 
 /// The share of the training images that validates unless the user says otherwise.
 pub const DEFAULT_VALIDATION_SPLIT: f64 = 0.125;
+
+/// The seed unless the user says otherwise.
+pub const DEFAULT_SEED: u64 = 27;
 
 /// Train, evaluate and look into small image classifiers, and see what data leakage does to them.
 #[derive(Debug, Parser)]
@@ -42,7 +49,7 @@ pub struct GlobalArgs {
         long,
         global = true,
         value_name = "N",
-        value_parser = clap::value_parser!(u16).range(1..=1024),
+        value_parser = whole::<u16>(1, 1024, 2),
         allow_negative_numbers = true,
         help_heading = "Everywhere"
     )]
@@ -142,6 +149,15 @@ pub struct TrainArgs {
     /// --epochs, and one that is not there begins
     #[arg(long, requires = "out", conflicts_with_all = ["overwrite", "config"])]
     pub resume: bool,
+    /// Checkpoints that stay when the run is finished: 0, 1 or 2. To train it further, one is needed
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = whole::<u8>(0, 2, 1),
+        allow_negative_numbers = true
+    )]
+    pub keep_checkpoints: u8,
     /// A table of which image is for what (columns file, label, split), as `audit --repair` and every
     /// run write it; images that are not in it are left out
     #[arg(long, value_name = "FILE")]
@@ -157,13 +173,13 @@ pub struct TrainArgs {
 #[derive(Debug, Clone, ClapArgs)]
 pub struct SettingArgs {
     /// Passes over the training images [default: 10]
-    #[arg(long, allow_negative_numbers = true, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = whole::<usize>(1, u64::MAX, 10))]
     pub epochs: Option<usize>,
     /// Images per step [default: 4]
-    #[arg(long, allow_negative_numbers = true, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: Option<usize>,
     /// Step size of the optimiser [default: 0.001]
-    #[arg(long, allow_negative_numbers = true, value_name = "RATE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "RATE", value_parser = rate)]
     pub learning_rate: Option<f64>,
     /// How the learning rate changes over the epochs [default: constant]
     #[arg(long, value_enum)]
@@ -172,13 +188,13 @@ pub struct SettingArgs {
     #[arg(long, value_enum)]
     pub optimizer: Option<OptimizerName>,
     /// Decides everything random: split, weights, order [default: 27]
-    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed_range())]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
     /// Height and width images are resized to [default: 256]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
     /// Share of train/ held back for validation, where there is no folder for it [default: 0.125]
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
     /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
     /// [default: white]
@@ -210,7 +226,7 @@ pub struct ExperimentArgs {
         long,
         value_name = "N",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u16).range(1..=1000),
+        value_parser = whole::<u16>(1, 1000, 5),
         allow_negative_numbers = true
     )]
     pub seeds: u16,
@@ -219,7 +235,7 @@ pub struct ExperimentArgs {
     #[arg(
         long,
         value_name = "N",
-        value_parser = clap::value_parser!(u16).range(1..=1024),
+        value_parser = whole::<u16>(1, 1024, 2),
         allow_negative_numbers = true
     )]
     pub jobs: Option<u16>,
@@ -227,9 +243,12 @@ pub struct ExperimentArgs {
     pub settings: SettingArgs,
 }
 
-/// The seeds: what TOML, in which runs are recorded, can hold.
-fn seed_range() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(..=i64::MAX as u64)
+/// The largest seed: what TOML, in which runs are recorded, can hold.
+const MOST_SEED: u64 = i64::MAX as u64;
+
+/// Reads the image size of the built-in network.
+fn image_size() -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    whole(ReferenceCnn::SMALLEST_IMAGE as u64, MAX_IMAGE_SIZE as u64, 256)
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -253,13 +272,13 @@ pub enum OptimizerName {
 }
 
 /// A trained model.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub struct ModelArgs {
     /// The trained model: a model.safetensors, or the run folder that holds one
     #[arg(long, value_name = "FILE|RUN")]
     pub model: PathBuf,
     /// Image size of a model whose file does not say [default: 256]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = whole::<usize>(1, 20_000, 256))]
     pub image_size: Option<usize>,
     /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
     /// [default: that of the model's training, or white]
@@ -267,10 +286,13 @@ pub struct ModelArgs {
     pub alpha_background: Option<AlphaBackground>,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Examples:\n  \
+    nn-cli evaluate --model runs/same_backgrounds\n  \
     nn-cli evaluate --model runs/different_backgrounds --data background_swap\n  \
-    nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds --without-twins")]
+    nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds --without-twins\n\n\
+    A run knows what it was trained on, so without --data it is measured on that. For a model file\n\
+    of another origin, name the images with --data.")]
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -286,14 +308,14 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub without_twins: bool,
     /// Images per step
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: usize,
-    /// Seed of the split; give the one of the training
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
-    pub seed: u64,
-    /// Share of train/ held back for validation, where there is no folder for it; give the one of the
-    /// training [default: 0.125]
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    /// Seed of the split [default: that of the run, or 27]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
+    pub seed: Option<u64>,
+    /// Share of train/ held back for validation, where there is no folder for it [default: that of
+    /// the run, or 0.125]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
 }
 
@@ -301,6 +323,11 @@ impl EvaluateArgs {
     /// The share of train/ held back for validation.
     pub fn share(&self) -> f64 {
         self.validation_split.unwrap_or(DEFAULT_VALIDATION_SPLIT)
+    }
+
+    /// The seed of the split.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(DEFAULT_SEED)
     }
 }
 
@@ -390,10 +417,10 @@ pub struct SummaryArgs {
     #[arg(long, value_name = "FILE|RUN")]
     pub model: Option<PathBuf>,
     /// Image size of the built-in network [default: 256]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
     /// Classes of the built-in network
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2, value_parser = whole::<usize>(2, u64::MAX, 2))]
     pub classes: usize,
 }
 
@@ -404,13 +431,13 @@ pub struct SummaryArgs {
     neighbours change more than programs do.")]
 pub struct BenchArgs {
     /// Images per step
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: usize,
     /// Height and width of the images
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = 256)]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = 256, value_parser = image_size())]
     pub image_size: usize,
     /// How often each thing is timed
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20, value_parser = whole::<usize>(1, u64::MAX, 20))]
     pub steps: usize,
 }
 
@@ -469,9 +496,9 @@ pub struct RenderArgs {
     #[command(flatten)]
     pub root: DataRootArgs,
     /// Decides what the animals look like; another seed draws others
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = crate::stand_in::DEFAULT_SEED)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = crate::stand_in::DEFAULT_SEED, value_parser = seed())]
     pub seed: u64,
     /// Height and width of the pictures
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = crate::stand_in::DEFAULT_SIZE)]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = crate::stand_in::DEFAULT_SIZE, value_parser = whole::<u32>(1, u32::MAX.into(), 256))]
     pub size: u32,
 }

@@ -127,6 +127,11 @@ impl Place {
         Self::locate(data, "folder", root, console)
     }
 
+    /// Whether there is a folder or set for `data`.
+    pub fn is_there(data: &str, root: &Path) -> bool {
+        Path::new(data).exists() || root.join(data).is_dir() || StandInSet::from_name(data).is_some()
+    }
+
     fn locate(data: &str, what: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
         let direct = Path::new(data);
         let named = root.join(data);

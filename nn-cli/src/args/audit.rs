@@ -1,6 +1,7 @@
 //! The options of `nn-cli audit`.
 
-use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, seed_range};
+use super::numbers::{seed, share, whole};
+use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT};
 use clap::{Args as ClapArgs, ValueEnum};
 use nn_core::data::AlphaBackground;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
     pub data_root: PathBuf,
     /// Pairs across splits that are no failure; groups of copies, where the folder has no split
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0, value_parser = whole::<usize>(0, u64::MAX, 0))]
     pub allow: usize,
     /// Let images of one scene or template that are in several splits fail, too
     #[arg(long)]
@@ -45,11 +46,11 @@ pub struct AuditArgs {
     #[arg(long, value_enum, value_name = "HOW", default_value_t = RepairAs::Manifest, requires = "repair")]
     pub repair_as: RepairAs,
     /// Seed of the split; give the one of the training
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed())]
     pub seed: u64,
     /// Share of train/ held back for validation, where there is no folder for it; give the one of the
     /// training [default: 0.125]
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
     /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b; give the one
     /// of the training
