@@ -26,6 +26,7 @@ pub const DEFAULT_SEED: u64 = 27;
 #[command(
     name = "nn-cli",
     version,
+    max_term_width = 80,
     arg_required_else_help = true,
     after_help = "Example:\n  nn-cli train --data same_backgrounds\n  \
         nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds\n  \
@@ -86,6 +87,8 @@ pub enum Command {
     Gradcam(GradcamArgs),
     /// Find leaks in an image folder before any training: copies, classes told from the file
     Audit(AuditArgs),
+    /// List the runs there are, or compare some of them
+    Runs(RunsArgs),
     /// Show a network's layers, their output shapes and numbers of parameters
     Summary(SummaryArgs),
     /// Time training steps, predictions and each layer's passes on this machine
@@ -93,6 +96,10 @@ pub enum Command {
     /// List, fetch, verify or render the named data sets
     #[command(subcommand)]
     Data(DataCommand),
+    /// Print what makes a shell complete commands and options at the Tab key
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all of them to a folder
+    Man(ManArgs),
 }
 
 /// Where images come from.
@@ -407,6 +414,56 @@ pub enum MethodName {
     HiResCam,
     /// What covering a part of the image takes from the class's score; slow
     Occlusion,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    nn-cli runs\n  \
+    nn-cli runs --sort accuracy\n  \
+    nn-cli runs runs/photos runs/photos-2\n\n\
+    The list tells what each run was trained on, how many epochs, its accuracy and of how many test\n\
+    images, when it was written (universal time) and its size. A run that was interrupted or is\n\
+    broken is listed as that. Two or more runs are compared: results, and the settings that differ.")]
+pub struct RunsArgs {
+    /// A folder of runs to list, or the runs to compare [default: the folder runs]
+    #[arg(value_name = "DIR|RUN")]
+    pub runs: Vec<PathBuf>,
+    /// What the list is sorted by
+    #[arg(long, value_enum, default_value_t = RunOrder::Name)]
+    pub sort: RunOrder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RunOrder {
+    /// From A to Z
+    Name,
+    /// The newest first
+    Date,
+    /// The best first
+    Accuracy,
+    /// The largest first
+    Size,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    nn-cli completions bash > ~/.local/share/bash-completion/completions/nn-cli\n  \
+    nn-cli completions zsh > ~/.zfunc/_nn-cli\n  \
+    nn-cli completions fish > ~/.config/fish/completions/nn-cli.fish")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    nn-cli man > nn-cli.1\n  \
+    nn-cli man ~/.local/share/man/man1        # one page for each command, then: man nn-cli-train")]
+pub struct ManArgs {
+    /// The folder to write to: nn-cli.1, nn-cli-train.1 and so on. Files of these names are replaced
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

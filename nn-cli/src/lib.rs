@@ -23,6 +23,7 @@ mod hints;
 mod images;
 mod inspection;
 mod interrupt;
+mod kept_runs;
 mod made_folders;
 mod npy;
 mod open_run;
@@ -43,13 +44,19 @@ mod ui;
 
 use args::Args;
 use clap::Parser;
+use clap::error::ErrorKind;
 use failure::Failure;
 use std::process::ExitCode;
 use ui::Console;
 
 /// The program: reads the command line, does what it says, and tells how it went.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) if refused.use_stderr() => return wrong_usage(&refused),
+        // Help and version, which were asked for.
+        Err(asked) => asked.exit(),
+    };
     let console = Console::new(args.global.json, args.global.quiet);
     match prepare(&args).and_then(|()| commands::run(&args, &console)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,6 +65,16 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Says what is wrong with the command line, in lines that fit.
+fn wrong_usage(refused: &clap::Error) -> ExitCode {
+    if refused.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Help, which is as wide as it should be.
+        refused.exit();
+    }
+    Console::new(false, false).complain(&refused.to_string());
+    Failure::usage("").exit_code()
 }
 
 /// Applies the options that hold for the whole process.

@@ -113,6 +113,17 @@ impl Console {
         self.text(&table::columns_within(self.columns(), header, rows, text))
     }
 
+    /// Prints what is for another program to read, as it is; nothing under `--json`.
+    ///
+    /// # Errors
+    /// As for [`Console::text`].
+    pub fn raw(&self, text: &str) -> Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        self.bars.suspend(|| print(&self.out, text))
+    }
+
     /// Prints the result as a JSON document under `--json`, and nothing otherwise. Numbers that are
     /// not finite become `null`.
     ///
@@ -138,6 +149,11 @@ impl Console {
     /// Says on stderr why the command failed, always.
     pub fn error(&self, text: &str) {
         self.tell(&format!("error: {text}"));
+    }
+
+    /// Says on stderr what is wrong with the command line: a text that begins with `error:` itself.
+    pub fn complain(&self, text: &str) {
+        self.tell(text);
     }
 
     /// Warns on stderr, always.
