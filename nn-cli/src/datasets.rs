@@ -7,7 +7,7 @@ use crate::published::{self, Kind};
 use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
 use nn_core::Error;
-use nn_core::data::{ImageFolder, Part, Sample};
+use nn_core::data::{ImageFolder, Part, Sample, is_image};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -129,7 +129,9 @@ impl Place {
 
     /// Whether there is a folder or set for `data`.
     pub fn is_there(data: &str, root: &Path) -> bool {
-        Path::new(data).exists() || root.join(data).is_dir() || StandInSet::from_name(data).is_some()
+        Path::new(data).exists()
+            || root.join(data).is_dir()
+            || StandInSet::from_name(data).is_some()
     }
 
     fn locate(data: &str, what: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
@@ -174,6 +176,7 @@ impl Place {
     /// If there is no such folder or set.
     pub fn find_images(path: &Path, root: &Path, console: &Console) -> Result<Self, Failure> {
         match path.to_str() {
+            _ if is_image(path) && !path.exists() => Err(no_image(path)),
             Some(name) => Self::locate(name, "image or folder", root, console),
             None => Self::at(path),
         }
@@ -226,16 +229,24 @@ fn not_found(data: &str, what: &str, root: &Path) -> Failure {
              place, or get the photographs with `nn-cli data fetch`"
         ),
         (Some(name), _) => format!("to use the data set of that name, pass {name} alone"),
-        (None, []) => hints::path(data).unwrap_or_else(|| {
-            format!("pass a folder of images, or one of {}", names.join(", "))
-        }),
+        (None, []) => hints::path(data)
+            .unwrap_or_else(|| format!("pass a folder of images, or one of {}", names.join(", "))),
         (None, found) => format!("did you mean {}?", found.join(" or ")),
     };
-    let told = match is_name {
-        true => format!("there is no {what} {data} and no data set {data:?}"),
+    let told = match is_name && !data.contains(['\\', ':', '~', '*', '?', '[']) {
+        true => format!("there is no {what} and no data set {data}"),
         false => format!("there is no {what} {data}"),
     };
     Failure::usage(format!("{told}; {advice}"))
+}
+
+/// What to say of an image that is not there.
+fn no_image(path: &Path) -> Failure {
+    let typed = path.display().to_string();
+    let advice = hints::path(&typed).unwrap_or_else(|| {
+        "check the path, or go on without such images with --skip-unreadable".into()
+    });
+    Failure::usage(format!("there is no image {typed}; {advice}"))
 }
 
 /// A folder's own name, also where the path ends in `..`.

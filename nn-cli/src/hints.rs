@@ -91,9 +91,11 @@ pub fn path(typed: &str) -> Option<String> {
     {
         return Some(match scheme {
             "file" => format!("write the path alone, {}", rest.trim_start_matches("localhost")),
-            _ => "it is an address, not a folder or file; download it first, and pass what you get, \
+            _ => {
+                "it is an address, not a folder or file; download it first, and pass what you get, \
                   unpacked"
-                .into(),
+                    .into()
+            }
         });
     }
     if !cfg!(windows) && (typed.contains('\\') || is_drive(typed)) {
@@ -157,9 +159,10 @@ fn neighbours(path: &Path) -> Option<String> {
     }
     let nowhere = !folder.as_os_str().is_empty() && path.parent() != Some(folder);
     match (found.is_empty(), nowhere) {
-        (false, _) => {
-            Some(format!("did you mean {}?", list(&found.iter().collect::<Vec<_>>(), Path::new(""))))
-        }
+        (false, _) => Some(format!(
+            "did you mean {}?",
+            list(&found.iter().collect::<Vec<_>>(), Path::new(""))
+        )),
         (true, true) => Some(format!("{} has no {missing} in it", folder.display())),
         (true, false) => None,
     }
@@ -237,8 +240,11 @@ pub fn folder_without_model(folder: &Path) -> String {
         let names = names_in(&folder.join(below));
         let below = folder.join(below);
         let is_run = |name: &String| below.join(name).join(MODEL_FILE).is_file();
-        let found: Vec<String> =
-            names.into_iter().filter(is_run).map(|name| below.join(name).display().to_string()).collect();
+        let found: Vec<String> = names
+            .into_iter()
+            .filter(is_run)
+            .map(|name| below.join(name).display().to_string())
+            .collect();
         found
     };
     let runs = [inner("runs"), inner("")].concat();

@@ -156,7 +156,8 @@ impl KeptRun {
         match metrics(&file) {
             Ok(metrics) => {
                 run.finished = run.written.map(|time| utc(time) + "Z");
-                for (name, value) in [("", &metrics.config), ("environment.", &metrics.environment)] {
+                for (name, value) in [("", &metrics.config), ("environment.", &metrics.environment)]
+                {
                     flatten(name, value, &mut run.settings);
                 }
                 run.result = Some(metrics.result());

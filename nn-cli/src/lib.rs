@@ -46,6 +46,7 @@ use args::Args;
 use clap::Parser;
 use clap::error::ErrorKind;
 use failure::Failure;
+use nn_core::kernels::isa::{self, Isa};
 use std::process::ExitCode;
 use ui::Console;
 
@@ -80,7 +81,16 @@ fn wrong_usage(refused: &clap::Error) -> ExitCode {
 /// Applies the options that hold for the whole process.
 fn prepare(args: &Args) -> Result<(), Failure> {
     interrupt::listen();
-    nn_core::kernels::isa::force(&args.global.kernel)?;
+    let kernel = &args.global.kernel;
+    isa::force(kernel).map_err(|refused| {
+        let known = Isa::ALL.map(Isa::name).into_iter().chain(["auto"]);
+        // A name that is known is one that this machine cannot do.
+        let meant = match known.clone().any(|name| name == kernel) {
+            true => String::new(),
+            false => hints::did_you_mean(kernel, known),
+        };
+        Failure::usage(format!("{refused}{meant}"))
+    })?;
     if let Some(threads) = args.global.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().map_err(
             |problem| Failure::failed(format!("cannot start {threads} threads: {problem}")),

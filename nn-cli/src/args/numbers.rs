@@ -19,7 +19,8 @@ pub fn whole<T: TryFrom<u64>>(
         {
             return Ok(value);
         }
-        let digits: String = typed.chars().filter(|c| !matches!(c, ',' | '_' | '\'' | ' ')).collect();
+        let digits: String =
+            typed.chars().filter(|c| !matches!(c, ',' | '_' | '\'' | ' ')).collect();
         let plain = digits.parse::<f64>().ok().filter(|value| {
             value.fract() == 0.0 && *value < 1e15 && *value >= 0.0 && fits(&(*value as u64))
         });

@@ -1,6 +1,6 @@
 //! `nn-cli evaluate`: a trained model on a set of images.
 
-use super::model::Classifier;
+use super::model::{self, Classifier};
 use crate::args::{EvaluateArgs, SplitName};
 use crate::audit;
 use crate::config::RunConfig;
@@ -150,6 +150,8 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
 /// # Errors
 /// If the run's data is nowhere any more, or its settings cannot be read.
 fn of_run(args: &EvaluateArgs, console: &Console) -> Result<EvaluateArgs, Failure> {
+    // A model that is not there is told before its data is asked for.
+    model::located(&args.model.model)?;
     let mut args = args.clone();
     let Some(run) = run_folder::of_model(&args.model.model) else { return Ok(args) };
     let config = RunConfig::read(&run.join(CONFIG_FILE))?;

@@ -14,11 +14,11 @@ use crate::interrupt;
 use crate::out_folder::OutFolder;
 use crate::treated;
 use crate::ui::{Console, Counter, format, table};
+use nn_core::Tensor;
 use nn_core::explain::{
     Cam, CamRule, Explainer, Explanation, GradCam, HiResCam, Occlusion, Randomization,
     RandomizationCheck, RandomizationStep, Target, layers_with_maps, randomization_check,
 };
-use nn_core::Tensor;
 use nn_core::model::Sequential;
 use rayon::prelude::*;
 
@@ -73,8 +73,13 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     }
     if let Some(grid) = grids.first() {
         console.note(&format!("all on one page: {grid}"));
-    } else if let [only] = &explained[..] {
-        console.note(&format!("written to {}", only.overlay));
+    }
+    match &explained[..] {
+        [only] => console.note(&format!("written to {}", only.overlay)),
+        all => {
+            let pictures = format::plural(all.len() as u64, "picture");
+            console.note(&format!("{pictures} written to {}", args.out.display()));
+        }
     }
     console.json(&explained)?;
     Ok(())
@@ -190,7 +195,7 @@ fn cam<R: CamRule>(rule: R, args: &GradcamArgs) -> Cam<R> {
 
 /// What people read.
 fn table(all: &[Explained], most: Option<usize>) -> String {
-    let header = ["image", "class", "probability", "heat on background", "background", "picture"];
+    let header = ["image", "class", "probability", "heat on background", "background"];
     let share = |share: Option<f64>| share.map_or("–".to_string(), format::percent);
     let rows = all.iter().map(|one| {
         vec![
@@ -199,7 +204,6 @@ fn table(all: &[Explained], most: Option<usize>) -> String {
             format::percent(one.probability),
             share(one.background_share),
             share(one.background_area),
-            one.picture().to_string(),
         ]
     });
     let mut text = table::columns_within(most, &header.map(String::from), rows, 2);

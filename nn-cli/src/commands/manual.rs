@@ -43,7 +43,11 @@ fn print(text: &str, console: &Console) -> Result<(), Failure> {
 }
 
 /// The page of a command, and those of the commands below it, by file name.
-fn collect(command: Command, above: String, pages: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
+fn collect(
+    command: Command,
+    above: String,
+    pages: &mut Vec<(String, Vec<u8>)>,
+) -> Result<(), Failure> {
     let name = format!("{above}{}", command.get_name());
     for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
         collect(below.clone(), format!("{name}-"), pages)?;

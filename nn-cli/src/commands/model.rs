@@ -35,14 +35,17 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure
 ///
 /// # Errors
 /// If there is none, or it is what other programs write.
-fn located(path: &Path) -> Result<PathBuf, Failure> {
+pub fn located(path: &Path) -> Result<PathBuf, Failure> {
     let shown = path.display();
     if path.is_dir() {
         let file = path.join(MODEL_FILE);
         let advice = || hints::folder_without_model(path);
         return match file.exists() {
             true => Ok(file),
-            false => Err(Failure::usage(format!("{shown}: no {MODEL_FILE} in this folder; {}", advice()))),
+            false => Err(Failure::usage(format!(
+                "{shown}: no {MODEL_FILE} in this folder; {}",
+                advice()
+            ))),
         };
     }
     if !path.exists() {

@@ -46,8 +46,8 @@ fn list(folder: &Path, args: &RunsArgs, console: &Console) -> Result<(), Failure
                 result.n.to_string(),
             ]),
             None => {
-                let told = run.problem.clone().unwrap_or_default();
-                row.extend([told, String::new(), "–".into(), "–".into(), "–".into()]);
+                let state = if run.state == State::Broken { "broken" } else { "unfinished" };
+                row.extend([state, "", "–", "–", "–"].map(String::from));
             }
         }
         row.extend([day(run), format::bytes(run.bytes)]);
@@ -61,6 +61,9 @@ fn list(folder: &Path, args: &RunsArgs, console: &Console) -> Result<(), Failure
         folder.display(),
         format::bytes(total)
     ));
+    for run in runs.iter().filter(|run| run.state == State::Broken) {
+        console.warn(&format!("{}: {}", run.name, run.problem.as_deref().unwrap_or_default()));
+    }
     for run in runs.iter().filter(|run| run.state == State::Unfinished) {
         let path = run.path.display().to_string();
         let path = crate::command_line::quoted(&path);
@@ -82,7 +85,8 @@ fn sort(runs: &mut [KeptRun], order: RunOrder) {
         RunOrder::Date => runs.sort_by_key(|run| Reverse(run.written)),
         RunOrder::Size => runs.sort_by_key(|run| Reverse(run.bytes)),
         RunOrder::Accuracy => {
-            let accuracy = |run: &KeptRun| run.result.as_ref().map_or(-1.0, |result| result.accuracy);
+            let accuracy =
+                |run: &KeptRun| run.result.as_ref().map_or(-1.0, |result| result.accuracy);
             runs.sort_by(|a, b| accuracy(b).total_cmp(&accuracy(a)));
         }
     }
@@ -151,7 +155,8 @@ fn compare(named: &[PathBuf], console: &Console) -> Result<(), Failure> {
 fn differing(runs: &[KeptRun]) -> BTreeMap<&str, Vec<Option<&str>>> {
     let read = || runs.iter().filter(|run| run.result.is_some());
     let names = read().flat_map(|run| run.settings.keys()).map(String::as_str);
-    let values = |name: &str| runs.iter().map(|run| run.settings.get(name).map(String::as_str)).collect();
+    let values =
+        |name: &str| runs.iter().map(|run| run.settings.get(name).map(String::as_str)).collect();
     let differs = |name: &&str| {
         let mut values = read().map(|run| run.settings.get(*name));
         let first = values.next();
@@ -169,7 +174,9 @@ fn located(typed: &Path) -> Result<PathBuf, Failure> {
     }
     let shown = typed.display();
     Err(Failure::usage(match typed.is_dir() {
-        true => format!("{shown} is not a run's folder; name one run, or this folder alone for a list"),
+        true => {
+            format!("{shown} is not a run's folder; name one run, or this folder alone for a list")
+        }
         false => format!("there is no run {shown}; {}", hints::model(typed)),
     }))
 }

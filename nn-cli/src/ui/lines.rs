@@ -65,7 +65,7 @@ pub fn shortened(text: &str, most: usize) -> String {
 }
 
 /// A text whose lines take at most `most` columns, broken at words. What follows a break is set in a
-/// little further than its line. A command stays whole, to be copied, and so does a word that is longer
+/// little further than its line. Frames stay as they are; a command stays whole, to be copied, and so does a word that is longer
 /// than a line.
 pub fn broken(text: &str, most: usize) -> String {
     let lines: Vec<String> = text.split('\n').flat_map(|line| broken_line(line, most)).collect();
@@ -73,7 +73,8 @@ pub fn broken(text: &str, most: usize) -> String {
 }
 
 fn broken_line(line: &str, most: usize) -> Vec<String> {
-    if line.width() <= most {
+    // A line of a frame says nothing broken.
+    if line.width() <= most || line.contains(['─', '━', '│', '┃']) {
         return vec![line.to_string()];
     }
     let inset = line.len() - line.trim_start_matches(' ').len();
@@ -119,9 +120,8 @@ fn piece(text: &str) -> usize {
     // A command that is not quoted ends its sentence, or its line.
     if bare.starts_with("nn-cli ") {
         let end = [";", ", or ", "`"].iter().filter_map(|end| text.find(end)).min();
-        return end.map_or(text.len(), |end| {
-            end + text[end..].find(' ').unwrap_or(text.len() - end)
-        });
+        return end
+            .map_or(text.len(), |end| end + text[end..].find(' ').unwrap_or(text.len() - end));
     }
     let end = text.find(' ').unwrap_or(text.len());
     if text[end..].starts_with(" %") {
@@ -152,7 +152,10 @@ mod tests {
             "interrupted; to go on:\n  nn-cli train --resume --out runs/a"
         );
         let text = "get it (`nn-cli data fetch` downloads it), then go on";
-        assert_eq!(broken(text, 24), "get it\n  (`nn-cli data fetch`\n  downloads it), then go\n  on");
+        assert_eq!(
+            broken(text, 24),
+            "get it\n  (`nn-cli data fetch`\n  downloads it), then go\n  on"
+        );
         let text = "run nn-cli runs a b; then see";
         assert_eq!(broken(text, 20), "run\n  nn-cli runs a b;\n  then see");
     }

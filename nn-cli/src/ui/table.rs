@@ -134,7 +134,7 @@ pub fn columns_with_text(
 const GAP: usize = 2;
 
 /// The fewest columns that a cell is broken to.
-const NARROWEST: usize = 8;
+const NARROWEST: usize = 6;
 
 /// Like [`columns_with_text`], in at most `most` columns where a limit is given: what is too long for that
 /// is broken within its cell, the longest first, so that nothing is left out.
@@ -258,8 +258,7 @@ same_backgrounds, test set (published)
     #[test]
     fn hostile_names_keep_the_table_straight() {
         let classes = names(&["\u{1b}[2J", "", "日本語", &"x".repeat(300), "a\nb"]);
-        let result =
-            Evaluation { title: "a\nb", loss: 1.0, classes: &classes, confusion: &[] };
+        let result = Evaluation { title: "a\nb", loss: 1.0, classes: &classes, confusion: &[] };
         let text = evaluation(&result, None);
         assert!(!text.contains('\u{1b}') && text.contains("(no name)") && text.contains("a b"));
         let table: Vec<&str> = text.lines().skip(5).collect();
@@ -274,7 +273,8 @@ same_backgrounds, test set (published)
             let mut classes: Vec<String> = (0..n).map(long).collect();
             classes[0] = "日本語の犬の名前はとても長いですから切ります".into();
             let confusion = vec![vec![1234; n]; n];
-            let result = Evaluation { title: "t", loss: 1.0, classes: &classes, confusion: &confusion };
+            let result =
+                Evaluation { title: "t", loss: 1.0, classes: &classes, confusion: &confusion };
             for most in [80, 60] {
                 let text = evaluation(&result, Some(most));
                 let table: Vec<&str> = text.lines().skip(5).collect();
@@ -291,7 +291,8 @@ same_backgrounds, test set (published)
         let row = names(&[path, "日本語の犬", "97.0 %"]);
         let text = columns_within(Some(40), &header, [row], 1);
         assert!(text.lines().all(|line| width(line) <= 40), "{text}");
-        let first: String = text.lines().skip(2).map(|line| line.split("  ").next().unwrap()).collect();
+        let first: String =
+            text.lines().skip(2).map(|line| line.split("  ").next().unwrap()).collect();
         assert_eq!(first, path, "{text}");
         assert!(text.contains("97.0 %"), "{text}");
         assert_eq!(within("abcdefghij", 4), "abcd\nefgh\nij");

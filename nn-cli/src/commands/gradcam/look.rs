@@ -56,13 +56,6 @@ pub struct Explained {
     pub treatment: Treatment,
 }
 
-impl Explained {
-    /// The name of the picture in the folder that is written.
-    pub fn picture(&self) -> &str {
-        self.overlay.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(&self.overlay)
-    }
-}
-
 /// What is known of one image.
 pub struct Look {
     pub found: Explanation,
