@@ -29,12 +29,13 @@ pub const DEFAULT_SEED: u64 = 27;
     max_term_width = 80,
     arg_required_else_help = true,
     after_help = "Example:\n  nn-cli train --data same_backgrounds\n  \
-        nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds\n  \
+        nn-cli evaluate --model runs/same_backgrounds\n  \
         nn-cli gradcam --model runs/same_backgrounds photo.jpg --out heat\n\n\
-        A data set is a folder of images, or a name: same_backgrounds, different_backgrounds or\n\
-        background_swap. A name that is not on disk is rendered: drawn animals stand in for the\n\
-        published photographs, which `nn-cli data fetch` downloads.\n\n\
-        Exit status: 0 done, 1 failed, 2 wrong usage, 3 an audit found a leak, 130 interrupted."
+        A data set is a folder of images, or a name: same_backgrounds, different_backgrounds or \
+        background_swap. If its photographs are not on disk, drawn animals stand in for them, and \
+        every output says so; `nn-cli data fetch` downloads the photographs.\n\n\
+        Exit status: 0 done, 1 failed, 2 wrong usage, 3 an audit found copies across splits or \
+        a class that can be told from the file, 130 interrupted."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -45,7 +46,7 @@ pub struct Args {
 
 #[derive(Debug, ClapArgs)]
 pub struct GlobalArgs {
-    /// Threads to compute with; results are the same for any number [default: all cores]
+    /// How many threads compute; the results are the same for any number [default: all cores]
     #[arg(
         long,
         global = true,
@@ -55,8 +56,8 @@ pub struct GlobalArgs {
         help_heading = "Everywhere"
     )]
     pub threads: Option<u16>,
-    /// Instruction set to compute with: portable, avx2, avx512 or neon; auto takes what NN_KERNEL
-    /// says, or else the fastest this machine has
+    /// Instruction set to compute with: auto, portable, avx2, avx512 or neon. With auto it is the one
+    /// that NN_KERNEL names, or else the fastest that this machine has
     #[arg(
         long,
         global = true,
@@ -96,7 +97,7 @@ pub enum Command {
     /// List, fetch, verify or render the named data sets
     #[command(subcommand)]
     Data(DataCommand),
-    /// Print what makes a shell complete commands and options at the Tab key
+    /// Print the script with which a shell completes commands and options
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them to a folder
     Man(ManArgs),
@@ -115,10 +116,10 @@ pub struct DataArgs {
 /// Where named sets lie, and what to do about images that are broken.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct ImageArgs {
-    /// Where named sets lie [default: data]
+    /// The folder that holds the named data sets [default: data]
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT")]
     pub data_root: Option<PathBuf>,
-    /// Go on without images that cannot be read, and list them
+    /// Leave out images that cannot be read, and list them, instead of ending with an error
     #[arg(long)]
     pub skip_unreadable: bool,
 }
@@ -136,27 +137,29 @@ impl ImageArgs {
     nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
-    The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/,\n\
-    validation/, dev/, eval/, in any letter case), or the class folders themselves, which are then\n\
-    split 70/10/20. Images are of the class whose folder they lie in, at any depth. What is not\n\
-    looked at is said.\n\n\
-    The run is saved after each epoch, and on Ctrl-C once the step under way is done (a second\n\
-    Ctrl-C does not wait). --resume goes on from there, to the same bits as an unbroken run.")]
+    The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/, \
+    validation/, dev/, eval/, in any letter case), or the class folders themselves, which are then \
+    split 70/10/20. Images are of the class whose folder they lie in, at any depth. Files that are \
+    not used are listed in a line.\n\n\
+    The run is saved after each epoch, and on Ctrl-C once the step under way is done (a second \
+    Ctrl-C does not wait). --resume goes on from there, to the same result, bit for bit, as a run that was never stopped.")]
 pub struct TrainArgs {
     #[command(flatten)]
     pub data: DataArgs,
-    /// The run folder to write [default: runs/NAME, or runs/NAME-2 and so on if taken]
+    /// The run folder to write [default: runs/NAME, after the folder or set in --data, or runs/NAME-2
+    /// and so on if taken]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Replace the run in the folder: its results once the new ones are complete, its checkpoint
-    /// with the new one's first
+    /// Replace the run that is in the folder. Its results stay until the new ones are complete, its
+    /// checkpoint until the new run is saved for the first time
     #[arg(long)]
     pub overwrite: bool,
-    /// Go on with the run in --out, which holds its settings; a finished one goes on with more
-    /// --epochs, and one that is not there begins
+    /// Go on with the run in --out, with the settings it began with. A finished run is trained
+    /// further if more --epochs are asked for; where there is no run yet, one begins
     #[arg(long, requires = "out", conflicts_with_all = ["overwrite", "config"])]
     pub resume: bool,
-    /// Checkpoints that stay when the run is finished: 0, 1 or 2. To train it further, one is needed
+    /// How many checkpoints stay when the run is finished: 0, 1 or 2. One is needed to train it
+    /// further; each is three times the size of the model
     #[arg(
         long,
         value_name = "N",
@@ -165,8 +168,8 @@ pub struct TrainArgs {
         allow_negative_numbers = true
     )]
     pub keep_checkpoints: u8,
-    /// A table of which image is for what (columns file, label, split), as `audit --repair` and every
-    /// run write it; images that are not in it are left out
+    /// A table that says which image is for training, validation and test (columns file, label,
+    /// split), as `audit --repair` and every run write it; images that are not in it are left out
     #[arg(long, value_name = "FILE")]
     pub split: Option<PathBuf>,
     /// Repeat a run from its config.toml; options given here win
@@ -185,16 +188,17 @@ pub struct SettingArgs {
     /// Images per step [default: 4]
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: Option<usize>,
-    /// Step size of the optimiser [default: 0.001]
+    /// Step size of the optimiser: how much each step changes the weights [default: 0.001]
     #[arg(long, allow_hyphen_values = true, value_name = "RATE", value_parser = rate)]
     pub learning_rate: Option<f64>,
     /// How the learning rate changes over the epochs [default: constant]
     #[arg(long, value_enum)]
     pub schedule: Option<ScheduleName>,
-    /// How weights follow gradients [default: adam]
+    /// The optimiser: how the weights are changed [default: adam]
     #[arg(long, value_enum)]
     pub optimizer: Option<OptimizerName>,
-    /// Decides everything random: split, weights, order [default: 27]
+    /// Decides everything random: which image is for what, the first weights, the order of the
+    /// images. The same seed gives the same result [default: 27]
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
     /// Height and width images are resized to [default: 256]
@@ -203,7 +207,7 @@ pub struct SettingArgs {
     /// Share of train/ held back for validation, where there is no folder for it [default: 0.125]
     #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
-    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
+    /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b
     /// [default: white]
     #[arg(long, value_name = "COLOUR")]
     pub alpha_background: Option<AlphaBackground>,
@@ -214,9 +218,9 @@ pub struct SettingArgs {
     nn-cli experiment --out runs/experiment\n  \
     nn-cli experiment --seeds 5 --out runs/five-seeds\n  \
     nn-cli experiment --image-size 64 --epochs 3 --out runs/quick\n\n\
-    Trains on different_backgrounds (leaky: the background gives the class away) and on\n\
-    same_backgrounds (clean), tests both, and tests the leaky model on background_swap, where the\n\
-    backgrounds have changed places. Everything is in DIR/report.html, one page that can be mailed;\n\
+    Trains on different_backgrounds (leaky: the background gives the class away) and on \
+    same_backgrounds (clean), tests both, and tests the leaky model on background_swap, where the \
+    backgrounds have changed places. Everything is in DIR/report.html, one page that can be mailed; \
     each run is in DIR/runs, as `train` writes it.\n\n\
     With --seeds N the seeds are that of --seed, then 1, 2, 3, ... without it: 27, 1, 2, 3, 4.")]
 pub struct ExperimentArgs {
@@ -228,7 +232,7 @@ pub struct ExperimentArgs {
     /// Replace the folder if it is an experiment's, once the new one is complete
     #[arg(long)]
     pub overwrite: bool,
-    /// Repeat everything with this many seeds, for mean, spread and interval
+    /// Repeat everything with this many seeds, and tell mean, range and interval
     #[arg(
         long,
         value_name = "N",
@@ -237,7 +241,7 @@ pub struct ExperimentArgs {
         allow_negative_numbers = true
     )]
     pub seeds: u16,
-    /// Runs to make at the same time, the threads shared among them and each with its own memory
+    /// How many runs are made at the same time; they share the threads, and each needs its own memory
     /// [default: one for each thread, up to 4, as far as memory allows]
     #[arg(
         long,
@@ -287,8 +291,8 @@ pub struct ModelArgs {
     /// Image size of a model whose file does not say [default: 256]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = whole::<usize>(1, 20_000, 256))]
     pub image_size: Option<usize>,
-    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
-    /// [default: that of the model's training, or white]
+    /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b
+    /// [default: the one the model was trained with, or white]
     #[arg(long, value_name = "COLOUR")]
     pub alpha_background: Option<AlphaBackground>,
 }
@@ -297,8 +301,8 @@ pub struct ModelArgs {
 #[command(after_help = "Examples:\n  \
     nn-cli evaluate --model runs/same_backgrounds\n  \
     nn-cli evaluate --model runs/different_backgrounds --data background_swap\n  \
-    nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds --without-twins\n\n\
-    A run knows what it was trained on, so without --data it is measured on that. For a model file\n\
+    nn-cli evaluate --model runs/same_backgrounds --without-twins\n\n\
+    A run knows what it was trained on, so without --data it is measured on that. For a model file \
     of another origin, name the images with --data.")]
 pub struct EvaluateArgs {
     #[command(flatten)]
@@ -308,10 +312,10 @@ pub struct EvaluateArgs {
     /// Which images [default: those in test/ where there is one, else in val/, else all]
     #[arg(long, value_enum)]
     pub split: Option<SplitName>,
-    /// A table of which image is for what, as `train --split` reads it
+    /// A table that says which image is for what, as `train --split` reads it
     #[arg(long, value_name = "FILE")]
     pub split_file: Option<PathBuf>,
-    /// Also state the accuracy without the images that have a copy in another split
+    /// Also tell the accuracy without the images that have a copy in another split
     #[arg(long)]
     pub without_twins: bool,
     /// Images per step
@@ -365,13 +369,13 @@ pub struct PredictArgs {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
-    nn-cli gradcam --model runs/different_backgrounds photo.jpg more-photos/ --out heat\n  \
-    nn-cli gradcam --model runs/photos photo.jpg --class wolf --layer conv2 --out heat\n\n\
-    Writes NAME.CLASS.png for each image: the image, and beside it the image under its heat map,\n\
+    nn-cli gradcam --model runs/photos photo.jpg more-photos/ --out heat\n  \
+    nn-cli gradcam --model runs/photos a.jpg --class wolf --layer conv2 --out b\n\n\
+    Writes NAME.CLASS.png for each image: the image, and beside it the image under its heat map, \
     red where most speaks for the class. More than one image also give a page of all, grid.png.\n\n\
-    The table tells how much of the heat lies on the background, and how much of the picture is\n\
-    background: a map that does not care where the animal is has the same share of both. The\n\
-    background is found by a simple rule (its name is in --json) that fails now and then.")]
+    The table tells how much of the heat lies on the background, and how much of the picture is \
+    background: heat that is spread evenly has the same share of both. The \
+    background is found by a simple rule (its name is in --json) that is wrong now and then.")]
 pub struct GradcamArgs {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -392,7 +396,7 @@ pub struct GradcamArgs {
     /// The layer to look at [default: the last convolution]
     #[arg(long, value_name = "NAME")]
     pub layer: Option<String>,
-    /// How heat is found
+    /// How the heat map is computed
     #[arg(long, value_enum, default_value_t = MethodName::GradCam)]
     pub method: MethodName,
     /// Also write maps for NumPy: NAME.CLASS.npy as computed, NAME.CLASS.full.npy stretched to the
@@ -407,12 +411,12 @@ pub struct GradcamArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MethodName {
-    /// Features, each channel weighed by its mean gradient
+    /// The layer's maps added up, each weighted by its mean gradient
     GradCam,
-    /// Features, each weighed by its own gradient
+    /// The layer's maps added up, each place weighted by its own gradient
     #[value(name = "hirescam")]
     HiResCam,
-    /// What covering a part of the image takes from the class's score; slow
+    /// How far the class's score falls when a part of the image is covered; slow
     Occlusion,
 }
 
@@ -421,8 +425,8 @@ pub enum MethodName {
     nn-cli runs\n  \
     nn-cli runs --sort accuracy\n  \
     nn-cli runs runs/photos runs/photos-2\n\n\
-    The list tells what each run was trained on, how many epochs, its accuracy and of how many test\n\
-    images, when it was written (universal time) and its size. A run that was interrupted or is\n\
+    The list tells what each run was trained on, how many epochs, its accuracy and of how many test \
+    images, when it was written (universal time) and its size. A run that was interrupted or is \
     broken is listed as that. Two or more runs are compared: results, and the settings that differ.")]
 pub struct RunsArgs {
     /// A folder of runs to list, or the runs to compare [default: the folder runs]
@@ -459,7 +463,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     nn-cli man > nn-cli.1\n  \
-    nn-cli man ~/.local/share/man/man1        # one page for each command, then: man nn-cli-train")]
+    nn-cli man ~/.local/share/man/man1        # a page for each command")]
 pub struct ManArgs {
     /// The folder to write to: nn-cli.1, nn-cli-train.1 and so on. Files of these names are replaced
     #[arg(value_name = "DIR")]
@@ -484,7 +488,7 @@ pub struct SummaryArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  nn-cli bench\n  \
     nn-cli bench --batch-size 16 --image-size 128 --threads 1\n\n\
-    Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and\n\
+    Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and \
     neighbours change more than programs do.")]
 pub struct BenchArgs {
     /// Images per step
@@ -500,16 +504,16 @@ pub struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:\n  nn-cli data list\n  nn-cli data fetch\n\n\
-    The sets are photographs of huskies and wolves: on white (same_backgrounds), on grass and\n\
-    snow (different_backgrounds), and on each other's ground (background_swap). Where they are\n\
+    The sets are photographs of huskies and wolves: on white (same_backgrounds), on grass and \
+    snow (different_backgrounds), and on each other's ground (background_swap). Where they are \
     not on disk, drawn animals stand in for them.")]
 pub enum DataCommand {
-    /// Show the named sets: published photographs, other folders, or stand-in
+    /// Show the named sets and what each is: photographs, another folder, or drawings
     #[command(after_help = "Example:\n  nn-cli data list --data-root ~/photographs")]
     List(DataRootArgs),
     /// Get the published photographs and check them against their checksums
     Fetch(FetchArgs),
-    /// Compare the photographs on disk with their checksums; status 1 if any is amiss
+    /// Compare the photographs on disk with their checksums; status 1 if one is missing or changed
     #[command(after_help = "Example:\n  nn-cli data verify --data-root ~/photographs")]
     Verify(DataRootArgs),
     /// Draw the stand-in for the photographs to disk
@@ -519,7 +523,7 @@ pub enum DataCommand {
 /// `data list` and `data verify` take it alone, `data fetch` and `data render` among others.
 #[derive(Debug, ClapArgs)]
 pub struct DataRootArgs {
-    /// Where named sets lie
+    /// The folder that holds the named data sets
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
     pub data_root: PathBuf,
 }
@@ -552,7 +556,7 @@ pub struct RenderArgs {
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub root: DataRootArgs,
-    /// Decides what the animals look like; another seed draws others
+    /// Decides what the animals look like; another seed gives other drawings
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = crate::stand_in::DEFAULT_SEED, value_parser = seed())]
     pub seed: u64,
     /// Height and width of the pictures

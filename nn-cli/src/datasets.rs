@@ -53,6 +53,11 @@ impl ImageSet {
         Ok(("all", self.folder.samples()))
     }
 
+    /// What a run on this set is called unless told otherwise: as the folder is, whatever is in it.
+    pub fn run_name(&self) -> String {
+        folder_name(&self.path)
+    }
+
     /// A file's path below the set's folder, with forward slashes.
     pub fn relative(&self, path: &Path) -> String {
         relative(&self.folder.root, path)

@@ -18,6 +18,7 @@ use crate::results;
 use crate::run_folder::{self, Draft, EXPERIMENT_FILE, RunFolder};
 use crate::training::{Progress, Run, built_in};
 use crate::treated;
+use crate::ui::lines::TEXT;
 use crate::ui::{Console, format};
 use nn_core::Error;
 use nn_core::data::{Layout, Part, Treated};
@@ -79,7 +80,8 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     let target = folder.finish()?;
 
     treated::tell(&treated(&leaks, &finished), console);
-    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions)))?;
+    let most = console.columns().unwrap_or(TEXT);
+    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions, most)))?;
     console.note(&format!("\nwritten to {}", run_folder::written(&target)));
     console.json(&summary)?;
     Ok(())

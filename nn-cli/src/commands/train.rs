@@ -31,7 +31,7 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let set = find(&config, args, console)?;
     let folder = match folder {
         Some(folder) => folder,
-        None => open(&RunFolder::default_target(&set.name, console))?,
+        None => open(&RunFolder::default_target(&set.run_name(), console))?,
     };
     make(&config, &set, folder, (None, args.keep_checkpoints), console)
 }

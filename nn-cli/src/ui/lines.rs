@@ -9,6 +9,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// The narrowest terminal that text is broken for: below, nothing fits in any case.
 const NARROWEST: usize = 20;
 
+/// The columns of long texts where nobody says how many there are.
+pub const TEXT: usize = 80;
+
 /// How far the lines after the first of a paragraph are set in.
 const HANGING: usize = 2;
 
@@ -111,11 +114,9 @@ fn piece(text: &str) -> usize {
     let bare = text.trim_start_matches('(');
     let opened = text.len() - bare.len();
     // What stands between back quotes, with what follows the second of them.
-    if let Some(quoted) = bare.strip_prefix('`') {
-        if let Some(close) = quoted.find('`') {
-            let after = opened + close + 2;
-            return after + text[after..].find(' ').unwrap_or(text.len() - after);
-        }
+    if let Some(close) = bare.strip_prefix('`').and_then(|quoted| quoted.find('`')) {
+        let after = opened + close + 2;
+        return after + text[after..].find(' ').unwrap_or(text.len() - after);
     }
     // A command that is not quoted ends its sentence, or its line.
     if bare.starts_with("nn-cli ") {
