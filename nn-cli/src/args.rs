@@ -222,7 +222,7 @@ pub struct SettingArgs {
     same_backgrounds (clean), tests both, and tests the leaky model on background_swap, where the \
     backgrounds have changed places. Everything is in DIR/report.html, one page that can be mailed; \
     each run is in DIR/runs, as `train` writes it.\n\n\
-    With --seeds N the seeds are that of --seed, then 1, 2, 3, ... without it: 27, 1, 2, 3, 4.")]
+    With --seeds 5 the seeds are 27, 1, 2, 3, 4: that of --seed, then 1, 2, 3, ... without it.")]
 pub struct ExperimentArgs {
     #[command(flatten)]
     pub images: ImageArgs,

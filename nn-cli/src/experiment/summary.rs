@@ -178,21 +178,20 @@ pub fn table(
     let columns =
         |header: &[String], lines: Vec<Vec<String>>| columns_within(Some(most), header, lines, 1);
     let several = seeds.len() > 1;
-    let mut header = vec![String::new(), "images".into()];
-    header.extend(
-        if several { vec!["mean", "spread"] } else { vec!["right", "accuracy"] }
-            .into_iter()
-            .map(String::from),
-    );
-    header.extend(["95 % interval", "notebook"].map(String::from));
+    let own: &[&str] = if several { &["images", "mean", "spread"] } else { &["right", "accuracy"] };
+    let header = [&[""], own, &["95 % interval", "notebook"]].concat();
+    let header: Vec<String> = header.into_iter().map(String::from).collect();
     let rows = comparison.rows();
     let lines = rows.iter().map(|row| {
         let accuracy = row.measured.accuracy;
-        let mut line = vec![row.title.to_string(), row.measured.images().to_string()];
-        line.extend(match accuracy.deviation {
-            Some(deviation) => [percent(accuracy.mean), format!("± {:.1}", deviation * 100.0)],
-            None => [row.measured.correct().to_string(), percent(accuracy.mean)],
-        });
+        let (images, mean) = (row.measured.images(), percent(accuracy.mean));
+        let mut line = vec![row.title.to_string()];
+        match accuracy.deviation {
+            Some(deviation) => {
+                line.extend([images.to_string(), mean, format!("± {:.1}", deviation * 100.0)]);
+            }
+            None => line.extend([format!("{} of {images}", row.measured.correct()), mean]),
+        }
         line.push(format::interval(accuracy.interval));
         line.push(format!("{:.0} %", row.notebook_accuracy() * 100.0));
         line
