@@ -78,7 +78,7 @@ pub fn find(
                 for candidate in run.iter() {
                     let Some(b) = picture(candidate.b) else { continue };
                     let Some(comparison) = best(&a, &b, candidate) else { continue };
-                    scenes += usize::from(comparison.verdict() == Verdict::Scene);
+                    scenes += usize::from(comparison.verdict == Verdict::Scene);
                     found.push(Compared { a: candidate.a, b: candidate.b, comparison });
                     // The others of one template are less likely to be copies.
                     if scenes == ENOUGH_SCENES || found.len() == ENOUGH {
@@ -98,7 +98,7 @@ pub fn find(
             a: found.a,
             b: found.b,
             placement: found.comparison.placement,
-            is_copy: found.comparison.verdict() == Verdict::Copy,
+            is_copy: found.comparison.verdict == Verdict::Copy,
         })
         .collect();
     let sizes: Vec<(f32, f32)> = prints.iter().map(|print| print.size).collect();
@@ -205,14 +205,14 @@ fn grouped<K: std::hash::Hash + Eq>(items: &[usize], key: impl Fn(usize) -> K) -
 /// The comparison of a candidate, if the two have a picture or a scene in common.
 fn best(a: &Comparable, b: &Comparable, candidate: &Candidate) -> Option<Comparison> {
     let mut best: Option<Comparison> = None;
-    let rank = |found: &Comparison| (found.verdict(), found.agreement);
+    let rank = |found: &Comparison| (found.verdict, found.agreement);
     for placement in &candidate.placements {
-        let found = a.compare(b, placement).filter(|found| found.verdict() > Verdict::Different);
+        let found = a.compare(b, placement).filter(|found| found.verdict > Verdict::Different);
         if let Some(found) = found {
             if best.is_none_or(|best| rank(&found) > rank(&best)) {
                 best = Some(found);
             }
-            if found.verdict() == Verdict::Copy && found.agreement >= CLEAR {
+            if found.verdict == Verdict::Copy && found.agreement >= CLEAR {
                 break;
             }
         }

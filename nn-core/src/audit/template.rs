@@ -226,7 +226,7 @@ impl Template {
                 let placement = framed(symmetry.inverse(), other.fine(), first.fine());
                 let mut laid = laid(other.fine(), first.fine(), &placement);
                 let tone = Tone::between(&laid, &first.fine().pixels);
-                laid.iter_mut().for_each(|value| *value = tone.of(*value));
+                tone.apply(&mut laid);
                 Some((laid, differ_in_colour(&other, &first, &placement)))
             })
             .collect();
@@ -319,8 +319,9 @@ fn differ_in_colour(a: &Comparable, b: &Comparable, placement: &Placement) -> bo
         return true;
     }
     let laid = laid(a.fine(), b.fine(), placement);
-    let tone = Tone::between(&laid, &b.fine().pixels);
-    let shades = laid.iter().filter(|x| !x.is_nan()).map(|&x| (tone.of(x) - x).abs());
+    let mut toned = laid.clone();
+    Tone::between(&laid, &b.fine().pixels).apply(&mut toned);
+    let shades = toned.iter().zip(&laid).map(|(x, y)| (x - y).abs()).filter(|x| !x.is_nan());
     let (sum, n) = shades.fold((0.0, 0.0), |(sum, n), shade| (sum + shade, n + 1.0));
     sum > SHADE * n
 }
@@ -332,9 +333,9 @@ fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: 
     let content = |values: &[f32]| -> Vec<f32> {
         let hidden =
             values.iter().zip(template).map(|(v, t)| if t.is_nan() { f32::NAN } else { *v });
-        let values: Vec<f32> = hidden.collect();
-        let tone = Tone::between(&values, template);
-        values.iter().zip(template).map(|(v, t)| tone.of(*v) - t).collect()
+        let mut values: Vec<f32> = hidden.collect();
+        Tone::between(&values, template).apply(&mut values);
+        values.iter().zip(template).map(|(v, t)| v - t).collect()
     };
     let (of_a, of_b) = (content(&laid(a.fine(), b, placement)), content(&b.pixels));
     let (mut with_content, mut others, mut strong) = (0, 0, 0);
