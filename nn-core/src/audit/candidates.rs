@@ -9,9 +9,9 @@
 
 use super::code_index::CodeIndex;
 use super::keypoints::{Feature, MAX_FEATURES};
-use super::patch::{Code, TILT};
+use super::patch::{Code, TILT, moved};
 use super::placement::Placement;
-use super::symmetry::{Symmetry, moved};
+use super::symmetry::Symmetry;
 use crate::kernels::widest::{Loops, widest};
 use rayon::prelude::*;
 use std::cmp::Reverse;
@@ -31,9 +31,9 @@ const HITS: usize = 2;
 /// Points that must say the same of a pair.
 const VOTES: u32 = 4;
 /// The most candidates of higher number that features may give one image: those of most votes.
-const FEATURES_PER_IMAGE: usize = 48;
+const FEATURES_PER_IMAGE: usize = 24;
 /// Images of higher number that are held against one image, feature by feature: those it met most often.
-const JUDGED_PER_IMAGE: usize = 2 * FEATURES_PER_IMAGE;
+const JUDGED_PER_IMAGE: usize = 4 * FEATURES_PER_IMAGE;
 /// Ways to lay one image on another that are looked at, at most: those in which features met most often.
 const WAYS: usize = 6;
 /// Votes whose placement is put to the others, at most.
@@ -377,7 +377,13 @@ fn by_frames(images: &[&Fingerprint]) -> Vec<Candidate> {
         }
         nearest.sort_unstable();
         nearest.dedup();
-        nearest.truncate(FRAMES_PER_IMAGE);
+        let mut images: Vec<usize> = Vec::new();
+        nearest.retain(|&(_, image, _)| {
+            if !images.contains(&image) && images.len() < FRAMES_PER_IMAGE {
+                images.push(image);
+            }
+            images.contains(&image)
+        });
         nearest.into_iter().map(move |(_, j, symmetry)| {
             let symmetry = Symmetry::ALL[symmetry];
             if i < j { (i, j, symmetry) } else { (j, i, symmetry.inverse()) }

@@ -16,10 +16,10 @@ use super::align::refine;
 use super::blocks::{BLOCK, Blocks, Sums};
 use super::colour::{Colours, Likeness};
 use super::difference::{Difference, Overlay};
-use super::luma::Luma;
+use super::luma::{Luma, MOST_BLUR};
 use super::placement::Placement;
 use crate::kernels::widest::widest;
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// Blocks with something to see without which nothing is said.
 const MIN_EVIDENCE: usize = 6;
@@ -43,8 +43,6 @@ const MARGIN: f32 = 2.5;
 const PART_MARGIN: f32 = 1.5;
 /// Half a pixel beyond the border is still the border's pixel.
 const ON_THE_BORDER: f32 = -0.5;
-/// The widest blur that is done at once.
-const MOST_SOFT: f32 = 2.6;
 /// The share from which none is needed.
 const CLEARLY_SAME: f32 = 0.9;
 /// The least ratio of blocks that are the same to those that are neither the same nor others.
@@ -176,7 +174,7 @@ pub struct Comparable {
     colours: Colours,
     /// A quarter of the width and height.
     coarse: Luma,
-    closer: OnceCell<Closer>,
+    closer: OnceLock<Closer>,
     /// The side of one of its own pixels, where it was enlarged; else less than 1.
     pixel: f32,
 }
@@ -195,7 +193,7 @@ impl Comparable {
     pub fn new(picture: Luma, colours: Colours, width: usize) -> Self {
         let pixel = picture.width as f32 / width as f32;
         let coarse = picture.half().half().blurred(0.5);
-        Self { picture, colours, coarse, pixel, closer: OnceCell::new() }
+        Self { picture, colours, coarse, pixel, closer: OnceLock::new() }
     }
 
     /// Whether the colours of `b`, which lies on `self` so, are other ones, grey ones among them.
@@ -217,10 +215,10 @@ impl Comparable {
     }
 
     fn soft(&self, blur: f32) -> Luma {
-        let soft = self.fine().blurred(blur.min(MOST_SOFT));
+        let soft = self.fine().blurred(blur.min(MOST_BLUR));
         // The squares of blurs add up.
-        let rest = (blur * blur - MOST_SOFT * MOST_SOFT).max(0.0).sqrt();
-        if rest > 0.0 { soft.blurred(rest.min(MOST_SOFT)) } else { soft }
+        let rest = (blur * blur - MOST_BLUR * MOST_BLUR).max(0.0).sqrt();
+        if rest > 0.0 { soft.blurred(rest.min(MOST_BLUR)) } else { soft }
     }
 
     /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most
@@ -231,7 +229,8 @@ impl Comparable {
             return refined;
         }
         // What is written over a copy draws the placement away from the edges it has in common.
-        let framed = self.edge_to_edge(b, placement).map(|found| self.look_closely(b, found));
+        let framed = self.edge_to_edge(b, placement, refined.map(|found| found.placement));
+        let framed = framed.map(|found| self.look_closely(b, found));
         framed.into_iter().chain(refined).max_by_key(|found| found.verdict)
     }
 
@@ -293,28 +292,39 @@ impl Comparable {
         (found.agreement >= FINE.least).then_some(found)
     }
 
-    /// Compares with the edges of both on each other, if they are to lie about so.
-    pub fn edge_to_edge(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
+    /// Compares with the edges of both on each other, if they are to lie about so, and it is not how they were
+    /// `looked_at` before.
+    fn edge_to_edge(
+        &self,
+        b: &Self,
+        placement: &Placement,
+        looked_at: Option<Placement>,
+    ) -> Option<Comparison> {
         let size = |of: &Self| (of.picture.width as f32, of.picture.height as f32);
         if off_frame(&self.picture, &b.picture, placement) > ABOUT_FRAMED {
             return None;
         }
         let framed = Placement::of_frames(placement.symmetry(), size(self), size(b));
+        if looked_at.is_some_and(|other| framed.distance(&other, size(b)) < NO_OTHER_LOOK) {
+            return None;
+        }
         let (of_a, of_b) = (self.closer(), b.closer());
         let half = agreement(&of_a.half, &of_b.half, framed.halved())?;
-        if half.agreeing_of_one < FRAMED_LEAST {
+        if half.agreeing_of_one < FRAMED_LEAST || half.same_at_most < FRAMED_LEAST {
             return None;
         }
         agreement(&of_a.fine, &of_b.fine, framed)
     }
 }
 
+/// How far apart, in pixels, placements must be for another look to be worth it.
+const NO_OTHER_LOOK: f32 = 0.4;
 /// How far off, as a share of a side, corners may be to be laid on each other.
 const ABOUT_FRAMED: f32 = 0.15;
 /// The share of blocks of one picture that must agree at half the size.
 const FRAMED_LEAST: f32 = 0.3;
 
-/// What is done at one size.
+/// What is done at one size. What it asks for is less than any copy has shown; most candidates end here.
 struct Stage {
     /// Steps of refinement.
     steps: usize,
@@ -324,11 +334,15 @@ struct Stage {
     least: f32,
     /// The same where one would be a part of the other.
     least_of_part: f32,
+    /// The share of blocks that may turn out to be the same, at least.
+    maybe_same: f32,
 }
 
-const COARSE: Stage = Stage { steps: 5, stride: 1, least: 0.2, least_of_part: 0.2 };
-const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35, least_of_part: 0.7 };
-const FINE: Stage = Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGREES };
+const COARSE: Stage =
+    Stage { steps: 5, stride: 1, least: 0.4, least_of_part: 0.55, maybe_same: 0.25 };
+const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.4, least_of_part: 0.7, maybe_same: 0.5 };
+const FINE: Stage =
+    Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGREES, maybe_same: 0.0 };
 
 /// How far off corners may be at a smaller size for edges still to come to lie on each other.
 const NEAR_FRAME: f32 = 0.04;
@@ -346,7 +360,8 @@ impl Stage {
         let found = agreement(a, b, placement)?;
         let may_be = found.off_frame < NEAR_FRAME
             || found.agreement >= self.least_of_part && placement.anisotropy() < NEAR_SIMILAR;
-        (found.agreement >= self.least && may_be).then_some(placement)
+        let agrees = found.agreement >= self.least && found.same_at_most >= self.maybe_same;
+        (agrees && may_be).then_some(placement)
     }
 }
 

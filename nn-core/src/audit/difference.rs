@@ -10,7 +10,7 @@
 
 use super::align::sum;
 use super::blocks::BLOCK;
-use super::luma::{Cells, Luma};
+use super::luma::{Cells, Luma, MOST_BLUR};
 use super::placement::Placement;
 use super::tone::Tone;
 use crate::kernels::widest::{Loops, widest};
@@ -67,11 +67,8 @@ fn more_blurred(picture: &Luma, side: f32) -> Cow<'_, Luma> {
         return Cow::Borrowed(picture);
     }
     let blur = (BLUR * (side * side - 1.0)).sqrt();
-    Cow::Owned(picture.blurred(blur.min(MOST)))
+    Cow::Owned(picture.blurred(blur.min(MOST_BLUR)))
 }
-
-/// The widest blur that is done at once, in pixels.
-const MOST: f32 = 2.6;
 
 /// `a` as it lies on `b`, pixel by pixel; NaN beyond it. `a` has two rows and columns at least.
 pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
@@ -118,12 +115,9 @@ impl Loops for Laid<'_> {
                     (us[i], vs[i]) = (u, v);
                 }
                 let cells = Cells::around(a, &us, &vs);
+                let mixed = cells.mixed(a);
                 for (i, value) in some.iter_mut().enumerate() {
-                    let [left, next, below, last] = cells.corners(a, i);
-                    let upper = left + (next - left) * cells.x[i];
-                    let lower = below + (last - below) * cells.x[i];
-                    *value =
-                        if inside[i] { upper + (lower - upper) * cells.y[i] } else { f32::NAN };
+                    *value = if inside[i] { mixed[i] } else { f32::NAN };
                 }
             }
         }
