@@ -23,6 +23,7 @@ mod cli {
     #[cfg(target_os = "linux")]
     mod memory;
     mod models;
+    mod pages;
     #[cfg(target_os = "linux")]
     mod power;
     mod report;

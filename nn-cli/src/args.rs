@@ -8,6 +8,7 @@ pub use audit::{AuditArgs, RepairAs};
 use crate::config::MAX_IMAGE_SIZE;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
+use nn_core::explain::Alignment;
 use nn_core::model::ReferenceCnn;
 use numbers::{rate, seed, share, whole};
 use std::path::{Path, PathBuf};
@@ -374,8 +375,9 @@ pub struct PredictArgs {
     Writes NAME.CLASS.png for each image: the image, and beside it the image under its heat map, \
     red where most speaks for the class. More than one image also give a page of all, grid.png.\n\n\
     The table tells how much of the heat lies on the background, and how much of the picture is \
-    background: heat that is spread evenly has the same share of both. The \
-    background is found by a simple rule (its name is in --json) that is wrong now and then.")]
+    background: heat that is spread evenly has the same share of both. The background is found by a \
+    simple rule that is wrong now and then: the dashed line shows what was taken for the animal. There \
+    is no share for a map without heat, and none where two ways to find the animal disagree.")]
 pub struct GradcamArgs {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -399,8 +401,12 @@ pub struct GradcamArgs {
     /// How the heat map is computed
     #[arg(long, value_enum, default_value_t = MethodName::GradCam)]
     pub method: MethodName,
-    /// Also write maps for NumPy: NAME.CLASS.npy as computed, NAME.CLASS.full.npy stretched to the
-    /// model's image size and brought to 0 to 1
+    /// How a map is brought to the image: its cells at the centres of what they see, or, as tf-keras-vis
+    /// does, from corner to corner
+    #[arg(long, value_enum, default_value_t = AlignName::Centres)]
+    pub align: AlignName,
+    /// Also write maps for NumPy: NAME.CLASS.npy as computed, NAME.CLASS.full.npy at the model's image
+    /// size and from 0 to 1
     #[arg(long)]
     pub raw: bool,
     /// Also compare each map with that of the same network with random weights, and warn if they
@@ -418,6 +424,35 @@ pub enum MethodName {
     HiResCam,
     /// How far the class's score falls when a part of the image is covered; slow
     Occlusion,
+}
+
+/// How a map is brought to the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AlignName {
+    /// Cells at the centres of what they see
+    #[value(alias = "centers")]
+    Centres,
+    /// Corner cells in the corners, as tf-keras-vis does
+    Corners,
+}
+
+impl AlignName {
+    /// The name that users write.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Centres => "centres",
+            Self::Corners => "corners",
+        }
+    }
+}
+
+impl From<AlignName> for Alignment {
+    fn from(name: AlignName) -> Self {
+        match name {
+            AlignName::Centres => Self::Centres,
+            AlignName::Corners => Self::Corners,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -10,7 +10,8 @@ use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
 use crate::split_file;
-use crate::training::Run;
+use crate::training::{Run, Splits};
+use crate::ui::stats::Guessing;
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
@@ -132,7 +133,6 @@ impl Run<'_> {
 
     /// Loss and accuracy over the epochs.
     pub fn curves(&self) -> CurvesSpec {
-        let classes = self.set.folder.classes.len();
         CurvesSpec {
             title: format!("Training on {}", self.set.name),
             subtitle: format!(
@@ -142,8 +142,16 @@ impl Run<'_> {
                 self.config.fit.seed
             ),
             stand_in: self.is_stand_in(),
-            ..curves_of(&[&self.history], classes)
+            ..curves_of(&[&self.history], self.guessing())
         }
+    }
+
+    /// What guessing would score on the validation images, or on those for training where there are none.
+    pub fn guessing(&self) -> Guessing {
+        let Splits { train, validation, .. } = &self.data;
+        let images = if validation.is_empty() { train } else { validation };
+        let labels = images.samples().iter().map(|sample| sample.label);
+        Guessing::of_labels(&self.set.folder.classes, labels)
     }
 
     /// The confusion matrix of the test images.
@@ -243,7 +251,7 @@ pub fn draw(folder: &Draft, name: &str, svg: String) -> Result<(), Failure> {
 }
 
 /// Curves of one run, or of several: then their mean, and a band from the lowest to the highest.
-pub fn curves_of(histories: &[&History], classes: usize) -> CurvesSpec {
+pub fn curves_of(histories: &[&History], guessing: Guessing) -> CurvesSpec {
     let series = |name: &str, value: fn(&EpochRecord) -> Option<f64>| {
         let values = |history: &&History| {
             history.iter().map(|record| value(record).unwrap_or(f64::NAN)).collect()
@@ -256,6 +264,5 @@ pub fn curves_of(histories: &[&History], classes: usize) -> CurvesSpec {
         loss.push(series("validation", |r| r.val_loss));
         accuracy.push(series("validation", |r| r.val_accuracy));
     }
-    let chance = Some(1.0 / classes as f64);
-    CurvesSpec { loss, accuracy, chance, ..CurvesSpec::default() }
+    CurvesSpec { loss, accuracy, guessing: Some(guessing), ..CurvesSpec::default() }
 }

@@ -73,8 +73,9 @@ fn scores_are_the_logits_of_the_class_asked_for() {
 #[test]
 fn raw_maps_are_for_numpy() {
     let sandbox = Sandbox::with_run();
-    let args = ["set/test/light/0.png", "--class", "light", "--raw", "--out", "heat"];
-    let explained = heat(&sandbox, &args);
+    let args = ["set/test/light/0.png", "--class", "light", "--raw", "--align", "corners", "--out"];
+    let explained = heat(&sandbox, &[&args[..], &["heat"]].concat());
+    assert_eq!(explained[0]["align"], "corners");
     assert_eq!(explained[0]["raw"], "heat/0.light.npy");
     assert_eq!(explained[0]["full"], "heat/0.light.full.npy");
     let (shape, raw) = numbers(&sandbox, "heat/0.light.npy");
@@ -88,6 +89,22 @@ fn raw_maps_are_for_numpy() {
         let expected = (value - low) / (high - low + 1e-7);
         assert!((full[*corner] - expected).abs() < 1e-5, "{} is not {expected}", full[*corner]);
     }
+
+    // By default cells lie where they look: those of this network at pixels 8.5 and 12.5.
+    let args = ["set/test/light/0.png", "--class", "light", "--raw", "--out", "centres"];
+    let explained = heat(&sandbox, &args);
+    assert_eq!(explained[0]["align"], "centres");
+    assert_eq!(numbers(&sandbox, "centres/0.light.npy").1, raw);
+    let full = numbers(&sandbox, "centres/0.light.full.npy").1;
+    let at = |y: usize, x: usize| full[y * 22 + x];
+    for (near, far) in
+        [((0, 0), (8, 8)), ((0, 21), (8, 13)), ((21, 0), (13, 8)), ((21, 21), (13, 13))]
+    {
+        assert_eq!(at(near.0, near.1), at(far.0, far.1), "beyond the centres a map stays as it is");
+    }
+    let middle = (at(0, 0) + at(0, 21) + at(21, 0) + at(21, 21)) / 4.0;
+    let around = (at(10, 10) + at(10, 11) + at(11, 10) + at(11, 11)) / 4.0;
+    assert!((middle - around).abs() < 1e-5, "{middle} {around}");
 }
 
 #[test]
@@ -138,6 +155,9 @@ fn the_background_share_is_told_where_a_subject_stands_out() {
         }
         // Nothing stands out on plain white.
         assert_eq!(explained[1]["background_share"], Value::Null);
+        assert_eq!(explained[1]["background_area"], Value::Null);
+        let reason = explained[1]["no_share"].as_str().unwrap();
+        assert!(["no-subject", "empty", "flat"].contains(&reason), "{reason}");
     }
     assert!(!shares.is_empty());
 }

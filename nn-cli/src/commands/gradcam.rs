@@ -6,7 +6,7 @@ mod pages;
 use self::look::{Explained, Look};
 use self::pages::Pages;
 use super::model::Classifier;
-use crate::args::{GradcamArgs, MethodName};
+use crate::args::{AlignName, GradcamArgs, MethodName};
 use crate::failure::Failure;
 use crate::hints;
 use crate::images;
@@ -46,6 +46,7 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
                 .collect::<Vec<_>>()
                 .into_par_iter()
                 .map(|((found, image), file)| {
+                    let found = found.aligned(args.align.into());
                     Look::at(found, image, (file, &sources), &classifier, &method)
                 })
                 .collect::<Result<_, Failure>>()?;
@@ -153,6 +154,7 @@ struct Method {
     explainer: Box<dyn Explainer + Sync>,
     name: &'static str,
     layer: Option<String>,
+    align: AlignName,
 }
 
 impl Method {
@@ -174,7 +176,7 @@ impl Method {
         };
         let has_layer = args.method != MethodName::Occlusion;
         let layer = layer.filter(|_| has_layer).map(String::from);
-        Ok(Self { name: explainer.name(), explainer, layer })
+        Ok(Self { name: explainer.name(), explainer, layer, align: args.align })
     }
 
     /// `Grad-CAM at conv3`.
@@ -213,9 +215,13 @@ fn table(all: &[Explained], most: Option<usize>) -> String {
         let mean = |values: &dyn Fn(&(f64, f64)) -> f64| {
             format::percent(told.iter().map(values).sum::<f64>() / told.len() as f64)
         };
+        let without = match all.len() - told.len() {
+            0 => String::new(),
+            n => format!(" (of {n} more there is no share to tell)"),
+        };
         text += &format!(
-            "\n\non average over {}, {} of the heat lies on the background, which is {} of the \
-             picture\n",
+            "\n\non average over {}{without}, {} of the heat lies on the background, which is {} of \
+             the picture\n",
             format::plural(told.len() as u64, "image"),
             mean(&|one| one.0),
             mean(&|one| one.1),

@@ -11,7 +11,7 @@ use crate::published::Kind;
 use crate::results::Environment;
 use crate::ui::format::{self, percent, plural};
 use crate::ui::lines::broken;
-use crate::ui::stats::Interval;
+use crate::ui::stats::{Guessing, Interval};
 use crate::ui::table::columns_within;
 use nn_core::data::PassedOver;
 use serde::Serialize;
@@ -82,14 +82,21 @@ impl Parts<'_> {
         rest.iter().all(|kind| *kind == first).then_some(first)
     }
 
-    /// What may be concluded.
+    /// What guessing would score on the images of a row.
+    pub fn guessing(&self, row: &Row<'_>) -> Guessing {
+        Guessing::of_confusion(&self.sets[0].folder.classes, &row.measured.confusion())
+    }
+
+    /// What can be concluded.
     pub fn conclusions(&self) -> Conclusions {
+        let [_, swap, clean] = self.comparison.rows().map(|row| self.guessing(&row));
         Conclusions::draw(&Evidence {
             comparison: self.comparison,
             without_copies: self.leaks.each_ref().map(|leaks| leaks.without_copies.as_ref()),
             seeds: self.seeds.len(),
             classes: &self.sets[0].folder.classes,
             kind: self.kind(),
+            guessing: [&swap, &clean],
         })
     }
 
@@ -122,6 +129,7 @@ impl Parts<'_> {
             interval: row.measured.accuracy.interval,
             each: if several { row.measured.accuracies() } else { Vec::new() },
             reference: row.notebook_accuracy(),
+            guessing: self.guessing(row),
         };
         let seeds = self.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         ComparisonSpec {
@@ -129,7 +137,6 @@ impl Parts<'_> {
             subtitle: format!("{} {seeds}", if several { "seeds" } else { "seed" }),
             stand_in: self.sets.iter().any(|set| set.kind == Kind::StandIn),
             rows: self.comparison.rows().iter().zip(&self.sets).map(row).collect(),
-            chance: 1.0 / self.sets[0].folder.classes.len() as f64,
             reference: "the notebook".into(),
         }
     }
@@ -206,9 +213,10 @@ pub fn table(
         });
         out += &(columns(&header.collect::<Vec<_>>(), lines.collect()) + "\n");
     }
-    for (title, sentences) in
-        [("What may be concluded", &conclusions.may), ("What may not", &conclusions.may_not)]
-    {
+    for (title, sentences) in [
+        ("What we can conclude", &conclusions.may),
+        ("What we cannot conclude", &conclusions.may_not),
+    ] {
         if sentences.is_empty() {
             continue;
         }
