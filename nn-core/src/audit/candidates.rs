@@ -31,9 +31,9 @@ const HITS: usize = 2;
 /// Points that must say the same of a pair.
 const VOTES: u32 = 4;
 /// The most candidates of higher number that features may give one image: those of most votes.
-const FEATURES_PER_IMAGE: usize = 24;
+const FEATURES_PER_IMAGE: usize = 32;
 /// Images of higher number that are held against one image, feature by feature: those it met most often.
-const JUDGED_PER_IMAGE: usize = 4 * FEATURES_PER_IMAGE;
+const JUDGED_PER_IMAGE: usize = 3 * FEATURES_PER_IMAGE;
 /// Ways to lay one image on another that are looked at, at most: those in which features met most often.
 const WAYS: usize = 6;
 /// Votes whose placement is put to the others, at most.
