@@ -346,6 +346,10 @@ fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
         if kept.len() == TRIES {
             break;
         }
+        let is_new = |placement: &Placement| !kept.iter().any(|other| other.1.is_like(placement));
+        if !is_new(&placement.of_stretched(votes.stretch)) {
+            continue;
+        }
         let scale = votes.scales[number];
         let corresponding: Vec<_> = (0..votes.pairs.len())
             .filter(|&other| votes.agrees(other, &placement, scale, tolerance))
@@ -354,7 +358,7 @@ fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
         let fitted = Placement::fit_similarity(&corresponding, placement.is_mirrored())
             .filter(|fitted| fitted.is_like(&placement));
         let placement = fitted.unwrap_or(placement).of_stretched(votes.stretch);
-        if !kept.iter().any(|other| other.1.is_like(&placement)) {
+        if is_new(&placement) {
             kept.push((points, placement));
         }
     }

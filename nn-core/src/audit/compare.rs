@@ -265,7 +265,7 @@ impl Comparable {
         if !found.asked(difference.visible).is_met_by(&difference) {
             return found;
         }
-        if overlay.is_replaced() {
+        if overlay.is_replaced(&difference) {
             return Comparison { verdict: Verdict::Scene, ..found };
         }
         let mut far = overlay.far();

@@ -3,6 +3,7 @@
 #![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
 
 use super::super::shrink::Small;
+use super::frame::frame;
 use crate::data::Rgb8;
 use crate::kernels::widest::{Loops, widest};
 
@@ -43,6 +44,8 @@ pub struct Tones {
     pub line_spread: [f64; 2],
     /// Grey of the outermost line of pixels, minus that of the third.
     pub line_step: f64,
+    /// The width of a plain frame, in pixels; 0 for none.
+    pub frame: usize,
     /// For each corner and side of [`CORNERS`], the grey of the square there.
     pub corner: [[f64; 3]; 4],
     /// The same, minus the grey around it.
@@ -60,6 +63,7 @@ impl Tones {
         tones.look_at_rows(image);
         tones.look_at_lines(image);
         tones.look_at_corners(image);
+        tones.frame = frame(image);
         tones
     }
 
@@ -246,7 +250,7 @@ impl Loops for RowSteps<'_> {
 }
 
 /// Grey (Rec. 601 weights) of a pixel.
-fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
+pub fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
     let at = (y * image.width() + x) * 3;
     match image.pixels()[at..at + 3] {
         [r, g, b] => 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b),
