@@ -58,7 +58,7 @@ pub fn outline(image: &mut RgbImage, mask: &Mask) {
             (y + 1 < height).then(|| at(x, y + 1)),
         ];
         if beside.into_iter().flatten().any(|other| other != here) {
-            *pixel = Rgb([if (x + y) / DASH % 2 == 0 { 255 } else { 0 }; 3]);
+            *pixel = Rgb([if ((x + y) / DASH).is_multiple_of(2) { 255 } else { 0 }; 3]);
         }
     }
 }
