@@ -28,8 +28,10 @@ mod cli {
     mod power;
     mod report;
     mod resume;
+    mod runs;
     mod soak;
     mod support;
+    mod terminal;
     mod train;
     mod treated;
 }

@@ -220,15 +220,28 @@ pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Fai
     folder.write(REPORT_FILE, report::render(&page)?)
 }
 
+/// What of a `metrics.json` tells which run it is of.
+#[derive(Deserialize)]
+struct Written {
+    config: RunConfig,
+    history: History,
+}
+
+impl Written {
+    fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+}
+
 /// Whether the file `metrics.json` at `path` is that of a run with these settings and this history.
 pub fn is_written(path: &Path, config: &RunConfig, history: &History) -> bool {
-    #[derive(Deserialize)]
-    struct Written {
-        config: RunConfig,
-        history: History,
-    }
-    let read = || serde_json::from_slice::<Written>(&fs::read(path).ok()?).ok();
-    read().is_some_and(|written| written.config == *config && written.history == *history)
+    Written::read(path).is_some_and(|run| run.config == *config && run.history == *history)
+}
+
+/// Whether the file `metrics.json` at `path` is that of a run with these settings that made all its epochs.
+pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
+    let all = |run: Written| run.config == *config && run.history.len() == config.fit.epochs;
+    Written::read(path).is_some_and(all)
 }
 
 /// Writes a picture as `NAME.svg` and `NAME.png`.

@@ -47,7 +47,9 @@ fn every_image_gets_a_picture_of_the_predicted_class() {
 
     // For people, a table; one image has no page of many.
     let ended = sandbox.run(["gradcam", "--model", "run", "set/test/dark/1.png", "--out", "one"]);
-    ended.ok().says(&["image", "heat on background", "set/test/dark/1.png", "one/1."], &[]);
+    ended
+        .ok()
+        .says(&["image", "heat on background", "set/test/dark/1.png"], &["written to one/1."]);
     assert_eq!(sandbox.names("one").len(), 1);
 }
 
@@ -249,7 +251,7 @@ fn what_is_wrong_is_said() {
     refuses(&[image, "--out", "file/heat"], 1, &["file/heat"]);
 
     // Nothing of the images before it is left.
-    refuses(&["set/test", "gone.jpg", "--out", "heat"], 1, &["gone.jpg", "--skip-unreadable"]);
+    refuses(&["set/test", "gone.jpg", "--out", "heat"], 2, &["gone.jpg", "--skip-unreadable"]);
     sandbox.write("bad/x.png", "no image");
     refuses(&["bad", "--out", "a/b/heat"], 1, &["x.png", "not an image", "--skip-unreadable"]);
     let says = ["none of the 1 image could be read", "x.png"];

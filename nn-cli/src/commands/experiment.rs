@@ -15,9 +15,10 @@ use crate::published::Kind;
 use crate::reading;
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::results;
-use crate::run_folder::{Draft, EXPERIMENT_FILE, RunFolder};
+use crate::run_folder::{self, Draft, EXPERIMENT_FILE, RunFolder};
 use crate::training::{Progress, Run, built_in};
 use crate::treated;
+use crate::ui::lines::TEXT;
 use crate::ui::stats::Guessing;
 use crate::ui::{Console, format};
 use nn_core::Error;
@@ -31,7 +32,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     let plan = Plan::from_args(args)?;
     let target = match &args.out {
         Some(target) => target.clone(),
-        None => RunFolder::default_target("experiment"),
+        None => RunFolder::default_target("experiment", console),
     };
     let folder = RunFolder::begin(&target, args.overwrite)?;
     let sets = Sets::find(&plan, console)?;
@@ -84,8 +85,9 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     let target = folder.finish()?;
 
     treated::tell(&treated(&leaks, &finished), console);
-    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions)))?;
-    console.note(&format!("\nwritten to {}", target.display()));
+    let most = console.columns().unwrap_or(TEXT);
+    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions, most)))?;
+    console.note(&format!("\nwritten to {}", run_folder::written(&target)));
     console.json(&summary)?;
     Ok(())
 }

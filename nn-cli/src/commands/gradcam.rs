@@ -8,30 +8,33 @@ use self::pages::Pages;
 use super::model::Classifier;
 use crate::args::{AlignName, GradcamArgs, MethodName};
 use crate::failure::Failure;
+use crate::hints;
 use crate::images;
 use crate::interrupt;
 use crate::out_folder::OutFolder;
 use crate::treated;
 use crate::ui::{Console, Counter, format, table};
+use nn_core::Tensor;
 use nn_core::explain::{
     Cam, CamRule, Explainer, Explanation, GradCam, HiResCam, Occlusion, Randomization,
-    RandomizationCheck, RandomizationStep, Target, randomization_check,
+    RandomizationCheck, RandomizationStep, Target, layers_with_maps, randomization_check,
 };
-use nn_core::{Error, Tensor};
+use nn_core::model::Sequential;
 use rayon::prelude::*;
 
 pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
     let target = target(args, &classifier.classes)?;
     let method = Method::of(args, &classifier)?;
-    let files = images::find(&args.images, console)?;
+    let sources = images::find(&args.images, &args.from, console)?;
+    let files = &sources.files;
     let mut out = OutFolder::begin(&args.out, args.overwrite)?;
     let mut pages = Pages::new(&method, args);
     let (mut explained, mut treated) = (Vec::new(), classifier.treated());
     let counter = Counter::items(console, "explaining", files.len() as u64, "images");
     for files in files.chunks(images::BATCH) {
         interrupt::check()?;
-        let read = images::read(files, classifier.reading(args.skip_unreadable), console)?;
+        let read = images::read(files, classifier.reading(args.from.skip_unreadable), console)?;
         if let Some(batch) = read {
             batch.treatments.iter().for_each(|treatment| treated.add(treatment));
             let targets = vec![target; batch.files.len()];
@@ -42,8 +45,10 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
                 .zip(batch.files)
                 .collect::<Vec<_>>()
                 .into_par_iter()
-                .map(|((found, image), file)| (found.aligned(args.align.into()), image, file))
-                .map(|(found, image, file)| Look::at(found, image, file, &classifier, &method))
+                .map(|((found, image), file)| {
+                    let found = found.aligned(args.align.into());
+                    Look::at(found, image, (file, &sources), &classifier, &method)
+                })
                 .collect::<Result<_, Failure>>()?;
             for (i, look) in looked.into_iter().enumerate() {
                 let mut one = look.write(args.raw, &method, &mut out)?;
@@ -63,12 +68,19 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     let grids = pages.finish(&mut out)?;
     out.finish()?;
 
-    console.text(&table(&explained))?;
+    console.text(&table(&explained, console.columns()))?;
     if args.check {
         tell_check(&explained, console)?;
     }
     if let Some(grid) = grids.first() {
         console.note(&format!("all on one page: {grid}"));
+    }
+    match &explained[..] {
+        [only] => console.note(&format!("written to {}", only.overlay)),
+        all => {
+            let pictures = format::plural(all.len() as u64, "picture");
+            console.note(&format!("{pictures} written to {}", args.out.display()));
+        }
     }
     console.json(&explained)?;
     Ok(())
@@ -79,13 +91,11 @@ fn target(args: &GradcamArgs, classes: &[String]) -> Result<Target, Failure> {
     let Some(name) = &args.class else { return Ok(Target::Predicted) };
     match classes.iter().position(|class| class == name) {
         Some(class) => Ok(Target::Class(class)),
-        None => Err(Error::setting(
-            "--class",
-            format!("one of {}", classes.join(", ")),
-            name,
-            "choose a class of the model, or leave it away for the predicted one",
-        )
-        .into()),
+        None => Err(Failure::usage(format!(
+            "--class {name}: the model knows no such class, but {}{}",
+            hints::some_of(classes),
+            hints::did_you_mean(name, classes.iter().map(String::as_str)),
+        ))),
     }
 }
 
@@ -125,6 +135,20 @@ fn tell_check(explained: &[Explained], console: &Console) -> Result<(), Failure>
     Ok(console.text(&format!("the maps change {found}\n"))?)
 }
 
+/// Checks that the network has maps of the layer `name`.
+fn known_layer(name: &str, model: &Sequential) -> Result<(), Failure> {
+    let usable = layers_with_maps(model);
+    if usable.contains(&name) {
+        return Ok(());
+    }
+    let problem = match model.layers().any(|(layer, _)| layer == name) {
+        true => "has no maps, which Grad-CAM needs; these have",
+        false => "is no layer of this model; there are",
+    };
+    let meant = hints::did_you_mean(name, usable.iter().copied());
+    Err(Failure::usage(format!("--layer {name} {problem} {}{meant}", usable.join(", "))))
+}
+
 /// How heat is found, and what that is called.
 struct Method {
     explainer: Box<dyn Explainer + Sync>,
@@ -140,6 +164,9 @@ impl Method {
                 "--layer goes with grad-cam and hirescam; occlusion looks at no layer, so leave it \
                  away",
             ));
+        }
+        if let Some(name) = &args.layer {
+            known_layer(name, &classifier.model)?;
         }
         let layer = args.layer.as_deref().or(classifier.model.last_convolution());
         let explainer: Box<dyn Explainer + Sync> = match args.method {
@@ -169,8 +196,8 @@ fn cam<R: CamRule>(rule: R, args: &GradcamArgs) -> Cam<R> {
 }
 
 /// What people read.
-fn table(all: &[Explained]) -> String {
-    let header = ["image", "class", "probability", "heat on background", "background", "picture"];
+fn table(all: &[Explained], most: Option<usize>) -> String {
+    let header = ["image", "class", "probability", "heat on background", "background"];
     let share = |share: Option<f64>| share.map_or("–".to_string(), format::percent);
     let rows = all.iter().map(|one| {
         vec![
@@ -179,10 +206,9 @@ fn table(all: &[Explained]) -> String {
             format::percent(one.probability),
             share(one.background_share),
             share(one.background_area),
-            one.overlay.clone(),
         ]
     });
-    let mut text = table::columns(&header.map(String::from), rows);
+    let mut text = table::columns_within(most, &header.map(String::from), rows, 2);
     let told: Vec<_> =
         all.iter().filter_map(|one| Some((one.background_share?, one.background_area?))).collect();
     if told.len() > 1 {

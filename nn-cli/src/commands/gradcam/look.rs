@@ -3,10 +3,12 @@
 use super::Method;
 use crate::commands::model::Classifier;
 use crate::failure::Failure;
+use crate::images::Found;
 use crate::inspection::no_share;
 use crate::npy;
 use crate::out_folder::OutFolder;
 use crate::overlays::{self, Shown, encode, rgb_image};
+use crate::published::Kind;
 use crate::stand_in::Marker;
 use crate::ui::format;
 use image::RgbImage;
@@ -22,6 +24,9 @@ const THUMBNAIL: f64 = 240.0;
 #[derive(Serialize)]
 pub struct Explained {
     pub file: String,
+    /// What the named set is that the image was found in, if it was found in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     /// The class that is explained.
     pub class: String,
     /// Its logit.
@@ -63,6 +68,7 @@ pub struct Look {
     /// A small version for the page of all.
     pub thumbnail: RgbImage,
     file: String,
+    kind: Option<Kind>,
     /// The file's name after that of its folder.
     pub short: String,
     stem: String,
@@ -86,7 +92,7 @@ impl Look {
     pub fn at(
         found: Explanation,
         image: Rgb8,
-        file: &Path,
+        (file, sources): (&Path, &Found),
         classifier: &Classifier,
         method: &Method,
     ) -> Result<Self, Failure> {
@@ -111,7 +117,7 @@ impl Look {
             Err(reason) => no_share(reason).into(),
         };
         let image = rgb_image(image)?;
-        let file_name = file.display().to_string();
+        let file_name = sources.shown(file);
         let stand_in = is_stand_in(file);
         let picture = overlays::side_by_side(&Shown {
             image: &image,
@@ -127,6 +133,7 @@ impl Look {
             stem: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             short: short_name(file),
             file: file_name,
+            kind: sources.kind(file),
             class,
             predicted,
             background,
@@ -161,6 +168,7 @@ impl Look {
         };
         Ok(Explained {
             file: self.file.clone(),
+            kind: self.kind,
             class: self.class.clone(),
             score: self.found.score,
             probability: self.found.outputs[self.found.class],
