@@ -173,7 +173,7 @@ impl Conclusions {
                 .into()
         } else {
             format!(
-                "More than {images} images can show. All {} seeds were tested on the same images: more seeds \
+                "More than {images} images can show. The models of all {} seeds were tested on the same images: more seeds \
                  tell how much training varies, but they do not replace more images.",
                 evidence.seeds
             )
