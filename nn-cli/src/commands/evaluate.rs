@@ -1,14 +1,17 @@
 //! `nn-cli evaluate`: a trained model on a set of images.
 
-use super::model::Classifier;
+use super::model::{self, Classifier};
 use crate::args::{EvaluateArgs, SplitName};
 use crate::audit;
-use crate::datasets::ImageSet;
+use crate::config::RunConfig;
+use crate::datasets::{ImageSet, Place};
 use crate::failure::Failure;
 use crate::images;
 use crate::interrupt::Interruptible;
+use crate::open_run::CONFIG_FILE;
 use crate::published::Kind;
 use crate::reading;
+use crate::run_folder;
 use crate::split_file;
 use crate::treated;
 use crate::ui::{Console, format, table};
@@ -53,14 +56,18 @@ struct WithoutTwins {
 }
 
 pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
+    let args = &of_run(args, console)?;
     let Some(data) = &args.data.data else {
-        return Err(Failure::usage("no images to evaluate on; name a set or a folder with --data"));
+        return Err(Failure::usage(
+            "no images to evaluate on: this model does not tell what it was trained on; name a data \
+             set or a folder with --data",
+        ));
     };
     let set = ImageSet::find(data, args.data.images.root(), console)?;
     set.announce(console);
     let draws =
         args.split_file.is_none() && args.split.is_some_and(|split| split != SplitName::All);
-    reading::tell(&set.folder, draws.then_some(args.seed), console);
+    reading::tell(&set.folder, draws.then_some(args.seed()), console);
     reading::tell_unused_share(&set.folder, args.validation_split, console);
     let classifier = Classifier::load(&args.model, Some(&set.folder.classes))?;
     let (split, samples) = choose(&set, args, console)?;
@@ -90,7 +97,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let title = format!("{}, {split} images", set.describe());
     let (classes, confusion) = (&classifier.classes[..], &result.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: result.loss, classes, confusion };
-    console.text(&table::evaluation(&shown))?;
+    console.text(&table::evaluation(&shown, console.columns()))?;
     let without_twins = match twins {
         Some(twins) => {
             let of = |right: usize, n: usize| format::accuracy(right as u64, n as u64);
@@ -137,6 +144,41 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is asked for, with what the model's run knows where nothing was said: without `--data`, its data
+/// and the table that split it, and in any case the seed and share of its split.
+///
+/// # Errors
+/// If the run's data is nowhere any more, or its settings cannot be read.
+fn of_run(args: &EvaluateArgs, console: &Console) -> Result<EvaluateArgs, Failure> {
+    // A model that is not there is told before its data is asked for.
+    model::located(&args.model.model)?;
+    let mut args = args.clone();
+    let Some(run) = run_folder::of_model(&args.model.model) else { return Ok(args) };
+    let config = RunConfig::read(&run.join(CONFIG_FILE))?;
+    if args.data.data.is_none() {
+        let name = format::clean(&config.data);
+        let root = args.data.images.data_root.get_or_insert_with(|| config.data_root.clone());
+        if !Place::is_there(&config.data, root) {
+            return Err(Failure::usage(format!(
+                "the run in {} was trained on {name}, which is not here; say where it is with --data",
+                run.display()
+            )));
+        }
+        console.note(&format!("on {name}, which the run in {} was trained on", run.display()));
+        args.data.data = Some(config.data);
+        args.data.images.skip_unreadable |= config.skip_unreadable;
+        if args.split_file.is_none() && args.split != Some(SplitName::All) {
+            args.split_file = config.split;
+        }
+    }
+    args.seed = args.seed.or(Some(config.fit.seed));
+    // A share that was not given is not spoken of where it has no part.
+    if args.validation_split.is_none() && config.validation_split != args.share() {
+        args.validation_split = Some(config.validation_split);
+    }
+    Ok(args)
+}
+
 /// The images asked for, and their name.
 fn choose(
     set: &ImageSet,
@@ -153,7 +195,7 @@ fn choose(
     };
     let samples = match &args.split_file {
         Some(file) => split_file::read(file, set, console)?.into_part(part),
-        None => set.folder.samples_for(part, args.share(), args.seed)?,
+        None => set.folder.samples_for(part, args.share(), args.seed())?,
     };
     Ok((part.name(), samples))
 }
@@ -202,10 +244,10 @@ fn twins(
              for; name one, say --split test",
         ));
     }
-    let mut listing = Listing::scan(&set.folder.root, args.share(), args.seed)?;
+    let mut listing = Listing::scan(&set.folder.root, args.share(), args.seed())?;
     if let Some(file) = &args.split_file {
         listing.assign(&split_file::read(file, set, console)?);
     }
-    let found = audit::examine(&listing, args.seed, alpha_background, console)?;
+    let found = audit::examine(&listing, args.seed(), alpha_background, console)?;
     Ok(audit::copied_elsewhere(&listing, &found))
 }

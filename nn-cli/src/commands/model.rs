@@ -2,6 +2,7 @@
 
 use crate::args::ModelArgs;
 use crate::failure::Failure;
+use crate::hints;
 use crate::images::Reading;
 use crate::run_folder::{ALPHA_BACKGROUND_NOTE, MODEL_FILE};
 use nn_core::Error;
@@ -17,7 +18,7 @@ pub const DEFAULT_IMAGE_SIZE: usize = 256;
 /// # Errors
 /// If there is none, or it is not a model of images.
 pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure> {
-    let path = if path.is_dir() { path.join(MODEL_FILE) } else { path.to_path_buf() };
+    let path = located(path)?;
     let file = model::load(&path, image_size)?;
     match file.model.input_shape().dims() {
         [_, _, 3] => Ok(file),
@@ -27,6 +28,32 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure
             "use a model that `nn-cli train` wrote",
         )
         .into()),
+    }
+}
+
+/// The file that holds the model at `path`, a file or a run folder.
+///
+/// # Errors
+/// If there is none, or it is what other programs write.
+pub fn located(path: &Path) -> Result<PathBuf, Failure> {
+    let shown = path.display();
+    if path.is_dir() {
+        let file = path.join(MODEL_FILE);
+        let advice = || hints::folder_without_model(path);
+        return match file.exists() {
+            true => Ok(file),
+            false => Err(Failure::usage(format!(
+                "{shown}: no {MODEL_FILE} in this folder; {}",
+                advice()
+            ))),
+        };
+    }
+    if !path.exists() {
+        return Err(Failure::usage(format!("there is no model {shown}; {}", hints::model(path))));
+    }
+    match hints::other_model(path) {
+        Some(what) => Err(Failure::usage(format!("{shown} {what}"))),
+        None => Ok(path.to_path_buf()),
     }
 }
 

@@ -3,10 +3,11 @@
 use super::model::Classifier;
 use crate::args::PredictArgs;
 use crate::failure::Failure;
-use crate::images;
+use crate::images::{self, Found};
 use crate::interrupt;
+use crate::published::Kind;
 use crate::treated;
-use crate::ui::{Console, format, table};
+use crate::ui::{Console, format};
 use nn_core::data::{Treated, Treatment};
 use nn_core::train::{class_probabilities, most_probable};
 use serde::Serialize;
@@ -19,6 +20,9 @@ struct Prediction {
     file: String,
     label: String,
     probabilities: BTreeMap<String, f64>,
+    /// What the named set is that the image was found in, if it was found in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     /// What was done to the image when it was read, if anything was.
     #[serde(skip_serializing_if = "Treatment::is_none")]
     treatment: Treatment,
@@ -26,11 +30,12 @@ struct Prediction {
 
 pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
-    let files = images::find(&args.images, console)?;
+    let found = images::find(&args.images, &args.from, console)?;
+    let files = &found.files;
     let (mut predictions, mut treated) = (Vec::new(), classifier.treated());
     for batch in files.chunks(images::BATCH) {
         interrupt::check()?;
-        predictions.extend(predict(&classifier, batch, args, &mut treated, console)?);
+        predictions.extend(predict(&classifier, (batch, &found), args, &mut treated, console)?);
     }
     treated::tell(&treated, console);
     if predictions.is_empty() {
@@ -44,19 +49,19 @@ pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
         row.extend(classifier.classes.iter().map(share));
         row
     });
-    console.text(&table::columns(&header, rows))?;
+    console.table(&header, rows, 2)?;
     console.json(&predictions)?;
     Ok(())
 }
 
 fn predict(
     classifier: &Classifier,
-    files: &[PathBuf],
+    (files, found): (&[PathBuf], &Found),
     args: &PredictArgs,
     treated: &mut Treated,
     console: &Console,
 ) -> Result<Vec<Prediction>, Failure> {
-    let reading = classifier.reading(args.skip_unreadable);
+    let reading = classifier.reading(args.from.skip_unreadable);
     let Some(batch) = images::read(files, reading, console)? else {
         return Ok(Vec::new());
     };
@@ -65,7 +70,8 @@ fn predict(
     let prediction = |(i, file): (usize, &&Path)| {
         let row = class_probabilities(output.row(i));
         Prediction {
-            file: file.display().to_string(),
+            file: found.shown(file),
+            kind: found.kind(file),
             label: classifier.classes[most_probable(&row)].clone(),
             probabilities: classifier.classes.iter().cloned().zip(row).collect(),
             treatment: batch.treatments[i],

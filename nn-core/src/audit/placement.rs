@@ -45,6 +45,7 @@ impl Posture {
 
 impl Placement {
     /// Where a point of `b` lies on `a`.
+    #[inline(always)]
     pub fn apply(&self, x: f32, y: f32) -> (f32, f32) {
         (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
     }
@@ -179,6 +180,16 @@ impl Placement {
     /// Whether two placements scale and turn about alike.
     pub fn is_like(&self, other: &Self) -> bool {
         self.posture().is_like(&other.posture())
+    }
+
+    /// How far apart two placements lay a corner of `b`, of this size, at most, in pixels of `a`.
+    pub fn distance(&self, other: &Self, (width, height): (f32, f32)) -> f32 {
+        let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)];
+        let apart = corners.map(|(x, y)| {
+            let ((x, y), (u, v)) = (self.apply(x, y), other.apply(x, y));
+            (x - u).hypot(y - v)
+        });
+        apart.into_iter().fold(0.0, f32::max)
     }
 
     /// The same placement between the pictures at half their size.
