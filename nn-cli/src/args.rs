@@ -26,7 +26,8 @@ pub const DEFAULT_VALIDATION_SPLIT: f64 = 0.125;
         A data set is a folder of images, or a name: same_backgrounds, different_backgrounds or\n\
         background_swap. A name that is not on disk is rendered: drawn animals stand in for the\n\
         published photographs, which `nn-cli data fetch` downloads.\n\n\
-        Exit status: 0 done, 1 failed, 2 wrong usage, 3 an audit found a leak, 130 interrupted."
+        Exit status: 0 done, 1 failed, 2 wrong usage, 3 an audit found a leak (copies across splits, or\n\
+        a class told without the subject), 130 interrupted."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -124,10 +125,11 @@ impl ImageArgs {
     nn-cli train --resume --out runs/photos\n\n\
     The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/,\n\
     validation/, dev/, eval/, in any letter case), or the class folders themselves, which are then\n\
-    split 70/10/20. Images are of the class whose folder they lie in, at any depth. What is not\n\
+    split 70/10/20 (or as --validation-split says). Images are of the class whose folder they lie in, at any depth. What is not\n\
     looked at is said.\n\n\
     The run is saved after each epoch, and on Ctrl-C once the step under way is done (a second\n\
-    Ctrl-C does not wait). --resume goes on from there, to the same bits as an unbroken run.")]
+    Ctrl-C does not wait). --resume goes on from there, to the same bits as an unbroken run with the\n\
+    same kernels.")]
 pub struct TrainArgs {
     #[command(flatten)]
     pub data: DataArgs,
@@ -146,7 +148,8 @@ pub struct TrainArgs {
     /// run write it; images that are not in it are left out
     #[arg(long, value_name = "FILE")]
     pub split: Option<PathBuf>,
-    /// Repeat a run from its config.toml; options given here win
+    /// Repeat a run from its config.toml, to the bit if it computes with the same kernels (--kernel);
+    /// options given here win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(flatten)]
@@ -177,7 +180,8 @@ pub struct SettingArgs {
     /// Height and width images are resized to [default: 256]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
     pub image_size: Option<usize>,
-    /// Share of train/ held back for validation, where there is no folder for it [default: 0.125]
+    /// Share of the images not kept for the test that validates, where there is no folder for it
+    /// [default: 0.125]
     #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
     pub validation_split: Option<f64>,
     /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b

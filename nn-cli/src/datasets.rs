@@ -138,16 +138,14 @@ impl Place {
                 direct.display()
             )));
         };
-        let (kind, name) = if Marker::read(&path)?.is_some() {
-            (Kind::StandIn, None)
+        let kind = if Marker::read(&path)?.is_some() {
+            Kind::StandIn
+        } else if published::identify(&path).is_some() {
+            Kind::Published
         } else {
-            let set = published::identify(&path);
-            (if set.is_some() { Kind::Published } else { Kind::Folder }, set)
+            Kind::Folder
         };
-        let name = match name {
-            Some(set) => set.to_string(),
-            None => folder_name(&path),
-        };
+        let name = folder_name(&path);
         Ok(Self { name, kind, folder: path.clone(), path, rendered: None })
     }
 
@@ -170,10 +168,10 @@ impl Place {
     }
 }
 
-/// A folder's own name, also where the path ends in `..`.
+/// A folder's name as it was asked for, or its own where the path ends in `.` or `..`.
 fn folder_name(path: &Path) -> String {
-    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    match absolute.file_name() {
+    let absolute = || path.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
+    match path.file_name().map(ToOwned::to_owned).or_else(absolute) {
         Some(name) => name.to_string_lossy().into_owned(),
         None => path.display().to_string(),
     }

@@ -10,7 +10,7 @@ use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
 use crate::split_file;
-use crate::training::Run;
+use crate::training::{Run, Warning};
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
@@ -33,6 +33,8 @@ pub struct Metrics<'a> {
     config: &'a RunConfig,
     history: &'a [EpochRecord],
     test: TestMetrics<'a>,
+    /// A network that learned nothing, or was better before.
+    warnings: &'a [Warning],
     /// What of the folder was not looked at.
     passed_over: Vec<PassedOver>,
     environment: Environment,
@@ -74,12 +76,9 @@ pub struct Environment {
 
 impl Environment {
     /// By name, for people.
-    pub fn facts(&self) -> [(String, String); 3] {
-        [
-            ("nn-cli".into(), self.version.into()),
-            ("kernel".into(), self.kernel.into()),
-            ("threads".into(), self.threads.to_string()),
-        ]
+    pub fn facts(&self) -> [(String, String); 2] {
+        // The kernel is among the settings.
+        [("nn-cli".into(), self.version.into()), ("threads".into(), self.threads.to_string())]
     }
 
     /// This program on this machine, as it is used now.
@@ -121,6 +120,7 @@ impl Run<'_> {
                 correct: self.test.correct,
                 confusion: &self.test.confusion,
             },
+            warnings: &self.warnings,
             passed_over: self.set.folder.passed_over_in_training(),
             environment: Environment::here(),
         }

@@ -60,7 +60,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     set.announce(console);
     let draws =
         args.split_file.is_none() && args.split.is_some_and(|split| split != SplitName::All);
-    reading::tell(&set.folder, draws.then_some(args.seed), console);
+    reading::tell(&set.folder, draws.then_some((args.share(), args.seed)), console);
     reading::tell_unused_share(&set.folder, args.validation_split, console);
     let classifier = Classifier::load(&args.model, Some(&set.folder.classes))?;
     let (split, samples) = choose(&set, args, console)?;

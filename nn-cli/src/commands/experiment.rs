@@ -80,6 +80,8 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
 
     treated::tell(&treated(&leaks, &finished), console);
     console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions)))?;
+    let warnings = finished.iter().flat_map(|run| &run.warnings);
+    warnings.for_each(|warning| console.warn(warning));
     console.note(&format!("\nwritten to {}", target.display()));
     console.json(&summary)?;
     Ok(())
@@ -158,6 +160,8 @@ struct Finished {
     history: History,
     /// Training and validation images.
     used: (usize, usize),
+    /// What the run's numbers show to those who know how to read them.
+    warnings: Vec<String>,
     /// The test images, in the order of the answers to them.
     tested: Vec<PathBuf>,
     test: Inspection,
@@ -189,7 +193,9 @@ fn make(
     };
     let used = (run.data.train.len(), run.data.validation.len());
     let tested = run.data.test.samples().iter().map(|sample| sample.path.clone()).collect();
-    Ok(Finished { arm: planned.arm, history: run.history, used, tested, test, swap })
+    let warnings = run.warnings.iter().map(|warning| format!("run {label}: {}", warning.text));
+    let (arm, warnings) = (planned.arm, warnings.collect());
+    Ok(Finished { arm, history: run.history, used, warnings, tested, test, swap })
 }
 
 /// The run's model on the swapped set, written to `folder`.

@@ -24,7 +24,14 @@ pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
 }
 
 fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
-    let config = RunConfig::from_args(args)?;
+    let mut config = RunConfig::from_args(args)?;
+    if let (Some(made_with), Some(now)) = (config.note_kernel(), &config.kernel) {
+        console.warn(&format!(
+            "the run in the configuration was made with {made_with} kernels, this one computes with \
+             {now}: not to the same bits, which over some epochs can lead to other results; \
+             --kernel {made_with} repeats it, where the machine has that"
+        ));
+    }
     let open = |target: &Path| OpenRun::begin(target, args.overwrite);
     // A folder that cannot be used is refused before images are looked for, or drawn.
     let folder = args.out.as_deref().map(open).transpose()?;
@@ -48,18 +55,24 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             if is_finished(&config, &latest.checkpoint, target)? {
                 return tell_finished(&config, target, console);
             }
-            (config, Some(latest.checkpoint))
+            (config.going_on(), Some(latest.checkpoint))
         }
         Start::Settings(config) => {
             console.note("the run was never saved, so it begins again");
-            (config.resumed(args, target)?, None)
+            let mut config = config.resumed(args, target)?;
+            config.note_kernel();
+            (config, None)
         }
         Start::Nothing if args.data.data.is_none() => {
             let problem = "there is no run to go on with";
             let remedy = "name its folder with --out, or begin one with --data";
             return Err(Error::file(target, problem, remedy).into());
         }
-        Start::Nothing => (RunConfig::from_args(args)?, None),
+        Start::Nothing => {
+            let mut config = RunConfig::from_args(args)?;
+            config.note_kernel();
+            (config, None)
+        }
     };
     let set = find(&config, args, console)?;
     make(&config, &set, folder, from, console)
@@ -70,7 +83,8 @@ fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<Image
     let set = ImageSet::find(&config.data, &config.data_root, console)?;
     set.announce(console);
     let by_table = config.split.is_some();
-    reading::tell(&set.folder, (!by_table).then_some(config.fit.seed), console);
+    let drawn = (!by_table).then_some((config.validation_split, config.fit.seed));
+    reading::tell(&set.folder, drawn, console);
     let share = args.settings.validation_split;
     match (share, by_table) {
         (Some(share), true) => console.warn(&format!(
@@ -154,6 +168,7 @@ fn complete(
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };
     console.text(&format!("\n{}", table::evaluation(&shown)))?;
+    run.warnings.iter().for_each(|warning| console.warn(&warning.text));
     console.note(&format!("\nwritten to {}", target.display()));
     console.json(&run.metrics())?;
     Ok(())

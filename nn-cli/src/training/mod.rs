@@ -6,10 +6,12 @@
 mod progress;
 mod saving;
 mod splits;
+mod warnings;
 
 pub use progress::Progress;
 pub use saving::{Note, Saving};
 pub use splits::Splits;
+pub use warnings::Warning;
 
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
@@ -18,7 +20,7 @@ use crate::interrupt::Interruptible;
 use crate::ui::{Console, format};
 use nn_core::Error;
 use nn_core::model::{ReferenceCnn, Sequential};
-use nn_core::train::{Evaluation, Examples, History, Trainer};
+use nn_core::train::{Evaluation, Examples, History, Trainer, silent_layer};
 
 /// A finished run.
 pub struct Run<'a> {
@@ -29,6 +31,8 @@ pub struct Run<'a> {
     pub history: History,
     /// The model on the test images.
     pub test: Evaluation,
+    /// What its numbers show to those who know how to read them.
+    pub warnings: Vec<Warning>,
 }
 
 impl<'a> Run<'a> {
@@ -60,6 +64,13 @@ impl<'a> Run<'a> {
             },
             format::count(trainer.model().parameter_count() as u64),
         ));
+        let (batch, images) = (config.fit.batch_size, data.train.len());
+        if batch > images {
+            progress.say(&format!(
+                "note: a batch of {batch} is more than the {}, so each step takes all of them",
+                format::plural(images as u64, "training image")
+            ));
+        }
         let command = saving.as_ref().map(|saving| saving.command.clone());
         if let Some(saving) = saving {
             trainer = saving.begin(trainer, config, set, &data, console)?;
@@ -71,6 +82,10 @@ impl<'a> Run<'a> {
         let tested = fitted.and_then(|()| trainer.evaluate(&Interruptible(&data.test)));
         let test = tested.map_err(|error| match (error, &command) {
             (Error::Interrupted, Some(command)) => saving::stopped(&trainer, command),
+            (error @ Error::NonFinite { .. }, _) => Failure::failed(format!(
+                "{error} (--learning-rate was {})",
+                config.fit.learning_rate
+            )),
             (error, _) => error.into(),
         })?;
         if !test.loss.is_finite() {
@@ -78,9 +93,23 @@ impl<'a> Run<'a> {
         }
         let history = trainer.history().clone();
         let model = trainer.into_model();
-        Ok(Self { config, set, data, model, history, test })
+        let judged = warnings::Judged {
+            config,
+            classes: &set.folder.classes,
+            trained: data.train.labels(),
+            validation: data.validation.len(),
+            history: &history,
+            test: &test,
+            tested_on: data.tested_on,
+        };
+        let silent = || silent_layer(&model, &Interruptible(&data.train), LOOKED_AT);
+        let warnings = judged.warnings(silent)?;
+        Ok(Self { config, set, data, model, history, test, warnings })
     }
 }
+
+/// Training images that a layer must leave untouched to be called dead.
+const LOOKED_AT: usize = 64;
 
 /// The built-in network with weights drawn from `seed`.
 ///

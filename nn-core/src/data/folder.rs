@@ -131,7 +131,8 @@ impl ImageFolder {
     ///
     /// The user's folders decide. Without a folder for validation, the last `fraction` of the shuffled
     /// training images validate, as [`validation_split`] says; with one, `fraction` has no part in it.
-    /// Bare class folders are split 70/10/20 by [`stratified_split`], and `fraction` has none either.
+    /// Of bare class folders a fifth tests and `fraction` of the rest validates, each class alike
+    /// ([`stratified_split`]); an eighth makes 70/10/20.
     ///
     /// Where there is a folder for validation and none for the test, [`Split::test`] is empty: test on
     /// the validation images, and say so.
@@ -155,7 +156,7 @@ impl ImageFolder {
 
     fn divide(&self, fraction: f64, seed: u64) -> Result<Split> {
         if self.layout == Layout::Bare {
-            return stratified_split(&self.samples(), &self.classes, seed);
+            return stratified_split(&self.samples(), &self.classes, fraction, seed);
         }
         let of = |part| self.select(|image| image.part == Some(part));
         let (train, test) = (of(Part::Train), of(Part::Test));
@@ -203,13 +204,8 @@ impl ImageFolder {
 
     /// Why [`ImageFolder::split`] makes no use of a share for validation; none if it does.
     pub fn no_share_for_validation(&self) -> Option<String> {
-        match &self.layout {
-            Layout::Bare => Some("class folders are split 70/10/20".into()),
-            _ if self.has(Part::Validation) => {
-                self.folders_for(Part::Validation).map(|name| format!("{name} is the validation"))
-            }
-            _ => None,
-        }
+        let folders = self.folders_for(Part::Validation).filter(|_| self.has(Part::Validation));
+        folders.map(|name| format!("{name} is the validation"))
     }
 
     /// What is not looked at in training: besides [`ImageFolder::passed_over`], images without a class.
