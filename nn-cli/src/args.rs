@@ -99,6 +99,19 @@ pub struct DataArgs {
     pub images: ImageArgs,
 }
 
+/// What images show, where their folders do not say it.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct LabelArgs {
+    /// A table (CSV) of what the images show, which may lie in one folder: a column for the files (file,
+    /// filename, image, image_id, path or id), one for the classes (label, class, category or target),
+    /// and perhaps one that says what each is for (split)
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// The column of that table with the classes
+    #[arg(long, value_name = "NAME", requires = "labels")]
+    pub label_column: Option<String>,
+}
+
 /// Where named sets lie, and what to do about images that are broken.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct ImageArgs {
@@ -121,6 +134,7 @@ impl ImageArgs {
 #[command(after_help = "Examples:\n  \
     nn-cli train --data same_backgrounds\n  \
     nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
+    nn-cli train --data photos/ --labels labels.csv --out runs/photos\n  \
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
     The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/,\n\
@@ -148,6 +162,8 @@ pub struct TrainArgs {
     /// run write it; images that are not in it are left out
     #[arg(long, value_name = "FILE")]
     pub split: Option<PathBuf>,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// Repeat a run from its config.toml, to the bit if it computes with the same kernels (--kernel);
     /// options given here win
     #[arg(long, value_name = "FILE")]
@@ -280,6 +296,8 @@ pub struct EvaluateArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub data: DataArgs,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// Which images [default: those in test/ where there is one, else in val/, else all]
     #[arg(long, value_enum)]
     pub split: Option<SplitName>,
@@ -322,13 +340,20 @@ pub enum SplitName {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Example:\n  \
-    nn-cli predict --model runs/same_backgrounds photo.jpg more-photos/")]
+    nn-cli predict --model runs/same_backgrounds photo.jpg more-photos/\n  \
+    nn-cli predict --model runs/same_backgrounds more-photos/ --top 3 --csv answers.csv")]
 pub struct PredictArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Images, or folders to search for images
-    #[arg(required = true, value_name = "IMAGE")]
+    #[arg(required_unless_present = "csv", value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
+    /// Show this many classes of each image, the most probable first [default: all of up to 5, else 3]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
+    pub top: Option<u16>,
+    /// Write a CSV table: to a file, or without one to standard output, instead of the table for people
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub csv: Option<Option<PathBuf>>,
     /// Go on without images that cannot be read, and list them
     #[arg(long)]
     pub skip_unreadable: bool,

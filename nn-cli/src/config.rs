@@ -4,7 +4,7 @@
 //! run writes holds every setting, so `train --config` repeats it.
 
 use crate::args::{
-    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, OptimizerName, ScheduleName,
+    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, LabelArgs, OptimizerName, ScheduleName,
     SettingArgs, TrainArgs,
 };
 use crate::failure::Failure;
@@ -45,6 +45,12 @@ pub struct RunConfig {
     /// A table of which image is for what, instead of a split by seed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<PathBuf>,
+    /// A table of what the images show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// The column of that table with the classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
     /// Epochs, batch size, learning rate, loss and seed.
     pub fit: FitOptions,
     /// How weights follow gradients.
@@ -68,6 +74,8 @@ impl Default for RunConfig {
             validation_split: DEFAULT_VALIDATION_SPLIT,
             kernel: None,
             split: None,
+            labels: None,
+            label_column: None,
             fit: FitOptions::default(),
             optimizer: OptimizerConfig::default(),
         }
@@ -146,6 +154,11 @@ impl RunConfig {
         self
     }
 
+    /// What the images show, where their folders do not say it.
+    pub fn label_args(&self) -> LabelArgs {
+        LabelArgs { labels: self.labels.clone(), label_column: self.label_column.clone() }
+    }
+
     /// Takes over what is given for `train`, and checks the whole.
     fn apply(&mut self, args: &TrainArgs) -> Result<(), Failure> {
         if let Some(data) = &args.data.data {
@@ -153,6 +166,10 @@ impl RunConfig {
         }
         if args.split.is_some() {
             self.split.clone_from(&args.split);
+        }
+        if args.labels.labels.is_some() {
+            let LabelArgs { labels, label_column } = args.labels.clone();
+            (self.labels, self.label_column) = (labels, label_column);
         }
         self.merge(&args.data.images, &args.settings)
     }

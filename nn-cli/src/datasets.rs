@@ -1,7 +1,9 @@
 //! Finding images by name or path, and saying what they are.
 
+use crate::args::LabelArgs;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::labels;
 use crate::published::{self, Kind};
 use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
@@ -31,8 +33,22 @@ impl ImageSet {
     /// # Errors
     /// If it is none of these, or the folder is not one of images.
     pub fn find(data: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
-        let Place { name, kind, path, folder, rendered } = Place::find(data, root, console)?;
-        let folder = ImageFolder::scan(&folder)?;
+        Self::find_labelled(data, root, &LabelArgs::default(), console)
+    }
+
+    /// [`ImageSet::find`], its images labelled as `labels` say.
+    ///
+    /// # Errors
+    /// Those of [`ImageSet::find`] and of [`labels::read`].
+    pub fn find_labelled(
+        data: &str,
+        root: &Path,
+        labels: &LabelArgs,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let place = Place::find(data, root, console)?;
+        let folder = place.read(labels, console)?;
+        let Place { name, kind, path, rendered, .. } = place;
         Ok(Self { name, kind, path, folder, _rendered: rendered })
     }
 
@@ -105,6 +121,18 @@ pub struct Place {
 }
 
 impl Place {
+    /// What the folder holds, by its folders or as `labels` say, which is told.
+    ///
+    /// # Errors
+    /// Those of [`ImageFolder::scan`] and of [`labels::read`].
+    pub fn read(&self, labels: &LabelArgs, console: &Console) -> Result<ImageFolder, Failure> {
+        let Some(labelled) = labels::read(labels, &self.folder)? else {
+            return Ok(ImageFolder::scan(&self.folder)?);
+        };
+        console.note(&format!("note: {}", labelled.note));
+        Ok(labelled.folder)
+    }
+
     /// What every output that speaks of these images says about them.
     pub fn describe(&self) -> String {
         describe(&self.name, self.kind, &self.path)

@@ -22,6 +22,7 @@ mod folder_lock;
 mod images;
 mod inspection;
 mod interrupt;
+mod labels;
 mod made_folders;
 mod npy;
 mod open_run;

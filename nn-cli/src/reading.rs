@@ -9,8 +9,9 @@ use nn_core::data::{ImageFolder, Layout, Part, PassedOver, is_a_loss, summary};
 /// `drawn` are the share for validation and the seed that class folders are split by, if they are.
 pub fn tell(folder: &ImageFolder, drawn: Option<(f64, u64)>, console: &Console) {
     match (&folder.layout, drawn) {
-        (Layout::Bare, Some((share, seed))) => {
-            console.note(&format!("note: class folders, split {}", how_split(share, seed)));
+        (layout, Some((share, seed))) if folder.is_drawn() => {
+            let what = if *layout == Layout::Table { "images" } else { "class folders" };
+            console.note(&format!("note: {what}, split {}", how_split(share, seed)));
         }
         _ if !folder.is_usual() => console.note(&format!("note: folders: {}", arrangement(folder))),
         _ => {}

@@ -1,6 +1,6 @@
 //! The options of `nn-cli audit`.
 
-use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, seed_range};
+use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, LabelArgs, seed_range};
 use clap::{Args as ClapArgs, ValueEnum};
 use nn_core::data::AlphaBackground;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ pub struct AuditArgs {
     /// Where named sets lie [default: data]
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
     pub data_root: PathBuf,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// Pairs across splits that are no failure; groups of copies, where the folder has no split
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
     pub allow: usize,

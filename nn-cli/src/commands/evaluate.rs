@@ -13,7 +13,9 @@ use crate::split_file;
 use crate::treated;
 use crate::ui::{Console, format, table};
 use nn_core::audit::Listing;
-use nn_core::data::{AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated};
+use nn_core::data::{
+    AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated, check_validation_split,
+};
 use nn_core::train::evaluate;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -56,7 +58,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let Some(data) = &args.data.data else {
         return Err(Failure::usage("no images to evaluate on; name a set or a folder with --data"));
     };
-    let set = ImageSet::find(data, args.data.images.root(), console)?;
+    let set = ImageSet::find_labelled(data, args.data.images.root(), &args.labels, console)?;
     set.announce(console);
     let draws =
         args.split_file.is_none() && args.split.is_some_and(|split| split != SplitName::All);
@@ -202,7 +204,8 @@ fn twins(
              for; name one, say --split test",
         ));
     }
-    let mut listing = Listing::scan(&set.folder.root, args.share(), args.seed)?;
+    check_validation_split(args.share())?;
+    let mut listing = Listing::of(set.folder.clone(), args.share(), args.seed);
     if let Some(file) = &args.split_file {
         listing.assign(&split_file::read(file, set, console)?);
     }

@@ -12,6 +12,7 @@ use crate::run_folder::{METRICS_FILE, RunFolder};
 use crate::training::{Note, Progress, Run, Saving};
 use crate::ui::{Console, format, table};
 use nn_core::Error;
+use nn_core::data::Layout;
 use nn_core::train::Checkpoint;
 use std::fs;
 use std::path::Path;
@@ -80,7 +81,8 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
 
 /// The images to train on, which can be trained on.
 fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<ImageSet, Failure> {
-    let set = ImageSet::find(&config.data, &config.data_root, console)?;
+    let (data, root) = (&config.data, &config.data_root);
+    let set = ImageSet::find_labelled(data, root, &config.label_args(), console)?;
     set.announce(console);
     let by_table = config.split.is_some();
     let drawn = (!by_table).then_some((config.validation_split, config.fit.seed));
@@ -94,9 +96,23 @@ fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<Image
     }
     // A table may divide what the folders do not.
     if !by_table || set.folder.classes.len() < 2 {
-        set.folder.ready_to_train()?;
+        set.folder.ready_to_train().map_err(|error| match set.folder.layout {
+            Layout::Flat => or_labels(error),
+            _ => error,
+        })?;
     }
     Ok(set)
+}
+
+/// Tells of `--labels` in an error about a folder without classes.
+fn or_labels(error: Error) -> Error {
+    match error {
+        Error::File { path, problem, remedy } => {
+            let remedy = format!("{remedy}; or a table of what they show: --labels FILE.csv");
+            Error::File { path, problem, remedy }
+        }
+        other => other,
+    }
 }
 
 /// Whether all epochs were made and all results are there. More epochs than those may be asked for,

@@ -66,6 +66,8 @@ pub enum Layout {
     Bare,
     /// Without any class folder.
     Flat,
+    /// Anyhow: a table says what each shows, and perhaps what it is for.
+    Table,
 }
 
 /// An image folder that was read.
@@ -122,6 +124,29 @@ impl ImageFolder {
         }
     }
 
+    /// The folder `root` with images of which a table says what they show, and perhaps what they are for,
+    /// and what was passed over. Images need not have a class. They come class by class, as they are given.
+    pub fn labelled(
+        root: &Path,
+        classes: Vec<String>,
+        mut images: Vec<FolderImage>,
+        mut passed_over: Vec<PassedOver>,
+    ) -> Self {
+        // Stable: within a class as they came.
+        images.sort_by_key(|image| {
+            (arrangement::rank(image.part), image.label.unwrap_or(usize::MAX))
+        });
+        passed_over.sort();
+        Self {
+            root: root.to_path_buf(),
+            classes,
+            layout: Layout::Table,
+            images,
+            passed_over,
+            remarks: Vec::new(),
+        }
+    }
+
     /// All images that have a class: those of the training, of the validation and of the test folder.
     pub fn samples(&self) -> Vec<Sample> {
         self.select(|_| true)
@@ -155,7 +180,7 @@ impl ImageFolder {
     }
 
     fn divide(&self, fraction: f64, seed: u64) -> Result<Split> {
-        if self.layout == Layout::Bare {
+        if self.is_drawn() {
             return stratified_split(&self.samples(), &self.classes, fraction, seed);
         }
         let of = |part| self.select(|image| image.part == Some(part));
@@ -169,6 +194,15 @@ impl ImageFolder {
         Ok(Split { train, validation, test })
     }
 
+    /// Whether [`ImageFolder::split`] divides all images by seed: nothing says what any of them is for.
+    pub fn is_drawn(&self) -> bool {
+        match self.layout {
+            Layout::Bare => true,
+            Layout::Table => self.images.iter().all(|image| image.part.is_none()),
+            Layout::Split(_) | Layout::Flat => false,
+        }
+    }
+
     /// Whether there are images with a class in a folder for this purpose.
     pub fn has(&self, part: Part) -> bool {
         self.images.iter().any(|image| image.part == Some(part) && image.label.is_some())
@@ -178,7 +212,7 @@ impl ImageFolder {
     pub fn parts(&self) -> &[PartFolder] {
         match &self.layout {
             Layout::Split(folders) => folders,
-            Layout::Bare | Layout::Flat => &[],
+            Layout::Bare | Layout::Flat | Layout::Table => &[],
         }
     }
 
@@ -193,19 +227,24 @@ impl ImageFolder {
             }
             Layout::Bare => "class folders, not split".into(),
             Layout::Flat => "images without class folders".into(),
+            Layout::Table if self.is_drawn() => "classes from a table, not split".into(),
+            Layout::Table => "classes and split from a table".into(),
         }
     }
 
     /// Whether the folder is as everybody has it: `train/` and `test/`, or class folders.
     pub fn is_usual(&self) -> bool {
         let names: Vec<&str> = self.parts().iter().map(|part| part.folder.as_str()).collect();
-        self.layout == Layout::Bare || names == ["train", "test"]
+        matches!(self.layout, Layout::Bare | Layout::Table) || names == ["train", "test"]
     }
 
     /// Why [`ImageFolder::split`] makes no use of a share for validation; none if it does.
     pub fn no_share_for_validation(&self) -> Option<String> {
-        let folders = self.folders_for(Part::Validation).filter(|_| self.has(Part::Validation));
-        folders.map(|name| format!("{name} is the validation"))
+        if !self.has(Part::Validation) {
+            return None;
+        }
+        let name = self.folders_for(Part::Validation);
+        Some(format!("{} is the validation", name.as_deref().unwrap_or("what the table says")))
     }
 
     /// What is not looked at in training: besides [`ImageFolder::passed_over`], images without a class.
@@ -216,7 +255,11 @@ impl ImageFolder {
             let folder = image.part.into_iter().flat_map(of_part).map(|part| &part.folder);
             let within = |name: &&String| image.path.starts_with(self.root.join(name));
             let reason = folder.into_iter().find(within).cloned().map(Reason::WithoutClass);
-            collector.file(&image.path, reason.unwrap_or(Reason::BesideClasses));
+            let otherwise = match self.layout {
+                Layout::Table => Reason::NoClassInTable,
+                _ => Reason::BesideClasses,
+            };
+            collector.file(&image.path, reason.unwrap_or(otherwise));
         }
         let mut passed_over = collector.passed_over;
         passed_over.extend_from_slice(&self.passed_over);
@@ -235,6 +278,7 @@ impl ImageFolder {
         match &self.layout {
             Layout::Flat => Err(Error::file(root, "there are no class folders in it", CLASSES)),
             Layout::Bare => self.two_classes(root, &self.classes, ""),
+            Layout::Table => self.table_trains(),
             Layout::Split(_) => {
                 self.one_folder_each()?;
                 self.nothing_beside()?;
@@ -301,6 +345,33 @@ impl ImageFolder {
             ));
         }
         Err(Error::file(folder, format!("there is only one class, {only}"), CLASSES))
+    }
+
+    fn table_trains(&self) -> Result<()> {
+        let refuse = |problem: String, remedy: &str| Err(Error::file(&self.root, problem, remedy));
+        if let [only] = &self.classes[..] {
+            let problem =
+                format!("of the images in it, the table of labels knows one class, {only}");
+            return refuse(problem, "expected at least two classes");
+        }
+        if self.is_drawn() {
+            return Ok(());
+        }
+        let of = |part: Part| format!("the table of labels has no image {}", part.purpose());
+        if !self.has(Part::Train) {
+            return refuse(of(Part::Train), "expected images for training and for the test");
+        }
+        if !self.has(Part::Test) && !self.has(Part::Validation) {
+            return refuse(of(Part::Test), "expected images for the test, or for validation");
+        }
+        let trained = self.classes_of(Part::Train);
+        match self.classes.iter().find(|class| !trained.contains(&class.as_str())) {
+            Some(class) => refuse(
+                format!("{} of class {class}", of(Part::Train)),
+                "give each class images for training, or take it out of the table",
+            ),
+            None => Ok(()),
+        }
     }
 
     fn one_folder_each(&self) -> Result<()> {
