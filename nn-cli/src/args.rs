@@ -298,7 +298,8 @@ pub struct EvaluateArgs {
     pub data: DataArgs,
     #[command(flatten)]
     pub labels: LabelArgs,
-    /// Which images [default: those in test/ where there is one, else in val/, else all]
+    /// Which images [default: those in test/ where there is one, else in val/, else those that the
+    /// model's run was neither trained nor validated on]
     #[arg(long, value_enum)]
     pub split: Option<SplitName>,
     /// A table of which image is for what, as `train --split` reads it
@@ -310,9 +311,9 @@ pub struct EvaluateArgs {
     /// Images per step
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4)]
     pub batch_size: usize,
-    /// Seed of the split; give the one of the training
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
-    pub seed: u64,
+    /// Seed of the split [default: the split of the model's run where it knows the images, else 27]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed_range())]
+    pub seed: Option<u64>,
     /// Share of train/ held back for validation, where there is no folder for it; give the one of the
     /// training [default: 0.125]
     #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
@@ -320,6 +321,11 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
+    /// The seed that draws a split.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(27)
+    }
+
     /// The share of train/ held back for validation.
     pub fn share(&self) -> f64 {
         self.validation_split.unwrap_or(DEFAULT_VALIDATION_SPLIT)

@@ -60,7 +60,11 @@ pub fn lines(listing: &Listing) -> Vec<String> {
     let mut lines = Vec::new();
     let usual = listing.folders.iter().map(|part| part.folder.as_str()).eq(["train", "test"]);
     if listing.divided == Divided::Folders && !usual {
-        lines.push(format!("folders: {}", listing.arrangement));
+        let told = &listing.arrangement;
+        lines.push(match listing.folders.is_empty() {
+            true => told.clone(),
+            false => format!("folders: {told}"),
+        });
     }
     lines.extend(listing.remarks.iter().cloned());
     lines.extend(not_looked_at(&listing.passed_over));

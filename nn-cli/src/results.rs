@@ -9,7 +9,8 @@ use crate::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
-use crate::split_file;
+use crate::split_file::{self, SPLIT_FILE};
+use crate::training::contents::{self, CHECKSUMS_FILE};
 use crate::training::{Run, Warning};
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
@@ -165,6 +166,14 @@ impl Run<'_> {
             samples.map(move |s| (self.set.relative(&s.path), classes[s.label].clone(), name))
         }))
     }
+
+    /// What each of these images holds.
+    fn checksums(&self) -> String {
+        contents::lines(self.data.named().into_iter().flat_map(|(name, data)| {
+            let samples = data.samples().iter().zip(self.contents.named(name));
+            samples.map(|(sample, sum)| (self.set.relative(&sample.path), *sum))
+        }))
+    }
 }
 
 /// The images with their labels, predictions and probabilities.
@@ -204,7 +213,8 @@ pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Fai
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(Failure::failed)?;
     folder.write(METRICS_FILE, metrics + "\n")?;
     folder.write("predictions.csv", predictions(run.set, &run.data.test, &run.test)?)?;
-    folder.write("split.csv", run.split().map_err(Failure::failed)?)?;
+    folder.write(SPLIT_FILE, run.split().map_err(Failure::failed)?)?;
+    folder.write(CHECKSUMS_FILE, run.checksums())?;
     draw(folder, "curves", plots::curves(&run.curves()))?;
     draw(folder, "confusion", plots::confusion(&run.confusion()))?;
     inspection::write_pictures(&folder.folder("gradcam")?, test)?;

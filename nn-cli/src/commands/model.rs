@@ -30,6 +30,15 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure
     }
 }
 
+/// The names, the first of them where there are many.
+fn some_of(names: &[String]) -> String {
+    const MOST: usize = 10;
+    match names.len().saturating_sub(MOST) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..MOST].join(", ")),
+    }
+}
+
 /// A trained model and what its outputs are called.
 pub struct Classifier {
     pub model: Sequential,
@@ -65,15 +74,22 @@ impl Classifier {
             return Ok(Self { model: file.model, classes, path, alpha_background });
         }
         let told = match file.classes {
-            Some(classes) => format!("the classes {}", classes.join(", ")),
+            Some(classes) => format!("the classes {}", some_of(&classes)),
             None => format!("{outputs} classes"),
+        };
+        let unknown = known.unwrap_or(&[]).iter().filter(|class| !classes.contains(class));
+        let unknown: Vec<String> = unknown.cloned().collect();
+        let images = match unknown.is_empty() {
+            true => format!("the images are of {}", some_of(known.unwrap_or(&[]))),
+            false => format!(
+                "the images are of {}: it does not know {}",
+                some_of(known.unwrap_or(&[])),
+                some_of(&unknown)
+            ),
         };
         Err(Error::file(
             &args.model,
-            format!(
-                "the model tells apart {told}, the images are of {}",
-                known.unwrap_or(&[]).join(", ")
-            ),
+            format!("the model tells apart {told}, {images}"),
             "use images of the same classes, in folders of the same names",
         )
         .into())

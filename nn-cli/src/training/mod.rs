@@ -3,6 +3,7 @@
 //! `train` makes one, `experiment` many; each is the same to the bit, whoever asked for it and
 //! however many threads it got.
 
+pub mod contents;
 mod progress;
 mod saving;
 mod splits;
@@ -13,6 +14,7 @@ pub use saving::{Note, Saving};
 pub use splits::Splits;
 pub use warnings::Warning;
 
+use self::contents::Contents;
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
@@ -27,6 +29,8 @@ pub struct Run<'a> {
     pub config: &'a RunConfig,
     pub set: &'a ImageSet,
     pub data: Splits,
+    /// What its images hold.
+    pub contents: Contents,
     pub model: Sequential,
     pub history: History,
     /// The model on the test images.
@@ -72,8 +76,9 @@ impl<'a> Run<'a> {
             ));
         }
         let command = saving.as_ref().map(|saving| saving.command.clone());
+        let contents = Contents::of(&data)?;
         if let Some(saving) = saving {
-            trainer = saving.begin(trainer, config, set, &data, console)?;
+            trainer = saving.begin(trainer, config, set, (&data, &contents), console)?;
         }
         let validation = (!data.validation.is_empty()).then_some(Interruptible(&data.validation));
         let validation = validation.as_ref().map(|images| images as &dyn Examples);
@@ -104,7 +109,7 @@ impl<'a> Run<'a> {
         };
         let silent = || silent_layer(&model, &Interruptible(&data.train), LOOKED_AT);
         let warnings = judged.warnings(silent)?;
-        Ok(Self { config, set, data, model, history, test, warnings })
+        Ok(Self { config, set, data, contents, model, history, test, warnings })
     }
 }
 
