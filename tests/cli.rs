@@ -25,12 +25,15 @@ mod cli {
     #[cfg(target_os = "linux")]
     mod memory;
     mod models;
+    mod pages;
     #[cfg(target_os = "linux")]
     mod power;
     mod report;
     mod resume;
+    mod runs;
     mod soak;
     mod support;
+    mod terminal;
     mod train;
     mod treated;
 }

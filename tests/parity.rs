@@ -10,7 +10,7 @@
 mod formula;
 
 use formula::{Digest, Spec, judge, near, numbers, read};
-use nn_core::explain::{Cam, Explainer, GradCam, Target};
+use nn_core::explain::{Alignment, Cam, Explainer, GradCam, Target};
 use nn_core::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, OutputKind, Rescaling};
 use nn_core::loss::Loss;
 use nn_core::model::{Pass, Sequential};
@@ -257,7 +257,8 @@ fn gradcam<T: Element>(name: &str, raw_tolerance: f64, stretched_tolerance: f64)
             let ours = &found[maps.image];
             assert_eq!(ours.class, class);
             raw = raw.max(maps.raw.error(&ours.map));
-            stretched = stretched.max(maps.stretched.error(&ours.normalized()));
+            stretched = stretched
+                .max(maps.stretched.error(&ours.clone().aligned(Alignment::Corners).normalized()));
             flat += usize::from(maps.raw.max == 0.0);
         }
     }

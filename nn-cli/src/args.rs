@@ -1,11 +1,24 @@
 //! The command line, as typed. `config` turns it into settings that were checked.
 
 mod audit;
+mod data;
+mod kept;
+mod labels;
+mod numbers;
+mod predict;
 
 pub use audit::{AuditArgs, RepairAs};
+pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
+pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
+pub use labels::LabelArgs;
+pub use predict::PredictArgs;
 
+use crate::config::MAX_IMAGE_SIZE;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
+use nn_core::explain::Alignment;
+use nn_core::model::ReferenceCnn;
+use numbers::{rate, seed, share, whole};
 use std::path::{Path, PathBuf};
 
 /// Where named sets lie unless the user says otherwise.
@@ -14,20 +27,24 @@ pub const DEFAULT_DATA_ROOT: &str = "data";
 /// The share of the training images that validates unless the user says otherwise.
 pub const DEFAULT_VALIDATION_SPLIT: f64 = 0.125;
 
+/// The seed unless the user says otherwise.
+pub const DEFAULT_SEED: u64 = 27;
+
 /// Train, evaluate and look into small image classifiers, and see what data leakage does to them.
 #[derive(Debug, Parser)]
 #[command(
     name = "nn-cli",
     version,
+    max_term_width = 80,
     arg_required_else_help = true,
     after_help = "Example:\n  nn-cli train --data same_backgrounds\n  \
-        nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds\n  \
+        nn-cli evaluate --model runs/same_backgrounds\n  \
         nn-cli gradcam --model runs/same_backgrounds photo.jpg --out heat\n\n\
-        A data set is a folder of images, or a name: same_backgrounds, different_backgrounds or\n\
-        background_swap. A name that is not on disk is rendered: drawn animals stand in for the\n\
-        published photographs, which `nn-cli data fetch` downloads.\n\n\
-        Exit status: 0 done, 1 failed, 2 wrong usage, 3 an audit found a leak (copies across splits, or\n\
-        a class told without the subject), 130 interrupted."
+        A data set is a folder of images, or a name: same_backgrounds, different_backgrounds or \
+        background_swap. If its photographs are not on disk, drawn animals stand in for them, and \
+        every output says so; `nn-cli data fetch` downloads the photographs.\n\n\
+        Exit status: 0 done, 1 failed, 2 wrong usage, 3 an audit found copies across splits or \
+        a class that can be told from the file, 130 interrupted."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -38,18 +55,18 @@ pub struct Args {
 
 #[derive(Debug, ClapArgs)]
 pub struct GlobalArgs {
-    /// Threads to compute with; results are the same for any number [default: all cores]
+    /// How many threads compute; the results are the same for any number [default: all cores]
     #[arg(
         long,
         global = true,
         value_name = "N",
-        value_parser = clap::value_parser!(u16).range(1..=1024),
+        value_parser = whole::<u16>(1, 1024, 2),
         allow_negative_numbers = true,
         help_heading = "Everywhere"
     )]
     pub threads: Option<u16>,
-    /// Instruction set to compute with: portable, avx2, avx512 or neon; auto takes what NN_KERNEL
-    /// says, or else the fastest this machine has
+    /// Instruction set to compute with: auto, portable, avx2, avx512 or neon. With auto it is the one
+    /// that NN_KERNEL names, or else the fastest that this machine has
     #[arg(
         long,
         global = true,
@@ -80,6 +97,8 @@ pub enum Command {
     Gradcam(GradcamArgs),
     /// Find leaks in an image folder before any training: copies, classes told from the file
     Audit(AuditArgs),
+    /// List the runs there are, or compare some of them
+    Runs(RunsArgs),
     /// Show a network's layers, their output shapes and numbers of parameters
     Summary(SummaryArgs),
     /// Time training steps, predictions and each layer's passes on this machine
@@ -87,6 +106,10 @@ pub enum Command {
     /// List, fetch, verify or render the named data sets
     #[command(subcommand)]
     Data(DataCommand),
+    /// Print the script with which a shell completes commands and options
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all of them to a folder
+    Man(ManArgs),
 }
 
 /// Where images come from.
@@ -99,26 +122,13 @@ pub struct DataArgs {
     pub images: ImageArgs,
 }
 
-/// What images show, where their folders do not say it.
-#[derive(Debug, Clone, Default, ClapArgs)]
-pub struct LabelArgs {
-    /// A table (CSV) of what the images show, which may lie in one folder: a column for the files (file,
-    /// filename, image, image_id, path or id), one for the classes (label, class, category or target),
-    /// and perhaps one that says what each is for (split)
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
-    /// The column of that table with the classes
-    #[arg(long, value_name = "NAME", requires = "labels")]
-    pub label_column: Option<String>,
-}
-
 /// Where named sets lie, and what to do about images that are broken.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct ImageArgs {
-    /// Where named sets lie [default: data]
+    /// The folder that holds the named data sets [default: data]
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT")]
     pub data_root: Option<PathBuf>,
-    /// Go on without images that cannot be read, and list them
+    /// Leave out images that cannot be read, and list them, instead of ending with an error
     #[arg(long)]
     pub skip_unreadable: bool,
 }
@@ -137,29 +147,39 @@ impl ImageArgs {
     nn-cli train --data photos/ --labels labels.csv --out runs/photos\n  \
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
-    The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/,\n\
-    validation/, dev/, eval/, in any letter case), or the class folders themselves, which are then\n\
-    split 70/10/20 (or as --validation-split says). Images are of the class whose folder they lie in, at any depth. What is not\n\
-    looked at is said.\n\n\
-    The run is saved after each epoch, and on Ctrl-C once the step under way is done (a second\n\
-    Ctrl-C does not wait). --resume goes on from there, to the same bits as an unbroken run with the\n\
-    same kernels.")]
+    The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/, \
+    validation/, dev/, eval/, in any letter case), or the class folders themselves, which are then \
+    split 70/10/20 (or as --validation-split says). Images are of the class whose folder they lie in, at any depth. Files that are \
+    not used are listed in a line.\n\n\
+    The run is saved after each epoch, and on Ctrl-C once the step under way is done (a second \
+    Ctrl-C does not wait). --resume goes on from there, to the same result, bit for bit, as a run that was never stopped and computed with the same kernels.")]
 pub struct TrainArgs {
     #[command(flatten)]
     pub data: DataArgs,
-    /// The run folder to write [default: runs/NAME, or runs/NAME-2 and so on if taken]
+    /// The run folder to write [default: runs/NAME, after the folder or set in --data, or runs/NAME-2
+    /// and so on if taken]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Replace the run in the folder: its results once the new ones are complete, its checkpoint
-    /// with the new one's first
+    /// Replace the run that is in the folder. Its results stay until the new ones are complete, its
+    /// checkpoint until the new run is saved for the first time
     #[arg(long)]
     pub overwrite: bool,
-    /// Go on with the run in --out, which holds its settings; a finished one goes on with more
-    /// --epochs, and one that is not there begins
+    /// Go on with the run in --out, with the settings it began with. A finished run is trained
+    /// further if more --epochs are asked for; where there is no run yet, one begins
     #[arg(long, requires = "out", conflicts_with_all = ["overwrite", "config"])]
     pub resume: bool,
-    /// A table of which image is for what (columns file, label, split), as `audit --repair` and every
-    /// run write it; images that are not in it are left out
+    /// How many checkpoints stay when the run is finished: 0, 1 or 2. One is needed to train it
+    /// further; each is three times the size of the model
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = whole::<u8>(0, 2, 1),
+        allow_negative_numbers = true
+    )]
+    pub keep_checkpoints: u8,
+    /// A table that says which image is for training, validation and test (columns file, label,
+    /// split), as `audit --repair` and every run write it; images that are not in it are left out
     #[arg(long, value_name = "FILE")]
     pub split: Option<PathBuf>,
     #[command(flatten)]
@@ -176,31 +196,32 @@ pub struct TrainArgs {
 #[derive(Debug, Clone, ClapArgs)]
 pub struct SettingArgs {
     /// Passes over the training images [default: 10]
-    #[arg(long, allow_negative_numbers = true, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = whole::<usize>(1, u64::MAX, 10))]
     pub epochs: Option<usize>,
     /// Images per step [default: 4]
-    #[arg(long, allow_negative_numbers = true, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: Option<usize>,
-    /// Step size of the optimiser [default: 0.001]
-    #[arg(long, allow_negative_numbers = true, value_name = "RATE")]
+    /// Step size of the optimiser: how much each step changes the weights [default: 0.001]
+    #[arg(long, allow_hyphen_values = true, value_name = "RATE", value_parser = rate)]
     pub learning_rate: Option<f64>,
     /// How the learning rate changes over the epochs [default: constant]
     #[arg(long, value_enum)]
     pub schedule: Option<ScheduleName>,
-    /// How weights follow gradients [default: adam]
+    /// The optimiser: how the weights are changed [default: adam]
     #[arg(long, value_enum)]
     pub optimizer: Option<OptimizerName>,
-    /// Decides everything random: split, weights, order [default: 27]
-    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed_range())]
+    /// Decides everything random: which image is for what, the first weights, the order of the
+    /// images. The same seed gives the same result [default: 27]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
     /// Height and width images are resized to [default: 256]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
     /// Share of the images not kept for the test that validates, where there is no folder for it
     /// [default: 0.125]
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
-    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
+    /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b
     /// [default: white]
     #[arg(long, value_name = "COLOUR")]
     pub alpha_background: Option<AlphaBackground>,
@@ -211,11 +232,11 @@ pub struct SettingArgs {
     nn-cli experiment --out runs/experiment\n  \
     nn-cli experiment --seeds 5 --out runs/five-seeds\n  \
     nn-cli experiment --image-size 64 --epochs 3 --out runs/quick\n\n\
-    Trains on different_backgrounds (leaky: the background gives the class away) and on\n\
-    same_backgrounds (clean), tests both, and tests the leaky model on background_swap, where the\n\
-    backgrounds have changed places. Everything is in DIR/report.html, one page that can be mailed;\n\
+    Trains on different_backgrounds (leaky: the background gives the class away) and on \
+    same_backgrounds (clean), tests both, and tests the leaky model on background_swap, where the \
+    backgrounds have changed places. Everything is in DIR/report.html, one page that can be mailed; \
     each run is in DIR/runs, as `train` writes it.\n\n\
-    With --seeds N the seeds are that of --seed, then 1, 2, 3, ... without it: 27, 1, 2, 3, 4.")]
+    With --seeds 5 the seeds are 27, 1, 2, 3, 4: that of --seed, then 1, 2, 3, ... without it.")]
 pub struct ExperimentArgs {
     #[command(flatten)]
     pub images: ImageArgs,
@@ -225,21 +246,21 @@ pub struct ExperimentArgs {
     /// Replace the folder if it is an experiment's, once the new one is complete
     #[arg(long)]
     pub overwrite: bool,
-    /// Repeat everything with this many seeds, for mean, spread and interval
+    /// Repeat everything with this many seeds, and tell mean, range and interval
     #[arg(
         long,
         value_name = "N",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u16).range(1..=1000),
+        value_parser = whole::<u16>(1, 1000, 5),
         allow_negative_numbers = true
     )]
     pub seeds: u16,
-    /// Runs to make at the same time, the threads shared among them and each with its own memory
+    /// How many runs are made at the same time; they share the threads, and each needs its own memory
     /// [default: one for each thread, up to 4, as far as memory allows]
     #[arg(
         long,
         value_name = "N",
-        value_parser = clap::value_parser!(u16).range(1..=1024),
+        value_parser = whole::<u16>(1, 1024, 2),
         allow_negative_numbers = true
     )]
     pub jobs: Option<u16>,
@@ -247,9 +268,12 @@ pub struct ExperimentArgs {
     pub settings: SettingArgs,
 }
 
-/// The seeds: what TOML, in which runs are recorded, can hold.
-fn seed_range() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(..=i64::MAX as u64)
+/// The largest seed: what TOML, in which runs are recorded, can hold.
+const MOST_SEED: u64 = i64::MAX as u64;
+
+/// Reads the image size of the built-in network.
+fn image_size() -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    whole(ReferenceCnn::SMALLEST_IMAGE as u64, MAX_IMAGE_SIZE as u64, 256)
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -273,24 +297,27 @@ pub enum OptimizerName {
 }
 
 /// A trained model.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub struct ModelArgs {
     /// The trained model: a model.safetensors, or the run folder that holds one
     #[arg(long, value_name = "FILE|RUN")]
     pub model: PathBuf,
     /// Image size of a model whose file does not say [default: 256]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = whole::<usize>(1, 20_000, 256))]
     pub image_size: Option<usize>,
-    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b
-    /// [default: that of the model's training, or white]
+    /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b
+    /// [default: the one the model was trained with, or white]
     #[arg(long, value_name = "COLOUR")]
     pub alpha_background: Option<AlphaBackground>,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Examples:\n  \
+    nn-cli evaluate --model runs/same_backgrounds\n  \
     nn-cli evaluate --model runs/different_backgrounds --data background_swap\n  \
-    nn-cli evaluate --model runs/same_backgrounds --data same_backgrounds --without-twins")]
+    nn-cli evaluate --model runs/same_backgrounds --without-twins\n\n\
+    A run knows what it was trained on, so without --data it is measured on that. For a model file \
+    of another origin, name the images with --data.")]
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -302,33 +329,33 @@ pub struct EvaluateArgs {
     /// model's run was neither trained nor validated on]
     #[arg(long, value_enum)]
     pub split: Option<SplitName>,
-    /// A table of which image is for what, as `train --split` reads it
+    /// A table that says which image is for what, as `train --split` reads it
     #[arg(long, value_name = "FILE")]
     pub split_file: Option<PathBuf>,
-    /// Also state the accuracy without the images that have a copy in another split
+    /// Also tell the accuracy without the images that have a copy in another split
     #[arg(long)]
     pub without_twins: bool,
     /// Images per step
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: usize,
-    /// Seed of the split [default: the split of the model's run where it knows the images, else 27]
-    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed_range())]
+    /// Seed of the split [default: the split of the run where it knows the images, else 27]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
-    /// Share of train/ held back for validation, where there is no folder for it; give the one of the
-    /// training [default: 0.125]
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    /// Share of the images not kept for the test that validates, where there is no folder for it
+    /// [default: that of the run, or 0.125]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
 }
 
 impl EvaluateArgs {
-    /// The seed that draws a split.
-    pub fn seed(&self) -> u64 {
-        self.seed.unwrap_or(27)
-    }
-
     /// The share of train/ held back for validation.
     pub fn share(&self) -> f64 {
         self.validation_split.unwrap_or(DEFAULT_VALIDATION_SPLIT)
+    }
+
+    /// The seed of the split.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(DEFAULT_SEED)
     }
 }
 
@@ -345,41 +372,23 @@ pub enum SplitName {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  \
-    nn-cli predict --model runs/same_backgrounds photo.jpg more-photos/\n  \
-    nn-cli predict --model runs/same_backgrounds more-photos/ --top 3 --csv answers.csv")]
-pub struct PredictArgs {
-    #[command(flatten)]
-    pub model: ModelArgs,
-    /// Images, or folders to search for images
-    #[arg(required_unless_present = "csv", value_name = "IMAGE")]
-    pub images: Vec<PathBuf>,
-    /// Show this many classes of each image, the most probable first [default: all of up to 5, else 3]
-    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
-    pub top: Option<u16>,
-    /// Write a CSV table: to a file, or without one to standard output, instead of the table for people
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    pub csv: Option<Option<PathBuf>>,
-    /// Go on without images that cannot be read, and list them
-    #[arg(long)]
-    pub skip_unreadable: bool,
-}
-
-#[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
-    nn-cli gradcam --model runs/different_backgrounds photo.jpg more-photos/ --out heat\n  \
-    nn-cli gradcam --model runs/photos photo.jpg --class wolf --layer conv2 --out heat\n\n\
-    Writes NAME.CLASS.png for each image: the image, and beside it the image under its heat map,\n\
+    nn-cli gradcam --model runs/photos photo.jpg more-photos/ --out heat\n  \
+    nn-cli gradcam --model runs/photos a.jpg --class wolf --layer conv2 --out b\n\n\
+    Writes NAME.CLASS.png for each image: the image, and beside it the image under its heat map, \
     red where most speaks for the class. More than one image also give a page of all, grid.png.\n\n\
-    The table tells how much of the heat lies on the background, and how much of the picture is\n\
-    background: a map that does not care where the animal is has the same share of both. The\n\
-    background is found by a simple rule (its name is in --json) that fails now and then.")]
+    The table tells how much of the heat lies on the background, and how much of the picture is \
+    background: heat that is spread evenly has the same share of both. The background is found by a \
+    simple rule that is wrong now and then: the dashed line shows what was taken for the animal. There \
+    is no share for a map without heat, and none where two ways to find the animal disagree.")]
 pub struct GradcamArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Images, or folders to search for images
+    /// Images, folders of images, or names of data sets
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub from: ImageArgs,
     /// The folder to write to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -392,31 +401,61 @@ pub struct GradcamArgs {
     /// The layer to look at [default: the last convolution]
     #[arg(long, value_name = "NAME")]
     pub layer: Option<String>,
-    /// How heat is found
+    /// How the heat map is computed
     #[arg(long, value_enum, default_value_t = MethodName::GradCam)]
     pub method: MethodName,
-    /// Also write maps for NumPy: NAME.CLASS.npy as computed, NAME.CLASS.full.npy stretched to the
-    /// model's image size and brought to 0 to 1
+    /// How a map is brought to the image: its cells at the centres of what they see, or, as tf-keras-vis
+    /// does, from corner to corner
+    #[arg(long, value_enum, default_value_t = AlignName::Centres)]
+    pub align: AlignName,
+    /// Also write maps for NumPy: NAME.CLASS.npy as computed, NAME.CLASS.full.npy at the model's image
+    /// size and from 0 to 1
     #[arg(long)]
     pub raw: bool,
     /// Also compare each map with that of the same network with random weights, and warn if they
     /// hardly differ: such maps show nothing of what the model learned
     #[arg(long)]
     pub check: bool,
-    /// Go on without images that cannot be read, and list them
-    #[arg(long)]
-    pub skip_unreadable: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MethodName {
-    /// Features, each channel weighed by its mean gradient
+    /// The layer's maps added up, each weighted by its mean gradient
     GradCam,
-    /// Features, each weighed by its own gradient
+    /// The layer's maps added up, each place weighted by its own gradient
     #[value(name = "hirescam")]
     HiResCam,
-    /// What covering a part of the image takes from the class's score; slow
+    /// How far the class's score falls when a part of the image is covered; slow
     Occlusion,
+}
+
+/// How a map is brought to the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AlignName {
+    /// Cells at the centres of what they see
+    #[value(alias = "centers")]
+    Centres,
+    /// Corner cells in the corners, as tf-keras-vis does
+    Corners,
+}
+
+impl AlignName {
+    /// The name that users write.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Centres => "centres",
+            Self::Corners => "corners",
+        }
+    }
+}
+
+impl From<AlignName> for Alignment {
+    fn from(name: AlignName) -> Self {
+        match name {
+            AlignName::Centres => Self::Centres,
+            AlignName::Corners => Self::Corners,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -427,88 +466,26 @@ pub struct SummaryArgs {
     #[arg(long, value_name = "FILE|RUN")]
     pub model: Option<PathBuf>,
     /// Image size of the built-in network [default: 256]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
     /// Classes of the built-in network
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2, value_parser = whole::<usize>(2, u64::MAX, 2))]
     pub classes: usize,
 }
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  nn-cli bench\n  \
     nn-cli bench --batch-size 16 --image-size 128 --threads 1\n\n\
-    Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and\n\
+    Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and \
     neighbours change more than programs do.")]
 pub struct BenchArgs {
     /// Images per step
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: usize,
     /// Height and width of the images
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = 256)]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = 256, value_parser = image_size())]
     pub image_size: usize,
     /// How often each thing is timed
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20)]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20, value_parser = whole::<usize>(1, u64::MAX, 20))]
     pub steps: usize,
-}
-
-#[derive(Debug, Subcommand)]
-#[command(after_help = "Examples:\n  nn-cli data list\n  nn-cli data fetch\n\n\
-    The sets are photographs of huskies and wolves: on white (same_backgrounds), on grass and\n\
-    snow (different_backgrounds), and on each other's ground (background_swap). Where they are\n\
-    not on disk, drawn animals stand in for them.")]
-pub enum DataCommand {
-    /// Show the named sets: published photographs, other folders, or stand-in
-    #[command(after_help = "Example:\n  nn-cli data list --data-root ~/photographs")]
-    List(DataRootArgs),
-    /// Get the published photographs and check them against their checksums
-    Fetch(FetchArgs),
-    /// Compare the photographs on disk with their checksums; status 1 if any is amiss
-    #[command(after_help = "Example:\n  nn-cli data verify --data-root ~/photographs")]
-    Verify(DataRootArgs),
-    /// Draw the stand-in for the photographs to disk
-    Render(RenderArgs),
-}
-
-/// `data list` and `data verify` take it alone, `data fetch` and `data render` among others.
-#[derive(Debug, ClapArgs)]
-pub struct DataRootArgs {
-    /// Where named sets lie
-    #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
-    pub data_root: PathBuf,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  nn-cli data fetch\n  \
-    nn-cli data fetch --from ~/Downloads/photographs.tar.gz")]
-pub struct FetchArgs {
-    #[command(flatten)]
-    pub root: DataRootArgs,
-    /// Take them from a folder or an archive on disk
-    #[arg(long, value_name = "DIR|ARCHIVE", conflicts_with = "url")]
-    pub from: Option<PathBuf>,
-    /// Download the archive from this address instead of the publisher's
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-    /// Replace folders of these names that are not the published sets
-    #[arg(long)]
-    pub overwrite: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  nn-cli data render same_backgrounds --out drawings")]
-pub struct RenderArgs {
-    /// Sets to draw: same_backgrounds, different_backgrounds, background_swap [default: all three]
-    #[arg(value_name = "NAME")]
-    pub names: Vec<String>,
-    /// Where to put their folders [default: the data root]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    #[command(flatten)]
-    pub root: DataRootArgs,
-    /// Decides what the animals look like; another seed draws others
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = crate::stand_in::DEFAULT_SEED)]
-    pub seed: u64,
-    /// Height and width of the pictures
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = crate::stand_in::DEFAULT_SIZE)]
-    pub size: u32,
 }

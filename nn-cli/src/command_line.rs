@@ -3,7 +3,11 @@
 use crate::args::{ExperimentArgs, SettingArgs};
 use clap::ValueEnum;
 
-/// `nn-cli experiment` with the settings that `args` gives, for another folder.
+/// What stands for a folder of the user's in a command that others read.
+pub const DATA_ROOT: &str = "DATA_ROOT";
+
+/// `nn-cli experiment` with the settings that `args` gives, for another folder. The data root is not named:
+/// the command stands on a page that is passed on.
 pub fn command_line(args: &ExperimentArgs) -> String {
     let mut words = vec!["nn-cli".to_string(), "experiment".into()];
     let mut option = |name: &str, value: Option<String>| {
@@ -12,7 +16,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
         }
     };
     let text = |value: &dyn ToString| value.to_string();
-    option("--data-root", args.images.data_root.as_ref().map(|root| root.display().to_string()));
+    option("--data-root", args.images.data_root.as_ref().map(|_| DATA_ROOT.into()));
     option("--seeds", (args.seeds > 1).then(|| text(&args.seeds)));
     let SettingArgs {
         epochs,
@@ -76,7 +80,7 @@ mod tests {
         let line = again(&[&given[..], &more[..]].concat());
         assert_eq!(
             line,
-            r"nn-cli experiment --data-root 'it'\''s here' --seeds 3 --seed 5 --epochs 2 \
+            r"nn-cli experiment --data-root DATA_ROOT --seeds 3 --seed 5 --epochs 2 \
               --optimizer adamw --skip-unreadable --out again"
                 .replace("\\\n              ", "")
         );

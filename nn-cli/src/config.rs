@@ -256,6 +256,10 @@ impl RunConfig {
         check_image_size(self.image_size)?;
         check_batch_size(self.fit.batch_size)?;
         check_learning_rate(self.fit.learning_rate)?;
+        if self.fit.learning_rate == 0.0 {
+            let remedy = "with 0 nothing is learned; 0.001 is usual for Adam, 0.01 for SGD";
+            return Err(Error::setting("the learning rate", "above 0", 0, remedy).into());
+        }
         check_validation_split(self.validation_split)?;
         // Said now, not after the training: a path that is no Unicode cannot be recorded.
         self.to_toml().map(drop)
@@ -264,7 +268,7 @@ impl RunConfig {
 
 /// The largest image size that is taken for meant. There the weights, their gradients and what Adam
 /// remembers of them take 2 GB, and four images on their way through the network more.
-const MAX_IMAGE_SIZE: usize = 1024;
+pub const MAX_IMAGE_SIZE: usize = 1024;
 
 /// Checks the image size of the built-in network.
 pub fn check_image_size(size: usize) -> Result<(), Failure> {

@@ -2,13 +2,16 @@
 
 use crate::args::LabelArgs;
 use crate::failure::Failure;
+use crate::hints;
 use crate::interrupt;
 use crate::labels;
 use crate::published::{self, Kind};
 use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
 use nn_core::Error;
-use nn_core::data::{ImageFolder, Part, Sample};
+use nn_core::data::{ImageFolder, Part, Sample, is_image};
+use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -64,6 +67,11 @@ impl ImageSet {
             }
         }
         Ok(("all", self.folder.samples()))
+    }
+
+    /// What a run on this set is called unless told otherwise: as the folder is, whatever is in it.
+    pub fn run_name(&self) -> String {
+        folder_name(&self.path)
     }
 
     /// A file's path below the set's folder, with forward slashes.
@@ -149,32 +157,68 @@ impl Place {
     /// # Errors
     /// If it is none of these.
     pub fn find(data: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
+        Self::locate(data, "folder", root, console)
+    }
+
+    /// Whether there is a folder or set for `data`.
+    pub fn is_there(data: &str, root: &Path) -> bool {
+        Path::new(data).exists()
+            || root.join(data).is_dir()
+            || StandInSet::from_name(data).is_some()
+    }
+
+    fn locate(data: &str, what: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
         let direct = Path::new(data);
         let named = root.join(data);
-        let is_name = direct.components().count() == 1;
-        let path = if is_name && named.is_dir() {
-            named
+        if direct.components().count() == 1 && named.is_dir() {
+            Self::at(&named)
         } else if direct.exists() {
-            direct.to_path_buf()
+            Self::at(direct)
         } else if let Some(set) = StandInSet::from_name(data) {
-            return Self::render(set, named, console);
+            Self::render(set, named, console)
         } else {
-            let names = StandInSet::ALL.map(StandInSet::name).join(", ");
-            return Err(Failure::failed(format!(
-                "there is no folder {} and no data set {data:?}; pass a folder of images, or one \
-                 of {names}",
-                direct.display()
-            )));
-        };
-        let kind = if Marker::read(&path)?.is_some() {
+            Err(not_found(data, what, root))
+        }
+    }
+
+    /// The folder at `path`.
+    fn at(path: &Path) -> Result<Self, Failure> {
+        if path.is_file()
+            && let Some(hint) = hints::file_as_folder(path)
+        {
+            let problem = "expected a folder of images, found a file";
+            return Err(Failure::usage(Error::file(path, problem, hint)));
+        }
+        let kind = if Marker::read(path)?.is_some() {
             Kind::StandIn
-        } else if published::identify(&path).is_some() {
+        } else if published::identify(path).is_some() {
             Kind::Published
         } else {
             Kind::Folder
         };
-        let name = folder_name(&path);
+        let name = folder_name(path);
+        let path = path.to_path_buf();
         Ok(Self { name, kind, folder: path.clone(), path, rendered: None })
+    }
+
+    /// Finds the folder that `path` names for a command that looks at single images: as [`Place::find`].
+    ///
+    /// # Errors
+    /// If there is no such folder or set.
+    pub fn find_images(path: &Path, root: &Path, console: &Console) -> Result<Self, Failure> {
+        match path.to_str() {
+            _ if is_image(path) && !path.exists() => Err(no_image(path)),
+            Some(name) => Self::locate(name, "image or folder", root, console),
+            None => Self::at(path),
+        }
+    }
+
+    /// What a file of this folder is called: for a stand-in that is nowhere on disk, its place in the set.
+    pub fn shown(&self, file: &Path) -> String {
+        match self.rendered {
+            Some(_) => format!("{}/{}", self.name, relative(&self.folder, file)),
+            None => file.display().to_string(),
+        }
     }
 
     fn render(set: StandInSet, path: PathBuf, console: &Console) -> Result<Self, Failure> {
@@ -194,6 +238,46 @@ impl Place {
         let name = set.name().to_string();
         Ok(Self { name, kind: Kind::StandIn, path, folder: dir, rendered: Some(rendered) })
     }
+}
+
+/// What to say of a name that is neither a folder nor a data set.
+fn not_found(data: &str, what: &str, root: &Path) -> Failure {
+    let names = StandInSet::ALL.map(StandInSet::name);
+    let path = Path::new(data);
+    let folder = path.file_name().and_then(OsStr::to_str).unwrap_or(data);
+    // A path is no name: where a set would lie, and does not, its name is to be given.
+    let same = names.iter().find(|name| **name == folder);
+    let is_name = path.components().count() == 1;
+    let lying = fs::read_dir(root).into_iter().flatten().flatten();
+    let lying: Vec<String> = lying
+        .filter(|entry| is_name && entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let known = names.into_iter().filter(|_| is_name).chain(lying.iter().map(String::as_str));
+    let advice = match (same, hints::similar(data, known).as_slice()) {
+        (Some(name), _) if path.parent() == Some(root) => format!(
+            "the photographs are not on disk; pass the name alone, {name}, for drawn animals in their \
+             place, or get the photographs with `nn-cli data fetch`"
+        ),
+        (Some(name), _) => format!("to use the data set of that name, pass {name} alone"),
+        (None, []) => hints::path(data)
+            .unwrap_or_else(|| format!("pass a folder of images, or one of {}", names.join(", "))),
+        (None, found) => format!("did you mean {}?", found.join(" or ")),
+    };
+    let told = match is_name && !data.contains(['\\', ':', '~', '*', '?', '[']) {
+        true => format!("there is no {what} and no data set {data}"),
+        false => format!("there is no {what} {data}"),
+    };
+    Failure::usage(format!("{told}; {advice}"))
+}
+
+/// What to say of an image that is not there.
+fn no_image(path: &Path) -> Failure {
+    let typed = path.display().to_string();
+    let advice = hints::path(&typed).unwrap_or_else(|| {
+        "check the path, or go on without such images with --skip-unreadable".into()
+    });
+    Failure::usage(format!("there is no image {typed}; {advice}"))
 }
 
 /// A folder's name as it was asked for, or its own where the path ends in `.` or `..`.

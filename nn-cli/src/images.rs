@@ -1,15 +1,20 @@
 //! Finding and decoding images for a command, with progress and with what was skipped said.
 
+use crate::args::ImageArgs;
 use crate::config::RunConfig;
+use crate::datasets::Place;
 use crate::failure::Failure;
+use crate::hints;
 use crate::interrupt;
+use crate::published::Kind;
 use crate::reading;
 use crate::ui::{Console, Counter, format};
 use nn_core::data::{
     AlphaBackground, Dataset, DatasetOptions, EXTENSIONS, PassedOver, Rgb8, Sample, Treatment,
-    decode_file_on, images_below, resize_bilinear, summary,
+    decode_file_on, images_below, is_image, resize_bilinear, summary,
 };
 use nn_core::{Error, Tensor};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// How images are read for a network.
@@ -136,19 +141,53 @@ pub fn none_readable(count: usize) -> Failure {
     ))
 }
 
-/// The files named, and the images in the folders named, at any depth, each folder's own first. Says what
-/// was not looked at.
+/// Images to look at, found by what the user named.
+pub struct Found {
+    /// The files, in the order in which they were named.
+    pub files: Vec<PathBuf>,
+    places: Vec<Place>,
+}
+
+impl Found {
+    /// What a file is called: its path, or its place in the set that stands for it.
+    pub fn shown(&self, file: &Path) -> String {
+        let place = self.places.iter().find(|place| file.starts_with(&place.folder));
+        match place {
+            Some(place) => place.shown(file),
+            None => file.display().to_string(),
+        }
+    }
+
+    /// What the set is that a file was found in; none if it was not found in a set.
+    pub fn kind(&self, file: &Path) -> Option<Kind> {
+        let place = self.places.iter().find(|place| file.starts_with(&place.folder));
+        place.map(|place| place.kind).filter(|kind| *kind != Kind::Folder)
+    }
+}
+
+/// The files named, and the images in the folders and data sets named, at any depth, each folder's own
+/// first. Says what the sets are and what was not looked at.
 ///
 /// # Errors
-/// If a folder cannot be read, or there is no image in it.
-pub fn find(paths: &[PathBuf], console: &Console) -> Result<Vec<PathBuf>, Failure> {
-    let (mut files, mut passed_over) = (Vec::new(), Vec::new());
+/// If there is nothing of a name, a folder cannot be read, or there is no image in it.
+pub fn find(paths: &[PathBuf], from: &ImageArgs, console: &Console) -> Result<Found, Failure> {
+    let (mut files, mut places, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
-        if !path.is_dir() {
+        // A link that leads nowhere is there, and cannot be read. One image of many may be missing.
+        let is_there = fs::symlink_metadata(path).is_ok() && !path.is_dir();
+        if is_there || (!path.exists() && from.skip_unreadable && is_image(path)) {
+            if let Some(hint) = hints::file_as_folder(path) {
+                let problem = "expected an image, or a folder of images";
+                return Err(Failure::usage(Error::file(path, problem, hint)));
+            }
             files.push(path.clone());
             continue;
         }
-        let (images, left) = images_below(path)?;
+        let place = Place::find_images(path, from.root(), console)?;
+        if place.kind != Kind::Folder {
+            console.note(&place.describe());
+        }
+        let (images, left) = images_below(&place.folder)?;
         if images.is_empty() {
             let left = summary(&left).map(|left| format!(" (not looked at: {left})"));
             return Err(Error::file(
@@ -164,7 +203,8 @@ pub fn find(paths: &[PathBuf], console: &Console) -> Result<Vec<PathBuf>, Failur
             reason: one.reason,
         };
         passed_over.extend(left.into_iter().map(within));
+        places.push(place);
     }
     reading::tell_passed_over(&passed_over, console);
-    Ok(files)
+    Ok(Found { files, places })
 }

@@ -19,9 +19,11 @@ mod drafts;
 mod experiment;
 mod failure;
 mod folder_lock;
+mod hints;
 mod images;
 mod inspection;
 mod interrupt;
+mod kept_runs;
 mod labels;
 mod made_folders;
 mod npy;
@@ -43,13 +45,20 @@ mod ui;
 
 use args::Args;
 use clap::Parser;
+use clap::error::ErrorKind;
 use failure::Failure;
+use nn_core::kernels::isa::{self, Isa};
 use std::process::ExitCode;
 use ui::Console;
 
 /// The program: reads the command line, does what it says, and tells how it went.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) if refused.use_stderr() => return wrong_usage(&refused),
+        // Help and version, which were asked for.
+        Err(asked) => asked.exit(),
+    };
     let console = Console::new(args.global.json, args.global.quiet);
     match prepare(&args).and_then(|()| commands::run(&args, &console)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,10 +69,29 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says what is wrong with the command line, in lines that fit.
+fn wrong_usage(refused: &clap::Error) -> ExitCode {
+    if refused.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Help, which is as wide as it should be.
+        refused.exit();
+    }
+    Console::new(false, false).complain(&refused.to_string());
+    Failure::usage("").exit_code()
+}
+
 /// Applies the options that hold for the whole process.
 fn prepare(args: &Args) -> Result<(), Failure> {
     interrupt::listen();
-    nn_core::kernels::isa::force(&args.global.kernel)?;
+    let kernel = &args.global.kernel;
+    isa::force(kernel).map_err(|refused| {
+        let known = Isa::ALL.map(Isa::name).into_iter().chain(["auto"]);
+        // A name that is known is one that this machine cannot do.
+        let meant = match known.clone().any(|name| name == kernel) {
+            true => String::new(),
+            false => hints::did_you_mean(kernel, known),
+        };
+        Failure::usage(format!("{refused}{meant}"))
+    })?;
     if let Some(threads) = args.global.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().map_err(
             |problem| Failure::failed(format!("cannot start {threads} threads: {problem}")),

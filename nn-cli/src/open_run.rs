@@ -111,10 +111,7 @@ impl OpenRun {
             None => match Found::look(target)? {
                 Found::Nothing => Start::Nothing,
                 Found::Unfinished => Start::Settings(RunConfig::read(&target.join(CONFIG_FILE))?),
-                Found::Finished => {
-                    let remedy = "begin a new run in another folder";
-                    return Err(none("the run is finished, and its checkpoint is gone", remedy));
-                }
+                Found::Finished => Start::Finished(RunConfig::read(&target.join(CONFIG_FILE))?),
                 Found::Other => {
                     return Err(none(
                         "there is no run in this folder to go on with",
@@ -197,11 +194,11 @@ impl OpenRun {
         }
     }
 
-    /// Gives the results their names and returns the folder's path.
+    /// Gives the results their names, keeps `keep` checkpoints and returns the folder's path.
     ///
     /// # Errors
     /// If something is in the way; the run can be resumed then.
-    pub fn finish(mut self) -> Result<PathBuf, Failure> {
+    pub fn finish(mut self, keep: u8) -> Result<PathBuf, Failure> {
         let target = &self.target;
         let aside = self.temporary.path().join(".replaced");
         fs::create_dir(&aside).map_err(Error::io("create", target))?;
@@ -227,6 +224,11 @@ impl OpenRun {
             }
             fs::rename(&from, &to).map_err(Error::io("create", &to))?;
         }
+        // Only now that all results are there, and the newest last: the run is whole at any moment.
+        let checkpoints = [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE];
+        for name in &checkpoints[..checkpoints.len().saturating_sub(keep.into())] {
+            remove(&target.join(name))?;
+        }
         sync_folder(target);
         self.provisional = false;
         Ok(self.target.clone())
@@ -248,6 +250,8 @@ pub enum Start {
     Checkpoint(Box<Latest>),
     /// It was killed before it was saved: from the beginning, with these settings.
     Settings(RunConfig),
+    /// It is finished, with these settings, and kept no checkpoint.
+    Finished(RunConfig),
     /// It never began.
     Nothing,
 }
@@ -264,6 +268,19 @@ impl Found {
         }
         Ok(if drafts::are_all_in(folder, DRAFT)? { Self::Nothing } else { Self::Other })
     }
+}
+
+/// What to say of the finished run in `target` that is to make `epochs` and has no checkpoint: how to get
+/// there all the same.
+pub fn no_checkpoint(target: &Path, epochs: usize) -> Failure {
+    let settings = quoted(&target.join(CONFIG_FILE).display().to_string());
+    let problem = "the run is finished and its checkpoint is gone, and with it what the optimiser knew of \
+                   each weight, so that training cannot go on from here";
+    let remedy = format!(
+        "a new run repeats these epochs and makes more, to the same result: nn-cli train --config \
+         {settings} --epochs {epochs} --out DIR"
+    );
+    Failure::usage(Error::file(target, problem, remedy))
 }
 
 /// Removes a file if it is there.

@@ -11,7 +11,8 @@ use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
 use crate::split_file::{self, SPLIT_FILE};
 use crate::training::contents::{self, CHECKSUMS_FILE};
-use crate::training::{Run, Warning};
+use crate::training::{Run, Splits, Warning};
+use crate::ui::stats::Guessing;
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
@@ -133,7 +134,6 @@ impl Run<'_> {
 
     /// Loss and accuracy over the epochs.
     pub fn curves(&self) -> CurvesSpec {
-        let classes = self.set.folder.classes.len();
         CurvesSpec {
             title: format!("Training on {}", self.set.name),
             subtitle: format!(
@@ -143,8 +143,16 @@ impl Run<'_> {
                 self.config.fit.seed
             ),
             stand_in: self.is_stand_in(),
-            ..curves_of(&[&self.history], classes)
+            ..curves_of(&[&self.history], self.guessing())
         }
+    }
+
+    /// What guessing would score on the validation images, or on those for training where there are none.
+    pub fn guessing(&self) -> Guessing {
+        let Splits { train, validation, .. } = &self.data;
+        let images = if validation.is_empty() { train } else { validation };
+        let labels = images.samples().iter().map(|sample| sample.label);
+        Guessing::of_labels(&self.set.folder.classes, labels)
     }
 
     /// The confusion matrix of the test images.
@@ -222,15 +230,28 @@ pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Fai
     folder.write(REPORT_FILE, report::render(&page)?)
 }
 
+/// What of a `metrics.json` tells which run it is of.
+#[derive(Deserialize)]
+struct Written {
+    config: RunConfig,
+    history: History,
+}
+
+impl Written {
+    fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+}
+
 /// Whether the file `metrics.json` at `path` is that of a run with these settings and this history.
 pub fn is_written(path: &Path, config: &RunConfig, history: &History) -> bool {
-    #[derive(Deserialize)]
-    struct Written {
-        config: RunConfig,
-        history: History,
-    }
-    let read = || serde_json::from_slice::<Written>(&fs::read(path).ok()?).ok();
-    read().is_some_and(|written| written.config == *config && written.history == *history)
+    Written::read(path).is_some_and(|run| run.config == *config && run.history == *history)
+}
+
+/// Whether the file `metrics.json` at `path` is that of a run with these settings that made all its epochs.
+pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
+    let all = |run: Written| run.config == *config && run.history.len() == config.fit.epochs;
+    Written::read(path).is_some_and(all)
 }
 
 /// Writes a picture as `NAME.svg` and `NAME.png`.
@@ -240,7 +261,7 @@ pub fn draw(folder: &Draft, name: &str, svg: String) -> Result<(), Failure> {
 }
 
 /// Curves of one run, or of several: then their mean, and a band from the lowest to the highest.
-pub fn curves_of(histories: &[&History], classes: usize) -> CurvesSpec {
+pub fn curves_of(histories: &[&History], guessing: Guessing) -> CurvesSpec {
     let series = |name: &str, value: fn(&EpochRecord) -> Option<f64>| {
         let values = |history: &&History| {
             history.iter().map(|record| value(record).unwrap_or(f64::NAN)).collect()
@@ -253,6 +274,5 @@ pub fn curves_of(histories: &[&History], classes: usize) -> CurvesSpec {
         loss.push(series("validation", |r| r.val_loss));
         accuracy.push(series("validation", |r| r.val_accuracy));
     }
-    let chance = Some(1.0 / classes as f64);
-    CurvesSpec { loss, accuracy, chance, ..CurvesSpec::default() }
+    CurvesSpec { loss, accuracy, guessing: Some(guessing), ..CurvesSpec::default() }
 }

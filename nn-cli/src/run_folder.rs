@@ -9,6 +9,7 @@ use crate::drafts;
 use crate::failure::Failure;
 use crate::folder_lock::FolderLock;
 use crate::made_folders::MadeFolders;
+use crate::ui::{Console, format};
 use nn_core::Error;
 use nn_core::data::AlphaBackground;
 use nn_core::files::{folder_of, sync_folder};
@@ -32,6 +33,29 @@ pub const EXPERIMENT_FILE: &str = "experiment.json";
 
 /// Files by which a folder is known to be a run's or an experiment's, and may be overwritten.
 const MARKS: [&[&str]; 2] = [&["config.toml", METRICS_FILE], &[EXPERIMENT_FILE, "runs"]];
+
+/// The run folder that the model at `path`, a file or a folder, belongs to.
+pub fn of_model(path: &Path) -> Option<PathBuf> {
+    let folder = if path.is_dir() { path } else { folder_of(path) };
+    let is_run = folder.join("config.toml").is_file() && folder.join(METRICS_FILE).is_file();
+    is_run.then(|| folder.to_path_buf())
+}
+
+/// What the files in `folder` and below take on the disk, as far as they can be seen.
+pub fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
+}
+
+/// `runs/a, 119 MB`: where results were written, and what they take.
+pub fn written(folder: &Path) -> String {
+    format!("{}, {}", folder.display(), format::bytes(size(folder)))
+}
 
 /// A folder in the making, or one within it: where its files are written for now, and where they
 /// will be, which is what messages say.
@@ -115,14 +139,20 @@ impl RunFolder {
         Ok(Self { temporary, draft, overwrite, _made: made, _lock: lock })
     }
 
-    /// The first of `runs/NAME`, `runs/NAME-2`, ... that is not taken.
-    pub fn default_target(name: &str) -> PathBuf {
+    /// The first of `runs/NAME`, `runs/NAME-2`, ... that is not taken; says so if it is not the first.
+    pub fn default_target(name: &str, console: &Console) -> PathBuf {
         let base = Path::new("runs");
         // A name is one part of a path; that of the root folder is not.
         let name = Path::new(name).file_name().map_or("run".into(), OsStr::to_string_lossy);
         let numbered = |i| if i == 1 { name.to_string() } else { format!("{name}-{i}") };
         let is_free = |path: &PathBuf| !path.exists() || is_abandoned(path);
-        (1..).map(|i| base.join(numbered(i))).find(is_free).unwrap_or_default()
+        let target = (1..).map(|i| base.join(numbered(i))).find(is_free).unwrap_or_default();
+        let first = base.join(numbered(1));
+        if target != first {
+            let (first, target) = (first.display(), target.display());
+            console.note(&format!("{first} was taken, so the results go to {target}"));
+        }
+        target
     }
 
     /// Where its files are written.

@@ -90,6 +90,10 @@ fn a_repaired_split_can_be_trained_on() {
         sandbox.run(whole).ok();
         assert_eq!(sandbox.names(how), ["split.csv", "test", "train"]);
     }
+    let taken = sandbox.run([&repair[..], &["split.csv"]].concat());
+    assert_eq!((taken.status, taken.out.as_str()), (1, ""), "said before the audit");
+    assert!(taken.err.contains("split.csv") && taken.err.contains("choose another --repair"));
+    assert_eq!(sandbox.text("split.csv"), split);
     let wrong = split.replace("test/dark/0.png", "test/dark/9.png");
     sandbox.write("wrong.csv", wrong);
     let args = ["--data", "set", "--split", "wrong.csv", "--out", "no"];

@@ -55,11 +55,11 @@ fn places_without_a_model() {
     let sandbox = Sandbox::with_set();
     for model in ["nowhere", "nowhere/model.safetensors", "set/train/dark/0.png/x"] {
         for command in commands(model) {
-            sandbox.refuses(&command, 1, &[&format!("cannot read {model}")]);
+            sandbox.refuses(&command, 2, &[&format!("there is no model {model}")]);
         }
     }
     for command in commands("set") {
-        sandbox.refuses(&command, 1, &["cannot read set/model.safetensors", "No such file"]);
+        sandbox.refuses(&command, 2, &["set: no model.safetensors in this folder"]);
     }
 }
 
@@ -84,10 +84,15 @@ fn images_that_are_not_there() {
     let refuses = |images: &[&str], says: &[&str]| {
         sandbox.refuses([&["predict", "--model", "run"], images].concat(), 1, says);
     };
-    refuses(
-        &["set/test/dark/0.png", "gone.jpg"],
-        &["gone.jpg", "cannot be read", "No such file", "check the path"],
-    );
+    let predict = ["predict", "--model", "run", "set/test/dark/0.png"];
+    for (gone, says) in [
+        ("gone.jpg", "check the path"),
+        ("set/test/dark/00.png", "did you mean set/test/dark/0.png"),
+        ("set/tst/dark/0.png", "did you mean set/test/dark/0.png?"),
+    ] {
+        let told = format!("there is no image {gone}; ");
+        sandbox.refuses([&predict[..], &[gone]].concat(), 2, &[&told, says]);
+    }
     fs::create_dir(sandbox.path("none")).unwrap();
     refuses(&["none"], &["none", "no image in this folder", "jpg"]);
     sandbox.write("bad/x.png", "no image");

@@ -3,6 +3,8 @@
 //! Messages are JSON documents that end in a zero byte. Chromium reads them from file descriptor 3
 //! and writes them to 4; a shell connects these to two named pipes.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -168,11 +170,25 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", theme);
     }
 
+    /// How many pages the page makes on paper.
+    pub fn printed_pages(&mut self) -> usize {
+        let options = json!({"printBackground": true, "preferCSSPageSize": true});
+        let pdf = self.call("Page.printToPDF", options);
+        let pdf = STANDARD.decode(pdf["data"].as_str().unwrap()).unwrap();
+        let text = String::from_utf8_lossy(&pdf);
+        text.matches("/Type /Page").count() - text.matches("/Type /Pages").count()
+    }
+
     /// Presses a key.
     pub fn press(&mut self, key: &str, code: u32) {
-        for kind in ["rawKeyDown", "keyUp"] {
-            let key = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
-            self.call("Input.dispatchKeyEvent", key);
+        for kind in ["keyDown", "keyUp"] {
+            let mut event =
+                json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
+            // Enter presses a button by the character that it types.
+            if key == "Enter" && kind == "keyDown" {
+                event["text"] = json!("\r");
+            }
+            self.call("Input.dispatchKeyEvent", event);
         }
     }
 

@@ -6,12 +6,19 @@ use std::process::Stdio;
 #[test]
 fn every_help_has_an_example() {
     let sandbox = Sandbox::new();
-    let levels: [&[&str]; 10] = [
+    let levels: [&[&str]; 17] = [
         &[],
         &["train"],
+        &["experiment"],
         &["evaluate"],
         &["predict"],
+        &["gradcam"],
+        &["audit"],
+        &["runs"],
         &["summary"],
+        &["bench"],
+        &["completions"],
+        &["man"],
         &["data"],
         &["data", "list"],
         &["data", "fetch"],

@@ -1,6 +1,7 @@
 //! `experiment`: with leakage and without, over seeds.
 
 use super::audit::blocks;
+use super::browser::Browser;
 use super::support::{Ended, SMALL, Sandbox};
 use serde_json::{Value, json};
 
@@ -9,7 +10,12 @@ fn everything_is_compared_and_written() {
     let sandbox = Sandbox::with_sets();
     let ended = sandbox.experiment(&["--json"]).says(
         &["\"leaky\"", "\"swap\"", "\"clean\""],
-        &["leaky model, backgrounds swapped", "What may not", "notebook", "written to experiment"],
+        &[
+            "leaky model, backgrounds swapped",
+            "What we cannot conclude",
+            "notebook",
+            "written to experiment",
+        ],
     );
     let summary = ended.json();
     let written: Value = serde_json::from_str(&sandbox.text("experiment/experiment.json")).unwrap();
@@ -119,7 +125,11 @@ fn copies_in_the_test_set_are_told_with_the_score_without_them() {
     let evaluated = sandbox.run([&evaluate[..], &["--without-twins", "--json"]].concat()).json();
     assert_eq!(evaluated["without_twins"]["accuracy"], without["accuracy"]["mean"]);
     let page = sandbox.text("experiment/report.html");
-    for part in ["Without the 1 test image", "train/dark/1.png", "No test image has a copy"] {
+    for part in [
+        "1 test image is also in training or validation",
+        "train/dark/1.png",
+        "No test image has a copy",
+    ] {
         assert!(page.contains(part), "{part}");
     }
 }
@@ -135,10 +145,15 @@ fn drawings_stand_in_and_everything_says_so() {
     }
     assert_eq!((&summary["swap"]["n"], &summary["clean"]["n"]), (&json!(40), &json!(20)));
     let page = sandbox.text("experiment/report.html");
-    assert!(
-        page.contains("Stand-in data: different_backgrounds, background_swap, same_backgrounds")
-    );
+    assert!(page.contains(
+        "the images of different_backgrounds, background_swap, same_backgrounds are drawn"
+    ));
     assert!(page.len() < 5 << 20, "{} bytes", page.len());
+    // Also with the notice the exercises are one sheet.
+    if let Some(mut browser) = Browser::start() {
+        browser.open(&sandbox.path("experiment/handout.html"));
+        assert_eq!(browser.printed_pages(), 1);
+    }
     // Nothing in the page is an address on the network.
     let is_name = |part: &str| part.starts_with("www.w3.org/2000/svg");
     assert!(page.split("http://").skip(1).all(is_name) && !page.contains("https://"));

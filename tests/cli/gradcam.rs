@@ -47,7 +47,9 @@ fn every_image_gets_a_picture_of_the_predicted_class() {
 
     // For people, a table; one image has no page of many.
     let ended = sandbox.run(["gradcam", "--model", "run", "set/test/dark/1.png", "--out", "one"]);
-    ended.ok().says(&["image", "heat on background", "set/test/dark/1.png", "one/1."], &[]);
+    ended
+        .ok()
+        .says(&["image", "heat on background", "set/test/dark/1.png"], &["written to one/1."]);
     assert_eq!(sandbox.names("one").len(), 1);
 }
 
@@ -71,8 +73,9 @@ fn scores_are_the_logits_of_the_class_asked_for() {
 #[test]
 fn raw_maps_are_for_numpy() {
     let sandbox = Sandbox::with_run();
-    let args = ["set/test/light/0.png", "--class", "light", "--raw", "--out", "heat"];
-    let explained = heat(&sandbox, &args);
+    let args = ["set/test/light/0.png", "--class", "light", "--raw", "--align", "corners", "--out"];
+    let explained = heat(&sandbox, &[&args[..], &["heat"]].concat());
+    assert_eq!(explained[0]["align"], "corners");
     assert_eq!(explained[0]["raw"], "heat/0.light.npy");
     assert_eq!(explained[0]["full"], "heat/0.light.full.npy");
     let (shape, raw) = numbers(&sandbox, "heat/0.light.npy");
@@ -86,6 +89,22 @@ fn raw_maps_are_for_numpy() {
         let expected = (value - low) / (high - low + 1e-7);
         assert!((full[*corner] - expected).abs() < 1e-5, "{} is not {expected}", full[*corner]);
     }
+
+    // By default cells lie where they look: those of this network at pixels 8.5 and 12.5.
+    let args = ["set/test/light/0.png", "--class", "light", "--raw", "--out", "centres"];
+    let explained = heat(&sandbox, &args);
+    assert_eq!(explained[0]["align"], "centres");
+    assert_eq!(numbers(&sandbox, "centres/0.light.npy").1, raw);
+    let full = numbers(&sandbox, "centres/0.light.full.npy").1;
+    let at = |y: usize, x: usize| full[y * 22 + x];
+    for (near, far) in
+        [((0, 0), (8, 8)), ((0, 21), (8, 13)), ((21, 0), (13, 8)), ((21, 21), (13, 13))]
+    {
+        assert_eq!(at(near.0, near.1), at(far.0, far.1), "beyond the centres a map stays as it is");
+    }
+    let middle = (at(0, 0) + at(0, 21) + at(21, 0) + at(21, 21)) / 4.0;
+    let around = (at(10, 10) + at(10, 11) + at(11, 10) + at(11, 11)) / 4.0;
+    assert!((middle - around).abs() < 1e-5, "{middle} {around}");
 }
 
 #[test]
@@ -136,6 +155,9 @@ fn the_background_share_is_told_where_a_subject_stands_out() {
         }
         // Nothing stands out on plain white.
         assert_eq!(explained[1]["background_share"], Value::Null);
+        assert_eq!(explained[1]["background_area"], Value::Null);
+        let reason = explained[1]["no_share"].as_str().unwrap();
+        assert!(["no-subject", "empty", "flat"].contains(&reason), "{reason}");
     }
     assert!(!shares.is_empty());
 }
@@ -229,7 +251,7 @@ fn what_is_wrong_is_said() {
     refuses(&[image, "--out", "file/heat"], 1, &["file/heat"]);
 
     // Nothing of the images before it is left.
-    refuses(&["set/test", "gone.jpg", "--out", "heat"], 1, &["gone.jpg", "--skip-unreadable"]);
+    refuses(&["set/test", "gone.jpg", "--out", "heat"], 2, &["gone.jpg", "--skip-unreadable"]);
     sandbox.write("bad/x.png", "no image");
     refuses(&["bad", "--out", "a/b/heat"], 1, &["x.png", "not an image", "--skip-unreadable"]);
     let says = ["none of the 1 image could be read", "x.png"];

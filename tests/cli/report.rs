@@ -2,6 +2,7 @@
 
 use super::browser::Browser;
 use super::support::Sandbox;
+use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 
 /// Looks at a page in both themes, at the sizes of a desk and of a phone.
@@ -20,8 +21,13 @@ fn looks_right(browser: &mut Browser, file: &std::path::Path, pictures: usize) {
         return Math.max(...all) - Math.min(...all);
     }";
     let photos = browser.evaluate(&format!(
-        "[...document.querySelectorAll('.shot img:not(.heat)')]
-            .map(i => [i.naturalWidth, ({contrast})(i), i.alt])"
+        "Promise.all([...document.querySelectorAll('.shot > image[id]')].map(async (shown) => {{
+            const image = new Image();
+            image.src = shown.getAttribute('href');
+            await image.decode();
+            const svg = shown.ownerSVGElement;
+            return [image.naturalWidth, ({contrast})(image), svg.getAttribute('aria-label')];
+        }}))"
     ));
     let photos = photos.as_array().unwrap();
     assert_eq!(photos.len(), pictures);
@@ -55,33 +61,90 @@ pub fn fits_every_window(browser: &mut Browser) -> Value {
     papers[3].clone()
 }
 
+/// For each picture the maps that are seen, their captions, and whether each caption is of its map.
+const SEEN: &str = "(() => {
+    const seen = (e) => getComputedStyle(e).display !== 'none';
+    const cards = [...document.querySelectorAll('.card')].map(card => {
+        const maps = [...card.querySelectorAll('svg.view')].filter(seen);
+        const captions = [...card.querySelectorAll('.share')].filter(seen);
+        return [maps.length, captions.map(c => c.textContent),
+            captions.every((c, i) => maps[i].getAttribute('aria-label').endsWith(': ' + c.textContent)
+                && maps[i].classList.value.replace('shot ', '') === c.classList.value.replace('share ', ''))];
+    });
+    return [cards, document.querySelector('.switch input:checked').value];
+})()";
+
 /// The switch between heat maps works, by mouse and by keyboard.
 fn switches(browser: &mut Browser) {
     browser.show(1280, 900, "light");
-    let shown = "(() => {
-        const seen = [...document.querySelectorAll('.heat')]
-            .filter(h => getComputedStyle(h).opacity > 0);
-        return [seen.length, seen.every(h => h.classList.contains('own')),
-            document.querySelector('.switch input:checked').value];
-    })()";
-    let photos = browser.evaluate("document.querySelectorAll('.shot').length");
-    assert_eq!(browser.evaluate(shown), json!([photos, true, "own"]));
+    let all_show = |seen: &Value, maps: u64| {
+        let cards = seen[0].as_array().unwrap();
+        assert!(!cards.is_empty());
+        for card in cards {
+            let captions = card[1].as_array().unwrap().len() as u64;
+            assert_eq!(
+                (&card[0], captions, &card[2]),
+                (&json!(maps), maps, &json!(true)),
+                "{card}"
+            );
+        }
+    };
+    let seen = browser.evaluate(SEEN);
+    assert_eq!(seen[1], "own");
+    all_show(&seen, 1);
     browser.evaluate("document.querySelector('.switch [value=own]').focus()");
     browser.press("ArrowRight", 39);
-    assert_eq!(browser.evaluate(shown)[0], photos);
-    assert_eq!(browser.evaluate(shown)[2], "c0");
+    let seen = browser.evaluate(SEEN);
+    assert_eq!(seen[1], "c0");
+    all_show(&seen, 1);
+    // On paper it is said which maps these are.
+    let print = json!({"media": "print", "features": []});
+    browser.call("Emulation.setEmulatedMedia", print);
+    all_show(&browser.evaluate(SEEN), 1);
+    let labels = "[...document.querySelectorAll('.switch label')]
+        .filter(l => getComputedStyle(l).display !== 'none').map(l => l.textContent.trim())";
+    assert_eq!(browser.evaluate(labels), json!(["dark"]));
+    browser.call("Emulation.setEmulatedMedia", json!({"media": "", "features": []}));
     browser.evaluate("document.querySelector('.switch [value=none]').click()");
-    assert_eq!(browser.evaluate(shown)[0], 0);
+    all_show(&browser.evaluate(SEEN), 0);
 
-    // A value is told where the pointer is.
+    // A value is told where the pointer is, and stays in the drawing for those who read it otherwise.
     let hover = "(() => {
-        const dot = document.querySelector('svg circle');
-        dot.dispatchEvent(new PointerEvent('pointerover', {bubbles: true}));
-        return [document.getElementById('tip').hidden, document.getElementById('tip').textContent];
+        const dot = document.querySelector('.curves svg circle');
+        dot.scrollIntoView({block: 'center', behavior: 'instant'});
+        const at = dot.getBoundingClientRect();
+        dot.ownerSVGElement.dispatchEvent(new PointerEvent('pointermove',
+            {bubbles: true, clientX: at.left + 2, clientY: at.top + 2}));
+        const tip = document.getElementById('tip');
+        return [tip.hidden, tip.textContent, dot.querySelector('title').textContent];
     })()";
     let tip = browser.evaluate(hover);
     assert_eq!(tip[0], false);
+    assert_eq!(tip[1], tip[2]);
     assert!(tip[1].as_str().unwrap().starts_with("epoch 1: training loss"), "{tip}");
+}
+
+/// Pictures open large by keyboard, and the focus comes back.
+fn enlarges(browser: &mut Browser) {
+    browser.show(1280, 900, "light");
+    browser.evaluate("document.querySelectorAll('.card .enlarge')[1].focus()");
+    browser.press("Enter", 13);
+    let large = "(() => {
+        const large = document.getElementById('large'), first = large.querySelector('svg');
+        return [large.open, first?.getAttribute('aria-label'), first?.getBoundingClientRect().width > 300,
+            document.activeElement.textContent];
+    })()";
+    let labels = browser.evaluate(
+        "[...document.querySelectorAll('.card')].map(c => c.querySelector('svg').getAttribute('aria-label'))",
+    );
+    assert_eq!(browser.evaluate(large), json!([true, labels[1], true, "Close"]));
+    browser.press("ArrowRight", 39);
+    assert_eq!(browser.evaluate(large)[1], labels[2]);
+    browser.press("Escape", 27);
+    assert_eq!(browser.evaluate(large)[0], false);
+    let focused = "document.activeElement.getAttribute('aria-label')";
+    let focused = browser.evaluate(focused);
+    assert_eq!(focused, json!(format!("Enlarge {}", labels[2].as_str().unwrap())));
 }
 
 /// Where `NN_SCREENSHOTS` names a folder, leaves a picture of the page there, for people to look at.
@@ -105,6 +168,71 @@ fn the_page_of_a_run_works_in_a_browser() {
     let sandbox = Sandbox::with_run();
     looks_right(&mut browser, &sandbox.path("run/report.html"), 4);
     switches(&mut browser);
+    enlarges(&mut browser);
+}
+
+/// A caption belongs to its view: the share is that of the class's own map, as `gradcam` computes it.
+#[test]
+fn captions_are_those_of_their_maps() {
+    let sandbox = Sandbox::new();
+    // Grey spots on a plain ground, so that subject and background can be told apart.
+    let spot = |x: u32, y: u32, grey: u8| {
+        let picture = RgbImage::from_fn(44, 44, |column, row| {
+            let inside = (x..x + 14).contains(&column) && (y..y + 18).contains(&row);
+            Rgb([if inside { grey } else { 250 }; 3])
+        });
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    };
+    for (class, grey) in [("dark", 30), ("light", 120)] {
+        for (part, count) in [("train", 6), ("test", 3)] {
+            for i in 0..count {
+                let (x, y) = (4 + 3 * i, 22 - 2 * i);
+                sandbox.write(format!("set/{part}/{class}/{i}.png"), spot(x, y, grey + i as u8));
+            }
+        }
+    }
+    let train = ["train", "--data", "set", "--out", "run", "--image-size", "44", "--epochs", "3"];
+    sandbox.run(train).ok();
+    let page = sandbox.text("run/report.html");
+    let mut shares = 0;
+    for class in ["dark", "light"] {
+        let out = format!("heat-{class}");
+        let args =
+            ["gradcam", "--model", "run", "set/test", "--class", class, "--json", "--out", &out];
+        for one in sandbox.run(args).json().as_array().unwrap() {
+            let file = one["file"].as_str().unwrap().trim_start_matches("set/");
+            let told = match one["background_share"].as_f64() {
+                Some(share) => {
+                    shares += 1;
+                    format!("{:.0}\u{a0}% of heat on background\"", share * 100.0)
+                }
+                None if one["no_share"] == "empty" => "empty map".into(),
+                None => String::new(),
+            };
+            let label = format!("aria-label=\"{file}, evidence for {class}: {told}");
+            assert!(page.contains(&label), "{label}: {one}");
+        }
+    }
+    assert!(shares > 3, "{shares} maps with a share are too few to test anything");
+}
+
+#[test]
+fn the_switch_needs_no_script() {
+    let Some(mut browser) = Browser::start() else { return };
+    let sandbox = Sandbox::with_run();
+    browser.call("Emulation.setScriptExecutionDisabled", json!({"value": true}));
+    browser.open(&sandbox.path("run/report.html"));
+    assert_eq!(browser.evaluate("document.documentElement.className"), "");
+    for (view, maps) in [("own", 1), ("c1", 1), ("none", 0)] {
+        browser.evaluate(&format!("document.querySelector('[value={view}]').checked = true"));
+        let seen = browser.evaluate(SEEN);
+        assert_eq!(seen[1], view);
+        for card in seen[0].as_array().unwrap() {
+            assert_eq!(card[0], maps, "{card}");
+        }
+    }
 }
 
 #[test]
@@ -118,6 +246,11 @@ fn the_page_of_an_experiment_works_in_a_browser() {
     let pdf = browser.call("Page.printToPDF", json!({"printBackground": true}));
     assert!(pdf["data"].as_str().is_some_and(|data| data.len() > 20_000));
     assert_eq!(browser.evaluate("document.querySelectorAll('details:not([open])').length"), 0);
+    // The exercises are one sheet.
+    browser.open(&sandbox.path("experiment/handout.html"));
+    assert_eq!(browser.complaints(), [""; 0]);
+    assert_eq!(browser.printed_pages(), 1);
+    fits_every_window(&mut browser);
 }
 
 /// A set whose names would be markup if nobody escaped them, and a run on it: `run`.

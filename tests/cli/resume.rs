@@ -133,7 +133,7 @@ fn other_images_are_refused_and_moved_ones_are_not() {
     fs::remove_file(sandbox.path("set/train/light/9.png")).unwrap();
 
     moved("set", "elsewhere");
-    refuses(&sandbox, &more, 1, &["there is no folder set"]);
+    refuses(&sandbox, &more, 2, &["there is no folder and no data set set"]);
     resume(&sandbox, &["--epochs", "2", "--data", "elsewhere"]).ok();
     assert!(sandbox.text("run/config.toml").contains("data = \"elsewhere\""));
 }
@@ -141,7 +141,7 @@ fn other_images_are_refused_and_moved_ones_are_not() {
 #[test]
 fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     let sandbox = Sandbox::with_set();
-    train(&sandbox, &["--out", "run", "--epochs", "3"]).ok();
+    train(&sandbox, &["--out", "run", "--epochs", "3", "--keep-checkpoints", "2"]).ok();
     train(&sandbox, &["--out", "unbroken", "--epochs", "4"]).ok();
     let cut = |name: &str| {
         let path = format!("run/{name}");
@@ -149,7 +149,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
         sandbox.write(&path, &bytes[..bytes.len() - 7]);
     };
     cut("checkpoint.safetensors");
-    let ended = resume(&sandbox, &["--epochs", "4"]).ok();
+    let ended = resume(&sandbox, &["--epochs", "4", "--keep-checkpoints", "2"]).ok();
     let warning = "warning: run/checkpoint.safetensors: not a whole safetensors file";
     ended.says(&[], &[warning, "going on from the checkpoint before it", "going on after epoch 2"]);
     assert_same_run(&sandbox, "run", "unbroken");
@@ -161,10 +161,10 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     // A new run can always take the place.
     train(&sandbox, &["--out", "run", "--overwrite", "--epochs", "4"]).ok();
     assert_same_run(&sandbox, "run", "unbroken");
+    assert!(!sandbox.path("run/checkpoint.previous.safetensors").exists());
     // A checkpoint that is whole, but nobody's.
     fs::copy(sandbox.path("run/model.safetensors"), sandbox.path("run/checkpoint.safetensors"))
         .unwrap();
-    fs::remove_file(sandbox.path("run/checkpoint.previous.safetensors")).unwrap();
     refuses(&sandbox, &["run"], 1, &["does not end in a checksum"]);
 }
 
@@ -193,9 +193,35 @@ fn where_there_is_no_run_to_go_on_with() {
     sandbox.run(["train", "--resume", "--out", "killed"]).ok().says(&[], &["it begins again"]);
     assert_same_run(&sandbox, "killed", "unbroken");
     assert_eq!(sandbox.names("killed"), sandbox.names("run"));
-    // Results without a checkpoint.
-    for name in ["checkpoint.safetensors", "checkpoint.previous.safetensors"] {
-        let _ = fs::remove_file(sandbox.path("run").join(name));
-    }
-    refuses(&sandbox, &["run"], 1, &["is finished", "checkpoint is gone", "another folder"]);
+}
+
+#[test]
+fn a_finished_run_keeps_as_many_checkpoints_as_are_said() {
+    let sandbox = Sandbox::with_set();
+    let checkpoints = |run: &str| {
+        let names = sandbox.names(run);
+        names.into_iter().filter(|name| name.starts_with("checkpoint")).collect::<Vec<_>>()
+    };
+    let (newest, before) = ("checkpoint.safetensors", "checkpoint.previous.safetensors");
+    train(&sandbox, &["--out", "one", "--epochs", "3"])
+        .ok()
+        .says(&[], &["written to one, ", "to train it further"]);
+    assert_eq!(checkpoints("one"), [newest]);
+    train(&sandbox, &["--out", "two", "--epochs", "3", "--keep-checkpoints", "2"]).ok();
+    assert_eq!(checkpoints("two"), [before, newest]);
+    let ended =
+        train(&sandbox, &["--out", "none", "--epochs", "3", "--keep-checkpoints", "0"]).ok();
+    assert!(!ended.err.contains("further"), "{ended:?}");
+    assert_eq!(checkpoints("none"), [""; 0]);
+    // What is finished stays finished; what cannot go on is told how to get there.
+    let always = ["train", "--resume", "--out", "none"];
+    sandbox.run(always).ok().says(&[], &["the run is finished, with 3 epochs"]);
+    let says = ["its checkpoint is gone", "nn-cli train --config none/config.toml --epochs 4"];
+    refuses(&sandbox, &["none", "--epochs", "4"], 2, &says);
+    // As the message says, to the same result as from the checkpoint.
+    let again = ["train", "--config", "none/config.toml", "--epochs", "4", "--out", "again"];
+    sandbox.run(again).ok();
+    sandbox.run(["train", "--resume", "--out", "one", "--epochs", "4"]).ok();
+    assert_same_run(&sandbox, "again", "one");
+    sandbox.refuses(["train", "--data", "set", "--keep-checkpoints", "3"], 2, &["from 0 to 2"]);
 }

@@ -219,12 +219,14 @@ impl Ended {
         serde_json::from_str(&ended.out).unwrap_or_else(|e| panic!("{e}: {}", ended.out))
     }
 
-    /// Standard output and standard error have all this in them.
+    /// Standard output and standard error have all this in them, wherever its lines are broken.
     #[track_caller]
     pub fn says(self, out: &[&str], err: &[&str]) -> Self {
         for (text, parts) in [(&self.out, out), (&self.err, err)] {
+            let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             for part in parts {
-                assert!(text.contains(part), "{part:?} is missing: {text}");
+                let there = text.contains(part) || flat(text).contains(&flat(part));
+                assert!(there, "{part:?} is missing: {text}");
             }
         }
         self

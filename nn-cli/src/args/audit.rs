@@ -1,6 +1,7 @@
 //! The options of `nn-cli audit`.
 
-use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, LabelArgs, seed_range};
+use super::numbers::{seed, share, whole};
+use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, LabelArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use nn_core::data::AlphaBackground;
 use std::path::PathBuf;
@@ -11,30 +12,31 @@ use std::path::PathBuf;
     nn-cli audit same_backgrounds --html audit.html\n  \
     nn-cli audit photos/ --repair split.csv\n  \
     nn-cli train --data photos/ --split split.csv\n\n\
-    Finds images that are there twice (same bytes, same pixels, or encoded anew, resized, mirrored,\n\
-    turned, cropped, brightened, written over) and says which pairs cross training, validation and\n\
-    test; whether the class can be told without looking at the subject: from size, format, metadata,\n\
-    file size, a mark, corners, border, colours, sharpness or file names; and images that are broken\n\
+    Finds images that are there twice (same bytes, same pixels, or encoded anew, resized, mirrored, \
+    turned, cropped, brightened, written over) and says which pairs cross training, validation and \
+    test; whether the class can be told without looking at the subject: from size, format, metadata, \
+    file size, a mark, corners, border, colours, sharpness or file names; and images that are broken \
     or odd. It looks at the folder alone and changes nothing in it.\n\n\
-    Exit status 3, so that it can stand in a pipeline, if more than --allow pairs cross splits, or if\n\
-    size, format, file size, a mark, corners or border give a class away (see --allow-label-leaks).\n\
+    Exit status 3, so that it can stand in a pipeline, if more than --allow pairs cross splits, or if \
+    size, format, file size, a mark, corners or border give a class away (see --allow-label-leaks). \
     A folder that has no train/ and test/ is not split yet: there every group of copies counts.")]
 pub struct AuditArgs {
     /// A folder of images, or the name of a set under the data root
     #[arg(value_name = "DIR|NAME")]
     pub data: String,
-    /// Where named sets lie [default: data]
+    /// The folder that holds the named data sets
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
     pub data_root: PathBuf,
     #[command(flatten)]
     pub labels: LabelArgs,
-    /// Pairs across splits that are no failure; groups of copies, where the folder has no split
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0)]
+    /// How many pairs of copies across splits are accepted; groups of copies, where the folder has no
+    /// split
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0, value_parser = whole::<usize>(0, u64::MAX, 0))]
     pub allow: usize,
-    /// Let images of one scene or template that are in several splits fail, too
+    /// Also fail if images of one scene or template are in several splits
     #[arg(long)]
     pub strict: bool,
-    /// Let it be no failure that the class can be told without looking at the subject
+    /// Do not fail if a class can be told without looking at the subject
     #[arg(long)]
     pub allow_label_leaks: bool,
     /// Write a page with the pairs side by side
@@ -43,17 +45,17 @@ pub struct AuditArgs {
     /// Write a split in which no copies are divided: a table, or a folder with --repair-as
     #[arg(long, value_name = "OUT")]
     pub repair: Option<PathBuf>,
-    /// As what the repaired split is written
+    /// How the repaired split is written
     #[arg(long, value_enum, value_name = "HOW", default_value_t = RepairAs::Manifest, requires = "repair")]
     pub repair_as: RepairAs,
-    /// Seed of the split; give the one of the training
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed_range())]
+    /// Seed of the split; give the one that you train with
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 27, value_parser = seed())]
     pub seed: u64,
     /// Share of train/ held back for validation, where there is no folder for it; give the one of the
     /// training [default: 0.125]
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
-    /// Colour that transparent images are laid on: white, black, grey, #rrggbb or r,g,b; give the one
+    /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b; give the one
     /// of the training
     #[arg(long, value_name = "COLOUR", default_value_t)]
     pub alpha_background: AlphaBackground,

@@ -7,7 +7,7 @@ use crate::split_file::{self, SPLIT_FILE};
 use nn_core::Error;
 use nn_core::audit::{Item, Listing, Part, Report, repaired};
 use nn_core::files::write_atomically;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,17 @@ pub struct Repaired {
     pub moved: usize,
 }
 
+/// Refuses a place that something is at already: said before an audit, which may take long.
+///
+/// # Errors
+/// If there is something.
+pub fn check_free(out: &Path) -> Result<(), Failure> {
+    if out.symlink_metadata().is_ok() {
+        return Err(Error::file(out, "exists already", "choose another --repair").into());
+    }
+    Ok(())
+}
+
 /// Refuses a split in which a class has no training or no test images any more: a group of copies that is
 /// divided goes to training whole.
 fn check_complete(
@@ -28,22 +39,16 @@ fn check_complete(
     unreadable: &HashSet<&str>,
     kept: &[(&Item, &str, Part)],
 ) -> Result<(), Failure> {
+    let readable = listing.items.iter().filter(|item| !unreadable.contains(item.file.as_str()));
+    let had: HashSet<(Part, usize)> =
+        readable.filter_map(|item| Some((item.part?, item.label?))).collect();
+    let has: HashSet<(Part, usize)> =
+        kept.iter().filter_map(|(item, _, part)| Some((*part, item.label?))).collect();
     for (part, name) in [(Part::Test, "test"), (Part::Train, "training")] {
-        let lost: Vec<&str> = listing
-            .classes
-            .iter()
-            .enumerate()
-            .filter(|(label, class)| {
-                let had = |item: &&Item| {
-                    item.label == Some(*label)
-                        && item.part == Some(part)
-                        && !unreadable.contains(item.file.as_str())
-                };
-                let has = kept.iter().any(|(_, of, to)| of == class && *to == part);
-                listing.items.iter().any(|item| had(&item)) && !has
-            })
-            .map(|(_, class)| class.as_str())
-            .collect();
+        let is_lost = |label: usize| had.contains(&(part, label)) && !has.contains(&(part, label));
+        let classes = listing.classes.iter().enumerate();
+        let lost: Vec<&str> =
+            classes.filter(|(label, _)| is_lost(*label)).map(|(_, class)| class.as_str()).collect();
         if !lost.is_empty() {
             return Err(Failure::failed(format!(
                 "the repaired split would have no {name} images of {}: all of them have copies in other \
@@ -73,18 +78,16 @@ pub fn write(
             "nothing to repair, for there is no split: {problem}"
         )));
     }
-    if out.exists() {
-        return Err(Error::file(out, "exists already", "choose another --repair").into());
-    }
-    let parts = repaired(&listing.items, &report.groups, seed);
+    check_free(out)?;
     let unreadable: HashSet<&str> = report.unreadable().collect();
+    let is_readable = |item: &Item| !unreadable.contains(item.file.as_str());
+    let parts = repaired(&listing.items, &report.groups, is_readable, seed);
     // Nobody can train on an image without a class.
     let class = |item: &Item| Some(listing.classes[item.label?].as_str());
     let kept: Vec<(&Item, &str, Part)> = listing
         .items
         .iter()
         .zip(&parts)
-        .filter(|(item, _)| !unreadable.contains(item.file.as_str()))
         .filter_map(|(item, part)| Some((item, class(item)?, (*part)?)))
         .collect();
     check_complete(listing, &unreadable, &kept)?;
@@ -97,7 +100,7 @@ pub fn write(
         return Ok(Repaired { table: out.to_path_buf(), folder: None, moved });
     }
     let folder = RunFolder::begin(out, false)?;
-    let (mut taken, mut rows) = (HashSet::new(), Vec::new());
+    let (mut names, mut rows) = (Names::default(), Vec::new());
     let has_validation = listing.folders.iter().any(|folder| folder.part == Part::Validation);
     for (item, class, part) in kept {
         let half = match part {
@@ -106,7 +109,7 @@ pub fn write(
             // Without a folder of their own, they are taken out of train/ by the table.
             Part::Train | Part::Validation => "train",
         };
-        let name = free_name(&item.path, |name| taken.insert((half, item.label, name.to_string())));
+        let name = names.free(&format!("{half}/{class}"), &item.path);
         let within = folder.draft().folder(half)?.folder(class)?;
         within.place(&name, &item.path, how == RepairAs::Hardlink)?;
         rows.push(row(format!("{half}/{class}/{name}"), class, part));
@@ -117,13 +120,51 @@ pub fn write(
     Ok(Repaired { table: folder.join(SPLIT_FILE), folder: Some(folder), moved })
 }
 
-/// The file's own name, or the first of `NAME-2`, `NAME-3`, ... that `take` accepts.
-fn free_name(path: &Path, mut take: impl FnMut(&str) -> bool) -> String {
-    let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-    let (stem, extension) = (text(path.file_stem()), text(path.extension()));
-    let numbered = |i: usize| match i {
-        1 => format!("{stem}.{extension}"),
-        i => format!("{stem}-{i}.{extension}"),
-    };
-    (1..).map(numbered).find(|name| take(name)).unwrap_or_default()
+/// The names that are given in new folders. Names that differ in case alone are one on some file systems.
+#[derive(Default)]
+struct Names {
+    taken: HashSet<String>,
+    /// For each name that was wanted several times, how often so far.
+    wanted: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The file's own name, or the first of `NAME-2`, `NAME-3`, ... that is free in the folder.
+    fn free(&mut self, folder: &str, path: &Path) -> String {
+        let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let (own, stem) = (text(path.file_name()), text(path.file_stem()));
+        let extension =
+            path.extension().map_or_else(String::new, |e| format!(".{}", text(Some(e))));
+        let key = |name: &str| format!("{folder}/{name}").to_lowercase();
+        let count = self.wanted.entry(key(&own)).or_default();
+        loop {
+            *count += 1;
+            let name = match *count {
+                1 => own.clone(),
+                i => format!("{stem}-{i}{extension}"),
+            };
+            if self.taken.insert(key(&name)) {
+                return name;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Names;
+    use std::path::Path;
+
+    #[test]
+    fn names_differ_in_more_than_case() {
+        let mut names = Names::default();
+        let mut free = |folder: &str, name: &str| names.free(folder, Path::new(name));
+        assert_eq!(free("train/cat", "x/Tom.JPG"), "Tom.JPG");
+        assert_eq!(free("train/cat", "y/tom.jpg"), "tom-2.jpg");
+        assert_eq!(free("train/Cat", "TOM.jpg"), "TOM-3.jpg");
+        assert_eq!(free("test/cat", "tom.jpg"), "tom.jpg");
+        assert_eq!(free("train/cat", "tom-4.jpg"), "tom-4.jpg");
+        assert_eq!(free("train/cat", "tom.jpg"), "tom-5.jpg");
+        assert_eq!([free("train/cat", "scan"), free("train/cat", "scan")], ["scan", "scan-2"]);
+    }
 }

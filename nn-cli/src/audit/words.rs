@@ -14,14 +14,15 @@ const FILE_NAME: &str = "file name";
 /// How many of them are words.
 pub const LEAK_TEXT: usize = 3;
 /// What the numbers in them mean, briefly.
-pub const LEAK_KEY: &str = "Points: percent of the class minus percent of all other images. p: chance of \
-    such a result with shuffled labels, corrected for all facts and classes.";
+pub const LEAK_KEY: &str = "Points: percent of the class minus percent of all other images (percentage \
+    points). p: how often shuffled labels give such a result, corrected for all facts and classes.";
 /// The same at length.
-pub const LEAK_NOTE: &str = "Points: the percentage of the class of which it is true, minus that of all other \
-    images, with the 95 % interval. p: how often shuffled labels give such a result anywhere in this test; it \
-    is corrected for all facts and classes. A leak is reported from p = 0.01 down. It is strong from 15 points \
-    on; from 50 points on where the subject itself may be the reason (corners, border, sharpness, mean colour, \
-    tone).";
+pub const LEAK_NOTE: &str = "Points: percentage points, that is, the percentage of the class of which it is \
+    true minus that of all other images, with the 95 % interval. p: how often shuffled labels give such a result \
+    anywhere in this test; it is corrected for all facts and classes. A leak is reported if p is 0.01 or less. \
+    It is strong if the difference is at least 15 points. Where the subject itself may be the reason (corners, \
+    border, sharpness, mean colour, tone), it must be 50 points, or the odds in the class 19 times those of the \
+    other images, as with 50 % against 5 %.";
 /// What images of one scene or template mean.
 pub const SCENES_NOTE: &str = "These images share a background, a view or a form, but show different things: \
     they are no copies, and no leak by themselves. Frames of one film or burst are a leak if they are in \

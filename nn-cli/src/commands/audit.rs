@@ -33,6 +33,9 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     let place = Place::find(&args.data, &args.data_root, console)?;
     place.announce(console);
     check_validation_split(args.share())?;
+    if let Some(out) = &args.repair {
+        repair::check_free(out)?;
+    }
     let folder = place.read(&args.labels, console)?;
     reading::tell_unused_share(&folder, args.validation_split, console);
     let listing = Listing::of(folder, args.share(), args.seed);

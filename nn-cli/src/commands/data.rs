@@ -2,10 +2,11 @@
 
 use crate::args::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 use crate::failure::Failure;
+use crate::hints;
 use crate::interrupt;
 use crate::published::{self, Kind, Manifest, Options, Outcome, Progress, SetReport, Source};
 use crate::stand_in::{self, Marker, StandInSet};
-use crate::ui::{Console, Counter, format, table};
+use crate::ui::{Console, Counter, format};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -55,7 +56,7 @@ fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
         let path = set.path.as_ref().map_or("-".to_string(), |path| path.display().to_string());
         vec![set.name.clone(), set.images.to_string(), what.to_string(), path]
     });
-    console.text(&table::columns(&header, rows))?;
+    console.table(&header, rows, 1)?;
     console.json(&sets)?;
     Ok(())
 }
@@ -126,7 +127,7 @@ fn fetch(args: &FetchArgs, console: &Console) -> Result<(), Failure> {
         let path = set.path.display().to_string();
         vec![set.name.clone(), set.files.to_string(), outcome.to_string(), path]
     });
-    console.text(&table::columns(&header, rows))?;
+    console.table(&header, rows, 1)?;
     console.json(&report)?;
     Ok(())
 }
@@ -145,9 +146,11 @@ struct Rendered {
 fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
     let mut sets = Vec::new();
     for name in &args.names {
-        let names = StandInSet::ALL.map(StandInSet::name).join(", ");
+        let names = StandInSet::ALL.map(StandInSet::name);
         let set = StandInSet::from_name(name).ok_or_else(|| {
-            Failure::usage(format!("there is no stand-in set {name:?}; there are {names}"))
+            let meant = hints::did_you_mean(name, names);
+            let names = names.join(", ");
+            Failure::usage(format!("there is no stand-in set {name:?}; there are {names}{meant}"))
         })?;
         sets.push(set);
     }
@@ -172,7 +175,7 @@ fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
         let what = "STAND-IN: drawn animals, not photographs".to_string();
         vec![set.name.to_string(), set.images.to_string(), what, set.path.display().to_string()]
     });
-    console.text(&table::columns(&header, rows))?;
+    console.table(&header, rows, 1)?;
     console.json(&rendered)?;
     Ok(())
 }

@@ -3,15 +3,18 @@
 mod seen;
 
 use self::seen::{BySeen, Seen};
-use super::model::Classifier;
+use super::model::{self, Classifier};
 use crate::args::{EvaluateArgs, SplitName};
 use crate::audit;
-use crate::datasets::ImageSet;
+use crate::config::RunConfig;
+use crate::datasets::{ImageSet, Place};
 use crate::failure::Failure;
 use crate::images;
 use crate::interrupt::Interruptible;
+use crate::open_run::CONFIG_FILE;
 use crate::published::Kind;
 use crate::reading;
+use crate::run_folder;
 use crate::split_file;
 use crate::treated;
 use crate::ui::{Console, format, table};
@@ -61,13 +64,18 @@ struct WithoutTwins {
 }
 
 pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
+    let is_open = is_open(args);
+    let args = &of_run(args, console)?;
     let Some(data) = &args.data.data else {
-        return Err(Failure::usage("no images to evaluate on; name a set or a folder with --data"));
+        return Err(Failure::usage(
+            "no images to evaluate on: this model does not tell what it was trained on; name a data \
+             set or a folder with --data",
+        ));
     };
     let set = ImageSet::find_labelled(data, args.data.images.root(), &args.labels, console)?;
     set.announce(console);
     let made = seen::Run::of(&args.model.model, console);
-    let by_run = by_run(&set, args, made.as_ref());
+    let by_run = by_run(&set, args, made.as_ref().filter(|_| is_open));
     let draws = args.split_file.is_none()
         && by_run.is_none()
         && args.split.is_some_and(|split| split != SplitName::All);
@@ -102,9 +110,14 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     }
     let samples = of_model(samples, &set, &classifier, console)?;
     let twins = match args.without_twins {
-        true => {
-            Some(twins(&set, split, args, made.as_ref(), classifier.alpha_background, console)?)
-        }
+        true => Some(twins(
+            &set,
+            split,
+            args,
+            made.as_ref().filter(|_| is_open),
+            classifier.alpha_background,
+            console,
+        )?),
         false => None,
     };
     let reading = classifier.reading(args.data.images.skip_unreadable);
@@ -120,7 +133,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let title = format!("{}, {split} images{of_them}", set.describe());
     let (classes, confusion) = (&classifier.classes[..], &result.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: result.loss, classes, confusion };
-    console.text(&table::evaluation(&shown))?;
+    console.text(&table::evaluation(&shown, console.columns()))?;
     if let Some(lines) = by_seen.as_ref().and_then(BySeen::lines) {
         console.text(&lines)?;
     }
@@ -175,11 +188,49 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is asked for, with what the model's run knows where nothing was said: without `--data`, its data
+/// and the table that split it, and in any case the seed and share of its split.
+///
+/// # Errors
+/// If the run's data is nowhere any more, or its settings cannot be read.
+fn of_run(args: &EvaluateArgs, console: &Console) -> Result<EvaluateArgs, Failure> {
+    // A model that is not there is told before its data is asked for.
+    model::located(&args.model.model)?;
+    let mut args = args.clone();
+    let Some(run) = run_folder::of_model(&args.model.model) else { return Ok(args) };
+    let config = RunConfig::read(&run.join(CONFIG_FILE))?;
+    if args.data.data.is_none() {
+        let name = format::clean(&config.data);
+        let root = args.data.images.data_root.get_or_insert_with(|| config.data_root.clone());
+        if !Place::is_there(&config.data, root) {
+            return Err(Failure::usage(format!(
+                "the run in {} was trained on {name}, which is not here; say where it is with --data",
+                run.display()
+            )));
+        }
+        console.note(&format!("on {name}, which the run in {} was trained on", run.display()));
+        if args.labels.labels.is_none() {
+            args.labels = config.label_args();
+        }
+        args.data.data = Some(config.data);
+        args.data.images.skip_unreadable |= config.skip_unreadable;
+        if args.split_file.is_none() && args.split != Some(SplitName::All) {
+            args.split_file = config.split;
+        }
+    }
+    args.seed = args.seed.or(Some(config.fit.seed));
+    // A share that was not given is not spoken of where it has no part.
+    if args.validation_split.is_none() && config.validation_split != args.share() {
+        args.validation_split = Some(config.validation_split);
+    }
+    Ok(args)
+}
+
 /// What they are called, the images, and which of them the model's run has seen, if it is known.
 type Chosen = (&'static str, Vec<Sample>, Option<Seen>);
 
 /// The images asked for, divided as the model's run had them: where it is known, where the folders leave it
-/// to a draw, and where nothing says how to draw.
+/// to a draw.
 fn by_run(set: &ImageSet, args: &EvaluateArgs, made: Option<&seen::Run>) -> Option<Chosen> {
     let part = part(args.split?)?;
     let folder = &set.folder;
@@ -190,7 +241,7 @@ fn by_run(set: &ImageSet, args: &EvaluateArgs, made: Option<&seen::Run>) -> Opti
         // Training and validation, which are drawn from one folder.
         false => folder.samples_for(Part::Train, 0.0, 0).ok()?,
     };
-    let (samples, seen) = made.filter(|_| is_open(args) && is_drawn)?.divided(&samples, part)?;
+    let (samples, seen) = made.filter(|_| is_drawn)?.divided(&samples, part)?;
     Some((part.name(), samples, Some(seen)))
 }
 
@@ -285,7 +336,7 @@ fn twins(
     }
     check_validation_split(args.share())?;
     let mut listing = Listing::of(set.folder.clone(), args.share(), args.seed());
-    let is_drawn = set.folder.is_drawn() && is_open(args);
+    let is_drawn = set.folder.is_drawn();
     if let (Some(made), true) = (made, is_drawn) {
         listing.assign(&made.split(&set.folder.samples()));
     } else if let Some(file) = &args.split_file {

@@ -8,19 +8,22 @@ use crate::experiment::{
 };
 use crate::failure::Failure;
 use crate::images::{self, Reading};
-use crate::inspection::{self, Inspection, MeanShare};
+use crate::inspection::{self, Inspected, Inspection, MeanShare};
 use crate::interrupt::Interruptible;
 use crate::plots::{self, CurvesSpec};
 use crate::published::Kind;
 use crate::reading;
-use crate::report::{self, ExperimentPage, REPORT_FILE, Told};
+use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::results;
-use crate::run_folder::{Draft, EXPERIMENT_FILE, RunFolder};
+use crate::run_folder::{self, Draft, EXPERIMENT_FILE, RunFolder};
 use crate::training::{Progress, Run, built_in};
 use crate::treated;
+use crate::ui::lines::TEXT;
+use crate::ui::stats::Guessing;
 use crate::ui::{Console, format};
 use nn_core::Error;
 use nn_core::data::{Layout, Part, Treated};
+use nn_core::model::Summary;
 use nn_core::train::{Evaluation, History, evaluate};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -29,7 +32,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     let plan = Plan::from_args(args)?;
     let target = match &args.out {
         Some(target) => target.clone(),
-        None => RunFolder::default_target("experiment"),
+        None => RunFolder::default_target("experiment", console),
     };
     let folder = RunFolder::begin(&target, args.overwrite)?;
     let sets = Sets::find(&plan, console)?;
@@ -71,18 +74,22 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
         parts: &parts,
         conclusions: &conclusions,
         first: first(&finished)?,
+        looked: looked(&finished),
         curves,
         used: [used(&finished, Arm::Leaky), None, used(&finished, Arm::Clean)],
+        model: model(&finished)?,
         command: command_line(args),
     })?;
     folder.draft().write(REPORT_FILE, report::render(&page)?)?;
+    folder.draft().write(HANDOUT_FILE, report::render(&HandoutPage::new(&parts)?)?)?;
     let target = folder.finish()?;
 
     treated::tell(&treated(&leaks, &finished), console);
-    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions)))?;
+    let most = console.columns().unwrap_or(TEXT);
+    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions, most)))?;
     let warnings = finished.iter().flat_map(|run| &run.warnings);
     warnings.for_each(|warning| console.warn(warning));
-    console.note(&format!("\nwritten to {}", target.display()));
+    console.note(&format!("\nwritten to {}", run_folder::written(&target)));
     console.json(&summary)?;
     Ok(())
 }
@@ -158,10 +165,14 @@ fn jobs(args: &ExperimentArgs, plan: &Plan, sets: &Sets) -> Result<usize, Failur
 struct Finished {
     arm: Arm,
     history: History,
+    /// The layers of its network.
+    model: Summary,
     /// Training and validation images.
     used: (usize, usize),
     /// What the run's numbers show to those who know how to read them.
     warnings: Vec<String>,
+    /// What guessing would score while it trains.
+    guessing: Guessing,
     /// The test images, in the order of the answers to them.
     tested: Vec<PathBuf>,
     test: Inspection,
@@ -194,8 +205,19 @@ fn make(
     let used = (run.data.train.len(), run.data.validation.len());
     let tested = run.data.test.samples().iter().map(|sample| sample.path.clone()).collect();
     let warnings = run.warnings.iter().map(|warning| format!("run {label}: {}", warning.text));
-    let (arm, warnings) = (planned.arm, warnings.collect());
-    Ok(Finished { arm, history: run.history, used, warnings, tested, test, swap })
+    let warnings = warnings.collect();
+    let (guessing, model) = (run.guessing(), run.model.summary());
+    Ok(Finished {
+        arm: planned.arm,
+        history: run.history,
+        model,
+        used,
+        warnings,
+        guessing,
+        tested,
+        test,
+        swap,
+    })
 }
 
 /// The run's model on the swapped set, written to `folder`.
@@ -265,12 +287,21 @@ fn treated(leaks: &[Leaks], finished: &[Finished]) -> Treated {
 
 /// The heat on the background of the three measurements, over all seeds.
 fn background(finished: &[Finished]) -> [Option<MeanShare>; 3] {
-    let shares = |inspection: &Inspection| {
-        inspection.images.iter().filter_map(|image| image.background).collect::<Vec<_>>()
+    let mean = |inspections: Vec<&Inspection>| {
+        let classes = &inspections.first()?.classes;
+        let images = inspections.iter().flat_map(|inspection| &inspection.images);
+        MeanShare::of(images.map(Inspected::share), classes)
     };
-    let own = |arm| MeanShare::of(of_arm(finished, arm).flat_map(|run| shares(&run.test)));
-    let swap = finished.iter().filter_map(|run| run.swap.as_ref()).flat_map(shares);
-    [own(Arm::Leaky), MeanShare::of(swap), own(Arm::Clean)]
+    let own = |arm| mean(of_arm(finished, arm).map(|run| &run.test).collect());
+    let swap = mean(finished.iter().filter_map(|run| run.swap.as_ref()).collect());
+    [own(Arm::Leaky), swap, own(Arm::Clean)]
+}
+
+/// The models of all seeds looked into: the three measurements in their order.
+fn looked(finished: &[Finished]) -> [Vec<&Inspection>; 3] {
+    let own = |arm| of_arm(finished, arm).map(|run| &run.test).collect();
+    let swap = finished.iter().filter_map(|run| run.swap.as_ref()).collect();
+    [own(Arm::Leaky), swap, own(Arm::Clean)]
 }
 
 /// The first seed's models looked into: the three measurements in their order.
@@ -283,6 +314,12 @@ fn first(finished: &[Finished]) -> Result<[&Inspection; 3], Failure> {
     }
 }
 
+/// The layers of the networks, which are the same in all runs.
+fn model(finished: &[Finished]) -> Result<Summary, Failure> {
+    let first = finished.first().map(|run| run.model.clone());
+    first.ok_or_else(|| Failure::failed("an experiment without runs has nothing to show"))
+}
+
 /// Training and validation images of an arm.
 fn used(finished: &[Finished], arm: Arm) -> Option<(usize, usize)> {
     of_arm(finished, arm).next().map(|run| run.used)
@@ -292,6 +329,7 @@ fn used(finished: &[Finished], arm: Arm) -> Option<(usize, usize)> {
 fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> CurvesSpec {
     let histories: Vec<&History> = of_arm(finished, arm).map(|run| &run.history).collect();
     let set = sets.of(arm);
+    let guessing = of_arm(finished, arm).next().map(|run| run.guessing.clone()).unwrap_or_default();
     let subtitle = match plan.seeds[..] {
         [seed] => format!("seed {seed}"),
         _ => format!(
@@ -303,6 +341,6 @@ fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> CurvesSp
         title: format!("The {} model, {}", arm.name(), format::clean(&set.name)),
         subtitle,
         stand_in: set.kind == Kind::StandIn,
-        ..results::curves_of(&histories, set.folder.classes.len())
+        ..results::curves_of(&histories, guessing)
     }
 }

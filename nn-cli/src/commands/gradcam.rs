@@ -6,32 +6,35 @@ mod pages;
 use self::look::{Explained, Look};
 use self::pages::Pages;
 use super::model::Classifier;
-use crate::args::{GradcamArgs, MethodName};
+use crate::args::{AlignName, GradcamArgs, MethodName};
 use crate::failure::Failure;
+use crate::hints;
 use crate::images;
 use crate::interrupt;
 use crate::out_folder::OutFolder;
 use crate::treated;
 use crate::ui::{Console, Counter, format, table};
+use nn_core::Tensor;
 use nn_core::explain::{
     Cam, CamRule, Explainer, Explanation, GradCam, HiResCam, Occlusion, Randomization,
-    RandomizationCheck, RandomizationStep, Target, randomization_check,
+    RandomizationCheck, RandomizationStep, Target, layers_with_maps, randomization_check,
 };
-use nn_core::{Error, Tensor};
+use nn_core::model::Sequential;
 use rayon::prelude::*;
 
 pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
     let target = target(args, &classifier.classes)?;
     let method = Method::of(args, &classifier)?;
-    let files = images::find(&args.images, console)?;
+    let sources = images::find(&args.images, &args.from, console)?;
+    let files = &sources.files;
     let mut out = OutFolder::begin(&args.out, args.overwrite)?;
     let mut pages = Pages::new(&method, args);
     let (mut explained, mut treated) = (Vec::new(), classifier.treated());
     let counter = Counter::items(console, "explaining", files.len() as u64, "images");
     for files in files.chunks(images::BATCH) {
         interrupt::check()?;
-        let read = images::read(files, classifier.reading(args.skip_unreadable), console)?;
+        let read = images::read(files, classifier.reading(args.from.skip_unreadable), console)?;
         if let Some(batch) = read {
             batch.treatments.iter().for_each(|treatment| treated.add(treatment));
             let targets = vec![target; batch.files.len()];
@@ -42,7 +45,10 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
                 .zip(batch.files)
                 .collect::<Vec<_>>()
                 .into_par_iter()
-                .map(|((found, image), file)| Look::at(found, image, file, &classifier, &method))
+                .map(|((found, image), file)| {
+                    let found = found.aligned(args.align.into());
+                    Look::at(found, image, (file, &sources), &classifier, &method)
+                })
                 .collect::<Result<_, Failure>>()?;
             for (i, look) in looked.into_iter().enumerate() {
                 let mut one = look.write(args.raw, &method, &mut out)?;
@@ -62,12 +68,19 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     let grids = pages.finish(&mut out)?;
     out.finish()?;
 
-    console.text(&table(&explained))?;
+    console.text(&table(&explained, console.columns()))?;
     if args.check {
         tell_check(&explained, console)?;
     }
     if let Some(grid) = grids.first() {
         console.note(&format!("all on one page: {grid}"));
+    }
+    match &explained[..] {
+        [only] => console.note(&format!("written to {}", only.overlay)),
+        all => {
+            let pictures = format::plural(all.len() as u64, "picture");
+            console.note(&format!("{pictures} written to {}", args.out.display()));
+        }
     }
     console.json(&explained)?;
     Ok(())
@@ -78,13 +91,11 @@ fn target(args: &GradcamArgs, classes: &[String]) -> Result<Target, Failure> {
     let Some(name) = &args.class else { return Ok(Target::Predicted) };
     match classes.iter().position(|class| class == name) {
         Some(class) => Ok(Target::Class(class)),
-        None => Err(Error::setting(
-            "--class",
-            format!("one of {}", classes.join(", ")),
-            name,
-            "choose a class of the model, or leave it away for the predicted one",
-        )
-        .into()),
+        None => Err(Failure::usage(format!(
+            "--class {name}: the model knows no such class, but {}{}",
+            hints::some_of(classes),
+            hints::did_you_mean(name, classes.iter().map(String::as_str)),
+        ))),
     }
 }
 
@@ -124,11 +135,26 @@ fn tell_check(explained: &[Explained], console: &Console) -> Result<(), Failure>
     Ok(console.text(&format!("the maps change {found}\n"))?)
 }
 
+/// Checks that the network has maps of the layer `name`.
+fn known_layer(name: &str, model: &Sequential) -> Result<(), Failure> {
+    let usable = layers_with_maps(model);
+    if usable.contains(&name) {
+        return Ok(());
+    }
+    let problem = match model.layers().any(|(layer, _)| layer == name) {
+        true => "has no maps, which Grad-CAM needs; these have",
+        false => "is no layer of this model; there are",
+    };
+    let meant = hints::did_you_mean(name, usable.iter().copied());
+    Err(Failure::usage(format!("--layer {name} {problem} {}{meant}", usable.join(", "))))
+}
+
 /// How heat is found, and what that is called.
 struct Method {
     explainer: Box<dyn Explainer + Sync>,
     name: &'static str,
     layer: Option<String>,
+    align: AlignName,
 }
 
 impl Method {
@@ -139,6 +165,9 @@ impl Method {
                  away",
             ));
         }
+        if let Some(name) = &args.layer {
+            known_layer(name, &classifier.model)?;
+        }
         let layer = args.layer.as_deref().or(classifier.model.last_convolution());
         let explainer: Box<dyn Explainer + Sync> = match args.method {
             MethodName::GradCam => Box::new(cam(GradCam, args)),
@@ -147,7 +176,7 @@ impl Method {
         };
         let has_layer = args.method != MethodName::Occlusion;
         let layer = layer.filter(|_| has_layer).map(String::from);
-        Ok(Self { name: explainer.name(), explainer, layer })
+        Ok(Self { name: explainer.name(), explainer, layer, align: args.align })
     }
 
     /// `Grad-CAM at conv3`.
@@ -167,8 +196,8 @@ fn cam<R: CamRule>(rule: R, args: &GradcamArgs) -> Cam<R> {
 }
 
 /// What people read.
-fn table(all: &[Explained]) -> String {
-    let header = ["image", "class", "probability", "heat on background", "background", "picture"];
+fn table(all: &[Explained], most: Option<usize>) -> String {
+    let header = ["image", "class", "probability", "heat on background", "background"];
     let share = |share: Option<f64>| share.map_or("–".to_string(), format::percent);
     let rows = all.iter().map(|one| {
         vec![
@@ -177,19 +206,22 @@ fn table(all: &[Explained]) -> String {
             format::percent(one.probability),
             share(one.background_share),
             share(one.background_area),
-            one.overlay.clone(),
         ]
     });
-    let mut text = table::columns(&header.map(String::from), rows);
+    let mut text = table::columns_within(most, &header.map(String::from), rows, 2);
     let told: Vec<_> =
         all.iter().filter_map(|one| Some((one.background_share?, one.background_area?))).collect();
     if told.len() > 1 {
         let mean = |values: &dyn Fn(&(f64, f64)) -> f64| {
             format::percent(told.iter().map(values).sum::<f64>() / told.len() as f64)
         };
+        let without = match all.len() - told.len() {
+            0 => String::new(),
+            n => format!(" (of {n} more there is no share to tell)"),
+        };
         text += &format!(
-            "\n\non average over {}, {} of the heat lies on the background, which is {} of the \
-             picture\n",
+            "\n\non average over {}{without}, {} of the heat lies on the background, which is {} of \
+             the picture\n",
             format::plural(told.len() as u64, "image"),
             mean(&|one| one.0),
             mean(&|one| one.1),

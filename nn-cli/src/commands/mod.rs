@@ -6,8 +6,10 @@ mod data;
 mod evaluate;
 mod experiment;
 mod gradcam;
+mod manual;
 mod model;
 mod predict;
+mod runs;
 mod summary;
 mod train;
 
@@ -27,5 +29,8 @@ pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Command::Summary(args) => summary::run(args, console),
         Command::Bench(args) => bench::run(args, console),
         Command::Data(command) => data::run(command, console),
+        Command::Runs(args) => runs::run(args, console),
+        Command::Completions(args) => manual::completions(args, console),
+        Command::Man(args) => manual::pages(args, console),
     }
 }

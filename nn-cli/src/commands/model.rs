@@ -2,6 +2,7 @@
 
 use crate::args::ModelArgs;
 use crate::failure::Failure;
+use crate::hints;
 use crate::images::Reading;
 use crate::run_folder::{ALPHA_BACKGROUND_NOTE, MODEL_FILE};
 use nn_core::Error;
@@ -17,7 +18,7 @@ pub const DEFAULT_IMAGE_SIZE: usize = 256;
 /// # Errors
 /// If there is none, or it is not a model of images.
 pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure> {
-    let path = if path.is_dir() { path.join(MODEL_FILE) } else { path.to_path_buf() };
+    let path = located(path)?;
     let file = model::load(&path, image_size)?;
     match file.model.input_shape().dims() {
         [_, _, 3] => Ok(file),
@@ -30,12 +31,29 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure
     }
 }
 
-/// The names, the first of them where there are many.
-fn some_of(names: &[String]) -> String {
-    const MOST: usize = 10;
-    match names.len().saturating_sub(MOST) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names[..MOST].join(", ")),
+/// The file that holds the model at `path`, a file or a run folder.
+///
+/// # Errors
+/// If there is none, or it is what other programs write.
+pub fn located(path: &Path) -> Result<PathBuf, Failure> {
+    let shown = path.display();
+    if path.is_dir() {
+        let file = path.join(MODEL_FILE);
+        let advice = || hints::folder_without_model(path);
+        return match file.exists() {
+            true => Ok(file),
+            false => Err(Failure::usage(format!(
+                "{shown}: no {MODEL_FILE} in this folder; {}",
+                advice()
+            ))),
+        };
+    }
+    if !path.exists() {
+        return Err(Failure::usage(format!("there is no model {shown}; {}", hints::model(path))));
+    }
+    match hints::other_model(path) {
+        Some(what) => Err(Failure::usage(format!("{shown} {what}"))),
+        None => Ok(path.to_path_buf()),
     }
 }
 
@@ -74,17 +92,17 @@ impl Classifier {
             return Ok(Self { model: file.model, classes, path, alpha_background });
         }
         let told = match file.classes {
-            Some(classes) => format!("the classes {}", some_of(&classes)),
+            Some(classes) => format!("the classes {}", hints::some_of(&classes)),
             None => format!("{outputs} classes"),
         };
         let unknown = known.unwrap_or(&[]).iter().filter(|class| !classes.contains(class));
         let unknown: Vec<String> = unknown.cloned().collect();
         let images = match unknown.is_empty() {
-            true => format!("the images are of {}", some_of(known.unwrap_or(&[]))),
+            true => format!("the images are of {}", hints::some_of(known.unwrap_or(&[]))),
             false => format!(
                 "the images are of {}: it does not know {}",
-                some_of(known.unwrap_or(&[])),
-                some_of(&unknown)
+                hints::some_of(known.unwrap_or(&[])),
+                hints::some_of(&unknown)
             ),
         };
         Err(Error::file(

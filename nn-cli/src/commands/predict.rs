@@ -6,10 +6,11 @@ use self::shown::Csv;
 use super::model::Classifier;
 use crate::args::PredictArgs;
 use crate::failure::Failure;
-use crate::images;
+use crate::images::{self, Found};
 use crate::interrupt;
+use crate::published::Kind;
 use crate::treated;
-use crate::ui::{Console, table};
+use crate::ui::Console;
 use nn_core::data::{Treated, Treatment};
 use nn_core::files::write_atomically;
 use nn_core::train::{class_probabilities, most_probable};
@@ -26,6 +27,9 @@ struct Prediction {
     /// With `--top`: the most probable classes, in their order.
     #[serde(skip_serializing_if = "Option::is_none")]
     top: Option<Vec<Answer>>,
+    /// What the named set is that the image was found in, if it was found in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     /// What was done to the image when it was read, if anything was.
     #[serde(skip_serializing_if = "Treatment::is_none")]
     treatment: Treatment,
@@ -53,20 +57,21 @@ impl Prediction {
 pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
     let (csv, images) = Csv::of(args, console.is_json())?;
-    let files = images::find(&images, console)?;
+    let found = images::find(&images, &args.from, console)?;
+    let files = &found.files;
     let (mut predictions, mut treated) = (Vec::new(), classifier.treated());
     for batch in files.chunks(images::BATCH) {
         interrupt::check()?;
-        predictions.extend(predict(&classifier, batch, args, &mut treated, console)?);
+        predictions.extend(predict(&classifier, (batch, &found), args, &mut treated, console)?);
     }
     treated::tell(&treated, console);
     if predictions.is_empty() {
         return Err(images::none_readable(files.len()));
     }
-    let (classes, top) = (&classifier.classes, args.top.map(usize::from));
+    let (classes, top) = (&classifier.classes, args.top);
     let (header, rows) = shown::table(&predictions, classes, top);
     match csv {
-        Csv::None => console.text(&table::columns_with_text(&header, rows, 2))?,
+        Csv::None => console.table(&header, rows, 2)?,
         Csv::Stdout => {
             let table = shown::csv(&predictions, classes, top).map_err(Failure::failed)?;
             console.text(&String::from_utf8_lossy(&table))?;
@@ -74,7 +79,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
         Csv::File(path) => {
             let table = shown::csv(&predictions, classes, top).map_err(Failure::failed)?;
             write_atomically(&path, |file| file.write_all(&table))?;
-            console.text(&table::columns_with_text(&header, rows, 2))?;
+            console.table(&header, rows, 2)?;
             console.note(&format!("\nwritten to {}", path.display()));
         }
     }
@@ -84,12 +89,12 @@ pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
 
 fn predict(
     classifier: &Classifier,
-    files: &[PathBuf],
+    (files, found): (&[PathBuf], &Found),
     args: &PredictArgs,
     treated: &mut Treated,
     console: &Console,
 ) -> Result<Vec<Prediction>, Failure> {
-    let reading = classifier.reading(args.skip_unreadable);
+    let reading = classifier.reading(args.from.skip_unreadable);
     let Some(batch) = images::read(files, reading, console)? else {
         return Ok(Vec::new());
     };
@@ -98,13 +103,14 @@ fn predict(
     let prediction = |(i, file): (usize, &&Path)| {
         let row = class_probabilities(output.row(i));
         let mut prediction = Prediction {
-            file: file.display().to_string(),
+            file: found.shown(file),
+            kind: found.kind(file),
             label: classifier.classes[most_probable(&row)].clone(),
             probabilities: classifier.classes.iter().cloned().zip(row).collect(),
             top: None,
             treatment: batch.treatments[i],
         };
-        prediction.top = args.top.map(usize::from).map(|top| {
+        prediction.top = args.top.map(|top| {
             let best = prediction.best(top).into_iter();
             best.map(|(class, probability)| Answer { class: class.into(), probability }).collect()
         });

@@ -5,7 +5,8 @@ use crate::args::SummaryArgs;
 use crate::config::check_image_size;
 use crate::failure::Failure;
 use crate::training::built_in;
-use crate::ui::Console;
+use crate::ui::lines::width;
+use crate::ui::{Console, format};
 use nn_core::model::Sequential;
 
 pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
@@ -19,7 +20,20 @@ pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
         }
     };
     let summary = network.summary();
-    console.text(&summary.to_string())?;
+    let framed = summary.to_string();
+    let fits = |most: usize| framed.lines().all(|line| width(line) <= most);
+    if console.columns().is_none_or(fits) {
+        console.text(&framed)?;
+    } else {
+        let header = ["layer", "kind", "output", "parameters"].map(String::from);
+        let rows = summary.layers.iter().map(|layer| {
+            let shape: Vec<String> = layer.output_shape.iter().map(usize::to_string).collect();
+            let parameters = format::count(layer.parameters as u64);
+            vec![layer.name.clone(), layer.kind.to_string(), shape.join(" x "), parameters]
+        });
+        console.table(&header, rows, 3)?;
+        console.text(&format!("\n{} parameters", format::count(summary.parameters as u64)))?;
+    }
     console.json(&summary)?;
     Ok(())
 }

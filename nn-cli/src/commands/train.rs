@@ -5,15 +5,15 @@ use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::Inspection;
-use crate::open_run::{OpenRun, Start};
+use crate::open_run::{OpenRun, Start, no_checkpoint};
 use crate::reading;
 use crate::results::{self, is_written};
-use crate::run_folder::{METRICS_FILE, RunFolder};
+use crate::run_folder::{self, METRICS_FILE, RunFolder};
 use crate::training::{Note, Progress, Run, Saving};
 use crate::ui::{Console, format, table};
 use nn_core::Error;
 use nn_core::data::Layout;
-use nn_core::train::Checkpoint;
+use nn_core::train::{CHECKPOINT_FILE, Checkpoint, PREVIOUS_CHECKPOINT_FILE};
 use std::fs;
 use std::path::Path;
 
@@ -39,9 +39,9 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let set = find(&config, args, console)?;
     let folder = match folder {
         Some(folder) => folder,
-        None => open(&RunFolder::default_target(&set.name))?,
+        None => open(&RunFolder::default_target(&set.run_name(), console))?,
     };
-    make(&config, &set, folder, None, console)
+    make(&config, &set, folder, (None, args.keep_checkpoints), console)
 }
 
 /// Goes on with the run in `target`.
@@ -64,6 +64,13 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             config.note_kernel();
             (config, None)
         }
+        Start::Finished(config) => {
+            let config = config.resumed(args, target)?;
+            if results::is_finished(&target.join(METRICS_FILE), &config) {
+                return tell_finished(&config, target, console);
+            }
+            return Err(no_checkpoint(target, config.fit.epochs));
+        }
         Start::Nothing if args.data.data.is_none() => {
             let problem = "there is no run to go on with";
             let remedy = "name its folder with --out, or begin one with --data";
@@ -76,7 +83,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
         }
     };
     let set = find(&config, args, console)?;
-    make(&config, &set, folder, from, console)
+    make(&config, &set, folder, (from, args.keep_checkpoints), console)
 }
 
 /// The images to train on, which can be trained on.
@@ -145,23 +152,36 @@ fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result
     Ok(console.json(&metrics)?)
 }
 
-/// Makes the run and writes its results.
+/// What of a finished run's folder is there to train it further, in words.
+fn to_go_on(folder: &Path) -> String {
+    let size = |name: &str| fs::metadata(folder.join(name)).map_or(0, |metadata| metadata.len());
+    match size(CHECKPOINT_FILE) + size(PREVIOUS_CHECKPOINT_FILE) {
+        0 => String::new(),
+        size => format!(
+            " ({} of it to train it further; --keep-checkpoints 0 keeps none)",
+            format::bytes(size)
+        ),
+    }
+}
+
+/// Makes the run, going on from a checkpoint if there is one, writes its results and keeps as many
+/// checkpoints as are said.
 fn make(
     config: &RunConfig,
     set: &ImageSet,
     folder: OpenRun,
-    from: Option<Checkpoint>,
+    checkpoints: (Option<Checkpoint>, u8),
     console: &Console,
 ) -> Result<(), Failure> {
     let way_on = folder.way_on();
-    complete(config, set, folder, from, console).map_err(way_on)
+    complete(config, set, folder, checkpoints, console).map_err(way_on)
 }
 
 fn complete(
     config: &RunConfig,
     set: &ImageSet,
     mut folder: OpenRun,
-    from: Option<Checkpoint>,
+    (from, keep): (Option<Checkpoint>, u8),
     console: &Console,
 ) -> Result<(), Failure> {
     let command = folder.command();
@@ -178,14 +198,14 @@ fn complete(
         other => other,
     })?;
     results::write(folder.draft(), &run, &test)?;
-    let target = folder.finish()?;
+    let target = folder.finish(keep)?;
 
     let title = format!("{}, {} images", set.describe(), run.data.tested_on);
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };
-    console.text(&format!("\n{}", table::evaluation(&shown)))?;
+    console.text(&format!("\n{}", table::evaluation(&shown, console.columns())))?;
     run.warnings.iter().for_each(|warning| console.warn(&warning.text));
-    console.note(&format!("\nwritten to {}", target.display()));
+    console.note(&format!("\nwritten to {}{}", run_folder::written(&target), to_go_on(&target)));
     console.json(&run.metrics())?;
     Ok(())
 }

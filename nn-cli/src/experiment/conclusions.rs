@@ -6,15 +6,15 @@
 use super::{Comparison, WithoutCopies};
 use crate::published::Kind;
 use crate::ui::format::{self, percent, plural};
-use crate::ui::stats::{Interval, difference};
+use crate::ui::stats::{Guessing, Interval, difference};
 use serde::Serialize;
 
-/// What may and what may not be concluded.
+/// What we can and what we cannot conclude.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conclusions {
-    /// Borne out by the numbers.
+    /// What the numbers show.
     pub may: Vec<String>,
-    /// Not borne out, however tempting.
+    /// What they do not show, however tempting.
     pub may_not: Vec<String>,
 }
 
@@ -27,6 +27,8 @@ pub struct Evidence<'a> {
     pub classes: &'a [String],
     /// What all three sets are, if they are the same.
     pub kind: Option<Kind>,
+    /// What guessing would score on the swapped set and on the clean model's test images.
+    pub guessing: [&'a Guessing; 2],
 }
 
 impl Conclusions {
@@ -46,30 +48,31 @@ impl Conclusions {
         let (own, swap) = (&evidence.comparison.leaky.accuracy, &evidence.comparison.swap.accuracy);
         let drop = difference(own.mean, own.interval, swap.mean, swap.interval);
         let points = points(own.mean - swap.mean, drop);
-        if drop.low <= 0.0 {
+        if !drop.is_above(0.0) {
             self.may_not.push(format!(
-                "That the leaky model looks at the background. Its accuracy changes by {points} when \
-                 the backgrounds change places, which may be chance."
+                "That the leaky model uses the background. With the backgrounds swapped its accuracy \
+                 differs by {points}, and that interval does not exclude zero: chance may explain the difference."
             ));
             return;
         }
-        let chance = chance(evidence);
-        let how = if swap.interval.high < chance {
+        // The lowest that a model which does not look could score.
+        let guess = evidence.guessing[0].uniform;
+        let how = if swap.interval.is_below(guess) {
             format!(
-                "It is then right less often than guessing would be ({}): it does not merely \
-                 overlook the animal, it follows the background.",
-                percent(chance)
+                "It is then right less often than guessing would be ({}): the background decides, not the \
+                 animal.",
+                percent(guess)
             )
         } else {
-            "The background is at least part of what it looks at.".into()
+            "So the background is at least part of what decides.".into()
         };
         self.may.push(format!(
-            "The leaky model answers by the background. Where backgrounds have changed places its \
-             accuracy falls by {points}. {how}"
+            "The leaky model answers by the background. With the backgrounds swapped its accuracy falls by \
+             {points}. {how}"
         ));
         self.may.push(format!(
-            "Its {} on its own test set therefore says little about telling {} apart: the test set \
-             has the same leak as the training set, so it cannot show it.",
+            "Its {} on its own test set says little about telling {} apart: training and test images have \
+             the same leak, so that test cannot reveal it.",
             percent(own.mean),
             list(evidence.classes),
         ));
@@ -81,16 +84,16 @@ impl Conclusions {
             (&evidence.comparison.leaky.accuracy, &evidence.comparison.clean.accuracy);
         let gain = difference(leaky.mean, leaky.interval, clean.mean, clean.interval);
         let points = points(leaky.mean - clean.mean, gain);
-        if gain.low > 0.0 {
+        if gain.is_above(0.0) {
             self.may.push(format!(
-                "With leakage the reported accuracy is higher, by {points}. The two sets are \
-                 different pictures, so this alone would not prove that leakage is the cause; the \
-                 swapped set is the better witness."
+                "With leakage the reported accuracy is higher, by {points}. The two sets have different \
+                 pictures, so this alone does not prove that leakage is the cause; the swapped set is \
+                 better evidence."
             ));
         } else {
             self.may_not.push(format!(
-                "That leakage raised the reported accuracy: the difference to the clean set is \
-                 {points}, which may be chance."
+                "That leakage raised the reported accuracy. It differs from the clean model's by {points}, and \
+                 that interval does not exclude zero."
             ));
         }
     }
@@ -98,23 +101,28 @@ impl Conclusions {
     /// The clean model against guessing.
     fn clean(&mut self, evidence: &Evidence<'_>) {
         let clean = &evidence.comparison.clean;
-        let (accuracy, chance) = (&clean.accuracy, chance(evidence));
+        let (accuracy, guessing) = (&clean.accuracy, evidence.guessing[1]);
         let shown = format!(
             "{} (95 % interval {})",
             percent(accuracy.mean),
             format::interval(accuracy.interval)
         );
-        if accuracy.interval.low > chance {
+        let told = guessing.told();
+        if accuracy.interval.is_above(guessing.largest) {
             self.may.push(format!(
-                "Without the leak the network does better than guessing: {shown} against {}.",
-                percent(chance)
+                "Without the leak the network does better than guessing: it scores {shown}; {told}."
+            ));
+        } else if accuracy.interval.is_below(guessing.largest) {
+            self.may_not.push(format!(
+                "That the clean model learned to tell {} apart. It scores less than guessing can: {shown}; \
+                 {told}.",
+                list(evidence.classes),
             ));
         } else {
             self.may_not.push(format!(
-                "That the clean model learned to tell {} apart: {shown} does not exclude guessing \
-                 ({}). Nor that it learned nothing.",
+                "That the clean model learned to tell {} apart, nor that it learned nothing. It scores \
+                 {shown}; {told}, which this does not exclude.",
                 list(evidence.classes),
-                percent(chance)
             ));
         }
     }
@@ -128,7 +136,7 @@ impl Conclusions {
             let copies = without.copies.len();
             let rest = match without.accuracy {
                 Some(accuracy) => format!(
-                    "On the {} without a copy it scores {} (95 % interval {}) instead of {}.",
+                    "On the {} without a copy it scores {} (95 % interval {}), on all {}.",
                     plural(without.n as u64, "image"),
                     percent(accuracy.mean),
                     format::interval(accuracy.interval),
@@ -138,7 +146,8 @@ impl Conclusions {
             };
             self.may_not.push(format!(
                 "That the {arm} model was tested on pictures it had not seen: {copies} of {} test \
-                 images {} also among those for training and validation. {rest}",
+                 images {} also among those for training and validation, where the model can score by \
+                 memory. {rest}",
                 measured.images(),
                 if copies == 1 { "is" } else { "are" },
             ));
@@ -151,32 +160,33 @@ impl Conclusions {
         let (clean, images) = (&comparison.clean.accuracy, comparison.clean.images());
         let wide = (clean.interval.high - clean.interval.low) * 100.0;
         self.may_not.push(format!(
-            "How well either model would do elsewhere. With {} in a test set one answer moves the \
-             accuracy by {:.0} points, and the clean model's interval is {wide:.0} points wide. To \
-             know an accuracy to within 5 points takes about 400 images.",
+            "How well either model would do on other images. With {} in the test set, one answer \
+             moves the accuracy by {:.0} points, and the clean model's interval is {wide:.0} points wide. An \
+             interval of ±5 points takes about 400 images.",
             plural(images as u64, "image"),
             100.0 / images.max(1) as f64,
         ));
         self.may_not.push(if evidence.seeds < 2 {
-            "How much of it is luck of the seed. The intervals are over images only; another seed \
-             starts from other weights. --seeds 5 shows how much that matters."
+            "How much depends on the seed. The intervals say how much the choice of test images matters; \
+             another seed starts from other weights and may score differently. Repeat the experiment with \
+             --seeds 5 to see by how much."
                 .into()
         } else {
             format!(
-                "More than {images} images can show. The {} seeds answered the same pictures: more \
-                 seeds tell how much training varies, and do not make more pictures.",
+                "More than {images} images can show. All {} seeds were tested on the same images: more seeds \
+                 tell how much training varies, but they do not replace more images.",
                 evidence.seeds
             )
         });
         match evidence.kind {
             Some(Kind::Published) => self.notebook(evidence),
             Some(Kind::StandIn) => self.may_not.push(
-                "Anything about photographs. These are drawings with the same trap; the notebook's \
-                 numbers are of photographs and stand beside them only for orientation."
+                "Anything about photographs. These images are drawn, with the same leak built in; the \
+                 notebook's figures are of photographs and are given for comparison only."
                     .into(),
             ),
             _ => self.may_not.push(
-                "How this compares with the notebook: these are not the photographs it used.".into(),
+                "How this compares with the notebook: these are not the photographs that it used.".into(),
             ),
         }
     }
@@ -187,29 +197,26 @@ impl Conclusions {
         let outside: Vec<String> = (rows.iter())
             .filter(|row| {
                 let beyond = row.beyond_notebook();
-                beyond.low > 0.0 || beyond.high < 0.0
+                beyond.is_above(0.0) || beyond.is_below(0.0)
             })
-            .map(|row| format!("{} ({})", row.title, percent(row.notebook_accuracy())))
+            .map(|row| {
+                format!("{} (the notebook: {})", row.title, percent(row.notebook_accuracy()))
+            })
             .collect();
         if outside.is_empty() {
             self.may.push(
-                "The notebook's 90, 0 and 70 % are of one training run each; from none of them does \
-                 the result here differ by more than chance explains."
+                "The result is compatible with the notebook's 90, 0 and 70 %, which are of one training run \
+                 each: no difference is larger than chance explains."
                     .into(),
             );
         } else {
             self.may_not.push(format!(
-                "That this agrees with the notebook throughout. By more than chance explains, the \
-                 result here differs from what it printed for: {}.",
+                "That the result is compatible with the notebook. The difference is larger than chance explains \
+                 for: {}.",
                 outside.join("; ")
             ));
         }
     }
-}
-
-/// What guessing scores.
-fn chance(evidence: &Evidence<'_>) -> f64 {
-    1.0 / evidence.classes.len().max(1) as f64
 }
 
 /// `90 points (95 % interval 66 to 97)`.
@@ -267,12 +274,14 @@ mod tests {
         };
         let classes = ["husky", "wolf"].map(String::from);
         let kind = Some(kind);
+        let guessing = Guessing::new(&classes, &[10, 10]);
         Conclusions::draw(&Evidence {
             comparison: &comparison,
             without_copies: [None, without],
             seeds,
             classes: &classes,
             kind,
+            guessing: [&guessing; 2],
         })
     }
 
@@ -283,13 +292,13 @@ mod tests {
     #[test]
     fn the_notebooks_own_result() {
         let drawn = draw([18, 0, 14], 1, Kind::Published);
-        assert!(has(&drawn.may, "follows the background"), "{drawn:?}");
+        assert!(has(&drawn.may, "the background decides, not the animal"), "{drawn:?}");
         assert!(has(&drawn.may, "falls by 90 points (95 % interval"), "{drawn:?}");
-        assert!(has(&drawn.may, "differ by more than chance explains"), "{drawn:?}");
+        assert!(has(&drawn.may, "is compatible with the notebook"), "{drawn:?}");
         // 14 of 20 does not exclude guessing, nor that leakage made no difference.
-        assert!(has(&drawn.may_not, "does not exclude guessing"), "{drawn:?}");
+        assert!(has(&drawn.may_not, "which this does not exclude"), "{drawn:?}");
         assert!(has(&drawn.may_not, "That leakage raised"), "{drawn:?}");
-        assert!(has(&drawn.may_not, "luck of the seed"), "{drawn:?}");
+        assert!(has(&drawn.may_not, "How much depends on the seed"), "{drawn:?}");
     }
 
     #[test]
@@ -298,10 +307,10 @@ mod tests {
         let accuracy = Some(measured(12, 18, 1).accuracy);
         let without = WithoutCopies { copies, n: 18, accuracy };
         let drawn = draw_with([18, 0, 14], 1, Kind::Published, Some(&without));
-        let said = "2 of 20 test images are also among those for training and validation. On the \
-                    18 images without a copy it scores 66.7 %";
+        let said = "2 of 20 test images are also among those for training and validation, where the model \
+                    can score by memory. On the 18 images without a copy it scores 66.7 %";
         assert!(has(&drawn.may_not, said), "{drawn:?}");
-        assert!(has(&drawn.may_not, "instead of 70.0 %"), "{drawn:?}");
+        assert!(has(&drawn.may_not, "on all 70.0 %"), "{drawn:?}");
         assert!(!has(&drawn.may_not, "the leaky model was tested"), "{drawn:?}");
     }
 
@@ -309,16 +318,46 @@ mod tests {
     fn nothing_is_claimed_where_nothing_was_found() {
         let drawn = draw([10, 20, 10], 1, Kind::Folder);
         assert!(drawn.may.is_empty(), "{drawn:?}");
-        assert!(has(&drawn.may_not, "That the leaky model looks at the background"), "{drawn:?}");
+        assert!(has(&drawn.may_not, "That the leaky model uses the background"), "{drawn:?}");
         assert!(has(&drawn.may_not, "not the photographs"), "{drawn:?}");
+    }
+
+    /// 71 % (50 to 86 %) is not shown to be better than the 50 % that guessing scores.
+    #[test]
+    fn an_interval_that_reaches_guessing_is_no_better_than_guessing() {
+        let better = |right: usize, n: usize, counts: [u64; 2]| {
+            let comparison = Comparison {
+                leaky: measured(10, 20, 1),
+                swap: measured(10, 20, 1),
+                clean: measured(right, n, 1),
+            };
+            let classes = ["husky", "wolf"].map(String::from);
+            let guessing = Guessing::new(&classes, &counts);
+            let drawn = Conclusions::draw(&Evidence {
+                comparison: &comparison,
+                without_copies: [None, None],
+                seeds: 1,
+                classes: &classes,
+                kind: None,
+                guessing: [&guessing; 2],
+            });
+            (has(&drawn.may, "does better than guessing"), drawn)
+        };
+        let (is_better, drawn) = better(15, 21, [10, 11]);
+        assert!(!is_better && has(&drawn.may_not, "(95 % interval 50 to 86 %)"), "{drawn:?}");
+        assert!(better(18, 20, [10, 10]).0);
+        // Where 95 of 100 images are huskies, 90 % is less than nothing learned.
+        let (is_better, drawn) = better(90, 100, [95, 5]);
+        assert!(!is_better && has(&drawn.may_not, "always answering"), "{drawn:?}");
+        assert!(better(1000, 1000, [95, 5]).0);
     }
 
     #[test]
     fn a_drop_to_chance_is_not_called_following() {
         let drawn = draw([20, 20, 19], 5, Kind::StandIn);
-        assert!(has(&drawn.may, "at least part of what it looks at"), "{drawn:?}");
+        assert!(has(&drawn.may, "at least part of what decides"), "{drawn:?}");
         assert!(has(&drawn.may, "better than guessing"), "{drawn:?}");
-        assert!(has(&drawn.may_not, "do not make more pictures"), "{drawn:?}");
+        assert!(has(&drawn.may_not, "do not replace more images"), "{drawn:?}");
         assert!(has(&drawn.may_not, "Anything about photographs"), "{drawn:?}");
     }
 }

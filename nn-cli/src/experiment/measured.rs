@@ -30,6 +30,11 @@ impl Measured {
         self.evaluations.iter().map(Evaluation::accuracy).collect()
     }
 
+    /// The mean loss over the seeds.
+    pub fn loss(&self) -> f64 {
+        self.evaluations.iter().map(|e| e.loss).sum::<f64>() / self.evaluations.len().max(1) as f64
+    }
+
     /// The number of images.
     pub fn images(&self) -> usize {
         self.evaluations.first().map_or(0, |e| e.n)

@@ -10,8 +10,9 @@ use crate::plots::{ComparisonRow, ComparisonSpec};
 use crate::published::Kind;
 use crate::results::Environment;
 use crate::ui::format::{self, percent, plural};
-use crate::ui::stats::Interval;
-use crate::ui::table::columns;
+use crate::ui::lines::broken;
+use crate::ui::stats::{Guessing, Interval};
+use crate::ui::table::columns_within;
 use nn_core::data::PassedOver;
 use serde::Serialize;
 
@@ -81,14 +82,21 @@ impl Parts<'_> {
         rest.iter().all(|kind| *kind == first).then_some(first)
     }
 
-    /// What may be concluded.
+    /// What guessing would score on the images of a row.
+    pub fn guessing(&self, row: &Row<'_>) -> Guessing {
+        Guessing::of_confusion(&self.sets[0].folder.classes, &row.measured.confusion())
+    }
+
+    /// What can be concluded.
     pub fn conclusions(&self) -> Conclusions {
+        let [_, swap, clean] = self.comparison.rows().map(|row| self.guessing(&row));
         Conclusions::draw(&Evidence {
             comparison: self.comparison,
             without_copies: self.leaks.each_ref().map(|leaks| leaks.without_copies.as_ref()),
             seeds: self.seeds.len(),
             classes: &self.sets[0].folder.classes,
             kind: self.kind(),
+            guessing: [&swap, &clean],
         })
     }
 
@@ -121,6 +129,7 @@ impl Parts<'_> {
             interval: row.measured.accuracy.interval,
             each: if several { row.measured.accuracies() } else { Vec::new() },
             reference: row.notebook_accuracy(),
+            guessing: self.guessing(row),
         };
         let seeds = self.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         ComparisonSpec {
@@ -128,7 +137,6 @@ impl Parts<'_> {
             subtitle: format!("{} {seeds}", if several { "seeds" } else { "seed" }),
             stand_in: self.sets.iter().any(|set| set.kind == Kind::StandIn),
             rows: self.comparison.rows().iter().zip(&self.sets).map(row).collect(),
-            chance: 1.0 / self.sets[0].folder.classes.len() as f64,
             reference: "the notebook".into(),
         }
     }
@@ -167,29 +175,35 @@ fn passed_over(set: &ImageSet) -> impl Iterator<Item = PassedOver> {
         .map(|one| PassedOver { path: format!("{}/{}", set.name, one.path), reason: one.reason })
 }
 
-/// The comparison and what follows from it, for a terminal.
-pub fn table(comparison: &Comparison, seeds: &[u64], conclusions: &Conclusions) -> String {
+/// The comparison and what follows from it, in lines of at most `most` columns.
+pub fn table(
+    comparison: &Comparison,
+    seeds: &[u64],
+    conclusions: &Conclusions,
+    most: usize,
+) -> String {
+    let columns =
+        |header: &[String], lines: Vec<Vec<String>>| columns_within(Some(most), header, lines, 1);
     let several = seeds.len() > 1;
-    let mut header = vec![String::new(), "images".into()];
-    header.extend(
-        if several { vec!["mean", "spread"] } else { vec!["right", "accuracy"] }
-            .into_iter()
-            .map(String::from),
-    );
-    header.extend(["95 % interval", "notebook"].map(String::from));
+    let own: &[&str] = if several { &["images", "mean", "spread"] } else { &["right", "accuracy"] };
+    let header = [&[""], own, &["95 % interval", "notebook"]].concat();
+    let header: Vec<String> = header.into_iter().map(String::from).collect();
     let rows = comparison.rows();
     let lines = rows.iter().map(|row| {
         let accuracy = row.measured.accuracy;
-        let mut line = vec![row.title.to_string(), row.measured.images().to_string()];
-        line.extend(match accuracy.deviation {
-            Some(deviation) => [percent(accuracy.mean), format!("± {:.1}", deviation * 100.0)],
-            None => [row.measured.correct().to_string(), percent(accuracy.mean)],
-        });
+        let (images, mean) = (row.measured.images(), percent(accuracy.mean));
+        let mut line = vec![row.title.to_string()];
+        match accuracy.deviation {
+            Some(deviation) => {
+                line.extend([images.to_string(), mean, format!("± {:.1}", deviation * 100.0)]);
+            }
+            None => line.extend([format!("{} of {images}", row.measured.correct()), mean]),
+        }
         line.push(format::interval(accuracy.interval));
         line.push(format!("{:.0} %", row.notebook_accuracy() * 100.0));
         line
     });
-    let mut out = columns(&header, lines) + "\n";
+    let mut out = columns(&header, lines.collect()) + "\n";
     if several {
         out += "\nEach seed\n\n";
         let header = std::iter::once(String::new()).chain(seeds.iter().map(u64::to_string));
@@ -197,33 +211,19 @@ pub fn table(comparison: &Comparison, seeds: &[u64], conclusions: &Conclusions) 
             let scores = row.measured.evaluations.iter().map(|e| percent(e.accuracy()));
             std::iter::once(row.title.to_string()).chain(scores).collect()
         });
-        out += &(columns(&header.collect::<Vec<_>>(), lines) + "\n");
+        out += &(columns(&header.collect::<Vec<_>>(), lines.collect()) + "\n");
     }
-    for (title, sentences) in
-        [("What may be concluded", &conclusions.may), ("What may not", &conclusions.may_not)]
-    {
+    for (title, sentences) in [
+        ("What we can conclude", &conclusions.may),
+        ("What we cannot conclude", &conclusions.may_not),
+    ] {
         if sentences.is_empty() {
             continue;
         }
         out += &format!("\n{title}\n");
         for sentence in sentences {
-            out += &wrapped(sentence);
+            out += &(broken(&format!("  - {}", format::clean(sentence)), most) + "\n");
         }
     }
     out
-}
-
-/// A sentence as an item of a list, broken at 88 columns.
-fn wrapped(text: &str) -> String {
-    let mut out = String::new();
-    let mut line = String::from("  -");
-    for word in format::clean(text).split(' ') {
-        if line.chars().count() + word.chars().count() > 87 {
-            out += &(line + "\n");
-            line = "   ".into();
-        }
-        line += " ";
-        line += word;
-    }
-    out + &line + "\n"
 }

@@ -2,12 +2,12 @@
 
 use crate::failure::Failure;
 use nn_core::Tensor;
-use nn_core::data::{AlphaBackground, decode_file_on, foreground};
-use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, Target};
+use nn_core::data::{AlphaBackground, Foreground, decode_file_on, foreground};
+use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, NoShare, Target};
 use nn_core::model::Sequential;
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Up to this many classes, an image has a map for each; beyond, for its answer and its true class.
@@ -18,27 +18,72 @@ const CLASSES_WITH_MAPS: usize = 3;
 pub struct MeanShare {
     /// The share of the heat for the answer.
     pub heat: f64,
-    /// The background's share of the picture: what a map would have that does not care where the
-    /// animal is.
+    /// The background's share of the picture: what a map would have whose heat is spread evenly.
     pub area: f64,
-    /// The number of images.
+    /// The images that count: those whose map has a share to tell.
     pub images: usize,
+    /// The images that do not count, by the reason.
+    pub without: BTreeMap<NoShare, usize>,
+    /// The same for each class that was answered.
+    pub by_answer: Vec<AnswerShare>,
     /// The ways the backgrounds were found.
     pub masks: BTreeSet<&'static str>,
 }
 
+/// The heat on the background of images that got the same answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnswerShare {
+    /// The class answered.
+    pub class: String,
+    pub heat: f64,
+    pub area: f64,
+    pub images: usize,
+}
+
+/// The share of one image's map, for its answer.
+pub type ImageShare = (usize, Result<BackgroundHeat, NoShare>);
+
 impl MeanShare {
-    /// The mean of `shares`, if there are any.
-    pub fn of(shares: impl Iterator<Item = BackgroundHeat>) -> Option<Self> {
-        let mut sum = Self { heat: 0.0, area: 0.0, images: 0, masks: BTreeSet::new() };
-        for share in shares {
-            sum.heat += share.heat;
-            sum.area += share.area;
-            sum.images += 1;
-            sum.masks.insert(share.rule.name());
+    /// The mean of `shares`, each with the answer's class, if there is any to tell.
+    pub fn of(shares: impl Iterator<Item = ImageShare>, classes: &[String]) -> Option<Self> {
+        let (mut told, mut without) = (Vec::new(), BTreeMap::new());
+        for (answer, share) in shares {
+            match share {
+                Ok(share) => told.push((answer, share)),
+                Err(reason) => *without.entry(reason).or_insert(0) += 1,
+            }
         }
-        let n = sum.images as f64;
-        (sum.images > 0).then(|| Self { heat: sum.heat / n, area: sum.area / n, ..sum })
+        let (heat, area) = mean(told.iter().map(|(_, share)| share))?;
+        let of_class = |(class, name): (usize, &String)| {
+            let shares = || told.iter().filter(|told| told.0 == class).map(|(_, share)| share);
+            let (heat, area) = mean(shares())?;
+            Some(AnswerShare { class: name.clone(), heat, area, images: shares().count() })
+        };
+        Some(Self {
+            heat,
+            area,
+            images: told.len(),
+            without,
+            by_answer: classes.iter().enumerate().filter_map(of_class).collect(),
+            masks: told.iter().map(|(_, share)| share.rule.name()).collect(),
+        })
+    }
+}
+
+/// Mean heat and area, if there is any share.
+fn mean<'a>(shares: impl Iterator<Item = &'a BackgroundHeat> + Clone) -> Option<(f64, f64)> {
+    let n = shares.clone().count() as f64;
+    let sum = |of: fn(&BackgroundHeat) -> f64| shares.clone().map(of).sum::<f64>() / n;
+    (n > 0.0).then(|| (sum(|share| share.heat), sum(|share| share.area)))
+}
+
+/// Why a map has no share, for people.
+pub fn no_share(reason: NoShare) -> &'static str {
+    match reason {
+        NoShare::Empty => "empty map: nothing in the image speaks for this class",
+        NoShare::Flat => "flat map: the same heat everywhere",
+        NoShare::MasksDisagree => "no share: two ways to find the animal disagree",
+        _ => "could not separate animal from background",
     }
 }
 
@@ -56,11 +101,17 @@ pub struct Batch<'a> {
     pub alpha_background: AlphaBackground,
 }
 
-/// One image's explanations, and the heat of the first on the background.
-pub type Looked = (Vec<Explanation>, Option<BackgroundHeat>);
+/// One class's map of an image, and its share of heat on the background.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub explanation: Explanation,
+    pub background: Result<BackgroundHeat, NoShare>,
+}
 
-/// What speaks for which class in each image, the answer's explanation first, and the share of that
-/// on the background, where that says something.
+/// What there is to see in one image: a view for each class, the answer's first, and the subject.
+pub type Looked = (Vec<View>, Foreground);
+
+/// What speaks for which class in each image, the answer's view first.
 ///
 /// # Errors
 /// If an image cannot be read any more, or what the model computes is not finite.
@@ -87,11 +138,14 @@ pub fn look(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Looked>, Failur
             all.push(one);
         }
     }
-    let shares: Vec<Option<BackgroundHeat>> = (found.par_iter().zip(batch.files))
-        .map(|(all, file)| {
-            let image = decode_file_on(file, batch.alpha_background)?.image;
-            Ok(all[0].on_background(&foreground(&image))?)
-        })
-        .collect::<Result<_, Failure>>()?;
-    Ok(found.into_iter().zip(shares).collect())
+    let look = |(all, file): (Vec<Explanation>, &&Path)| {
+        let subject = foreground(&decode_file_on(file, batch.alpha_background)?.image);
+        let view = |explanation: Explanation| {
+            let background = explanation.on_background(&subject);
+            View { explanation, background }
+        };
+        let views = all.into_iter().map(view).collect();
+        Ok((views, subject))
+    };
+    found.into_par_iter().zip(batch.files).map(look).collect()
 }

@@ -3,7 +3,7 @@
 mod heat;
 mod pictures;
 
-pub use heat::MeanShare;
+pub use heat::{ImageShare, MeanShare, View, no_share};
 pub use pictures::write as write_pictures;
 
 use crate::datasets::ImageSet;
@@ -11,8 +11,8 @@ use crate::failure::Failure;
 use crate::images;
 use crate::interrupt;
 use crate::published::Kind;
-use nn_core::data::{Dataset, Treated};
-use nn_core::explain::{BackgroundHeat, Explanation};
+use nn_core::data::{Dataset, Foreground, Treated};
+use nn_core::explain::Explanation;
 use nn_core::model::Sequential;
 use nn_core::tensor::Pool;
 use nn_core::train::Evaluation;
@@ -49,13 +49,23 @@ pub struct Inspected {
     pub predicted: usize,
     /// The answer's probability.
     pub confidence: f64,
-    /// What speaks for which class: first for the answer.
-    pub heat: Vec<Explanation>,
-    /// The answer's heat on the background.
-    pub background: Option<BackgroundHeat>,
+    /// What speaks for which class: first for the answer. There is at least that.
+    pub views: Vec<View>,
+    /// What was taken for the animal.
+    pub subject: Foreground,
 }
 
 impl Inspected {
+    /// The answer's map.
+    pub fn heat(&self) -> &Explanation {
+        &self.views[0].explanation
+    }
+
+    /// The answer, and its heat on the background.
+    pub fn share(&self) -> ImageShare {
+        (self.predicted, self.views[0].background)
+    }
+
     /// Whether the answer is right.
     pub fn is_right(&self) -> bool {
         self.label == self.predicted
@@ -94,7 +104,7 @@ impl Inspection {
                 alpha_background,
             };
             let found = heat::look(model, &batch_of)?;
-            for (&i, (heat, background)) in batch.iter().zip(found) {
+            for (&i, (views, subject)) in batch.iter().zip(found) {
                 let path = dataset.samples()[i].path.clone();
                 inspected.push(Inspected {
                     file: set.relative(&path),
@@ -102,8 +112,8 @@ impl Inspection {
                     label: evaluation.labels[i],
                     predicted: evaluation.predicted[i],
                     confidence: evaluation.probabilities[i][evaluation.predicted[i]],
-                    heat,
-                    background,
+                    views,
+                    subject,
                 });
             }
         }
@@ -115,11 +125,6 @@ impl Inspection {
             treated: dataset.treated().clone(),
             images: inspected,
         })
-    }
-
-    /// The mean over the images looked into, of those whose map has heat.
-    pub fn mean_share(&self) -> Option<MeanShare> {
-        MeanShare::of(self.images.iter().filter_map(|image| image.background))
     }
 }
 

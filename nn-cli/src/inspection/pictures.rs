@@ -1,6 +1,6 @@
 //! The heat maps as picture files: `gradcam/STEM.CLASS.png`.
 
-use super::{Inspected, Inspection};
+use super::{Inspected, Inspection, no_share};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::out_folder::FileNames;
@@ -35,18 +35,19 @@ fn draw(image: &Inspected, inspection: &Inspection) -> Result<Vec<u8>, Failure> 
     if !image.is_right() {
         answer += &format!(" \u{b7} is: {}", class(image.label));
     }
-    let note = match image.background {
-        Some(on) => format!(
+    let note = match image.views[0].background {
+        Ok(on) => format!(
             "Grad-CAM \u{b7} {} of the heat on the background, which is {} of the picture",
             percent(on.heat),
             percent(on.area)
         ),
-        None => "Grad-CAM".into(),
+        Err(reason) => format!("Grad-CAM \u{b7} {}", no_share(reason)),
     };
     let decoded = decode_file_on(&image.path, inspection.treated.alpha_background)?;
     let picture = overlays::side_by_side(&Shown {
         image: &rgb_image(decoded.image)?,
-        heat: &image.heat[0].normalized(),
+        heat: &image.heat().normalized(),
+        subject: Some(&image.subject.mask),
         title: &image.file,
         answer: &answer,
         note: &note,

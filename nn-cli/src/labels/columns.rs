@@ -109,7 +109,7 @@ impl Columns {
         };
         let taken =
             |column: &&str| given.as_ref().is_some_and(|given| plain(&given.name) == **column);
-        let free: Vec<&str> = FILES.into_iter().filter(|name| !taken(&name)).collect();
+        let free: Vec<&str> = FILES.into_iter().filter(|name| !taken(name)).collect();
         let file = named(&free).ok_or_else(|| {
             format!(
                 "no column is called file, filename, image, image_id, path or id; there are {}: the first \

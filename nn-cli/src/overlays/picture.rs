@@ -1,12 +1,13 @@
 //! Overlays as pictures: beside the original, with words and a colour bar, and many on a page.
 
-use super::{fitted, jet, overlay};
+use super::{fitted, jet, outline, overlay};
 use crate::failure::Failure;
 use crate::plots::svg::{Anchor, Colour, MUTED, NOTICE, Svg, TEXT, Text, fit};
 use crate::plots::to_image;
 use image::RgbImage;
 use image::imageops;
 use nn_core::Tensor;
+use nn_core::data::Mask;
 
 /// One image and its heat.
 pub struct Shown<'a> {
@@ -14,6 +15,8 @@ pub struct Shown<'a> {
     pub image: &'a RgbImage,
     /// The normalised map, of any size.
     pub heat: &'a Tensor,
+    /// What was taken for the animal, to be outlined.
+    pub subject: Option<&'a Mask>,
     /// What stands above: the file.
     pub title: &'a str,
     /// The class with its probability.
@@ -75,8 +78,13 @@ pub fn side_by_side(shown: &Shown<'_>) -> Result<RgbImage, Failure> {
 
     let mut picture = to_image(&svg.finish(), SCALE as f32)?;
     let pixels = |units: f64| (units * SCALE).round() as i64;
+    let mut heat = overlay(&image, shown.heat);
+    let mut image = image;
+    if let Some(subject) = shown.subject {
+        outline(&mut image, subject);
+        outline(&mut heat, subject);
+    }
     imageops::replace(&mut picture, &image, pixels(left), pixels(top));
-    let heat = overlay(&image, shown.heat);
     imageops::replace(&mut picture, &heat, pixels(left + wide + GAP), pixels(top));
     Ok(picture)
 }
@@ -159,8 +167,12 @@ pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage, Fa
             ((at.0 * SCALE).round() as i64, (at.1 * SCALE).round() as i64)
         };
         let (left, right) = (centred(x), centred(x + TILE + TILE_GAP));
+        let mut heat = overlay(&image, one.heat);
+        if let Some(subject) = one.subject {
+            outline(&mut heat, subject);
+        }
         imageops::replace(&mut picture, &image, left.0, left.1);
-        imageops::replace(&mut picture, &overlay(&image, one.heat), right.0, right.1);
+        imageops::replace(&mut picture, &heat, right.0, right.1);
     }
     Ok(picture)
 }
@@ -172,7 +184,7 @@ mod tests {
 
     fn shown<'a>(image: &'a RgbImage, heat: &'a Tensor) -> Shown<'a> {
         let (title, answer) = ("folder/husky_1.jpeg", "husky 98.1 %");
-        Shown { image, heat, title, answer, note: "Grad-CAM", stand_in: false }
+        Shown { image, heat, subject: None, title, answer, note: "Grad-CAM", stand_in: false }
     }
 
     fn heat() -> Tensor {

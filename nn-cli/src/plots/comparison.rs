@@ -3,7 +3,7 @@
 use super::scale::percent;
 use super::svg::{self, Anchor, Svg, Text, fit, text_width};
 use super::{MARGIN, header};
-use crate::ui::stats::Interval;
+use crate::ui::stats::{Guessing, Interval, UNIFORM};
 
 /// Accuracies to compare.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +16,6 @@ pub struct ComparisonSpec {
     pub stand_in: bool,
     /// From top to bottom.
     pub rows: Vec<ComparisonRow>,
-    /// What guessing would score, from 0 to 1.
-    pub chance: f64,
     /// What the hollow diamonds are called.
     pub reference: String,
 }
@@ -37,6 +35,8 @@ pub struct ComparisonRow {
     pub each: Vec<f64>,
     /// The same elsewhere: a hollow diamond.
     pub reference: f64,
+    /// What guessing would score on these images.
+    pub guessing: Guessing,
 }
 
 const WIDTH: f64 = 900.0;
@@ -64,12 +64,14 @@ pub fn comparison(spec: &ComparisonSpec) -> String {
         svg.text(x(mark), bottom + 18.0, &percent(mark), &small.anchor(Anchor::Middle));
     }
     svg.line((left, bottom), (right, bottom), svg::AXIS, 1.25, "");
-    let chance = x(spec.chance);
-    svg.line((chance, top), (chance, bottom), svg::AXIS, 1.5, "5 4");
 
     let colour = svg::SERIES[0];
     for (i, row) in spec.rows.iter().enumerate() {
         let y = top + ROW * (i as f64 + 0.5);
+        for (name, at) in row.guessing.marks() {
+            let (from, to) = (y - ROW / 2.0, y + ROW / 2.0);
+            svg.line((x(at), from), (x(at), to), svg::AXIS, 1.5, dash(name));
+        }
         let room = NAMES - 20.0;
         let name = fit(&row.name, room, 15.0, true);
         svg.text(MARGIN, y - 3.0, &name, &Text::new(15.0).bold());
@@ -98,6 +100,11 @@ pub fn comparison(spec: &ComparisonSpec) -> String {
     svg.finish()
 }
 
+/// How the line of that name is dashed.
+fn dash(name: &str) -> &'static str {
+    if name == UNIFORM { "2 4" } else { "5 4" }
+}
+
 /// A hollow diamond around `at`.
 fn diamond(svg: &mut Svg, (x, y): (f64, f64)) {
     let r = 5.5;
@@ -123,9 +130,17 @@ fn key(svg: &mut Svg, spec: &ComparisonSpec, left: f64, y: f64) {
         word(svg, "one seed", &|svg, x| svg.dot((x, y), 2.5, svg::MUTED, false, ""));
     }
     word(svg, &spec.reference, &|svg, x| diamond(svg, (x, y)));
-    word(svg, "guessing", &|svg, x| {
-        svg.line((x, y - 8.0), (x, y + 8.0), svg::AXIS, 1.5, "5 4");
-    });
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in spec.rows.iter().flat_map(|row| row.guessing.marks()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    for name in names {
+        word(svg, name, &|svg, x| {
+            svg.line((x, y - 8.0), (x, y + 8.0), svg::AXIS, 1.5, dash(name));
+        });
+    }
 }
 
 /// The picture in words.
@@ -149,7 +164,7 @@ mod tests {
     use super::*;
     use resvg::usvg::roxmltree::Document;
 
-    fn spec(each: Vec<f64>) -> ComparisonSpec {
+    fn spec(each: Vec<f64>, counts: &[u64]) -> ComparisonSpec {
         let row = |name: &str, accuracy: f64| ComparisonRow {
             name: name.into(),
             detail: "20 images".into(),
@@ -157,11 +172,11 @@ mod tests {
             interval: Interval { low: (accuracy - 0.2).max(0.0), high: (accuracy + 0.1).min(1.0) },
             each: each.clone(),
             reference: 0.0,
+            guessing: Guessing::new(&["a", "b"].map(String::from), counts),
         };
         ComparisonSpec {
             title: "With leakage and without".into(),
             rows: vec![row("all right", 1.0), row("<all> wrong & more", 0.0), row("half", 0.5)],
-            chance: 0.5,
             reference: "the notebook".into(),
             ..ComparisonSpec::default()
         }
@@ -169,8 +184,8 @@ mod tests {
 
     #[test]
     fn everything_is_inside_the_picture_and_told_in_words() {
-        for each in [vec![], vec![0.0, 0.5, 1.0]] {
-            let svg = comparison(&spec(each.clone()));
+        for (each, counts) in [(vec![], [5, 5]), (vec![0.0, 0.5, 1.0], [1, 19])] {
+            let svg = comparison(&spec(each.clone(), &counts));
             let document = Document::parse(&svg).expect("well-formed XML");
             for node in document.descendants() {
                 for name in ["x", "cx", "x1", "x2"] {
@@ -182,6 +197,9 @@ mod tests {
             let key = if each.is_empty() { 1 } else { 2 };
             assert_eq!(dots, 3 * (1 + each.len()) + key);
             assert!(svg.contains("half: 50 % (95 % interval 30 % to 60 %; the notebook 0 %)"));
+            let dashed = document.descendants().filter(|n| n.has_attribute("stroke-dasharray"));
+            let lines = if counts[0] == counts[1] { 1 } else { 2 };
+            assert_eq!(dashed.count(), 3 * lines + lines, "a line in each row, and in the key");
             assert!(to_png(&svg, 1.0).is_ok());
         }
     }

@@ -27,11 +27,13 @@ pub struct ConfusionSpec {
 }
 
 impl ConfusionSpec {
-    fn count(&self, row: usize, column: usize) -> u64 {
+    /// Images of the class `row` that were given the class `column`.
+    pub fn count(&self, row: usize, column: usize) -> u64 {
         self.counts.get(row).and_then(|r| r.get(column)).copied().unwrap_or(0)
     }
 
-    fn row_total(&self, row: usize) -> u64 {
+    /// Images of the class `row`.
+    pub fn row_total(&self, row: usize) -> u64 {
         (0..self.classes.len()).map(|c| self.count(row, c)).sum()
     }
 
@@ -101,9 +103,9 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
             + 48.0;
     let height = (top + side + below + 82.0).ceil();
 
-    let mut about = subtitle.clone();
+    let mut about = format!("{}. {}", subtitle.trim_end_matches('.'), describe(spec));
     if spec.stand_in {
-        about = format!("{about}. {}", super::STAND_IN);
+        about = format!("{about} {}", super::STAND_IN);
     }
     let mut svg = Svg::new(width, height, &spec.title, &about);
     header(&mut svg, width, &spec.title, &subtitle, spec.stand_in);
@@ -137,6 +139,29 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     svg.finish()
 }
 
+/// Up to this many classes the picture's words hold every count.
+const COUNTED_UP_TO: usize = 12;
+
+/// The picture in words.
+fn describe(spec: &ConfusionSpec) -> String {
+    let n = spec.classes.len();
+    let mut out = format!("Confusion matrix of {n} classes.");
+    if n > COUNTED_UP_TO {
+        return out;
+    }
+    for (row, class) in spec.classes.iter().enumerate() {
+        let called = (0..n).filter(|&column| spec.count(row, column) > 0);
+        let called: Vec<String> = called
+            .map(|column| {
+                format!("{} called {}", spec.count(row, column), class_name(&spec.classes[column]))
+            })
+            .collect();
+        let called = if called.is_empty() { "no images".into() } else { called.join(", ") };
+        out += &format!(" {}: {called}.", class_name(class));
+    }
+    out
+}
+
 struct Grid {
     left: f64,
     top: f64,
@@ -168,7 +193,14 @@ impl Grid {
                     // The diagonal stays visible where nothing lies on it.
                     svg.cell(x, y, cell, cell, &shade(true, 0.0), "");
                 }
-                self.numbers(svg, (x + cell / 2.0, y + cell / 2.0), count, share, total, dark);
+                self.numbers(
+                    svg,
+                    (x + cell / 2.0, y + cell / 2.0),
+                    (count, total),
+                    share,
+                    dark,
+                    right,
+                );
             }
         }
     }
@@ -178,10 +210,10 @@ impl Grid {
         &self,
         svg: &mut Svg,
         (x, y): (f64, f64),
-        count: u64,
+        (count, total): (u64, u64),
         share: f64,
-        total: u64,
         dark: bool,
+        on_diagonal: bool,
     ) {
         let cell = self.cell;
         let strong = if dark { LIGHT } else { svg::TEXT };
@@ -198,7 +230,8 @@ impl Grid {
         if count == 0 {
             // Zeros are there to be seen past; many of them would only be in the way.
             if cell >= 32.0 {
-                let style = Text::new(size).colour(svg::AXIS).anchor(Anchor::Middle);
+                let ink = if on_diagonal { ZERO } else { svg::MUTED };
+                let style = Text::new(size).colour(ink).anchor(Anchor::Middle);
                 svg.text(x, y + size * 0.36, "0", &style);
             }
             return;
@@ -240,6 +273,8 @@ fn share_in_cell(share: f64, cell: f64, size: f64) -> String {
 }
 
 const LIGHT: Colour = Colour { hex: "#ffffff", class: "" };
+/// A zero on the diagonal, whose cell is pale in either theme.
+const ZERO: Colour = Colour { hex: "#59636e", class: "" };
 const DARK: Colour = Colour { hex: "#1b1f24", class: "" };
 
 /// The colour of a cell holding `share` of its row.

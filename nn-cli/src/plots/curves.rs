@@ -8,6 +8,7 @@ use super::panel::{HIGH, Panel, last};
 use super::scale::{loss, percent};
 use super::svg::Svg;
 use super::{MARGIN, header};
+use crate::ui::stats::Guessing;
 
 /// A pair of training curves.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +23,8 @@ pub struct CurvesSpec {
     pub loss: Vec<Series>,
     /// Accuracy as shares from 0 to 1.
     pub accuracy: Vec<Series>,
-    /// What guessing would score, from 0 to 1: drawn as a dashed line.
-    pub chance: Option<f64>,
+    /// What guessing would score: drawn as dashed lines.
+    pub guessing: Option<Guessing>,
 }
 
 /// One line: a value for each epoch, the first for epoch 1.
@@ -108,8 +109,13 @@ pub fn panels(spec: &CurvesSpec) -> [String; 2] {
 /// Both panels, and the room they leave for labels: the same, so that their epochs line up.
 fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
     let panels = [
-        Panel { title: "Loss", series: &spec.loss, is_share: false, chance: None },
-        Panel { title: "Accuracy", series: &spec.accuracy, is_share: true, chance: spec.chance },
+        Panel { title: "Loss", series: &spec.loss, is_share: false, guessing: None },
+        Panel {
+            title: "Accuracy",
+            series: &spec.accuracy,
+            is_share: true,
+            guessing: spec.guessing.as_ref(),
+        },
     ];
     let room = panels.iter().map(Panel::label_room).fold(20.0, f64::max);
     (panels, room)
@@ -160,7 +166,7 @@ mod tests {
                 Series::new("training", (0..epochs).map(|e| 1.0 - fall(e)).collect()),
                 Series::new("validation", vec![0.5; epochs]),
             ],
-            chance: Some(0.5),
+            guessing: Some(Guessing::new(&["a", "b"].map(String::from), &[1, 1])),
             ..CurvesSpec::default()
         }
     }

@@ -3,14 +3,13 @@
 use super::curves::Series;
 use super::scale::{epoch_ticks, loss, percent, tick_labels, ticks};
 use super::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
+use crate::ui::stats::{Guessing, UNIFORM};
 
 /// Height of a plotting area.
 pub const HIGH: f64 = 280.0;
 /// Room for the tick labels left of a plotting area.
 const AXIS_ROOM: f64 = 52.0;
 const LABEL_SIZE: f64 = 13.0;
-/// What the dashed line is called.
-const CHANCE: &str = "chance";
 /// Up to this many epochs, each has a dot.
 pub const DOTS_UP_TO: usize = 40;
 
@@ -33,7 +32,7 @@ pub struct Panel<'a> {
     /// Whether values are shares: written as percentages, on an axis from 0 to 1.
     pub is_share: bool,
     /// Where guessing lies.
-    pub chance: Option<f64>,
+    pub guessing: Option<&'a Guessing>,
 }
 
 /// Where epochs and values lie on the page.
@@ -76,17 +75,16 @@ impl Panel<'_> {
     pub fn label_room(&self) -> f64 {
         let labels = self.series.iter().filter_map(|s| self.end_label(s));
         labels
-            .chain(self.chance_label().map(|(_, value)| (CHANCE.into(), value)))
+            .chain(self.guessing().into_iter().map(|(name, at)| (name.into(), percent(at))))
             .map(|(name, value)| {
                 text_width(&name, LABEL_SIZE, true) + text_width(&value, LABEL_SIZE, false) + 6.0
             })
             .fold(0.0, f64::max)
     }
 
-    /// Where chance lies, and how it is written.
-    fn chance_label(&self) -> Option<(f64, String)> {
-        let chance = self.chance.filter(|c| (0.0..=1.0).contains(c))?;
-        Some((chance, percent(chance)))
+    /// The lines of guessing, by name.
+    fn guessing(&self) -> Vec<(&'static str, f64)> {
+        self.guessing.map_or(Vec::new(), Guessing::marks)
     }
 
     /// The values the axis spans. Bands may widen it, but not below zero for their sake alone: there
@@ -155,9 +153,10 @@ impl Panel<'_> {
         let middle = (frame.left + frame.right) / 2.0;
         svg.text(middle, bottom + 42.0, "epoch", &small.anchor(Anchor::Middle));
 
-        if let Some((chance, _)) = self.chance_label() {
-            let y = frame.y(chance);
-            svg.line((frame.left, y), (frame.right, y), svg::AXIS, 1.25, "5 4");
+        for (name, at) in self.guessing() {
+            let y = frame.y(at);
+            let dash = if name == UNIFORM { "2 4" } else { "5 4" };
+            svg.line((frame.left, y), (frame.right, y), svg::AXIS, 1.25, dash);
         }
     }
 
@@ -201,8 +200,8 @@ impl Panel<'_> {
                 Some((frame.y(value), colour, self.end_label(s)?))
             })
             .collect();
-        if let Some((chance, value)) = self.chance_label() {
-            labels.push((frame.y(chance), svg::MUTED, (CHANCE.into(), value)));
+        for (name, at) in self.guessing() {
+            labels.push((frame.y(at), svg::MUTED, (name.into(), percent(at))));
         }
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         // Downwards until each has its room, then back up from the bottom edge.

@@ -27,7 +27,7 @@ pub const NOTICE_PAPER: Colour = fixed("#ffefcc");
 
 /// Line colours, in the order series are drawn: blue, vermilion, green, purple.
 pub const SERIES: [Colour; 4] =
-    [fixed("#0072b2"), fixed("#cc5200"), fixed("#00805e"), fixed("#a2467f")];
+    [fixed("#0072b2"), fixed("#c04d00"), fixed("#00805e"), fixed("#a2467f")];
 
 /// The fonts a viewer tries in turn; the first is the one PNG files are drawn with.
 pub const FONTS: &str =
@@ -90,12 +90,16 @@ impl Svg {
     pub fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
         let (w, h) = (num(width), num(height));
         let mut out = String::with_capacity(16 << 10);
+        // A label, not a <title>: that would be shown on hover, over those of the marks.
+        let label = [title, description].map(str::trim);
+        let label =
+            label.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(". ");
         let _ = writeln!(
             out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" \
              viewBox=\"0 0 {w} {h}\" role=\"img\" aria-label=\"{}\" font-family=\"{FONTS}\">\n\
              <desc>{}</desc>",
-            escape(title),
+            escape(&label),
             escape(description),
         );
         let mut svg = Self { out };

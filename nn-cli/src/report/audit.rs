@@ -3,6 +3,7 @@
 use super::base::{self, Base};
 use super::experiment::sentence;
 use super::parts::Table;
+use super::places;
 use super::twins::Twins;
 use crate::audit::words;
 use crate::command_line::quoted;
@@ -121,8 +122,10 @@ impl AuditPage {
             row
         }));
         let mut odd = Table::new("Images to look at", &["image", "what", "more"], 3);
-        odd.rows.extend(report.odd_images.iter().map(|odd| words::odd_image(odd).to_vec()));
-        let data = quoted(&place.path.display().to_string());
+        odd.rows.extend(report.odd_images.iter().map(|odd| {
+            words::odd_image(odd).map(|cell| places::without(&cell, &listing.root)).to_vec()
+        }));
+        let data = quoted(&places::name(&place.path));
         let background = match report.treated.alpha_background {
             AlphaBackground::WHITE => String::new(),
             other => format!(" --alpha-background {}", quoted(&other.to_string())),
@@ -135,7 +138,7 @@ impl AuditPage {
                 .chain(treated::words(&report.treated).map(|words| format!("Read: {words}.")))
                 .chain(treated::warning(&report.treated))
                 .chain(report.warnings.iter().cloned())
-                .map(|line| sentence(&clean(&line)))
+                .map(|line| sentence(&clean(&places::without(&line, &listing.root))))
                 .collect(),
             pairs,
             pairs_note,
@@ -313,7 +316,8 @@ fn next(listing: &Listing, report: &Report) -> Vec<String> {
         );
     }
     if let Some(problem) = &listing.problem {
-        next.push(format!("The folder cannot be trained on as it is: {}.", clean(problem)));
+        let problem = places::without(problem, &listing.root);
+        next.push(format!("The folder cannot be trained on as it is: {}.", clean(&problem)));
     }
     if next.is_empty() {
         next.push("Nothing needs to be changed before training.".into());

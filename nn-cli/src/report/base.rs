@@ -11,7 +11,7 @@ pub struct Base {
     /// Above the title: what kind of page this is.
     pub kicker: String,
     pub title: String,
-    /// Below it: the result in one or two sentences.
+    /// Below it: the result in one or two sentences; empty where the page says it elsewhere.
     pub lede: String,
     /// What nobody may overlook, such as that the images are drawings.
     pub notice: Option<String>,
@@ -27,11 +27,11 @@ pub struct Base {
 /// The sections of a page about trained models.
 const RESULT: [(&str, &str); 7] = [
     ("result", "Result"),
-    ("images", "Images"),
     ("training", "Training"),
-    ("answers", "Answers"),
+    ("answers", "Confusion matrix"),
     ("heat", "Heat maps"),
     ("errors", "Worst errors"),
+    ("images", "Images and network"),
     ("repeat", "Repeat it"),
 ];
 
@@ -63,9 +63,8 @@ impl Base {
             sets.iter().filter(|set| set.1 == Kind::StandIn).map(|set| set.0).collect();
         if !drawn.is_empty() {
             self.notice = Some(format!(
-                "Stand-in data: {} {} drawn, not photographed.",
-                drawn.join(", "),
-                if drawn.len() == 1 { "is" } else { "are" }
+                "Stand-in data: the images of {} are drawn, not photographed.",
+                drawn.join(", ")
             ));
         }
         self
@@ -84,8 +83,8 @@ pub fn credit_for(kind: Kind) -> Option<&'static str> {
 pub fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Published => "published photographs, checksums match",
-        Kind::StandIn => "STAND-IN: drawn animals, not photographs",
-        Kind::Folder => "images of a folder, not the published set",
+        Kind::StandIn => "stand-in: drawn animals, not photographs",
+        Kind::Folder => "images from your folder, not the published set",
     }
 }
 

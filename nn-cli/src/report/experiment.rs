@@ -1,9 +1,17 @@
 //! The page of an experiment.
 
 use super::base::{self, Base};
-use super::gallery::{Gallery, HEAT_NOTE, Shares, View, shares_note, views, worst};
+use super::curves::Curves;
+use super::gallery::{Gallery, HEAT_NOTE, View, views, worst};
+use super::handout;
 use super::leaks::{SetLeaks, label_table};
-use super::parts::{Curves, Matrix, Score, Scored, Table, settings};
+use super::matrix::Matrix;
+use super::parts::{Score, Scored, Table, guessing_key, layers, settings};
+use super::places;
+use super::samples::Samples;
+use super::shares::{self, Shares};
+use crate::audit::words;
+use crate::command_line::DATA_ROOT;
 use crate::experiment::{Conclusions, Parts};
 use crate::failure::Failure;
 use crate::inspection::Inspection;
@@ -11,13 +19,18 @@ use crate::plots::{ConfusionSpec, CurvesSpec};
 use crate::results::Environment;
 use crate::ui::format::{self, clean, percent};
 use askama::Template;
+use nn_core::model::Summary;
 
 /// An experiment as a page.
 #[derive(Template)]
 #[template(path = "experiment.html")]
 pub struct ExperimentPage<'a> {
     base: Base,
+    samples: Vec<Samples>,
+    headline: String,
     scores: Vec<Score>,
+    /// The lines of guessing, by look and name.
+    guessing: Vec<(&'static str, &'static str)>,
     several: bool,
     conclusions: &'a Conclusions,
     seeds: Option<Table>,
@@ -25,18 +38,20 @@ pub struct ExperimentPage<'a> {
     credit: Option<&'static str>,
     leaks: Vec<SetLeaks>,
     label_leaks: Table,
+    leaks_key: &'static str,
     curves: Vec<Curves>,
     matrices: Vec<Matrix>,
     heat_note: String,
     shares: Vec<Shares>,
     shares_note: String,
     views: Vec<View>,
-    /// The widths of the two galleries that stand side by side.
-    beside: String,
     leaky: Gallery,
     swap: Gallery,
     clean: Gallery,
     worst: Table,
+    layers: Table,
+    answers: Vec<String>,
+    repeat_note: &'static str,
     commands: Vec<String>,
     facts: Vec<(String, String)>,
 }
@@ -47,10 +62,14 @@ pub struct Told<'a> {
     pub conclusions: &'a Conclusions,
     /// The first seed's models: the three measurements looked into, in their order.
     pub first: [&'a Inspection; 3],
+    /// The same of all seeds.
+    pub looked: [Vec<&'a Inspection>; 3],
     /// Training of the leaky and of the clean model.
     pub curves: [CurvesSpec; 2],
     /// Training and validation images of the three sets, where they have such.
     pub used: [Option<(usize, usize)>; 3],
+    /// The layers of the networks.
+    pub model: Summary,
     /// The command that repeats it.
     pub command: String,
 }
@@ -65,24 +84,25 @@ impl<'a> ExperimentPage<'a> {
         let rows = parts.comparison.rows();
         let several = parts.seeds.len() > 1;
         let [leaky, swap, clean] = told.first;
-        let mut facts = settings(&parts.config.to_toml()?);
+        let mut facts = settings(parts.config)?;
         facts.retain(|(name, _)| name != "data" && name != "seed");
         facts.push(("seeds".into(), list(parts.seeds)));
         facts.push(("runs at once".into(), parts.jobs.to_string()));
         facts.extend(Environment::here().facts());
         let [leaky_score, _, clean_score] = rows.each_ref().map(|row| row.measured.accuracy.mean);
         let titles = rows.each_ref().map(|row| row.title);
-        let shares = (0..3).filter_map(|i| {
-            Shares::new(&sentence(titles[i]), told.first[i], parts.background[i].as_ref())
-        });
+        let shares = (0..3).filter_map(|i| Shares::new(&sentence(titles[i]), &told.looked[i]));
         let seed_note = if several {
-            format!(" The pictures below are of seed {}.", parts.seeds[0])
+            format!(" The maps below are of the models of seed {}.", parts.seeds[0])
         } else {
             String::new()
         };
         Ok(Self {
             base: head(told),
+            samples: samples(parts)?,
+            headline: headline(parts),
             scores: scores(parts),
+            guessing: guessing_key(&rows.each_ref().map(|row| parts.guessing(row))),
             several,
             conclusions: told.conclusions,
             seeds: several.then(|| each_seed(parts)),
@@ -96,13 +116,13 @@ impl<'a> ExperimentPage<'a> {
                 (parts.sets[0], &parts.leaks[0]),
                 (parts.sets[2], &parts.leaks[1]),
             ]),
+            leaks_key: words::LEAK_NOTE,
             curves: told.curves.iter().map(Curves::draw).collect(),
             matrices: matrices(parts),
             heat_note: format!("{HEAT_NOTE}{seed_note}"),
             shares: shares.collect(),
-            shares_note: shares_note(parts.background.iter().flatten()),
+            shares_note: shares::note(&told.looked.concat()),
             views: views(&leaky.classes),
-            beside: beside(leaky.images.len(), swap.images.len()),
             leaky: Gallery::new("gallery-leaky", "Leaky model, own test set", leaky)?,
             swap: Gallery::new("gallery-swap", "Leaky model, backgrounds swapped", swap)?,
             clean: Gallery::new("gallery-clean", "Clean model, own test set", clean)?,
@@ -111,6 +131,9 @@ impl<'a> ExperimentPage<'a> {
                 ("leaky, swapped", swap),
                 ("clean, test", clean),
             ]),
+            layers: layers(&told.model),
+            answers: handout::answers(parts),
+            repeat_note: repeat_note(&told.command),
             commands: vec![told.command.clone()],
             facts,
         })
@@ -118,24 +141,53 @@ impl<'a> ExperimentPage<'a> {
 }
 
 fn head(told: &Told<'_>) -> Base {
-    let [own, swap, clean] = told.parts.comparison.rows().map(|row| row.measured.accuracy.mean);
-    let lede = format!(
-        "Trained where the background gives the class away, the network scores {}. With the \
-         backgrounds swapped it scores {}. Trained on one background for all, {}.",
-        percent(own),
-        percent(swap),
-        percent(clean)
-    );
     let seeds = format::plural(told.parts.seeds.len() as u64, "seed");
     let kicker = format!("Experiment on data leakage, {seeds}");
+    let lede = "A network learns to tell classes apart from images whose background gives the class away. \
+                What has it learned?"
+        .to_string();
     let mut base =
         Base::new(&kicker, "Right for the wrong reason?".into(), lede).about(&told.parts.sets);
-    base.sections.insert(2, ("leaks", "Leaks"));
+    base.sections.splice(0..0, [("data", "The data"), ("leakage", "What leakage is")]);
+    base.sections.insert(3, ("leaks", "Audit"));
+    base.sections.push(("handout", "Hand-out"));
     base
 }
 
+/// What to know before typing the command.
+fn repeat_note(command: &str) -> &'static str {
+    if command.contains(DATA_ROOT) {
+        "DATA_ROOT stands for the folder that holds the three sets."
+    } else {
+        "In a folder whose folder data holds the three sets, or without them, on drawn images:"
+    }
+}
+
+/// The result in three numbers.
+fn headline(parts: &Parts<'_>) -> String {
+    let [own, swap, clean] = parts.comparison.rows().map(|row| row.measured.accuracy.mean);
+    format!(
+        "Trained where the background gives the class away, the network scores {}. With the \
+         backgrounds swapped it scores {}. Trained on one background for all classes, it scores {}.",
+        percent(own),
+        percent(swap),
+        percent(clean)
+    )
+}
+
+/// Pictures of the three sets.
+pub(super) fn samples(parts: &Parts<'_>) -> Result<Vec<Samples>, Failure> {
+    let told = [
+        ("With the leak", "The leaky model is trained and tested on these."),
+        ("Backgrounds swapped", "The leaky model is tested on these once more."),
+        ("Without the leak", "The clean model is trained and tested on these."),
+    ];
+    let all = told.into_iter().zip(&parts.sets);
+    all.map(|((title, about), set)| Samples::new(title, about, set, parts.config.alpha_background))
+        .collect()
+}
+
 fn scores(parts: &Parts<'_>) -> Vec<Score> {
-    let classes = parts.sets[0].folder.classes.len();
     let rows = parts.comparison.rows();
     let score = |(row, set): (&crate::experiment::Row<'_>, &&crate::datasets::ImageSet)| {
         let accuracy = row.measured.accuracy;
@@ -155,8 +207,12 @@ fn scores(parts: &Parts<'_>) -> Vec<Score> {
             accuracy: accuracy.mean,
             interval: accuracy.interval,
             detail,
-            note: format!("The notebook: {:.0} %", row.notebook_accuracy() * 100.0),
-            chance: 1.0 / classes as f64,
+            note: format!(
+                "Test loss {}. The notebook\u{2019}s accuracy: {:.0} %",
+                format::loss(row.measured.loss()),
+                row.notebook_accuracy() * 100.0
+            ),
+            guessing: parts.guessing(row),
             notebook: Some(row.notebook_accuracy()),
             seeds: if parts.seeds.len() > 1 { row.measured.accuracies() } else { Vec::new() },
         }
@@ -169,9 +225,10 @@ fn each_seed(parts: &Parts<'_>) -> Table {
     let seeds: Vec<String> = parts.seeds.iter().map(|seed| format!("seed {seed}")).collect();
     let mut header = vec!["accuracy"];
     header.extend(seeds.iter().map(String::as_str));
-    header.extend(["mean", "spread", "95 % interval"]);
-    let caption = "Each seed; the spread is the standard deviation from seed to seed, the interval \
-                   is over seeds and images";
+    header.extend(["mean", "spread", "95 % interval", "mean loss"]);
+    let caption = "Accuracy of each seed. Spread: standard deviation over the seeds, in percentage points. The \
+                   interval covers the choice of seeds and of test images. Loss: cross-entropy on the test \
+                   images";
     let mut table = Table::new(caption, &header, 1);
     for row in parts.comparison.rows() {
         let accuracy = row.measured.accuracy;
@@ -179,23 +236,23 @@ fn each_seed(parts: &Parts<'_>) -> Table {
         cells.extend(row.measured.evaluations.iter().map(|e| percent(e.accuracy())));
         let spread = accuracy.deviation.map_or("–".into(), |d| format!("±{:.1}", d * 100.0));
         cells.extend([percent(accuracy.mean), spread, format::interval(accuracy.interval)]);
+        cells.push(format::loss(row.measured.loss()));
         table.rows.push(cells);
     }
     table
 }
 
 fn sets(told: &Told<'_>) -> Table {
-    let header = ["set", "what it is", "used for", "found in", "training", "validation", "test"];
-    let mut table = Table::new("Images by what they were used for", &header, 4);
-    let uses = ["leaky model", "leaky model, once more", "clean model"];
+    let header = ["set", "what it is", "used for", "training", "validation", "test"];
+    let mut table = Table::new("What the images were used for", &header, 3);
+    let uses = ["leaky model", "leaky model, second test", "clean model"];
     for (i, set) in told.parts.sets.iter().enumerate() {
         let n = told.first[i].evaluation.n;
         let count = |n: Option<usize>| n.map_or("–".into(), |n| n.to_string());
         table.rows.push(vec![
-            clean(&set.name),
+            clean(&places::shown(&set.path, &told.parts.config.data_root)),
             base::kind(set.kind).into(),
             uses[i].into(),
-            clean(&set.path.display().to_string()),
             count(told.used[i].map(|used| used.0)),
             count(told.used[i].map(|used| used.1)),
             n.to_string(),
@@ -208,7 +265,7 @@ fn matrices(parts: &Parts<'_>) -> Vec<Matrix> {
     let several = parts.seeds.len() > 1;
     let matrix = |row: &crate::experiment::Row<'_>| {
         let subtitle = match row.measured.accuracy.deviation {
-            Some(_) => format!("answers of {} seeds added up", parts.seeds.len()),
+            Some(_) => format!("answers of {} seeds, summed", parts.seeds.len()),
             None => format!("{} of {} right", row.measured.correct(), row.measured.images()),
         };
         Matrix::draw(&ConfusionSpec {
@@ -221,12 +278,6 @@ fn matrices(parts: &Parts<'_>) -> Vec<Matrix> {
         })
     };
     parts.comparison.rows().iter().map(matrix).collect()
-}
-
-/// Columns in proportion to what they hold, so that they end together.
-fn beside(left: usize, right: usize) -> String {
-    let share = |n: usize| n.clamp(1, 1 + left.max(right)).max(left.max(right) / 3);
-    format!("minmax(0,{}fr) minmax(0,{}fr)", share(left), share(right))
 }
 
 /// With a capital.

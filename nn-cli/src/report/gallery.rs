@@ -1,9 +1,10 @@
-//! Photographs with their heat maps, and what they show: the worst errors, heat on the background.
+//! Photographs with their heat maps, and the worst errors.
 
-use super::parts::{Table, place};
+use super::outline::outline;
+use super::parts::Table;
 use super::picture;
 use crate::failure::Failure;
-use crate::inspection::{Inspected, Inspection, MeanShare};
+use crate::inspection::{self, Inspected, Inspection, no_share};
 use crate::ui::format::{class_name, clean, percent, plural};
 use rayon::prelude::*;
 
@@ -23,22 +24,26 @@ pub struct Group {
     pub cards: Vec<Card>,
 }
 
-/// One image.
+/// One image: the photograph, and beside it the map of the view that the switch chooses.
 pub struct Card {
     pub right: bool,
+    pub id: String,
     pub photo: String,
     pub alt: String,
-    pub layers: Vec<Layer>,
     pub answer: String,
     pub file: String,
-    pub background: Option<String>,
+    pub views: Vec<Shown>,
+    /// The subject's outline, as a path of SVG; empty if it is not known.
+    pub outline: String,
 }
 
-/// A heat map over a photograph.
-pub struct Layer {
+/// A heat map of a photograph, with a caption of its own.
+pub struct Shown {
     /// By which the switch finds it.
     pub class: String,
     pub image: String,
+    pub alt: String,
+    pub caption: String,
 }
 
 /// A position of the switch between heat maps.
@@ -57,7 +62,7 @@ pub fn views(classes: &[String]) -> Vec<View> {
     } else {
         all.push(view("true", "the true class".into()));
     }
-    all.push(view("none", "nothing (the photograph)".into()));
+    all.push(view("none", "original photograph".into()));
     all
 }
 
@@ -75,9 +80,13 @@ impl Gallery {
         inspection: &Inspection,
     ) -> Result<Self, Failure> {
         let group = |right: bool| {
-            let all = inspection.images.par_iter().filter(|image| image.is_right() == right);
-            let cards: Vec<Card> =
-                all.map(|image| card(image, inspection)).collect::<Result<_, Failure>>()?;
+            let all: Vec<&Inspected> =
+                inspection.images.iter().filter(|image| image.is_right() == right).collect();
+            let all = all.into_par_iter();
+            let cards: Vec<Card> = all
+                .enumerate()
+                .map(|(i, image)| card(image, inspection, format!("{id}-{right}-{i}")))
+                .collect::<Result<_, Failure>>()?;
             let total = if right {
                 inspection.evaluation.correct
             } else {
@@ -103,9 +112,12 @@ impl Gallery {
     }
 }
 
-fn card(image: &Inspected, inspection: &Inspection) -> Result<Card, Failure> {
-    let classes = &inspection.classes;
-    let layer = |(i, explanation): (usize, &nn_core::explain::Explanation)| {
+fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, Failure> {
+    let name = |class: usize| class_name(&inspection.classes[class]);
+    let (truth, answer) = (name(image.label), name(image.predicted));
+    let (file, confidence) = (clean(&image.file), percent(image.confidence));
+    let view = |(i, view): (usize, &inspection::View)| {
+        let explanation = &view.explanation;
         let mut class = format!("c{}", explanation.class);
         if i == 0 {
             class += " own";
@@ -113,29 +125,30 @@ fn card(image: &Inspected, inspection: &Inspection) -> Result<Card, Failure> {
         if explanation.class == image.label {
             class += " true";
         }
-        Ok::<_, Failure>(Layer { class, image: picture::heat(&explanation.normalized())? })
+        let share = match view.background {
+            Ok(share) => format!("{:.0} % of heat on background", share.heat * 100.0),
+            Err(reason) => no_share(reason).into(),
+        };
+        Ok::<_, Failure>(Shown {
+            class,
+            image: picture::heat(&explanation.normalized())?,
+            alt: format!("{file}, evidence for {}: {share}", name(explanation.class)),
+            caption: share,
+        })
     };
-    let (truth, answer) =
-        (class_name(&classes[image.label]), class_name(&classes[image.predicted]));
-    let (file, confidence) = (clean(&image.file), percent(image.confidence));
-    let background =
-        image.background.map(|share| format!("{:.0} % of heat on background", share.heat * 100.0));
-    let mut alt = format!("{file}: {truth}, answered {answer} with {confidence}");
-    if let Some(background) = &background {
-        alt += &format!("; {background}");
-    }
     Ok(Card {
         right: image.is_right(),
-        photo: picture::photo(&image.path, inspection.treated.alpha_background)?,
-        alt,
-        layers: image.heat.iter().enumerate().map(layer).collect::<Result<_, _>>()?,
+        id,
+        photo: picture::squeezed(&image.path, inspection.treated.alpha_background)?,
+        alt: format!("{file}: {truth}, answered {answer} with {confidence}"),
         answer: if image.is_right() {
             format!("✓ {answer}, {confidence}")
         } else {
             format!("✗ {truth}, taken for {answer}, {confidence}")
         },
         file: file.rsplit('/').next().unwrap_or_default().to_string(),
-        background,
+        views: image.views.iter().enumerate().map(view).collect::<Result<_, _>>()?,
+        outline: outline(&image.subject.mask, picture::SIDE),
     })
 }
 
@@ -144,8 +157,15 @@ const WORST: usize = 8;
 
 /// The wrong answers given with most confidence.
 pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
-    let header = ["file", "model and set", "true class", "taken for", "probability"];
-    let mut table = Table::new("Wrong answers, the most confident first", &header, 4);
+    let header =
+        ["file", "model and test set", "true class", "answer", "probability of the answer"];
+    let mut table = Table::new(
+        format!(
+            "Wrong answers, the most confident first, at most {WORST} of each model and test set"
+        ),
+        &header,
+        4,
+    );
     for (model, inspection) in inspections {
         let wrong = inspection.images.iter().filter(|image| !image.is_right());
         let class = |class: usize| class_name(&inspection.classes[class]);
@@ -162,76 +182,9 @@ pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
     table
 }
 
-/// How much of the heat lies on the background, image by image.
-pub struct Shares {
-    pub title: String,
-    pub mean: String,
-    pub detail: String,
-    pub described: String,
-    /// The background's share of the picture.
-    pub area: String,
-    /// Where the mean lies.
-    pub at: String,
-    pub each: Vec<OneShare>,
-}
-
-/// One image's share.
-pub struct OneShare {
-    pub at: String,
-    pub high: String,
-    pub tip: String,
-}
-
-impl Shares {
-    /// Shows `mean`, and each image of `inspection`, if there is any heat.
-    pub fn new(title: &str, inspection: &Inspection, mean: Option<&MeanShare>) -> Option<Self> {
-        let mean = mean?;
-        let with_heat: Vec<_> =
-            inspection.images.iter().filter_map(|i| Some((i, i.background?))).collect();
-        let each = with_heat.iter().enumerate().map(|(i, (image, share))| OneShare {
-            at: place(share.heat),
-            // Spread over the strip's height, so that equal shares can be told apart.
-            high: place(0.12 + 0.76 * (i * 7 % 11) as f64 / 10.0),
-            tip: format!("{}: {:.0} %", clean(&image.file), share.heat * 100.0),
-        });
-        let detail = format!(
-            "of the heat lies on the background, which is {:.0} % of the picture",
-            mean.area * 100.0
-        );
-        Some(Self {
-            title: title.to_string(),
-            mean: format!("{:.0} %", mean.heat * 100.0),
-            described: format!(
-                "Mean of {}: {:.0} % {detail}.",
-                plural(mean.images as u64, "map"),
-                mean.heat * 100.0
-            ),
-            detail,
-            area: place(mean.area),
-            at: place(mean.heat),
-            each: each.collect(),
-        })
-    }
-}
-
 /// What the heat maps are.
-pub const HEAT_NOTE: &str = "Grad-CAM at the last convolution: red marks what speaks for a class, blue \
-    what does not. Each map is stretched to the picture and brought to the same range, so colours \
-    compare places within a picture, not pictures. Pictures are squeezed into a square, as the \
-    network sees them.";
-
-/// How the background was found, and what else to know about the shares.
-pub fn shares_note<'a>(means: impl Iterator<Item = &'a MeanShare>) -> String {
-    let mut masks: Vec<&str> = means.flat_map(|mean| &mean.masks).copied().collect();
-    masks.sort_unstable();
-    masks.dedup();
-    if masks.is_empty() {
-        return "No map has any heat.".into();
-    }
-    format!(
-        "A dot is a picture, the bar the mean of all maps with heat, the tinted part what a map would \
-         have that does not care where the animal is. The background was found by a simple rule \
-         ({}), good enough for a mean and not for a single picture.",
-        masks.join(", ")
-    )
-}
+pub const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last convolution. Red: \
+    evidence for a class; blue: no evidence for it (there may be evidence against). The heat of a region is \
+    the sum of the map over it. Each map has its own \
+    scale from its lowest to its highest value, so compare colours within a picture, not between pictures. \
+    Pictures are squeezed into a square, as the network sees them.";

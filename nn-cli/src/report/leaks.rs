@@ -57,20 +57,26 @@ impl SetLeaks {
 /// What the copies do to the score, in a sentence or two.
 fn effect(arm: &str, leaks: &Leaks, scored: f64) -> String {
     let Some(without) = &leaks.without_copies else {
-        return "No test image has a copy in training or validation, so copies do nothing to the score."
+        return "No test image has a copy in training or validation, so copies do not change the score."
             .into();
     };
     let copies = format::plural(without.copies.len() as u64, "test image");
+    let lie = if without.copies.len() == 1 { "is" } else { "are" };
+    let known = format!(
+        "{copies} {lie} also in training or validation, where the {arm} model can score by memory."
+    );
     match without.accuracy {
         Some(accuracy) => format!(
-            "Without the {copies} that the {arm} model could know from training or validation it scores \
-             {} (95 % interval {}) on the remaining {}, instead of {} on all.",
+            "{known} Without {} it scores {} (95 % interval {}) on the remaining {}, instead of {} on all.",
+            if without.copies.len() == 1 { "it" } else { "them" },
             percent(accuracy.mean),
             format::interval(accuracy.interval),
             without.n,
             percent(scored)
         ),
-        None => format!("All {copies} are copies, so the score says nothing about other images."),
+        None => format!(
+            "{known} No test image is left without them: the score says nothing about other images."
+        ),
     }
 }
 

@@ -4,12 +4,19 @@
 //! templates/   base.html (head, header, footer), parts.html (macros), a file a page, style, script
 //! base         what every page has
 //! parts        what the macros of parts.html show
-//! gallery      photographs with their heat maps, the worst errors, heat on the background
+//! places       folders and files by names that tell nothing of the disk they lie on
+//! samples      pictures of the data
+//! curves       training curves, and whether they show overfitting
+//! matrix       a confusion matrix, drawn and as a table
+//! gallery      photographs with their heat maps, and the worst errors
+//! shares       heat on the background, by the class that was answered
+//! outline      the outline of a mask
 //! picture      images as data in the page
 //! twins        two images that are the same
 //! leaks        what an audit finds in an experiment's sets
 //! run          the page of a training run
 //! experiment   the page of an experiment
+//! handout      a sheet of exercises about it
 //! audit        the page of an audit
 //! ```
 //!
@@ -19,12 +26,19 @@
 
 mod audit;
 mod base;
+mod curves;
 mod experiment;
 mod gallery;
+mod handout;
 mod leaks;
+mod matrix;
+mod outline;
 mod parts;
 mod picture;
+mod places;
 mod run;
+mod samples;
+mod shares;
 mod twins;
 
 use crate::failure::Failure;
@@ -32,6 +46,7 @@ use askama::Template;
 
 pub use audit::AuditPage;
 pub use experiment::{ExperimentPage, Told};
+pub use handout::HandoutPage;
 pub use run::RunPage;
 
 /// A page as the content of its file.
@@ -46,3 +61,6 @@ pub fn render(page: &impl Template) -> Result<String, Failure> {
 
 /// The page's name in the folder it reports on.
 pub const REPORT_FILE: &str = "report.html";
+
+/// The name of the sheet of exercises beside an experiment's page.
+pub const HANDOUT_FILE: &str = "handout.html";

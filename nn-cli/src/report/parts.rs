@@ -1,8 +1,11 @@
 //! What the macros of `parts.html` show: texts and positions, ready to be put in place.
 
-use crate::plots::{self, ConfusionSpec, CurvesSpec, Series};
+use super::places;
+use crate::config::RunConfig;
+use crate::failure::Failure;
 use crate::ui::format::{self, percent};
-use crate::ui::stats::Interval;
+use crate::ui::stats::{Guessing, Interval, UNIFORM};
+use nn_core::model::Summary;
 
 /// A table; the first cell of each row is its header.
 #[derive(Default)]
@@ -29,12 +32,15 @@ pub struct Score {
     pub accuracy: String,
     pub detail: String,
     pub note: String,
+    /// What guessing would score, where that is not the same for each class.
+    pub guessed: Option<String>,
     /// The strip in words.
     pub described: String,
     pub mean: String,
     pub low: String,
     pub width: String,
-    pub chance: String,
+    /// The lines of guessing: how they look, and where they are.
+    pub guessing: Vec<(&'static str, String)>,
     pub notebook: Option<String>,
     pub seeds: Vec<String>,
 }
@@ -48,7 +54,7 @@ pub struct Scored<'a> {
     /// Such as `18 of 20 right`.
     pub detail: String,
     pub note: String,
-    pub chance: f64,
+    pub guessing: Guessing,
     pub notebook: Option<f64>,
     /// The accuracy of each seed, where there are several.
     pub seeds: Vec<f64>,
@@ -59,21 +65,42 @@ impl Scored<'_> {
     pub fn show(self) -> Score {
         let accuracy = percent(self.accuracy);
         let interval = format!("95 % interval {}", format::interval(self.interval));
+        let told = self.guessing.told();
+        let marks = self.guessing.marks().into_iter();
         Score {
             title: self.title.to_string(),
             set: self.set,
-            described: format!("{accuracy}, {interval}. {}", self.note),
+            described: format!("{accuracy}, {interval}; {told}. {}", self.note),
+            guessed: (!self.guessing.is_even()).then(|| super::experiment::sentence(&told)),
             accuracy,
             detail: format!("{}; {interval}", self.detail),
             note: self.note,
             mean: place(self.accuracy),
             low: place(self.interval.low),
             width: place(self.interval.high - self.interval.low),
-            chance: place(self.chance),
+            guessing: marks.map(|(name, at)| (look(name), place(at))).collect(),
             notebook: self.notebook.map(place),
             seeds: self.seeds.into_iter().map(place).collect(),
         }
     }
+}
+
+/// The lines of guessing by look and name, each once.
+pub fn guessing_key<'a>(
+    all: impl IntoIterator<Item = &'a Guessing>,
+) -> Vec<(&'static str, &'static str)> {
+    let mut key = Vec::new();
+    for (name, _) in all.into_iter().flat_map(Guessing::marks) {
+        if !key.contains(&(look(name), name)) {
+            key.push((look(name), name));
+        }
+    }
+    key
+}
+
+/// How the style sheet calls the line of that name.
+fn look(name: &str) -> &'static str {
+    if name == UNIFORM { "uniform" } else { "chance" }
 }
 
 /// A share as a length in percent, for a style.
@@ -81,58 +108,45 @@ pub fn place(share: f64) -> String {
     if share.is_finite() { format!("{:.2}", share.clamp(0.0, 1.0) * 100.0) } else { "0".into() }
 }
 
-/// Training curves, drawn and as values.
-pub struct Curves {
-    pub title: String,
-    pub subtitle: String,
-    pub loss: String,
-    pub accuracy: String,
-    pub values: Table,
+/// A model's layers.
+pub fn layers(model: &Summary) -> Table {
+    let caption = format!(
+        "The network: {} parameters in {} layers; shapes are height, width, channels",
+        format::count(model.parameters as u64),
+        model.layers.len()
+    );
+    let mut table = Table::new(caption, &["layer", "kind", "output shape", "parameters"], 2);
+    table.rows.extend(model.layers.iter().map(|layer| {
+        let shape: Vec<String> = layer.output_shape.iter().map(usize::to_string).collect();
+        vec![
+            layer.name.clone(),
+            layer.kind.to_string(),
+            shape.join(" × "),
+            format::count(layer.parameters as u64),
+        ]
+    }));
+    table
 }
 
-impl Curves {
-    /// Draws `spec`.
-    pub fn draw(spec: &CurvesSpec) -> Self {
-        let [loss, accuracy] = plots::panels(spec);
-        let named = |what: &str, all: &[Series]| {
-            all.iter().map(|series| format!("{} {what}", series.name)).collect::<Vec<_>>()
-        };
-        let mut header = vec!["epoch".to_string()];
-        header.extend(named("loss", &spec.loss));
-        header.extend(named("accuracy", &spec.accuracy));
-        let epochs = spec.loss.iter().map(|series| series.values.len()).max().unwrap_or(0);
-        let rows = (0..epochs).map(|epoch| {
-            let value = |series: &Series| series.values.get(epoch).copied().unwrap_or(f64::NAN);
-            let mut row = vec![(epoch + 1).to_string()];
-            row.extend(spec.loss.iter().map(|series| format::loss(value(series))));
-            row.extend(spec.accuracy.iter().map(|series| percent(value(series))));
-            row
-        });
-        let caption = format!("{}, epoch by epoch", spec.title);
-        let values = Table { caption, header, text: 1, rows: rows.collect() };
-        let (title, subtitle) = (spec.title.clone(), spec.subtitle.clone());
-        Self { title, subtitle, loss, accuracy, values }
+/// The settings of a run by name, without where its files lie.
+///
+/// # Errors
+/// None: what is a configuration can be written as one.
+pub fn settings(config: &RunConfig) -> Result<Vec<(String, String)>, Failure> {
+    let mut all = by_name(&config.to_toml()?);
+    all.retain(|(name, _)| name != "data root");
+    for (name, value) in &mut all {
+        match name.as_str() {
+            "data" => *value = places::shown(config.data.as_ref(), &config.data_root),
+            "split" => *value = config.split.as_deref().map(places::name).unwrap_or_default(),
+            _ => {}
+        }
     }
+    Ok(all)
 }
 
-/// A confusion matrix, drawn.
-pub struct Matrix {
-    pub title: String,
-    pub subtitle: String,
-    pub svg: String,
-}
-
-impl Matrix {
-    /// Draws `spec`, with its title as text of the page.
-    pub fn draw(spec: &ConfusionSpec) -> Self {
-        let bare = ConfusionSpec { title: String::new(), stand_in: false, ..spec.clone() };
-        let svg = plots::confusion(&bare);
-        Self { title: spec.title.clone(), subtitle: spec.subtitle.clone(), svg }
-    }
-}
-
-/// Settings by name, from a run's `config.toml`.
-pub fn settings(toml: &str) -> Vec<(String, String)> {
+/// Settings by name, from the content of `config.toml`.
+fn by_name(toml: &str) -> Vec<(String, String)> {
     fn walk(prefix: &str, table: &toml::Table, out: &mut Vec<(String, String)>) {
         for (key, value) in table {
             let name = key.replace('_', " ");
@@ -171,7 +185,7 @@ mod tests {
     fn settings_are_told_by_their_own_names() {
         let toml = "image_size = 64\n[fit]\nepochs = 3\n[fit.schedule]\nkind = \"step\"\nevery = 2\n\
                     [optimizer]\nkind = \"adam\"\nbeta1 = 0.9\n";
-        let all = settings(toml);
+        let all = by_name(toml);
         for (name, value) in [
             ("image size", "64"),
             ("epochs", "3"),
@@ -182,19 +196,5 @@ mod tests {
         ] {
             assert!(all.contains(&(name.into(), value.into())), "{name} in {all:?}");
         }
-    }
-
-    #[test]
-    fn curves_come_with_their_values() {
-        let spec = CurvesSpec {
-            title: "t".into(),
-            loss: vec![Series::new("training", vec![0.5, f64::NAN])],
-            accuracy: vec![Series::new("training", vec![0.75])],
-            ..CurvesSpec::default()
-        };
-        let drawn = Curves::draw(&spec);
-        assert_eq!(drawn.values.header, ["epoch", "training loss", "training accuracy"]);
-        assert_eq!(drawn.values.rows[0], ["1", "0.5000", "75.0 %"]);
-        assert_eq!(drawn.values.rows[1], ["2", "\u{2013}", "\u{2013}"]);
     }
 }

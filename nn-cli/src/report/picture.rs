@@ -10,21 +10,25 @@ use nn_core::Tensor;
 use nn_core::data::{AlphaBackground, decode_file_on};
 use std::path::Path;
 
-/// Height and width of a photograph in the page. It is squeezed into a square, as the network sees it.
-pub const SIDE: u32 = 200;
+/// Height and width of a photograph in the page. It is squeezed into a square, as the network
+/// sees it.
+pub const SIDE: u32 = 256;
 
 /// Height and width of a heat map: it has no detail that would need more.
 const HEAT_SIDE: u32 = 96;
+
+/// The longer side of an image whose aspect is kept.
+const THUMBNAIL_SIDE: u32 = 400;
 
 /// Quality of the JPEG files, of 100.
 const PHOTO_QUALITY: u8 = 80;
 const HEAT_QUALITY: u8 = 75;
 
-/// The image in `file`, as a `data:` address.
+/// The image in `file` squeezed into a square, as a `data:` address.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn photo(file: &Path, alpha_background: AlphaBackground) -> Result<String, Failure> {
+pub fn squeezed(file: &Path, alpha_background: AlphaBackground) -> Result<String, Failure> {
     let image = rgb_image(decode_file_on(file, alpha_background)?.image)?;
     jpeg(&resized(&image, SIDE, SIDE)?, PHOTO_QUALITY)
 }
@@ -34,9 +38,21 @@ pub fn photo(file: &Path, alpha_background: AlphaBackground) -> Result<String, F
 /// # Errors
 /// If it cannot be read.
 pub fn thumbnail(file: &Path, alpha_background: AlphaBackground) -> Result<String, Failure> {
+    thumbnail_of(file, alpha_background, THUMBNAIL_SIDE)
+}
+
+/// [`thumbnail`] of at most `side` pixels.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn thumbnail_of(
+    file: &Path,
+    alpha_background: AlphaBackground,
+    side: u32,
+) -> Result<String, Failure> {
     let image = rgb_image(decode_file_on(file, alpha_background)?.image)?;
     // A small image is not enlarged: the page can do that.
-    let side = (2 * SIDE).min(image.width().max(image.height()));
+    let side = side.min(image.width().max(image.height()));
     jpeg(&fitted(&image, side.into())?, PHOTO_QUALITY)
 }
 

@@ -1,16 +1,20 @@
 //! The page of a training run.
 
 use super::base::{self, Base};
+use super::curves::Curves;
 use super::experiment::sentence;
-use super::gallery::{Gallery, HEAT_NOTE, Shares, View, shares_note, views, worst};
-use super::parts::{Curves, Matrix, Score, Scored, Table, settings};
+use super::gallery::{Gallery, HEAT_NOTE, View, views, worst};
+use super::matrix::Matrix;
+use super::parts::{Score, Scored, Table, guessing_key, layers, settings};
+use super::places;
+use super::shares::{self, Shares};
 use crate::failure::Failure;
 use crate::inspection::Inspection;
 use crate::plots::ConfusionSpec;
 use crate::results::Environment;
 use crate::training::Run;
 use crate::ui::format::{self, clean, percent};
-use crate::ui::stats::wilson;
+use crate::ui::stats::{Guessing, wilson};
 use askama::Template;
 use nn_core::data::summary;
 
@@ -26,12 +30,14 @@ pub struct RunPage {
     shares_note: String,
     sets: Table,
     credit: Option<&'static str>,
+    guessing: Vec<(&'static str, &'static str)>,
     curves: Curves,
     matrix: Matrix,
     heat_note: &'static str,
     views: Vec<View>,
     gallery: Gallery,
     worst: Table,
+    layers: Table,
     commands: Vec<String>,
     facts: Vec<(String, String)>,
 }
@@ -45,13 +51,13 @@ impl RunPage {
         let (set, name) = (run.set, clean(&run.set.name));
         let (correct, n) = (run.test.correct as u64, run.test.n as u64);
         let lede = format!(
-            "After {} the network is right on {} of {}.",
+            "After {} of training the network classifies {} of {} correctly ({}).",
             format::plural(run.history.len() as u64, "epoch"),
-            percent(run.test.accuracy()),
+            format::count(correct),
             format::plural(n, &format!("{} image", run.data.tested_on)),
+            percent(run.test.accuracy()),
         );
         let base = Base::new("Training run", format!("Training on {name}"), lede).about(&[set]);
-        let mean = test.mean_share();
         let score = Scored {
             title: match run.data.tested_on {
                 "test" => "Accuracy on the test images",
@@ -61,26 +67,25 @@ impl RunPage {
             accuracy: run.test.accuracy(),
             interval: wilson(correct, n),
             detail: format!("{correct} of {n} right"),
-            note: format!("Loss {}", format::loss(run.test.loss)),
-            chance: 1.0 / set.folder.classes.len() as f64,
+            note: format!("Test loss (cross-entropy): {}", format::loss(run.test.loss)),
+            guessing: Guessing::of_confusion(&set.folder.classes, &run.test.confusion),
             notebook: None,
             seeds: Vec::new(),
         };
         let tested = sentence(&format!("{} images", run.data.tested_on));
-        let mut facts = settings(&run.config.to_toml()?);
+        let mut facts = settings(run.config)?;
         facts.push(("parameters".into(), format::count(run.model.parameter_count() as u64)));
         facts.extend(Environment::here().facts());
-        facts.push(("read".into(), set.folder.arrangement()));
+        facts.push(("folders".into(), set.folder.arrangement()));
         let passed_over = summary(&set.folder.passed_over_in_training());
         facts.extend(passed_over.map(|line| ("not looked at".into(), clean(&line))));
         Ok(Self {
             base,
             warnings: run.warnings.iter().map(|warning| sentence(&warning.text)).collect(),
+            guessing: guessing_key([&score.guessing]),
             score: score.show(),
-            shares: Shares::new("Heat on the background", test, mean.as_ref())
-                .into_iter()
-                .collect(),
-            shares_note: shares_note(mean.iter()),
+            shares: Shares::new("Heat on the background", &[test]).into_iter().collect(),
+            shares_note: shares::note(&[test]),
             sets: images(&[run]),
             credit: base::credit(&[set]),
             curves: Curves::draw(&run.curves()),
@@ -89,6 +94,7 @@ impl RunPage {
             views: views(&test.classes),
             gallery: Gallery::new("gallery-test", &tested, test)?,
             worst: worst(&[(run.data.tested_on, test)]),
+            layers: layers(&run.model.summary()),
             commands: vec!["nn-cli train --config config.toml --out again".into()],
             facts,
         })
@@ -97,17 +103,16 @@ impl RunPage {
 
 /// Which images the runs used for what.
 fn images(runs: &[&Run<'_>]) -> Table {
-    let header = ["set", "what it is", "classes", "found in", "training", "validation", "test"];
-    let mut table = Table::new("Images by what they were used for", &header, 4);
+    let header = ["set", "what it is", "classes", "training", "validation", "test"];
+    let mut table = Table::new("What the images were used for", &header, 3);
     table.rows.extend(runs.iter().map(|run| {
         let count = |data: &nn_core::data::Dataset| data.len().to_string();
         let classes: Vec<String> =
             run.set.folder.classes.iter().map(|class| format::class_name(class)).collect();
         vec![
-            clean(&run.set.name),
+            clean(&places::shown(&run.set.path, &run.config.data_root)),
             base::kind(run.set.kind).into(),
             classes.join(", "),
-            clean(&run.set.path.display().to_string()),
             count(&run.data.train),
             count(&run.data.validation),
             run.data.kept_for_test().to_string(),

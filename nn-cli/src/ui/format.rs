@@ -74,6 +74,26 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// `850 ms`, `12.3 s`, `3:07 min`, `1:02 h`: a duration in few columns.
+pub fn clock(time: Duration) -> String {
+    let whole = time.as_secs_f64().round() as u64;
+    match time.as_secs_f64() {
+        seconds if seconds < 59.95 => duration(time),
+        _ if whole < 3600 => format!("{}:{:02} min", whole / 60, whole % 60),
+        _ => format!("{}:{:02} h", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// `28 MB`, `1.4 GB`: what a file or folder takes on the disk.
+pub fn bytes(size: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
+    let Some((unit, name)) = units.into_iter().find(|(unit, _)| size >= *unit) else {
+        return plural(size, "byte");
+    };
+    let value = size as f64 / unit as f64;
+    if value < 9.95 { format!("{value:.1} {name}") } else { format!("{value:.0} {name}") }
+}
+
 /// `7,877,538`.
 pub fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -128,6 +148,24 @@ mod tests {
             (3725.0, "1 h 02 min"),
         ] {
             assert_eq!(duration(Duration::from_secs_f64(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn sizes_and_clocks() {
+        for (size, expected) in [
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1500, "1.5 kB"),
+            (28_300_000, "28 MB"),
+            (1_420_000_000, "1.4 GB"),
+        ] {
+            assert_eq!(bytes(size), expected);
+        }
+        for (seconds, expected) in
+            [(0.85, "850 ms"), (12.34, "12.3 s"), (187.2, "3:07 min"), (3725.0, "1:02 h")]
+        {
+            assert_eq!(clock(Duration::from_secs_f64(seconds)), expected);
         }
     }
 

@@ -4,6 +4,7 @@
 //! everything printed passes through it. The rest returns text or numbers and prints nothing.
 
 pub mod format;
+pub mod lines;
 pub mod output;
 pub mod progress;
 pub mod stats;

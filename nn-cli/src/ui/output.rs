@@ -7,6 +7,8 @@
 //! | `--json` | one JSON document | results for people, notes, warnings, progress |
 //! | `--json --quiet` | one JSON document | warnings |
 //!
+//! On a terminal, or where `COLUMNS` says how wide it is, lines are broken at words ([`lines`]).
+//!
 //! A reader that goes away (`nn-cli ... | head -1`) is no failure: what it no longer wants is dropped
 //! and the work goes on. Any other failure to write a result is an error; a message on stderr that
 //! cannot be written has nobody left to tell.
@@ -20,6 +22,7 @@ use nn_core::{Error, Result};
 use serde::Serialize;
 
 use super::format::clean;
+use super::{lines, table};
 
 /// Where a message goes.
 type Sink = Mutex<Box<dyn Write + Send>>;
@@ -32,16 +35,21 @@ pub struct Console {
     quiet: bool,
     bars: MultiProgress,
     draws_bars: bool,
+    /// The columns of stdout and of stderr, where lines are broken.
+    columns: [Option<usize>; 2],
 }
 
 impl Console {
     /// The console of this process, for the options `--json` and `--quiet`.
     pub fn new(json: bool, quiet: bool) -> Self {
-        let terminal = io::stderr().is_terminal();
-        Self::with(Box::new(io::stdout()), Box::new(io::stderr()), json, quiet, terminal)
+        let (out, err) = (io::stdout(), io::stderr());
+        let columns = [lines::columns_of(&out), lines::columns_of(&err)];
+        let terminal = err.is_terminal();
+        Self { columns, ..Self::with(Box::new(out), Box::new(err), json, quiet, terminal) }
     }
 
-    /// A console over any two writers; `terminal` tells whether `err` is one that can show bars.
+    /// A console over any two writers, whose lines stay whole; `terminal` tells whether `err` is one that
+    /// can show bars.
     pub fn with(
         out: Box<dyn Write + Send>,
         err: Box<dyn Write + Send>,
@@ -53,7 +61,8 @@ impl Console {
         let target =
             if draws_bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
-        Self { out: Mutex::new(out), err: Mutex::new(err), json, quiet, bars, draws_bars }
+        let (out, err, columns) = (Mutex::new(out), Mutex::new(err), [None; 2]);
+        Self { out, err, json, quiet, bars, draws_bars, columns }
     }
 
     /// Whether stdout belongs to a JSON document.
@@ -81,6 +90,40 @@ impl Console {
             if !self.quiet {
                 self.tell(text);
             }
+            return Ok(());
+        }
+        let text = match self.columns[0] {
+            Some(most) => &lines::broken(text, most),
+            None => text,
+        };
+        self.bars.suspend(|| print(&self.out, text))
+    }
+
+    /// The columns that results for people may take; `None` where their lines stay whole.
+    pub fn columns(&self) -> Option<usize> {
+        self.columns[usize::from(self.json)]
+    }
+
+    /// Prints a table as a result for people: [`table::columns_within`] what there is room for, with the
+    /// first `text` columns to the left.
+    ///
+    /// # Errors
+    /// As for [`Console::text`].
+    pub fn table(
+        &self,
+        header: &[String],
+        rows: impl IntoIterator<Item = Vec<String>>,
+        text: usize,
+    ) -> Result<()> {
+        self.text(&table::columns_within(self.columns(), header, rows, text))
+    }
+
+    /// Prints what is for another program to read, as it is; nothing under `--json`.
+    ///
+    /// # Errors
+    /// As for [`Console::text`].
+    pub fn raw(&self, text: &str) -> Result<()> {
+        if self.json {
             return Ok(());
         }
         self.bars.suspend(|| print(&self.out, text))
@@ -113,6 +156,11 @@ impl Console {
         self.tell(&format!("error: {text}"));
     }
 
+    /// Says on stderr what is wrong with the command line: a text that begins with `error:` itself.
+    pub fn complain(&self, text: &str) {
+        self.tell(text);
+    }
+
     /// Warns on stderr, always.
     pub fn warn(&self, text: &str) {
         self.tell(&format!("warning: {text}"));
@@ -121,9 +169,13 @@ impl Console {
     fn tell(&self, text: &str) {
         self.bars.suspend(|| {
             // File names go into messages, and can hold anything. Lines stay lines.
-            let lines: Vec<_> = text.split('\n').map(clean).collect();
+            let text = text.split('\n').map(clean).collect::<Vec<_>>().join("\n");
+            let text = match self.columns[1] {
+                Some(most) => lines::broken(&text, most),
+                None => text,
+            };
             // Nobody is left to tell if this fails.
-            let _ = print(&self.err, &lines.join("\n"));
+            let _ = print(&self.err, &text);
         });
     }
 }

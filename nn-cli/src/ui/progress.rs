@@ -69,16 +69,17 @@ impl<'a> TrainingProgress<'a> {
         format!("{}epoch {epoch:>wide$}/{}", self.run, self.epochs)
     }
 
+    /// At most 80 columns, unless the numbers are extraordinary.
     fn line(&self, result: &EpochRecord) -> String {
-        let pair = |loss, accuracy| {
-            format!("loss {:>7}  accuracy {:>7}", format::loss(loss), format::percent(accuracy))
-        };
-        let mut line =
-            format!("{}  {}", self.label(result.epoch), pair(result.loss, result.accuracy));
+        let (loss, accuracy) = (format::loss(result.loss), format::percent(result.accuracy));
+        // The names of several runs take the place of words that the first lines made plain.
+        let word = if self.run.is_empty() { "accuracy " } else { "" };
+        let mut line = format!("{}  loss {loss:>6}  {word}{accuracy:>7}", self.label(result.epoch));
         if let (Some(loss), Some(accuracy)) = (result.val_loss, result.val_accuracy) {
-            line += &format!("  |  validation {}", pair(loss, accuracy));
+            let (loss, accuracy) = (format::loss(loss), format::percent(accuracy));
+            line += &format!("  validation {loss:>6}  {accuracy:>7}");
         }
-        line + &format!("  |  {}", format::duration(Duration::from_secs_f64(result.seconds)))
+        line + &format!("  {}", format::clock(Duration::from_secs_f64(result.seconds)))
     }
 }
 
@@ -192,8 +193,7 @@ mod tests {
 
     #[test]
     fn without_a_terminal_each_epoch_is_one_line_on_stderr() {
-        let line = "loss  0.5000  accuracy  75.0 %  |  validation loss  0.6429  accuracy 100.0 %  \
-                    |  3.2 s\n";
+        let line = "loss 0.5000  accuracy  75.0 %  validation 0.6429  100.0 %  3.2 s\n";
         let expected = format!("epoch  1/10  {line}epoch 10/10  {line}");
         assert_eq!(run(false, false), (String::new(), expected.clone()));
         assert_eq!(run(true, false), (String::new(), expected));
@@ -206,7 +206,7 @@ mod tests {
         let mut one = result(1);
         (one.val_loss, one.val_accuracy) = (None, None);
         TrainingProgress::new(&console, "", 1).epoch_done(&one);
-        assert_eq!(err.text(), "epoch 1/1  loss  0.5000  accuracy  75.0 %  |  3.2 s\n");
+        assert_eq!(err.text(), "epoch 1/1  loss 0.5000  accuracy  75.0 %  3.2 s\n");
     }
 
     /// A bar that is drawn into memory.

@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use super::format::{self, class_name};
+use super::lines::{shortened, width};
 use super::stats::wilson;
 
 /// From this many classes on, a matrix is wider than a terminal and is told class by class.
@@ -34,8 +35,15 @@ impl Evaluation<'_> {
     }
 }
 
-/// Writes loss, accuracy with its 95 % interval, and the confusion matrix.
-pub fn evaluation(result: &Evaluation<'_>) -> String {
+/// Columns that tables of an evaluation are set in by.
+const INSET: usize = 2;
+
+/// Columns that a class's name takes at most, and the fewest that it is shortened to.
+const NAME: std::ops::RangeInclusive<usize> = 8..=28;
+
+/// Writes loss, accuracy with its 95 % interval, and the confusion matrix, in at most `most` columns where
+/// a limit is given.
+pub fn evaluation(result: &Evaluation<'_>, most: Option<usize>) -> String {
     let n = result.classes.len();
     let correct: u64 = (0..n).map(|i| result.count(i, i)).sum();
     let total: u64 = (0..n).map(|i| result.total(i)).sum();
@@ -45,21 +53,30 @@ pub fn evaluation(result: &Evaluation<'_>) -> String {
         format::loss(result.loss),
         format::accuracy(correct, total)
     );
-    let table = if n <= MATRIX_UP_TO { matrix(result) } else { by_class(result) };
-    for line in table.lines() {
+    let fits = |table: &String| match most {
+        Some(most) => table.lines().all(|line| INSET + width(line) <= most),
+        None => true,
+    };
+    let names = NAME.rev();
+    let matrix = (n <= MATRIX_UP_TO)
+        .then(|| names.clone().map(|name| matrix(result, name, name.min(16))).find(fits))
+        .flatten();
+    let table = matrix.or_else(|| names.clone().map(|name| by_class(result, name)).find(fits));
+    for line in table.unwrap_or_else(|| by_class(result, *NAME.start())).lines() {
         out += &format!("  {line}\n");
     }
     out
 }
 
-/// A row for each true class, a column for each predicted one.
-fn matrix(result: &Evaluation<'_>) -> String {
+/// A row for each true class, a column for each predicted one; names take at most `row_name` and
+/// `column_name` columns.
+fn matrix(result: &Evaluation<'_>, row_name: usize, column_name: usize) -> String {
     let n = result.classes.len();
     let mut header = vec!["true \\ predicted".to_string()];
-    header.extend(result.classes.iter().map(|c| short(c, 16)));
+    header.extend(result.classes.iter().map(|c| short(c, column_name)));
     header.push("right".into());
     let rows = (0..n).map(|row| {
-        let mut cells = vec![short(&result.classes[row], 28)];
+        let mut cells = vec![short(&result.classes[row], row_name)];
         cells.extend((0..n).map(|column| result.count(row, column).to_string()));
         cells.push(share(result.count(row, row), result.total(row)));
         cells
@@ -67,11 +84,11 @@ fn matrix(result: &Evaluation<'_>) -> String {
     columns(&header, rows)
 }
 
-/// A line for each class, with what it was most often taken for.
-fn by_class(result: &Evaluation<'_>) -> String {
+/// A line for each class, with what it was most often taken for; names take at most `name` columns.
+fn by_class(result: &Evaluation<'_>, name: usize) -> String {
     let n = result.classes.len();
     let header =
-        ["class", "images", "right", "95 % interval", "most often taken for"].map(String::from);
+        ["class", "images", "right", "95 % interval", "most often called"].map(String::from);
     let rows = (0..n).map(|row| {
         let (right, total) = (result.count(row, row), result.total(row));
         // The first of equals, so that the table is the same everywhere.
@@ -79,11 +96,11 @@ fn by_class(result: &Evaluation<'_>) -> String {
             .filter(|&c| c != row && result.count(row, c) > 0)
             .max_by_key(|&c| (result.count(row, c), std::cmp::Reverse(c)));
         let worst = worst.map_or_else(String::new, |c| {
-            format!("{} ({})", short(&result.classes[c], 28), result.count(row, c))
+            format!("{} ({})", short(&result.classes[c], name), result.count(row, c))
         });
         let interval =
             if total == 0 { "–".into() } else { format::interval(wilson(right, total)) };
-        let name = short(&result.classes[row], 28);
+        let name = short(&result.classes[row], name);
         vec![name, total.to_string(), share(right, total), interval, worst]
     });
     columns(&header, rows)
@@ -93,16 +110,9 @@ fn share(part: u64, total: u64) -> String {
     if total == 0 { "–".into() } else { format::percent(part as f64 / total as f64) }
 }
 
-/// A name of at most `most` characters.
+/// A name of at most `most` columns.
 fn short(name: &str, most: usize) -> String {
-    let name = class_name(name);
-    let chars: Vec<char> = name.chars().collect();
-    if chars.len() <= most {
-        return name;
-    }
-    let tail = (most - 1) / 3;
-    let head = most - 1 - tail;
-    chars[..head].iter().chain(&['…']).chain(&chars[chars.len() - tail..]).collect()
+    shortened(&class_name(name), most)
 }
 
 /// Aligned columns under a ruled header: the first to the left, the others to the right. Line breaks
@@ -117,19 +127,85 @@ pub fn columns_with_text(
     rows: impl IntoIterator<Item = Vec<String>>,
     text: usize,
 ) -> String {
+    columns_within(None, header, rows, text)
+}
+
+/// The space between columns.
+const GAP: usize = 2;
+
+/// The fewest columns that a cell is broken to.
+const NARROWEST: usize = 6;
+
+/// Like [`columns_with_text`], in at most `most` columns where a limit is given: what is too long for that
+/// is broken within its cell, the longest first, so that nothing is left out.
+pub fn columns_within(
+    most: Option<usize>,
+    header: &[String],
+    rows: impl IntoIterator<Item = Vec<String>>,
+    text: usize,
+) -> String {
+    let header: Vec<String> = header.iter().map(|cell| format::clean(cell)).collect();
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|row| row.iter().map(|cell| format::clean(cell)).collect()).collect();
+    let widths = most.map(|most| widths(most, &header, &rows));
+    let broken = |row: &[String]| match &widths {
+        Some(widths) => row.iter().zip(widths).map(|(cell, &most)| within(cell, most)).collect(),
+        None => row.to_vec(),
+    };
     let mut table = Table::new();
     table.load_style(RULED);
-    table.set_header(header.iter().map(|c| format::clean(c)));
-    for row in rows {
-        table.add_row(row.iter().map(|c| format::clean(c)));
+    table.set_header(broken(&header));
+    for row in &rows {
+        table.add_row(broken(row));
     }
     for column in table.column_iter_mut() {
         if column.index >= text {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        column.set_padding((0, if column.index + 1 < header.len() { 2 } else { 0 }));
+        column.set_padding((0, if column.index + 1 < header.len() { GAP as u16 } else { 0 }));
     }
     table.trim_fmt()
+}
+
+/// The columns that each column of a table gets.
+fn widths(most: usize, header: &[String], rows: &[Vec<String>]) -> Vec<usize> {
+    let mut widths: Vec<usize> = (0..header.len())
+        .map(|i| {
+            let cells = rows.iter().filter_map(|row| row.get(i));
+            cells.chain([&header[i]]).map(|cell| width(cell)).max().unwrap_or(0)
+        })
+        .collect();
+    let room = most.saturating_sub(GAP * header.len().saturating_sub(1));
+    while widths.iter().sum::<usize>() > room {
+        match widths.iter_mut().filter(|width| **width > NARROWEST).max() {
+            Some(widest) => *widest -= 1,
+            None => break,
+        }
+    }
+    widths
+}
+
+/// A cell in lines of at most `most` columns, broken after the signs that part names, or anywhere.
+fn within(cell: &str, most: usize) -> String {
+    let mut lines = vec![String::new()];
+    for piece in cell.split_inclusive([' ', '/', '_', '-', '.', ',']) {
+        let used = lines.last().map_or(0, |line| width(line));
+        if used > 0 && used + width(piece.trim_end()) > most {
+            lines.push(String::new());
+        }
+        for c in piece.chars() {
+            let full = lines.last().is_some_and(|line| {
+                !line.is_empty() && width(line) + width(c.encode_utf8(&mut [0; 4])) > most
+            });
+            match lines.last_mut() {
+                Some(_) if full && c == ' ' => {}
+                Some(line) if !full => line.push(c),
+                _ => lines.push(c.to_string()),
+            }
+        }
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -159,7 +235,8 @@ same_backgrounds, test set (published)
   husky                 9     1  90.0 %
   wolf                  1     9  90.0 %
 ";
-        assert_eq!(evaluation(&result), expected);
+        assert_eq!(evaluation(&result, None), expected);
+        assert_eq!(evaluation(&result, Some(80)), expected);
     }
 
     #[test]
@@ -168,12 +245,9 @@ same_backgrounds, test set (published)
         let mut confusion = vec![vec![0; 30]; 30];
         confusion[0][0] = 8;
         confusion[0][7] = 2;
-        let text = evaluation(&Evaluation {
-            title: "t",
-            loss: f64::NAN,
-            classes: &classes,
-            confusion: &confusion,
-        });
+        let result =
+            Evaluation { title: "t", loss: f64::NAN, classes: &classes, confusion: &confusion };
+        let text = evaluation(&result, None);
         let row = text.lines().find(|l| l.contains("class 0 ")).unwrap();
         for part in ["10", "80.0 %", "49 to 94 %", "class 7 (2)"] {
             assert!(row.contains(part), "{part} is missing in {row}");
@@ -184,11 +258,44 @@ same_backgrounds, test set (published)
     #[test]
     fn hostile_names_keep_the_table_straight() {
         let classes = names(&["\u{1b}[2J", "", "日本語", &"x".repeat(300), "a\nb"]);
-        let text =
-            evaluation(&Evaluation { title: "a\nb", loss: 1.0, classes: &classes, confusion: &[] });
+        let result = Evaluation { title: "a\nb", loss: 1.0, classes: &classes, confusion: &[] };
+        let text = evaluation(&result, None);
         assert!(!text.contains('\u{1b}') && text.contains("(no name)") && text.contains("a b"));
         let table: Vec<&str> = text.lines().skip(5).collect();
         assert_eq!(table.len(), 2 + 5);
         assert!(table.iter().all(|l| l.chars().count() < 120), "{text}");
+    }
+
+    #[test]
+    fn tables_fit_the_terminal() {
+        let long = |i: usize| format!("{i} {}", "a kind of hound with a long name".repeat(2));
+        for n in [2, 3, 7, 12, 40] {
+            let mut classes: Vec<String> = (0..n).map(long).collect();
+            classes[0] = "日本語の犬の名前はとても長いですから切ります".into();
+            let confusion = vec![vec![1234; n]; n];
+            let result =
+                Evaluation { title: "t", loss: 1.0, classes: &classes, confusion: &confusion };
+            for most in [80, 60] {
+                let text = evaluation(&result, Some(most));
+                let table: Vec<&str> = text.lines().skip(5).collect();
+                assert!(table.iter().all(|line| width(line) <= most), "{most}\n{text}");
+                assert_eq!(table.len(), n + 2, "a line each");
+            }
+        }
+    }
+
+    #[test]
+    fn long_cells_are_broken_and_whole() {
+        let header = names(&["image", "class", "share"]);
+        let path = "photographs/of-2024/somewhere_in/the_woods/IMG_20240112.jpeg";
+        let row = names(&[path, "日本語の犬", "97.0 %"]);
+        let text = columns_within(Some(40), &header, [row], 1);
+        assert!(text.lines().all(|line| width(line) <= 40), "{text}");
+        let first: String =
+            text.lines().skip(2).map(|line| line.split("  ").next().unwrap()).collect();
+        assert_eq!(first, path, "{text}");
+        assert!(text.contains("97.0 %"), "{text}");
+        assert_eq!(within("abcdefghij", 4), "abcd\nefgh\nij");
+        assert_eq!(within("a b", 2), "a\nb");
     }
 }

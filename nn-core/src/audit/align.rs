@@ -10,6 +10,7 @@
 use super::luma::{Cells, Luma};
 use super::placement::Placement;
 use crate::kernels::widest::{Loops, widest};
+use std::ops::AddAssign;
 
 /// The least share of either picture that both must have in common.
 const SHARE: f32 = 0.35;
@@ -141,7 +142,7 @@ impl Normal<'_> {
 
 /// The sum of partial sums, by halves.
 #[inline(always)]
-pub fn sum<const N: usize>(mut sums: [f32; N]) -> f32 {
+pub fn sum<T: Copy + AddAssign, const N: usize>(mut sums: [T; N]) -> T {
     let mut half = N / 2;
     while half > 0 {
         for lane in 0..half {

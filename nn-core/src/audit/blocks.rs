@@ -132,21 +132,7 @@ impl Blocks<'_> {
             inside[i] = if across & down & (i < len) { 1.0 } else { 0.0 };
             (us[i], vs[i]) = (u, v);
         }
-        let cells = Cells::around(a, &us, &vs);
-        let mut corners = [[0.0; BLOCK]; 4];
-        for i in 0..BLOCK {
-            let found = cells.corners(a, i);
-            for corner in 0..4 {
-                corners[corner][i] = found[corner];
-            }
-        }
-        let mut values = [0.0; BLOCK];
-        for i in 0..BLOCK {
-            let upper = corners[0][i] + (corners[1][i] - corners[0][i]) * cells.x[i];
-            let lower = corners[2][i] + (corners[3][i] - corners[2][i]) * cells.x[i];
-            values[i] = upper + (lower - upper) * cells.y[i];
-        }
-        (inside, values)
+        (inside, Cells::around(a, &us, &vs).mixed(a))
     }
 }
 

@@ -8,10 +8,10 @@
 //! work grows as the number of images does, not as that of pairs.
 
 use super::code_index::CodeIndex;
-use super::keypoints::Feature;
-use super::patch::{Code, TILT};
-use super::placement::{Placement, Posture};
-use super::symmetry::{Symmetry, moved};
+use super::keypoints::{Feature, MAX_FEATURES};
+use super::patch::{Code, TILT, moved};
+use super::placement::Placement;
+use super::symmetry::Symmetry;
 use crate::kernels::widest::{Loops, widest};
 use rayon::prelude::*;
 use std::cmp::Reverse;
@@ -29,9 +29,15 @@ const VOTE_DISTANCE: u32 = 24;
 /// Features of a pair that must have met in the index, for the others to be looked at.
 const HITS: usize = 2;
 /// Points that must say the same of a pair.
-const VOTES: usize = 4;
+const VOTES: u32 = 4;
 /// The most candidates of higher number that features may give one image: those of most votes.
-const FEATURES_PER_IMAGE: usize = 48;
+const FEATURES_PER_IMAGE: usize = 24;
+/// Images of higher number that are held against one image, feature by feature: those it met most often.
+const JUDGED_PER_IMAGE: usize = 4 * FEATURES_PER_IMAGE;
+/// Ways to lay one image on another that are looked at, at most: those in which features met most often.
+const WAYS: usize = 6;
+/// Votes whose placement is put to the others, at most.
+const PROPOSERS: usize = 64;
 /// The most candidates that whole pictures may give one image: the nearest.
 const FRAMES_PER_IMAGE: usize = 6;
 /// Placements tried for a pair, at most.
@@ -58,7 +64,7 @@ pub struct Candidate {
     /// How `b` may lie on `a`, the likeliest first.
     pub placements: Vec<Placement>,
     /// Points that say so.
-    pub votes: usize,
+    pub votes: u32,
     /// Whether the pictures as wholes say so.
     pub by_frame: bool,
 }
@@ -154,13 +160,14 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         matches.dedup();
         let judge = |pair: &[Match]| {
             let b = pair[0].0 as usize;
-            let mut proposals: Vec<(usize, Placement)> = Vec::new();
-            for way in pair.chunk_by(|x, y| x.1 == y.1).filter(|way| way.len() >= HITS) {
-                let pairs = alike(&images[a].features, &images[b].features, way[0].1);
-                for stretch in stretches(images[a].size, images[b].size, way[0].1.1) {
-                    let votes: Vec<Vote> =
-                        pairs.iter().map(|pair| Vote::new(*pair, way[0].1, stretch)).collect();
-                    proposals.extend(agreed(&votes, images[a].size));
+            let mut ways: Vec<&[Match]> =
+                pair.chunk_by(|x, y| x.1 == y.1).filter(|way| way.len() >= HITS).collect();
+            ways.sort_by_key(|way| Reverse(way.len()));
+            let mut proposals: Vec<(u32, Placement)> = Vec::new();
+            for way in ways.into_iter().take(WAYS).map(|way| way[0].1) {
+                let pairs = alike(&images[a].features, &images[b].features, way);
+                for stretch in stretches(images[a].size, images[b].size, way.1) {
+                    proposals.extend(agreed(&Votes::new(&pairs, way, stretch), images[a].size));
                 }
             }
             proposals.sort_by_key(|proposal| Reverse(proposal.0));
@@ -169,8 +176,15 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
             let placements = proposals.into_iter().map(|(_, placement)| placement).collect();
             Some(Candidate { a, b, placements, votes, by_frame: false })
         };
-        let pairs = matches.chunk_by(|x, y| x.0 == y.0);
-        let mut found: Vec<Candidate> = pairs.filter_map(judge).collect();
+        let hits = |pair: &[Match]| pair.chunk_by(|x, y| x.1 == y.1).map(<[Match]>::len).max();
+        let pairs = matches.chunk_by(|x, y| x.0 == y.0).map(|pair| (hits(pair), pair));
+        let mut pairs: Vec<_> = pairs.filter(|(hits, _)| *hits >= Some(HITS)).collect();
+        if pairs.len() > JUDGED_PER_IMAGE {
+            pairs.sort_by_key(|(hits, _)| Reverse(*hits));
+            pairs.truncate(JUDGED_PER_IMAGE);
+        }
+        let mut found: Vec<Candidate> =
+            pairs.into_iter().filter_map(|(_, pair)| judge(pair)).collect();
         if found.len() > FEATURES_PER_IMAGE {
             found.sort_by_key(|candidate| Reverse(candidate.votes));
             found.truncate(FEATURES_PER_IMAGE);
@@ -225,57 +239,123 @@ impl Loops for Alike<'_> {
     }
 }
 
-/// Two features taken for the same point.
-struct Vote<'a> {
-    of_a: &'a Feature,
-    /// Where the other lies on `b`, before `b` was stretched.
-    of_b: (f32, f32),
+/// Pairs of features that are taken for the same points of two pictures, laid in one way.
+struct Votes<'a> {
+    pairs: &'a [(&'a Feature, &'a Feature)],
+    way: Way,
+    /// How `b` was stretched.
     stretch: (f32, f32),
-    /// How `b` lies on `a`, before it was stretched.
-    placement: Placement,
-    posture: Posture,
+    /// Where each point lies on `a`, and on `b` before that was stretched.
+    of_a: [Vec<f32>; 2],
+    of_b: [Vec<f32>; 2],
+    /// How much larger the point is on `a`.
+    scales: Vec<f32>,
+    /// A bit for the point of `a`: two descriptions of one point are one vote.
+    points: Vec<u64>,
 }
 
-impl<'a> Vote<'a> {
-    fn new((of_a, of_b): (&'a Feature, &Feature), way: Way, stretch: (f32, f32)) -> Self {
-        let before = Feature { x: of_b.x * stretch.0, y: of_b.y * stretch.1, ..*of_b };
-        let placement = Placement::of_features(of_a, &before, way.1, way.0.angle());
-        let of_b = (before.x, before.y);
-        Self { of_a, of_b, stretch, placement, posture: placement.posture() }
+impl<'a> Votes<'a> {
+    fn new(pairs: &'a [(&'a Feature, &'a Feature)], way: Way, stretch: (f32, f32)) -> Self {
+        const { assert!(MAX_FEATURES <= u64::BITS as usize) };
+        let mut known: Vec<(f32, f32)> = Vec::new();
+        let mut point = |of_a: &Feature| {
+            let place = (of_a.x, of_a.y);
+            let at = known.iter().position(|other| *other == place).unwrap_or(known.len());
+            if at == known.len() {
+                known.push(place);
+            }
+            1_u64 << at
+        };
+        let points = pairs.iter().map(|(of_a, _)| point(of_a)).collect();
+        let list = |value: fn(&Feature, &Feature) -> f32| {
+            pairs.iter().map(|(of_a, of_b)| value(of_a, of_b)).collect::<Vec<f32>>()
+        };
+        let stretched = |mut places: Vec<f32>, by: f32| {
+            places.iter_mut().for_each(|place| *place *= by);
+            places
+        };
+        Self {
+            pairs,
+            way,
+            stretch,
+            of_a: [list(|a, _| a.x), list(|a, _| a.y)],
+            of_b: [stretched(list(|_, b| b.x), stretch.0), stretched(list(|_, b| b.y), stretch.1)],
+            scales: list(|a, b| a.scale / b.scale),
+            points,
+        }
+    }
+
+    /// How `b` lies on `a`, before it was stretched, if one of the pairs is the same point.
+    fn placement(&self, number: usize) -> Placement {
+        let (of_a, of_b) = self.pairs[number];
+        let before = Feature { x: of_b.x * self.stretch.0, y: of_b.y * self.stretch.1, ..*of_b };
+        Placement::of_features(of_a, &before, self.way.1, self.way.0.angle())
+    }
+
+    /// Whether one pair agrees with a placement that enlarges by `scale`.
+    #[inline(always)]
+    fn agrees(&self, number: usize, placement: &Placement, scale: f32, tolerance: f32) -> bool {
+        let (x, y) = placement.apply(self.of_b[0][number], self.of_b[1][number]);
+        let (x, y) = (x - self.of_a[0][number], y - self.of_a[1][number]);
+        let other = self.scales[number];
+        (x * x + y * y <= tolerance * tolerance)
+            & (scale < LIKE_SCALE * other)
+            & (other < LIKE_SCALE * scale)
+    }
+}
+
+/// The ratio of scales up to which two votes say the same. All of one way say the same of turns and mirrors.
+const LIKE_SCALE: f32 = 1.5;
+
+/// The points that agree with a placement.
+struct Agreeing<'a> {
+    votes: &'a Votes<'a>,
+    placement: Placement,
+    scale: f32,
+    tolerance: f32,
+}
+
+impl Loops for Agreeing<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run(self) -> u32 {
+        let mut points = 0_u64;
+        for number in 0..self.votes.points.len() {
+            let agrees = self.votes.agrees(number, &self.placement, self.scale, self.tolerance);
+            points |= if agrees { self.votes.points[number] } else { 0 };
+        }
+        points.count_ones()
     }
 }
 
 /// The placements that several votes agree on, and how many do.
-fn agreed(votes: &[Vote<'_>], (width, height): (f32, f32)) -> Vec<(usize, Placement)> {
+fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
     let tolerance = 0.06 * width.max(height);
-    let mut proposals: Vec<(usize, Placement)> = Vec::new();
-    for vote in votes.iter().take(64) {
-        let agree: Vec<&Vote> = votes
-            .iter()
-            .filter(|other| {
-                let (x, y) = vote.placement.apply(other.of_b.0, other.of_b.1);
-                let (x, y) = (x - other.of_a.x, y - other.of_a.y);
-                x * x + y * y <= tolerance * tolerance && vote.posture.is_like(&other.posture)
-            })
-            .collect();
-        // Two descriptions of one point are one vote.
-        let mut points: Vec<_> = agree.iter().map(|v| (v.of_a.x, v.of_a.y)).collect();
-        points.sort_by(|p, q| p.partial_cmp(q).unwrap_or(std::cmp::Ordering::Equal));
-        points.dedup();
-        if points.len() < VOTES {
-            continue;
+    let mut proposals: Vec<(u32, usize, Placement)> = Vec::new();
+    for number in 0..votes.pairs.len().min(PROPOSERS) {
+        let (placement, scale) = (votes.placement(number), votes.scales[number]);
+        let points = widest(Agreeing { votes, placement, scale, tolerance });
+        if points >= VOTES {
+            proposals.push((points, number, placement));
         }
-        let corresponding: Vec<_> = agree.iter().map(|v| (v.of_b, (v.of_a.x, v.of_a.y))).collect();
-        let fitted = Placement::fit_similarity(&corresponding, vote.placement.is_mirrored())
-            .filter(|fitted| fitted.is_like(&vote.placement));
-        let placement = fitted.unwrap_or(vote.placement).of_stretched(vote.stretch);
-        proposals.push((points.len(), placement));
     }
     proposals.sort_by_key(|proposal| Reverse(proposal.0));
-    let mut kept: Vec<(usize, Placement)> = Vec::new();
-    for proposal in proposals {
-        if kept.len() < TRIES && !kept.iter().any(|other| other.1.is_like(&proposal.1)) {
-            kept.push(proposal);
+    let mut kept: Vec<(u32, Placement)> = Vec::new();
+    for (points, number, placement) in proposals {
+        if kept.len() == TRIES {
+            break;
+        }
+        let scale = votes.scales[number];
+        let corresponding: Vec<_> = (0..votes.pairs.len())
+            .filter(|&other| votes.agrees(other, &placement, scale, tolerance))
+            .map(|i| ((votes.of_b[0][i], votes.of_b[1][i]), (votes.of_a[0][i], votes.of_a[1][i])))
+            .collect();
+        let fitted = Placement::fit_similarity(&corresponding, placement.is_mirrored())
+            .filter(|fitted| fitted.is_like(&placement));
+        let placement = fitted.unwrap_or(placement).of_stretched(votes.stretch);
+        if !kept.iter().any(|other| other.1.is_like(&placement)) {
+            kept.push((points, placement));
         }
     }
     kept
@@ -297,7 +377,13 @@ fn by_frames(images: &[&Fingerprint]) -> Vec<Candidate> {
         }
         nearest.sort_unstable();
         nearest.dedup();
-        nearest.truncate(FRAMES_PER_IMAGE);
+        let mut images: Vec<usize> = Vec::new();
+        nearest.retain(|&(_, image, _)| {
+            if !images.contains(&image) && images.len() < FRAMES_PER_IMAGE {
+                images.push(image);
+            }
+            images.contains(&image)
+        });
         nearest.into_iter().map(move |(_, j, symmetry)| {
             let symmetry = Symmetry::ALL[symmetry];
             if i < j { (i, j, symmetry) } else { (j, i, symmetry.inverse()) }

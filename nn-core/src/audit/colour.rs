@@ -191,7 +191,7 @@ impl Cell {
 }
 
 fn norm([x, y]: [f32; 2]) -> f32 {
-    x.hypot(y)
+    (x * x + y * y).sqrt()
 }
 
 /// How much more colourful one picture is, and its tint.
@@ -211,7 +211,7 @@ impl Shift {
             let (mut aa, mut ab) = (0.0, 0.0);
             for cell in cells {
                 let far = norm(shift.residual(cell)) / COLOURED;
-                let weight = (1.0 + far * far).powi(-2);
+                let weight = 1.0 / ((1.0 + far * far) * (1.0 + far * far));
                 n += weight;
                 for plane in 0..2 {
                     a[plane] += weight * cell.a[plane];

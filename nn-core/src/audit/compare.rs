@@ -15,11 +15,11 @@
 use super::align::refine;
 use super::blocks::{BLOCK, Blocks, Sums};
 use super::colour::{Colours, Likeness};
-use super::difference::Difference;
-use super::luma::Luma;
+use super::difference::{Difference, Overlay};
+use super::luma::{Luma, MOST_BLUR};
 use super::placement::Placement;
 use crate::kernels::widest::widest;
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// Blocks with something to see without which nothing is said.
 const MIN_EVIDENCE: usize = 6;
@@ -43,8 +43,6 @@ const MARGIN: f32 = 2.5;
 const PART_MARGIN: f32 = 1.5;
 /// Half a pixel beyond the border is still the border's pixel.
 const ON_THE_BORDER: f32 = -0.5;
-/// The widest blur that is done at once.
-const MOST_SOFT: f32 = 2.6;
 /// The share from which none is needed.
 const CLEARLY_SAME: f32 = 0.9;
 /// The least ratio of blocks that are the same to those that are neither the same nor others.
@@ -68,6 +66,10 @@ const FAR_OF_VISIBLE: f32 = 0.05;
 const OTHER_IF_ENLARGED: f32 = 0.12;
 /// The share of pixels that something written over may hide from a look at colours.
 const WRITTEN_OVER: f32 = 0.2;
+/// The part of what is asked that a first look must promise: it looks a little less far from borders.
+const NEARLY: f32 = 0.7;
+/// The share from which that is said.
+const TO_BE_SEEN: f32 = 0.005;
 /// The standard deviation from which a block has something to see.
 const VISIBLE: f32 = 4.0;
 
@@ -84,8 +86,6 @@ pub struct Comparison {
     pub share_of_b: f32,
     /// The number of blocks with something to see in them that tells a picture from others.
     pub evidence: usize,
-    /// The share of these blocks that agree.
-    pub agreeing: f32,
     /// Whether there are hardly such blocks, and those were counted too in which all runs one way: there
     /// is nothing but edges, stripes and shades.
     pub is_plain: bool,
@@ -98,8 +98,16 @@ pub struct Comparison {
     pub contrast: f32,
     /// How much brighter `b` is in the mean, in grey levels.
     pub brightness: f32,
-    /// In what they differ, and whether they have the same colours; once they are alike.
-    pub closely: Option<(Difference, Likeness)>,
+    /// The share of visible blocks that a closer look may find the same, at most.
+    pub same_at_most: f32,
+    /// The share that it will find to be others, at least.
+    pub other_at_least: f32,
+    /// What the two are to each other; different until a closer look says otherwise.
+    pub verdict: Verdict,
+    /// Whether one of two copies is grey and the other is not.
+    pub is_grey: bool,
+    /// Whether something was written over one of two copies.
+    pub is_written_over: bool,
 }
 
 /// What two pictures are to each other.
@@ -113,32 +121,43 @@ pub enum Verdict {
     Copy,
 }
 
+/// What the same picture, or a picture of the same scene, must have in common.
+struct Asked {
+    /// The share of visible blocks that are the same, at least.
+    same: f32,
+    /// The share of others, at most.
+    other: f32,
+    /// Pixels that differ, as a share of those in visible blocks, at most.
+    far: f32,
+}
+
+impl Asked {
+    fn is_met_by(&self, difference: &Difference) -> bool {
+        // What is neither the same nor another comes from edges of what was written over, no more.
+        let unclear = 1.0 - difference.same - difference.other;
+        difference.visible >= MIN_EVIDENCE
+            && difference.same >= self.same.max(CLEAR * unclear)
+            && difference.other <= self.other
+            && difference.far_of_visible <= self.far
+    }
+}
+
 impl Comparison {
-    /// What the two are to each other.
+    /// What these two must have in common, if so many blocks are visible.
     ///
     /// Laid on each other edge to edge, half of what is to be seen may have been written over. Laid
     /// otherwise, as a part on the whole, all of it must be the same: outlines alone agree between any
     /// two animals of one shape and pose. So it must where nothing is to be seen but what many pictures
     /// have in common: edges, stripes and shades.
-    pub fn verdict(&self) -> Verdict {
-        let Some((difference, colours)) = self.closely else { return Verdict::Different };
-        let is_bare = difference.visible < BARE;
-        let (same, other, far) = match (self.is_whole(), self.is_plain) {
-            (true, false) => (if is_bare { SAME_IF_BARE } else { LEAST_SAME }, 1.0, 1.0),
-            (true, true) => (SAME_IF_PLAIN, 0.0, 1.0),
-            (false, _) => (SAME_IN_PART, OTHER_IN_PART, FAR_OF_VISIBLE),
-        };
-        // What is neither the same nor another comes from edges of what was written over, no more.
-        let unclear = 1.0 - difference.same - difference.other;
-        let agrees = difference.same >= same.max(CLEAR * unclear)
-            && difference.other <= other
-            && difference.far_of_visible <= far;
-        if difference.visible < MIN_EVIDENCE || !agrees {
-            Verdict::Different
-        } else if difference.replaced || colours == Likeness::Different {
-            Verdict::Scene
-        } else {
-            Verdict::Copy
+    fn asked(&self, visible: usize) -> Asked {
+        let is_bare = visible < BARE;
+        match (self.is_whole(), self.is_plain) {
+            (true, false) => {
+                let same = if is_bare { SAME_IF_BARE } else { LEAST_SAME };
+                Asked { same, other: 1.0, far: 1.0 }
+            }
+            (true, true) => Asked { same: SAME_IF_PLAIN, other: 0.0, far: 1.0 },
+            (false, _) => Asked { same: SAME_IN_PART, other: OTHER_IN_PART, far: FAR_OF_VISIBLE },
         }
     }
 
@@ -155,7 +174,7 @@ pub struct Comparable {
     colours: Colours,
     /// A quarter of the width and height.
     coarse: Luma,
-    closer: OnceCell<Closer>,
+    closer: OnceLock<Closer>,
     /// The side of one of its own pixels, where it was enlarged; else less than 1.
     pixel: f32,
 }
@@ -174,7 +193,7 @@ impl Comparable {
     pub fn new(picture: Luma, colours: Colours, width: usize) -> Self {
         let pixel = picture.width as f32 / width as f32;
         let coarse = picture.half().half().blurred(0.5);
-        Self { picture, colours, coarse, pixel, closer: OnceCell::new() }
+        Self { picture, colours, coarse, pixel, closer: OnceLock::new() }
     }
 
     /// Whether the colours of `b`, which lies on `self` so, are other ones, grey ones among them.
@@ -196,22 +215,23 @@ impl Comparable {
     }
 
     fn soft(&self, blur: f32) -> Luma {
-        let soft = self.fine().blurred(blur.min(MOST_SOFT));
+        let soft = self.fine().blurred(blur.min(MOST_BLUR));
         // The squares of blurs add up.
-        let rest = (blur * blur - MOST_SOFT * MOST_SOFT).max(0.0).sqrt();
-        if rest > 0.0 { soft.blurred(rest.min(MOST_SOFT)) } else { soft }
+        let rest = (blur * blur - MOST_BLUR * MOST_BLUR).max(0.0).sqrt();
+        if rest > 0.0 { soft.blurred(rest.min(MOST_BLUR)) } else { soft }
     }
 
     /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most
     /// candidates end here, after a look at the coarse pictures.
     pub fn compare(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
         let refined = self.refined(b, placement).map(|found| self.look_closely(b, found));
-        if refined.is_some_and(|found| found.verdict() == Verdict::Copy) {
+        if refined.is_some_and(|found| found.verdict == Verdict::Copy) {
             return refined;
         }
         // What is written over a copy draws the placement away from the edges it has in common.
-        let framed = self.edge_to_edge(b, placement).map(|found| self.look_closely(b, found));
-        framed.into_iter().chain(refined).max_by_key(Comparison::verdict)
+        let framed = self.edge_to_edge(b, placement, refined.map(|found| found.placement));
+        let framed = framed.map(|found| self.look_closely(b, found));
+        framed.into_iter().chain(refined).max_by_key(|found| found.verdict)
     }
 
     /// `found`, with a close look at the differences if the two are alike.
@@ -222,29 +242,43 @@ impl Comparable {
         if found.evidence < MIN_EVIDENCE || found.agreement < agrees && !half_agrees {
             return found;
         }
+        // A picture of few pixels may lack what the other one shows, until both are blurred.
+        let others =
+            if found.is_whole() && pixel > 1.0 { OTHER_IF_ENLARGED } else { OTHER_IN_PART };
+        let may_blur = pixel > FEW_PIXELS && found.other_at_least <= others;
+        if !may_blur && found.same_at_most < NEARLY * found.asked(usize::MAX).same {
+            return found;
+        }
         let margin = if found.is_whole() { ON_THE_BORDER } else { MARGIN };
-        let between = |a: &Luma, b: &Luma| Difference::between(a, b, &found.placement, margin);
-        let (mut difference, mut far) = between(self.fine(), b.fine());
-        let (may_blur, others) = match (found.is_whole(), pixel > 1.0) {
-            (true, true) => (true, OTHER_IF_ENLARGED),
-            (true, false) => (true, OTHER_IN_PART),
-            // Hardly a pixel of a part may be another.
-            (false, _) => (difference.far < FAR_IN_PART, OTHER_IN_PART),
-        };
-        let may_blur = may_blur && pixel > FEW_PIXELS;
+        let overlay = Overlay::new(self.fine(), b.fine(), &found.placement, margin);
+        let mut difference = overlay.difference();
+        // Hardly a pixel of a part may be another.
+        let may_blur = pixel > FEW_PIXELS && (found.is_whole() || difference.far < FAR_IN_PART);
         if may_blur && difference.same < CLEARLY_SAME && difference.other <= others {
             let blur = SOFT.max(pixel);
             let (a, b) = (self.soft(blur), b.soft(blur));
-            let (soft, _) = between(&a, &b);
+            let soft = Overlay::new(&a, &b, &found.placement, margin).difference();
             if soft.same > difference.same {
                 difference = Difference { same: soft.same, other: soft.other, ..difference };
             }
         }
+        if !found.asked(difference.visible).is_met_by(&difference) {
+            return found;
+        }
+        if overlay.is_replaced() {
+            return Comparison { verdict: Verdict::Scene, ..found };
+        }
+        let mut far = overlay.far();
         if difference.far > WRITTEN_OVER {
             far.fill(false);
         }
         let colours = self.colours.compare(&b.colours, &found.placement, &far, b.fine().width);
-        Comparison { closely: Some((difference, colours)), ..found }
+        Comparison {
+            verdict: if colours == Likeness::Different { Verdict::Scene } else { Verdict::Copy },
+            is_grey: colours == Likeness::Grey,
+            is_written_over: difference.far >= TO_BE_SEEN && difference.other > 0.0,
+            ..found
+        }
     }
 
     /// Compares where the pixels agree best.
@@ -258,28 +292,39 @@ impl Comparable {
         (found.agreement >= FINE.least).then_some(found)
     }
 
-    /// Compares with the edges of both on each other, if they are to lie about so.
-    pub fn edge_to_edge(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
+    /// Compares with the edges of both on each other, if they are to lie about so, and it is not how they were
+    /// `looked_at` before.
+    fn edge_to_edge(
+        &self,
+        b: &Self,
+        placement: &Placement,
+        looked_at: Option<Placement>,
+    ) -> Option<Comparison> {
         let size = |of: &Self| (of.picture.width as f32, of.picture.height as f32);
         if off_frame(&self.picture, &b.picture, placement) > ABOUT_FRAMED {
             return None;
         }
         let framed = Placement::of_frames(placement.symmetry(), size(self), size(b));
+        if looked_at.is_some_and(|other| framed.distance(&other, size(b)) < NO_OTHER_LOOK) {
+            return None;
+        }
         let (of_a, of_b) = (self.closer(), b.closer());
         let half = agreement(&of_a.half, &of_b.half, framed.halved())?;
-        if half.agreeing_of_one < FRAMED_LEAST {
+        if half.agreeing_of_one < FRAMED_LEAST || half.same_at_most < FRAMED_LEAST {
             return None;
         }
         agreement(&of_a.fine, &of_b.fine, framed)
     }
 }
 
+/// How far apart, in pixels, placements must be for another look to be worth it.
+const NO_OTHER_LOOK: f32 = 0.4;
 /// How far off, as a share of a side, corners may be to be laid on each other.
 const ABOUT_FRAMED: f32 = 0.15;
 /// The share of blocks of one picture that must agree at half the size.
 const FRAMED_LEAST: f32 = 0.3;
 
-/// What is done at one size.
+/// What is done at one size. What it asks for is less than any copy has shown; most candidates end here.
 struct Stage {
     /// Steps of refinement.
     steps: usize,
@@ -289,11 +334,15 @@ struct Stage {
     least: f32,
     /// The same where one would be a part of the other.
     least_of_part: f32,
+    /// The share of blocks that may turn out to be the same, at least.
+    maybe_same: f32,
 }
 
-const COARSE: Stage = Stage { steps: 5, stride: 1, least: 0.2, least_of_part: 0.2 };
-const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35, least_of_part: 0.7 };
-const FINE: Stage = Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGREES };
+const COARSE: Stage =
+    Stage { steps: 5, stride: 1, least: 0.4, least_of_part: 0.55, maybe_same: 0.25 };
+const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.4, least_of_part: 0.7, maybe_same: 0.5 };
+const FINE: Stage =
+    Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGREES, maybe_same: 0.0 };
 
 /// How far off corners may be at a smaller size for edges still to come to lie on each other.
 const NEAR_FRAME: f32 = 0.04;
@@ -311,7 +360,8 @@ impl Stage {
         let found = agreement(a, b, placement)?;
         let may_be = found.off_frame < NEAR_FRAME
             || found.agreement >= self.least_of_part && placement.anisotropy() < NEAR_SIMILAR;
-        (found.agreement >= self.least && may_be).then_some(placement)
+        let agrees = found.agreement >= self.least && found.same_at_most >= self.maybe_same;
+        (agrees && may_be).then_some(placement)
     }
 }
 
@@ -398,6 +448,7 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
     let contrast = ((var_b + NOISE) / (var_a + NOISE)).sqrt();
     let blocks: Vec<&Sums> =
         blocks.iter().filter(|block| block.n >= (BLOCK * BLOCK / 4) as f32).collect();
+    let (same_at_most, other_at_least) = bounds(&blocks, contrast);
     let telling = Tally::of(&blocks, contrast, |block| block.slopes.map(|s| !s.are_one_way()));
     let is_plain = telling.evidence < MIN_EVIDENCE;
     let tally = if is_plain { Tally::of(&blocks, contrast, |_| [true; 2]) } else { telling };
@@ -408,14 +459,42 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
         share_of_a: (all.n * placement.determinant().abs() / area(a)).min(1.0),
         share_of_b: all.n / area(b),
         evidence: tally.evidence,
-        agreeing: tally.agreeing as f32 / tally.evidence.max(1) as f32,
         is_plain,
         agreeing_of_one: tally.share_of(0).max(tally.share_of(1)),
         off_frame: off_frame(a, b, &placement),
         contrast,
         brightness: (all.b - all.a) / all.n,
-        closely: None,
+        same_at_most,
+        other_at_least,
+        verdict: Verdict::Different,
+        is_grey: false,
+        is_written_over: false,
     })
+}
+
+/// The variance from which a block may count at a closer look, and that from which it does.
+const MAYBE_VISIBLE: f32 = 8.0;
+const CLEARLY_VISIBLE: f32 = 32.0;
+/// The correlation below which a block will not be the same.
+const MAYBE_SAME: f32 = 0.85;
+/// The variance from which, and the correlation below which, it will be another.
+const CLEARLY_OTHER: (f32, f32) = (150.0, 0.6);
+
+/// What a closer look will say, told from correlations, which no tone of a whole picture changes much: the share
+/// of blocks that may be the same, at most, and of those that are others, at least.
+fn bounds(blocks: &[&Sums], contrast: f32) -> (f32, f32) {
+    let (mut visible, mut not_same, mut others) = (0, 0, 0);
+    for block in blocks {
+        let (var_a, var_b, covariance) = block.moments();
+        let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
+        let variance = var_a.max(var_b);
+        let correlation = covariance / (var_a * var_b).sqrt().max(1e-3);
+        visible += usize::from(variance >= MAYBE_VISIBLE);
+        not_same += usize::from(variance >= CLEARLY_VISIBLE && correlation < MAYBE_SAME);
+        others += usize::from(variance >= CLEARLY_OTHER.0 && correlation < CLEARLY_OTHER.1);
+    }
+    let share = |n: usize| n as f32 / visible.max(1) as f32;
+    (share(visible - not_same), share(others))
 }
 
 /// The largest distance of a corner of `b` from the nearest corner of `a`, as a share of its longer

@@ -6,8 +6,11 @@
 //! over, and different contents on one template or before one background: those are the same in most
 //! places, and not at all in others.
 
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
+use super::align::sum;
 use super::blocks::BLOCK;
-use super::luma::{Cells, Luma};
+use super::luma::{Cells, Luma, MOST_BLUR};
 use super::placement::Placement;
 use super::tone::Tone;
 use crate::kernels::widest::{Loops, widest};
@@ -39,8 +42,6 @@ pub struct Difference {
     pub far: f32,
     /// The same as a share of the pixels in visible blocks.
     pub far_of_visible: f32,
-    /// Whether what differs is replaced rather than written over: see [`Replaced`].
-    pub replaced: bool,
 }
 
 /// The blur of pictures that are compared, in pixels, squared: their own, and that of a pixel.
@@ -66,11 +67,8 @@ fn more_blurred(picture: &Luma, side: f32) -> Cow<'_, Luma> {
         return Cow::Borrowed(picture);
     }
     let blur = (BLUR * (side * side - 1.0)).sqrt();
-    Cow::Owned(picture.blurred(blur.min(MOST)))
+    Cow::Owned(picture.blurred(blur.min(MOST_BLUR)))
 }
-
-/// The widest blur that is done at once, in pixels.
-const MOST: f32 = 2.6;
 
 /// `a` as it lies on `b`, pixel by pixel; NaN beyond it. `a` has two rows and columns at least.
 pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
@@ -117,12 +115,9 @@ impl Loops for Laid<'_> {
                     (us[i], vs[i]) = (u, v);
                 }
                 let cells = Cells::around(a, &us, &vs);
+                let mixed = cells.mixed(a);
                 for (i, value) in some.iter_mut().enumerate() {
-                    let [left, next, below, last] = cells.corners(a, i);
-                    let upper = left + (next - left) * cells.x[i];
-                    let lower = below + (last - below) * cells.x[i];
-                    *value =
-                        if inside[i] { upper + (lower - upper) * cells.y[i] } else { f32::NAN };
+                    *value = if inside[i] { mixed[i] } else { f32::NAN };
                 }
             }
         }
@@ -130,21 +125,30 @@ impl Loops for Laid<'_> {
     }
 }
 
-impl Difference {
-    /// Between `b` and `a`, on which it lies so; and which pixels of `b` are others. What lies within
-    /// `margin` pixels of the border of either does not count.
-    pub fn between(a: &Luma, b: &Luma, placement: &Placement, margin: f32) -> (Self, Vec<bool>) {
-        if a.width.min(a.height) < 2 {
-            return (Self::default(), vec![false; b.pixels.len()]);
-        }
-        let (a, b) = (&matched(a, placement), &matched_to(b, placement));
-        let mut expected = laid_within(a, b, placement, margin);
-        let tone = Tone::between(&expected, &b.pixels);
-        for (value, there) in expected.iter_mut().zip(&b.pixels) {
-            *value = tone.expected(*value, *there);
-        }
+/// One picture laid on another, in the other's tones.
+pub struct Overlay<'a> {
+    /// The levels of the first where it lies on the other; NaN beyond it.
+    levels: Vec<f32>,
+    on: Cow<'a, Luma>,
+}
+
+impl<'a> Overlay<'a> {
+    /// `a`, laid on `b`, of which `placement` says how it lies on `a`. What lies within `margin` pixels of the
+    /// border of either does not count. Both have two rows and columns at least.
+    pub fn new(a: &Luma, b: &'a Luma, placement: &Placement, margin: f32) -> Self {
+        let (a, on) = (matched(a, placement), matched_to(b, placement));
+        let mut levels = laid_within(&a, &on, placement, margin);
+        Tone::between(&levels, &on.pixels).expect(&mut levels, &on.pixels);
+        Self { levels, on }
+    }
+
+    /// In what the two differ.
+    pub fn difference(&self) -> Difference {
         let (mut visible, mut same, mut other) = (0, 0, 0);
-        for sums in widest(BlockSums { a: &expected, b: b.as_ref() }) {
+        let (mut pixels, mut far) = (0.0, 0.0);
+        for sums in widest(BlockSums { a: &self.levels, b: &self.on }) {
+            pixels += sums.n;
+            far += sums.far;
             if sums.n < LEAST as f32 {
                 continue;
             }
@@ -158,21 +162,27 @@ impl Difference {
             other += usize::from(share > OTHER && unexplained > VISIBLE);
         }
         let share = |n: usize| n as f32 / visible.max(1) as f32;
-        let replaced = Replaced::between(&expected, &b.pixels);
-        let far = expected.iter().zip(&b.pixels).map(|(a, b)| (b - a).abs() > FAR).collect();
-        let difference = Self {
+        Difference {
             visible,
             same: share(same),
             other: share(other),
-            far: replaced.far(),
-            far_of_visible: replaced.count() as f32 / (visible.max(1) * BLOCK * BLOCK) as f32,
-            replaced: replaced.is_so(),
-        };
-        (difference, far)
+            far: far / pixels.max(1.0),
+            far_of_visible: far / (visible.max(1) * BLOCK * BLOCK) as f32,
+        }
+    }
+
+    /// Whether what differs is replaced rather than written over: see [`Replaced`].
+    pub fn is_replaced(&self) -> bool {
+        Replaced::between(&self.levels, &self.on.pixels).is_so()
+    }
+
+    /// Which pixels are others.
+    pub fn far(&self) -> Vec<bool> {
+        self.levels.iter().zip(&self.on.pixels).map(|(a, b)| (b - a).abs() > FAR).collect()
     }
 }
 
-/// Sums over a block.
+/// Sums over a block, of levels around 128.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     n: f32,
@@ -180,7 +190,10 @@ struct Sums {
     aa: f32,
     b: f32,
     bb: f32,
+    /// Of residuals.
     squares: f32,
+    /// Pixels that are others.
+    far: f32,
 }
 
 /// The sums of each block.
@@ -196,35 +209,51 @@ impl Loops for BlockSums<'_> {
     fn run(self) -> Vec<Sums> {
         let width = self.b.width;
         let across = width.div_ceil(BLOCK);
-        let mut all = vec![Sums::default(); across * self.b.height.div_ceil(BLOCK)];
+        // Column by column of each block first.
+        let mut sums = vec![[[0.0_f32; BLOCK]; 7]; across * self.b.height.div_ceil(BLOCK)];
         let rows = self.a.chunks_exact(width).zip(self.b.pixels.chunks_exact(width));
         for (y, (of_a, of_b)) in rows.enumerate() {
-            let blocks = of_a.chunks(BLOCK).zip(of_b.chunks(BLOCK));
-            for (sums, (of_a, of_b)) in all[y / BLOCK * across..].iter_mut().zip(blocks) {
-                for (&a, &b) in of_a.iter().zip(of_b) {
-                    if !a.is_nan() {
-                        sums.add(a, b);
-                    }
-                }
+            let sums = &mut sums[y / BLOCK * across..][..across];
+            let ((of_a, rest_a), (of_b, rest_b)) =
+                (of_a.as_chunks::<BLOCK>(), of_b.as_chunks::<BLOCK>());
+            for ((sums, of_a), of_b) in sums.iter_mut().zip(of_a).zip(of_b) {
+                add(sums, of_a, of_b);
             }
+            if !rest_a.is_empty() {
+                let (mut of_a, mut of_b) = ([f32::NAN; BLOCK], [0.0; BLOCK]);
+                of_a[..rest_a.len()].copy_from_slice(rest_a);
+                of_b[..rest_b.len()].copy_from_slice(rest_b);
+                add(&mut sums[across - 1], &of_a, &of_b);
+            }
+        }
+        let mut all = Vec::with_capacity(sums.len());
+        for block in &sums {
+            let [n, a, aa, b, bb, squares, far] = block.map(sum);
+            all.push(Sums { n, a, aa, b, bb, squares, far });
         }
         all
     }
 }
 
-impl Sums {
-    #[inline(always)]
-    fn add(&mut self, a: f32, b: f32) {
-        let residual = b - a;
-        let (a, b) = (a - 128.0, b - 128.0);
-        self.n += 1.0;
-        self.a += a;
-        self.aa += a * a;
-        self.b += b;
-        self.bb += b * b;
-        self.squares += residual * residual;
+/// Adds a row of a block; NaN in `a` is no pixel.
+#[inline(always)]
+fn add(sums: &mut [[f32; BLOCK]; 7], a: &[f32; BLOCK], b: &[f32; BLOCK]) {
+    for i in 0..BLOCK {
+        let counts = if a[i].is_nan() { 0.0 } else { 1.0 };
+        let residual = if a[i].is_nan() { 0.0 } else { b[i] - a[i] };
+        let of_a = if a[i].is_nan() { 0.0 } else { a[i] - 128.0 };
+        let of_b = counts * (b[i] - 128.0);
+        sums[0][i] += counts;
+        sums[1][i] += of_a;
+        sums[2][i] += of_a * of_a;
+        sums[3][i] += of_b;
+        sums[4][i] += of_b * of_b;
+        sums[5][i] += residual * residual;
+        sums[6][i] += if residual.abs() > FAR { 1.0 } else { 0.0 };
     }
+}
 
+impl Sums {
     /// The larger of both variances.
     fn variance(&self) -> f32 {
         let of = |sum: f32, squares: f32| squares / self.n - (sum / self.n) * (sum / self.n);

@@ -9,10 +9,11 @@ use super::candidates::{Candidate, Fingerprint, candidates};
 use super::compare::{Comparable, Comparison, Verdict};
 use super::listing::Item;
 use super::pairs::{Kind, Pair};
+use super::sets::Sets;
 use super::survey::{FileHash, Seen, comparable};
 use super::tally::{Counts, Equals, listed};
-use super::template::{Alike, Sets, only_by_template};
-use crate::data::same_pixels;
+use super::template::{Alike, only_by_template};
+use crate::data::{PixelsHash, pixels_hash};
 use crate::error::Result;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -23,8 +24,8 @@ const CLEAR: f32 = 0.9;
 const ENOUGH: usize = 24;
 /// Images of one scene after which an image's less likely candidates are not looked at.
 const ENOUGH_SCENES: usize = 12;
-/// Candidates compared between two reports of progress.
-const CHUNK: usize = 1024;
+/// Images whose candidates are compared between two reports of progress.
+const BATCH: usize = 128;
 
 /// What the search found.
 #[derive(Debug, Default)]
@@ -67,9 +68,11 @@ pub fn find(
     let all = candidates(&prints);
     let picture = |i: usize| comparable(look(i)?, &items[equals[i].first()].path);
     let mut compared: Vec<Compared> = Vec::new();
-    for (number, chunk) in all.chunks(CHUNK).enumerate() {
-        let runs: Vec<&[Candidate]> = chunk.chunk_by(|x, y| x.a == y.a).collect();
-        let confirmed: Vec<Vec<Compared>> = runs
+    // All of one image together, so that when it has enough does not turn on where a batch ends.
+    let runs: Vec<&[Candidate]> = all.chunk_by(|x, y| x.a == y.a).collect();
+    let mut done = 0;
+    for batch in runs.chunks(BATCH) {
+        let confirmed: Vec<Vec<Compared>> = batch
             .par_iter()
             .with_max_len(1)
             .map(|run| {
@@ -78,7 +81,7 @@ pub fn find(
                 for candidate in run.iter() {
                     let Some(b) = picture(candidate.b) else { continue };
                     let Some(comparison) = best(&a, &b, candidate) else { continue };
-                    scenes += usize::from(comparison.verdict() == Verdict::Scene);
+                    scenes += usize::from(comparison.verdict == Verdict::Scene);
                     found.push(Compared { a: candidate.a, b: candidate.b, comparison });
                     // The others of one template are less likely to be copies.
                     if scenes == ENOUGH_SCENES || found.len() == ENOUGH {
@@ -89,7 +92,8 @@ pub fn find(
             })
             .collect();
         compared.extend(confirmed.into_iter().flatten());
-        progress((number * CHUNK + chunk.len()).min(all.len()), all.len())?;
+        done += batch.iter().map(|run| run.len()).sum::<usize>();
+        progress(done, all.len())?;
     }
 
     let alike: Vec<Alike> = compared
@@ -98,7 +102,7 @@ pub fn find(
             a: found.a,
             b: found.b,
             placement: found.comparison.placement,
-            is_copy: found.comparison.verdict() == Verdict::Copy,
+            is_copy: found.comparison.verdict == Verdict::Copy,
         })
         .collect();
     let sizes: Vec<(f32, f32)> = prints.iter().map(|print| print.size).collect();
@@ -137,15 +141,25 @@ pub fn find(
         found.scenes.push(describe(pair, Kind::Scene, Some(comparison)));
     }
     found.pairs = listed(found.pairs, &found.groups);
-    found.scene_groups = scene_groups(items.len(), &found.scenes);
+    found.scene_groups = scene_groups(&found.groups, &found.scenes);
     found.scenes = listed(found.scenes, &found.scene_groups);
     Ok(found)
 }
 
-fn scene_groups(count: usize, scenes: &[Pair]) -> Vec<usize> {
-    let mut sets = Sets::new(count);
-    scenes.iter().for_each(|scene| sets.join(scene.items[0], scene.items[1]));
-    (0..count).map(|i| sets.root(i)).collect()
+/// For each item, the lowest number of those that share its scene. `groups` has those of its copies, which
+/// share it as well.
+fn scene_groups(groups: &[usize], scenes: &[Pair]) -> Vec<usize> {
+    let mut sets = Sets::new(groups.len());
+    let mut in_scenes = vec![false; groups.len()];
+    for scene in scenes {
+        let [a, b] = scene.items.map(|i| groups[i]);
+        sets.join(a, b);
+        (in_scenes[a], in_scenes[b]) = (true, true);
+    }
+    for (i, &group) in groups.iter().enumerate().filter(|(_, group)| in_scenes[**group]) {
+        sets.join(group, i);
+    }
+    (0..groups.len()).map(|i| sets.root(i)).collect()
 }
 
 /// The images in groups of the same pixels.
@@ -168,22 +182,24 @@ fn grouped_by_pixels(
         by_bytes.into_iter().partition(|group| look(group[0]).is_some());
     let unreadable = unreadable.into_iter().map(|files| Equals { files: vec![files] }).collect();
     let firsts: Vec<usize> = by_bytes.iter().map(|group| group[0]).collect();
+    let by_picture = grouped(&firsts, |i| look(i).map(|seen| seen.picture_hash));
+    // Where small pictures are equal, all pixels decide. A file that has become unreadable is equal to none.
+    let in_doubt: Vec<usize> =
+        by_picture.iter().filter(|group| group.len() > 1).flatten().copied().collect();
+    let pixels: HashMap<usize, PixelsHash> = in_doubt
+        .par_iter()
+        .with_max_len(1)
+        .filter_map(|&i| Some((i, pixels_hash(&items[i].path).ok()?)))
+        .collect();
+    let by_pixels =
+        by_picture.into_iter().flat_map(|group| grouped(&group, |i| pixels.get(&i).ok_or(i)));
     let mut of_first: HashMap<usize, Vec<usize>> =
         by_bytes.into_iter().map(|group| (group[0], group)).collect();
-    let mut equals: Vec<Equals> = Vec::new();
-    for group in grouped(&firsts, |i| look(i).map(|seen| seen.picture_hash)) {
-        let from = equals.len();
-        for i in group {
-            // Equal small pictures are compared in full.
-            let same =
-                |other: &&mut Equals| same_pixels(&items[other.first()].path, &items[i].path);
-            let files = of_first.remove(&i).unwrap_or_default();
-            match equals[from..].iter_mut().find(same) {
-                Some(equal) => equal.files.push(files),
-                None => equals.push(Equals { files: vec![files] }),
-            }
-        }
-    }
+    let mut equals: Vec<Equals> = by_pixels
+        .map(|group| Equals {
+            files: group.into_iter().filter_map(|first| of_first.remove(&first)).collect(),
+        })
+        .collect();
     equals.sort_unstable_by_key(Equals::first);
     Grouped { equals, unreadable }
 }
@@ -205,14 +221,14 @@ fn grouped<K: std::hash::Hash + Eq>(items: &[usize], key: impl Fn(usize) -> K) -
 /// The comparison of a candidate, if the two have a picture or a scene in common.
 fn best(a: &Comparable, b: &Comparable, candidate: &Candidate) -> Option<Comparison> {
     let mut best: Option<Comparison> = None;
-    let rank = |found: &Comparison| (found.verdict(), found.agreement);
+    let rank = |found: &Comparison| (found.verdict, found.agreement);
     for placement in &candidate.placements {
-        let found = a.compare(b, placement).filter(|found| found.verdict() > Verdict::Different);
+        let found = a.compare(b, placement).filter(|found| found.verdict > Verdict::Different);
         if let Some(found) = found {
             if best.is_none_or(|best| rank(&found) > rank(&best)) {
                 best = Some(found);
             }
-            if found.verdict() == Verdict::Copy && found.agreement >= CLEAR {
+            if found.verdict == Verdict::Copy && found.agreement >= CLEAR {
                 break;
             }
         }

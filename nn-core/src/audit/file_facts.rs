@@ -3,6 +3,7 @@
 
 mod encoding;
 mod exif;
+mod frame;
 pub mod tones;
 
 pub use encoding::Encoding;

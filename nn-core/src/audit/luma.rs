@@ -4,6 +4,9 @@
 
 use crate::kernels::widest::{Loops, widest};
 
+/// The widest blur that is done at once, in pixels.
+pub const MOST_BLUR: f32 = 2.6;
+
 /// A grey picture, values from 0 to 255, rows from the top.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Luma {
@@ -38,23 +41,7 @@ impl Luma {
         half
     }
 
-    /// The value between pixels, whose centres lie at whole numbers; beyond the border, that of the
-    /// border.
-    pub fn at(&self, x: f32, y: f32) -> f32 {
-        let x = x.clamp(0.0, (self.width - 1) as f32);
-        let y = y.clamp(0.0, (self.height - 1) as f32);
-        let (left, top) = (x as usize, y as usize);
-        let (tx, ty) = (x - left as f32, y - top as f32);
-        let right = (left + 1).min(self.width - 1);
-        let bottom = (top + 1).min(self.height - 1);
-        let (top, bottom) = (top * self.width, bottom * self.width);
-        let pixel = |i: usize| self.pixels[i];
-        let upper = pixel(top + left) + (pixel(top + right) - pixel(top + left)) * tx;
-        let lower = pixel(bottom + left) + (pixel(bottom + right) - pixel(bottom + left)) * tx;
-        upper + (lower - upper) * ty
-    }
-
-    /// Blurred by a Gaussian of standard deviation `sigma` pixels, up to 2.6; borders are continued.
+    /// Blurred by a Gaussian of standard deviation `sigma` pixels, up to [`MOST_BLUR`]; borders are continued.
     pub fn blurred(&self, sigma: f32) -> Self {
         self.blurred_by_every(1, sigma)
     }
@@ -103,6 +90,25 @@ impl<const N: usize> Cells<N> {
         let width = picture.width;
         let pixels = &picture.pixels[self.corner[i] as usize..][..width + 2];
         [pixels[0], pixels[1], pixels[width], pixels[width + 1]]
+    }
+
+    /// The values at the places, mixed of the four pixels around each by how near they are.
+    #[inline(always)]
+    pub fn mixed(&self, picture: &Luma) -> [f32; N] {
+        let mut corners = [[0.0; N]; 4];
+        for i in 0..N {
+            let found = self.corners(picture, i);
+            for corner in 0..4 {
+                corners[corner][i] = found[corner];
+            }
+        }
+        let mut mixed = [0.0; N];
+        for i in 0..N {
+            let upper = corners[0][i] + (corners[1][i] - corners[0][i]) * self.x[i];
+            let lower = corners[2][i] + (corners[3][i] - corners[2][i]) * self.x[i];
+            mixed[i] = upper + (lower - upper) * self.y[i];
+        }
+        mixed
     }
 }
 

@@ -60,6 +60,7 @@ pub mod pairs;
 mod patch;
 mod placement;
 pub mod repair;
+mod sets;
 mod shrink;
 mod survey;
 mod symmetry;

@@ -1,6 +1,5 @@
 //! Two images that are the same, or share a scene, and in what they are: for people.
 
-use super::colour::Likeness;
 use super::compare::Comparison;
 use super::listing::{Item, Part};
 use super::survey::Seen;
@@ -88,8 +87,6 @@ impl Pair {
 
 /// The angle from which a copy is tilted, in radians.
 const TILTED: f32 = 0.05;
-/// The share of pixels from which something was written over a copy.
-const WRITTEN_OVER: f32 = 0.005;
 
 /// What changed, in words.
 fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
@@ -136,13 +133,11 @@ fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
     if a.treatment.animation || b.treatment.animation {
         words.push("one frame of an animation compared".into());
     }
-    if let Some((difference, colours)) = &comparison.closely {
-        if *colours == Likeness::Grey {
-            words.push("one in grey".into());
-        }
-        if difference.far >= WRITTEN_OVER && difference.other > 0.0 {
-            words.push("written over, or changed in places".into());
-        }
+    if comparison.is_grey {
+        words.push("one in grey".into());
+    }
+    if comparison.is_written_over {
+        words.push("written over, or changed in places".into());
     }
     if words.is_empty() { "re-encoded".into() } else { words.join(", ") }
 }

@@ -232,6 +232,43 @@ impl Loops for AboveMedian<'_> {
     }
 }
 
+/// For each bit of a code, the bit that it becomes if the patch is laid so.
+fn permutation(symmetry: Symmetry) -> [u8; 128] {
+    let middle = (CELLS - 1) as f32 / 2.0;
+    let mut to = [0; 128];
+    for (bit, to) in to.iter_mut().enumerate() {
+        let (cell, direction) = (bit / DIRECTIONS, bit % DIRECTIONS);
+        let (row, column) = ((cell / CELLS) as f32 - middle, (cell % CELLS) as f32 - middle);
+        let (x, y) = symmetry.apply(column, row);
+        let direction =
+            if symmetry.mirrored { DIRECTIONS / 2 + DIRECTIONS - direction } else { direction };
+        let direction = (direction + symmetry.turns as usize * 2) % DIRECTIONS;
+        let cell = (y + middle) as usize * CELLS + (x + middle) as usize;
+        *to = (cell * DIRECTIONS + direction) as u8;
+    }
+    to
+}
+
+/// `code` as it would be if the patch were laid so.
+pub fn moved(code: Code, symmetry: Symmetry) -> Code {
+    static CELL: LazyLock<[[u8; CELLS * CELLS]; 8]> = LazyLock::new(|| {
+        Symmetry::ALL.map(|symmetry| {
+            let to = permutation(symmetry);
+            std::array::from_fn(|cell| to[cell * DIRECTIONS] / DIRECTIONS as u8)
+        })
+    });
+    let cells = &CELL[symmetry.number()];
+    let turn = u32::from(symmetry.turns) * 2;
+    let mut to = [0; CELLS * CELLS];
+    for (cell, &directions) in code.to_le_bytes().iter().enumerate() {
+        // A mirror reverses the directions, of which 0 becomes 4.
+        let side =
+            if symmetry.mirrored { directions.reverse_bits().rotate_left(5) } else { directions };
+        to[cells[cell] as usize] = side.rotate_left(turn);
+    }
+    Code::from_le_bytes(to)
+}
+
 /// How far a picture is tilted to be looked for as a tilted copy, in radians: 13 degrees. Descriptions
 /// change little within eight degrees of that.
 pub const TILT: f32 = 0.227;
@@ -308,7 +345,7 @@ static POSES: LazyLock<[Bins; 8]> = LazyLock::new(|| {
     let mut rng = Rng::new(0, 0);
     let pattern: Bins = std::array::from_fn(|_| rng.uniform_in(-1.0, 1.0) as f32);
     Symmetry::ALL.map(|symmetry| {
-        let to = symmetry.permutation();
+        let to = permutation(symmetry);
         std::array::from_fn(|bin| pattern[to[bin] as usize])
     })
 });

@@ -181,6 +181,16 @@ impl Placement {
         self.posture().is_like(&other.posture())
     }
 
+    /// How far apart two placements lay a corner of `b`, of this size, at most, in pixels of `a`.
+    pub fn distance(&self, other: &Self, (width, height): (f32, f32)) -> f32 {
+        let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)];
+        let apart = corners.map(|(x, y)| {
+            let ((x, y), (u, v)) = (self.apply(x, y), other.apply(x, y));
+            (x - u).hypot(y - v)
+        });
+        apart.into_iter().fold(0.0, f32::max)
+    }
+
     /// The same placement between the pictures at half their size.
     pub fn halved(&self) -> Self {
         // Pixel centres of the half lie between two of the whole: x = 2 x' + 0.5.

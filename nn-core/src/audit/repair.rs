@@ -7,12 +7,19 @@
 
 use super::listing::{Item, Part};
 use crate::rng::{Rng, stream};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-/// The split of each image after the repair; `None` for those that have none. The same seed gives
+/// The split of each image after the repair; `None` for those that have none, and for those that are not
+/// `usable`: nobody can train on what cannot be read, and it fills no place. The same seed gives
 /// the same split, and an image that has no twin across splits moves only to fill a place.
-pub fn repaired(items: &[Item], group: &[usize], seed: u64) -> Vec<Option<Part>> {
-    let mut parts: Vec<Option<Part>> = items.iter().map(|item| item.part).collect();
+pub fn repaired(
+    items: &[Item],
+    group: &[usize],
+    usable: impl Fn(&Item) -> bool,
+    seed: u64,
+) -> Vec<Option<Part>> {
+    let mut parts: Vec<Option<Part>> =
+        items.iter().map(|item| item.part.filter(|_| usable(item))).collect();
     // A group that lies in one split stays there, any other goes to training.
     let mut goal: Vec<Option<Part>> = vec![None; items.len()];
     let mut size = vec![0; items.len()];
@@ -25,7 +32,7 @@ pub fn repaired(items: &[Item], group: &[usize], seed: u64) -> Vec<Option<Part>>
         size[group[i]] += 1;
     }
     let mut left: Vec<(Option<usize>, Part)> = Vec::new();
-    for (i, part) in parts.iter_mut().enumerate() {
+    for (i, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.is_some()) {
         let to = goal[group[i]];
         if *part != to {
             left.extend(part.map(|from| (items[i].label, from)));
@@ -37,6 +44,8 @@ pub fn repaired(items: &[Item], group: &[usize], seed: u64) -> Vec<Option<Part>>
         .filter(|&i| size[group[i]] == 1 && parts[i] == Some(Part::Train))
         .collect();
     Rng::new(seed, stream::SPLIT + 1).shuffle(&mut singles);
+    let mut of_class: HashMap<Option<usize>, VecDeque<usize>> = HashMap::new();
+    singles.into_iter().for_each(|i| of_class.entry(items[i].label).or_default().push_back(i));
     let mut training: HashMap<Option<usize>, usize> = HashMap::new();
     for (item, _) in items.iter().zip(&parts).filter(|(_, part)| **part == Some(Part::Train)) {
         *training.entry(item.label).or_default() += 1;
@@ -45,9 +54,9 @@ pub fn repaired(items: &[Item], group: &[usize], seed: u64) -> Vec<Option<Part>>
         // The last image of a class stays in training.
         let count = training.entry(label).or_default();
         if *count > 1
-            && let Some(at) = singles.iter().position(|&i| items[i].label == label)
+            && let Some(i) = of_class.get_mut(&label).and_then(VecDeque::pop_front)
         {
-            parts[singles.remove(at)] = Some(to);
+            parts[i] = Some(to);
             *count -= 1;
         }
     }

@@ -1,7 +1,4 @@
-//! The eight ways in which a picture may lie on its copy, and what they make of a description.
-
-use super::patch::{CELLS, Code, DIRECTIONS};
-use std::sync::LazyLock;
+//! The eight ways in which a picture may lie on its copy.
 
 /// One of the eight ways to lay a square on itself: columns reversed, then quarter turns clockwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,41 +48,4 @@ impl Symmetry {
             _ => (y, -x),
         }
     }
-
-    /// For each bit of a code, the bit that it becomes.
-    pub fn permutation(self) -> [u8; 128] {
-        let middle = (CELLS - 1) as f32 / 2.0;
-        let mut to = [0; 128];
-        for (bit, to) in to.iter_mut().enumerate() {
-            let (cell, direction) = (bit / DIRECTIONS, bit % DIRECTIONS);
-            let (row, column) = ((cell / CELLS) as f32 - middle, (cell % CELLS) as f32 - middle);
-            let (x, y) = self.apply(column, row);
-            let direction =
-                if self.mirrored { DIRECTIONS / 2 + DIRECTIONS - direction } else { direction };
-            let direction = (direction + self.turns as usize * 2) % DIRECTIONS;
-            let cell = (y + middle) as usize * CELLS + (x + middle) as usize;
-            *to = (cell * DIRECTIONS + direction) as u8;
-        }
-        to
-    }
-}
-
-/// `code` as it would be if the patch were laid so.
-pub fn moved(code: Code, symmetry: Symmetry) -> Code {
-    static CELL: LazyLock<[[u8; CELLS * CELLS]; 8]> = LazyLock::new(|| {
-        Symmetry::ALL.map(|symmetry| {
-            let to = symmetry.permutation();
-            std::array::from_fn(|cell| to[cell * DIRECTIONS] / DIRECTIONS as u8)
-        })
-    });
-    let cells = &CELL[symmetry.number()];
-    let turn = u32::from(symmetry.turns) * 2;
-    let mut to = [0; CELLS * CELLS];
-    for (cell, &directions) in code.to_le_bytes().iter().enumerate() {
-        // A mirror reverses the directions, of which 0 becomes 4.
-        let side =
-            if symmetry.mirrored { directions.reverse_bits().rotate_left(5) } else { directions };
-        to[cells[cell] as usize] = side.rotate_left(turn);
-    }
-    Code::from_le_bytes(to)
 }

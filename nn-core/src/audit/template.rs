@@ -10,11 +10,12 @@ use super::compare::Comparable;
 use super::difference::laid;
 use super::luma::Luma;
 use super::placement::Placement;
+use super::sets::Sets;
 use super::symmetry::Symmetry;
 use super::tone::Tone;
 use rayon::prelude::*;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 /// Different pictures that make a template.
 const LEAST: usize = 5;
@@ -56,41 +57,28 @@ pub fn only_by_template(
     picture: impl Fn(usize) -> Option<Comparable> + Sync,
 ) -> Vec<bool> {
     let shared = shared_frames(sizes, alike);
-    let template = |members: &Vec<(usize, Symmetry)>| {
-        if members.len() < LEAST { None } else { Template::of(members, &picture) }
+    let lies = Lies { shared: &shared, via: via(&shared, alike), sizes };
+    let mut of_template: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (i, pair) in alike.iter().enumerate().filter(|(_, pair)| pair.is_copy) {
+        if let Some(number) = lies.on(pair.a).or_else(|| lies.on(pair.b)) {
+            of_template.entry(number).or_default().push(i);
+        }
+    }
+    let of_template: Vec<(usize, Vec<usize>)> = of_template.into_iter().collect();
+    // No more templates are in memory than are being asked.
+    let told_apart = |(number, pairs): &(usize, Vec<usize>)| -> Vec<(usize, usize)> {
+        let Some(template) = Template::of(&shared.members[*number], &picture) else {
+            return Vec::new();
+        };
+        let is_told = |i: &&usize| {
+            lies.tell_apart(&alike[**i], *number, &template, &picture).unwrap_or(false)
+        };
+        pairs.par_iter().filter(is_told).map(|&i| (i, *number)).collect()
     };
-    let templates: Vec<Option<Template>> = shared.members.par_iter().map(template).collect();
-    let lies =
-        Lies { shared: &shared, templates: &templates, via: via(&shared, &templates, alike) };
-    let differs: Vec<Option<usize>> = alike
-        .par_iter()
-        .map(|pair| {
-            if !pair.is_copy {
-                return None;
-            }
-            let number = lies.on(pair.a).or_else(|| lies.on(pair.b))?;
-            let (a, b) = (picture(pair.a)?, picture(pair.b)?);
-            // Copies on one template lie on each other as they lie on it: edge to edge.
-            let framed = |symmetry| framed(symmetry, a.fine(), b.fine());
-            let placement = match (shared.of.get(&pair.a), shared.of.get(&pair.b)) {
-                (Some(&(g, of_a)), Some(&(h, of_b))) if g == h => {
-                    let symmetry = edge_to_edge(&pair.placement, sizes[pair.a], sizes[pair.b]);
-                    framed(symmetry.unwrap_or(of_a.inverse().then(of_b)))
-                }
-                _ => pair.placement,
-            };
-            let on_b = match lies.laid_on(number, pair.b, b.fine(), &picture) {
-                Some(on_b) => on_b,
-                None => {
-                    let on_a = lies.laid_on(number, pair.a, a.fine(), &picture)?;
-                    laid(&Luma { pixels: on_a, ..a.fine().clone() }, b.fine(), &placement)
-                }
-            };
-            let template = templates[number].as_ref()?;
-            let colours = template.differs_in_colour && differ_in_colour(&a, &b, &placement);
-            (colours || tells_apart(&a, &b, &placement, &on_b)).then_some(number)
-        })
-        .collect();
+    let told: Vec<(usize, usize)> =
+        of_template.par_iter().with_max_len(1).flat_map_iter(told_apart).collect();
+    let mut differs: Vec<Option<usize>> = vec![None; alike.len()];
+    told.into_iter().for_each(|(i, number)| differs[i] = Some(number));
     // Many versions of one picture are no template: there must be different ones.
     let distinct = shared.distinct(sizes.len(), alike, &differs);
     differs.iter().map(|number| number.is_some_and(|number| distinct[number] >= LEAST)).collect()
@@ -139,6 +127,12 @@ fn shared_frames(sizes: &[(f32, f32)], alike: &[Alike]) -> SharedFrames {
 }
 
 impl SharedFrames {
+    /// The group of a picture, if there is a template in it.
+    fn template(&self, i: usize) -> Option<usize> {
+        let &(group, _) = self.of.get(&i)?;
+        (self.members[group].len() >= LEAST).then_some(group)
+    }
+
     /// How many different pictures there are in each group.
     fn distinct(&self, count: usize, alike: &[Alike], differs: &[Option<usize>]) -> Vec<usize> {
         let mut sets = Sets::new(count);
@@ -175,32 +169,6 @@ fn edge_to_edge(placement: &Placement, a: (f32, f32), b: (f32, f32)) -> Option<S
     alike.then_some(symmetry)
 }
 
-/// Sets of numbers that are joined (a forest whose roots are the lowest numbers).
-pub struct Sets(std::cell::RefCell<Vec<usize>>);
-
-impl Sets {
-    /// Each number below `count` in a set of its own.
-    pub fn new(count: usize) -> Self {
-        Self(std::cell::RefCell::new((0..count).collect()))
-    }
-
-    /// The lowest number of the set that `i` is in.
-    pub fn root(&self, mut i: usize) -> usize {
-        let mut parents = self.0.borrow_mut();
-        while parents[i] != i {
-            parents[i] = parents[parents[i]];
-            i = parents[i];
-        }
-        i
-    }
-
-    /// Joins the sets of `a` and `b`.
-    pub fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.0.borrow_mut()[a.max(b)] = a.min(b);
-    }
-}
-
 /// What several pictures have in common.
 struct Template {
     picture: Luma,
@@ -216,17 +184,17 @@ impl Template {
     ) -> Option<Self> {
         let step = members.len().div_ceil(SAMPLE);
         let number = members.first()?.0;
-        let first = picture(number)?.fine().clone();
+        let first = picture(number)?;
         let sample: Vec<(usize, Symmetry)> = members.iter().step_by(step).copied().collect();
         let laid: Vec<(Vec<f32>, bool)> = sample
             .par_iter()
             .filter_map(|&(i, symmetry)| {
-                let (first, other) = (picture(number)?, picture(i)?);
+                let other = picture(i)?;
                 // What leads from the first to this one leads back from here.
                 let placement = framed(symmetry.inverse(), other.fine(), first.fine());
                 let mut laid = laid(other.fine(), first.fine(), &placement);
                 let tone = Tone::between(&laid, &first.fine().pixels);
-                laid.iter_mut().for_each(|value| *value = tone.of(*value));
+                tone.apply(&mut laid);
                 Some((laid, differ_in_colour(&other, &first, &placement)))
             })
             .collect();
@@ -238,8 +206,9 @@ impl Template {
             let middle = at.len() / 2;
             if at.is_empty() { 0.0 } else { *at.select_nth_unstable_by(middle, f32::total_cmp).1 }
         };
-        let pixels = (0..first.pixels.len()).map(median).collect();
-        Some(Self { picture: Luma { pixels, ..first }, differs_in_colour })
+        let &Luma { width, height, .. } = first.fine();
+        let pixels = (0..width * height).map(median).collect();
+        Some(Self { picture: Luma { width, height, pixels }, differs_in_colour })
     }
 
     /// It, as it lies on a member, edge to edge.
@@ -254,12 +223,10 @@ impl Template {
 type Via = HashMap<usize, (usize, Placement)>;
 
 /// The way of parts of pictures, and of whatever else lies on a member, to a template.
-fn via(shared: &SharedFrames, templates: &[Option<Template>], alike: &[Alike]) -> Via {
-    let is_member =
-        |i: usize| shared.of.get(&i).is_some_and(|&(group, _)| templates[group].is_some());
+fn via(shared: &SharedFrames, alike: &[Alike]) -> Via {
     let mut via = Via::new();
     for pair in alike {
-        match (is_member(pair.a), is_member(pair.b)) {
+        match (shared.template(pair.a).is_some(), shared.template(pair.b).is_some()) {
             (true, false) => drop(via.entry(pair.b).or_insert((pair.a, pair.placement))),
             (false, true) => {
                 if let Some(back) = pair.placement.inverted() {
@@ -275,24 +242,50 @@ fn via(shared: &SharedFrames, templates: &[Option<Template>], alike: &[Alike]) -
 /// How templates lie on pictures.
 struct Lies<'a> {
     shared: &'a SharedFrames,
-    templates: &'a [Option<Template>],
     via: Via,
+    sizes: &'a [(f32, f32)],
 }
 
 impl Lies<'_> {
     /// The number of the template that a picture is on.
     fn on(&self, i: usize) -> Option<usize> {
-        let of = |i: usize| {
-            let &(number, _) = self.shared.of.get(&i)?;
-            self.templates[number].as_ref().map(|_| number)
-        };
-        of(i).or_else(|| of(self.via.get(&i)?.0))
+        self.shared.template(i).or_else(|| self.shared.template(self.via.get(&i)?.0))
     }
 
-    /// Template `number`, as it lies on picture `i`, pixel by pixel; None if it does not.
+    /// Whether two that look alike have different contents on a template, by its number; None if one of them
+    /// cannot be read any more.
+    fn tell_apart(
+        &self,
+        pair: &Alike,
+        number: usize,
+        template: &Template,
+        picture: &(impl Fn(usize) -> Option<Comparable> + Sync),
+    ) -> Option<bool> {
+        let (a, b) = (picture(pair.a)?, picture(pair.b)?);
+        // Copies on one template lie on each other as they lie on it: edge to edge.
+        let placement = match (self.shared.of.get(&pair.a), self.shared.of.get(&pair.b)) {
+            (Some(&(g, of_a)), Some(&(h, of_b))) if g == h => {
+                let sizes = (self.sizes[pair.a], self.sizes[pair.b]);
+                let symmetry = edge_to_edge(&pair.placement, sizes.0, sizes.1);
+                framed(symmetry.unwrap_or(of_a.inverse().then(of_b)), a.fine(), b.fine())
+            }
+            _ => pair.placement,
+        };
+        let on_b = match self.laid_on((number, template), pair.b, b.fine(), picture) {
+            Some(on_b) => on_b,
+            None => {
+                let pixels = self.laid_on((number, template), pair.a, a.fine(), picture)?;
+                laid(&Luma { pixels, ..*a.fine() }, b.fine(), &placement)
+            }
+        };
+        let colours = template.differs_in_colour && differ_in_colour(&a, &b, &placement);
+        Some(colours || tells_apart(&a, &b, &placement, &on_b))
+    }
+
+    /// A template, as it lies on picture `i`, pixel by pixel; None if it does not.
     fn laid_on(
         &self,
-        number: usize,
+        (number, template): (usize, &Template),
         i: usize,
         fine: &Luma,
         picture: &(impl Fn(usize) -> Option<Comparable> + Sync),
@@ -300,7 +293,6 @@ impl Lies<'_> {
         if self.on(i) != Some(number) {
             return None;
         }
-        let template = self.templates[number].as_ref()?;
         if let Some(&(group, symmetry)) = self.shared.of.get(&i)
             && group == number
         {
@@ -319,8 +311,9 @@ fn differ_in_colour(a: &Comparable, b: &Comparable, placement: &Placement) -> bo
         return true;
     }
     let laid = laid(a.fine(), b.fine(), placement);
-    let tone = Tone::between(&laid, &b.fine().pixels);
-    let shades = laid.iter().filter(|x| !x.is_nan()).map(|&x| (tone.of(x) - x).abs());
+    let mut toned = laid.clone();
+    Tone::between(&laid, &b.fine().pixels).apply(&mut toned);
+    let shades = toned.iter().zip(&laid).map(|(x, y)| (x - y).abs()).filter(|x| !x.is_nan());
     let (sum, n) = shades.fold((0.0, 0.0), |(sum, n), shade| (sum + shade, n + 1.0));
     sum > SHADE * n
 }
@@ -332,9 +325,9 @@ fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: 
     let content = |values: &[f32]| -> Vec<f32> {
         let hidden =
             values.iter().zip(template).map(|(v, t)| if t.is_nan() { f32::NAN } else { *v });
-        let values: Vec<f32> = hidden.collect();
-        let tone = Tone::between(&values, template);
-        values.iter().zip(template).map(|(v, t)| tone.of(*v) - t).collect()
+        let mut values: Vec<f32> = hidden.collect();
+        Tone::between(&values, template).apply(&mut values);
+        values.iter().zip(template).map(|(v, t)| v - t).collect()
     };
     let (of_a, of_b) = (content(&laid(a.fine(), b, placement)), content(&b.pixels));
     let (mut with_content, mut others, mut strong) = (0, 0, 0);

@@ -2,6 +2,7 @@
 
 mod copies;
 mod framed;
+mod label_files;
 mod labels;
 mod parts;
 mod scenes;
@@ -252,8 +253,8 @@ fn a_repaired_split_divides_no_twins_and_keeps_its_sizes() {
         let options = AuditOptions { seed, memory_bound: 0, ..AuditOptions::default() };
         let found = audit(&listing, &options, |_, _, _| Ok(())).unwrap();
         assert_eq!((found.pairs.len(), found.summary.groups), (4, 4));
-        let parts = repaired(&listing.items, &found.groups, seed);
-        assert_eq!(parts, repaired(&listing.items, &found.groups, seed));
+        let parts = repaired(&listing.items, &found.groups, |_| true, seed);
+        assert_eq!(parts, repaired(&listing.items, &found.groups, |_| true, seed));
         let group = &found.groups;
         assert!((0..parts.len()).all(|i| parts[i] == parts[group[i]]));
         let count = |part| parts.iter().filter(|&&p| p == Some(part)).count();
@@ -261,5 +262,26 @@ fn a_repaired_split_divides_no_twins_and_keeps_its_sizes() {
         for part in Part::ALL {
             assert_eq!(count(part), before(part), "{part:?}, seed {seed}");
         }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_fills_no_place_in_a_repaired_split() {
+    let file = |name: &str, part| Item {
+        path: name.into(),
+        file: name.into(),
+        label: Some(0),
+        part: Some(part),
+    };
+    let mut items = vec![file("twin", Part::Train), file("its twin", Part::Test)];
+    items.extend((0..6).map(|i| file(&format!("broken {i}"), Part::Train)));
+    items.push(file("readable", Part::Train));
+    let groups = [vec![0, 0], (2..items.len()).collect()].concat();
+    let is_readable = |item: &Item| !item.file.starts_with("broken");
+    for seed in 0..20 {
+        let parts = repaired(&items, &groups, is_readable, seed);
+        assert_eq!(parts[..2], [Some(Part::Train); 2]);
+        assert_eq!(parts[8], Some(Part::Test), "the one that can take the place");
+        assert!(parts[2..8].iter().all(Option::is_none));
     }
 }

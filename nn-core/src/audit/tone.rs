@@ -7,6 +7,11 @@
 //! Iteratively reweighted least squares: P. W. Holland and R. E. Welsch, "Robust regression using
 //! iteratively reweighted least-squares", 1977.
 
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
+use super::align::sum;
+use crate::kernels::widest::{Loops, widest};
+
 /// Rounds of reweighting.
 const ROUNDS: usize = 6;
 /// The scale of residuals in the second round, in grey levels; it shrinks from there.
@@ -46,36 +51,35 @@ impl Tone {
     pub fn between(from: &[f32], to: &[f32]) -> Self {
         let every = from.len().div_ceil(SAMPLE) | 1;
         let pixels = from.iter().copied().zip(to.iter().copied()).step_by(every);
-        let pixels: Vec<(f32, f32)> = pixels.filter(|(x, _)| !x.is_nan()).collect();
+        let pixels = Pixels::of(pixels.filter(|(x, _)| !x.is_nan()));
         if pixels.len() < LEAST {
             return Self::IDENTITY;
         }
         let mut best = (usize::MAX, Self::IDENTITY);
-        let mut attempt =
-            |used: &[(f32, f32)], bends: bool, range: (f64, f64), cut_off: (f32, f32)| {
-                let Some(fitted) = fitted(used, bends) else { return best.0 };
+        let mut attempt = |used: &Pixels, bends: bool, range: (f64, f64), cut_off: (f32, f32)| {
+            if let Some(fitted) = fitted(used, bends) {
                 let tone = Self { range, cut_off, ..fitted };
-                let fits = |(x, y): &&(f32, f32)| (tone.expected(*x, *y) - y).abs() <= FITS;
-                let misfits = pixels.len() - pixels.iter().filter(fits).count();
+                let misfits = widest(Misfits { pixels: &pixels, tone: &tone });
                 if misfits < best.0 {
                     best = (misfits, tone);
                 }
-                best.0
-            };
+            }
+            best.0
+        };
         let (range, cut_off) = (Self::IDENTITY.range, Self::IDENTITY.cut_off);
         let misfits = attempt(&pixels, false, range, cut_off);
         if misfits * 100 > pixels.len() {
             attempt(&pixels, true, range, cut_off);
-            let (darkest, brightest) = extremes(pixels.iter().map(|pixel| pixel.0));
-            let (dark, bright) = extremes(pixels.iter().map(|pixel| pixel.1));
+            let (darkest, brightest) = extremes(&pixels.from);
+            let (dark, bright) = extremes(&pixels.to);
             // Cut-off levels say nothing about the others.
             let within =
                 |value: f32, low: f32, high: f32| value > low + CUT_OFF && value < high - CUT_OFF;
-            let inner: Vec<(f32, f32)> = pixels
-                .iter()
-                .copied()
-                .filter(|(x, y)| within(*x, darkest, brightest) && within(*y, dark, bright))
-                .collect();
+            let inner = Pixels::of(
+                pixels
+                    .iter()
+                    .filter(|&(x, y)| within(x, darkest, brightest) && within(y, dark, bright)),
+            );
             if inner.len() * 10 > pixels.len() {
                 let range = (f64::from(dark), f64::from(bright));
                 let cut_off = (darkest + CUT_OFF, brightest - CUT_OFF);
@@ -86,66 +90,203 @@ impl Tone {
         best.1
     }
 
-    /// What a level becomes where the other picture has `there`: where the first one was cut off, whatever lies
-    /// beyond will do.
-    #[inline]
-    pub fn expected(&self, level: f32, there: f32) -> f32 {
+    /// Each level becomes what is to be expected where the other picture has `there`: where the first one was
+    /// cut off, whatever lies beyond will do.
+    pub fn expect(&self, levels: &mut [f32], there: &[f32]) {
+        widest(Expect { tone: self, levels, there });
+    }
+
+    /// Each level becomes what the tone makes of it.
+    pub fn apply(&self, levels: &mut [f32]) {
+        widest(Apply { tone: self, levels });
+    }
+
+    #[inline(always)]
+    fn expected(&self, level: f32, there: f32) -> f32 {
         let value = self.of(level);
-        let beyond =
-            level >= self.cut_off.1 && there > value || level <= self.cut_off.0 && there < value;
-        if beyond { there } else { value }
+        let above = (level >= self.cut_off.1) & (there > value);
+        let below = (level <= self.cut_off.0) & (there < value);
+        if above | below { there } else { value }
     }
 
-    /// What a level becomes.
-    #[inline]
-    pub fn of(&self, level: f32) -> f32 {
+    #[inline(always)]
+    fn of(&self, level: f32) -> f32 {
         let value = polynomial(&self.coefficients, centred(level));
-        value.clamp(self.range.0, self.range.1) as f32
+        let value = if value < self.range.0 { self.range.0 } else { value };
+        (if value > self.range.1 { self.range.1 } else { value }) as f32
     }
 }
 
-fn extremes(values: impl Iterator<Item = f32>) -> (f32, f32) {
-    values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+struct Expect<'a> {
+    tone: &'a Tone,
+    levels: &'a mut [f32],
+    there: &'a [f32],
 }
 
+impl Loops for Expect<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let there = &self.there[..self.levels.len()];
+        for i in 0..there.len() {
+            self.levels[i] = self.tone.expected(self.levels[i], there[i]);
+        }
+    }
+}
+
+struct Apply<'a> {
+    tone: &'a Tone,
+    levels: &'a mut [f32],
+}
+
+impl Loops for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for level in self.levels {
+            *level = self.tone.of(*level);
+        }
+    }
+}
+
+/// Levels of one picture and of the other at the same places.
+struct Pixels {
+    from: Vec<f32>,
+    to: Vec<f32>,
+}
+
+impl Pixels {
+    fn of(pixels: impl Iterator<Item = (f32, f32)>) -> Self {
+        let (from, to) = pixels.unzip();
+        Self { from, to }
+    }
+
+    fn len(&self) -> usize {
+        self.from.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (f32, f32)> {
+        self.from.iter().copied().zip(self.to.iter().copied())
+    }
+}
+
+/// How many pixels do not fit a tone.
+struct Misfits<'a> {
+    pixels: &'a Pixels,
+    tone: &'a Tone,
+}
+
+impl Loops for Misfits<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let (from, to) = (&self.pixels.from, &self.pixels.to[..self.pixels.from.len()]);
+        let mut misfits = 0_u32;
+        for i in 0..from.len() {
+            let far = (self.tone.expected(from[i], to[i]) - to[i]).abs();
+            misfits += u32::from(far > FITS);
+        }
+        misfits as usize
+    }
+}
+
+fn extremes(values: &[f32]) -> (f32, f32) {
+    values
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)))
+}
+
+#[inline(always)]
 fn centred(level: f32) -> f64 {
     (f64::from(level) - 128.0) / 128.0
 }
 
+#[inline(always)]
 fn polynomial(coefficients: &[f64; 3], x: f64) -> f64 {
     coefficients[0] + x * (coefficients[1] + x * coefficients[2])
 }
 
 /// The parabola, or the line, through these pixels, with a slight pull to leaving levels as they are.
-fn fitted(pixels: &[(f32, f32)], bends: bool) -> Option<Tone> {
+fn fitted(pixels: &Pixels, bends: bool) -> Option<Tone> {
     if pixels.len() < LEAST {
         return None;
     }
     let mut tone = Tone::IDENTITY;
     let mut scale = f64::INFINITY;
     for round in 0..ROUNDS {
-        let mut system = [[0.0; 4]; 3];
-        for &(from, to) in pixels {
-            let (x, y) = (centred(from), f64::from(to));
-            let far = (y - polynomial(&tone.coefficients, x)) / scale;
-            let weight = (1.0 + far * far).powi(-2);
-            let row = [1.0, x, x * x, y];
-            for i in 0..3 {
-                for j in i..4 {
-                    system[i][j] += weight * row[i] * row[j];
-                }
-            }
-        }
-        let [[_, x, xx, _], [_, _, xxx, _], _] = system;
-        (system[1][0], system[2][0], system[2][1]) = (x, xx, xxx);
-        let pull = 1e-3 * system[0][0] + 1.0;
-        system[1][1] += pull;
-        system[1][3] += pull * Tone::IDENTITY.coefficients[1];
-        system[2][2] += if bends { 3.0 * pull } else { f64::MAX.sqrt() };
-        tone.coefficients = solved(system);
+        let [n, x, xx, xxx, xxxx, y, xy, xxy] =
+            widest(Weighted { pixels, coefficients: tone.coefficients, scale });
+        let pull = 1e-3 * n + 1.0;
+        let slope = xx + pull;
+        let bend = xxxx + if bends { 3.0 * pull } else { f64::MAX.sqrt() };
+        let pulled = xy + pull * Tone::IDENTITY.coefficients[1];
+        tone.coefficients = solved([[n, x, xx, y], [x, slope, xxx, pulled], [xx, xxx, bend, xxy]]);
         scale = if round == 0 { FIRST_SCALE } else { (0.6 * scale).max(LAST_SCALE) };
     }
     tone.coefficients.iter().all(|c| c.is_finite()).then_some(tone)
+}
+
+/// Sums over pixels, each counted by how well a tone fits it: of 1, the first four powers of its place x, its
+/// level y, x y and x x y.
+struct Weighted<'a> {
+    pixels: &'a Pixels,
+    coefficients: [f64; 3],
+    /// The residual from which on a pixel hardly counts.
+    scale: f64,
+}
+
+/// Pixels that are taken together.
+const LANES: usize = 8;
+
+impl Loops for Weighted<'_> {
+    type Output = [f64; 8];
+
+    #[inline(always)]
+    fn run(self) -> [f64; 8] {
+        let mut sums = [[0.0; LANES]; 8];
+        let (from, rest_from) = self.pixels.from.as_chunks::<LANES>();
+        let (to, rest_to) = self.pixels.to.as_chunks::<LANES>();
+        for (from, to) in from.iter().zip(to) {
+            self.add(from, to, &[1.0; LANES], &mut sums);
+        }
+        let (mut from, mut to, mut counts) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        from[..rest_from.len()].copy_from_slice(rest_from);
+        to[..rest_to.len()].copy_from_slice(rest_to);
+        counts[..rest_from.len()].fill(1.0);
+        self.add(&from, &to, &counts, &mut sums);
+        sums.map(sum)
+    }
+}
+
+impl Weighted<'_> {
+    #[inline(always)]
+    fn add(
+        &self,
+        from: &[f32; LANES],
+        to: &[f32; LANES],
+        counts: &[f64; LANES],
+        sums: &mut [[f64; LANES]; 8],
+    ) {
+        for lane in 0..LANES {
+            let (x, y) = (centred(from[lane]), f64::from(to[lane]));
+            let far = (y - polynomial(&self.coefficients, x)) / self.scale;
+            let near = 1.0 + far * far;
+            let weight = counts[lane] / (near * near);
+            let (of_x, of_y) = (weight * x, weight * y);
+            let of_xx = of_x * x;
+            sums[0][lane] += weight;
+            sums[1][lane] += of_x;
+            sums[2][lane] += of_xx;
+            sums[3][lane] += of_xx * x;
+            sums[4][lane] += of_xx * x * x;
+            sums[5][lane] += of_y;
+            sums[6][lane] += of_y * x;
+            sums[7][lane] += of_y * x * x;
+        }
+    }
 }
 
 /// Solves three equations (Gauss-Jordan; the matrix is positive definite).

@@ -33,7 +33,7 @@ mod treatment;
 
 pub use background::AlphaBackground;
 pub use content::{Content, Format, SNIFFED_BYTES, sniff};
-pub use same::same_pixels;
+pub use same::{PixelsHash, pixels_hash};
 pub use treatment::{Depth, Treated, Treatment};
 
 use crate::error::{Error, Result};

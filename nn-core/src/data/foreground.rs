@@ -66,26 +66,22 @@ pub struct Foreground {
     pub mask: Mask,
     /// How they were found.
     pub rule: ForegroundRule,
+    /// What the other rule finds, where it too can be asked: border colours before a plain backdrop. A
+    /// snow field can pass for one, with half of the snow taken for the subject.
+    pub second: Option<Mask>,
 }
 
 /// The subject of an image; the module's head says how, and when this fails.
 pub fn foreground(image: &Rgb8) -> Foreground {
     let view = View::of(image);
+    let by_colours = view.by_border_colours();
     match view.backdrop() {
-        Some(tone) => {
-            let distance: Vec<f32> =
-                view.lab.iter().map(|&colour| distance(colour, tone)).collect();
-            let distance = view.blurred(&distance, 0.5);
-            let ground = view.mask(distance.iter().map(|&d| d < BACKDROP_TOLERANCE));
-            let mask = ground.connected_to_border().inverted().opened(1).large_parts(0.25);
-            Foreground { mask, rule: ForegroundRule::PlainBackdrop }
-        }
-        None => {
-            let votes = view.votes();
-            let ground = view.mask(votes.iter().map(|&p| p <= 0.5));
-            let mask = ground.connected_to_border().inverted().opened(2).large_parts(0.25);
-            Foreground { mask, rule: ForegroundRule::BorderColours }
-        }
+        Some(tone) => Foreground {
+            mask: view.before_backdrop(tone),
+            rule: ForegroundRule::PlainBackdrop,
+            second: Some(by_colours),
+        },
+        None => Foreground { mask: by_colours, rule: ForegroundRule::BorderColours, second: None },
     }
 }
 
@@ -119,6 +115,20 @@ impl View {
             }
         }
         Self { height, width, lab }
+    }
+
+    /// What differs from a backdrop of this tone.
+    fn before_backdrop(&self, tone: [f32; 3]) -> Mask {
+        let distance: Vec<f32> = self.lab.iter().map(|&colour| distance(colour, tone)).collect();
+        let distance = self.blurred(&distance, 0.5);
+        let ground = self.mask(distance.iter().map(|&d| d < BACKDROP_TOLERANCE));
+        ground.connected_to_border().inverted().opened(1).large_parts(0.25)
+    }
+
+    /// What has not the colours of the border.
+    fn by_border_colours(&self) -> Mask {
+        let ground = self.mask(self.votes().iter().map(|&p| p <= 0.5));
+        ground.connected_to_border().inverted().opened(2).large_parts(0.25)
     }
 
     fn mask(&self, values: impl Iterator<Item = bool>) -> Mask {

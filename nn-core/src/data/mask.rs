@@ -92,6 +92,28 @@ impl Mask {
         Some(BoundingBox { top, left, height: bottom - top + 1, width: right - left + 1 })
     }
 
+    /// The lines between pixels that belong and pixels that do not, without the image's own border: from
+    /// and to where, as (row, column) of the upper left corner of a pixel. Each is upright or level, and
+    /// as long as can be.
+    ///
+    /// ```
+    /// use nn_core::data::Mask;
+    /// let mask = Mask::new(2, 3, vec![true, true, false, false, false, false])?;
+    /// assert_eq!(mask.outline(), [[(1, 0), (1, 2)], [(0, 2), (1, 2)]]);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn outline(&self) -> Vec<[(usize, usize); 2]> {
+        let (h, w) = (self.height, self.width);
+        let at = |y: usize, x: usize| self.values[y * w + x];
+        let mut lines = Vec::new();
+        let level = (1..h).map(|y| runs(w, move |x| at(y - 1, x) != at(y, x)).map(move |r| (y, r)));
+        lines.extend(level.flatten().map(|(y, (from, to))| [(y, from), (y, to)]));
+        let upright =
+            (1..w).map(|x| runs(h, move |y| at(y, x - 1) != at(y, x)).map(move |r| (x, r)));
+        lines.extend(upright.flatten().map(|(x, (from, to))| [(from, x), (to, x)]));
+        lines
+    }
+
     /// The pixels that are connected to the border through others that belong, side by side.
     pub fn connected_to_border(&self) -> Self {
         let (h, w) = (self.height, self.width);
@@ -171,6 +193,16 @@ impl Mask {
     }
 }
 
+/// Where `holds` is true without a gap: from, and up to.
+fn runs(len: usize, holds: impl Fn(usize) -> bool) -> impl Iterator<Item = (usize, usize)> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let from = (next..len).find(|&i| holds(i))?;
+        next = (from..len).find(|&i| !holds(i)).unwrap_or(len);
+        Some((from, next))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +235,16 @@ mod tests {
         assert_eq!(some.bounding_box(), Some(expected));
         assert_eq!((some.share(), some.inverted().share()), (0.125, 0.875));
         assert_eq!(mask(&["...", "..."]).bounding_box(), None);
+    }
+
+    #[test]
+    fn outlines_lie_between_pixels() {
+        let some = mask(&["....", ".##.", ".##.", "...."]);
+        let square = [[(1, 1), (1, 3)], [(3, 1), (3, 3)], [(1, 1), (3, 1)], [(1, 3), (3, 3)]];
+        assert_eq!(some.outline(), square);
+        assert_eq!(some.inverted().outline(), square);
+        assert!(mask(&["##", "##"]).outline().is_empty());
+        assert_eq!(mask(&["#.#"]).outline(), [[(0, 1), (1, 1)], [(0, 2), (1, 2)]]);
     }
 
     #[test]

@@ -42,8 +42,8 @@ mod tree;
 
 pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
 pub use decode::{
-    AlphaBackground, Content, Decoded, Depth, Format, Rgb8, SNIFFED_BYTES, Treated, Treatment,
-    decode_bytes, decode_bytes_on, decode_file, decode_file_on, same_pixels, sniff,
+    AlphaBackground, Content, Decoded, Depth, Format, PixelsHash, Rgb8, SNIFFED_BYTES, Treated,
+    Treatment, decode_bytes, decode_bytes_on, decode_file, decode_file_on, pixels_hash, sniff,
 };
 pub use file_kind::{EXTENSIONS, is_image};
 pub use folder::{FolderImage, ImageFolder, Layout, PartFolder, Sample};

@@ -1,10 +1,10 @@
 //! What is asked of an explanation, and what the network answers.
 
-use super::Explanation;
+use super::{Alignment, Explanation};
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
 use crate::layers::OutputKind;
-use crate::model::Sequential;
+use crate::model::{ReceptiveField, Sequential};
 use crate::tensor::{Element, Pool, Tensor};
 use crate::train::{class_probabilities, most_probable};
 
@@ -141,14 +141,20 @@ impl Answers {
         gradient
     }
 
-    /// The explanation of image `i` by `map [height, width]`, 0 or above.
+    /// The explanation of image `i` by `map [height, width]`, 0 or above, whose cells lie where `field`
+    /// says.
     ///
     /// # Errors
     /// If the map is not of two dimensions, empty, or not finite.
     ///
     /// # Panics
     /// If there is no such image.
-    pub fn explain<T: Element>(&self, i: usize, map: Tensor<T>) -> Result<Explanation<T>> {
+    pub fn explain<T: Element>(
+        &self,
+        i: usize,
+        map: Tensor<T>,
+        field: ReceptiveField,
+    ) -> Result<Explanation<T>> {
         if map.dims().len() != 2 || map.is_empty() {
             return Err(Error::shape(
                 "explanation",
@@ -172,6 +178,8 @@ impl Answers {
             outputs: self.outputs[i].clone(),
             map,
             size: self.size,
+            field,
+            alignment: Alignment::default(),
         })
     }
 }

@@ -16,7 +16,7 @@
 use super::{Answers, Explainer, Explanation, Target};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
-use crate::model::{Pass, Sequential};
+use crate::model::{Pass, ReceptiveField, Sequential};
 use crate::tensor::{Element, Tensor};
 
 /// How a map comes from features and gradients.
@@ -150,7 +150,8 @@ impl<R: CamRule> Cam<R> {
         let Some((_, features)) = pass.watched.into_iter().next() else {
             return Err(Error::Tape(format!("the output of {} was not kept", layers[0])));
         };
-        Ok(CamPass { rule: &self.rule, model, tape, output: pass.output, features })
+        let field = model.receptive_field(layers[0])?;
+        Ok(CamPass { rule: &self.rule, model, tape, output: pass.output, features, field })
     }
 }
 
@@ -161,6 +162,7 @@ pub struct CamPass<'a, R, T: Element = f32> {
     tape: Tape<T>,
     output: Var<T>,
     features: Var<T>,
+    field: ReceptiveField,
 }
 
 impl<R: CamRule, T: Element> CamPass<'_, R, T> {
@@ -183,7 +185,8 @@ impl<R: CamRule, T: Element> CamPass<'_, R, T> {
             let (features, gradients) = (self.features.value().row(i), gradients.row(i));
             let map = self.rule.combine(features, gradients, channels);
             let map = map.into_iter().map(|v| T::from_f64(if v < 0.0 { 0.0 } else { v }));
-            answers.explain(i, Tensor::from_vec([height, width], map.collect())?)
+            let map = Tensor::from_vec([height, width], map.collect())?;
+            answers.explain(i, map, self.field)
         };
         (0..answers.len()).map(map).collect()
     }

@@ -1,9 +1,10 @@
 //! How much of a map's heat lies where.
 
 use super::Explanation;
-use crate::data::{Foreground, ForegroundRule};
+use crate::data::{Foreground, ForegroundRule, Mask};
 use crate::error::{Error, Result};
 use crate::tensor::{Element, Tensor};
+use serde::Serialize;
 
 /// How much of a map's heat lies on the background of its image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,21 +18,60 @@ pub struct BackgroundHeat {
     pub rule: ForegroundRule,
 }
 
+/// Why a map has no share of heat on the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NoShare {
+    /// Nothing in the image speaks for the class.
+    Empty,
+    /// The map is the same everywhere.
+    Flat,
+    /// Nothing, or everything, was found to be subject.
+    NoSubject,
+    /// Two ways to find the subject lead to shares too far apart ([`AGREEMENT`]).
+    MasksDisagree,
+}
+
+/// How far the shares by two masks of one image may lie apart. Beyond, none is told: it would be the
+/// mask's, not the map's.
+pub const AGREEMENT: f64 = 0.15;
+
 impl<T: Element> Explanation<T> {
-    /// The share of the heat outside `subject`, which was found in the same image. `None` where
-    /// that says nothing: no heat, or nothing or everything found to be subject.
-    ///
-    /// # Errors
-    /// None where the explanation comes from an [`Explainer`](super::Explainer) of this crate.
-    pub fn on_background(&self, subject: &Foreground) -> Result<Option<BackgroundHeat>> {
-        let (height, width) = self.size;
-        let background = subject.mask.inverted().resized(height, width)?;
-        let (area, rule) = (background.share(), subject.rule);
-        if area == 0.0 || area == 1.0 {
-            return Ok(None);
+    /// The share of the heat outside `subject`, which was found in the same image, or why there is none
+    /// to tell. Cells lie at the centres of their receptive fields, however the map is shown.
+    pub fn on_background(&self, subject: &Foreground) -> Result<BackgroundHeat, NoShare> {
+        if self.map.as_slice().iter().all(|v| v.as_f64() <= 0.0) {
+            return Err(NoShare::Empty);
         }
-        let heat = share_where(&self.stretched(), background.values())?;
-        Ok(heat.map(|heat| BackgroundHeat { heat, area, rule }))
+        if self.is_flat() {
+            return Err(NoShare::Flat);
+        }
+        let map = self.centred();
+        let (heat, area) = self.outside(&map, &subject.mask)?;
+        if let Some(other) = &subject.second {
+            match self.outside(&map, other) {
+                Ok((second, _)) if (second - heat).abs() <= AGREEMENT => {}
+                _ => return Err(NoShare::MasksDisagree),
+            }
+        }
+        Ok(BackgroundHeat { heat, area, rule: subject.rule })
+    }
+
+    /// The share of the heat outside `subject`, and of the image.
+    fn outside(&self, map: &Tensor<T>, subject: &Mask) -> Result<(f64, f64), NoShare> {
+        let (height, width) = self.size;
+        // An image is never empty, so a mask of its size can be had.
+        let background =
+            subject.inverted().resized(height, width).map_err(|_| NoShare::NoSubject)?;
+        let area = background.share();
+        if area == 0.0 || area == 1.0 {
+            return Err(NoShare::NoSubject);
+        }
+        match share_where(map, background.values()) {
+            Ok(Some(heat)) => Ok((heat, area)),
+            _ => Err(NoShare::Empty),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! cam        Grad-CAM and HiResCAM, from a layer's features and their gradients
 //! occlusion  what covering a part of the image takes from the score
 //! answers    what is asked and what the network says: classes, scores, outputs
-//! map        one image's map: raw, stretched to the image, normalised
+//! map        one image's map: raw, brought to the image, normalised
 //! heat       how much of a map lies on the background
 //! sanity     whether a map changes when the weights do
 //! ```
@@ -38,8 +38,8 @@ mod sanity;
 
 pub use answers::{Answers, Target};
 pub use cam::{Cam, CamPass, CamRule, GradCam, HiResCam, layers_with_maps};
-pub use heat::{BackgroundHeat, share_where};
-pub use map::{Explanation, NORMALIZE_EPSILON, stretch};
+pub use heat::{AGREEMENT, BackgroundHeat, NoShare, share_where};
+pub use map::{Alignment, Explanation, NORMALIZE_EPSILON, place, stretch};
 pub use occlusion::Occlusion;
 pub use sanity::{
     INDEPENDENT, Randomization, RandomizationCheck, RandomizationStep, randomization_check,

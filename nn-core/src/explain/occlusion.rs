@@ -8,7 +8,7 @@
 use super::{Answers, Explainer, Explanation, Target};
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
-use crate::model::Sequential;
+use crate::model::{ReceptiveField, Sequential};
 use crate::tensor::{Element, Pool, Tensor};
 use std::ops::ControlFlow;
 
@@ -202,7 +202,8 @@ impl<T: Element> Explainer<T> for Occlusion {
         let explain = |(i, &class): (usize, &usize)| {
             let score_of = |logits: &[T]| answers.score(logits, class);
             let score = score_of(logits.row(i));
-            answers.explain(i, self.map(model, images.row(i), score, score_of)?)
+            let map = self.map(model, images.row(i), score, score_of)?;
+            answers.explain(i, map, ReceptiveField::PIXELS)
         };
         answers.classes().iter().enumerate().map(explain).collect()
     }

@@ -1,8 +1,8 @@
 //! Convolution over images.
 
 use super::{
-    Activation, Forward, Layer, LayerConfig, Pair, ParameterSpec, check_extents, image_dims,
-    weight_and_bias,
+    Activation, Forward, Layer, LayerConfig, Pair, ParameterSpec, Window2d, check_extents,
+    image_dims, weight_and_bias,
 };
 use crate::autograd::Var;
 use crate::error::{Error, Result};
@@ -75,6 +75,16 @@ impl Conv2D {
         Conv2dOptions { stride: self.stride, padding: self.padding }
     }
 
+    fn geometry(&self, input: &Shape) -> Result<Conv2dGeometry> {
+        let [height, width, channels] = image_dims("Conv2D", input)?;
+        if self.filters == 0 {
+            return Err(Error::setting("Conv2D's filters", "1 or more", 0, "32 to 128 are usual"));
+        }
+        check_extents("Conv2D", "kernel size and stride", [self.kernel_size, self.stride])?;
+        let input = [1, height, width, channels];
+        Conv2dGeometry::new(&input, &self.weight_dims(channels), self.options())
+    }
+
     fn weight_dims(&self, channels: usize) -> [usize; 4] {
         [self.filters, channels, self.kernel_size.0, self.kernel_size.1]
     }
@@ -90,17 +100,14 @@ impl<T: Element> Layer<T> for Conv2D {
     }
 
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        let [height, width, channels] = image_dims("Conv2D", input)?;
-        if self.filters == 0 {
-            return Err(Error::setting("Conv2D's filters", "1 or more", 0, "32 to 128 are usual"));
-        }
-        check_extents("Conv2D", "kernel size and stride", [self.kernel_size, self.stride])?;
-        let geometry = Conv2dGeometry::new(
-            &[1, height, width, channels],
-            &self.weight_dims(channels),
-            self.options(),
-        )?;
+        let geometry = self.geometry(input)?;
         Ok(Shape::from([geometry.out_h, geometry.out_w, geometry.out_c]))
+    }
+
+    fn window(&self, input: &Shape) -> Result<Option<Window2d>> {
+        let Conv2dGeometry { pad_top, pad_left, .. } = self.geometry(input)?;
+        let (size, stride) = (self.kernel_size, self.stride);
+        Ok(Some(Window2d { size, stride, padding: (pad_top, pad_left) }))
     }
 
     fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {

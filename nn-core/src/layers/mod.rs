@@ -114,6 +114,16 @@ pub trait Layer<T: Element>: Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// The windows of an image of this shape that it looks at, one for each place of its output; `None`
+    /// if they are not known. By default single pixels, where the size stays.
+    ///
+    /// # Errors
+    /// If the layer cannot take such an input.
+    fn window(&self, input: &Shape) -> Result<Option<Window2d>> {
+        let same = self.output_shape(input)?.dims().get(..2) == input.dims().get(..2);
+        Ok(same.then_some(Window2d::PIXEL))
+    }
+
     /// The output for `x`, a batch, with the parameters asked for, in that order.
     ///
     /// # Errors
@@ -124,6 +134,22 @@ pub trait Layer<T: Element>: Debug + Send + Sync {
     fn config(&self) -> Option<LayerConfig> {
         None
     }
+}
+
+/// The windows that a layer moves over an image; vertical before horizontal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window2d {
+    /// Height and width, in pixels of its input.
+    pub size: (usize, usize),
+    /// From one window to the next.
+    pub stride: (usize, usize),
+    /// How far the first window begins before the image, above and to the left.
+    pub padding: (usize, usize),
+}
+
+impl Window2d {
+    /// Each pixel by itself.
+    pub const PIXEL: Self = Self { size: (1, 1), stride: (1, 1), padding: (0, 0) };
 }
 
 /// Two sizes, vertical before horizontal: one number stands for both.

@@ -1,7 +1,7 @@
 //! Pooling over images. None of these layers pads: rows and columns left over at the bottom and
 //! right are dropped, as Keras does by default.
 
-use super::{Forward, Layer, LayerConfig, Pair, check_extents, image_dims};
+use super::{Forward, Layer, LayerConfig, Pair, Window2d, check_extents, image_dims};
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::kernels::{Pool2dGeometry, Pool2dOptions};
@@ -76,6 +76,11 @@ macro_rules! windowed_pool {
                 check_extents(stringify!($layer), "window and stride", [self.window, self.stride])?;
                 let geometry = Pool2dGeometry::new(&[1, height, width, channels], self.options())?;
                 Ok(Shape::from([geometry.out_h, geometry.out_w, channels]))
+            }
+
+            fn window(&self, _: &Shape) -> Result<Option<Window2d>> {
+                let (size, stride) = (self.window, self.stride);
+                Ok(Some(Window2d { size, stride, padding: (0, 0) }))
             }
 
             fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {

@@ -25,6 +25,7 @@ mod builder;
 mod file;
 mod forward;
 mod predictor;
+mod receptive_field;
 mod reference;
 mod summary;
 pub mod tensor_file;
@@ -34,6 +35,7 @@ pub use builder::SequentialBuilder;
 pub use file::{ModelFile, load, save, save_with};
 pub use forward::{Output, Pass};
 pub use predictor::Predictor;
+pub use receptive_field::{ReceptiveAxis, ReceptiveField};
 pub use reference::ReferenceCnn;
 pub use summary::{Summary, SummaryRow};
 

@@ -1,7 +1,7 @@
 //! Which of the images a model is measured on were used to make it: told by their contents, from the table
 //! that its run wrote.
 
-use crate::open_run::CONFIG_FILE;
+use crate::run_folder;
 use crate::split_file::{self, SPLIT_FILE};
 use crate::training::contents::{self, CHECKSUMS_FILE, Checksum, checksum};
 use crate::ui::{Console, format};
@@ -39,13 +39,10 @@ impl Run {
     /// The run whose model lies at `model`; none if it lies in no run's folder. Says so if its table does
     /// not tell.
     pub fn of(model: &Path, console: &Console) -> Option<Self> {
-        let folder = if model.is_dir() { model } else { model.parent()? };
+        let folder = run_folder::of_model(model)?;
         let table = folder.join(SPLIT_FILE);
-        if !table.is_file() || !folder.join(CONFIG_FILE).is_file() {
-            return None;
-        }
         match parts_by_content(&table, &folder.join(CHECKSUMS_FILE)) {
-            Ok(parts) => Some(Self { folder: folder.to_path_buf(), parts }),
+            Ok(parts) => Some(Self { folder, parts }),
             Err(error) => {
                 console.warn(&format!(
                     "it is not known which images the model was trained on: {error}"

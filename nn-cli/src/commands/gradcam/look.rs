@@ -3,14 +3,17 @@
 use super::Method;
 use crate::commands::model::Classifier;
 use crate::failure::Failure;
+use crate::images::Found;
+use crate::inspection::no_share;
 use crate::npy;
 use crate::out_folder::OutFolder;
 use crate::overlays::{self, Shown, encode, rgb_image};
+use crate::published::Kind;
 use crate::stand_in::Marker;
 use crate::ui::format;
 use image::RgbImage;
-use nn_core::data::{ForegroundRule, Rgb8, Treatment, foreground};
-use nn_core::explain::{BackgroundHeat, Explanation};
+use nn_core::data::{Foreground, ForegroundRule, Rgb8, Treatment, foreground};
+use nn_core::explain::{BackgroundHeat, Explanation, NoShare};
 use serde::Serialize;
 use std::path::Path;
 
@@ -21,6 +24,9 @@ const THUMBNAIL: f64 = 240.0;
 #[derive(Serialize)]
 pub struct Explained {
     pub file: String,
+    /// What the named set is that the image was found in, if it was found in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     /// The class that is explained.
     pub class: String,
     /// Its logit.
@@ -29,12 +35,17 @@ pub struct Explained {
     predicted: String,
     /// The picture that was written.
     pub overlay: String,
-    /// The share of the heat on the background; none if there is no heat or no telling.
+    /// The share of the heat on the background, if there is one to tell.
     pub background_share: Option<f64>,
     /// The share of the picture that is background.
     pub background_area: Option<f64>,
+    /// Why there is no share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_share: Option<NoShare>,
     /// How the background was found.
     mask: ForegroundRule,
+    /// How the map is brought to the image.
+    align: &'static str,
     method: &'static str,
     layer: Option<String>,
     /// With `--raw`: the map as computed, and as shown.
@@ -57,13 +68,15 @@ pub struct Look {
     /// A small version for the page of all.
     pub thumbnail: RgbImage,
     file: String,
+    kind: Option<Kind>,
     /// The file's name after that of its folder.
     pub short: String,
     stem: String,
     class: String,
     predicted: String,
-    background: Option<BackgroundHeat>,
-    rule: ForegroundRule,
+    background: Result<BackgroundHeat, NoShare>,
+    /// What was taken for the animal.
+    pub subject: Foreground,
     /// The class with its probability.
     pub answer: String,
     pub stand_in: bool,
@@ -79,12 +92,12 @@ impl Look {
     pub fn at(
         found: Explanation,
         image: Rgb8,
-        file: &Path,
+        (file, sources): (&Path, &Found),
         classifier: &Classifier,
         method: &Method,
     ) -> Result<Self, Failure> {
         let subject = foreground(&image);
-        let background = found.on_background(&subject)?;
+        let background = found.on_background(&subject);
         let class = classifier.classes[found.class].clone();
         let predicted = classifier.classes[found.predicted].clone();
         let named = |class: usize| {
@@ -96,22 +109,20 @@ impl Look {
             answer += &format!(" · predicted: {}", named(found.predicted));
         }
         let heat = match background {
-            Some(BackgroundHeat { heat, area, .. }) => format!(
+            Ok(BackgroundHeat { heat, area, .. }) => format!(
                 "{} of the heat on the background, which is {} of the picture",
                 format::percent(heat),
                 format::percent(area)
             ),
-            None if found.map.as_slice().iter().all(|&v| v == 0.0) => {
-                "nothing in the image speaks for this class".into()
-            }
-            None => "no telling subject from background".into(),
+            Err(reason) => no_share(reason).into(),
         };
         let image = rgb_image(image)?;
-        let file_name = file.display().to_string();
+        let file_name = sources.shown(file);
         let stand_in = is_stand_in(file);
         let picture = overlays::side_by_side(&Shown {
             image: &image,
             heat: &found.normalized(),
+            subject: Some(&subject.mask),
             title: &file_name,
             answer: &answer,
             note: &format!("{} · {heat}", method.describe()),
@@ -122,10 +133,11 @@ impl Look {
             stem: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             short: short_name(file),
             file: file_name,
+            kind: sources.kind(file),
             class,
             predicted,
             background,
-            rule: subject.rule,
+            subject,
             answer,
             stand_in,
             png: encode(&picture)?,
@@ -156,14 +168,17 @@ impl Look {
         };
         Ok(Explained {
             file: self.file.clone(),
+            kind: self.kind,
             class: self.class.clone(),
             score: self.found.score,
             probability: self.found.outputs[self.found.class],
             predicted: self.predicted.clone(),
             overlay,
-            background_share: self.background.map(|on| on.heat),
-            background_area: self.background.map(|on| on.area),
-            mask: self.rule,
+            background_share: self.background.ok().map(|on| on.heat),
+            background_area: self.background.ok().map(|on| on.area),
+            no_share: self.background.err(),
+            mask: self.subject.rule,
+            align: method.align.name(),
             method: method.name,
             layer: method.layer.clone(),
             raw: maps.0,

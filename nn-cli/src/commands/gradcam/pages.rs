@@ -45,6 +45,7 @@ impl Pages {
             .map(|(heat, look)| Shown {
                 image: &look.thumbnail,
                 heat,
+                subject: Some(&look.subject.mask),
                 title: &look.short,
                 answer: &look.answer,
                 note: "",

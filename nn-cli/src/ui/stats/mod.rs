@@ -1,7 +1,9 @@
 //! How far a figure from few images, or from few seeds, can be trusted.
 
+mod guessing;
 mod repeated;
 
+pub use guessing::{Guessing, UNIFORM};
 pub use repeated::Repeated;
 
 use serde::Serialize;
@@ -16,6 +18,18 @@ pub struct Interval {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+}
+
+impl Interval {
+    /// Whether all of it lies above `value`, also as it is printed, in whole percent: 50 to 86 % is not above 50 %.
+    pub fn is_above(&self, value: f64) -> bool {
+        self.low > value && (self.low * 100.0).round() > value * 100.0
+    }
+
+    /// Whether all of it lies below `value`, also as it is printed.
+    pub fn is_below(&self, value: f64) -> bool {
+        self.high < value && (self.high * 100.0).round() < value * 100.0
+    }
 }
 
 /// The 95 % interval of a share from `correct` right answers of `n`, after Wilson (1927), "Probable
@@ -41,6 +55,19 @@ fn score(p: f64, n: f64, z: f64) -> Interval {
     let low = if p == 0.0 { 0.0 } else { (centre - spread) / scale };
     let high = if p == 1.0 { 1.0 } else { (centre + spread) / scale };
     Interval { low, high }
+}
+
+/// The 95 % interval of the mean of `values`, after Student (1908), "The probable error of a mean"; none for
+/// fewer than three values, of which nobody knows how they vary.
+pub fn mean_interval(values: &[f64]) -> Option<Interval> {
+    let n = values.len() as f64;
+    if values.len() < 3 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let spread = repeated::student(n - 1.0) * (variance / n).sqrt();
+    Some(Interval { low: mean - spread, high: mean + spread })
 }
 
 /// The 95 % interval of `a - b`, two shares measured on different images, from their own intervals:
@@ -85,6 +112,29 @@ mod tests {
             assert!((got.low - low).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
             assert!((got.high - high).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
         }
+    }
+
+    /// Student's own example, as of `t.test(c(0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0))` in R.
+    #[test]
+    fn a_mean_has_an_interval() {
+        let sleep = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
+        let got = mean_interval(&sleep).unwrap();
+        assert!(
+            (got.low + 0.5297804).abs() < 2e-3 && (got.high - 2.0297804).abs() < 2e-3,
+            "{got:?}"
+        );
+        assert_eq!(mean_interval(&[0.1, 0.2]), None);
+    }
+
+    #[test]
+    fn an_interval_excludes_what_it_excludes_in_print() {
+        let range = |low, high| Interval { low, high };
+        assert!(range(0.506, 0.86).is_above(0.5) && !range(0.504, 0.86).is_above(0.5));
+        assert!(range(0.338, 0.5).is_above(1.0 / 3.0) && !range(0.334, 0.5).is_above(1.0 / 3.0));
+        assert!(range(0.1, 0.494).is_below(0.5) && !range(0.1, 0.496).is_below(0.5));
+        assert!(!range(0.004, 0.3).is_above(0.0));
+        // Rounding upwards excludes nothing that is within.
+        assert!(!range(0.5051, 0.86).is_above(0.508) && !range(0.1, 0.4949).is_below(0.492));
     }
 
     #[test]

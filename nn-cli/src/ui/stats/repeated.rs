@@ -85,7 +85,7 @@ fn interval(mean: f64, answers: f64, images: f64, mean_squares: [(f64, f64); 3])
 
 /// The 97.5th percentile of Student's t: Abramowitz and Stegun (1964), 26.7.5. From 3 degrees of
 /// freedom on it is right to half a percent, for 2 to 2 %, for 1 it is a tenth too small.
-fn student(freedom: f64) -> f64 {
+pub(super) fn student(freedom: f64) -> f64 {
     let z = Z;
     let terms = [
         (z.powi(3) + z) / 4.0,

@@ -3,6 +3,7 @@
 #![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
 
 use super::super::shrink::Small;
+use super::frame::frame;
 use crate::data::Rgb8;
 use crate::kernels::widest::{Loops, widest};
 
@@ -43,6 +44,8 @@ pub struct Tones {
     pub line_spread: [f64; 2],
     /// Grey of the outermost line of pixels, minus that of the third.
     pub line_step: f64,
+    /// The width of a plain frame, in pixels; 0 for none.
+    pub frame: usize,
     /// For each corner and side of [`CORNERS`], the grey of the square there.
     pub corner: [[f64; 3]; 4],
     /// The same, minus the grey around it.
@@ -60,6 +63,7 @@ impl Tones {
         tones.look_at_rows(image);
         tones.look_at_lines(image);
         tones.look_at_corners(image);
+        tones.frame = frame(image);
         tones
     }
 
@@ -116,28 +120,25 @@ impl Tones {
         // Begins at a block's edge.
         let from = (width - taken) / 2 / 8 * 8;
         let rows = height.min(ROWS);
-        let (mut first, mut second, mut fine) = (0_u64, 0_u64, 0_u64);
-        let (mut within, mut between) = ((0_u64, 0_u64), (0_u64, 0_u64));
+        let mut sums = Steps::default();
         let mut line = vec![0_i32; taken];
         for i in 0..rows {
             let y = i * height / rows;
             let row = &image.pixels()[(y * width + from) * 3..][..taken * 3];
-            for (value, rgb) in line.iter_mut().zip(row.chunks_exact(3)) {
-                *value = i32::from(rgb[1]);
-            }
-            for x in 0..taken.saturating_sub(2) {
-                let step = line[x + 1] - line[x];
-                let bend = line[x + 2] - line[x + 1] - step;
-                first += (step * step) as u64;
-                second += (bend * bend) as u64;
-                fine += u64::from(bend.unsigned_abs());
-                let steps = if x % 8 == 7 { &mut between } else { &mut within };
-                *steps = (steps.0 + u64::from(step.unsigned_abs()), steps.1 + 1);
-            }
+            let row = widest(RowSteps { row, line: &mut line });
+            sums.first += row.first;
+            sums.second += row.second;
+            sums.fine += row.fine;
+            sums.all += row.all;
+            sums.between += row.between;
         }
+        let steps = (rows * taken.saturating_sub(2)) as u64;
+        let between = (sums.between, (rows * (taken.saturating_sub(2) / 8)) as u64);
+        let within = (sums.all - sums.between, steps - between.1);
+        let Steps { first, second, fine, .. } = sums;
         let share = |sum: u64, n: u64| if n == 0 { 0.0 } else { sum as f64 / n as f64 };
         self.sharpness = share(second, first);
-        self.fine_detail = share(fine, within.1 + between.1);
+        self.fine_detail = share(fine, steps);
         let within = share(within.0, within.1);
         self.blocks = if within > 0.0 { share(between.0, between.1) / within } else { 1.0 };
     }
@@ -190,8 +191,66 @@ impl Tones {
     }
 }
 
+/// Sums over the steps of rows.
+#[derive(Default)]
+struct Steps {
+    /// Squares of first and second differences.
+    first: u64,
+    second: u64,
+    /// Sizes of second differences.
+    fine: u64,
+    /// Sizes of first differences, and of those from one 8 x 8 block to the next.
+    all: u64,
+    between: u64,
+}
+
+/// The steps between the greens of a row, but for the last one.
+struct RowSteps<'a> {
+    row: &'a [u8],
+    line: &'a mut [i32],
+}
+
+impl Loops for RowSteps<'_> {
+    type Output = Steps;
+
+    #[inline(always)]
+    fn run(self) -> Steps {
+        let line = self.line;
+        let (pixels, _) = self.row.as_chunks::<3>();
+        for (value, rgb) in line.iter_mut().zip(pixels) {
+            *value = i32::from(rgb[1]);
+        }
+        let len = line.len().saturating_sub(2);
+        if len == 0 {
+            return Steps::default();
+        }
+        let (here, next, last) = (&line[..len], &line[1..][..len], &line[2..][..len]);
+        // 1,024 of them fit.
+        let (mut first, mut second, mut fine, mut all) = (0_u32, 0_u32, 0_u32, 0_u32);
+        for x in 0..len {
+            let step = next[x] - here[x];
+            let bend = last[x] - next[x] - step;
+            first += (step * step) as u32;
+            second += (bend * bend) as u32;
+            fine += bend.unsigned_abs();
+            all += step.unsigned_abs();
+        }
+        let mut between = 0;
+        for x in (7..len).step_by(8) {
+            between += (next[x] - here[x]).unsigned_abs();
+        }
+        Steps {
+            first: first.into(),
+            second: second.into(),
+            fine: fine.into(),
+            all: all.into(),
+            between: between.into(),
+        }
+    }
+}
+
 /// Grey (Rec. 601 weights) of a pixel.
-fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
+pub fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
     let at = (y * image.width() + x) * 3;
     match image.pixels()[at..at + 3] {
         [r, g, b] => 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b),

@@ -4,10 +4,11 @@ use super::facts::{Fact, Values, Word, date};
 use std::collections::HashMap;
 
 /// The most bins of a fact.
-pub const MOST_BINS: usize = 32;
+pub const MOST_BINS: usize = 48;
 /// Shares of the images at which numbers are cut, from either end: finer where few images are, since
 /// a leak may be in few images.
-const CUTS: [f64; 8] = [0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.25, 0.375];
+const CUTS: [f64; 14] =
+    [0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.375];
 /// One in so many images must share a number for it to have a bin of its own.
 const MANY: usize = 20;
 /// Images that must be of a word for it to count by itself.
@@ -169,7 +170,7 @@ impl Binned {
         let nothing = |word: &str| word == "none" || word == "no";
         match &self.labels[question.from] {
             Label::Word(word) => nothing(word) != question.not,
-            Label::Range(..) => false,
+            Label::Range(_, high) => question.from == 0 && *high == 0.0 && !question.not,
         }
     }
 

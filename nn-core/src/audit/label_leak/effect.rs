@@ -1,6 +1,16 @@
 //! How large an effect is, and how sure that is.
 
 use super::bins::{Binned, Question};
+use super::facts::Source;
+
+/// The least difference between the shares of a strong leak.
+const LEAST: f64 = 0.15;
+/// The least one where the subject itself may be the reason.
+const CLEAR: f64 = 0.5;
+/// The odds ratio from which on the subject is rarely the reason, so that [`LEAST`] is enough: that of 50 %
+/// of a class against 5 % of the others, or of 17 % against 1 %. A mean that is shifted, as subjects do,
+/// reaches it only where the shares differ by more than [`CLEAR`], too.
+const CLEAR_ODDS: f64 = 19.0;
 
 /// The 97.5 % point of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
@@ -16,24 +26,48 @@ pub struct Effect {
     pub difference: f64,
     /// Its 95 % interval.
     pub interval: [f64; 2],
+    /// The odds of the class divided by those of all others, half an image added to each count so that
+    /// none is 0 (J. B. S. Haldane, "The estimation and significance of the logarithm of a ratio of
+    /// frequencies", 1956).
+    pub odds_ratio: f64,
 }
 
-/// That of `question` for `class`.
-pub fn effect(binned: &Binned, question: Question, labels: &[usize], class: usize) -> Effect {
-    let (mut yes, mut all) = ([0.0; 2], [0.0; 2]);
-    for (image, &label) in labels.iter().enumerate() {
-        let side = usize::from(label != class);
-        all[side] += 1.0;
-        yes[side] += f64::from(u8::from(binned.holds(question, image)));
+impl Effect {
+    /// That of `question` for `class`.
+    pub fn new(binned: &Binned, question: Question, labels: &[usize], class: usize) -> Self {
+        let (mut yes, mut all) = ([0.0; 2], [0.0; 2]);
+        for (image, &label) in labels.iter().enumerate() {
+            let side = usize::from(label != class);
+            all[side] += 1.0;
+            yes[side] += f64::from(u8::from(binned.holds(question, image)));
+        }
+        of_counts([(yes[0], all[0]), (yes[1], all[1])])
     }
-    of_counts([(yes[0], all[0]), (yes[1], all[1])])
+
+    /// Whether a fact of this source gives enough away to be learned.
+    pub fn is_strong(&self, source: Source) -> bool {
+        let is_clear = self.odds_ratio >= CLEAR_ODDS && self.difference >= LEAST;
+        is_clear || self.difference >= least_gain(source)
+    }
+}
+
+/// What must be gained for a leak to be strong: the difference between the shares, or the way from chance
+/// to certainty.
+pub fn least_gain(source: Source) -> f64 {
+    match source {
+        Source::File | Source::Mark | Source::Name => LEAST,
+        // What is shown makes these differ, too.
+        Source::Picture => CLEAR,
+    }
 }
 
 /// That of so many yes, of so many images, of the class and of all others.
 pub fn of_counts(counts: [(f64, f64); 2]) -> Effect {
     let [within, elsewhere] = counts.map(|(yes, all)| yes / f64::max(all, 1.0));
     let interval = difference(counts);
-    Effect { within, elsewhere, difference: within - elsewhere, interval }
+    let [odds, other_odds] = counts.map(|(yes, all)| (yes + 0.5) / (all - yes + 0.5));
+    let odds_ratio = odds / other_odds;
+    Effect { within, elsewhere, difference: within - elsewhere, interval, odds_ratio }
 }
 
 /// The 95 % interval of a difference between two shares: R. G. Newcombe, "Interval estimation for the
@@ -87,6 +121,22 @@ pub fn accuracy(binned: &Binned, labels: &[usize], classes: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_a_class_is_much_where_no_other_image_is_so() {
+        let strong = |one, other, source| of_counts([one, other]).is_strong(source);
+        for (one, other, picture) in [
+            ((75.0, 100.0), (25.0, 100.0), true),
+            ((60.0, 100.0), (20.0, 100.0), false),
+            ((30.0, 100.0), (0.0, 100.0), true),
+            ((30.0, 100.0), (5.0, 100.0), false),
+            ((3.0, 10.0), (0.0, 10.0), false),
+        ] {
+            assert_eq!(strong(one, other, Source::Picture), picture, "{one:?} against {other:?}");
+            assert!(strong(one, other, Source::File), "{one:?} against {other:?}");
+        }
+        assert!(!strong((10.0, 100.0), (0.0, 100.0), Source::File));
+    }
 
     /// Newcombe (1998), table II, method 10.
     #[test]

@@ -28,8 +28,7 @@ pub struct Group {
     pub alarm: bool,
     /// Whether that should stop a pipeline, too: where the subject is rarely the reason.
     pub gate: bool,
-    /// The least difference between the medians of a class and of the others that matters, in grey
-    /// levels; 0 where facts are none.
+    /// The least difference that matters, in grey levels; 0 where facts are none. See [`Fact::gap`].
     pub material: f64,
 }
 
@@ -63,6 +62,9 @@ pub const MARK: usize = 3;
 /// The place of the file's length.
 pub const FILE_SIZE: usize = 2;
 
+/// The saturation, in grey levels, below which an image has no colours but by rounding.
+const GREY: f64 = 0.5;
+
 /// One fact of every image.
 pub struct Fact {
     /// Its group, as an index into [`GROUPS`].
@@ -73,6 +75,29 @@ pub struct Fact {
     pub unit: &'static str,
     /// What it is for each image.
     pub values: Values,
+}
+
+impl Fact {
+    /// The least difference that matters between images of which a question is true and those of which it
+    /// is not. Grey levels have no unit.
+    pub fn material(&self) -> f64 {
+        if self.unit.is_empty() { GROUPS[self.group].material } else { 0.0 }
+    }
+
+    /// The difference between the medians of the images that are `chosen` and of the others; infinite where
+    /// values are no numbers.
+    pub fn gap(&self, chosen: impl Fn(usize) -> bool) -> f64 {
+        let (Values::Numbers(numbers) | Values::Days(numbers)) = &self.values else {
+            return f64::INFINITY;
+        };
+        let median = |wanted: bool| {
+            let of = (0..numbers.len()).filter(|&image| chosen(image) == wanted);
+            let mut values: Vec<f64> = of.map(|image| numbers[image]).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().unwrap_or_default()
+        };
+        (median(true) - median(false)).abs()
+    }
 }
 
 /// What a fact is for each image.
@@ -123,6 +148,7 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
         number("mean colour", &format!("mean {name}"), "", &|f| opposed(&f.tones.mean)[i]);
         number("border", &format!("{name} of the border"), "", &|f| opposed(&f.tones.ring)[i]);
     }
+    number("border", "plain frame", " px", &|f| f.tones.frame as f64);
     let most = "spread of grey in the outermost line, most uneven side";
     number("border", most, "", &|f| f.tones.line_spread[0]);
     let least = "spread of grey in the outermost line, most even side";
@@ -168,14 +194,16 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
     word("format", "chroma subsampling", &|f| f.encoding.sampling.clone());
     word("format", "progressive or interlaced", &|f| yes(f.encoding.progressive));
     word("format", "transparency", &|f| yes(f.encoding.alpha));
+    word("format", "grey image", &|f| yes(f.tones.saturation < GREY));
     word("format", "pixels", &|f| f.encoding.pixels.clone());
-    word("format", "EXIF", &|f| yes(f.encoding.exif));
     word("format", "camera", &|f| f.encoding.camera.clone());
     word("format", "software", &|f| f.encoding.software.clone());
     word("format", "day in EXIF", &|f| f.encoding.date.chars().take(10).collect());
     word("format", "colour profile", &|f| f.encoding.profile.clone());
     word("format", "comment", &|f| f.encoding.comment.clone());
     word("format", "resolution", &|f| f.encoding.density.clone());
+    // Of equal facts the first is told, so what says more comes first.
+    word("format", "EXIF", &|f| yes(f.encoding.exif));
     word("format", "parts of the file", &|f| f.encoding.parts.clone());
     let tables = |f: &&FileFacts| Word {
         is: f.encoding.tables.to_string(),

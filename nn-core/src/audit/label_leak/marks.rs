@@ -7,13 +7,13 @@
 //! - *constant*: places at which the images of a class are far more alike than others, and not just
 //!   plain ground; an image bears it if it is nearly the same there;
 //! - *drawn*: a pattern of local differences that is in the mean of the class and not of the others
-//!   (a faint watermark, or a mark in some images); an image bears it if the pattern is in it. It is not
-//!   looked for where most pictures of the class have a plain ground, on which the subject is drawn.
+//!   (a faint watermark), or in that of a part of the class; an image bears it if the pattern is in it.
+//!   It is not looked for where most pictures of the class have a plain ground, on which the subject is
+//!   drawn.
 
 use super::bins::Binned;
 use super::in_parallel;
-use crate::audit::luma::Luma;
-use std::collections::HashMap;
+use super::pictures::{Pictures, PlaceSums};
 
 /// Images of a class, in the half that shows, from which on places can be called alike.
 const LEAST_ALIKE: usize = 4;
@@ -34,14 +34,14 @@ const MOST_AREA: f64 = 0.3;
 const DIFFERS: f64 = 3.5;
 /// Places of a drawn mark, at most.
 const MOST_DRAWN: usize = 600;
-/// Local differences beyond this many grey levels count as this many.
-const MOST_DIFFERENCE: f32 = 60.0;
-/// Pixels to each side that are around one.
-const AROUND: usize = 2;
+/// The t of a place of a drawn mark, as a share of that of the clearest place, at least.
+const CLEAR: f64 = 0.4;
+/// The part of a class in which a mark is looked for that the others of it lack: one in so many images.
+const PART: usize = 4;
+/// Rounds in which that part is looked for, at most.
+const ROUNDS: usize = 8;
 /// Grey levels within which a pixel is of the ground.
 const GROUND: i32 = 10;
-/// The share of a picture that one shade must cover to be its ground.
-const GROUND_SHARE: f64 = 0.2;
 
 /// A possible mark of a class.
 pub struct Mark {
@@ -67,229 +67,158 @@ impl Mark {
     }
 }
 
-/// Small pictures of one size.
-struct Pictures {
-    width: usize,
-    places: usize,
-    /// Grey, picture by picture.
-    grey: Vec<u8>,
-    /// The difference from the mean around, picture by picture.
-    local: Vec<i8>,
-    /// The ground of each picture, if it has one.
-    ground: Vec<Option<i32>>,
-}
-
-impl Pictures {
-    fn new(pictures: &[Luma]) -> Self {
-        let mut sizes: HashMap<(usize, usize), usize> = HashMap::new();
-        pictures.iter().for_each(|p| *sizes.entry((p.width, p.height)).or_default() += 1);
-        let common = sizes.into_iter().max_by_key(|&(size, count)| (count, size));
-        let (width, height) = common.map_or((1, 1), |(size, _)| size);
-        let places = width * height;
-        let each = in_parallel(pictures.len(), |i| {
-            let fitted = fitted(&pictures[i], width, height);
-            let grey: Vec<u8> = fitted.pixels.iter().map(|&v| v as u8).collect();
-            (grey, local(&fitted), ground(&fitted))
-        });
-        let mut all =
-            Self { width, places, grey: Vec::new(), local: Vec::new(), ground: Vec::new() };
-        for (grey, local, ground) in each {
-            all.grey.extend(grey);
-            all.local.extend(local);
-            all.ground.push(ground);
-        }
-        all
-    }
-
-    fn grey(&self, i: usize) -> &[u8] {
-        &self.grey[i * self.places..][..self.places]
-    }
-
-    fn local(&self, i: usize) -> &[i8] {
-        &self.local[i * self.places..][..self.places]
-    }
-
-    /// Sums over some pictures.
-    fn sums(&self, of: &[usize]) -> Sums {
-        let zeros = || vec![0.0_f32; self.places];
-        let mut sums =
-            Sums { n: of.len() as f64, grey: [zeros(), zeros()], local: [zeros(), zeros()] };
-        for &i in of {
-            let [sum, squares] = &mut sums.grey;
-            for ((&v, sum), square) in self.grey(i).iter().zip(sum).zip(squares) {
-                let v = f32::from(v);
-                *sum += v;
-                *square += v * v;
-            }
-            let [sum, squares] = &mut sums.local;
-            for ((&v, sum), square) in self.local(i).iter().zip(sum).zip(squares) {
-                let v = f32::from(v);
-                *sum += v;
-                *square += v * v;
-            }
-        }
-        sums
-    }
-}
-
-/// Sums of values and of their squares, place by place.
-struct Sums {
-    n: f64,
-    grey: [Vec<f32>; 2],
-    local: [Vec<f32>; 2],
-}
-
-/// Mean and variance.
-fn moments(n: f64, [sum, squares]: [f64; 2]) -> (f64, f64) {
-    let mean = sum / n.max(1.0);
-    (mean, (squares / n.max(1.0) - mean * mean).max(0.0))
-}
-
-/// `picture` at another size, each pixel the nearest one.
-fn fitted(picture: &Luma, width: usize, height: usize) -> Luma {
-    if (picture.width, picture.height) == (width, height) {
-        return picture.clone();
-    }
-    let mut fitted = Luma::zeros(width, height);
-    for y in 0..height {
-        let row = (2 * y + 1) * picture.height / (2 * height) * picture.width;
-        for x in 0..width {
-            let from = row + (2 * x + 1) * picture.width / (2 * width);
-            fitted.pixels[y * width + x] = picture.pixels[from];
-        }
-    }
-    fitted
-}
-
-/// Each pixel minus the mean of those around.
-fn local(picture: &Luma) -> Vec<i8> {
-    let (width, height) = (picture.width, picture.height);
-    let mut rows = Luma::zeros(width, height);
-    for y in 0..height {
-        let (from, to) = (y.saturating_sub(AROUND), (y + AROUND + 1).min(height));
-        for x in 0..width {
-            let sum: f32 = (from..to).map(|y| picture.pixels[y * width + x]).sum();
-            rows.pixels[y * width + x] = sum / (to - from) as f32;
-        }
-    }
-    let mut local = vec![0; width * height];
-    for y in 0..height {
-        for x in 0..width {
-            let (from, to) = (x.saturating_sub(AROUND), (x + AROUND + 1).min(width));
-            let sum: f32 = rows.pixels[y * width + from..y * width + to].iter().sum();
-            let difference = picture.pixels[y * width + x] - sum / (to - from) as f32;
-            local[y * width + x] =
-                difference.clamp(-MOST_DIFFERENCE, MOST_DIFFERENCE).round() as i8;
-        }
-    }
-    local
-}
-
-/// The shade that covers much of a picture.
-fn ground(picture: &Luma) -> Option<i32> {
-    let mut histogram = [0_usize; 256];
-    picture.pixels.iter().for_each(|&v| histogram[v as usize & 255] += 1);
-    let near = |v: usize| histogram[v.saturating_sub(2)..(v + 3).min(256)].iter().sum::<usize>();
-    let most = (0..256).max_by_key(|&v| near(v))?;
-    (near(most) as f64 >= GROUND_SHARE * picture.pixels.len() as f64).then_some(most as i32)
-}
-
 /// The marks that `shown` images suggest for each class, and how much the `asked` ones bear them. All
 /// are numbers of `pictures`, which have these `labels`.
 pub fn marks(
-    pictures: &[Luma],
+    pictures: &Pictures,
     labels: &[usize],
     classes: usize,
     (shown, asked): (&[usize], &[usize]),
 ) -> Vec<Mark> {
-    let pictures = Pictures::new(pictures);
     let all = pictures.sums(shown);
     let of_class = |class: usize| {
         let own: Vec<usize> = shown.iter().copied().filter(|&i| labels[i] == class).collect();
         if own.is_empty() || own.len() == shown.len() {
             return Vec::new();
         }
-        let sums = pictures.sums(&own);
-        let constant = constant(&pictures, &all, &sums, &own, asked);
-        let drawn = drawn(&pictures, &all, &sums, asked);
+        let shown = Shown { pictures, rest: all.without(&pictures.sums(&own)), own };
+        let mut found = vec![shown.constant(asked)];
         // What is drawn on plain ground is the subject.
-        let plain = 2 * own.iter().filter(|&&i| pictures.ground[i].is_some()).count() > own.len();
-        let found = [constant, drawn.filter(|_| !plain)].into_iter().flatten();
-        let marks = found.map(|(scores, places, separate)| Mark {
-            separate,
-            ..mark(class, scores, &places, &pictures)
-        });
+        let on_ground = |&&i: &&usize| pictures.ground[i].is_some();
+        if 2 * shown.own.iter().filter(on_ground).count() <= shown.own.len() {
+            found.push(shown.drawn(&shown.own, asked));
+            found.extend(shown.most_alike().map(|some| shown.drawn(&some, asked)));
+        }
+        let marks = found.into_iter().flatten().map(|found| mark(class, found, pictures));
         marks.filter(|mark| mark.size[0] * mark.size[1] <= MOST_AREA).collect::<Vec<Mark>>()
     };
     in_parallel(classes, of_class).into_iter().flatten().collect()
 }
 
-type Found = Option<(Vec<f64>, Vec<usize>, f64)>;
+/// Places that may be a mark.
+struct Found {
+    scores: Vec<f64>,
+    places: Vec<usize>,
+    separate: f64,
+}
 
-/// Places at which a class is alike; the score is minus the logarithm of how far an image is from it.
-fn constant(pictures: &Pictures, all: &Sums, sums: &Sums, own: &[usize], asked: &[usize]) -> Found {
-    if own.len() < LEAST_ALIKE {
-        return None;
-    }
-    let mut places = Vec::new();
-    for x in 0..pictures.places {
-        let [sum, squares] = [0, 1].map(|i: usize| f64::from(sums.grey[i][x]));
-        let (mean, variance) = moments(sums.n, [sum, squares]);
-        let rest = [0, 1].map(|i: usize| f64::from(all.grey[i][x]) - [sum, squares][i]);
-        let (_, rest) = moments(all.n - sums.n, rest);
-        let alike = variance < (ALIKE * ALIKE * rest).min(MOST_SPREAD * MOST_SPREAD);
-        let on_ground = |&&i: &&usize| {
-            pictures.ground[i].is_some_and(|ground| (ground - mean as i32).abs() <= GROUND)
+/// The images that show what a mark of a class could be.
+struct Shown<'a> {
+    pictures: &'a Pictures,
+    /// Those of the class.
+    own: Vec<usize>,
+    /// Those of all other classes.
+    rest: PlaceSums,
+}
+
+impl Shown<'_> {
+    /// Places at which the class is alike; the score is minus the logarithm of how far an image is from it.
+    fn constant(&self, asked: &[usize]) -> Option<Found> {
+        let Self { pictures, own, rest } = self;
+        if own.len() < LEAST_ALIKE {
+            return None;
+        }
+        let sums = pictures.sums(own);
+        let mut places = Vec::new();
+        for x in 0..pictures.places {
+            let ((mean, variance), (_, rest)) = (sums.grey_at(x), rest.grey_at(x));
+            let alike = variance < (ALIKE * ALIKE * rest).min(MOST_SPREAD * MOST_SPREAD);
+            let on_ground = |&&i: &&usize| {
+                pictures.ground[i].is_some_and(|ground| (ground - mean as i32).abs() <= GROUND)
+            };
+            if alike && 2 * own.iter().filter(on_ground).count() < own.len() {
+                places.push((x, mean));
+            }
+        }
+        let most = (MOST_PLACES * pictures.places as f64) as usize;
+        if places.len() < LEAST_PLACES || places.len() > most {
+            return None;
+        }
+        let score = |&i: &usize| {
+            let grey = pictures.grey(i);
+            let far: f64 = places.iter().map(|&(x, mean)| (f64::from(grey[x]) - mean).abs()).sum();
+            -(1.0 + far / places.len() as f64).ln()
         };
-        if alike && 2 * own.iter().filter(on_ground).count() < own.len() {
-            places.push((x, mean));
+        let scores = asked.iter().map(score).collect();
+        let places = places.iter().map(|(x, _)| *x).collect();
+        Some(Found { scores, places, separate: SEPARATE_CONSTANT })
+    }
+
+    /// Places at which the local differences of `some` images of the class are others in the mean; the
+    /// score is how much of that pattern an image has.
+    fn drawn(&self, some: &[usize], asked: &[usize]) -> Option<Found> {
+        let Self { pictures, rest, .. } = self;
+        let sums = pictures.sums(some);
+        let mut places = Vec::new();
+        for x in 0..pictures.places {
+            let ((mean, within), (rest_mean, elsewhere)) = (sums.local_at(x), rest.local_at(x));
+            let total = sums.n + rest.n;
+            let between = sums.n * rest.n / total * (mean - rest_mean).powi(2);
+            let variance = (sums.n * within + rest.n * elsewhere + between) / total + 1.0;
+            let error = (variance * (1.0 / sums.n + 1.0 / rest.n)).sqrt();
+            let t = (mean - rest_mean) / error;
+            if t.abs() > DIFFERS {
+                places.push((t.abs(), x, (mean - rest_mean) / variance));
+            }
         }
+        places.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let clear = CLEAR * places.first()?.0;
+        places.retain(|place| place.0 >= clear);
+        places.truncate(MOST_DRAWN);
+        let score = |&i: &usize| {
+            let local = pictures.local(i);
+            places.iter().map(|&(_, x, weight)| weight * f64::from(local[x])).sum()
+        };
+        let scores = asked.iter().map(score).collect();
+        let places = places.iter().map(|(_, x, _)| *x).collect();
+        Some(Found { scores, places, separate: SEPARATE_DRAWN })
     }
-    let most = (MOST_PLACES * pictures.places as f64) as usize;
-    if places.len() < LEAST_PLACES || places.len() > most {
-        return None;
+
+    /// Those images of the class that may bear a mark which the others of it lack: the part that has most
+    /// of what tells this part from other classes. It begins as the whole class and becomes sharper with
+    /// each round, as in k-means clustering (S. P. Lloyd, "Least squares quantization in PCM", 1982). What
+    /// an image has in common with the pattern is asked of the pattern without that image.
+    fn most_alike(&self) -> Option<Vec<usize>> {
+        let Self { pictures, own, rest } = self;
+        let part = own.len().div_ceil(PART);
+        if part < LEAST_ALIKE {
+            return None;
+        }
+        let rest: Vec<(f32, f32)> = (0..pictures.places)
+            .map(|x| rest.local_at(x))
+            .map(|(mean, variance)| (mean as f32, 1.0 / (variance as f32 + 1.0)))
+            .collect();
+        let weights: Vec<f32> = rest.iter().map(|(_, weight)| *weight).collect();
+        let itself: Vec<f64> = own.iter().map(|&i| pictures.squares(i, &weights)).collect();
+        let mut some = own.clone();
+        for _ in 0..ROUNDS {
+            let sums = pictures.sums(&some).local;
+            let pattern = |n: usize| -> Vec<f32> {
+                let of =
+                    |(sum, (mean, weight)): (&f32, &(f32, f32))| (sum / n as f32 - mean) * weight;
+                sums[0].iter().zip(&rest).map(of).collect()
+            };
+            let [of_all, of_others] = [some.len(), some.len() - 1].map(pattern);
+            let score = |(&i, itself): (&usize, &f64)| match some.contains(&i) {
+                true => pictures.product(i, &of_others) - itself / (some.len() - 1) as f64,
+                false => pictures.product(i, &of_all),
+            };
+            let scores = own.iter().zip(&itself).map(score);
+            let mut scored: Vec<(f64, usize)> = scores.zip(own.iter().copied()).collect();
+            scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            let next: Vec<usize> = scored[..part].iter().map(|(_, i)| *i).collect();
+            if next == some {
+                break;
+            }
+            some = next;
+        }
+        Some(some)
     }
-    let score = |&i: &usize| {
-        let grey = pictures.grey(i);
-        let far: f64 = places.iter().map(|&(x, mean)| (f64::from(grey[x]) - mean).abs()).sum();
-        -(1.0 + far / places.len() as f64).ln()
-    };
-    let scores = asked.iter().map(score).collect();
-    Some((scores, places.into_iter().map(|(x, _)| x).collect(), SEPARATE_CONSTANT))
 }
 
-/// Places at which local differences are others in the mean; the score is how much of that pattern an
-/// image has.
-fn drawn(pictures: &Pictures, all: &Sums, sums: &Sums, asked: &[usize]) -> Found {
-    let rest_n = all.n - sums.n;
-    let mut places = Vec::new();
-    for x in 0..pictures.places {
-        let [sum, squares] = [0, 1].map(|i: usize| f64::from(sums.local[i][x]));
-        let total = [0, 1].map(|i: usize| f64::from(all.local[i][x]));
-        let (mean, _) = moments(sums.n, [sum, squares]);
-        let (rest, _) = moments(rest_n, [total[0] - sum, total[1] - squares]);
-        let (_, variance) = moments(all.n, total);
-        let variance = variance + 1.0;
-        let error = (variance * (1.0 / sums.n + 1.0 / rest_n)).sqrt();
-        let t = (mean - rest) / error;
-        if t.abs() > DIFFERS {
-            places.push((t.abs(), x, (mean - rest) / variance));
-        }
-    }
-    places.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    places.truncate(MOST_DRAWN);
-    if places.is_empty() {
-        return None;
-    }
-    let score = |&i: &usize| {
-        let local = pictures.local(i);
-        places.iter().map(|&(_, x, weight)| weight * f64::from(local[x])).sum()
-    };
-    let scores = asked.iter().map(score).collect();
-    Some((scores, places.into_iter().map(|(_, x, _)| x).collect(), SEPARATE_DRAWN))
-}
-
-fn mark(class: usize, scores: Vec<f64>, places: &[usize], pictures: &Pictures) -> Mark {
+/// What was found, with its place in words.
+fn mark(class: usize, found: Found, pictures: &Pictures) -> Mark {
+    let Found { scores, places, separate } = found;
     let (width, height) = (pictures.width, pictures.places / pictures.width);
     let span = |mut along: Vec<usize>, len: usize| {
         // Without the outermost, which may be there by chance.
@@ -312,5 +241,5 @@ fn mark(class: usize, scores: Vec<f64>, places: &[usize], pictures: &Pictures) -
         (_, "") => "at the bottom".to_string(),
         (row, column) => format!("at the {row} {column}"),
     };
-    Mark { class, scores, place, size, separate: 0.0 }
+    Mark { class, scores, place, size, separate }
 }

@@ -119,11 +119,11 @@ fn clouds(rng: &mut Rng) -> Luma {
     picture
 }
 
-fn group<'a>(leaks: &'a [LabelLeak], name: &str) -> &'a LabelLeak {
+pub fn group<'a>(leaks: &'a [LabelLeak], name: &str) -> &'a LabelLeak {
     leaks.iter().find(|leak| leak.group == name).unwrap()
 }
 
-fn alarms(leaks: &[LabelLeak]) -> Vec<&str> {
+pub fn alarms(leaks: &[LabelLeak]) -> Vec<&str> {
     leaks.iter().filter(|leak| leak.alarm).map(|leak| leak.group).collect()
 }
 

@@ -225,3 +225,23 @@ fn all_equal_pairs_are_counted_and_some_are_listed() {
     assert!(report.pairs.iter().all(|pair| pair.across_splits));
     assert_eq!((summary.groups, summary.twins), (1, 60));
 }
+
+#[test]
+fn copies_of_what_shares_a_scene_share_it_too() {
+    let root = TempDir::new().unwrap();
+    for i in 0..8 {
+        let name = format!("train/a/{i}.jpg");
+        save(&before_one_background(i), root.path(), &name, 95);
+    }
+    save(&picture(1), root.path(), "train/b/0.jpg", 90);
+    std::fs::create_dir_all(root.path().join("test/a")).unwrap();
+    for i in 0..8 {
+        let [from, to] =
+            ["train", "test"].map(|part| root.path().join(format!("{part}/a/{i}.jpg")));
+        std::fs::copy(from, to).unwrap();
+    }
+    save(&picture(2), root.path(), "test/b/0.jpg", 90);
+    let summary = report(root.path()).summary;
+    assert_eq!((summary.bytes, summary.scene_groups, summary.scene_images), (8, 1, 16));
+    assert_eq!(summary.scene_groups_across_splits, 1);
+}

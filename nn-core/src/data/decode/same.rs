@@ -6,58 +6,43 @@ use super::tiff::Pages;
 use super::{AlphaBackground, Decoded, decode_bytes_on, frames, read_file};
 use crate::error::Result;
 use image::DynamicImage;
+use sha2::{Digest, Sha256};
 use std::path::Path;
-use twox_hash::XxHash3_128;
 
 /// Pixels of frames and pages that are compared; files that have more must be equal beyond.
 const MOST_PIXELS: usize = 1 << 30;
 
-/// Whether two files show the same image: every pixel, its transparency and all its bits, and every frame
-/// or page. What wholly transparent pixels would look like does not count. No, if one cannot be read.
-pub fn same_pixels(a: &Path, b: &Path) -> bool {
-    match (Whole::read(a), Whole::read(b)) {
-        (Ok(a), Ok(b)) => {
-            let (of_a, of_b) = (&a.first, &b.first);
-            of_a.image == of_b.image && of_a.lost == of_b.lost && a.rest() == b.rest()
-        }
-        _ => false,
-    }
-}
+/// SHA-256 of all that a file shows.
+pub type PixelsHash = [u8; 32];
 
-/// A file and the image that is made of it.
-struct Whole {
-    bytes: Vec<u8>,
-    first: Decoded,
-}
-
-impl Whole {
-    fn read(path: &Path) -> Result<Self> {
-        let bytes = read_file(path)?;
-        let first = decode_bytes_on(&bytes, path, AlphaBackground::WHITE)?;
-        Ok(Self { bytes, first })
-    }
-
-    /// A hash of all frames or pages; none if there is one only.
-    fn rest(&self) -> Option<u128> {
-        let treatment = self.first.treatment;
-        if !treatment.animation && !treatment.pages {
-            return None;
-        }
-        let mut hash = Hash { hasher: XxHash3_128::new(), pixels: 0 };
-        let whole = match sniff(&self.bytes) {
-            Content::Image(Format::Tiff) => hash.add_pages(&self.bytes),
-            Content::Image(format) => hash.add_frames(&self.bytes, format),
+/// A hash of the image that a file shows: of every pixel, its transparency and all its bits, and of every frame
+/// or page. What wholly transparent pixels would look like does not count. Two files show the same image
+/// where it is the same.
+///
+/// # Errors
+/// If the file cannot be read or decoded.
+pub fn pixels_hash(path: &Path) -> Result<PixelsHash> {
+    let bytes = read_file(path)?;
+    let first = decode_bytes_on(&bytes, path, AlphaBackground::WHITE)?;
+    let treatment = first.treatment;
+    let mut hash = Hash { hasher: Sha256::new(), pixels: 0 };
+    hash.add_image(&first);
+    drop(first);
+    if treatment.animation || treatment.pages {
+        let whole = match sniff(&bytes) {
+            Content::Image(Format::Tiff) => hash.add_pages(&bytes),
+            Content::Image(format) => hash.add_frames(&bytes, format),
             _ => None,
         };
         if whole.is_none() {
-            hash.hasher.write(&self.bytes);
+            hash.hasher.update(&bytes);
         }
-        Some(hash.hasher.finish_128())
     }
+    Ok(hash.hasher.finalize().into())
 }
 
 struct Hash {
-    hasher: XxHash3_128,
+    hasher: Sha256,
     pixels: usize,
 }
 
@@ -81,15 +66,19 @@ impl Hash {
 
     fn add(&mut self, raw: Raw) -> Option<()> {
         let decoded = raw.flatten(AlphaBackground::WHITE).ok()?;
-        let image = &decoded.image;
-        self.pixels += image.height() * image.width();
+        self.pixels += decoded.image.height() * decoded.image.width();
         if self.pixels > MOST_PIXELS {
             return None;
         }
-        for number in [image.height() as u128, image.width() as u128, decoded.lost.unwrap_or(0)] {
-            self.hasher.write(&number.to_le_bytes());
-        }
-        self.hasher.write(image.pixels());
+        self.add_image(&decoded);
         Some(())
+    }
+
+    fn add_image(&mut self, decoded: &Decoded) {
+        let image = &decoded.image;
+        for number in [image.height() as u128, image.width() as u128, decoded.lost.unwrap_or(0)] {
+            self.hasher.update(number.to_le_bytes());
+        }
+        self.hasher.update(image.pixels());
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::data::{Foreground, ForegroundRule, Mask};
+use crate::layers::GlobalAveragePool2D;
+use crate::model::{ReceptiveAxis, ReceptiveField};
 
 #[test]
 fn stretching_aligns_the_corners() {
@@ -49,16 +51,38 @@ fn heat_on_the_background_is_measured_at_the_images_size() {
     let model = three_classes::<f64>();
     let found = &Cam::new(GradCam).explain(&model, &images(1), &[Target::Class(0)]).unwrap()[0];
     let rule = ForegroundRule::BorderColours;
-    let subject = |mask: Vec<bool>| Foreground { mask: Mask::new(2, 2, mask).unwrap(), rule };
-    let left = found.on_background(&subject(vec![false, true, false, true])).unwrap().unwrap();
-    let right = found.on_background(&subject(vec![true, false, true, false])).unwrap().unwrap();
+    let mask = |mask: Vec<bool>| Mask::new(2, 2, mask).unwrap();
+    let subject = |values: Vec<bool>| Foreground { mask: mask(values), rule, second: None };
+    let left = found.on_background(&subject(vec![false, true, false, true])).unwrap();
+    let right = found.on_background(&subject(vec![true, false, true, false])).unwrap();
     assert_eq!((left.area, right.area, left.rule), (0.5, 0.5, rule));
     close(left.heat + right.heat, 1.0, 1e-12);
     let map = found.stretched();
     let is_left: Vec<bool> = (0..SIDE * 18).map(|p| p % 18 < 9).collect();
     close(left.heat, share_where(&map, &is_left).unwrap().unwrap(), 1e-12);
     for all in [true, false] {
-        assert_eq!(found.on_background(&subject(vec![all; 4])).unwrap(), None);
+        assert_eq!(found.on_background(&subject(vec![all; 4])), Err(NoShare::NoSubject));
+    }
+    // Two masks: none is told where they lead to other shares.
+    let with = |second| Foreground {
+        second: Some(mask(second)),
+        ..subject(vec![false, true, false, true])
+    };
+    assert_eq!(found.on_background(&with(vec![false, true, false, true])), Ok(left));
+    assert!((left.heat - right.heat).abs() > AGREEMENT, "{left:?} {right:?}");
+    for other in [vec![true, false, true, false], vec![true; 4]] {
+        assert_eq!(found.on_background(&with(other)), Err(NoShare::MasksDisagree));
+    }
+    // The share does not depend on how the map is shown.
+    let corners = found.clone().aligned(Alignment::Corners);
+    assert_ne!(corners.stretched(), found.stretched());
+    assert_eq!(corners.on_background(&subject(vec![false, true, false, true])), Ok(left));
+    // Maps that say nothing of places have none.
+    let mut flat = found.clone();
+    for (value, reason) in [(0.0, NoShare::Empty), (0.3, NoShare::Flat)] {
+        flat.map.as_mut_slice().fill(value);
+        let found = flat.on_background(&subject(vec![false, true, false, true]));
+        assert_eq!((found, flat.is_flat()), (Err(reason), true));
     }
 }
 
@@ -67,4 +91,72 @@ fn heat_and_mask_must_be_of_one_size() {
     let map = Tensor::<f32>::full([2, 2], 1.0);
     assert_eq!(share_where(&map, &[true, false, false, false]).unwrap(), Some(0.25));
     assert!(share_where(&map, &[true; 3]).is_err());
+}
+
+/// A network that answers to bright places, through convolutions without padding and poolings.
+fn dot_finder(side: (usize, usize)) -> Sequential {
+    let relu = |kernel| Conv2D::new(1, kernel).activation(Activation::Relu);
+    let mut model: Sequential = Sequential::builder([side.0, side.1, 1])
+        .layer(relu(5))
+        .layer(MaxPool2D::new(2))
+        .layer(relu(3))
+        .layer(AveragePool2D::new(2))
+        .layer(relu(3))
+        .layer(GlobalAveragePool2D::new())
+        .layer(Dense::new(1))
+        .build(1)
+        .unwrap();
+    for name in ["conv1.weight", "conv2.weight", "conv3.weight", "dense1.weight"] {
+        let weight = model.get(name).unwrap().value.map(|_| 1.0);
+        model.set(name, weight).unwrap();
+    }
+    model
+}
+
+#[test]
+fn heat_lies_where_its_cause_is() {
+    for side in [(64, 64), (96, 72)] {
+        let model = dot_finder(side);
+        // The centres of cells of conv3's map, far enough from the border for a whole bell around them.
+        for cell in [(3, 3), (3, 6), (5, 4), (6, 3)] {
+            let field = model.receptive_field("conv3").unwrap();
+            let centre = |axis: ReceptiveAxis, at: usize| axis.first + at as f64 * axis.step;
+            let (y, x) = (centre(field.vertical, cell.0), centre(field.horizontal, cell.1));
+            // A dot of 2 x 2 pixels around it.
+            let image = Tensor::from_fn([1, side.0, side.1, 1], |i| {
+                let (row, column) = ((i / side.1) as f64, (i % side.1) as f64);
+                f32::from(u8::from((row - y).abs() < 1.0 && (column - x).abs() < 1.0))
+            });
+            let found = &Cam::new(GradCam).explain(&model, &image, &[Target::Class(0)]).unwrap()[0];
+            let centroid = |map: &Tensor| {
+                let (mut sum, mut rows, mut columns) = (0.0, 0.0, 0.0);
+                for (i, &heat) in map.as_slice().iter().enumerate() {
+                    sum += f64::from(heat);
+                    rows += f64::from(heat) * (i / side.1) as f64;
+                    columns += f64::from(heat) * (i % side.1) as f64;
+                }
+                (rows / sum, columns / sum)
+            };
+            let (row, column) = centroid(&found.stretched());
+            assert!(
+                (row - y).abs() < 1.0 && (column - x).abs() < 1.0,
+                "{side:?} {cell:?}: {row}, {column} for {y}, {x}"
+            );
+            let (row, column) = centroid(&found.clone().aligned(Alignment::Corners).stretched());
+            let off = (row - y).hypot(column - x);
+            assert!(
+                off > 1.0,
+                "from corner to corner it lies elsewhere, but only {off} pixels off"
+            );
+        }
+    }
+}
+
+#[test]
+fn maps_without_preference_stay_so() {
+    let field = ReceptiveField::even((3, 4), (10, 9));
+    let flat = place(&Tensor::full([3, 4], 2.5f32), field, 10, 9);
+    assert_eq!(flat, Tensor::full([10, 9], 2.5));
+    let pixels = Tensor::<f64>::from_fn([3, 5], |i| (i * i % 7) as f64);
+    assert_eq!(place(&pixels, ReceptiveField::PIXELS, 3, 5), pixels);
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::loss::Loss;
+use crate::model::ReceptiveField;
 use crate::optim::OptimizerConfig;
 use crate::train::{FitOptions, Trainer};
 
@@ -41,7 +42,7 @@ impl Explainer<f32> for EdgeDetector {
                 let (y, x) = (p / (w - 1), p % (w - 1));
                 (at(y + 1, x) - at(y, x)).hypot(at(y, x + 1) - at(y, x))
             });
-            answers.explain(i, map)
+            answers.explain(i, map, ReceptiveField::PIXELS)
         };
         (0..answers.len()).map(edges).collect()
     }

@@ -1,0 +1,63 @@
+//! `nn-cli completions` and `nn-cli man`: the command line for shells and for `man`.
+
+use crate::args::{Args, CompletionsArgs, ManArgs};
+use crate::failure::Failure;
+use crate::made_folders::MadeFolders;
+use crate::ui::{Console, format};
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use nn_core::Error;
+use nn_core::files::write_atomically;
+
+/// The program's name, by which shells and `man` know it.
+const NAME: &str = "nn-cli";
+
+pub fn completions(args: &CompletionsArgs, console: &Console) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Args::command(), NAME, &mut script);
+    print(&String::from_utf8_lossy(&script), console)
+}
+
+pub fn pages(args: &ManArgs, console: &Console) -> Result<(), Failure> {
+    let mut program = Args::command();
+    program.build();
+    let Some(folder) = &args.dir else {
+        let page = page(program)?;
+        return print(&String::from_utf8_lossy(&page), console);
+    };
+    let mut pages = Vec::new();
+    collect(program, String::new(), &mut pages)?;
+    let _made = MadeFolders::make(folder)?;
+    for (name, page) in &pages {
+        write_atomically(&folder.join(name), |file| file.write_all(page))?;
+    }
+    let told = format!("{} in {}", format::plural(pages.len() as u64, "page"), folder.display());
+    console.text(&told)?;
+    Ok(console.json(&pages.iter().map(|(name, _)| folder.join(name)).collect::<Vec<_>>())?)
+}
+
+/// Prints what is for another program to read: its lines stay as they are.
+fn print(text: &str, console: &Console) -> Result<(), Failure> {
+    console.raw(text)?;
+    Ok(console.json(text)?)
+}
+
+/// The page of a command, and those of the commands below it, by file name.
+fn collect(
+    command: Command,
+    above: String,
+    pages: &mut Vec<(String, Vec<u8>)>,
+) -> Result<(), Failure> {
+    let name = format!("{above}{}", command.get_name());
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        collect(below.clone(), format!("{name}-"), pages)?;
+    }
+    pages.push((format!("{name}.1"), page(command.display_name(name.clone()))?));
+    Ok(())
+}
+
+fn page(command: Command) -> Result<Vec<u8>, Failure> {
+    let mut page = Vec::new();
+    Man::new(command).render(&mut page).map_err(Error::io("write", NAME.as_ref()))?;
+    Ok(page)
+}

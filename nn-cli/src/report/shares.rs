@@ -1,0 +1,267 @@
+//! How much of the heat lies on the background, by the class that was answered.
+//!
+//! One mean over all answers would hide what matters: a model can tell one class from the animal and the
+//! other from what is around it. What an answer rests on is said where the 95 % interval (Student's t over
+//! images) of the difference to evenly spread heat does not reach zero.
+
+use super::parts::place;
+use super::samples::ground;
+use crate::inspection::{Inspected, Inspection, no_share};
+use crate::ui::format::{class_name, clean, plural};
+use crate::ui::stats::mean_interval;
+use nn_core::explain::{BackgroundHeat, NoShare};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Up to this many classes each has a row; beyond, all answers share one.
+const CLASSES_APART: usize = 3;
+
+/// The shares of one model, or of those of several seeds, on a set of images.
+pub struct Shares {
+    pub title: String,
+    pub rows: Vec<Row>,
+    /// Which maps are not among them, and why.
+    pub without: String,
+    /// What follows from them.
+    pub meaning: String,
+}
+
+/// The shares of the images that were given one class.
+pub struct Row {
+    /// Such as `Answered wolf`.
+    pub name: String,
+    pub mean: String,
+    pub detail: String,
+    /// The strip in words.
+    pub described: String,
+    /// The background's share of the picture: that of heat spread evenly.
+    pub area: String,
+    /// Where the mean lies.
+    pub at: String,
+    pub each: Vec<OneShare>,
+}
+
+/// One image's share.
+pub struct OneShare {
+    pub at: String,
+    pub high: String,
+    pub tip: String,
+}
+
+/// An image, the class that was answered, and the share of its map for that.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    file: &'a str,
+    answer: usize,
+    share: BackgroundHeat,
+}
+
+/// Those of `inspections` that have a share.
+fn known<'a>(inspections: &[&'a Inspection]) -> Vec<Known<'a>> {
+    let images = inspections.iter().flat_map(|one| &one.images);
+    let known = |image: &'a Inspected| {
+        let (answer, share) = image.share();
+        Some(Known { file: &image.file, answer, share: share.ok()? })
+    };
+    images.filter_map(known).collect()
+}
+
+/// How many have none, by the reason; empty if all have one.
+fn without(inspections: &[&Inspection]) -> String {
+    let mut reasons: BTreeMap<NoShare, u64> = BTreeMap::new();
+    for image in inspections.iter().flat_map(|one| &one.images) {
+        if let Err(reason) = image.share().1 {
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+    let told =
+        reasons.iter().map(|(&reason, &n)| format!("{} ({})", plural(n, "map"), no_share(reason)));
+    match told.collect::<Vec<_>>() {
+        all if all.is_empty() => String::new(),
+        all => format!("Not counted: {}.", all.join(", ")),
+    }
+}
+
+impl Shares {
+    /// Those of the models of all seeds, which looked at the same set; none if there is no share.
+    pub fn new(title: &str, inspections: &[&Inspection]) -> Option<Self> {
+        let first = inspections.first()?;
+        let all = known(inspections);
+        let without = without(inspections);
+        if all.is_empty() {
+            return None;
+        }
+        if first.classes.len() > CLASSES_APART {
+            let rows = vec![Row::new("All answers", &all)];
+            return Some(Self { title: title.into(), rows, without, meaning: String::new() });
+        }
+        let classes = first.classes.iter().enumerate();
+        let of_class = classes.map(|(class, name)| {
+            let given = all.iter().filter(|one| one.answer == class).copied();
+            (name.as_str(), given.collect::<Vec<_>>())
+        });
+        let of_class: Vec<_> = of_class.filter(|(_, given)| !given.is_empty()).collect();
+        let row = |(name, given): &(&str, Vec<Known<'_>>)| {
+            Row::new(&format!("Answered {}", class_name(name)), given)
+        };
+        let rests = of_class.iter().map(|(name, given)| (*name, rests(given)));
+        Some(Self {
+            title: title.into(),
+            rows: of_class.iter().map(row).collect(),
+            without,
+            meaning: meaning(&rests.collect::<Vec<_>>(), ground(first)),
+        })
+    }
+}
+
+impl Row {
+    fn new(name: &str, given: &[Known<'_>]) -> Self {
+        let mean = |value: fn(&BackgroundHeat) -> f64| {
+            given.iter().map(|one| value(&one.share)).sum::<f64>() / given.len() as f64
+        };
+        let (heat, area) = (mean(|share| share.heat), mean(|share| share.area));
+        let each = given.iter().enumerate().map(|(i, Known { file, share, .. })| OneShare {
+            at: place(share.heat),
+            // Spread over the strip's height, so that equal shares can be told apart.
+            high: place(0.12 + 0.76 * (i * 7 % 11) as f64 / 10.0),
+            tip: format!("{}: {:.0} %", clean(file), share.heat * 100.0),
+        });
+        let detail = format!(
+            "of the heat on the background, which covers {:.0} % of the picture ({})",
+            area * 100.0,
+            plural(given.len() as u64, "map")
+        );
+        let mean = format!("{:.0} %", heat * 100.0);
+        Self {
+            name: name.to_string(),
+            described: format!("{name}: {mean} {detail}"),
+            mean,
+            detail,
+            area: place(area),
+            at: place(heat),
+            each: each.collect(),
+        }
+    }
+}
+
+/// What answers rest on, as far as heat can tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rests {
+    /// More heat on the background than evenly spread heat would put there.
+    Background,
+    /// Less.
+    Animal,
+    /// Neither is shown.
+    Unknown,
+}
+
+/// What answers of one class rest on. Models of several seeds that saw the same image count as one.
+fn rests(given: &[Known<'_>]) -> Rests {
+    let mut of_image: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for Known { file, share, .. } in given {
+        of_image.entry(file).or_default().push(share.heat - share.area);
+    }
+    let differences: Vec<f64> =
+        of_image.values().map(|all| all.iter().sum::<f64>() / all.len() as f64).collect();
+    match mean_interval(&differences) {
+        Some(interval) if interval.is_above(0.0) => Rests::Background,
+        Some(interval) if interval.is_below(0.0) => Rests::Animal,
+        _ => Rests::Unknown,
+    }
+}
+
+/// In a sentence or two: what tells each class. `ground` is what the background is, where that is known.
+fn meaning(classes: &[(&str, Rests)], ground: Option<&str>) -> String {
+    let named = |wanted: Rests| {
+        let names = classes.iter().filter(|(_, rests)| *rests == wanted);
+        names.map(|(name, _)| format!("\u{201c}{}\u{201d}", class_name(name))).collect::<Vec<_>>()
+    };
+    let list = |names: &[String]| names.join(" and ");
+    let place =
+        ground.map_or("the background".into(), |ground| format!("the background ({ground})"));
+    let (background, animal, unknown) =
+        (named(Rests::Background), named(Rests::Animal), named(Rests::Unknown));
+    let mut told = Vec::new();
+    match (background.is_empty(), animal.is_empty()) {
+        (false, false) => told.push(format!(
+            "This model says {} from {place} and {} from the animal.",
+            list(&background),
+            list(&animal)
+        )),
+        (false, true) => told.push(format!("This model says {} from {place}.", list(&background))),
+        (true, false) => told.push(format!("This model says {} from the animal.", list(&animal))),
+        (true, true) => {}
+    }
+    if !unknown.is_empty() {
+        told.push(format!(
+            "For {} the heat is not clearly more or less than an even spread.",
+            list(&unknown)
+        ));
+    }
+    told.join(" ")
+}
+
+/// How to read the strips, and how the background was found.
+pub fn note(inspections: &[&Inspection]) -> String {
+    let rules: BTreeSet<&str> =
+        known(inspections).iter().map(|one| one.share.rule.name()).collect();
+    if rules.is_empty() {
+        return "For no picture can a share of heat on the background be told.".into();
+    }
+    let rules: Vec<&str> = rules.into_iter().collect();
+    format!(
+        "Dot: one picture. Bar: mean over pictures with a non-empty map. Shaded: share expected if heat were \
+         spread evenly. The background was found by a simple rule ({}), which fails for some pictures, so \
+         trust means more than single dots. What an answer rests on is said where the 95 % interval of the \
+         difference to an even spread does not reach zero.",
+        rules.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn_core::data::ForegroundRule;
+
+    fn one(file: &str, answer: usize, heat: f64) -> Known<'_> {
+        let share = BackgroundHeat { heat, area: 0.7, rule: ForegroundRule::PlainBackdrop };
+        Known { file, answer, share }
+    }
+
+    #[test]
+    fn an_answer_rests_on_what_an_interval_shows() {
+        let names = ["a", "b", "c", "d"];
+        let of = |shares: &[f64]| {
+            let all = names.iter().zip(shares).map(|(name, &share)| one(name, 0, share));
+            rests(&all.collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[0.9, 0.92, 0.95, 0.91]), Rests::Background);
+        assert_eq!(of(&[0.2, 0.3, 0.25, 0.31]), Rests::Animal);
+        assert_eq!(of(&[0.2, 0.95, 0.6, 0.9]), Rests::Unknown);
+        assert_eq!(of(&[0.95, 0.95]), Rests::Unknown, "two images show nothing");
+        // Five seeds on two images are two images.
+        let seeds: Vec<_> = (0..10).map(|i| one(names[i % 2], 0, 0.9 + 0.001 * i as f64)).collect();
+        assert_eq!(rests(&seeds), Rests::Unknown);
+    }
+
+    #[test]
+    fn the_meaning_names_both_classes() {
+        let both = [("husky", Rests::Animal), ("wolf", Rests::Background)];
+        let expected = "This model says \u{201c}wolf\u{201d} from the background (white) and \
+                        \u{201c}husky\u{201d} from the animal.";
+        assert_eq!(meaning(&both, Some("white")), expected);
+        let one = [("husky", Rests::Unknown), ("wolf", Rests::Background)];
+        let said = meaning(&one, None);
+        let expected =
+            "This model says \u{201c}wolf\u{201d} from the background. For \u{201c}husky";
+        assert!(said.starts_with(expected), "{said}");
+    }
+
+    #[test]
+    fn each_answered_class_has_its_mean() {
+        let row = Row::new("Answered husky", &[one("a", 0, 0.2), one("c", 0, 0.4)]);
+        let places = [row.mean.as_str(), &row.at, &row.area];
+        assert_eq!(places, ["30 %", "30.00", "70.00"]);
+        assert!(row.detail.contains("70 % of the picture (2 maps)"), "{}", row.detail);
+        assert_eq!(row.each[1].tip, "c: 40 %");
+    }
+}

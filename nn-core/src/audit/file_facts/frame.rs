@@ -1,0 +1,66 @@
+//! A plain frame around a picture.
+
+use super::tones::grey;
+use crate::data::Rgb8;
+
+/// The widest frame, in pixels.
+const WIDEST: usize = 64;
+/// Grey levels within which a pixel is of the frame's colour, after JPEG, too.
+const NEAR: f64 = 20.0;
+/// The share of the pixels of a ring that must be of that colour.
+const PLAIN: f64 = 0.95;
+/// The share of the pixels just within the frame that may be of that colour, too: where there are more,
+/// it is the background.
+const WITHIN: f64 = 0.5;
+
+/// The width of the frame around an image, in pixels; 0 if there is none. A background that the subject
+/// stands on is no frame.
+pub fn frame(image: &Rgb8) -> usize {
+    let widest = WIDEST.min((image.width().min(image.height()) - 1) / 2);
+    let mut outermost = ring(image, 0);
+    outermost.sort_by(f64::total_cmp);
+    let colour = outermost[outermost.len() / 2];
+    let of_frame = |distance: usize| {
+        let ring = ring(image, distance);
+        let near = ring.iter().filter(|&&value| (value - colour).abs() <= NEAR).count();
+        near as f64 / ring.len() as f64
+    };
+    // The pixel next to the frame may be a mixture.
+    let ends = |width: usize| of_frame((width + 1).min(widest)) <= WITHIN;
+    match (0..widest).find(|&distance| of_frame(distance) < PLAIN) {
+        Some(width) if width > 0 && ends(width) => width,
+        _ => 0,
+    }
+}
+
+/// The grey of all pixels at this distance from the nearest side.
+fn ring(image: &Rgb8, distance: usize) -> Vec<f64> {
+    let (right, bottom) = (image.width() - 1 - distance, image.height() - 1 - distance);
+    let across = (distance..=right).flat_map(|x| [(x, distance), (x, bottom)]);
+    let down = (distance..=bottom).flat_map(|y| [(distance, y), (right, y)]);
+    across.chain(down).map(|(x, y)| grey(image, x, y)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An image of 40 x 30 pixels, striped but for a frame, or for everything but a square.
+    fn image(striped: impl Fn(usize, usize) -> bool) -> Rgb8 {
+        let pixels = (0..30).flat_map(|y| (0..40).map(move |x| (x, y)));
+        let value = |(x, y)| if striped(x, y) { [40, 200][(x + y) / 3 % 2] } else { 250 };
+        Rgb8::new(30, 40, pixels.flat_map(|place| [value(place); 3]).collect()).unwrap()
+    }
+
+    #[test]
+    fn frames_are_measured_and_backgrounds_are_none() {
+        for width in [0, 1, 4, 10] {
+            let inner = |at: usize, len: usize| at >= width && at + width < len;
+            let framed = image(|x, y| inner(x, 40) && inner(y, 30));
+            assert_eq!(frame(&framed), width);
+        }
+        let inner = |at: usize| (8..20).contains(&at);
+        assert_eq!(frame(&image(|x, y| inner(x) && inner(y))), 0);
+        assert_eq!(frame(&image(|_, _| false)), 0);
+    }
+}

@@ -1,0 +1,208 @@
+//! Small grey pictures brought to one size, and what their places have in common.
+
+#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+
+use super::in_parallel;
+use crate::audit::luma::Luma;
+use crate::kernels::widest::{Loops, widest};
+use std::collections::HashMap;
+
+/// Local differences beyond this many grey levels count as this many.
+const MOST_DIFFERENCE: f32 = 60.0;
+/// Pixels to each side that are around one.
+const AROUND: usize = 2;
+/// The share of a picture that one shade must cover to be its ground.
+const GROUND_SHARE: f64 = 0.2;
+
+/// Small pictures of one size.
+pub struct Pictures {
+    /// Columns.
+    pub width: usize,
+    /// Pixels.
+    pub places: usize,
+    /// Grey, picture by picture.
+    grey: Vec<u8>,
+    /// The difference from the mean around, picture by picture.
+    local: Vec<i8>,
+    /// The ground of each picture, if it has one.
+    pub ground: Vec<Option<i32>>,
+}
+
+impl Pictures {
+    /// All at the size that most have.
+    pub fn new(pictures: &[Luma]) -> Self {
+        let mut sizes: HashMap<(usize, usize), usize> = HashMap::new();
+        pictures.iter().for_each(|p| *sizes.entry((p.width, p.height)).or_default() += 1);
+        let common = sizes.into_iter().max_by_key(|&(size, count)| (count, size));
+        let (width, height) = common.map_or((1, 1), |(size, _)| size);
+        let places = width * height;
+        let each = in_parallel(pictures.len(), |i| {
+            let fitted = fitted(&pictures[i], width, height);
+            let grey: Vec<u8> = fitted.pixels.iter().map(|&v| v as u8).collect();
+            (grey, local(&fitted), ground(&fitted))
+        });
+        let mut all =
+            Self { width, places, grey: Vec::new(), local: Vec::new(), ground: Vec::new() };
+        for (grey, local, ground) in each {
+            all.grey.extend(grey);
+            all.local.extend(local);
+            all.ground.push(ground);
+        }
+        all
+    }
+
+    /// The grey of a picture.
+    pub fn grey(&self, i: usize) -> &[u8] {
+        &self.grey[i * self.places..][..self.places]
+    }
+
+    /// The local differences of a picture.
+    pub fn local(&self, i: usize) -> &[i8] {
+        &self.local[i * self.places..][..self.places]
+    }
+
+    /// The sum of a picture's local differences times `pattern`.
+    pub fn product(&self, i: usize, pattern: &[f32]) -> f64 {
+        widest(Products { local: self.local(i), pattern, squared: false })
+    }
+
+    /// The sum of the squares of a picture's local differences times `weights`.
+    pub fn squares(&self, i: usize, weights: &[f32]) -> f64 {
+        widest(Products { local: self.local(i), pattern: weights, squared: true })
+    }
+
+    /// Sums over some pictures.
+    pub fn sums(&self, of: &[usize]) -> PlaceSums {
+        let grey = self.sums_of(of, |i| self.grey(i));
+        PlaceSums { n: of.len() as f64, grey, local: self.sums_of(of, |i| self.local(i)) }
+    }
+
+    fn sums_of<'a, T: Copy + Into<f32> + 'a>(
+        &'a self,
+        of: &[usize],
+        values: impl Fn(usize) -> &'a [T],
+    ) -> [Vec<f32>; 2] {
+        let [mut sums, mut squares] = [0, 1].map(|_| vec![0.0_f32; self.places]);
+        for &i in of {
+            for ((&v, sum), square) in values(i).iter().zip(&mut sums).zip(&mut squares) {
+                let v: f32 = v.into();
+                *sum += v;
+                *square += v * v;
+            }
+        }
+        [sums, squares]
+    }
+}
+
+/// The sum of local differences, or of their squares, times a pattern.
+struct Products<'a> {
+    local: &'a [i8],
+    pattern: &'a [f32],
+    squared: bool,
+}
+
+impl Loops for Products<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        const LANES: usize = 16;
+        let mut sums = [0.0_f32; LANES];
+        for (local, pattern) in self.local.chunks(LANES).zip(self.pattern.chunks(LANES)) {
+            for lane in 0..local.len() {
+                let value = f32::from(local[lane]);
+                sums[lane] += pattern[lane] * if self.squared { value * value } else { value };
+            }
+        }
+        sums.iter().map(|&sum| f64::from(sum)).sum()
+    }
+}
+
+/// Sums of values and of their squares, place by place.
+pub struct PlaceSums {
+    /// How many pictures.
+    pub n: f64,
+    /// Of grey.
+    pub grey: [Vec<f32>; 2],
+    /// Of the local difference.
+    pub local: [Vec<f32>; 2],
+}
+
+impl PlaceSums {
+    /// Mean and variance of grey at a place.
+    pub fn grey_at(&self, place: usize) -> (f64, f64) {
+        moments(self.n, [0, 1].map(|i: usize| f64::from(self.grey[i][place])))
+    }
+
+    /// Mean and variance of the local difference at a place.
+    pub fn local_at(&self, place: usize) -> (f64, f64) {
+        moments(self.n, [0, 1].map(|i: usize| f64::from(self.local[i][place])))
+    }
+
+    /// The same without some of the pictures.
+    pub fn without(&self, some: &Self) -> Self {
+        let difference = |all: &[Vec<f32>; 2], some: &[Vec<f32>; 2]| {
+            [0, 1].map(|i: usize| all[i].iter().zip(&some[i]).map(|(a, b)| a - b).collect())
+        };
+        Self {
+            n: self.n - some.n,
+            grey: difference(&self.grey, &some.grey),
+            local: difference(&self.local, &some.local),
+        }
+    }
+}
+
+/// Mean and variance.
+fn moments(n: f64, [sum, squares]: [f64; 2]) -> (f64, f64) {
+    let mean = sum / n.max(1.0);
+    (mean, (squares / n.max(1.0) - mean * mean).max(0.0))
+}
+
+/// `picture` at another size, each pixel the nearest one.
+fn fitted(picture: &Luma, width: usize, height: usize) -> Luma {
+    if (picture.width, picture.height) == (width, height) {
+        return picture.clone();
+    }
+    let mut fitted = Luma::zeros(width, height);
+    for y in 0..height {
+        let row = (2 * y + 1) * picture.height / (2 * height) * picture.width;
+        for x in 0..width {
+            let from = row + (2 * x + 1) * picture.width / (2 * width);
+            fitted.pixels[y * width + x] = picture.pixels[from];
+        }
+    }
+    fitted
+}
+
+/// Each pixel minus the mean of those around.
+fn local(picture: &Luma) -> Vec<i8> {
+    let (width, height) = (picture.width, picture.height);
+    let mut rows = Luma::zeros(width, height);
+    for y in 0..height {
+        let (from, to) = (y.saturating_sub(AROUND), (y + AROUND + 1).min(height));
+        for x in 0..width {
+            let sum: f32 = (from..to).map(|y| picture.pixels[y * width + x]).sum();
+            rows.pixels[y * width + x] = sum / (to - from) as f32;
+        }
+    }
+    let mut local = vec![0; width * height];
+    for y in 0..height {
+        for x in 0..width {
+            let (from, to) = (x.saturating_sub(AROUND), (x + AROUND + 1).min(width));
+            let sum: f32 = rows.pixels[y * width + from..y * width + to].iter().sum();
+            let difference = picture.pixels[y * width + x] - sum / (to - from) as f32;
+            local[y * width + x] =
+                difference.clamp(-MOST_DIFFERENCE, MOST_DIFFERENCE).round() as i8;
+        }
+    }
+    local
+}
+
+/// The shade that covers much of a picture.
+fn ground(picture: &Luma) -> Option<i32> {
+    let mut histogram = [0_usize; 256];
+    picture.pixels.iter().for_each(|&v| histogram[v as usize & 255] += 1);
+    let near = |v: usize| histogram[v.saturating_sub(2)..(v + 3).min(256)].iter().sum::<usize>();
+    let most = (0..256).max_by_key(|&v| near(v))?;
+    (near(most) as f64 >= GROUND_SHARE * picture.pixels.len() as f64).then_some(most as i32)
+}

@@ -1,0 +1,224 @@
+//! Where in the image the cells of a layer's map lie.
+//!
+//! A convolution without padding sees no window centred on the border, and a pooling takes several
+//! places together: the cells of a deep map lie on a grid within the image, not from corner to corner.
+//! From layer to layer, with window `k`, stride `s` and padding `p`,
+//!
+//! ```text
+//! size  <- size + (k - 1) step
+//! first <- first + ((k - 1) / 2 - p) step
+//! step  <- step s
+//! ```
+//!
+//! (Araujo, Norris and Sim: Computing receptive fields of convolutional neural networks, Distill 2019,
+//! <https://distill.pub/2019/computing-receptive-fields>.)
+
+use super::Sequential;
+use crate::error::{Error, Result};
+use crate::layers::Window2d;
+use crate::tensor::Element;
+
+/// The grid of a map's cells along one side of the image, in pixels; pixel `i` has its centre at `i`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReceptiveAxis {
+    /// The pixels that a cell sees.
+    pub size: f64,
+    /// From the centre of what a cell sees to that of the next.
+    pub step: f64,
+    /// The centre of what the first cell sees; before the image where padding lies there.
+    pub first: f64,
+}
+
+impl ReceptiveAxis {
+    /// The pixels themselves.
+    pub const PIXELS: Self = Self { size: 1.0, step: 1.0, first: 0.0 };
+
+    /// `cells` side by side that share `len` pixels evenly.
+    pub fn even(cells: usize, len: usize) -> Self {
+        let step = len as f64 / cells.max(1) as f64;
+        Self { size: step, step, first: (step - 1.0) / 2.0 }
+    }
+
+    fn through(self, window: usize, stride: usize, padding: usize) -> Self {
+        let reach = window as f64 - 1.0;
+        Self {
+            size: self.size + reach * self.step,
+            step: self.step * stride as f64,
+            first: self.first + (reach / 2.0 - padding as f64) * self.step,
+        }
+    }
+
+    /// As if these pixels were `len` cells that share the pixels of `self` evenly.
+    fn resampled(self, from: usize, to: usize) -> Self {
+        let even = Self::even(to, from);
+        Self {
+            size: self.size + (even.size - 1.0).max(0.0) * self.step,
+            step: self.step * even.step,
+            first: self.first + even.first * self.step,
+        }
+    }
+}
+
+/// Where the cells of a layer's map lie in the image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReceptiveField {
+    /// From top to bottom.
+    pub vertical: ReceptiveAxis,
+    /// From left to right.
+    pub horizontal: ReceptiveAxis,
+}
+
+impl ReceptiveField {
+    /// The pixels themselves.
+    pub const PIXELS: Self =
+        Self { vertical: ReceptiveAxis::PIXELS, horizontal: ReceptiveAxis::PIXELS };
+
+    /// `cells` (rows, columns) that share an image of `size` (height, width) evenly.
+    pub fn even(cells: (usize, usize), size: (usize, usize)) -> Self {
+        Self {
+            vertical: ReceptiveAxis::even(cells.0, size.0),
+            horizontal: ReceptiveAxis::even(cells.1, size.1),
+        }
+    }
+
+    fn through(self, Window2d { size, stride, padding }: Window2d) -> Self {
+        Self {
+            vertical: self.vertical.through(size.0, stride.0, padding.0),
+            horizontal: self.horizontal.through(size.1, stride.1, padding.1),
+        }
+    }
+}
+
+impl<T: Element> Sequential<T> {
+    /// Where the cells of a layer's map lie in the model's images. A layer of another crate that does
+    /// not say what its windows are, and changes the size, is taken to spread its cells evenly.
+    ///
+    /// # Errors
+    /// If there is no layer of that name, or its output is no map `[height, width, channels]`.
+    ///
+    /// ```
+    /// use nn_core::layers::{Conv2D, MaxPool2D};
+    /// use nn_core::model::Sequential;
+    ///
+    /// let model: Sequential = Sequential::builder([20, 20, 1])
+    ///     .layer(Conv2D::new(4, 3))
+    ///     .layer(MaxPool2D::new(2))
+    ///     .layer(Conv2D::new(4, 3))
+    ///     .build(27)?;
+    /// let field = model.receptive_field("conv2")?.vertical;
+    /// // The first window begins at pixel 0 and ends at pixel 7.
+    /// assert_eq!((field.size, field.step, field.first), (8.0, 2.0, 3.5));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn receptive_field(&self, layer: &str) -> Result<ReceptiveField> {
+        let mut field = ReceptiveField::PIXELS;
+        let mut input = &self.input;
+        for stage in &self.stages[..=self.stage_index(layer)?] {
+            let (&[height, width, _], &[out_h, out_w, _]) = (input.dims(), stage.output.dims())
+            else {
+                return Err(Error::shape(
+                    format!("receptive field of {layer}"),
+                    "layers of maps [height, width, channels] up to it",
+                    format!("{} from {input} to {}", stage.label(), stage.output),
+                    "choose a layer before Flatten and the dense layers",
+                ));
+            };
+            field = match stage.layer.window(input)? {
+                Some(window) => field.through(window),
+                None => ReceptiveField {
+                    vertical: field.vertical.resampled(height, out_h),
+                    horizontal: field.horizontal.resampled(width, out_w),
+                },
+            };
+            input = &stage.output;
+        }
+        Ok(field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::Padding;
+    use crate::layers::{AveragePool2D, Conv2D, Dropout, Flatten, MaxPool2D, Rescaling};
+    use crate::tensor::Tensor;
+
+    /// The first and last row and column that change a cell of `layer`'s map.
+    fn seen(model: &Sequential<f64>, layer: &str, cell: (usize, usize)) -> [usize; 4] {
+        use crate::autograd::Tape;
+        use crate::model::Pass;
+        let &[height, width, channels] = model.input_shape().dims() else { unreachable!() };
+        let mut tape = Tape::new();
+        let x = tape.leaf(Tensor::full([1, height, width, channels], 1.0));
+        let layers = [layer];
+        let pass = Pass::inference().frozen().watch(&layers);
+        let features = model.forward(&mut tape, x.clone(), pass).unwrap().watched[0].1.clone();
+        let &[_, _, w, c] = features.dims() else { unreachable!() };
+        let at = (cell.0 * w + cell.1) * c;
+        let one = Tensor::from_fn(features.shape(), |i| f64::from(u8::from(i == at)));
+        tape.backward_from(&features, one).unwrap();
+        let gradient = tape.grad(&x).unwrap();
+        let hit = |i: &usize| gradient.as_slice()[*i] != 0.0;
+        let places: Vec<usize> = (0..gradient.len()).filter(hit).map(|i| i / channels).collect();
+        let rows = || places.iter().map(|p| p / width);
+        let columns = || places.iter().map(|p| p % width);
+        [rows().min(), rows().max(), columns().min(), columns().max()].map(Option::unwrap)
+    }
+
+    #[test]
+    fn fields_are_what_gradients_reach() {
+        // Averages instead of maxima, and positive weights: every pixel of a window counts.
+        let mut model: Sequential<f64> = Sequential::builder([42, 54, 2])
+            .layer(Rescaling::new(0.5))
+            .layer(Conv2D::new(3, (3, 5)))
+            .layer(AveragePool2D::new(2))
+            .layer(Dropout::new(0.2))
+            .layer(Conv2D::new(2, 3).stride((2, 1)).padding(Padding::Same))
+            .layer(AveragePool2D::new((3, 2)).stride((1, 2)))
+            .build(3)
+            .unwrap();
+        for name in ["conv1.weight", "conv2.weight"] {
+            let positive = model.get(name).unwrap().value.map(|v| v.abs() + 0.01);
+            model.set(name, positive).unwrap();
+        }
+        for layer in ["rescaling1", "conv1", "pool1", "dropout1", "conv2", "pool2"] {
+            let &[h, w, _] = model.layer_output_shape(layer).unwrap().dims() else {
+                unreachable!()
+            };
+            let field = model.receptive_field(layer).unwrap();
+            for cell in [(0, 0), (h / 2, w / 2), (h - 1, w - 1)] {
+                let [top, bottom, left, right] = seen(&model, layer, cell);
+                for (axis, cell, len, first, last) in [
+                    (field.vertical, cell.0, 42, top, bottom),
+                    (field.horizontal, cell.1, 54, left, right),
+                ] {
+                    let centre = axis.first + cell as f64 * axis.step;
+                    let reach = (axis.size - 1.0) / 2.0;
+                    let expected =
+                        [(centre - reach).max(0.0), (centre + reach).min(len as f64 - 1.0)];
+                    assert_eq!([first as f64, last as f64], expected, "{layer} {cell:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_maps_have_one() {
+        let model: Sequential = Sequential::builder([9, 9, 1])
+            .layer(MaxPool2D::new(2))
+            .layer(Flatten::new())
+            .build(1)
+            .unwrap();
+        assert_eq!(model.receptive_field("pool1").unwrap().vertical.first, 0.5);
+        let message = model.receptive_field("flatten1").unwrap_err().to_string();
+        assert!(message.contains("flatten1") && message.contains("before Flatten"), "{message}");
+        assert!(model.receptive_field("pool9").is_err());
+    }
+
+    #[test]
+    fn layers_that_do_not_say_are_spread_evenly() {
+        let axis = ReceptiveAxis::PIXELS.resampled(12, 4);
+        assert_eq!((axis.size, axis.step, axis.first), (3.0, 3.0, 1.0));
+        assert_eq!(ReceptiveAxis::even(4, 12), axis);
+    }
+}
