@@ -87,6 +87,8 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     treated::tell(&treated(&leaks, &finished), console);
     let most = console.columns().unwrap_or(TEXT);
     console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions, most)))?;
+    let warnings = finished.iter().flat_map(|run| &run.warnings);
+    warnings.for_each(|warning| console.warn(warning));
     console.note(&format!("\nwritten to {}", run_folder::written(&target)));
     console.json(&summary)?;
     Ok(())
@@ -167,6 +169,8 @@ struct Finished {
     model: Summary,
     /// Training and validation images.
     used: (usize, usize),
+    /// What the run's numbers show to those who know how to read them.
+    warnings: Vec<String>,
     /// What guessing would score while it trains.
     guessing: Guessing,
     /// The test images, in the order of the answers to them.
@@ -200,12 +204,15 @@ fn make(
     };
     let used = (run.data.train.len(), run.data.validation.len());
     let tested = run.data.test.samples().iter().map(|sample| sample.path.clone()).collect();
+    let warnings = run.warnings.iter().map(|warning| format!("run {label}: {}", warning.text));
+    let warnings = warnings.collect();
     let (guessing, model) = (run.guessing(), run.model.summary());
     Ok(Finished {
         arm: planned.arm,
         history: run.history,
         model,
         used,
+        warnings,
         guessing,
         tested,
         test,
