@@ -3,7 +3,7 @@
 use super::bins::Binned;
 use super::effect::{Effect, accuracy};
 use super::facts::{MARK, Source};
-use super::marks::{Mark, marks};
+use super::marks::{Mark, marks, separation};
 use super::permutations::{Outcome, Tested, outcome};
 use super::pictures::Pictures;
 use super::sampling::drawn;
@@ -79,9 +79,12 @@ impl HalfTest {
         for (fact, mark) in marks.iter().enumerate() {
             let Some(best) = outcome.facts[fact].classes[mark.class] else { continue };
             let (question, score, class) = (best.question, best.score, mark.class);
-            // Pictures of different things are told apart by what they show, but not as clearly.
-            let bears = |image| binned[fact].holds(question, image);
-            if separation(&mark.scores, &labels, class, bears) >= mark.separate {
+            let scores = |wanted: &dyn Fn(usize) -> bool| -> Vec<f64> {
+                (0..labels.len()).filter(|&i| wanted(i)).map(|i| mark.scores[i]).collect()
+            };
+            let bearers = scores(&|i| labels[i] == class && binned[fact].holds(question, i));
+            let others = scores(&|i| labels[i] != class);
+            if separation(bearers, &others) >= mark.separate {
                 let effect = Effect::new(&binned[fact], question, &labels, class);
                 let is_given = p_of(&outcome, score) <= LEVEL && effect.is_strong(Source::Mark);
                 let matters = true;
@@ -124,24 +127,4 @@ impl HalfTest {
 /// The p-value of a score, corrected for both halves and for facts that are no marks.
 fn p_of(outcome: &Outcome, score: f32) -> f64 {
     (HALVES * FAMILIES * outcome.p(score)).min(1.0)
-}
-
-/// How far the median of the images of `class` that bear a mark lies above the mean of the other classes,
-/// in their standard deviations.
-fn separation(
-    scores: &[f64],
-    labels: &[usize],
-    class: usize,
-    bears: impl Fn(usize) -> bool,
-) -> f64 {
-    let rest: Vec<f64> =
-        (0..scores.len()).filter(|&i| labels[i] != class).map(|i| scores[i]).collect();
-    let mut own: Vec<f64> =
-        (0..scores.len()).filter(|&i| labels[i] == class && bears(i)).map(|i| scores[i]).collect();
-    own.sort_by(f64::total_cmp);
-    let n = rest.len().max(1) as f64;
-    let mean = rest.iter().sum::<f64>() / n;
-    let variance = rest.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / n;
-    let Some(median) = own.get(own.len() / 2) else { return 0.0 };
-    (median - mean) / variance.sqrt().max(1e-9)
 }

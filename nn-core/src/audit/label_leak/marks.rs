@@ -11,7 +11,7 @@
 //!   It is not looked for where most pictures of the class have a plain ground, on which the subject is
 //!   drawn.
 
-use super::bins::Binned;
+use super::bins::{Binned, Question};
 use super::in_parallel;
 use super::pictures::{Pictures, PlaceSums};
 
@@ -53,18 +53,38 @@ pub struct Mark {
     pub place: String,
     /// Its width and height as shares of the picture's.
     pub size: [f64; 2],
-    /// Standard deviations that must lie between images that bear it and those of other classes:
-    /// pictures of different things are told apart, too, but not as clearly.
+    /// Standard deviations that must lie between images that bear it and others; see [`separation`].
     pub separate: f64,
 }
 
 impl Mark {
-    /// Its scores in bins, of which only high ones are asked for.
+    /// Its scores in bins. It is only asked of scores that lie far above all lower ones, whatever the
+    /// labels: the fewer questions, the less is due to chance.
     pub fn binned(&self) -> Binned {
         let mut binned = Binned::of_numbers(&self.scores);
-        binned.questions.retain(|question| question.from == 0 && question.not);
+        let is_asked = |question: &Question| {
+            let (high, low): (Vec<usize>, Vec<usize>) =
+                (0..self.scores.len()).partition(|&image| binned.holds(*question, image));
+            let scores = |images: Vec<usize>| images.into_iter().map(|i| self.scores[i]).collect();
+            let (high, low): (Vec<f64>, Vec<f64>) = (scores(high), scores(low));
+            let is_high = question.from == 0 && question.not;
+            is_high && separation(high, &low) >= self.separate
+        };
+        let asked = binned.questions.iter().copied().filter(is_asked).collect();
+        binned.questions = asked;
         binned
     }
+}
+
+/// How far the median of the images that bear a mark lies above the mean of others, in their standard
+/// deviations. Pictures of different things are told apart by what they show, but not as clearly.
+pub fn separation(mut bearers: Vec<f64>, others: &[f64]) -> f64 {
+    bearers.sort_by(f64::total_cmp);
+    let n = others.len().max(1) as f64;
+    let mean = others.iter().sum::<f64>() / n;
+    let variance = others.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / n;
+    let Some(median) = bearers.get(bearers.len() / 2) else { return 0.0 };
+    (median - mean) / variance.sqrt().max(1e-9)
 }
 
 /// The marks that `shown` images suggest for each class, and how much the `asked` ones bear them. All
