@@ -243,7 +243,7 @@ mod tests {
         let square = [[(1, 1), (1, 3)], [(3, 1), (3, 3)], [(1, 1), (3, 1)], [(1, 3), (3, 3)]];
         assert_eq!(some.outline(), square);
         assert_eq!(some.inverted().outline(), square);
-        assert_eq!(mask(&["##", "##"]).outline(), []);
+        assert!(mask(&["##", "##"]).outline().is_empty());
         assert_eq!(mask(&["#.#"]).outline(), [[(0, 1), (1, 1)], [(0, 2), (1, 2)]]);
     }
 
