@@ -1,9 +1,13 @@
 //! The command line, as typed. `config` turns it into settings that were checked.
 
 mod audit;
+mod data;
+mod kept;
 mod numbers;
 
 pub use audit::{AuditArgs, RepairAs};
+pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
+pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 
 use crate::config::MAX_IMAGE_SIZE;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -456,56 +460,6 @@ impl From<AlignName> for Alignment {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  \
-    nn-cli runs\n  \
-    nn-cli runs --sort accuracy\n  \
-    nn-cli runs runs/photos runs/photos-2\n\n\
-    The list tells what each run was trained on, how many epochs, its accuracy and of how many test \
-    images, when it was written (universal time) and its size. A run that was interrupted or is \
-    broken is listed as that. Two or more runs are compared: results, and the settings that differ.")]
-pub struct RunsArgs {
-    /// A folder of runs to list, or the runs to compare [default: the folder runs]
-    #[arg(value_name = "DIR|RUN")]
-    pub runs: Vec<PathBuf>,
-    /// What the list is sorted by
-    #[arg(long, value_enum, default_value_t = RunOrder::Name)]
-    pub sort: RunOrder,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RunOrder {
-    /// From A to Z
-    Name,
-    /// The newest first
-    Date,
-    /// The best first
-    Accuracy,
-    /// The largest first
-    Size,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  \
-    nn-cli completions bash > ~/.local/share/bash-completion/completions/nn-cli\n  \
-    nn-cli completions zsh > ~/.zfunc/_nn-cli\n  \
-    nn-cli completions fish > ~/.config/fish/completions/nn-cli.fish")]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  \
-    nn-cli man > nn-cli.1\n  \
-    nn-cli man ~/.local/share/man/man1        # a page for each command")]
-pub struct ManArgs {
-    /// The folder to write to: nn-cli.1, nn-cli-train.1 and so on. Files of these names are replaced
-    #[arg(value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  nn-cli summary\n  \
     nn-cli summary --model runs/same_backgrounds")]
 pub struct SummaryArgs {
@@ -535,66 +489,4 @@ pub struct BenchArgs {
     /// How often each thing is timed
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20, value_parser = whole::<usize>(1, u64::MAX, 20))]
     pub steps: usize,
-}
-
-#[derive(Debug, Subcommand)]
-#[command(after_help = "Examples:\n  nn-cli data list\n  nn-cli data fetch\n\n\
-    The sets are photographs of huskies and wolves: on white (same_backgrounds), on grass and \
-    snow (different_backgrounds), and on each other's ground (background_swap). Where they are \
-    not on disk, drawn animals stand in for them.")]
-pub enum DataCommand {
-    /// Show the named sets and what each is: photographs, another folder, or drawings
-    #[command(after_help = "Example:\n  nn-cli data list --data-root ~/photographs")]
-    List(DataRootArgs),
-    /// Get the published photographs and check them against their checksums
-    Fetch(FetchArgs),
-    /// Compare the photographs on disk with their checksums; status 1 if one is missing or changed
-    #[command(after_help = "Example:\n  nn-cli data verify --data-root ~/photographs")]
-    Verify(DataRootArgs),
-    /// Draw the stand-in for the photographs to disk
-    Render(RenderArgs),
-}
-
-/// `data list` and `data verify` take it alone, `data fetch` and `data render` among others.
-#[derive(Debug, ClapArgs)]
-pub struct DataRootArgs {
-    /// The folder that holds the named data sets
-    #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
-    pub data_root: PathBuf,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  nn-cli data fetch\n  \
-    nn-cli data fetch --from ~/Downloads/photographs.tar.gz")]
-pub struct FetchArgs {
-    #[command(flatten)]
-    pub root: DataRootArgs,
-    /// Take them from a folder or an archive on disk
-    #[arg(long, value_name = "DIR|ARCHIVE", conflicts_with = "url")]
-    pub from: Option<PathBuf>,
-    /// Download the archive from this address instead of the publisher's
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-    /// Replace folders of these names that are not the published sets
-    #[arg(long)]
-    pub overwrite: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  nn-cli data render same_backgrounds --out drawings")]
-pub struct RenderArgs {
-    /// Sets to draw: same_backgrounds, different_backgrounds, background_swap [default: all three]
-    #[arg(value_name = "NAME")]
-    pub names: Vec<String>,
-    /// Where to put their folders [default: the data root]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    #[command(flatten)]
-    pub root: DataRootArgs,
-    /// Decides what the animals look like; another seed gives other drawings
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = crate::stand_in::DEFAULT_SEED, value_parser = seed())]
-    pub seed: u64,
-    /// Height and width of the pictures
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = crate::stand_in::DEFAULT_SIZE, value_parser = whole::<u32>(1, u32::MAX.into(), 256))]
-    pub size: u32,
 }

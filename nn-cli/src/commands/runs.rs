@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The columns that the whole list needs to be read well.
+const ALL_COLUMNS: usize = 76;
+
 pub fn run(args: &RunsArgs, console: &Console) -> Result<(), Failure> {
     match &args.runs[..] {
         [] => list(Path::new(RUNS), args, console),
@@ -34,26 +37,29 @@ fn list(folder: &Path, args: &RunsArgs, console: &Console) -> Result<(), Failure
         return Ok(console.json(&runs)?);
     }
     let header =
-        ["run", "data", "kind", "epochs", "accuracy", "of", "written", "size"].map(String::from);
+        ["run", "data", "epochs", "accuracy", "of", "size", "kind", "written"].map(String::from);
+    let narrow = console.columns().is_some_and(|most| most < ALL_COLUMNS);
+    let shown = header.len() - if narrow { 2 } else { 0 };
     let rows = runs.iter().map(|run| {
         let mut row = vec![run.name.clone()];
         match &run.result {
             Some(result) => row.extend([
                 result.dataset.clone(),
-                result.kind.clone(),
                 result.epochs.to_string(),
                 format::percent(result.accuracy),
                 result.n.to_string(),
             ]),
             None => {
                 let state = if run.state == State::Broken { "broken" } else { "unfinished" };
-                row.extend([state, "", "–", "–", "–"].map(String::from));
+                row.extend([state, "–", "–", "–"].map(String::from));
             }
         }
-        row.extend([day(run), format::bytes(run.bytes)]);
+        let kind = run.result.as_ref().map_or("–", |result| &result.kind);
+        row.extend([format::bytes(run.bytes), kind.to_string(), day(run)]);
+        row.truncate(shown);
         row
     });
-    console.table(&header, rows, 3)?;
+    console.table(&header[..shown], rows, 2)?;
     let total = runs.iter().map(|run| run.bytes).sum();
     console.note(&format!(
         "\n{} in {}, {}",
@@ -61,6 +67,9 @@ fn list(folder: &Path, args: &RunsArgs, console: &Console) -> Result<(), Failure
         folder.display(),
         format::bytes(total)
     ));
+    if narrow {
+        console.note("a wider terminal, and --json, also tell the kind of data and the day");
+    }
     for run in runs.iter().filter(|run| run.state == State::Broken) {
         console.warn(&format!("{}: {}", run.name, run.problem.as_deref().unwrap_or_default()));
     }

@@ -158,7 +158,7 @@ mod tests {
             "get it\n  (`nn-cli data fetch`\n  downloads it), then go\n  on"
         );
         let text = "run nn-cli runs a b; then see";
-        assert_eq!(broken(text, 20), "run\n  nn-cli runs a b;\n  then see");
+        assert_eq!(broken(text, 19), "run\n  nn-cli runs a b;\n  then see");
     }
 
     #[test]

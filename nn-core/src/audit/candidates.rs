@@ -31,9 +31,9 @@ const HITS: usize = 2;
 /// Points that must say the same of a pair.
 const VOTES: u32 = 4;
 /// The most candidates of higher number that features may give one image: those of most votes.
-const FEATURES_PER_IMAGE: usize = 24;
+const FEATURES_PER_IMAGE: usize = 32;
 /// Images of higher number that are held against one image, feature by feature: those it met most often.
-const JUDGED_PER_IMAGE: usize = 4 * FEATURES_PER_IMAGE;
+const JUDGED_PER_IMAGE: usize = 3 * FEATURES_PER_IMAGE;
 /// Ways to lay one image on another that are looked at, at most: those in which features met most often.
 const WAYS: usize = 6;
 /// Votes whose placement is put to the others, at most.
@@ -346,6 +346,10 @@ fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
         if kept.len() == TRIES {
             break;
         }
+        let is_new = |placement: &Placement| !kept.iter().any(|other| other.1.is_like(placement));
+        if !is_new(&placement.of_stretched(votes.stretch)) {
+            continue;
+        }
         let scale = votes.scales[number];
         let corresponding: Vec<_> = (0..votes.pairs.len())
             .filter(|&other| votes.agrees(other, &placement, scale, tolerance))
@@ -354,7 +358,7 @@ fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
         let fitted = Placement::fit_similarity(&corresponding, placement.is_mirrored())
             .filter(|fitted| fitted.is_like(&placement));
         let placement = fitted.unwrap_or(placement).of_stretched(votes.stretch);
-        if !kept.iter().any(|other| other.1.is_like(&placement)) {
+        if is_new(&placement) {
             kept.push((points, placement));
         }
     }

@@ -265,7 +265,7 @@ impl Comparable {
         if !found.asked(difference.visible).is_met_by(&difference) {
             return found;
         }
-        if overlay.is_replaced() {
+        if overlay.is_replaced(&difference) {
             return Comparison { verdict: Verdict::Scene, ..found };
         }
         let mut far = overlay.far();
@@ -308,6 +308,10 @@ impl Comparable {
         if looked_at.is_some_and(|other| framed.distance(&other, size(b)) < NO_OTHER_LOOK) {
             return None;
         }
+        let coarse = agreement(&self.coarse, &b.coarse, framed.halved().halved())?;
+        if coarse.same_at_most < FRAMED_COARSELY {
+            return None;
+        }
         let (of_a, of_b) = (self.closer(), b.closer());
         let half = agreement(&of_a.half, &of_b.half, framed.halved())?;
         if half.agreeing_of_one < FRAMED_LEAST || half.same_at_most < FRAMED_LEAST {
@@ -321,7 +325,9 @@ impl Comparable {
 const NO_OTHER_LOOK: f32 = 0.4;
 /// How far off, as a share of a side, corners may be to be laid on each other.
 const ABOUT_FRAMED: f32 = 0.15;
-/// The share of blocks of one picture that must agree at half the size.
+/// The share of blocks that may be the same at a quarter of the size, at least.
+const FRAMED_COARSELY: f32 = 0.2;
+/// The share of blocks of one picture that must agree at half the size, and of those that may be the same.
 const FRAMED_LEAST: f32 = 0.3;
 
 /// What is done at one size. What it asks for is less than any copy has shown; most candidates end here.

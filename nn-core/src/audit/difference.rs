@@ -171,9 +171,10 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Whether what differs is replaced rather than written over: see [`Replaced`].
-    pub fn is_replaced(&self) -> bool {
-        Replaced::between(&self.levels, &self.on.pixels).is_so()
+    /// Whether what differs, as `difference` says, is replaced rather than written over: see [`Replaced`].
+    pub fn is_replaced(&self, difference: &Difference) -> bool {
+        difference.far >= Replaced::LEAST
+            && Replaced::between(&self.levels, &self.on.pixels).is_so()
     }
 
     /// Which pixels are others.
@@ -267,7 +268,6 @@ impl Sums {
 /// ground where there was something, and something where there was ground; so where either picture is
 /// the brighter one, the other shows its ground, or neither is of one ink.
 struct Replaced {
-    pixels: usize,
     brighter: Pixels,
     darker: Pixels,
 }
@@ -325,9 +325,8 @@ impl Replaced {
 
     fn between(expected: &[f32], b: &[f32]) -> Self {
         let (of_a, of_b) = (commonest(expected), commonest(b));
-        let mut found = Self { pixels: 0, brighter: Pixels::default(), darker: Pixels::default() };
+        let mut found = Self { brighter: Pixels::default(), darker: Pixels::default() };
         for (&a, &b) in expected.iter().zip(b).filter(|(a, _)| !a.is_nan()) {
-            found.pixels += 1;
             let residual = b - a;
             if residual > FAR {
                 found.brighter.add(a, residual, (b - of_b).abs() < Self::NEAR);
@@ -338,22 +337,13 @@ impl Replaced {
         found
     }
 
-    fn count(&self) -> usize {
-        self.brighter.n + self.darker.n
-    }
-
-    fn far(&self) -> f32 {
-        self.count() as f32 / self.pixels.max(1) as f32
-    }
-
     fn is_so(&self) -> bool {
         let (one, other) = (self.brighter.residuals, self.darker.residuals);
         let weaker = one.min(other) / (one + other).max(1.0);
         let ground = self.brighter.ground_share().min(self.darker.ground_share());
         let unexplained =
             (self.brighter.unexplained() + self.darker.unexplained()) / (one + other).max(1.0);
-        self.far() >= Self::LEAST
-            && weaker >= Self::BOTH_WAYS
+        weaker >= Self::BOTH_WAYS
             && (ground >= Self::GROUND
                 || weaker >= 2.0 * Self::BOTH_WAYS && unexplained >= Self::NO_INK)
     }

@@ -24,6 +24,8 @@ const CLEAR: f32 = 0.9;
 const ENOUGH: usize = 24;
 /// Images of one scene after which an image's less likely candidates are not looked at.
 const ENOUGH_SCENES: usize = 12;
+/// Images in a row that are different after which an image's less likely candidates are not looked at.
+const ENOUGH_MISSES: usize = 16;
 /// Images whose candidates are compared between two reports of progress.
 const BATCH: usize = 128;
 
@@ -77,10 +79,16 @@ pub fn find(
             .with_max_len(1)
             .map(|run| {
                 let Some(a) = picture(run[0].a) else { return Vec::new() };
-                let (mut found, mut scenes) = (Vec::new(), 0);
+                let (mut found, mut scenes, mut misses) = (Vec::new(), 0, 0);
                 for candidate in run.iter() {
+                    // Those that follow are less likely still.
+                    if misses == ENOUGH_MISSES {
+                        break;
+                    }
+                    misses += 1;
                     let Some(b) = picture(candidate.b) else { continue };
                     let Some(comparison) = best(&a, &b, candidate) else { continue };
+                    misses = 0;
                     scenes += usize::from(comparison.verdict == Verdict::Scene);
                     found.push(Compared { a: candidate.a, b: candidate.b, comparison });
                     // The others of one template are less likely to be copies.

@@ -45,6 +45,7 @@ impl Posture {
 
 impl Placement {
     /// Where a point of `b` lies on `a`.
+    #[inline(always)]
     pub fn apply(&self, x: f32, y: f32) -> (f32, f32) {
         (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
     }

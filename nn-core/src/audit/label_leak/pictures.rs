@@ -176,26 +176,41 @@ fn fitted(picture: &Luma, width: usize, height: usize) -> Luma {
 
 /// Each pixel minus the mean of those around.
 fn local(picture: &Luma) -> Vec<i8> {
-    let (width, height) = (picture.width, picture.height);
-    let mut rows = Luma::zeros(width, height);
-    for y in 0..height {
-        let (from, to) = (y.saturating_sub(AROUND), (y + AROUND + 1).min(height));
-        for x in 0..width {
-            let sum: f32 = (from..to).map(|y| picture.pixels[y * width + x]).sum();
-            rows.pixels[y * width + x] = sum / (to - from) as f32;
+    widest(Local(picture))
+}
+
+struct Local<'a>(&'a Luma);
+
+impl Loops for Local<'_> {
+    type Output = Vec<i8>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<i8> {
+        let Luma { width, height, ref pixels } = *self.0;
+        let mut local = vec![0; width * height];
+        // Sums over the rows around, with a margin on either side.
+        let mut sums = vec![0.0_f32; width + 2 * AROUND];
+        for (y, local) in local.chunks_exact_mut(width).enumerate() {
+            let (from, to) = (y.saturating_sub(AROUND), (y + AROUND + 1).min(height));
+            sums.fill(0.0);
+            for row in pixels[from * width..to * width].chunks_exact(width) {
+                for (sum, value) in sums[AROUND..].iter_mut().zip(row) {
+                    *sum += value;
+                }
+            }
+            let row = &pixels[y * width..][..width];
+            for x in 0..width {
+                let mut sum = 0.0;
+                for beside in 0..2 * AROUND + 1 {
+                    sum += sums[x + beside];
+                }
+                let columns = (x + AROUND + 1).min(width) - x.saturating_sub(AROUND);
+                let difference = row[x] - sum / ((to - from) * columns) as f32;
+                local[x] = difference.clamp(-MOST_DIFFERENCE, MOST_DIFFERENCE).round() as i8;
+            }
         }
+        local
     }
-    let mut local = vec![0; width * height];
-    for y in 0..height {
-        for x in 0..width {
-            let (from, to) = (x.saturating_sub(AROUND), (x + AROUND + 1).min(width));
-            let sum: f32 = rows.pixels[y * width + from..y * width + to].iter().sum();
-            let difference = picture.pixels[y * width + x] - sum / (to - from) as f32;
-            local[y * width + x] =
-                difference.clamp(-MOST_DIFFERENCE, MOST_DIFFERENCE).round() as i8;
-        }
-    }
-    local
 }
 
 /// The shade that covers much of a picture.

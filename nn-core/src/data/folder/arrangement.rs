@@ -64,6 +64,29 @@ pub(super) fn arrange(mut tree: Tree) -> Result<ImageFolder> {
     found.finish(root, layout, is_void)
 }
 
+/// What there is to say of folders that all hold the same sub-folders, and no images beside them: they
+/// look like folds, or like a split whose names nobody knows. Nobody can be sure: `cat/` and `dog/` may
+/// each hold `indoor/` and `outdoor/`.
+fn rather_parts(tops: &[Top]) -> Option<String> {
+    let inner = |top: &Top| -> Vec<String> {
+        top.tree.folders.iter().filter(|folder| folder.has_images()).map(Tree::name).collect()
+    };
+    let [first, rest @ ..] = tops else { return None };
+    let shared = inner(first);
+    let same = |top: &Top| top.tree.images.is_empty() && inner(top) == shared;
+    if rest.is_empty() || shared.len() < 2 || !tops.iter().all(same) {
+        return None;
+    }
+    Some(format!(
+        "{}/ and {}/ hold the same folders, {}/ and {}/, and are taken for classes; if they are parts of a \
+         split, name them train/, val/ and test/, or pass one of them",
+        first.tree.name(),
+        rest[0].tree.name(),
+        shared[0],
+        shared[1]
+    ))
+}
+
 /// Names such as `seg_train`, where the folder holds class folders and no other is for the same.
 fn known_by_last_word(tops: &mut [Top]) {
     let guesses: Vec<Option<Part>> = tops
@@ -146,6 +169,7 @@ impl Found {
 
     fn bare(&mut self, tops: Vec<Top>) -> Result<()> {
         tops.iter().try_for_each(|top| no_split_within(&top.tree))?;
+        self.remarks.extend(rather_parts(&tops));
         let others = tops.iter().find(|top| top.part.is_none()).map(|top| top.tree.name());
         for Top { tree, part } in tops {
             if let (Some(part), Some(other)) = (part, &others) {

@@ -306,6 +306,17 @@ fn a_folder_around_the_data_is_named() {
     );
     assert!(scanned.split(0.0, 27).is_ok() && scanned.remarks.len() == 2, "{:?}", scanned.remarks);
     refused(&["__MACOSX/", "x/Train/a/1.jpg"], &["x as the data folder"]);
+    // Folds are taken for classes, but not in silence.
+    let both = ["fold1/a/1.jpg", "fold1/b/1.jpg", "fold2/a/2.jpg", "fold2/b/2.jpg"];
+    let (_root, scanned) = scan(&both);
+    assert_eq!(scanned.classes, ["fold1", "fold2"]);
+    let says = "fold1/ and fold2/ hold the same folders, a/ and b/, and are taken for classes";
+    assert!(scanned.remarks[0].starts_with(says), "{:?}", scanned.remarks);
+    for others in
+        [&["fold1/a/1.jpg", "fold1/b/1.jpg", "fold2/a/2.jpg"][..], &["x/a/1.jpg", "y/a/1.jpg"]]
+    {
+        assert!(!scan(others).1.remarks.iter().any(|remark| remark.contains("the same folders")));
+    }
     // One class whose images lie deeper is one class.
     refused(&["husky/day1/1.jpg"], &["only one class, husky"]);
 }

@@ -1,0 +1,68 @@
+//! The options of `nn-cli data`.
+
+use super::DEFAULT_DATA_ROOT;
+use super::numbers::{seed, whole};
+use clap::{Args as ClapArgs, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  nn-cli data list\n  nn-cli data fetch\n\n\
+    The sets are photographs of huskies and wolves: on white (same_backgrounds), on grass and \
+    snow (different_backgrounds), and on each other's ground (background_swap). Where they are \
+    not on disk, drawn animals stand in for them.")]
+pub enum DataCommand {
+    /// Show the named sets and what each is: photographs, another folder, or drawings
+    #[command(after_help = "Example:\n  nn-cli data list --data-root ~/photographs")]
+    List(DataRootArgs),
+    /// Get the published photographs and check them against their checksums
+    Fetch(FetchArgs),
+    /// Compare the photographs on disk with their checksums; status 1 if one is missing or changed
+    #[command(after_help = "Example:\n  nn-cli data verify --data-root ~/photographs")]
+    Verify(DataRootArgs),
+    /// Draw the stand-in for the photographs to disk
+    Render(RenderArgs),
+}
+
+/// `data list` and `data verify` take it alone, `data fetch` and `data render` among others.
+#[derive(Debug, ClapArgs)]
+pub struct DataRootArgs {
+    /// The folder that holds the named data sets
+    #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
+    pub data_root: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  nn-cli data fetch\n  \
+    nn-cli data fetch --from ~/Downloads/photographs.tar.gz")]
+pub struct FetchArgs {
+    #[command(flatten)]
+    pub root: DataRootArgs,
+    /// Take them from a folder or an archive on disk
+    #[arg(long, value_name = "DIR|ARCHIVE", conflicts_with = "url")]
+    pub from: Option<PathBuf>,
+    /// Download the archive from this address instead of the publisher's
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Replace folders of these names that are not the published sets
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  nn-cli data render same_backgrounds --out drawings")]
+pub struct RenderArgs {
+    /// Sets to draw: same_backgrounds, different_backgrounds, background_swap [default: all three]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Where to put their folders [default: the data root]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub root: DataRootArgs,
+    /// Decides what the animals look like; another seed gives other drawings
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = crate::stand_in::DEFAULT_SEED, value_parser = seed())]
+    pub seed: u64,
+    /// Height and width of the pictures
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = crate::stand_in::DEFAULT_SIZE, value_parser = whole::<u32>(1, u32::MAX.into(), 256))]
+    pub size: u32,
+}
