@@ -274,7 +274,8 @@ mod tests {
         assert_eq!(meaning(&both, Some("white")), expected);
         let one = [("husky", None), ("wolf", range(0.1, 0.3))];
         let said = meaning(&one, None);
-        let expected = "This model says \u{201c}wolf\u{201d} from the background. For \u{201c}husky";
+        let expected =
+            "This model says \u{201c}wolf\u{201d} from the background. For \u{201c}husky";
         assert!(said.starts_with(expected), "{said}");
         // Not more than an even spread, but far more than for the other class.
         let apart = [("husky", range(-0.7, -0.5)), ("wolf", range(-0.05, 0.2))];
