@@ -19,7 +19,9 @@ mod cli {
     mod faults;
     mod folders;
     mod gradcam;
+    mod judged;
     mod kill;
+    mod labels;
     #[cfg(target_os = "linux")]
     mod memory;
     mod models;

@@ -27,7 +27,7 @@ macro_rules! targets {
     };
 }
 
-targets! { archive audit checkpoint config image kernels manifest model split tensor }
+targets! { archive audit checkpoint config image kernels labels manifest model split tensor }
 
 /// What targets begin with, and what once made them fail.
 const FOLDERS: [&str; 2] = ["seeds", "reproducers"];

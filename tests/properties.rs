@@ -137,7 +137,7 @@ proptest! {
         seed: u64,
     ) {
         let (all, classes) = samples(&counts);
-        let split = stratified_split(&all, &classes, seed).unwrap();
+        let split = stratified_split(&all, &classes, fraction, seed).unwrap();
         each_once(&all, &[&split.train, &split.validation, &split.test])?;
         let (train, validation) = validation_split(all.clone(), fraction, seed).unwrap();
         each_once(&all, &[&train, &validation])?;

@@ -3,11 +3,15 @@
 mod audit;
 mod data;
 mod kept;
+mod labels;
 mod numbers;
+mod predict;
 
 pub use audit::{AuditArgs, RepairAs};
 pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
+pub use labels::LabelArgs;
+pub use predict::PredictArgs;
 
 use crate::config::MAX_IMAGE_SIZE;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -140,14 +144,15 @@ impl ImageArgs {
 #[command(after_help = "Examples:\n  \
     nn-cli train --data same_backgrounds\n  \
     nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
+    nn-cli train --data photos/ --labels labels.csv --out runs/photos\n  \
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
     The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/, \
     validation/, dev/, eval/, in any letter case), or the class folders themselves, which are then \
-    split 70/10/20. Images are of the class whose folder they lie in, at any depth. Files that are \
+    split 70/10/20 (or as --validation-split says). Images are of the class whose folder they lie in, at any depth. Files that are \
     not used are listed in a line.\n\n\
     The run is saved after each epoch, and on Ctrl-C once the step under way is done (a second \
-    Ctrl-C does not wait). --resume goes on from there, to the same result, bit for bit, as a run that was never stopped.")]
+    Ctrl-C does not wait). --resume goes on from there, to the same result, bit for bit, as a run that was never stopped and computed with the same kernels.")]
 pub struct TrainArgs {
     #[command(flatten)]
     pub data: DataArgs,
@@ -177,7 +182,10 @@ pub struct TrainArgs {
     /// split), as `audit --repair` and every run write it; images that are not in it are left out
     #[arg(long, value_name = "FILE")]
     pub split: Option<PathBuf>,
-    /// Repeat a run from its config.toml; options given here win
+    #[command(flatten)]
+    pub labels: LabelArgs,
+    /// Repeat a run from its config.toml, to the bit if it computes with the same kernels (--kernel);
+    /// options given here win
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(flatten)]
@@ -209,7 +217,8 @@ pub struct SettingArgs {
     /// Height and width images are resized to [default: 256]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
-    /// Share of train/ held back for validation, where there is no folder for it [default: 0.125]
+    /// Share of the images not kept for the test that validates, where there is no folder for it
+    /// [default: 0.125]
     #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
     /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b
@@ -314,7 +323,10 @@ pub struct EvaluateArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub data: DataArgs,
-    /// Which images [default: those in test/ where there is one, else in val/, else all]
+    #[command(flatten)]
+    pub labels: LabelArgs,
+    /// Which images [default: those in test/ where there is one, else in val/, else those that the
+    /// model's run was neither trained nor validated on]
     #[arg(long, value_enum)]
     pub split: Option<SplitName>,
     /// A table that says which image is for what, as `train --split` reads it
@@ -326,11 +338,11 @@ pub struct EvaluateArgs {
     /// Images per step
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: usize,
-    /// Seed of the split [default: that of the run, or 27]
+    /// Seed of the split [default: the split of the run where it knows the images, else 27]
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
-    /// Share of train/ held back for validation, where there is no folder for it [default: that of
-    /// the run, or 0.125]
+    /// Share of the images not kept for the test that validates, where there is no folder for it
+    /// [default: that of the run, or 0.125]
     #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
 }
@@ -357,19 +369,6 @@ pub enum SplitName {
     Test,
     /// All images
     All,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  \
-    nn-cli predict --model runs/same_backgrounds photo.jpg more-photos/")]
-pub struct PredictArgs {
-    #[command(flatten)]
-    pub model: ModelArgs,
-    /// Images, folders of images, or names of data sets
-    #[arg(required = true, value_name = "IMAGE")]
-    pub images: Vec<PathBuf>,
-    #[command(flatten)]
-    pub from: ImageArgs,
 }
 
 #[derive(Debug, ClapArgs)]

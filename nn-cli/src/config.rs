@@ -4,13 +4,14 @@
 //! run writes holds every setting, so `train --config` repeats it.
 
 use crate::args::{
-    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, OptimizerName, ScheduleName,
+    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, LabelArgs, OptimizerName, ScheduleName,
     SettingArgs, TrainArgs,
 };
 use crate::failure::Failure;
 use nn_core::Error;
 use nn_core::data::{AlphaBackground, check_validation_split};
 use nn_core::files::read_limited;
+use nn_core::kernels::isa;
 use nn_core::model::ReferenceCnn;
 use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
 use nn_core::train::{FitOptions, check_batch_size};
@@ -37,13 +38,28 @@ pub struct RunConfig {
     pub alpha_background: AlphaBackground,
     /// Share of `train/` held back for validation.
     pub validation_split: f64,
+    /// The kernels the run was computed with, several if it went on with others: only the same give the
+    /// same bits. What computes is for `--kernel` to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
     /// A table of which image is for what, instead of a split by seed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<PathBuf>,
+    /// A table of what the images show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// The column of that table with the classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
     /// Epochs, batch size, learning rate, loss and seed.
     pub fit: FitOptions,
     /// How weights follow gradients.
     pub optimizer: OptimizerConfig,
+}
+
+/// The kernels this process computes with.
+fn kernel_here() -> String {
+    isa::active().name().to_string()
 }
 
 impl Default for RunConfig {
@@ -56,7 +72,10 @@ impl Default for RunConfig {
             image_size: 256,
             alpha_background: AlphaBackground::WHITE,
             validation_split: DEFAULT_VALIDATION_SPLIT,
+            kernel: None,
             split: None,
+            labels: None,
+            label_column: None,
             fit: FitOptions::default(),
             optimizer: OptimizerConfig::default(),
         }
@@ -118,6 +137,28 @@ impl RunConfig {
         Ok(config)
     }
 
+    /// Notes the kernels of this process, with which a run begins. Returns those noted so far, if they are
+    /// others.
+    pub fn note_kernel(&mut self) -> Option<String> {
+        let here = kernel_here();
+        self.kernel.replace(here.clone()).filter(|before| *before != here)
+    }
+
+    /// These settings, with the kernels of this process noted beside those the run was computed with.
+    pub fn going_on(mut self) -> Self {
+        let here = kernel_here();
+        let kernels = self.kernel.get_or_insert_with(|| here.clone());
+        if !kernels.split(", ").any(|kernel| kernel == here) {
+            *kernels += &format!(", {here}");
+        }
+        self
+    }
+
+    /// What the images show, where their folders do not say it.
+    pub fn label_args(&self) -> LabelArgs {
+        LabelArgs { labels: self.labels.clone(), label_column: self.label_column.clone() }
+    }
+
     /// Takes over what is given for `train`, and checks the whole.
     fn apply(&mut self, args: &TrainArgs) -> Result<(), Failure> {
         if let Some(data) = &args.data.data {
@@ -125,6 +166,10 @@ impl RunConfig {
         }
         if args.split.is_some() {
             self.split.clone_from(&args.split);
+        }
+        if args.labels.labels.is_some() {
+            let LabelArgs { labels, label_column } = args.labels.clone();
+            (self.labels, self.label_column) = (labels, label_column);
         }
         self.merge(&args.data.images, &args.settings)
     }
@@ -139,6 +184,7 @@ impl RunConfig {
         settings: &SettingArgs,
     ) -> Result<Self, Failure> {
         let mut config = Self { data: name.to_string(), ..Self::default() };
+        config.note_kernel();
         config.merge(images, settings)?;
         Ok(config)
     }

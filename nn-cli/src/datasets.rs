@@ -1,8 +1,10 @@
 //! Finding images by name or path, and saying what they are.
 
+use crate::args::LabelArgs;
 use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
+use crate::labels;
 use crate::published::{self, Kind};
 use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
@@ -34,8 +36,22 @@ impl ImageSet {
     /// # Errors
     /// If it is none of these, or the folder is not one of images.
     pub fn find(data: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
-        let Place { name, kind, path, folder, rendered } = Place::find(data, root, console)?;
-        let folder = ImageFolder::scan(&folder)?;
+        Self::find_labelled(data, root, &LabelArgs::default(), console)
+    }
+
+    /// [`ImageSet::find`], its images labelled as `labels` say.
+    ///
+    /// # Errors
+    /// Those of [`ImageSet::find`] and of [`labels::read`].
+    pub fn find_labelled(
+        data: &str,
+        root: &Path,
+        labels: &LabelArgs,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let place = Place::find(data, root, console)?;
+        let folder = place.read(labels, console)?;
+        let Place { name, kind, path, rendered, .. } = place;
         Ok(Self { name, kind, path, folder, _rendered: rendered })
     }
 
@@ -113,6 +129,18 @@ pub struct Place {
 }
 
 impl Place {
+    /// What the folder holds, by its folders or as `labels` say, which is told.
+    ///
+    /// # Errors
+    /// Those of [`ImageFolder::scan`] and of [`labels::read`].
+    pub fn read(&self, labels: &LabelArgs, console: &Console) -> Result<ImageFolder, Failure> {
+        let Some(labelled) = labels::read(labels, &self.folder)? else {
+            return Ok(ImageFolder::scan(&self.folder)?);
+        };
+        console.note(&format!("note: {}", labelled.note));
+        Ok(labelled.folder)
+    }
+
     /// What every output that speaks of these images says about them.
     pub fn describe(&self) -> String {
         describe(&self.name, self.kind, &self.path)
@@ -161,16 +189,14 @@ impl Place {
             let problem = "expected a folder of images, found a file";
             return Err(Failure::usage(Error::file(path, problem, hint)));
         }
-        let (kind, name) = if Marker::read(path)?.is_some() {
-            (Kind::StandIn, None)
+        let kind = if Marker::read(path)?.is_some() {
+            Kind::StandIn
+        } else if published::identify(path).is_some() {
+            Kind::Published
         } else {
-            let set = published::identify(path);
-            (if set.is_some() { Kind::Published } else { Kind::Folder }, set)
+            Kind::Folder
         };
-        let name = match name {
-            Some(set) => set.to_string(),
-            None => folder_name(path),
-        };
+        let name = folder_name(path);
         let path = path.to_path_buf();
         Ok(Self { name, kind, folder: path.clone(), path, rendered: None })
     }
@@ -254,10 +280,10 @@ fn no_image(path: &Path) -> Failure {
     Failure::usage(format!("there is no image {typed}; {advice}"))
 }
 
-/// A folder's own name, also where the path ends in `..`.
+/// A folder's name as it was asked for, or its own where the path ends in `.` or `..`.
 fn folder_name(path: &Path) -> String {
-    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    match absolute.file_name() {
+    let absolute = || path.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
+    match path.file_name().map(ToOwned::to_owned).or_else(absolute) {
         Some(name) => name.to_string_lossy().into_owned(),
         None => path.display().to_string(),
     }

@@ -24,6 +24,7 @@ mod images;
 mod inspection;
 mod interrupt;
 mod kept_runs;
+mod labels;
 mod made_folders;
 mod npy;
 mod open_run;

@@ -1,15 +1,17 @@
 //! What was read of a folder of images and what was not, for people.
 
+use crate::args::DEFAULT_VALIDATION_SPLIT;
 use crate::ui::{Console, format};
 use nn_core::audit::{Divided, Listing};
 use nn_core::data::{ImageFolder, Layout, Part, PassedOver, is_a_loss, summary};
 
 /// Says which folder was taken for what, unless it is as everybody has it, and what was not looked at.
-/// `seed` is what class folders are split by, if they are.
-pub fn tell(folder: &ImageFolder, seed: Option<u64>, console: &Console) {
-    match (&folder.layout, seed) {
-        (Layout::Bare, Some(seed)) => {
-            console.note(&format!("note: class folders, split 70/10/20 by seed {seed}"));
+/// `drawn` are the share for validation and the seed that class folders are split by, if they are.
+pub fn tell(folder: &ImageFolder, drawn: Option<(f64, u64)>, console: &Console) {
+    match (&folder.layout, drawn) {
+        (layout, Some((share, seed))) if folder.is_drawn() => {
+            let what = if *layout == Layout::Table { "images" } else { "class folders" };
+            console.note(&format!("note: {what}, split {}", how_split(share, seed)));
         }
         _ if !folder.is_usual() => console.note(&format!("note: folders: {}", arrangement(folder))),
         _ => {}
@@ -18,6 +20,21 @@ pub fn tell(folder: &ImageFolder, seed: Option<u64>, console: &Console) {
         console.warn(remark);
     }
     tell_passed_over(&folder.passed_over_in_training(), console);
+}
+
+/// How class folders are split: `70/10/20 by seed 27`, and which option made it so if it is not that.
+fn how_split(share: f64, seed: u64) -> String {
+    let validation = 80.0 * share;
+    let digits = |percent: f64| usize::from((percent - percent.round()).abs() > 0.05);
+    let (train, validation) = (
+        format!("{:.*}", digits(validation), 80.0 - validation),
+        format!("{:.*}", digits(validation), validation),
+    );
+    let option = match share == DEFAULT_VALIDATION_SPLIT {
+        true => String::new(),
+        false => format!(" and --validation-split {share}"),
+    };
+    format!("{train}/{validation}/20 by seed {seed}{option}")
 }
 
 /// Says what was not looked at, in one line.
@@ -43,7 +60,11 @@ pub fn lines(listing: &Listing) -> Vec<String> {
     let mut lines = Vec::new();
     let usual = listing.folders.iter().map(|part| part.folder.as_str()).eq(["train", "test"]);
     if listing.divided == Divided::Folders && !usual {
-        lines.push(format!("folders: {}", listing.arrangement));
+        let told = &listing.arrangement;
+        lines.push(match listing.folders.is_empty() {
+            true => told.clone(),
+            false => format!("folders: {told}"),
+        });
     }
     lines.extend(listing.remarks.iter().cloned());
     lines.extend(not_looked_at(&listing.passed_over));

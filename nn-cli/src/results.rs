@@ -9,8 +9,9 @@ use crate::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
-use crate::split_file;
-use crate::training::{Run, Splits};
+use crate::split_file::{self, SPLIT_FILE};
+use crate::training::contents::{self, CHECKSUMS_FILE};
+use crate::training::{Run, Splits, Warning};
 use crate::ui::stats::Guessing;
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
@@ -34,6 +35,8 @@ pub struct Metrics<'a> {
     config: &'a RunConfig,
     history: &'a [EpochRecord],
     test: TestMetrics<'a>,
+    /// A network that learned nothing, or was better before.
+    warnings: &'a [Warning],
     /// What of the folder was not looked at.
     passed_over: Vec<PassedOver>,
     environment: Environment,
@@ -75,12 +78,9 @@ pub struct Environment {
 
 impl Environment {
     /// By name, for people.
-    pub fn facts(&self) -> [(String, String); 3] {
-        [
-            ("nn-cli".into(), self.version.into()),
-            ("kernel".into(), self.kernel.into()),
-            ("threads".into(), self.threads.to_string()),
-        ]
+    pub fn facts(&self) -> [(String, String); 2] {
+        // The kernel is among the settings.
+        [("nn-cli".into(), self.version.into()), ("threads".into(), self.threads.to_string())]
     }
 
     /// This program on this machine, as it is used now.
@@ -122,6 +122,7 @@ impl Run<'_> {
                 correct: self.test.correct,
                 confusion: &self.test.confusion,
             },
+            warnings: &self.warnings,
             passed_over: self.set.folder.passed_over_in_training(),
             environment: Environment::here(),
         }
@@ -173,6 +174,14 @@ impl Run<'_> {
             samples.map(move |s| (self.set.relative(&s.path), classes[s.label].clone(), name))
         }))
     }
+
+    /// What each of these images holds.
+    fn checksums(&self) -> String {
+        contents::lines(self.data.named().into_iter().flat_map(|(name, data)| {
+            let samples = data.samples().iter().zip(self.contents.named(name));
+            samples.map(|(sample, sum)| (self.set.relative(&sample.path), *sum))
+        }))
+    }
 }
 
 /// The images with their labels, predictions and probabilities.
@@ -212,7 +221,8 @@ pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Fai
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(Failure::failed)?;
     folder.write(METRICS_FILE, metrics + "\n")?;
     folder.write("predictions.csv", predictions(run.set, &run.data.test, &run.test)?)?;
-    folder.write("split.csv", run.split().map_err(Failure::failed)?)?;
+    folder.write(SPLIT_FILE, run.split().map_err(Failure::failed)?)?;
+    folder.write(CHECKSUMS_FILE, run.checksums())?;
     draw(folder, "curves", plots::curves(&run.curves()))?;
     draw(folder, "confusion", plots::confusion(&run.confusion()))?;
     inspection::write_pictures(&folder.folder("gradcam")?, test)?;

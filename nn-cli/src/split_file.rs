@@ -18,6 +18,9 @@ const MAX_TABLE_BYTES: u64 = 256 << 20;
 
 const REMEDY: &str = "pass a split.csv that a run or `nn-cli audit --repair` wrote for this folder";
 
+/// The name of such a table in a folder that this program wrote.
+pub const SPLIT_FILE: &str = "split.csv";
+
 /// The table of these files, labels and splits.
 pub fn table(
     rows: impl IntoIterator<Item = (String, String, &'static str)>,
@@ -44,6 +47,32 @@ pub fn read(path: &Path, set: &ImageSet, console: &Console) -> Result<Split, Fai
         console.warn(&format!("{images} of {} not in {}: left out", set.name, path.display()));
     }
     Ok(split)
+}
+
+/// What the table at `path` says each file was used for.
+///
+/// # Errors
+/// If it cannot be read, or is not such a table.
+pub fn parts(path: &Path) -> Result<HashMap<String, Part>> {
+    let refuse =
+        |line: u64, problem: &str| Error::file(path, format!("line {line}: {problem}"), REMEDY);
+    let content = read_limited(path, MAX_TABLE_BYTES, REMEDY)?;
+    let mut table = csv::Reader::from_reader(&content[..]);
+    let header = table.headers().map_err(|error| refuse(1, &error.to_string()))?.clone();
+    let column = |name: &str| {
+        let at = header.iter().position(|cell| cell == name);
+        at.ok_or_else(|| refuse(1, &format!("there is no column {name}")))
+    };
+    let (file_at, split_at) = (column("file")?, column("split")?);
+    let mut parts = HashMap::new();
+    for (number, row) in table.records().enumerate() {
+        let line = number as u64 + 2;
+        let row = row.map_err(|error| refuse(line, &error.to_string()))?;
+        let part = Part::from_name(row.get(split_at).unwrap_or_default())
+            .ok_or_else(|| refuse(line, "the split is none of train, validation and test"))?;
+        parts.insert(row.get(file_at).unwrap_or_default().to_string(), part);
+    }
+    Ok(parts)
 }
 
 /// Divides the images of `folder` as the table says; errors call the table `path` and the folder

@@ -4,6 +4,7 @@
 //! models have their doors in `nn-core`.
 
 use crate::config::RunConfig;
+use crate::labels;
 use crate::published::{self, Limits, Manifest};
 use crate::split_file;
 use nn_core::Result;
@@ -27,6 +28,17 @@ pub fn config(text: &str) -> std::result::Result<String, String> {
 /// If the table cannot be read, or is not one of this folder.
 pub fn split(table: &[u8], folder: &ImageFolder) -> Result<(Split, usize)> {
     split_file::divide(table, Path::new("split.csv"), "the folder", folder)
+}
+
+/// Labels the images `names` of the folder `photos` as a table says.
+///
+/// # Errors
+/// If the table cannot be read, contradicts itself, or is not one of these images.
+pub fn labels(table: &[u8], names: &[&str]) -> Result<ImageFolder> {
+    let root = Path::new("photos");
+    let images = names.iter().map(|name| root.join(name)).collect();
+    let labelled = labels::label(table, None, Path::new("labels.csv"), root, images, Vec::new());
+    labelled.map(|labelled| labelled.folder)
 }
 
 /// Reads a manifest of published files and returns how many it lists.

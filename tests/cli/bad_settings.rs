@@ -40,8 +40,6 @@ fn settings_of_the_training() {
         let says = ["'--image-size <PIXELS>'", "from 22 to 1024", size, "256"];
         sandbox.refuses([&base[..], &["--image-size", size]].concat(), 2, &says);
     }
-    let says = ["batch size must be at most 7, the number of training images, received 8"];
-    sandbox.refuses([&base[..], &small, &["--batch-size", "8"]].concat(), 2, &says);
     // A stand-in would have to be rendered first; a bad setting is told before that.
     let args = ["train", "--data", "same_backgrounds", "--image-size", "21", "--out", "runs/run"];
     let ended = sandbox.refuses(args, 2, &["--image-size"]);

@@ -177,11 +177,23 @@ fn copies_in_class_folders_shut_the_gate_whatever_the_seed() {
     for seed in ["1", "2", "3", "4", "5", "6"] {
         let ended = audit(&["--seed", seed]);
         assert_eq!(ended.status, 3, "seed {seed}: {ended:?}");
-        ended.says(&["not split yet", "70/10/20"], &["1 group of copies, 0 allowed"]);
+        ended.says(
+            &["not split yet", "the split that training would draw"],
+            &["1 group of copies, 0 allowed"],
+        );
     }
     audit(&["--allow", "1"]).ok();
-    let ended = audit(&["--validation-split", "0.4", "--allow", "1"]).ok();
-    ended.says(&[], &["--validation-split 0.4 is not used", "70/10/20"]);
+    let drawn = |args: &[&str]| {
+        let ended = audit(&[&["--allow", "1"], args].concat()).ok();
+        ended
+            .says(&["not split yet"], &[])
+            .out
+            .lines()
+            .find(|l| l.contains("for training"))
+            .unwrap()
+            .to_string()
+    };
+    assert_ne!(drawn(&[]), drawn(&["--validation-split", "0.4"]));
 }
 
 #[test]

@@ -32,7 +32,10 @@ fn evaluation_finds_what_training_found() {
 fn all_images_are_taken_where_there_is_no_test_folder() {
     let sandbox = Sandbox::with_run();
     for class in ["dark", "light"] {
-        sandbox.images(format!("more/{class}"), 5);
+        // None of those that the run knows.
+        for i in 5..10 {
+            sandbox.write(format!("more/{class}/{i}.png"), png(class, i));
+        }
     }
     sandbox.write("more/light/x.png", "no image");
     let args = ["evaluate", "--model", "run", "--data", "more", "--json", "--skip-unreadable"];

@@ -1,7 +1,7 @@
 //! The options of `nn-cli audit`.
 
 use super::numbers::{seed, share, whole};
-use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT};
+use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, LabelArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use nn_core::data::AlphaBackground;
 use std::path::PathBuf;
@@ -27,6 +27,8 @@ pub struct AuditArgs {
     /// The folder that holds the named data sets
     #[arg(long, value_name = "DIR", env = "NN_DATA_ROOT", default_value = DEFAULT_DATA_ROOT)]
     pub data_root: PathBuf,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// How many pairs of copies across splits are accepted; groups of copies, where the folder has no
     /// split
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 0, value_parser = whole::<usize>(0, u64::MAX, 0))]

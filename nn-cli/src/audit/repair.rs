@@ -3,16 +3,13 @@
 use crate::args::RepairAs;
 use crate::failure::Failure;
 use crate::run_folder::RunFolder;
-use crate::split_file;
+use crate::split_file::{self, SPLIT_FILE};
 use nn_core::Error;
 use nn_core::audit::{Item, Listing, Part, Report, repaired};
 use nn_core::files::write_atomically;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-
-/// The table in a repaired folder.
-const SPLIT_FILE: &str = "split.csv";
 
 /// What a repair did.
 pub struct Repaired {

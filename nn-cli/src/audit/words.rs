@@ -130,8 +130,8 @@ pub fn copies(report: &Report) -> String {
         (Divided::Folders, 0) => format!("none across splits; {all}"),
         (Divided::Folders, n) => format!("{} across splits, of {all}", pairs(n)),
         (Divided::Drawn, n) => format!(
-            "{all}; the folder is not split yet, and the 70/10/20 split that training would draw has {} \
-             across splits",
+            "{all}; the folder is not split yet, and the split that training would draw has {} across \
+             splits",
             if n == 0 { "none".to_string() } else { pairs(n) }
         ),
         (Divided::Nobody, _) => format!("{all}; the folder is not split"),

@@ -11,7 +11,7 @@ use crate::report::{self, AuditPage};
 use crate::treated;
 use crate::ui::{Console, format};
 use nn_core::audit::{Divided, Listing, Report};
-use nn_core::data::{ImageFolder, PartFolder, PassedOver, check_validation_split};
+use nn_core::data::{PartFolder, PassedOver, check_validation_split};
 use nn_core::files::write_atomically;
 use serde::Serialize;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     if let Some(out) = &args.repair {
         repair::check_free(out)?;
     }
-    let folder = ImageFolder::scan(&place.folder)?;
+    let folder = place.read(&args.labels, console)?;
     reading::tell_unused_share(&folder, args.validation_split, console);
     let listing = Listing::of(folder, args.share(), args.seed);
     let found = audit::examine(&listing, args.seed, args.alpha_background, console)?;
@@ -52,11 +52,16 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     if let Some(out) = &args.repair {
         let done = repair::write(&listing, &found, args.seed, out, args.repair_as)?;
         let moved = format::plural(done.moved as u64, "image");
+        // A folder that is written has class folders.
+        let labels = args.labels.labels.as_ref().filter(|_| done.folder.is_none());
+        let labels =
+            labels.map(|path| format!(" --labels {}", quoted(&path.display().to_string())));
         let data = done.folder.as_deref().unwrap_or(Path::new(&args.data));
         console.note(&format!(
-            "\nrepaired split, {moved} moved; train on it with\n  nn-cli train --data {} --split {}",
+            "\nrepaired split, {moved} moved; train on it with\n  nn-cli train --data {} --split {}{}",
             quoted(&data.display().to_string()),
-            quoted(&done.table.display().to_string())
+            quoted(&done.table.display().to_string()),
+            labels.unwrap_or_default()
         ));
     }
     console.json(&Found {

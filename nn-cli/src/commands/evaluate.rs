@@ -1,5 +1,8 @@
 //! `nn-cli evaluate`: a trained model on a set of images.
 
+mod seen;
+
+use self::seen::{BySeen, Seen};
 use super::model::{self, Classifier};
 use crate::args::{EvaluateArgs, SplitName};
 use crate::audit;
@@ -16,7 +19,9 @@ use crate::split_file;
 use crate::treated;
 use crate::ui::{Console, format, table};
 use nn_core::audit::Listing;
-use nn_core::data::{AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated};
+use nn_core::data::{
+    AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated, check_validation_split,
+};
 use nn_core::train::evaluate;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -37,6 +42,9 @@ struct Report<'a> {
     confusion: &'a [Vec<u64>],
     skipped: Vec<String>,
     treated: &'a Treated,
+    /// By what the model's run used the images for, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_seen: Option<BySeen>,
     #[serde(skip_serializing_if = "Option::is_none")]
     without_twins: Option<WithoutTwins>,
     /// The folders of the user's split, if there is one.
@@ -56,6 +64,7 @@ struct WithoutTwins {
 }
 
 pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
+    let is_open = is_open(args);
     let args = &of_run(args, console)?;
     let Some(data) = &args.data.data else {
         return Err(Failure::usage(
@@ -63,19 +72,35 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
              set or a folder with --data",
         ));
     };
-    let set = ImageSet::find(data, args.data.images.root(), console)?;
+    let set = ImageSet::find_labelled(data, args.data.images.root(), &args.labels, console)?;
     set.announce(console);
-    let draws =
-        args.split_file.is_none() && args.split.is_some_and(|split| split != SplitName::All);
-    reading::tell(&set.folder, draws.then_some(args.seed()), console);
+    let made = seen::Run::of(&args.model.model, console);
+    let by_run = by_run(&set, args, made.as_ref().filter(|_| is_open));
+    let draws = args.split_file.is_none()
+        && by_run.is_none()
+        && args.split.is_some_and(|split| split != SplitName::All);
+    reading::tell(&set.folder, draws.then_some((args.share(), args.seed())), console);
     reading::tell_unused_share(&set.folder, args.validation_split, console);
     let classifier = Classifier::load(&args.model, Some(&set.folder.classes))?;
-    let (split, samples) = choose(&set, args, console)?;
+    let (split, samples, seen) = match by_run {
+        Some(chosen) => {
+            console.note("note: split as the model's run had it");
+            chosen
+        }
+        None => choose(&set, args, made.as_ref(), console)?,
+    };
     if samples.is_empty() {
+        let arrangement = set.folder.arrangement();
+        if split == "all" {
+            return Err(Failure::usage(format!(
+                "no image in {} has a class ({arrangement}): give it class folders, or a table of what the \
+                 images show with --labels; `predict` needs neither",
+                set.name
+            )));
+        }
         return Err(Failure::usage(format!(
-            "there are no {split} images in {} that have a class ({}); choose another --split{}",
+            "there are no {split} images in {} that have a class ({arrangement}); choose another --split{}",
             set.name,
-            set.folder.arrangement(),
             match set.folder.no_share_for_validation() {
                 None if split == "validation" =>
                     format!(", or a larger --validation-split than {}", args.share()),
@@ -85,7 +110,14 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     }
     let samples = of_model(samples, &set, &classifier, console)?;
     let twins = match args.without_twins {
-        true => Some(twins(&set, split, args, classifier.alpha_background, console)?),
+        true => Some(twins(
+            &set,
+            split,
+            args,
+            made.as_ref().filter(|_| is_open),
+            classifier.alpha_background,
+            console,
+        )?),
         false => None,
     };
     let reading = classifier.reading(args.data.images.skip_unreadable);
@@ -94,10 +126,21 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let loss = nn_core::loss::Loss::for_output(classifier.model.output_kind());
     let result = evaluate(&classifier.model, loss, &Interruptible(&dataset), args.batch_size)?;
 
-    let title = format!("{}, {split} images", set.describe());
+    let right = (0..result.n).map(|i| result.predicted[i] == dataset.labels()[i]);
+    let paths = dataset.samples().iter().map(|sample| sample.path.as_path());
+    let by_seen = seen.map(|seen| BySeen::count(paths.zip(right), &seen));
+    let of_them = by_seen.as_ref().map(BySeen::title).unwrap_or_default();
+    let title = format!("{}, {split} images{of_them}", set.describe());
     let (classes, confusion) = (&classifier.classes[..], &result.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: result.loss, classes, confusion };
     console.text(&table::evaluation(&shown, console.columns()))?;
+    if let Some(lines) = by_seen.as_ref().and_then(BySeen::lines) {
+        console.text(&lines)?;
+    }
+    if let (Some(by_seen), Some(made)) = (&by_seen, &made) {
+        let warning = by_seen.warning(&made.name(), args.split == Some(SplitName::Train));
+        warning.into_iter().for_each(|warning| console.warn(&warning));
+    }
     let without_twins = match twins {
         Some(twins) => {
             let of = |right: usize, n: usize| format::accuracy(right as u64, n as u64);
@@ -137,6 +180,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         confusion,
         skipped: dataset.skipped().iter().map(|s| set.relative(&s.path)).collect(),
         treated: dataset.treated(),
+        by_seen,
         without_twins,
         folders: set.folder.parts(),
         passed_over: set.folder.passed_over_in_training(),
@@ -165,6 +209,9 @@ fn of_run(args: &EvaluateArgs, console: &Console) -> Result<EvaluateArgs, Failur
             )));
         }
         console.note(&format!("on {name}, which the run in {} was trained on", run.display()));
+        if args.labels.labels.is_none() {
+            args.labels = config.label_args();
+        }
         args.data.data = Some(config.data);
         args.data.images.skip_unreadable |= config.skip_unreadable;
         if args.split_file.is_none() && args.split != Some(SplitName::All) {
@@ -179,25 +226,67 @@ fn of_run(args: &EvaluateArgs, console: &Console) -> Result<EvaluateArgs, Failur
     Ok(args)
 }
 
-/// The images asked for, and their name.
+/// What they are called, the images, and which of them the model's run has seen, if it is known.
+type Chosen = (&'static str, Vec<Sample>, Option<Seen>);
+
+/// The images asked for, divided as the model's run had them: where it is known, where the folders leave it
+/// to a draw.
+fn by_run(set: &ImageSet, args: &EvaluateArgs, made: Option<&seen::Run>) -> Option<Chosen> {
+    let part = part(args.split?)?;
+    let folder = &set.folder;
+    let is_drawn =
+        folder.is_drawn() || part != Part::Test && folder.no_share_for_validation().is_none();
+    let samples = match folder.is_drawn() {
+        true => folder.samples(),
+        // Training and validation, which are drawn from one folder.
+        false => folder.samples_for(Part::Train, 0.0, 0).ok()?,
+    };
+    let (samples, seen) = made.filter(|_| is_drawn)?.divided(&samples, part)?;
+    Some((part.name(), samples, Some(seen)))
+}
+
+/// Whether nothing that was given says how the images are divided.
+fn is_open(args: &EvaluateArgs) -> bool {
+    args.split_file.is_none() && args.seed.is_none() && args.validation_split.is_none()
+}
+
+/// The part of that name; none for all.
+fn part(name: SplitName) -> Option<Part> {
+    match name {
+        SplitName::Train => Some(Part::Train),
+        SplitName::Validation => Some(Part::Validation),
+        SplitName::Test => Some(Part::Test),
+        SplitName::All => None,
+    }
+}
+
+/// The images asked for. Of a folder that is not split, those the model's run has not seen.
 fn choose(
     set: &ImageSet,
     args: &EvaluateArgs,
+    made: Option<&seen::Run>,
     console: &Console,
-) -> Result<(&'static str, Vec<Sample>), Failure> {
-    let part = match args.split {
-        None if args.split_file.is_some() => Part::Test,
-        None => return set.test_samples(),
-        Some(SplitName::All) => return Ok(("all", set.folder.samples())),
-        Some(SplitName::Train) => Part::Train,
-        Some(SplitName::Validation) => Part::Validation,
-        Some(SplitName::Test) => Part::Test,
+) -> Result<Chosen, Failure> {
+    let (name, samples) = match (args.split, &args.split_file) {
+        (Some(SplitName::All), _) => ("all", set.folder.samples()),
+        (None, None) => match (set.test_samples()?, made) {
+            (("all", samples), Some(made)) => {
+                let (name, samples, seen) = made.unseen(samples, console);
+                return Ok((name, samples, Some(seen)));
+            }
+            (chosen, _) => chosen,
+        },
+        (named, file) => {
+            let part = named.and_then(part).unwrap_or(Part::Test);
+            let samples = match file {
+                Some(file) => split_file::read(file, set, console)?.into_part(part),
+                None => set.folder.samples_for(part, args.share(), args.seed())?,
+            };
+            (part.name(), samples)
+        }
     };
-    let samples = match &args.split_file {
-        Some(file) => split_file::read(file, set, console)?.into_part(part),
-        None => set.folder.samples_for(part, args.share(), args.seed())?,
-    };
-    Ok((part.name(), samples))
+    let seen = made.map(|made| made.seen(&samples));
+    Ok((name, samples, seen))
 }
 
 /// The samples with the labels that the model has for their classes. There may be classes that it knows
@@ -235,6 +324,7 @@ fn twins(
     set: &ImageSet,
     split: &str,
     args: &EvaluateArgs,
+    made: Option<&seen::Run>,
     alpha_background: AlphaBackground,
     console: &Console,
 ) -> Result<HashSet<PathBuf>, Failure> {
@@ -244,8 +334,12 @@ fn twins(
              for; name one, say --split test",
         ));
     }
-    let mut listing = Listing::scan(&set.folder.root, args.share(), args.seed())?;
-    if let Some(file) = &args.split_file {
+    check_validation_split(args.share())?;
+    let mut listing = Listing::of(set.folder.clone(), args.share(), args.seed());
+    let is_drawn = set.folder.is_drawn();
+    if let (Some(made), true) = (made, is_drawn) {
+        listing.assign(&made.split(&set.folder.samples()));
+    } else if let Some(file) = &args.split_file {
         listing.assign(&split_file::read(file, set, console)?);
     }
     let found = audit::examine(&listing, args.seed(), alpha_background, console)?;

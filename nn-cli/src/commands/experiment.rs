@@ -52,11 +52,12 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
         leaks(&finished, Arm::Leaky, &comparison.leaky, &sets, &plan, console)?,
         leaks(&finished, Arm::Clean, &comparison.clean, &sets, &plan, console)?,
     ];
+    let background = background(&finished);
     let parts = Parts {
         seeds: &plan.seeds,
         comparison: &comparison,
         sets: [&sets.leaky, &sets.swap, &sets.clean],
-        background: &background(&finished),
+        background: &background,
         leaks: &leaks,
         config: plan.config(),
         jobs,
@@ -86,7 +87,10 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
 
     treated::tell(&treated(&leaks, &finished), console);
     let most = console.columns().unwrap_or(TEXT);
-    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions, most)))?;
+    console
+        .text(&format!("\n{}", table(&comparison, &background, &plan.seeds, &conclusions, most)))?;
+    let warnings = finished.iter().flat_map(|run| &run.warnings);
+    warnings.for_each(|warning| console.warn(warning));
     console.note(&format!("\nwritten to {}", run_folder::written(&target)));
     console.json(&summary)?;
     Ok(())
@@ -167,6 +171,8 @@ struct Finished {
     model: Summary,
     /// Training and validation images.
     used: (usize, usize),
+    /// What the run's numbers show to those who know how to read them.
+    warnings: Vec<String>,
     /// What guessing would score while it trains.
     guessing: Guessing,
     /// The test images, in the order of the answers to them.
@@ -200,12 +206,15 @@ fn make(
     };
     let used = (run.data.train.len(), run.data.validation.len());
     let tested = run.data.test.samples().iter().map(|sample| sample.path.clone()).collect();
+    let warnings = run.warnings.iter().map(|warning| format!("run {label}: {}", warning.text));
+    let warnings = warnings.collect();
     let (guessing, model) = (run.guessing(), run.model.summary());
     Ok(Finished {
         arm: planned.arm,
         history: run.history,
         model,
         used,
+        warnings,
         guessing,
         tested,
         test,
@@ -279,9 +288,9 @@ fn treated(leaks: &[Leaks], finished: &[Finished]) -> Treated {
 }
 
 /// The heat on the background of the three measurements, over all seeds.
-fn background(finished: &[Finished]) -> [Option<MeanShare>; 3] {
+fn background(finished: &[Finished]) -> [MeanShare; 3] {
     let mean = |inspections: Vec<&Inspection>| {
-        let classes = &inspections.first()?.classes;
+        let classes = inspections.first().map_or(&[][..], |first| &first.classes);
         let images = inspections.iter().flat_map(|inspection| &inspection.images);
         MeanShare::of(images.map(Inspected::share), classes)
     };

@@ -92,15 +92,22 @@ impl Classifier {
             return Ok(Self { model: file.model, classes, path, alpha_background });
         }
         let told = match file.classes {
-            Some(classes) => format!("the classes {}", classes.join(", ")),
+            Some(classes) => format!("the classes {}", hints::some_of(&classes)),
             None => format!("{outputs} classes"),
+        };
+        let unknown = known.unwrap_or(&[]).iter().filter(|class| !classes.contains(class));
+        let unknown: Vec<String> = unknown.cloned().collect();
+        let images = match unknown.is_empty() {
+            true => format!("the images are of {}", hints::some_of(known.unwrap_or(&[]))),
+            false => format!(
+                "the images are of {}: it does not know {}",
+                hints::some_of(known.unwrap_or(&[])),
+                hints::some_of(&unknown)
+            ),
         };
         Err(Error::file(
             &args.model,
-            format!(
-                "the model tells apart {told}, the images are of {}",
-                known.unwrap_or(&[]).join(", ")
-            ),
+            format!("the model tells apart {told}, {images}"),
             "use images of the same classes, in folders of the same names",
         )
         .into())

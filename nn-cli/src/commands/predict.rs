@@ -1,5 +1,8 @@
 //! `nn-cli predict`: class and probabilities for images.
 
+mod shown;
+
+use self::shown::Csv;
 use super::model::Classifier;
 use crate::args::PredictArgs;
 use crate::failure::Failure;
@@ -7,8 +10,9 @@ use crate::images::{self, Found};
 use crate::interrupt;
 use crate::published::Kind;
 use crate::treated;
-use crate::ui::{Console, format};
+use crate::ui::Console;
 use nn_core::data::{Treated, Treatment};
+use nn_core::files::write_atomically;
 use nn_core::train::{class_probabilities, most_probable};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -20,6 +24,9 @@ struct Prediction {
     file: String,
     label: String,
     probabilities: BTreeMap<String, f64>,
+    /// With `--top`: the most probable classes, in their order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top: Option<Vec<Answer>>,
     /// What the named set is that the image was found in, if it was found in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<Kind>,
@@ -28,9 +35,29 @@ struct Prediction {
     treatment: Treatment,
 }
 
+/// A class and its probability.
+#[derive(Serialize)]
+struct Answer {
+    class: String,
+    probability: f64,
+}
+
+impl Prediction {
+    /// The most probable classes, of equals the first by name.
+    fn best(&self, n: usize) -> Vec<(&str, f64)> {
+        let all = self.probabilities.iter().map(|(class, &p)| (class.as_str(), p));
+        let mut all: Vec<(&str, f64)> = all.collect();
+        // The predicted one first, also where another is as probable.
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then((b.0 == self.label).cmp(&(a.0 == self.label))));
+        all.truncate(n);
+        all
+    }
+}
+
 pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
-    let found = images::find(&args.images, &args.from, console)?;
+    let (csv, images) = Csv::of(args, console.is_json())?;
+    let found = images::find(&images, &args.from, console)?;
     let files = &found.files;
     let (mut predictions, mut treated) = (Vec::new(), classifier.treated());
     for batch in files.chunks(images::BATCH) {
@@ -41,15 +68,21 @@ pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
     if predictions.is_empty() {
         return Err(images::none_readable(files.len()));
     }
-    let mut header = vec!["image".to_string(), "class".to_string()];
-    header.extend(classifier.classes.iter().cloned());
-    let rows = predictions.iter().map(|prediction| {
-        let mut row = vec![prediction.file.clone(), prediction.label.clone()];
-        let share = |class: &String| format::percent(prediction.probabilities[class]);
-        row.extend(classifier.classes.iter().map(share));
-        row
-    });
-    console.table(&header, rows, 2)?;
+    let (classes, top) = (&classifier.classes, args.top);
+    let (header, rows) = shown::table(&predictions, classes, top);
+    match csv {
+        Csv::None => console.table(&header, rows, 2)?,
+        Csv::Stdout => {
+            let table = shown::csv(&predictions, classes, top).map_err(Failure::failed)?;
+            console.text(&String::from_utf8_lossy(&table))?;
+        }
+        Csv::File(path) => {
+            let table = shown::csv(&predictions, classes, top).map_err(Failure::failed)?;
+            write_atomically(&path, |file| file.write_all(&table))?;
+            console.table(&header, rows, 2)?;
+            console.note(&format!("\nwritten to {}", path.display()));
+        }
+    }
     console.json(&predictions)?;
     Ok(())
 }
@@ -69,13 +102,19 @@ fn predict(
     let output = classifier.model.predict(batch.pixels)?;
     let prediction = |(i, file): (usize, &&Path)| {
         let row = class_probabilities(output.row(i));
-        Prediction {
+        let mut prediction = Prediction {
             file: found.shown(file),
             kind: found.kind(file),
             label: classifier.classes[most_probable(&row)].clone(),
             probabilities: classifier.classes.iter().cloned().zip(row).collect(),
+            top: None,
             treatment: batch.treatments[i],
-        }
+        };
+        prediction.top = args.top.map(|top| {
+            let best = prediction.best(top).into_iter();
+            best.map(|(class, probability)| Answer { class: class.into(), probability }).collect()
+        });
+        prediction
     };
     Ok(batch.files.iter().enumerate().map(prediction).collect())
 }

@@ -12,6 +12,7 @@ use crate::run_folder::{self, METRICS_FILE, RunFolder};
 use crate::training::{Note, Progress, Run, Saving};
 use crate::ui::{Console, format, table};
 use nn_core::Error;
+use nn_core::data::Layout;
 use nn_core::train::{CHECKPOINT_FILE, Checkpoint, PREVIOUS_CHECKPOINT_FILE};
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,14 @@ pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
 }
 
 fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
-    let config = RunConfig::from_args(args)?;
+    let mut config = RunConfig::from_args(args)?;
+    if let (Some(made_with), Some(now)) = (config.note_kernel(), &config.kernel) {
+        console.warn(&format!(
+            "the run in the configuration was made with {made_with} kernels, this one computes with \
+             {now}: not to the same bits, which over some epochs can lead to other results; \
+             --kernel {made_with} repeats it, where the machine has that"
+        ));
+    }
     let open = |target: &Path| OpenRun::begin(target, args.overwrite);
     // A folder that cannot be used is refused before images are looked for, or drawn.
     let folder = args.out.as_deref().map(open).transpose()?;
@@ -48,11 +56,13 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             if is_finished(&config, &latest.checkpoint, target)? {
                 return tell_finished(&config, target, console);
             }
-            (config, Some(latest.checkpoint))
+            (config.going_on(), Some(latest.checkpoint))
         }
         Start::Settings(config) => {
             console.note("the run was never saved, so it begins again");
-            (config.resumed(args, target)?, None)
+            let mut config = config.resumed(args, target)?;
+            config.note_kernel();
+            (config, None)
         }
         Start::Finished(config) => {
             let config = config.resumed(args, target)?;
@@ -66,7 +76,11 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             let remedy = "name its folder with --out, or begin one with --data";
             return Err(Error::file(target, problem, remedy).into());
         }
-        Start::Nothing => (RunConfig::from_args(args)?, None),
+        Start::Nothing => {
+            let mut config = RunConfig::from_args(args)?;
+            config.note_kernel();
+            (config, None)
+        }
     };
     let set = find(&config, args, console)?;
     make(&config, &set, folder, (from, args.keep_checkpoints), console)
@@ -74,10 +88,12 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
 
 /// The images to train on, which can be trained on.
 fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<ImageSet, Failure> {
-    let set = ImageSet::find(&config.data, &config.data_root, console)?;
+    let (data, root) = (&config.data, &config.data_root);
+    let set = ImageSet::find_labelled(data, root, &config.label_args(), console)?;
     set.announce(console);
     let by_table = config.split.is_some();
-    reading::tell(&set.folder, (!by_table).then_some(config.fit.seed), console);
+    let drawn = (!by_table).then_some((config.validation_split, config.fit.seed));
+    reading::tell(&set.folder, drawn, console);
     let share = args.settings.validation_split;
     match (share, by_table) {
         (Some(share), true) => console.warn(&format!(
@@ -87,9 +103,23 @@ fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<Image
     }
     // A table may divide what the folders do not.
     if !by_table || set.folder.classes.len() < 2 {
-        set.folder.ready_to_train()?;
+        set.folder.ready_to_train().map_err(|error| match set.folder.layout {
+            Layout::Flat => or_labels(error),
+            _ => error,
+        })?;
     }
     Ok(set)
+}
+
+/// Tells of `--labels` in an error about a folder without classes.
+fn or_labels(error: Error) -> Error {
+    match error {
+        Error::File { path, problem, remedy } => {
+            let remedy = format!("{remedy}; or a table of what they show: --labels FILE.csv");
+            Error::File { path, problem, remedy }
+        }
+        other => other,
+    }
 }
 
 /// Whether all epochs were made and all results are there. More epochs than those may be asked for,
@@ -174,6 +204,7 @@ fn complete(
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };
     console.text(&format!("\n{}", table::evaluation(&shown, console.columns())))?;
+    run.warnings.iter().for_each(|warning| console.warn(&warning.text));
     console.note(&format!("\nwritten to {}{}", run_folder::written(&target), to_go_on(&target)));
     console.json(&run.metrics())?;
     Ok(())

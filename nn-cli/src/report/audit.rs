@@ -234,7 +234,7 @@ fn figures(report: &Report) -> Vec<Figure> {
         Divided::Folders => {
             format!("pairs, {} between training or validation and test", count(summary.across_test))
         }
-        Divided::Drawn => "pairs, in the 70/10/20 split that training would draw".into(),
+        Divided::Drawn => "pairs, in the split that training would draw".into(),
         Divided::Nobody => "the folder is not split".into(),
     };
     let copies = match summary.pairs {

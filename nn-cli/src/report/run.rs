@@ -23,6 +23,8 @@ use nn_core::data::summary;
 #[template(path = "run.html")]
 pub struct RunPage {
     base: Base,
+    /// What the run's numbers show to those who know how to read them.
+    warnings: Vec<String>,
     score: Score,
     shares: Vec<Shares>,
     shares_note: String,
@@ -79,6 +81,7 @@ impl RunPage {
         facts.extend(passed_over.map(|line| ("not looked at".into(), clean(&line))));
         Ok(Self {
             base,
+            warnings: run.warnings.iter().map(|warning| sentence(&warning.text)).collect(),
             guessing: guessing_key([&score.guessing]),
             score: score.show(),
             shares: Shares::new("Heat on the background", &[test]).into_iter().collect(),

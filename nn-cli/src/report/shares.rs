@@ -8,7 +8,7 @@ use super::parts::place;
 use super::samples::ground;
 use crate::inspection::{Inspected, Inspection, no_share};
 use crate::ui::format::{class_name, clean, plural};
-use crate::ui::stats::mean_interval;
+use crate::ui::stats::{Interval, mean_interval};
 use nn_core::explain::{BackgroundHeat, NoShare};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -103,7 +103,7 @@ impl Shares {
         let row = |(name, given): &(&str, Vec<Known<'_>>)| {
             Row::new(&format!("Answered {}", class_name(name)), given)
         };
-        let rests = of_class.iter().map(|(name, given)| (*name, rests(given)));
+        let rests = of_class.iter().map(|(name, given)| (*name, beyond(given)));
         Some(Self {
             title: title.into(),
             rows: of_class.iter().map(row).collect(),
@@ -154,15 +154,21 @@ enum Rests {
     Unknown,
 }
 
-/// What answers of one class rest on. Models of several seeds that saw the same image count as one.
-fn rests(given: &[Known<'_>]) -> Rests {
+/// By how much the share of heat on the background exceeds an even spread, 95 % interval, where there are images
+/// enough. Models of several seeds that saw the same image count as one.
+fn beyond(given: &[Known<'_>]) -> Option<Interval> {
     let mut of_image: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for Known { file, share, .. } in given {
         of_image.entry(file).or_default().push(share.heat - share.area);
     }
     let differences: Vec<f64> =
         of_image.values().map(|all| all.iter().sum::<f64>() / all.len() as f64).collect();
-    match mean_interval(&differences) {
+    mean_interval(&differences)
+}
+
+/// What answers rest on whose heat on the background exceeds an even spread by this.
+fn rests(beyond: Option<Interval>) -> Rests {
+    match beyond {
         Some(interval) if interval.is_above(0.0) => Rests::Background,
         Some(interval) if interval.is_below(0.0) => Rests::Animal,
         _ => Rests::Unknown,
@@ -170,16 +176,15 @@ fn rests(given: &[Known<'_>]) -> Rests {
 }
 
 /// In a sentence or two: what tells each class. `ground` is what the background is, where that is known.
-fn meaning(classes: &[(&str, Rests)], ground: Option<&str>) -> String {
+fn meaning(classes: &[(&str, Option<Interval>)], ground: Option<&str>) -> String {
     let named = |wanted: Rests| {
-        let names = classes.iter().filter(|(_, rests)| *rests == wanted);
+        let names = classes.iter().filter(|(_, beyond)| rests(*beyond) == wanted);
         names.map(|(name, _)| format!("\u{201c}{}\u{201d}", class_name(name))).collect::<Vec<_>>()
     };
     let list = |names: &[String]| names.join(" and ");
     let place =
         ground.map_or("the background".into(), |ground| format!("the background ({ground})"));
-    let (background, animal, unknown) =
-        (named(Rests::Background), named(Rests::Animal), named(Rests::Unknown));
+    let (background, animal) = (named(Rests::Background), named(Rests::Animal));
     let mut told = Vec::new();
     match (background.is_empty(), animal.is_empty()) {
         (false, false) => told.push(format!(
@@ -191,10 +196,27 @@ fn meaning(classes: &[(&str, Rests)], ground: Option<&str>) -> String {
         (true, false) => told.push(format!("This model says {} from the animal.", list(&animal))),
         (true, true) => {}
     }
+    // Where some answers are said from the animal, others can be shown to be said less from it.
+    let least = classes.iter().filter_map(|(_, beyond)| *beyond).filter(|one| one.is_below(0.0));
+    let least = least.map(|one| one.high).reduce(f64::max);
+    let (apart, unknown): (Vec<_>, Vec<_>) = classes
+        .iter()
+        .filter(|(_, beyond)| rests(*beyond) == Rests::Unknown)
+        .partition(|(_, beyond)| least.zip(*beyond).is_some_and(|(high, one)| one.low > high));
+    let quoted = |names: &[&(&str, Option<Interval>)]| {
+        let names = names.iter().map(|(name, _)| format!("\u{201c}{}\u{201d}", class_name(name)));
+        names.collect::<Vec<_>>().join(" and ")
+    };
+    if !apart.is_empty() {
+        told.push(format!(
+            "When it says {}, clearly more of the heat lies on {place}, as it would if the animal did not matter.",
+            quoted(&apart)
+        ));
+    }
     if !unknown.is_empty() {
         told.push(format!(
             "For {} the heat is not clearly more or less than an even spread.",
-            list(&unknown)
+            quoted(&unknown)
         ));
     }
     told.join(" ")
@@ -232,7 +254,7 @@ mod tests {
         let names = ["a", "b", "c", "d"];
         let of = |shares: &[f64]| {
             let all = names.iter().zip(shares).map(|(name, &share)| one(name, 0, share));
-            rests(&all.collect::<Vec<_>>())
+            rests(beyond(&all.collect::<Vec<_>>()))
         };
         assert_eq!(of(&[0.9, 0.92, 0.95, 0.91]), Rests::Background);
         assert_eq!(of(&[0.2, 0.3, 0.25, 0.31]), Rests::Animal);
@@ -240,20 +262,27 @@ mod tests {
         assert_eq!(of(&[0.95, 0.95]), Rests::Unknown, "two images show nothing");
         // Five seeds on two images are two images.
         let seeds: Vec<_> = (0..10).map(|i| one(names[i % 2], 0, 0.9 + 0.001 * i as f64)).collect();
-        assert_eq!(rests(&seeds), Rests::Unknown);
+        assert_eq!(rests(beyond(&seeds)), Rests::Unknown);
     }
 
     #[test]
     fn the_meaning_names_both_classes() {
-        let both = [("husky", Rests::Animal), ("wolf", Rests::Background)];
+        let range = |low, high| Some(Interval { low, high });
+        let both = [("husky", range(-0.5, -0.3)), ("wolf", range(0.1, 0.3))];
         let expected = "This model says \u{201c}wolf\u{201d} from the background (white) and \
                         \u{201c}husky\u{201d} from the animal.";
         assert_eq!(meaning(&both, Some("white")), expected);
-        let one = [("husky", Rests::Unknown), ("wolf", Rests::Background)];
+        let one = [("husky", None), ("wolf", range(0.1, 0.3))];
         let said = meaning(&one, None);
         let expected =
             "This model says \u{201c}wolf\u{201d} from the background. For \u{201c}husky";
         assert!(said.starts_with(expected), "{said}");
+        // Not more than an even spread, but far more than for the other class.
+        let apart = [("husky", range(-0.7, -0.5)), ("wolf", range(-0.05, 0.2))];
+        let said = meaning(&apart, Some("white"));
+        let expected = "from the animal. When it says \u{201c}wolf\u{201d}, clearly more of the heat lies on the \
+                        background (white)";
+        assert!(said.contains(expected), "{said}");
     }
 
     #[test]

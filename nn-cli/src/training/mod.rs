@@ -3,14 +3,18 @@
 //! `train` makes one, `experiment` many; each is the same to the bit, whoever asked for it and
 //! however many threads it got.
 
+pub mod contents;
 mod progress;
 mod saving;
 mod splits;
+mod warnings;
 
 pub use progress::Progress;
 pub use saving::{Note, Saving};
 pub use splits::Splits;
+pub use warnings::Warning;
 
+use self::contents::Contents;
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
@@ -18,17 +22,21 @@ use crate::interrupt::Interruptible;
 use crate::ui::{Console, format};
 use nn_core::Error;
 use nn_core::model::{ReferenceCnn, Sequential};
-use nn_core::train::{Evaluation, Examples, History, Trainer};
+use nn_core::train::{Evaluation, Examples, History, Trainer, silent_layer};
 
 /// A finished run.
 pub struct Run<'a> {
     pub config: &'a RunConfig,
     pub set: &'a ImageSet,
     pub data: Splits,
+    /// What its images hold.
+    pub contents: Contents,
     pub model: Sequential,
     pub history: History,
     /// The model on the test images.
     pub test: Evaluation,
+    /// What its numbers show to those who know how to read them.
+    pub warnings: Vec<Warning>,
 }
 
 impl<'a> Run<'a> {
@@ -60,9 +68,17 @@ impl<'a> Run<'a> {
             },
             format::count(trainer.model().parameter_count() as u64),
         ));
+        let (batch, images) = (config.fit.batch_size, data.train.len());
+        if batch > images {
+            progress.say(&format!(
+                "note: a batch of {batch} is more than the {}, so each step takes all of them",
+                format::plural(images as u64, "training image")
+            ));
+        }
         let command = saving.as_ref().map(|saving| saving.command.clone());
+        let contents = Contents::of(&data)?;
         if let Some(saving) = saving {
-            trainer = saving.begin(trainer, config, set, &data, console)?;
+            trainer = saving.begin(trainer, config, set, (&data, &contents), console)?;
         }
         let validation = (!data.validation.is_empty()).then_some(Interruptible(&data.validation));
         let validation = validation.as_ref().map(|images| images as &dyn Examples);
@@ -71,6 +87,10 @@ impl<'a> Run<'a> {
         let tested = fitted.and_then(|()| trainer.evaluate(&Interruptible(&data.test)));
         let test = tested.map_err(|error| match (error, &command) {
             (Error::Interrupted, Some(command)) => saving::stopped(&trainer, command),
+            (error @ Error::NonFinite { .. }, _) => Failure::failed(format!(
+                "{error} (--learning-rate was {})",
+                config.fit.learning_rate
+            )),
             (error, _) => error.into(),
         })?;
         if !test.loss.is_finite() {
@@ -78,9 +98,23 @@ impl<'a> Run<'a> {
         }
         let history = trainer.history().clone();
         let model = trainer.into_model();
-        Ok(Self { config, set, data, model, history, test })
+        let judged = warnings::Judged {
+            config,
+            classes: &set.folder.classes,
+            trained: data.train.labels(),
+            validation: data.validation.len(),
+            history: &history,
+            test: &test,
+            tested_on: data.tested_on,
+        };
+        let silent = || silent_layer(&model, &Interruptible(&data.train), LOOKED_AT);
+        let warnings = judged.warnings(silent)?;
+        Ok(Self { config, set, data, contents, model, history, test, warnings })
     }
 }
+
+/// Training images that a layer must leave untouched to be called dead.
+const LOOKED_AT: usize = 64;
 
 /// The built-in network with weights drawn from `seed`.
 ///

@@ -2,19 +2,17 @@
 //! on the images it began with.
 
 use super::Splits;
+use super::contents::{Checksum, Contents, hex};
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
-use crate::interrupt;
 use crate::ui::{Console, format};
 use nn_core::Error;
-use nn_core::data::{Dataset, Sample};
+use nn_core::data::Dataset;
 use nn_core::kernels::isa;
 use nn_core::train::{Checkpoint, Checkpoints, Trainer};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs;
 
 /// Where a run is saved, and what it goes on from.
 pub struct Saving {
@@ -63,11 +61,12 @@ impl Saving {
         mut trainer: Trainer,
         config: &RunConfig,
         set: &ImageSet,
-        data: &Splits,
+        (data, contents): (&Splits, &Contents),
         console: &Console,
     ) -> Result<Trainer, Failure> {
         let kernel = isa::active().name().to_string();
-        let note = Note { config: config.clone(), images: Identity::of(set, data)?, kernel };
+        let note =
+            Note { config: config.clone(), images: Identity::of(set, data, contents), kernel };
         if let Some(checkpoint) = self.from {
             Note::read(&checkpoint)?.allows(&note, &checkpoint, console)?;
             trainer = trainer.resume(checkpoint)?;
@@ -127,35 +126,26 @@ impl Note {
 }
 
 impl Identity {
-    /// Of the images of a run. Reads every file once more, which takes a small part of the time that
-    /// decoding them did.
-    fn of(set: &ImageSet, data: &Splits) -> Result<Self, Failure> {
-        let part = |dataset: &Dataset| -> Result<Part, Error> {
-            let hash = |sample: &Sample| {
-                interrupt::check()?;
-                let content = fs::read(&sample.path).map_err(Error::io("read", &sample.path))?;
-                Ok(Sha256::digest(content))
-            };
-            let contents: Vec<_> =
-                dataset.samples().par_iter().map(hash).collect::<Result<_, Error>>()?;
+    /// Of the images of a run.
+    fn of(set: &ImageSet, data: &Splits, contents: &Contents) -> Self {
+        let part = |dataset: &Dataset, sums: &[Checksum]| {
             let mut all = Sha256::new();
-            for (sample, content) in dataset.samples().iter().zip(contents) {
+            for (sample, sum) in dataset.samples().iter().zip(sums) {
                 let name = set.relative(&sample.path);
                 // The name's length tells it from what follows.
                 all.update((name.len() as u64).to_le_bytes());
                 all.update(name);
                 all.update((sample.label as u64).to_le_bytes());
-                all.update(content);
+                all.update(sum);
             }
-            let sha256 = all.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok(Part { images: dataset.len(), sha256 })
+            Part { images: dataset.len(), sha256: hex(&all.finalize()) }
         };
-        Ok(Self {
+        Self {
             classes: set.folder.classes.clone(),
-            train: part(&data.train)?,
-            validation: part(&data.validation)?,
-            test: part(&data.test)?,
-        })
+            train: part(&data.train, &contents.train),
+            validation: part(&data.validation, &contents.validation),
+            test: part(&data.test, &contents.test),
+        }
     }
 
     /// What changed between then and now, in words.

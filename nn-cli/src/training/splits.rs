@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use crate::images::{self, Reading};
 use crate::split_file;
 use crate::ui::Console;
-use nn_core::Error;
 use nn_core::data::{Dataset, Treated};
 
 /// The images of a run, decoded.
@@ -25,8 +24,7 @@ impl Splits {
     /// Divides and decodes the images of `set`.
     ///
     /// # Errors
-    /// If an image cannot be read and such are not skipped, there are fewer training images than go
-    /// into one step, or the user interrupts.
+    /// If an image cannot be read and such are not skipped, or the user interrupts.
     pub fn load(set: &ImageSet, config: &RunConfig, console: &Console) -> Result<Self, Failure> {
         let mut split = match &config.split {
             Some(file) => split_file::read(file, set, console)?,
@@ -44,16 +42,6 @@ impl Splits {
             test: load(split.test)?,
             tested_on,
         };
-        // Known only now, if unreadable images were skipped; said before anything is trained.
-        if config.fit.batch_size > data.train.len() {
-            return Err(Error::setting(
-                "batch size",
-                format!("at most {}, the number of training images", data.train.len()),
-                config.fit.batch_size,
-                "choose a smaller one with --batch-size",
-            )
-            .into());
-        }
         Ok(data)
     }
 

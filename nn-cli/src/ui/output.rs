@@ -65,6 +65,11 @@ impl Console {
         Self { out, err, json, quiet, bars, draws_bars, columns }
     }
 
+    /// Whether stdout belongs to a JSON document.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Whether moving bars are shown; if not, progress is told in lines, unless quiet.
     pub(super) fn draws_bars(&self) -> bool {
         self.draws_bars

@@ -78,6 +78,7 @@ impl Listing {
     /// The images of `folder`, as [`Listing::scan`] lists them.
     pub fn of(folder: ImageFolder, validation: f64, seed: u64) -> Self {
         let split = folder.split(validation, seed);
+        let drawn = folder.is_drawn();
         let (arrangement, folders) = (folder.arrangement(), folder.parts().to_vec());
         let ImageFolder { root, classes, layout, images, passed_over, remarks } = folder;
         let items = images.into_iter().map(|image| Item {
@@ -89,15 +90,14 @@ impl Listing {
         let items: Vec<Item> = items.collect();
         let in_part = |part| items.iter().any(|item| item.part == Some(part));
         let beside = items.iter().any(|item| item.part.is_none() && item.label.is_some());
-        let divided = match (layout, &split) {
-            // Folders for one purpose alone divide nothing, and half a split leaves the rest open.
-            (Layout::Split(_), _) if Part::ALL.map(in_part).iter().filter(|&&p| p).count() < 2 => {
-                Divided::Nobody
-            }
-            (Layout::Split(_), _) if beside => Divided::Nobody,
-            (Layout::Split(_), _) => Divided::Folders,
-            (_, Ok(_)) => Divided::Drawn,
-            (_, Err(_)) => Divided::Nobody,
+        let by_user = matches!(layout, Layout::Split(_) | Layout::Table) && !drawn;
+        // Folders for one purpose alone divide nothing, and half a split leaves the rest open.
+        let halves = Part::ALL.into_iter().filter(|&part| in_part(part)).count() < 2 || beside;
+        let divided = match (by_user, &split) {
+            (true, _) if halves => Divided::Nobody,
+            (true, _) => Divided::Folders,
+            (false, Ok(_)) => Divided::Drawn,
+            (false, Err(_)) => Divided::Nobody,
         };
         let problem = split.as_ref().err().map(ToString::to_string);
         let mut listing = Self {

@@ -184,10 +184,40 @@ fn format_of(bytes: &[u8], path: &Path) -> Result<Format> {
         Content::UnreadImage(name) => return Err(unread(path, name)),
         Content::Other(name) => format!("this is {name}, not an image"),
         Content::Unknown if bytes.is_empty() => "the file is empty".into(),
-        Content::Unknown => "this is not an image".into(),
+        Content::Unknown => match first_words(bytes) {
+            Some(words) => format!("this is not an image, but a text that begins {words:?}"),
+            None => "this is not an image".into(),
+        },
     };
+    if let Content::Other(pointer @ ("a pointer of Git LFS" | "a pointer of git-annex")) =
+        sniff(bytes)
+    {
+        let get = if pointer.ends_with("annex") { "git annex get" } else { "git lfs pull" };
+        let remedy = format!("get the image itself with `{get}`, or remove the file");
+        return Err(Error::file(path, problem, remedy));
+    }
     let remedy = format!("expected {READ} content: save it as one of them, or remove it");
     Err(Error::file(path, problem, remedy))
+}
+
+/// How a text begins, for a message; none if the bytes are no text.
+fn first_words(bytes: &[u8]) -> Option<String> {
+    const MOST: usize = 40;
+    let head = &bytes[..bytes.len().min(SNIFFED_BYTES)];
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // The last character may be cut in two.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return None,
+    };
+    if text.trim().is_empty() || text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+        return None;
+    }
+    let line = text.trim_start().lines().next().unwrap_or_default().trim_end();
+    let short: String = line.chars().take(MOST).collect();
+    Some(if short.len() < line.len() { short + "…" } else { short })
 }
 
 fn explained(failure: Failure, bytes: &[u8], path: &Path, format: Format) -> Error {

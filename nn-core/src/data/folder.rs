@@ -16,6 +16,7 @@
 //! (`husky_1, husky_10, ..., husky_2`), those in its folder before those in folders within it.
 
 mod arrangement;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -66,6 +67,8 @@ pub enum Layout {
     Bare,
     /// Without any class folder.
     Flat,
+    /// Anyhow: a table says what each shows, and perhaps what it is for.
+    Table,
 }
 
 /// An image folder that was read.
@@ -131,7 +134,8 @@ impl ImageFolder {
     ///
     /// The user's folders decide. Without a folder for validation, the last `fraction` of the shuffled
     /// training images validate, as [`validation_split`] says; with one, `fraction` has no part in it.
-    /// Bare class folders are split 70/10/20 by [`stratified_split`], and `fraction` has none either.
+    /// Of bare class folders a fifth tests and `fraction` of the rest validates, each class alike
+    /// ([`stratified_split`]); an eighth makes 70/10/20.
     ///
     /// Where there is a folder for validation and none for the test, [`Split::test`] is empty: test on
     /// the validation images, and say so.
@@ -154,8 +158,8 @@ impl ImageFolder {
     }
 
     fn divide(&self, fraction: f64, seed: u64) -> Result<Split> {
-        if self.layout == Layout::Bare {
-            return stratified_split(&self.samples(), &self.classes, seed);
+        if self.is_drawn() {
+            return stratified_split(&self.samples(), &self.classes, fraction, seed);
         }
         let of = |part| self.select(|image| image.part == Some(part));
         let (train, test) = (of(Part::Train), of(Part::Test));
@@ -168,6 +172,15 @@ impl ImageFolder {
         Ok(Split { train, validation, test })
     }
 
+    /// Whether [`ImageFolder::split`] divides all images by seed: nothing says what any of them is for.
+    pub fn is_drawn(&self) -> bool {
+        match self.layout {
+            Layout::Bare => true,
+            Layout::Table => self.images.iter().all(|image| image.part.is_none()),
+            Layout::Split(_) | Layout::Flat => false,
+        }
+    }
+
     /// Whether there are images with a class in a folder for this purpose.
     pub fn has(&self, part: Part) -> bool {
         self.images.iter().any(|image| image.part == Some(part) && image.label.is_some())
@@ -177,7 +190,7 @@ impl ImageFolder {
     pub fn parts(&self) -> &[PartFolder] {
         match &self.layout {
             Layout::Split(folders) => folders,
-            Layout::Bare | Layout::Flat => &[],
+            Layout::Bare | Layout::Flat | Layout::Table => &[],
         }
     }
 
@@ -192,24 +205,24 @@ impl ImageFolder {
             }
             Layout::Bare => "class folders, not split".into(),
             Layout::Flat => "images without class folders".into(),
+            Layout::Table if self.is_drawn() => "classes from a table, not split".into(),
+            Layout::Table => "classes and split from a table".into(),
         }
     }
 
     /// Whether the folder is as everybody has it: `train/` and `test/`, or class folders.
     pub fn is_usual(&self) -> bool {
         let names: Vec<&str> = self.parts().iter().map(|part| part.folder.as_str()).collect();
-        self.layout == Layout::Bare || names == ["train", "test"]
+        matches!(self.layout, Layout::Bare | Layout::Table) || names == ["train", "test"]
     }
 
     /// Why [`ImageFolder::split`] makes no use of a share for validation; none if it does.
     pub fn no_share_for_validation(&self) -> Option<String> {
-        match &self.layout {
-            Layout::Bare => Some("class folders are split 70/10/20".into()),
-            _ if self.has(Part::Validation) => {
-                self.folders_for(Part::Validation).map(|name| format!("{name} is the validation"))
-            }
-            _ => None,
+        if !self.has(Part::Validation) {
+            return None;
         }
+        let name = self.folders_for(Part::Validation);
+        Some(format!("{} is the validation", name.as_deref().unwrap_or("what the table says")))
     }
 
     /// What is not looked at in training: besides [`ImageFolder::passed_over`], images without a class.
@@ -220,7 +233,11 @@ impl ImageFolder {
             let folder = image.part.into_iter().flat_map(of_part).map(|part| &part.folder);
             let within = |name: &&String| image.path.starts_with(self.root.join(name));
             let reason = folder.into_iter().find(within).cloned().map(Reason::WithoutClass);
-            collector.file(&image.path, reason.unwrap_or(Reason::BesideClasses));
+            let otherwise = match self.layout {
+                Layout::Table => Reason::NoClassInTable,
+                _ => Reason::BesideClasses,
+            };
+            collector.file(&image.path, reason.unwrap_or(otherwise));
         }
         let mut passed_over = collector.passed_over;
         passed_over.extend_from_slice(&self.passed_over);
@@ -239,6 +256,7 @@ impl ImageFolder {
         match &self.layout {
             Layout::Flat => Err(Error::file(root, "there are no class folders in it", CLASSES)),
             Layout::Bare => self.two_classes(root, &self.classes, ""),
+            Layout::Table => self.table_trains(),
             Layout::Split(_) => {
                 self.one_folder_each()?;
                 self.nothing_beside()?;

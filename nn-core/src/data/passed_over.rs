@@ -28,6 +28,12 @@ pub enum Reason {
     BesideClasses,
     /// An image in a folder beside those of the split, which are named.
     BesideSplit(String),
+    /// An image that the table of labels does not name, or for which it has no class.
+    NoClassInTable,
+    /// An image for which the table of labels has a class, but not what it is for.
+    NoPartInTable,
+    /// A file that the table of labels names and that is not there.
+    Missing,
     /// A link to a folder, further down than a class folder or back to where it lies.
     Link,
     /// A link that leads nowhere.
@@ -56,6 +62,9 @@ impl Reason {
                 | Self::WithoutClass(_)
                 | Self::BesideClasses
                 | Self::BesideSplit(_)
+                | Self::NoClassInTable
+                | Self::NoPartInTable
+                | Self::Missing
                 | Self::Link
                 | Self::DeadLink
                 | Self::EmptyPart(_)
@@ -67,6 +76,7 @@ impl Reason {
         matches!(
             self,
             Self::OwnFolder(_)
+                | Self::Missing
                 | Self::Empty
                 | Self::EmptyPart(_)
                 | Self::Link
@@ -84,6 +94,9 @@ impl fmt::Display for Reason {
             Self::WithoutClass(folder) => write!(f, "in {folder}/ without a class"),
             Self::BesideClasses => f.write_str("in no class folder"),
             Self::BesideSplit(folders) => write!(f, "beside {folders}"),
+            Self::NoClassInTable => f.write_str("without a class in the table of labels"),
+            Self::NoPartInTable => f.write_str("without a split in the table of labels"),
+            Self::Missing => f.write_str("in the table of labels, but not in the folder"),
             Self::Link => f.write_str("a link to a folder"),
             Self::DeadLink => f.write_str("a link that leads nowhere"),
             Self::Special => f.write_str("not a regular file"),

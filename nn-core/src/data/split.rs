@@ -78,16 +78,23 @@ pub fn check_validation_split(fraction: f64) -> Result<()> {
     ))
 }
 
-/// Splits `samples` 70/10/20 into training, validation and test, each class alike.
+/// Splits `samples` into training, validation and test, each class alike.
 ///
-/// Of the `n` images of a class, shuffled, `n / 5` (rounded, at least one) test, `n / 10` (rounded,
-/// at least one) validate, and the rest trains. Each set comes class by class, in shuffled order.
-/// A class's share depends on its own images and the seed alone.
+/// Of the `n` images of a class, shuffled, `n / 5` (rounded, at least one) test. Of the others `fraction`
+/// (rounded; at least one, unless it is 0, and not all) validates, and the rest trains: an eighth makes
+/// 70/10/20 of the whole. Each set comes class by class, in shuffled order. A class's share depends on its
+/// own images, the fraction and the seed alone.
 ///
 /// # Errors
-/// A class of fewer than three images, which cannot be in all three sets, or a label that is not
-/// one of `classes`.
-pub fn stratified_split(samples: &[Sample], classes: &[String], seed: u64) -> Result<Split> {
+/// A fraction that is not in `0.0..1.0`, a class of fewer than three images (two without validation),
+/// which cannot be in all sets, or a label that is not one of `classes`.
+pub fn stratified_split(
+    samples: &[Sample],
+    classes: &[String],
+    fraction: f64,
+    seed: u64,
+) -> Result<Split> {
+    check_validation_split(fraction)?;
     let mut by_class = vec![Vec::new(); classes.len()];
     for sample in samples {
         match by_class.get_mut(sample.label) {
@@ -97,28 +104,48 @@ pub fn stratified_split(samples: &[Sample], classes: &[String], seed: u64) -> Re
     }
     let mut split = Split::default();
     for (mut class, name) in by_class.into_iter().zip(classes) {
-        let n = class.len();
-        if n < 3 {
-            let folder = class.first().and_then(|sample| sample.path.parent());
-            return Err(Error::file(
-                folder.unwrap_or(Path::new(name)),
-                format!("class {name} has only {}", if n == 1 { "1 image" } else { "2 images" }),
-                "expected at least 3, one each for training, validation and test: add images, or \
-                 arrange them under train/ and test/ yourself",
-            ));
-        }
+        let (test, validation) =
+            shares(class.len(), fraction).ok_or_else(|| too_small(&class, name, fraction > 0.0))?;
         Rng::new(seed, stream::SPLIT).shuffle(&mut class);
-        let (test, validation) = (tenths(n, 2), tenths(n, 1));
-        split.test.extend(class.split_off(n - test));
-        split.validation.extend(class.split_off(n - test - validation));
+        split.test.extend(class.split_off(class.len() - test));
+        split.validation.extend(class.split_off(class.len() - validation));
         split.train.append(&mut class);
     }
     Ok(split)
 }
 
-/// `tenths / 10` of `n`, rounded half up, at least 1.
-fn tenths(n: usize, tenths: usize) -> usize {
-    (n / 10 * tenths + (n % 10 * tenths + 5) / 10).max(1)
+/// How many of `n` images test and validate; none if there are too few for all sets.
+fn shares(n: usize, fraction: f64) -> Option<(usize, usize)> {
+    let least = if fraction > 0.0 { 3 } else { 2 };
+    if n < least {
+        return None;
+    }
+    let test = ((n + 2) / 5).max(1);
+    let rest = n - test;
+    let validation = if fraction > 0.0 {
+        ((fraction * rest as f64).round() as usize).clamp(1, rest - 1)
+    } else {
+        0
+    };
+    Some((test, validation))
+}
+
+fn too_small(class: &[Sample], name: &str, validates: bool) -> Error {
+    let images = match class.len() {
+        0 => "no images".to_string(),
+        1 => "only 1 image".to_string(),
+        n => format!("only {n} images"),
+    };
+    let expected = match validates {
+        true => "at least 3, one each for training, validation and test",
+        false => "at least 2, one each for training and test",
+    };
+    let folder = class.first().and_then(|sample| sample.path.parent());
+    Error::file(
+        folder.unwrap_or(Path::new(name)),
+        format!("class {name} has {images}"),
+        format!("expected {expected}: add images, or divide them into train/ and test/ yourself"),
+    )
 }
 
 /// The error for a label that is out of range.
@@ -323,7 +350,7 @@ mod tests {
     fn bare_folders_are_split_class_by_class() {
         let counts = [3, 4, 10, 37, 100];
         let (samples, classes) = bare(&counts);
-        let split = stratified_split(&samples, &classes, 27).unwrap();
+        let split = stratified_split(&samples, &classes, 0.125, 27).unwrap();
         let count = |set: &[Sample], label| set.iter().filter(|s| s.label == label).count();
         let expected = [(1, 1, 1), (2, 1, 1), (7, 1, 2), (26, 4, 7), (70, 10, 20)];
         for (label, expected) in expected.into_iter().enumerate() {
@@ -338,15 +365,32 @@ mod tests {
         let distinct: HashSet<&Path> = all.map(|s| s.path.as_path()).collect();
         assert_eq!(distinct.len(), samples.len());
 
-        assert_eq!(stratified_split(&samples, &classes, 27).unwrap(), split);
-        assert_ne!(stratified_split(&samples, &classes, 28).unwrap(), split);
+        assert_eq!(stratified_split(&samples, &classes, 0.125, 27).unwrap(), split);
+        assert_ne!(stratified_split(&samples, &classes, 0.125, 28).unwrap(), split);
+    }
+
+    #[test]
+    fn an_eighth_of_what_does_not_test_is_a_tenth_of_all() {
+        for n in 3..10_000 {
+            let (test, validation) = shares(n, 0.125).unwrap();
+            let rounded = |tenths: usize| ((n * tenths + 5) / 10).max(1);
+            assert_eq!((test, validation), (rounded(2), rounded(1)), "{n} images");
+        }
+        assert_eq!(shares(100, 0.5), Some((20, 40)));
+        assert_eq!(shares(100, 0.001), Some((20, 1)));
+        assert_eq!(shares(100, 0.999), Some((20, 79)));
+        assert_eq!(shares(100, 0.0), Some((20, 0)));
     }
 
     #[test]
     fn classes_too_small_to_split_are_refused() {
         let (samples, classes) = bare(&[5, 2]);
-        let message = stratified_split(&samples, &classes, 1).unwrap_err().to_string();
+        let message = stratified_split(&samples, &classes, 0.125, 1).unwrap_err().to_string();
         assert!(message.contains("class 1") && message.contains("at least 3"), "{message}");
-        assert!(stratified_split(&samples, &classes[..1], 1).is_err());
+        assert!(stratified_split(&samples, &classes[..1], 0.125, 1).is_err());
+        // Two are enough where nothing validates.
+        let split = stratified_split(&samples, &classes, 0.0, 1).unwrap();
+        assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (5, 0, 2));
+        assert!(stratified_split(&bare(&[5, 1]).0, &classes, 0.0, 1).is_err());
     }
 }

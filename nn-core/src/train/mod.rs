@@ -13,6 +13,7 @@ mod checkpoints;
 mod evaluate;
 mod examples;
 mod history;
+mod silent;
 mod trainer;
 
 pub use checkpoint::Checkpoint;
@@ -20,6 +21,7 @@ pub use checkpoints::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_
 pub use evaluate::{Evaluation, check_batch_size, class_probabilities, evaluate, most_probable};
 pub use examples::Examples;
 pub use history::{EpochRecord, History};
+pub use silent::silent_layer;
 pub use trainer::{FitOptions, Observer, Silent, StepRecord, Trainer};
 
 #[cfg(test)]

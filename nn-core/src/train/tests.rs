@@ -283,3 +283,15 @@ fn a_place_that_cannot_be_written_stops_the_run() {
     // What was trained is not lost to whoever holds the trainer.
     assert_eq!(trainer.history().len(), 1);
 }
+
+#[test]
+fn a_dead_layer_is_named() {
+    let mut model = adam(1).into_model();
+    assert_eq!(silent_layer(&model, &Points::new(10), 8).unwrap(), None);
+    // Biases so low that the ReLU lets nothing through.
+    let bias = &mut model.parameters_mut()[1];
+    bias.value = std::sync::Arc::new(Tensor::from_fn([5], |_| -100.0));
+    let first = model.layers().next().unwrap().0.to_string();
+    assert_eq!(silent_layer(&model, &Points::new(10), 8).unwrap(), Some(first));
+    assert_eq!(silent_layer(&model, &Points::new(0), 8).unwrap(), None);
+}

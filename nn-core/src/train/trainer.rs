@@ -19,7 +19,7 @@ use std::time::Instant;
 pub struct FitOptions {
     /// Passes over the training set.
     pub epochs: usize,
-    /// Samples per step; the last step of an epoch takes what is left.
+    /// Samples per step; the last step of an epoch takes what is left, and the only one all there are.
     pub batch_size: usize,
     /// The learning rate the schedule starts from.
     pub learning_rate: f64,
@@ -200,8 +200,7 @@ impl<T: Element> Trainer<T> {
     /// each.
     ///
     /// # Errors
-    /// If there is no training sample, the batch size is larger than the training set, a sample
-    /// cannot be read, the loss is not finite any more ([`Error::NonFinite`] names the step), a
+    /// If there is no training sample, a sample cannot be read, the loss is not finite any more ([`Error::NonFinite`] names the step), a
     /// checkpoint cannot be written, or the run is stopped ([`Error::Interrupted`]): by the
     /// observer after a step, or by examples that return this error. A run that was stopped goes on
     /// with another call.
@@ -217,14 +216,6 @@ impl<T: Element> Trainer<T> {
                 "of at least one sample",
                 "none",
                 "add images, or make the validation split smaller",
-            ));
-        }
-        if self.options.batch_size > train.len() {
-            return Err(Error::setting(
-                "batch size",
-                format!("at most {}, the number of training samples", train.len()),
-                self.options.batch_size,
-                "choose a smaller one",
             ));
         }
         if self.epoch.step > 0 && self.epoch.samples != train.len() {

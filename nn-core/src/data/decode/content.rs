@@ -177,6 +177,7 @@ const KNOWN: &[(usize, &[u8], Content)] = {
             Other("a file of Windows or Office, such as Thumbs.db"),
         ),
         (0, b"version https://git-lfs.github.com/spec", Other("a pointer of Git LFS")),
+        (0, b"/annex/objects/", Other("a pointer of git-annex")),
     ]
 };
 

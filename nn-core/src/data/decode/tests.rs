@@ -357,3 +357,17 @@ fn no_published_photograph_is_turned() {
     }
     assert_eq!(seen, 240);
 }
+
+#[test]
+fn what_was_saved_instead_of_an_image_is_quoted() {
+    for (content, says) in [
+        (&b"404: Not Found\n"[..], "but a text that begins \"404: Not Found\""),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "`git lfs pull`"),
+        (b"/annex/objects/SHA256E-s1--0.jpg\n", "`git annex get`"),
+        (b"<!DOCTYPE html><html>", "an HTML page, not an image"),
+        (b"\x01\x02\x03 bytes", "this is not an image; expected"),
+    ] {
+        let message = decode_bytes(content, Path::new("a.jpg")).unwrap_err().to_string();
+        assert!(message.starts_with("a.jpg: ") && message.contains(says), "{message}");
+    }
+}

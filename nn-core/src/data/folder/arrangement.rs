@@ -240,10 +240,14 @@ impl Found {
             .map(|(path, class, part)| FolderImage { path, label: class.and_then(label), part })
             .collect();
         // Stable: within a class as they lie there.
-        let rank = |part: Option<Part>| part.map_or(Part::ALL.len(), |part| part as usize);
         images.sort_by_key(|image| (rank(image.part), image.label.unwrap_or(usize::MAX)));
         Ok(ImageFolder { root, classes, layout, images, passed_over, remarks: self.remarks })
     }
+}
+
+/// The place of the images of a part: those of none come last.
+pub(super) fn rank(part: Option<Part>) -> usize {
+    part.map_or(Part::ALL.len(), |part| part as usize)
 }
 
 /// Takes the one folder out of a folder of a split in which there is nothing else, and the class folders

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod image;
 pub mod kernels;
+pub mod labels;
 pub mod manifest;
 pub mod model;
 pub mod split;

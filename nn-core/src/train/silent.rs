@@ -1,0 +1,44 @@
+//! Layers that say nothing any more.
+
+use super::Examples;
+use crate::autograd::Tape;
+use crate::error::Result;
+use crate::model::{Pass, Sequential};
+use crate::tensor::{Element, Pool};
+
+/// The first layer whose outputs are all 0 for each of the first `samples` examples; none if every layer
+/// reacts to one of them.
+///
+/// What comes after such a layer does not depend on the input, and no gradient goes through it: it stays
+/// as it is. A ReLU gets there when a step was so long that its inputs are below 0 for every sample
+/// ("dying ReLU"; L. Lu et al., "Dying ReLU and Initialization: Theory and Numerical Examples", 2020).
+///
+/// # Errors
+/// If an example cannot be read or does not fit the model's input.
+pub fn silent_layer<T: Element>(
+    model: &Sequential<T>,
+    examples: &dyn Examples<T>,
+    samples: usize,
+) -> Result<Option<String>> {
+    let mut silent: Vec<&str> = model.layers().map(|(name, _)| name).collect();
+    let indices: Vec<usize> = (0..examples.len().min(samples)).collect();
+    let pool = Pool::new();
+    for batch in indices.chunks(BATCH) {
+        let mut tape = Tape::inference(pool.clone());
+        let (x, _) = examples.batch(batch, &pool)?;
+        let x = tape.constant(x);
+        let pass = model.forward(&mut tape, x, Pass::inference().frozen().watch(&silent))?;
+        let speaks = |name: &str| {
+            let outputs = pass.watched.iter().find(|(watched, _)| watched == name);
+            outputs.is_none_or(|(_, out)| out.value().as_slice().iter().any(|v| *v != T::zero()))
+        };
+        silent.retain(|name| !speaks(name));
+        if silent.is_empty() {
+            return Ok(None);
+        }
+    }
+    Ok(silent.first().filter(|_| !indices.is_empty()).map(|name| name.to_string()))
+}
+
+/// Samples in memory at once.
+const BATCH: usize = 4;

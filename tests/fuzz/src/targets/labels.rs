@@ -1,0 +1,23 @@
+//! A table of labels: every image is there once, with a class or without, or was passed over.
+
+use nn_cli::strangers;
+use std::collections::HashSet;
+
+/// Names to be found by all that they may be called.
+const FILES: [&str; 6] = ["1.png", "2.jpg", "more/2.jpg", "more/a, b.png", "\".png", "ü.v2.png"];
+
+pub fn run(data: &[u8]) {
+    let Ok(folder) = strangers::labels(data, &FILES) else { return };
+    let distinct: HashSet<_> = folder.images.iter().map(|image| &image.path).collect();
+    assert_eq!(distinct.len(), folder.images.len());
+    let labelled = folder.images.iter().filter_map(|image| image.label);
+    let used: HashSet<usize> = labelled.collect();
+    assert!(used.iter().all(|&label| label < folder.classes.len()));
+    assert!(folder.images.len() + folder.passed_over.len() >= FILES.len());
+    if let Ok(split) = folder.split(0.125, 27) {
+        let all = || split.train.iter().chain(&split.validation).chain(&split.test);
+        let distinct: HashSet<_> = all().map(|sample| &sample.path).collect();
+        assert_eq!(distinct.len(), all().count());
+        assert!(!split.train.is_empty());
+    }
+}
