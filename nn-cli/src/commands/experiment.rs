@@ -52,11 +52,12 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
         leaks(&finished, Arm::Leaky, &comparison.leaky, &sets, &plan, console)?,
         leaks(&finished, Arm::Clean, &comparison.clean, &sets, &plan, console)?,
     ];
+    let background = background(&finished);
     let parts = Parts {
         seeds: &plan.seeds,
         comparison: &comparison,
         sets: [&sets.leaky, &sets.swap, &sets.clean],
-        background: &background(&finished),
+        background: &background,
         leaks: &leaks,
         config: plan.config(),
         jobs,
@@ -86,7 +87,8 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
 
     treated::tell(&treated(&leaks, &finished), console);
     let most = console.columns().unwrap_or(TEXT);
-    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions, most)))?;
+    console
+        .text(&format!("\n{}", table(&comparison, &background, &plan.seeds, &conclusions, most)))?;
     let warnings = finished.iter().flat_map(|run| &run.warnings);
     warnings.for_each(|warning| warning.tell(console));
     console.note(&format!("\nwritten to {}", run_folder::written(&target)));
@@ -289,9 +291,9 @@ fn treated(leaks: &[Leaks], finished: &[Finished]) -> Treated {
 }
 
 /// The heat on the background of the three measurements, over all seeds.
-fn background(finished: &[Finished]) -> [Option<MeanShare>; 3] {
+fn background(finished: &[Finished]) -> [MeanShare; 3] {
     let mean = |inspections: Vec<&Inspection>| {
-        let classes = &inspections.first()?.classes;
+        let classes = inspections.first().map_or(&[][..], |first| &first.classes);
         let images = inspections.iter().flat_map(|inspection| &inspection.images);
         MeanShare::of(images.map(Inspected::share), classes)
     };

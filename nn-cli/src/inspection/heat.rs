@@ -16,10 +16,10 @@ const CLASSES_WITH_MAPS: usize = 3;
 /// The heat on the background, on average over images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MeanShare {
-    /// The share of the heat for the answer.
-    pub heat: f64,
+    /// The share of the heat for the answer; none if no map has one.
+    pub heat: Option<f64>,
     /// The background's share of the picture: what a map would have whose heat is spread evenly.
-    pub area: f64,
+    pub area: Option<f64>,
     /// The images that count: those whose map has a share to tell.
     pub images: usize,
     /// The images that do not count, by the reason.
@@ -44,8 +44,8 @@ pub struct AnswerShare {
 pub type ImageShare = (usize, Result<BackgroundHeat, NoShare>);
 
 impl MeanShare {
-    /// The mean of `shares`, each with the answer's class, if there is any to tell.
-    pub fn of(shares: impl Iterator<Item = ImageShare>, classes: &[String]) -> Option<Self> {
+    /// The mean of `shares`, each with the answer's class.
+    pub fn of(shares: impl Iterator<Item = ImageShare>, classes: &[String]) -> Self {
         let (mut told, mut without) = (Vec::new(), BTreeMap::new());
         for (answer, share) in shares {
             match share {
@@ -53,20 +53,20 @@ impl MeanShare {
                 Err(reason) => *without.entry(reason).or_insert(0) += 1,
             }
         }
-        let (heat, area) = mean(told.iter().map(|(_, share)| share))?;
+        let (heat, area) = mean(told.iter().map(|(_, share)| share)).unzip();
         let of_class = |(class, name): (usize, &String)| {
             let shares = || told.iter().filter(|told| told.0 == class).map(|(_, share)| share);
             let (heat, area) = mean(shares())?;
             Some(AnswerShare { class: name.clone(), heat, area, images: shares().count() })
         };
-        Some(Self {
+        Self {
             heat,
             area,
             images: told.len(),
             without,
             by_answer: classes.iter().enumerate().filter_map(of_class).collect(),
             masks: told.iter().map(|(_, share)| share.rule.name()).collect(),
-        })
+        }
     }
 }
 
