@@ -185,7 +185,7 @@ fn bad_requests_leave_nothing() {
     bad(&["--jobs", "0"], 2, &["--jobs"]);
     bad(&["--seed", "-1"], 2, &["--seed"]);
     bad(&["--learning-rate", "1e9"], 1, &["run ", "-27", "learning rate"]);
-    bad(&["--batch-size", "0"], 2, &["batch size"]);
+    bad(&["--batch-size", "0"], 2, &["--batch-size"]);
     sandbox.write("data/background_swap/dark/broken.jpg", "no image");
     bad(&[], 1, &["broken.jpg", "--skip-unreadable"]);
     sandbox.experiment(&["--skip-unreadable"]).says(&[], &["warning: skipped", "broken.jpg"]).ok();

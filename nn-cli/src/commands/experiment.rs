@@ -16,7 +16,7 @@ use crate::reading;
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::results;
 use crate::run_folder::{self, Draft, EXPERIMENT_FILE, RunFolder};
-use crate::training::{Progress, Run, built_in};
+use crate::training::{Progress, Run, Warning, built_in};
 use crate::treated;
 use crate::ui::lines::TEXT;
 use crate::ui::stats::Guessing;
@@ -90,7 +90,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     console
         .text(&format!("\n{}", table(&comparison, &background, &plan.seeds, &conclusions, most)))?;
     let warnings = finished.iter().flat_map(|run| &run.warnings);
-    warnings.for_each(|warning| console.warn(warning));
+    warnings.for_each(|warning| warning.tell(console));
     console.note(&format!("\nwritten to {}", run_folder::written(&target)));
     console.json(&summary)?;
     Ok(())
@@ -172,7 +172,7 @@ struct Finished {
     /// Training and validation images.
     used: (usize, usize),
     /// What the run's numbers show to those who know how to read them.
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     /// What guessing would score while it trains.
     guessing: Guessing,
     /// The test images, in the order of the answers to them.
@@ -206,8 +206,11 @@ fn make(
     };
     let used = (run.data.train.len(), run.data.validation.len());
     let tested = run.data.test.samples().iter().map(|sample| sample.path.clone()).collect();
-    let warnings = run.warnings.iter().map(|warning| format!("run {label}: {}", warning.text));
-    let warnings = warnings.collect();
+    let of_run = |warning: &Warning| Warning {
+        text: format!("run {label}: {}", warning.text),
+        ..warning.clone()
+    };
+    let warnings = run.warnings.iter().map(of_run).collect();
     let (guessing, model) = (run.guessing(), run.model.summary());
     Ok(Finished {
         arm: planned.arm,
