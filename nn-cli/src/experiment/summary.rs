@@ -5,7 +5,7 @@ use super::leaks::{Leaks, LeaksSummary};
 use super::measured::{Comparison, Row, SeedScore};
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
-use crate::inspection::{MeanShare, no_share};
+use crate::inspection::{MeanShare, not_counted};
 use crate::plots::{ComparisonRow, ComparisonSpec};
 use crate::published::Kind;
 use crate::results::Environment;
@@ -14,9 +14,8 @@ use crate::ui::lines::broken;
 use crate::ui::stats::{Guessing, Interval};
 use crate::ui::table::columns_within;
 use nn_core::data::PassedOver;
-use nn_core::explain::NoShare;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// The version of `experiment.json`'s layout.
 const SCHEMA: u32 = 1;
@@ -253,13 +252,12 @@ fn heat_table(rows: &[Row<'_>; 3], background: &[MeanShare; 3], most: usize) -> 
     let header = ["", "answer", "maps", "heat on background", "background"].map(String::from);
     let table = columns_within(Some(most), &header, lines, 2);
     let mut out = format!("\nWhere the heat lies (Grad-CAM)\n\n{table}\n");
-    let without: usize = background.iter().flat_map(|mean| mean.without.values()).sum();
-    if without > 0 {
-        let reasons: BTreeSet<NoShare> =
-            background.iter().flat_map(|mean| mean.without.keys().copied()).collect();
-        let reasons: Vec<&str> = reasons.into_iter().map(no_share).collect();
-        let maps = plural(without as u64, "map");
-        out += &(broken(&format!("Not counted: {maps} ({}).", reasons.join("; ")), most) + "\n");
+    let mut without = BTreeMap::new();
+    for (&reason, n) in background.iter().flat_map(|mean| &mean.without) {
+        *without.entry(reason).or_default() += n;
+    }
+    if !without.is_empty() {
+        out += &(broken(&not_counted(&without), most) + "\n");
     }
     out
 }

@@ -1,6 +1,7 @@
 //! Where in an image the heat lies: Grad-CAM maps, and their share on the background.
 
 use crate::failure::Failure;
+use crate::ui::format::plural;
 use nn_core::Tensor;
 use nn_core::data::{AlphaBackground, Foreground, decode_file_on, foreground};
 use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, NoShare, Target};
@@ -84,6 +85,17 @@ pub fn no_share(reason: NoShare) -> &'static str {
         NoShare::Flat => "flat map: the same heat everywhere",
         NoShare::MasksDisagree => "no share: two ways to find the animal disagree",
         _ => "could not separate animal from background",
+    }
+}
+
+/// How many maps have no share, and why: `Not counted: 2 maps (empty map: ..).` Empty if all have one.
+pub fn not_counted(without: &BTreeMap<NoShare, usize>) -> String {
+    let told = without
+        .iter()
+        .map(|(&reason, &n)| format!("{} ({})", plural(n as u64, "map"), no_share(reason)));
+    match told.collect::<Vec<_>>() {
+        all if all.is_empty() => String::new(),
+        all => format!("Not counted: {}.", all.join(", ")),
     }
 }
 
