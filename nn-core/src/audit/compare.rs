@@ -308,13 +308,9 @@ impl Comparable {
         if looked_at.is_some_and(|other| framed.distance(&other, size(b)) < NO_OTHER_LOOK) {
             return None;
         }
-        let coarse = agreement(&self.coarse, &b.coarse, framed.halved().halved())?;
-        if coarse.same_at_most < FRAMED_COARSELY {
-            return None;
-        }
         let (of_a, of_b) = (self.closer(), b.closer());
         let half = agreement(&of_a.half, &of_b.half, framed.halved())?;
-        if half.agreeing_of_one < FRAMED_LEAST || half.same_at_most < FRAMED_LEAST {
+        if half.agreeing_of_one < FRAMED_LEAST {
             return None;
         }
         agreement(&of_a.fine, &of_b.fine, framed)
@@ -322,12 +318,10 @@ impl Comparable {
 }
 
 /// How far apart, in pixels, placements must be for another look to be worth it.
-const NO_OTHER_LOOK: f32 = 0.4;
+const NO_OTHER_LOOK: f32 = 0.3;
 /// How far off, as a share of a side, corners may be to be laid on each other.
 const ABOUT_FRAMED: f32 = 0.15;
-/// The share of blocks that may be the same at a quarter of the size, at least.
-const FRAMED_COARSELY: f32 = 0.2;
-/// The share of blocks of one picture that must agree at half the size, and of those that may be the same.
+/// The share of blocks of one picture that must agree at half the size.
 const FRAMED_LEAST: f32 = 0.3;
 
 /// What is done at one size. What it asks for is less than any copy has shown; most candidates end here.
@@ -345,8 +339,8 @@ struct Stage {
 }
 
 const COARSE: Stage =
-    Stage { steps: 5, stride: 1, least: 0.4, least_of_part: 0.55, maybe_same: 0.25 };
-const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.4, least_of_part: 0.7, maybe_same: 0.5 };
+    Stage { steps: 5, stride: 1, least: 0.35, least_of_part: 0.5, maybe_same: 0.2 };
+const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35, least_of_part: 0.7, maybe_same: 0.4 };
 const FINE: Stage =
     Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGREES, maybe_same: 0.0 };
 
