@@ -53,16 +53,19 @@ struct Known<'a> {
     file: &'a str,
     answer: usize,
     share: BackgroundHeat,
+    /// Which of the models.
+    model: usize,
 }
 
 /// Those of `inspections` that have a share.
 fn known<'a>(inspections: &[&'a Inspection]) -> Vec<Known<'a>> {
-    let images = inspections.iter().flat_map(|one| &one.images);
-    let known = |image: &'a Inspected| {
-        let (answer, share) = image.share();
-        Some(Known { file: &image.file, answer, share: share.ok()? })
+    let of_model = |(model, one): (usize, &&'a Inspection)| {
+        one.images.iter().filter_map(move |image: &'a Inspected| {
+            let (answer, share) = image.share();
+            Some(Known { file: &image.file, answer, share: share.ok()?, model })
+        })
     };
-    images.filter_map(known).collect()
+    inspections.iter().enumerate().flat_map(of_model).collect()
 }
 
 /// How many have none, by the reason; empty if all have one.
@@ -103,7 +106,7 @@ impl Shares {
             title: title.into(),
             rows: of_class.iter().map(row).collect(),
             without,
-            meaning: meaning(&rests.collect::<Vec<_>>(), ground(first)),
+            meaning: meaning(&rests.collect::<Vec<_>>(), ground(first), inspections.len()),
         })
     }
 }
@@ -121,9 +124,10 @@ impl Row {
             tip: format!("{}: {:.0} %", clean(file), share.heat * 100.0),
         });
         let detail = format!(
-            "of the heat on the background, which covers {:.0} % of the picture ({})",
+            "of the heat on the background, which covers {:.0} % of the picture ({}{})",
             area * 100.0,
-            plural(given.len() as u64, "map")
+            plural(given.len() as u64, "map"),
+            by_model(given)
         );
         let mean = format!("{:.0} %", heat * 100.0);
         Self {
@@ -136,6 +140,22 @@ impl Row {
             each: each.collect(),
         }
     }
+}
+
+/// How far the means of several models lie apart: `; single seeds 2 to 85 %`.
+fn by_model(given: &[Known<'_>]) -> String {
+    let mut of_model: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for one in given {
+        of_model.entry(one.model).or_default().push(one.share.heat);
+    }
+    let means = of_model.values().map(|all| 100.0 * all.iter().sum::<f64>() / all.len() as f64);
+    let (low, high) = means.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mean| {
+        (low.min(mean), high.max(mean))
+    });
+    if of_model.len() < 2 {
+        return String::new();
+    }
+    format!("; single seeds {low:.0} to {high:.0} %")
 }
 
 /// What answers rest on, as far as heat can tell.
@@ -171,7 +191,12 @@ fn rests(beyond: Option<Interval>) -> Rests {
 }
 
 /// In a sentence or two: what tells each class. `ground` is what the background is, where that is known.
-fn meaning(classes: &[(&str, Option<Interval>)], ground: Option<&str>) -> String {
+/// Of several models it is what they do on average.
+fn meaning(classes: &[(&str, Option<Interval>)], ground: Option<&str>, models: usize) -> String {
+    let who = match models {
+        1 => "This model says".to_string(),
+        _ => format!("On average these {models} models say"),
+    };
     let named = |wanted: Rests| {
         let names = classes.iter().filter(|(_, beyond)| rests(*beyond) == wanted);
         names.map(|(name, _)| format!("\u{201c}{}\u{201d}", class_name(name))).collect::<Vec<_>>()
@@ -183,12 +208,12 @@ fn meaning(classes: &[(&str, Option<Interval>)], ground: Option<&str>) -> String
     let mut told = Vec::new();
     match (background.is_empty(), animal.is_empty()) {
         (false, false) => told.push(format!(
-            "This model says {} from {place} and {} from the animal.",
+            "{who} {} from {place} and {} from the animal.",
             list(&background),
             list(&animal)
         )),
-        (false, true) => told.push(format!("This model says {} from {place}.", list(&background))),
-        (true, false) => told.push(format!("This model says {} from the animal.", list(&animal))),
+        (false, true) => told.push(format!("{who} {} from {place}.", list(&background))),
+        (true, false) => told.push(format!("{who} {} from the animal.", list(&animal))),
         (true, true) => {}
     }
     // Where some answers are said from the animal, others can be shown to be said less from it.
@@ -241,7 +266,7 @@ mod tests {
 
     fn one(file: &str, answer: usize, heat: f64) -> Known<'_> {
         let share = BackgroundHeat { heat, area: 0.7, rule: ForegroundRule::PlainBackdrop };
-        Known { file, answer, share }
+        Known { file, answer, share, model: 0 }
     }
 
     #[test]
@@ -266,15 +291,15 @@ mod tests {
         let both = [("husky", range(-0.5, -0.3)), ("wolf", range(0.1, 0.3))];
         let expected = "This model says \u{201c}wolf\u{201d} from the background (white) and \
                         \u{201c}husky\u{201d} from the animal.";
-        assert_eq!(meaning(&both, Some("white")), expected);
+        assert_eq!(meaning(&both, Some("white"), 1), expected);
         let one = [("husky", None), ("wolf", range(0.1, 0.3))];
-        let said = meaning(&one, None);
+        let said = meaning(&one, None, 1);
         let expected =
             "This model says \u{201c}wolf\u{201d} from the background. For \u{201c}husky";
         assert!(said.starts_with(expected), "{said}");
         // Not more than an even spread, but far more than for the other class.
         let apart = [("husky", range(-0.7, -0.5)), ("wolf", range(-0.05, 0.2))];
-        let said = meaning(&apart, Some("white"));
+        let said = meaning(&apart, Some("white"), 1);
         let expected = "from the animal. When it says \u{201c}wolf\u{201d}, clearly more of the heat lies on the \
                         background (white)";
         assert!(said.contains(expected), "{said}");
@@ -287,5 +312,11 @@ mod tests {
         assert_eq!(places, ["30 %", "30.00", "70.00"]);
         assert!(row.detail.contains("70 % of the picture (2 maps)"), "{}", row.detail);
         assert_eq!(row.each[1].tip, "c: 40 %");
+        // Of several models the range of their means stands beside.
+        let other = Known { model: 1, ..one("a", 0, 0.9) };
+        let row = Row::new("Answered husky", &[one("a", 0, 0.2), one("c", 0, 0.4), other]);
+        assert!(row.detail.contains("(3 maps; single seeds 30 to 90 %)"), "{}", row.detail);
+        let said = meaning(&[("husky", Some(Interval { low: -0.5, high: -0.3 }))], None, 5);
+        assert_eq!(said, "On average these 5 models say \u{201c}husky\u{201d} from the animal.");
     }
 }
