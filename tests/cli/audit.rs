@@ -61,8 +61,8 @@ fn a_leak_is_told_and_trips_the_gate() {
     sandbox.run(args).ok();
     let page = sandbox.text("page.html");
     assert!(page.contains("train/dark/1.png") && !page.contains("src=\"http"));
-    sandbox.refuses(["audit", "nowhere"], 1, &["nowhere"]);
-    sandbox.refuses(["audit", "set", "--validation-split", "2"], 2, &["validation split"]);
+    sandbox.refuses(["audit", "nowhere"], 2, &["nowhere"]);
+    sandbox.refuses(["audit", "set", "--validation-split", "2"], 2, &["--validation-split"]);
     sandbox.is_clean();
 }
 

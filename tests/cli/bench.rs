@@ -48,7 +48,7 @@ fn the_table_is_for_people_and_the_forced_kernels_are_named() {
 #[test]
 fn settings_without_sense_are_refused() {
     let sandbox = Sandbox::new();
-    sandbox.refuses(["bench", "--steps", "0"], 2, &["steps", "received 0"]);
-    sandbox.refuses(["bench", "--batch-size", "0"], 2, &["batch size"]);
-    sandbox.refuses(["bench", "--image-size", "10"], 2, &["image size", "22", "received 10"]);
+    sandbox.refuses(["bench", "--steps", "0"], 2, &["--steps", "'0'", "1 or more"]);
+    sandbox.refuses(["bench", "--batch-size", "0"], 2, &["--batch-size", "'0'", "1 or more"]);
+    sandbox.refuses(["bench", "--image-size", "10"], 2, &["--image-size", "'10'", "22"]);
 }

@@ -34,6 +34,15 @@ fn everything_is_compared_and_written() {
         assert_eq!(part["interval"], run["interval"]);
         assert!(part["interval"]["low"].as_f64() <= part["accuracy"].as_f64());
         assert!(part["deviation"].is_null(), "{part}");
+        // Each map has a share or a reason why not, and each share an answer.
+        let heat = &part["background"];
+        let count = |value: &Value| value.as_u64().unwrap();
+        let without: u64 = heat["without"].as_object().unwrap().values().map(count).sum();
+        assert_eq!(count(&heat["images"]) + without, n, "{heat}");
+        let answers = heat["by_answer"].as_array().unwrap();
+        let of_answers: u64 = answers.iter().map(|one| count(&one["images"])).sum();
+        assert_eq!(of_answers, count(&heat["images"]), "{heat}");
+        assert_eq!(heat["heat"].is_null(), of_answers == 0, "{heat}");
     }
     let conclusions = summary["conclusions"]["may_not"].as_array().unwrap();
     assert!(conclusions.iter().any(|line| line.as_str().unwrap().contains("--seeds 5")));
@@ -185,7 +194,7 @@ fn bad_requests_leave_nothing() {
     bad(&["--jobs", "0"], 2, &["--jobs"]);
     bad(&["--seed", "-1"], 2, &["--seed"]);
     bad(&["--learning-rate", "1e9"], 1, &["run ", "-27", "learning rate"]);
-    bad(&["--batch-size", "0"], 2, &["batch size"]);
+    bad(&["--batch-size", "0"], 2, &["--batch-size"]);
     sandbox.write("data/background_swap/dark/broken.jpg", "no image");
     bad(&[], 1, &["broken.jpg", "--skip-unreadable"]);
     sandbox.experiment(&["--skip-unreadable"]).says(&[], &["warning: skipped", "broken.jpg"]).ok();

@@ -27,6 +27,12 @@ fn assert_whole(sandbox: &Sandbox, folder: &str) {
                     let bytes = fs::read(&path).unwrap();
                     safetensors::SafeTensors::deserialize(&bytes).unwrap();
                 }
+                Some("sha256") => {
+                    assert!(text().lines().count() > 0);
+                    assert!(
+                        text().lines().all(|line| line.split_once("  ").unwrap().0.len() == 64)
+                    );
+                }
                 Some("png") => drop(image::open(&path).unwrap()),
                 Some("svg") => assert!(text().trim_end().ends_with("</svg>")),
                 None if name == "gradcam" => {

@@ -163,6 +163,38 @@ fn the_background_share_is_told_where_a_subject_stands_out() {
 }
 
 #[test]
+fn no_share_is_told_where_the_masks_disagree() {
+    let sandbox = Sandbox::with_run();
+    // The lower half in another white, as snow in shade: it reaches the border, so its colour is ground's, but it
+    // is not the backdrop's.
+    let image = image::RgbImage::from_fn(90, 90, |x, y| match (x, y) {
+        (35..55, 30..60) => image::Rgb([20, 20, 30]),
+        (_, 0..45) => image::Rgb([250; 3]),
+        _ => image::Rgb([228; 3]),
+    });
+    image.save(sandbox.path("snow.png")).unwrap();
+    let args = ["snow.png", "--method", "occlusion", "--class"];
+    let explained = ["dark", "light"].map(|class| {
+        let args = [&args[..], &[class, "--out", class]].concat();
+        let mut found = heat(&sandbox, &args);
+        found.remove(0)
+    });
+    let reasons: Vec<_> = explained.iter().map(|one| one["no_share"].as_str().unwrap()).collect();
+    assert!(reasons.contains(&"masks-disagree"), "{reasons:?}");
+    for one in &explained {
+        assert_eq!(
+            (&one["background_share"], &one["background_area"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+    let at = reasons.iter().position(|reason| *reason == "masks-disagree").unwrap();
+    let args = ["gradcam", "--model", "run", "snow.png", "--method", "occlusion", "--class"];
+    let told = sandbox.run([&args[..], &[["dark", "light"][at], "--out", "told"]].concat()).ok();
+    let said = [&told.out[..], &told.err].concat();
+    assert!(said.contains("Not counted: 1 map (no share: two ways to find"), "{said}");
+}
+
+#[test]
 fn maps_are_compared_with_those_of_random_weights() {
     let sandbox = Sandbox::with_run();
     for one in heat(&sandbox, &args_of_check("heat")) {

@@ -142,9 +142,16 @@ fn enlarges(browser: &mut Browser) {
     assert_eq!(browser.evaluate(large)[1], labels[2]);
     browser.press("Escape", 27);
     assert_eq!(browser.evaluate(large)[0], false);
-    let focused = "document.activeElement.getAttribute('aria-label')";
-    let focused = browser.evaluate(focused);
-    assert_eq!(focused, json!(format!("Enlarge {}", labels[2].as_str().unwrap())));
+    let button = json!(format!("Enlarge {}", labels[2].as_str().unwrap()));
+    // A dialog tells that it was closed a moment later.
+    let focused = format!(
+        "(async () => {{
+            const label = () => document.activeElement.getAttribute('aria-label');
+            for (let i = 0; i < 100 && label() !== {button}; i++) await new Promise(r => setTimeout(r, 20));
+            return label();
+        }})()"
+    );
+    assert_eq!(browser.evaluate(&focused), button);
 }
 
 /// Where `NN_SCREENSHOTS` names a folder, leaves a picture of the page there, for people to look at.

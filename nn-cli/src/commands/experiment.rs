@@ -16,7 +16,7 @@ use crate::reading;
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::results;
 use crate::run_folder::{self, Draft, EXPERIMENT_FILE, RunFolder};
-use crate::training::{Progress, Run, built_in};
+use crate::training::{Progress, Run, Warning, built_in};
 use crate::treated;
 use crate::ui::lines::TEXT;
 use crate::ui::stats::Guessing;
@@ -52,11 +52,12 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
         leaks(&finished, Arm::Leaky, &comparison.leaky, &sets, &plan, console)?,
         leaks(&finished, Arm::Clean, &comparison.clean, &sets, &plan, console)?,
     ];
+    let background = background(&finished);
     let parts = Parts {
         seeds: &plan.seeds,
         comparison: &comparison,
         sets: [&sets.leaky, &sets.swap, &sets.clean],
-        background: &background(&finished),
+        background: &background,
         leaks: &leaks,
         config: plan.config(),
         jobs,
@@ -86,9 +87,10 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
 
     treated::tell(&treated(&leaks, &finished), console);
     let most = console.columns().unwrap_or(TEXT);
-    console.text(&format!("\n{}", table(&comparison, &plan.seeds, &conclusions, most)))?;
+    console
+        .text(&format!("\n{}", table(&comparison, &background, &plan.seeds, &conclusions, most)))?;
     let warnings = finished.iter().flat_map(|run| &run.warnings);
-    warnings.for_each(|warning| console.warn(warning));
+    warnings.for_each(|warning| warning.tell(console));
     console.note(&format!("\nwritten to {}", run_folder::written(&target)));
     console.json(&summary)?;
     Ok(())
@@ -170,7 +172,7 @@ struct Finished {
     /// Training and validation images.
     used: (usize, usize),
     /// What the run's numbers show to those who know how to read them.
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     /// What guessing would score while it trains.
     guessing: Guessing,
     /// The test images, in the order of the answers to them.
@@ -204,8 +206,11 @@ fn make(
     };
     let used = (run.data.train.len(), run.data.validation.len());
     let tested = run.data.test.samples().iter().map(|sample| sample.path.clone()).collect();
-    let warnings = run.warnings.iter().map(|warning| format!("run {label}: {}", warning.text));
-    let warnings = warnings.collect();
+    let of_run = |warning: &Warning| Warning {
+        text: format!("run {label}: {}", warning.text),
+        ..warning.clone()
+    };
+    let warnings = run.warnings.iter().map(of_run).collect();
     let (guessing, model) = (run.guessing(), run.model.summary());
     Ok(Finished {
         arm: planned.arm,
@@ -286,9 +291,9 @@ fn treated(leaks: &[Leaks], finished: &[Finished]) -> Treated {
 }
 
 /// The heat on the background of the three measurements, over all seeds.
-fn background(finished: &[Finished]) -> [Option<MeanShare>; 3] {
+fn background(finished: &[Finished]) -> [MeanShare; 3] {
     let mean = |inspections: Vec<&Inspection>| {
-        let classes = &inspections.first()?.classes;
+        let classes = inspections.first().map_or(&[][..], |first| &first.classes);
         let images = inspections.iter().flat_map(|inspection| &inspection.images);
         MeanShare::of(images.map(Inspected::share), classes)
     };

@@ -10,6 +10,7 @@ use crate::args::{AlignName, GradcamArgs, MethodName};
 use crate::failure::Failure;
 use crate::hints;
 use crate::images;
+use crate::inspection::not_counted;
 use crate::interrupt;
 use crate::out_folder::OutFolder;
 use crate::treated;
@@ -21,6 +22,7 @@ use nn_core::explain::{
 };
 use nn_core::model::Sequential;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     let classifier = Classifier::load(&args.model, None)?;
@@ -215,17 +217,20 @@ fn table(all: &[Explained], most: Option<usize>) -> String {
         let mean = |values: &dyn Fn(&(f64, f64)) -> f64| {
             format::percent(told.iter().map(values).sum::<f64>() / told.len() as f64)
         };
-        let without = match all.len() - told.len() {
-            0 => String::new(),
-            n => format!(" (of {n} more there is no share to tell)"),
-        };
         text += &format!(
-            "\n\non average over {}{without}, {} of the heat lies on the background, which is {} of \
+            "\n\non average over {}, {} of the heat lies on the background, which is {} of \
              the picture\n",
             format::plural(told.len() as u64, "image"),
             mean(&|one| one.0),
             mean(&|one| one.1),
         );
+    }
+    let mut without = BTreeMap::new();
+    for reason in all.iter().filter_map(|one| one.no_share) {
+        *without.entry(reason).or_default() += 1;
+    }
+    if !without.is_empty() {
+        text += &format!("\n{}{}\n", if told.len() > 1 { "" } else { "\n" }, not_counted(&without));
     }
     text
 }

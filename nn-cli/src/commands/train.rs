@@ -204,7 +204,7 @@ fn complete(
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };
     console.text(&format!("\n{}", table::evaluation(&shown, console.columns())))?;
-    run.warnings.iter().for_each(|warning| console.warn(&warning.text));
+    run.warnings.iter().for_each(|warning| warning.tell(console));
     console.note(&format!("\nwritten to {}{}", run_folder::written(&target), to_go_on(&target)));
     console.json(&run.metrics())?;
     Ok(())

@@ -5,7 +5,7 @@ use super::leaks::{Leaks, LeaksSummary};
 use super::measured::{Comparison, Row, SeedScore};
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
-use crate::inspection::MeanShare;
+use crate::inspection::{MeanShare, not_counted};
 use crate::plots::{ComparisonRow, ComparisonSpec};
 use crate::published::Kind;
 use crate::results::Environment;
@@ -15,6 +15,7 @@ use crate::ui::stats::{Guessing, Interval};
 use crate::ui::table::columns_within;
 use nn_core::data::PassedOver;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The version of `experiment.json`'s layout.
 const SCHEMA: u32 = 1;
@@ -56,7 +57,7 @@ struct Part<'a> {
     n: usize,
     classes: &'a [String],
     notebook: f64,
-    background: Option<&'a MeanShare>,
+    background: &'a MeanShare,
     runs: Vec<SeedScore>,
 }
 
@@ -67,7 +68,7 @@ pub struct Parts<'a> {
     /// The sets of the three rows, in their order.
     pub sets: [&'a ImageSet; 3],
     /// The heat on the background of the three rows, over all seeds.
-    pub background: &'a [Option<MeanShare>; 3],
+    pub background: &'a [MeanShare; 3],
     /// The leaks in the sets of the leaky and of the clean model.
     pub leaks: &'a [Leaks; 2],
     pub config: &'a RunConfig,
@@ -103,7 +104,7 @@ impl Parts<'_> {
     /// The content of `experiment.json`.
     pub fn summary<'a>(&'a self, conclusions: &'a Conclusions) -> Summary<'a> {
         let rows = self.comparison.rows();
-        let part = |i: usize| self.part(&rows[i], self.sets[i], self.background[i].as_ref());
+        let part = |i: usize| self.part(&rows[i], self.sets[i], &self.background[i]);
         Summary {
             schema: SCHEMA,
             seeds: self.seeds,
@@ -141,12 +142,7 @@ impl Parts<'_> {
         }
     }
 
-    fn part<'a>(
-        &'a self,
-        row: &Row<'a>,
-        set: &'a ImageSet,
-        background: Option<&'a MeanShare>,
-    ) -> Part<'a> {
+    fn part<'a>(&'a self, row: &Row<'a>, set: &'a ImageSet, background: &'a MeanShare) -> Part<'a> {
         let arm = if row.key == "clean" { "clean" } else { "leaky" };
         let runs = self.seeds.iter().zip(&row.measured.evaluations).map(|(&seed, evaluation)| {
             SeedScore::new(seed, format!("runs/{arm}-{seed}"), evaluation)
@@ -178,6 +174,7 @@ fn passed_over(set: &ImageSet) -> impl Iterator<Item = PassedOver> {
 /// The comparison and what follows from it, in lines of at most `most` columns.
 pub fn table(
     comparison: &Comparison,
+    background: &[MeanShare; 3],
     seeds: &[u64],
     conclusions: &Conclusions,
     most: usize,
@@ -213,6 +210,7 @@ pub fn table(
         });
         out += &(columns(&header.collect::<Vec<_>>(), lines.collect()) + "\n");
     }
+    out += &heat_table(&rows, background, most);
     for (title, sentences) in [
         ("What we can conclude", &conclusions.may),
         ("What we cannot conclude", &conclusions.may_not),
@@ -224,6 +222,42 @@ pub fn table(
         for sentence in sentences {
             out += &(broken(&format!("  - {}", format::clean(sentence)), most) + "\n");
         }
+    }
+    out
+}
+
+/// Answers of more classes share a line.
+const CLASSES_APART: usize = 3;
+
+/// How much of the heat lies on the background, for each answer; empty if no map has a share to tell.
+fn heat_table(rows: &[Row<'_>; 3], background: &[MeanShare; 3], most: usize) -> String {
+    let line = |row: &Row<'_>, answer: String, images: usize, heat: f64, area: f64| {
+        vec![row.title.to_string(), answer, images.to_string(), percent(heat), percent(area)]
+    };
+    let mut lines = Vec::new();
+    for (row, mean) in rows.iter().zip(background) {
+        if mean.by_answer.len() <= CLASSES_APART {
+            lines.extend(
+                mean.by_answer.iter().map(|of| {
+                    line(row, format::class_name(&of.class), of.images, of.heat, of.area)
+                }),
+            );
+        } else if let (Some(heat), Some(area)) = (mean.heat, mean.area) {
+            lines.push(line(row, "all".into(), mean.images, heat, area));
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    let header = ["", "answer", "maps", "heat on background", "background"].map(String::from);
+    let table = columns_within(Some(most), &header, lines, 2);
+    let mut out = format!("\nWhere the heat lies (Grad-CAM)\n\n{table}\n");
+    let mut without = BTreeMap::new();
+    for (&reason, n) in background.iter().flat_map(|mean| &mean.without) {
+        *without.entry(reason).or_default() += n;
+    }
+    if !without.is_empty() {
+        out += &(broken(&not_counted(&without), most) + "\n");
     }
     out
 }

@@ -1,6 +1,7 @@
 //! Where in an image the heat lies: Grad-CAM maps, and their share on the background.
 
 use crate::failure::Failure;
+use crate::ui::format::plural;
 use nn_core::Tensor;
 use nn_core::data::{AlphaBackground, Foreground, decode_file_on, foreground};
 use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, NoShare, Target};
@@ -16,10 +17,10 @@ const CLASSES_WITH_MAPS: usize = 3;
 /// The heat on the background, on average over images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MeanShare {
-    /// The share of the heat for the answer.
-    pub heat: f64,
+    /// The share of the heat for the answer; none if no map has one.
+    pub heat: Option<f64>,
     /// The background's share of the picture: what a map would have whose heat is spread evenly.
-    pub area: f64,
+    pub area: Option<f64>,
     /// The images that count: those whose map has a share to tell.
     pub images: usize,
     /// The images that do not count, by the reason.
@@ -44,8 +45,8 @@ pub struct AnswerShare {
 pub type ImageShare = (usize, Result<BackgroundHeat, NoShare>);
 
 impl MeanShare {
-    /// The mean of `shares`, each with the answer's class, if there is any to tell.
-    pub fn of(shares: impl Iterator<Item = ImageShare>, classes: &[String]) -> Option<Self> {
+    /// The mean of `shares`, each with the answer's class.
+    pub fn of(shares: impl Iterator<Item = ImageShare>, classes: &[String]) -> Self {
         let (mut told, mut without) = (Vec::new(), BTreeMap::new());
         for (answer, share) in shares {
             match share {
@@ -53,20 +54,20 @@ impl MeanShare {
                 Err(reason) => *without.entry(reason).or_insert(0) += 1,
             }
         }
-        let (heat, area) = mean(told.iter().map(|(_, share)| share))?;
+        let (heat, area) = mean(told.iter().map(|(_, share)| share)).unzip();
         let of_class = |(class, name): (usize, &String)| {
             let shares = || told.iter().filter(|told| told.0 == class).map(|(_, share)| share);
             let (heat, area) = mean(shares())?;
             Some(AnswerShare { class: name.clone(), heat, area, images: shares().count() })
         };
-        Some(Self {
+        Self {
             heat,
             area,
             images: told.len(),
             without,
             by_answer: classes.iter().enumerate().filter_map(of_class).collect(),
             masks: told.iter().map(|(_, share)| share.rule.name()).collect(),
-        })
+        }
     }
 }
 
@@ -84,6 +85,17 @@ pub fn no_share(reason: NoShare) -> &'static str {
         NoShare::Flat => "flat map: the same heat everywhere",
         NoShare::MasksDisagree => "no share: two ways to find the animal disagree",
         _ => "could not separate animal from background",
+    }
+}
+
+/// How many maps have no share, and why: `Not counted: 2 maps (empty map: ..).` Empty if all have one.
+pub fn not_counted(without: &BTreeMap<NoShare, usize>) -> String {
+    let told = without
+        .iter()
+        .map(|(&reason, &n)| format!("{} ({})", plural(n as u64, "map"), no_share(reason)));
+    match told.collect::<Vec<_>>() {
+        all if all.is_empty() => String::new(),
+        all => format!("Not counted: {}.", all.join(", ")),
     }
 }
 

@@ -3,7 +3,7 @@
 mod heat;
 mod pictures;
 
-pub use heat::{ImageShare, MeanShare, View, no_share};
+pub use heat::{ImageShare, MeanShare, View, no_share, not_counted};
 pub use pictures::write as write_pictures;
 
 use crate::datasets::ImageSet;

@@ -6,10 +6,10 @@
 
 use super::parts::place;
 use super::samples::ground;
-use crate::inspection::{Inspected, Inspection, no_share};
+use crate::inspection::{Inspected, Inspection, not_counted};
 use crate::ui::format::{class_name, clean, plural};
 use crate::ui::stats::{Interval, mean_interval};
-use nn_core::explain::{BackgroundHeat, NoShare};
+use nn_core::explain::BackgroundHeat;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to this many classes each has a row; beyond, all answers share one.
@@ -67,18 +67,13 @@ fn known<'a>(inspections: &[&'a Inspection]) -> Vec<Known<'a>> {
 
 /// How many have none, by the reason; empty if all have one.
 fn without(inspections: &[&Inspection]) -> String {
-    let mut reasons: BTreeMap<NoShare, u64> = BTreeMap::new();
+    let mut reasons = BTreeMap::new();
     for image in inspections.iter().flat_map(|one| &one.images) {
         if let Err(reason) = image.share().1 {
             *reasons.entry(reason).or_default() += 1;
         }
     }
-    let told =
-        reasons.iter().map(|(&reason, &n)| format!("{} ({})", plural(n, "map"), no_share(reason)));
-    match told.collect::<Vec<_>>() {
-        all if all.is_empty() => String::new(),
-        all => format!("Not counted: {}.", all.join(", ")),
-    }
+    not_counted(&reasons)
 }
 
 impl Shares {

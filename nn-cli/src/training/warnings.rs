@@ -1,6 +1,7 @@
 //! What a finished run should be told of: a network that learned nothing, or that was better before.
 
 use crate::config::RunConfig;
+use crate::ui::Console;
 use crate::ui::format::{class_name, loss, percent, plural};
 use crate::ui::stats::wilson;
 use nn_core::optim::Schedule;
@@ -15,6 +16,19 @@ pub struct Warning {
     pub kind: &'static str,
     /// A sentence, with what to do.
     pub text: String,
+    /// Whether training may just have been short: then it is told as a note.
+    #[serde(skip)]
+    pub is_early: bool,
+}
+
+impl Warning {
+    /// Tells people.
+    pub fn tell(&self, console: &Console) {
+        match self.is_early {
+            true => console.note(&format!("note: {}", self.text)),
+            false => console.warn(&self.text),
+        }
+    }
 }
 
 /// A run as it is judged.
@@ -37,6 +51,9 @@ const LEARNED: f64 = 0.98;
 /// Images from which on a single answer for all is told even if the loss says otherwise.
 const ENOUGH: usize = 8;
 
+/// Epochs from which on a network should have learned something: those of the reference.
+const LONG: usize = 10;
+
 /// The learning rate up to which it is not the first to blame: that of the reference.
 const USUAL_RATE: f64 = 0.001;
 
@@ -50,21 +67,30 @@ impl Judged<'_> {
         &self,
         silent: impl FnOnce() -> Result<Option<String>>,
     ) -> Result<Vec<Warning>> {
-        let stuck = self.stuck();
-        let answer = self.only_answer().filter(|_| stuck.is_some() || self.test.n >= ENOUGH);
-        if stuck.is_none() && answer.is_none() {
+        let stuck = self.is_stuck();
+        let answer = self.only_answer().filter(|_| stuck || self.test.n >= ENOUGH);
+        if !stuck && answer.is_none() {
             return Ok(self.better_before().into_iter().collect());
         }
         let silent = silent()?;
-        let kind = if stuck.is_some() { "no-learning" } else { "one-answer" };
-        let remedy = self.remedy(silent.is_some() || self.lost_it());
+        let kind = if stuck { "no-learning" } else { "one-answer" };
+        let lower = silent.is_some() || self.lost_it();
+        let is_early = self.is_early() && !lower;
+        let remedy = self.remedy(lower);
         let dead = silent.map(|layer| {
             format!(
                 "layer {layer} is dead (its outputs are 0 for every image, so no step changes it)"
             )
         });
+        let stuck = stuck.then(|| self.stuck(is_early));
         let found: Vec<String> = [stuck, answer, dead].into_iter().flatten().collect();
-        Ok(vec![Warning { kind, text: format!("{}; {remedy}", found.join("; ")) }])
+        let text = format!("{}; {remedy}", found.join("; "));
+        Ok(vec![Warning { kind, text, is_early }])
+    }
+
+    /// Whether the epochs were few, and the steps not long.
+    fn is_early(&self) -> bool {
+        self.history.len() < LONG && self.config.fit.learning_rate <= USUAL_RATE
     }
 
     /// The loss of answering with each class's share of the training images: their entropy.
@@ -75,29 +101,33 @@ impl Judged<'_> {
         -shares.filter(|&share| share > 0.0).map(|share| share * share.ln()).sum::<f64>()
     }
 
-    /// That the loss is no lower than that of guessing, if so.
-    fn stuck(&self) -> Option<String> {
-        let last = self.history.last()?;
+    /// Whether the loss is no lower than that of guessing, nor the answers better.
+    fn is_stuck(&self) -> bool {
+        let Some(last) = self.history.last() else { return false };
         let guessing = self.guessing();
         let low = |value: f64| value < LEARNED * guessing;
-        if low(last.loss) || last.val_loss.is_some_and(low) || self.beats_the_largest_class() {
-            return None;
-        }
-        let (now, chance) = (loss(last.loss), loss(guessing));
-        let epochs = plural(last.epoch as u64, "epoch");
-        Some(match self.best_loss().filter(|_| self.lost_it()) {
+        !low(last.loss) && !last.val_loss.is_some_and(low) && !self.beats_the_largest_class()
+    }
+
+    /// That the network has learned nothing: not yet, or not any more.
+    fn stuck(&self, is_early: bool) -> String {
+        let (epoch, now) =
+            self.history.last().map_or((0, f64::NAN), |last| (last.epoch, last.loss));
+        let (now, chance) = (loss(now), loss(self.guessing()));
+        match self.best_loss().filter(|_| self.lost_it()) {
             Some(best) => format!(
                 "the network learned and lost it again: the training loss was {} in epoch {}, and {now} in \
-                 epoch {}, where guessing has {chance}",
+                 epoch {epoch}, where guessing has {chance}",
                 loss(best.loss),
                 best.epoch,
-                last.epoch
             ),
             None => format!(
-                "the network did not learn: after {epochs} the training loss is {now}, no better than that \
-                 of guessing, {chance}"
+                "the network {}: after {} the training loss is {now}, no better than that of guessing, \
+                 {chance}",
+                if is_early { "has learned nothing yet" } else { "did not learn" },
+                plural(epoch as u64, "epoch"),
             ),
-        })
+        }
     }
 
     fn best_loss(&self) -> Option<&EpochRecord> {
@@ -189,7 +219,7 @@ impl Judged<'_> {
             last.epoch,
             told(last),
         );
-        Some(Warning { kind: "earlier-epoch-better", text })
+        Some(Warning { kind: "earlier-epoch-better", text, is_early: false })
     }
 }
 
@@ -267,6 +297,9 @@ mod tests {
         assert_eq!(judge(&fell, [50, 50], &tested([3, 3], &[1; 6]), 0.03), []);
         let right: Vec<usize> = (0..40).map(|i| i / 20).collect();
         assert_eq!(judge(&stuck, [50, 50], &tested([20, 20], &right), 0.03), []);
+        // A dead layer does not come back, however few the epochs.
+        let found = judge(&stuck, [50, 50], &tested([3, 3], &[1; 6]), 0.001);
+        assert!(!found[0].is_early && found[0].text.contains("did not learn"), "{found:?}");
         // It did, and no longer does.
         let lost = vec![record(1, 0.2, 0.2, 0.9), record(2, 0.7, 0.6935, 0.5)];
         let found = judge(&lost, [50, 50], &tested([3, 3], &[0; 6]), 0.001);

@@ -315,6 +315,23 @@ mod tests {
     }
 
     #[test]
+    fn shaded_snow_is_ground_by_its_colour_and_not_by_the_backdrop() {
+        let (h, w) = (90, 90);
+        let pixel = |y: usize, x: usize| match (y, x) {
+            (30..60, 35..55) => [20, 20, 30],
+            (0..45, _) => [250; 3],
+            _ => [228; 3],
+        };
+        let pixels = (0..h * w).flat_map(|at| pixel(at / w, at % w)).collect();
+        let found = foreground(&Rgb8::new(h, w, pixels).unwrap());
+        assert_eq!(found.rule, ForegroundRule::PlainBackdrop);
+        assert!(found.mask.share() > 0.5, "{}", found.mask.share());
+        let second = found.second.unwrap().share();
+        // The square, and some of the ground around it.
+        assert!((0.07..0.3).contains(&second), "{second}");
+    }
+
+    #[test]
     fn where_nothing_stands_out_there_is_nothing_or_a_blob() {
         let (white, _) = scene((60, 60), [255; 3], [255; 3], 0);
         assert_eq!(foreground(&white).mask.share(), 0.0);

@@ -29,12 +29,15 @@ pub enum NoShare {
     Flat,
     /// Nothing, or everything, was found to be subject.
     NoSubject,
-    /// Two ways to find the subject lead to shares too far apart ([`AGREEMENT`]).
+    /// Two ways to find the subject lead to shares, of the heat or of the image, too far apart
+    /// ([`AGREEMENT`]).
     MasksDisagree,
 }
 
-/// How far the shares by two masks of one image may lie apart. Beyond, none is told: it would be the
-/// mask's, not the map's.
+/// How far the shares by two masks of one image may lie apart, that of the heat and that of the image.
+/// Beyond, none is told: it would be the mask's, not the map's. It is these two numbers that are told, so they
+/// are compared, not the masks' overlap: legs that one mask lacks change the overlap more than the shares. Chosen by hand; on the published
+/// photographs bounds from 0.05 to 0.3 move no mean of one model's answers by more than 6 points.
 pub const AGREEMENT: f64 = 0.15;
 
 impl<T: Element> Explanation<T> {
@@ -51,7 +54,7 @@ impl<T: Element> Explanation<T> {
         let (heat, area) = self.outside(&map, &subject.mask)?;
         if let Some(other) = &subject.second {
             match self.outside(&map, other) {
-                Ok((second, _)) if (second - heat).abs() <= AGREEMENT => {}
+                Ok(second) if apart(second, (heat, area)) <= AGREEMENT => {}
                 _ => return Err(NoShare::MasksDisagree),
             }
         }
@@ -73,6 +76,11 @@ impl<T: Element> Explanation<T> {
             _ => Err(NoShare::Empty),
         }
     }
+}
+
+/// The larger of the differences between two shares of heat, and of two areas.
+fn apart(one: (f64, f64), other: (f64, f64)) -> f64 {
+    (one.0 - other.0).abs().max((one.1 - other.1).abs())
 }
 
 /// The share of a map's heat, 0 to 1, that lies where `mask` is true: a value per number of the map,

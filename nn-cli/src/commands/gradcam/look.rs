@@ -41,7 +41,7 @@ pub struct Explained {
     pub background_area: Option<f64>,
     /// Why there is no share.
     #[serde(skip_serializing_if = "Option::is_none")]
-    no_share: Option<NoShare>,
+    pub no_share: Option<NoShare>,
     /// How the background was found.
     mask: ForegroundRule,
     /// How the map is brought to the image.

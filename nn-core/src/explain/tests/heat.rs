@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data::{Foreground, ForegroundRule, Mask};
+use crate::kernels::Padding;
 use crate::layers::GlobalAveragePool2D;
 use crate::model::{ReceptiveAxis, ReceptiveField};
 
@@ -73,6 +74,18 @@ fn heat_on_the_background_is_measured_at_the_images_size() {
     for other in [vec![true, false, true, false], vec![true; 4]] {
         assert_eq!(found.on_background(&with(other)), Err(NoShare::MasksDisagree));
     }
+    // Nor where they agree on the heat, but not on how much of the image is background: a map whose heat
+    // lies in one corner, and subjects of one quarter and of three.
+    let mut corner = found.clone();
+    let cells = corner.map.as_mut_slice();
+    cells.fill(0.0);
+    cells[0] = 1.0;
+    let quarter = subject(vec![false, false, false, true]);
+    let on = |second| corner.on_background(&Foreground { second, ..quarter.clone() });
+    let alone = on(None).unwrap();
+    let wide = subject(vec![false, true, true, true]);
+    assert!((alone.heat - corner.on_background(&wide).unwrap().heat).abs() < AGREEMENT);
+    assert_eq!(on(Some(wide.mask)), Err(NoShare::MasksDisagree));
     // The share does not depend on how the map is shown.
     let corners = found.clone().aligned(Alignment::Corners);
     assert_ne!(corners.stretched(), found.stretched());
@@ -113,6 +126,17 @@ fn dot_finder(side: (usize, usize)) -> Sequential {
     model
 }
 
+/// The centre of a map's heat: row and column.
+fn centroid(map: &Tensor) -> (f64, f64) {
+    let (mut sum, mut rows, mut columns) = (0.0, 0.0, 0.0);
+    for (i, &heat) in map.as_slice().iter().enumerate() {
+        sum += f64::from(heat);
+        rows += f64::from(heat) * (i / map.dims()[1]) as f64;
+        columns += f64::from(heat) * (i % map.dims()[1]) as f64;
+    }
+    (rows / sum, columns / sum)
+}
+
 #[test]
 fn heat_lies_where_its_cause_is() {
     for side in [(64, 64), (96, 72)] {
@@ -128,15 +152,6 @@ fn heat_lies_where_its_cause_is() {
                 f32::from(u8::from((row - y).abs() < 1.0 && (column - x).abs() < 1.0))
             });
             let found = &Cam::new(GradCam).explain(&model, &image, &[Target::Class(0)]).unwrap()[0];
-            let centroid = |map: &Tensor| {
-                let (mut sum, mut rows, mut columns) = (0.0, 0.0, 0.0);
-                for (i, &heat) in map.as_slice().iter().enumerate() {
-                    sum += f64::from(heat);
-                    rows += f64::from(heat) * (i / side.1) as f64;
-                    columns += f64::from(heat) * (i % side.1) as f64;
-                }
-                (rows / sum, columns / sum)
-            };
             let (row, column) = centroid(&found.stretched());
             assert!(
                 (row - y).abs() < 1.0 && (column - x).abs() < 1.0,
@@ -149,6 +164,37 @@ fn heat_lies_where_its_cause_is() {
                 "from corner to corner it lies elsewhere, but only {off} pixels off"
             );
         }
+    }
+}
+
+#[test]
+fn heat_follows_a_dot_of_any_size_to_any_place() {
+    // Averages alone: what a dot does to the map is a bell around it, wherever it lies between the cells.
+    let relu = |kernel| Conv2D::new(1, kernel).activation(Activation::Relu);
+    let (height, width) = (72, 96);
+    let mut model: Sequential = Sequential::builder([height, width, 1])
+        .layer(relu(3))
+        .layer(AveragePool2D::new(2))
+        .layer(Conv2D::new(1, (5, 3)).padding(Padding::Same).stride((1, 2)))
+        .layer(relu(5))
+        .layer(GlobalAveragePool2D::new())
+        .layer(Dense::new(1))
+        .build(1)
+        .unwrap();
+    for name in ["conv1.weight", "conv2.weight", "conv3.weight", "dense1.weight"] {
+        let weight = model.get(name).unwrap().value.map(|_| 1.0);
+        model.set(name, weight).unwrap();
+    }
+    for (top, left, side) in [(25, 31, 1), (30, 40, 2), (33, 52, 3), (41, 47, 4), (22, 60, 7)] {
+        let inside = |i: usize, from: usize| (from..from + side).contains(&i);
+        let image = Tensor::from_fn([1, height, width, 1], |i| {
+            f32::from(u8::from(inside(i / width, top) && inside(i % width, left)))
+        });
+        let found = &Cam::new(GradCam).explain(&model, &image, &[Target::Class(0)]).unwrap()[0];
+        let middle = |from: usize| from as f64 + (side as f64 - 1.0) / 2.0;
+        let (row, column) = centroid(&found.stretched());
+        let off = (row - middle(top)).abs().max((column - middle(left)).abs());
+        assert!(off < 1.0, "{side} x {side} at {top}, {left}: heat at {row}, {column}");
     }
 }
 
