@@ -198,7 +198,8 @@ impl Judged<'_> {
         let by_loss = earlier().min_by(|a, b| val_loss(a).total_cmp(&val_loss(b)))?;
         let better = if clearly(accuracy(by_accuracy), accuracy(last), self.validation) {
             by_accuracy
-        } else if val_loss(last) > RISEN * val_loss(by_loss) && accuracy(by_loss) >= accuracy(last)
+        } else if has_risen(val_loss(by_loss), val_loss(last))
+            && accuracy(by_loss) >= accuracy(last)
         {
             by_loss
         } else {
@@ -223,8 +224,14 @@ impl Judged<'_> {
     }
 }
 
-/// By how much the validation loss must have risen to be called worse.
-const RISEN: f64 = 1.5;
+/// By which factor the validation loss must have risen to be called worse, and by how much: of losses near
+/// nothing, where every image is right, one can be many times another.
+const RISEN: (f64, f64) = (1.5, 0.1);
+
+/// Whether a loss that is `now` is clearly above the `best` one.
+fn has_risen(best: f64, now: f64) -> bool {
+    now > RISEN.0 * best && now - best > RISEN.1
+}
 
 /// Whether the share `a` of `n` images is above the share `b` beyond chance: by more than 1.64 standard
 /// errors of a difference, those of 5 % of the cases where both are the same.
@@ -336,5 +343,9 @@ mod tests {
         // As many right, but the loss has risen by more than half.
         history[3] = record(4, 0.01, 0.5, 0.95);
         assert_eq!(judge(&history, [50, 50], &good, 0.001).len(), 1);
+        // Many times almost nothing is almost nothing.
+        let perfect =
+            vec![record(1, 0.5, 0.5, 0.8), record(2, 0.1, 6e-5, 1.0), record(3, 0.1, 4e-4, 1.0)];
+        assert_eq!(judge(&perfect, [50, 50], &good, 0.001), []);
     }
 }
