@@ -190,7 +190,8 @@ fn parts_stretched_parts_and_tilted_copies_are_found() {
     let drawn: Vec<RgbImage> = (0..24).map(|number| noisy(number, 320, 240)).collect();
     let photographs = distinct_photographs().unwrap_or_default();
     let photographs: Vec<RgbImage> = photographs.into_iter().step_by(5).collect();
-    for (images, changes) in [(drawn, &changes[..3]), (photographs, &changes[..])] {
+    let sets = [(drawn, &changes[..3]), (photographs, &changes[..])];
+    for (images, changes) in sets.into_iter().filter(|(images, _)| !images.is_empty()) {
         for &(name, change, least) in changes {
             let root = TempDir::new().unwrap();
             images.par_iter().enumerate().for_each(|(i, image)| {
