@@ -4,7 +4,7 @@ use super::*;
 use crate::data::{Foreground, ForegroundRule, Mask};
 use crate::kernels::Padding;
 use crate::layers::GlobalAveragePool2D;
-use crate::model::{ReceptiveAxis, ReceptiveField};
+use crate::model::{ReceptiveAxis, ReceptiveField, SequentialBuilder};
 
 #[test]
 fn stretching_aligns_the_corners() {
@@ -106,24 +106,27 @@ fn heat_and_mask_must_be_of_one_size() {
     assert!(share_where(&map, &[true; 3]).is_err());
 }
 
-/// A network that answers to bright places, through convolutions without padding and poolings.
-fn dot_finder(side: (usize, usize)) -> Sequential {
-    let relu = |kernel| Conv2D::new(1, kernel).activation(Activation::Relu);
-    let mut model: Sequential = Sequential::builder([side.0, side.1, 1])
-        .layer(relu(5))
-        .layer(MaxPool2D::new(2))
-        .layer(relu(3))
-        .layer(AveragePool2D::new(2))
-        .layer(relu(3))
-        .layer(GlobalAveragePool2D::new())
-        .layer(Dense::new(1))
-        .build(1)
-        .unwrap();
+/// A network with one output behind these three convolutions, all of whose weights are 1.
+fn adding_up(maps: SequentialBuilder<f32>) -> Sequential {
+    let end = maps.layer(GlobalAveragePool2D::new()).layer(Dense::new(1));
+    let mut model = end.build(1).unwrap();
     for name in ["conv1.weight", "conv2.weight", "conv3.weight", "dense1.weight"] {
         let weight = model.get(name).unwrap().value.map(|_| 1.0);
         model.set(name, weight).unwrap();
     }
     model
+}
+
+/// A network that answers to bright places, through convolutions without padding and poolings.
+fn dot_finder(side: (usize, usize)) -> Sequential {
+    let relu = |kernel| Conv2D::new(1, kernel).activation(Activation::Relu);
+    let maps = Sequential::builder([side.0, side.1, 1])
+        .layer(relu(5))
+        .layer(MaxPool2D::new(2))
+        .layer(relu(3))
+        .layer(AveragePool2D::new(2))
+        .layer(relu(3));
+    adding_up(maps)
 }
 
 /// The centre of a map's heat: row and column.
@@ -172,19 +175,12 @@ fn heat_follows_a_dot_of_any_size_to_any_place() {
     // Averages alone: what a dot does to the map is a bell around it, wherever it lies between the cells.
     let relu = |kernel| Conv2D::new(1, kernel).activation(Activation::Relu);
     let (height, width) = (72, 96);
-    let mut model: Sequential = Sequential::builder([height, width, 1])
+    let maps = Sequential::builder([height, width, 1])
         .layer(relu(3))
         .layer(AveragePool2D::new(2))
         .layer(Conv2D::new(1, (5, 3)).padding(Padding::Same).stride((1, 2)))
-        .layer(relu(5))
-        .layer(GlobalAveragePool2D::new())
-        .layer(Dense::new(1))
-        .build(1)
-        .unwrap();
-    for name in ["conv1.weight", "conv2.weight", "conv3.weight", "dense1.weight"] {
-        let weight = model.get(name).unwrap().value.map(|_| 1.0);
-        model.set(name, weight).unwrap();
-    }
+        .layer(relu(5));
+    let model = adding_up(maps);
     for (top, left, side) in [(25, 31, 1), (30, 40, 2), (33, 52, 3), (41, 47, 4), (22, 60, 7)] {
         let inside = |i: usize, from: usize| (from..from + side).contains(&i);
         let image = Tensor::from_fn([1, height, width, 1], |i| {
