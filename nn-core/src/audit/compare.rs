@@ -300,12 +300,12 @@ impl Comparable {
         placement: &Placement,
         looked_at: Option<Placement>,
     ) -> Option<Comparison> {
-        let size = |of: &Self| (of.picture.width as f32, of.picture.height as f32);
-        if off_frame(&self.picture, &b.picture, placement) > ABOUT_FRAMED {
+        let (of_a, of_b) = (self.picture.size(), b.picture.size());
+        if placement.off_frame(of_a, of_b) > ABOUT_FRAMED {
             return None;
         }
-        let framed = Placement::of_frames(placement.symmetry(), size(self), size(b));
-        if looked_at.is_some_and(|other| framed.distance(&other, size(b)) < NO_OTHER_LOOK) {
+        let framed = Placement::of_frames(placement.symmetry(), of_a, of_b);
+        if looked_at.is_some_and(|other| framed.distance(&other, of_b) < NO_OTHER_LOOK) {
             return None;
         }
         let (of_a, of_b) = (self.closer(), b.closer());
@@ -426,7 +426,7 @@ fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
         return None;
     }
     // Next to the border of a part, what lies beyond shows through the blur.
-    let is_framed = off_frame(a, b, &placement) < NEAR_FRAME;
+    let is_framed = placement.off_frame(a.size(), b.size()) < NEAR_FRAME;
     let margin = if is_framed { ON_THE_BORDER } else { PART_MARGIN };
     judge(a, b, placement, &widest(Blocks { a, b, placement, margin }))
 }
@@ -461,7 +461,7 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
         evidence: tally.evidence,
         is_plain,
         agreeing_of_one: tally.share_of(0).max(tally.share_of(1)),
-        off_frame: off_frame(a, b, &placement),
+        off_frame: placement.off_frame(a.size(), b.size()),
         contrast,
         brightness: (all.b - all.a) / all.n,
         same_at_most,
@@ -495,20 +495,4 @@ fn bounds(blocks: &[&Sums], contrast: f32) -> (f32, f32) {
     }
     let share = |n: usize| n as f32 / visible.max(1) as f32;
     (share(visible - not_same), share(others))
-}
-
-/// The largest distance of a corner of `b` from the nearest corner of `a`, as a share of its longer
-/// side.
-fn off_frame(a: &Luma, b: &Luma, placement: &Placement) -> f32 {
-    let corners = |picture: &Luma| {
-        let (right, bottom) = ((picture.width - 1) as f32, (picture.height - 1) as f32);
-        [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)]
-    };
-    let of_a = corners(a);
-    let distance = |(x, y): (f32, f32)| {
-        let (x, y) = placement.apply(x, y);
-        of_a.iter().map(|&(u, v)| (u - x).hypot(v - y)).fold(f32::INFINITY, f32::min)
-    };
-    let farthest = corners(b).into_iter().map(distance).fold(0.0, f32::max);
-    farthest / a.width.max(a.height) as f32
 }

@@ -19,6 +19,11 @@ pub struct Luma {
 }
 
 impl Luma {
+    /// Width and height.
+    pub fn size(&self) -> (f32, f32) {
+        (self.width as f32, self.height as f32)
+    }
+
     /// A black picture.
     pub fn zeros(width: usize, height: usize) -> Self {
         Self { width, height, pixels: vec![0.0; width * height] }

@@ -64,6 +64,22 @@ impl Placement {
         Self { xx, xy, x0: of_a.x - x, yx, yy, y0: of_a.y - y }
     }
 
+    /// The largest distance of a corner of `b` from the nearest corner of `a`, both given by width and
+    /// height, as a share of `a`'s longer side.
+    pub fn off_frame(&self, a: (f32, f32), b: (f32, f32)) -> f32 {
+        let corners = |(width, height): (f32, f32)| {
+            let (right, bottom) = (width - 1.0, height - 1.0);
+            [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)]
+        };
+        let of_a = corners(a);
+        let distance = |(x, y): (f32, f32)| {
+            let (x, y) = self.apply(x, y);
+            of_a.iter().map(|&(u, v)| (u - x).hypot(v - y)).fold(f32::INFINITY, f32::min)
+        };
+        let farthest = corners(b).into_iter().map(distance).fold(0.0, f32::max);
+        farthest / a.0.max(a.1)
+    }
+
     /// The placement that lays the whole of `b` on the whole of `a`, which `symmetry` laid on `b`.
     pub fn of_frames(symmetry: Symmetry, a: (f32, f32), b: (f32, f32)) -> Self {
         let inverse = symmetry.inverse();
