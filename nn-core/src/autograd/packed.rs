@@ -1,8 +1,9 @@
 //! Weights in the order that kernels read them, kept from one use to the next.
 
 use crate::kernels::Conv2dGeometry;
+use crate::kernels::Kernels;
 use crate::kernels::conv::Conv2dForward;
-use crate::tensor::{Element, Pool, Tensor};
+use crate::tensor::{Pool, Tensor};
 use std::sync::{Arc, Weak};
 
 /// The packed weights of the convolutions that one tape ran.
@@ -10,16 +11,16 @@ use std::sync::{Arc, Weak};
 /// An entry refers to the weights it was made of without holding them. While it does, nobody can change
 /// them at their address, nor anything else come to lie there: [`Arc::make_mut`] moves them. An entry
 /// whose weights are gone is of no use.
-pub(super) struct Packed<T: Element>(Vec<Entry<T>>);
+pub(super) struct Packed<T: Kernels>(Vec<Entry<T>>);
 
-struct Entry<T: Element> {
+struct Entry<T: Kernels> {
     weights: Weak<Tensor<T>>,
     /// The kernel they are packed for.
     kernel: &'static str,
     packed: Arc<Tensor<T>>,
 }
 
-impl<T: Element> Packed<T> {
+impl<T: Kernels> Packed<T> {
     pub fn new() -> Self {
         Self(Vec::new())
     }

@@ -4,8 +4,9 @@ use super::Gradient;
 use super::packed::Packed;
 use crate::error::{Error, Result};
 use crate::kernels::Conv2dGeometry;
+use crate::kernels::Kernels;
 use crate::kernels::conv::Conv2dForward;
-use crate::tensor::{Element, Pool, Shape, Tensor};
+use crate::tensor::{Pool, Shape, Tensor};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 ///
 /// The forward runs before recording, in the function that builds the op; see
 /// [`Tape::record`] for an example.
-pub trait Op<T: Element>: Send {
+pub trait Op<T: Kernels>: Send {
     /// The op's name, for errors.
     fn name(&self) -> &'static str;
 
@@ -25,7 +26,7 @@ pub trait Op<T: Element>: Send {
 /// A value, and its place on the tape if gradients flow through it. Clones are cheap and share
 /// the value.
 #[derive(Clone)]
-pub struct Var<T: Element = f32> {
+pub struct Var<T: Kernels = f32> {
     value: Arc<Tensor<T>>,
     node: Option<NodeRef>,
 }
@@ -37,7 +38,7 @@ struct NodeRef {
     index: usize,
 }
 
-impl<T: Element> Var<T> {
+impl<T: Kernels> Var<T> {
     /// The value.
     pub fn value(&self) -> &Tensor<T> {
         &self.value
@@ -77,13 +78,13 @@ impl<T: Element> Var<T> {
     }
 }
 
-impl<T: Element> fmt::Debug for Var<T> {
+impl<T: Kernels> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Var({:?})", self.value)
     }
 }
 
-struct Node<T: Element> {
+struct Node<T: Kernels> {
     /// `None` for a leaf, and once a backward has consumed the op.
     op: Option<Box<dyn Op<T>>>,
     inputs: Vec<Option<usize>>,
@@ -100,7 +101,7 @@ enum NodeKind {
 }
 
 /// A record of operations, in the order they ran.
-pub struct Tape<T: Element = f32> {
+pub struct Tape<T: Kernels = f32> {
     nodes: Vec<Node<T>>,
     recording: Arc<()>,
     enabled: bool,
@@ -111,13 +112,13 @@ pub struct Tape<T: Element = f32> {
     foreign_input: Option<&'static str>,
 }
 
-impl<T: Element> Default for Tape<T> {
+impl<T: Kernels> Default for Tape<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// An empty tape.
     pub fn new() -> Self {
         Self::with_pool(Pool::new())
@@ -383,7 +384,7 @@ impl<T: Element> Tape<T> {
 }
 
 /// The receiving end of an op's backward: the gradients of its inputs.
-pub struct Backward<'a, T: Element> {
+pub struct Backward<'a, T: Kernels> {
     op: &'static str,
     inputs: &'a [Option<usize>],
     nodes: &'a [Node<T>],
@@ -391,7 +392,7 @@ pub struct Backward<'a, T: Element> {
     pool: &'a Pool<T>,
 }
 
-impl<T: Element> Backward<'_, T> {
+impl<T: Kernels> Backward<'_, T> {
     /// Whether anybody wants the gradient of input `i`.
     pub fn needs(&self, i: usize) -> bool {
         self.inputs.get(i).is_some_and(Option::is_some)
@@ -422,7 +423,7 @@ impl<T: Element> Backward<'_, T> {
     }
 }
 
-fn add_to<T: Element>(slot: &mut Option<Gradient<T>>, gradient: Gradient<T>) {
+fn add_to<T: Kernels>(slot: &mut Option<Gradient<T>>, gradient: Gradient<T>) {
     match slot {
         None => *slot = Some(gradient),
         Some(sum) => {

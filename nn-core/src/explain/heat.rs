@@ -3,7 +3,8 @@
 use super::Explanation;
 use crate::data::{Foreground, ForegroundRule};
 use crate::error::{Error, Result};
-use crate::tensor::{Element, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::Tensor;
 
 /// How much of a map's heat lies on the background of its image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,7 +18,7 @@ pub struct BackgroundHeat {
     pub rule: ForegroundRule,
 }
 
-impl<T: Element> Explanation<T> {
+impl<T: Kernels> Explanation<T> {
     /// The share of the heat outside `subject`, which was found in the same image. `None` where
     /// that says nothing: no heat, or nothing or everything found to be subject.
     ///
@@ -50,7 +51,7 @@ impl<T: Element> Explanation<T> {
 /// assert_eq!(share_where(&map, &[true, true, false, false])?, Some(0.75));
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-pub fn share_where<T: Element>(map: &Tensor<T>, mask: &[bool]) -> Result<Option<f64>> {
+pub fn share_where<T: Kernels>(map: &Tensor<T>, mask: &[bool]) -> Result<Option<f64>> {
     if mask.len() != map.len() {
         return Err(Error::shape(
             "share of heat",

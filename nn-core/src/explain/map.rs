@@ -1,13 +1,14 @@
 //! One image's explanation, and the way from its map to the image.
 
-use crate::tensor::{Element, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::Tensor;
 
 /// What keeps the normalisation of a map without heat from dividing by zero.
 pub const NORMALIZE_EPSILON: f64 = 1e-7;
 
 /// What speaks for a class in one image.
 #[derive(Debug, Clone)]
-pub struct Explanation<T: Element = f32> {
+pub struct Explanation<T: Kernels = f32> {
     /// The class that is explained.
     pub class: usize,
     /// The class the network finds most probable.
@@ -24,7 +25,7 @@ pub struct Explanation<T: Element = f32> {
     pub(super) size: (usize, usize),
 }
 
-impl<T: Element> Explanation<T> {
+impl<T: Kernels> Explanation<T> {
     /// The map stretched to the size of the network's images, `[height, width]`; see [`stretch`].
     pub fn stretched(&self) -> Tensor<T> {
         stretch(&self.map, self.size.0, self.size.1)
@@ -50,7 +51,7 @@ impl<T: Element> Explanation<T> {
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[expect(clippy::panic, reason = "documented, as an index out of bounds is for slices")]
-pub fn stretch<T: Element>(map: &Tensor<T>, height: usize, width: usize) -> Tensor<T> {
+pub fn stretch<T: Kernels>(map: &Tensor<T>, height: usize, width: usize) -> Tensor<T> {
     let &[h, w] = map.dims() else {
         panic!("a map [height, width] was expected, not {}", map.shape());
     };
@@ -85,7 +86,7 @@ fn sources(from: usize, to: usize) -> Vec<Source> {
     (0..to).map(source).collect()
 }
 
-fn normalize<T: Element>(map: &Tensor<T>) -> Tensor<T> {
+fn normalize<T: Kernels>(map: &Tensor<T>) -> Tensor<T> {
     let values = map.as_slice().iter().map(|v| v.as_f64());
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));

@@ -11,11 +11,11 @@
 //! Processors with AVX2 and FMA round once where others round twice, so bits may differ between
 //! kinds of processor, but not between runs or thread counts on one.
 
+use super::Kernels;
 #[cfg(target_arch = "x86_64")]
 use super::isa::{self, Isa};
 use super::matmul::{Order, matmul};
 use super::simd::prefetch;
-use crate::tensor::Element;
 use rayon::prelude::*;
 
 /// The largest batch for which weights are streamed past the activations.
@@ -69,7 +69,7 @@ pub struct Products<T> {
     weight_gradient_row: fn(Dims, &[T], &[T], usize, usize, &mut [T]),
 }
 
-impl<T: Element> Products<T> {
+impl<T: Kernels> Products<T> {
     /// Those of `T`. Only to be called where `T` is known.
     pub(super) const COMPILED: Self = Self {
         forward: product::<T>,
@@ -83,7 +83,7 @@ impl<T: Element> Products<T> {
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
-pub fn forward<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub fn forward<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     (T::linear().forward)(dims, x, w, bias, y);
 }
 
@@ -91,7 +91,7 @@ pub fn forward<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: 
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
-pub fn input_gradient<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
+pub fn input_gradient<T: Kernels>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     (T::linear().input_gradient)(dims, dy, w, dx);
 }
 
@@ -99,7 +99,7 @@ pub fn input_gradient<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
-pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
+pub fn weight_gradient<T: Kernels>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
     (T::linear().weight_gradient)(dims, dy, x, dw);
 }
 
@@ -108,7 +108,7 @@ pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) 
 ///
 /// # Panics
 /// If there are no such columns.
-pub fn weight_gradient_row<T: Element>(
+pub fn weight_gradient_row<T: Kernels>(
     dims: Dims,
     dy: &[T],
     x: &[T],
@@ -119,7 +119,7 @@ pub fn weight_gradient_row<T: Element>(
     (T::linear().weight_gradient_row)(dims, dy, x, output, start, piece);
 }
 
-fn product<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+fn product<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     dims.check(x, w, y);
     let Dims { batch, inputs, outputs } = dims;
     assert!(bias.is_none_or(|b| b.len() == outputs), "linear: the bias must fit {dims:?}");
@@ -150,7 +150,7 @@ fn product<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut
 }
 
 /// Dot products of every row of `w` with every row of `x`: `columns[row of w][row of x]`.
-fn dot_rows<T: Element>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
+fn dot_rows<T: Kernels>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
     let batch = x.len() / inputs;
     for start in (0..inputs).step_by(BLOCK) {
         let block = start..(start + BLOCK).min(inputs);
@@ -168,11 +168,11 @@ fn dot_rows<T: Element>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
     }
 }
 
-fn add_to<T: Element>(sums: &mut [T], values: &[T]) {
+fn add_to<T: Kernels>(sums: &mut [T], values: &[T]) {
     sums.iter_mut().zip(values).for_each(|(s, &v)| *s += v);
 }
 
-fn product_for_input<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
+fn product_for_input<T: Kernels>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     dims.check(dx, w, dy);
     let Dims { batch, inputs, outputs } = dims;
     if batch > STREAMED {
@@ -206,7 +206,7 @@ fn product_for_input<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     });
 }
 
-fn product_for_weight<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
+fn product_for_weight<T: Kernels>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
     dims.check(x, dw, dy);
     let Dims { batch, inputs, outputs } = dims;
     if batch > STREAMED {
@@ -231,7 +231,7 @@ fn product_for_weight<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
         });
 }
 
-fn row_for_weight<T: Element>(
+fn row_for_weight<T: Kernels>(
     dims: Dims,
     dy: &[T],
     x: &[T],
@@ -255,14 +255,14 @@ fn row_for_weight<T: Element>(
 }
 
 /// Adds to `db`, of `outputs` elements, every row of `dy`: the gradient of the bias.
-pub fn bias_gradient<T: Element>(dy: &[T], db: &mut [T]) {
+pub fn bias_gradient<T: Kernels>(dy: &[T], db: &mut [T]) {
     if !db.is_empty() {
         dy.chunks_exact(db.len()).for_each(|row| add_to(db, row));
     }
 }
 
 /// `sums += sum of factor x row`, for at most [`GROUP`] rows, in their order.
-fn combine<'a, T: Element>(sums: &mut [T], factors: &[T], mut rows: impl Iterator<Item = &'a [T]>) {
+fn combine<'a, T: Kernels>(sums: &mut [T], factors: &[T], mut rows: impl Iterator<Item = &'a [T]>) {
     if let &[a, b, c, d] = factors {
         let rows = [(); GROUP].map(|()| rows.next().unwrap_or_default());
         add_scaled(sums, [a, b, c, d], rows);
@@ -274,13 +274,13 @@ fn combine<'a, T: Element>(sums: &mut [T], factors: &[T], mut rows: impl Iterato
 /// `a * b + c`, rounded once if `FUSED` and twice otherwise: without hardware for it, a fused
 /// multiply-add is a slow library call.
 #[inline(always)]
-fn multiply_add<T: Element, const FUSED: bool>(a: T, b: T, c: T) -> T {
+fn multiply_add<T: Kernels, const FUSED: bool>(a: T, b: T, c: T) -> T {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// The dot product of `a` and `b`, in `LANES` interleaved partial sums.
 #[inline(always)]
-fn dot_body<T: Element, const LANES: usize, const FUSED: bool>(a: &[T], b: &[T]) -> T {
+fn dot_body<T: Kernels, const LANES: usize, const FUSED: bool>(a: &[T], b: &[T]) -> T {
     let (a, a_tail) = a.as_chunks::<LANES>();
     let (b, b_tail) = b.as_chunks::<LANES>();
     let mut sums = [T::zero(); LANES];
@@ -302,7 +302,7 @@ fn dot_body<T: Element, const LANES: usize, const FUSED: bool>(a: &[T], b: &[T])
 
 /// `sums += factors[0] rows[0] + factors[1] rows[1] + ..`, in this order.
 #[inline(always)]
-fn add_scaled_body<T: Element, const N: usize, const FUSED: bool>(
+fn add_scaled_body<T: Kernels, const N: usize, const FUSED: bool>(
     sums: &mut [T],
     factors: [T; N],
     rows: [&[T]; N],
@@ -317,17 +317,17 @@ fn add_scaled_body<T: Element, const N: usize, const FUSED: bool>(
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{Element, add_scaled_body, dot_body};
+    use super::{Kernels, add_scaled_body, dot_body};
 
     // 64 lanes are eight registers of f32: enough independent sums to hide the latency of the
     // multiply-add, and a plain array that the compiler turns into those registers.
     #[target_feature(enable = "avx2,fma")]
-    pub fn dot<T: Element>(a: &[T], b: &[T]) -> T {
+    pub fn dot<T: Kernels>(a: &[T], b: &[T]) -> T {
         dot_body::<T, 64, true>(a, b)
     }
 
     #[target_feature(enable = "avx2,fma")]
-    pub fn add_scaled<T: Element, const N: usize>(sums: &mut [T], by: [T; N], rows: [&[T]; N]) {
+    pub fn add_scaled<T: Kernels, const N: usize>(sums: &mut [T], by: [T; N], rows: [&[T]; N]) {
         add_scaled_body::<T, N, true>(sums, by, rows);
     }
 }
@@ -342,7 +342,7 @@ fn has_avx2() -> bool {
 /// Every 64-bit ARM processor has vector multiply-adds; elsewhere only detection can tell.
 const ALWAYS_FUSED: bool = cfg!(target_arch = "aarch64");
 
-fn dot<T: Element>(a: &[T], b: &[T]) -> T {
+fn dot<T: Kernels>(a: &[T], b: &[T]) -> T {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the processor has the features the function was compiled for.
@@ -351,7 +351,7 @@ fn dot<T: Element>(a: &[T], b: &[T]) -> T {
     dot_body::<T, 32, ALWAYS_FUSED>(a, b)
 }
 
-fn add_scaled<T: Element, const N: usize>(sums: &mut [T], factors: [T; N], rows: [&[T]; N]) {
+fn add_scaled<T: Kernels, const N: usize>(sums: &mut [T], factors: [T; N], rows: [&[T]; N]) {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the processor has the features the function was compiled for.

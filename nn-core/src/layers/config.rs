@@ -4,7 +4,7 @@ use super::{
     Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
     MaxPool2D, Rescaling,
 };
-use crate::tensor::Element;
+use crate::kernels::Kernels;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub enum LayerConfig {
 
 impl LayerConfig {
     /// The layer described.
-    pub fn into_layer<T: Element>(self) -> Arc<dyn Layer<T>> {
+    pub fn into_layer<T: Kernels>(self) -> Arc<dyn Layer<T>> {
         match self {
             Self::Rescaling(layer) => Arc::new(layer),
             Self::Conv2D(layer) => Arc::new(layer),

@@ -7,8 +7,9 @@ use super::{
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::kernels::Kernels;
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Padding};
-use crate::tensor::{Element, Shape};
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A 2-D convolution with bias (as everywhere in deep learning, a cross-correlation), followed by
@@ -80,7 +81,7 @@ impl Conv2D {
     }
 }
 
-impl<T: Element> Layer<T> for Conv2D {
+impl<T: Kernels> Layer<T> for Conv2D {
     fn kind(&self) -> &'static str {
         "Conv2D"
     }

@@ -4,7 +4,8 @@ use super::{Activation, Forward, Layer, LayerConfig, ParameterSpec, weight_and_b
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::tensor::{Element, Shape};
+use crate::kernels::Kernels;
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// `activation(weight * x + bias)`: `[in]` to `[units]`.
@@ -52,7 +53,7 @@ impl Dense {
     }
 }
 
-impl<T: Element> Layer<T> for Dense {
+impl<T: Kernels> Layer<T> for Dense {
     fn kind(&self) -> &'static str {
         "Dense"
     }

@@ -3,7 +3,8 @@
 use super::{Forward, Layer, LayerConfig};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::tensor::{Element, Shape};
+use crate::kernels::Kernels;
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// In training, sets each number to zero with probability `rate` and divides the others by
@@ -22,7 +23,7 @@ impl Dropout {
     }
 }
 
-impl<T: Element> Layer<T> for Dropout {
+impl<T: Kernels> Layer<T> for Dropout {
     fn kind(&self) -> &'static str {
         "Dropout"
     }

@@ -3,7 +3,8 @@
 use super::{Forward, Layer, LayerConfig};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::tensor::{Element, Shape};
+use crate::kernels::Kernels;
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// All numbers of a sample in one dimension. An image's come in the order channel, row, column,
@@ -19,7 +20,7 @@ impl Flatten {
     }
 }
 
-impl<T: Element> Layer<T> for Flatten {
+impl<T: Kernels> Layer<T> for Flatten {
     fn kind(&self) -> &'static str {
         "Flatten"
     }

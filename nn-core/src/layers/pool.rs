@@ -4,8 +4,9 @@
 use super::{Forward, Layer, LayerConfig, Pair, check_extents, image_dims};
 use crate::autograd::Var;
 use crate::error::Result;
+use crate::kernels::Kernels;
 use crate::kernels::{Pool2dGeometry, Pool2dOptions};
-use crate::tensor::{Element, Shape};
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// The largest number under each window; of equal ones, the first passes the gradient on.
@@ -62,7 +63,7 @@ macro_rules! windowed_pool {
             }
         }
 
-        impl<T: Element> Layer<T> for $layer {
+        impl<T: Kernels> Layer<T> for $layer {
             fn kind(&self) -> &'static str {
                 stringify!($layer)
             }
@@ -92,7 +93,7 @@ macro_rules! windowed_pool {
 windowed_pool!(MaxPool2D, max_pool2d);
 windowed_pool!(AveragePool2D, average_pool2d);
 
-impl<T: Element> Layer<T> for GlobalAveragePool2D {
+impl<T: Kernels> Layer<T> for GlobalAveragePool2D {
     fn kind(&self) -> &'static str {
         "GlobalAveragePool2D"
     }

@@ -3,8 +3,9 @@
 use super::{Forward, Layer, LayerConfig};
 use crate::autograd::{Backward, Op, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Multiplies by `scale` and adds `offset`: brings pixels into the range a network likes.
@@ -35,7 +36,7 @@ struct Rescale<T> {
     scale: T,
 }
 
-impl<T: Element> Op<T> for Rescale<T> {
+impl<T: Kernels> Op<T> for Rescale<T> {
     fn name(&self) -> &'static str {
         "rescale"
     }
@@ -48,7 +49,7 @@ impl<T: Element> Op<T> for Rescale<T> {
     }
 }
 
-impl<T: Element> Layer<T> for Rescaling {
+impl<T: Kernels> Layer<T> for Rescaling {
     fn kind(&self) -> &'static str {
         "Rescaling"
     }

@@ -3,10 +3,11 @@
 use super::{Sequential, Stage};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::conv::MAX_FUSED_WINDOW;
 use crate::layers::{Activation, Forward, LayerConfig};
 use crate::rng::Rng;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use std::sync::Arc;
 
 /// How a model is to be run once: for inference unless made otherwise.
@@ -48,7 +49,7 @@ impl<'a> Pass<'a> {
 ///
 /// Drop it before the next optimiser step: a parameter somebody holds is copied when it changes.
 #[derive(Debug)]
-pub struct Output<T: Element = f32> {
+pub struct Output<T: Kernels = f32> {
     /// The network's output, logits where classes are meant: `[batch, ..]`.
     pub output: Var<T>,
     /// The parameters as they stand on the tape, in the model's order.
@@ -57,7 +58,7 @@ pub struct Output<T: Element = f32> {
     pub watched: Vec<(String, Var<T>)>,
 }
 
-impl<T: Element> Sequential<T> {
+impl<T: Kernels> Sequential<T> {
     /// Runs the model on a batch `[batch, ..input shape]`.
     ///
     /// Where a convolution with ReLU is directly followed by max-pooling and nobody watches what
@@ -144,7 +145,7 @@ impl<T: Element> Sequential<T> {
 
 /// Whether a layer and its successor are a convolution with ReLU and a max-pooling, with a window
 /// that the fused op can take.
-fn fuses<T: Element>(stage: &Stage<T>, next: &Stage<T>) -> bool {
+fn fuses<T: Kernels>(stage: &Stage<T>, next: &Stage<T>) -> bool {
     matches!(
         (&stage.config, &next.config),
         (Some(LayerConfig::Conv2D(conv)), Some(LayerConfig::MaxPool2D(pool)))
@@ -154,7 +155,7 @@ fn fuses<T: Element>(stage: &Stage<T>, next: &Stage<T>) -> bool {
 }
 
 /// Runs a pair for which [`fuses`] is true as one op.
-fn fused<T: Element>(
+fn fused<T: Kernels>(
     cx: &mut Forward<'_, T>,
     x: &Var<T>,
     parameters: &[Var<T>],
@@ -173,7 +174,7 @@ fn fused<T: Element>(
 }
 
 /// Puts the layer's name into a shape error.
-fn named<T: Element>(error: Error, stage: &Stage<T>) -> Error {
+fn named<T: Kernels>(error: Error, stage: &Stage<T>) -> Error {
     match error {
         Error::Shape { at, expected, received, remedy } => {
             Error::Shape { at: format!("{}: {at}", stage.label()), expected, received, remedy }

@@ -38,9 +38,10 @@ pub use reference::ReferenceCnn;
 pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::{Layer, LayerConfig, OutputKind, Parameter};
 use crate::rng::{Rng, stream};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ use std::sync::Arc;
 ///
 /// Clones share the parameters' memory until one of them changes it.
 #[derive(Debug, Clone)]
-pub struct Sequential<T: Element = f32> {
+pub struct Sequential<T: Kernels = f32> {
     name: String,
     input: Shape,
     stages: Vec<Stage<T>>,
@@ -58,7 +59,7 @@ pub struct Sequential<T: Element = f32> {
 
 /// One layer, in its place.
 #[derive(Debug, Clone)]
-struct Stage<T: Element> {
+struct Stage<T: Kernels> {
     name: String,
     layer: Arc<dyn Layer<T>>,
     /// The layer as data, if it is a built-in one.
@@ -69,7 +70,7 @@ struct Stage<T: Element> {
     parameters: Range<usize>,
 }
 
-impl<T: Element> Stage<T> {
+impl<T: Kernels> Stage<T> {
     /// How errors call it: `conv3 (Conv2D)`.
     fn label(&self) -> String {
         label(&self.name, self.layer.kind())
@@ -80,7 +81,7 @@ fn label(name: &str, kind: &str) -> String {
     format!("{name} ({kind})")
 }
 
-impl<T: Element> Sequential<T> {
+impl<T: Kernels> Sequential<T> {
     /// Starts a network for inputs of this shape, without the batch: `[height, width, channels]`
     /// for images.
     pub fn builder(input: impl Into<Shape>) -> SequentialBuilder<T> {
@@ -214,7 +215,7 @@ impl<T: Element> Sequential<T> {
     ///
     /// # Errors
     /// If a layer is not a built-in one: it exists for one precision only.
-    pub fn cast<U: Element>(&self) -> Result<Sequential<U>> {
+    pub fn cast<U: Kernels>(&self) -> Result<Sequential<U>> {
         let stage = |stage: &Stage<T>| {
             let Some(config) = stage.config.clone() else {
                 return Err(architecture::not_built_in(&stage.label()));

@@ -18,8 +18,9 @@ use super::trainer::EpochSoFar;
 use super::{FitOptions, History, Trainer};
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
+use crate::kernels::Kernels;
 use crate::model::tensor_file::{TensorFile, draft_with_checksum};
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -99,7 +100,7 @@ impl Checkpoint {
     }
 
     /// The run with these settings can go on from here.
-    fn check<T: Element>(&self, trainer: &Trainer<T>) -> Result<()> {
+    fn check<T: Kernels>(&self, trainer: &Trainer<T>) -> Result<()> {
         let State { options, optimizer, history, .. } = &self.state;
         let epochs = trainer.options.epochs;
         let asked = FitOptions { epochs: options.epochs, ..trainer.options.clone() };
@@ -131,7 +132,7 @@ impl Checkpoint {
     }
 
     /// Puts what the file holds into `trainer`.
-    fn fill<T: Element>(mut self, trainer: &mut Trainer<T>) -> Result<()> {
+    fn fill<T: Kernels>(mut self, trainer: &mut Trainer<T>) -> Result<()> {
         self.check(trainer)?;
         let names = self.file.names();
         let mut left: BTreeSet<&str> =
@@ -162,7 +163,7 @@ impl Checkpoint {
     }
 }
 
-impl<T: Element> Trainer<T> {
+impl<T: Kernels> Trainer<T> {
     /// Saves the run as it stands, atomically: weights, what the optimiser remembers, the place in
     /// the epoch and the history, and a note of the caller's. Numbers are written as they are read,
     /// without a copy of them all.

@@ -3,7 +3,7 @@
 use super::{Checkpoint, Trainer};
 use crate::error::{Error, Result};
 use crate::files::{Spare, remove_drafts, sync_folder};
-use crate::tensor::Element;
+use crate::kernels::Kernels;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// If this checkpoint or the one before it cannot be written; the last that could is still there.
-    pub fn save<T: Element>(&mut self, trainer: &Trainer<T>, note: &str) -> Result<()> {
+    pub fn save<T: Kernels>(&mut self, trainer: &Trainer<T>, note: &str) -> Result<()> {
         // One at a time: the disk is full soon enough.
         self.placed()?;
         if !trainer.model().parameters().iter().all(|p| p.value.is_finite()) {

@@ -5,11 +5,12 @@ use super::{Checkpoints, EpochRecord, Examples, History};
 use crate::autograd::Tape;
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::loss::Loss;
 use crate::model::{Pass, Sequential};
 use crate::optim::{Gradients, Optimizer, Schedule, check_learning_rate};
 use crate::rng::{Rng, stream};
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -88,7 +89,7 @@ impl Observer for Silent {}
 /// # Ok(())
 /// # }
 /// ```
-pub struct Trainer<T: Element = f32> {
+pub struct Trainer<T: Kernels = f32> {
     pub(super) model: Sequential<T>,
     pub(super) optimizer: Box<dyn Optimizer<T>>,
     pub(super) options: FitOptions,
@@ -129,7 +130,7 @@ impl EpochSoFar {
     }
 }
 
-impl<T: Element> Trainer<T> {
+impl<T: Kernels> Trainer<T> {
     /// A trainer at the start of its run.
     ///
     /// # Errors

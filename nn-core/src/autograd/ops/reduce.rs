@@ -5,15 +5,16 @@
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::parallel::for_each_chunk;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 
 /// Elements summed by one task.
 const BLOCK: usize = 1 << 16;
 
 /// The sum of all elements, in double precision.
-pub(super) fn total<T: Element>(values: &[T]) -> f64 {
+pub(super) fn total<T: Kernels>(values: &[T]) -> f64 {
     let block_sum = |block: &[T]| {
         // Eight sums side by side: one would wait for each addition to finish.
         let (eights, rest) = block.as_chunks::<8>();
@@ -42,7 +43,7 @@ struct Sum<T> {
     len: usize,
 }
 
-impl<T: Element> Op<T> for Sum<T> {
+impl<T: Kernels> Op<T> for Sum<T> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -59,7 +60,7 @@ impl<T: Element> Op<T> for Sum<T> {
     }
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// The sum of all elements, a scalar.
     ///
     /// # Errors
