@@ -14,7 +14,7 @@ use nn_core::kernels::conv::{
     Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output,
     OutputGradient,
 };
-use nn_core::kernels::{Conv2dGeometry, Kernels, Pool2dGeometry, isa, pool, reference};
+use nn_core::kernels::{Conv2dGeometry, Pool2dGeometry, isa, pool, reference};
 use nn_core::rng::Rng;
 use nn_core::tensor::{Pool, Tensor};
 

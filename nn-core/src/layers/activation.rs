@@ -1,6 +1,6 @@
 //! Activation functions, as part of a layer, as a layer, and at a network's end.
 
-use super::{Forward, Layer, LayerConfig};
+use super::{Forward, Layer};
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -51,10 +51,6 @@ impl<T: Kernels> Layer<T> for Activation {
 
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         self.apply(cx.tape, x)
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Activation { function: *self })
     }
 }
 

@@ -1,8 +1,7 @@
 //! Convolution over images.
 
 use super::{
-    Activation, Forward, Layer, LayerConfig, Pair, ParameterSpec, check_extents, image_dims,
-    weight_and_bias,
+    Activation, Forward, Layer, Pair, ParameterSpec, check_extents, image_dims, weight_and_bias,
 };
 use crate::autograd::Var;
 use crate::error::{Error, Result};
@@ -115,9 +114,5 @@ impl<T: Kernels> Layer<T> for Conv2D {
         let y = cx.tape.conv2d(&x, weight, Some(bias), self.options())?;
         drop(x);
         self.activation.apply(cx.tape, y)
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Conv2D(self.clone()))
     }
 }

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::{Activation, Forward, Layer, LayerConfig, ParameterSpec, weight_and_bias};
+use super::{Activation, Forward, Layer, ParameterSpec, weight_and_bias};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -76,9 +76,5 @@ impl<T: Kernels> Layer<T> for Dense {
         let y = cx.tape.linear(&x, weight, Some(bias))?;
         drop(x);
         self.activation.apply(cx.tape, y)
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Dense(self.clone()))
     }
 }

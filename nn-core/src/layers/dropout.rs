@@ -1,6 +1,6 @@
 //! Dropout (Srivastava et al., 2014).
 
-use super::{Forward, Layer, LayerConfig};
+use super::{Forward, Layer};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -42,9 +42,5 @@ impl<T: Kernels> Layer<T> for Dropout {
 
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         if cx.training && self.rate > 0.0 { cx.tape.dropout(x, self.rate, cx.rng) } else { Ok(x) }
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Dropout(self.clone()))
     }
 }

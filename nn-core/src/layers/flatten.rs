@@ -1,6 +1,6 @@
 //! From an image to a plain list of features.
 
-use super::{Forward, Layer, LayerConfig};
+use super::{Forward, Layer};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -42,9 +42,5 @@ impl<T: Kernels> Layer<T> for Flatten {
                 cx.tape.reshape(x, [batch, features])
             }
         }
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Flatten(*self))
     }
 }

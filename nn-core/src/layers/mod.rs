@@ -42,6 +42,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::rng::Rng;
 use crate::tensor::Shape;
+use std::any::Any;
 use std::fmt::Debug;
 
 /// What a layer's forward runs in.
@@ -90,7 +91,7 @@ impl<'a, T: Kernels> Forward<'a, T> {
 ///     }
 /// }
 /// ```
-pub trait Layer<T: Kernels>: Debug + Send + Sync {
+pub trait Layer<T: Kernels>: Any + Debug + Send + Sync {
     /// What kind of layer this is, for people: `Conv2D`.
     fn kind(&self) -> &'static str;
 
@@ -120,11 +121,6 @@ pub trait Layer<T: Kernels>: Debug + Send + Sync {
     /// # Errors
     /// If the shapes do not fit.
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>>;
-
-    /// Its description for a file; `None`, the default, for a layer that cannot be stored.
-    fn config(&self) -> Option<LayerConfig> {
-        None
-    }
 }
 
 /// Two sizes, vertical before horizontal: one number stands for both.

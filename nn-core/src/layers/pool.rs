@@ -1,7 +1,7 @@
 //! Pooling over images. None of these layers pads: rows and columns left over at the bottom and
 //! right are dropped, as Keras does by default.
 
-use super::{Forward, Layer, LayerConfig, Pair, check_extents, image_dims};
+use super::{Forward, Layer, Pair, check_extents, image_dims};
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -82,10 +82,6 @@ macro_rules! windowed_pool {
             fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
                 cx.tape.$op(&x, self.options())
             }
-
-            fn config(&self) -> Option<LayerConfig> {
-                Some(LayerConfig::$layer(*self))
-            }
         }
     };
 }
@@ -109,9 +105,5 @@ impl<T: Kernels> Layer<T> for GlobalAveragePool2D {
 
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         cx.tape.global_average_pool2d(&x)
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::GlobalAveragePool2D(*self))
     }
 }

@@ -1,6 +1,6 @@
 //! `x * scale + offset`, in one pass over every pixel: an op of this layer's own.
 
-use super::{Forward, Layer, LayerConfig};
+use super::{Forward, Layer};
 use crate::autograd::{Backward, Op, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -76,9 +76,5 @@ impl<T: Kernels> Layer<T> for Rescaling {
             }
         });
         Ok(cx.tape.record(Rescale { scale }, &[&x], y))
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Rescaling(self.clone()))
     }
 }

@@ -117,7 +117,7 @@ impl<T: Kernels> SequentialBuilder<T> {
             stages.push(Stage {
                 name,
                 layer: Arc::clone(layer),
-                config: layer.config(),
+                config: LayerConfig::of(layer.as_ref()),
                 output: next.clone(),
                 parameters: first..specs.len(),
             });
@@ -137,7 +137,7 @@ impl<T: Kernels> SequentialBuilder<T> {
         if self.built_before {
             return Ok(self.output.unwrap_or_default());
         }
-        let last = self.layers.last().and_then(|(_, layer)| layer.config());
+        let last = self.layers.last().and_then(|(_, layer)| LayerConfig::of(layer.as_ref()));
         let found = match &last {
             Some(LayerConfig::Dense(dense)) => OutputKind::of_activation(dense.activation),
             Some(LayerConfig::Activation { function }) => OutputKind::of_activation(*function),

@@ -13,6 +13,8 @@ mod checkpoints;
 mod evaluate;
 mod examples;
 mod history;
+mod options;
+mod state;
 mod trainer;
 
 pub use checkpoint::Checkpoint;
@@ -20,7 +22,8 @@ pub use checkpoints::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_
 pub use evaluate::{Evaluation, check_batch_size, class_probabilities, evaluate, most_probable};
 pub use examples::Examples;
 pub use history::{EpochRecord, History};
-pub use trainer::{FitOptions, Observer, Silent, StepRecord, Trainer};
+pub use options::FitOptions;
+pub use trainer::{Observer, Silent, StepRecord, Trainer};
 
 #[cfg(test)]
 mod tests;

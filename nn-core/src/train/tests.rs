@@ -268,9 +268,9 @@ fn weights_that_are_no_numbers_are_not_saved() {
     let mut trainer = adam(1);
     trainer.save_to(Checkpoints::new(folder.path()), "");
     let bias = Tensor::full([2], f32::NAN);
-    trainer.model.set("dense2.bias", bias).unwrap();
+    trainer.state.model.set("dense2.bias", bias).unwrap();
     assert!(trainer.fit(&Points::new(10), None, &mut Silent).is_err());
-    Checkpoints::new(folder.path()).save(&trainer, "").unwrap();
+    Checkpoints::new(folder.path()).save(&trainer.state, "").unwrap();
     assert!(!Checkpoints::new(folder.path()).exist());
 }
 
