@@ -1,12 +1,11 @@
 //! The tape itself: nodes, values, gradients.
 
 use super::Gradient;
-use super::packed::Packed;
 use crate::error::{Error, Result};
-use crate::kernels::Conv2dGeometry;
 use crate::kernels::Kernels;
-use crate::kernels::conv::Conv2dForward;
 use crate::tensor::{Pool, Shape, Tensor};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,6 +35,7 @@ pub struct Var<T: Kernels = f32> {
 struct NodeRef {
     recording: Arc<()>,
     index: usize,
+    is_leaf: bool,
 }
 
 impl<T: Kernels> Var<T> {
@@ -62,6 +62,11 @@ impl<T: Kernels> Var<T> {
     /// Whether gradients flow through this variable.
     pub fn requires_grad(&self) -> bool {
         self.node.is_some()
+    }
+
+    /// Which leaf of its tape this is, if it is one: see [`Tape::backward_on_leaf`].
+    pub fn leaf_id(&self) -> Option<LeafId> {
+        self.node.as_ref().filter(|node| node.is_leaf).map(|node| LeafId(node.index))
     }
 
     /// The value, to be overwritten in place if nobody else holds it; otherwise a copy.
@@ -100,13 +105,18 @@ enum NodeKind {
     Retained,
 }
 
+/// Which leaf of a recording a gradient belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeafId(usize);
+
 /// A record of operations, in the order they ran.
 pub struct Tape<T: Kernels = f32> {
     nodes: Vec<Node<T>>,
     recording: Arc<()>,
     enabled: bool,
     pool: Pool<T>,
-    packed: Packed<T>,
+    /// What ops prepared for the next run, by its type.
+    prepared: HashMap<TypeId, Box<dyn Any + Send>>,
     /// The first op that was given a variable of another recording. `record` cannot fail, so
     /// the next backward does: such a variable would silently be treated as a constant.
     foreign_input: Option<&'static str>,
@@ -131,7 +141,7 @@ impl<T: Kernels> Tape<T> {
             recording: Arc::new(()),
             enabled: true,
             pool,
-            packed: Packed::new(),
+            prepared: HashMap::new(),
             foreign_input: None,
         }
     }
@@ -147,18 +157,14 @@ impl<T: Kernels> Tape<T> {
         &self.pool
     }
 
-    /// A convolution's weights as `kernel` wants them, kept for the next time: by tapes that do not
-    /// record, since training changes them at every step.
-    pub(super) fn packed(
-        &mut self,
-        weights: &Var<T>,
-        kernel: &dyn Conv2dForward<T>,
-        g: &Conv2dGeometry,
-    ) -> Option<Arc<Tensor<T>>> {
+    /// What ops of one kind prepare for the next run, such as weights in another order, beside the pool:
+    /// kept by tapes that do not record, since training changes weights at every step.
+    pub(super) fn prepared<P: Any + Default + Send>(&mut self) -> Option<(&mut P, &Pool<T>)> {
         if self.enabled {
             return None;
         }
-        self.packed.get(&weights.share(), kernel, g, &self.pool)
+        let kept = self.prepared.entry(TypeId::of::<P>()).or_insert_with(|| Box::<P>::default());
+        Some((kept.downcast_mut()?, &self.pool))
     }
 
     /// Whether ops are recorded.
@@ -250,7 +256,8 @@ impl<T: Kernels> Tape<T> {
             return None;
         }
         self.nodes.push(Node { op, inputs, shape, gradient: None, kind });
-        Some(NodeRef { recording: Arc::clone(&self.recording), index: self.nodes.len() - 1 })
+        let (recording, index) = (Arc::clone(&self.recording), self.nodes.len() - 1);
+        Some(NodeRef { recording, index, is_leaf: kind == NodeKind::Leaf })
     }
 
     fn index(&self, var: &Var<T>) -> Result<usize> {
@@ -299,6 +306,27 @@ impl<T: Kernels> Tape<T> {
     /// Differentiates `loss`, a single number, and frees what the ops had saved. Gradients add to
     /// those already there.
     pub fn backward(&mut self, loss: &Var<T>) -> Result<()> {
+        self.backward_on_leaf(loss, &mut |_, _| {})
+    }
+
+    /// [`Tape::backward`], and calls `on_leaf` for each leaf as soon as its gradient is final: what was
+    /// used last comes first. Gradients can be sent to other workers, or used up, while the rest is still
+    /// computed.
+    ///
+    /// ```
+    /// use nn_core::{Tape, Tensor, Var};
+    /// let mut tape = Tape::<f32>::new();
+    /// let (a, b) = (tape.leaf(Tensor::scalar(2.0)), tape.leaf(Tensor::scalar(5.0)));
+    /// let square = tape.mul(&a, &a)?;
+    /// let product = tape.mul(&square, &b)?;
+    /// let mut told = Vec::new();
+    /// tape.backward_on_leaf(&product, &mut |leaf, gradient| {
+    ///     told.push((leaf, gradient.tensor().as_slice()[0]));
+    /// })?;
+    /// assert_eq!(told, [(b.leaf_id().unwrap(), 4.0), (a.leaf_id().unwrap(), 20.0)]);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn backward_on_leaf(&mut self, loss: &Var<T>, on_leaf: &mut OnLeaf<'_, T>) -> Result<()> {
         if loss.value().len() != 1 {
             return Err(Error::shape(
                 "backward",
@@ -307,21 +335,27 @@ impl<T: Kernels> Tape<T> {
                 "reduce it with sum or mean, or pass the output's gradient to backward_from",
             ));
         }
-        self.backward_from(loss, Tensor::full(loss.shape(), T::one()))
+        self.propagate(loss, Tensor::full(loss.shape(), T::one()), false, on_leaf)
     }
 
     /// Propagates `gradient` backwards from `output`, and frees what the ops had saved.
     pub fn backward_from(&mut self, output: &Var<T>, gradient: Tensor<T>) -> Result<()> {
-        self.propagate(output, gradient, false)
+        self.propagate(output, gradient, false, &mut |_, _| {})
     }
 
     /// Like [`Tape::backward_from`], but keeps what the ops saved, for another pass over the same
     /// record.
     pub fn backward_from_keeping(&mut self, output: &Var<T>, gradient: Tensor<T>) -> Result<()> {
-        self.propagate(output, gradient, true)
+        self.propagate(output, gradient, true, &mut |_, _| {})
     }
 
-    fn propagate(&mut self, output: &Var<T>, gradient: Tensor<T>, keep: bool) -> Result<()> {
+    fn propagate(
+        &mut self,
+        output: &Var<T>,
+        gradient: Tensor<T>,
+        keep: bool,
+        on_leaf: &mut OnLeaf<'_, T>,
+    ) -> Result<()> {
         let last = self.index(output)?;
         if let Some(op) = self.foreign_input {
             return Err(Error::Tape(format!(
@@ -349,7 +383,7 @@ impl<T: Kernels> Tape<T> {
             };
             let node = &mut self.nodes[index];
             if node.kind == NodeKind::Leaf {
-                add_to(&mut node.gradient, gradient);
+                on_leaf(LeafId(index), add_to(&mut node.gradient, gradient));
                 continue;
             }
             let Some(op) = node.op.take() else {
@@ -382,6 +416,9 @@ impl<T: Kernels> Tape<T> {
         Ok(())
     }
 }
+
+/// What is told of a leaf's gradient.
+pub type OnLeaf<'a, T> = dyn FnMut(LeafId, &Gradient<T>) + 'a;
 
 /// The receiving end of an op's backward: the gradients of its inputs.
 pub struct Backward<'a, T: Kernels> {
@@ -423,14 +460,16 @@ impl<T: Kernels> Backward<'_, T> {
     }
 }
 
-fn add_to<T: Kernels>(slot: &mut Option<Gradient<T>>, gradient: Gradient<T>) {
+/// Adds `gradient` to what `slot` holds, and returns the sum.
+fn add_to<T: Kernels>(slot: &mut Option<Gradient<T>>, gradient: Gradient<T>) -> &Gradient<T> {
     match slot {
-        None => *slot = Some(gradient),
+        None => slot.insert(gradient),
         Some(sum) => {
-            let sum = sum.tensor_mut().as_mut_slice();
-            for (s, &g) in sum.iter_mut().zip(gradient.tensor().as_slice()) {
+            let values = sum.tensor_mut().as_mut_slice();
+            for (s, &g) in values.iter_mut().zip(gradient.tensor().as_slice()) {
                 *s += g;
             }
+            sum
         }
     }
 }

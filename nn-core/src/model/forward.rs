@@ -78,28 +78,26 @@ impl<T: Kernels> Sequential<T> {
         for layer in pass.watch {
             self.stage_index(layer)?;
         }
-        let parameters: Vec<_> = self
-            .parameters
-            .iter()
-            .map(|parameter| {
-                let value = Arc::clone(&parameter.value);
-                if parameter.trainable && !pass.frozen {
-                    tape.leaf(value)
-                } else {
-                    tape.constant(value)
-                }
-            })
-            .collect();
-
         let training = pass.rng.is_some();
         let mut idle = Rng::new(0, 0);
         let rng = pass.rng.unwrap_or(&mut idle);
         let mut cx = Forward::new(tape, training, rng);
         let is_watched = |stage: &Stage<T>| pass.watch.contains(&stage.name.as_str());
         let mut watched = Vec::new();
+        let mut parameters = Vec::with_capacity(self.parameters.len());
         let mut x = x;
         let mut stages = self.stages.iter().peekable();
         while let Some(stage) = stages.next() {
+            // Leaves just before the layer runs: so the backward pass comes by them just after it, and
+            // their gradients are final in that order.
+            parameters.extend(self.parameters[stage.parameters.clone()].iter().map(|parameter| {
+                let value = Arc::clone(&parameter.value);
+                if parameter.trainable && !pass.frozen {
+                    cx.tape.leaf(value)
+                } else {
+                    cx.tape.constant(value)
+                }
+            }));
             let own = &parameters[stage.parameters.clone()];
             let named = |e| named(e, stage);
             let last = match stages.next_if(|next| !is_watched(stage) && fuses(stage, next)) {
@@ -186,11 +184,39 @@ fn named<T: Kernels>(error: Error, stage: &Stage<T>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::{AveragePool2D, Conv2D, Layer, MaxPool2D};
+    use crate::layers::{AveragePool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D};
 
     fn are_fused(conv: Conv2D, pool: impl Layer<f32> + 'static) -> bool {
         let model = Sequential::builder([40, 40, 1]).layer(conv).layer(pool).build(0).unwrap();
         fuses(&model.stages[0], &model.stages[1])
+    }
+
+    #[test]
+    fn gradients_are_final_from_the_last_layer_to_the_first() {
+        let model = Sequential::<f32>::builder([8, 8, 1])
+            .layer(Conv2D::new(2, 3).activation(Activation::Relu))
+            .layer(MaxPool2D::new(2))
+            .layer(Conv2D::new(3, 2))
+            .layer(Flatten::new())
+            .layer(Dense::new(2))
+            .build(1)
+            .unwrap();
+        let (mut tape, mut rng) = (Tape::new(), Rng::new(0, 0));
+        let x = tape.constant(Tensor::full([2, 8, 8, 1], 0.5));
+        let pass = model.forward(&mut tape, x, Pass::training(&mut rng)).unwrap();
+        let loss = tape.mean(&pass.output).unwrap();
+        let mut told = Vec::new();
+        tape.backward_on_leaf(&loss, &mut |leaf, gradient| {
+            assert!(gradient.tensor().as_slice().iter().any(|&g| g != 0.0));
+            told.push(leaf);
+        })
+        .unwrap();
+        let layers = |leaf| {
+            let at = pass.parameters.iter().position(|p| p.leaf_id() == Some(leaf)).unwrap();
+            model.parameters()[at].name.split('.').next().unwrap()
+        };
+        let told: Vec<_> = told.into_iter().map(layers).collect();
+        assert_eq!(told, ["dense1", "dense1", "conv2", "conv2", "conv1", "conv1"]);
     }
 
     #[test]

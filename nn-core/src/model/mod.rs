@@ -120,7 +120,9 @@ impl<T: Kernels> Sequential<T> {
 
     /// The name of the last convolution, where Grad-CAM looks by default.
     pub fn last_convolution(&self) -> Option<&str> {
-        self.layers().rev().find(|(_, kind)| *kind == "Conv2D").map(|(name, _)| name)
+        let is_convolution =
+            |stage: &&Stage<T>| matches!(stage.config, Some(LayerConfig::Conv2D(_)));
+        self.stages.iter().rev().find(is_convolution).map(|stage| stage.name.as_str())
     }
 
     /// The shape of a layer's output, without the batch.

@@ -1,5 +1,6 @@
 //! 2-D convolution, alone and fused with the ReLU and max-pool that often follow it.
 
+use super::packed::Packed;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -147,7 +148,8 @@ impl<T: Kernels> Tape<T> {
     ) {
         let b = b.map(|b| b.value().as_slice());
         let x = x.value().as_slice();
-        match self.packed(w, kernel, g) {
+        let packed = self.prepared::<Packed<T>>();
+        match packed.and_then(|(packed, pool)| packed.get(&w.share(), kernel, g, pool)) {
             Some(packed) => kernel.forward_packed(g, x, packed.as_slice(), b, out, self.pool()),
             None => kernel.forward(g, x, w.value().as_slice(), b, out, self.pool()),
         }

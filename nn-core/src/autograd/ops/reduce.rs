@@ -60,6 +60,23 @@ impl<T: Kernels> Op<T> for Sum<T> {
     }
 }
 
+/// What becomes of the values along a dimension.
+#[derive(Clone, Copy)]
+enum Reduction {
+    Sum,
+    Mean,
+}
+
+impl Reduction {
+    /// The op's name, for errors.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum_axis",
+            Self::Mean => "mean_axis",
+        }
+    }
+}
+
 impl<T: Kernels> Tape<T> {
     /// The sum of all elements, a scalar.
     ///
@@ -94,7 +111,7 @@ impl<T: Kernels> Tape<T> {
     /// # Errors
     /// If `x` has no such dimension.
     pub fn sum_axis(&mut self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
-        self.reduce_axis("sum_axis", x, axis, keep)
+        self.reduce_axis(Reduction::Sum, x, axis, keep)
     }
 
     /// The means along dimension `axis`, which is dropped, or becomes 1 if `keep`.
@@ -102,7 +119,7 @@ impl<T: Kernels> Tape<T> {
     /// # Errors
     /// If `x` has no such dimension, or it is empty.
     pub fn mean_axis(&mut self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
-        self.reduce_axis("mean_axis", x, axis, keep)
+        self.reduce_axis(Reduction::Mean, x, axis, keep)
     }
 
     fn reduce_all(&mut self, name: &'static str, x: &Var<T>, factor: f64) -> Var<T> {
@@ -119,11 +136,12 @@ impl<T: Kernels> Tape<T> {
 
     fn reduce_axis(
         &mut self,
-        name: &'static str,
+        reduction: Reduction,
         x: &Var<T>,
         axis: usize,
         keep: bool,
     ) -> Result<Var<T>> {
+        let name = reduction.name();
         let dims = x.dims();
         let Some(&len) = dims.get(axis) else {
             return Err(Error::shape(
@@ -133,11 +151,11 @@ impl<T: Kernels> Tape<T> {
                 format!("choose an axis below {}", dims.len()),
             ));
         };
-        let mean = name == "mean_axis";
-        if mean && len == 0 {
-            return Err(no_elements(name, x.shape()));
-        }
-        let factor = if mean { 1.0 / len as f64 } else { 1.0 };
+        let factor = match reduction {
+            Reduction::Sum => 1.0,
+            Reduction::Mean if len == 0 => return Err(no_elements(name, x.shape())),
+            Reduction::Mean => 1.0 / len as f64,
+        };
         let inner: usize = dims[axis + 1..].iter().product();
         let mut output = dims.to_vec();
         if keep {

@@ -20,11 +20,13 @@ struct Entry<T: Kernels> {
     packed: Arc<Tensor<T>>,
 }
 
-impl<T: Kernels> Packed<T> {
-    pub fn new() -> Self {
+impl<T: Kernels> Default for Packed<T> {
+    fn default() -> Self {
         Self(Vec::new())
     }
+}
 
+impl<T: Kernels> Packed<T> {
     /// `weights` as `kernel` wants them; nothing if it reads them as they are.
     pub fn get(
         &mut self,
@@ -61,7 +63,7 @@ mod tests {
     fn weights_that_nobody_holds_are_forgotten() {
         let g = Conv2dGeometry::new(&[1, 8, 8, 16], &[16, 16, 3, 3], Conv2dOptions::default());
         let (g, kernel, pool) = (g.unwrap(), Winograd { isa: Isa::Portable }, Pool::new());
-        let mut tapes = [Packed::new(), Packed::new()];
+        let mut tapes = [Packed::default(), Packed::default()];
         let mut weights = Arc::new(Tensor::<f32>::full([16, 16, 3, 3], 1.0));
         for round in 0..5 {
             // In place, for nobody else holds them, and yet they are others now.
