@@ -118,6 +118,5 @@ impl_kernels!(
 
 /// Whether this build has kernels written for `isa`.
 fn has_kernels(isa: Isa) -> bool {
-    let streams = isa == Isa::Avx2 && cfg!(target_arch = "x86_64");
-    streams || f32::conv2d().isas().any(|needed| needed == isa)
+    f32::conv2d().isas().any(|needed| needed == isa)
 }
