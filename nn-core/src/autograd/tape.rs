@@ -227,7 +227,7 @@ impl<T: Kernels> Tape<T> {
         if self.enabled && inputs.iter().any(|input| self.is_foreign(input)) {
             self.foreign_input.get_or_insert(op.name());
         }
-        let indices: Vec<_> = inputs.iter().map(|input| self.index(input).ok()).collect();
+        let indices: Vec<_> = inputs.iter().map(|input| self.place(input)).collect();
         if indices.iter().all(Option::is_none) {
             return Var { value, node: None };
         }
@@ -237,7 +237,7 @@ impl<T: Kernels> Tape<T> {
 
     /// Whether an op on these inputs will be recorded, so that it knows whether to save anything.
     pub fn tracks(&self, inputs: &[&Var<T>]) -> bool {
-        self.enabled && inputs.iter().any(|input| self.index(input).is_ok())
+        self.enabled && inputs.iter().any(|input| self.place(input).is_some())
     }
 
     /// Whether `var` stands on another tape, or on this one before it was cleared.
@@ -260,15 +260,22 @@ impl<T: Kernels> Tape<T> {
         Some(NodeRef { recording, index, is_leaf: kind == NodeKind::Leaf })
     }
 
+    /// Where `var` stands in this recording, if it does.
+    fn place(&self, var: &Var<T>) -> Option<usize> {
+        let node = var.node.as_ref()?;
+        Arc::ptr_eq(&node.recording, &self.recording).then_some(node.index)
+    }
+
+    /// [`Tape::place`] of a variable that must have one.
     fn index(&self, var: &Var<T>) -> Result<usize> {
-        match &var.node {
-            Some(node) if Arc::ptr_eq(&node.recording, &self.recording) => Ok(node.index),
-            Some(_) => Err(Error::Tape(
+        match (self.place(var), &var.node) {
+            (Some(index), _) => Ok(index),
+            (None, Some(_)) => Err(Error::Tape(
                 "this variable belongs to another tape, or to this one before it was cleared; \
                  make it again with `leaf`, or rerun the forward pass"
                     .into(),
             )),
-            None => Err(Error::Tape(
+            (None, None) => Err(Error::Tape(
                 "this variable carries no gradient: it is a constant, was computed from constants \
                  only, or the tape does not record; start from `leaf` on a recording tape"
                     .into(),
@@ -288,7 +295,7 @@ impl<T: Kernels> Tape<T> {
 
     /// The gradient of a leaf or retained value, if a backward pass has reached it.
     pub fn grad(&self, var: &Var<T>) -> Option<&Tensor<T>> {
-        let index = self.index(var).ok()?;
+        let index = self.place(var)?;
         self.nodes[index].gradient.as_ref().map(Gradient::tensor)
     }
 
@@ -299,7 +306,7 @@ impl<T: Kernels> Tape<T> {
 
     /// Like [`Tape::take_grad`], as the tape holds it: a product need not become a tensor.
     pub fn take_gradient(&mut self, var: &Var<T>) -> Option<Gradient<T>> {
-        let index = self.index(var).ok()?;
+        let index = self.place(var)?;
         self.nodes[index].gradient.take()
     }
 
