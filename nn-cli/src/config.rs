@@ -234,7 +234,7 @@ impl RunConfig {
     /// The content of `config.toml`.
     pub fn to_toml(&self) -> Result<String, Failure> {
         toml::to_string(self).map_err(|problem| {
-            Failure::usage(format!("these settings cannot be recorded in config.toml: {problem}"))
+            Failure::failed(format!("these settings cannot be recorded in config.toml: {problem}"))
         })
     }
 

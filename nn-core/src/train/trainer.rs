@@ -197,7 +197,7 @@ impl<T: Kernels> Trainer<T> {
         observer: &mut dyn Observer,
     ) -> Result<()> {
         if train.is_empty() {
-            return Err(Error::setting(
+            return Err(Error::data(
                 "the training set",
                 "of at least one sample",
                 "none",
@@ -205,7 +205,7 @@ impl<T: Kernels> Trainer<T> {
             ));
         }
         if self.state.epoch.step > 0 && self.state.epoch.samples != train.len() {
-            return Err(Error::setting(
+            return Err(Error::data(
                 "the training set",
                 format!("of {} samples, as when the run stopped", self.state.epoch.samples),
                 train.len(),
