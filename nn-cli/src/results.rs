@@ -12,7 +12,8 @@ use crate::run_folder::{Draft, METRICS_FILE};
 use crate::split_file::{self, SPLIT_FILE};
 use crate::training::contents::{self, CHECKSUMS_FILE};
 use crate::training::{Run, Splits, Warning};
-use crate::ui::stats::Guessing;
+use crate::ui::format::class_name;
+use crate::ui::stats::{Guessing, wilson};
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
@@ -143,7 +144,7 @@ impl Run<'_> {
                 self.config.fit.seed
             ),
             stand_in: self.is_stand_in(),
-            ..curves_of(&[&self.history], self.guessing())
+            ..curves_of(&[&self.history], &self.guessing())
         }
     }
 
@@ -161,7 +162,8 @@ impl Run<'_> {
             title: format!("{}, {} images", self.set.name, self.data.tested_on),
             subtitle: String::new(),
             stand_in: self.is_stand_in(),
-            classes: self.set.folder.classes.clone(),
+            interval: Some(wilson(self.test.correct as u64, self.test.n as u64).ends()),
+            classes: self.set.folder.classes.iter().map(|name| class_name(name)).collect(),
             counts: self.test.confusion.clone(),
         }
     }
@@ -261,7 +263,7 @@ pub fn draw(folder: &Draft, name: &str, svg: String) -> Result<(), Failure> {
 }
 
 /// Curves of one run, or of several: then their mean, and a band from the lowest to the highest.
-pub fn curves_of(histories: &[&History], guessing: Guessing) -> CurvesSpec {
+pub fn curves_of(histories: &[&History], guessing: &Guessing) -> CurvesSpec {
     let series = |name: &str, value: fn(&EpochRecord) -> Option<f64>| {
         let values = |history: &&History| {
             history.iter().map(|record| value(record).unwrap_or(f64::NAN)).collect()
@@ -274,5 +276,5 @@ pub fn curves_of(histories: &[&History], guessing: Guessing) -> CurvesSpec {
         loss.push(series("validation", |r| r.val_loss));
         accuracy.push(series("validation", |r| r.val_accuracy));
     }
-    CurvesSpec { loss, accuracy, guessing: Some(guessing), ..CurvesSpec::default() }
+    CurvesSpec { loss, accuracy, baselines: guessing.baselines(), ..CurvesSpec::default() }
 }

@@ -68,7 +68,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     folder.draft().write(EXPERIMENT_FILE, json + "\n")?;
     results::draw(folder.draft(), "comparison", plots::comparison(&parts.picture()))?;
     let curves = Arm::ALL.map(|arm| curves(&finished, arm, &sets, &plan));
-    for (arm, spec) in Arm::ALL.iter().zip(&curves) {
+    for (arm, (spec, _)) in Arm::ALL.iter().zip(&curves) {
         results::draw(folder.draft(), &format!("curves-{}", arm.name()), plots::curves(spec))?;
     }
     let page = ExperimentPage::new(&Told {
@@ -330,8 +330,8 @@ fn used(finished: &[Finished], arm: Arm) -> Option<(usize, usize)> {
     of_arm(finished, arm).next().map(|run| run.used)
 }
 
-/// How an arm's runs trained.
-fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> CurvesSpec {
+/// How an arm's runs trained, and what guessing would have scored.
+fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> (CurvesSpec, Guessing) {
     let histories: Vec<&History> = of_arm(finished, arm).map(|run| &run.history).collect();
     let set = sets.of(arm);
     let guessing = of_arm(finished, arm).next().map(|run| run.guessing.clone()).unwrap_or_default();
@@ -342,10 +342,11 @@ fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> CurvesSp
             plan.seeds.len()
         ),
     };
-    CurvesSpec {
+    let spec = CurvesSpec {
         title: format!("The {} model, {}", arm.name(), format::clean(&set.name)),
         subtitle,
         stand_in: set.kind == Kind::StandIn,
-        ..results::curves_of(&histories, guessing)
-    }
+        ..results::curves_of(&histories, &guessing)
+    };
+    (spec, guessing)
 }

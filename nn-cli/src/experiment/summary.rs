@@ -127,10 +127,10 @@ impl Parts<'_> {
             name: row.title.to_string(),
             detail: format!("{}, {}", set.name, plural(row.measured.images() as u64, "image")),
             accuracy: row.measured.accuracy.mean,
-            interval: row.measured.accuracy.interval,
+            interval: row.measured.accuracy.interval.ends(),
             each: if several { row.measured.accuracies() } else { Vec::new() },
             reference: row.notebook_accuracy(),
-            guessing: self.guessing(row),
+            baselines: self.guessing(row).baselines(),
         };
         let seeds = self.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         ComparisonSpec {

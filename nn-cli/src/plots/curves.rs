@@ -4,11 +4,11 @@
 //! spans 0 to 100 %, so that two pictures can be compared by eye. A value that is not finite is a gap
 //! in its line, which is how a missing validation set is given.
 
-use super::panel::{HIGH, Panel, last};
+use super::panel::{HIGH, Panel};
 use super::scale::{loss, percent};
+use super::series::{Baseline, Series, last_value};
 use super::svg::Svg;
 use super::{MARGIN, header};
-use crate::ui::stats::Guessing;
 
 /// A pair of training curves.
 #[derive(Clone, Debug, Default)]
@@ -23,57 +23,12 @@ pub struct CurvesSpec {
     pub loss: Vec<Series>,
     /// Accuracy as shares from 0 to 1.
     pub accuracy: Vec<Series>,
-    /// What guessing would score: drawn as dashed lines.
-    pub guessing: Option<Guessing>,
-}
-
-/// One line: a value for each epoch, the first for epoch 1.
-#[derive(Clone, Debug, Default)]
-pub struct Series {
-    /// What the line is called: `training`, `validation`.
-    pub name: String,
-    /// One value for each epoch; NaN where there is none.
-    pub values: Vec<f64>,
-    /// The spread around the values, such as over seeds.
-    pub band: Option<Band>,
-}
-
-/// The lower and the upper edge of a spread, one value for each epoch.
-#[derive(Clone, Debug, Default)]
-pub struct Band {
-    /// Lower edge.
-    pub lower: Vec<f64>,
-    /// Upper edge.
-    pub upper: Vec<f64>,
-}
-
-impl Series {
-    /// A line without a band.
-    pub fn new(name: impl Into<String>, values: Vec<f64>) -> Self {
-        Self { name: name.into(), values, band: None }
-    }
-
-    /// The mean over several runs, which have a value for each epoch, and a band from the lowest to
-    /// the highest.
-    pub fn over_runs(name: impl Into<String>, runs: &[Vec<f64>]) -> Self {
-        let epochs = runs.iter().map(Vec::len).min().unwrap_or(0);
-        let over = |fold: fn(f64, f64) -> f64, epoch: usize| {
-            runs.iter().map(|run| run[epoch]).reduce(fold).unwrap_or(f64::NAN)
-        };
-        let all = |fold| (0..epochs).map(|epoch| over(fold, epoch)).collect::<Vec<f64>>();
-        let mean = all(|a, b| a + b).iter().map(|sum| sum / runs.len() as f64).collect();
-        let one = Self::new(name, mean);
-        if runs.len() > 1 { one.with_band(all(f64::min), all(f64::max)) } else { one }
-    }
-
-    /// Adds a band between `lower` and `upper`.
-    pub fn with_band(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Self {
-        self.band = Some(Band { lower, upper });
-        self
-    }
+    /// Levels to compare the accuracy with, such as what guessing would score.
+    pub baselines: Vec<Baseline>,
 }
 
 const WIDTH: f64 = 1080.0;
+
 /// Draws loss and accuracy over the epochs as an SVG document.
 pub fn curves(spec: &CurvesSpec) -> String {
     let top = header_height(spec) + 54.0;
@@ -109,12 +64,12 @@ pub fn panels(spec: &CurvesSpec) -> [String; 2] {
 /// Both panels, and the room they leave for labels: the same, so that their epochs line up.
 fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
     let panels = [
-        Panel { title: "Loss", series: &spec.loss, is_share: false, guessing: None },
+        Panel { title: "Loss", series: &spec.loss, is_share: false, baselines: &[] },
         Panel {
             title: "Accuracy",
             series: &spec.accuracy,
             is_share: true,
-            guessing: spec.guessing.as_ref(),
+            baselines: &spec.baselines,
         },
     ];
     let room = panels.iter().map(Panel::label_room).fold(20.0, f64::max);
@@ -135,7 +90,7 @@ fn describe(spec: &CurvesSpec) -> String {
         ("accuracy", &spec.accuracy, percent as fn(f64) -> String),
     ] {
         for series in all {
-            if let Some((epoch, value)) = last(&series.values) {
+            if let Some((epoch, value)) = last_value(&series.values) {
                 let value = write(value);
                 out += &format!("{} {what} after epoch {epoch}: {value}. ", series.name);
             }
@@ -166,7 +121,7 @@ mod tests {
                 Series::new("training", (0..epochs).map(|e| 1.0 - fall(e)).collect()),
                 Series::new("validation", vec![0.5; epochs]),
             ],
-            guessing: Some(Guessing::new(&["a", "b"].map(String::from), &[1, 1])),
+            baselines: vec![Baseline { name: "guessing".into(), accuracy: 0.5, dotted: false }],
             ..CurvesSpec::default()
         }
     }
@@ -227,18 +182,6 @@ mod tests {
             assert_eq!(count(&svg, "polyline"), 3, "{value}");
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{value}");
         }
-    }
-
-    #[test]
-    fn several_runs_are_a_mean_and_a_band() {
-        let one = Series::over_runs("one", &[vec![1.0, 2.0]]);
-        assert_eq!((one.values, one.band.is_none()), (vec![1.0, 2.0], true));
-        let runs = [vec![1.0, 2.0, f64::NAN], vec![3.0, 8.0, 1.0], vec![2.0, 2.0, 1.0]];
-        let all = Series::over_runs("all", &runs);
-        assert_eq!(all.values[..2], [2.0, 4.0]);
-        assert!(all.values[2].is_nan());
-        let band = all.band.unwrap();
-        assert_eq!((&band.lower[..2], &band.upper[..2]), (&[1.0, 2.0][..], &[3.0, 8.0][..]));
     }
 
     #[test]

@@ -16,12 +16,14 @@ mod curves;
 mod panel;
 mod png;
 mod scale;
+mod series;
 pub(crate) mod svg;
 
 pub use comparison::{ComparisonRow, ComparisonSpec, comparison};
 pub use confusion::{ConfusionSpec, confusion};
-pub use curves::{CurvesSpec, Series, curves, panels};
+pub use curves::{CurvesSpec, curves, panels};
 pub use png::{FACES, to_image, to_png};
+pub use series::{Band, Baseline, Series};
 
 use svg::{Anchor, Svg, Text, fit};
 

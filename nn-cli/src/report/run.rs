@@ -88,7 +88,7 @@ impl RunPage {
             shares_note: shares::note(&[test]),
             sets: images(&[run]),
             credit: base::credit(&[set]),
-            curves: Curves::draw(&run.curves()),
+            curves: Curves::draw(&run.curves(), &run.guessing()),
             matrix: Matrix::draw(&ConfusionSpec { title: tested.clone(), ..run.confusion() }),
             heat_note: HEAT_NOTE,
             views: views(&test.classes),
