@@ -29,8 +29,6 @@ mod made_folders;
 mod npy;
 mod open_run;
 mod out_folder;
-mod overlays;
-mod plots;
 mod published;
 mod reading;
 mod report;

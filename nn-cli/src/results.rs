@@ -5,7 +5,6 @@ use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::{self, Inspection};
 use crate::open_run::CONFIG_FILE;
-use crate::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
@@ -17,6 +16,7 @@ use crate::ui::stats::{Guessing, wilson};
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
+use nn_figures::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -129,7 +129,7 @@ impl Run<'_> {
         }
     }
 
-    fn is_stand_in(&self) -> bool {
+    fn is_synthetic(&self) -> bool {
         self.set.kind == Kind::StandIn
     }
 
@@ -143,7 +143,7 @@ impl Run<'_> {
                 self.data.validation.len(),
                 self.config.fit.seed
             ),
-            stand_in: self.is_stand_in(),
+            synthetic: self.is_synthetic(),
             ..curves_of(&[&self.history], &self.guessing())
         }
     }
@@ -161,7 +161,7 @@ impl Run<'_> {
         ConfusionSpec {
             title: format!("{}, {} images", self.set.name, self.data.tested_on),
             subtitle: String::new(),
-            stand_in: self.is_stand_in(),
+            synthetic: self.is_synthetic(),
             interval: Some(wilson(self.test.correct as u64, self.test.n as u64).ends()),
             classes: self.set.folder.classes.iter().map(|name| class_name(name)).collect(),
             counts: self.test.confusion.clone(),
@@ -258,7 +258,7 @@ pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
 
 /// Writes a picture as `NAME.svg` and `NAME.png`.
 pub fn draw(folder: &Draft, name: &str, svg: String) -> Result<(), Failure> {
-    folder.write(&format!("{name}.png"), plots::to_png(&svg, PNG_SCALE)?)?;
+    folder.write(&format!("{name}.png"), nn_figures::to_png(&svg, PNG_SCALE)?)?;
     folder.write(&format!("{name}.svg"), svg)
 }
 

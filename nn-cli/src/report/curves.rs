@@ -1,9 +1,9 @@
 //! Training curves on a page: drawn, as values, and what they show.
 
 use super::parts::Table;
-use crate::plots::{self, CurvesSpec, Series};
 use crate::ui::format::{self, percent};
 use crate::ui::stats::Guessing;
+use nn_figures::plots::{self, CurvesSpec, Series};
 
 /// Training curves, drawn and as values.
 pub struct Curves {

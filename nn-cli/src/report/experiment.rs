@@ -15,12 +15,12 @@ use crate::command_line::DATA_ROOT;
 use crate::experiment::{Conclusions, Parts};
 use crate::failure::Failure;
 use crate::inspection::Inspection;
-use crate::plots::{ConfusionSpec, CurvesSpec};
 use crate::results::Environment;
 use crate::ui::format::{self, class_name, clean, percent};
 use crate::ui::stats::Guessing;
 use askama::Template;
 use nn_core::model::Summary;
+use nn_figures::plots::{ConfusionSpec, CurvesSpec};
 
 /// An experiment as a page.
 #[derive(Template)]
@@ -277,7 +277,7 @@ fn matrices(parts: &Parts<'_>) -> Vec<Matrix> {
             title: sentence(row.title),
             // Something must stand there, or the picture would count answers as if independent.
             subtitle: if several { subtitle } else { subtitle + "." },
-            stand_in: false,
+            synthetic: false,
             interval: None,
             classes: parts.sets[0].folder.classes.iter().map(|name| class_name(name)).collect(),
             counts: row.measured.confusion(),

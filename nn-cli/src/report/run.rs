@@ -10,13 +10,13 @@ use super::places;
 use super::shares::{self, Shares};
 use crate::failure::Failure;
 use crate::inspection::Inspection;
-use crate::plots::ConfusionSpec;
 use crate::results::Environment;
 use crate::training::Run;
 use crate::ui::format::{self, clean, percent};
 use crate::ui::stats::{Guessing, wilson};
 use askama::Template;
 use nn_core::data::summary;
+use nn_figures::plots::ConfusionSpec;
 
 /// A training run as a page.
 #[derive(Template)]

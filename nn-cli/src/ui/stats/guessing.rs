@@ -1,7 +1,7 @@
 //! What answers would score that do not look at the image.
 
-use crate::plots::Baseline;
 use crate::ui::format::{class_name, percent};
+use nn_figures::plots::Baseline;
 
 /// Two ways to guess. They score the same where all classes have the same number of images.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,11 +4,12 @@
 //! spans 0 to 100 %, so that two pictures can be compared by eye. A value that is not finite is a gap
 //! in its line, which is how a missing validation set is given.
 
+use super::axis::{loss, percent};
+use super::header::{MARGIN, header};
 use super::panel::{HIGH, Panel};
-use super::scale::{loss, percent};
 use super::series::{Baseline, Series, last_value};
-use super::svg::Svg;
-use super::{MARGIN, header};
+use crate::notice::SYNTHETIC_IMAGES;
+use crate::svg::Svg;
 
 /// A pair of training curves.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +18,8 @@ pub struct CurvesSpec {
     pub title: String,
     /// A line beneath it (images, seed, ...); may be empty.
     pub subtitle: String,
-    /// Whether the data is the built-in stand-in set, which the picture then says.
-    pub stand_in: bool,
+    /// Whether the data is the synthetic set, which the picture then says.
+    pub synthetic: bool,
     /// Loss, one series for each line; a series keeps its colour by its place.
     pub loss: Vec<Series>,
     /// Accuracy as shares from 0 to 1.
@@ -34,7 +35,7 @@ pub fn curves(spec: &CurvesSpec) -> String {
     let top = header_height(spec) + 54.0;
     let height = top + HIGH + 62.0;
     let mut svg = Svg::new(WIDTH, height, &spec.title, &describe(spec));
-    header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.stand_in);
+    header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.synthetic);
 
     let half = (WIDTH - 2.0 * MARGIN - 28.0) / 2.0;
     let (panels, room) = both(spec);
@@ -79,7 +80,7 @@ fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
 /// Measures the header by drawing it into a picture that is thrown away.
 fn header_height(spec: &CurvesSpec) -> f64 {
     let mut scratch = Svg::new(WIDTH, 1.0, "", "");
-    header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.stand_in)
+    header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.synthetic)
 }
 
 /// The picture in words: where each line ends.
@@ -96,17 +97,17 @@ fn describe(spec: &CurvesSpec) -> String {
             }
         }
     }
-    if spec.stand_in {
-        out += super::STAND_IN;
+    if spec.synthetic {
+        out += SYNTHETIC_IMAGES;
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::panel::DOTS_UP_TO;
-    use super::super::to_png;
     use super::*;
+    use crate::plots::panel::DOTS_UP_TO;
+    use crate::to_png;
     use resvg::usvg::roxmltree::Document;
 
     fn spec(epochs: usize) -> CurvesSpec {
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn panels_have_no_header_and_keep_to_their_width() {
         let mut one = spec(10);
-        one.stand_in = true;
+        one.synthetic = true;
         for svg in panels(&one) {
             let document = Document::parse(&svg).expect("well-formed XML");
             assert!(!svg.contains(">STAND-IN DATA"), "the page says it");
@@ -240,14 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn the_stand_in_says_so_and_titles_are_drawn() {
+    fn the_synthetic_set_says_so_and_titles_are_drawn() {
         let mut one = spec(3);
         assert!(!curves(&one).contains("STAND-IN"));
         let plain = to_png(&curves(&one), 1.0).unwrap();
         one.title = "Training on <b>\"different\"</b> & more".into();
         let other = to_png(&curves(&one), 1.0).unwrap();
         assert_ne!(plain, other);
-        one.stand_in = true;
+        one.synthetic = true;
         assert!(curves(&one).contains(">STAND-IN DATA"));
         assert_ne!(to_png(&curves(&one), 1.0).unwrap(), other);
     }

@@ -1,8 +1,8 @@
 //! One panel of the training curves: axes, lines, bands and the labels at the lines' ends.
 
-use super::scale::{epoch_ticks, loss, percent, tick_labels, ticks};
+use super::axis::{epoch_ticks, loss, percent, tick_labels, ticks};
 use super::series::{Baseline, Series, is_drawable, last_value};
-use super::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
+use crate::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
 
 /// Height of a plotting area.
 pub const HIGH: f64 = 280.0;

@@ -376,7 +376,7 @@ mod tests {
         for sample in ["husky and wolf", "0123456789 %", "Training on same_backgrounds"] {
             let mut svg = Svg::new(800.0, 100.0, "", "");
             svg.text(0.0, 50.0, sample, &Text::new(40.0));
-            let tree = super::super::png::parse(&svg.finish()).expect("valid");
+            let tree = crate::png::parse(&svg.finish()).expect("valid");
             fn find(group: &usvg::Group) -> Option<f64> {
                 group.children().iter().find_map(|node| match node {
                     usvg::Node::Text(text) => Some(f64::from(text.bounding_box().width())),

@@ -1,9 +1,9 @@
 //! Accuracies one below the other, each with its interval: the result of an experiment at a glance.
 
-use super::scale::percent;
+use super::axis::percent;
+use super::header::{MARGIN, header};
 use super::series::Baseline;
-use super::svg::{self, Anchor, Svg, Text, fit, text_width};
-use super::{MARGIN, header};
+use crate::svg::{self, Anchor, Svg, Text, fit, text_width};
 
 /// Accuracies to compare.
 #[derive(Clone, Debug, Default)]
@@ -12,8 +12,8 @@ pub struct ComparisonSpec {
     pub title: String,
     /// A line beneath it; may be empty.
     pub subtitle: String,
-    /// Whether any of the data is drawn, which the picture then says.
-    pub stand_in: bool,
+    /// Whether any of the data is the synthetic set, which the picture then says.
+    pub synthetic: bool,
     /// From top to bottom.
     pub rows: Vec<ComparisonRow>,
     /// What the hollow diamonds are called.
@@ -49,12 +49,12 @@ const VALUES: f64 = 84.0;
 /// Draws the accuracies as an SVG document.
 pub fn comparison(spec: &ComparisonSpec) -> String {
     let mut scratch = Svg::new(WIDTH, 1.0, "", "");
-    let head = header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.stand_in);
+    let head = header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.synthetic);
     let top = head + 26.0;
     let bottom = top + ROW * spec.rows.len() as f64;
     let height = bottom + 78.0;
     let mut svg = Svg::new(WIDTH, height, &spec.title, &describe(spec));
-    header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.stand_in);
+    header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.synthetic);
 
     let (left, right) = (MARGIN + NAMES, WIDTH - MARGIN - VALUES);
     let x = |share: f64| left + (right - left) * share.clamp(0.0, 1.0);
@@ -155,8 +155,8 @@ fn describe(spec: &ComparisonSpec) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::to_png;
     use super::*;
+    use crate::to_png;
     use resvg::usvg::roxmltree::Document;
 
     fn spec(each: Vec<f64>, baselines: &[Baseline]) -> ComparisonSpec {

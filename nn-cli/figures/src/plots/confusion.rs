@@ -4,9 +4,10 @@
 //! that the story is told before a number is read. Counts and row percentages stand in the cells as
 //! far as they have room; hovering gives both for every cell that is not zero.
 
-use super::scale::percent;
-use super::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
-use super::{MARGIN, header, header_width};
+use super::axis::percent;
+use super::header::{MARGIN, header, header_width};
+use crate::notice::SYNTHETIC_IMAGES;
+use crate::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
 
 /// A confusion matrix and what to write above it.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +19,8 @@ pub struct ConfusionSpec {
     pub subtitle: String,
     /// The lower and the upper end of the accuracy's 95 % interval, told with the accuracy.
     pub interval: Option<(f64, f64)>,
-    /// Whether the data is the built-in stand-in set, which the picture then says.
-    pub stand_in: bool,
+    /// Whether the data is the synthetic set, which the picture then says.
+    pub synthetic: bool,
     /// The classes' names as they are to be shown, in the order of rows and columns.
     pub classes: Vec<String>,
     /// `counts[true][predicted]`; what is missing counts as zero.
@@ -93,20 +94,20 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     let width = if spec.title.is_empty() {
         content.max(NARROW)
     } else {
-        let wanted = header_width(&spec.title, &subtitle, spec.stand_in).min(1000.0);
+        let wanted = header_width(&spec.title, &subtitle, spec.synthetic).min(1000.0);
         content.max(wanted).max(520.0).ceil()
     };
     let top =
-        header(&mut Svg::new(width, 1.0, "", ""), width, &spec.title, &subtitle, spec.stand_in)
+        header(&mut Svg::new(width, 1.0, "", ""), width, &spec.title, &subtitle, spec.synthetic)
             + 48.0;
     let height = (top + side + below + 82.0).ceil();
 
     let mut about = format!("{}. {}", subtitle.trim_end_matches('.'), describe(spec));
-    if spec.stand_in {
-        about = format!("{about} {}", super::STAND_IN);
+    if spec.synthetic {
+        about = format!("{about} {}", SYNTHETIC_IMAGES);
     }
     let mut svg = Svg::new(width, height, &spec.title, &about);
-    header(&mut svg, width, &spec.title, &subtitle, spec.stand_in);
+    header(&mut svg, width, &spec.title, &subtitle, spec.synthetic);
     let left = ((width - (before + side + after)) / 2.0 + before).round();
     let grid = Grid { left, top, cell, n };
 
@@ -324,8 +325,8 @@ fn key(svg: &mut Svg, x: f64, y: f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::to_png;
     use super::*;
+    use crate::to_png;
     use resvg::usvg::roxmltree::Document;
 
     fn spec(n: usize) -> ConfusionSpec {
