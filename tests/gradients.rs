@@ -5,12 +5,13 @@
 //! gradient with respect to every element of every parameter and of the input with
 //! `(f(v + h) - f(v - h)) / 2h`. Errors are relative to the tensor's largest gradient.
 
+use nn_core::Kernels;
 use nn_core::kernels::Padding;
 use nn_core::layers::*;
 use nn_core::loss::{Loss, Targets};
 use nn_core::model::{Pass, Sequential, SequentialBuilder};
 use nn_core::rng::Rng;
-use nn_core::{Element, Result, Tape, Tensor, Var};
+use nn_core::{Result, Tape, Tensor, Var};
 
 const TOLERANCE: f64 = 1e-6;
 const STEP: f64 = 1e-5;
@@ -235,7 +236,7 @@ fn another_network() {
 }
 
 /// Loss and gradients of the network in a precision.
-fn gradients<T: Element>(model: &Sequential<T>, labels: &[usize]) -> Vec<Vec<f64>> {
+fn gradients<T: Kernels>(model: &Sequential<T>, labels: &[usize]) -> Vec<Vec<f64>> {
     let mut tape = Tape::<T>::new();
     let x = uniform(model.input_shape().batched(labels.len()).dims(), 7).cast();
     let x = tape.leaf(x);

@@ -9,13 +9,14 @@ mod kernels {
 }
 
 use kernels::cases::{Case, cases, few_and_many_channels};
+use nn_core::Kernels;
 use nn_core::kernels::conv::{
     Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output,
     OutputGradient,
 };
-use nn_core::kernels::{Conv2dGeometry, Kernels, Pool2dGeometry, isa, pool, reference};
+use nn_core::kernels::{Conv2dGeometry, Pool2dGeometry, isa, pool, reference};
 use nn_core::rng::Rng;
-use nn_core::tensor::{Element, Pool, Tensor};
+use nn_core::tensor::{Pool, Tensor};
 
 fn random(rng: &mut Rng, len: usize) -> Vec<f64> {
     // Through f32, so that both precisions start from the same numbers.
@@ -26,7 +27,7 @@ fn integers(rng: &mut Rng, len: usize) -> Vec<f64> {
     (0..len).map(|_| rng.below(9) as f64 - 4.0).collect()
 }
 
-fn cast<T: Element>(values: &[f64]) -> Vec<T> {
+fn cast<T: Kernels>(values: &[f64]) -> Vec<T> {
     values.iter().map(|&v| T::from_f64(v)).collect()
 }
 
@@ -63,7 +64,7 @@ struct Judge {
 
 impl Judge {
     /// How far each value may be off.
-    fn bounds<T: Element>(self, expected: &Expected) -> Vec<f64> {
+    fn bounds<T: Kernels>(self, expected: &Expected) -> Vec<f64> {
         match self.accuracy {
             Accuracy::Summed if self.exact => vec![0.0; expected.values.len()],
             Accuracy::Summed => {
@@ -75,7 +76,7 @@ impl Judge {
     }
 
     /// Checks `got`.
-    fn check<T: Element>(self, what: &str, got: &[T], expected: &Expected) {
+    fn check<T: Kernels>(self, what: &str, got: &[T], expected: &Expected) {
         let values = &expected.values;
         assert_eq!(got.len(), values.len(), "{what}");
         let errors: Vec<f64> = got.iter().zip(values).map(|(g, e)| g.as_f64() - e).collect();
@@ -115,7 +116,7 @@ struct Problem<'a, T> {
     bt: Vec<T>,
 }
 
-impl<'a, T: Element> Problem<'a, T> {
+impl<'a, T: Kernels> Problem<'a, T> {
     fn new(case: &'a Case, exact: bool) -> Self {
         let g = &case.g;
         let rng = &mut Rng::new(27, g.in_h as u64);
@@ -299,7 +300,7 @@ fn place_in_map(p: &Pool2dGeometry, out: usize, winner: usize) -> usize {
 
 /// Runs `check(kernel, problem, pooled)` for every problem that each kernel of a pass supports,
 /// plain and pooled, and makes sure that there is one.
-fn for_each_kernel<T: Element, K: Conv2dKernel + ?Sized>(
+fn for_each_kernel<T: Kernels, K: Conv2dKernel + ?Sized>(
     kernels: &[&K],
     problems: &[Problem<'_, T>],
     check: impl Fn(&K, &Problem<'_, T>, bool),
@@ -326,7 +327,7 @@ fn for_each_kernel<T: Element, K: Conv2dKernel + ?Sized>(
     }
 }
 
-fn check_registry<T: Element>(exact: bool) {
+fn check_registry<T: Kernels>(exact: bool) {
     let cases = cases();
     let problems: Vec<_> = cases.iter().map(|case| Problem::<T>::new(case, exact)).collect();
     let (kernels, scratch) = (T::conv2d(), Pool::new());

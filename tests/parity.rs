@@ -16,7 +16,7 @@ use nn_core::loss::Loss;
 use nn_core::model::{Pass, Sequential};
 use nn_core::optim::{Gradients, OptimizerConfig};
 use nn_core::rng::Rng;
-use nn_core::{Element, Tape, Tensor};
+use nn_core::{Kernels, Tape, Tensor};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ const F32: Tolerance = Tolerance { gradients: 1e-5, adam: 1e-4 };
 const F64: Tolerance = Tolerance { gradients: 1e-9, adam: 1e-8 };
 
 /// The network described, with the formula's parameters.
-fn build<T: Element>(fixture: &Fixture) -> Sequential<T> {
+fn build<T: Kernels>(fixture: &Fixture) -> Sequential<T> {
     let mut builder = Sequential::builder(fixture.network.input).layer(Rescaling::new(1.0 / 255.0));
     for &filters in &fixture.network.conv {
         builder = builder
@@ -89,7 +89,7 @@ fn build<T: Element>(fixture: &Fixture) -> Sequential<T> {
 
 /// Forward and backward of one batch. With `watched` layers, their convolution and pooling run as
 /// two ops; without, as one.
-fn step<T: Element>(
+fn step<T: Kernels>(
     model: &Sequential<T>,
     images: &Tensor<T>,
     labels: &[usize],
@@ -105,7 +105,7 @@ fn step<T: Element>(
     (loss.value().item().unwrap().as_f64(), pass.output.value().clone(), gradients)
 }
 
-fn loss_probabilities_gradients<T: Element>(
+fn loss_probabilities_gradients<T: Kernels>(
     fixture: &Fixture,
     keras: &Results,
     tolerance: &Tolerance,
@@ -134,7 +134,7 @@ fn loss_probabilities_gradients<T: Element>(
     }
 }
 
-fn five_adam_steps<T: Element>(fixture: &Fixture, keras: &Results, tolerance: &Tolerance) {
+fn five_adam_steps<T: Kernels>(fixture: &Fixture, keras: &Results, tolerance: &Tolerance) {
     let mut model = build::<T>(fixture);
     let images = fixture.adam.images.tensor();
     let mut optimizer = OptimizerConfig::adam().build().unwrap();
@@ -220,7 +220,7 @@ struct Map {
 impl Map {
     /// The largest error relative to the map's largest value; 0 for a map that is zero throughout
     /// and must be.
-    fn error<T: Element>(&self, map: &Tensor<T>) -> f64 {
+    fn error<T: Kernels>(&self, map: &Tensor<T>) -> f64 {
         assert_eq!(map.dims(), self.shape);
         assert!(map.is_finite());
         let all = numbers(map);
@@ -242,7 +242,7 @@ impl Map {
 }
 
 /// All images of a fixture go through together, once for each class.
-fn gradcam<T: Element>(name: &str, raw_tolerance: f64, stretched_tolerance: f64) {
+fn gradcam<T: Kernels>(name: &str, raw_tolerance: f64, stretched_tolerance: f64) {
     let keras: GradcamFixture = read(&format!("gradcam_{name}.json"));
     let model = build::<T>(&read(&format!("{name}.json")));
     let images = keras.images.tensor::<T>();

@@ -5,13 +5,14 @@
 mod formula;
 
 use formula::{Digest, Spec, judge, near, numbers, read};
+use nn_core::Kernels;
 use nn_core::kernels::Padding;
 use nn_core::layers::{
     Activation, AveragePool2D, Conv2D, Dense, Forward, GlobalAveragePool2D, Layer, MaxPool2D,
 };
 use nn_core::loss::Loss;
 use nn_core::rng::Rng;
-use nn_core::{Element, Shape, Tape, Tensor};
+use nn_core::{Shape, Tape, Tensor};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ enum Description {
 }
 
 impl Description {
-    fn layer<T: Element>(&self) -> Arc<dyn Layer<T>> {
+    fn layer<T: Kernels>(&self) -> Arc<dyn Layer<T>> {
         match *self {
             Self::Conv { filters, kernel, stride, padding, activation } => Arc::new(
                 Conv2D::new(filters, kernel).stride(stride).padding(padding).activation(activation),
@@ -81,7 +82,7 @@ impl Description {
     }
 }
 
-fn one_layer<T: Element>(case: &LayerCase, tolerance: f64) {
+fn one_layer<T: Kernels>(case: &LayerCase, tolerance: f64) {
     let what = format!("{:?} in {}", case.layer, T::NAME);
     let layer = case.layer.layer::<T>();
     let mut tape = Tape::<T>::new();
@@ -153,12 +154,12 @@ struct LossResult {
     gradient: Vec<Vec<f64>>,
 }
 
-fn matrix<T: Element>(rows: &[Vec<f64>]) -> Tensor<T> {
+fn matrix<T: Kernels>(rows: &[Vec<f64>]) -> Tensor<T> {
     let values = rows.concat().into_iter().map(T::from_f64).collect();
     Tensor::from_vec([rows.len(), rows[0].len()], values).unwrap()
 }
 
-fn one_loss<T: Element>(case: &LossCase, keras: &LossResult, tolerance: f64) {
+fn one_loss<T: Kernels>(case: &LossCase, keras: &LossResult, tolerance: f64) {
     let mut tape = Tape::<T>::new();
     let predictions = tape.leaf(matrix(&case.predictions));
     let loss = case.loss.apply(&mut tape, &predictions, &matrix(&case.targets)).unwrap();

@@ -6,8 +6,9 @@
 //! widened to keep its variance. The numbers come from [`Rng`], in double precision and rounded to
 //! the element type last: a model has the same parameters in `f32` and `f64`, up to rounding.
 
+use crate::kernels::Kernels;
 use crate::rng::Rng;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// The standard deviation of a standard normal truncated to `[-2, 2]`.
@@ -61,7 +62,7 @@ pub enum Initializer {
 
 impl Initializer {
     /// A new parameter of `shape`. Only the random initialisers look at `fans` and draw from `rng`.
-    pub fn tensor<T: Element>(
+    pub fn tensor<T: Kernels>(
         self,
         shape: impl Into<Shape>,
         fans: Fans,
@@ -82,12 +83,12 @@ impl Initializer {
     }
 }
 
-fn uniform<T: Element>(shape: Shape, variance: f64, rng: &mut Rng) -> Tensor<T> {
+fn uniform<T: Kernels>(shape: Shape, variance: f64, rng: &mut Rng) -> Tensor<T> {
     let limit = (3.0 * variance).sqrt();
     Tensor::from_fn(shape, |_| T::from_f64(rng.uniform_in(-limit, limit)))
 }
 
-fn normal<T: Element>(shape: Shape, variance: f64, rng: &mut Rng) -> Tensor<T> {
+fn normal<T: Kernels>(shape: Shape, variance: f64, rng: &mut Rng) -> Tensor<T> {
     let deviation = variance.sqrt() / TRUNCATED_DEVIATION;
     Tensor::from_fn(shape, |_| {
         loop {

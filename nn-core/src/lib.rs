@@ -72,4 +72,5 @@ pub mod train;
 
 pub use autograd::{Tape, Var};
 pub use error::{Error, Result};
+pub use kernels::Kernels;
 pub use tensor::{Element, Shape, Tensor};

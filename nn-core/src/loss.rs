@@ -6,8 +6,9 @@
 
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::OutputKind;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// What is minimised.
@@ -26,26 +27,26 @@ pub enum Loss {
 
 /// What the network should have said about a batch.
 #[derive(Debug, Clone, Copy)]
-pub enum Targets<'a, T: Element = f32> {
+pub enum Targets<'a, T: Kernels = f32> {
     /// The index of each sample's class.
     Classes(&'a [usize]),
     /// A number for every output, `[batch, outputs]`: one-hot classes, yes and no, or values.
     Values(&'a Tensor<T>),
 }
 
-impl<'a, T: Element> From<&'a [usize]> for Targets<'a, T> {
+impl<'a, T: Kernels> From<&'a [usize]> for Targets<'a, T> {
     fn from(classes: &'a [usize]) -> Self {
         Self::Classes(classes)
     }
 }
 
-impl<'a, T: Element> From<&'a Vec<usize>> for Targets<'a, T> {
+impl<'a, T: Kernels> From<&'a Vec<usize>> for Targets<'a, T> {
     fn from(classes: &'a Vec<usize>) -> Self {
         Self::Classes(classes)
     }
 }
 
-impl<'a, T: Element> From<&'a Tensor<T>> for Targets<'a, T> {
+impl<'a, T: Kernels> From<&'a Tensor<T>> for Targets<'a, T> {
     fn from(values: &'a Tensor<T>) -> Self {
         Self::Values(values)
     }
@@ -90,7 +91,7 @@ impl Loss {
     /// # Errors
     /// If output or targets do not fit: another number of them, a class that does not exist,
     /// targets of a categorical cross-entropy that are not one-hot.
-    pub fn apply<'a, T: Element>(
+    pub fn apply<'a, T: Kernels>(
         self,
         tape: &mut Tape<T>,
         logits: &Var<T>,
@@ -134,7 +135,7 @@ impl Loss {
 
     /// Targets as numbers. With a single output, the classes 0 and 1 are those numbers; with
     /// several, a class is one-hot.
-    fn values<T: Element>(
+    fn values<T: Kernels>(
         self,
         targets: Targets<'_, T>,
         batch: usize,
@@ -181,7 +182,7 @@ impl Loss {
 }
 
 /// The classes that one-hot rows mean.
-fn classes_of_one_hot<T: Element>(values: &Tensor<T>) -> Result<Vec<usize>> {
+fn classes_of_one_hot<T: Kernels>(values: &Tensor<T>) -> Result<Vec<usize>> {
     let refuse = |received: String| {
         Error::shape(
             "categorical_crossentropy",

@@ -39,3 +39,12 @@ impl FileFacts {
         }
     }
 }
+
+/// Grey (Rec. 601 weights) of a pixel.
+fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
+    let at = (y * image.width() + x) * 3;
+    match image.pixels()[at..at + 3] {
+        [r, g, b] => 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b),
+        _ => 0.0,
+    }
+}

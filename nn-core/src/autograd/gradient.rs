@@ -1,7 +1,8 @@
 //! Gradients on their way to who asked for them.
 
+use crate::kernels::Kernels;
 use crate::kernels::linear::{self, Dims};
-use crate::tensor::{Element, Pool, Shape, Tensor};
+use crate::tensor::{Pool, Shape, Tensor};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -12,10 +13,10 @@ use std::sync::{Arc, OnceLock};
 /// it, and the time to write it and read it back. Who asks for the tensor gets it, computed at the
 /// first question.
 #[derive(Debug, Clone)]
-pub struct Gradient<T: Element = f32>(Form<T>);
+pub struct Gradient<T: Kernels = f32>(Form<T>);
 
 #[derive(Debug, Clone)]
-enum Form<T: Element> {
+enum Form<T: Kernels> {
     Whole(Tensor<T>),
     Product {
         dims: Dims,
@@ -26,7 +27,7 @@ enum Form<T: Element> {
     },
 }
 
-impl<T: Element> Gradient<T> {
+impl<T: Kernels> Gradient<T> {
     /// `dyt x`, with `dy [batch, outputs]` and `x [batch, inputs]`: `[outputs, inputs]`.
     pub(crate) fn product(dims: Dims, dy: Tensor<T>, x: Arc<Tensor<T>>) -> Self {
         let shape = Shape::from([dims.outputs, dims.inputs]);
@@ -111,13 +112,13 @@ impl<T: Element> Gradient<T> {
     }
 }
 
-impl<T: Element> From<Tensor<T>> for Gradient<T> {
+impl<T: Kernels> From<Tensor<T>> for Gradient<T> {
     fn from(tensor: Tensor<T>) -> Self {
         Self(Form::Whole(tensor))
     }
 }
 
-impl<T: Element> PartialEq for Gradient<T> {
+impl<T: Kernels> PartialEq for Gradient<T> {
     fn eq(&self, other: &Self) -> bool {
         self.tensor() == other.tensor()
     }

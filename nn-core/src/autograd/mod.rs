@@ -24,10 +24,9 @@
 pub mod gradcheck;
 mod gradient;
 pub mod ops;
-mod packed;
 mod tape;
 #[cfg(test)]
 mod tests;
 
 pub use gradient::Gradient;
-pub use tape::{Backward, Op, Tape, Var};
+pub use tape::{Backward, LeafId, OnLeaf, Op, Tape, Var};

@@ -1,11 +1,11 @@
 //! The tape itself: nodes, values, gradients.
 
 use super::Gradient;
-use super::packed::Packed;
 use crate::error::{Error, Result};
-use crate::kernels::Conv2dGeometry;
-use crate::kernels::conv::Conv2dForward;
-use crate::tensor::{Element, Pool, Shape, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::{Pool, Shape, Tensor};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// The forward runs before recording, in the function that builds the op; see
 /// [`Tape::record`] for an example.
-pub trait Op<T: Element>: Send {
+pub trait Op<T: Kernels>: Send {
     /// The op's name, for errors.
     fn name(&self) -> &'static str;
 
@@ -25,7 +25,7 @@ pub trait Op<T: Element>: Send {
 /// A value, and its place on the tape if gradients flow through it. Clones are cheap and share
 /// the value.
 #[derive(Clone)]
-pub struct Var<T: Element = f32> {
+pub struct Var<T: Kernels = f32> {
     value: Arc<Tensor<T>>,
     node: Option<NodeRef>,
 }
@@ -35,9 +35,10 @@ pub struct Var<T: Element = f32> {
 struct NodeRef {
     recording: Arc<()>,
     index: usize,
+    is_leaf: bool,
 }
 
-impl<T: Element> Var<T> {
+impl<T: Kernels> Var<T> {
     /// The value.
     pub fn value(&self) -> &Tensor<T> {
         &self.value
@@ -63,6 +64,11 @@ impl<T: Element> Var<T> {
         self.node.is_some()
     }
 
+    /// Which leaf of its tape this is, if it is one: see [`Tape::backward_on_leaf`].
+    pub fn leaf_id(&self) -> Option<LeafId> {
+        self.node.as_ref().filter(|node| node.is_leaf).map(|node| LeafId(node.index))
+    }
+
     /// The value, to be overwritten in place if nobody else holds it; otherwise a copy.
     pub fn into_owned(self, pool: &Pool<T>) -> Tensor<T> {
         self.take(pool).0
@@ -77,13 +83,13 @@ impl<T: Element> Var<T> {
     }
 }
 
-impl<T: Element> fmt::Debug for Var<T> {
+impl<T: Kernels> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Var({:?})", self.value)
     }
 }
 
-struct Node<T: Element> {
+struct Node<T: Kernels> {
     /// `None` for a leaf, and once a backward has consumed the op.
     op: Option<Box<dyn Op<T>>>,
     inputs: Vec<Option<usize>>,
@@ -99,25 +105,30 @@ enum NodeKind {
     Retained,
 }
 
+/// Which leaf of a recording a gradient belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeafId(usize);
+
 /// A record of operations, in the order they ran.
-pub struct Tape<T: Element = f32> {
+pub struct Tape<T: Kernels = f32> {
     nodes: Vec<Node<T>>,
     recording: Arc<()>,
     enabled: bool,
     pool: Pool<T>,
-    packed: Packed<T>,
+    /// What ops prepared for the next run, by its type.
+    prepared: HashMap<TypeId, Box<dyn Any + Send>>,
     /// The first op that was given a variable of another recording. `record` cannot fail, so
     /// the next backward does: such a variable would silently be treated as a constant.
     foreign_input: Option<&'static str>,
 }
 
-impl<T: Element> Default for Tape<T> {
+impl<T: Kernels> Default for Tape<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// An empty tape.
     pub fn new() -> Self {
         Self::with_pool(Pool::new())
@@ -130,7 +141,7 @@ impl<T: Element> Tape<T> {
             recording: Arc::new(()),
             enabled: true,
             pool,
-            packed: Packed::new(),
+            prepared: HashMap::new(),
             foreign_input: None,
         }
     }
@@ -146,18 +157,14 @@ impl<T: Element> Tape<T> {
         &self.pool
     }
 
-    /// A convolution's weights as `kernel` wants them, kept for the next time: by tapes that do not
-    /// record, since training changes them at every step.
-    pub(super) fn packed(
-        &mut self,
-        weights: &Var<T>,
-        kernel: &dyn Conv2dForward<T>,
-        g: &Conv2dGeometry,
-    ) -> Option<Arc<Tensor<T>>> {
+    /// What ops of one kind prepare for the next run, such as weights in another order, beside the pool:
+    /// kept by tapes that do not record, since training changes weights at every step.
+    pub(super) fn prepared<P: Any + Default + Send>(&mut self) -> Option<(&mut P, &Pool<T>)> {
         if self.enabled {
             return None;
         }
-        self.packed.get(&weights.share(), kernel, g, &self.pool)
+        let kept = self.prepared.entry(TypeId::of::<P>()).or_insert_with(|| Box::<P>::default());
+        Some((kept.downcast_mut()?, &self.pool))
     }
 
     /// Whether ops are recorded.
@@ -220,7 +227,7 @@ impl<T: Element> Tape<T> {
         if self.enabled && inputs.iter().any(|input| self.is_foreign(input)) {
             self.foreign_input.get_or_insert(op.name());
         }
-        let indices: Vec<_> = inputs.iter().map(|input| self.index(input).ok()).collect();
+        let indices: Vec<_> = inputs.iter().map(|input| self.place(input)).collect();
         if indices.iter().all(Option::is_none) {
             return Var { value, node: None };
         }
@@ -230,7 +237,7 @@ impl<T: Element> Tape<T> {
 
     /// Whether an op on these inputs will be recorded, so that it knows whether to save anything.
     pub fn tracks(&self, inputs: &[&Var<T>]) -> bool {
-        self.enabled && inputs.iter().any(|input| self.index(input).is_ok())
+        self.enabled && inputs.iter().any(|input| self.place(input).is_some())
     }
 
     /// Whether `var` stands on another tape, or on this one before it was cleared.
@@ -249,18 +256,26 @@ impl<T: Element> Tape<T> {
             return None;
         }
         self.nodes.push(Node { op, inputs, shape, gradient: None, kind });
-        Some(NodeRef { recording: Arc::clone(&self.recording), index: self.nodes.len() - 1 })
+        let (recording, index) = (Arc::clone(&self.recording), self.nodes.len() - 1);
+        Some(NodeRef { recording, index, is_leaf: kind == NodeKind::Leaf })
     }
 
+    /// Where `var` stands in this recording, if it does.
+    fn place(&self, var: &Var<T>) -> Option<usize> {
+        let node = var.node.as_ref()?;
+        Arc::ptr_eq(&node.recording, &self.recording).then_some(node.index)
+    }
+
+    /// [`Tape::place`] of a variable that must have one.
     fn index(&self, var: &Var<T>) -> Result<usize> {
-        match &var.node {
-            Some(node) if Arc::ptr_eq(&node.recording, &self.recording) => Ok(node.index),
-            Some(_) => Err(Error::Tape(
+        match (self.place(var), &var.node) {
+            (Some(index), _) => Ok(index),
+            (None, Some(_)) => Err(Error::Tape(
                 "this variable belongs to another tape, or to this one before it was cleared; \
                  make it again with `leaf`, or rerun the forward pass"
                     .into(),
             )),
-            None => Err(Error::Tape(
+            (None, None) => Err(Error::Tape(
                 "this variable carries no gradient: it is a constant, was computed from constants \
                  only, or the tape does not record; start from `leaf` on a recording tape"
                     .into(),
@@ -280,7 +295,7 @@ impl<T: Element> Tape<T> {
 
     /// The gradient of a leaf or retained value, if a backward pass has reached it.
     pub fn grad(&self, var: &Var<T>) -> Option<&Tensor<T>> {
-        let index = self.index(var).ok()?;
+        let index = self.place(var)?;
         self.nodes[index].gradient.as_ref().map(Gradient::tensor)
     }
 
@@ -291,13 +306,34 @@ impl<T: Element> Tape<T> {
 
     /// Like [`Tape::take_grad`], as the tape holds it: a product need not become a tensor.
     pub fn take_gradient(&mut self, var: &Var<T>) -> Option<Gradient<T>> {
-        let index = self.index(var).ok()?;
+        let index = self.place(var)?;
         self.nodes[index].gradient.take()
     }
 
     /// Differentiates `loss`, a single number, and frees what the ops had saved. Gradients add to
     /// those already there.
     pub fn backward(&mut self, loss: &Var<T>) -> Result<()> {
+        self.backward_on_leaf(loss, &mut |_, _| {})
+    }
+
+    /// [`Tape::backward`], and calls `on_leaf` for each leaf as soon as its gradient is final: what was
+    /// used last comes first. Gradients can be sent to other workers, or used up, while the rest is still
+    /// computed.
+    ///
+    /// ```
+    /// use nn_core::{Tape, Tensor, Var};
+    /// let mut tape = Tape::<f32>::new();
+    /// let (a, b) = (tape.leaf(Tensor::scalar(2.0)), tape.leaf(Tensor::scalar(5.0)));
+    /// let square = tape.mul(&a, &a)?;
+    /// let product = tape.mul(&square, &b)?;
+    /// let mut told = Vec::new();
+    /// tape.backward_on_leaf(&product, &mut |leaf, gradient| {
+    ///     told.push((leaf, gradient.tensor().as_slice()[0]));
+    /// })?;
+    /// assert_eq!(told, [(b.leaf_id().unwrap(), 4.0), (a.leaf_id().unwrap(), 20.0)]);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn backward_on_leaf(&mut self, loss: &Var<T>, on_leaf: &mut OnLeaf<'_, T>) -> Result<()> {
         if loss.value().len() != 1 {
             return Err(Error::shape(
                 "backward",
@@ -306,21 +342,27 @@ impl<T: Element> Tape<T> {
                 "reduce it with sum or mean, or pass the output's gradient to backward_from",
             ));
         }
-        self.backward_from(loss, Tensor::full(loss.shape(), T::one()))
+        self.propagate(loss, Tensor::full(loss.shape(), T::one()), false, on_leaf)
     }
 
     /// Propagates `gradient` backwards from `output`, and frees what the ops had saved.
     pub fn backward_from(&mut self, output: &Var<T>, gradient: Tensor<T>) -> Result<()> {
-        self.propagate(output, gradient, false)
+        self.propagate(output, gradient, false, &mut |_, _| {})
     }
 
     /// Like [`Tape::backward_from`], but keeps what the ops saved, for another pass over the same
     /// record.
     pub fn backward_from_keeping(&mut self, output: &Var<T>, gradient: Tensor<T>) -> Result<()> {
-        self.propagate(output, gradient, true)
+        self.propagate(output, gradient, true, &mut |_, _| {})
     }
 
-    fn propagate(&mut self, output: &Var<T>, gradient: Tensor<T>, keep: bool) -> Result<()> {
+    fn propagate(
+        &mut self,
+        output: &Var<T>,
+        gradient: Tensor<T>,
+        keep: bool,
+        on_leaf: &mut OnLeaf<'_, T>,
+    ) -> Result<()> {
         let last = self.index(output)?;
         if let Some(op) = self.foreign_input {
             return Err(Error::Tape(format!(
@@ -348,7 +390,7 @@ impl<T: Element> Tape<T> {
             };
             let node = &mut self.nodes[index];
             if node.kind == NodeKind::Leaf {
-                add_to(&mut node.gradient, gradient);
+                on_leaf(LeafId(index), add_to(&mut node.gradient, gradient));
                 continue;
             }
             let Some(op) = node.op.take() else {
@@ -382,8 +424,11 @@ impl<T: Element> Tape<T> {
     }
 }
 
+/// What is told of a leaf's gradient.
+pub type OnLeaf<'a, T> = dyn FnMut(LeafId, &Gradient<T>) + 'a;
+
 /// The receiving end of an op's backward: the gradients of its inputs.
-pub struct Backward<'a, T: Element> {
+pub struct Backward<'a, T: Kernels> {
     op: &'static str,
     inputs: &'a [Option<usize>],
     nodes: &'a [Node<T>],
@@ -391,7 +436,7 @@ pub struct Backward<'a, T: Element> {
     pool: &'a Pool<T>,
 }
 
-impl<T: Element> Backward<'_, T> {
+impl<T: Kernels> Backward<'_, T> {
     /// Whether anybody wants the gradient of input `i`.
     pub fn needs(&self, i: usize) -> bool {
         self.inputs.get(i).is_some_and(Option::is_some)
@@ -422,14 +467,16 @@ impl<T: Element> Backward<'_, T> {
     }
 }
 
-fn add_to<T: Element>(slot: &mut Option<Gradient<T>>, gradient: Gradient<T>) {
+/// Adds `gradient` to what `slot` holds, and returns the sum.
+fn add_to<T: Kernels>(slot: &mut Option<Gradient<T>>, gradient: Gradient<T>) -> &Gradient<T> {
     match slot {
-        None => *slot = Some(gradient),
+        None => slot.insert(gradient),
         Some(sum) => {
-            let sum = sum.tensor_mut().as_mut_slice();
-            for (s, &g) in sum.iter_mut().zip(gradient.tensor().as_slice()) {
+            let values = sum.tensor_mut().as_mut_slice();
+            for (s, &g) in values.iter_mut().zip(gradient.tensor().as_slice()) {
                 *s += g;
             }
+            sum
         }
     }
 }

@@ -14,8 +14,8 @@
 //! network's first layer.
 
 use super::decode::{AlphaBackground, MAX_DECODED_BYTES, Rgb8, Treated, Treatment, decode_file_on};
-use super::folder::Sample;
 use super::resize::{resize_bilinear, resize_into};
+use super::sample::Sample;
 use super::spill::Spill;
 use super::split::unknown_label;
 use crate::error::{Error, Result};

@@ -22,21 +22,13 @@ mod tests;
 
 use super::part::Part;
 use super::passed_over::{Collector, PassedOver, Reason};
+use super::sample::Sample;
 use super::split::{Split, stratified_split, validation_split};
 use super::tree::Tree;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// One image file and its class.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
-    /// Where the file lies.
-    pub path: PathBuf,
-    /// Which class it shows, as an index into the sorted classes.
-    pub label: usize,
-}
 
 /// One image file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -36,6 +36,7 @@ mod own_output;
 mod part;
 mod passed_over;
 pub mod resize;
+mod sample;
 mod spill;
 pub mod split;
 mod tree;
@@ -46,7 +47,7 @@ pub use decode::{
     Treatment, decode_bytes, decode_bytes_on, decode_file, decode_file_on, pixels_hash, sniff,
 };
 pub use file_kind::{EXTENSIONS, is_image};
-pub use folder::{FolderImage, ImageFolder, Layout, PartFolder, Sample};
+pub use folder::{FolderImage, ImageFolder, Layout, PartFolder};
 pub use foreground::{Foreground, ForegroundRule, foreground};
 pub use mask::{BoundingBox, Mask};
 pub use own_output::SIGNATURE;
@@ -54,6 +55,7 @@ pub use part::Part;
 pub(crate) use passed_over::relative;
 pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
 pub use resize::resize_bilinear;
+pub use sample::Sample;
 pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, validation_split};
 
 /// The images in the folder `root`, at any depth, each folder's own first, and what was passed over.

@@ -4,8 +4,8 @@
 //! `RandomState` does ([`NumpyRandom`]) and takes the end of the list. [`stratified_split`] is for
 //! folders without `test/`, and draws from the crate's own [`Rng`].
 
-use super::folder::Sample;
 use super::part::Part;
+use super::sample::Sample;
 use crate::error::{Error, Result};
 use crate::rng::{Rng, stream};
 use std::path::Path;

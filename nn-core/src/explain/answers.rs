@@ -3,9 +3,10 @@
 use super::{Alignment, Explanation};
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::OutputKind;
 use crate::model::{ReceptiveField, Sequential};
-use crate::tensor::{Element, Pool, Tensor};
+use crate::tensor::{Pool, Tensor};
 use crate::train::{class_probabilities, most_probable};
 
 /// Which class an image's map is to explain.
@@ -39,7 +40,7 @@ impl Answers {
     /// # Errors
     /// If there is not one target per image, a class does not exist, the model does not map images
     /// to one output per class, or an output is not finite.
-    pub fn new<T: Element>(
+    pub fn new<T: Kernels>(
         model: &Sequential<T>,
         logits: &Tensor<T>,
         targets: &[Target],
@@ -120,7 +121,7 @@ impl Answers {
     }
 
     /// The score of a class in a row of logits.
-    pub fn score<T: Element>(&self, logits: &[T], class: usize) -> f64 {
+    pub fn score<T: Kernels>(&self, logits: &[T], class: usize) -> f64 {
         let (unit, sign) = self.unit(class);
         sign * logits[unit].as_f64()
     }
@@ -132,7 +133,7 @@ impl Answers {
 
     /// The gradient of every image's own score with respect to the logits, `[batch, units]`: rows
     /// that are zero but for one entry, so that no image's score reaches another.
-    pub fn score_gradient<T: Element>(&self) -> Tensor<T> {
+    pub fn score_gradient<T: Kernels>(&self) -> Tensor<T> {
         let mut gradient = Tensor::zeros([self.len(), self.units]);
         for (row, &class) in gradient.as_mut_slice().chunks_mut(self.units).zip(&self.classes) {
             let (unit, sign) = self.unit(class);
@@ -149,7 +150,7 @@ impl Answers {
     ///
     /// # Panics
     /// If there is no such image.
-    pub fn explain<T: Element>(
+    pub fn explain<T: Kernels>(
         &self,
         i: usize,
         map: Tensor<T>,
@@ -185,7 +186,7 @@ impl Answers {
 }
 
 /// Height and width of the model's images, and the number of its outputs.
-fn image_classifier<T: Element>(model: &Sequential<T>) -> Result<((usize, usize), usize)> {
+fn image_classifier<T: Kernels>(model: &Sequential<T>) -> Result<((usize, usize), usize)> {
     match (model.input_shape().dims(), model.output_shape().dims()) {
         (&[height, width, _], &[units]) => Ok(((height, width), units)),
         (input, output) => Err(Error::shape(

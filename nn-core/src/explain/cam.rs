@@ -16,8 +16,9 @@
 use super::{Answers, Explainer, Explanation, Target};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::model::{Pass, ReceptiveField, Sequential};
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 
 /// How a map comes from features and gradients.
 pub trait CamRule {
@@ -26,7 +27,7 @@ pub trait CamRule {
 
     /// One number for every place of one image, from its `features` and their `gradients`, both
     /// `[places, channels]`. What is negative speaks against the class and is cut off afterwards.
-    fn combine<T: Element>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64>;
+    fn combine<T: Kernels>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64>;
 }
 
 /// Grad-CAM: each channel counts as much as its gradient does on average (Selvaraju et al., 2017,
@@ -39,7 +40,7 @@ impl CamRule for GradCam {
         "Grad-CAM"
     }
 
-    fn combine<T: Element>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64> {
+    fn combine<T: Kernels>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64> {
         let mut weights = vec![0.0; channels];
         for place in gradients.chunks_exact(channels) {
             weights.iter_mut().zip(place).for_each(|(sum, g)| *sum += g.as_f64());
@@ -62,7 +63,7 @@ impl CamRule for HiResCam {
         "HiResCAM"
     }
 
-    fn combine<T: Element>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64> {
+    fn combine<T: Kernels>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64> {
         let places = features.chunks_exact(channels).zip(gradients.chunks_exact(channels));
         let weigh =
             |(a, g): (&[T], &[T])| a.iter().zip(g).map(|(a, g)| a.as_f64() * g.as_f64()).sum();
@@ -90,7 +91,7 @@ impl<R: CamRule> Cam<R> {
     }
 
     /// The layer that is looked at.
-    fn find<'a, T: Element>(&'a self, model: &'a Sequential<T>) -> Result<&'a str> {
+    fn find<'a, T: Kernels>(&'a self, model: &'a Sequential<T>) -> Result<&'a str> {
         let layer = self.layer.as_deref().or(model.last_convolution());
         let usable = layers_with_maps(model);
         match layer {
@@ -112,7 +113,7 @@ impl<R: CamRule> Cam<R> {
 
 /// The layers whose outputs are `[height, width, channels]`, in the network's order: those a class
 /// activation map can be made of.
-pub fn layers_with_maps<T: Element>(model: &Sequential<T>) -> Vec<&str> {
+pub fn layers_with_maps<T: Kernels>(model: &Sequential<T>) -> Vec<&str> {
     let has_map = |name: &&str| model.layer_output_shape(name).is_ok_and(|shape| shape.rank() == 3);
     model.layers().map(|(name, _)| name).filter(has_map).collect()
 }
@@ -138,7 +139,7 @@ impl<R: CamRule> Cam<R> {
     /// }
     /// # Ok::<(), nn_core::Error>(())
     /// ```
-    pub fn pass<'a, T: Element>(
+    pub fn pass<'a, T: Kernels>(
         &'a self,
         model: &'a Sequential<T>,
         images: &Tensor<T>,
@@ -156,7 +157,7 @@ impl<R: CamRule> Cam<R> {
 }
 
 /// A batch on its way back from a network's scores to a layer.
-pub struct CamPass<'a, R, T: Element = f32> {
+pub struct CamPass<'a, R, T: Kernels = f32> {
     rule: &'a R,
     model: &'a Sequential<T>,
     tape: Tape<T>,
@@ -165,7 +166,7 @@ pub struct CamPass<'a, R, T: Element = f32> {
     field: ReceptiveField,
 }
 
-impl<R: CamRule, T: Element> CamPass<'_, R, T> {
+impl<R: CamRule, T: Kernels> CamPass<'_, R, T> {
     /// One explanation per image, of the class that its target asks for. Each call costs a backward
     /// pass from the scores to the layer.
     ///
@@ -192,7 +193,7 @@ impl<R: CamRule, T: Element> CamPass<'_, R, T> {
     }
 }
 
-impl<T: Element, R: CamRule> Explainer<T> for Cam<R> {
+impl<T: Kernels, R: CamRule> Explainer<T> for Cam<R> {
     fn name(&self) -> &'static str {
         self.rule.name()
     }

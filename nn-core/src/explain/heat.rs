@@ -3,7 +3,8 @@
 use super::Explanation;
 use crate::data::{Foreground, ForegroundRule, Mask};
 use crate::error::{Error, Result};
-use crate::tensor::{Element, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::Tensor;
 use serde::Serialize;
 
 /// How much of a map's heat lies on the background of its image.
@@ -41,7 +42,7 @@ pub enum NoShare {
 /// over five seeds by more than 6 points.
 pub const AGREEMENT: f64 = 0.15;
 
-impl<T: Element> Explanation<T> {
+impl<T: Kernels> Explanation<T> {
     /// The share of the heat outside `subject`, which was found in the same image, or why there is none
     /// to tell. Cells lie at the centres of their receptive fields, however the map is shown.
     pub fn on_background(&self, subject: &Foreground) -> Result<BackgroundHeat, NoShare> {
@@ -99,7 +100,7 @@ fn apart(one: (f64, f64), other: (f64, f64)) -> f64 {
 /// assert_eq!(share_where(&map, &[true, true, false, false])?, Some(0.75));
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-pub fn share_where<T: Element>(map: &Tensor<T>, mask: &[bool]) -> Result<Option<f64>> {
+pub fn share_where<T: Kernels>(map: &Tensor<T>, mask: &[bool]) -> Result<Option<f64>> {
     if mask.len() != map.len() {
         return Err(Error::shape(
             "share of heat",

@@ -1,14 +1,15 @@
 //! One image's explanation, and the way from its map to the image.
 
+use crate::kernels::Kernels;
 use crate::model::{ReceptiveAxis, ReceptiveField};
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 
 /// What keeps the normalisation of a map without heat from dividing by zero.
 pub const NORMALIZE_EPSILON: f64 = 1e-7;
 
 /// What speaks for a class in one image.
 #[derive(Debug, Clone)]
-pub struct Explanation<T: Element = f32> {
+pub struct Explanation<T: Kernels = f32> {
     /// The class that is explained.
     pub class: usize,
     /// The class the network finds most probable.
@@ -41,7 +42,7 @@ pub enum Alignment {
     Corners,
 }
 
-impl<T: Element> Explanation<T> {
+impl<T: Kernels> Explanation<T> {
     /// The same, brought to the image in another way.
     pub fn aligned(mut self, alignment: Alignment) -> Self {
         self.alignment = alignment;
@@ -91,7 +92,7 @@ const FLAT: f64 = 1e-5;
 /// assert_eq!(place(&map, field, 1, 6).as_slice(), [0., 0., 2., 4., 6., 6.]);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-pub fn place<T: Element>(
+pub fn place<T: Kernels>(
     map: &Tensor<T>,
     field: ReceptiveField,
     height: usize,
@@ -113,14 +114,14 @@ pub fn place<T: Element>(
 /// assert_eq!(stretch(&map, 1, 4).as_slice(), [0., 2., 4., 6.]);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-pub fn stretch<T: Element>(map: &Tensor<T>, height: usize, width: usize) -> Tensor<T> {
+pub fn stretch<T: Kernels>(map: &Tensor<T>, height: usize, width: usize) -> Tensor<T> {
     let (h, w) = extent(map, height, width);
     blend(map, w, &cornered(h, height), &cornered(w, width))
 }
 
 /// Height and width of a map to be brought to another size.
 #[expect(clippy::panic, reason = "documented, as an index out of bounds is for slices")]
-fn extent<T: Element>(map: &Tensor<T>, height: usize, width: usize) -> (usize, usize) {
+fn extent<T: Kernels>(map: &Tensor<T>, height: usize, width: usize) -> (usize, usize) {
     let &[h, w] = map.dims() else {
         panic!("a map [height, width] was expected, not {}", map.shape());
     };
@@ -129,7 +130,7 @@ fn extent<T: Element>(map: &Tensor<T>, height: usize, width: usize) -> (usize, u
 }
 
 /// A map `w` cells wide, each row and column from where `rows` and `columns` say.
-fn blend<T: Element>(map: &Tensor<T>, w: usize, rows: &[Source], columns: &[Source]) -> Tensor<T> {
+fn blend<T: Kernels>(map: &Tensor<T>, w: usize, rows: &[Source], columns: &[Source]) -> Tensor<T> {
     let (values, width) = (map.as_slice(), columns.len());
     let between = |a: f64, b: f64, share: f64| a + (b - a) * share;
     Tensor::from_fn([rows.len(), width], |i| {
@@ -171,7 +172,7 @@ fn cornered(from: usize, to: usize) -> Vec<Source> {
     (0..to).map(source).collect()
 }
 
-fn normalize<T: Element>(map: &Tensor<T>) -> Tensor<T> {
+fn normalize<T: Kernels>(map: &Tensor<T>) -> Tensor<T> {
     let values = map.as_slice().iter().map(|v| v.as_f64());
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));

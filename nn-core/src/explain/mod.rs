@@ -47,11 +47,12 @@ pub use sanity::{
 };
 
 use crate::error::Result;
+use crate::kernels::Kernels;
 use crate::model::Sequential;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 
 /// A way to explain a network's answers.
-pub trait Explainer<T: Element = f32> {
+pub trait Explainer<T: Kernels = f32> {
     /// The method's name, as the literature writes it.
     fn name(&self) -> &'static str;
 

@@ -8,8 +8,9 @@
 use super::{Answers, Explainer, Explanation, Target};
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::model::{ReceptiveField, Sequential};
-use crate::tensor::{Element, Pool, Tensor};
+use crate::tensor::{Pool, Tensor};
 use std::ops::ControlFlow;
 
 /// Occlusion sensitivity.
@@ -108,7 +109,7 @@ impl Occlusion {
     }
 
     /// The map of one image `[height, width, channels]`.
-    fn map<T: Element>(
+    fn map<T: Kernels>(
         &self,
         model: &Sequential<T>,
         image: &[T],
@@ -164,7 +165,7 @@ impl Occlusion {
     }
 
     /// What the patch shows.
-    fn colour<T: Element>(&self, image: &[T], channels: usize) -> Vec<T> {
+    fn colour<T: Kernels>(&self, image: &[T], channels: usize) -> Vec<T> {
         if let Some(value) = self.fill {
             return vec![T::from_f64(value); channels];
         }
@@ -184,7 +185,7 @@ fn starts(len: usize, side: usize, stride: usize) -> Vec<usize> {
     starts
 }
 
-impl<T: Element> Explainer<T> for Occlusion {
+impl<T: Kernels> Explainer<T> for Occlusion {
     fn name(&self) -> &'static str {
         "occlusion sensitivity"
     }

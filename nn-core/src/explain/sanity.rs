@@ -8,8 +8,9 @@
 
 use super::{Explainer, Explanation, Target};
 use crate::error::Result;
+use crate::kernels::Kernels;
 use crate::model::Sequential;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 
 /// From this mean rank correlation on, a map counts as one that does not depend on the weights.
 /// Maps that ignore the model reach 1, to rounding.
@@ -90,7 +91,7 @@ impl RandomizationCheck {
 /// assert_eq!(layers, ["dense2", "dense1", "conv3", "conv2", "conv1"]);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-pub fn randomization_check<T: Element>(
+pub fn randomization_check<T: Kernels>(
     explainer: &dyn Explainer<T>,
     model: &Sequential<T>,
     images: &Tensor<T>,
@@ -125,7 +126,7 @@ pub fn randomization_check<T: Element>(
     Ok(RandomizationCheck { steps })
 }
 
-fn is_flat<T: Element>(values: &[T]) -> bool {
+fn is_flat<T: Kernels>(values: &[T]) -> bool {
     values.windows(2).all(|pair| pair[0] == pair[1])
 }
 
@@ -138,7 +139,7 @@ fn is_flat<T: Element>(values: &[T]) -> bool {
 /// assert_eq!(rank_correlation(&[1., 2., 3.], &[0.3, 0.2, 0.1]), Some(-1.0));
 /// assert_eq!(rank_correlation(&[1., 2., 3.], &[5., 5., 5.]), None);
 /// ```
-pub fn rank_correlation<T: Element>(a: &[T], b: &[T]) -> Option<f64> {
+pub fn rank_correlation<T: Kernels>(a: &[T], b: &[T]) -> Option<f64> {
     if a.len() != b.len() || is_flat(a) || is_flat(b) {
         return None;
     }
@@ -156,7 +157,7 @@ pub fn rank_correlation<T: Element>(a: &[T], b: &[T]) -> Option<f64> {
 }
 
 /// Each value's rank, from 0; equal ones share their mean.
-fn ranks<T: Element>(values: &[T]) -> Vec<f64> {
+fn ranks<T: Kernels>(values: &[T]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&i, &j| values[i].as_f64().total_cmp(&values[j].as_f64()));
     let mut ranks = vec![0.0; values.len()];

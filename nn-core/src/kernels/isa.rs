@@ -115,12 +115,15 @@ pub fn allowed() -> Allowed {
 
 /// The fastest allowed set: what results are reported to have been computed with.
 pub fn active() -> Isa {
-    let allowed = allowed();
-    let fastest_first = [Isa::Avx512, Isa::Avx2, Isa::Neon];
-    fastest_first
-        .into_iter()
-        .find(|&isa| allowed.contains(isa) && super::has_kernels(isa))
-        .unwrap_or(Isa::Portable)
+    static ACTIVE: OnceLock<Isa> = OnceLock::new();
+    *ACTIVE.get_or_init(|| {
+        let allowed = allowed();
+        let fastest_first = [Isa::Avx512, Isa::Avx2, Isa::Neon];
+        fastest_first
+            .into_iter()
+            .find(|&isa| allowed.contains(isa) && super::has_kernels(isa))
+            .unwrap_or(Isa::Portable)
+    })
 }
 
 /// Restricts this process to the kernels of one set: a name of [`Isa`], or `auto` to take what

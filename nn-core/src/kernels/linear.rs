@@ -11,11 +11,10 @@
 //! Processors with AVX2 and FMA round once where others round twice, so bits may differ between
 //! kinds of processor, but not between runs or thread counts on one.
 
-#[cfg(target_arch = "x86_64")]
-use super::isa::{self, Isa};
+use super::Kernels;
+use super::isa;
 use super::matmul::{Order, matmul};
-use super::simd::prefetch;
-use crate::tensor::Element;
+use super::simd::{self, Simd, Work, prefetch};
 use rayon::prelude::*;
 
 /// The largest batch for which weights are streamed past the activations.
@@ -69,7 +68,7 @@ pub struct Products<T> {
     weight_gradient_row: fn(Dims, &[T], &[T], usize, usize, &mut [T]),
 }
 
-impl<T: Element> Products<T> {
+impl<T: Kernels> Products<T> {
     /// Those of `T`. Only to be called where `T` is known.
     pub(super) const COMPILED: Self = Self {
         forward: product::<T>,
@@ -83,7 +82,7 @@ impl<T: Element> Products<T> {
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
-pub fn forward<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub fn forward<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     (T::linear().forward)(dims, x, w, bias, y);
 }
 
@@ -91,7 +90,7 @@ pub fn forward<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: 
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
-pub fn input_gradient<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
+pub fn input_gradient<T: Kernels>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     (T::linear().input_gradient)(dims, dy, w, dx);
 }
 
@@ -99,7 +98,7 @@ pub fn input_gradient<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
-pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
+pub fn weight_gradient<T: Kernels>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
     (T::linear().weight_gradient)(dims, dy, x, dw);
 }
 
@@ -108,7 +107,7 @@ pub fn weight_gradient<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) 
 ///
 /// # Panics
 /// If there are no such columns.
-pub fn weight_gradient_row<T: Element>(
+pub fn weight_gradient_row<T: Kernels>(
     dims: Dims,
     dy: &[T],
     x: &[T],
@@ -119,7 +118,7 @@ pub fn weight_gradient_row<T: Element>(
     (T::linear().weight_gradient_row)(dims, dy, x, output, start, piece);
 }
 
-fn product<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+fn product<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     dims.check(x, w, y);
     let Dims { batch, inputs, outputs } = dims;
     assert!(bias.is_none_or(|b| b.len() == outputs), "linear: the bias must fit {dims:?}");
@@ -150,8 +149,8 @@ fn product<T: Element>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut
 }
 
 /// Dot products of every row of `w` with every row of `x`: `columns[row of w][row of x]`.
-fn dot_rows<T: Element>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
-    let batch = x.len() / inputs;
+fn dot_rows<T: Kernels>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
+    let (batch, isa) = (x.len() / inputs, isa::active());
     for start in (0..inputs).step_by(BLOCK) {
         let block = start..(start + BLOCK).min(inputs);
         for (w, column) in w.chunks_exact(inputs).zip(columns.chunks_exact_mut(batch)) {
@@ -162,17 +161,17 @@ fn dot_rows<T: Element>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
             let w = &w[block.clone()];
             for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
                 lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
-                *sum += dot(w, &x[block.clone()]);
+                *sum += simd::run(isa, Dot(w, &x[block.clone()]));
             }
         }
     }
 }
 
-fn add_to<T: Element>(sums: &mut [T], values: &[T]) {
+fn add_to<T: Kernels>(sums: &mut [T], values: &[T]) {
     sums.iter_mut().zip(values).for_each(|(s, &v)| *s += v);
 }
 
-fn product_for_input<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
+fn product_for_input<T: Kernels>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     dims.check(dx, w, dy);
     let Dims { batch, inputs, outputs } = dims;
     if batch > STREAMED {
@@ -206,7 +205,7 @@ fn product_for_input<T: Element>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     });
 }
 
-fn product_for_weight<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
+fn product_for_weight<T: Kernels>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
     dims.check(x, dw, dy);
     let Dims { batch, inputs, outputs } = dims;
     if batch > STREAMED {
@@ -231,7 +230,7 @@ fn product_for_weight<T: Element>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
         });
 }
 
-fn row_for_weight<T: Element>(
+fn row_for_weight<T: Kernels>(
     dims: Dims,
     dy: &[T],
     x: &[T],
@@ -255,114 +254,106 @@ fn row_for_weight<T: Element>(
 }
 
 /// Adds to `db`, of `outputs` elements, every row of `dy`: the gradient of the bias.
-pub fn bias_gradient<T: Element>(dy: &[T], db: &mut [T]) {
+pub fn bias_gradient<T: Kernels>(dy: &[T], db: &mut [T]) {
     if !db.is_empty() {
         dy.chunks_exact(db.len()).for_each(|row| add_to(db, row));
     }
 }
 
 /// `sums += sum of factor x row`, for at most [`GROUP`] rows, in their order.
-fn combine<'a, T: Element>(sums: &mut [T], factors: &[T], mut rows: impl Iterator<Item = &'a [T]>) {
+fn combine<'a, T: Kernels>(sums: &mut [T], factors: &[T], mut rows: impl Iterator<Item = &'a [T]>) {
+    let isa = isa::active();
     if let &[a, b, c, d] = factors {
         let rows = [(); GROUP].map(|()| rows.next().unwrap_or_default());
-        add_scaled(sums, [a, b, c, d], rows);
+        simd::run(isa, AddScaled { sums, factors: [a, b, c, d], rows });
     } else {
-        factors.iter().zip(rows).for_each(|(&factor, row)| add_scaled(sums, [factor], [row]));
+        for (&factor, row) in factors.iter().zip(rows) {
+            simd::run(isa, AddScaled { sums, factors: [factor], rows: [row] });
+        }
     }
 }
 
 /// `a * b + c`, rounded once if `FUSED` and twice otherwise: without hardware for it, a fused
 /// multiply-add is a slow library call.
 #[inline(always)]
-fn multiply_add<T: Element, const FUSED: bool>(a: T, b: T, c: T) -> T {
+fn multiply_add<T: Kernels, const FUSED: bool>(a: T, b: T, c: T) -> T {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// The dot product of `a` and `b`, in `LANES` interleaved partial sums.
-#[inline(always)]
-fn dot_body<T: Element, const LANES: usize, const FUSED: bool>(a: &[T], b: &[T]) -> T {
-    let (a, a_tail) = a.as_chunks::<LANES>();
-    let (b, b_tail) = b.as_chunks::<LANES>();
-    let mut sums = [T::zero(); LANES];
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum = multiply_add::<T, FUSED>(a, b, *sum);
+/// The dot product of two slices.
+struct Dot<'a, T>(&'a [T], &'a [T]);
+
+impl<T: Kernels> Dot<'_, T> {
+    /// In `SUMS` interleaved partial sums: a plain array that the compiler turns into registers.
+    #[inline(always)]
+    fn interleaved<const SUMS: usize, const FUSED: bool>(self) -> T {
+        let (a, a_tail) = self.0.as_chunks::<SUMS>();
+        let (b, b_tail) = self.1.as_chunks::<SUMS>();
+        let mut sums = [T::zero(); SUMS];
+        for (a, b) in a.iter().zip(b) {
+            for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+                *sum = multiply_add::<T, FUSED>(a, b, *sum);
+            }
+        }
+        let mut width = SUMS;
+        while width > 1 {
+            width /= 2;
+            for lane in 0..width {
+                sums[lane] += sums[lane + width];
+            }
+        }
+        let tail = a_tail.iter().zip(b_tail);
+        tail.fold(sums[0], |sum, (&a, &b)| multiply_add::<T, FUSED>(a, b, sum))
+    }
+}
+
+impl<T: Kernels> Work for Dot<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) -> T {
+        // 64 sums are eight AVX2 registers of f32, enough to hide the latency of the multiply-add; as many
+        // with wider vectors, so that the bits are the same.
+        match (V::LANES, V::FUSED) {
+            (..8, true) => self.interleaved::<32, true>(),
+            (..8, false) => self.interleaved::<32, false>(),
+            _ => self.interleaved::<64, true>(),
         }
     }
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for lane in 0..width {
-            sums[lane] += sums[lane + width];
-        }
-    }
-    let tail = a_tail.iter().zip(b_tail);
-    tail.fold(sums[0], |sum, (&a, &b)| multiply_add::<T, FUSED>(a, b, sum))
 }
 
 /// `sums += factors[0] rows[0] + factors[1] rows[1] + ..`, in this order.
-#[inline(always)]
-fn add_scaled_body<T: Element, const N: usize, const FUSED: bool>(
-    sums: &mut [T],
+struct AddScaled<'a, T, const N: usize> {
+    sums: &'a mut [T],
     factors: [T; N],
-    rows: [&[T]; N],
-) {
-    let rows = rows.map(|row| &row[..sums.len()]);
-    for (at, sum) in sums.iter_mut().enumerate() {
-        for (&factor, row) in factors.iter().zip(&rows) {
-            *sum = multiply_add::<T, FUSED>(factor, row[at], *sum);
+    rows: [&'a [T]; N],
+}
+
+impl<T: Kernels, const N: usize> AddScaled<'_, T, N> {
+    #[inline(always)]
+    fn add<const FUSED: bool>(self) {
+        let rows = self.rows.map(|row| &row[..self.sums.len()]);
+        for (at, sum) in self.sums.iter_mut().enumerate() {
+            for (&factor, row) in self.factors.iter().zip(&rows) {
+                *sum = multiply_add::<T, FUSED>(factor, row[at], *sum);
+            }
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{Element, add_scaled_body, dot_body};
+impl<T: Kernels, const N: usize> Work for AddScaled<'_, T, N> {
+    type Output = ();
 
-    // 64 lanes are eight registers of f32: enough independent sums to hide the latency of the
-    // multiply-add, and a plain array that the compiler turns into those registers.
-    #[target_feature(enable = "avx2,fma")]
-    pub fn dot<T: Element>(a: &[T], b: &[T]) -> T {
-        dot_body::<T, 64, true>(a, b)
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) {
+        if V::FUSED { self.add::<true>() } else { self.add::<false>() }
     }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub fn add_scaled<T: Element, const N: usize>(sums: &mut [T], by: [T; N], rows: [&[T]; N]) {
-        add_scaled_body::<T, N, true>(sums, by, rows);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    let allowed = isa::allowed();
-    let avx512 = allowed.contains(Isa::Avx512) && Isa::Avx2.is_available();
-    allowed.contains(Isa::Avx2) || avx512
-}
-
-/// Every 64-bit ARM processor has vector multiply-adds; elsewhere only detection can tell.
-const ALWAYS_FUSED: bool = cfg!(target_arch = "aarch64");
-
-fn dot<T: Element>(a: &[T], b: &[T]) -> T {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the processor has the features the function was compiled for.
-        return unsafe { avx2::dot(a, b) };
-    }
-    dot_body::<T, 32, ALWAYS_FUSED>(a, b)
-}
-
-fn add_scaled<T: Element, const N: usize>(sums: &mut [T], factors: [T; N], rows: [&[T]; N]) {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the processor has the features the function was compiled for.
-        return unsafe { avx2::add_scaled(sums, factors, rows) };
-    }
-    add_scaled_body::<T, N, ALWAYS_FUSED>(sums, factors, rows);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::Isa;
     use crate::rng::Rng;
 
     fn random(len: usize, seed: u64) -> Vec<f64> {
@@ -425,15 +416,17 @@ mod tests {
     }
 
     #[test]
-    fn portable_and_detected_kernels_agree() {
+    fn all_sets_agree() {
         let (w, x) = (random(1003, 5), random(1003, 6));
-        let portable = dot_body::<f64, 32, false>(&w, &x);
-        let detected = dot(&w, &x);
-        assert!((portable - detected).abs() < 1e-12);
-        let (mut a, mut b) = (x.clone(), x.clone());
-        add_scaled_body::<f64, 1, false>(&mut a, [0.3], [&w]);
-        add_scaled(&mut b, [0.3], [&w]);
-        close(&a, b.into_iter());
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            let portable = simd::run(Isa::Portable, Dot(&w, &x));
+            assert!((portable - simd::run(isa, Dot(&w, &x))).abs() < 1e-12);
+            let (mut a, mut b) = (x.clone(), x.clone());
+            let scaled = |isa, sums| simd::run(isa, AddScaled { sums, factors: [0.3], rows: [&w] });
+            scaled(Isa::Portable, &mut a);
+            scaled(isa, &mut b);
+            close(&a, b.into_iter());
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! each element of the result is summed by one task, in an order that does not depend on the tile,
 //! so the bits are the same for any number of threads.
 
-use crate::tensor::Element;
+use super::Kernels;
 use rayon::prelude::*;
 
 /// Below this many multiplications a product is not worth a second thread.
@@ -30,7 +30,7 @@ const TILE: (usize, usize) = (128, 256);
 /// assert_eq!(c, [17., 23., 39., 53.]);
 /// ```
 #[allow(clippy::too_many_arguments)] // BLAS's own argument list
-pub fn gemm<T: Element>(
+pub fn gemm<T: Kernels>(
     m: usize,
     n: usize,
     k: usize,
@@ -108,7 +108,7 @@ impl Order {
 ///
 /// # Panics
 /// If a slice has not exactly its matrix's number of elements.
-pub fn matmul<T: Element>(
+pub fn matmul<T: Kernels>(
     (m, n, k): (usize, usize, usize),
     (a, a_order): (&[T], Order),
     (b, b_order): (&[T], Order),

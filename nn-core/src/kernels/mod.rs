@@ -25,17 +25,13 @@ use conv::{
     sparse_weight::SparseWeight, winograd::Winograd,
 };
 
-/// The kernels that exist for an element type.
-pub trait Kernels: Sized {
+/// An element type, and the kernels that exist for it.
+pub trait Kernels: Element {
     /// The convolution kernels.
-    fn conv2d() -> Conv2dKernels<Self>
-    where
-        Self: Element;
+    fn conv2d() -> Conv2dKernels<Self>;
 
     /// The products of dense layers; use the functions of [`linear`].
-    fn linear() -> linear::Products<Self>
-    where
-        Self: Element;
+    fn linear() -> linear::Products<Self>;
 
     /// `C = alpha A B + beta C` over raw matrices; use [`matmul::gemm`], which checks them.
     ///
@@ -122,6 +118,5 @@ impl_kernels!(
 
 /// Whether this build has kernels written for `isa`.
 fn has_kernels(isa: Isa) -> bool {
-    let streams = isa == Isa::Avx2 && cfg!(target_arch = "x86_64");
-    streams || f32::conv2d().isas().any(|needed| needed == isa)
+    f32::conv2d().isas().any(|needed| needed == isa)
 }

@@ -20,6 +20,8 @@ use super::isa::Isa;
 pub(crate) trait Simd: Copy {
     /// Numbers in a vector.
     const LANES: usize;
+    /// Whether a fused multiply-add is an instruction of the set. Without one it is a slow library call.
+    const FUSED: bool;
     /// Rows of a register tile two vectors wide whose sums fit into the registers of the set.
     const TILE_ROWS: usize;
     /// What a comparison says about each lane.
@@ -247,10 +249,6 @@ pub(crate) fn lanes(isa: Isa) -> usize {
 #[derive(Clone, Copy)]
 pub(crate) struct Array([f32; 4]);
 
-/// Whether a fused multiply-add is an instruction of every processor of this architecture. Without
-/// one it is a slow library call.
-const FUSED: bool = cfg!(target_arch = "aarch64");
-
 impl Array {
     #[inline(always)]
     fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
@@ -273,6 +271,8 @@ impl Array {
 
 impl Simd for Array {
     const LANES: usize = 4;
+    // An instruction of every 64-bit ARM processor.
+    const FUSED: bool = cfg!(target_arch = "aarch64");
     // AArch64 has 32 registers, SSE2 16.
     const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 5 };
     type Mask = [bool; 4];
@@ -336,7 +336,7 @@ impl Simd for Array {
     fn mul_add(self, by: Self, plus: Self) -> Self {
         let mut lanes = self.0;
         for ((lane, by), plus) in lanes.iter_mut().zip(by.0).zip(plus.0) {
-            *lane = if FUSED { lane.mul_add(by, plus) } else { *lane * by + plus };
+            *lane = if Self::FUSED { lane.mul_add(by, plus) } else { *lane * by + plus };
         }
         Self(lanes)
     }

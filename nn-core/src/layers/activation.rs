@@ -1,9 +1,10 @@
 //! Activation functions, as part of a layer, as a layer, and at a network's end.
 
-use super::{Forward, Layer, LayerConfig};
+use super::{Forward, Layer};
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
-use crate::tensor::{Element, Shape};
+use crate::kernels::Kernels;
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A function applied to a layer's output; also a layer of its own.
@@ -28,7 +29,7 @@ impl Activation {
     ///
     /// # Errors
     /// If `x` has no last dimension to take a softmax over.
-    pub fn apply<T: Element>(self, tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
+    pub fn apply<T: Kernels>(self, tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
         match self {
             Self::Linear => Ok(x),
             Self::Relu => tape.relu(x),
@@ -39,7 +40,7 @@ impl Activation {
     }
 }
 
-impl<T: Element> Layer<T> for Activation {
+impl<T: Kernels> Layer<T> for Activation {
     fn kind(&self) -> &'static str {
         "Activation"
     }
@@ -50,10 +51,6 @@ impl<T: Element> Layer<T> for Activation {
 
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         self.apply(cx.tape, x)
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Activation { function: *self })
     }
 }
 
@@ -96,7 +93,7 @@ impl OutputKind {
     ///
     /// # Errors
     /// As of [`Activation::apply`].
-    pub fn apply<T: Element>(self, tape: &mut Tape<T>, logits: Var<T>) -> Result<Var<T>> {
+    pub fn apply<T: Kernels>(self, tape: &mut Tape<T>, logits: Var<T>) -> Result<Var<T>> {
         self.activation().apply(tape, logits)
     }
 }

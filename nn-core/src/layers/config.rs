@@ -4,8 +4,9 @@ use super::{
     Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
     MaxPool2D, Rescaling,
 };
-use crate::tensor::Element;
+use crate::kernels::Kernels;
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 use std::sync::Arc;
 
 /// Any built-in layer, as it is stored: `{"kind": "Conv2D", "filters": 64, ..}`.
@@ -25,8 +26,32 @@ pub enum LayerConfig {
 }
 
 impl LayerConfig {
+    /// The description of a built-in layer; `None` for one of another crate, which cannot be stored.
+    pub fn of<T: Kernels>(layer: &dyn Layer<T>) -> Option<Self> {
+        let layer: &dyn Any = layer;
+        macro_rules! find {
+            ($($kind:ident),*) => {
+                $(if let Some(layer) = layer.downcast_ref::<$kind>() {
+                    return Some(Self::$kind(layer.clone()));
+                })*
+            };
+        }
+        find!(
+            Rescaling,
+            Conv2D,
+            MaxPool2D,
+            AveragePool2D,
+            GlobalAveragePool2D,
+            Flatten,
+            Dense,
+            Dropout
+        );
+        let function = *layer.downcast_ref::<Activation>()?;
+        Some(Self::Activation { function })
+    }
+
     /// The layer described.
-    pub fn into_layer<T: Element>(self) -> Arc<dyn Layer<T>> {
+    pub fn into_layer<T: Kernels>(self) -> Arc<dyn Layer<T>> {
         match self {
             Self::Rescaling(layer) => Arc::new(layer),
             Self::Conv2D(layer) => Arc::new(layer),

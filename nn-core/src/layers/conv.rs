@@ -1,14 +1,15 @@
 //! Convolution over images.
 
 use super::{
-    Activation, Forward, Layer, LayerConfig, Pair, ParameterSpec, Window2d, check_extents,
-    image_dims, weight_and_bias,
+    Activation, Forward, Layer, Pair, ParameterSpec, Window2d, check_extents, image_dims,
+    weight_and_bias,
 };
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::kernels::Kernels;
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Padding};
-use crate::tensor::{Element, Shape};
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A 2-D convolution with bias (as everywhere in deep learning, a cross-correlation), followed by
@@ -90,7 +91,7 @@ impl Conv2D {
     }
 }
 
-impl<T: Element> Layer<T> for Conv2D {
+impl<T: Kernels> Layer<T> for Conv2D {
     fn kind(&self) -> &'static str {
         "Conv2D"
     }
@@ -121,9 +122,5 @@ impl<T: Element> Layer<T> for Conv2D {
         let y = cx.tape.conv2d(&x, weight, Some(bias), self.options())?;
         drop(x);
         self.activation.apply(cx.tape, y)
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Conv2D(self.clone()))
     }
 }

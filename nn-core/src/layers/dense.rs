@@ -1,10 +1,11 @@
 //! The fully connected layer.
 
-use super::{Activation, Forward, Layer, LayerConfig, ParameterSpec, weight_and_bias};
+use super::{Activation, Forward, Layer, ParameterSpec, weight_and_bias};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::tensor::{Element, Shape};
+use crate::kernels::Kernels;
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// `activation(weight * x + bias)`: `[in]` to `[units]`.
@@ -52,7 +53,7 @@ impl Dense {
     }
 }
 
-impl<T: Element> Layer<T> for Dense {
+impl<T: Kernels> Layer<T> for Dense {
     fn kind(&self) -> &'static str {
         "Dense"
     }
@@ -75,9 +76,5 @@ impl<T: Element> Layer<T> for Dense {
         let y = cx.tape.linear(&x, weight, Some(bias))?;
         drop(x);
         self.activation.apply(cx.tape, y)
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Dense(self.clone()))
     }
 }

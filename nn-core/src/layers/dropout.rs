@@ -1,9 +1,10 @@
 //! Dropout (Srivastava et al., 2014).
 
-use super::{Forward, Layer, LayerConfig};
+use super::{Forward, Layer};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::tensor::{Element, Shape};
+use crate::kernels::Kernels;
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// In training, sets each number to zero with probability `rate` and divides the others by
@@ -22,7 +23,7 @@ impl Dropout {
     }
 }
 
-impl<T: Element> Layer<T> for Dropout {
+impl<T: Kernels> Layer<T> for Dropout {
     fn kind(&self) -> &'static str {
         "Dropout"
     }
@@ -41,9 +42,5 @@ impl<T: Element> Layer<T> for Dropout {
 
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         if cx.training && self.rate > 0.0 { cx.tape.dropout(x, self.rate, cx.rng) } else { Ok(x) }
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Dropout(self.clone()))
     }
 }

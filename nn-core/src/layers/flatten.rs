@@ -1,9 +1,10 @@
 //! From an image to a plain list of features.
 
-use super::{Forward, Layer, LayerConfig};
+use super::{Forward, Layer};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
-use crate::tensor::{Element, Shape};
+use crate::kernels::Kernels;
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// All numbers of a sample in one dimension. An image's come in the order channel, row, column,
@@ -19,7 +20,7 @@ impl Flatten {
     }
 }
 
-impl<T: Element> Layer<T> for Flatten {
+impl<T: Kernels> Layer<T> for Flatten {
     fn kind(&self) -> &'static str {
         "Flatten"
     }
@@ -41,9 +42,5 @@ impl<T: Element> Layer<T> for Flatten {
                 cx.tape.reshape(x, [batch, features])
             }
         }
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Flatten(*self))
     }
 }

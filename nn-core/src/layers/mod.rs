@@ -39,13 +39,15 @@ pub use rescaling::Rescaling;
 
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::rng::Rng;
-use crate::tensor::{Element, Shape};
+use crate::tensor::Shape;
+use std::any::Any;
 use std::fmt::Debug;
 
 /// What a layer's forward runs in.
 #[non_exhaustive]
-pub struct Forward<'a, T: Element> {
+pub struct Forward<'a, T: Kernels> {
     /// Where its ops are recorded.
     pub tape: &'a mut Tape<T>,
     /// Whether this is training: dropout drops then, and only then.
@@ -54,7 +56,7 @@ pub struct Forward<'a, T: Element> {
     pub rng: &'a mut Rng,
 }
 
-impl<'a, T: Element> Forward<'a, T> {
+impl<'a, T: Kernels> Forward<'a, T> {
     /// The context of one pass.
     pub fn new(tape: &'a mut Tape<T>, training: bool, rng: &'a mut Rng) -> Self {
         Self { tape, training, rng }
@@ -72,12 +74,12 @@ impl<'a, T: Element> Forward<'a, T> {
 ///
 /// ```
 /// use nn_core::layers::{Forward, Layer};
-/// use nn_core::{Element, Result, Shape, Var};
+/// use nn_core::{Kernels, Result, Shape, Var};
 ///
 /// #[derive(Debug)]
 /// struct Square;
 ///
-/// impl<T: Element> Layer<T> for Square {
+/// impl<T: Kernels> Layer<T> for Square {
 ///     fn kind(&self) -> &'static str {
 ///         "Square"
 ///     }
@@ -89,7 +91,7 @@ impl<'a, T: Element> Forward<'a, T> {
 ///     }
 /// }
 /// ```
-pub trait Layer<T: Element>: Debug + Send + Sync {
+pub trait Layer<T: Kernels>: Any + Debug + Send + Sync {
     /// What kind of layer this is, for people: `Conv2D`.
     fn kind(&self) -> &'static str;
 
@@ -129,11 +131,6 @@ pub trait Layer<T: Element>: Debug + Send + Sync {
     /// # Errors
     /// If the shapes do not fit.
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>>;
-
-    /// Its description for a file; `None`, the default, for a layer that cannot be stored.
-    fn config(&self) -> Option<LayerConfig> {
-        None
-    }
 }
 
 /// The windows that a layer moves over an image; vertical before horizontal.
@@ -198,7 +195,7 @@ fn check_extents(kind: &str, what: &str, extents: [(usize, usize); 2]) -> Result
 }
 
 /// The parameters a layer was given, which must be weight and bias.
-fn weight_and_bias<'a, T: Element>(
+fn weight_and_bias<'a, T: Kernels>(
     kind: &str,
     parameters: &'a [Var<T>],
 ) -> Result<(&'a Var<T>, &'a Var<T>)> {

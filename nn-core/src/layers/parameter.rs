@@ -1,7 +1,8 @@
 //! What a layer asks for, and what the model keeps for it.
 
 use crate::init::{Fans, Initializer};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::{Shape, Tensor};
 use std::sync::Arc;
 
 /// A parameter as a layer asks for it.
@@ -45,7 +46,7 @@ impl ParameterSpec {
 /// The value is shared, so that a forward pass can hold it without copying; whoever changes it
 /// (an optimiser) copies it first if a pass still does.
 #[derive(Debug, Clone)]
-pub struct Parameter<T: Element = f32> {
+pub struct Parameter<T: Kernels = f32> {
     /// The name within the model: `conv1.weight`.
     pub name: String,
     /// The numbers.

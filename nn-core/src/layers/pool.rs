@@ -1,11 +1,12 @@
 //! Pooling over images. None of these layers pads: rows and columns left over at the bottom and
 //! right are dropped, as Keras does by default.
 
-use super::{Forward, Layer, LayerConfig, Pair, Window2d, check_extents, image_dims};
+use super::{Forward, Layer, Pair, Window2d, check_extents, image_dims};
 use crate::autograd::Var;
 use crate::error::Result;
+use crate::kernels::Kernels;
 use crate::kernels::{Pool2dGeometry, Pool2dOptions};
-use crate::tensor::{Element, Shape};
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// The largest number under each window; of equal ones, the first passes the gradient on.
@@ -62,7 +63,7 @@ macro_rules! windowed_pool {
             }
         }
 
-        impl<T: Element> Layer<T> for $layer {
+        impl<T: Kernels> Layer<T> for $layer {
             fn kind(&self) -> &'static str {
                 stringify!($layer)
             }
@@ -86,10 +87,6 @@ macro_rules! windowed_pool {
             fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
                 cx.tape.$op(&x, self.options())
             }
-
-            fn config(&self) -> Option<LayerConfig> {
-                Some(LayerConfig::$layer(*self))
-            }
         }
     };
 }
@@ -97,7 +94,7 @@ macro_rules! windowed_pool {
 windowed_pool!(MaxPool2D, max_pool2d);
 windowed_pool!(AveragePool2D, average_pool2d);
 
-impl<T: Element> Layer<T> for GlobalAveragePool2D {
+impl<T: Kernels> Layer<T> for GlobalAveragePool2D {
     fn kind(&self) -> &'static str {
         "GlobalAveragePool2D"
     }
@@ -113,9 +110,5 @@ impl<T: Element> Layer<T> for GlobalAveragePool2D {
 
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         cx.tape.global_average_pool2d(&x)
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::GlobalAveragePool2D(*self))
     }
 }

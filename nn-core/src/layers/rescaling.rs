@@ -1,10 +1,11 @@
 //! `x * scale + offset`, in one pass over every pixel: an op of this layer's own.
 
-use super::{Forward, Layer, LayerConfig};
+use super::{Forward, Layer};
 use crate::autograd::{Backward, Op, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Multiplies by `scale` and adds `offset`: brings pixels into the range a network likes.
@@ -35,7 +36,7 @@ struct Rescale<T> {
     scale: T,
 }
 
-impl<T: Element> Op<T> for Rescale<T> {
+impl<T: Kernels> Op<T> for Rescale<T> {
     fn name(&self) -> &'static str {
         "rescale"
     }
@@ -48,7 +49,7 @@ impl<T: Element> Op<T> for Rescale<T> {
     }
 }
 
-impl<T: Element> Layer<T> for Rescaling {
+impl<T: Kernels> Layer<T> for Rescaling {
     fn kind(&self) -> &'static str {
         "Rescaling"
     }
@@ -75,9 +76,5 @@ impl<T: Element> Layer<T> for Rescaling {
             }
         });
         Ok(cx.tape.record(Rescale { scale }, &[&x], y))
-    }
-
-    fn config(&self) -> Option<LayerConfig> {
-        Some(LayerConfig::Rescaling(self.clone()))
     }
 }

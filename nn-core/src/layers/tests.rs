@@ -92,12 +92,13 @@ fn every_layer_is_stored_and_read() {
         Arc::new(Activation::Softmax),
     ];
     for layer in layers {
-        let config = layer.config().unwrap();
+        let config = LayerConfig::of(layer.as_ref()).unwrap();
         let text = serde_json::to_string(&config).unwrap();
         assert!(text.starts_with(&format!("{{\"kind\":\"{}\"", layer.kind())), "{text}");
         let read: LayerConfig = serde_json::from_str(&text).unwrap();
         assert_eq!(read, config);
-        assert_eq!(read.clone().into_layer::<f64>().config(), Some(read));
+        let layer = read.clone().into_layer::<f64>();
+        assert_eq!(LayerConfig::of(layer.as_ref()), Some(read));
     }
     let unknown = r#"{"kind": "Dense", "units": 3, "activation": "linear",
                       "initializer": "zeros", "dilation": 2}"#;

@@ -2,8 +2,9 @@
 
 use super::{Sequential, SequentialBuilder};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::{LayerConfig, OutputKind};
-use crate::tensor::{Element, Shape};
+use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A network without its parameters: what is stored beside them.
@@ -32,7 +33,7 @@ pub struct NamedLayer {
 
 impl Architecture {
     /// A builder that holds these layers.
-    pub fn builder<T: Element>(self) -> SequentialBuilder<T> {
+    pub fn builder<T: Kernels>(self) -> SequentialBuilder<T> {
         let mut builder =
             Sequential::builder(self.input).name(self.name).output_as_built(self.output);
         for NamedLayer { name, layer } in self.layers {
@@ -42,7 +43,7 @@ impl Architecture {
     }
 }
 
-impl<T: Element> Sequential<T> {
+impl<T: Kernels> Sequential<T> {
     /// The network without its parameters.
     ///
     /// # Errors

@@ -2,9 +2,10 @@
 
 use super::{Sequential, Stage, label};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::{Activation, Layer, LayerConfig, OutputKind, Parameter, ParameterSpec};
 use crate::rng::{Rng, stream};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ const MOST_NUMBERS: usize = 1 << 27;
 
 /// Collects the layers of a [`Sequential`].
 #[derive(Debug, Clone)]
-pub struct SequentialBuilder<T: Element = f32> {
+pub struct SequentialBuilder<T: Kernels = f32> {
     name: String,
     input: Shape,
     layers: Vec<(Option<String>, Arc<dyn Layer<T>>)>,
@@ -27,7 +28,7 @@ pub struct SequentialBuilder<T: Element = f32> {
     built_before: bool,
 }
 
-impl<T: Element> SequentialBuilder<T> {
+impl<T: Kernels> SequentialBuilder<T> {
     pub(super) fn new(input: Shape) -> Self {
         Self {
             name: "sequential".into(),
@@ -116,7 +117,7 @@ impl<T: Element> SequentialBuilder<T> {
             stages.push(Stage {
                 name,
                 layer: Arc::clone(layer),
-                config: layer.config(),
+                config: LayerConfig::of(layer.as_ref()),
                 output: next.clone(),
                 parameters: first..specs.len(),
             });
@@ -136,7 +137,7 @@ impl<T: Element> SequentialBuilder<T> {
         if self.built_before {
             return Ok(self.output.unwrap_or_default());
         }
-        let last = self.layers.last().and_then(|(_, layer)| layer.config());
+        let last = self.layers.last().and_then(|(_, layer)| LayerConfig::of(layer.as_ref()));
         let found = match &last {
             Some(LayerConfig::Dense(dense)) => OutputKind::of_activation(dense.activation),
             Some(LayerConfig::Activation { function }) => OutputKind::of_activation(*function),
@@ -226,7 +227,7 @@ impl<T: Element> SequentialBuilder<T> {
 }
 
 /// A layer's output shape and parameters, of sizes that can be computed with.
-fn infer<T: Element>(layer: &dyn Layer<T>, input: &Shape) -> Result<(Shape, Vec<ParameterSpec>)> {
+fn infer<T: Kernels>(layer: &dyn Layer<T>, input: &Shape) -> Result<(Shape, Vec<ParameterSpec>)> {
     let output = layer.output_shape(input)?;
     check_sample(layer.kind(), "output", &output)?;
     Ok((output, layer.parameters(input)?))

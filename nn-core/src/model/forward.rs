@@ -3,10 +3,11 @@
 use super::{Sequential, Stage};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::conv::MAX_FUSED_WINDOW;
 use crate::layers::{Activation, Forward, LayerConfig};
 use crate::rng::Rng;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use std::sync::Arc;
 
 /// How a model is to be run once: for inference unless made otherwise.
@@ -48,7 +49,7 @@ impl<'a> Pass<'a> {
 ///
 /// Drop it before the next optimiser step: a parameter somebody holds is copied when it changes.
 #[derive(Debug)]
-pub struct Output<T: Element = f32> {
+pub struct Output<T: Kernels = f32> {
     /// The network's output, logits where classes are meant: `[batch, ..]`.
     pub output: Var<T>,
     /// The parameters as they stand on the tape, in the model's order.
@@ -57,7 +58,7 @@ pub struct Output<T: Element = f32> {
     pub watched: Vec<(String, Var<T>)>,
 }
 
-impl<T: Element> Sequential<T> {
+impl<T: Kernels> Sequential<T> {
     /// Runs the model on a batch `[batch, ..input shape]`.
     ///
     /// Where a convolution with ReLU is directly followed by max-pooling and nobody watches what
@@ -77,28 +78,26 @@ impl<T: Element> Sequential<T> {
         for layer in pass.watch {
             self.stage_index(layer)?;
         }
-        let parameters: Vec<_> = self
-            .parameters
-            .iter()
-            .map(|parameter| {
-                let value = Arc::clone(&parameter.value);
-                if parameter.trainable && !pass.frozen {
-                    tape.leaf(value)
-                } else {
-                    tape.constant(value)
-                }
-            })
-            .collect();
-
         let training = pass.rng.is_some();
         let mut idle = Rng::new(0, 0);
         let rng = pass.rng.unwrap_or(&mut idle);
         let mut cx = Forward::new(tape, training, rng);
         let is_watched = |stage: &Stage<T>| pass.watch.contains(&stage.name.as_str());
         let mut watched = Vec::new();
+        let mut parameters = Vec::with_capacity(self.parameters.len());
         let mut x = x;
         let mut stages = self.stages.iter().peekable();
         while let Some(stage) = stages.next() {
+            // Leaves just before the layer runs: so the backward pass comes by them just after it, and
+            // their gradients are final in that order.
+            parameters.extend(self.parameters[stage.parameters.clone()].iter().map(|parameter| {
+                let value = Arc::clone(&parameter.value);
+                if parameter.trainable && !pass.frozen {
+                    cx.tape.leaf(value)
+                } else {
+                    cx.tape.constant(value)
+                }
+            }));
             let own = &parameters[stage.parameters.clone()];
             let named = |e| named(e, stage);
             let last = match stages.next_if(|next| !is_watched(stage) && fuses(stage, next)) {
@@ -144,7 +143,7 @@ impl<T: Element> Sequential<T> {
 
 /// Whether a layer and its successor are a convolution with ReLU and a max-pooling, with a window
 /// that the fused op can take.
-fn fuses<T: Element>(stage: &Stage<T>, next: &Stage<T>) -> bool {
+fn fuses<T: Kernels>(stage: &Stage<T>, next: &Stage<T>) -> bool {
     matches!(
         (&stage.config, &next.config),
         (Some(LayerConfig::Conv2D(conv)), Some(LayerConfig::MaxPool2D(pool)))
@@ -154,7 +153,7 @@ fn fuses<T: Element>(stage: &Stage<T>, next: &Stage<T>) -> bool {
 }
 
 /// Runs a pair for which [`fuses`] is true as one op.
-fn fused<T: Element>(
+fn fused<T: Kernels>(
     cx: &mut Forward<'_, T>,
     x: &Var<T>,
     parameters: &[Var<T>],
@@ -173,7 +172,7 @@ fn fused<T: Element>(
 }
 
 /// Puts the layer's name into a shape error.
-fn named<T: Element>(error: Error, stage: &Stage<T>) -> Error {
+fn named<T: Kernels>(error: Error, stage: &Stage<T>) -> Error {
     match error {
         Error::Shape { at, expected, received, remedy } => {
             Error::Shape { at: format!("{}: {at}", stage.label()), expected, received, remedy }
@@ -185,11 +184,39 @@ fn named<T: Element>(error: Error, stage: &Stage<T>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::{AveragePool2D, Conv2D, Layer, MaxPool2D};
+    use crate::layers::{AveragePool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D};
 
     fn are_fused(conv: Conv2D, pool: impl Layer<f32> + 'static) -> bool {
         let model = Sequential::builder([40, 40, 1]).layer(conv).layer(pool).build(0).unwrap();
         fuses(&model.stages[0], &model.stages[1])
+    }
+
+    #[test]
+    fn gradients_are_final_from_the_last_layer_to_the_first() {
+        let model = Sequential::<f32>::builder([8, 8, 1])
+            .layer(Conv2D::new(2, 3).activation(Activation::Relu))
+            .layer(MaxPool2D::new(2))
+            .layer(Conv2D::new(3, 2))
+            .layer(Flatten::new())
+            .layer(Dense::new(2))
+            .build(1)
+            .unwrap();
+        let (mut tape, mut rng) = (Tape::new(), Rng::new(0, 0));
+        let x = tape.constant(Tensor::full([2, 8, 8, 1], 0.5));
+        let pass = model.forward(&mut tape, x, Pass::training(&mut rng)).unwrap();
+        let loss = tape.mean(&pass.output).unwrap();
+        let mut told = Vec::new();
+        tape.backward_on_leaf(&loss, &mut |leaf, gradient| {
+            assert!(gradient.tensor().as_slice().iter().any(|&g| g != 0.0));
+            told.push(leaf);
+        })
+        .unwrap();
+        let layers = |leaf| {
+            let at = pass.parameters.iter().position(|p| p.leaf_id() == Some(leaf)).unwrap();
+            model.parameters()[at].name.split('.').next().unwrap()
+        };
+        let told: Vec<_> = told.into_iter().map(layers).collect();
+        assert_eq!(told, ["dense1", "dense1", "conv2", "conv2", "conv1", "conv1"]);
     }
 
     #[test]

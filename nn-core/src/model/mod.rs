@@ -40,9 +40,10 @@ pub use reference::ReferenceCnn;
 pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::{Layer, LayerConfig, OutputKind, Parameter};
 use crate::rng::{Rng, stream};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ use std::sync::Arc;
 ///
 /// Clones share the parameters' memory until one of them changes it.
 #[derive(Debug, Clone)]
-pub struct Sequential<T: Element = f32> {
+pub struct Sequential<T: Kernels = f32> {
     name: String,
     input: Shape,
     stages: Vec<Stage<T>>,
@@ -60,7 +61,7 @@ pub struct Sequential<T: Element = f32> {
 
 /// One layer, in its place.
 #[derive(Debug, Clone)]
-struct Stage<T: Element> {
+struct Stage<T: Kernels> {
     name: String,
     layer: Arc<dyn Layer<T>>,
     /// The layer as data, if it is a built-in one.
@@ -71,7 +72,7 @@ struct Stage<T: Element> {
     parameters: Range<usize>,
 }
 
-impl<T: Element> Stage<T> {
+impl<T: Kernels> Stage<T> {
     /// How errors call it: `conv3 (Conv2D)`.
     fn label(&self) -> String {
         label(&self.name, self.layer.kind())
@@ -82,7 +83,7 @@ fn label(name: &str, kind: &str) -> String {
     format!("{name} ({kind})")
 }
 
-impl<T: Element> Sequential<T> {
+impl<T: Kernels> Sequential<T> {
     /// Starts a network for inputs of this shape, without the batch: `[height, width, channels]`
     /// for images.
     pub fn builder(input: impl Into<Shape>) -> SequentialBuilder<T> {
@@ -121,7 +122,9 @@ impl<T: Element> Sequential<T> {
 
     /// The name of the last convolution, where Grad-CAM looks by default.
     pub fn last_convolution(&self) -> Option<&str> {
-        self.layers().rev().find(|(_, kind)| *kind == "Conv2D").map(|(name, _)| name)
+        let is_convolution =
+            |stage: &&Stage<T>| matches!(stage.config, Some(LayerConfig::Conv2D(_)));
+        self.stages.iter().rev().find(is_convolution).map(|stage| stage.name.as_str())
     }
 
     /// The shape of a layer's output, without the batch.
@@ -216,7 +219,7 @@ impl<T: Element> Sequential<T> {
     ///
     /// # Errors
     /// If a layer is not a built-in one: it exists for one precision only.
-    pub fn cast<U: Element>(&self) -> Result<Sequential<U>> {
+    pub fn cast<U: Kernels>(&self) -> Result<Sequential<U>> {
         let stage = |stage: &Stage<T>| {
             let Some(config) = stage.config.clone() else {
                 return Err(architecture::not_built_in(&stage.label()));

@@ -3,7 +3,8 @@
 use super::Sequential;
 use crate::autograd::Tape;
 use crate::error::Result;
-use crate::tensor::{Element, Pool, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::{Pool, Tensor};
 use std::sync::Arc;
 
 /// A model that predicts again and again: what one prediction has prepared, memory and weights in the
@@ -24,12 +25,12 @@ use std::sync::Arc;
 /// }
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-pub struct Predictor<'a, T: Element = f32> {
+pub struct Predictor<'a, T: Kernels = f32> {
     model: &'a Sequential<T>,
     tape: Tape<T>,
 }
 
-impl<T: Element> Sequential<T> {
+impl<T: Kernels> Sequential<T> {
     /// For many predictions; for a single one, [`Sequential::predict`].
     pub fn predictor(&self) -> Predictor<'_, T> {
         Predictor { model: self, tape: Tape::inference(Pool::new()) }
@@ -44,7 +45,7 @@ impl<T: Element> Sequential<T> {
     }
 }
 
-impl<T: Element> Predictor<'_, T> {
+impl<T: Kernels> Predictor<'_, T> {
     /// The same as [`Sequential::predict`], to the bit.
     ///
     /// # Errors

@@ -15,8 +15,8 @@
 
 use super::Sequential;
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::Window2d;
-use crate::tensor::Element;
 
 /// The grid of a map's cells along one side of the image, in pixels; pixel `i` has its centre at `i`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,7 +89,7 @@ impl ReceptiveField {
     }
 }
 
-impl<T: Element> Sequential<T> {
+impl<T: Kernels> Sequential<T> {
     /// Where the cells of a layer's map lie in the model's images. A layer of another crate that does
     /// not say what its windows are, and changes the size, is taken to spread its cells evenly.
     ///

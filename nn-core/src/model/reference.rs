@@ -2,8 +2,8 @@
 
 use super::{Sequential, SequentialBuilder};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, Rescaling};
-use crate::tensor::Element;
 
 /// The convolutional classifier of the reference notebook, in any size: pixels to `0..=1`, three
 /// times convolution, ReLU and 2x2 max-pooling, then two dense layers and a softmax.
@@ -61,7 +61,7 @@ impl ReferenceCnn {
     }
 
     /// The layers.
-    pub fn builder<T: Element>(&self) -> SequentialBuilder<T> {
+    pub fn builder<T: Kernels>(&self) -> SequentialBuilder<T> {
         let (height, width) = self.image_size;
         let mut builder =
             Sequential::builder([height, width, self.channels]).layer(Rescaling::new(1.0 / 255.0));
@@ -92,7 +92,7 @@ impl ReferenceCnn {
     /// # Errors
     /// If there are fewer than two classes, or the images are too small for three poolings (22
     /// pixels are enough) or too large for memory.
-    pub fn build<T: Element>(&self, seed: u64) -> Result<Sequential<T>> {
+    pub fn build<T: Kernels>(&self, seed: u64) -> Result<Sequential<T>> {
         if self.classes < 2 {
             return Err(Error::setting(
                 "the number of classes",

@@ -1,8 +1,8 @@
 //! The table of layers, as Keras prints it.
 
 use super::Sequential;
+use crate::kernels::Kernels;
 use crate::layers::OutputKind;
-use crate::tensor::Element;
 use serde::Serialize;
 use std::fmt;
 
@@ -38,7 +38,7 @@ pub struct SummaryRow {
     pub parameters: usize,
 }
 
-impl<T: Element> Sequential<T> {
+impl<T: Kernels> Sequential<T> {
     /// The table of layers.
     pub fn summary(&self) -> Summary {
         let count = |parameters: &[crate::layers::Parameter<T>]| {

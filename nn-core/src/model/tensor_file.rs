@@ -14,7 +14,8 @@
 
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::{Shape, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -41,7 +42,7 @@ const BLOCK: usize = 1 << 16;
 ///
 /// # Errors
 /// If the file cannot be written; what was there is still there then.
-pub fn write<'a, T: Element>(
+pub fn write<'a, T: Kernels>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
     metadata: &'a BTreeMap<String, String>,
@@ -55,7 +56,7 @@ pub fn write<'a, T: Element>(
 ///
 /// # Errors
 /// If the file cannot be written; nothing is left behind then.
-pub fn draft_with_checksum<'a, T: Element>(
+pub fn draft_with_checksum<'a, T: Kernels>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
     metadata: &'a BTreeMap<String, String>,
@@ -89,12 +90,12 @@ impl Write for Hashed<'_> {
 }
 
 /// What stands where in a file.
-struct Layout<'a, T: Element> {
+struct Layout<'a, T: Kernels> {
     header: Header<'a>,
     tensors: BTreeMap<&'a str, &'a Tensor<T>>,
 }
 
-impl<'a, T: Element> Layout<'a, T> {
+impl<'a, T: Kernels> Layout<'a, T> {
     fn new(
         tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
         metadata: &'a BTreeMap<String, String>,
@@ -145,11 +146,11 @@ impl Serialize for Header<'_> {
     }
 }
 
-fn dtype<T: Element>() -> Dtype {
+fn dtype<T: Kernels>() -> Dtype {
     if size_of::<T>() == 8 { Dtype::F64 } else { Dtype::F32 }
 }
 
-fn write_numbers<T: Element>(file: &mut dyn Write, numbers: &[T]) -> std::io::Result<()> {
+fn write_numbers<T: Kernels>(file: &mut dyn Write, numbers: &[T]) -> std::io::Result<()> {
     let bytes: &[u8] = bytemuck::cast_slice(numbers);
     if cfg!(target_endian = "little") {
         return file.write_all(bytes);
@@ -162,7 +163,7 @@ fn write_numbers<T: Element>(file: &mut dyn Write, numbers: &[T]) -> std::io::Re
 }
 
 /// From the file's order of bytes to this machine's, or back.
-fn turn_if_big_endian<T: Element>(bytes: &mut [u8]) {
+fn turn_if_big_endian<T: Kernels>(bytes: &mut [u8]) {
     if cfg!(target_endian = "big") {
         bytes.chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
     }
@@ -287,7 +288,7 @@ impl TensorFile {
     ///
     /// # Errors
     /// If there is no such tensor, or it is of another type than `T`.
-    pub fn read<T: Element>(&mut self, name: &str) -> Result<Tensor<T>> {
+    pub fn read<T: Kernels>(&mut self, name: &str) -> Result<Tensor<T>> {
         let Some(info) = self.header.info(name) else {
             let names = self.names();
             return Err(Error::file(

@@ -16,12 +16,13 @@
 use super::slots::Slots;
 use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::Parameter;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 
 /// Adam (Kingma and Ba, 2015), and with a weight decay AdamW (Loshchilov and Hutter, 2019).
 #[derive(Debug, Clone)]
-pub struct Adam<T: Element = f32> {
+pub struct Adam<T: Kernels = f32> {
     beta1: f64,
     beta2: f64,
     epsilon: f64,
@@ -29,7 +30,7 @@ pub struct Adam<T: Element = f32> {
     slots: Slots<T, 2>,
 }
 
-impl<T: Element> Adam<T> {
+impl<T: Kernels> Adam<T> {
     /// Adam with the given decays of its running means and the number that keeps it from dividing
     /// by zero (Keras: 0.9, 0.999, 1e-7).
     ///
@@ -65,7 +66,7 @@ impl<T: Element> Adam<T> {
     }
 }
 
-impl<T: Element> Optimizer<T> for Adam<T> {
+impl<T: Kernels> Optimizer<T> for Adam<T> {
     fn name(&self) -> &'static str {
         if self.weight_decay.is_some() { "adamw" } else { "adam" }
     }

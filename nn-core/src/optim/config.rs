@@ -2,7 +2,7 @@
 
 use super::{Adam, Optimizer, Sgd};
 use crate::error::Result;
-use crate::tensor::Element;
+use crate::kernels::Kernels;
 use serde::{Deserialize, Serialize};
 
 /// Which optimiser, with its settings; what is left out of a file takes Keras' default.
@@ -101,7 +101,7 @@ impl OptimizerConfig {
     ///
     /// # Errors
     /// If a setting is out of range.
-    pub fn build<T: Element>(self) -> Result<Box<dyn Optimizer<T>>> {
+    pub fn build<T: Kernels>(self) -> Result<Box<dyn Optimizer<T>>> {
         Ok(match self {
             Self::Adam { beta1, beta2, epsilon } => Box::new(Adam::new(beta1, beta2, epsilon)?),
             Self::AdamW { beta1, beta2, epsilon, weight_decay } => {

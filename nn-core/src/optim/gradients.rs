@@ -2,16 +2,17 @@
 
 use crate::autograd::{Gradient, Tape, Var};
 use crate::error::{Error, Result};
-use crate::tensor::{Element, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::Tensor;
 
 /// The gradients of a model's parameters, in their order; `None` for a parameter that has none.
 ///
 /// Several workers, each with its share of a batch, can sum theirs with [`Gradients::add_assign`]
 /// and divide by the number of shares with [`Gradients::scale`].
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Gradients<T: Element = f32>(Vec<Option<Gradient<T>>>);
+pub struct Gradients<T: Kernels = f32>(Vec<Option<Gradient<T>>>);
 
-impl<T: Element> Gradients<T> {
+impl<T: Kernels> Gradients<T> {
     /// Takes the gradients of `parameters` out of `tape`, after its backward pass.
     pub fn take(tape: &mut Tape<T>, parameters: &[Var<T>]) -> Self {
         Self(parameters.iter().map(|parameter| tape.take_gradient(parameter)).collect())
@@ -81,7 +82,7 @@ impl<T: Element> Gradients<T> {
     }
 }
 
-impl<T: Element, G: Into<Gradient<T>>> From<Vec<Option<G>>> for Gradients<T> {
+impl<T: Kernels, G: Into<Gradient<T>>> From<Vec<Option<G>>> for Gradients<T> {
     fn from(gradients: Vec<Option<G>>) -> Self {
         Self(gradients.into_iter().map(|gradient| gradient.map(Into::into)).collect())
     }

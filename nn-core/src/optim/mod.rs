@@ -33,12 +33,13 @@ pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::Parameter;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use std::fmt::Debug;
 
 /// A rule that changes parameters by their gradients.
-pub trait Optimizer<T: Element>: Debug + Send {
+pub trait Optimizer<T: Kernels>: Debug + Send {
     /// The rule's name: `adam`, `adamw`, `sgd`.
     fn name(&self) -> &'static str;
 
@@ -75,7 +76,7 @@ pub trait Optimizer<T: Element>: Debug + Send {
 
 /// What an optimiser remembers between steps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OptimizerState<'a, T: Element> {
+pub struct OptimizerState<'a, T: Kernels> {
     /// Steps made so far.
     pub step: u64,
     /// Its tensors, named `KIND.PARAMETER`, say `momentum.conv1.weight`; none before the first

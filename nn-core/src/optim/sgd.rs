@@ -12,13 +12,14 @@
 use super::slots::Slots;
 use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
 use crate::error::Result;
+use crate::kernels::Kernels;
 use crate::layers::Parameter;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 
 /// Stochastic gradient descent, with momentum (Polyak, 1964) or Nesterov's (Sutskever et al.,
 /// 2013).
 #[derive(Debug, Clone)]
-pub struct Sgd<T: Element = f32> {
+pub struct Sgd<T: Kernels = f32> {
     momentum: f64,
     nesterov: bool,
     memory: Memory<T>,
@@ -26,12 +27,12 @@ pub struct Sgd<T: Element = f32> {
 
 /// Without momentum there is nothing to remember but the count.
 #[derive(Debug, Clone)]
-enum Memory<T: Element> {
+enum Memory<T: Kernels> {
     None(Slots<T, 0>),
     Velocity(Slots<T, 1>),
 }
 
-impl<T: Element> Sgd<T> {
+impl<T: Kernels> Sgd<T> {
     /// Gradient descent with `momentum` (0: none), by Nesterov's rule if asked.
     ///
     /// # Errors
@@ -47,7 +48,7 @@ impl<T: Element> Sgd<T> {
     }
 }
 
-impl<T: Element> Optimizer<T> for Sgd<T> {
+impl<T: Kernels> Optimizer<T> for Sgd<T> {
     fn name(&self) -> &'static str {
         "sgd"
     }

@@ -3,8 +3,9 @@
 use super::{Gradients, OptimizerState};
 use crate::autograd::Gradient;
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::Parameter;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -16,21 +17,21 @@ const BLOCK: usize = 1 << 10;
 
 /// The memory of an optimiser: per trainable parameter, one tensor of each of the `N` kinds.
 #[derive(Debug, Clone)]
-pub(super) struct Slots<T: Element, const N: usize> {
+pub(super) struct Slots<T: Kernels, const N: usize> {
     kinds: [&'static str; N],
     step: u64,
     entries: Vec<Slot<T, N>>,
 }
 
 #[derive(Debug, Clone)]
-struct Slot<T: Element, const N: usize> {
+struct Slot<T: Kernels, const N: usize> {
     parameter: String,
     shape: Shape,
     /// `None` for a parameter that is not trainable.
     tensors: Option<[Tensor<T>; N]>,
 }
 
-impl<T: Element, const N: usize> Slots<T, N> {
+impl<T: Kernels, const N: usize> Slots<T, N> {
     pub fn new(kinds: [&'static str; N]) -> Self {
         Self { kinds, step: 0, entries: Vec::new() }
     }
@@ -180,7 +181,7 @@ impl<T: Element, const N: usize> Slots<T, N> {
     }
 }
 
-impl<T: Element, const N: usize> Slot<T, N> {
+impl<T: Kernels, const N: usize> Slot<T, N> {
     fn new(parameter: &Parameter<T>, tensor: impl FnMut(usize) -> Tensor<T>) -> Self {
         Self {
             parameter: parameter.name.clone(),
@@ -197,7 +198,7 @@ fn cut<T>(values: &mut [T], row: usize) -> impl Iterator<Item = &mut [T]> {
 
 /// Updates one chunk, which begins at element `start`, block by block, so that what is computed of
 /// the gradient stays in the first-level cache.
-fn update_chunk<T: Element, const N: usize>(
+fn update_chunk<T: Kernels, const N: usize>(
     start: usize,
     value: &mut [T],
     gradient: &Gradient<T>,
@@ -213,7 +214,7 @@ fn update_chunk<T: Element, const N: usize>(
     }
 }
 
-fn zeros_like<T: Element>(parameter: &Parameter<T>) -> Tensor<T> {
+fn zeros_like<T: Kernels>(parameter: &Parameter<T>) -> Tensor<T> {
     Tensor::zeros(parameter.value.shape())
 }
 

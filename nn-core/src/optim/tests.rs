@@ -33,7 +33,7 @@ const MOMENTUM: f64 = 0.875;
 const RATE: f64 = 1.0 / 128.0;
 const KINDS: [&str; 5] = ["adam", "adamw", "sgd", "momentum", "nesterov"];
 
-fn parameters<T: Element>(sizes: &[usize]) -> Vec<Parameter<T>> {
+fn parameters<T: Kernels>(sizes: &[usize]) -> Vec<Parameter<T>> {
     let parameter = |(k, &n): (usize, &usize)| Parameter {
         name: format!("dense{k}.weight"),
         value: Arc::new(Tensor::from_fn([n], |i| {
@@ -48,7 +48,7 @@ fn gradient(i: usize, k: usize, step: usize) -> f64 {
     (0.7 * i as f64 + 1.3 * k as f64 + 0.9 * step as f64).cos() * 10f64.powi(-(i as i32 % 20))
 }
 
-fn gradients<T: Element>(sizes: &[usize], step: usize) -> Gradients<T> {
+fn gradients<T: Kernels>(sizes: &[usize], step: usize) -> Gradients<T> {
     let tensor = |(k, &n): (usize, &usize)| {
         Some(Tensor::from_fn([n], |i| T::from_f64(gradient(i, k, step))))
     };

@@ -1,18 +1,16 @@
 //! What a tensor can hold.
 
-use crate::kernels::Kernels;
 use std::fmt::{Debug, Display};
 
 /// A floating-point number the engine computes with: `f32`, or `f64` where gradients are checked.
 ///
-/// The trait is small on purpose. Arithmetic comes from [`num_traits::Float`]; what differs between
-/// the two types beyond that is which kernels exist for them.
+/// The trait is small on purpose: arithmetic comes from [`num_traits::Float`]. Code that computes with
+/// tensors asks for [`Kernels`](crate::kernels::Kernels), which says what is compiled for each type.
 pub trait Element:
     bytemuck::Pod
     + num_traits::Float
     + num_traits::NumAssign
     + std::iter::Sum
-    + Kernels
     + Default
     + Debug
     + Display

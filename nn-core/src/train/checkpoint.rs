@@ -14,12 +14,13 @@
 //!
 //! [`rng::stream`]: crate::rng::stream
 
-use super::trainer::EpochSoFar;
-use super::{FitOptions, History, Trainer};
+use super::state::{EpochSoFar, TrainerState};
+use super::{FitOptions, History};
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
+use crate::kernels::Kernels;
 use crate::model::tensor_file::{TensorFile, draft_with_checksum};
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -99,7 +100,7 @@ impl Checkpoint {
     }
 
     /// The run with these settings can go on from here.
-    fn check<T: Element>(&self, trainer: &Trainer<T>) -> Result<()> {
+    fn check<T: Kernels>(&self, trainer: &TrainerState<T>) -> Result<()> {
         let State { options, optimizer, history, .. } = &self.state;
         let epochs = trainer.options.epochs;
         let asked = FitOptions { epochs: options.epochs, ..trainer.options.clone() };
@@ -131,7 +132,7 @@ impl Checkpoint {
     }
 
     /// Puts what the file holds into `trainer`.
-    fn fill<T: Element>(mut self, trainer: &mut Trainer<T>) -> Result<()> {
+    pub(super) fn fill<T: Kernels>(mut self, trainer: &mut TrainerState<T>) -> Result<()> {
         self.check(trainer)?;
         let names = self.file.names();
         let mut left: BTreeSet<&str> =
@@ -162,87 +163,34 @@ impl Checkpoint {
     }
 }
 
-impl<T: Element> Trainer<T> {
-    /// Saves the run as it stands, atomically: weights, what the optimiser remembers, the place in
-    /// the epoch and the history, and a note of the caller's. Numbers are written as they are read,
-    /// without a copy of them all.
-    ///
-    /// [`Trainer::save_to`] does so after each epoch.
-    ///
-    /// # Errors
-    /// If the file cannot be written; what was there is still there then.
-    pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        self.draft(path, note, None)?.place()
-    }
-
-    /// [`Trainer::save`], up to the wait for the disk, in the place of a spare file if there is one.
-    pub(super) fn draft(&self, path: &Path, note: &str, spare: Option<Spare>) -> Result<FileDraft> {
-        let remembered = self.optimizer.state();
-        let state = State {
-            version: VERSION,
-            options: self.options.clone(),
-            optimizer: self.optimizer.name().into(),
-            optimizer_step: remembered.step,
-            steps: self.steps,
-            history: self.history.clone(),
-            epoch: self.epoch,
-        };
-        let state = serde_json::to_string(&state).map_err(|problem| {
-            Error::setting("a checkpoint", "writable as JSON", problem, "check its settings")
-        })?;
-        let metadata =
-            BTreeMap::from([("nn.checkpoint".to_string(), state), ("nn.note".into(), note.into())]);
-        let named = |prefix: &str, name: &str| format!("{prefix}.{name}");
-        let model = self.model.parameters().iter();
-        let model = model.map(|p| (named("model", &p.name), p.value.as_ref()));
-        let remembered = remembered.tensors.into_iter();
-        let remembered = remembered.map(|(name, tensor)| (named("optimizer", &name), tensor));
-        let tensors: Vec<_> = model.chain(remembered).collect();
-        let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), *tensor));
-        draft_with_checksum(path, tensors, &metadata, spare)
-    }
-
-    /// Goes on where `checkpoint` was saved: what [`Trainer::fit`] then does is, to the bit, what
-    /// the run would have done had it never stopped. This trainer must be as the other was made:
-    /// with the same model, optimiser and options. Only the number of epochs may be another.
-    ///
-    /// # Errors
-    /// If the options differ, the model or optimiser is another, or the file cannot be read.
-    ///
-    /// ```
-    /// # use nn_core::{layers::Dense, model::Sequential, optim::OptimizerConfig, train::*};
-    /// # use nn_core::{Tensor, tensor::Pool};
-    /// # struct Points;
-    /// # impl Examples for Points {
-    /// #     fn len(&self) -> usize { 8 }
-    /// #     fn batch(&self, i: &[usize], _: &Pool<f32>) -> nn_core::Result<(Tensor, Vec<usize>)> {
-    /// #         Ok((Tensor::from_fn([i.len(), 1], |k| i[k] as f32), i.iter().map(|i| i % 2).collect()))
-    /// #     }
-    /// # }
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let path = folder.path().join("checkpoint.safetensors");
-    /// let trainer = |epochs| {
-    ///     let model = Sequential::builder([1]).layer(Dense::new(2)).build(27)?;
-    ///     let options = FitOptions { epochs, ..FitOptions::default() };
-    ///     Trainer::<f32>::new(model, OptimizerConfig::adam().build()?, options)
-    /// };
-    /// let mut first = trainer(1)?;
-    /// first.fit(&Points, None, &mut Silent)?;
-    /// first.save(&path, "by an example")?;
-    ///
-    /// let checkpoint = Checkpoint::open(&path)?;
-    /// assert_eq!((checkpoint.note(), checkpoint.history().len()), ("by an example", 1));
-    /// let mut second = trainer(2)?.resume(checkpoint)?;
-    /// second.fit(&Points, None, &mut Silent)?;
-    ///
-    /// let mut unbroken = trainer(2)?;
-    /// unbroken.fit(&Points, None, &mut Silent)?;
-    /// let weights = |t: &Trainer| t.model().get("dense1.weight").unwrap().value.as_slice().to_vec();
-    /// assert_eq!(weights(&second), weights(&unbroken));
-    /// # Ok::<(), nn_core::Error>(())
-    /// ```
-    pub fn resume(mut self, checkpoint: Checkpoint) -> Result<Self> {
-        checkpoint.fill(&mut self)?;
-        Ok(self)
-    }
+/// Writes a checkpoint, up to the wait for the disk, in the place of a spare file if there is one.
+pub(super) fn draft<T: Kernels>(
+    trainer: &TrainerState<T>,
+    path: &Path,
+    note: &str,
+    spare: Option<Spare>,
+) -> Result<FileDraft> {
+    let remembered = trainer.optimizer.state();
+    let state = State {
+        version: VERSION,
+        options: trainer.options.clone(),
+        optimizer: trainer.optimizer.name().into(),
+        optimizer_step: remembered.step,
+        steps: trainer.steps,
+        history: trainer.history.clone(),
+        epoch: trainer.epoch,
+    };
+    let state = serde_json::to_string(&state).map_err(|problem| {
+        Error::setting("a checkpoint", "writable as JSON", problem, "check its settings")
+    })?;
+    let metadata =
+        BTreeMap::from([("nn.checkpoint".to_string(), state), ("nn.note".into(), note.into())]);
+    let named = |prefix: &str, name: &str| format!("{prefix}.{name}");
+    let model = trainer.model.parameters().iter();
+    let model = model.map(|p| (named("model", &p.name), p.value.as_ref()));
+    let remembered = remembered.tensors.into_iter();
+    let remembered = remembered.map(|(name, tensor)| (named("optimizer", &name), tensor));
+    let tensors: Vec<_> = model.chain(remembered).collect();
+    let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), *tensor));
+    draft_with_checksum(path, tensors, &metadata, spare)
 }

@@ -1,9 +1,11 @@
 //! The checkpoints of a run in its folder: the newest, and the one before it.
 
-use super::{Checkpoint, Trainer};
+use super::Checkpoint;
+use super::checkpoint::draft;
+use super::state::TrainerState;
 use crate::error::{Error, Result};
 use crate::files::{Spare, remove_drafts, sync_folder};
-use crate::tensor::Element;
+use crate::kernels::Kernels;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -60,20 +62,20 @@ impl Checkpoints {
         self.path().exists() || self.previous().exists()
     }
 
-    /// Saves `trainer`: [`Trainer::save`]. Returns when everything is written; [`Checkpoints::wait`]
+    /// Saves a run as it stands. Returns when everything is written; [`Checkpoints::wait`]
     /// when it is sure to be on the disk. A run whose weights are no numbers any more is not saved:
     /// nobody could go on with it, and the last checkpoint may be better.
     ///
     /// # Errors
     /// If this checkpoint or the one before it cannot be written; the last that could is still there.
-    pub fn save<T: Element>(&mut self, trainer: &Trainer<T>, note: &str) -> Result<()> {
+    pub(super) fn save<T: Kernels>(&mut self, trainer: &TrainerState<T>, note: &str) -> Result<()> {
         // One at a time: the disk is full soon enough.
         self.placed()?;
-        if !trainer.model().parameters().iter().all(|p| p.value.is_finite()) {
+        if !trainer.model.parameters().iter().all(|p| p.value.is_finite()) {
             return Ok(());
         }
         let (path, previous) = (self.path(), self.previous());
-        let draft = trainer.draft(&path, note, self.spare.take())?;
+        let draft = draft(trainer, &path, note, self.spare.take())?;
         let ours = std::mem::replace(&mut self.ours, true);
         let place = move || {
             if ours {

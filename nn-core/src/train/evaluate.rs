@@ -3,10 +3,11 @@
 use super::Examples;
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::OutputKind;
 use crate::loss::Loss;
 use crate::model::Sequential;
-use crate::tensor::{Element, Pool};
+use crate::tensor::Pool;
 
 /// How a model does on a set of examples.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +40,7 @@ impl Evaluation {
 /// # Errors
 /// If an example cannot be read, does not fit the model's input, or has a label that the model has
 /// no output for, or the batch size is 0. Examples that return [`Error::Interrupted`] end it.
-pub fn evaluate<T: Element>(
+pub fn evaluate<T: Kernels>(
     model: &Sequential<T>,
     loss: Loss,
     examples: &dyn Examples<T>,
@@ -49,7 +50,7 @@ pub fn evaluate<T: Element>(
 }
 
 /// [`evaluate`], with buffers from `pool`.
-pub(super) fn evaluate_in<T: Element>(
+pub(super) fn evaluate_in<T: Kernels>(
     model: &Sequential<T>,
     loss: Loss,
     examples: &dyn Examples<T>,
@@ -94,7 +95,7 @@ pub(super) fn evaluate_in<T: Element>(
 }
 
 /// The number of classes a model tells apart: its outputs, or 2 for a single yes or no.
-pub(super) fn classes<T: Element>(model: &Sequential<T>) -> Result<usize> {
+pub(super) fn classes<T: Kernels>(model: &Sequential<T>) -> Result<usize> {
     match (model.output_shape().dims(), model.output_kind()) {
         ([1], OutputKind::Sigmoid) => Ok(2),
         (&[outputs], _) if outputs > 1 => Ok(outputs),
@@ -108,7 +109,7 @@ pub(super) fn classes<T: Element>(model: &Sequential<T>) -> Result<usize> {
 }
 
 /// The class a row of logits stands for.
-pub(super) fn class_of<T: Element>(logits: &[T]) -> usize {
+pub(super) fn class_of<T: Kernels>(logits: &[T]) -> usize {
     match logits {
         [yes] => usize::from(*yes > T::zero()),
         _ => most_probable(logits),
@@ -116,7 +117,7 @@ pub(super) fn class_of<T: Element>(logits: &[T]) -> usize {
 }
 
 /// One probability per class from a sample's output: that of a single yes or no becomes two.
-pub fn class_probabilities<T: Element>(output: &[T]) -> Vec<f64> {
+pub fn class_probabilities<T: Kernels>(output: &[T]) -> Vec<f64> {
     match output {
         [yes] => vec![1.0 - yes.as_f64(), yes.as_f64()],
         _ => output.iter().map(|p| p.as_f64()).collect(),

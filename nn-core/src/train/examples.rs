@@ -2,13 +2,14 @@
 
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::tensor::{Element, Pool, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::{Pool, Tensor};
 
 /// Labelled examples that can be fetched by number, in any order.
 ///
 /// Image folders implement it through [`Dataset`](crate::data::Dataset); implement it for arrays,
 /// sensors or anything else with a label.
-pub trait Examples<T: Element = f32> {
+pub trait Examples<T: Kernels = f32> {
     /// The number of examples.
     fn len(&self) -> usize;
 

@@ -13,7 +13,9 @@ mod checkpoints;
 mod evaluate;
 mod examples;
 mod history;
+mod options;
 mod silent;
+mod state;
 mod trainer;
 
 pub use checkpoint::Checkpoint;
@@ -21,8 +23,9 @@ pub use checkpoints::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_
 pub use evaluate::{Evaluation, check_batch_size, class_probabilities, evaluate, most_probable};
 pub use examples::Examples;
 pub use history::{EpochRecord, History};
+pub use options::FitOptions;
 pub use silent::silent_layer;
-pub use trainer::{FitOptions, Observer, Silent, StepRecord, Trainer};
+pub use trainer::{Observer, Silent, StepRecord, Trainer};
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,9 @@
 use super::Examples;
 use crate::autograd::Tape;
 use crate::error::Result;
+use crate::kernels::Kernels;
 use crate::model::{Pass, Sequential};
-use crate::tensor::{Element, Pool};
+use crate::tensor::Pool;
 
 /// The first layer whose outputs are all 0 for each of the first `samples` examples; none if every layer
 /// reacts to one of them.
@@ -15,7 +16,7 @@ use crate::tensor::{Element, Pool};
 ///
 /// # Errors
 /// If an example cannot be read or does not fit the model's input.
-pub fn silent_layer<T: Element>(
+pub fn silent_layer<T: Kernels>(
     model: &Sequential<T>,
     examples: &dyn Examples<T>,
     samples: usize,

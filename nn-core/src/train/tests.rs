@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::layers::{Activation, Dense, Dropout};
 use crate::model::Sequential;
 use crate::optim::OptimizerConfig;
-use crate::tensor::{Element, Pool, Tensor};
+use crate::tensor::{Pool, Tensor};
 use std::cell::Cell;
 use std::fs;
 use std::ops::ControlFlow;
@@ -25,7 +26,7 @@ impl Points {
     }
 }
 
-impl<T: Element> Examples<T> for Points {
+impl<T: Kernels> Examples<T> for Points {
     fn len(&self) -> usize {
         self.len
     }
@@ -62,7 +63,7 @@ fn options(epochs: usize) -> FitOptions {
     FitOptions { epochs, learning_rate: 0.05, ..FitOptions::default() }
 }
 
-fn trainer<T: Element>(optimizer: OptimizerConfig, options: FitOptions) -> Trainer<T> {
+fn trainer<T: Kernels>(optimizer: OptimizerConfig, options: FitOptions) -> Trainer<T> {
     let model = Sequential::builder([3])
         .layer(Dense::new(5).activation(Activation::Relu))
         .layer(Dropout::new(0.3))
@@ -76,7 +77,7 @@ fn adam(epochs: usize) -> Trainer {
 }
 
 /// All that a run is about, but for the time it took.
-fn outcome<T: Element>(trainer: &Trainer<T>) -> (Vec<Vec<T>>, Vec<EpochRecord>) {
+fn outcome<T: Kernels>(trainer: &Trainer<T>) -> (Vec<Vec<T>>, Vec<EpochRecord>) {
     let weights =
         trainer.model().parameters().iter().map(|p| p.value.as_slice().to_vec()).collect();
     let timeless = |record: &EpochRecord| EpochRecord { seconds: 0.0, ..*record };
@@ -84,13 +85,13 @@ fn outcome<T: Element>(trainer: &Trainer<T>) -> (Vec<Vec<T>>, Vec<EpochRecord>) 
 }
 
 /// Trains to the end.
-fn fit<T: Element>(mut trainer: Trainer<T>) -> Trainer<T> {
+fn fit<T: Kernels>(mut trainer: Trainer<T>) -> Trainer<T> {
     trainer.fit(&Points::new(10), Some(&Points::new(6)), &mut Silent).unwrap();
     trainer
 }
 
 /// Stops after `steps` steps and goes on from the file that left.
-fn broken<T: Element>(make: impl Fn() -> Trainer<T>, steps: usize) -> Trainer<T> {
+fn broken<T: Kernels>(make: impl Fn() -> Trainer<T>, steps: usize) -> Trainer<T> {
     let folder = tempfile::tempdir().unwrap();
     let mut first = make();
     first.save_to(Checkpoints::new(folder.path()), "");
@@ -267,9 +268,9 @@ fn weights_that_are_no_numbers_are_not_saved() {
     let mut trainer = adam(1);
     trainer.save_to(Checkpoints::new(folder.path()), "");
     let bias = Tensor::full([2], f32::NAN);
-    trainer.model.set("dense2.bias", bias).unwrap();
+    trainer.state.model.set("dense2.bias", bias).unwrap();
     assert!(trainer.fit(&Points::new(10), None, &mut Silent).is_err());
-    Checkpoints::new(folder.path()).save(&trainer, "").unwrap();
+    Checkpoints::new(folder.path()).save(&trainer.state, "").unwrap();
     assert!(!Checkpoints::new(folder.path()).exist());
 }
 

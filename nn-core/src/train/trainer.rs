@@ -1,49 +1,20 @@
 //! The training loop.
 
+use super::checkpoint::draft;
 use super::evaluate::{Evaluation, check_batch_size, class_of, classes, evaluate_in};
-use super::{Checkpoints, EpochRecord, Examples, History};
+use super::state::{EpochSoFar, TrainerState};
+use super::{Checkpoint, Checkpoints, EpochRecord, Examples, FitOptions, History};
 use crate::autograd::Tape;
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
-use crate::loss::Loss;
+use crate::kernels::Kernels;
 use crate::model::{Pass, Sequential};
-use crate::optim::{Gradients, Optimizer, Schedule, check_learning_rate};
+use crate::optim::{Gradients, Optimizer, check_learning_rate};
 use crate::rng::{Rng, stream};
-use crate::tensor::{Element, Tensor};
-use serde::{Deserialize, Serialize};
+use crate::tensor::Tensor;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
-
-/// How to train.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FitOptions {
-    /// Passes over the training set.
-    pub epochs: usize,
-    /// Samples per step; the last step of an epoch takes what is left, and the only one all there are.
-    pub batch_size: usize,
-    /// The learning rate the schedule starts from.
-    pub learning_rate: f64,
-    /// How the learning rate changes from epoch to epoch.
-    pub schedule: Schedule,
-    /// What is minimised.
-    pub loss: Loss,
-    /// Decides the order of the samples and the dropped units.
-    pub seed: u64,
-}
-
-impl Default for FitOptions {
-    /// The reference's: 10 epochs, batches of 4, a constant learning rate of 0.001, seed 27.
-    fn default() -> Self {
-        Self {
-            epochs: 10,
-            batch_size: 4,
-            learning_rate: 0.001,
-            schedule: Schedule::Constant,
-            loss: Loss::CategoricalCrossentropy,
-            seed: 27,
-        }
-    }
-}
 
 /// One training step, as it went.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,48 +59,14 @@ impl Observer for Silent {}
 /// # Ok(())
 /// # }
 /// ```
-pub struct Trainer<T: Element = f32> {
-    pub(super) model: Sequential<T>,
-    pub(super) optimizer: Box<dyn Optimizer<T>>,
-    pub(super) options: FitOptions,
-    pub(super) history: History,
-    /// Steps of the whole run.
-    pub(super) steps: u64,
-    /// Where the epoch under way stands.
-    pub(super) epoch: EpochSoFar,
+pub struct Trainer<T: Kernels = f32> {
+    pub(super) state: TrainerState<T>,
     /// Where the run is saved, and with which note.
     saving: Option<(Checkpoints, String)>,
     tape: Tape<T>,
 }
 
-/// How far an epoch has come, and what it has counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EpochSoFar {
-    /// Steps made.
-    step: usize,
-    /// Training samples of a whole epoch; 0 before the first step.
-    samples: usize,
-    /// The sum of the samples' losses.
-    loss: f64,
-    /// Samples classified correctly.
-    correct: usize,
-    /// Time spent, in seconds.
-    seconds: f64,
-}
-
-impl EpochSoFar {
-    /// Whether an epoch can be there.
-    pub fn is_possible(&self, batch_size: usize) -> bool {
-        let seconds = self.seconds.is_finite() && self.seconds >= 0.0;
-        batch_size > 0
-            && self.step <= self.samples.div_ceil(batch_size)
-            && self.correct <= self.samples
-            && seconds
-    }
-}
-
-impl<T: Element> Trainer<T> {
+impl<T: Kernels> Trainer<T> {
     /// A trainer at the start of its run.
     ///
     /// # Errors
@@ -145,36 +82,85 @@ impl<T: Element> Trainer<T> {
         options.schedule.check()?;
         options.loss.check(model.output_kind())?;
         classes(&model)?;
-        Ok(Self {
-            model,
-            optimizer,
-            options,
-            history: History::new(),
-            steps: 0,
-            epoch: EpochSoFar::default(),
-            saving: None,
-            tape: Tape::new(),
-        })
+        let (history, epoch) = (History::new(), EpochSoFar::default());
+        let state = TrainerState { model, optimizer, options, history, steps: 0, epoch };
+        Ok(Self { state, saving: None, tape: Tape::new() })
     }
 
     /// The model as it stands.
     pub fn model(&self) -> &Sequential<T> {
-        &self.model
+        &self.state.model
     }
 
     /// The trained model.
     pub fn into_model(self) -> Sequential<T> {
-        self.model
+        self.state.model
     }
 
     /// The epochs so far.
     pub fn history(&self) -> &History {
-        &self.history
+        &self.state.history
     }
 
     /// The epoch under way, counted from 1, and the steps made in it.
     pub fn position(&self) -> (usize, usize) {
-        (self.history.len() + 1, self.epoch.step)
+        (self.state.history.len() + 1, self.state.epoch.step)
+    }
+
+    /// Saves the run as it stands, atomically: weights, what the optimiser remembers, the place in
+    /// the epoch and the history, and a note of the caller's. Numbers are written as they are read,
+    /// without a copy of them all.
+    ///
+    /// [`Trainer::save_to`] does so after each epoch.
+    ///
+    /// # Errors
+    /// If the file cannot be written; what was there is still there then.
+    pub fn save(&self, path: &Path, note: &str) -> Result<()> {
+        draft(&self.state, path, note, None)?.place()
+    }
+
+    /// Goes on where `checkpoint` was saved: what [`Trainer::fit`] then does is, to the bit, what
+    /// the run would have done had it never stopped. This trainer must be as the other was made:
+    /// with the same model, optimiser and options. Only the number of epochs may be another.
+    ///
+    /// # Errors
+    /// If the options differ, the model or optimiser is another, or the file cannot be read.
+    ///
+    /// ```
+    /// # use nn_core::{layers::Dense, model::Sequential, optim::OptimizerConfig, train::*};
+    /// # use nn_core::{Tensor, tensor::Pool};
+    /// # struct Points;
+    /// # impl Examples for Points {
+    /// #     fn len(&self) -> usize { 8 }
+    /// #     fn batch(&self, i: &[usize], _: &Pool<f32>) -> nn_core::Result<(Tensor, Vec<usize>)> {
+    /// #         Ok((Tensor::from_fn([i.len(), 1], |k| i[k] as f32), i.iter().map(|i| i % 2).collect()))
+    /// #     }
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("checkpoint.safetensors");
+    /// let trainer = |epochs| {
+    ///     let model = Sequential::builder([1]).layer(Dense::new(2)).build(27)?;
+    ///     let options = FitOptions { epochs, ..FitOptions::default() };
+    ///     Trainer::<f32>::new(model, OptimizerConfig::adam().build()?, options)
+    /// };
+    /// let mut first = trainer(1)?;
+    /// first.fit(&Points, None, &mut Silent)?;
+    /// first.save(&path, "by an example")?;
+    ///
+    /// let checkpoint = Checkpoint::open(&path)?;
+    /// assert_eq!((checkpoint.note(), checkpoint.history().len()), ("by an example", 1));
+    /// let mut second = trainer(2)?.resume(checkpoint)?;
+    /// second.fit(&Points, None, &mut Silent)?;
+    ///
+    /// let mut unbroken = trainer(2)?;
+    /// unbroken.fit(&Points, None, &mut Silent)?;
+    /// let weights = |t: &Trainer| t.model().get("dense1.weight").unwrap().value.as_slice().to_vec();
+    /// assert_eq!(weights(&second), weights(&unbroken));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Result<Self> {
+        checkpoint.fill(&mut self.state)?;
+        Ok(self)
     }
 
     /// From now on [`Trainer::fit`] saves the run after each epoch and when it is stopped, with this
@@ -218,10 +204,10 @@ impl<T: Element> Trainer<T> {
                 "add images, or make the validation split smaller",
             ));
         }
-        if self.epoch.step > 0 && self.epoch.samples != train.len() {
+        if self.state.epoch.step > 0 && self.state.epoch.samples != train.len() {
             return Err(Error::setting(
                 "the training set",
-                format!("of {} samples, as when the run stopped", self.epoch.samples),
+                format!("of {} samples, as when the run stopped", self.state.epoch.samples),
                 train.len(),
                 "go on with the samples it began with",
             ));
@@ -240,10 +226,10 @@ impl<T: Element> Trainer<T> {
         validation: Option<&dyn Examples<T>>,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        while self.history.len() < self.options.epochs {
+        while self.state.history.len() < self.state.options.epochs {
             let record = self.epoch(train, validation, observer)?;
-            self.history.push(record);
-            self.epoch = EpochSoFar::default();
+            self.state.history.push(record);
+            self.state.epoch = EpochSoFar::default();
             self.save_now()?;
             observer.epoch_done(&record);
         }
@@ -251,11 +237,10 @@ impl<T: Element> Trainer<T> {
     }
 
     fn save_now(&mut self) -> Result<()> {
-        // Out of the way while the rest of the trainer is looked at.
-        let Some((mut checkpoints, note)) = self.saving.take() else { return Ok(()) };
-        let saved = checkpoints.save(self, &note);
-        self.saving = Some((checkpoints, note));
-        saved
+        match &mut self.saving {
+            Some((checkpoints, note)) => checkpoints.save(&self.state, note),
+            None => Ok(()),
+        }
     }
 
     /// Evaluates the model as it stands on all `examples`, in order, with the memory that training
@@ -264,8 +249,8 @@ impl<T: Element> Trainer<T> {
     /// # Errors
     /// As [`evaluate`](super::evaluate()).
     pub fn evaluate(&self, examples: &dyn Examples<T>) -> Result<Evaluation> {
-        let FitOptions { loss, batch_size, .. } = self.options;
-        evaluate_in(&self.model, loss, examples, batch_size, self.tape.pool())
+        let FitOptions { loss, batch_size, .. } = self.state.options;
+        evaluate_in(&self.state.model, loss, examples, batch_size, self.tape.pool())
     }
 
     fn epoch(
@@ -275,26 +260,26 @@ impl<T: Element> Trainer<T> {
         observer: &mut dyn Observer,
     ) -> Result<EpochRecord> {
         let started = Instant::now();
-        let before = self.epoch.seconds;
-        let epoch = self.history.len() + 1;
-        let options = self.options.clone();
+        let before = self.state.epoch.seconds;
+        let epoch = self.state.history.len() + 1;
+        let options = self.state.options.clone();
         let learning_rate = options.schedule.learning_rate(options.learning_rate, epoch - 1);
         let order = shuffled_order(train.len(), options.seed, epoch);
-        self.epoch.samples = order.len();
+        self.state.epoch.samples = order.len();
 
         let steps = order.len().div_ceil(options.batch_size);
-        observer.epoch_started(epoch, steps, self.epoch.step);
-        for batch in order.chunks(options.batch_size).skip(self.epoch.step) {
+        observer.epoch_started(epoch, steps, self.state.epoch.step);
+        for batch in order.chunks(options.batch_size).skip(self.state.epoch.step) {
             let (x, labels) = train.batch(batch, self.tape.pool())?;
             let step = self.step(x, &labels, learning_rate)?;
             if !step.loss.is_finite() {
                 let loss = step.loss.to_string();
-                return Err(Error::NonFinite { epoch, step: self.epoch.step + 1, loss });
+                return Err(Error::NonFinite { epoch, step: self.state.epoch.step + 1, loss });
             }
-            self.epoch.step += 1;
-            self.epoch.loss += step.loss * step.samples as f64;
-            self.epoch.correct += step.correct;
-            self.epoch.seconds = before + started.elapsed().as_secs_f64();
+            self.state.epoch.step += 1;
+            self.state.epoch.loss += step.loss * step.samples as f64;
+            self.state.epoch.correct += step.correct;
+            self.state.epoch.seconds = before + started.elapsed().as_secs_f64();
             if observer.step_done(&step).is_break() {
                 return Err(Error::Interrupted);
             }
@@ -307,8 +292,8 @@ impl<T: Element> Trainer<T> {
         let n = order.len() as f64;
         Ok(EpochRecord {
             epoch,
-            loss: self.epoch.loss / n,
-            accuracy: self.epoch.correct as f64 / n,
+            loss: self.state.epoch.loss / n,
+            accuracy: self.state.epoch.correct as f64 / n,
             val_loss: validated.as_ref().map(|v| v.loss),
             val_accuracy: validated.as_ref().map(|v| v.accuracy()),
             seconds: before + started.elapsed().as_secs_f64(),
@@ -336,11 +321,11 @@ impl<T: Element> Trainer<T> {
         labels: &[usize],
         learning_rate: f64,
     ) -> Result<StepRecord> {
-        let mut rng = Rng::new(self.options.seed, stream::DROPOUT + self.steps);
+        let mut rng = Rng::new(self.state.options.seed, stream::DROPOUT + self.state.steps);
         self.tape.clear();
         let x = self.tape.constant(x);
-        let pass = self.model.forward(&mut self.tape, x, Pass::training(&mut rng))?;
-        let loss = self.options.loss.apply(&mut self.tape, &pass.output, labels)?;
+        let pass = self.state.model.forward(&mut self.tape, x, Pass::training(&mut rng))?;
+        let loss = self.state.options.loss.apply(&mut self.tape, &pass.output, labels)?;
         let correct = (labels.iter().enumerate())
             .filter(|&(i, &label)| class_of(pass.output.value().row(i)) == label)
             .count();
@@ -352,8 +337,12 @@ impl<T: Element> Trainer<T> {
             // The pass holds the parameters' values; an update in place needs them to itself.
             drop((pass, loss));
             self.tape.clear();
-            self.optimizer.step(self.model.parameters_mut(), &gradients, learning_rate)?;
-            self.steps += 1;
+            self.state.optimizer.step(
+                self.state.model.parameters_mut(),
+                &gradients,
+                learning_rate,
+            )?;
+            self.state.steps += 1;
         }
         Ok(record)
     }

@@ -1,6 +1,6 @@
 //! A plain frame around a picture.
 
-use super::tones::grey;
+use super::grey;
 use crate::data::Rgb8;
 
 /// The widest frame, in pixels.

@@ -4,6 +4,7 @@
 
 use super::super::shrink::Small;
 use super::frame::frame;
+use super::grey;
 use crate::data::Rgb8;
 use crate::kernels::widest::{Loops, widest};
 
@@ -246,15 +247,6 @@ impl Loops for RowSteps<'_> {
             all: all.into(),
             between: between.into(),
         }
-    }
-}
-
-/// Grey (Rec. 601 weights) of a pixel.
-pub fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
-    let at = (y * image.width() + x) * 3;
-    match image.pixels()[at..at + 3] {
-        [r, g, b] => 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b),
-        _ => 0.0,
     }
 }
 

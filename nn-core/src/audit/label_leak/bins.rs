@@ -1,6 +1,6 @@
 //! A fact in few bins, and the questions that are asked of it: is the image in this range of bins?
 
-use super::facts::{Fact, Values, Word, date};
+use super::fact::{Fact, Values, Word, date};
 use std::collections::HashMap;
 
 /// The most bins of a fact.

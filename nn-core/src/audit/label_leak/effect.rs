@@ -1,7 +1,7 @@
 //! How large an effect is, and how sure that is.
 
 use super::bins::{Binned, Question};
-use super::facts::Source;
+use super::fact::Source;
 
 /// The least difference between the shares of a strong leak.
 const LEAST: f64 = 0.15;

@@ -1,6 +1,6 @@
 //! What file names tell: dates, numbers, prefixes, and subjects of whom there are several images.
 
-use super::facts::{Fact, Values, Word};
+use super::fact::{Fact, Values, Word};
 use crate::audit::listing::Part;
 use std::collections::{HashMap, HashSet};
 

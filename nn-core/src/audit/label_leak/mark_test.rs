@@ -2,13 +2,13 @@
 
 use super::bins::Binned;
 use super::effect::{Effect, accuracy};
-use super::facts::{MARK, Source};
+use super::fact::{MARK, Source};
 use super::marks::{Mark, marks, separation};
 use super::permutations::{Outcome, Tested, outcome};
 use super::pictures::Pictures;
 use super::sampling::drawn;
-use super::telling::Telling;
 use super::verdict::Findings;
+use super::verdict::Telling;
 use super::{FAMILIES, Image, LEVEL, LabelLeak, Set, in_parallel};
 use crate::audit::luma::Luma;
 

@@ -12,6 +12,7 @@
 mod bins;
 mod class_sets;
 mod effect;
+mod fact;
 mod facts;
 mod file_names;
 mod mark_test;
@@ -27,7 +28,8 @@ pub use file_names::subjects_across_splits;
 use super::file_facts::FileFacts;
 use super::luma::Luma;
 use bins::Binned;
-use facts::{FILE_SIZE, GROUPS, MARK, Source, facts};
+use fact::{FILE_SIZE, GROUPS, MARK, Source};
+use facts::facts;
 use file_names::Names;
 use mark_test::of_marks;
 use permutations::{Tested, outcome};

@@ -3,32 +3,14 @@
 use super::bins::{Binned, Question};
 use super::class_sets::{ClassSet, best_set};
 use super::effect::{Effect, accuracy, least_gain};
-use super::facts::{Fact, GROUPS, Source};
+use super::fact::{Fact, GROUPS, Source};
 use super::permutations::{Best, Outcome, tolerance};
-use super::verdict::Findings;
+use super::verdict::{Findings, Telling};
 use super::{FAMILIES, LEVEL, LabelLeak, Set};
 use std::cmp::Ordering;
 
 /// By how much more a set of classes must be given away than any class alone for the set to be told.
 const SET_TELLS_MORE: f64 = 0.05;
-
-/// A fact, a question about it and a class of which it is true.
-pub struct Telling {
-    /// The fact's number among those that were tested.
-    pub fact: usize,
-    /// The class.
-    pub class: usize,
-    /// The question.
-    pub question: Question,
-    /// How strongly it goes with the class.
-    pub score: f32,
-    /// How much is given away.
-    pub effect: Effect,
-    /// Whether the images of which it is true differ enough from the others.
-    pub matters: bool,
-    /// Whether it matters, is strong and no chance.
-    pub is_given: bool,
-}
 
 /// The facts of a set of images, and what its labels score on them.
 pub struct TestedFacts<'a> {

@@ -1,14 +1,32 @@
 //! How much a group of facts gives away, and in which words that is told.
 
+use super::bins::Question;
 use super::class_sets::ClassSet;
 use super::effect::{Effect, least_gain};
-use super::facts::GROUPS;
-use super::telling::Telling;
+use super::fact::GROUPS;
 use super::{LEVEL, LabelLeak, Set, Strength};
 
 /// The share of the largest effect from which on a class is given away as strongly: of those that lack
 /// what one class has, each is a little.
 const AS_STRONGLY: f64 = 0.6;
+
+/// A fact, a question about it and a class of which it is true.
+pub struct Telling {
+    /// The fact's number among those that were tested.
+    pub fact: usize,
+    /// The class.
+    pub class: usize,
+    /// The question.
+    pub question: Question,
+    /// How strongly it goes with the class.
+    pub score: f32,
+    /// How much is given away.
+    pub effect: Effect,
+    /// Whether the images of which it is true differ enough from the others.
+    pub matters: bool,
+    /// Whether it matters, is strong and no chance.
+    pub is_given: bool,
+}
 
 /// What the tests of a group found.
 pub struct Findings<'a> {

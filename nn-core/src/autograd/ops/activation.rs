@@ -7,8 +7,9 @@ use super::elementwise::update;
 use super::mask::Masked;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use std::sync::Arc;
 
 #[derive(Clone, Copy)]
@@ -20,12 +21,12 @@ enum Function {
 }
 
 /// A function whose derivative is known from its value.
-struct FromOutput<T: Element> {
+struct FromOutput<T: Kernels> {
     function: Function,
     y: Arc<Tensor<T>>,
 }
 
-impl<T: Element> Op<T> for FromOutput<T> {
+impl<T: Kernels> Op<T> for FromOutput<T> {
     fn name(&self) -> &'static str {
         match self.function {
             Function::Sigmoid => "sigmoid",
@@ -53,7 +54,7 @@ impl<T: Element> Op<T> for FromOutput<T> {
     }
 }
 
-impl<T: Element> FromOutput<T> {
+impl<T: Kernels> FromOutput<T> {
     fn zip(&self, gradient: &mut [T], f: impl Fn(T, T) -> T + Sync) {
         for_each_chunk(gradient, CHUNK, |i, gradient| {
             let y = &self.y.as_slice()[i * CHUNK..];
@@ -70,18 +71,18 @@ impl<T: Element> FromOutput<T> {
 }
 
 /// `1 / (1 + exp(-x))`, without overflow on either side.
-pub(super) fn sigmoid<T: Element>(x: T) -> T {
+pub(super) fn sigmoid<T: Kernels>(x: T) -> T {
     let e = (-x.abs()).exp();
     let numerator = if x < T::zero() { e } else { T::one() };
     numerator / (T::one() + e)
 }
 
 /// The row's largest element; subtracted before `exp`, it keeps that from overflowing.
-fn maximum<T: Element>(row: &[T]) -> T {
+fn maximum<T: Kernels>(row: &[T]) -> T {
     row.iter().copied().fold(T::neg_infinity(), T::max)
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// `max(x, 0)`. NaN stays NaN; the gradient at 0 is 0.
     ///
     /// # Errors
@@ -155,7 +156,7 @@ impl<T: Element> Tape<T> {
 }
 
 /// The length of `x`'s last dimension.
-fn last_dim<T: Element>(at: &str, x: &Var<T>) -> Result<usize> {
+fn last_dim<T: Kernels>(at: &str, x: &Var<T>) -> Result<usize> {
     x.dims().last().copied().ok_or_else(|| {
         Error::shape(
             at,
@@ -174,7 +175,7 @@ mod tests {
 
     type Unary<T> = fn(&mut Tape<T>, Var<T>) -> Result<Var<T>>;
 
-    fn unary_ops<T: Element>() -> [Unary<T>; 5] {
+    fn unary_ops<T: Kernels>() -> [Unary<T>; 5] {
         [Tape::relu, Tape::sigmoid, Tape::tanh, Tape::softmax, Tape::log_softmax]
     }
 

@@ -6,8 +6,9 @@
 //! walk alike are merged first, so that runs are long.
 
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{Element, Pool, Shape, Tensor};
+use crate::tensor::{Pool, Shape, Tensor};
 
 /// How two operands cover one output.
 pub(super) struct Broadcast {
@@ -98,7 +99,7 @@ impl Broadcast {
 
     /// `output = f(output, operand)`, element by element, where `values` are those of operand
     /// `side`.
-    pub fn zip<T: Element>(
+    pub fn zip<T: Kernels>(
         &self,
         output: &mut [T],
         side: usize,
@@ -126,7 +127,7 @@ impl Broadcast {
 
     /// The gradient of operand `side`, given that of each of its repetitions: their sum, in
     /// output order and in double precision.
-    pub fn sum_to<T: Element>(
+    pub fn sum_to<T: Kernels>(
         &self,
         side: usize,
         gradient: Tensor<T>,

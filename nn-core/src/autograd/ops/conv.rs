@@ -1,20 +1,22 @@
 //! 2-D convolution, alone and fused with the ReLU and max-pool that often follow it.
 
+use super::packed::Packed;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::conv::{Conv2dForward, MAX_FUSED_WINDOW, Output, OutputGradient};
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Pool2dGeometry, Pool2dOptions};
-use crate::tensor::{Buffer, Element, Tensor};
+use crate::tensor::{Buffer, Tensor};
 use std::sync::Arc;
 
 /// What every convolution's backward needs.
-struct Saved<T: Element> {
+struct Saved<T: Kernels> {
     geometry: Conv2dGeometry,
     x: Arc<Tensor<T>>,
     w: Arc<Tensor<T>>,
 }
 
-impl<T: Element> Saved<T> {
+impl<T: Kernels> Saved<T> {
     /// Hands gradients to inputs 0 (`x`), 1 (`w`) and 2 (`b`).
     fn backward(&self, dy: OutputGradient<'_, T>, inputs: &mut Backward<'_, T>) -> Result<()> {
         let (kernels, geometry) = (T::conv2d(), &self.geometry);
@@ -39,9 +41,9 @@ impl<T: Element> Saved<T> {
     }
 }
 
-struct Conv2d<T: Element>(Saved<T>);
+struct Conv2d<T: Kernels>(Saved<T>);
 
-impl<T: Element> Op<T> for Conv2d<T> {
+impl<T: Kernels> Op<T> for Conv2d<T> {
     fn name(&self) -> &'static str {
         "conv2d"
     }
@@ -51,13 +53,13 @@ impl<T: Element> Op<T> for Conv2d<T> {
     }
 }
 
-struct Conv2dReluMaxPool<T: Element> {
+struct Conv2dReluMaxPool<T: Kernels> {
     conv: Saved<T>,
     pool: Pool2dGeometry,
     winners: Buffer<u8>,
 }
 
-impl<T: Element> Op<T> for Conv2dReluMaxPool<T> {
+impl<T: Kernels> Op<T> for Conv2dReluMaxPool<T> {
     fn name(&self) -> &'static str {
         "conv2d_relu_max_pool"
     }
@@ -72,7 +74,7 @@ impl<T: Element> Op<T> for Conv2dReluMaxPool<T> {
     }
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// The convolution (cross-correlation, as everywhere in deep learning) of
     /// `x [batch, height, width, in]` with `w [out, in, kernel height, kernel width]`, plus
     /// `b [out]`: `[batch, out height, out width, out]`.
@@ -146,14 +148,15 @@ impl<T: Element> Tape<T> {
     ) {
         let b = b.map(|b| b.value().as_slice());
         let x = x.value().as_slice();
-        match self.packed(w, kernel, g) {
+        let packed = self.prepared::<Packed<T>>();
+        match packed.and_then(|(packed, pool)| packed.get(&w.share(), kernel, g, pool)) {
             Some(packed) => kernel.forward_packed(g, x, packed.as_slice(), b, out, self.pool()),
             None => kernel.forward(g, x, w.value().as_slice(), b, out, self.pool()),
         }
     }
 }
 
-fn checked<T: Element>(
+fn checked<T: Kernels>(
     x: &Var<T>,
     w: &Var<T>,
     b: Option<&Var<T>>,
@@ -171,7 +174,7 @@ fn checked<T: Element>(
     }
 }
 
-fn inputs<'a, T: Element>(x: &'a Var<T>, w: &'a Var<T>, b: Option<&'a Var<T>>) -> Vec<&'a Var<T>> {
+fn inputs<'a, T: Kernels>(x: &'a Var<T>, w: &'a Var<T>, b: Option<&'a Var<T>>) -> Vec<&'a Var<T>> {
     [x, w].into_iter().chain(b).collect()
 }
 

@@ -4,10 +4,10 @@
 use super::mask::Masked;
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::rng::Rng;
-use crate::tensor::Element;
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// Sets each element of `x` to zero with probability `rate` and divides the others by
     /// `1 - rate`, in place where nobody else needs `x`. For training only.
     ///

@@ -3,8 +3,9 @@
 use super::broadcast::Broadcast;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::Result;
+use crate::kernels::Kernels;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{Element, Tensor};
+use crate::tensor::Tensor;
 use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -26,7 +27,7 @@ impl Arithmetic {
     }
 
     /// `left = left (op) right`.
-    fn apply<T: Element>(self, plan: &Broadcast, left: &mut [T], right: &[T]) {
+    fn apply<T: Kernels>(self, plan: &Broadcast, left: &mut [T], right: &[T]) {
         match self {
             Self::Add => plan.zip(left, 1, right, |a, b| a + b),
             Self::Sub => plan.zip(left, 1, right, |a, b| a - b),
@@ -36,7 +37,7 @@ impl Arithmetic {
     }
 }
 
-struct Binary<T: Element> {
+struct Binary<T: Kernels> {
     kind: Arithmetic,
     plan: Broadcast,
     /// The operands, as far as the gradients asked for depend on them.
@@ -44,7 +45,7 @@ struct Binary<T: Element> {
     b: Option<Arc<Tensor<T>>>,
 }
 
-impl<T: Element> Binary<T> {
+impl<T: Kernels> Binary<T> {
     /// Turns the output's gradient into that of operand `side`, repetitions not yet summed.
     fn differentiate(&self, side: usize, gradient: &mut [T]) {
         let slice = |saved: &Option<Arc<Tensor<T>>>| saved.as_ref().map(Arc::clone);
@@ -68,7 +69,7 @@ impl<T: Element> Binary<T> {
     }
 }
 
-impl<T: Element> Op<T> for Binary<T> {
+impl<T: Kernels> Op<T> for Binary<T> {
     fn name(&self) -> &'static str {
         self.kind.name()
     }
@@ -92,7 +93,7 @@ struct Scale<T> {
     factor: T,
 }
 
-impl<T: Element> Op<T> for Scale<T> {
+impl<T: Kernels> Op<T> for Scale<T> {
     fn name(&self) -> &'static str {
         "scale"
     }
@@ -105,7 +106,7 @@ impl<T: Element> Op<T> for Scale<T> {
 
 struct AddScalar;
 
-impl<T: Element> Op<T> for AddScalar {
+impl<T: Kernels> Op<T> for AddScalar {
     fn name(&self) -> &'static str {
         "add_scalar"
     }
@@ -116,11 +117,11 @@ impl<T: Element> Op<T> for AddScalar {
 }
 
 /// Passes every element through `f`.
-pub(super) fn update<T: Element>(data: &mut [T], f: impl Fn(T) -> T + Sync) {
+pub(super) fn update<T: Kernels>(data: &mut [T], f: impl Fn(T) -> T + Sync) {
     for_each_chunk(data, CHUNK, |_, chunk| chunk.iter_mut().for_each(|v| *v = f(*v)));
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// `a + b`, element by element. Shapes are aligned at the last dimension, and dimensions that
     /// are missing or 1 are repeated, as in NumPy.
     ///
@@ -226,7 +227,7 @@ mod tests {
     type BinaryOp<T> = fn(&mut Tape<T>, &Var<T>, &Var<T>) -> Result<Var<T>>;
 
     /// Each op with its definition.
-    fn binary_ops<T: Element>() -> [(BinaryOp<T>, Definition); 4] {
+    fn binary_ops<T: Kernels>() -> [(BinaryOp<T>, Definition); 4] {
         [
             (Tape::add, |a, b| a + b),
             (Tape::sub, |a, b| a - b),

@@ -7,16 +7,17 @@
 use super::activation::sigmoid;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
-use crate::tensor::{Element, Tensor};
+use crate::kernels::Kernels;
+use crate::tensor::Tensor;
 
 /// A mean loss with the gradient of its first input; a second one, where recorded, has the
 /// opposite gradient.
-struct Loss<T: Element> {
+struct Loss<T: Kernels> {
     name: &'static str,
     gradient: Tensor<T>,
 }
 
-impl<T: Element> Op<T> for Loss<T> {
+impl<T: Kernels> Op<T> for Loss<T> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -34,7 +35,7 @@ impl<T: Element> Op<T> for Loss<T> {
     }
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// The mean over the batch of `-ln softmax(logits)[label]`, for `logits [batch, classes]` and
     /// one label per row. The gradient is `(softmax(logits) - onehot(label)) / batch`.
     ///
@@ -176,7 +177,7 @@ impl<T: Element> Tape<T> {
     }
 }
 
-fn rows_of_classes<T: Element>(at: &str, logits: &Var<T>) -> Result<(usize, usize)> {
+fn rows_of_classes<T: Kernels>(at: &str, logits: &Var<T>) -> Result<(usize, usize)> {
     match *logits.dims() {
         [batch, classes] if batch > 0 && classes > 0 => Ok((batch, classes)),
         [_, _] => Err(nothing(at, logits)),
@@ -189,11 +190,11 @@ fn rows_of_classes<T: Element>(at: &str, logits: &Var<T>) -> Result<(usize, usiz
     }
 }
 
-fn nothing<T: Element>(at: &str, x: &Var<T>) -> Error {
+fn nothing<T: Kernels>(at: &str, x: &Var<T>) -> Error {
     Error::shape(at, "at least one element", x.shape(), "leave out empty batches")
 }
 
-fn same_shape<T: Element>(at: &str, x: &Var<T>, targets: &Var<T>) -> Result<()> {
+fn same_shape<T: Kernels>(at: &str, x: &Var<T>, targets: &Var<T>) -> Result<()> {
     if x.shape() == targets.shape() {
         return Ok(());
     }

@@ -4,8 +4,9 @@
 
 use crate::autograd::{Backward, Op};
 use crate::error::Result;
+use crate::kernels::Kernels;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{Buffer, Element, Pool, Tensor};
+use crate::tensor::{Buffer, Pool, Tensor};
 use rayon::prelude::*;
 
 /// An output that was `scale * x` where the element's bit is set, and 0 elsewhere.
@@ -16,7 +17,7 @@ pub(super) struct Masked<T> {
     scale: T,
 }
 
-impl<T: Element> Masked<T> {
+impl<T: Kernels> Masked<T> {
     /// Passes every element of `data` through `f`, in place, and sets the bits of those for which
     /// it returned true.
     pub fn update(
@@ -66,7 +67,7 @@ impl<T: Element> Masked<T> {
     }
 }
 
-impl<T: Element> Op<T> for Masked<T> {
+impl<T: Kernels> Op<T> for Masked<T> {
     fn name(&self) -> &'static str {
         self.name
     }

@@ -2,12 +2,13 @@
 
 use crate::autograd::{Backward, Gradient, Op, Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::linear::{self, Dims, STREAMED};
 use crate::kernels::matmul::{Order, matmul};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use std::sync::Arc;
 
-struct Matmul<T: Element> {
+struct Matmul<T: Kernels> {
     m: usize,
     n: usize,
     k: usize,
@@ -16,7 +17,7 @@ struct Matmul<T: Element> {
     b: Option<Arc<Tensor<T>>>,
 }
 
-impl<T: Element> Op<T> for Matmul<T> {
+impl<T: Kernels> Op<T> for Matmul<T> {
     fn name(&self) -> &'static str {
         "matmul"
     }
@@ -40,14 +41,14 @@ impl<T: Element> Op<T> for Matmul<T> {
     }
 }
 
-struct Linear<T: Element> {
+struct Linear<T: Kernels> {
     dims: Dims,
     /// `x` for the weights' gradient and the weights for that of `x`, where asked for.
     x: Option<Arc<Tensor<T>>>,
     w: Option<Arc<Tensor<T>>>,
 }
 
-impl<T: Element> Op<T> for Linear<T> {
+impl<T: Kernels> Op<T> for Linear<T> {
     fn name(&self) -> &'static str {
         "linear"
     }
@@ -75,7 +76,7 @@ impl<T: Element> Op<T> for Linear<T> {
     }
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// The matrix product of `a [m, k]` and `b [k, n]`: `[m, n]`.
     ///
     /// # Errors
@@ -162,7 +163,7 @@ impl<T: Element> Tape<T> {
     }
 }
 
-fn unfit<T: Element>(a: &Var<T>, b: &Var<T>) -> Error {
+fn unfit<T: Kernels>(a: &Var<T>, b: &Var<T>) -> Error {
     Error::shape(
         "matmul",
         "two matrices [m, k] and [k, n]",

@@ -8,6 +8,7 @@ mod elementwise;
 mod loss;
 mod mask;
 mod matmul;
+mod packed;
 mod pool;
 mod reduce;
 mod shape;

@@ -2,9 +2,10 @@
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::pool::{self, WindowIndex};
 use crate::kernels::{Pool2dGeometry, Pool2dOptions};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 
 struct MaxPool2d<I> {
     geometry: Pool2dGeometry,
@@ -12,7 +13,7 @@ struct MaxPool2d<I> {
     shape: Shape,
 }
 
-impl<T: Element, I: WindowIndex> Op<T> for MaxPool2d<I> {
+impl<T: Kernels, I: WindowIndex> Op<T> for MaxPool2d<I> {
     fn name(&self) -> &'static str {
         "max_pool2d"
     }
@@ -29,7 +30,7 @@ struct AveragePool2d {
     shape: Shape,
 }
 
-impl<T: Element> Op<T> for AveragePool2d {
+impl<T: Kernels> Op<T> for AveragePool2d {
     fn name(&self) -> &'static str {
         "average_pool2d"
     }
@@ -41,7 +42,7 @@ impl<T: Element> Op<T> for AveragePool2d {
     }
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// The maximum of each window of `x [batch, height, width, channels]`, without padding: rows
     /// and columns left over at the bottom and right are dropped. The gradient goes to the first
     /// maximum of a window.

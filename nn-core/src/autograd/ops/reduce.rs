@@ -5,15 +5,16 @@
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::parallel::for_each_chunk;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 
 /// Elements summed by one task.
 const BLOCK: usize = 1 << 16;
 
 /// The sum of all elements, in double precision.
-pub(super) fn total<T: Element>(values: &[T]) -> f64 {
+pub(super) fn total<T: Kernels>(values: &[T]) -> f64 {
     let block_sum = |block: &[T]| {
         // Eight sums side by side: one would wait for each addition to finish.
         let (eights, rest) = block.as_chunks::<8>();
@@ -42,7 +43,7 @@ struct Sum<T> {
     len: usize,
 }
 
-impl<T: Element> Op<T> for Sum<T> {
+impl<T: Kernels> Op<T> for Sum<T> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -59,7 +60,24 @@ impl<T: Element> Op<T> for Sum<T> {
     }
 }
 
-impl<T: Element> Tape<T> {
+/// What becomes of the values along a dimension.
+#[derive(Clone, Copy)]
+enum Reduction {
+    Sum,
+    Mean,
+}
+
+impl Reduction {
+    /// The op's name, for errors.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum_axis",
+            Self::Mean => "mean_axis",
+        }
+    }
+}
+
+impl<T: Kernels> Tape<T> {
     /// The sum of all elements, a scalar.
     ///
     /// # Errors
@@ -93,7 +111,7 @@ impl<T: Element> Tape<T> {
     /// # Errors
     /// If `x` has no such dimension.
     pub fn sum_axis(&mut self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
-        self.reduce_axis("sum_axis", x, axis, keep)
+        self.reduce_axis(Reduction::Sum, x, axis, keep)
     }
 
     /// The means along dimension `axis`, which is dropped, or becomes 1 if `keep`.
@@ -101,7 +119,7 @@ impl<T: Element> Tape<T> {
     /// # Errors
     /// If `x` has no such dimension, or it is empty.
     pub fn mean_axis(&mut self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
-        self.reduce_axis("mean_axis", x, axis, keep)
+        self.reduce_axis(Reduction::Mean, x, axis, keep)
     }
 
     fn reduce_all(&mut self, name: &'static str, x: &Var<T>, factor: f64) -> Var<T> {
@@ -118,11 +136,12 @@ impl<T: Element> Tape<T> {
 
     fn reduce_axis(
         &mut self,
-        name: &'static str,
+        reduction: Reduction,
         x: &Var<T>,
         axis: usize,
         keep: bool,
     ) -> Result<Var<T>> {
+        let name = reduction.name();
         let dims = x.dims();
         let Some(&len) = dims.get(axis) else {
             return Err(Error::shape(
@@ -132,11 +151,11 @@ impl<T: Element> Tape<T> {
                 format!("choose an axis below {}", dims.len()),
             ));
         };
-        let mean = name == "mean_axis";
-        if mean && len == 0 {
-            return Err(no_elements(name, x.shape()));
-        }
-        let factor = if mean { 1.0 / len as f64 } else { 1.0 };
+        let factor = match reduction {
+            Reduction::Sum => 1.0,
+            Reduction::Mean if len == 0 => return Err(no_elements(name, x.shape())),
+            Reduction::Mean => 1.0 / len as f64,
+        };
         let inner: usize = dims[axis + 1..].iter().product();
         let mut output = dims.to_vec();
         if keep {

@@ -2,14 +2,15 @@
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::kernels::parallel::for_each_tile;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 
 struct Reshape {
     shape: Shape,
 }
 
-impl<T: Element> Op<T> for Reshape {
+impl<T: Kernels> Op<T> for Reshape {
     fn name(&self) -> &'static str {
         "reshape"
     }
@@ -28,7 +29,7 @@ struct Transpose {
     cols: usize,
 }
 
-impl<T: Element> Op<T> for Transpose {
+impl<T: Kernels> Op<T> for Transpose {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -46,7 +47,7 @@ impl<T: Element> Op<T> for Transpose {
 const STRIP: usize = 16;
 
 /// Transposes each of `batch` matrices of `rows` x `cols` from `from` into `to`.
-fn transpose_each<T: Element>(batch: usize, rows: usize, cols: usize, from: &[T], to: &mut [T]) {
+fn transpose_each<T: Kernels>(batch: usize, rows: usize, cols: usize, from: &[T], to: &mut [T]) {
     debug_assert!(from.len() == batch * rows * cols && to.len() == from.len());
     for_each_tile(to, rows * cols, STRIP * rows, |n, strip, to| {
         let from = &from[n * rows * cols..][..rows * cols];
@@ -61,7 +62,7 @@ fn transpose_each<T: Element>(batch: usize, rows: usize, cols: usize, from: &[T]
     });
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Kernels> Tape<T> {
     /// The same elements under another shape; nothing moves where nobody else needs `x`.
     ///
     /// # Errors

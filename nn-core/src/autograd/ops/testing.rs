@@ -3,8 +3,9 @@
 use crate::autograd::gradcheck::gradcheck;
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
+use crate::kernels::Kernels;
 use crate::rng::Rng;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Shape, Tensor};
 
 /// Uniform numbers in [-1, 1), at least 0.01 away from the kink at 0.
 pub fn sample(shape: impl Into<Shape>, seed: u64) -> Tensor<f64> {
@@ -21,7 +22,7 @@ pub fn check(inputs: &[Tensor<f64>], f: impl Fn(&mut Tape<f64>, &[Var<f64>]) -> 
 }
 
 /// The output of `f`, and the gradient of its sum with respect to each input, in double precision.
-pub fn run<T: Element>(
+pub fn run<T: Kernels>(
     inputs: &[Tensor<f64>],
     f: impl Fn(&mut Tape<T>, &[Var<T>]) -> Result<Var<T>>,
 ) -> Vec<Vec<f64>> {

@@ -15,7 +15,7 @@ use crate::rng::Rng;
 const SIDE: usize = 20;
 
 /// A classifier of 20x18 images with every kind of layer that has a map.
-fn network<T: Element>(last: Dense) -> Sequential<T> {
+fn network<T: Kernels>(last: Dense) -> Sequential<T> {
     Sequential::builder([SIDE, 18, 3])
         .layer(Rescaling::new(1.0 / 255.0))
         .layer(Conv2D::new(5, 3).activation(Activation::Relu))
@@ -30,22 +30,22 @@ fn network<T: Element>(last: Dense) -> Sequential<T> {
         .unwrap()
 }
 
-fn three_classes<T: Element>() -> Sequential<T> {
+fn three_classes<T: Kernels>() -> Sequential<T> {
     network(Dense::new(3).activation(Activation::Softmax))
 }
 
-fn images<T: Element>(count: usize) -> Tensor<T> {
+fn images<T: Kernels>(count: usize) -> Tensor<T> {
     let mut rng = Rng::new(5, 0);
     Tensor::from_fn([count, SIDE, 18, 3], |_| T::from_f64(rng.uniform_in(0.0, 255.0).floor()))
 }
 
-fn one<T: Element>(batch: &Tensor<T>, i: usize) -> Tensor<T> {
+fn one<T: Kernels>(batch: &Tensor<T>, i: usize) -> Tensor<T> {
     let mut dims = batch.dims().to_vec();
     dims[0] = 1;
     Tensor::from_vec(dims, batch.row(i).to_vec()).unwrap()
 }
 
-fn all_methods<T: Element>() -> [Box<dyn Explainer<T>>; 3] {
+fn all_methods<T: Kernels>() -> [Box<dyn Explainer<T>>; 3] {
     [
         Box::new(Cam::new(GradCam)),
         Box::new(Cam::new(HiResCam)),

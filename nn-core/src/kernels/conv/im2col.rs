@@ -13,6 +13,7 @@
 //! Chellapilla, Puri, Simard: High Performance Convolutional Neural Networks for Document
 //! Processing, 2006.
 
+use super::super::Kernels;
 use super::{
     Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output, OutputGradient,
 };
@@ -20,7 +21,7 @@ use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::matmul::gemm;
 use crate::kernels::{parallel, pool};
-use crate::tensor::{Element, Pool};
+use crate::tensor::Pool;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -47,7 +48,7 @@ impl Conv2dKernel for Im2col {
     }
 }
 
-impl<T: Element> Conv2dForward<T> for Im2col {
+impl<T: Kernels> Conv2dForward<T> for Im2col {
     fn forward_packed(
         &self,
         g: &Conv2dGeometry,
@@ -85,7 +86,7 @@ impl<T: Element> Conv2dForward<T> for Im2col {
     }
 }
 
-impl<T: Element> Conv2dInputGradient<T> for Im2col {
+impl<T: Kernels> Conv2dInputGradient<T> for Im2col {
     fn backward_input(
         &self,
         g: &Conv2dGeometry,
@@ -116,7 +117,7 @@ impl<T: Element> Conv2dInputGradient<T> for Im2col {
     }
 }
 
-impl<T: Element> Conv2dWeightGradient<T> for Im2col {
+impl<T: Kernels> Conv2dWeightGradient<T> for Im2col {
     fn backward_weight(
         &self,
         g: &Conv2dGeometry,
@@ -178,7 +179,7 @@ struct Region {
 }
 
 /// What a forward needs for any of its tiles.
-struct Forward<'a, T: Element> {
+struct Forward<'a, T: Kernels> {
     g: &'a Conv2dGeometry,
     x: &'a [T],
     packed: &'a [T],
@@ -186,7 +187,7 @@ struct Forward<'a, T: Element> {
     scratch: &'a Pool<T>,
 }
 
-impl<T: Element> Forward<'_, T> {
+impl<T: Kernels> Forward<'_, T> {
     /// Computes the outputs of the pixels of `region` from number `first` on, into `y`.
     fn run(&self, region: &Region, first: usize, relu: bool, y: &mut [T]) {
         let (k, n) = (self.g.patch_len(), self.g.out_c);
@@ -203,7 +204,7 @@ impl<T: Element> Forward<'_, T> {
 }
 
 /// Adds the bias to each pixel and rectifies. NaN stays NaN.
-fn finish<T: Element>(y: &mut [T], b: Option<&[T]>, relu: bool) {
+fn finish<T: Kernels>(y: &mut [T], b: Option<&[T]>, relu: bool) {
     if let Some(b) = b {
         for y in y.chunks_exact_mut(b.len()) {
             for (v, &b) in y.iter_mut().zip(b) {
@@ -220,7 +221,7 @@ fn finish<T: Element>(y: &mut [T], b: Option<&[T]>, relu: bool) {
 
 /// Copies the patch under the kernel, ordered kernel row, kernel column, channel, for each pixel of
 /// `region` from number `first` on; zeros where it hangs over the border.
-fn gather_patches<T: Element>(
+fn gather_patches<T: Kernels>(
     g: &Conv2dGeometry,
     x: &[T],
     region: &Region,
@@ -245,7 +246,7 @@ fn gather_patches<T: Element>(
 }
 
 /// Copies pixels `start - lead ..` of `row` to `to`, with zeros for those that do not exist.
-fn copy_run<T: Element>(row: &[T], start: usize, lead: usize, channels: usize, to: &mut [T]) {
+fn copy_run<T: Kernels>(row: &[T], start: usize, lead: usize, channels: usize, to: &mut [T]) {
     let before = (lead.saturating_sub(start) * channels).min(to.len());
     let from = (start.saturating_sub(lead) * channels).min(row.len());
     let inside = (to.len() - before).min(row.len() - from);
@@ -264,7 +265,7 @@ fn output_rows_touching(g: &Conv2dGeometry, rows: &Range<usize>) -> Range<usize>
 /// For each input pixel from number `first` on, copies the output gradients it contributed to,
 /// ordered turned kernel row, turned kernel column, output channel; zeros where there is none.
 /// `dy` holds the output rows `sources`.
-fn gather_gradients<T: Element>(
+fn gather_gradients<T: Kernels>(
     g: &Conv2dGeometry,
     dy: &[T],
     sources: &Range<usize>,
@@ -306,7 +307,7 @@ fn output_position(at: usize, k: usize, stride: usize) -> Option<usize> {
 }
 
 /// `[out, in, kh, kw]` to `[kh, kw, in, out]`.
-fn pack_weights<T: Element>(g: &Conv2dGeometry, w: &[T], packed: &mut [T]) {
+fn pack_weights<T: Kernels>(g: &Conv2dGeometry, w: &[T], packed: &mut [T]) {
     let taps = g.kernel_h * g.kernel_w;
     parallel::for_each_chunk(packed, g.out_c, |row, packed| {
         let (tap, ic) = (row / g.in_c, row % g.in_c);
@@ -317,7 +318,7 @@ fn pack_weights<T: Element>(g: &Conv2dGeometry, w: &[T], packed: &mut [T]) {
 }
 
 /// `[out, in, kh, kw]` to `[kh, kw, out, in]`, with the kernel turned by half a turn.
-fn pack_weights_turned<T: Element>(g: &Conv2dGeometry, w: &[T], packed: &mut [T]) {
+fn pack_weights_turned<T: Kernels>(g: &Conv2dGeometry, w: &[T], packed: &mut [T]) {
     let taps = g.kernel_h * g.kernel_w;
     parallel::for_each_chunk(packed, g.in_c, |row, packed| {
         let (tap, oc) = (taps - 1 - row / g.out_c, row % g.out_c);
@@ -328,7 +329,7 @@ fn pack_weights_turned<T: Element>(g: &Conv2dGeometry, w: &[T], packed: &mut [T]
 }
 
 /// `[kh, kw, in, out]` to `[out, in, kh, kw]`.
-fn unpack_weights<T: Element>(g: &Conv2dGeometry, packed: &[T], w: &mut [T]) {
+fn unpack_weights<T: Kernels>(g: &Conv2dGeometry, packed: &[T], w: &mut [T]) {
     let taps = g.kernel_h * g.kernel_w;
     parallel::for_each_chunk(w, taps, |row, w| {
         let (oc, ic) = (row / g.in_c, row % g.in_c);

@@ -18,10 +18,11 @@ pub mod sparse_input;
 pub mod sparse_weight;
 pub mod winograd;
 
+use super::Kernels;
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};
 use super::isa::{self, Isa};
 use super::pool;
-use crate::tensor::{Buffer, Element, Pool, Tensor};
+use crate::tensor::{Buffer, Pool, Tensor};
 use std::ops::{Deref, Range};
 
 /// Where a convolution's forward writes, and what it does on the way.
@@ -97,7 +98,7 @@ pub trait Conv2dKernel: Sync {
 }
 
 /// A way to compute convolutions.
-pub trait Conv2dForward<T: Element>: Conv2dKernel {
+pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
     /// The convolution of `x` with `w`, plus `b` (one number per output channel).
     fn forward(
         &self,
@@ -134,7 +135,7 @@ pub trait Conv2dForward<T: Element>: Conv2dKernel {
 }
 
 /// A way to compute the gradient of a convolution's input.
-pub trait Conv2dInputGradient<T: Element>: Conv2dKernel {
+pub trait Conv2dInputGradient<T: Kernels>: Conv2dKernel {
     /// The gradient of the input, written to `dx`.
     fn backward_input(
         &self,
@@ -147,7 +148,7 @@ pub trait Conv2dInputGradient<T: Element>: Conv2dKernel {
 }
 
 /// A way to compute the gradients of a convolution's weight and bias.
-pub trait Conv2dWeightGradient<T: Element>: Conv2dKernel {
+pub trait Conv2dWeightGradient<T: Kernels>: Conv2dKernel {
     /// The gradients of weight and bias, written to `dw` and `db`.
     fn backward_weight(
         &self,
@@ -171,7 +172,7 @@ pub struct Conv2dKernels<T: 'static> {
     pub weight_gradient: &'static [&'static dyn Conv2dWeightGradient<T>],
 }
 
-impl<T: Element> Conv2dKernels<T> {
+impl<T: Kernels> Conv2dKernels<T> {
     /// The kernel for the convolution of this geometry, pooled or not.
     pub fn forward(
         &self,
@@ -221,7 +222,7 @@ fn first_that_fits<K: Conv2dKernel + ?Sized>(
     kernels.iter().find(fits).unwrap_or(&kernels[kernels.len() - 1])
 }
 
-impl<'a, T: Element> OutputGradient<'a, T> {
+impl<'a, T: Kernels> OutputGradient<'a, T> {
     /// The pooling behind the convolution, if it is one with it.
     pub fn pool(&self) -> Option<&'a Pool2dGeometry> {
         match *self {
@@ -257,14 +258,14 @@ impl<'a, T: Element> OutputGradient<'a, T> {
 }
 
 /// Rows of a feature map's gradient.
-enum Rows<'a, T: Element> {
+enum Rows<'a, T: Kernels> {
     /// As they lie in the whole map's.
     Stored(&'a [T]),
     /// Spread out from the pooled gradient into scratch memory.
     Spread(Buffer<T>),
 }
 
-impl<T: Element> Deref for Rows<'_, T> {
+impl<T: Kernels> Deref for Rows<'_, T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {

@@ -221,7 +221,7 @@ fn casting_keeps_the_numbers_and_clones_share_them() {
 #[derive(Debug)]
 pub(super) struct Offset;
 
-impl<T: Element> Layer<T> for Offset {
+impl<T: Kernels> Layer<T> for Offset {
     fn kind(&self) -> &'static str {
         "Offset"
     }

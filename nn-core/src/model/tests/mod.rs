@@ -15,7 +15,7 @@ fn small() -> Sequential<f32> {
 }
 
 /// Pixels from a formula.
-fn images<T: Element>(batch: usize, side: usize) -> Tensor<T> {
+fn images<T: Kernels>(batch: usize, side: usize) -> Tensor<T> {
     let mut rng = Rng::new(7, 0);
     Tensor::from_fn([batch, side, side, 3], |_| T::from_f64(rng.uniform_in(0.0, 255.0).floor()))
 }

@@ -2,7 +2,7 @@
 //! to the bit, where a kernel sums products as they are.
 
 use super::input::Input;
-use nn_core::Element;
+use nn_core::Kernels;
 use nn_core::kernels::conv::{Accuracy, Conv2dKernel, Output, OutputGradient};
 use nn_core::kernels::{
     Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions, isa, pool, reference,
@@ -17,7 +17,7 @@ pub fn run(data: &[u8]) {
     if input.below(4) == 0 { case::<f64>(&mut input) } else { case::<f32>(&mut input) }
 }
 
-fn case<T: Element>(input: &mut Input) {
+fn case<T: Kernels>(input: &mut Input) {
     let [batch, mut in_h, in_w] = input.sizes([3, 40, 40]);
     let in_c = input.one_of(&[1, 2, 3, 4, 7, 8, 15, 16, 17, 33, 64]);
     let mut out_c = input.one_of(&[1, 2, 5, 8, 15, 16, 17, 31, 32, 33, 64, 65]);
@@ -97,7 +97,7 @@ fn case<T: Element>(input: &mut Input) {
     gradients(&g, pooled, &spread, (&x, &xt), (&w, &wt), &scratch);
 }
 
-fn gradients<T: Element>(
+fn gradients<T: Kernels>(
     g: &Conv2dGeometry,
     dy: OutputGradient<'_, T>,
     spread: &[f64],
@@ -133,7 +133,7 @@ fn runnable<'a, K: Conv2dKernel + ?Sized>(
 
 /// Holds what a kernel computed to its promise, with some room where numbers are transformed: all may
 /// be small but one.
-fn compare<T: Element>(name: &str, accuracy: Accuracy, got: &[T], expected: &[f64]) {
+fn compare<T: Kernels>(name: &str, accuracy: Accuracy, got: &[T], expected: &[f64]) {
     let largest = expected.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     let bound = match accuracy {
         Accuracy::Summed => 0.0,
@@ -152,7 +152,7 @@ struct Cast<T> {
     dy: Vec<T>,
 }
 
-impl<T: Element> Cast<T> {
+impl<T: Kernels> Cast<T> {
     fn new(x: &[f64], w: &[f64], b: &[f64], dy: &[f64]) -> Self {
         let [x, w, b, dy] = [x, w, b, dy].map(|v| v.iter().map(|&v| T::from_f64(v)).collect());
         Self { x, w, b, dy }

@@ -2,9 +2,10 @@
 //! refused with an error, never with a panic, and a gradient has its value's shape.
 
 use super::input::Input;
+use nn_core::Kernels;
 use nn_core::kernels::{Conv2dOptions, Padding, Pool2dOptions};
 use nn_core::rng::Rng;
-use nn_core::{Element, Result, Tape, Tensor, Var};
+use nn_core::{Result, Tape, Tensor, Var};
 
 /// Ops on one tape.
 const MOST_OPS: usize = 24;
@@ -23,7 +24,7 @@ pub fn run(data: &[u8]) {
     if input.below(2) == 0 { ops::<f64>(&mut input) } else { ops::<f32>(&mut input) }
 }
 
-fn ops<T: Element>(input: &mut Input) {
+fn ops<T: Kernels>(input: &mut Input) {
     let inference = input.below(8) == 7;
     let mut tape = if inference { Tape::inference(Default::default()) } else { Tape::new() };
     let mut other = Tape::new();
@@ -80,7 +81,7 @@ fn ops<T: Element>(input: &mut Input) {
     }
 }
 
-fn op<T: Element>(tape: &mut Tape<T>, input: &mut Input, vars: &[Var<T>]) -> Result<Var<T>> {
+fn op<T: Kernels>(tape: &mut Tape<T>, input: &mut Input, vars: &[Var<T>]) -> Result<Var<T>> {
     let code = input.below(28);
     let mut x = pick(input, vars);
     match code {
@@ -165,7 +166,7 @@ fn op<T: Element>(tape: &mut Tape<T>, input: &mut Input, vars: &[Var<T>]) -> Res
 }
 
 /// What can be done with a tensor that has dimensions beyond memory, but no element.
-fn vast<T: Element>(tape: &mut Tape<T>, input: &mut Input) {
+fn vast<T: Kernels>(tape: &mut Tape<T>, input: &mut Input) {
     if input.below(16) != 15 {
         return;
     }
@@ -198,7 +199,7 @@ fn vast<T: Element>(tape: &mut Tape<T>, input: &mut Input) {
     }
 }
 
-fn pick<T: Element>(input: &mut Input, vars: &[Var<T>]) -> Var<T> {
+fn pick<T: Kernels>(input: &mut Input, vars: &[Var<T>]) -> Var<T> {
     // From the end: what was made last matters most.
     let back = input.below(vars.len().min(256));
     vars[vars.len() - 1 - back].clone()
@@ -226,17 +227,17 @@ fn another_shape(input: &mut Input, dims: &[usize]) -> Vec<usize> {
     shape
 }
 
-fn tensor<T: Element>(input: &mut Input) -> Tensor<T> {
+fn tensor<T: Kernels>(input: &mut Input) -> Tensor<T> {
     let shape = shape(input);
     filled(input, &shape)
 }
 
-fn filled<T: Element>(input: &mut Input, dims: &[usize]) -> Tensor<T> {
+fn filled<T: Kernels>(input: &mut Input, dims: &[usize]) -> Tensor<T> {
     let period: [T; 3] = std::array::from_fn(|_| number(input));
     Tensor::from_fn(dims, |i| period[i % 3] + T::from_f64((i % 5) as f64))
 }
 
-fn number<T: Element>(input: &mut Input) -> T {
+fn number<T: Kernels>(input: &mut Input) -> T {
     let byte = input.byte();
     match byte {
         255 => T::nan(),
@@ -248,11 +249,11 @@ fn number<T: Element>(input: &mut Input) -> T {
     }
 }
 
-fn matrix<T: Element>(tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
+fn matrix<T: Kernels>(tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
     if x.dims().len() == 2 { Ok(x) } else { tape.flatten(x) }
 }
 
-fn images<T: Element>(tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
+fn images<T: Kernels>(tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
     match *x.dims() {
         [height, width] => tape.reshape(x, [1, height, width, 1]),
         [n, height, width] => tape.reshape(x, [n, height, width, 1]),
@@ -260,7 +261,7 @@ fn images<T: Element>(tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
     }
 }
 
-fn weight<T: Element>(
+fn weight<T: Kernels>(
     tape: &mut Tape<T>,
     input: &mut Input,
     x: &Var<T>,
@@ -274,7 +275,7 @@ fn weight<T: Element>(
     (tape.leaf(filled(input, &[out, channels, h, w])), Conv2dOptions { stride, padding })
 }
 
-fn bias<T: Element>(tape: &mut Tape<T>, input: &mut Input, w: &Var<T>) -> Option<Var<T>> {
+fn bias<T: Kernels>(tape: &mut Tape<T>, input: &mut Input, w: &Var<T>) -> Option<Var<T>> {
     match input.below(4) {
         0 => None,
         1 => Some(tape.leaf(filled(input, &[input_len(w) + 1]))),
@@ -282,7 +283,7 @@ fn bias<T: Element>(tape: &mut Tape<T>, input: &mut Input, w: &Var<T>) -> Option
     }
 }
 
-fn input_len<T: Element>(w: &Var<T>) -> usize {
+fn input_len<T: Kernels>(w: &Var<T>) -> usize {
     w.dims().first().copied().unwrap_or(0)
 }
 

@@ -1,8 +1,9 @@
 //! Weights in the order that kernels read them, kept from one use to the next.
 
 use crate::kernels::Conv2dGeometry;
+use crate::kernels::Kernels;
 use crate::kernels::conv::Conv2dForward;
-use crate::tensor::{Element, Pool, Tensor};
+use crate::tensor::{Pool, Tensor};
 use std::sync::{Arc, Weak};
 
 /// The packed weights of the convolutions that one tape ran.
@@ -10,20 +11,22 @@ use std::sync::{Arc, Weak};
 /// An entry refers to the weights it was made of without holding them. While it does, nobody can change
 /// them at their address, nor anything else come to lie there: [`Arc::make_mut`] moves them. An entry
 /// whose weights are gone is of no use.
-pub(super) struct Packed<T: Element>(Vec<Entry<T>>);
+pub(super) struct Packed<T: Kernels>(Vec<Entry<T>>);
 
-struct Entry<T: Element> {
+struct Entry<T: Kernels> {
     weights: Weak<Tensor<T>>,
     /// The kernel they are packed for.
     kernel: &'static str,
     packed: Arc<Tensor<T>>,
 }
 
-impl<T: Element> Packed<T> {
-    pub fn new() -> Self {
+impl<T: Kernels> Default for Packed<T> {
+    fn default() -> Self {
         Self(Vec::new())
     }
+}
 
+impl<T: Kernels> Packed<T> {
     /// `weights` as `kernel` wants them; nothing if it reads them as they are.
     pub fn get(
         &mut self,
@@ -60,7 +63,7 @@ mod tests {
     fn weights_that_nobody_holds_are_forgotten() {
         let g = Conv2dGeometry::new(&[1, 8, 8, 16], &[16, 16, 3, 3], Conv2dOptions::default());
         let (g, kernel, pool) = (g.unwrap(), Winograd { isa: Isa::Portable }, Pool::new());
-        let mut tapes = [Packed::new(), Packed::new()];
+        let mut tapes = [Packed::default(), Packed::default()];
         let mut weights = Arc::new(Tensor::<f32>::full([16, 16, 3, 3], 1.0));
         for round in 0..5 {
             // In place, for nobody else holds them, and yet they are others now.

@@ -1,0 +1,36 @@
+//! The settings of a run.
+
+use crate::loss::Loss;
+use crate::optim::Schedule;
+use serde::{Deserialize, Serialize};
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitOptions {
+    /// Passes over the training set.
+    pub epochs: usize,
+    /// Samples per step; the last step of an epoch takes what is left, and the only one all there are.
+    pub batch_size: usize,
+    /// The learning rate the schedule starts from.
+    pub learning_rate: f64,
+    /// How the learning rate changes from epoch to epoch.
+    pub schedule: Schedule,
+    /// What is minimised.
+    pub loss: Loss,
+    /// Decides the order of the samples and the dropped units.
+    pub seed: u64,
+}
+
+impl Default for FitOptions {
+    /// The reference's: 10 epochs, batches of 4, a constant learning rate of 0.001, seed 27.
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch_size: 4,
+            learning_rate: 0.001,
+            schedule: Schedule::Constant,
+            loss: Loss::CategoricalCrossentropy,
+            seed: 27,
+        }
+    }
+}
