@@ -55,6 +55,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<nn_figures::Error> for Failure {
+    fn from(error: nn_figures::Error) -> Self {
+        Self::failed(error)
+    }
+}
+
 /// Whether a disk, or a user's share of it, is full.
 fn is_no_room(problem: &io::Error) -> bool {
     matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

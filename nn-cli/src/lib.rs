@@ -25,8 +25,6 @@ mod kept_runs;
 mod labels;
 mod npy;
 mod open_run;
-mod overlays;
-mod plots;
 mod published;
 mod reading;
 mod report;

@@ -5,17 +5,18 @@ use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::{self, Inspection};
 use crate::open_run::CONFIG_FILE;
-use crate::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{METRICS_FILE, save_model};
 use crate::split_file::{self, SPLIT_FILE};
 use crate::training::contents::{self, CHECKSUMS_FILE};
 use crate::training::{Run, Splits, Warning};
-use crate::ui::stats::Guessing;
+use crate::ui::format::class_name;
+use crate::ui::stats::{Guessing, wilson};
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
+use nn_figures::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use nn_staging::StagedFolder;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -129,7 +130,7 @@ impl Run<'_> {
         }
     }
 
-    fn is_stand_in(&self) -> bool {
+    fn is_synthetic(&self) -> bool {
         self.set.kind == Kind::StandIn
     }
 
@@ -143,8 +144,8 @@ impl Run<'_> {
                 self.data.validation.len(),
                 self.config.fit.seed
             ),
-            stand_in: self.is_stand_in(),
-            ..curves_of(&[&self.history], self.guessing())
+            synthetic: self.is_synthetic(),
+            ..curves_of(&[&self.history], &self.guessing())
         }
     }
 
@@ -161,8 +162,9 @@ impl Run<'_> {
         ConfusionSpec {
             title: format!("{}, {} images", self.set.name, self.data.tested_on),
             subtitle: String::new(),
-            stand_in: self.is_stand_in(),
-            classes: self.set.folder.classes.clone(),
+            synthetic: self.is_synthetic(),
+            interval: Some(wilson(self.test.correct as u64, self.test.n as u64).ends()),
+            classes: self.set.folder.classes.iter().map(|name| class_name(name)).collect(),
             counts: self.test.confusion.clone(),
         }
     }
@@ -257,12 +259,12 @@ pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
 
 /// Writes a picture as `NAME.svg` and `NAME.png`.
 pub fn draw(folder: &StagedFolder, name: &str, svg: String) -> Result<(), Failure> {
-    folder.write(&format!("{name}.png"), plots::to_png(&svg, PNG_SCALE)?)?;
+    folder.write(&format!("{name}.png"), nn_figures::to_png(&svg, PNG_SCALE)?)?;
     Ok(folder.write(&format!("{name}.svg"), svg)?)
 }
 
 /// Curves of one run, or of several: then their mean, and a band from the lowest to the highest.
-pub fn curves_of(histories: &[&History], guessing: Guessing) -> CurvesSpec {
+pub fn curves_of(histories: &[&History], guessing: &Guessing) -> CurvesSpec {
     let series = |name: &str, value: fn(&EpochRecord) -> Option<f64>| {
         let values = |history: &&History| {
             history.iter().map(|record| value(record).unwrap_or(f64::NAN)).collect()
@@ -275,5 +277,5 @@ pub fn curves_of(histories: &[&History], guessing: Guessing) -> CurvesSpec {
         loss.push(series("validation", |r| r.val_loss));
         accuracy.push(series("validation", |r| r.val_accuracy));
     }
-    CurvesSpec { loss, accuracy, guessing: Some(guessing), ..CurvesSpec::default() }
+    CurvesSpec { loss, accuracy, baselines: guessing.baselines(), ..CurvesSpec::default() }
 }

@@ -10,7 +10,6 @@ use crate::failure::Failure;
 use crate::images::{self, Reading};
 use crate::inspection::{self, Inspected, Inspection, MeanShare};
 use crate::interrupt::Interruptible;
-use crate::plots::{self, CurvesSpec};
 use crate::published::Kind;
 use crate::reading;
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
@@ -25,6 +24,7 @@ use nn_core::Error;
 use nn_core::data::{Layout, Part, Treated};
 use nn_core::model::Summary;
 use nn_core::train::{Evaluation, History, evaluate};
+use nn_figures::plots::{self, CurvesSpec};
 use nn_staging::StagedFolder;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -70,7 +70,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     folder.write(EXPERIMENT_FILE, json + "\n")?;
     results::draw(folder, "comparison", plots::comparison(&parts.picture()))?;
     let curves = Arm::ALL.map(|arm| curves(&finished, arm, &sets, &plan));
-    for (arm, spec) in Arm::ALL.iter().zip(&curves) {
+    for (arm, (spec, _)) in Arm::ALL.iter().zip(&curves) {
         results::draw(folder, &format!("curves-{}", arm.name()), plots::curves(spec))?;
     }
     let page = ExperimentPage::new(&Told {
@@ -332,8 +332,8 @@ fn used(finished: &[Finished], arm: Arm) -> Option<(usize, usize)> {
     of_arm(finished, arm).next().map(|run| run.used)
 }
 
-/// How an arm's runs trained.
-fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> CurvesSpec {
+/// How an arm's runs trained, and what guessing would have scored.
+fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> (CurvesSpec, Guessing) {
     let histories: Vec<&History> = of_arm(finished, arm).map(|run| &run.history).collect();
     let set = sets.of(arm);
     let guessing = of_arm(finished, arm).next().map(|run| run.guessing.clone()).unwrap_or_default();
@@ -344,10 +344,11 @@ fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> CurvesSp
             plan.seeds.len()
         ),
     };
-    CurvesSpec {
+    let spec = CurvesSpec {
         title: format!("The {} model, {}", arm.name(), format::clean(&set.name)),
         subtitle,
-        stand_in: set.kind == Kind::StandIn,
-        ..results::curves_of(&histories, guessing)
-    }
+        synthetic: set.kind == Kind::StandIn,
+        ..results::curves_of(&histories, &guessing)
+    };
+    (spec, guessing)
 }

@@ -6,7 +6,6 @@ use super::measured::{Comparison, Row, SeedScore};
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::inspection::{MeanShare, not_counted};
-use crate::plots::{ComparisonRow, ComparisonSpec};
 use crate::published::Kind;
 use crate::results::Environment;
 use crate::ui::format::{self, percent, plural};
@@ -14,6 +13,7 @@ use crate::ui::lines::broken;
 use crate::ui::stats::{Guessing, Interval};
 use crate::ui::table::columns_within;
 use nn_core::data::PassedOver;
+use nn_figures::plots::{ComparisonRow, ComparisonSpec};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -127,16 +127,16 @@ impl Parts<'_> {
             name: row.title.to_string(),
             detail: format!("{}, {}", set.name, plural(row.measured.images() as u64, "image")),
             accuracy: row.measured.accuracy.mean,
-            interval: row.measured.accuracy.interval,
+            interval: row.measured.accuracy.interval.ends(),
             each: if several { row.measured.accuracies() } else { Vec::new() },
             reference: row.notebook_accuracy(),
-            guessing: self.guessing(row),
+            baselines: self.guessing(row).baselines(),
         };
         let seeds = self.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         ComparisonSpec {
             title: "Accuracy with leakage and without".into(),
             subtitle: format!("{} {seeds}", if several { "seeds" } else { "seed" }),
-            stand_in: self.sets.iter().any(|set| set.kind == Kind::StandIn),
+            synthetic: self.sets.iter().any(|set| set.kind == Kind::StandIn),
             rows: self.comparison.rows().iter().zip(&self.sets).map(row).collect(),
             reference: "the notebook".into(),
         }

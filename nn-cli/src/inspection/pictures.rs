@@ -3,10 +3,10 @@
 use super::{Inspected, Inspection, no_share};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::overlays::{self, Shown, encode, rgb_image};
 use crate::published::Kind;
 use crate::ui::format::{class_name, percent};
 use nn_core::data::decode_file_on;
+use nn_figures::overlays::{self, HeatFigure, encode, rgb_image};
 use nn_staging::{FileNames, StagedFolder};
 use rayon::prelude::*;
 
@@ -43,14 +43,14 @@ fn draw(image: &Inspected, inspection: &Inspection) -> Result<Vec<u8>, Failure> 
         Err(reason) => format!("Grad-CAM \u{b7} {}", no_share(reason)),
     };
     let decoded = decode_file_on(&image.path, inspection.treated.alpha_background)?;
-    let picture = overlays::side_by_side(&Shown {
+    let picture = overlays::side_by_side(&HeatFigure {
         image: &rgb_image(decoded.image)?,
         heat: &image.heat().normalized(),
         subject: Some(&image.subject.mask),
         title: &image.file,
-        answer: &answer,
+        class: &answer,
         note: &note,
-        stand_in: inspection.kind == Kind::StandIn,
+        synthetic: inspection.kind == Kind::StandIn,
     })?;
-    encode(&picture)
+    Ok(encode(&picture)?)
 }

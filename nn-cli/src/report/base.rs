@@ -1,7 +1,6 @@
 //! What every page has: title, style, script and the fonts that are built in.
 
 use crate::datasets::ImageSet;
-use crate::plots;
 use crate::published::Kind;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -94,7 +93,7 @@ pub fn credit(sets: &[&ImageSet]) -> Option<&'static str> {
 }
 
 fn fonts() -> String {
-    plots::FACES.iter().fold(String::new(), |rules, (weight, bytes)| {
+    nn_figures::FONTS.iter().fold(String::new(), |rules, (weight, bytes)| {
         rules
             + &format!(
                 "@font-face {{ font-family: Inter; font-weight: {weight}; font-display: block; \

@@ -1,8 +1,9 @@
 //! Training curves on a page: drawn, as values, and what they show.
 
 use super::parts::Table;
-use crate::plots::{self, CurvesSpec, Series};
 use crate::ui::format::{self, percent};
+use crate::ui::stats::Guessing;
+use nn_figures::plots::{self, CurvesSpec, Series};
 
 /// Training curves, drawn and as values.
 pub struct Curves {
@@ -16,8 +17,8 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Draws `spec`.
-    pub fn draw(spec: &CurvesSpec) -> Self {
+    /// Draws `spec`, whose baselines are those of `guessing`.
+    pub fn draw(spec: &CurvesSpec, guessing: &Guessing) -> Self {
         let [loss, accuracy] = plots::panels(spec);
         let named = |what: &str, all: &[Series]| {
             all.iter().map(|series| format!("{} {what}", series.name)).collect::<Vec<_>>()
@@ -36,16 +37,16 @@ impl Curves {
         let caption = format!("{}: loss and accuracy after each epoch", spec.title);
         let values = Table { caption, header, text: 1, rows: rows.collect() };
         let (title, subtitle) = (spec.title.clone(), spec.subtitle.clone());
-        let reading = [reading(&spec.loss), lines(spec)].join(" ").trim().to_string();
+        let reading = [reading(&spec.loss), lines(spec, guessing)].join(" ").trim().to_string();
         Self { title, subtitle, loss, accuracy, reading, values }
     }
 }
 
 /// What the lines of guessing are, where there are two.
-fn lines(spec: &CurvesSpec) -> String {
-    let Some(guessing) = spec.guessing.as_ref().filter(|guessing| !guessing.is_even()) else {
+fn lines(spec: &CurvesSpec, guessing: &Guessing) -> String {
+    if guessing.is_even() {
         return String::new();
-    };
+    }
     let images = if spec.accuracy.len() > 1 { "validation" } else { "training" };
     format!(
         "Dashed: accuracy on the {images} images of always answering \u{201c}{}\u{201d}, their largest class; \
@@ -134,7 +135,7 @@ mod tests {
             accuracy: vec![Series::new("training", vec![0.75])],
             ..CurvesSpec::default()
         };
-        let drawn = Curves::draw(&spec);
+        let drawn = Curves::draw(&spec, &Guessing::default());
         assert_eq!(drawn.values.header, ["epoch", "training loss", "training accuracy"]);
         assert_eq!(drawn.values.rows[0], ["1", "0.5000", "75.0 %"]);
         assert_eq!(drawn.values.rows[1], ["2", "\u{2013}", "\u{2013}"]);

@@ -15,11 +15,12 @@ use crate::command_line::DATA_ROOT;
 use crate::experiment::{Conclusions, Parts};
 use crate::failure::Failure;
 use crate::inspection::Inspection;
-use crate::plots::{ConfusionSpec, CurvesSpec};
 use crate::results::Environment;
-use crate::ui::format::{self, clean, percent};
+use crate::ui::format::{self, class_name, clean, percent};
+use crate::ui::stats::Guessing;
 use askama::Template;
 use nn_core::model::Summary;
+use nn_figures::plots::{ConfusionSpec, CurvesSpec};
 
 /// An experiment as a page.
 #[derive(Template)]
@@ -65,7 +66,7 @@ pub struct Told<'a> {
     /// The same of all seeds.
     pub looked: [Vec<&'a Inspection>; 3],
     /// Training of the leaky and of the clean model.
-    pub curves: [CurvesSpec; 2],
+    pub curves: [(CurvesSpec, Guessing); 2],
     /// Training and validation images of the three sets, where they have such.
     pub used: [Option<(usize, usize)>; 3],
     /// The layers of the networks.
@@ -117,7 +118,11 @@ impl<'a> ExperimentPage<'a> {
                 (parts.sets[2], &parts.leaks[1]),
             ]),
             leaks_key: words::LEAK_NOTE,
-            curves: told.curves.iter().map(Curves::draw).collect(),
+            curves: told
+                .curves
+                .iter()
+                .map(|(spec, guessing)| Curves::draw(spec, guessing))
+                .collect(),
             matrices: matrices(parts),
             heat_note: format!("{HEAT_NOTE}{seed_note}"),
             shares: shares.collect(),
@@ -272,8 +277,9 @@ fn matrices(parts: &Parts<'_>) -> Vec<Matrix> {
             title: sentence(row.title),
             // Something must stand there, or the picture would count answers as if independent.
             subtitle: if several { subtitle } else { subtitle + "." },
-            stand_in: false,
-            classes: parts.sets[0].folder.classes.clone(),
+            synthetic: false,
+            interval: None,
+            classes: parts.sets[0].folder.classes.iter().map(|name| class_name(name)).collect(),
             counts: row.measured.confusion(),
         })
     };

@@ -1,8 +1,8 @@
 //! A confusion matrix on a page: drawn, in words, and as a table.
 
 use super::parts::Table;
-use crate::plots::{self, ConfusionSpec};
 use crate::ui::format::{class_name, percent};
+use nn_figures::plots::{self, ConfusionSpec};
 
 /// From this many classes on, the table has a row for each class and no column.
 const MATRIX_UP_TO: usize = 12;
@@ -18,7 +18,7 @@ pub struct Matrix {
 impl Matrix {
     /// Draws `spec`, with its title as text of the page.
     pub fn draw(spec: &ConfusionSpec) -> Self {
-        let bare = ConfusionSpec { title: String::new(), stand_in: false, ..spec.clone() };
+        let bare = ConfusionSpec { title: String::new(), synthetic: false, ..spec.clone() };
         Self {
             title: spec.title.clone(),
             subtitle: spec.subtitle.clone(),

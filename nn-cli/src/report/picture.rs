@@ -1,13 +1,13 @@
 //! Images as data in the page: small, and of the size at which they are shown on a sharp screen.
 
 use crate::failure::Failure;
-use crate::overlays::{fitted, jet, resized, rgb_image};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use nn_core::Tensor;
 use nn_core::data::{AlphaBackground, decode_file_on};
+use nn_figures::overlays::{fitted, jet, resized, rgb_image};
 use std::path::Path;
 
 /// Height and width of a photograph in the page. It is squeezed into a square, as the network

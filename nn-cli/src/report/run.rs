@@ -10,13 +10,13 @@ use super::places;
 use super::shares::{self, Shares};
 use crate::failure::Failure;
 use crate::inspection::Inspection;
-use crate::plots::ConfusionSpec;
 use crate::results::Environment;
 use crate::training::Run;
 use crate::ui::format::{self, clean, percent};
 use crate::ui::stats::{Guessing, wilson};
 use askama::Template;
 use nn_core::data::summary;
+use nn_figures::plots::ConfusionSpec;
 
 /// A training run as a page.
 #[derive(Template)]
@@ -88,7 +88,7 @@ impl RunPage {
             shares_note: shares::note(&[test]),
             sets: images(&[run]),
             credit: base::credit(&[set]),
-            curves: Curves::draw(&run.curves()),
+            curves: Curves::draw(&run.curves(), &run.guessing()),
             matrix: Matrix::draw(&ConfusionSpec { title: tested.clone(), ..run.confusion() }),
             heat_note: HEAT_NOTE,
             views: views(&test.classes),

@@ -4,7 +4,7 @@ use super::Method;
 use super::look::Look;
 use crate::args::GradcamArgs;
 use crate::failure::Failure;
-use crate::overlays::{self, GRID_MOST, Shown, encode};
+use nn_figures::overlays::{self, GRID_MOST, HeatFigure, encode};
 use nn_staging::Stage;
 
 /// Pages with many overlays, written as they fill up.
@@ -42,14 +42,14 @@ impl Pages {
         let heats: Vec<_> = self.waiting.iter().map(|look| look.found.normalized()).collect();
         let notes = heats.iter().zip(&self.waiting);
         let shown: Vec<_> = notes
-            .map(|(heat, look)| Shown {
+            .map(|(heat, look)| HeatFigure {
                 image: &look.thumbnail,
                 heat,
                 subject: Some(&look.subject.mask),
                 title: &look.short,
-                answer: &look.answer,
+                class: &look.answer,
                 note: "",
-                stand_in: look.stand_in,
+                synthetic: look.synthetic,
             })
             .collect();
         let first = self.seen - shown.len() + 1;

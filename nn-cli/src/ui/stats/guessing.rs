@@ -1,6 +1,7 @@
 //! What answers would score that do not look at the image.
 
 use crate::ui::format::{class_name, percent};
+use nn_figures::plots::Baseline;
 
 /// Two ways to guess. They score the same where all classes have the same number of images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,13 +44,23 @@ impl Guessing {
         self.largest - self.uniform < 1e-9
     }
 
-    /// The lines to draw, by name: first what an accuracy has to be compared with.
+    /// The scores by name: first what an accuracy has to be compared with.
     pub fn marks(&self) -> Vec<(&'static str, f64)> {
         if self.is_even() {
             vec![(GUESSING, self.uniform)]
         } else {
             vec![(LARGEST, self.largest), (UNIFORM, self.uniform)]
         }
+    }
+
+    /// The lines to draw.
+    pub fn baselines(&self) -> Vec<Baseline> {
+        let line = |(name, accuracy)| Baseline {
+            name: String::from(name),
+            accuracy,
+            dotted: name == UNIFORM,
+        };
+        self.marks().into_iter().map(line).collect()
     }
 
     /// Both in words: `guessing would score 50.0 %`.

@@ -21,6 +21,11 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// The lower and the upper end.
+    pub fn ends(self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// Whether all of it lies above `value`, also as it is printed, in whole percent: 50 to 86 % is not above 50 %.
     pub fn is_above(&self, value: f64) -> bool {
         self.low > value && (self.low * 100.0).round() > value * 100.0

@@ -1,33 +1,36 @@
-//! Overlays as pictures: beside the original, with words and a colour bar, and many on a page.
+//! Overlays with captions: beside the original with a colour bar, and many on a page.
 
-use super::{fitted, jet, outline, overlay};
-use crate::failure::Failure;
-use crate::plots::svg::{Anchor, Colour, MUTED, NOTICE, Svg, TEXT, Text, fit};
-use crate::plots::to_image;
+use super::blend::{outline, overlay};
+use super::jet::jet;
+use super::resize::fitted;
+use crate::error::Result;
+use crate::notice::{SYNTHETIC_IMAGE, SYNTHETIC_IMAGES};
+use crate::png::to_image;
+use crate::svg::{Anchor, Colour, MUTED, NOTICE, Svg, TEXT, Text, fit};
 use image::RgbImage;
 use image::imageops;
 use nn_core::Tensor;
 use nn_core::data::Mask;
 
-/// One image and its heat.
-pub struct Shown<'a> {
+/// One image, its heat map and its caption.
+pub struct HeatFigure<'a> {
     /// The image.
     pub image: &'a RgbImage,
     /// The normalised map, of any size.
     pub heat: &'a Tensor,
     /// What was taken for the animal, to be outlined.
     pub subject: Option<&'a Mask>,
-    /// What stands above: the file.
+    /// What the image is called: its file.
     pub title: &'a str,
     /// The class with its probability.
-    pub answer: &'a str,
-    /// Further words.
+    pub class: &'a str,
+    /// A further line.
     pub note: &'a str,
-    /// Whether the image was drawn by the stand-in, which the picture then says.
-    pub stand_in: bool,
+    /// Whether the image is of the synthetic set, which the picture then says.
+    pub synthetic: bool,
 }
 
-/// Overlays on a page of a [`grid`].
+/// The most overlays on one [`grid`].
 pub const GRID_MOST: usize = 48;
 
 /// Pixels per unit.
@@ -45,42 +48,42 @@ const TILE_GAP: f64 = 4.0;
 const TILE_PAIRS: usize = 4;
 const TILE_TEXT: f64 = 38.0;
 
-/// The image, and the heat over it, side by side under their words.
+/// The image, and the heat over it, side by side under the caption.
 ///
 /// # Errors
 /// None that input can cause; a picture that cannot be drawn.
-pub fn side_by_side(shown: &Shown<'_>) -> Result<RgbImage, Failure> {
-    let image = fitted(shown.image, SIDE * SCALE)?;
+pub fn side_by_side(figure: &HeatFigure<'_>) -> Result<RgbImage> {
+    let image = fitted(figure.image, SIDE * SCALE)?;
     let (wide, high) = (f64::from(image.width()) / SCALE, f64::from(image.height()) / SCALE);
-    // Words need room, however narrow the image.
+    // The caption needs room, however narrow the image.
     let pair = 2.0 * wide + GAP;
     let inner = pair.max(420.0);
     let width = MARGIN + inner + GAP + BAR + BAR_LABELS + MARGIN;
-    let top = if shown.stand_in { 100.0 } else { 82.0 };
+    let top = if figure.synthetic { 100.0 } else { 82.0 };
     let height = top + high.max(80.0) + MARGIN;
     let left = MARGIN + (inner - pair) / 2.0;
 
-    let described = format!("{}: {}", shown.title, shown.answer);
-    let mut svg = Svg::new(width, height, &described, shown.note);
+    let described = format!("{}: {}", figure.title, figure.class);
+    let mut svg = Svg::new(width, height, &described, figure.note);
     let room = width - 2.0 * MARGIN;
     let mut line = |y: f64, text: &str, size: f64, bold: bool, colour: Colour| {
         let style = Text::new(size).colour(colour);
         let style = if bold { style.bold() } else { style };
         svg.text(MARGIN, y, &fit(text, room, size, bold), &style);
     };
-    line(30.0, shown.answer, 17.0, true, TEXT);
-    line(50.0, shown.title, 13.0, false, TEXT);
-    line(68.0, shown.note, 12.0, false, MUTED);
-    if shown.stand_in {
-        line(87.0, "STAND-IN DATA · a rendered image, not a photograph", 12.0, true, NOTICE);
+    line(30.0, figure.class, 17.0, true, TEXT);
+    line(50.0, figure.title, 13.0, false, TEXT);
+    line(68.0, figure.note, 12.0, false, MUTED);
+    if figure.synthetic {
+        line(87.0, SYNTHETIC_IMAGE, 12.0, true, NOTICE);
     }
     colour_bar(&mut svg, MARGIN + inner + GAP, top, high.max(80.0));
 
     let mut picture = to_image(&svg.finish(), SCALE as f32)?;
     let pixels = |units: f64| (units * SCALE).round() as i64;
-    let mut heat = overlay(&image, shown.heat);
+    let mut heat = overlay(&image, figure.heat);
     let mut image = image;
-    if let Some(subject) = shown.subject {
+    if let Some(subject) = figure.subject {
         outline(&mut image, subject);
         outline(&mut heat, subject);
     }
@@ -123,18 +126,18 @@ fn small_colour_bar(svg: &mut Svg, right: f64, y: f64) {
     svg.text(left - 6.0, y, "0", &style.anchor(Anchor::End));
 }
 
-/// Up to [`GRID_MOST`] images beside their overlays, with their words beneath.
+/// Up to [`GRID_MOST`] images beside their overlays, with their captions beneath.
 ///
 /// # Errors
 /// None that input can cause; a picture that cannot be drawn.
-pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage, Failure> {
+pub fn grid(title: &str, note: &str, shown: &[HeatFigure<'_>]) -> Result<RgbImage> {
     let shown = &shown[..shown.len().min(GRID_MOST)];
     let columns = shown.len().clamp(1, TILE_PAIRS);
     let pair = 2.0 * TILE + TILE_GAP;
     let (step_x, step_y) = (pair + MARGIN, TILE + TILE_TEXT + 8.0);
-    let stand_in = shown.iter().any(|one| one.stand_in);
-    let top = if stand_in { 84.0 } else { 66.0 };
-    // One column is narrow for the words above it.
+    let synthetic = shown.iter().any(|one| one.synthetic);
+    let top = if synthetic { 84.0 } else { 66.0 };
+    // One column alone is too narrow for the title.
     let width = (MARGIN + columns as f64 * step_x).max(420.0);
     let height = top + shown.len().div_ceil(columns) as f64 * step_y + MARGIN / 2.0;
     let mut svg = Svg::new(width, height, title, note);
@@ -142,10 +145,9 @@ pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage, Fa
     let room = width - 2.0 * MARGIN - 160.0;
     svg.text(MARGIN, 32.0, &fit(title, room, 17.0, true), &Text::new(17.0).bold());
     svg.text(MARGIN, 51.0, &fit(note, room, 12.0, false), &Text::new(12.0).colour(MUTED));
-    if stand_in {
+    if synthetic {
         let style = Text::new(12.0).bold().colour(NOTICE);
-        let words = "STAND-IN DATA · rendered images, not photographs";
-        svg.text(MARGIN, 70.0, &fit(words, room, 12.0, true), &style);
+        svg.text(MARGIN, 70.0, &fit(SYNTHETIC_IMAGES, room, 12.0, true), &style);
     }
     let place =
         |i: usize| (MARGIN + (i % columns) as f64 * step_x, top + (i / columns) as f64 * step_y);
@@ -154,7 +156,7 @@ pub fn grid(title: &str, note: &str, shown: &[Shown<'_>]) -> Result<RgbImage, Fa
         let middle = x + pair / 2.0;
         let strong = Text::new(12.0).bold().anchor(Anchor::Middle);
         let plain = Text::new(11.0).colour(MUTED).anchor(Anchor::Middle);
-        svg.text(middle, y + TILE + 14.0, &fit(one.answer, pair, 12.0, true), &strong);
+        svg.text(middle, y + TILE + 14.0, &fit(one.class, pair, 12.0, true), &strong);
         svg.text(middle, y + TILE + 29.0, &fit(one.title, pair, 11.0, false), &plain);
     }
     let mut picture = to_image(&svg.finish(), SCALE as f32)?;
@@ -182,9 +184,9 @@ mod tests {
     use super::*;
     use image::Rgb;
 
-    fn shown<'a>(image: &'a RgbImage, heat: &'a Tensor) -> Shown<'a> {
-        let (title, answer) = ("folder/husky_1.jpeg", "husky 98.1 %");
-        Shown { image, heat, subject: None, title, answer, note: "Grad-CAM", stand_in: false }
+    fn shown<'a>(image: &'a RgbImage, heat: &'a Tensor) -> HeatFigure<'a> {
+        let (title, class) = ("folder/husky_1.jpeg", "husky 98.1 %");
+        HeatFigure { image, heat, subject: None, title, class, note: "Grad-CAM", synthetic: false }
     }
 
     fn heat() -> Tensor {
@@ -205,15 +207,15 @@ mod tests {
             assert!(count(first) > 0 && count(last.0) > 0);
             assert!(count(jet(0.0)) > 15 && count(jet(1.0)) > 15, "no bar");
             let dark = picture.pixels().filter(|p| p.0.iter().all(|&v| v < 60)).count();
-            assert!(dark > 300, "no words");
+            assert!(dark > 300, "no caption");
         }
     }
 
     #[test]
-    fn a_stand_in_is_called_one() {
+    fn a_synthetic_image_is_called_one() {
         let (image, heat) = (RgbImage::new(20, 20), heat());
         let plain = side_by_side(&shown(&image, &heat)).unwrap();
-        let told = Shown { stand_in: true, ..shown(&image, &heat) };
+        let told = HeatFigure { synthetic: true, ..shown(&image, &heat) };
         assert!(side_by_side(&told).unwrap().height() > plain.height());
         assert!(grid("t", "n", &[told]).unwrap().height() > 0);
     }

@@ -1,22 +1,9 @@
-//! Heat maps over photographs: the colours, the blend, and pictures with captions.
-//!
-//! [`overlay`] blends one map over one image, as the notebook shows it: the colour map jet, half and
-//! half. [`side_by_side`] makes a picture of its own of it, beside the original, with words and a
-//! colour bar; [`grid`] puts many on a page.
+//! Heat maps and outlines drawn onto images.
 
-mod jet;
-mod picture;
-mod scale;
-
-pub use jet::jet;
-pub use picture::{GRID_MOST, Shown, grid, side_by_side};
-pub use scale::{fitted, resized};
-
-use crate::failure::Failure;
-use image::codecs::png::PngEncoder;
+use super::jet::jet;
 use image::{Rgb, RgbImage};
 use nn_core::Tensor;
-use nn_core::data::{Mask, Rgb8, SIGNATURE};
+use nn_core::data::Mask;
 use nn_core::explain::place;
 use nn_core::model::ReceptiveField;
 
@@ -61,39 +48,6 @@ pub fn outline(image: &mut RgbImage, mask: &Mask) {
             *pixel = Rgb([if ((x + y) / DASH).is_multiple_of(2) { 255 } else { 0 }; 3]);
         }
     }
-}
-
-/// A decoded image as one to draw with.
-///
-/// # Errors
-/// None that input can cause.
-pub fn rgb_image(image: Rgb8) -> Result<RgbImage, Failure> {
-    let (width, height) = (image.width() as u32, image.height() as u32);
-    RgbImage::from_raw(width, height, image.pixels().to_vec())
-        .ok_or_else(|| Failure::failed("an image has another size than it says"))
-}
-
-/// A picture as the content of a PNG file, which says that this program drew it: where it lies among
-/// photographs, nobody takes it for one.
-///
-/// # Errors
-/// None that input can cause.
-pub fn encode(image: &RgbImage) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    image.write_with_encoder(PngEncoder::new(&mut bytes)).map_err(Failure::failed)?;
-    bytes.splice(AFTER_HEADER..AFTER_HEADER, text_chunk(SIGNATURE));
-    Ok(bytes)
-}
-
-/// Where PNG's signature and header end.
-const AFTER_HEADER: usize = 8 + 25;
-
-/// A PNG chunk `tEXt`: length, name, text, CRC-32 of name and text (PNG specification, 11.3.4.3).
-fn text_chunk(text: &[u8]) -> Vec<u8> {
-    let named = [b"tEXt", text].concat();
-    let mut crc = flate2::Crc::new();
-    crc.update(&named);
-    [&(text.len() as u32).to_be_bytes()[..], &named, &crc.sum().to_be_bytes()].concat()
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 //! spans 0 to 100 %, so that two pictures can be compared by eye. A value that is not finite is a gap
 //! in its line, which is how a missing validation set is given.
 
-use super::panel::{HIGH, Panel, last};
-use super::scale::{loss, percent};
-use super::svg::Svg;
-use super::{MARGIN, header};
-use crate::ui::stats::Guessing;
+use super::axis::{loss, percent};
+use super::header::{MARGIN, header};
+use super::panel::{HIGH, Panel};
+use super::series::{Baseline, Series, last_value};
+use crate::notice::SYNTHETIC_IMAGES;
+use crate::svg::Svg;
 
 /// A pair of training curves.
 #[derive(Clone, Debug, Default)]
@@ -17,69 +18,24 @@ pub struct CurvesSpec {
     pub title: String,
     /// A line beneath it (images, seed, ...); may be empty.
     pub subtitle: String,
-    /// Whether the data is the built-in stand-in set, which the picture then says.
-    pub stand_in: bool,
+    /// Whether the data is the synthetic set, which the picture then says.
+    pub synthetic: bool,
     /// Loss, one series for each line; a series keeps its colour by its place.
     pub loss: Vec<Series>,
     /// Accuracy as shares from 0 to 1.
     pub accuracy: Vec<Series>,
-    /// What guessing would score: drawn as dashed lines.
-    pub guessing: Option<Guessing>,
-}
-
-/// One line: a value for each epoch, the first for epoch 1.
-#[derive(Clone, Debug, Default)]
-pub struct Series {
-    /// What the line is called: `training`, `validation`.
-    pub name: String,
-    /// One value for each epoch; NaN where there is none.
-    pub values: Vec<f64>,
-    /// The spread around the values, such as over seeds.
-    pub band: Option<Band>,
-}
-
-/// The lower and the upper edge of a spread, one value for each epoch.
-#[derive(Clone, Debug, Default)]
-pub struct Band {
-    /// Lower edge.
-    pub lower: Vec<f64>,
-    /// Upper edge.
-    pub upper: Vec<f64>,
-}
-
-impl Series {
-    /// A line without a band.
-    pub fn new(name: impl Into<String>, values: Vec<f64>) -> Self {
-        Self { name: name.into(), values, band: None }
-    }
-
-    /// The mean over several runs, which have a value for each epoch, and a band from the lowest to
-    /// the highest.
-    pub fn over_runs(name: impl Into<String>, runs: &[Vec<f64>]) -> Self {
-        let epochs = runs.iter().map(Vec::len).min().unwrap_or(0);
-        let over = |fold: fn(f64, f64) -> f64, epoch: usize| {
-            runs.iter().map(|run| run[epoch]).reduce(fold).unwrap_or(f64::NAN)
-        };
-        let all = |fold| (0..epochs).map(|epoch| over(fold, epoch)).collect::<Vec<f64>>();
-        let mean = all(|a, b| a + b).iter().map(|sum| sum / runs.len() as f64).collect();
-        let one = Self::new(name, mean);
-        if runs.len() > 1 { one.with_band(all(f64::min), all(f64::max)) } else { one }
-    }
-
-    /// Adds a band between `lower` and `upper`.
-    pub fn with_band(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Self {
-        self.band = Some(Band { lower, upper });
-        self
-    }
+    /// Levels to compare the accuracy with, such as what guessing would score.
+    pub baselines: Vec<Baseline>,
 }
 
 const WIDTH: f64 = 1080.0;
+
 /// Draws loss and accuracy over the epochs as an SVG document.
 pub fn curves(spec: &CurvesSpec) -> String {
     let top = header_height(spec) + 54.0;
     let height = top + HIGH + 62.0;
     let mut svg = Svg::new(WIDTH, height, &spec.title, &describe(spec));
-    header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.stand_in);
+    header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.synthetic);
 
     let half = (WIDTH - 2.0 * MARGIN - 28.0) / 2.0;
     let (panels, room) = both(spec);
@@ -109,12 +65,12 @@ pub fn panels(spec: &CurvesSpec) -> [String; 2] {
 /// Both panels, and the room they leave for labels: the same, so that their epochs line up.
 fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
     let panels = [
-        Panel { title: "Loss", series: &spec.loss, is_share: false, guessing: None },
+        Panel { title: "Loss", series: &spec.loss, is_share: false, baselines: &[] },
         Panel {
             title: "Accuracy",
             series: &spec.accuracy,
             is_share: true,
-            guessing: spec.guessing.as_ref(),
+            baselines: &spec.baselines,
         },
     ];
     let room = panels.iter().map(Panel::label_room).fold(20.0, f64::max);
@@ -124,7 +80,7 @@ fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
 /// Measures the header by drawing it into a picture that is thrown away.
 fn header_height(spec: &CurvesSpec) -> f64 {
     let mut scratch = Svg::new(WIDTH, 1.0, "", "");
-    header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.stand_in)
+    header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.synthetic)
 }
 
 /// The picture in words: where each line ends.
@@ -135,23 +91,23 @@ fn describe(spec: &CurvesSpec) -> String {
         ("accuracy", &spec.accuracy, percent as fn(f64) -> String),
     ] {
         for series in all {
-            if let Some((epoch, value)) = last(&series.values) {
+            if let Some((epoch, value)) = last_value(&series.values) {
                 let value = write(value);
                 out += &format!("{} {what} after epoch {epoch}: {value}. ", series.name);
             }
         }
     }
-    if spec.stand_in {
-        out += super::STAND_IN;
+    if spec.synthetic {
+        out += SYNTHETIC_IMAGES;
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::panel::DOTS_UP_TO;
-    use super::super::to_png;
     use super::*;
+    use crate::plots::panel::DOTS_UP_TO;
+    use crate::to_png;
     use resvg::usvg::roxmltree::Document;
 
     fn spec(epochs: usize) -> CurvesSpec {
@@ -166,7 +122,7 @@ mod tests {
                 Series::new("training", (0..epochs).map(|e| 1.0 - fall(e)).collect()),
                 Series::new("validation", vec![0.5; epochs]),
             ],
-            guessing: Some(Guessing::new(&["a", "b"].map(String::from), &[1, 1])),
+            baselines: vec![Baseline { name: "guessing".into(), accuracy: 0.5, dotted: false }],
             ..CurvesSpec::default()
         }
     }
@@ -230,21 +186,9 @@ mod tests {
     }
 
     #[test]
-    fn several_runs_are_a_mean_and_a_band() {
-        let one = Series::over_runs("one", &[vec![1.0, 2.0]]);
-        assert_eq!((one.values, one.band.is_none()), (vec![1.0, 2.0], true));
-        let runs = [vec![1.0, 2.0, f64::NAN], vec![3.0, 8.0, 1.0], vec![2.0, 2.0, 1.0]];
-        let all = Series::over_runs("all", &runs);
-        assert_eq!(all.values[..2], [2.0, 4.0]);
-        assert!(all.values[2].is_nan());
-        let band = all.band.unwrap();
-        assert_eq!((&band.lower[..2], &band.upper[..2]), (&[1.0, 2.0][..], &[3.0, 8.0][..]));
-    }
-
-    #[test]
     fn panels_have_no_header_and_keep_to_their_width() {
         let mut one = spec(10);
-        one.stand_in = true;
+        one.synthetic = true;
         for svg in panels(&one) {
             let document = Document::parse(&svg).expect("well-formed XML");
             assert!(!svg.contains(">STAND-IN DATA"), "the page says it");
@@ -297,14 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn the_stand_in_says_so_and_titles_are_drawn() {
+    fn the_synthetic_set_says_so_and_titles_are_drawn() {
         let mut one = spec(3);
         assert!(!curves(&one).contains("STAND-IN"));
         let plain = to_png(&curves(&one), 1.0).unwrap();
         one.title = "Training on <b>\"different\"</b> & more".into();
         let other = to_png(&curves(&one), 1.0).unwrap();
         assert_ne!(plain, other);
-        one.stand_in = true;
+        one.synthetic = true;
         assert!(curves(&one).contains(">STAND-IN DATA"));
         assert_ne!(to_png(&curves(&one), 1.0).unwrap(), other);
     }

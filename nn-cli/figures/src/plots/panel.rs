@@ -1,9 +1,8 @@
 //! One panel of the training curves: axes, lines, bands and the labels at the lines' ends.
 
-use super::curves::Series;
-use super::scale::{epoch_ticks, loss, percent, tick_labels, ticks};
-use super::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
-use crate::ui::stats::{Guessing, UNIFORM};
+use super::axis::{epoch_ticks, loss, percent, tick_labels, ticks};
+use super::series::{Baseline, Series, is_drawable, last_value};
+use crate::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
 
 /// Height of a plotting area.
 pub const HIGH: f64 = 280.0;
@@ -13,16 +12,6 @@ const LABEL_SIZE: f64 = 13.0;
 /// Up to this many epochs, each has a dot.
 pub const DOTS_UP_TO: usize = 40;
 
-/// A value that can be placed on an axis; anything else is a gap.
-fn usable(value: f64) -> bool {
-    value.is_finite() && value.abs() < 1e100
-}
-
-/// The last epoch that has a value, counted from 1, and the value.
-pub fn last(values: &[f64]) -> Option<(usize, f64)> {
-    values.iter().enumerate().rfind(|(_, v)| usable(**v)).map(|(i, &v)| (i + 1, v))
-}
-
 /// What a panel shows.
 pub struct Panel<'a> {
     /// `Loss` or `Accuracy`.
@@ -31,8 +20,8 @@ pub struct Panel<'a> {
     pub series: &'a [Series],
     /// Whether values are shares: written as percentages, on an axis from 0 to 1.
     pub is_share: bool,
-    /// Where guessing lies.
-    pub guessing: Option<&'a Guessing>,
+    /// Levels to compare the values with, as shares.
+    pub baselines: &'a [Baseline],
 }
 
 /// Where epochs and values lie on the page.
@@ -67,7 +56,7 @@ impl Panel<'_> {
 
     /// What stands at the end of a line: its name, cut to a bearable length, and its last value.
     fn end_label(&self, series: &Series) -> Option<(String, String)> {
-        let (_, value) = last(&series.values)?;
+        let (_, value) = last_value(&series.values)?;
         Some((fit(&series.name, 130.0, LABEL_SIZE, true), self.write(value)))
     }
 
@@ -75,24 +64,21 @@ impl Panel<'_> {
     pub fn label_room(&self) -> f64 {
         let labels = self.series.iter().filter_map(|s| self.end_label(s));
         labels
-            .chain(self.guessing().into_iter().map(|(name, at)| (name.into(), percent(at))))
+            .chain(self.baselines.iter().map(|line| (line.name.clone(), percent(line.accuracy))))
             .map(|(name, value)| {
                 text_width(&name, LABEL_SIZE, true) + text_width(&value, LABEL_SIZE, false) + 6.0
             })
             .fold(0.0, f64::max)
     }
 
-    /// The lines of guessing, by name.
-    fn guessing(&self) -> Vec<(&'static str, f64)> {
-        self.guessing.map_or(Vec::new(), Guessing::marks)
-    }
-
     /// The values the axis spans. Bands may widen it, but not below zero for their sake alone: there
     /// is no negative loss, even if mean less spread says so.
     fn range(&self) -> Option<(f64, f64)> {
-        let values = self.series.iter().flat_map(|s| &s.values).copied().filter(|v| usable(*v));
+        let values =
+            self.series.iter().flat_map(|s| &s.values).copied().filter(|v| is_drawable(*v));
         let bands = self.series.iter().filter_map(|s| s.band.as_ref());
-        let upper = bands.flat_map(|b| &b.upper).copied().filter(|v| usable(*v) && !self.is_share);
+        let upper =
+            bands.flat_map(|b| &b.upper).copied().filter(|v| is_drawable(*v) && !self.is_share);
         let low = values.clone().reduce(f64::min)?.min(0.0);
         let high = values.chain(upper).fold(if self.is_share { 1.0 } else { low }, f64::max);
         Some((low, high))
@@ -153,10 +139,9 @@ impl Panel<'_> {
         let middle = (frame.left + frame.right) / 2.0;
         svg.text(middle, bottom + 42.0, "epoch", &small.anchor(Anchor::Middle));
 
-        for (name, at) in self.guessing() {
-            let y = frame.y(at);
-            let dash = if name == UNIFORM { "2 4" } else { "5 4" };
-            svg.line((frame.left, y), (frame.right, y), svg::AXIS, 1.25, dash);
+        for line in self.baselines {
+            let y = frame.y(line.accuracy);
+            svg.line((frame.left, y), (frame.right, y), svg::AXIS, 1.25, line.dash());
         }
     }
 
@@ -196,12 +181,13 @@ impl Panel<'_> {
             .iter()
             .zip(svg::SERIES.into_iter().cycle())
             .filter_map(|(s, colour)| {
-                let (_, value) = last(&s.values)?;
+                let (_, value) = last_value(&s.values)?;
                 Some((frame.y(value), colour, self.end_label(s)?))
             })
             .collect();
-        for (name, at) in self.guessing() {
-            labels.push((frame.y(at), svg::MUTED, (name.into(), percent(at))));
+        for line in self.baselines {
+            let label = (line.name.clone(), percent(line.accuracy));
+            labels.push((frame.y(line.accuracy), svg::MUTED, label));
         }
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         // Downwards until each has its room, then back up from the bottom edge.
@@ -224,8 +210,8 @@ impl Panel<'_> {
 fn runs(values: &[f64]) -> Vec<(usize, &[f64])> {
     let mut epoch = 1;
     let mut out = Vec::new();
-    for run in values.chunk_by(|a, b| usable(*a) == usable(*b)) {
-        if usable(run[0]) {
+    for run in values.chunk_by(|a, b| is_drawable(*a) == is_drawable(*b)) {
+        if is_drawable(run[0]) {
             out.push((epoch, run));
         }
         epoch += run.len();

@@ -273,17 +273,21 @@ fn num(value: f64) -> String {
 
 /// Text that is safe between tags and inside quoted attributes.
 ///
-/// Control characters, which XML cannot hold at all, become U+FFFD, and the invisible marks that turn
-/// the writing direction of what follows are dropped.
+/// Line breaks and tabs become spaces, and other control characters, which XML cannot hold, U+FFFD. The
+/// invisible marks that turn the writing direction of what follows are dropped.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
-    for c in crate::ui::format::clean(text).chars() {
+    for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            '\n' | '\r' | '\t' => out.push(' '),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            c if c.is_control() => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -342,8 +346,8 @@ mod tests {
 
     #[test]
     fn hostile_text_is_escaped() {
-        let text = escape("<script>&\"'\u{0}\u{1b}\u{202e}x");
-        assert_eq!(text, "&lt;script&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}x");
+        let text = escape("<script>&\"'\u{0}\u{1b}\u{202e}x\ty");
+        assert_eq!(text, "&lt;script&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}x y");
     }
 
     #[test]
@@ -372,7 +376,7 @@ mod tests {
         for sample in ["husky and wolf", "0123456789 %", "Training on same_backgrounds"] {
             let mut svg = Svg::new(800.0, 100.0, "", "");
             svg.text(0.0, 50.0, sample, &Text::new(40.0));
-            let tree = super::super::png::parse(&svg.finish()).expect("valid");
+            let tree = crate::png::parse(&svg.finish()).expect("valid");
             fn find(group: &usvg::Group) -> Option<f64> {
                 group.children().iter().find_map(|node| match node {
                     usvg::Node::Text(text) => Some(f64::from(text.bounding_box().width())),

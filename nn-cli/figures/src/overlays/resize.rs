@@ -1,6 +1,6 @@
 //! Pictures at another size.
 
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::buffer::ConvertBuffer;
@@ -11,17 +11,18 @@ use image::{RgbImage, RgbaImage};
 ///
 /// # Errors
 /// None that input can cause.
-pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage, Failure> {
+pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
     let (old_width, old_height) = image.dimensions();
     let four: RgbaImage = image.convert(); // the library is built for pixels of four bytes alone
     let from = ImageRef::new(old_width, old_height, four.as_raw(), PixelType::U8x4);
     let mut to = Image::new(width, height, PixelType::U8x4);
     let filter = ResizeAlg::Convolution(FilterType::CatmullRom);
     let options = ResizeOptions::new().resize_alg(filter).use_alpha(false);
-    let from = from.map_err(Failure::failed)?;
-    Resizer::new().resize(&from, &mut to, &options).map_err(Failure::failed)?;
+    let from = from.map_err(|problem| Error::Resize(problem.to_string()))?;
+    let resized = Resizer::new().resize(&from, &mut to, &options);
+    resized.map_err(|problem| Error::Resize(problem.to_string()))?;
     let to = RgbaImage::from_raw(width, height, to.into_vec());
-    let to = to.ok_or_else(|| Failure::failed("an image has another size than was asked for"))?;
+    let to = to.ok_or(Error::Size { width, height })?;
     Ok(to.convert())
 }
 
@@ -29,7 +30,7 @@ pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage, Fa
 ///
 /// # Errors
 /// None that input can cause.
-pub fn fitted(image: &RgbImage, side: f64) -> Result<RgbImage, Failure> {
+pub fn fitted(image: &RgbImage, side: f64) -> Result<RgbImage> {
     let (width, height) = image.dimensions();
     let scale = side / f64::from(width.max(height));
     let scaled = |len: u32| ((f64::from(len) * scale).round() as u32).max(1);

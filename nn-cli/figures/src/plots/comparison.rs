@@ -1,9 +1,9 @@
 //! Accuracies one below the other, each with its interval: the result of an experiment at a glance.
 
-use super::scale::percent;
-use super::svg::{self, Anchor, Svg, Text, fit, text_width};
-use super::{MARGIN, header};
-use crate::ui::stats::{Guessing, Interval, UNIFORM};
+use super::axis::percent;
+use super::header::{MARGIN, header};
+use super::series::Baseline;
+use crate::svg::{self, Anchor, Svg, Text, fit, text_width};
 
 /// Accuracies to compare.
 #[derive(Clone, Debug, Default)]
@@ -12,8 +12,8 @@ pub struct ComparisonSpec {
     pub title: String,
     /// A line beneath it; may be empty.
     pub subtitle: String,
-    /// Whether any of the data is drawn, which the picture then says.
-    pub stand_in: bool,
+    /// Whether any of the data is the synthetic set, which the picture then says.
+    pub synthetic: bool,
     /// From top to bottom.
     pub rows: Vec<ComparisonRow>,
     /// What the hollow diamonds are called.
@@ -29,14 +29,14 @@ pub struct ComparisonRow {
     pub detail: String,
     /// From 0 to 1, as all that follow.
     pub accuracy: f64,
-    /// Its 95 % interval.
-    pub interval: Interval,
+    /// The lower and the upper end of its 95 % interval.
+    pub interval: (f64, f64),
     /// Single values it is the mean of; none if there is only one.
     pub each: Vec<f64>,
     /// The same elsewhere: a hollow diamond.
     pub reference: f64,
-    /// What guessing would score on these images.
-    pub guessing: Guessing,
+    /// Levels to compare it with, such as what guessing would score on these images.
+    pub baselines: Vec<Baseline>,
 }
 
 const WIDTH: f64 = 900.0;
@@ -49,12 +49,12 @@ const VALUES: f64 = 84.0;
 /// Draws the accuracies as an SVG document.
 pub fn comparison(spec: &ComparisonSpec) -> String {
     let mut scratch = Svg::new(WIDTH, 1.0, "", "");
-    let head = header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.stand_in);
+    let head = header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.synthetic);
     let top = head + 26.0;
     let bottom = top + ROW * spec.rows.len() as f64;
     let height = bottom + 78.0;
     let mut svg = Svg::new(WIDTH, height, &spec.title, &describe(spec));
-    header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.stand_in);
+    header(&mut svg, WIDTH, &spec.title, &spec.subtitle, spec.synthetic);
 
     let (left, right) = (MARGIN + NAMES, WIDTH - MARGIN - VALUES);
     let x = |share: f64| left + (right - left) * share.clamp(0.0, 1.0);
@@ -68,15 +68,15 @@ pub fn comparison(spec: &ComparisonSpec) -> String {
     let colour = svg::SERIES[0];
     for (i, row) in spec.rows.iter().enumerate() {
         let y = top + ROW * (i as f64 + 0.5);
-        for (name, at) in row.guessing.marks() {
-            let (from, to) = (y - ROW / 2.0, y + ROW / 2.0);
-            svg.line((x(at), from), (x(at), to), svg::AXIS, 1.5, dash(name));
+        for line in &row.baselines {
+            let (at, from, to) = (x(line.accuracy), y - ROW / 2.0, y + ROW / 2.0);
+            svg.line((at, from), (at, to), svg::AXIS, 1.5, line.dash());
         }
         let room = NAMES - 20.0;
         let name = fit(&row.name, room, 15.0, true);
         svg.text(MARGIN, y - 3.0, &name, &Text::new(15.0).bold());
         svg.text(MARGIN, y + 17.0, &fit(&row.detail, room, 12.0, false), &small);
-        let (low, high) = (x(row.interval.low), x(row.interval.high));
+        let (low, high) = (x(row.interval.0), x(row.interval.1));
         svg.line((low, y), (high, y), colour, 3.0, "");
         for end in [low, high] {
             svg.line((end, y - 7.0), (end, y + 7.0), colour, 2.0, "");
@@ -89,8 +89,8 @@ pub fn comparison(spec: &ComparisonSpec) -> String {
             "{}: {}, 95 % interval {} to {}",
             row.name,
             percent(row.accuracy),
-            percent(row.interval.low),
-            percent(row.interval.high)
+            percent(row.interval.0),
+            percent(row.interval.1)
         );
         svg.dot((x(row.accuracy), y), 7.0, colour, false, &tip);
         let value = Text::new(20.0).bold().anchor(Anchor::End);
@@ -98,11 +98,6 @@ pub fn comparison(spec: &ComparisonSpec) -> String {
     }
     key(&mut svg, spec, left, bottom + 52.0);
     svg.finish()
-}
-
-/// How the line of that name is dashed.
-fn dash(name: &str) -> &'static str {
-    if name == UNIFORM { "2 4" } else { "5 4" }
 }
 
 /// A hollow diamond around `at`.
@@ -130,15 +125,15 @@ fn key(svg: &mut Svg, spec: &ComparisonSpec, left: f64, y: f64) {
         word(svg, "one seed", &|svg, x| svg.dot((x, y), 2.5, svg::MUTED, false, ""));
     }
     word(svg, &spec.reference, &|svg, x| diamond(svg, (x, y)));
-    let mut names: Vec<&str> = Vec::new();
-    for (name, _) in spec.rows.iter().flat_map(|row| row.guessing.marks()) {
-        if !names.contains(&name) {
-            names.push(name);
+    let mut named: Vec<&Baseline> = Vec::new();
+    for line in spec.rows.iter().flat_map(|row| &row.baselines) {
+        if !named.iter().any(|known| known.name == line.name) {
+            named.push(line);
         }
     }
-    for name in names {
-        word(svg, name, &|svg, x| {
-            svg.line((x, y - 8.0), (x, y + 8.0), svg::AXIS, 1.5, dash(name));
+    for line in named {
+        word(svg, &line.name, &|svg, x| {
+            svg.line((x, y - 8.0), (x, y + 8.0), svg::AXIS, 1.5, line.dash());
         });
     }
 }
@@ -150,8 +145,8 @@ fn describe(spec: &ComparisonSpec) -> String {
             "{}: {} (95 % interval {} to {}; {} {}). ",
             row.name,
             percent(row.accuracy),
-            percent(row.interval.low),
-            percent(row.interval.high),
+            percent(row.interval.0),
+            percent(row.interval.1),
             spec.reference,
             percent(row.reference)
         )
@@ -160,19 +155,19 @@ fn describe(spec: &ComparisonSpec) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::to_png;
     use super::*;
+    use crate::to_png;
     use resvg::usvg::roxmltree::Document;
 
-    fn spec(each: Vec<f64>, counts: &[u64]) -> ComparisonSpec {
+    fn spec(each: Vec<f64>, baselines: &[Baseline]) -> ComparisonSpec {
         let row = |name: &str, accuracy: f64| ComparisonRow {
             name: name.into(),
             detail: "20 images".into(),
             accuracy,
-            interval: Interval { low: (accuracy - 0.2).max(0.0), high: (accuracy + 0.1).min(1.0) },
+            interval: ((accuracy - 0.2).max(0.0), (accuracy + 0.1).min(1.0)),
             each: each.clone(),
             reference: 0.0,
-            guessing: Guessing::new(&["a", "b"].map(String::from), counts),
+            baselines: baselines.to_vec(),
         };
         ComparisonSpec {
             title: "With leakage and without".into(),
@@ -184,8 +179,12 @@ mod tests {
 
     #[test]
     fn everything_is_inside_the_picture_and_told_in_words() {
-        for (each, counts) in [(vec![], [5, 5]), (vec![0.0, 0.5, 1.0], [1, 19])] {
-            let svg = comparison(&spec(each.clone(), &counts));
+        let dashed = Baseline { name: "largest class".into(), accuracy: 0.95, dotted: false };
+        let dotted = Baseline { name: "uniform guessing".into(), accuracy: 0.5, dotted: true };
+        for (each, baselines) in
+            [(vec![], vec![dashed.clone()]), (vec![0.0, 0.5, 1.0], vec![dashed, dotted])]
+        {
+            let svg = comparison(&spec(each.clone(), &baselines));
             let document = Document::parse(&svg).expect("well-formed XML");
             for node in document.descendants() {
                 for name in ["x", "cx", "x1", "x2"] {
@@ -197,9 +196,9 @@ mod tests {
             let key = if each.is_empty() { 1 } else { 2 };
             assert_eq!(dots, 3 * (1 + each.len()) + key);
             assert!(svg.contains("half: 50 % (95 % interval 30 % to 60 %; the notebook 0 %)"));
-            let dashed = document.descendants().filter(|n| n.has_attribute("stroke-dasharray"));
-            let lines = if counts[0] == counts[1] { 1 } else { 2 };
-            assert_eq!(dashed.count(), 3 * lines + lines, "a line in each row, and in the key");
+            let drawn = document.descendants().filter(|n| n.has_attribute("stroke-dasharray"));
+            let lines = baselines.len();
+            assert_eq!(drawn.count(), 3 * lines + lines, "a line in each row, and in the key");
             assert!(to_png(&svg, 1.0).is_ok());
         }
     }

@@ -4,11 +4,10 @@
 //! that the story is told before a number is read. Counts and row percentages stand in the cells as
 //! far as they have room; hovering gives both for every cell that is not zero.
 
-use super::scale::percent;
-use super::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
-use super::{MARGIN, header, header_width};
-use crate::ui::format::class_name;
-use crate::ui::stats::wilson;
+use super::axis::percent;
+use super::header::{MARGIN, header, header_width};
+use crate::notice::SYNTHETIC_IMAGES;
+use crate::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
 
 /// A confusion matrix and what to write above it.
 #[derive(Clone, Debug, Default)]
@@ -16,11 +15,13 @@ pub struct ConfusionSpec {
     /// The headline; it should name the data set and the split. If empty there is no header, for a
     /// page that says it all.
     pub title: String,
-    /// A line beneath it; if empty, the accuracy with its 95 % interval.
+    /// A line beneath it; if empty, the accuracy.
     pub subtitle: String,
-    /// Whether the data is the built-in stand-in set, which the picture then says.
-    pub stand_in: bool,
-    /// The classes' names, in the order of rows and columns.
+    /// The lower and the upper end of the accuracy's 95 % interval, told with the accuracy.
+    pub interval: Option<(f64, f64)>,
+    /// Whether the data is the synthetic set, which the picture then says.
+    pub synthetic: bool,
+    /// The classes' names as they are to be shown, in the order of rows and columns.
     pub classes: Vec<String>,
     /// `counts[true][predicted]`; what is missing counts as zero.
     pub counts: Vec<Vec<u64>>,
@@ -48,13 +49,11 @@ impl ConfusionSpec {
         if total == 0 {
             return "no images".into();
         }
-        let interval = wilson(correct, total);
-        format!(
-            "{correct} of {total} right: {} (95 % interval {:.0} to {:.0} %)",
-            percent(correct as f64 / total as f64),
-            interval.low * 100.0,
-            interval.high * 100.0
-        )
+        let accuracy = percent(correct as f64 / total as f64);
+        let interval = self.interval.map_or(String::new(), |(low, high)| {
+            format!(" (95 % interval {:.0} to {:.0} %)", low * 100.0, high * 100.0)
+        });
+        format!("{correct} of {total} right: {accuracy}{interval}")
     }
 }
 
@@ -74,7 +73,7 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     let size = (cell * 0.5).clamp(7.0, 14.0);
 
     let named = |room: f64| -> Vec<String> {
-        spec.classes.iter().map(|c| fit(&class_name(c), room, size, false)).collect()
+        spec.classes.iter().map(|c| fit(c, room, size, false)).collect()
     };
     let longest =
         |names: &[String]| names.iter().map(|c| text_width(c, size, false)).fold(0.0, f64::max);
@@ -95,20 +94,20 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     let width = if spec.title.is_empty() {
         content.max(NARROW)
     } else {
-        let wanted = header_width(&spec.title, &subtitle, spec.stand_in).min(1000.0);
+        let wanted = header_width(&spec.title, &subtitle, spec.synthetic).min(1000.0);
         content.max(wanted).max(520.0).ceil()
     };
     let top =
-        header(&mut Svg::new(width, 1.0, "", ""), width, &spec.title, &subtitle, spec.stand_in)
+        header(&mut Svg::new(width, 1.0, "", ""), width, &spec.title, &subtitle, spec.synthetic)
             + 48.0;
     let height = (top + side + below + 82.0).ceil();
 
     let mut about = format!("{}. {}", subtitle.trim_end_matches('.'), describe(spec));
-    if spec.stand_in {
-        about = format!("{about} {}", super::STAND_IN);
+    if spec.synthetic {
+        about = format!("{about} {}", SYNTHETIC_IMAGES);
     }
     let mut svg = Svg::new(width, height, &spec.title, &about);
-    header(&mut svg, width, &spec.title, &subtitle, spec.stand_in);
+    header(&mut svg, width, &spec.title, &subtitle, spec.synthetic);
     let left = ((width - (before + side + after)) / 2.0 + before).round();
     let grid = Grid { left, top, cell, n };
 
@@ -152,12 +151,10 @@ fn describe(spec: &ConfusionSpec) -> String {
     for (row, class) in spec.classes.iter().enumerate() {
         let called = (0..n).filter(|&column| spec.count(row, column) > 0);
         let called: Vec<String> = called
-            .map(|column| {
-                format!("{} called {}", spec.count(row, column), class_name(&spec.classes[column]))
-            })
+            .map(|column| format!("{} called {}", spec.count(row, column), spec.classes[column]))
             .collect();
         let called = if called.is_empty() { "no images".into() } else { called.join(", ") };
-        out += &format!(" {}: {called}.", class_name(class));
+        out += &format!(" {class}: {called}.");
     }
     out
 }
@@ -184,8 +181,8 @@ impl Grid {
                 if count > 0 {
                     let tip = format!(
                         "{} called {}: {count} of {total} ({})",
-                        class_name(&spec.classes[row]),
-                        class_name(&spec.classes[column]),
+                        spec.classes[row],
+                        spec.classes[column],
                         percent(share)
                     );
                     svg.cell(x, y, cell, cell, &shade(right, share), &tip);
@@ -328,8 +325,8 @@ fn key(svg: &mut Svg, x: f64, y: f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::to_png;
     use super::*;
+    use crate::to_png;
     use resvg::usvg::roxmltree::Document;
 
     fn spec(n: usize) -> ConfusionSpec {
@@ -353,6 +350,7 @@ mod tests {
     fn two_classes_show_counts_shares_and_the_interval() {
         let mut one = spec(2);
         one.counts = vec![vec![9, 1], vec![1, 9]];
+        one.interval = Some((0.699, 0.972));
         let all = texts(&confusion(&one));
         for expected in ["9", "1", "90 %", "10 %", "10", "class 0", "class 1"] {
             assert!(all.iter().any(|t| t == expected), "{expected} is missing in {all:?}");
@@ -381,7 +379,7 @@ mod tests {
         assert!(!document.descendants().any(|n| n.has_tag_name("script")));
         let all = texts(&svg);
         assert!(all.iter().any(|t| t.starts_with("<scr")), "{all:?}");
-        assert!(all.iter().any(|t| t == "a & b") && all.iter().any(|t| t == "(no name)"));
+        assert!(all.iter().any(|t| t == "a & b"));
         assert!(!svg.contains('\u{1b}') && !svg.contains('\u{202e}'));
         assert!(to_png(&svg, 1.0).is_ok());
     }
@@ -411,7 +409,7 @@ mod tests {
         one.counts = vec![vec![2], vec![]];
         let svg = confusion(&one);
         let all = texts(&svg);
-        assert!(all.contains(&"2 of 2 right: 100 % (95 % interval 34 to 100 %)".into()), "{all:?}");
+        assert!(all.contains(&"2 of 2 right: 100 %".into()), "{all:?}");
         assert_eq!(all.iter().filter(|t| *t == "0").count(), 8 + 2);
         one.counts.clear();
         assert!(texts(&confusion(&one)).contains(&"no images".into()));

@@ -1,20 +1,20 @@
-//! PNG from SVG, with the built-in font and nothing from the machine it runs on.
+//! PNG from SVG, with the built-in fonts and nothing from the machine it runs on.
 
 use std::sync::{Arc, OnceLock};
 
+use crate::error::{Error, Result};
 use image::{Rgb, RgbImage};
-use nn_core::{Error, Result};
 use resvg::{tiny_skia, usvg};
 
-/// Inter, cut down to what labels need; see `assets/fonts/README.md`.
-const REGULAR: &[u8] = include_bytes!("../../assets/fonts/Inter-Regular.ttf");
-const SEMI_BOLD: &[u8] = include_bytes!("../../assets/fonts/Inter-SemiBold.ttf");
+/// Inter, cut down to what labels need; see `fonts/README.md`.
+const REGULAR: &[u8] = include_bytes!("../fonts/Inter-Regular.ttf");
+const SEMI_BOLD: &[u8] = include_bytes!("../fonts/Inter-SemiBold.ttf");
 
 /// The built-in fonts by their weight in CSS, for pages that pictures are part of.
-pub const FACES: [(u16, &[u8]); 2] = [(400, REGULAR), (600, SEMI_BOLD)];
+pub const FONTS: [(u16, &[u8]); 2] = [(400, REGULAR), (600, SEMI_BOLD)];
 
 /// The longest side of a picture, in pixels: beyond it a picture is of no use and costs gigabytes.
-const LARGEST: f32 = 16_384.0;
+const LONGEST_SIDE: f32 = 16_384.0;
 
 fn fonts() -> Arc<usvg::fontdb::Database> {
     static FONTS: OnceLock<Arc<usvg::fontdb::Database>> = OnceLock::new();
@@ -29,12 +29,10 @@ fn fonts() -> Arc<usvg::fontdb::Database> {
 }
 
 /// Reads an SVG document as the renderer sees it.
-pub(super) fn parse(svg: &str) -> Result<usvg::Tree> {
+pub fn parse(svg: &str) -> Result<usvg::Tree> {
     let options =
         usvg::Options { fontdb: fonts(), font_family: "Inter".into(), ..Default::default() };
-    usvg::Tree::from_str(svg, &options).map_err(|problem| {
-        Error::setting("a picture", "a valid SVG document", problem, "please report this as a bug")
-    })
+    Ok(usvg::Tree::from_str(svg, &options)?)
 }
 
 /// Draws an SVG document and encodes it as PNG, `scale` pixels for each of its units: 2 suits slides
@@ -44,9 +42,7 @@ pub(super) fn parse(svg: &str) -> Result<usvg::Tree> {
 /// If `svg` is not valid, or if `scale` is not a positive number that keeps both sides within
 /// 16,384 pixels.
 pub fn to_png(svg: &str, scale: f32) -> Result<Vec<u8>> {
-    draw(svg, scale)?.encode_png().map_err(|problem| {
-        Error::setting("a picture", "encodable as PNG", problem, "choose a smaller scale")
-    })
+    draw(svg, scale)?.encode_png().map_err(|problem| Error::Encode(problem.to_string()))
 }
 
 /// Draws an SVG document, to draw more onto it; what it leaves transparent becomes white.
@@ -65,28 +61,22 @@ pub fn to_image(svg: &str, scale: f32) -> Result<RgbImage> {
 
 fn draw(svg: &str, scale: f32) -> Result<tiny_skia::Pixmap> {
     let tree = parse(svg)?;
-    let (wide, high) = (tree.size().width() * scale, tree.size().height() * scale);
+    let (width, height) = (tree.size().width() * scale, tree.size().height() * scale);
+    let refused = Error::Scale { scale, limit: LONGEST_SIDE, width, height };
     // Written so that NaN fails too.
-    if !(scale > 0.0 && wide.max(high) <= LARGEST) {
-        return Err(Error::setting(
-            "the scale of a picture",
-            format!("above 0, with at most {LARGEST} pixels a side"),
-            format!("{scale} ({wide:.0} by {high:.0} pixels)"),
-            "choose a smaller scale",
-        ));
+    if !(scale > 0.0 && width.max(height) <= LONGEST_SIDE) {
+        return Err(refused);
     }
-    let (wide, high) = (wide.ceil().max(1.0) as u32, high.ceil().max(1.0) as u32);
-    let mut pixels = tiny_skia::Pixmap::new(wide, high).ok_or_else(|| {
-        Error::setting("a picture's size", "at least one pixel", scale, "choose a larger scale")
-    })?;
+    let (width, height) = (width.ceil().max(1.0) as u32, height.ceil().max(1.0) as u32);
+    let mut pixels = tiny_skia::Pixmap::new(width, height).ok_or(refused)?;
     resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
     Ok(pixels)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::svg::{Svg, Text};
     use super::*;
+    use crate::svg::{Svg, Text};
 
     fn picture(text: &str) -> String {
         let mut svg = Svg::new(200.0, 60.0, "", "");
