@@ -3,12 +3,12 @@
 //! Fuzzing enters here, and so do the tests that replay what it found (`tests/fuzz`). Images and
 //! models have their doors in `nn-core`.
 
-use crate::config::RunConfig;
 use crate::labels;
 use crate::published::{self, Limits, Manifest};
-use crate::split_file;
 use nn_core::Result;
+use nn_core::data::split_file;
 use nn_core::data::{ImageFolder, Split};
+use nn_study::config::RunConfig;
 use std::io::Cursor;
 use std::path::Path;
 

@@ -6,7 +6,8 @@ use crate::hints;
 use crate::interrupt;
 use crate::published::{self, Kind, Manifest, Options, Outcome, Progress, SetReport, Source};
 use crate::stand_in::{self, Marker, StandInSet};
-use crate::ui::{Console, Counter, format};
+use crate::ui::{Console, Counter};
+use nn_study::format;
 use serde::Serialize;
 use std::path::PathBuf;
 
