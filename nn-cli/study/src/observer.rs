@@ -3,7 +3,7 @@
 use crate::text;
 use nn_core::data::{Dataset, Treated};
 use nn_core::train::{EpochRecord, Examples, StepRecord};
-use nn_core::{Error, Tensor, tensor::Pool};
+use nn_core::{Error, Tensor, tensor::BufferPool};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -133,7 +133,11 @@ impl Examples for Interruptible<'_> {
         self.images.len()
     }
 
-    fn batch(&self, indices: &[usize], pool: &Pool<f32>) -> nn_core::Result<(Tensor, Vec<usize>)> {
+    fn batch(
+        &self,
+        indices: &[usize],
+        pool: &BufferPool<f32>,
+    ) -> nn_core::Result<(Tensor, Vec<usize>)> {
         self.observer.check()?;
         self.images.batch(indices, pool)
     }

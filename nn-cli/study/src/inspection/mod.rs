@@ -13,7 +13,7 @@ use crate::StudyError;
 use nn_core::data::{Dataset, Foreground, Treated};
 use nn_core::explain::Explanation;
 use nn_core::model::Sequential;
-use nn_core::tensor::Pool;
+use nn_core::tensor::BufferPool;
 use nn_core::train::Evaluation;
 
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ impl Inspection {
         let chosen = choose(&evaluation);
         let classes = set.folder.classes.clone();
         let mut inspected = Vec::with_capacity(chosen.len());
-        let pool = Pool::new();
+        let pool = BufferPool::new();
         let alpha_background = dataset.treated().alpha_background;
         for batch in chosen.chunks(BATCH) {
             observer.check()?;
