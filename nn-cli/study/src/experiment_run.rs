@@ -5,7 +5,7 @@ use crate::experiment::{
     Arm, Comparison, Conclusions, Leaks, Measured, Parts, Plan, PlannedRun, run_all, workers,
 };
 use crate::images::{self, Reading};
-use crate::inspection::{self, Inspected, Inspection, MeanShare};
+use crate::inspection::{Inspected, Inspection, MeanShare, PICTURES};
 use crate::observer::{Interruptible, OneOfSeveral};
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::run_folder::EXPERIMENT_FILE;
@@ -219,8 +219,15 @@ fn make(
         .map_err(|failure| named(failure, &label))?;
     let own = folder.folder("runs")?.folder(&label)?;
     let evaluation = run.test.clone();
-    let test = Inspection::make(&run.model, run.set, &run.data.test, evaluation, observer)?;
-    results::write(&own, &run, &test, observer)?;
+    let test = Inspection::make(
+        &run.model,
+        run.set,
+        &run.data.test,
+        evaluation,
+        &own.folder(PICTURES)?,
+        observer,
+    )?;
+    results::write(&own, &run, &test)?;
     let swap = match planned.arm {
         Arm::Leaky => {
             let own = folder.folder("swap")?.folder(&label)?;
@@ -263,9 +270,8 @@ fn swapped(
     let evaluation =
         evaluate(&run.model, loss, &Interruptible { images: &images, observer }, batch)?;
     folder.write("predictions.csv", results::predictions(set, &images, &evaluation)?)?;
-    let swap = Inspection::make(&run.model, set, &images, evaluation, observer)?;
-    inspection::write_pictures(&folder.folder("gradcam")?, &swap, observer)?;
-    Ok(swap)
+    let pictures = folder.folder(PICTURES)?;
+    Inspection::make(&run.model, set, &images, evaluation, &pictures, observer)
 }
 
 /// Says which of the runs it was.

@@ -36,6 +36,7 @@ pub mod inspection;
 pub mod kept_runs;
 pub mod observer;
 pub mod open_run;
+mod picture;
 pub mod report;
 pub mod results;
 mod run;

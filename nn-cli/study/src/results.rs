@@ -1,15 +1,15 @@
 //! What a training run leaves in its folder, besides the model.
 
+use crate::Environment;
 use crate::ImageSet;
 use crate::Kind;
 use crate::StudyError;
 use crate::config::{CONFIG_FILE, RunConfig};
-use crate::inspection::{self, Inspection};
+use crate::inspection::Inspection;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{METRICS_FILE, save_model};
 use crate::training::contents::{self, CHECKSUMS_FILE};
 use crate::training::{Run, Warning};
-use crate::{Environment, Observer};
 use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::train::{EpochRecord, Evaluation, History};
@@ -151,12 +151,7 @@ pub fn predictions(
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(
-    folder: &StagedFolder,
-    run: &Run<'_>,
-    test: &Inspection,
-    observer: &dyn Observer,
-) -> Result<(), StudyError> {
+pub fn write(folder: &StagedFolder, run: &Run<'_>, test: &Inspection) -> Result<(), StudyError> {
     save_model(folder, &run.model, &run.set.folder.classes, run.config.alpha_background)?;
     folder.write(CONFIG_FILE, run.config.to_toml()?)?;
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(StudyError::failed)?;
@@ -166,7 +161,6 @@ pub fn write(
     folder.write(CHECKSUMS_FILE, run.checksums())?;
     draw(folder, "curves", plots::curves(&run.curves()))?;
     draw(folder, "confusion", plots::confusion(&run.confusion()))?;
-    inspection::write_pictures(&folder.folder("gradcam")?, test, observer)?;
     let page = RunPage::new(run, test)?;
     Ok(folder.write(REPORT_FILE, report::render(&page)?)?)
 }

@@ -1,7 +1,7 @@
 //! A run from its settings to the results in its folder.
 
 use crate::config::RunConfig;
-use crate::inspection::Inspection;
+use crate::inspection::{Inspection, PICTURES};
 use crate::open_run::OpenRun;
 use crate::training::{Run, Saving};
 use crate::{ImageSet, Observer, StudyError, results};
@@ -27,14 +27,17 @@ pub fn make_run<'a>(
     let saving = Saving { checkpoints, from, command: command.clone() };
     let run = Run::make(config, set, Some(saving), observer)?;
     observer.note("looking into the answers");
-    let test = Inspection::make(&run.model, set, &run.data.test, run.test.clone(), observer);
+    let pictures = folder.folder().folder(PICTURES)?;
+    let evaluation = run.test.clone();
+    let images = &run.data.test;
+    let test = Inspection::make(&run.model, set, images, evaluation, &pictures, observer);
     let test = test.map_err(|error| match error {
         StudyError::Interrupted => {
             StudyError::Stopped(format!("after the training; to go on: {command}"))
         }
         other => other,
     })?;
-    results::write(folder.folder(), &run, &test, observer)?;
+    results::write(folder.folder(), &run, &test)?;
     let target = folder.finish(keep)?;
     Ok((run, target))
 }

@@ -3,13 +3,11 @@
 use crate::StudyError;
 use crate::format::plural;
 use nn_core::Tensor;
-use nn_core::data::{AlphaBackground, Foreground, decode_file_on, foreground};
+use nn_core::data::Foreground;
 use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, NoShare, Target};
 use nn_core::model::Sequential;
-use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Up to this many classes, an image has a map for each; beyond, for its answer and its true class.
 const CLASSES_WITH_MAPS: usize = 3;
@@ -103,14 +101,12 @@ pub fn not_counted(without: &BTreeMap<NoShare, usize>) -> String {
 pub struct Batch<'a> {
     /// `[batch, height, width, 3]`, as the model takes them.
     pub pixels: &'a Tensor,
-    /// The files they are from.
-    pub files: &'a [&'a Path],
+    /// The class answered for each image.
     pub answers: &'a [usize],
+    /// The true class of each image.
     pub labels: &'a [usize],
     /// The number of classes.
     pub classes: usize,
-    /// The colour that transparent images are laid on.
-    pub alpha_background: AlphaBackground,
 }
 
 /// One class's map of an image, and its share of heat on the background.
@@ -122,14 +118,19 @@ pub struct View {
     pub background: Result<BackgroundHeat, NoShare>,
 }
 
-/// What there is to see in one image: a view for each class, the answer's first, and the subject.
-pub type Looked = (Vec<View>, Foreground);
+impl View {
+    /// The map of an image with this subject.
+    pub fn new(explanation: Explanation, subject: &Foreground) -> Self {
+        let background = explanation.on_background(subject);
+        Self { explanation, background }
+    }
+}
 
-/// What speaks for which class in each image, the answer's view first.
+/// What speaks for which class in each image, the answer's map first.
 ///
 /// # Errors
-/// If an image cannot be read any more, or what the model computes is not finite.
-pub fn look(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Looked>, StudyError> {
+/// If what the model computes is not finite.
+pub fn explain(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Vec<Explanation>>, StudyError> {
     let explainer = Cam::new(GradCam);
     let mut pass = explainer.pass(model, batch.pixels)?;
     let mut explain = |targets: Vec<Target>| pass.explain(&targets);
@@ -152,14 +153,5 @@ pub fn look(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Looked>, StudyE
             all.push(one);
         }
     }
-    let look = |(all, file): (Vec<Explanation>, &&Path)| {
-        let subject = foreground(&decode_file_on(file, batch.alpha_background)?.image);
-        let view = |explanation: Explanation| {
-            let background = explanation.on_background(&subject);
-            View { explanation, background }
-        };
-        let views = all.into_iter().map(view).collect();
-        Ok((views, subject))
-    };
-    found.into_par_iter().zip(batch.files).map(look).collect()
+    Ok(found)
 }

@@ -4,19 +4,24 @@ mod heat;
 mod pictures;
 
 pub use heat::{ImageShare, MeanShare, View, no_share, not_counted};
-pub use pictures::write as write_pictures;
 
 use crate::ImageSet;
 use crate::Kind;
 use crate::Observer;
 use crate::StudyError;
-use nn_core::data::{Dataset, Foreground, Treated};
+use crate::picture;
+use image::RgbImage;
+use nn_core::data::{Dataset, Foreground, Sample, Treated, decode_file_on, foreground};
 use nn_core::explain::Explanation;
 use nn_core::model::Sequential;
 use nn_core::tensor::BufferPool;
 use nn_core::train::Evaluation;
+use nn_figures::overlays::rgb_image;
+use nn_staging::{FileNames, StagedFolder};
+use rayon::prelude::*;
 
-use std::path::{Path, PathBuf};
+/// The folder of the pictures within that of the results.
+pub const PICTURES: &str = "gradcam";
 
 /// Images that go through the network together.
 const BATCH: usize = 4;
@@ -47,8 +52,8 @@ pub struct Inspection {
 pub struct Inspected {
     /// The file, below the set's folder.
     pub file: String,
-    /// Where the file lies.
-    pub path: PathBuf,
+    /// The image squeezed into a square, as a `data:` address.
+    pub photo: String,
     /// The true class.
     pub label: usize,
     /// The answer.
@@ -79,59 +84,106 @@ impl Inspected {
 }
 
 impl Inspection {
-    /// Looks into the answers `evaluation` that `model` gave to `dataset`, which are of `set`.
+    /// Looks into the answers `evaluation` that `model` gave to `dataset`, which are of `set`, and writes a
+    /// picture of each image that it looks into to `folder`. Each is decoded once.
     ///
     /// # Errors
-    /// If the images cannot be read any more, or the observer ends it.
+    /// If the images cannot be read any more, a picture cannot be written, or the observer ends it.
     pub fn make(
         model: &Sequential,
         set: &ImageSet,
         dataset: &Dataset,
         evaluation: Evaluation,
+        folder: &StagedFolder,
         observer: &dyn Observer,
     ) -> Result<Self, StudyError> {
         let chosen = choose(&evaluation);
-        let classes = set.folder.classes.clone();
-        let mut inspected = Vec::with_capacity(chosen.len());
+        let mut inspection = Self {
+            name: set.name.clone(),
+            kind: set.kind,
+            classes: set.folder.classes.clone(),
+            evaluation,
+            treated: dataset.treated().clone(),
+            images: Vec::with_capacity(chosen.len()),
+        };
+        let mut names = FileNames::default();
+        // As many decoded images at a time as there are threads, in whole batches.
+        let at_once = rayon::current_num_threads().next_multiple_of(BATCH);
+        for chosen in chosen.chunks(at_once) {
+            let explained = inspection.explain(model, dataset, chosen, observer)?;
+            let looked = chosen.iter().zip(explained).map(|(&i, explanations)| {
+                let sample = &dataset.samples()[i];
+                let stem = sample.path.file_stem().unwrap_or_default().to_string_lossy();
+                // In order, so that the same image gets the same name each time.
+                let class = &inspection.classes[inspection.evaluation.predicted[i]];
+                (i, sample, explanations, names.reserve(&stem, class))
+            });
+            let looked: Vec<_> = looked.collect();
+            let inspect = |(i, sample, explanations, name): (usize, &Sample, Vec<_>, String)| {
+                observer.check()?;
+                let file = set.relative(&sample.path);
+                let (image, photo) = inspection.inspect(i, sample, file, explanations)?;
+                let picture = pictures::draw(&image, &photo, &inspection.classes, set.kind)?;
+                folder.write(&format!("{name}.png"), picture)?;
+                Ok(image)
+            };
+            let images: Result<Vec<_>, StudyError> = looked.into_par_iter().map(inspect).collect();
+            inspection.images.extend(images?);
+        }
+        Ok(inspection)
+    }
+
+    /// The maps of the images `chosen`, the answer's first.
+    fn explain(
+        &self,
+        model: &Sequential,
+        dataset: &Dataset,
+        chosen: &[usize],
+        observer: &dyn Observer,
+    ) -> Result<Vec<Vec<Explanation>>, StudyError> {
+        let Evaluation { predicted, labels, .. } = &self.evaluation;
         let pool = BufferPool::new();
-        let alpha_background = dataset.treated().alpha_background;
+        let mut all = Vec::with_capacity(chosen.len());
         for batch in chosen.chunks(BATCH) {
             observer.check()?;
             let (pixels, _) = dataset.batch(batch, &pool)?;
-            let answers: Vec<usize> = batch.iter().map(|&i| evaluation.predicted[i]).collect();
-            let labels: Vec<usize> = batch.iter().map(|&i| evaluation.labels[i]).collect();
-            let files: Vec<&Path> =
-                batch.iter().map(|&i| dataset.samples()[i].path.as_path()).collect();
-            let batch_of = heat::Batch {
-                pixels: &pixels,
-                files: &files,
-                answers: &answers,
-                labels: &labels,
-                classes: classes.len(),
-                alpha_background,
-            };
-            let found = heat::look(model, &batch_of)?;
-            for (&i, (views, subject)) in batch.iter().zip(found) {
-                let path = dataset.samples()[i].path.clone();
-                inspected.push(Inspected {
-                    file: set.relative(&path),
-                    path,
-                    label: evaluation.labels[i],
-                    predicted: evaluation.predicted[i],
-                    confidence: evaluation.probabilities[i][evaluation.predicted[i]],
-                    views,
-                    subject,
-                });
-            }
+            let of = |classes: &[usize]| batch.iter().map(|&i| classes[i]).collect::<Vec<_>>();
+            all.extend(heat::explain(
+                model,
+                &heat::Batch {
+                    pixels: &pixels,
+                    answers: &of(predicted),
+                    labels: &of(labels),
+                    classes: self.classes.len(),
+                },
+            )?);
         }
-        Ok(Self {
-            name: set.name.clone(),
-            kind: set.kind,
-            classes,
-            evaluation,
-            treated: dataset.treated().clone(),
-            images: inspected,
-        })
+        Ok(all)
+    }
+
+    /// What there is to see in image `i`, and the image.
+    fn inspect(
+        &self,
+        i: usize,
+        sample: &Sample,
+        file: String,
+        explanations: Vec<Explanation>,
+    ) -> Result<(Inspected, RgbImage), StudyError> {
+        let Evaluation { predicted, labels, probabilities, .. } = &self.evaluation;
+        let decoded = decode_file_on(&sample.path, self.treated.alpha_background)?;
+        let subject = foreground(&decoded.image);
+        let photo = rgb_image(decoded.image)?;
+        let views = explanations.into_iter().map(|one| View::new(one, &subject)).collect();
+        let image = Inspected {
+            file,
+            photo: picture::squeezed(&photo)?,
+            label: labels[i],
+            predicted: predicted[i],
+            confidence: probabilities[i][predicted[i]],
+            views,
+            subject,
+        };
+        Ok((image, photo))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::outline::outline;
 use super::parts::Table;
-use super::picture;
 use crate::StudyError;
 use crate::format::{class_name, clean, percent, plural};
 use crate::inspection::{self, Inspected, Inspection, no_share};
+use crate::picture;
 use rayon::prelude::*;
 
 /// Images of a set by how they were answered.
@@ -139,7 +139,7 @@ fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, 
     Ok(Card {
         right: image.is_right(),
         id,
-        photo: picture::squeezed(&image.path, inspection.treated.alpha_background)?,
+        photo: image.photo.clone(),
         alt: format!("{file}: {truth}, answered {answer} with {confidence}"),
         answer: if image.is_right() {
             format!("✓ {answer}, {confidence}")

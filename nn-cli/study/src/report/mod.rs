@@ -11,7 +11,6 @@
 //! gallery      photographs with their heat maps, and the worst errors
 //! shares       heat on the background, by the class that was answered
 //! outline      the outline of a mask
-//! picture      images as data in the page
 //! twins        two images that are the same
 //! leaks        what an audit finds in an experiment's sets
 //! run          the page of a training run
@@ -34,7 +33,6 @@ mod leaks;
 mod matrix;
 mod outline;
 mod parts;
-mod picture;
 mod places;
 mod run;
 mod samples;

@@ -3,7 +3,7 @@
 use nn_core::data::Mask;
 use std::fmt::Write as _;
 
-/// Height and width of the grid that outlines follow: fine enough for a picture of [`super::picture::SIDE`].
+/// Height and width of the grid that outlines follow: fine enough for a picture of [`crate::picture::SIDE`].
 const GRID: usize = 64;
 
 /// The border between inside and outside of `mask`, stretched over a square of `side`: straight pieces along a grid.

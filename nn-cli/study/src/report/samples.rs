@@ -1,12 +1,12 @@
 //! Pictures of the data an experiment is about: a few of each class and set.
 
-use super::picture;
 use crate::ImageSet;
 use crate::StudyError;
 use crate::experiment::Parts;
 use crate::format::{class_name, clean};
 use crate::inspection::Inspection;
 use crate::known_ground;
+use crate::picture;
 use nn_core::data::AlphaBackground;
 
 /// Pictures of each class that are shown.

@@ -1,8 +1,8 @@
 //! Two images that are the same, side by side.
 
-use super::picture;
 use crate::StudyError;
 use crate::format::{class_name, clean};
+use crate::picture;
 use crate::text::leaks as leak_text;
 use nn_core::audit::{Kind, Listing, Pair};
 use nn_core::data::AlphaBackground;

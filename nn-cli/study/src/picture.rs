@@ -1,4 +1,4 @@
-//! Images as data in the page: small, and of the size at which they are shown on a sharp screen.
+//! Images as data in a page: small, and of the size at which they are shown on a sharp screen.
 
 use crate::StudyError;
 use base64::Engine;
@@ -24,13 +24,12 @@ const THUMBNAIL_SIDE: u32 = 400;
 const PHOTO_QUALITY: u8 = 80;
 const HEAT_QUALITY: u8 = 75;
 
-/// The image in `file` squeezed into a square, as a `data:` address.
+/// The image squeezed into a square, as a `data:` address.
 ///
 /// # Errors
-/// If it cannot be read.
-pub fn squeezed(file: &Path, alpha_background: AlphaBackground) -> Result<String, StudyError> {
-    let image = rgb_image(decode_file_on(file, alpha_background)?.image)?;
-    jpeg(&resized(&image, SIDE, SIDE)?, PHOTO_QUALITY)
+/// If it cannot be encoded.
+pub fn squeezed(image: &RgbImage) -> Result<String, StudyError> {
+    jpeg(&resized(image, SIDE, SIDE)?, PHOTO_QUALITY)
 }
 
 /// The image in `file`, its aspect kept, as a `data:` address.
