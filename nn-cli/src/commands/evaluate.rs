@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 /// The result, as `--json` shows it.
 #[derive(Serialize)]
-struct Report<'a> {
+struct Evaluated<'a> {
     dataset: &'a str,
     kind: Kind,
     split: &'static str,
@@ -162,7 +162,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         }
         None => None,
     };
-    console.json(&Report {
+    console.json(&Evaluated {
         dataset: &set.name,
         kind: set.kind,
         split,

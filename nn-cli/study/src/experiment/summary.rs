@@ -22,9 +22,9 @@ const SCHEMA: u32 = 1;
 pub struct Summary<'a> {
     schema: u32,
     seeds: &'a [u64],
-    leaky: Part<'a>,
-    swap: Part<'a>,
-    clean: Part<'a>,
+    leaky: Measurement<'a>,
+    swap: Measurement<'a>,
+    clean: Measurement<'a>,
     audit: Audit<'a>,
     conclusions: &'a Conclusions,
     config: &'a RunConfig,
@@ -43,7 +43,7 @@ struct Audit<'a> {
 
 /// One of the three measurements.
 #[derive(Serialize)]
-struct Part<'a> {
+struct Measurement<'a> {
     dataset: &'a str,
     kind: Kind,
     /// Mean over the seeds.
@@ -145,13 +145,18 @@ impl Parts<'_> {
         }
     }
 
-    fn part<'a>(&'a self, row: &Row<'a>, set: &'a ImageSet, background: &'a MeanShare) -> Part<'a> {
+    fn part<'a>(
+        &'a self,
+        row: &Row<'a>,
+        set: &'a ImageSet,
+        background: &'a MeanShare,
+    ) -> Measurement<'a> {
         let arm = if row.key == "clean" { "clean" } else { "leaky" };
         let runs = self.seeds.iter().zip(&row.measured.evaluations).map(|(&seed, evaluation)| {
             SeedScore::new(seed, format!("runs/{arm}-{seed}"), evaluation)
         });
         let accuracy = row.measured.accuracy;
-        Part {
+        Measurement {
             dataset: &set.name,
             kind: set.kind,
             accuracy: accuracy.mean,

@@ -1,9 +1,9 @@
 //! The page of an audit.
 
 use super::base::{self, Base};
+use super::duplicate_pair::DuplicatePair;
 use super::parts::Table;
 use super::places;
-use super::twins::Twins;
 use crate::Kind;
 use crate::StudyError;
 use crate::format::{self, class_name, clean, sentence};
@@ -38,9 +38,9 @@ pub struct AuditPage {
     base: Base,
     figures: Vec<Figure>,
     notes: Vec<String>,
-    pairs: Vec<Twins>,
+    pairs: Vec<DuplicatePair>,
     pairs_note: String,
-    scenes: Vec<Twins>,
+    scenes: Vec<DuplicatePair>,
     scenes_note: String,
     leaks_note: String,
     leaks: Table,
@@ -85,9 +85,11 @@ impl AuditPage {
             ("limits", "Limits"),
             ("next", "Next steps"),
         ];
-        let shown = |pairs: &[Pair], bounds| -> Result<Vec<Twins>, StudyError> {
+        let shown = |pairs: &[Pair], bounds| -> Result<Vec<DuplicatePair>, StudyError> {
             let shown = leak_text::examples(pairs, bounds).into_iter();
-            shown.map(|pair| Twins::new(pair, listing, report.treated.alpha_background)).collect()
+            shown
+                .map(|pair| DuplicatePair::new(pair, listing, report.treated.alpha_background))
+                .collect()
         };
         let pairs = shown(&report.pairs, COPIES)?;
         let scenes = shown(&report.scenes, SCENES)?;

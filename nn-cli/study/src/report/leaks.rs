@@ -1,7 +1,7 @@
 //! What an audit of an experiment's sets finds, and what the copies do to the scores.
 
+use super::duplicate_pair::DuplicatePair;
 use super::parts::Table;
-use super::twins::Twins;
 use crate::ImageSet;
 use crate::StudyError;
 use crate::experiment::Leaks;
@@ -19,7 +19,7 @@ pub struct SetLeaks {
     pub label_leaks: String,
     /// What the copies do to the score.
     pub effect: String,
-    pub pairs: Vec<Twins>,
+    pub pairs: Vec<DuplicatePair>,
 }
 
 impl SetLeaks {
@@ -31,9 +31,11 @@ impl SetLeaks {
         let report = &leaks.report;
         // The worst come first.
         let shown = leak_text::examples(&report.pairs, SHOWN).into_iter();
-        let pairs: Vec<Twins> = shown
+        let pairs: Vec<DuplicatePair> = shown
             .filter(|pair| pair.across_splits)
-            .map(|pair| Twins::new(pair, &leaks.listing, leaks.report.treated.alpha_background))
+            .map(|pair| {
+                DuplicatePair::new(pair, &leaks.listing, leaks.report.treated.alpha_background)
+            })
             .collect::<Result<_, _>>()?;
         let mut copies = format!("Copies: {}.", leak_text::copies(report));
         if report.summary.across_splits > pairs.len() {

@@ -11,7 +11,7 @@
 //! gallery      photographs with their heat maps, and the worst errors
 //! shares       heat on the background, by the class that was answered
 //! outline      the outline of a mask
-//! twins        two images that are the same
+//! duplicate_pair  two images that are the same
 //! leaks        what an audit finds in an experiment's sets
 //! run          the page of a training run
 //! experiment   the page of an experiment
@@ -26,6 +26,7 @@
 mod audit;
 mod base;
 mod curves;
+mod duplicate_pair;
 mod experiment;
 mod gallery;
 mod handout;
@@ -37,7 +38,6 @@ mod places;
 mod run;
 mod samples;
 mod shares;
-mod twins;
 
 use crate::StudyError;
 use askama::Template;

@@ -40,15 +40,15 @@ pub struct Note {
 #[serde(deny_unknown_fields)]
 struct Identity {
     classes: Vec<String>,
-    train: Part,
-    validation: Part,
-    test: Part,
+    train: PartIdentity,
+    validation: PartIdentity,
+    test: PartIdentity,
 }
 
 /// The images for one purpose, in their order.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Part {
+struct PartIdentity {
     images: usize,
     sha256: String,
 }
@@ -145,7 +145,7 @@ impl Identity {
                 all.update((sample.label as u64).to_le_bytes());
                 all.update(sum);
             }
-            Part { images: dataset.len(), sha256: hex(&all.finalize()) }
+            PartIdentity { images: dataset.len(), sha256: hex(&all.finalize()) }
         };
         Self {
             classes: set.folder.classes.clone(),

@@ -7,8 +7,8 @@ use crate::text::leaks as leak_text;
 use nn_core::audit::{Kind, Listing, Pair};
 use nn_core::data::AlphaBackground;
 
-/// A pair, as the macro `twins` of `parts.html` shows it.
-pub struct Twins {
+/// A pair, as the macro `duplicates` of `parts.html` shows it.
+pub struct DuplicatePair {
     pub across: bool,
     pub what: String,
     pub splits: String,
@@ -23,7 +23,7 @@ pub struct Shot {
     pub photo: Option<String>,
 }
 
-impl Twins {
+impl DuplicatePair {
     /// The images of `pair`, which is one of `listing`, transparent ones laid on a background.
     ///
     /// # Errors
