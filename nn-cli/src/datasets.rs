@@ -5,11 +5,11 @@ use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
 use crate::labels;
-use crate::published::{self, Kind};
 use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
 use nn_core::Error;
 use nn_core::data::{ImageFolder, Part, Sample, is_image};
+use nn_photographs::Kind;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,13 +100,13 @@ pub fn relative(root: &Path, path: &Path) -> String {
 fn describe(name: &str, kind: Kind, path: &Path) -> String {
     match kind {
         Kind::Published => format!("{name} (published photographs)"),
-        Kind::StandIn => format!("{name} (STAND-IN: drawn animals, not photographs)"),
+        Kind::Synthetic => format!("{name} (STAND-IN: drawn animals, not photographs)"),
         Kind::Folder => format!("{name} (folder {})", path.display()),
     }
 }
 
 fn announce(name: &str, kind: Kind, console: &Console) {
-    if kind == Kind::StandIn {
+    if kind == Kind::Synthetic {
         console.note(&format!(
             "{name}: the photographs are not on disk, so drawn animals stand in for them \
              (`nn-cli data fetch` downloads the photographs)"
@@ -190,8 +190,8 @@ impl Place {
             return Err(Failure::usage(Error::file(path, problem, hint)));
         }
         let kind = if Marker::read(path)?.is_some() {
-            Kind::StandIn
-        } else if published::identify(path).is_some() {
+            Kind::Synthetic
+        } else if nn_photographs::identify(path).is_some() {
             Kind::Published
         } else {
             Kind::Folder
@@ -236,7 +236,7 @@ impl Place {
         })?;
         drop(counter);
         let name = set.name().to_string();
-        Ok(Self { name, kind: Kind::StandIn, path, folder: dir, rendered: Some(rendered) })
+        Ok(Self { name, kind: Kind::Synthetic, path, folder: dir, rendered: Some(rendered) })
     }
 }
 

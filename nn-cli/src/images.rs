@@ -6,7 +6,6 @@ use crate::datasets::Place;
 use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
-use crate::published::Kind;
 use crate::reading;
 use crate::ui::{Console, Counter, format};
 use nn_core::data::{
@@ -14,6 +13,7 @@ use nn_core::data::{
     decode_file_on, images_below, is_image, resize_bilinear, summary,
 };
 use nn_core::{Error, Tensor};
+use nn_photographs::Kind;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -29,7 +29,6 @@ mod made_folders;
 mod npy;
 mod open_run;
 mod out_folder;
-mod published;
 mod reading;
 mod report;
 mod results;

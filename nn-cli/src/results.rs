@@ -5,7 +5,6 @@ use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::{self, Inspection};
 use crate::open_run::CONFIG_FILE;
-use crate::published::Kind;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{Draft, METRICS_FILE};
 use crate::split_file::{self, SPLIT_FILE};
@@ -17,6 +16,7 @@ use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
 use nn_figures::plots::{self, ConfusionSpec, CurvesSpec, Series};
+use nn_photographs::Kind;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -130,7 +130,7 @@ impl Run<'_> {
     }
 
     fn is_synthetic(&self) -> bool {
-        self.set.kind == Kind::StandIn
+        self.set.kind == Kind::Synthetic
     }
 
     /// Loss and accuracy over the epochs.

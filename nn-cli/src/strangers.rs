@@ -5,10 +5,10 @@
 
 use crate::config::RunConfig;
 use crate::labels;
-use crate::published::{self, Limits, Manifest};
 use crate::split_file;
 use nn_core::Result;
 use nn_core::data::{ImageFolder, Split};
+use nn_photographs::{Limits, Manifest};
 use std::io::Cursor;
 use std::path::Path;
 
@@ -63,5 +63,5 @@ pub fn archive(
 ) -> Result<()> {
     let limits = Limits { file_bytes, unpacked_bytes, ..Limits::default() };
     let origin = Path::new("archive");
-    published::read_archive(Cursor::new(content), origin, &limits, &|_| true, visit)
+    nn_photographs::read_archive(Cursor::new(content), origin, &limits, &|_| true, visit)
 }

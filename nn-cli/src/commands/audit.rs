@@ -5,7 +5,6 @@ use crate::audit::{self, repair, text, words};
 use crate::command_line::quoted;
 use crate::datasets::Place;
 use crate::failure::Failure;
-use crate::published::Kind;
 use crate::reading;
 use crate::report::{self, AuditPage};
 use crate::treated;
@@ -13,6 +12,7 @@ use crate::ui::{Console, format};
 use nn_core::audit::{Divided, Listing, Report};
 use nn_core::data::{PartFolder, PassedOver, check_validation_split};
 use nn_core::files::write_atomically;
+use nn_photographs::Kind;
 use serde::Serialize;
 use std::path::Path;
 

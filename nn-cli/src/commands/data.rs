@@ -4,9 +4,9 @@ use crate::args::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
-use crate::published::{self, Kind, Manifest, Options, Outcome, Progress, SetReport, Source};
 use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter, format};
+use nn_photographs::{FetchOptions, Kind, Manifest, Outcome, Progress, SetReport, Source};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -30,13 +30,13 @@ struct Listed {
 }
 
 fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
-    let report = published::verify(Manifest::published(), &args.data_root)?;
+    let report = nn_photographs::verify(Manifest::published(), &args.data_root)?;
     let mut sets = Vec::new();
     for set in report.sets {
         let marker = Marker::read(&set.path)?;
         let on_disk = set.path.is_dir();
         sets.push(Listed {
-            kind: if marker.is_some() { Kind::StandIn } else { set.kind },
+            kind: if marker.is_some() { Kind::Synthetic } else { set.kind },
             images: match StandInSet::from_name(&set.name) {
                 Some(stand_in) if marker.is_some() || !on_disk => stand_in::specs(stand_in).len(),
                 _ => set.ok + set.changed.len() + set.extra.len(),
@@ -50,8 +50,8 @@ fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
         let what = match (set.kind, &set.path) {
             (Kind::Published, _) => "published photographs",
             (Kind::Folder, _) => "a folder that is not as published; see `data verify`",
-            (Kind::StandIn, Some(_)) => "STAND-IN: drawn animals",
-            (Kind::StandIn, None) => "STAND-IN: drawn when asked for",
+            (Kind::Synthetic, Some(_)) => "STAND-IN: drawn animals",
+            (Kind::Synthetic, None) => "STAND-IN: drawn when asked for",
         };
         let path = set.path.as_ref().map_or("-".to_string(), |path| path.display().to_string());
         vec![set.name.clone(), set.images.to_string(), what.to_string(), path]
@@ -62,14 +62,14 @@ fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
 }
 
 fn verify(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
-    let report = published::verify(Manifest::published(), &args.data_root)?;
+    let report = nn_photographs::verify(Manifest::published(), &args.data_root)?;
     let mut text = String::new();
     for set in &report.sets {
         text += &verdict(set);
     }
     console.text(&text)?;
     console.json(&report)?;
-    if report.complete() {
+    if report.is_complete() {
         return Ok(());
     }
     Err(Failure::failed(format!(
@@ -95,7 +95,7 @@ fn verdict(set: &SetReport) -> String {
 }
 
 fn fetch(args: &FetchArgs, console: &Console) -> Result<(), Failure> {
-    let mut options = Options::new(&args.root.data_root);
+    let mut options = FetchOptions::new(&args.root.data_root);
     options.overwrite = args.overwrite;
     options.source = match (&args.from, &args.url) {
         (Some(path), _) => Source::Path(path.clone()),
@@ -103,7 +103,7 @@ fn fetch(args: &FetchArgs, console: &Console) -> Result<(), Failure> {
         (None, None) => Source::Default,
     };
     let (mut download, mut unpack) = (None, None);
-    let report = published::fetch(Manifest::published(), &options, &mut |progress| {
+    let report = nn_photographs::fetch(Manifest::published(), &options, &mut |progress| {
         match progress {
             Progress::Downloading { bytes, total } => download
                 .get_or_insert_with(|| Counter::bytes(console, "downloading", total.unwrap_or(0)))
@@ -167,7 +167,7 @@ fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
             counter.add(1);
             interrupt::flow()
         })?;
-        let (name, kind) = (set.name(), Kind::StandIn);
+        let (name, kind) = (set.name(), Kind::Synthetic);
         rendered.push(Rendered { name, kind, path, images, seed: args.seed, size: args.size });
     }
     let header = ["set", "pictures", "what it is", "where"].map(String::from);

@@ -12,7 +12,6 @@ use crate::failure::Failure;
 use crate::images;
 use crate::interrupt::Interruptible;
 use crate::open_run::CONFIG_FILE;
-use crate::published::Kind;
 use crate::reading;
 use crate::run_folder;
 use crate::split_file;
@@ -23,6 +22,7 @@ use nn_core::data::{
     AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated, check_validation_split,
 };
 use nn_core::train::evaluate;
+use nn_photographs::Kind;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;

@@ -10,7 +10,6 @@ use crate::failure::Failure;
 use crate::images::{self, Reading};
 use crate::inspection::{self, Inspected, Inspection, MeanShare};
 use crate::interrupt::Interruptible;
-use crate::published::Kind;
 use crate::reading;
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::results;
@@ -25,6 +24,7 @@ use nn_core::data::{Layout, Part, Treated};
 use nn_core::model::Summary;
 use nn_core::train::{Evaluation, History, evaluate};
 use nn_figures::plots::{self, CurvesSpec};
+use nn_photographs::Kind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -345,7 +345,7 @@ fn curves(finished: &[Finished], arm: Arm, sets: &Sets, plan: &Plan) -> (CurvesS
     let spec = CurvesSpec {
         title: format!("The {} model, {}", arm.name(), format::clean(&set.name)),
         subtitle,
-        synthetic: set.kind == Kind::StandIn,
+        synthetic: set.kind == Kind::Synthetic,
         ..results::curves_of(&histories, &guessing)
     };
     (spec, guessing)

@@ -4,9 +4,9 @@
 //! notebook's result is known.
 
 use super::{Comparison, WithoutCopies};
-use crate::published::Kind;
 use crate::ui::format::{self, percent, plural};
 use crate::ui::stats::{Guessing, Interval, difference};
+use nn_photographs::Kind;
 use serde::Serialize;
 
 /// What we can and what we cannot conclude.
@@ -180,7 +180,7 @@ impl Conclusions {
         });
         match evidence.kind {
             Some(Kind::Published) => self.notebook(evidence),
-            Some(Kind::StandIn) => self.may_not.push(
+            Some(Kind::Synthetic) => self.may_not.push(
                 "Anything about photographs. These images are drawn, with the same leak built in; the \
                  notebook's figures are of photographs and are given for comparison only."
                     .into(),
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_drop_to_chance_is_not_called_following() {
-        let drawn = draw([20, 20, 19], 5, Kind::StandIn);
+        let drawn = draw([20, 20, 19], 5, Kind::Synthetic);
         assert!(has(&drawn.may, "at least part of what decides"), "{drawn:?}");
         assert!(has(&drawn.may, "better than guessing"), "{drawn:?}");
         assert!(has(&drawn.may_not, "do not replace more images"), "{drawn:?}");

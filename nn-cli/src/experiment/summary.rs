@@ -6,7 +6,6 @@ use super::measured::{Comparison, Row, SeedScore};
 use crate::config::RunConfig;
 use crate::datasets::ImageSet;
 use crate::inspection::{MeanShare, not_counted};
-use crate::published::Kind;
 use crate::results::Environment;
 use crate::ui::format::{self, percent, plural};
 use crate::ui::lines::broken;
@@ -14,6 +13,7 @@ use crate::ui::stats::{Guessing, Interval};
 use crate::ui::table::columns_within;
 use nn_core::data::PassedOver;
 use nn_figures::plots::{ComparisonRow, ComparisonSpec};
+use nn_photographs::Kind;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -136,7 +136,7 @@ impl Parts<'_> {
         ComparisonSpec {
             title: "Accuracy with leakage and without".into(),
             subtitle: format!("{} {seeds}", if several { "seeds" } else { "seed" }),
-            synthetic: self.sets.iter().any(|set| set.kind == Kind::StandIn),
+            synthetic: self.sets.iter().any(|set| set.kind == Kind::Synthetic),
             rows: self.comparison.rows().iter().zip(&self.sets).map(row).collect(),
             reference: "the notebook".into(),
         }

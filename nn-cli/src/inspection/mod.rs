@@ -10,12 +10,12 @@ use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::images;
 use crate::interrupt;
-use crate::published::Kind;
 use nn_core::data::{Dataset, Foreground, Treated};
 use nn_core::explain::Explanation;
 use nn_core::model::Sequential;
 use nn_core::tensor::Pool;
 use nn_core::train::Evaluation;
+use nn_photographs::Kind;
 
 use std::path::{Path, PathBuf};
 

@@ -4,11 +4,11 @@ use super::{Inspected, Inspection, no_share};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::out_folder::FileNames;
-use crate::published::Kind;
 use crate::run_folder::Draft;
 use crate::ui::format::{class_name, percent};
 use nn_core::data::decode_file_on;
 use nn_figures::overlays::{self, HeatFigure, encode, rgb_image};
+use nn_photographs::Kind;
 use rayon::prelude::*;
 
 /// Writes a picture for each image: itself, and the heat for the answer over it.
@@ -51,7 +51,7 @@ fn draw(image: &Inspected, inspection: &Inspection) -> Result<Vec<u8>, Failure> 
         title: &image.file,
         class: &answer,
         note: &note,
-        synthetic: inspection.kind == Kind::StandIn,
+        synthetic: inspection.kind == Kind::Synthetic,
     })?;
     Ok(encode(&picture)?)
 }

@@ -1,9 +1,9 @@
 //! What every page has: title, style, script and the fonts that are built in.
 
 use crate::datasets::ImageSet;
-use crate::published::Kind;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nn_photographs::Kind;
 
 /// The head of a page, as `base.html` shows it.
 pub struct Base {
@@ -59,7 +59,7 @@ impl Base {
     /// [`Base::about`], by names and kinds.
     pub fn about_kinds(mut self, sets: &[(&str, Kind)]) -> Self {
         let drawn: Vec<&str> =
-            sets.iter().filter(|set| set.1 == Kind::StandIn).map(|set| set.0).collect();
+            sets.iter().filter(|set| set.1 == Kind::Synthetic).map(|set| set.0).collect();
         if !drawn.is_empty() {
             self.notice = Some(format!(
                 "Stand-in data: the images of {} are drawn, not photographed.",
@@ -82,7 +82,7 @@ pub fn credit_for(kind: Kind) -> Option<&'static str> {
 pub fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Published => "published photographs, checksums match",
-        Kind::StandIn => "stand-in: drawn animals, not photographs",
+        Kind::Synthetic => "stand-in: drawn animals, not photographs",
         Kind::Folder => "images from your folder, not the published set",
     }
 }

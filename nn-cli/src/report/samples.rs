@@ -4,10 +4,10 @@ use super::picture;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::Inspection;
-use crate::published::Kind;
 use crate::stand_in::{Ground, Species, StandInSet};
 use crate::ui::format::{class_name, clean};
 use nn_core::data::AlphaBackground;
+use nn_photographs::Kind;
 
 /// Pictures of each class that are shown.
 const OF_CLASS: usize = 2;

@@ -7,13 +7,13 @@ use crate::images::Found;
 use crate::inspection::no_share;
 use crate::npy;
 use crate::out_folder::OutFolder;
-use crate::published::Kind;
 use crate::stand_in::Marker;
 use crate::ui::format;
 use image::RgbImage;
 use nn_core::data::{Foreground, ForegroundRule, Rgb8, Treatment, foreground};
 use nn_core::explain::{BackgroundHeat, Explanation, NoShare};
 use nn_figures::overlays::{self, HeatFigure, encode, rgb_image};
+use nn_photographs::Kind;
 use serde::Serialize;
 use std::path::Path;
 

@@ -91,7 +91,7 @@ fn what_a_killed_fetch_left_is_put_right() {
 fn two_fetches_at_once_are_kept_apart() {
     let mut bench = Bench::new();
     let archive = bench.small.tar_gz();
-    let first = Workshop::open(&bench.options.root).unwrap();
+    let first = Staging::open(&bench.options.root).unwrap();
     let error = bench.fetch_bytes(&archive).unwrap_err().to_string();
     assert!(error.contains("another fetch is running"), "{error}");
     drop(first);
@@ -114,12 +114,13 @@ fn the_photographs_come_over_http() {
     let server = Server::new([Reply::ok(&gzip(&pack(&entries)))]);
     let dir = tempfile::tempdir().unwrap();
     let source = Source::Url(server.url.clone());
-    let options = Options { source, ..Options::new(dir.path().join("data")) };
+    let options = FetchOptions { source, ..FetchOptions::new(dir.path().join("data")) };
     let report = fetch(manifest, &options, &mut |_| Ok(())).unwrap();
     assert_eq!(outcomes(&report), [Outcome::Fetched; 3]);
-    assert!(verify(manifest, &options.root).unwrap().complete());
+    assert!(verify(manifest, &options.root).unwrap().is_complete());
 
-    let copy = Options { source: Source::Path(root), ..Options::new(dir.path().join("copy")) };
+    let copy =
+        FetchOptions { source: Source::Path(root), ..FetchOptions::new(dir.path().join("copy")) };
     fetch(manifest, &copy, &mut |_| Ok(())).unwrap();
-    assert!(verify(manifest, &copy.root).unwrap().complete());
+    assert!(verify(manifest, &copy.root).unwrap().is_complete());
 }

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use nn_core::{Error, Result};
 use tar::EntryType;
 
-use super::fetch::Limits;
+use crate::limits::Limits;
 
 /// The most bytes of a tar archive between two files: headers, with names of any length in them.
 const MAX_HEADER_BYTES: u64 = 1 << 16;

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use nn_core::files::sync_folder;
 use nn_core::{Error, Result};
 
-use super::download;
+use crate::download;
 
 /// The working folder, ours alone while this lives.
-pub struct Workshop {
+pub struct Staging {
     root: PathBuf,
     /// Whether the data root was made for this.
     made_root: bool,
@@ -23,7 +23,7 @@ pub struct Workshop {
     lock: Option<File>,
 }
 
-impl Workshop {
+impl Staging {
     /// Makes the folder below `root`, takes the lock and clears up.
     ///
     /// # Errors
@@ -40,9 +40,9 @@ impl Workshop {
         }
         // Any other error: a file system without locks. Fetching is still safe there, only two at
         // once are not kept apart.
-        let workshop = Self { root: root.to_path_buf(), made_root, dir, lock: Some(lock) };
-        workshop.clear_up()?;
-        Ok(workshop)
+        let this = Self { root: root.to_path_buf(), made_root, dir, lock: Some(lock) };
+        this.clear_up()?;
+        Ok(this)
     }
 
     /// Where sets are put together, one folder each. It does not exist at first.
@@ -97,7 +97,7 @@ impl Workshop {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for Staging {
     fn drop(&mut self) {
         // Whatever cannot be removed now is removed by the next fetch.
         let _ = self.clear_up();

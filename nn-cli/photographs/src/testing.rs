@@ -12,7 +12,7 @@ use std::thread;
 use sha2::{Digest, Sha256};
 use tar::EntryType;
 
-use super::manifest::Manifest;
+use crate::manifest::Manifest;
 
 /// A data root in miniature: the set `swap` of two files, and `leaky` of three, two of them twins.
 pub struct Small {

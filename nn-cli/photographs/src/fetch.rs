@@ -11,58 +11,23 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nn_core::{Error, Result};
 use serde::Serialize;
 
-use super::archive::{read_files, unusable};
-use super::download;
-use super::manifest::{Checksum, Entry, Manifest, checksum};
-use super::verify::{Kind, SetReport, verify_set};
-use super::workshop::Workshop;
-
-/// Where the photographs come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The archive of the published commit, see [`default_url`](super::default_url).
-    Default,
-    /// An archive at another http or https address.
-    Url(String),
-    /// A folder or an archive (`.tar.gz`, `.tar`, `.zip`) on this machine.
-    Path(PathBuf),
-}
-
-/// Bounds on what a source may do to this machine.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Size of a download, in bytes.
-    pub archive_bytes: u64,
-    /// Size of everything in an archive, in bytes.
-    pub unpacked_bytes: u64,
-    /// Size of one image, in bytes.
-    pub file_bytes: u64,
-    /// Number of an archive's entries.
-    pub entries: usize,
-    /// How long a server may be silent.
-    pub stall: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            archive_bytes: 512 << 20,
-            unpacked_bytes: 1 << 30,
-            file_bytes: 32 << 20,
-            entries: 100_000,
-            stall: Duration::from_secs(30),
-        }
-    }
-}
+use crate::archive::{read_files, unusable};
+use crate::download;
+use crate::kind::Kind;
+use crate::limits::Limits;
+use crate::manifest::{Checksum, Entry, Manifest, checksum};
+use crate::progress::Progress;
+use crate::source::{Source, default_url};
+use crate::staging::Staging;
+use crate::verify::{SetReport, verify_set};
 
 /// What to fetch, from where to where.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct FetchOptions {
     /// The data root; made if need be.
     pub root: PathBuf,
     /// Where the photographs come from.
@@ -75,7 +40,7 @@ pub struct Options {
     pub limits: Limits,
 }
 
-impl Options {
+impl FetchOptions {
     /// All sets into `root` from the published archive, replacing nothing.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
@@ -86,25 +51,6 @@ impl Options {
             limits: Limits::default(),
         }
     }
-}
-
-/// How far it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// Bytes that have come, of those expected if the server said how many.
-    Downloading {
-        /// Bytes that are there, those of an earlier run included.
-        bytes: u64,
-        /// The size of the whole.
-        total: Option<u64>,
-    },
-    /// Photographs found and verified, of those wanted.
-    Unpacking {
-        /// Photographs found.
-        files: usize,
-        /// Photographs wanted.
-        total: usize,
-    },
 }
 
 /// What became of a set.
@@ -158,7 +104,7 @@ pub struct FetchReport {
 /// set changed. A folder that cannot be written; then each set is wholly there or as it was.
 pub fn fetch(
     manifest: &Manifest,
-    options: &Options,
+    options: &FetchOptions,
     progress: &mut dyn FnMut(Progress) -> Result<()>,
 ) -> Result<FetchReport> {
     let root = options.root.as_path();
@@ -173,7 +119,7 @@ pub fn fetch(
     if there(&sets) {
         return Ok(untouched(root, sets));
     }
-    let workshop = Workshop::open(root)?;
+    let work = Staging::open(root)?;
     let mut report = untouched(root, plan(manifest, options, &names)?);
     if there(&report.sets) {
         return Ok(report);
@@ -182,16 +128,16 @@ pub fn fetch(
     let needed: Vec<&FetchedSet> = report.sets.iter().filter(open).collect();
 
     let mut get = |url: String| {
-        let download = download::download(&url, &workshop.dir, &options.limits, progress)?;
+        let download = download::download(&url, &work.dir, &options.limits, progress)?;
         Ok((download.path.clone(), PathBuf::from(url), Some(download)))
     };
     let (path, origin, downloaded) = match &options.source {
-        Source::Default => get(super::default_url())?,
+        Source::Default => get(default_url())?,
         Source::Url(url) => get(url.clone())?,
         Source::Path(path) => (path.clone(), path.clone(), None),
     };
     let wanted = |entry: &&Entry| needed.iter().any(|set| set.name == entry.set());
-    let staging = workshop.staging();
+    let staging = work.staging();
     let mut collector =
         Collector::new(manifest.entries().iter().filter(wanted).collect(), staging, progress);
     let unpacked = collector.collect(&path, &origin, &options.limits);
@@ -199,16 +145,16 @@ pub fn fetch(
         && downloaded.is_some()
     {
         // The archive itself is bad, so going on with it another time would fail again.
-        download::discard(&workshop.dir);
+        download::discard(&work.dir);
     }
     unpacked?;
     for set in &needed {
-        workshop.install(&set.name, set.outcome == Outcome::Replaced)?;
+        work.install(&set.name, set.outcome == Outcome::Replaced)?;
     }
     if let Some(download) = &downloaded {
         report.downloaded_bytes = Some(download.bytes);
         report.resumed_from = (download.resumed_from > 0).then_some(download.resumed_from);
-        download::discard(&workshop.dir);
+        download::discard(&work.dir);
     }
     report.source = Some(origin.display().to_string());
     Ok(report)
@@ -230,7 +176,7 @@ fn wanted_sets<'a>(manifest: &'a Manifest, asked: &[String]) -> Result<Vec<&'a s
 }
 
 /// What is to become of each set, given what is in its place.
-fn plan(manifest: &Manifest, options: &Options, names: &[&str]) -> Result<Vec<FetchedSet>> {
+fn plan(manifest: &Manifest, options: &FetchOptions, names: &[&str]) -> Result<Vec<FetchedSet>> {
     let mut sets = Vec::new();
     for name in names {
         let report = verify_set(manifest, name, &options.root.join(name))?;
@@ -240,7 +186,7 @@ fn plan(manifest: &Manifest, options: &Options, names: &[&str]) -> Result<Vec<Fe
             Kind::Folder if is_empty(&report.path) => Outcome::Fetched,
             Kind::Folder if options.overwrite => Outcome::Replaced,
             Kind::Folder => return Err(in_the_way(&report)),
-            Kind::StandIn => Outcome::Fetched,
+            Kind::Synthetic => Outcome::Fetched,
         };
         let (name, path, files) = (report.name, report.path, report.files);
         sets.push(FetchedSet { name, path, files, outcome });
