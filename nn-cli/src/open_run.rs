@@ -1,41 +1,36 @@
 //! The folder of a run while the run is made.
 //!
-//! It is locked. The run is saved in it as it goes; results are written into a hidden folder within
-//! it and get their names when all of them are there, `metrics.json` last. So every file under a
-//! final name is whole, `metrics.json` says that all are there, and whatever happens before,
-//! [`OpenRun::resume`] finds what to go on from.
+//! It is locked. The run is saved in it as it goes; results are staged within it and committed when all
+//! of them are there, `metrics.json` last. So every file under a final name is whole, `metrics.json` says
+//! that all are there, and whatever happens before, [`OpenRun::resume`] finds what to go on from.
 
 use crate::command_line::quoted;
 use crate::config::RunConfig;
-use crate::drafts;
 use crate::failure::Failure;
-use crate::folder_lock::FolderLock;
-use crate::made_folders::MadeFolders;
-use crate::run_folder::{Draft, METRICS_FILE, resolve};
+use crate::run_folder::{ELSEWHERE, METRICS_FILE, resolve};
 use nn_core::Error;
 use nn_core::files::sync_folder;
 use nn_core::train::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_FILE};
+use nn_staging::{LockedFolder, Policy, Stage, StagedFolder, holds_only_stages};
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// The settings of a run, in its folder.
 pub const CONFIG_FILE: &str = "config.toml";
 
-/// How the names of folders begin in which results are written before they get theirs.
-const DRAFT: &str = ".nn-draft-";
-
 /// A run folder, open for a run.
 pub struct OpenRun {
-    temporary: TempDir,
-    draft: Draft,
-    target: PathBuf,
+    /// Dropped before the stage, which removes the folder if it is new and empty.
+    settings: ProvisionalSettings,
+    stage: Stage,
     checkpoints: Option<Checkpoints>,
-    /// Whether the settings in it are there for a run that was killed before it was ever saved.
-    provisional: bool,
-    /// After the draft, which lies in them.
-    _made: MadeFolders,
-    _lock: FolderLock,
+}
+
+/// The settings of a run that is killed before it is ever saved. A run that fails before that takes
+/// them away again.
+struct ProvisionalSettings {
+    target: PathBuf,
+    are_there: bool,
 }
 
 /// What is in a folder that is to become a run's.
@@ -60,15 +55,14 @@ impl OpenRun {
             Err(Failure::from(Error::file(target, problem.to_string(), remedy.to_string())))
         };
         if target.exists() && !target.is_dir() {
-            return refuse("exists and is not a folder", "choose another --out");
+            return refuse("exists and is not a folder", ELSEWHERE);
         }
-        let (made, lock) = Self::enter(target)?;
+        let locked = Self::lock(target)?;
         match Found::look(target)? {
             Found::Nothing => {}
             Found::Finished if overwrite => {}
             Found::Other if overwrite => {
-                let problem = "is not a run folder, so it is not overwritten";
-                return refuse(problem, "choose another --out");
+                return refuse("is not a run folder, so it is not overwritten", ELSEWHERE);
             }
             Found::Unfinished if overwrite => {
                 // A run that is resumed must be the one that was begun last.
@@ -88,7 +82,7 @@ impl OpenRun {
                 return refuse("exists already", remedy);
             }
         }
-        Self::open(target, made, lock)
+        Self::open(locked)
     }
 
     /// Opens `target` for going on with the run in it, with what there is to go on from: a
@@ -104,7 +98,7 @@ impl OpenRun {
         if target.exists() && !target.is_dir() {
             return Err(none("is not a folder", "name the run folder with --out"));
         }
-        let (made, lock) = Self::enter(target)?;
+        let locked = Self::lock(target)?;
         let mut checkpoints = Checkpoints::new(target);
         let start = match checkpoints.latest()? {
             Some(latest) => Start::Checkpoint(Box::new(latest)),
@@ -120,37 +114,35 @@ impl OpenRun {
                 }
             },
         };
-        let mut run = Self::open(target, made, lock)?;
+        let mut run = Self::open(locked)?;
         run.checkpoints = Some(checkpoints);
         Ok((run, start))
     }
 
     /// Makes the folder if there is none, and keeps others out.
-    fn enter(target: &Path) -> Result<(MadeFolders, FolderLock), Failure> {
+    fn lock(target: &Path) -> Result<LockedFolder, Failure> {
         resolve(target)?;
-        let made = MadeFolders::make(target)?;
-        let lock = FolderLock::take(target)?;
-        for name in [CHECKPOINT_FILE, CONFIG_FILE].into_iter().filter(|_| lock.is_held()) {
+        let locked = LockedFolder::open(target, ELSEWHERE)?;
+        for name in [CHECKPOINT_FILE, CONFIG_FILE].into_iter().filter(|_| locked.is_held()) {
             nn_core::files::remove_drafts(&target.join(name));
         }
-        Ok((made, lock))
+        Ok(locked)
     }
 
-    fn open(target: &Path, made: MadeFolders, lock: FolderLock) -> Result<Self, Failure> {
-        let temporary = drafts::begin(target, DRAFT, &lock)?;
-        let draft = Draft::new(temporary.path(), target);
-        let target = target.to_path_buf();
-        let (checkpoints, provisional) = (None, false);
-        Ok(Self { temporary, draft, target, checkpoints, provisional, _made: made, _lock: lock })
+    fn open(locked: LockedFolder) -> Result<Self, Failure> {
+        let target = locked.path().to_path_buf();
+        let stage = Stage::within(locked, Policy::MoveEntries { last: METRICS_FILE }, ELSEWHERE)?;
+        let settings = ProvisionalSettings { target, are_there: false };
+        Ok(Self { settings, stage, checkpoints: None })
+    }
+
+    fn target(&self) -> &Path {
+        self.stage.target()
     }
 
     /// Where the run is saved, for whoever makes it.
     pub fn take_checkpoints(&mut self) -> Checkpoints {
-        self.checkpoints.take().unwrap_or_else(|| Checkpoints::new(&self.target))
-    }
-
-    fn is_saved(&self) -> bool {
-        Checkpoints::new(&self.target).exist()
+        self.checkpoints.take().unwrap_or_else(|| Checkpoints::new(self.stage.target()))
     }
 
     /// Notes the settings of a run that is about to begin, so that it can begin again should it be
@@ -159,25 +151,26 @@ impl OpenRun {
     /// # Errors
     /// If they cannot be written.
     pub fn note(&mut self, config: &RunConfig) -> Result<(), Failure> {
-        if self.is_saved() || self.target.join(METRICS_FILE).exists() {
+        let target = self.stage.target();
+        if Checkpoints::new(target).exist() || target.join(METRICS_FILE).exists() {
             return Ok(());
         }
         let text = config.to_toml()?;
-        nn_core::files::write_atomically(&self.target.join(CONFIG_FILE), |file| {
+        nn_core::files::write_atomically(&target.join(CONFIG_FILE), |file| {
             file.write_all(text.as_bytes())
         })?;
-        self.provisional = true;
+        self.settings.are_there = true;
         Ok(())
     }
 
     /// Where results are written.
-    pub fn draft(&self) -> &Draft {
-        &self.draft
+    pub fn folder(&self) -> &StagedFolder {
+        self.stage.folder()
     }
 
     /// The command that goes on with this run.
     pub fn command(&self) -> String {
-        let target = self.target.display().to_string();
+        let target = self.target().display().to_string();
         // An option's value must not look like an option.
         let target = if target.starts_with('-') { format!("./{target}") } else { target };
         format!("nn-cli train --resume --out {}", quoted(&target))
@@ -185,7 +178,7 @@ impl OpenRun {
 
     /// What to say of a failure: when the disk was full, and the run was saved before that, how to go on.
     pub fn way_on(&self) -> impl FnOnce(Failure) -> Failure + use<> {
-        let (command, checkpoints) = (self.command(), Checkpoints::new(&self.target));
+        let (command, checkpoints) = (self.command(), Checkpoints::new(self.target()));
         move |failure| match failure {
             Failure::NoRoom(reason) if checkpoints.exist() => {
                 Failure::NoRoom(format!("{reason}; once there is room, go on with: {command}"))
@@ -194,51 +187,27 @@ impl OpenRun {
         }
     }
 
-    /// Gives the results their names, keeps `keep` checkpoints and returns the folder's path.
+    /// Commits the results, keeps `keep` checkpoints and returns the folder's path.
     ///
     /// # Errors
     /// If something is in the way; the run can be resumed then.
     pub fn finish(mut self, keep: u8) -> Result<PathBuf, Failure> {
-        let target = &self.target;
-        let aside = self.temporary.path().join(".replaced");
-        fs::create_dir(&aside).map_err(Error::io("create", target))?;
-        let entries = fs::read_dir(self.temporary.path()).map_err(Error::io("read", target))?;
-        let mut names = Vec::new();
-        for entry in entries {
-            names.push(entry.map_err(Error::io("read", target))?.file_name());
-        }
-        names.retain(|name| name != ".replaced" && name != METRICS_FILE);
-        names.push(METRICS_FILE.into());
-        drafts::sync_names(self.temporary.path());
-        // From here on the folder does not pass for one with all results.
-        remove(&target.join(METRICS_FILE))?;
-        sync_folder(target);
-        for name in names {
-            if name == METRICS_FILE {
-                // It stands for all the others: also where the power fails.
-                sync_folder(target);
-            }
-            let (from, to) = (self.temporary.path().join(&name), target.join(&name));
-            if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir() || from.is_dir()) {
-                fs::rename(&to, aside.join(&name)).map_err(Error::io("replace", &to))?;
-            }
-            fs::rename(&from, &to).map_err(Error::io("create", &to))?;
-        }
+        let locked = self.stage.commit()?;
+        self.settings.are_there = false;
+        let target = locked.path();
         // Only now that all results are there, and the newest last: the run is whole at any moment.
         let checkpoints = [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE];
         for name in &checkpoints[..checkpoints.len().saturating_sub(keep.into())] {
             remove(&target.join(name))?;
         }
         sync_folder(target);
-        self.provisional = false;
-        Ok(self.target.clone())
+        Ok(target.to_path_buf())
     }
 }
 
-impl Drop for OpenRun {
+impl Drop for ProvisionalSettings {
     fn drop(&mut self) {
-        // A run that failed before it was saved leaves nothing; one that is killed cannot tidy up.
-        if self.provisional && !self.is_saved() {
+        if self.are_there && !Checkpoints::new(&self.target).exist() {
             let _ = fs::remove_file(self.target.join(CONFIG_FILE));
         }
     }
@@ -266,7 +235,7 @@ impl Found {
         if Checkpoints::new(folder).exist() || is_settings() {
             return Ok(Self::Unfinished);
         }
-        Ok(if drafts::are_all_in(folder, DRAFT)? { Self::Nothing } else { Self::Other })
+        Ok(if holds_only_stages(folder)? { Self::Nothing } else { Self::Other })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::inspection::{self, Inspection};
 use crate::open_run::CONFIG_FILE;
 use crate::report::{self, REPORT_FILE, RunPage};
-use crate::run_folder::{Draft, METRICS_FILE};
+use crate::run_folder::{METRICS_FILE, save_model};
 use crate::split_file::{self, SPLIT_FILE};
 use crate::training::contents::{self, CHECKSUMS_FILE};
 use crate::training::{Run, Splits, Warning};
@@ -17,6 +17,7 @@ use nn_core::kernels::isa;
 use nn_core::train::{EpochRecord, Evaluation, History};
 use nn_figures::plots::{self, ConfusionSpec, CurvesSpec, Series};
 use nn_photographs::Kind;
+use nn_staging::StagedFolder;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -217,8 +218,8 @@ pub fn predictions(
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Failure> {
-    folder.save_model(&run.model, &run.set.folder.classes, run.config.alpha_background)?;
+pub fn write(folder: &StagedFolder, run: &Run<'_>, test: &Inspection) -> Result<(), Failure> {
+    save_model(folder, &run.model, &run.set.folder.classes, run.config.alpha_background)?;
     folder.write(CONFIG_FILE, run.config.to_toml()?)?;
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(Failure::failed)?;
     folder.write(METRICS_FILE, metrics + "\n")?;
@@ -229,7 +230,7 @@ pub fn write(folder: &Draft, run: &Run<'_>, test: &Inspection) -> Result<(), Fai
     draw(folder, "confusion", plots::confusion(&run.confusion()))?;
     inspection::write_pictures(&folder.folder("gradcam")?, test)?;
     let page = RunPage::new(run, test)?;
-    folder.write(REPORT_FILE, report::render(&page)?)
+    Ok(folder.write(REPORT_FILE, report::render(&page)?)?)
 }
 
 /// What of a `metrics.json` tells which run it is of.
@@ -257,9 +258,9 @@ pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
 }
 
 /// Writes a picture as `NAME.svg` and `NAME.png`.
-pub fn draw(folder: &Draft, name: &str, svg: String) -> Result<(), Failure> {
+pub fn draw(folder: &StagedFolder, name: &str, svg: String) -> Result<(), Failure> {
     folder.write(&format!("{name}.png"), nn_figures::to_png(&svg, PNG_SCALE)?)?;
-    folder.write(&format!("{name}.svg"), svg)
+    Ok(folder.write(&format!("{name}.svg"), svg)?)
 }
 
 /// Curves of one run, or of several: then their mean, and a band from the lowest to the highest.

@@ -13,7 +13,7 @@ use crate::interrupt::Interruptible;
 use crate::reading;
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::results;
-use crate::run_folder::{self, Draft, EXPERIMENT_FILE, RunFolder};
+use crate::run_folder::{self, EXPERIMENT_FILE};
 use crate::training::{Progress, Run, Warning, built_in};
 use crate::treated;
 use crate::ui::lines::TEXT;
@@ -25,6 +25,7 @@ use nn_core::model::Summary;
 use nn_core::train::{Evaluation, History, evaluate};
 use nn_figures::plots::{self, CurvesSpec};
 use nn_photographs::Kind;
+use nn_staging::StagedFolder;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -32,9 +33,10 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     let plan = Plan::from_args(args)?;
     let target = match &args.out {
         Some(target) => target.clone(),
-        None => RunFolder::default_target("experiment", console),
+        None => run_folder::default_target("experiment", console),
     };
-    let folder = RunFolder::begin(&target, args.overwrite)?;
+    let stage = run_folder::stage(&target, args.overwrite)?;
+    let folder = stage.folder();
     let sets = Sets::find(&plan, console)?;
 
     let jobs = jobs(args, &plan, &sets)?;
@@ -44,7 +46,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
         plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
     ));
     let finished = run_all(plan.runs.len(), jobs, |i, stop| {
-        make(&plan.runs[i], &sets, folder.draft(), stop, console)
+        make(&plan.runs[i], &sets, folder, stop, console)
     })?;
 
     let comparison = compare(&finished);
@@ -65,11 +67,11 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     let conclusions = parts.conclusions();
     let summary = parts.summary(&conclusions);
     let json = serde_json::to_string_pretty(&summary).map_err(Failure::failed)?;
-    folder.draft().write(EXPERIMENT_FILE, json + "\n")?;
-    results::draw(folder.draft(), "comparison", plots::comparison(&parts.picture()))?;
+    folder.write(EXPERIMENT_FILE, json + "\n")?;
+    results::draw(folder, "comparison", plots::comparison(&parts.picture()))?;
     let curves = Arm::ALL.map(|arm| curves(&finished, arm, &sets, &plan));
     for (arm, (spec, _)) in Arm::ALL.iter().zip(&curves) {
-        results::draw(folder.draft(), &format!("curves-{}", arm.name()), plots::curves(spec))?;
+        results::draw(folder, &format!("curves-{}", arm.name()), plots::curves(spec))?;
     }
     let page = ExperimentPage::new(&Told {
         parts: &parts,
@@ -81,9 +83,9 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
         model: model(&finished)?,
         command: command_line(args),
     })?;
-    folder.draft().write(REPORT_FILE, report::render(&page)?)?;
-    folder.draft().write(HANDOUT_FILE, report::render(&HandoutPage::new(&parts)?)?)?;
-    let target = folder.finish()?;
+    folder.write(REPORT_FILE, report::render(&page)?)?;
+    folder.write(HANDOUT_FILE, report::render(&HandoutPage::new(&parts)?)?)?;
+    let committed = stage.commit()?;
 
     treated::tell(&treated(&leaks, &finished), console);
     let most = console.columns().unwrap_or(TEXT);
@@ -91,7 +93,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
         .text(&format!("\n{}", table(&comparison, &background, &plan.seeds, &conclusions, most)))?;
     let warnings = finished.iter().flat_map(|run| &run.warnings);
     warnings.for_each(|warning| warning.tell(console));
-    console.note(&format!("\nwritten to {}", run_folder::written(&target)));
+    console.note(&format!("\nwritten to {}", run_folder::written(committed.path())));
     console.json(&summary)?;
     Ok(())
 }
@@ -186,7 +188,7 @@ struct Finished {
 fn make(
     planned: &PlannedRun,
     sets: &Sets,
-    draft: &Draft,
+    draft: &StagedFolder,
     stop: &AtomicBool,
     console: &Console,
 ) -> Result<Finished, Failure> {
@@ -229,7 +231,7 @@ fn make(
 fn swapped(
     run: &Run<'_>,
     set: &ImageSet,
-    folder: &Draft,
+    folder: &StagedFolder,
     console: &Console,
 ) -> Result<Inspection, Failure> {
     let config = run.config;

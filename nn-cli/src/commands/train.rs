@@ -8,7 +8,7 @@ use crate::inspection::Inspection;
 use crate::open_run::{OpenRun, Start, no_checkpoint};
 use crate::reading;
 use crate::results::{self, is_written};
-use crate::run_folder::{self, METRICS_FILE, RunFolder};
+use crate::run_folder::{self, METRICS_FILE};
 use crate::training::{Note, Progress, Run, Saving};
 use crate::ui::{Console, format, table};
 use nn_core::Error;
@@ -39,7 +39,7 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let set = find(&config, args, console)?;
     let folder = match folder {
         Some(folder) => folder,
-        None => open(&RunFolder::default_target(&set.run_name(), console))?,
+        None => open(&run_folder::default_target(&set.run_name(), console))?,
     };
     make(&config, &set, folder, (None, args.keep_checkpoints), console)
 }
@@ -197,7 +197,7 @@ fn complete(
         }
         other => other,
     })?;
-    results::write(folder.draft(), &run, &test)?;
+    results::write(folder.folder(), &run, &test)?;
     let target = folder.finish(keep)?;
 
     let title = format!("{}, {} images", set.describe(), run.data.tested_on);

@@ -3,19 +3,18 @@
 use super::{Inspected, Inspection, no_share};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::out_folder::FileNames;
-use crate::run_folder::Draft;
 use crate::ui::format::{class_name, percent};
 use nn_core::data::decode_file_on;
 use nn_figures::overlays::{self, HeatFigure, encode, rgb_image};
 use nn_photographs::Kind;
+use nn_staging::{FileNames, StagedFolder};
 use rayon::prelude::*;
 
 /// Writes a picture for each image: itself, and the heat for the answer over it.
 ///
 /// # Errors
 /// If an image cannot be read any more, a picture cannot be written, or the user interrupts.
-pub fn write(folder: &Draft, inspection: &Inspection) -> Result<(), Failure> {
+pub fn write(folder: &StagedFolder, inspection: &Inspection) -> Result<(), Failure> {
     let mut names = FileNames::default();
     // In order, so that the same image gets the same name each time.
     let named = inspection.images.iter().map(|image| {
@@ -25,7 +24,7 @@ pub fn write(folder: &Draft, inspection: &Inspection) -> Result<(), Failure> {
     let named: Vec<(String, &Inspected)> = named.collect();
     named.par_iter().try_for_each(|(name, image)| {
         interrupt::check()?;
-        folder.write(&format!("{name}.png"), draw(image, inspection)?)
+        Ok(folder.write(&format!("{name}.png"), draw(image, inspection)?)?)
     })
 }
 

@@ -23,10 +23,10 @@ pub use animal::Species;
 pub use picture::Picture;
 pub use scene::Ground;
 
-use crate::made_folders::MadeFolders;
 use nn_core::files::folder_of;
 use nn_core::rng::Rng;
 use nn_core::{Error, Result};
+use nn_staging::CreatedFolders;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -245,7 +245,7 @@ pub fn render(
         return Err(Error::file(dir, "exists already", "remove it or choose another folder"));
     }
     let parent = folder_of(dir);
-    let _made = MadeFolders::make(parent)?;
+    let _made = CreatedFolders::make(parent)?;
     let draft = tempfile::Builder::new()
         .prefix(".stand-in-")
         .tempdir_in(parent)

@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use crate::images::Found;
 use crate::inspection::no_share;
 use crate::npy;
-use crate::out_folder::OutFolder;
 use crate::stand_in::Marker;
 use crate::ui::format;
 use image::RgbImage;
@@ -14,6 +13,7 @@ use nn_core::data::{Foreground, ForegroundRule, Rgb8, Treatment, foreground};
 use nn_core::explain::{BackgroundHeat, Explanation, NoShare};
 use nn_figures::overlays::{self, HeatFigure, encode, rgb_image};
 use nn_photographs::Kind;
+use nn_staging::{FileNames, Stage};
 use serde::Serialize;
 use std::path::Path;
 
@@ -150,13 +150,14 @@ impl Look {
         &self,
         raw: bool,
         method: &Method,
-        out: &mut OutFolder,
+        stage: &Stage,
+        names: &mut FileNames,
     ) -> Result<Explained, Failure> {
-        let name = out.reserve(&self.stem, &self.class);
-        let mut write = |ending: &str, content: &[u8]| -> Result<String, Failure> {
+        let name = names.reserve(&self.stem, &self.class);
+        let write = |ending: &str, content: &[u8]| -> Result<String, Failure> {
             let name = format!("{name}.{ending}");
-            let path = out.path(&name).display().to_string();
-            out.write(name, content)?;
+            let path = stage.target().join(&name).display().to_string();
+            stage.folder().write(&name, content)?;
             Ok(path)
         };
         let overlay = write("png", &self.png)?;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// The folders that had to be made. Dropping it removes those that are empty.
 #[derive(Debug)]
-pub struct MadeFolders {
+pub struct CreatedFolders {
     /// The deepest first.
-    made: Vec<PathBuf>,
+    created: Vec<PathBuf>,
 }
 
-impl MadeFolders {
+impl CreatedFolders {
     /// Makes `folder` and the folders above it that are not there.
     ///
     /// # Errors
@@ -19,15 +19,15 @@ impl MadeFolders {
     pub fn make(folder: &Path) -> Result<Self> {
         let above = folder.ancestors().filter(|path| !path.as_os_str().is_empty());
         let missing = above.take_while(|path| !path.exists());
-        let made = Self { made: missing.map(Path::to_path_buf).collect() };
+        let folders = Self { created: missing.map(Path::to_path_buf).collect() };
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        Ok(made)
+        Ok(folders)
     }
 }
 
-impl Drop for MadeFolders {
+impl Drop for CreatedFolders {
     fn drop(&mut self) {
-        for folder in &self.made {
+        for folder in &self.created {
             // Fails where there is something in it, as it should.
             let _ = fs::remove_dir(folder);
         }
@@ -43,18 +43,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let there = dir.path().join("there");
         fs::create_dir(&there).unwrap();
-        drop(MadeFolders::make(&there).unwrap());
+        drop(CreatedFolders::make(&there).unwrap());
         assert!(there.is_dir());
 
         let deep = there.join("a/b");
-        let made = MadeFolders::make(&deep).unwrap();
+        let created = CreatedFolders::make(&deep).unwrap();
         assert!(deep.is_dir());
-        drop(made);
+        drop(created);
         assert!(there.is_dir() && !there.join("a").exists());
 
-        let made = MadeFolders::make(&deep).unwrap();
+        let created = CreatedFolders::make(&deep).unwrap();
         fs::write(there.join("a/result"), "x").unwrap();
-        drop(made);
+        drop(created);
         assert!(there.join("a/result").is_file() && !deep.exists());
     }
 }
