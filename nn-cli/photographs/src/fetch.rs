@@ -3,27 +3,24 @@
 //! Invariants, whatever the source and wherever it stops:
 //! - a file is written only if its checksum is in the manifest, and under the manifest's path, not
 //!   the archive's;
-//! - a set appears under its final name by one rename of a complete, synced folder, so a partial
-//!   set never lies there;
-//! - all else happens in `ROOT/.fetch`, which afterwards holds a resumable download or is gone.
+//! - a set appears under its final name when all wanted sets are complete and on the disk
+//!   (see `nn_staging`), so a partial set never lies there;
+//! - a download lies in `ROOT/.fetch`, which afterwards holds one that can be resumed, or is gone.
 
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
-use nn_core::{Error, Result};
-use serde::Serialize;
-
-use crate::archive::{read_files, unusable};
+use crate::collect::{Collector, WantedFile};
 use crate::download;
+use crate::fetch_folder::FetchFolder;
 use crate::kind::Kind;
 use crate::limits::Limits;
-use crate::manifest::{Checksum, Entry, Manifest, checksum};
+use crate::manifest::Manifest;
 use crate::progress::Progress;
 use crate::source::{Source, default_url};
-use crate::staging::Staging;
 use crate::verify::{SetReport, verify_set};
+use nn_core::{Error, Result};
+use nn_staging::{Policy, Stage};
+use serde::Serialize;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// What to fetch, from where to where.
 #[derive(Clone, Debug)]
@@ -113,22 +110,26 @@ pub fn fetch(
     }
     let names = wanted_sets(manifest, &options.sets)?;
     let there = |sets: &[FetchedSet]| sets.iter().all(|set| set.outcome == Outcome::AlreadyThere);
-    // Asked first, because a data root that needs nothing may well be read-only, and again once
-    // it is ours, because what a killed fetch had moved away may have come back.
-    let sets = plan(manifest, options, &names)?;
+    let mut sets = Vec::new();
+    for name in names {
+        sets.push(plan(manifest, options, name)?);
+    }
+    // A data root that needs nothing may be read-only.
     if there(&sets) {
         return Ok(untouched(root, sets));
     }
-    let work = Staging::open(root)?;
-    let mut report = untouched(root, plan(manifest, options, &names)?);
+    let folder = FetchFolder::open(root)?;
+    // Another fetch may have ended before this one locked the folder.
+    for set in sets.iter_mut().filter(|set| set.outcome != Outcome::AlreadyThere) {
+        *set = plan(manifest, options, &set.name)?;
+    }
+    let mut report = untouched(root, sets);
     if there(&report.sets) {
         return Ok(report);
     }
-    let open = |set: &&FetchedSet| set.outcome != Outcome::AlreadyThere;
-    let needed: Vec<&FetchedSet> = report.sets.iter().filter(open).collect();
 
     let mut get = |url: String| {
-        let download = download::download(&url, &work.dir, &options.limits, progress)?;
+        let download = download::download(&url, folder.path(), &options.limits, progress)?;
         Ok((download.path.clone(), PathBuf::from(url), Some(download)))
     };
     let (path, origin, downloaded) = match &options.source {
@@ -136,25 +137,31 @@ pub fn fetch(
         Source::Url(url) => get(url.clone())?,
         Source::Path(path) => (path.clone(), path.clone(), None),
     };
-    let wanted = |entry: &&Entry| needed.iter().any(|set| set.name == entry.set());
-    let staging = work.staging();
-    let mut collector =
-        Collector::new(manifest.entries().iter().filter(wanted).collect(), staging, progress);
-    let unpacked = collector.collect(&path, &origin, &options.limits);
+    let mut stages = Vec::new();
+    let mut files = Vec::new();
+    for set in report.sets.iter().filter(|set| set.outcome != Outcome::AlreadyThere) {
+        let stage = open_stage(set)?;
+        files.extend(manifest.set(&set.name).map(|entry| WantedFile {
+            entry,
+            path: stage.folder().path().join(entry.path_in_set()),
+        }));
+        stages.push(stage);
+    }
+    let unpacked = Collector::new(files, progress).collect(&path, &origin, &options.limits);
     if let Err(Error::File { .. }) = &unpacked
         && downloaded.is_some()
     {
         // The archive itself is bad, so going on with it another time would fail again.
-        download::discard(&work.dir);
+        download::discard(folder.path());
     }
     unpacked?;
-    for set in &needed {
-        work.install(&set.name, set.outcome == Outcome::Replaced)?;
+    for stage in stages {
+        stage.commit()?;
     }
     if let Some(download) = &downloaded {
         report.downloaded_bytes = Some(download.bytes);
         report.resumed_from = (download.resumed_from > 0).then_some(download.resumed_from);
-        download::discard(&work.dir);
+        download::discard(folder.path());
     }
     report.source = Some(origin.display().to_string());
     Ok(report)
@@ -175,23 +182,29 @@ fn wanted_sets<'a>(manifest: &'a Manifest, asked: &[String]) -> Result<Vec<&'a s
     Ok(all.into_iter().filter(wanted).collect())
 }
 
-/// What is to become of each set, given what is in its place.
-fn plan(manifest: &Manifest, options: &FetchOptions, names: &[&str]) -> Result<Vec<FetchedSet>> {
-    let mut sets = Vec::new();
-    for name in names {
-        let report = verify_set(manifest, name, &options.root.join(name))?;
-        let outcome = match report.kind {
-            Kind::Published => Outcome::AlreadyThere,
-            // An empty folder holds nothing anyone would miss.
-            Kind::Folder if is_empty(&report.path) => Outcome::Fetched,
-            Kind::Folder if options.overwrite => Outcome::Replaced,
-            Kind::Folder => return Err(in_the_way(&report)),
-            Kind::Synthetic => Outcome::Fetched,
-        };
-        let (name, path, files) = (report.name, report.path, report.files);
-        sets.push(FetchedSet { name, path, files, outcome });
-    }
-    Ok(sets)
+/// What is to become of the set `name`, given what is in its place.
+fn plan(manifest: &Manifest, options: &FetchOptions, name: &str) -> Result<FetchedSet> {
+    let report = verify_set(manifest, name, &options.root.join(name))?;
+    let outcome = match report.kind {
+        Kind::Published => Outcome::AlreadyThere,
+        // An empty folder holds nothing anyone would miss.
+        Kind::Folder if is_empty(&report.path) => Outcome::Fetched,
+        Kind::Folder if options.overwrite => Outcome::Replaced,
+        Kind::Folder => return Err(in_the_way(&report)),
+        Kind::Synthetic => Outcome::Fetched,
+    };
+    let (name, path, files) = (report.name, report.path, report.files);
+    Ok(FetchedSet { name, path, files, outcome })
+}
+
+/// The stage from which a set is put in place.
+fn open_stage(set: &FetchedSet) -> Result<Stage> {
+    let policy = match set.outcome {
+        // The user said so.
+        Outcome::Replaced => Policy::ReplaceFolder { may_replace: |_| Ok(()) },
+        _ => Policy::NewFolder,
+    };
+    Stage::open(&set.path, policy, "replace it with --overwrite")
 }
 
 /// The report of a fetch that took nothing from its source.
@@ -215,93 +228,6 @@ fn in_the_way(set: &SetReport) -> Error {
         set.extra.len()
     );
     Error::file(&set.path, problem, "move it away, or replace it with --overwrite")
-}
-
-/// Gathers the wanted files of a source in the staging folder.
-struct Collector<'a> {
-    entries: Vec<&'a Entry>,
-    /// A photograph that was published twice is found once and put in both places.
-    by_checksum: HashMap<Checksum, Vec<usize>>,
-    placed: Vec<bool>,
-    /// Files that bear a wanted file's path, but not its content.
-    changed: Vec<String>,
-    staging: PathBuf,
-    progress: &'a mut dyn FnMut(Progress) -> Result<()>,
-}
-
-impl<'a> Collector<'a> {
-    fn new(
-        entries: Vec<&'a Entry>,
-        staging: PathBuf,
-        progress: &'a mut dyn FnMut(Progress) -> Result<()>,
-    ) -> Self {
-        let mut by_checksum = HashMap::<_, Vec<_>>::new();
-        for (index, entry) in entries.iter().enumerate() {
-            by_checksum.entry(entry.checksum).or_default().push(index);
-        }
-        let placed = vec![false; entries.len()];
-        Self { entries, by_checksum, placed, changed: Vec::new(), staging, progress }
-    }
-
-    /// Stages all wanted files, or fails.
-    fn collect(&mut self, path: &Path, origin: &Path, limits: &Limits) -> Result<()> {
-        let extensions: Vec<String> = self.entries.iter().filter_map(|e| ending(&e.path)).collect();
-        let wanted = |name: &str| ending(name).is_some_and(|ending| extensions.contains(&ending));
-        read_files(path, origin, limits, &wanted, &mut |name, content| self.take(name, &content))?;
-        let missing: Vec<&str> = self
-            .entries
-            .iter()
-            .zip(&self.placed)
-            .filter_map(|(entry, placed)| (!placed).then_some(entry.path.as_str()))
-            .collect();
-        let Some(first) = missing.first() else { return Ok(()) };
-        let changed = match self.changed.first() {
-            Some(name) => format!("; {} with another content, such as {name}", self.changed.len()),
-            None => String::new(),
-        };
-        let (count, all) = (missing.len(), self.entries.len());
-        let problem = format!("lacks {count} of the {all} photographs, such as {first}{changed}");
-        Err(unusable(origin, problem))
-    }
-
-    /// Stages `content` wherever its checksum belongs; `name` matters for the error alone.
-    fn take(&mut self, name: &str, content: &[u8]) -> Result<()> {
-        let Some(places) = self.by_checksum.get(&checksum(content)) else {
-            if self.entries.iter().any(|entry| is_suffix(name, &entry.path)) {
-                self.changed.push(name.to_owned());
-            }
-            return Ok(());
-        };
-        for &place in places {
-            if !self.placed[place] {
-                write_synced(&self.staging.join(&self.entries[place].path), content)?;
-                self.placed[place] = true;
-            }
-        }
-        let files = self.placed.iter().filter(|placed| **placed).count();
-        (self.progress)(Progress::Unpacking { files, total: self.entries.len() })
-    }
-}
-
-/// A name's extension in lower case.
-fn ending(name: &str) -> Option<String> {
-    Some(Path::new(name).extension()?.to_str()?.to_ascii_lowercase())
-}
-
-/// Whether `name` ends in the whole of `path`: `top/a/b.jpg` in `a/b.jpg`, `aa/b.jpg` not.
-fn is_suffix(name: &str, path: &str) -> bool {
-    name.strip_suffix(path).is_some_and(|above| above.is_empty() || above.ends_with('/'))
-}
-
-fn write_synced(path: &Path, content: &[u8]) -> Result<()> {
-    let parent = path.parent().unwrap_or(path);
-    fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    let write = || {
-        let mut file = File::create_new(path)?;
-        file.write_all(content)?;
-        file.sync_all()
-    };
-    write().map_err(Error::io("write", path))
 }
 
 #[cfg(test)]

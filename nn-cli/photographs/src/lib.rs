@@ -22,14 +22,15 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod collect;
 mod download;
 mod fetch;
+mod fetch_folder;
 mod kind;
 mod limits;
 mod manifest;
 mod progress;
 mod source;
-mod staging;
 mod verify;
 
 #[cfg(test)]
