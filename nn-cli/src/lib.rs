@@ -30,7 +30,6 @@ mod report;
 mod results;
 mod run_folder;
 mod split_file;
-mod stand_in;
 pub mod strangers;
 mod training;
 mod treated;

@@ -4,9 +4,9 @@ use crate::args::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
-use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter, format};
 use nn_photographs::{FetchOptions, Kind, Manifest, Outcome, Progress, SetReport, Source};
+use nn_synthetic::{Marker, SyntheticSet};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -37,8 +37,10 @@ fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
         let on_disk = set.path.is_dir();
         sets.push(Listed {
             kind: if marker.is_some() { Kind::Synthetic } else { set.kind },
-            images: match StandInSet::from_name(&set.name) {
-                Some(stand_in) if marker.is_some() || !on_disk => stand_in::specs(stand_in).len(),
+            images: match SyntheticSet::from_name(&set.name) {
+                Some(synthetic) if marker.is_some() || !on_disk => {
+                    nn_synthetic::specs(synthetic).len()
+                }
                 _ => set.ok + set.changed.len() + set.extra.len(),
             },
             path: on_disk.then_some(set.path),
@@ -146,8 +148,8 @@ struct Rendered {
 fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
     let mut sets = Vec::new();
     for name in &args.names {
-        let names = StandInSet::ALL.map(StandInSet::name);
-        let set = StandInSet::from_name(name).ok_or_else(|| {
+        let names = SyntheticSet::ALL.map(SyntheticSet::name);
+        let set = SyntheticSet::from_name(name).ok_or_else(|| {
             let meant = hints::did_you_mean(name, names);
             let names = names.join(", ");
             Failure::usage(format!("there is no stand-in set {name:?}; there are {names}{meant}"))
@@ -155,15 +157,15 @@ fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
         sets.push(set);
     }
     if sets.is_empty() {
-        sets = StandInSet::ALL.to_vec();
+        sets = SyntheticSet::ALL.to_vec();
     }
     let root = args.out.as_ref().unwrap_or(&args.root.data_root);
     let mut rendered = Vec::new();
     for set in sets {
         let path = root.join(set.name());
-        let images = stand_in::specs(set).len();
+        let images = nn_synthetic::specs(set).len();
         let counter = Counter::items(console, set.name(), images as u64, "pictures");
-        stand_in::render(set, args.seed, &path, args.size, &|_| {
+        nn_synthetic::render(set, args.seed, &path, args.size, &|_| {
             counter.add(1);
             interrupt::flow()
         })?;

@@ -1,6 +1,6 @@
 //! The two arms of the experiment, and the set that tells what the leaky one learned.
 
-use crate::stand_in::StandInSet;
+use nn_synthetic::SyntheticSet;
 
 /// A way to train: with the leak or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Arm {
 }
 
 /// The set on which the leaky model is tested once more: the backgrounds have changed places.
-pub const SWAPPED: StandInSet = StandInSet::BackgroundSwap;
+pub const SWAPPED: SyntheticSet = SyntheticSet::BackgroundSwap;
 
 impl Arm {
     /// In the order in which they are trained and told.
@@ -29,8 +29,8 @@ impl Arm {
     /// The set it trains and tests on.
     pub fn set(self) -> &'static str {
         match self {
-            Self::Leaky => StandInSet::DifferentBackgrounds.name(),
-            Self::Clean => StandInSet::SameBackgrounds.name(),
+            Self::Leaky => SyntheticSet::DifferentBackgrounds.name(),
+            Self::Clean => SyntheticSet::SameBackgrounds.name(),
         }
     }
 }

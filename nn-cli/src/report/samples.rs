@@ -4,10 +4,10 @@ use super::picture;
 use crate::datasets::ImageSet;
 use crate::failure::Failure;
 use crate::inspection::Inspection;
-use crate::stand_in::{Ground, Species, StandInSet};
 use crate::ui::format::{class_name, clean};
 use nn_core::data::AlphaBackground;
 use nn_photographs::Kind;
+use nn_synthetic::{Ground, Species, SyntheticSet};
 
 /// Pictures of each class that are shown.
 const OF_CLASS: usize = 2;
@@ -69,7 +69,7 @@ impl Samples {
 /// What all pictures of a set were taken against, where that is known and the same for all classes.
 pub fn ground(looked: &Inspection) -> Option<&'static str> {
     let known =
-        (looked.kind != Kind::Folder).then(|| StandInSet::from_name(&looked.name)).flatten();
+        (looked.kind != Kind::Folder).then(|| SyntheticSet::from_name(&looked.name)).flatten();
     let [one, other] = [Species::Husky, Species::Wolf].map(|species| Some(known?.ground(species)));
     let same = one.filter(|_| one == other)?;
     Some(name(same))
@@ -87,7 +87,7 @@ fn name(ground: Ground) -> &'static str {
 fn caption(set: &ImageSet, class: &str) -> String {
     let class_shown = class_name(class);
     let species = [Species::Husky, Species::Wolf].into_iter().find(|s| s.name() == class);
-    let known = (set.kind != Kind::Folder).then(|| StandInSet::from_name(&set.name)).flatten();
+    let known = (set.kind != Kind::Folder).then(|| SyntheticSet::from_name(&set.name)).flatten();
     match (known, species) {
         (Some(known), Some(species)) => {
             format!("{class} on {}", name(known.ground(species)))

@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use crate::images::Found;
 use crate::inspection::no_share;
 use crate::npy;
-use crate::stand_in::Marker;
 use crate::ui::format;
 use image::RgbImage;
 use nn_core::data::{Foreground, ForegroundRule, Rgb8, Treatment, foreground};
@@ -14,6 +13,7 @@ use nn_core::explain::{BackgroundHeat, Explanation, NoShare};
 use nn_figures::overlays::{self, HeatFigure, encode, rgb_image};
 use nn_photographs::Kind;
 use nn_staging::{FileNames, Stage};
+use nn_synthetic::Marker;
 use serde::Serialize;
 use std::path::Path;
 

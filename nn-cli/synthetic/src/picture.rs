@@ -1,9 +1,9 @@
 //! From an animal and a ground to a finished photograph: framing, light, blur and grain.
 
-use super::animal::{Animal, Pose, Species};
-use super::body;
-use super::canvas::{Canvas, blur};
-use super::scene::{Ground, Scene};
+use crate::animal::{Animal, Pose, Species};
+use crate::body;
+use crate::canvas::{Canvas, blur};
+use crate::scene::{Ground, Scene};
 use image::{GrayImage, RgbImage};
 use nn_core::rng::Rng;
 use tiny_skia::Transform;
@@ -92,10 +92,11 @@ impl Shot {
 /// How many streams of random numbers a picture draws from.
 pub const STREAMS: u64 = 3;
 
-/// Renders one picture. `lot` decides the coat, `stream` keeps pictures of one `seed` apart.
+/// Renders one picture. `coat_quantile` from 0 to 1 chooses the coat, `stream` tells apart the pictures of one
+/// `seed`.
 pub fn compose(
     species: Species,
-    lot: f64,
+    coat_quantile: f64,
     ground: Ground,
     seed: u64,
     stream: u64,
@@ -105,7 +106,7 @@ pub fn compose(
     let mut rng = Rng::new(seed, STREAMS * stream);
     let mut scenery = Rng::new(seed, STREAMS * stream + 1);
     let mut camera = Rng::new(seed, STREAMS * stream + 2);
-    let animal = Animal::draw(species, lot, &mut rng);
+    let animal = Animal::draw(species, coat_quantile, &mut rng);
     let framing = frame(&animal, size, &mut rng);
     let mut figure = Canvas::new(size, framing.place);
     body::draw(&mut figure, &animal, &mut rng);
