@@ -4,7 +4,7 @@
 //! beside them: `datasets` finds images by name, `config` merges settings, `training` makes a run,
 //! `open_run` and `results` write it down.
 //!
-//! It is a library only so that tests can reach the readers of files in [`strangers`]; what other
+//! It is a library only so that tests can reach the readers of files in [`fuzz_entry`]; what other
 //! programs may build on is `nn-core`.
 
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ mod config;
 mod datasets;
 mod experiment;
 mod failure;
+pub mod fuzz_entry;
 mod hints;
 mod images;
 mod inspection;
@@ -30,7 +31,6 @@ mod report;
 mod results;
 mod run_folder;
 mod split_file;
-pub mod strangers;
 mod training;
 mod treated;
 mod ui;
