@@ -1,7 +1,7 @@
 //! How fast this machine multiplies and adds at best: what kernels are measured against.
 
 use super::isa::Isa;
-use super::simd::{self, Simd, Work};
+use super::simd::{self, Simd, SimdFn};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ pub fn measure(isa: Isa) -> f64 {
 
 struct MultiplyAdd;
 
-impl Work for MultiplyAdd {
+impl SimdFn for MultiplyAdd {
     type Output = ();
 
     #[inline(always)]
