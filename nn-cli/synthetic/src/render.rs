@@ -3,6 +3,7 @@
 use crate::marker::Marker;
 use crate::picture::{self, Picture};
 use crate::sets::{Spec, SyntheticSet, specs};
+use image::codecs::png::PngEncoder;
 use nn_core::{Error, Result};
 use nn_staging::{Policy, Stage, StagedFolder};
 use rayon::prelude::*;
@@ -71,8 +72,8 @@ fn write_picture(folder: &StagedFolder, spec: &Spec, seed: u64, size: u32) -> Re
         std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
     }
     let picture = render_image(spec, seed, size);
-    picture.rgb.save(&path).map_err(|error| match error {
-        image::ImageError::IoError(error) => Error::io("write", &path)(error),
-        other => Error::file(&path, other, "try another picture size"),
-    })
+    let mut png = Vec::new();
+    let encoded = picture.rgb.write_with_encoder(PngEncoder::new(&mut png));
+    encoded.map_err(|error| Error::file(&path, error, "try another picture size"))?;
+    std::fs::write(&path, png).map_err(Error::io("write", &path))
 }
