@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Bounds on what a source may do to this machine.
+/// Bounds on what a source may send.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Size of a download, in bytes.

@@ -1,6 +1,6 @@
-//! Does a folder hold a published set: every file, unchanged, and no other image?
+//! Compares folders with the published sets: every file there, unchanged, and no other image.
 //!
-//! An image too many counts as much as one missing, because training would see it. Other files
+//! An additional image counts as much as a missing one, because training would use it. Other files
 //! (a licence, a note) and anything in dot-folders do not, because image folders skip them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -1,10 +1,10 @@
 //! What an animal is like: the few traits that tell a husky from a wolf, and the many that do not.
 //!
-//! As in the photographs, no single trait decides. Each is drawn from a bell curve or a table that
+//! As in the photographs, no single trait decides. Each is drawn from a normal distribution or a table that
 //! differs between the species but overlaps ([`CUES`], [`COATS`]); pose, size, place, side and
 //! light are drawn alike for both.
 //!
-//! How far the curves of a trait lie apart sets how hard the task is. With means `d` standard deviations
+//! How far the distributions of a trait lie apart sets how hard the task is. With means `d` standard deviations
 //! apart, a threshold halfway between them is right with probability `Phi(d / 2)`. The means of the mask are
 //! two standard deviations apart, so the mask alone tells 84 %. The coat's colour, which a small network
 //! learns first, tells 87 %: the sum over [`COATS`] of the larger of both shares, halved. That limits what
@@ -48,7 +48,7 @@ impl Cue {
             Species::Husky => self.husky,
             Species::Wolf => self.wolf,
         };
-        // Bounded, so that no animal is a monster.
+        // Bounded, so that no animal is deformed.
         (centre + self.spread * rng.normal().clamp(-2.0, 2.0)) as f32
     }
 }
@@ -81,7 +81,7 @@ const CUES: Cues = Cues {
     dusk: Cue { husky: 0.12, wolf: 0.30, spread: 0.12 },
 };
 
-/// A coat colour and how often each species wears it.
+/// A coat colour and how often each species has it, in percent.
 struct Dye {
     back: Ink,
     side: Ink,

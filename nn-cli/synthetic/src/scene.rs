@@ -1,7 +1,7 @@
 //! Backgrounds: grass, snow, or nothing at all. This is the cue that leaks.
 //!
-//! Scenes vary in season, light, horizon and what stands there, but nobody would take one for the
-//! other. All lengths are fractions of the picture.
+//! Scenes vary in season, light, horizon and vegetation, but grass and snow are never mistaken for each other.
+//! All lengths are fractions of the picture.
 
 use crate::canvas::{Canvas, Ink, blob, finish, mix, oval, shade};
 use nn_core::rng::Rng;
