@@ -3,11 +3,11 @@
 //! The fuzz targets in `tests/fuzz` and the tests that replay what they found call these functions. Images
 //! and models are read by `nn-core`, manifests and archives by `nn-photographs`: their targets call those.
 
-use crate::config::RunConfig;
 use crate::labels;
-use crate::split_file;
 use nn_core::Result;
+use nn_core::data::split_file;
 use nn_core::data::{ImageFolder, Split};
+use nn_study::config::RunConfig;
 use std::path::Path;
 
 /// Reads the content of a `config.toml`, checks it as training does, and returns what a run would

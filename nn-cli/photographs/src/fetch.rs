@@ -10,11 +10,11 @@
 use crate::collect::{Collector, WantedFile};
 use crate::download;
 use crate::fetch_folder::FetchFolder;
-use crate::kind::Kind;
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::progress::Progress;
 use crate::source::{Source, default_url};
+use crate::state::SetState;
 use crate::verify::{SetReport, verify_set};
 use nn_core::{Error, Result};
 use nn_staging::{Policy, Stage};
@@ -185,13 +185,13 @@ fn wanted_sets<'a>(manifest: &'a Manifest, asked: &[String]) -> Result<Vec<&'a s
 /// What is to become of the set `name`, given what is in its place.
 fn plan(manifest: &Manifest, options: &FetchOptions, name: &str) -> Result<FetchedSet> {
     let report = verify_set(manifest, name, &options.root.join(name))?;
-    let outcome = match report.kind {
-        Kind::Published => Outcome::AlreadyThere,
+    let outcome = match report.state {
+        SetState::Published => Outcome::AlreadyThere,
         // An empty folder holds nothing anyone would miss.
-        Kind::Folder if is_empty(&report.path) => Outcome::Fetched,
-        Kind::Folder if options.overwrite => Outcome::Replaced,
-        Kind::Folder => return Err(in_the_way(&report)),
-        Kind::Synthetic => Outcome::Fetched,
+        SetState::Different if is_empty(&report.path) => Outcome::Fetched,
+        SetState::Different if options.overwrite => Outcome::Replaced,
+        SetState::Different => return Err(in_the_way(&report)),
+        SetState::Absent => Outcome::Fetched,
     };
     let (name, path, files) = (report.name, report.path, report.files);
     Ok(FetchedSet { name, path, files, outcome })

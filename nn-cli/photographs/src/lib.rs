@@ -8,13 +8,13 @@
 //! Nothing is printed: [`fetch()`] tells its [`Progress`] to a callback, which can also stop it.
 //!
 //! ```
-//! use nn_photographs::{Kind, Manifest, verify};
+//! use nn_photographs::{Manifest, SetState, verify};
 //!
 //! let nothing = tempfile::tempdir().unwrap();
 //! let report = verify(Manifest::published(), nothing.path())?;
 //! assert!(!report.is_complete());
 //! for set in &report.sets {
-//!     assert_eq!((set.kind, set.missing.len()), (Kind::Synthetic, set.files));
+//!     assert_eq!((set.state, set.missing.len()), (SetState::Absent, set.files));
 //! }
 //! # Ok::<(), nn_core::Error>(())
 //! ```
@@ -26,11 +26,11 @@ mod collect;
 mod download;
 mod fetch;
 mod fetch_folder;
-mod kind;
 mod limits;
 mod manifest;
 mod progress;
 mod source;
+mod state;
 mod verify;
 
 #[cfg(test)]
@@ -38,9 +38,9 @@ mod testing;
 
 pub use archive::{Visit, Wanted, read_archive};
 pub use fetch::{FetchOptions, FetchReport, FetchedSet, Outcome, fetch};
-pub use kind::Kind;
 pub use limits::Limits;
 pub use manifest::{Checksum, Entry, Manifest, checksum};
 pub use progress::Progress;
 pub use source::{COMMIT, REPOSITORY, Source, default_url};
+pub use state::SetState;
 pub use verify::{SetReport, VerifyReport, identify, verify, verify_set};

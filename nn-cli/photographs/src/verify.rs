@@ -13,8 +13,8 @@ use nn_core::{Error, Result};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::kind::Kind;
 use crate::manifest::{Checksum, Manifest, checksum};
+use crate::state::SetState;
 
 /// One set compared with the manifest. Paths are below the set's folder, with forward slashes.
 #[derive(Clone, Debug, Serialize)]
@@ -24,7 +24,8 @@ pub struct SetReport {
     /// The folder looked at.
     pub path: PathBuf,
     /// The verdict.
-    pub kind: Kind,
+    #[serde(rename = "kind")]
+    pub state: SetState,
     /// How many files the manifest lists.
     pub files: usize,
     /// How many of them are there and match.
@@ -49,12 +50,12 @@ pub struct VerifyReport {
 impl VerifyReport {
     /// Whether every set is there as published.
     pub fn is_complete(&self) -> bool {
-        self.sets.iter().all(|set| set.kind == Kind::Published)
+        self.sets.iter().all(|set| set.state == SetState::Published)
     }
 }
 
 /// Compares every set under the data root `root` with the manifest. A root or set that is not
-/// there is no error: all its files are missing, and its kind is the synthetic set's.
+/// there is no error: all its files are missing, and it is absent.
 ///
 /// # Errors
 /// A file or folder that is there but cannot be read.
@@ -103,17 +104,17 @@ pub fn verify_set(manifest: &Manifest, name: &str, dir: &Path) -> Result<SetRepo
         }
     }
     let extra = extra_in(manifest, name, dir)?;
-    let kind = if !dir.exists() {
-        Kind::Synthetic
+    let state = if !dir.exists() {
+        SetState::Absent
     } else if ok > 0 && ok == entries.len() && extra.is_empty() {
-        Kind::Published
+        SetState::Published
     } else {
-        Kind::Folder
+        SetState::Different
     };
     Ok(SetReport {
         name: name.to_owned(),
         path: dir.to_path_buf(),
-        kind,
+        state,
         files: entries.len(),
         ok,
         missing,
@@ -195,7 +196,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let absent = verify(&small.manifest, dir.path()).unwrap();
         assert!(!absent.is_complete());
-        assert_eq!((absent.sets[0].kind, absent.sets[0].missing.len()), (Kind::Synthetic, 2));
+        assert_eq!((absent.sets[0].state, absent.sets[0].missing.len()), (SetState::Absent, 2));
 
         small.write_to(dir.path());
         fs::write(dir.path().join("swap/LICENSE"), "not an image").unwrap();
@@ -209,15 +210,15 @@ mod tests {
         fs::write(dir.path().join("leaky/train/b/more.PNG"), "").unwrap();
         fs::create_dir(dir.path().join("leaky/train/c")).unwrap();
         let report = verify(&small.manifest, dir.path()).unwrap();
-        assert_eq!(report.sets[0].kind, Kind::Published);
+        assert_eq!(report.sets[0].state, SetState::Published);
         let leaky = &report.sets[1];
-        assert_eq!((leaky.name.as_str(), leaky.kind, leaky.ok), ("leaky", Kind::Folder, 1));
+        assert_eq!((leaky.name.as_str(), leaky.state, leaky.ok), ("leaky", SetState::Different, 1));
         assert_eq!(leaky.changed, ["train/a/a_1.jpg"]);
         assert_eq!(leaky.missing, ["train/b/b_1.jpg"]);
         assert_eq!(leaky.extra, ["train/b/more.PNG", "train/c/"]);
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["sets"][1]["kind"], "folder");
-        assert_eq!(serde_json::to_value(Kind::Synthetic).unwrap(), "stand-in");
+        assert_eq!(serde_json::to_value(SetState::Absent).unwrap(), "stand-in");
     }
 
     #[test]
@@ -227,16 +228,16 @@ mod tests {
         small.write_to(dir.path());
         fs::write(dir.path().join("swap/a/again.jpg"), "x").unwrap();
         let swap = verify_set(&small.manifest, "swap", &dir.path().join("swap")).unwrap();
-        assert_eq!((swap.ok, swap.kind), (swap.files, Kind::Folder));
+        assert_eq!((swap.ok, swap.state), (swap.files, SetState::Different));
     }
 
     #[test]
     fn a_name_that_was_never_published_is_a_folder() {
         let dir = tempfile::tempdir().unwrap();
         let kind =
-            |name: &str, dir: &Path| verify_set(Manifest::published(), name, dir).unwrap().kind;
-        assert_eq!(kind("mine", dir.path()), Kind::Folder);
-        assert_eq!(kind("same_backgrounds", &dir.path().join("none")), Kind::Synthetic);
+            |name: &str, dir: &Path| verify_set(Manifest::published(), name, dir).unwrap().state;
+        assert_eq!(kind("mine", dir.path()), SetState::Different);
+        assert_eq!(kind("same_backgrounds", &dir.path().join("none")), SetState::Absent);
         assert_eq!(identify(dir.path()), None);
         assert_eq!(identify(&dir.path().join("none")), None);
     }
@@ -257,6 +258,6 @@ mod tests {
             "different_backgrounds",
             &root.join("same_backgrounds"),
         );
-        assert_eq!(other.unwrap().kind, Kind::Folder);
+        assert_eq!(other.unwrap().state, SetState::Different);
     }
 }

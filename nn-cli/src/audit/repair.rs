@@ -2,11 +2,11 @@
 
 use crate::args::RepairAs;
 use crate::failure::Failure;
-use crate::run_folder;
-use crate::split_file::{self, SPLIT_FILE};
 use nn_core::Error;
 use nn_core::audit::{Item, Listing, Part, Report, repaired};
+use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::files::write_atomically;
+use nn_study::run_folder;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ pub fn write(
     let row = |file: String, class: &str, part: Part| (file, class.to_string(), part.name());
     if how == RepairAs::Manifest {
         let rows = kept.iter().map(|(item, class, part)| row(item.file.clone(), class, *part));
-        let table = split_file::table(rows).map_err(Failure::failed)?;
+        let table = split_file::table(rows)?;
         write_atomically(out, |file| file.write_all(&table))?;
         return Ok(Repaired { table: out.to_path_buf(), folder: None, moved });
     }
@@ -117,7 +117,7 @@ pub fn write(
         }
         rows.push(row(format!("{half}/{class}/{name}"), class, part));
     }
-    let table = split_file::table(rows).map_err(Failure::failed)?;
+    let table = split_file::table(rows)?;
     stage.folder().write(SPLIT_FILE, table)?;
     let folder = stage.commit()?.path().to_path_buf();
     Ok(Repaired { table: folder.join(SPLIT_FILE), folder: Some(folder), moved })

@@ -4,8 +4,9 @@ use crate::args::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
-use crate::ui::{Console, Counter, format};
-use nn_photographs::{FetchOptions, Kind, Manifest, Outcome, Progress, SetReport, Source};
+use crate::ui::{Console, Counter};
+use nn_photographs::{FetchOptions, Manifest, Outcome, Progress, SetReport, SetState, Source};
+use nn_study::{Kind, format};
 use nn_synthetic::{Marker, SyntheticSet};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -36,7 +37,12 @@ fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
         let marker = Marker::read(&set.path)?;
         let on_disk = set.path.is_dir();
         sets.push(Listed {
-            kind: if marker.is_some() { Kind::Synthetic } else { set.kind },
+            kind: match set.state {
+                _ if marker.is_some() => Kind::StandIn,
+                SetState::Published => Kind::Published,
+                SetState::Different => Kind::Folder,
+                SetState::Absent => Kind::StandIn,
+            },
             images: match SyntheticSet::from_name(&set.name) {
                 Some(synthetic) if marker.is_some() || !on_disk => {
                     nn_synthetic::specs(synthetic).len()
@@ -52,8 +58,8 @@ fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
         let what = match (set.kind, &set.path) {
             (Kind::Published, _) => "published photographs",
             (Kind::Folder, _) => "a folder that is not as published; see `data verify`",
-            (Kind::Synthetic, Some(_)) => "STAND-IN: drawn animals",
-            (Kind::Synthetic, None) => "STAND-IN: drawn when asked for",
+            (Kind::StandIn, Some(_)) => "STAND-IN: drawn animals",
+            (Kind::StandIn, None) => "STAND-IN: drawn when asked for",
         };
         let path = set.path.as_ref().map_or("-".to_string(), |path| path.display().to_string());
         vec![set.name.clone(), set.images.to_string(), what.to_string(), path]
@@ -169,7 +175,7 @@ fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
             counter.add(1);
             interrupt::flow()
         })?;
-        let (name, kind) = (set.name(), Kind::Synthetic);
+        let (name, kind) = (set.name(), Kind::StandIn);
         rendered.push(Rendered { name, kind, path, images, seed: args.seed, size: args.size });
     }
     let header = ["set", "pictures", "what it is", "where"].map(String::from);

@@ -10,11 +10,8 @@ use crate::args::{AlignName, GradcamArgs, MethodName};
 use crate::failure::Failure;
 use crate::hints;
 use crate::images;
-use crate::inspection::not_counted;
 use crate::interrupt;
-use crate::run_folder::ELSEWHERE;
-use crate::treated;
-use crate::ui::{Console, Counter, format, table};
+use crate::ui::{Console, Counter, table};
 use nn_core::Tensor;
 use nn_core::explain::{
     Cam, CamRule, Explainer, Explanation, GradCam, HiResCam, Occlusion, Randomization,
@@ -22,6 +19,10 @@ use nn_core::explain::{
 };
 use nn_core::model::Sequential;
 use nn_staging::{FileNames, Policy, Stage};
+use nn_study::Observer;
+use nn_study::format;
+use nn_study::inspection::not_counted;
+use nn_study::run_folder::ELSEWHERE;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -66,7 +67,7 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
         counter.add(files.len() as u64);
     }
     drop(counter);
-    treated::tell(&treated, console);
+    console.treated(&treated);
     if explained.is_empty() {
         return Err(images::none_readable(files.len()));
     }

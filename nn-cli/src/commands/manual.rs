@@ -2,12 +2,13 @@
 
 use crate::args::{Args, CompletionsArgs, ManArgs};
 use crate::failure::Failure;
-use crate::ui::{Console, format};
+use crate::ui::Console;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use nn_core::Error;
 use nn_core::files::write_atomically;
 use nn_staging::CreatedFolders;
+use nn_study::format;
 
 /// The program's name, by which shells and `man` know it.
 const NAME: &str = "nn-cli";

@@ -1,7 +1,6 @@
 //! How staged results get their names.
 
-use crate::FolderLock;
-use crate::stage::{temporary, unused};
+use crate::hidden::{locked, unused};
 use nn_core::files::{folder_of, sync_folder};
 use nn_core::{Error, Result};
 use std::ffi::OsString;
@@ -64,8 +63,7 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
 /// Moves `target` aside, `staged` to `target`, and removes the former. The old folder keeps its name, so
 /// that [`restore_replaced`] knows where it belongs if the program is killed between the renames.
 fn replace_by_two_renames(staged: &Path, target: &Path) -> io::Result<()> {
-    let aside = temporary(folder_of(target), REPLACED)?;
-    let _in_use = FolderLock::try_take(aside.path());
+    let (aside, _in_use) = locked(folder_of(target), REPLACED)?;
     let old = aside.path().join(target.file_name().unwrap_or_default());
     fs::rename(target, &old)?;
     fs::rename(staged, target).inspect_err(|_| {

@@ -51,6 +51,7 @@
 mod commit;
 mod created;
 mod file_names;
+mod hidden;
 mod lock;
 mod stage;
 

@@ -1,16 +1,14 @@
 //! A stage: the hidden folder in which results are written until they are complete.
 
 use crate::commit;
+use crate::hidden::{PREFIX, is_named, locked, unused};
 use crate::{CreatedFolders, FolderLock, LockedFolder};
 use nn_core::files::folder_of;
 use nn_core::{Error, Result};
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-/// How the names of stages begin.
-const PREFIX: &str = ".nn-draft-";
 
 /// Where results are staged, and how they are committed.
 #[derive(Debug, Clone, Copy)]
@@ -96,8 +94,11 @@ impl Stage {
             Policy::ReplaceFolder { .. } | Policy::NewFolder => folder_of(target.path()),
             Policy::MoveEntries { .. } | Policy::AddFiles { .. } => target.path(),
         };
-        remove_unused(parent);
-        let (hidden, in_use) = make(parent).map_err(Error::io("write to", parent))?;
+        for (left, _lock) in unused(parent, PREFIX) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(left);
+        }
+        let (hidden, in_use) = locked(parent, PREFIX).map_err(Error::io("write to", parent))?;
         let folder = StagedFolder { path: hidden.path().into(), shown: target.path().into() };
         Ok(Self { hidden, folder, policy, elsewhere: elsewhere.into(), _in_use: in_use, target })
     }
@@ -233,50 +234,6 @@ pub fn holds_only_stages(folder: &Path) -> Result<bool> {
 pub fn is_abandoned(folder: &Path) -> bool {
     let is_empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
     is_empty && FolderLock::try_take(folder).is_some()
-}
-
-/// Makes a stage in `parent` and locks it.
-fn make(parent: &Path) -> io::Result<(TempDir, FolderLock)> {
-    loop {
-        let hidden = temporary(parent, PREFIX)?;
-        // Between the two, another program may have taken it for one that nobody uses.
-        match FolderLock::try_take(hidden.path()) {
-            Some(lock) if hidden.path().is_dir() => return Ok((hidden, lock)),
-            _ => {}
-        }
-    }
-}
-
-/// A new hidden folder in `parent`, which others may read as usual.
-pub(crate) fn temporary(parent: &Path, prefix: &str) -> io::Result<TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix);
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    builder.tempdir_in(parent)
-}
-
-/// Removes the stages in `parent` that nobody uses any more.
-fn remove_unused(parent: &Path) {
-    for (folder, _lock) in unused(parent, PREFIX) {
-        // What cannot be removed is in nobody's way.
-        let _ = fs::remove_dir_all(folder);
-    }
-}
-
-/// The folders in `parent` whose names begin with `prefix` and that no program uses, each locked. None
-/// where folders cannot be locked.
-pub(crate) fn unused(parent: &Path, prefix: &str) -> impl Iterator<Item = (PathBuf, FolderLock)> {
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-    entries.filter(move |entry| is_folder(entry) && is_named(entry, prefix)).filter_map(|entry| {
-        let lock = FolderLock::try_take(&entry.path()).filter(FolderLock::is_held)?;
-        Some((entry.path(), lock))
-    })
-}
-
-fn is_named(entry: &fs::DirEntry, prefix: &str) -> bool {
-    entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes())
 }
 
 #[cfg(test)]

@@ -4,9 +4,8 @@ mod layers;
 mod timing;
 
 use crate::args::BenchArgs;
-use crate::config::check_image_size;
 use crate::failure::Failure;
-use crate::ui::{Console, Counter, format, table};
+use crate::ui::{Console, Counter, table};
 use layers::LayerTime;
 use nn_core::kernels::{isa, peak};
 use nn_core::model::ReferenceCnn;
@@ -14,6 +13,8 @@ use nn_core::optim::OptimizerConfig;
 use nn_core::rng::Rng;
 use nn_core::train::{FitOptions, Trainer, check_batch_size};
 use nn_core::{Error, Tensor};
+use nn_study::config::check_image_size;
+use nn_study::format;
 use serde::Serialize;
 use timing::Times;
 

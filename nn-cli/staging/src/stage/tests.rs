@@ -1,6 +1,7 @@
 //! Every policy, from an open stage to the commit, and what is left where there is none.
 
 use super::*;
+use std::io;
 
 const ELSEWHERE: &str = "choose another --out";
 const ADD: Policy = Policy::AddFiles { overwrite: false };
