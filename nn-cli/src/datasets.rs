@@ -5,12 +5,11 @@ use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
 use crate::labels;
-use crate::published;
-use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
 use nn_core::Error;
 use nn_core::data::{ImageFolder, is_image, relative};
 use nn_study::image_set::{ImageSet, Kind, describe, folder_name};
+use nn_synthetic::{Marker, SyntheticSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,7 +89,7 @@ impl Place {
     pub fn is_there(data: &str, root: &Path) -> bool {
         Path::new(data).exists()
             || root.join(data).is_dir()
-            || StandInSet::from_name(data).is_some()
+            || SyntheticSet::from_name(data).is_some()
     }
 
     fn locate(data: &str, what: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
@@ -100,7 +99,7 @@ impl Place {
             Self::at(&named)
         } else if direct.exists() {
             Self::at(direct)
-        } else if let Some(set) = StandInSet::from_name(data) {
+        } else if let Some(set) = SyntheticSet::from_name(data) {
             Self::render(set, named, console)
         } else {
             Err(not_found(data, what, root))
@@ -117,7 +116,7 @@ impl Place {
         }
         let kind = if Marker::read(path)?.is_some() {
             Kind::StandIn
-        } else if published::identify(path).is_some() {
+        } else if nn_photographs::identify(path).is_some() {
             Kind::Published
         } else {
             Kind::Folder
@@ -147,16 +146,16 @@ impl Place {
         }
     }
 
-    fn render(set: StandInSet, path: PathBuf, console: &Console) -> Result<Self, Failure> {
+    fn render(set: SyntheticSet, path: PathBuf, console: &Console) -> Result<Self, Failure> {
         let rendered = tempfile::Builder::new()
             .prefix("nn-stand-in-")
             .tempdir()
             .map_err(Error::io("create a folder in", &std::env::temp_dir()))?;
         let dir = rendered.path().join(set.name());
-        let total = stand_in::specs(set).len() as u64;
+        let total = nn_synthetic::specs(set).len() as u64;
         let counter = Counter::items(console, "rendering the stand-in", total, "pictures");
-        let (seed, size) = (stand_in::DEFAULT_SEED, stand_in::DEFAULT_SIZE);
-        stand_in::render(set, seed, &dir, size, &|_| {
+        let (seed, size) = (nn_synthetic::DEFAULT_SEED, nn_synthetic::DEFAULT_SIZE);
+        nn_synthetic::render(set, seed, &dir, size, &|_| {
             counter.add(1);
             interrupt::flow()
         })?;
@@ -168,7 +167,7 @@ impl Place {
 
 /// What to say of a name that is neither a folder nor a data set.
 fn not_found(data: &str, what: &str, root: &Path) -> Failure {
-    let names = StandInSet::ALL.map(StandInSet::name);
+    let names = SyntheticSet::ALL.map(SyntheticSet::name);
     let path = Path::new(data);
     let folder = path.file_name().and_then(OsStr::to_str).unwrap_or(data);
     // A path is no name: where a set would lie, and does not, its name is to be given.

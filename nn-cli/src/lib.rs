@@ -4,7 +4,7 @@
 //! beside them: `datasets` finds images by name, `config` merges settings. The work itself is done by
 //! `nn-core` and by the crates nested here: `nn-study` makes runs, experiments and pages.
 //!
-//! It is a library only so that tests can reach the readers of files in [`strangers`]; what other
+//! It is a library only so that tests can reach the readers of files in [`fuzz_entry`]; what other
 //! programs may build on is `nn-core`.
 
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ mod commands;
 mod config;
 mod datasets;
 mod failure;
+pub mod fuzz_entry;
 mod hints;
 mod images;
 mod interrupt;
@@ -23,10 +24,7 @@ mod labels;
 mod npy;
 mod observer;
 mod out;
-mod published;
 mod reading;
-mod stand_in;
-pub mod strangers;
 mod ui;
 
 use args::Args;

@@ -7,11 +7,11 @@ use image::{Rgb, RgbImage};
 use resvg::{tiny_skia, usvg};
 
 /// Inter, cut down to what labels need; see `fonts/README.md`.
-const REGULAR: &[u8] = include_bytes!("../fonts/Inter-Regular.ttf");
-const SEMI_BOLD: &[u8] = include_bytes!("../fonts/Inter-SemiBold.ttf");
+static REGULAR: &[u8] = include_bytes!("../fonts/Inter-Regular.ttf");
+static SEMI_BOLD: &[u8] = include_bytes!("../fonts/Inter-SemiBold.ttf");
 
 /// The built-in fonts by their weight in CSS, for pages that pictures are part of.
-pub const FONTS: [(u16, &[u8]); 2] = [(400, REGULAR), (600, SEMI_BOLD)];
+pub static FONTS: [(u16, &[u8]); 2] = [(400, REGULAR), (600, SEMI_BOLD)];
 
 /// The longest side of a picture, in pixels: beyond it a picture is of no use and costs gigabytes.
 const LONGEST_SIDE: f32 = 16_384.0;

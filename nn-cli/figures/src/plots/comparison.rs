@@ -1,4 +1,4 @@
-//! Accuracies one below the other, each with its interval: the result of an experiment at a glance.
+//! Accuracies one below the other, each with its interval: the result of an experiment.
 
 use super::axis::percent;
 use super::header::{MARGIN, header};
@@ -25,7 +25,7 @@ pub struct ComparisonSpec {
 pub struct ComparisonRow {
     /// Which model on which images.
     pub name: String,
-    /// Further words beneath the name.
+    /// A line beneath the name.
     pub detail: String,
     /// From 0 to 1, as all that follow.
     pub accuracy: f64,
@@ -33,7 +33,7 @@ pub struct ComparisonRow {
     pub interval: (f64, f64),
     /// Single values it is the mean of; none if there is only one.
     pub each: Vec<f64>,
-    /// The same elsewhere: a hollow diamond.
+    /// The accuracy that others published: a hollow diamond.
     pub reference: f64,
     /// Levels to compare it with, such as what guessing would score on these images.
     pub baselines: Vec<Baseline>,
@@ -138,7 +138,7 @@ fn key(svg: &mut Svg, spec: &ComparisonSpec, left: f64, y: f64) {
     }
 }
 
-/// The picture in words.
+/// The description for screen readers.
 fn describe(spec: &ComparisonSpec) -> String {
     spec.rows.iter().fold(String::new(), |text, row| {
         text + &format!(
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_inside_the_picture_and_told_in_words() {
+    fn everything_is_inside_the_picture_and_described() {
         let dashed = Baseline { name: "largest class".into(), accuracy: 0.95, dotted: false };
         let dotted = Baseline { name: "uniform guessing".into(), accuracy: 0.5, dotted: true };
         for (each, baselines) in

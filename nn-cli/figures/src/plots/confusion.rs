@@ -1,8 +1,8 @@
 //! The confusion matrix: a row for each true class, a column for each predicted one.
 //!
-//! Right answers are blue and wrong ones orange, the deeper the larger their share of the row, so
-//! that the story is told before a number is read. Counts and row percentages stand in the cells as
-//! far as they have room; hovering gives both for every cell that is not zero.
+//! Correct predictions are blue and wrong ones orange, darker the larger their share of the row, so that the
+//! pattern is seen before any number is read. Cells show counts and row percentages as far as they have room;
+//! hovering shows both for every cell that is not zero.
 
 use super::axis::percent;
 use super::header::{MARGIN, header, header_width};
@@ -38,7 +38,7 @@ impl ConfusionSpec {
         (0..self.classes.len()).map(|c| self.count(row, c)).sum()
     }
 
-    /// Right answers and all answers.
+    /// Correct predictions, and all of them.
     fn score(&self) -> (u64, u64) {
         let n = self.classes.len();
         ((0..n).map(|i| self.count(i, i)).sum(), (0..n).map(|i| self.row_total(i)).sum())
@@ -138,10 +138,10 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     svg.finish()
 }
 
-/// Up to this many classes the picture's words hold every count.
+/// Up to this many classes the description has every count.
 const COUNTED_UP_TO: usize = 12;
 
-/// The picture in words.
+/// The description for screen readers.
 fn describe(spec: &ConfusionSpec) -> String {
     let n = spec.classes.len();
     let mut out = format!("Confusion matrix of {n} classes.");
@@ -225,7 +225,7 @@ impl Grid {
             return;
         }
         if count == 0 {
-            // Zeros are there to be seen past; many of them would only be in the way.
+            // Zeros are pale, and left out of small cells, where they would hide the other numbers.
             if cell >= 32.0 {
                 let ink = if on_diagonal { ZERO } else { svg::MUTED };
                 let style = Text::new(size).colour(ink).anchor(Anchor::Middle);

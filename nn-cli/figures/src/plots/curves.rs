@@ -1,8 +1,8 @@
 //! Training curves: loss and accuracy side by side, one line for each series.
 //!
-//! Lines are named where they end, so no legend has to be decoded. Loss starts at zero and accuracy
-//! spans 0 to 100 %, so that two pictures can be compared by eye. A value that is not finite is a gap
-//! in its line, which is how a missing validation set is given.
+//! Lines are named where they end, so no legend is needed. Loss starts at zero and accuracy spans 0 to 100 %,
+//! so that two pictures can be compared by eye. A value that is not finite leaves a gap in its line; a missing
+//! validation set is given as such values.
 
 use super::axis::{loss, percent};
 use super::header::{MARGIN, header};
@@ -77,13 +77,13 @@ fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
     (panels, room)
 }
 
-/// Measures the header by drawing it into a picture that is thrown away.
+/// The height of the header, found by drawing it into a picture that is not used.
 fn header_height(spec: &CurvesSpec) -> f64 {
     let mut scratch = Svg::new(WIDTH, 1.0, "", "");
     header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.synthetic)
 }
 
-/// The picture in words: where each line ends.
+/// The description for screen readers: where each line ends.
 fn describe(spec: &CurvesSpec) -> String {
     let mut out = String::new();
     for (what, all, write) in [

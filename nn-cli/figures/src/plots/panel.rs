@@ -39,7 +39,7 @@ impl Frame {
         if self.epochs < 2 {
             return (self.left + self.right) / 2.0;
         }
-        // A little air, so that the first dots do not sit on the axis.
+        // A margin, so that the first dots do not lie on the axis.
         let (from, to) = (self.left + 8.0, self.right);
         from + (to - from) * (epoch - 1) as f64 / (self.epochs - 1) as f64
     }
@@ -54,7 +54,7 @@ impl Panel<'_> {
         if self.is_share { percent(value) } else { loss(value) }
     }
 
-    /// What stands at the end of a line: its name, cut to a bearable length, and its last value.
+    /// The label at the end of a line: its name, shortened if it is long, and its last value.
     fn end_label(&self, series: &Series) -> Option<(String, String)> {
         let (_, value) = last_value(&series.values)?;
         Some((fit(&series.name, 130.0, LABEL_SIZE, true), self.write(value)))
@@ -71,8 +71,8 @@ impl Panel<'_> {
             .fold(0.0, f64::max)
     }
 
-    /// The values the axis spans. Bands may widen it, but not below zero for their sake alone: there
-    /// is no negative loss, even if mean less spread says so.
+    /// The values the axis spans. Bands may extend it upwards, but not below zero: a loss is never negative, even
+    /// where the mean minus the spread is.
     fn range(&self) -> Option<(f64, f64)> {
         let values =
             self.series.iter().flat_map(|s| &s.values).copied().filter(|v| is_drawable(*v));
@@ -162,7 +162,7 @@ impl Panel<'_> {
             if points.len() > 1 {
                 svg.polyline(&points, colour, wide);
             }
-            // A value between two gaps would be invisible without a dot.
+            // A value between two gaps is only visible as a dot.
             if frame.epochs <= DOTS_UP_TO || points.len() == 1 {
                 for (i, (&point, &value)) in points.iter().zip(run).enumerate() {
                     let (epoch, value) = (start + i, self.write(value));

@@ -5,7 +5,6 @@ use crate::commands::model::Classifier;
 use crate::failure::Failure;
 use crate::images::Found;
 use crate::npy;
-use crate::stand_in::Marker;
 use image::RgbImage;
 use nn_core::data::{Foreground, ForegroundRule, Rgb8, Treatment, foreground};
 use nn_core::explain::{BackgroundHeat, Explanation, NoShare};
@@ -14,6 +13,7 @@ use nn_staging::{FileNames, Stage};
 use nn_study::Kind;
 use nn_study::format;
 use nn_study::inspection::no_share;
+use nn_synthetic::Marker;
 use serde::Serialize;
 use std::path::Path;
 

@@ -1,15 +1,13 @@
-//! The readers of files that may come from anybody, each by itself: content in, answer or error out.
+//! What fuzzing calls: the program's readers of files from unknown sources, content in, result or error out.
 //!
-//! Fuzzing enters here, and so do the tests that replay what it found (`tests/fuzz`). Images and
-//! models have their doors in `nn-core`.
+//! The fuzz targets in `tests/fuzz` and the tests that replay what they found call these functions. Images
+//! and models are read by `nn-core`, manifests and archives by `nn-photographs`: their targets call those.
 
 use crate::labels;
-use crate::published::{self, Limits, Manifest};
 use nn_core::Result;
 use nn_core::data::split_file;
 use nn_core::data::{ImageFolder, Split};
 use nn_study::config::RunConfig;
-use std::io::Cursor;
 use std::path::Path;
 
 /// Reads the content of a `config.toml`, checks it as training does, and returns what a run would
@@ -39,29 +37,4 @@ pub fn labels(table: &[u8], names: &[&str]) -> Result<ImageFolder> {
     let images = names.iter().map(|name| root.join(name)).collect();
     let labelled = labels::label(table, None, Path::new("labels.csv"), root, images, Vec::new());
     labelled.map(|labelled| labelled.folder)
-}
-
-/// Reads a manifest of published files and returns how many it lists.
-///
-/// # Errors
-/// If a line is not a checksum and a path.
-pub fn manifest(text: &str) -> Result<usize> {
-    Manifest::parse(text, Path::new("MANIFEST.sha256")).map(|manifest| manifest.entries().len())
-}
-
-/// Reads an archive as `data fetch` does, of which no file may be larger than `file_bytes` and all
-/// together not larger than `unpacked_bytes`, and calls `visit` for each file.
-///
-/// # Errors
-/// If it is no archive, damaged, too large, or holds what a published one does not; and whatever
-/// `visit` returns.
-pub fn archive(
-    content: &[u8],
-    file_bytes: u64,
-    unpacked_bytes: u64,
-    visit: &mut dyn FnMut(&str, Vec<u8>) -> Result<()>,
-) -> Result<()> {
-    let limits = Limits { file_bytes, unpacked_bytes, ..Limits::default() };
-    let origin = Path::new("archive");
-    published::read_archive(Cursor::new(content), origin, &limits, &|_| true, visit)
 }

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use ureq::http::{HeaderMap, Response, Uri};
 use ureq::{Agent, Body};
 
-use super::fetch::{Limits, Progress};
+use crate::limits::Limits;
+use crate::progress::Progress;
 
 /// A finished download.
 pub struct Download {

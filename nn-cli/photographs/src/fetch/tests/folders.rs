@@ -71,27 +71,35 @@ fn sets_can_be_fetched_one_by_one() {
     bench.assert_complete();
 }
 
+/// Where folders cannot be locked, nothing is taken for left over.
+#[cfg(unix)]
 #[test]
 fn what_a_killed_fetch_left_is_put_right() {
     let mut bench = Bench::new();
-    let work = bench.options.root.join(".fetch");
-    fs::create_dir_all(work.join("staging/swap/a")).unwrap();
-    fs::write(work.join("staging/swap/a/a_1.jpg"), "half").unwrap();
-    // It was stopped between moving the old folder away and the new one in.
-    fs::create_dir_all(work.join("replaced/leaky")).unwrap();
-    fs::write(work.join("replaced/leaky/mine.jpg"), "mine").unwrap();
+    let root = bench.options.root.clone();
+    fs::create_dir_all(root.join(".nn-draft-1/a")).unwrap();
+    fs::write(root.join(".nn-draft-1/a/a_1.jpg"), "half").unwrap();
+    // Where folders cannot be exchanged, it was stopped between moving the old one away and the new one in.
+    fs::create_dir_all(root.join(".nn-replaced-1/leaky")).unwrap();
+    fs::write(root.join(".nn-replaced-1/leaky/mine.jpg"), "mine").unwrap();
     let archive = bench.small.tar_gz();
     let error = bench.fetch_bytes(&archive).unwrap_err().to_string();
-    assert!(error.contains("is not the published set"), "{error}");
+    assert!(error.contains("leaky: exists already") && error.contains("--overwrite"), "{error}");
     assert_eq!(bench.listing(), ["leaky"]);
-    assert_eq!(fs::read(bench.options.root.join("leaky/mine.jpg")).unwrap(), b"mine");
+    assert_eq!(fs::read(root.join("leaky/mine.jpg")).unwrap(), b"mine");
+    bench.options.overwrite = true;
+    assert_eq!(
+        outcomes(&bench.fetch_bytes(&archive).unwrap()),
+        [Outcome::Fetched, Outcome::Replaced]
+    );
+    bench.assert_complete();
 }
 
 #[test]
 fn two_fetches_at_once_are_kept_apart() {
     let mut bench = Bench::new();
     let archive = bench.small.tar_gz();
-    let first = Workshop::open(&bench.options.root).unwrap();
+    let first = FetchFolder::open(&bench.options.root).unwrap();
     let error = bench.fetch_bytes(&archive).unwrap_err().to_string();
     assert!(error.contains("another fetch is running"), "{error}");
     drop(first);
@@ -114,12 +122,13 @@ fn the_photographs_come_over_http() {
     let server = Server::new([Reply::ok(&gzip(&pack(&entries)))]);
     let dir = tempfile::tempdir().unwrap();
     let source = Source::Url(server.url.clone());
-    let options = Options { source, ..Options::new(dir.path().join("data")) };
+    let options = FetchOptions { source, ..FetchOptions::new(dir.path().join("data")) };
     let report = fetch(manifest, &options, &mut |_| Ok(())).unwrap();
     assert_eq!(outcomes(&report), [Outcome::Fetched; 3]);
-    assert!(verify(manifest, &options.root).unwrap().complete());
+    assert!(verify(manifest, &options.root).unwrap().is_complete());
 
-    let copy = Options { source: Source::Path(root), ..Options::new(dir.path().join("copy")) };
+    let copy =
+        FetchOptions { source: Source::Path(root), ..FetchOptions::new(dir.path().join("copy")) };
     fetch(manifest, &copy, &mut |_| Ok(())).unwrap();
-    assert!(verify(manifest, &copy.root).unwrap().complete());
+    assert!(verify(manifest, &copy.root).unwrap().is_complete());
 }

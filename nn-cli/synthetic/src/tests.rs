@@ -1,6 +1,12 @@
 use super::animal::Animal;
+use super::marker::NOTE_FILE;
 use super::*;
+use nn_core::Error;
+use nn_core::rng::Rng;
+use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 /// Small pictures keep the tests quick; every law holds at any size.
 const SIZE: u32 = 64;
@@ -10,7 +16,7 @@ fn quiet(_: usize) -> ControlFlow<()> {
 }
 
 /// The first `count` pictures of each class of `set`.
-fn some(set: StandInSet, count: usize) -> Vec<(Spec, Picture)> {
+fn some(set: SyntheticSet, count: usize) -> Vec<(Spec, Picture)> {
     let mut taken = Vec::new();
     for species in [Species::Husky, Species::Wolf] {
         let own = specs(set).into_iter().filter(|spec| spec.species == species).take(count);
@@ -37,11 +43,11 @@ fn ring(picture: &Picture) -> [f64; 3] {
 
 #[test]
 fn sets_have_the_published_tree_and_numbers() {
-    for set in StandInSet::ALL {
-        assert_eq!(StandInSet::from_name(set.name()), Some(set));
+    for set in SyntheticSet::ALL {
+        assert_eq!(SyntheticSet::from_name(set.name()), Some(set));
         let paths: BTreeSet<PathBuf> = specs(set).iter().map(Spec::path).collect();
         let count = |prefix: &str| paths.iter().filter(|path| path.starts_with(prefix)).count();
-        if set == StandInSet::BackgroundSwap {
+        if set == SyntheticSet::BackgroundSwap {
             assert_eq!((paths.len(), count("husky"), count("wolf")), (40, 20, 20));
             assert!(paths.contains(Path::new("wolf/wolf_20.png")));
         } else {
@@ -52,13 +58,13 @@ fn sets_have_the_published_tree_and_numbers() {
             assert!(paths.contains(Path::new("test/wolf/wolf_0.png")));
         }
     }
-    assert_eq!(StandInSet::from_name("no_backgrounds"), None);
+    assert_eq!(SyntheticSet::from_name("no_backgrounds"), None);
 }
 
 #[test]
 fn no_two_pictures_share_their_randomness() {
     let mut streams = HashSet::new();
-    for spec in StandInSet::ALL.into_iter().flat_map(specs) {
+    for spec in SyntheticSet::ALL.into_iter().flat_map(specs) {
         assert!(streams.insert(spec.stream()), "{spec:?} repeats a stream");
     }
 }
@@ -66,7 +72,7 @@ fn no_two_pictures_share_their_randomness() {
 #[test]
 fn a_folder_has_the_same_bytes_whatever_the_threads() {
     let root = tempfile::tempdir().unwrap();
-    let set = StandInSet::BackgroundSwap;
+    let set = SyntheticSet::BackgroundSwap;
     let dirs = [1, 3].map(|threads| {
         let dir = root.path().join(format!("with-{threads}"));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -88,14 +94,14 @@ fn a_folder_has_the_same_bytes_whatever_the_threads() {
 
 #[test]
 fn the_seed_matters() {
-    let spec = specs(StandInSet::DifferentBackgrounds)[0];
+    let spec = specs(SyntheticSet::DifferentBackgrounds)[0];
     let [a, b] = [1, 2].map(|seed| render_image(&spec, seed, SIZE));
     assert_ne!(a.rgb, b.rgb);
 }
 
 #[test]
 fn grounds_are_what_the_sets_promise() {
-    for set in [StandInSet::DifferentBackgrounds, StandInSet::BackgroundSwap] {
+    for set in [SyntheticSet::DifferentBackgrounds, SyntheticSet::BackgroundSwap] {
         for (spec, picture) in some(set, 20) {
             let [r, g, b] = ring(&picture);
             match set.ground(spec.species) {
@@ -107,16 +113,16 @@ fn grounds_are_what_the_sets_promise() {
             }
         }
     }
-    let leak = StandInSet::DifferentBackgrounds;
+    let leak = SyntheticSet::DifferentBackgrounds;
     assert_eq!(leak.ground(Species::Husky), Ground::Grass);
     assert_eq!(leak.ground(Species::Wolf), Ground::Snow);
-    assert_eq!(StandInSet::BackgroundSwap.ground(Species::Husky), Ground::Snow);
-    assert_eq!(StandInSet::BackgroundSwap.ground(Species::Wolf), Ground::Grass);
+    assert_eq!(SyntheticSet::BackgroundSwap.ground(Species::Husky), Ground::Snow);
+    assert_eq!(SyntheticSet::BackgroundSwap.ground(Species::Wolf), Ground::Grass);
 }
 
 #[test]
 fn white_is_exactly_white_and_the_animal_is_seen() {
-    for (spec, picture) in some(StandInSet::SameBackgrounds, 50) {
+    for (spec, picture) in some(SyntheticSet::SameBackgrounds, 50) {
         let mut body = 0;
         for (pixel, cover) in picture.rgb.pixels().zip(picture.mask.pixels()) {
             match cover.0[0] {
@@ -157,8 +163,8 @@ fn traits_tell_what_the_documentation_says() {
         .map(|i| {
             let species = if i < COUNT { Species::Husky } else { Species::Wolf };
             let mut rng = Rng::new(DEFAULT_SEED, i as u64);
-            let lot = rng.uniform();
-            (Animal::draw(species, lot, &mut rng), species == Species::Wolf)
+            let quantile = rng.uniform();
+            (Animal::draw(species, quantile, &mut rng), species == Species::Wolf)
         })
         .collect();
     let tells = |value: &dyn Fn(&Animal) -> f64| {
@@ -204,20 +210,20 @@ fn traits_tell_what_the_documentation_says() {
 }
 
 #[test]
-fn coats_are_dealt_evenly() {
-    for set in StandInSet::ALL {
+fn coats_are_a_stratified_sample() {
+    for set in SyntheticSet::ALL {
         for seed in [1, 2, DEFAULT_SEED] {
-            let mut lots = HashMap::<_, Vec<f64>>::new();
+            let mut quantiles = HashMap::<_, Vec<f64>>::new();
             for spec in specs(set) {
-                let class = (spec.part as u8, spec.species);
-                lots.entry(class).or_default().push(spec.lot(seed));
+                let class = (spec.subset as u8, spec.species);
+                quantiles.entry(class).or_default().push(spec.coat_quantile(seed));
             }
-            for (class, mut lots) in lots {
-                assert!(!lots.is_sorted(), "{class:?}: the coats are in the files' order");
-                lots.sort_by(f64::total_cmp);
-                for (i, lot) in lots.iter().enumerate() {
-                    let slice = (lot * lots.len() as f64) as usize;
-                    assert_eq!(slice, i, "{class:?}, seed {seed}: {lots:?}");
+            for (class, mut quantiles) in quantiles {
+                assert!(!quantiles.is_sorted(), "{class:?}: the coats are in the files' order");
+                quantiles.sort_by(f64::total_cmp);
+                for (i, quantile) in quantiles.iter().enumerate() {
+                    let slice = (quantile * quantiles.len() as f64) as usize;
+                    assert_eq!(slice, i, "{class:?}, seed {seed}: {quantiles:?}");
                 }
             }
         }
@@ -231,7 +237,7 @@ fn colour_tells_something_and_size_next_to_nothing() {
         size: f64,
         wolf: bool,
     }
-    let looks: Vec<Look> = some(StandInSet::SameBackgrounds, 50)
+    let looks: Vec<Look> = some(SyntheticSet::SameBackgrounds, 50)
         .iter()
         .map(|(spec, picture)| {
             let (mut sum, mut size) = ([0.0; 3], 0.0);
@@ -266,7 +272,7 @@ fn colour_tells_something_and_size_next_to_nothing() {
 #[test]
 fn refusals_say_what_to_do_and_leave_nothing_behind() {
     let root = tempfile::tempdir().unwrap();
-    let set = StandInSet::BackgroundSwap;
+    let set = SyntheticSet::BackgroundSwap;
     let dir = root.path().join("new").join("set");
     let error = render(set, 1, &dir, 8, &quiet).unwrap_err();
     assert!(error.to_string().contains("between 32 and 4096"), "{error}");

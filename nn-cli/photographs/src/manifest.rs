@@ -155,9 +155,9 @@ mod tests {
         assert_eq!(count("background_swap/wolf/"), 20);
     }
 
-    /// The twins `data/README.md` speaks of are what the checksums say.
+    /// The duplicates that `data/README.md` names have the same checksums.
     #[test]
-    fn the_known_twins_are_in_the_manifest() {
+    fn the_known_duplicates_are_in_the_manifest() {
         let manifest = Manifest::published();
         let of = |path: &str| {
             let entry = manifest.entries().iter().find(|entry| entry.path == path);

@@ -1,18 +1,17 @@
 //! What an animal is like: the few traits that tell a husky from a wolf, and the many that do not.
 //!
-//! As in the photographs, no single trait decides. Each is drawn from a bell curve or a table that
+//! As in the photographs, no single trait decides. Each is drawn from a normal distribution or a table that
 //! differs between the species but overlaps ([`CUES`], [`COATS`]); pose, size, place, side and
 //! light are drawn alike for both.
 //!
-//! How far two curves of one spread lie apart sets how hard the task is: whoever sees only that
-//! trait, and cuts halfway, is right with the probability that a normal number is below half the
-//! distance in spreads. The mask, for one, lies two spreads apart and so tells 84 %. The coat's
-//! colour, of which a small network makes the most, tells 87 %: the better of each row of the table.
-//! That is a roof over what colour alone can teach. It stands where it does by trial: with a roof of
-//! 91 % the reference network learns nearly all there is, with one of 84 % it often ends at chance,
-//! for the animals in the other species' coat shake it.
+//! How far the distributions of a trait lie apart sets how hard the task is. With means `d` standard deviations
+//! apart, a threshold halfway between them is right with probability `Phi(d / 2)`. The means of the mask are
+//! two standard deviations apart, so the mask alone tells 84 %. The coat's colour, which a small network
+//! learns first, tells 87 %: the sum over [`COATS`] of the larger of both shares, halved. That limits what
+//! colour alone can teach. The limit was found by trial: with 91 % the reference network learns nearly all
+//! there is, with 84 % it often ends at chance, misled by animals in the other species' coat.
 
-use super::canvas::{Ink, mix, shade};
+use crate::canvas::{Ink, mix, shade};
 use nn_core::rng::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +48,7 @@ impl Cue {
             Species::Husky => self.husky,
             Species::Wolf => self.wolf,
         };
-        // Bounded, so that no animal is a monster.
+        // Bounded, so that no animal is deformed.
         (centre + self.spread * rng.normal().clamp(-2.0, 2.0)) as f32
     }
 }
@@ -82,7 +81,7 @@ const CUES: Cues = Cues {
     dusk: Cue { husky: 0.12, wolf: 0.30, spread: 0.12 },
 };
 
-/// A coat colour and how often each species wears it.
+/// A coat colour and how often each species has it, in percent.
 struct Dye {
     back: Ink,
     side: Ink,
@@ -180,8 +179,8 @@ pub struct Animal {
 }
 
 impl Animal {
-    /// A random animal of `species`, whose coat is decided by `lot`, 0 to 1.
-    pub fn draw(species: Species, lot: f64, rng: &mut Rng) -> Self {
+    /// A random animal of `species`, whose coat is chosen by `coat_quantile`, from 0 to 1.
+    pub fn draw(species: Species, coat_quantile: f64, rng: &mut Rng) -> Self {
         let cue = CUES;
         let mask = cue.mask.draw(species, rng).clamp(0.0, 1.0);
         let build = Build {
@@ -192,7 +191,7 @@ impl Animal {
             ruff: cue.ruff.draw(species, rng),
             girth: rng.uniform() as f32,
         };
-        let coat = coat(species, lot, mask, rng);
+        let coat = coat(species, coat_quantile, mask, rng);
         let pose = match choose(rng.uniform(), &[0.36, 0.17, 0.13, 0.10, 0.24]) {
             0 => Pose::Standing,
             1 => Pose::SittingFront,
@@ -215,13 +214,13 @@ impl Animal {
     }
 }
 
-/// A coat of `species`: its colour decided by `lot`, the rest random.
-fn coat(species: Species, lot: f64, mask: f32, rng: &mut Rng) -> Coat {
+/// A coat of `species`: its colour chosen by `quantile`, the rest random.
+fn coat(species: Species, quantile: f64, mask: f32, rng: &mut Rng) -> Coat {
     let weights = COATS.map(|dye| match species {
         Species::Husky => dye.husky,
         Species::Wolf => dye.wolf,
     });
-    let dye = &COATS[choose(lot, &weights)];
+    let dye = &COATS[choose(quantile, &weights)];
     let gain = (1.0 + 0.06 * rng.normal()).clamp(0.75, 1.3) as f32;
     let warmth = 0.012 * rng.normal() as f32;
     let own = |ink: Ink| {
@@ -253,9 +252,9 @@ fn coat(species: Species, lot: f64, mask: f32, rng: &mut Rng) -> Coat {
     }
 }
 
-/// The index that `lot` falls on when the weights share `[0, 1)`.
-fn choose(lot: f64, weights: &[f64]) -> usize {
-    let mut left = lot * weights.iter().sum::<f64>();
+/// The index whose share of `[0, 1)` holds `quantile`, where shares are proportional to the weights.
+fn choose(quantile: f64, weights: &[f64]) -> usize {
+    let mut left = quantile * weights.iter().sum::<f64>();
     for (i, weight) in weights.iter().enumerate() {
         left -= weight;
         if left < 0.0 {

@@ -38,7 +38,7 @@ fn names_in_the_archive_do_not_matter_only_content_does() {
         .files
         .iter()
         .enumerate()
-        // The last is the twin of the third, and found there.
+        // The last has the content of the third, and is found there.
         .take(4)
         .map(|(i, (_, content))| TarEntry::new(EntryType::Regular, &format!("{i}.JPG"), content))
         .collect();

@@ -12,9 +12,9 @@ use std::thread;
 use sha2::{Digest, Sha256};
 use tar::EntryType;
 
-use super::manifest::Manifest;
+use crate::manifest::Manifest;
 
-/// A data root in miniature: the set `swap` of two files, and `leaky` of three, two of them twins.
+/// A data root in miniature: the set `swap` of two files, and `leaky` of three, two of them the same.
 pub struct Small {
     pub manifest: Manifest,
     pub files: Vec<(String, Vec<u8>)>,

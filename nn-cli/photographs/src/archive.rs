@@ -1,9 +1,9 @@
-//! Reads the files of a folder, a `.tar`, a `.tar.gz` or a `.zip`, trusting none of it.
+//! Reads the files of a folder, a `.tar`, a `.tar.gz` or a `.zip` from unknown sources.
 //!
 //! Nothing is written here: each file's name and content go to a visitor, which decides by
 //! checksum. All the same an archive that contains a path out of itself, a link, a device or more
 //! data than it should is refused as a whole, because it is not what was published.
-//! The format is told by the first bytes, not by the name, which a download does not have.
+//! The format is recognised by the first bytes, not by the name, which a download does not have.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -15,7 +15,7 @@ use std::rc::Rc;
 use nn_core::{Error, Result};
 use tar::EntryType;
 
-use super::fetch::Limits;
+use crate::limits::Limits;
 
 /// The most bytes of a tar archive between two files: headers, with names of any length in them.
 const MAX_HEADER_BYTES: u64 = 1 << 16;

@@ -1,9 +1,9 @@
 //! Backgrounds: grass, snow, or nothing at all. This is the cue that leaks.
 //!
-//! Scenes vary in season, light, horizon and what stands there, but nobody would take one for the
-//! other. All lengths are fractions of the picture.
+//! Scenes vary in season, light, horizon and vegetation, but grass and snow are never mistaken for each other.
+//! All lengths are fractions of the picture.
 
-use super::canvas::{Canvas, Ink, blob, finish, mix, oval, shade};
+use crate::canvas::{Canvas, Ink, blob, finish, mix, oval, shade};
 use nn_core::rng::Rng;
 use serde::{Deserialize, Serialize};
 use tiny_skia::{Path, PathBuilder, Point, Transform};

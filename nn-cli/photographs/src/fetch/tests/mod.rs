@@ -4,27 +4,25 @@ mod archives;
 mod downloads;
 mod folders;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tar::EntryType;
 
 use super::*;
-use crate::published::testing::{
-    Reply, Server, Small, TarEntry, gzip, photographs, small_set, tar as pack,
-};
-use crate::published::verify::verify;
+use crate::testing::{Reply, Server, Small, TarEntry, gzip, photographs, small_set, tar as pack};
+use crate::verify::verify;
 
 /// A data root in a temporary folder, and how to fetch the small set into it.
 struct Bench {
     small: Small,
     dir: tempfile::TempDir,
-    options: Options,
+    options: FetchOptions,
 }
 
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut options = Options::new(dir.path().join("data"));
+        let mut options = FetchOptions::new(dir.path().join("data"));
         options.limits.stall = Duration::from_secs(5);
         Self { small: small_set(), dir, options }
     }
@@ -55,7 +53,7 @@ impl Bench {
     }
 
     fn assert_complete(&self) {
-        assert!(verify(&self.small.manifest, &self.options.root).unwrap().complete());
+        assert!(verify(&self.small.manifest, &self.options.root).unwrap().is_complete());
         assert_eq!(self.listing(), ["leaky", "swap"], "and nothing else");
     }
 

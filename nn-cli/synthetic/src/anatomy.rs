@@ -1,10 +1,10 @@
-//! What every pose is put together from: legs, tails, the colours of a trunk, a head in its place.
+//! The parts that all poses share: legs, tails, the colours of a trunk, a head in its place.
 //!
-//! Units as in [`super::body`].
+//! Units as in [`crate::body`].
 
-use super::animal::Animal;
-use super::canvas::{Canvas, Hair, Ink, blob, mix, oval, shade, tube};
-use super::head;
+use crate::animal::Animal;
+use crate::canvas::{Canvas, Hair, Ink, blob, mix, oval, shade, tube};
+use crate::head;
 use nn_core::rng::Rng;
 use tiny_skia::{Point, Transform};
 
@@ -106,6 +106,19 @@ pub fn tail(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng, x: f32, y: f32)
     brush.tint(&tube(&under), coat.pale, 0.3 + 0.6 * coat.mask, 0.06);
     brush.tint(&tube(&joints[6..]), shade(coat.back, 0.7), 0.8 * (1.0 - coat.mask), 0.05);
     brush.comb(rng, Hair { length: 0.085, ..long(animal) }, flow);
+    canvas.over(&brush);
+}
+
+/// Draws a tail that lies on the ground, through `(x, y, radius)`.
+pub fn resting_tail(
+    canvas: &mut Canvas,
+    animal: &Animal,
+    rng: &mut Rng,
+    joints: &[(f32, f32, f32)],
+) {
+    let mut brush = canvas.layer();
+    brush.fill(&tube(joints), mix(animal.coat.back, animal.coat.side, 0.4));
+    brush.comb(rng, long(animal), |_| Point::from_xy(-1.0, 0.0));
     canvas.over(&brush);
 }
 

@@ -1,9 +1,9 @@
-//! From an animal and a ground to a finished photograph: framing, light, blur and grain.
+//! From an animal and a ground to a finished picture: framing, light, blur and grain.
 
-use super::animal::{Animal, Pose, Species};
-use super::body;
-use super::canvas::{Canvas, blur};
-use super::scene::{Ground, Scene};
+use crate::animal::{Animal, Pose, Species};
+use crate::body;
+use crate::canvas::{Canvas, blur};
+use crate::scene::{Ground, Scene};
 use image::{GrayImage, RgbImage};
 use nn_core::rng::Rng;
 use tiny_skia::Transform;
@@ -13,7 +13,7 @@ use tiny_skia::Transform;
 pub struct Picture {
     /// The picture itself.
     pub rgb: RgbImage,
-    /// 255 where the animal is, 0 where not a trace of it is.
+    /// 255 where the animal covers a pixel, 0 where it does not touch it.
     pub mask: GrayImage,
 }
 
@@ -26,8 +26,8 @@ struct Framing {
     ground: (f32, f32, f32),
 }
 
-/// Places an animal at random: size, position, side, a slight tilt, and the squeeze that photographs
-/// of other formats suffer when they are made square.
+/// Places an animal at random: size, position, side, a slight tilt, and a change of aspect as photographs
+/// of other formats have when they are made square.
 fn frame(animal: &Animal, size: u32, rng: &mut Rng) -> Framing {
     let [left, top, right, bottom] = body::extent(animal);
     let (wide, high) = (right - left, bottom - top);
@@ -55,7 +55,7 @@ fn frame(animal: &Animal, size: u32, rng: &mut Rng) -> Framing {
     Framing { place, ground: (x - 0.42 * w, x + 0.42 * w, feet) }
 }
 
-/// How the camera saw it.
+/// The camera's settings for one picture.
 struct Shot {
     gain: f32,
     gamma: f32,
@@ -92,10 +92,11 @@ impl Shot {
 /// How many streams of random numbers a picture draws from.
 pub const STREAMS: u64 = 3;
 
-/// Renders one picture. `lot` decides the coat, `stream` keeps pictures of one `seed` apart.
+/// Renders one picture. `coat_quantile` from 0 to 1 chooses the coat, `stream` tells apart the pictures of one
+/// `seed`.
 pub fn compose(
     species: Species,
-    lot: f64,
+    coat_quantile: f64,
     ground: Ground,
     seed: u64,
     stream: u64,
@@ -105,7 +106,7 @@ pub fn compose(
     let mut rng = Rng::new(seed, STREAMS * stream);
     let mut scenery = Rng::new(seed, STREAMS * stream + 1);
     let mut camera = Rng::new(seed, STREAMS * stream + 2);
-    let animal = Animal::draw(species, lot, &mut rng);
+    let animal = Animal::draw(species, coat_quantile, &mut rng);
     let framing = frame(&animal, size, &mut rng);
     let mut figure = Canvas::new(size, framing.place);
     body::draw(&mut figure, &animal, &mut rng);
@@ -139,8 +140,8 @@ pub fn compose(
     expose(&scene.canvas, &figure, ground, &shot, &mut camera)
 }
 
-/// Blurs a canvas by `radius`, a fraction of its size. Parts of a pixel count: the picture is mixed
-/// with its blurred self.
+/// Blurs a canvas by `radius`, a fraction of its size. For a fraction of a pixel the picture is mixed with a
+/// version blurred by the next whole number of pixels.
 fn soften(canvas: &mut Canvas, radius: f32) {
     let radius = radius * canvas.size as f32;
     let whole = radius.ceil();

@@ -3,9 +3,9 @@
 //! Units: a standing animal is about one unit high at the shoulder; the ground is y = 0, up is
 //! negative, and the animal looks right (whoever places the canvas may mirror it).
 
-use super::animal::{Animal, Pose};
-use super::canvas::{Canvas, Hair, blob, mix, oval, tube};
-use super::parts::{SHADOW, colour_trunk, head_at, leg, long, short, tail};
+use crate::anatomy::{SHADOW, colour_trunk, head_at, leg, long, resting_tail, short, tail};
+use crate::animal::{Animal, Pose};
+use crate::canvas::{Canvas, Hair, blob, mix, oval, tube};
 use nn_core::rng::Rng;
 use tiny_skia::Point;
 
@@ -213,11 +213,8 @@ fn sitting_side(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
     if build.tail > 0.6 {
         tail(canvas, animal, rng, -0.46, -0.16);
     } else {
-        let mut brush = canvas.layer();
-        let lie = [(-0.38, -0.10, 0.07), (-0.55, -0.07, 0.085), (-0.75, -0.04, 0.045)];
-        brush.fill(&tube(&lie), mix(coat.back, coat.side, 0.4));
-        brush.comb(rng, long(animal), |_| Point::from_xy(-1.0, 0.0));
-        canvas.over(&brush);
+        let joints = [(-0.38, -0.10, 0.07), (-0.55, -0.07, 0.085), (-0.75, -0.04, 0.045)];
+        resting_tail(canvas, animal, rng, &joints);
     }
     leg(
         canvas,
@@ -288,11 +285,8 @@ fn lying(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
     if build.tail > 0.6 {
         tail(canvas, animal, rng, -0.64, -0.22);
     } else {
-        let mut brush = canvas.layer();
-        let lie = [(-0.60, -0.10, 0.07), (-0.76, -0.06, 0.08), (-0.88, -0.03, 0.045)];
-        brush.fill(&tube(&lie), mix(coat.back, coat.side, 0.4));
-        brush.comb(rng, long(animal), |_| Point::from_xy(-1.0, 0.0));
-        canvas.over(&brush);
+        let joints = [(-0.60, -0.10, 0.07), (-0.76, -0.06, 0.08), (-0.88, -0.03, 0.045)];
+        resting_tail(canvas, animal, rng, &joints);
     }
     let reach = 0.10 * (build.legs - 0.5);
     let forearm = |dx: f32, dy: f32| {

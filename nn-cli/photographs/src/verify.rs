@@ -1,9 +1,9 @@
-//! Does a folder hold a published set: every file, unchanged, and no other image?
+//! Compares folders with the published sets: every file there, unchanged, and no other image.
 //!
-//! An image too many counts as much as one missing, because training would see it. Other files
+//! An additional image counts as much as a missing one, because training would use it. Other files
 //! (a licence, a note) and anything in dot-folders do not, because image folders skip them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,8 @@ use nn_core::{Error, Result};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::manifest::{Manifest, checksum};
-
-/// What stands behind a data set's name. Every output that speaks of data says which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The published photographs: all checksums match and there is no other image.
-    Published,
-    /// Some folder of images.
-    Folder,
-    /// Nothing on disk, so the built-in rendered set serves the name.
-    StandIn,
-}
+use crate::manifest::{Checksum, Manifest, checksum};
+use crate::state::SetState;
 
 /// One set compared with the manifest. Paths are below the set's folder, with forward slashes.
 #[derive(Clone, Debug, Serialize)]
@@ -35,7 +24,8 @@ pub struct SetReport {
     /// The folder looked at.
     pub path: PathBuf,
     /// The verdict.
-    pub kind: Kind,
+    #[serde(rename = "kind")]
+    pub state: SetState,
     /// How many files the manifest lists.
     pub files: usize,
     /// How many of them are there and match.
@@ -50,32 +40,32 @@ pub struct SetReport {
 
 /// All sets of a data root compared with the manifest.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct VerifyReport {
     /// The data root.
     pub root: PathBuf,
     /// One entry per set, in the manifest's order.
     pub sets: Vec<SetReport>,
 }
 
-impl Report {
+impl VerifyReport {
     /// Whether every set is there as published.
-    pub fn complete(&self) -> bool {
-        self.sets.iter().all(|set| set.kind == Kind::Published)
+    pub fn is_complete(&self) -> bool {
+        self.sets.iter().all(|set| set.state == SetState::Published)
     }
 }
 
 /// Compares every set under the data root `root` with the manifest. A root or set that is not
-/// there is no error: all its files are missing, and its kind is the stand-in.
+/// there is no error: all its files are missing, and it is absent.
 ///
 /// # Errors
 /// A file or folder that is there but cannot be read.
-pub fn verify(manifest: &Manifest, root: &Path) -> Result<Report> {
+pub fn verify(manifest: &Manifest, root: &Path) -> Result<VerifyReport> {
     let sets = manifest
         .sets()
         .into_iter()
         .map(|name| verify_set(manifest, name, &root.join(name)))
         .collect::<Result<_>>()?;
-    Ok(Report { root: root.to_path_buf(), sets })
+    Ok(VerifyReport { root: root.to_path_buf(), sets })
 }
 
 /// Compares the folder `dir` with the set `name`.
@@ -114,17 +104,17 @@ pub fn verify_set(manifest: &Manifest, name: &str, dir: &Path) -> Result<SetRepo
         }
     }
     let extra = extra_in(manifest, name, dir)?;
-    let kind = if !dir.exists() {
-        Kind::StandIn
+    let state = if !dir.exists() {
+        SetState::Absent
     } else if ok > 0 && ok == entries.len() && extra.is_empty() {
-        Kind::Published
+        SetState::Published
     } else {
-        Kind::Folder
+        SetState::Different
     };
     Ok(SetReport {
         name: name.to_owned(),
         path: dir.to_path_buf(),
-        kind,
+        state,
         files: entries.len(),
         ok,
         missing,
@@ -133,21 +123,26 @@ pub fn verify_set(manifest: &Manifest, name: &str, dir: &Path) -> Result<SetRepo
     })
 }
 
-/// What stands behind `dir`, which was asked for as the set `name`. A folder that cannot be read
-/// completely, or a name that was never published, is just a folder.
-pub fn kind_of(dir: &Path, name: &str) -> Kind {
-    match verify_set(Manifest::published(), name, dir) {
-        Ok(report) => report.kind,
-        Err(_) => Kind::Folder,
-    }
-}
-
-/// Which published set the folder `dir` holds, whatever the folder is called; `None` if none.
+/// Which published set the folder `dir` holds, whatever the folder is called; `None` if none, or if it
+/// cannot be read completely.
+///
+/// Sets may have the same file names and differ in content alone, so each file is hashed once and compared
+/// with every set that lists it.
 pub fn identify(dir: &Path) -> Option<&'static str> {
     let manifest = Manifest::published();
-    let there = |name: &&str| manifest.set(name).all(|e| dir.join(e.path_in_set()).is_file());
-    let mut candidates = manifest.sets().into_iter().filter(there);
-    candidates.find(|name| kind_of(dir, name) == Kind::Published)
+    let has_its_files = |name: &str| {
+        manifest.set(name).all(|entry| dir.join(entry.path_in_set()).is_file())
+            && extra_in(manifest, name, dir).is_ok_and(|extra| extra.is_empty())
+    };
+    let candidates: Vec<&str> =
+        manifest.sets().into_iter().filter(|name| has_its_files(name)).collect();
+    let listed = candidates.iter().flat_map(|name| manifest.set(name));
+    let files: BTreeSet<&str> = listed.map(|entry| entry.path_in_set()).collect();
+    let hash = |file: &&'static str| Some((*file, checksum(&fs::read(dir.join(file)).ok()?)));
+    let hashes: HashMap<&str, Checksum> =
+        files.into_iter().collect::<Vec<_>>().par_iter().map(hash).collect::<Option<_>>()?;
+    let matches = |name: &str| manifest.set(name).all(|e| hashes[e.path_in_set()] == e.checksum);
+    candidates.into_iter().find(|name| matches(name))
 }
 
 /// The images and folders below `dir` that the manifest does not list for the set, sorted.
@@ -192,22 +187,22 @@ fn extra_in(manifest: &Manifest, name: &str, dir: &Path) -> Result<Vec<String>> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{photographs, small_set};
     use super::*;
+    use crate::testing::{photographs, small_set};
 
     #[test]
     fn a_faithful_copy_is_published_and_every_difference_is_named() {
         let small = small_set();
         let dir = tempfile::tempdir().unwrap();
         let absent = verify(&small.manifest, dir.path()).unwrap();
-        assert!(!absent.complete());
-        assert_eq!((absent.sets[0].kind, absent.sets[0].missing.len()), (Kind::StandIn, 2));
+        assert!(!absent.is_complete());
+        assert_eq!((absent.sets[0].state, absent.sets[0].missing.len()), (SetState::Absent, 2));
 
         small.write_to(dir.path());
         fs::write(dir.path().join("swap/LICENSE"), "not an image").unwrap();
         fs::create_dir(dir.path().join("swap/.cache")).unwrap();
         let report = verify(&small.manifest, dir.path()).unwrap();
-        assert!(report.complete(), "{report:?}");
+        assert!(report.is_complete(), "{report:?}");
         assert_eq!((report.sets[0].ok, report.sets[1].ok), (2, 3));
 
         fs::write(dir.path().join("leaky/train/a/a_1.jpg"), "other").unwrap();
@@ -215,15 +210,15 @@ mod tests {
         fs::write(dir.path().join("leaky/train/b/more.PNG"), "").unwrap();
         fs::create_dir(dir.path().join("leaky/train/c")).unwrap();
         let report = verify(&small.manifest, dir.path()).unwrap();
-        assert_eq!(report.sets[0].kind, Kind::Published);
+        assert_eq!(report.sets[0].state, SetState::Published);
         let leaky = &report.sets[1];
-        assert_eq!((leaky.name.as_str(), leaky.kind, leaky.ok), ("leaky", Kind::Folder, 1));
+        assert_eq!((leaky.name.as_str(), leaky.state, leaky.ok), ("leaky", SetState::Different, 1));
         assert_eq!(leaky.changed, ["train/a/a_1.jpg"]);
         assert_eq!(leaky.missing, ["train/b/b_1.jpg"]);
         assert_eq!(leaky.extra, ["train/b/more.PNG", "train/c/"]);
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["sets"][1]["kind"], "folder");
-        assert_eq!(serde_json::to_value(Kind::StandIn).unwrap(), "stand-in");
+        assert_eq!(serde_json::to_value(SetState::Absent).unwrap(), "stand-in");
     }
 
     #[test]
@@ -233,15 +228,18 @@ mod tests {
         small.write_to(dir.path());
         fs::write(dir.path().join("swap/a/again.jpg"), "x").unwrap();
         let swap = verify_set(&small.manifest, "swap", &dir.path().join("swap")).unwrap();
-        assert_eq!((swap.ok, swap.kind), (swap.files, Kind::Folder));
+        assert_eq!((swap.ok, swap.state), (swap.files, SetState::Different));
     }
 
     #[test]
     fn a_name_that_was_never_published_is_a_folder() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(kind_of(dir.path(), "mine"), Kind::Folder);
-        assert_eq!(kind_of(&dir.path().join("none"), "same_backgrounds"), Kind::StandIn);
+        let kind =
+            |name: &str, dir: &Path| verify_set(Manifest::published(), name, dir).unwrap().state;
+        assert_eq!(kind("mine", dir.path()), SetState::Different);
+        assert_eq!(kind("same_backgrounds", &dir.path().join("none")), SetState::Absent);
         assert_eq!(identify(dir.path()), None);
+        assert_eq!(identify(&dir.path().join("none")), None);
     }
 
     #[test]
@@ -250,12 +248,16 @@ mod tests {
         let start = std::time::Instant::now();
         let report = verify(Manifest::published(), &root).unwrap();
         println!("240 photographs in {:?}", start.elapsed());
-        assert!(report.complete(), "{report:?}");
+        assert!(report.is_complete(), "{report:?}");
         for name in Manifest::published().sets() {
-            assert_eq!(kind_of(&root.join(name), name), Kind::Published);
             assert_eq!(identify(&root.join(name)), Some(name));
         }
         // The two training sets have the same file names; only the content tells them apart.
-        assert_eq!(kind_of(&root.join("same_backgrounds"), "different_backgrounds"), Kind::Folder);
+        let other = verify_set(
+            Manifest::published(),
+            "different_backgrounds",
+            &root.join("same_backgrounds"),
+        );
+        assert_eq!(other.unwrap().state, SetState::Different);
     }
 }

@@ -3,8 +3,8 @@
 //! A head seen from the front is a set of points in space, turned by yaw and nod before it is
 //! drawn; a head seen from the side is flat and looks right.
 
-use super::animal::Animal;
-use super::canvas::{Canvas, Hair, blob, curve, finish, mix, oval, shade, tube};
+use crate::animal::Animal;
+use crate::canvas::{Canvas, Hair, blob, curve, finish, mix, oval, shade, tube};
 use nn_core::rng::Rng;
 use tiny_skia::{Path, PathBuilder, Point, Transform};
 
