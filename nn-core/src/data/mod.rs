@@ -4,7 +4,7 @@
 //! file_kind what kind of file this is
 //! tree      a folder and all below it; what of it is passed over, and why
 //! folder    which images there are, of which class, for what
-//! split     who trains, who validates, who tests
+//! split     who trains, who validates, who tests; split_file reads it from a table
 //! decode    a file to 8-bit RGB, and what was done to it
 //! resize    8-bit RGB to the network's size, in f32
 //! spill     a temporary file for images that need not stay in memory
@@ -39,6 +39,7 @@ pub mod resize;
 mod sample;
 mod spill;
 pub mod split;
+pub mod split_file;
 mod tree;
 
 pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
@@ -52,8 +53,7 @@ pub use foreground::{Foreground, ForegroundRule, foreground};
 pub use mask::{BoundingBox, Mask};
 pub use own_output::SIGNATURE;
 pub use part::Part;
-pub(crate) use passed_over::relative;
-pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
+pub use passed_over::{PassedOver, Reason, is_a_loss, relative, summary};
 pub use resize::resize_bilinear;
 pub use sample::Sample;
 pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, validation_split};
