@@ -54,6 +54,7 @@
     )
 )]
 
+#[cfg(feature = "audit")]
 pub mod audit;
 pub mod autograd;
 pub mod data;

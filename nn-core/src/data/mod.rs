@@ -26,34 +26,55 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
+#[cfg(feature = "images")]
 pub mod dataset;
+#[cfg(feature = "images")]
 pub mod decode;
+#[cfg(feature = "images")]
 mod file_kind;
+#[cfg(feature = "images")]
 pub mod folder;
+#[cfg(feature = "images")]
 pub mod foreground;
+mod labels;
 pub mod mask;
+#[cfg(feature = "images")]
 mod own_output;
 mod part;
+#[cfg(feature = "images")]
 mod passed_over;
+#[cfg(feature = "images")]
 pub mod resize;
 mod sample;
+#[cfg(feature = "images")]
 mod spill;
 pub mod split;
+#[cfg(feature = "images")]
 mod tree;
 
-pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
+#[cfg(feature = "images")]
+pub use dataset::{Dataset, DatasetOptions, Skipped};
+#[cfg(feature = "images")]
 pub use decode::{
     AlphaBackground, Content, Decoded, Depth, Format, PixelsHash, Rgb8, SNIFFED_BYTES, Treated,
     Treatment, decode_bytes, decode_bytes_on, decode_file, decode_file_on, pixels_hash, sniff,
 };
+#[cfg(feature = "images")]
 pub use file_kind::{EXTENSIONS, is_image};
+#[cfg(feature = "images")]
 pub use folder::{FolderImage, ImageFolder, Layout, PartFolder};
+#[cfg(feature = "images")]
 pub use foreground::{Foreground, ForegroundRule, foreground};
+pub use labels::{one_hot, shuffled_order};
 pub use mask::{BoundingBox, Mask};
+#[cfg(feature = "images")]
 pub use own_output::SIGNATURE;
 pub use part::Part;
+#[cfg(feature = "audit")]
 pub(crate) use passed_over::relative;
+#[cfg(feature = "images")]
 pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
+#[cfg(feature = "images")]
 pub use resize::resize_bilinear;
 pub use sample::Sample;
 pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, validation_split};
@@ -62,6 +83,7 @@ pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, va
 ///
 /// # Errors
 /// If a folder cannot be read.
+#[cfg(feature = "images")]
 pub fn images_below(
     root: &std::path::Path,
 ) -> crate::Result<(Vec<std::path::PathBuf>, Vec<PassedOver>)> {

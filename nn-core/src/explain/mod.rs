@@ -31,6 +31,7 @@
 
 mod answers;
 mod cam;
+#[cfg(feature = "images")]
 mod heat;
 mod map;
 mod occlusion;
@@ -38,8 +39,9 @@ mod sanity;
 
 pub use answers::{Answers, Target};
 pub use cam::{Cam, CamPass, CamRule, GradCam, HiResCam, layers_with_maps};
-pub use heat::{AGREEMENT, BackgroundHeat, NoShare, share_where};
-pub use map::{Alignment, Explanation, NORMALIZE_EPSILON, place, stretch};
+#[cfg(feature = "images")]
+pub use heat::{AGREEMENT, BackgroundHeat, NoShare};
+pub use map::{Alignment, Explanation, NORMALIZE_EPSILON, place, share_where, stretch};
 pub use occlusion::Occlusion;
 pub use sanity::{
     INDEPENDENT, Randomization, RandomizationCheck, RandomizationStep, randomization_check,

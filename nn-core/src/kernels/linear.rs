@@ -15,7 +15,7 @@ use super::Kernels;
 use super::isa;
 use super::matmul::{Order, matmul};
 use super::simd::{self, Simd, Work, prefetch};
-use rayon::prelude::*;
+use crate::kernels::parallel::prelude::*;
 
 /// The largest batch for which weights are streamed past the activations.
 pub const STREAMED: usize = 16;

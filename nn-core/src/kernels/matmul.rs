@@ -6,7 +6,7 @@
 //! so the bits are the same for any number of threads.
 
 use super::Kernels;
-use rayon::prelude::*;
+use crate::kernels::parallel::prelude::*;
 
 /// Below this many multiplications a product is not worth a second thread.
 const PARALLEL_FROM: usize = 1 << 16;

@@ -3,7 +3,7 @@
 use super::Sequential;
 use crate::autograd::Tape;
 use crate::error::Result;
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, parallel};
 use crate::tensor::{Pool, Tensor};
 use std::sync::Arc;
 
@@ -53,8 +53,7 @@ impl<T: Kernels> Predictor<'_, T> {
     pub fn predict(&mut self, x: impl Into<Arc<Tensor<T>>>) -> Result<Tensor<T>> {
         let x = x.into();
         let Self { model, tape } = self;
-        // On a thread of the pool, so that every op does not have to be handed over to one.
-        rayon::scope(|_| {
+        parallel::on_pool(|| {
             let output = model.infer(tape, x)?;
             let pool = tape.pool().clone();
             Ok(model.probabilities(tape, output)?.into_owned(&pool))

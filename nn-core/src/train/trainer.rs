@@ -7,7 +7,7 @@ use super::{Checkpoint, Checkpoints, EpochRecord, Examples, FitOptions, History}
 use crate::autograd::Tape;
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, parallel};
 use crate::model::{Pass, Sequential};
 use crate::optim::{Gradients, Optimizer, check_learning_rate};
 use crate::rng::{Rng, stream};
@@ -311,8 +311,7 @@ impl<T: Kernels> Trainer<T> {
         labels: &[usize],
         learning_rate: f64,
     ) -> Result<StepRecord> {
-        // On a thread of the pool, so that every op does not have to be handed over to one.
-        rayon::scope(|_| self.step_here(x, labels, learning_rate))
+        parallel::on_pool(|| self.step_here(x, labels, learning_rate))
     }
 
     fn step_here(

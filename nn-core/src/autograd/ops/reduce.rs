@@ -7,8 +7,8 @@ use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::parallel::for_each_chunk;
+use crate::kernels::parallel::prelude::*;
 use crate::tensor::{Shape, Tensor};
-use rayon::prelude::*;
 
 /// Elements summed by one task.
 const BLOCK: usize = 1 << 16;

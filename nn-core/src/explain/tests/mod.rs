@@ -1,6 +1,7 @@
 //! Explanations: here what holds for every method, beside it what is of one subject.
 
 mod cam;
+#[cfg(feature = "images")]
 mod heat;
 mod occlusion;
 mod sanity;

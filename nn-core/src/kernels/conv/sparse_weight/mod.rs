@@ -27,9 +27,9 @@ use super::{Conv2dKernel, Conv2dWeightGradient, OutputGradient, im2col::Im2col};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::parallel;
+use crate::kernels::parallel::prelude::*;
 use crate::kernels::simd::{self, Simd, Work};
 use crate::tensor::Pool;
-use rayon::prelude::*;
 use survivors::{Survivor, Survivors};
 use tile::{Input, Tile};
 
