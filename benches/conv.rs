@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use nn_core::kernels::conv::{Conv2dKernel, Output, OutputGradient};
 use nn_core::kernels::{Conv2dGeometry, Conv2dOptions, Kernels, Pool2dGeometry, Pool2dOptions};
 use nn_core::rng::Rng;
-use nn_core::tensor::Pool;
+use nn_core::tensor::BufferPool;
 
 const LAYERS: [(&str, usize, usize, usize); 3] =
     [("conv1", 256, 3, 64), ("conv2", 127, 64, 128), ("conv3", 62, 128, 128)];
@@ -34,10 +34,10 @@ fn layer(c: &mut Criterion, name: &str, g: &Conv2dGeometry) {
     let dy = random(rng, g.batch * g.output_len());
     let mut y = vec![0.0; dy.len()];
     let mut pooled = vec![0.0; g.batch * p.output_len()];
-    let mut winners = vec![0; pooled.len()];
+    let mut argmax = vec![0; pooled.len()];
     let mut dx = vec![0.0; x.len()];
     let (mut dw, mut db) = (vec![0.0; w.len()], vec![0.0; b.len()]);
-    let (kernels, scratch) = (f32::conv2d(), Pool::new());
+    let (kernels, scratch) = (f32::conv2d(), BufferPool::new());
 
     let mut group = c.benchmark_group(name);
     group.sample_size(10).throughput(Throughput::Elements(g.flops() as u64));
@@ -52,14 +52,14 @@ fn layer(c: &mut Criterion, name: &str, g: &Conv2dGeometry) {
     for kernel in usable(kernels.forward, g, Some(&p)) {
         group.bench_function(BenchmarkId::new("forward-pooled", kernel.name()), |bench| {
             bench.iter(|| {
-                let (y, winners) = (&mut pooled, &mut winners);
-                let out = Output::ReluMaxPool { pool: &p, y, winners };
+                let (y, argmax) = (&mut pooled, &mut argmax);
+                let out = Output::ReluMaxPool { pool: &p, y, argmax };
                 kernel.forward(g, &x, &w, Some(&b), out, &scratch);
             });
         });
     }
     let pooled_gradient = random(rng, pooled.len());
-    let sparse = OutputGradient::ReluMaxPool { pool: &p, dy: &pooled_gradient, winners: &winners };
+    let sparse = OutputGradient::ReluMaxPool { pool: &p, dy: &pooled_gradient, argmax: &argmax };
     for (suffix, pool, dy) in
         [("", None, OutputGradient::Dense(&dy)), ("-pooled", Some(&p), sparse)]
     {

@@ -11,7 +11,7 @@ use nn_core::model::tensor_file::TensorFile;
 use nn_core::model::{ModelFile, Sequential, SequentialBuilder, Summary};
 use nn_core::optim::{Gradients, Optimizer, OptimizerConfig};
 use nn_core::rng::Rng;
-use nn_core::tensor::Pool;
+use nn_core::tensor::BufferPool;
 use nn_core::train::{Examples, FitOptions, Observer, Silent, StepRecord, Trainer, evaluate};
 use nn_core::{Error, Result, Shape, Tape, Tensor, Var};
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ const _: () = {
     can_be_shared::<Tensor>();
     can_be_shared::<Tensor<f64>>();
     can_be_shared::<Shape>();
-    can_be_shared::<Pool<f32>>();
+    can_be_shared::<BufferPool<f32>>();
     can_be_shared::<Var>();
     can_be_shared::<Gradient>();
     can_be_shared::<Gradients<f32>>();
@@ -127,7 +127,7 @@ impl Examples for Points<'_, '_> {
         10
     }
 
-    fn batch(&self, indices: &[usize], _: &Pool<f32>) -> Result<(Tensor, Vec<usize>)> {
+    fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<(Tensor, Vec<usize>)> {
         (self.0.borrow_mut())()?;
         let x = Tensor::from_fn([indices.len(), 3], |i| (indices[i / 3] * 3 + i % 3) as f32);
         Ok((x, indices.iter().map(|i| i % 2).collect()))

@@ -16,7 +16,7 @@ use nn_core::kernels::conv::{
 };
 use nn_core::kernels::{Conv2dGeometry, Pool2dGeometry, isa, pool, reference};
 use nn_core::rng::Rng;
-use nn_core::tensor::{Pool, Tensor};
+use nn_core::tensor::{BufferPool, Tensor};
 
 fn random(rng: &mut Rng, len: usize) -> Vec<f64> {
     // Through f32, so that both precisions start from the same numbers.
@@ -108,7 +108,7 @@ struct Problem<'a, T> {
     x: Vec<f64>,
     w: Vec<f64>,
     b: Vec<f64>,
-    /// What the oracle's feature map pools to: values, and winners as kernels store them.
+    /// What the oracle's feature map pools to: values, and argmax as kernels store it.
     pooled: Option<(Vec<f64>, Vec<u8>)>,
     map: Expected,
     xt: Vec<T>,
@@ -131,14 +131,14 @@ impl<'a, T: Kernels> Problem<'a, T> {
         };
         let pooled = case.pool.as_ref().map(|p| {
             let (values, places) = reference::relu_max_pool(p, &map.values);
-            let winner = |(i, place): (usize, &Option<usize>)| {
-                let winner = place.map(|place| {
-                    (0..p.window_len()).find(|&winner| place_in_map(p, i, winner) == place)
+            let index = |(i, place): (usize, &Option<usize>)| {
+                let index = place.map(|place| {
+                    (0..p.window_len()).find(|&index| place_in_map(p, i, index) == place)
                 });
-                winner.map_or(pool::NO_WINNER, |w| w.expect("a place in its window") as u8)
+                index.map_or(pool::NO_ARGMAX, |w| w.expect("a place in its window") as u8)
             };
-            let winners = places.iter().enumerate().map(winner).collect();
-            (values, winners)
+            let argmax = places.iter().enumerate().map(index).collect();
+            (values, argmax)
         });
         let (xt, wt, bt) = (cast(&x), cast(&w), cast(&b));
         Self { case, exact, x, w, b, pooled, map, xt, wt, bt }
@@ -158,7 +158,7 @@ impl<'a, T: Kernels> Problem<'a, T> {
     }
 
     /// The map, and the map rectified.
-    fn check_forward(&self, kernel: &dyn Conv2dForward<T>, scratch: &Pool<T>) {
+    fn check_forward(&self, kernel: &dyn Conv2dForward<T>, scratch: &BufferPool<T>) {
         let g = &self.case.g;
         let run = |relu| {
             let mut y = vec![T::nan(); g.batch * g.output_len()];
@@ -179,17 +179,17 @@ impl<'a, T: Kernels> Problem<'a, T> {
         }
     }
 
-    /// The map rectified and pooled: values, and winners that did win or could have.
-    fn check_pooled_forward(&self, kernel: &dyn Conv2dForward<T>, scratch: &Pool<T>) {
+    /// The map rectified and pooled: values, and each argmax that is or could be right.
+    fn check_pooled_forward(&self, kernel: &dyn Conv2dForward<T>, scratch: &BufferPool<T>) {
         let (Some(p), Some((expected, places))) = (&self.case.pool, &self.pooled) else { return };
         let (g, what) = (&self.case.g, self.label(kernel, "pooled forward"));
-        let (mut y, mut winners) = (vec![T::nan(); expected.len()], vec![7u8; expected.len()]);
-        let out = Output::ReluMaxPool { pool: p, y: &mut y, winners: &mut winners };
+        let (mut y, mut argmax) = (vec![T::nan(); expected.len()], vec![7u8; expected.len()]);
+        let out = Output::ReluMaxPool { pool: p, y: &mut y, argmax: &mut argmax };
         kernel.forward(g, &self.xt, &self.wt, Some(&self.bt), out, scratch);
         let bounds = self.judge(kernel).bounds::<T>(&self.map);
-        for (i, (&winner, &y)) in winners.iter().zip(&y).enumerate() {
+        for (i, (&index, &y)) in argmax.iter().zip(&y).enumerate() {
             // Maxima differ by no more than what they are maxima of.
-            let window = (0..p.window_len()).map(|winner| bounds[place_in_map(p, i, winner)]);
+            let window = (0..p.window_len()).map(|index| bounds[place_in_map(p, i, index)]);
             let bound = window.fold(0.0, f64::max);
             let error = (y.as_f64() - expected[i]).abs();
             assert!(
@@ -197,12 +197,12 @@ impl<'a, T: Kernels> Problem<'a, T> {
                 "{what}[{i}]: {y} instead of {}, {error} > {bound}",
                 expected[i]
             );
-            assert_eq!(winner == pool::NO_WINNER, y == T::zero(), "{what}[{i}]: winner {winner}");
+            assert_eq!(index == pool::NO_ARGMAX, y == T::zero(), "{what}[{i}]: index {index}");
             if self.exact && kernel.accuracy() == Accuracy::Summed {
-                assert_eq!(winner, places[i], "{what}[{i}]: the first maximum wins");
-            } else if winner != pool::NO_WINNER {
-                let won = self.map.values[place_in_map(p, i, usize::from(winner))];
-                assert!(won >= expected[i] - 2.0 * bound, "{what}[{i}]: {winner} wins with {won}");
+                assert_eq!(index, places[i], "{what}[{i}]: the first maximum wins");
+            } else if index != pool::NO_ARGMAX {
+                let won = self.map.values[place_in_map(p, i, usize::from(index))];
+                assert!(won >= expected[i] - 2.0 * bound, "{what}[{i}]: {index} wins with {won}");
             }
         }
     }
@@ -218,15 +218,15 @@ impl<'a, T: Kernels> Problem<'a, T> {
             check(Start { name: "dense", gradient, spread: &dy, size, terms: 1 });
             return;
         }
-        let (Some(p), Some((values, winners))) = (&self.case.pool, &self.pooled) else { return };
+        let (Some(p), Some((values, argmax))) = (&self.case.pool, &self.pooled) else { return };
         // No gradient at all, most, all; and all of those that a ReLU let through or not.
         let keep: [(&str, Keep); 3] =
             [("no", |_| false), ("most", |i| i % 3 != 0), ("every", |_| true)];
         let everything_won: Vec<u8> =
-            (0..winners.len()).map(|i| (i % p.window_len()) as u8).collect();
-        let sparse = keep.map(|(name, keep)| (name, keep, winners));
+            (0..argmax.len()).map(|i| (i % p.window_len()) as u8).collect();
+        let sparse = keep.map(|(name, keep)| (name, keep, argmax));
         let full: (&str, Keep, _) = ("one a window", |_| true, &everything_won);
-        for (name, keep, winners) in sparse.into_iter().chain([full]) {
+        for (name, keep, argmax) in sparse.into_iter().chain([full]) {
             let mut dy = numbers(rng, values.len());
             for (i, dy) in dy.iter_mut().enumerate() {
                 *dy = if keep(i) { *dy } else { 0.0 };
@@ -234,14 +234,14 @@ impl<'a, T: Kernels> Problem<'a, T> {
             let len = self.map.values.len();
             let (mut spread, mut size) = (vec![0.0; len], vec![0.0; len]);
             for (i, &dy) in dy.iter().enumerate() {
-                if winners[i] != pool::NO_WINNER {
-                    let place = place_in_map(p, i, usize::from(winners[i]));
+                if argmax[i] != pool::NO_ARGMAX {
+                    let place = place_in_map(p, i, usize::from(argmax[i]));
                     spread[place] += dy;
                     size[place] += dy.abs();
                 }
             }
             let dy = cast(&dy);
-            let gradient = OutputGradient::ReluMaxPool { pool: p, dy: &dy, winners };
+            let gradient = OutputGradient::ReluMaxPool { pool: p, dy: &dy, argmax };
             let (spread, size, terms) = (&spread, &size, p.window_len());
             check(Start { name, gradient, spread, size, terms });
         }
@@ -251,7 +251,7 @@ impl<'a, T: Kernels> Problem<'a, T> {
         &self,
         kernel: &dyn Conv2dInputGradient<T>,
         pooled: bool,
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     ) {
         let g = &self.case.g;
         self.for_each_gradient(pooled, |Start { name, gradient, spread, size, terms }| {
@@ -271,7 +271,7 @@ impl<'a, T: Kernels> Problem<'a, T> {
         &self,
         kernel: &dyn Conv2dWeightGradient<T>,
         pooled: bool,
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     ) {
         let g = &self.case.g;
         self.for_each_gradient(pooled, |Start { name, gradient, spread, size, terms }| {
@@ -290,11 +290,11 @@ impl<'a, T: Kernels> Problem<'a, T> {
     }
 }
 
-fn place_in_map(p: &Pool2dGeometry, out: usize, winner: usize) -> usize {
+fn place_in_map(p: &Pool2dGeometry, out: usize, index: usize) -> usize {
     let (pixel, c) = (out / p.channels, out % p.channels);
     let (n, pixel) = (pixel / (p.out_h * p.out_w), pixel % (p.out_h * p.out_w));
-    let y = pixel / p.out_w * p.stride_h + winner / p.window_w;
-    let x = pixel % p.out_w * p.stride_w + winner % p.window_w;
+    let y = pixel / p.out_w * p.stride_h + index / p.window_w;
+    let x = pixel % p.out_w * p.stride_w + index % p.window_w;
     ((n * p.in_h + y) * p.in_w + x) * p.channels + c
 }
 
@@ -330,7 +330,7 @@ fn for_each_kernel<T: Kernels, K: Conv2dKernel + ?Sized>(
 fn check_registry<T: Kernels>(exact: bool) {
     let cases = cases();
     let problems: Vec<_> = cases.iter().map(|case| Problem::<T>::new(case, exact)).collect();
-    let (kernels, scratch) = (T::conv2d(), Pool::new());
+    let (kernels, scratch) = (T::conv2d(), BufferPool::new());
     for_each_kernel(kernels.forward, &problems, |kernel, problem, pooled| match pooled {
         false => problem.check_forward(kernel, &scratch),
         true => problem.check_pooled_forward(kernel, &scratch),
@@ -373,7 +373,7 @@ fn what_is_forced_is_what_runs() {
 fn nan_reaches_the_output_and_the_gradients() {
     let cases = few_and_many_channels([1, 8, 8], 4);
     let mut problems = cases.each_ref().map(|case| Problem::<f32>::new(case, false));
-    let scratch = Pool::new();
+    let scratch = BufferPool::new();
     for problem in &mut problems {
         problem.xt[4 * 8 * problem.case.g.in_c] = f32::NAN;
     }
@@ -381,10 +381,10 @@ fn nan_reaches_the_output_and_the_gradients() {
     for_each_kernel(kernels.forward, &problems, |kernel, problem, pooled| {
         let (g, p) = problem.geometry();
         let (mut map, mut y) = (vec![0.0; g.output_len()], vec![0.0; p.output_len()]);
-        let mut winners = vec![0; y.len()];
+        let mut argmax = vec![0; y.len()];
         let out = match pooled {
             false => Output::Dense { y: &mut map, relu: true },
-            true => Output::ReluMaxPool { pool: p, y: &mut y, winners: &mut winners },
+            true => Output::ReluMaxPool { pool: p, y: &mut y, argmax: &mut argmax },
         };
         kernel.forward(g, &problem.xt, &problem.wt, None, out, &scratch);
         assert!(map.iter().chain(&y).any(|v| v.is_nan()), "{}", kernel.name());
@@ -392,11 +392,11 @@ fn nan_reaches_the_output_and_the_gradients() {
     for_each_kernel(kernels.weight_gradient, &problems, |kernel, problem, pooled| {
         let (g, p) = problem.geometry();
         let (map, y) = (vec![1.0; g.output_len()], vec![1.0; p.output_len()]);
-        let winners = vec![0; y.len()];
+        let argmax = vec![0; y.len()];
         let (mut dw, mut db) = (vec![0.0; g.weight_len()], vec![0.0; g.out_c]);
         let gradient = match pooled {
             false => OutputGradient::Dense(&map),
-            true => OutputGradient::ReluMaxPool { pool: p, dy: &y, winners: &winners },
+            true => OutputGradient::ReluMaxPool { pool: p, dy: &y, argmax: &argmax },
         };
         kernel.backward_weight(g, &problem.xt, gradient, &mut dw, &mut db, &scratch);
         assert!(dw.iter().any(|v| v.is_nan()), "{}", kernel.name());
@@ -405,11 +405,11 @@ fn nan_reaches_the_output_and_the_gradients() {
         let (g, p) = problem.geometry();
         let (mut map, mut y) = (vec![1.0; g.output_len()], vec![1.0; p.output_len()]);
         (map[0], y[0]) = (f32::NAN, f32::NAN);
-        let winners = vec![0; y.len()];
+        let argmax = vec![0; y.len()];
         let mut dx = vec![0.0; g.input_len()];
         let gradient = match pooled {
             false => OutputGradient::Dense(&map),
-            true => OutputGradient::ReluMaxPool { pool: p, dy: &y, winners: &winners },
+            true => OutputGradient::ReluMaxPool { pool: p, dy: &y, argmax: &argmax },
         };
         kernel.backward_input(g, gradient, &problem.wt, &mut dx, &scratch);
         assert!(dx.iter().any(|v| v.is_nan()), "{}", kernel.name());
@@ -436,16 +436,16 @@ fn the_same_bits_for_any_number_of_threads() {
         let (g, p) = problem.geometry();
         same(kernel.name(), &|| {
             let (mut map, mut y) = (vec![0.0; g.batch * g.output_len()], Vec::new());
-            let mut winners = vec![0; g.batch * p.output_len()];
+            let mut argmax = vec![0; g.batch * p.output_len()];
             let out = if pooled {
-                y.resize(winners.len(), 0.0);
-                Output::ReluMaxPool { pool: p, y: &mut y, winners: &mut winners }
+                y.resize(argmax.len(), 0.0);
+                Output::ReluMaxPool { pool: p, y: &mut y, argmax: &mut argmax }
             } else {
                 Output::Dense { y: &mut map, relu: false }
             };
-            kernel.forward(g, &problem.xt, &problem.wt, None, out, &Pool::new());
+            kernel.forward(g, &problem.xt, &problem.wt, None, out, &BufferPool::new());
             map.extend(y);
-            map.extend(winners.iter().map(|&w| f32::from(w)));
+            map.extend(argmax.iter().map(|&w| f32::from(w)));
             map
         });
     });
@@ -454,7 +454,7 @@ fn the_same_bits_for_any_number_of_threads() {
         problem.for_each_gradient(pooled, |Start { gradient, .. }| {
             same(kernel.name(), &|| {
                 let mut dx = vec![0.0; problem.x.len()];
-                kernel.backward_input(g, gradient, &problem.wt, &mut dx, &Pool::new());
+                kernel.backward_input(g, gradient, &problem.wt, &mut dx, &BufferPool::new());
                 dx
             });
         });
@@ -464,7 +464,14 @@ fn the_same_bits_for_any_number_of_threads() {
         problem.for_each_gradient(pooled, |Start { gradient, .. }| {
             same(kernel.name(), &|| {
                 let (mut dw, mut db) = (vec![0.0; problem.w.len()], vec![0.0; g.out_c]);
-                kernel.backward_weight(g, &problem.xt, gradient, &mut dw, &mut db, &Pool::new());
+                kernel.backward_weight(
+                    g,
+                    &problem.xt,
+                    gradient,
+                    &mut dw,
+                    &mut db,
+                    &BufferPool::new(),
+                );
                 dw.extend(db);
                 dw
             });

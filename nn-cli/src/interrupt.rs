@@ -2,7 +2,7 @@
 
 use nn_core::data::Dataset;
 use nn_core::train::Examples;
-use nn_core::{Error, Result, Tensor, tensor::Pool};
+use nn_core::{Error, Result, Tensor, tensor::BufferPool};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,7 +41,7 @@ impl Examples for Interruptible<'_> {
         self.0.len()
     }
 
-    fn batch(&self, indices: &[usize], pool: &Pool<f32>) -> Result<(Tensor, Vec<usize>)> {
+    fn batch(&self, indices: &[usize], pool: &BufferPool<f32>) -> Result<(Tensor, Vec<usize>)> {
         check()?;
         self.0.batch(indices, pool)
     }

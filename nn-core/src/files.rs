@@ -20,13 +20,13 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
-    FileDraft::write(path, |file| write(file))?.place()
+    FileDraft::write(path, |file| write(file))?.commit()
 }
 
 /// A file that is written, but neither sure to be on the disk nor under its name yet. Dropping it
 /// removes it.
 ///
-/// Waiting for the disk can take longer than writing did. [`FileDraft::place`] does the waiting, on
+/// Waiting for the disk can take longer than writing did. [`FileDraft::commit`] does the waiting, on
 /// whichever thread can afford to.
 #[derive(Debug)]
 pub struct FileDraft {
@@ -90,7 +90,7 @@ impl FileDraft {
     ///
     /// # Errors
     /// If the disk refuses; what was there is still there then.
-    pub fn place(self) -> Result<()> {
+    pub fn commit(self) -> Result<()> {
         let Self { file, at, path } = self;
         let attempt = || {
             file.sync_all()?;
@@ -109,7 +109,7 @@ impl FileDraft {
     ///
     /// # Errors
     /// If the disk refuses; what was there is still there then.
-    pub fn place_and_keep(self, keep: &Path) -> Result<Option<Spare>> {
+    pub fn commit_and_keep(self, keep: &Path) -> Result<Option<Spare>> {
         let Self { file, at, path } = self;
         let attempt = || {
             file.sync_all()?;
@@ -237,19 +237,19 @@ mod tests {
         };
         let texts = || [&path, &before].map(|path| fs::read_to_string(path).unwrap());
         let files = || fs::read_dir(folder.path()).unwrap().count();
-        assert!(draft(None, "1").place_and_keep(&before).unwrap().is_none());
+        assert!(draft(None, "1").commit_and_keep(&before).unwrap().is_none());
         assert!(!before.exists());
-        assert!(draft(None, "2 long").place_and_keep(&before).unwrap().is_none());
-        let spare = draft(None, "3").place_and_keep(&before).unwrap();
+        assert!(draft(None, "2 long").commit_and_keep(&before).unwrap().is_none());
+        let spare = draft(None, "3").commit_and_keep(&before).unwrap();
         assert_eq!((texts(), files()), (["3".into(), "2 long".into()], 3));
 
         // Over the first one, of another length.
-        let spare = draft(spare, "4 longer").place_and_keep(&before).unwrap();
-        let spare = draft(spare, "5").place_and_keep(&before).unwrap();
+        let spare = draft(spare, "4 longer").commit_and_keep(&before).unwrap();
+        let spare = draft(spare, "5").commit_and_keep(&before).unwrap();
         assert_eq!((texts(), files()), (["5".into(), "4 longer".into()], 3));
         // Whatever happened to it, the next is written.
         fs::remove_file(spare.as_ref().unwrap().0.path()).unwrap();
-        let spare = draft(spare, "6").place_and_keep(&before).unwrap();
+        let spare = draft(spare, "6").commit_and_keep(&before).unwrap();
         drop(spare);
         assert_eq!((texts(), files()), (["6".into(), "5".into()], 2));
     }
@@ -260,11 +260,11 @@ mod tests {
         let (path, before) = (folder.path().join("a.txt"), folder.path().join("before.txt"));
         let draft = |text: &str| FileDraft::write(&path, |w| w.write_all(text.as_bytes())).unwrap();
         for text in ["1", "2"] {
-            draft(text).place_and_keep(&before).unwrap();
+            draft(text).commit_and_keep(&before).unwrap();
         }
         let lost = draft("3");
         fs::remove_file(lost.at.path()).unwrap();
-        let message = lost.place_and_keep(&before).unwrap_err().to_string();
+        let message = lost.commit_and_keep(&before).unwrap_err().to_string();
         assert!(message.contains("a.txt"), "{message}");
         let texts = [&path, &before].map(|path| fs::read_to_string(path).unwrap());
         assert_eq!(texts, ["2", "1"]);
@@ -277,9 +277,9 @@ mod tests {
         let (path, before) = (folder.path().join("a.txt"), folder.path().join("before.txt"));
         let draft = |text: &str| FileDraft::write(&path, |w| w.write_all(text.as_bytes())).unwrap();
         for text in ["1", "2"] {
-            assert!(draft(text).place_and_keep(&before).unwrap().is_none());
+            assert!(draft(text).commit_and_keep(&before).unwrap().is_none());
         }
-        std::mem::forget(draft("3").place_and_keep(&before).unwrap());
+        std::mem::forget(draft("3").commit_and_keep(&before).unwrap());
         std::mem::forget(draft("4"));
         fs::write(folder.path().join(".b.txt.partial"), "another's").unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);

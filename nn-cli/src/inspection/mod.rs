@@ -14,7 +14,7 @@ use crate::published::Kind;
 use nn_core::data::{Dataset, Foreground, Treated};
 use nn_core::explain::Explanation;
 use nn_core::model::Sequential;
-use nn_core::tensor::Pool;
+use nn_core::tensor::BufferPool;
 use nn_core::train::Evaluation;
 
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ impl Inspection {
         let chosen = choose(&evaluation);
         let classes = set.folder.classes.clone();
         let mut inspected = Vec::with_capacity(chosen.len());
-        let pool = Pool::new();
+        let pool = BufferPool::new();
         let alpha_background = dataset.treated().alpha_background;
         for batch in chosen.chunks(images::BATCH) {
             interrupt::check()?;

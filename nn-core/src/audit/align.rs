@@ -9,7 +9,7 @@
 
 use super::luma::{Cells, Luma};
 use super::placement::Placement;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::ops::AddAssign;
 
 /// The least share of either picture that both must have in common.
@@ -44,7 +44,7 @@ struct Totals {
     count: usize,
 }
 
-impl Loops for Normal<'_> {
+impl Multiversion for Normal<'_> {
     type Output = Totals;
 
     #[inline(always)]
@@ -172,7 +172,7 @@ pub fn refine(
     for step in 0..steps {
         let middle = (middle_x, middle_y);
         let Totals { products, residuals, count } =
-            widest(Normal { a, b, placement, stride, middle, unit, tone });
+            multiversion(Normal { a, b, placement, stride, middle, unit, tone });
         let (area_a, area_b) = ((a.width * a.height) as f32, (b.width * b.height) as f32);
         let common = (count * stride * stride) as f32;
         if common * placement.determinant().abs() < SHARE * area_a || common < SHARE * area_b {

@@ -5,7 +5,7 @@
 use super::align::sum;
 use super::luma::{Cells, Luma};
 use super::placement::Placement;
-use crate::kernels::widest::Loops;
+use crate::kernels::multiversion::Multiversion;
 
 /// Side of a block, in pixels.
 pub const BLOCK: usize = 8;
@@ -68,7 +68,7 @@ pub struct Blocks<'a> {
     pub margin: f32,
 }
 
-impl Loops for Blocks<'_> {
+impl Multiversion for Blocks<'_> {
     type Output = Vec<Sums>;
 
     #[inline(always)]

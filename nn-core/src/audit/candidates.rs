@@ -12,7 +12,7 @@ use super::keypoints::{Feature, MAX_FEATURES};
 use super::patch::{Code, TILT, moved};
 use super::placement::Placement;
 use super::symmetry::Symmetry;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 use rayon::prelude::*;
 use std::cmp::Reverse;
 
@@ -211,7 +211,7 @@ fn alike<'a>(
 ) -> Vec<(&'a Feature, &'a Feature)> {
     let mut pairs = Vec::new();
     for of_a in a {
-        for of_b in widest(Alike { code: moved(tilt.code(of_a), symmetry), features: b }) {
+        for of_b in multiversion(Alike { code: moved(tilt.code(of_a), symmetry), features: b }) {
             pairs.push((of_a, &b[of_b]));
         }
     }
@@ -224,7 +224,7 @@ struct Alike<'a> {
     features: &'a [Feature],
 }
 
-impl Loops for Alike<'_> {
+impl Multiversion for Alike<'_> {
     type Output = Vec<usize>;
 
     #[inline(always)]
@@ -315,7 +315,7 @@ struct Agreeing<'a> {
     tolerance: f32,
 }
 
-impl Loops for Agreeing<'_> {
+impl Multiversion for Agreeing<'_> {
     type Output = u32;
 
     #[inline(always)]
@@ -335,7 +335,7 @@ fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
     let mut proposals: Vec<(u32, usize, Placement)> = Vec::new();
     for number in 0..votes.pairs.len().min(PROPOSERS) {
         let (placement, scale) = (votes.placement(number), votes.scales[number]);
-        let points = widest(Agreeing { votes, placement, scale, tolerance });
+        let points = multiversion(Agreeing { votes, placement, scale, tolerance });
         if points >= VOTES {
             proposals.push((points, number, placement));
         }

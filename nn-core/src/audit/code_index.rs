@@ -9,7 +9,7 @@
 //! P. Indyk and R. Motwani, "Approximate nearest neighbors", 1998 (hashing by sampled bits).
 
 use super::patch::Code;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 use crate::rng::Rng;
 use rayon::prelude::*;
 
@@ -53,7 +53,7 @@ impl<'a> CodeIndex<'a> {
     /// Each filed code, from number `from` on, that meets `code` and differs in at most `distance`
     /// bits; some of them several times.
     pub fn near(&self, code: Code, distance: u32, from: usize) -> Vec<Near> {
-        widest(LookUp { index: self, code, distance, from })
+        multiversion(LookUp { index: self, code, distance, from })
     }
 }
 
@@ -73,7 +73,7 @@ struct LookUp<'a> {
     from: usize,
 }
 
-impl Loops for LookUp<'_> {
+impl Multiversion for LookUp<'_> {
     type Output = Vec<Near>;
 
     #[inline(always)]
@@ -108,7 +108,7 @@ fn middle_bits(code: Code) -> u32 {
 
 impl Table {
     fn new(codes: &[Code], bits: Vec<u8>) -> Self {
-        let keys = widest(Keys { codes, bits: &bits });
+        let keys = multiversion(Keys { codes, bits: &bits });
         let mut starts = vec![0_u32; (1 << bits.len()) + 1];
         for &key in &keys {
             starts[key as usize + 1] += 1;
@@ -180,7 +180,7 @@ struct Keys<'a> {
     bits: &'a [u8],
 }
 
-impl Loops for Keys<'_> {
+impl Multiversion for Keys<'_> {
     type Output = Vec<u32>;
 
     #[inline(always)]

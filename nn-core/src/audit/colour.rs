@@ -7,7 +7,7 @@ use super::difference::laid;
 use super::luma::Luma;
 use super::placement::Placement;
 use super::shrink::Small;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 
 /// Pixels of the small picture along a side of one cell.
 const CELL: usize = 4;
@@ -52,7 +52,7 @@ impl Colours {
     /// Those of a small picture.
     pub fn new(small: &Small) -> Self {
         let width = small.width.div_ceil(CELL);
-        Self { width, planes: widest(Cells(small)) }
+        Self { width, planes: multiversion(Cells(small)) }
     }
 
     /// The memory it takes.
@@ -139,7 +139,7 @@ impl Colours {
 /// The mean colours of each cell of a small picture.
 struct Cells<'a>(&'a Small);
 
-impl Loops for Cells<'_> {
+impl Multiversion for Cells<'_> {
     type Output = [Vec<u8>; 2];
 
     #[inline(always)]

@@ -18,7 +18,7 @@ use super::colour::{Colours, Likeness};
 use super::difference::{Difference, Overlay};
 use super::luma::{Luma, MOST_BLUR};
 use super::placement::Placement;
-use crate::kernels::widest::widest;
+use crate::kernels::multiversion::multiversion;
 use std::sync::OnceLock;
 
 /// Blocks with something to see without which nothing is said.
@@ -428,7 +428,7 @@ fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
     // Next to the border of a part, what lies beyond shows through the blur.
     let is_framed = placement.off_frame(a.size(), b.size()) < NEAR_FRAME;
     let margin = if is_framed { ON_THE_BORDER } else { PART_MARGIN };
-    judge(a, b, placement, &widest(Blocks { a, b, placement, margin }))
+    judge(a, b, placement, &multiversion(Blocks { a, b, placement, margin }))
 }
 
 fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Comparison> {

@@ -13,7 +13,7 @@ use super::blocks::BLOCK;
 use super::luma::{Cells, Luma, MOST_BLUR};
 use super::placement::Placement;
 use super::tone::Tone;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::borrow::Cow;
 
 /// Variance of what a copy may differ by in a flat block, in squared grey levels.
@@ -78,7 +78,7 @@ pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
 
 /// The same without what is within `margin` pixels of the border of either.
 fn laid_within(a: &Luma, b: &Luma, placement: &Placement, margin: f32) -> Vec<f32> {
-    widest(Laid { a, b, placement, margin })
+    multiversion(Laid { a, b, placement, margin })
 }
 
 struct Laid<'a> {
@@ -88,7 +88,7 @@ struct Laid<'a> {
     margin: f32,
 }
 
-impl Loops for Laid<'_> {
+impl Multiversion for Laid<'_> {
     type Output = Vec<f32>;
 
     #[inline(always)]
@@ -146,7 +146,7 @@ impl<'a> Overlay<'a> {
     pub fn difference(&self) -> Difference {
         let (mut visible, mut same, mut other) = (0, 0, 0);
         let (mut pixels, mut far) = (0.0, 0.0);
-        for sums in widest(BlockSums { a: &self.levels, b: &self.on }) {
+        for sums in multiversion(BlockSums { a: &self.levels, b: &self.on }) {
             pixels += sums.n;
             far += sums.far;
             if sums.n < LEAST as f32 {
@@ -203,7 +203,7 @@ struct BlockSums<'a> {
     b: &'a Luma,
 }
 
-impl Loops for BlockSums<'_> {
+impl Multiversion for BlockSums<'_> {
     type Output = Vec<Sums>;
 
     #[inline(always)]

@@ -16,7 +16,7 @@
 
 use super::luma::Luma;
 use super::patch::{Code, FRAME, POINT, Places, bins, code, poses, tilted};
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::cmp::Ordering;
 
 /// The most features kept of an image: those of highest contrast.
@@ -165,7 +165,7 @@ fn extrema(levels: &[Luma], octave: usize, found: &mut Vec<Point>) {
             fine: &levels[level].pixels,
             blurred: &levels[level + 1].pixels,
         });
-        for i in widest(Peaks { width, here }) {
+        for i in multiversion(Peaks { width, here }) {
             let (i, value) = (i as usize, here.at(i as usize));
             if !stands_out(value, i, width, [below, above]) || is_edge(here, i, width) {
                 continue;
@@ -203,7 +203,7 @@ struct Peaks<'a> {
     here: Difference<'a>,
 }
 
-impl Loops for Peaks<'_> {
+impl Multiversion for Peaks<'_> {
     type Output = Vec<u32>;
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
 
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 
 /// The widest blur that is done at once, in pixels.
 pub const MOST_BLUR: f32 = 2.6;
@@ -60,7 +60,7 @@ impl Luma {
             (0..=reach).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()).collect();
         let sum = 2.0 * taps.iter().sum::<f32>() - taps[0];
         taps.iter_mut().for_each(|tap| *tap /= sum);
-        widest(Blur { picture: self, taps: &taps, step })
+        multiversion(Blur { picture: self, taps: &taps, step })
     }
 }
 
@@ -147,7 +147,7 @@ struct Blur<'a> {
     step: usize,
 }
 
-impl Loops for Blur<'_> {
+impl Multiversion for Blur<'_> {
     type Output = Luma;
 
     #[inline(always)]

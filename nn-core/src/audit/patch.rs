@@ -5,7 +5,7 @@
 use super::luma::Luma;
 use super::shrink::MAX_SIDE;
 use super::symmetry::Symmetry;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 use crate::rng::Rng;
 use std::f32::consts::FRAC_1_SQRT_2;
 use std::sync::LazyLock;
@@ -98,7 +98,7 @@ impl Places {
 /// Histograms of gradient directions in 4 x 4 cells of the picture there. None if there is no
 /// gradient.
 pub fn bins(picture: &Luma, rows: &Places, columns: &Places, shares: &Shares) -> Option<Bins> {
-    let bins = widest(Describe { picture, rows, columns, shares });
+    let bins = multiversion(Describe { picture, rows, columns, shares });
     bins.iter().any(|&bin| bin > FLAT).then_some(bins)
 }
 
@@ -142,7 +142,7 @@ const COSINES: [f32; DIRECTIONS] =
 const SINES: [f32; DIRECTIONS] =
     [0.0, FRAC_1_SQRT_2, 1.0, FRAC_1_SQRT_2, 0.0, -FRAC_1_SQRT_2, -1.0, -FRAC_1_SQRT_2];
 
-impl Loops for Describe<'_> {
+impl Multiversion for Describe<'_> {
     type Output = Bins;
 
     /// A gradient counts for a direction by what it has along it, beyond what one an eighth of a
@@ -195,12 +195,12 @@ impl Loops for Describe<'_> {
 
 /// One bit for each bin: above the median or not.
 pub fn code(bins: &Bins) -> Code {
-    widest(AboveMedian(bins))
+    multiversion(AboveMedian(bins))
 }
 
 struct AboveMedian<'a>(&'a Bins);
 
-impl Loops for AboveMedian<'_> {
+impl Multiversion for AboveMedian<'_> {
     type Output = Code;
 
     #[inline(always)]
@@ -307,7 +307,7 @@ fn share(place: f32, next: usize) -> (i32, f32) {
 /// The codes that a patch has once it is tilted to either side, about: its cells are turned around the
 /// middle, and the directions in them.
 pub fn tilted(bins: &Bins) -> [Code; 2] {
-    [0, 1].map(|side| code(&widest(Tilted { bins, side })))
+    [0, 1].map(|side| code(&multiversion(Tilted { bins, side })))
 }
 
 struct Tilted<'a> {
@@ -315,7 +315,7 @@ struct Tilted<'a> {
     side: usize,
 }
 
-impl Loops for Tilted<'_> {
+impl Multiversion for Tilted<'_> {
     type Output = Bins;
 
     #[inline(always)]
@@ -353,7 +353,7 @@ static POSES: LazyLock<[Bins; 8]> = LazyLock::new(|| {
 /// The two ways to lay a patch that make it most like a fixed pattern, the better one first, as
 /// numbers of [`Symmetry::ALL`]. A copy laid otherwise is most like it laid the same way.
 pub fn poses(bins: &Bins) -> [u8; 2] {
-    let likeness = widest(Likeness(bins));
+    let likeness = multiversion(Likeness(bins));
     let mut best = [0_u8, 1];
     if likeness[1] > likeness[0] {
         best = [1, 0];
@@ -370,7 +370,7 @@ pub fn poses(bins: &Bins) -> [u8; 2] {
 
 struct Likeness<'a>(&'a Bins);
 
-impl Loops for Likeness<'_> {
+impl Multiversion for Likeness<'_> {
     type Output = [f32; 8];
 
     #[inline(always)]

@@ -9,7 +9,7 @@
 
 use super::luma::Luma;
 use crate::data::Rgb8;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 
 /// Pixels of a small picture, about: 100 x 100.
 const AREA: f64 = 10_000.0;
@@ -34,18 +34,18 @@ pub struct Small {
 impl Small {
     /// `image`, shrunk; enlarged where it is smaller still.
     pub fn new(image: &Rgb8) -> Self {
-        widest(Shrink(image))
+        multiversion(Shrink(image))
     }
 
     /// In grey (Rec. 601 weights), in whole numbers.
     pub fn luma(&self) -> Luma {
-        widest(Grey(self))
+        multiversion(Grey(self))
     }
 }
 
 struct Grey<'a>(&'a Small);
 
-impl Loops for Grey<'_> {
+impl Multiversion for Grey<'_> {
     type Output = Luma;
 
     #[inline(always)]
@@ -62,7 +62,7 @@ impl Loops for Grey<'_> {
 
 struct Shrink<'a>(&'a Rgb8);
 
-impl Loops for Shrink<'_> {
+impl Multiversion for Shrink<'_> {
     type Output = Small;
 
     /// First over rows, all channels of a row alike, then over columns.

@@ -13,7 +13,7 @@ use super::shrink::Small;
 use crate::data::decode::read_file;
 use crate::data::{AlphaBackground, Treatment, decode_bytes_on, decode_file_on};
 use crate::error::Result;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::cmp::Reverse;
@@ -58,7 +58,7 @@ pub struct Kept {
 
 impl Kept {
     fn new(luma: &Luma, colours: Colours) -> Self {
-        Self { width: luma.width, pixels: widest(Bytes(luma)), colours }
+        Self { width: luma.width, pixels: multiversion(Bytes(luma)), colours }
     }
 
     fn luma(&self) -> Luma {
@@ -78,7 +78,7 @@ impl Kept {
 /// The values of a picture, which are whole numbers, in a byte each.
 struct Bytes<'a>(&'a Luma);
 
-impl Loops for Bytes<'_> {
+impl Multiversion for Bytes<'_> {
     type Output = Vec<u8>;
 
     #[inline(always)]
@@ -94,7 +94,7 @@ impl Loops for Bytes<'_> {
 /// The difference between the largest and the smallest.
 struct Range<'a>(&'a [u8]);
 
-impl Loops for Range<'_> {
+impl Multiversion for Range<'_> {
     type Output = u8;
 
     #[inline(always)]
@@ -216,7 +216,7 @@ pub fn look(
         facts,
         treatment,
         alpha_background,
-        range: widest(Range(&kept.pixels)),
+        range: multiversion(Range(&kept.pixels)),
         kept: Some(kept),
     })
 }

@@ -10,7 +10,7 @@
 #![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
 
 use super::align::sum;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 
 /// Rounds of reweighting.
 const ROUNDS: usize = 6;
@@ -59,7 +59,7 @@ impl Tone {
         let mut attempt = |used: &Pixels, bends: bool, range: (f64, f64), cut_off: (f32, f32)| {
             if let Some(fitted) = fitted(used, bends) {
                 let tone = Self { range, cut_off, ..fitted };
-                let misfits = widest(Misfits { pixels: &pixels, tone: &tone });
+                let misfits = multiversion(Misfits { pixels: &pixels, tone: &tone });
                 if misfits < best.0 {
                     best = (misfits, tone);
                 }
@@ -93,12 +93,12 @@ impl Tone {
     /// Each level becomes what is to be expected where the other picture has `there`: where the first one was
     /// cut off, whatever lies beyond will do.
     pub fn expect(&self, levels: &mut [f32], there: &[f32]) {
-        widest(Expect { tone: self, levels, there });
+        multiversion(Expect { tone: self, levels, there });
     }
 
     /// Each level becomes what the tone makes of it.
     pub fn apply(&self, levels: &mut [f32]) {
-        widest(Apply { tone: self, levels });
+        multiversion(Apply { tone: self, levels });
     }
 
     #[inline(always)]
@@ -123,7 +123,7 @@ struct Expect<'a> {
     there: &'a [f32],
 }
 
-impl Loops for Expect<'_> {
+impl Multiversion for Expect<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -140,7 +140,7 @@ struct Apply<'a> {
     levels: &'a mut [f32],
 }
 
-impl Loops for Apply<'_> {
+impl Multiversion for Apply<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -178,7 +178,7 @@ struct Misfits<'a> {
     tone: &'a Tone,
 }
 
-impl Loops for Misfits<'_> {
+impl Multiversion for Misfits<'_> {
     type Output = usize;
 
     #[inline(always)]
@@ -218,7 +218,7 @@ fn fitted(pixels: &Pixels, bends: bool) -> Option<Tone> {
     let mut scale = f64::INFINITY;
     for round in 0..ROUNDS {
         let [n, x, xx, xxx, xxxx, y, xy, xxy] =
-            widest(Weighted { pixels, coefficients: tone.coefficients, scale });
+            multiversion(Weighted { pixels, coefficients: tone.coefficients, scale });
         let pull = 1e-3 * n + 1.0;
         let slope = xx + pull;
         let bend = xxxx + if bends { 3.0 * pull } else { f64::MAX.sqrt() };
@@ -241,7 +241,7 @@ struct Weighted<'a> {
 /// Pixels that are taken together.
 const LANES: usize = 8;
 
-impl Loops for Weighted<'_> {
+impl Multiversion for Weighted<'_> {
     type Output = [f64; 8];
 
     #[inline(always)]

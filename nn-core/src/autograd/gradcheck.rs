@@ -13,7 +13,7 @@
 use super::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 
 /// Gradients below this are compared absolutely: differences cannot resolve them any better.
 const FLOOR: f64 = 1e-4;
@@ -103,7 +103,7 @@ fn differentiate(inputs: &[Tensor<f64>], f: Function<'_>) -> Result<GradientRepo
     let weights = projection(output.value());
     tape.backward_from(&output, weights.clone())?;
 
-    let pool = Pool::new();
+    let pool = BufferPool::new();
     let projected = |inputs: &[Tensor<f64>]| -> Result<f64> {
         let mut tape = Tape::inference(pool.clone());
         let constants: Vec<_> = inputs.iter().map(|x| tape.constant(x.clone())).collect();

@@ -2,7 +2,7 @@
 
 use crate::kernels::Kernels;
 use crate::kernels::linear::{self, Dims};
-use crate::tensor::{Pool, Shape, Tensor};
+use crate::tensor::{BufferPool, Shape, Tensor};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -60,12 +60,12 @@ impl<T: Kernels> Gradient<T> {
     }
 
     /// The tensor, with a buffer from `pool` if it must be computed.
-    pub fn into_tensor(self, pool: &Pool<T>) -> Tensor<T> {
+    pub fn into_tensor(self, pool: &BufferPool<T>) -> Tensor<T> {
         match self.0 {
             Form::Whole(tensor) => tensor,
             Form::Product { dims, shape, dy, x, whole } => {
                 whole.into_inner().unwrap_or_else(|| {
-                    let mut tensor = Tensor::stale(shape, pool);
+                    let mut tensor = Tensor::uninit(shape, pool);
                     linear::weight_gradient(
                         dims,
                         dy.as_slice(),
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn pieces_are_those_of_the_tensor() {
         let gradient = product();
-        let whole = gradient.clone().into_tensor(&Pool::new());
+        let whole = gradient.clone().into_tensor(&BufferPool::new());
         let mut buffer = [f32::NAN; 50];
         assert_eq!((gradient.row(), gradient.shape().dims()), (Some(50), &[7, 50][..]));
         for range in [0..50, 50..51, 120..133, 349..350] {

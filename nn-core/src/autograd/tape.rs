@@ -3,7 +3,7 @@
 use super::Gradient;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::tensor::{Pool, Shape, Tensor};
+use crate::tensor::{BufferPool, Shape, Tensor};
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
@@ -70,13 +70,13 @@ impl<T: Kernels> Var<T> {
     }
 
     /// The value, to be overwritten in place if nobody else holds it; otherwise a copy.
-    pub fn into_owned(self, pool: &Pool<T>) -> Tensor<T> {
+    pub fn into_owned(self, pool: &BufferPool<T>) -> Tensor<T> {
         self.take(pool).0
     }
 
     /// [`Var::into_owned`], and the variable without its value, as the input to record. This is how
     /// element-wise ops reuse their input's memory.
-    pub fn take(self, pool: &Pool<T>) -> (Tensor<T>, Var<T>) {
+    pub fn take(self, pool: &BufferPool<T>) -> (Tensor<T>, Var<T>) {
         let value = Arc::try_unwrap(self.value).unwrap_or_else(|shared| shared.clone_in(pool));
         let empty = Arc::new(Tensor::zeros([0]));
         (value, Var { value: empty, node: self.node })
@@ -114,7 +114,7 @@ pub struct Tape<T: Kernels = f32> {
     nodes: Vec<Node<T>>,
     recording: Arc<()>,
     enabled: bool,
-    pool: Pool<T>,
+    pool: BufferPool<T>,
     /// What ops prepared for the next run, by its type.
     prepared: HashMap<TypeId, Box<dyn Any + Send>>,
     /// The first op that was given a variable of another recording. `record` cannot fail, so
@@ -131,11 +131,11 @@ impl<T: Kernels> Default for Tape<T> {
 impl<T: Kernels> Tape<T> {
     /// An empty tape.
     pub fn new() -> Self {
-        Self::with_pool(Pool::new())
+        Self::with_pool(BufferPool::new())
     }
 
     /// An empty tape whose values come from, and return to, `pool`.
-    pub fn with_pool(pool: Pool<T>) -> Self {
+    pub fn with_pool(pool: BufferPool<T>) -> Self {
         Self {
             nodes: Vec::new(),
             recording: Arc::new(()),
@@ -148,18 +148,18 @@ impl<T: Kernels> Tape<T> {
 
     /// A tape that runs ops without recording them: for inference. Used again, it finds what
     /// convolutions prepared of their weights.
-    pub fn inference(pool: Pool<T>) -> Self {
+    pub fn inference(pool: BufferPool<T>) -> Self {
         Self { enabled: false, ..Self::with_pool(pool) }
     }
 
     /// The pool ops take their buffers from.
-    pub fn pool(&self) -> &Pool<T> {
+    pub fn pool(&self) -> &BufferPool<T> {
         &self.pool
     }
 
     /// What ops of one kind prepare for the next run, such as weights in another order, beside the pool:
     /// kept by tapes that do not record, since training changes weights at every step.
-    pub(super) fn prepared<P: Any + Default + Send>(&mut self) -> Option<(&mut P, &Pool<T>)> {
+    pub(super) fn prepared<P: Any + Default + Send>(&mut self) -> Option<(&mut P, &BufferPool<T>)> {
         if self.enabled {
             return None;
         }
@@ -433,7 +433,7 @@ pub struct Backward<'a, T: Kernels> {
     inputs: &'a [Option<usize>],
     nodes: &'a [Node<T>],
     pending: &'a mut [Option<Gradient<T>>],
-    pool: &'a Pool<T>,
+    pool: &'a BufferPool<T>,
 }
 
 impl<T: Kernels> Backward<'_, T> {
@@ -443,7 +443,7 @@ impl<T: Kernels> Backward<'_, T> {
     }
 
     /// The pool to take buffers from.
-    pub fn pool(&self) -> &Pool<T> {
+    pub fn pool(&self) -> &BufferPool<T> {
         self.pool
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 
 fn ones(n: usize) -> Tensor<f64> {
     Tensor::full([n], 1.0)
@@ -96,7 +96,7 @@ fn an_op_in_place_is_checked_for_its_origin_too() {
 fn inference_takes_variables_of_any_tape_and_records_none() {
     let mut training = Tape::new();
     let x = training.leaf(ones(1));
-    let mut inference = Tape::inference(Pool::new());
+    let mut inference = Tape::inference(BufferPool::new());
     let leaf = inference.leaf(ones(1));
     let y = inference.add(&x, &leaf).unwrap();
     assert!(!y.requires_grad() && !inference.tracks(&[&x, &leaf]));
@@ -129,7 +129,7 @@ fn gradients_of_the_wrong_shape_are_refused() {
 
 #[test]
 fn what_a_backward_has_used_goes_back_to_the_pool() {
-    let pool = Pool::new();
+    let pool = BufferPool::new();
     let mut tape = Tape::with_pool(pool.clone());
     let x = tape.leaf(ones(1000));
     let step = |tape: &mut Tape<f64>| {

@@ -20,7 +20,7 @@ use super::sample::Sample;
 use super::spill::Spill;
 use super::split::unknown_label;
 use crate::error::{Error, Result};
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 use rayon::prelude::*;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -235,7 +235,11 @@ impl Dataset {
     /// # Errors
     /// No index or one out of range; for streamed images, a file that has vanished or changed
     /// into something unreadable since it was loaded.
-    pub fn batch(&self, indices: &[usize], pool: &Pool<f32>) -> Result<(Tensor<f32>, Vec<usize>)> {
+    pub fn batch(
+        &self,
+        indices: &[usize],
+        pool: &BufferPool<f32>,
+    ) -> Result<(Tensor<f32>, Vec<usize>)> {
         if indices.is_empty() {
             return Err(Error::setting("batch", "one image or more", "none", "pass an index"));
         }
@@ -248,7 +252,7 @@ impl Dataset {
             ));
         }
         let (height, width) = (self.height, self.width);
-        let mut batch = Tensor::stale([indices.len(), height, width, 3], pool);
+        let mut batch = Tensor::uninit([indices.len(), height, width, 3], pool);
         let outputs = batch.as_mut_slice().par_chunks_exact_mut(height * width * 3);
         let results: Vec<Result<()>> =
             outputs.zip(indices).map(|(out, &index)| self.write(index, out)).collect();

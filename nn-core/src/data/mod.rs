@@ -15,13 +15,13 @@
 //!
 //! ```no_run
 //! use nn_core::data::{Dataset, DatasetOptions, ImageFolder};
-//! use nn_core::tensor::Pool;
+//! use nn_core::tensor::BufferPool;
 //!
 //! let folder = ImageFolder::scan("data/same_backgrounds".as_ref())?;
 //! let split = folder.split(0.125, 27)?;
 //! let train = Dataset::load(split.train, folder.classes.clone(), &DatasetOptions::default())?;
 //! let order = train.shuffled_order(27, 1);
-//! let (images, labels) = train.batch(&order[..4], &Pool::new())?;
+//! let (images, labels) = train.batch(&order[..4], &BufferPool::new())?;
 //! assert_eq!(images.dims(), [4, 256, 256, 3]);
 //! # Ok::<(), nn_core::Error>(())
 //! ```

@@ -13,7 +13,7 @@
 //! constants and the layer is where differentiation ends, so the backward pass costs only what lies
 //! behind the layer.
 
-use super::{Answers, Explainer, Explanation, Target};
+use super::{Explainer, Explanation, Predictions, Target};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -173,8 +173,8 @@ impl<R: CamRule, T: Kernels> CamPass<'_, R, T> {
     /// # Errors
     /// As [`Explainer::explain`].
     pub fn explain(&mut self, targets: &[Target]) -> Result<Vec<Explanation<T>>> {
-        let answers = Answers::new(self.model, self.output.value(), targets)?;
-        self.tape.backward_from_keeping(&self.output, answers.score_gradient())?;
+        let predictions = Predictions::new(self.model, self.output.value(), targets)?;
+        self.tape.backward_from_keeping(&self.output, predictions.score_gradient())?;
         let gradients = match self.tape.take_grad(&self.features) {
             Some(gradients) => gradients,
             None => Tensor::zeros(self.features.shape()),
@@ -187,9 +187,9 @@ impl<R: CamRule, T: Kernels> CamPass<'_, R, T> {
             let map = self.rule.combine(features, gradients, channels);
             let map = map.into_iter().map(|v| T::from_f64(if v < 0.0 { 0.0 } else { v }));
             let map = Tensor::from_vec([height, width], map.collect())?;
-            answers.explain(i, map, self.field)
+            predictions.explain(i, map, self.field)
         };
-        (0..answers.len()).map(map).collect()
+        (0..predictions.len()).map(map).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! cam        Grad-CAM and HiResCAM, from a layer's features and their gradients
 //! occlusion  what covering a part of the image takes from the score
-//! answers    what is asked and what the network says: classes, scores, outputs
+//! predictions    what is asked and what the network says: classes, scores, outputs
 //! map        one image's map: raw, brought to the image, normalised
 //! heat       how much of a map lies on the background
 //! sanity     whether a map changes when the weights do
@@ -29,20 +29,20 @@
 //!
 //! A further method implements [`CamRule`] if it weighs features by gradients, else [`Explainer`].
 
-mod answers;
 mod cam;
 #[cfg(feature = "images")]
 mod heat;
 mod map;
 mod occlusion;
+mod predictions;
 mod sanity;
 
-pub use answers::{Answers, Target};
 pub use cam::{Cam, CamPass, CamRule, GradCam, HiResCam, layers_with_maps};
 #[cfg(feature = "images")]
 pub use heat::{AGREEMENT, BackgroundHeat, NoShare};
 pub use map::{Alignment, Explanation, NORMALIZE_EPSILON, place, share_where, stretch};
 pub use occlusion::Occlusion;
+pub use predictions::{Predictions, Target};
 pub use sanity::{
     INDEPENDENT, Randomization, RandomizationCheck, RandomizationStep, randomization_check,
     rank_correlation,
@@ -53,7 +53,7 @@ use crate::kernels::Kernels;
 use crate::model::Sequential;
 use crate::tensor::Tensor;
 
-/// A way to explain a network's answers.
+/// A way to explain a network's predictions.
 pub trait Explainer<T: Kernels = f32> {
     /// The method's name, as the literature writes it.
     fn name(&self) -> &'static str;

@@ -5,12 +5,12 @@
 //! `score - score with the patch`, and 0 where covering it raises the score. The map has the size of
 //! the image. It needs no gradients and no layer, but a forward pass for every patch.
 
-use super::{Answers, Explainer, Explanation, Target};
+use super::{Explainer, Explanation, Predictions, Target};
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::model::{ReceptiveField, Sequential};
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 use std::ops::ControlFlow;
 
 /// Occlusion sensitivity.
@@ -132,13 +132,13 @@ impl Occlusion {
             .flat_map(|&top| columns.iter().map(move |&left| (top, left)))
             .collect();
         let (mut drops, mut covers) = (vec![0.0; height * width], vec![0u32; height * width]);
-        let pool = Pool::new();
+        let pool = BufferPool::new();
         let mut tape = Tape::inference(pool.clone());
         for places in places.chunks(self.batch_size) {
             if (self.go_on)().is_break() {
                 return Err(Error::Interrupted);
             }
-            let mut batch = Tensor::stale([places.len(), height, width, channels], &pool);
+            let mut batch = Tensor::uninit([places.len(), height, width, channels], &pool);
             for (copy, &(top, left)) in batch.as_mut_slice().chunks_mut(image.len()).zip(places) {
                 copy.copy_from_slice(image);
                 for row in copy.chunks_mut(width * channels).skip(top).take(side) {
@@ -196,16 +196,16 @@ impl<T: Kernels> Explainer<T> for Occlusion {
         images: &Tensor<T>,
         targets: &[Target],
     ) -> Result<Vec<Explanation<T>>> {
-        let mut tape = Tape::inference(Pool::new());
+        let mut tape = Tape::inference(BufferPool::new());
         let logits = model.infer(&mut tape, images.clone())?;
         let logits = logits.value();
-        let answers = Answers::new(model, logits, targets)?;
+        let predictions = Predictions::new(model, logits, targets)?;
         let explain = |(i, &class): (usize, &usize)| {
-            let score_of = |logits: &[T]| answers.score(logits, class);
+            let score_of = |logits: &[T]| predictions.score(logits, class);
             let score = score_of(logits.row(i));
             let map = self.map(model, images.row(i), score, score_of)?;
-            answers.explain(i, map, ReceptiveField::PIXELS)
+            predictions.explain(i, map, ReceptiveField::PIXELS)
         };
-        answers.classes().iter().enumerate().map(explain).collect()
+        predictions.classes().iter().enumerate().map(explain).collect()
     }
 }

@@ -14,7 +14,7 @@
 use super::Kernels;
 use super::isa;
 use super::matmul::{Order, matmul};
-use super::simd::{self, Simd, Work, prefetch};
+use super::simd::{self, Simd, SimdFn, prefetch};
 use crate::kernels::parallel::prelude::*;
 
 /// The largest batch for which weights are streamed past the activations.
@@ -307,7 +307,7 @@ impl<T: Kernels> Dot<'_, T> {
     }
 }
 
-impl<T: Kernels> Work for Dot<'_, T> {
+impl<T: Kernels> SimdFn for Dot<'_, T> {
     type Output = T;
 
     #[inline(always)]
@@ -341,7 +341,7 @@ impl<T: Kernels, const N: usize> AddScaled<'_, T, N> {
     }
 }
 
-impl<T: Kernels, const N: usize> Work for AddScaled<'_, T, N> {
+impl<T: Kernels, const N: usize> SimdFn for AddScaled<'_, T, N> {
     type Output = ();
 
     #[inline(always)]

@@ -8,13 +8,14 @@ pub mod geometry;
 pub mod isa;
 pub mod linear;
 pub mod matmul;
+#[cfg(feature = "audit")]
+pub(crate) mod multiversion;
 pub mod pages;
 pub mod parallel;
 pub mod peak;
 pub mod pool;
 pub mod reference;
 mod simd;
-pub(crate) mod widest;
 
 pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
 pub use isa::Isa;

@@ -2,7 +2,7 @@
 
 use super::isa::Isa;
 use super::parallel;
-use super::simd::{self, Simd, Work};
+use super::simd::{self, Simd, SimdFn};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ pub fn measure(isa: Isa) -> f64 {
 
 struct MultiplyAdd;
 
-impl Work for MultiplyAdd {
+impl SimdFn for MultiplyAdd {
     type Output = ();
 
     #[inline(always)]

@@ -10,7 +10,7 @@ use super::simd::Simd;
 use crate::tensor::Element;
 use std::ops::Range;
 
-/// A winner's place in its window: `u8` for windows of up to 255 elements, `u32` beyond.
+/// The index of a window's maximum: `u8` for windows of up to 255 elements, `u32` beyond.
 pub trait WindowIndex: Copy + Default + Send + Sync + 'static {
     /// From the place counted row by row.
     fn from_place(place: usize) -> Self;
@@ -37,62 +37,57 @@ impl WindowIndex for u32 {
 }
 
 /// Marks an output of a rectified max-pool that is zero, so that no gradient flows from it.
-pub const NO_WINNER: u8 = u8::MAX;
+pub const NO_ARGMAX: u8 = u8::MAX;
 
-/// Pools `x`, writing maxima to `y` and winners to `winners` (both of the output's size).
+/// Pools `x`, writing maxima to `y` and their places in the windows to `argmax` (both of the output's size).
 pub fn max_forward<T: Element, I: WindowIndex>(
     g: &Pool2dGeometry,
     x: &[T],
     y: &mut [T],
-    winners: &mut [I],
+    argmax: &mut [I],
 ) {
     let row_len = g.out_w * g.channels;
-    parallel::for_each_chunk_pair(y, winners, row_len, |row, y, winners| {
+    parallel::for_each_chunk_pair(y, argmax, row_len, |row, y, argmax| {
         let (n, oy) = (row / g.out_h, row % g.out_h);
         let top = n * g.input_len() + oy * g.stride_h * g.in_w * g.channels;
-        max_row(g, &x[top..], y, winners);
+        max_row(g, &x[top..], y, argmax);
     });
 }
 
 /// Pools one row of windows, whose top left corner is the start of `x`; its rows are
 /// `g.in_w * g.channels` apart.
-fn max_row<T: Element, I: WindowIndex>(
-    g: &Pool2dGeometry,
-    x: &[T],
-    y: &mut [T],
-    winners: &mut [I],
-) {
+fn max_row<T: Element, I: WindowIndex>(g: &Pool2dGeometry, x: &[T], y: &mut [T], argmax: &mut [I]) {
     let c = g.channels;
-    let outputs = y.chunks_exact_mut(c).zip(winners.chunks_exact_mut(c));
-    for (ox, (y, winners)) in outputs.enumerate() {
+    let outputs = y.chunks_exact_mut(c).zip(argmax.chunks_exact_mut(c));
+    for (ox, (y, argmax)) in outputs.enumerate() {
         let corner = &x[ox * g.stride_w * c..];
         let blocks = c / LANES * LANES;
         for first in (0..blocks).step_by(LANES) {
             let to = first..first + LANES;
-            max_lanes::<T, I, LANES>(g, &corner[first..], &mut y[to.clone()], &mut winners[to]);
+            max_lanes::<T, I, LANES>(g, &corner[first..], &mut y[to.clone()], &mut argmax[to]);
         }
         for channel in blocks..c {
             let to = channel..channel + 1;
-            max_lanes::<T, I, 1>(g, &corner[channel..], &mut y[to.clone()], &mut winners[to]);
+            max_lanes::<T, I, 1>(g, &corner[channel..], &mut y[to.clone()], &mut argmax[to]);
         }
     }
 }
 
 /// Pools rows of windows of a rectified map, the first of which begins at the start of `map`;
-/// windows without a positive number have no winner.
+/// windows without a positive number have none.
 pub(super) fn relu_max_rows<T: Element>(
     g: &Pool2dGeometry,
     map: &[T],
     y: &mut [T],
-    winners: &mut [u8],
+    argmax: &mut [u8],
 ) {
     let row = g.out_w * g.channels;
-    let rows = y.chunks_exact_mut(row).zip(winners.chunks_exact_mut(row));
-    for (oy, (y, winners)) in rows.enumerate() {
-        max_row(g, &map[oy * g.stride_h * g.in_w * g.channels..], y, winners);
-        for (winner, &v) in winners.iter_mut().zip(y.iter()) {
+    let rows = y.chunks_exact_mut(row).zip(argmax.chunks_exact_mut(row));
+    for (oy, (y, argmax)) in rows.enumerate() {
+        max_row(g, &map[oy * g.stride_h * g.in_w * g.channels..], y, argmax);
+        for (index, &v) in argmax.iter_mut().zip(y.iter()) {
             if v == T::zero() {
-                *winner = NO_WINNER;
+                *index = NO_ARGMAX;
             }
         }
     }
@@ -106,20 +101,20 @@ pub(super) fn relu<V: Simd>(v: V) -> V {
     V::select(v.at_most(zero), zero, v)
 }
 
-/// The rectified maxima of windows of 2x2, whose elements stand row by row, and their winners.
+/// The rectified maxima of windows of 2x2, whose elements stand row by row, and where they lie.
 #[inline(always)]
 pub(super) fn relu_max<V: Simd>(window: [V; 4]) -> (V, V) {
     // SAFETY: a vector exists, so the processor has the instructions.
     let [zero, one, two, three, none] =
-        unsafe { V::splats([0.0, 1.0, 2.0, 3.0, f32::from(NO_WINNER)]) };
-    let (mut best, mut winner) = (window[0], zero);
+        unsafe { V::splats([0.0, 1.0, 2.0, 3.0, f32::from(NO_ARGMAX)]) };
+    let (mut best, mut index) = (window[0], zero);
     for (place, v) in [(one, window[1]), (two, window[2]), (three, window[3])] {
         let beats = v.beats(best);
         best = V::select(beats, v, best);
-        winner = V::select(beats, place, winner);
+        index = V::select(beats, place, index);
     }
     let off = best.at_most(zero);
-    (V::select(off, zero, best), V::select(off, none, winner))
+    (V::select(off, zero, best), V::select(off, none, index))
 }
 
 /// Channels pooled side by side: the compiler turns loops over this many into vector instructions.
@@ -131,25 +126,25 @@ fn max_lanes<T: Element, I: WindowIndex, const N: usize>(
     g: &Pool2dGeometry,
     x: &[T],
     y: &mut [T],
-    winners: &mut [I],
+    argmax: &mut [I],
 ) {
     let mut best = [T::neg_infinity(); N];
-    let mut winner = [0u32; N];
+    let mut index = [0u32; N];
     for wy in 0..g.window_h {
         for wx in 0..g.window_w {
             let place = (wy * g.window_w + wx) as u32;
             let candidates = &x[(wy * g.in_w + wx) * g.channels..][..N];
-            for ((best, winner), &v) in best.iter_mut().zip(&mut winner).zip(candidates) {
+            for ((best, index), &v) in best.iter_mut().zip(&mut index).zip(candidates) {
                 // Selects, not a branch, so that lanes stay together. A NaN beats every number, and
                 // no later number replaces it.
                 let wins = (v > *best) | (v.is_nan() & !best.is_nan());
                 *best = if wins { v } else { *best };
-                *winner = if wins { place } else { *winner };
+                *index = if wins { place } else { *index };
             }
         }
     }
     y.copy_from_slice(&best);
-    for (to, &place) in winners.iter_mut().zip(&winner) {
+    for (to, &place) in argmax.iter_mut().zip(&index) {
         *to = I::from_place(place as usize);
     }
 }
@@ -160,7 +155,7 @@ pub(super) fn scatter_rows<T: Element, I: WindowIndex>(
     g: &Pool2dGeometry,
     n: usize,
     rows: &Range<usize>,
-    (dy, winners): (&[T], &[I]),
+    (dy, argmax): (&[T], &[I]),
     skip: Option<usize>,
     dx: &mut [T],
 ) {
@@ -171,10 +166,10 @@ pub(super) fn scatter_rows<T: Element, I: WindowIndex>(
     for oy in g.windows_touching(rows) {
         let from = n * g.output_len() + oy * g.out_w * c;
         let pooled = dy[from..from + g.out_w * c].chunks_exact(c);
-        let places = winners[from..from + g.out_w * c].chunks_exact(c);
-        for (ox, (dy, winners)) in pooled.zip(places).enumerate() {
-            for (channel, (&gradient, winner)) in dy.iter().zip(winners).enumerate() {
-                let place = winner.place();
+        let places = argmax[from..from + g.out_w * c].chunks_exact(c);
+        for (ox, (dy, argmax)) in pooled.zip(places).enumerate() {
+            for (channel, (&gradient, index)) in dy.iter().zip(argmax).enumerate() {
+                let place = index.place();
                 if Some(place) == skip {
                     continue;
                 }
@@ -188,16 +183,16 @@ pub(super) fn scatter_rows<T: Element, I: WindowIndex>(
     }
 }
 
-/// The gradient of a max-pool's input: each output's gradient goes to its winner.
+/// The gradient of a max-pool's input: each output's gradient goes to its maximum.
 pub fn max_backward<T: Element, I: WindowIndex>(
     g: &Pool2dGeometry,
     dy: &[T],
-    winners: &[I],
+    argmax: &[I],
     dx: &mut [T],
 ) {
     for_each_band(g, dx, |n, rows, dx| {
         dx.fill(T::zero());
-        scatter_rows(g, n, &rows, (dy, winners), None, dx);
+        scatter_rows(g, n, &rows, (dy, argmax), None, dx);
     });
 }
 
@@ -283,11 +278,11 @@ mod tests {
             7.0, 7.0, 2.0, 2.0, 99.0, //
             99.0, 99.0, 99.0, 99.0, 99.0,
         ];
-        let (mut y, mut winners) = ([0.0f64; 2], [9u8; 2]);
-        max_forward(&g, &x, &mut y, &mut winners);
-        assert_eq!((y, winners), ([7.0, 2.0], [1, 0]));
+        let (mut y, mut argmax) = ([0.0f64; 2], [9u8; 2]);
+        max_forward(&g, &x, &mut y, &mut argmax);
+        assert_eq!((y, argmax), ([7.0, 2.0], [1, 0]));
         let mut dx = [5.0; 15];
-        max_backward(&g, &[10.0, 20.0], &winners, &mut dx);
+        max_backward(&g, &[10.0, 20.0], &argmax, &mut dx);
         let mut expected = [0.0; 15];
         (expected[1], expected[2]) = (10.0, 20.0);
         assert_eq!(dx, expected);
@@ -299,10 +294,10 @@ mod tests {
         for place in 0..4 {
             let mut x = [1.0f32, 2.0, 3.0, 4.0];
             x[place] = f32::NAN;
-            let (mut y, mut winners) = ([0.0], [0u8]);
-            max_forward(&g, &x, &mut y, &mut winners);
+            let (mut y, mut argmax) = ([0.0], [0u8]);
+            max_forward(&g, &x, &mut y, &mut argmax);
             assert!(y[0].is_nan());
-            assert_eq!(winners[0] as usize, place);
+            assert_eq!(argmax[0] as usize, place);
         }
     }
 
@@ -312,11 +307,11 @@ mod tests {
         let g = geometry([2, 61, 997, 3], (3, 3), (2, 1));
         let x: Vec<f64> = (0..2 * g.input_len()).map(|i| ((i * 7919) % 1009) as f64).collect();
         let outputs = 2 * g.output_len();
-        let (mut y, mut winners) = (vec![0.0; outputs], vec![0u32; outputs]);
-        max_forward(&g, &x, &mut y, &mut winners);
+        let (mut y, mut argmax) = (vec![0.0; outputs], vec![0u32; outputs]);
+        max_forward(&g, &x, &mut y, &mut argmax);
         let dy: Vec<f64> = (0..outputs).map(|i| (i % 13) as f64).collect();
         let mut dx = vec![f64::NAN; x.len()];
-        max_backward(&g, &dy, &winners, &mut dx);
+        max_backward(&g, &dy, &argmax, &mut dx);
         let mut expected = vec![0.0; x.len()];
         for n in 0..2 {
             for oy in 0..g.out_h {

@@ -38,28 +38,28 @@ pub fn conv2d_backward_weight(g: &Conv2dGeometry, x: &[f64], dy: &[f64]) -> (Vec
     (dw, db)
 }
 
-/// Rectified max-pool: values, and each winner's index in the map (`None` where the value is 0).
+/// Rectified max-pool: values, and each maximum's index in the map (`None` where the value is 0).
 pub fn relu_max_pool(g: &Pool2dGeometry, map: &[f64]) -> (Vec<f64>, Vec<Option<usize>>) {
     let mut values = Vec::new();
-    let mut winners = Vec::new();
+    let mut argmax = Vec::new();
     for out in 0..g.batch * g.output_len() {
         let (pixel, c) = (out / g.channels, out % g.channels);
         let (n, pixel) = (pixel / (g.out_h * g.out_w), pixel % (g.out_h * g.out_w));
         let (oy, ox) = (pixel / g.out_w, pixel % g.out_w);
-        let (mut best, mut winner) = (0.0, None);
+        let (mut best, mut index) = (0.0, None);
         for wy in 0..g.window_h {
             for wx in 0..g.window_w {
                 let (y, x) = (oy * g.stride_h + wy, ox * g.stride_w + wx);
                 let at = ((n * g.in_h + y) * g.in_w + x) * g.channels + c;
                 if map[at] > best {
-                    (best, winner) = (map[at], Some(at));
+                    (best, index) = (map[at], Some(at));
                 }
             }
         }
         values.push(best);
-        winners.push(winner);
+        argmax.push(index);
     }
-    (values, winners)
+    (values, argmax)
 }
 
 /// Calls `f` with the places of `x`, `w` and `y` of every product of the convolution.

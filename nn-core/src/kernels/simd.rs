@@ -1,6 +1,6 @@
 //! Vectors of `f32`, so that one generic kernel body serves every instruction set.
 //!
-//! A kernel is written once over [`Simd`], as the `run` of a [`Work`]; [`run`] calls it compiled for
+//! A kernel is written once over [`Simd`], as the `run` of a [`SimdFn`]; [`run`] calls it compiled for
 //! an instruction set. Everything between [`run`] and the vector operations must be
 //! `#[inline(always)]`: only what is inlined into the `#[target_feature]` shells here is compiled with
 //! the instructions of the set. That is why hot loops count: a closure or an iterator's adaptor may
@@ -32,7 +32,7 @@ pub(crate) trait Simd: Copy {
     ///
     /// # Safety
     /// The processor has the instructions of the set.
-    unsafe fn apart<W: Work>(work: W) -> W::Output;
+    unsafe fn outlined<W: SimdFn>(work: W) -> W::Output;
 
     /// Zeros.
     ///
@@ -205,7 +205,7 @@ pub(crate) fn prefetch<T>(at: *const T) {
 }
 
 /// Something to compute with vectors of whatever instruction set.
-pub(crate) trait Work {
+pub(crate) trait SimdFn {
     /// What comes out.
     type Output;
 
@@ -220,17 +220,17 @@ pub(crate) trait Work {
 ///
 /// # Panics
 /// If the processor lacks `isa`.
-pub(crate) fn run<W: Work>(isa: Isa, work: W) -> W::Output {
+pub(crate) fn run<W: SimdFn>(isa: Isa, work: W) -> W::Output {
     assert!(isa.is_available(), "this machine lacks {isa}");
     match isa {
         // SAFETY: the processor has the set, as asserted.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { x86::F32x16::apart(work) },
+        Isa::Avx512 => unsafe { x86::F32x16::outlined(work) },
         // SAFETY: the processor has the set, as asserted.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { x86::F32x8::apart(work) },
+        Isa::Avx2 => unsafe { x86::F32x8::outlined(work) },
         // SAFETY: plain arrays need nothing.
-        _ => unsafe { Array::apart(work) },
+        _ => unsafe { Array::outlined(work) },
     }
 }
 
@@ -278,7 +278,7 @@ impl Simd for Array {
     type Mask = [bool; 4];
 
     #[inline(never)]
-    unsafe fn apart<W: Work>(work: W) -> W::Output {
+    unsafe fn outlined<W: SimdFn>(work: W) -> W::Output {
         // SAFETY: the caller's promise.
         unsafe { work.run::<Self>() }
     }

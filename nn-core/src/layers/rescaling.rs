@@ -68,7 +68,7 @@ impl<T: Kernels> Layer<T> for Rescaling {
 
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         let (scale, offset) = (T::from_f64(self.scale), T::from_f64(self.offset));
-        let mut y = Tensor::stale(x.shape(), cx.tape.pool());
+        let mut y = Tensor::uninit(x.shape(), cx.tape.pool());
         let source = x.value().as_slice();
         for_each_chunk(y.as_mut_slice(), CHUNK, |i, y| {
             for (y, &x) in y.iter_mut().zip(&source[i * CHUNK..]) {

@@ -4,7 +4,7 @@ use super::Sequential;
 use crate::autograd::Tape;
 use crate::error::Result;
 use crate::kernels::{Kernels, parallel};
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 use std::sync::Arc;
 
 /// A model that predicts again and again: what one prediction has prepared, memory and weights in the
@@ -33,7 +33,7 @@ pub struct Predictor<'a, T: Kernels = f32> {
 impl<T: Kernels> Sequential<T> {
     /// For many predictions; for a single one, [`Sequential::predict`].
     pub fn predictor(&self) -> Predictor<'_, T> {
-        Predictor { model: self, tape: Tape::inference(Pool::new()) }
+        Predictor { model: self, tape: Tape::inference(BufferPool::new()) }
     }
 
     /// Predictions for a batch: [`Sequential::infer`] and [`Sequential::probabilities`].

@@ -47,7 +47,7 @@ pub fn write<'a, T: Kernels>(
     metadata: &'a BTreeMap<String, String>,
 ) -> Result<()> {
     let layout = Layout::new(tensors, metadata, false);
-    FileDraft::write(path, |file| layout.write(file))?.place()
+    FileDraft::write(path, |file| layout.write(file))?.commit()
 }
 
 /// Writes a file as [`write()`] does, with a checksum that [`TensorFile::verify`] looks at, and in the

@@ -13,7 +13,7 @@
 //! This is Keras' form, where `epsilon` stands outside the bias correction; PyTorch puts it
 //! inside, so there the same number means something else.
 
-use super::slots::Slots;
+use super::moments::Moments;
 use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -27,7 +27,7 @@ pub struct Adam<T: Kernels = f32> {
     beta2: f64,
     epsilon: f64,
     weight_decay: Option<f64>,
-    slots: Slots<T, 2>,
+    moments: Moments<T, 2>,
 }
 
 impl<T: Kernels> Adam<T> {
@@ -43,8 +43,8 @@ impl<T: Kernels> Adam<T> {
         if !(epsilon.is_finite() && T::from_f64(epsilon) > T::zero()) {
             return Err(Error::setting("Adam's epsilon", "above 0", epsilon, "1e-7 is usual"));
         }
-        let slots = Slots::new(["momentum", "velocity"]);
-        Ok(Self { beta1, beta2, epsilon, weight_decay: None, slots })
+        let moments = Moments::new(["momentum", "velocity"]);
+        Ok(Self { beta1, beta2, epsilon, weight_decay: None, moments })
     }
 
     /// AdamW: each step also shrinks every trainable parameter, biases included, by the fraction
@@ -78,15 +78,15 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
         learning_rate: f64,
     ) -> Result<()> {
         check_learning_rate(learning_rate)?;
-        self.slots.begin(parameters, gradients)?;
-        let t = self.slots.step() as f64;
+        self.moments.begin(parameters, gradients)?;
+        let t = self.moments.step() as f64;
         let bias1 = 1.0 - self.beta1.powf(t);
         let bias2 = 1.0 - self.beta2.powf(t);
         let rate = T::from_f64(learning_rate * bias2.sqrt() / bias1);
         let (rate1, rate2) = (T::from_f64(1.0 - self.beta1), T::from_f64(1.0 - self.beta2));
         let epsilon = T::from_f64(self.epsilon);
         let decay = T::from_f64(learning_rate * self.weight_decay.unwrap_or(0.0));
-        self.slots.update(parameters, gradients, |w, g, [m, v]| {
+        self.moments.update(parameters, gradients, |w, g, [m, v]| {
             for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
                 *m += (g - *m) * rate1;
                 *v += (g * g - *v) * rate2;
@@ -98,7 +98,7 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
     }
 
     fn state(&self) -> OptimizerState<'_, T> {
-        self.slots.state()
+        self.moments.state()
     }
 
     fn load_state(
@@ -107,6 +107,6 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
         tensors: Vec<(String, Tensor<T>)>,
         parameters: &[Parameter<T>],
     ) -> Result<()> {
-        self.slots.load(step, tensors, parameters)
+        self.moments.load(step, tensors, parameters)
     }
 }

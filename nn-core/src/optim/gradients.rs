@@ -28,7 +28,7 @@ impl<T: Kernels> Gradients<T> {
         self.0.get(i).and_then(Option::as_ref).map(Gradient::tensor)
     }
 
-    /// The number of slots.
+    /// The number of parameters that have moments.
     pub fn len(&self) -> usize {
         self.0.len()
     }

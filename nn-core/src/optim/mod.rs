@@ -22,9 +22,9 @@
 mod adam;
 mod config;
 mod gradients;
+mod moments;
 mod schedule;
 mod sgd;
-mod slots;
 
 pub use adam::Adam;
 pub use config::OptimizerConfig;

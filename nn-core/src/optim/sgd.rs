@@ -9,7 +9,7 @@
 //! w += momentum * v - learning_rate * g            (Nesterov)
 //! ```
 
-use super::slots::Slots;
+use super::moments::Moments;
 use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -28,8 +28,8 @@ pub struct Sgd<T: Kernels = f32> {
 /// Without momentum there is nothing to remember but the count.
 #[derive(Debug, Clone)]
 enum Memory<T: Kernels> {
-    None(Slots<T, 0>),
-    Velocity(Slots<T, 1>),
+    None(Moments<T, 0>),
+    Velocity(Moments<T, 1>),
 }
 
 impl<T: Kernels> Sgd<T> {
@@ -40,9 +40,9 @@ impl<T: Kernels> Sgd<T> {
     pub fn new(momentum: f64, nesterov: bool) -> Result<Self> {
         check_decay("SGD's momentum", momentum)?;
         let memory = if momentum == 0.0 {
-            Memory::None(Slots::new([]))
+            Memory::None(Moments::new([]))
         } else {
-            Memory::Velocity(Slots::new(["velocity"]))
+            Memory::Velocity(Moments::new(["velocity"]))
         };
         Ok(Self { momentum, nesterov, memory })
     }
@@ -64,17 +64,17 @@ impl<T: Kernels> Optimizer<T> for Sgd<T> {
         let momentum = T::from_f64(self.momentum);
         let nesterov = self.nesterov;
         match &mut self.memory {
-            Memory::None(slots) => {
-                slots.begin(parameters, gradients)?;
-                slots.update(parameters, gradients, |w, g, []| {
+            Memory::None(moments) => {
+                moments.begin(parameters, gradients)?;
+                moments.update(parameters, gradients, |w, g, []| {
                     for (w, &g) in w.iter_mut().zip(g) {
                         *w -= g * rate;
                     }
                 });
             }
-            Memory::Velocity(slots) => {
-                slots.begin(parameters, gradients)?;
-                slots.update(parameters, gradients, |w, g, [v]| {
+            Memory::Velocity(moments) => {
+                moments.begin(parameters, gradients)?;
+                moments.update(parameters, gradients, |w, g, [v]| {
                     for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
                         *v = *v * momentum - g * rate;
                         *w += if nesterov { *v * momentum - g * rate } else { *v };
@@ -87,8 +87,8 @@ impl<T: Kernels> Optimizer<T> for Sgd<T> {
 
     fn state(&self) -> OptimizerState<'_, T> {
         match &self.memory {
-            Memory::None(slots) => slots.state(),
-            Memory::Velocity(slots) => slots.state(),
+            Memory::None(moments) => moments.state(),
+            Memory::Velocity(moments) => moments.state(),
         }
     }
 
@@ -99,8 +99,8 @@ impl<T: Kernels> Optimizer<T> for Sgd<T> {
         parameters: &[Parameter<T>],
     ) -> Result<()> {
         match &mut self.memory {
-            Memory::None(slots) => slots.load(step, tensors, parameters),
-            Memory::Velocity(slots) => slots.load(step, tensors, parameters),
+            Memory::None(moments) => moments.load(step, tensors, parameters),
+            Memory::Velocity(moments) => moments.load(step, tensors, parameters),
         }
     }
 }

@@ -196,10 +196,10 @@ fn frozen_parameters_and_those_without_gradient_stay() {
     let mut all = parameters::<f32>(&[2, 2, 2]);
     all[0].trainable = false;
     let before = all.clone();
-    let mut slots = gradients::<f32>(&[2, 2, 2], 0).as_slice().to_vec();
-    slots[1] = None;
+    let mut moments = gradients::<f32>(&[2, 2, 2], 0).as_slice().to_vec();
+    moments[1] = None;
     let mut adam = Adam::new(0.9, 0.999, 1e-7).unwrap();
-    adam.step(&mut all, &Gradients::from(slots), 0.1).unwrap();
+    adam.step(&mut all, &Gradients::from(moments), 0.1).unwrap();
     assert_eq!(all[0].value, before[0].value);
     assert_eq!(all[1].value, before[1].value);
     assert_ne!(all[2].value, before[2].value);

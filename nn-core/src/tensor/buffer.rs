@@ -17,13 +17,13 @@ const ALIGNMENT: usize = 64;
 /// so half a batch makes do with what a whole one needed; who needs more than lies here takes the
 /// place of what would have been nearly enough. What is taken out and kept does not keep the pool.
 #[derive(Clone, Default)]
-pub struct Pool<T> {
+pub struct BufferPool<T> {
     numbers: Shelf<T>,
-    /// For what ops save in bytes: masks, winners of a pooling.
+    /// For what ops save in bytes: masks, the argmax of a pooling.
     bytes: Shelf<u8>,
 }
 
-impl<T: Copy + Default> Pool<T> {
+impl<T: Copy + Default> BufferPool<T> {
     /// An empty pool.
     pub fn new() -> Self {
         Self::default()
@@ -34,7 +34,7 @@ impl<T: Copy + Default> Pool<T> {
         Buffer::from_shelf(len, &self.numbers)
     }
 
-    /// Like [`Pool::scratch`], in bytes.
+    /// Like [`BufferPool::scratch`], in bytes.
     pub(crate) fn scratch_bytes(&self, len: usize) -> Buffer<u8> {
         Buffer::from_shelf(len, &self.bytes)
     }
@@ -90,9 +90,9 @@ impl<T: Copy + Default> Shelf<T> {
     }
 }
 
-impl<T> fmt::Debug for Pool<T> {
+impl<T> fmt::Debug for BufferPool<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pool")
+        f.write_str("BufferPool")
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     fn buffers_serve_lengths_from_half_their_own_on() {
         // What a buffer has beyond its length, so that it can begin at a multiple of 64 bytes.
         const SPARE: usize = 16;
-        let pool = Pool::<f32>::new();
+        let pool = BufferPool::<f32>::new();
         let first = pool.scratch(1000);
         let place = first.as_ptr();
         drop(first);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn growing_needs_do_not_pile_up() {
-        let pool = Pool::<f32>::new();
+        let pool = BufferPool::<f32>::new();
         for len in 1000..1500 {
             drop((pool.scratch(len), pool.scratch(len)));
         }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_does_not_keep_the_pool() {
-        let pool = Pool::<f32>::new();
+        let pool = BufferPool::<f32>::new();
         let kept = pool.scratch(10);
         let free = Arc::downgrade(&pool.numbers.0);
         drop(pool);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_a_shorter_use_left_out_is_still_there() {
-        let pool = Pool::<f32>::new();
+        let pool = BufferPool::<f32>::new();
         pool.scratch(1000).fill(1.0);
         drop(pool.scratch(600));
         assert_eq!(pool.scratch(1000)[999], 1.0, "nobody wrote there again");
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn pooled_buffers_begin_at_a_cache_line() {
-        let pool = Pool::<f32>::new();
+        let pool = BufferPool::<f32>::new();
         for len in [1, 3, 100, 4097] {
             let (floats, bytes) = (pool.scratch(len), pool.scratch_bytes(len));
             assert_eq!((floats.len(), bytes.len()), (len, len));

@@ -2,14 +2,14 @@
 //!
 //! A [`Tensor`] is a [`Shape`] and a row-major buffer (the last dimension is contiguous). There are
 //! no views and no strides: an op that wants another order writes one. Buffers may come from a
-//! [`Pool`] and go back to it when the tensor is dropped, so a training step that repeats allocates
+//! [`BufferPool`] and go back to it when the tensor is dropped, so a training step that repeats allocates
 //! nothing.
 
 mod buffer;
 mod element;
 mod shape;
 
-pub use buffer::Pool;
+pub use buffer::BufferPool;
 pub use element::Element;
 pub use shape::Shape;
 
@@ -75,22 +75,22 @@ impl<T: Element> Tensor<T> {
 
     /// A tensor whose buffer is taken from `pool` and goes back there. **Its contents are
     /// whatever the last owner left**: for ops that write every element.
-    pub fn stale(shape: impl Into<Shape>, pool: &Pool<T>) -> Self {
+    pub fn uninit(shape: impl Into<Shape>, pool: &BufferPool<T>) -> Self {
         let shape = shape.into();
         let data = pool.scratch(shape.len());
         Self { shape, data }
     }
 
-    /// Like [`Tensor::stale`], but zeroed.
-    pub fn zeros_in(shape: impl Into<Shape>, pool: &Pool<T>) -> Self {
-        let mut tensor = Self::stale(shape, pool);
+    /// Like [`Tensor::uninit`], but zeroed.
+    pub fn zeros_in(shape: impl Into<Shape>, pool: &BufferPool<T>) -> Self {
+        let mut tensor = Self::uninit(shape, pool);
         tensor.as_mut_slice().fill(T::zero());
         tensor
     }
 
     /// A copy of `self` whose buffer comes from `pool`.
-    pub fn clone_in(&self, pool: &Pool<T>) -> Self {
-        let mut copy = Self::stale(self.shape.clone(), pool);
+    pub fn clone_in(&self, pool: &BufferPool<T>) -> Self {
+        let mut copy = Self::uninit(self.shape.clone(), pool);
         copy.as_mut_slice().copy_from_slice(self.as_slice());
         copy
     }

@@ -79,14 +79,14 @@ impl Checkpoints {
         let ours = std::mem::replace(&mut self.ours, true);
         let place = move || {
             if ours {
-                return draft.place_and_keep(&previous);
+                return draft.commit_and_keep(&previous);
             }
             // What another run left must never pass for what this one did before.
             match fs::remove_file(&previous) {
                 Err(problem) if problem.kind() != ErrorKind::NotFound => {
                     Err(Error::io("replace", &previous)(problem))
                 }
-                _ => draft.place().map(|()| None),
+                _ => draft.commit().map(|()| None),
             }
         };
         let thread = Builder::new().name("checkpoint".into()).spawn(place);

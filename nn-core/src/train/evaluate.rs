@@ -7,7 +7,7 @@ use crate::kernels::{Kernels, parallel};
 use crate::layers::OutputKind;
 use crate::loss::Loss;
 use crate::model::Sequential;
-use crate::tensor::Pool;
+use crate::tensor::BufferPool;
 
 /// How a model does on a set of examples.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ pub fn evaluate<T: Kernels>(
     examples: &dyn Examples<T>,
     batch_size: usize,
 ) -> Result<Evaluation> {
-    evaluate_in(model, loss, examples, batch_size, &Pool::new())
+    evaluate_in(model, loss, examples, batch_size, &BufferPool::new())
 }
 
 /// [`evaluate`], with buffers from `pool`.
@@ -55,7 +55,7 @@ pub(super) fn evaluate_in<T: Kernels>(
     loss: Loss,
     examples: &dyn Examples<T>,
     batch_size: usize,
-    pool: &Pool<T>,
+    pool: &BufferPool<T>,
 ) -> Result<Evaluation> {
     check_batch_size(batch_size)?;
     let classes = classes(model)?;

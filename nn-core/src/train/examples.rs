@@ -4,7 +4,7 @@
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::kernels::Kernels;
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 
 /// Labelled examples that can be fetched by number, in any order.
 ///
@@ -18,7 +18,7 @@ pub trait Examples<T: Kernels = f32> {
     ///
     /// # Errors
     /// If an example cannot be read.
-    fn batch(&self, indices: &[usize], pool: &Pool<T>) -> Result<(Tensor<T>, Vec<usize>)>;
+    fn batch(&self, indices: &[usize], pool: &BufferPool<T>) -> Result<(Tensor<T>, Vec<usize>)>;
 
     /// Whether there is no example.
     fn is_empty(&self) -> bool {
@@ -32,7 +32,7 @@ impl Examples for Dataset {
         Dataset::len(self)
     }
 
-    fn batch(&self, indices: &[usize], pool: &Pool<f32>) -> Result<(Tensor, Vec<usize>)> {
+    fn batch(&self, indices: &[usize], pool: &BufferPool<f32>) -> Result<(Tensor, Vec<usize>)> {
         Dataset::batch(self, indices, pool)
     }
 }

@@ -5,7 +5,7 @@ use crate::autograd::Tape;
 use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::model::{Pass, Sequential};
-use crate::tensor::Pool;
+use crate::tensor::BufferPool;
 
 /// The first layer whose outputs are all 0 for each of the first `samples` examples; none if every layer
 /// reacts to one of them.
@@ -23,7 +23,7 @@ pub fn silent_layer<T: Kernels>(
 ) -> Result<Option<String>> {
     let mut silent: Vec<&str> = model.layers().map(|(name, _)| name).collect();
     let indices: Vec<usize> = (0..examples.len().min(samples)).collect();
-    let pool = Pool::new();
+    let pool = BufferPool::new();
     for batch in indices.chunks(BATCH) {
         let mut tape = Tape::inference(pool.clone());
         let (x, _) = examples.batch(batch, &pool)?;

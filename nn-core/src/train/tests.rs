@@ -6,7 +6,7 @@ use crate::kernels::Kernels;
 use crate::layers::{Activation, Dense, Dropout};
 use crate::model::Sequential;
 use crate::optim::OptimizerConfig;
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 use std::cell::Cell;
 use std::fs;
 use std::ops::ControlFlow;
@@ -31,7 +31,7 @@ impl<T: Kernels> Examples<T> for Points {
         self.len
     }
 
-    fn batch(&self, indices: &[usize], _: &Pool<T>) -> Result<(Tensor<T>, Vec<usize>)> {
+    fn batch(&self, indices: &[usize], _: &BufferPool<T>) -> Result<(Tensor<T>, Vec<usize>)> {
         let Some(left) = self.patience.get().checked_sub(1) else {
             return Err(Error::Interrupted);
         };

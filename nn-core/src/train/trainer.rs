@@ -116,7 +116,7 @@ impl<T: Kernels> Trainer<T> {
     /// # Errors
     /// If the file cannot be written; what was there is still there then.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        draft(&self.state, path, note, None)?.place()
+        draft(&self.state, path, note, None)?.commit()
     }
 
     /// Goes on where `checkpoint` was saved: what [`Trainer::fit`] then does is, to the bit, what
@@ -128,11 +128,11 @@ impl<T: Kernels> Trainer<T> {
     ///
     /// ```
     /// # use nn_core::{layers::Dense, model::Sequential, optim::OptimizerConfig, train::*};
-    /// # use nn_core::{Tensor, tensor::Pool};
+    /// # use nn_core::{Tensor, tensor::BufferPool};
     /// # struct Points;
     /// # impl Examples for Points {
     /// #     fn len(&self) -> usize { 8 }
-    /// #     fn batch(&self, i: &[usize], _: &Pool<f32>) -> nn_core::Result<(Tensor, Vec<usize>)> {
+    /// #     fn batch(&self, i: &[usize], _: &BufferPool<f32>) -> nn_core::Result<(Tensor, Vec<usize>)> {
     /// #         Ok((Tensor::from_fn([i.len(), 1], |k| i[k] as f32), i.iter().map(|i| i % 2).collect()))
     /// #     }
     /// # }

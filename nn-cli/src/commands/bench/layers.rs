@@ -10,7 +10,7 @@ use nn_core::kernels::linear::{self, Dims};
 use nn_core::kernels::{Conv2dGeometry, Conv2dOptions, Kernels, Pool2dGeometry, Pool2dOptions};
 use nn_core::model::{ReferenceCnn, Sequential};
 use nn_core::rng::Rng;
-use nn_core::tensor::Pool;
+use nn_core::tensor::BufferPool;
 use nn_core::{Error, Result, Tensor};
 use serde::Serialize;
 
@@ -77,14 +77,14 @@ impl Bench<'_> {
         let p = Pool2dGeometry::new(&g.output_dims(), Pool2dOptions::default())?;
         let (w, b) = (weight.as_slice(), bias.as_slice());
         let mut y = vec![0.0; g.batch * p.output_len()];
-        let mut winners = vec![0; y.len()];
-        let (kernels, scratch) = (f32::conv2d(), Pool::new());
+        let mut argmax = vec![0; y.len()];
+        let (kernels, scratch) = (f32::conv2d(), BufferPool::new());
         self.time(name, FORWARD, g.flops(), || {
-            let out = Output::ReluMaxPool { pool: &p, y: &mut y, winners: &mut winners };
+            let out = Output::ReluMaxPool { pool: &p, y: &mut y, argmax: &mut argmax };
             kernels.forward(&g, Some(&p)).forward(&g, &x, w, Some(b), out, &scratch);
         })?;
         let dy = self.gradient(y.len());
-        let dy = OutputGradient::ReluMaxPool { pool: &p, dy: &dy, winners: &winners };
+        let dy = OutputGradient::ReluMaxPool { pool: &p, dy: &dy, argmax: &argmax };
         if input_gradient {
             let kernel = kernels.input_gradient(&g, Some(&p));
             let mut dx = vec![0.0; x.len()];

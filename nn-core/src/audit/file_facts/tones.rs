@@ -6,7 +6,7 @@ use super::super::shrink::Small;
 use super::frame::frame;
 use super::grey;
 use crate::data::Rgb8;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 
 /// The ring along the border, as a share of the shorter side.
 const RING: f64 = 0.05;
@@ -81,7 +81,7 @@ impl Tones {
         self.saturation = colourful / n;
         self.contrast = (squares / n - (grey / n).powi(2)).max(0.0).sqrt();
         for (c, plane) in small.planes.iter().enumerate() {
-            self.mean[c] = widest(Sum(plane)) / n;
+            self.mean[c] = multiversion(Sum(plane)) / n;
             let mut histogram = [0_usize; 256];
             plane.iter().for_each(|&value| histogram[value as usize & 255] += 1);
             let rank = plane.len().div_ceil(100);
@@ -126,7 +126,7 @@ impl Tones {
         for i in 0..rows {
             let y = i * height / rows;
             let row = &image.pixels()[(y * width + from) * 3..][..taken * 3];
-            let row = widest(RowSteps { row, line: &mut line });
+            let row = multiversion(RowSteps { row, line: &mut line });
             sums.first += row.first;
             sums.second += row.second;
             sums.fine += row.fine;
@@ -211,7 +211,7 @@ struct RowSteps<'a> {
     line: &'a mut [i32],
 }
 
-impl Loops for RowSteps<'_> {
+impl Multiversion for RowSteps<'_> {
     type Output = Steps;
 
     #[inline(always)]
@@ -288,7 +288,7 @@ impl Moments {
 /// The sum of all values.
 struct Sum<'a>(&'a [f32]);
 
-impl Loops for Sum<'_> {
+impl Multiversion for Sum<'_> {
     type Output = f64;
 
     #[inline(always)]

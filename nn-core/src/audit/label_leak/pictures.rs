@@ -4,7 +4,7 @@
 
 use super::in_parallel;
 use crate::audit::luma::Luma;
-use crate::kernels::widest::{Loops, widest};
+use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::collections::HashMap;
 
 /// Local differences beyond this many grey levels count as this many.
@@ -63,12 +63,12 @@ impl Pictures {
 
     /// The sum of a picture's local differences times `pattern`.
     pub fn product(&self, i: usize, pattern: &[f32]) -> f64 {
-        widest(Products { local: self.local(i), pattern, squared: false })
+        multiversion(Products { local: self.local(i), pattern, squared: false })
     }
 
     /// The sum of the squares of a picture's local differences times `weights`.
     pub fn squares(&self, i: usize, weights: &[f32]) -> f64 {
-        widest(Products { local: self.local(i), pattern: weights, squared: true })
+        multiversion(Products { local: self.local(i), pattern: weights, squared: true })
     }
 
     /// Sums over some pictures.
@@ -101,7 +101,7 @@ struct Products<'a> {
     squared: bool,
 }
 
-impl Loops for Products<'_> {
+impl Multiversion for Products<'_> {
     type Output = f64;
 
     #[inline(always)]
@@ -176,12 +176,12 @@ fn fitted(picture: &Luma, width: usize, height: usize) -> Luma {
 
 /// Each pixel minus the mean of those around.
 fn local(picture: &Luma) -> Vec<i8> {
-    widest(Local(picture))
+    multiversion(Local(picture))
 }
 
 struct Local<'a>(&'a Luma);
 
-impl Loops for Local<'_> {
+impl Multiversion for Local<'_> {
     type Output = Vec<i8>;
 
     #[inline(always)]

@@ -8,7 +8,7 @@
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{Pool, Shape, Tensor};
+use crate::tensor::{BufferPool, Shape, Tensor};
 
 /// How two operands cover one output.
 pub(super) struct Broadcast {
@@ -131,7 +131,7 @@ impl Broadcast {
         &self,
         side: usize,
         gradient: Tensor<T>,
-        pool: &Pool<T>,
+        pool: &BufferPool<T>,
     ) -> Tensor<T> {
         let shape = &self.shapes[side];
         if *shape == self.output {
@@ -146,7 +146,7 @@ impl Broadcast {
                 sums[operand..operand + len].iter_mut().zip(run).for_each(|(s, g)| *s += g);
             }
         });
-        let mut total = Tensor::stale(shape, pool);
+        let mut total = Tensor::uninit(shape, pool);
         for (total, &sum) in total.as_mut_slice().iter_mut().zip(&sums) {
             *total = T::from_f64(sum);
         }

@@ -22,8 +22,8 @@ impl<T: Kernels> Saved<T> {
         let (kernels, geometry) = (T::conv2d(), &self.geometry);
         let pool = inputs.pool().clone();
         if inputs.needs(1) || inputs.needs(2) {
-            let mut dw = Tensor::stale(self.w.shape(), &pool);
-            let mut db = Tensor::stale([geometry.out_c], &pool);
+            let mut dw = Tensor::uninit(self.w.shape(), &pool);
+            let mut db = Tensor::uninit([geometry.out_c], &pool);
             let (dw_slice, db_slice) = (dw.as_mut_slice(), db.as_mut_slice());
             let kernel = kernels.weight_gradient(geometry, dy.pool());
             kernel.backward_weight(geometry, self.x.as_slice(), dy, dw_slice, db_slice, &pool);
@@ -31,7 +31,7 @@ impl<T: Kernels> Saved<T> {
             inputs.accumulate(2, db)?;
         }
         if inputs.needs(0) {
-            let mut dx = Tensor::stale(self.x.shape(), &pool);
+            let mut dx = Tensor::uninit(self.x.shape(), &pool);
             let (w, dx_slice) = (self.w.as_slice(), dx.as_mut_slice());
             let kernel = kernels.input_gradient(geometry, dy.pool());
             kernel.backward_input(geometry, dy, w, dx_slice, &pool);
@@ -56,7 +56,7 @@ impl<T: Kernels> Op<T> for Conv2d<T> {
 struct Conv2dReluMaxPool<T: Kernels> {
     conv: Saved<T>,
     pool: Pool2dGeometry,
-    winners: Buffer<u8>,
+    argmax: Buffer<u8>,
 }
 
 impl<T: Kernels> Op<T> for Conv2dReluMaxPool<T> {
@@ -68,7 +68,7 @@ impl<T: Kernels> Op<T> for Conv2dReluMaxPool<T> {
         let dy = OutputGradient::ReluMaxPool {
             pool: &self.pool,
             dy: gradient.as_slice(),
-            winners: &self.winners,
+            argmax: &self.argmax,
         };
         self.conv.backward(dy, inputs)
     }
@@ -100,7 +100,7 @@ impl<T: Kernels> Tape<T> {
         options: Conv2dOptions,
     ) -> Result<Var<T>> {
         let geometry = checked(x, w, b, options)?;
-        let mut y = Tensor::stale(geometry.output_dims(), self.pool());
+        let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
         let out = Output::Dense { y: y.as_mut_slice(), relu: false };
         self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
         let op = Conv2d(Saved { geometry, x: x.share(), w: w.share() });
@@ -131,12 +131,12 @@ impl<T: Kernels> Tape<T> {
                 "use conv2d, relu and max_pool2d",
             ));
         }
-        let mut y = Tensor::stale(pool.output_dims(), self.pool());
-        let mut winners = self.pool().scratch_bytes(y.len());
-        let out = Output::ReluMaxPool { pool: &pool, y: y.as_mut_slice(), winners: &mut winners };
+        let mut y = Tensor::uninit(pool.output_dims(), self.pool());
+        let mut argmax = self.pool().scratch_bytes(y.len());
+        let out = Output::ReluMaxPool { pool: &pool, y: y.as_mut_slice(), argmax: &mut argmax };
         self.convolve(T::conv2d().forward(&geometry, Some(&pool)), &geometry, (x, w, b), out);
         let conv = Saved { geometry, x: x.share(), w: w.share() };
-        Ok(self.record(Conv2dReluMaxPool { conv, pool, winners }, &inputs(x, w, b), y))
+        Ok(self.record(Conv2dReluMaxPool { conv, pool, argmax }, &inputs(x, w, b), y))
     }
 
     fn convolve(

@@ -170,7 +170,7 @@ impl<T: Kernels> Tape<T> {
         let mut result = if a.shape() == plan.output() {
             a.value().clone_in(self.pool())
         } else {
-            let mut repeated = Tensor::stale(plan.output(), self.pool());
+            let mut repeated = Tensor::uninit(plan.output(), self.pool());
             plan.zip(repeated.as_mut_slice(), 0, a.value().as_slice(), |_, a| a);
             repeated
         };

@@ -99,7 +99,7 @@ impl<T: Kernels> Tape<T> {
         target: impl Fn(usize, usize) -> f64,
     ) -> Var<T> {
         let (batch, classes) = (logits.dims()[0], logits.dims()[1]);
-        let mut gradient = Tensor::stale(logits.shape(), self.pool());
+        let mut gradient = Tensor::uninit(logits.shape(), self.pool());
         let mut total = 0.0;
         let rows = logits.value().as_slice().chunks_exact(classes);
         for (i, (z, dz)) in rows.zip(gradient.as_mut_slice().chunks_exact_mut(classes)).enumerate()
@@ -165,7 +165,7 @@ impl<T: Kernels> Tape<T> {
             return Err(nothing(name, x));
         }
         let n = x.value().len() as f64;
-        let mut gradient = Tensor::stale(x.shape(), self.pool());
+        let mut gradient = Tensor::uninit(x.shape(), self.pool());
         let mut total = 0.0;
         let pairs = x.value().as_slice().iter().zip(targets.value().as_slice());
         for (d, (x, t)) in gradient.as_mut_slice().iter_mut().zip(pairs) {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::kernels::parallel::prelude::*;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{Buffer, Pool, Tensor};
+use crate::tensor::{Buffer, BufferPool, Tensor};
 
 /// An output that was `scale * x` where the element's bit is set, and 0 elsewhere.
 pub(super) struct Masked<T> {
@@ -23,7 +23,7 @@ impl<T: Kernels> Masked<T> {
     pub fn update(
         name: &'static str,
         data: &mut [T],
-        pool: &Pool<T>,
+        pool: &BufferPool<T>,
         f: impl Fn(&mut T) -> bool + Sync,
     ) -> Self {
         let mut bits = pool.scratch_bytes(data.len().div_ceil(8));
@@ -43,7 +43,7 @@ impl<T: Kernels> Masked<T> {
         name: &'static str,
         len: usize,
         scale: T,
-        pool: &Pool<T>,
+        pool: &BufferPool<T>,
         mut keep: impl FnMut() -> bool,
     ) -> Self {
         let mut bits = pool.scratch_bytes(len.div_ceil(8));

@@ -26,13 +26,13 @@ impl<T: Kernels> Op<T> for Matmul<T> {
         let &Self { m, n, k, .. } = self;
         let g = (gradient.as_slice(), Order::Rows);
         if let Some(b) = &self.b {
-            let mut da = Tensor::stale([m, k], inputs.pool());
+            let mut da = Tensor::uninit([m, k], inputs.pool());
             let b_transposed = (b.as_slice(), Order::Columns);
             matmul((m, k, n), g, b_transposed, false, da.as_mut_slice());
             inputs.accumulate(0, da)?;
         }
         if let Some(a) = &self.a {
-            let mut db = Tensor::stale([k, n], inputs.pool());
+            let mut db = Tensor::uninit([k, n], inputs.pool());
             let a_transposed = (a.as_slice(), Order::Columns);
             matmul((k, n, m), a_transposed, g, false, db.as_mut_slice());
             inputs.accumulate(1, db)?;
@@ -57,7 +57,7 @@ impl<T: Kernels> Op<T> for Linear<T> {
         let Dims { batch, inputs: columns, outputs } = self.dims;
         let dy = gradient.as_slice();
         if let Some(w) = &self.w {
-            let mut dx = Tensor::stale([batch, columns], inputs.pool());
+            let mut dx = Tensor::uninit([batch, columns], inputs.pool());
             linear::input_gradient(self.dims, dy, w.as_slice(), dx.as_mut_slice());
             inputs.accumulate(0, dx)?;
         }
@@ -70,7 +70,7 @@ impl<T: Kernels> Op<T> for Linear<T> {
         if batch <= STREAMED {
             return inputs.accumulate(1, Gradient::product(self.dims, gradient, Arc::clone(x)));
         }
-        let mut dw = Tensor::stale([outputs, columns], inputs.pool());
+        let mut dw = Tensor::uninit([outputs, columns], inputs.pool());
         linear::weight_gradient(self.dims, dy, x.as_slice(), dw.as_mut_slice());
         inputs.accumulate(1, dw)
     }
@@ -89,7 +89,7 @@ impl<T: Kernels> Tape<T> {
             return Err(unfit(a, b));
         }
         Shape::from([m, n]).ensure_possible("matmul")?;
-        let mut c = Tensor::stale([m, n], self.pool());
+        let mut c = Tensor::uninit([m, n], self.pool());
         let (a_rows, b_rows) =
             ((a.value().as_slice(), Order::Rows), (b.value().as_slice(), Order::Rows));
         matmul((m, n, k), a_rows, b_rows, false, c.as_mut_slice());
@@ -148,7 +148,7 @@ impl<T: Kernels> Tape<T> {
         }
         let dims = Dims { batch, inputs: columns, outputs };
         Shape::from([batch, outputs]).ensure_possible("linear")?;
-        let mut y = Tensor::stale([batch, outputs], self.pool());
+        let mut y = Tensor::uninit([batch, outputs], self.pool());
         let bias = b.map(|b| b.value().as_slice());
         linear::forward(dims, x.value().as_slice(), w.value().as_slice(), bias, y.as_mut_slice());
         let op = Linear {

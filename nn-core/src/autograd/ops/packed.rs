@@ -3,7 +3,7 @@
 use crate::kernels::Conv2dGeometry;
 use crate::kernels::Kernels;
 use crate::kernels::conv::Conv2dForward;
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 use std::sync::{Arc, Weak};
 
 /// The packed weights of the convolutions that one tape ran.
@@ -33,7 +33,7 @@ impl<T: Kernels> Packed<T> {
         weights: &Arc<Tensor<T>>,
         kernel: &dyn Conv2dForward<T>,
         g: &Conv2dGeometry,
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     ) -> Option<Arc<Tensor<T>>> {
         let known = |entry: &&Entry<T>| {
             std::ptr::eq(entry.weights.as_ptr(), Arc::as_ptr(weights))
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn weights_that_nobody_holds_are_forgotten() {
         let g = Conv2dGeometry::new(&[1, 8, 8, 16], &[16, 16, 3, 3], Conv2dOptions::default());
-        let (g, kernel, pool) = (g.unwrap(), Winograd { isa: Isa::Portable }, Pool::new());
+        let (g, kernel, pool) = (g.unwrap(), Winograd { isa: Isa::Portable }, BufferPool::new());
         let mut tapes = [Packed::default(), Packed::default()];
         let mut weights = Arc::new(Tensor::<f32>::full([16, 16, 3, 3], 1.0));
         for round in 0..5 {

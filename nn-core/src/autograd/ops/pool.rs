@@ -9,7 +9,7 @@ use crate::tensor::{Shape, Tensor};
 
 struct MaxPool2d<I> {
     geometry: Pool2dGeometry,
-    winners: Vec<I>,
+    argmax: Vec<I>,
     shape: Shape,
 }
 
@@ -19,8 +19,8 @@ impl<T: Kernels, I: WindowIndex> Op<T> for MaxPool2d<I> {
     }
 
     fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let mut dx = Tensor::stale(&self.shape, inputs.pool());
-        pool::max_backward(&self.geometry, gradient.as_slice(), &self.winners, dx.as_mut_slice());
+        let mut dx = Tensor::uninit(&self.shape, inputs.pool());
+        pool::max_backward(&self.geometry, gradient.as_slice(), &self.argmax, dx.as_mut_slice());
         inputs.accumulate(0, dx)
     }
 }
@@ -36,7 +36,7 @@ impl<T: Kernels> Op<T> for AveragePool2d {
     }
 
     fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let mut dx = Tensor::stale(&self.shape, inputs.pool());
+        let mut dx = Tensor::uninit(&self.shape, inputs.pool());
         pool::average_backward(&self.geometry, gradient.as_slice(), dx.as_mut_slice());
         inputs.accumulate(0, dx)
     }
@@ -59,10 +59,10 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn max_pool2d_indexed<I: WindowIndex>(&mut self, x: &Var<T>, g: Pool2dGeometry) -> Var<T> {
-        let mut y = Tensor::stale(g.output_dims(), self.pool());
-        let mut winners = vec![I::default(); y.len()];
-        pool::max_forward(&g, x.value().as_slice(), y.as_mut_slice(), &mut winners);
-        self.record(MaxPool2d { geometry: g, winners, shape: x.shape().clone() }, &[x], y)
+        let mut y = Tensor::uninit(g.output_dims(), self.pool());
+        let mut argmax = vec![I::default(); y.len()];
+        pool::max_forward(&g, x.value().as_slice(), y.as_mut_slice(), &mut argmax);
+        self.record(MaxPool2d { geometry: g, argmax, shape: x.shape().clone() }, &[x], y)
     }
 
     /// The mean of each window of `x [batch, height, width, channels]`, without padding.
@@ -93,7 +93,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn average(&mut self, x: &Var<T>, geometry: Pool2dGeometry, output: Shape) -> Var<T> {
-        let mut y = Tensor::stale(output, self.pool());
+        let mut y = Tensor::uninit(output, self.pool());
         pool::average_forward(&geometry, x.value().as_slice(), y.as_mut_slice());
         self.record(AveragePool2d { geometry, shape: x.shape().clone() }, &[x], y)
     }

@@ -49,7 +49,7 @@ impl<T: Kernels> Op<T> for Sum<T> {
     }
 
     fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let mut dx = Tensor::stale(&self.shape, inputs.pool());
+        let mut dx = Tensor::uninit(&self.shape, inputs.pool());
         let gradient = gradient.as_slice();
         // Row `i` of `inner` elements belongs to output row `i / len`.
         for_each_chunk(dx.as_mut_slice(), self.inner, |i, row| {
@@ -163,7 +163,7 @@ impl<T: Kernels> Tape<T> {
         } else {
             output.remove(axis);
         }
-        let mut y = Tensor::stale(output, self.pool());
+        let mut y = Tensor::uninit(output, self.pool());
         let values = x.value().as_slice();
         for_each_chunk(y.as_mut_slice(), inner, |outer, y| {
             let block = &values[outer * len * inner..][..len * inner];

@@ -35,7 +35,7 @@ impl<T: Kernels> Op<T> for Transpose {
     }
 
     fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let mut dx = Tensor::stale(&self.input, inputs.pool());
+        let mut dx = Tensor::uninit(&self.input, inputs.pool());
         let (rows, cols) = (self.cols, self.rows);
         transpose_each(self.batch, rows, cols, gradient.as_slice(), dx.as_mut_slice());
         inputs.accumulate(0, dx)
@@ -135,7 +135,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn transposed(&mut self, op: Transpose, x: &Var<T>, output: Shape) -> Var<T> {
-        let mut y = Tensor::stale(output, self.pool());
+        let mut y = Tensor::uninit(output, self.pool());
         transpose_each(op.batch, op.rows, op.cols, x.value().as_slice(), y.as_mut_slice());
         self.record(op, &[x], y)
     }

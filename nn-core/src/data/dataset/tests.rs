@@ -38,7 +38,7 @@ fn a_batch_holds_the_images_asked_for() {
     assert_eq!((dataset.len(), dataset.is_empty()), (12, false));
     assert_eq!(dataset.class_counts(), [6, 6]);
     assert_eq!(dataset.classes(), ["circle", "square"]);
-    let (batch, labels) = dataset.batch(&[7, 0, 7], &Pool::new()).unwrap();
+    let (batch, labels) = dataset.batch(&[7, 0, 7], &BufferPool::new()).unwrap();
     assert_eq!(batch.dims(), [3, 12, 10, 3]);
     assert_eq!(labels, [1, 0, 1]);
     for (row, index) in [7, 0, 7].into_iter().enumerate() {
@@ -53,7 +53,7 @@ fn a_batch_holds_the_images_asked_for() {
 fn memory_stays_in_its_bound_and_does_not_change_the_bits() {
     let root = folder();
     let all: Vec<usize> = (0..12).collect();
-    let pool = Pool::new();
+    let pool = BufferPool::new();
     let free = load(root.path(), &options()).unwrap();
     let expected = free.batch(&all, &pool).unwrap();
     assert_eq!(free.streamed(), 0);
@@ -98,7 +98,7 @@ fn unreadable_images_stop_or_are_skipped_as_asked() {
         assert!(skipped.reason.contains(path.to_str().unwrap()), "{}", skipped.reason);
     }
     // Labels and images still belong together.
-    let (batch, labels) = dataset.batch(&[2, 5], &Pool::new()).unwrap();
+    let (batch, labels) = dataset.batch(&[2, 5], &BufferPool::new()).unwrap();
     assert_eq!((labels, batch.row(0)[2], batch.row(1)[2]), (vec![0, 1], 3.0, 101.0));
 
     for i in 0..6 {
@@ -113,7 +113,7 @@ fn a_file_that_vanishes_while_streaming_is_named() {
     let root = folder();
     let streaming = DatasetOptions { memory_bound: 0, disk_bound: 0, ..options() };
     let dataset = load(root.path(), &streaming).unwrap();
-    let pool = Pool::new();
+    let pool = BufferPool::new();
     assert!(dataset.batch(&[1], &pool).is_ok());
     fs::remove_file(&dataset.samples()[1].path).unwrap();
     let message = dataset.batch(&[0, 1], &pool).unwrap_err().to_string();
@@ -128,7 +128,7 @@ fn what_lies_in_the_temporary_file_needs_no_image_file() {
     let root = folder();
     let spilling = DatasetOptions { memory_bound: 0, ..options() };
     let dataset = load(root.path(), &spilling).unwrap();
-    let (pool, all) = (Pool::new(), (0..12).collect::<Vec<_>>());
+    let (pool, all) = (BufferPool::new(), (0..12).collect::<Vec<_>>());
     let expected = dataset.batch(&all, &pool).unwrap();
     fs::remove_dir_all(root.path()).unwrap();
     assert_eq!(dataset.batch(&all, &pool).unwrap(), expected);
@@ -143,7 +143,7 @@ fn bad_settings_are_refused() {
         assert!(message.starts_with("image size must be"), "{message}");
     }
     let dataset = load(root.path(), &options()).unwrap();
-    let pool = Pool::new();
+    let pool = BufferPool::new();
     assert!(dataset.batch(&[], &pool).is_err());
     let message = dataset.batch(&[3, 12], &pool).unwrap_err().to_string();
     assert!(message.contains("below the number of images, 12, received 12"), "{message}");

@@ -33,7 +33,7 @@ impl Explainer<f32> for EdgeDetector {
     ) -> Result<Vec<Explanation<f32>>> {
         let mut tape = Tape::inference(Default::default());
         let logits = model.infer(&mut tape, images.clone())?;
-        let answers = Answers::new(model, logits.value(), targets)?;
+        let predictions = Predictions::new(model, logits.value(), targets)?;
         let [h, w, c] = [images.dims()[1], images.dims()[2], images.dims()[3]];
         let edges = |i: usize| {
             let image = images.row(i);
@@ -42,9 +42,9 @@ impl Explainer<f32> for EdgeDetector {
                 let (y, x) = (p / (w - 1), p % (w - 1));
                 (at(y + 1, x) - at(y, x)).hypot(at(y, x + 1) - at(y, x))
             });
-            answers.explain(i, map, ReceptiveField::PIXELS)
+            predictions.explain(i, map, ReceptiveField::PIXELS)
         };
-        (0..answers.len()).map(edges).collect()
+        (0..predictions.len()).map(edges).collect()
     }
 }
 

@@ -14,13 +14,13 @@
 
 #![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
 
-use super::sink::Sink;
+use super::epilogue::Epilogue;
 use super::{Conv2dForward, Conv2dKernel, Output};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::parallel;
-use crate::kernels::simd::{self, Simd, Work};
-use crate::tensor::{Buffer, Pool};
+use crate::kernels::simd::{self, Simd, SimdFn};
+use crate::tensor::{Buffer, BufferPool};
 
 /// Vectors of output channels in a register tile.
 const WIDTH: usize = 2;
@@ -65,31 +65,36 @@ impl Conv2dForward<f32> for Direct {
         w: &[f32],
         b: Option<&[f32]>,
         out: Output<'_, f32>,
-        scratch: &Pool<f32>,
+        scratch: &BufferPool<f32>,
     ) {
         let weights = pack(g, w, WIDTH * simd::lanes(self.isa), scratch);
         let layer = Layer { g, x, weights: &weights, b };
         let pairs = (BAND / (2 * layer.pitch())).max(1);
-        let run = |image: usize, top: usize, pairs: usize, sink: Sink<'_>| {
+        let run = |image: usize, top: usize, pairs: usize, epilogue: Epilogue<'_>| {
             let mut band = scratch.scratch(layer.band_len(pairs));
             layer.copy_rows(image, top, &mut band);
-            simd::run(self.isa, Rows { layer: &layer, band: &band, pairs, sink });
+            simd::run(self.isa, Rows { layer: &layer, band: &band, pairs, epilogue });
         };
         match out {
             Output::Dense { y, relu } => {
                 let row = g.out_w * g.out_c;
                 parallel::for_each_tile(y, g.output_len(), 2 * pairs * row, |n, i, y| {
                     let rows = y.len() / row;
-                    run(n, 2 * pairs * i, rows.div_ceil(2), Sink::Map { y, out_w: g.out_w, relu });
+                    run(
+                        n,
+                        2 * pairs * i,
+                        rows.div_ceil(2),
+                        Epilogue::Map { y, out_w: g.out_w, relu },
+                    );
                 });
             }
-            Output::ReluMaxPool { pool: p, y, winners } => {
+            Output::ReluMaxPool { pool: p, y, argmax } => {
                 let row = p.out_w * p.channels;
                 let (image, len) = (p.output_len(), pairs * row);
-                parallel::for_each_tile_pair(y, winners, image, len, |n, i, y, winners| {
+                parallel::for_each_tile_pair(y, argmax, image, len, |n, i, y, argmax| {
                     let rows = y.len() / row;
-                    let sink = Sink::Pooled { y, winners, out_w: p.out_w };
-                    run(n, 2 * pairs * i, rows, sink);
+                    let epilogue = Epilogue::Pooled { y, argmax, out_w: p.out_w };
+                    run(n, 2 * pairs * i, rows, epilogue);
                 });
             }
         }
@@ -98,7 +103,7 @@ impl Conv2dForward<f32> for Direct {
 
 /// `[out, in, kh, kw]` to `[block of output channels][kh][kw][in][channel of the block]`, the last
 /// block filled with zeros.
-fn pack(g: &Conv2dGeometry, w: &[f32], width: usize, scratch: &Pool<f32>) -> Buffer<f32> {
+fn pack(g: &Conv2dGeometry, w: &[f32], width: usize, scratch: &BufferPool<f32>) -> Buffer<f32> {
     let taps = g.kernel_h * g.kernel_w;
     let mut packed = scratch.scratch(g.out_c.div_ceil(width) * g.patch_len() * width);
     for (row, packed) in packed.chunks_exact_mut(width).enumerate() {
@@ -156,10 +161,10 @@ struct Rows<'a> {
     layer: &'a Layer<'a>,
     band: &'a [f32],
     pairs: usize,
-    sink: Sink<'a>,
+    epilogue: Epilogue<'a>,
 }
 
-impl Work for Rows<'_> {
+impl SimdFn for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -184,9 +189,9 @@ impl Rows<'_> {
     unsafe fn run_tiles<V: Simd, const N: usize>(mut self) {
         let g = self.layer.g;
         let width = WIDTH * V::LANES;
-        let columns = match self.sink {
-            Sink::Map { out_w, .. } => out_w,
-            Sink::Pooled { out_w, .. } => 2 * out_w,
+        let columns = match self.epilogue {
+            Epilogue::Map { out_w, .. } => out_w,
+            Epilogue::Pooled { out_w, .. } => 2 * out_w,
         };
         for pair in 0..self.pairs {
             let band = &self.band[2 * pair * self.layer.pitch()..];
@@ -219,10 +224,10 @@ impl Rows<'_> {
         let channels = self.layer.g.out_c;
         if I < N {
             let [a, b, c, d] = &tile[I];
-            self.sink.write((y, x + I), (channel, channels), [a[0], b[0], c[0], d[0]]);
+            self.epilogue.write((y, x + I), (channel, channels), [a[0], b[0], c[0], d[0]]);
             if channel + V::LANES < channels {
                 let channel = channel + V::LANES;
-                self.sink.write((y, x + I), (channel, channels), [a[1], b[1], c[1], d[1]]);
+                self.epilogue.write((y, x + I), (channel, channels), [a[1], b[1], c[1], d[1]]);
             }
         }
     }

@@ -22,7 +22,7 @@ use crate::kernels::isa::Isa;
 use crate::kernels::matmul::gemm;
 use crate::kernels::parallel::prelude::*;
 use crate::kernels::{parallel, pool};
-use crate::tensor::Pool;
+use crate::tensor::BufferPool;
 use std::ops::Range;
 
 /// Elements of a tile's patch matrix: a few hundred pixels of the usual layers, 2 MB.
@@ -56,7 +56,7 @@ impl<T: Kernels> Conv2dForward<T> for Im2col {
         w: &[T],
         b: Option<&[T]>,
         out: Output<'_, T>,
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     ) {
         let mut packed = scratch.scratch(g.weight_len());
         pack_weights(g, w, &mut packed);
@@ -68,13 +68,13 @@ impl<T: Kernels> Conv2dForward<T> for Im2col {
                     forward.run(&Region { image: n, top: 0, width: g.out_w }, i * tile, relu, y);
                 });
             }
-            Output::ReluMaxPool { pool: p, y, winners } => {
+            Output::ReluMaxPool { pool: p, y, argmax } => {
                 // Columns and rows the pooling drops are not computed.
                 let width = (p.out_w - 1) * p.stride_w + p.window_w;
                 let p = Pool2dGeometry { in_w: width, ..*p };
                 let pooled_rows = (tile / (width * p.stride_h)).max(1);
                 let (image, row) = (p.output_len(), p.out_w * p.channels);
-                parallel::for_each_tile_pair(y, winners, image, pooled_rows * row, |n, i, y, w| {
+                parallel::for_each_tile_pair(y, argmax, image, pooled_rows * row, |n, i, y, w| {
                     let top = i * pooled_rows * p.stride_h;
                     let rows = (y.len() / row - 1) * p.stride_h + p.window_h;
                     let mut map = scratch.scratch(rows * width * g.out_c);
@@ -93,7 +93,7 @@ impl<T: Kernels> Conv2dInputGradient<T> for Im2col {
         dy: OutputGradient<'_, T>,
         w: &[T],
         dx: &mut [T],
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     ) {
         let depth = g.kernel_h * g.kernel_w * g.out_c;
         let mut packed = scratch.scratch(depth * g.in_c);
@@ -125,7 +125,7 @@ impl<T: Kernels> Conv2dWeightGradient<T> for Im2col {
         dy: OutputGradient<'_, T>,
         dw: &mut [T],
         db: &mut [T],
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     ) {
         let depth = g.patch_len();
         let tile = tile_pixels(depth);
@@ -184,7 +184,7 @@ struct Forward<'a, T: Kernels> {
     x: &'a [T],
     packed: &'a [T],
     b: Option<&'a [T]>,
-    scratch: &'a Pool<T>,
+    scratch: &'a BufferPool<T>,
 }
 
 impl<T: Kernels> Forward<'_, T> {

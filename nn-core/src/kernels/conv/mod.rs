@@ -12,8 +12,8 @@
 //! ([`Conv2dForward::pack`]) to who can keep them.
 
 pub mod direct;
+mod epilogue;
 pub mod im2col;
-mod sink;
 pub mod sparse_input;
 pub mod sparse_weight;
 pub mod winograd;
@@ -22,7 +22,7 @@ use super::Kernels;
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};
 use super::isa::{self, Isa};
 use super::pool;
-use crate::tensor::{Buffer, Pool, Tensor};
+use crate::tensor::{Buffer, BufferPool, Tensor};
 use std::ops::{Deref, Range};
 
 /// Where a convolution's forward writes, and what it does on the way.
@@ -41,8 +41,8 @@ pub enum Output<'a, T> {
         pool: &'a Pool2dGeometry,
         /// The pooled map, overwritten.
         y: &'a mut [T],
-        /// The winner of each window, or [`pool::NO_WINNER`] where the output is 0.
-        winners: &'a mut [u8],
+        /// The index of each window's maximum, or [`pool::NO_ARGMAX`] where the output is 0.
+        argmax: &'a mut [u8],
     },
 }
 
@@ -58,12 +58,12 @@ pub enum OutputGradient<'a, T> {
         pool: &'a Pool2dGeometry,
         /// The gradient of the pooled map.
         dy: &'a [T],
-        /// The winners, as the forward wrote them.
-        winners: &'a [u8],
+        /// Where each maximum lies in its window, as the forward pass wrote it.
+        argmax: &'a [u8],
     },
 }
 
-/// The largest window a fused pooling can have: winners are bytes, and one value is taken.
+/// The largest window a fused pooling can have: argmax is a byte, and one value is taken.
 pub const MAX_FUSED_WINDOW: usize = 255;
 
 /// How far a kernel's results may lie from exact ones.
@@ -107,7 +107,7 @@ pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
         w: &[T],
         b: Option<&[T]>,
         out: Output<'_, T>,
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     ) {
         match self.pack(g, w, scratch) {
             Some(packed) => self.forward_packed(g, x, packed.as_slice(), b, out, scratch),
@@ -117,7 +117,7 @@ pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
 
     /// The weights in the order this kernel reads them, if that is worth keeping. Depends on nothing
     /// but the kernel, `w` and its shape.
-    fn pack(&self, _g: &Conv2dGeometry, _w: &[T], _scratch: &Pool<T>) -> Option<Tensor<T>> {
+    fn pack(&self, _g: &Conv2dGeometry, _w: &[T], _scratch: &BufferPool<T>) -> Option<Tensor<T>> {
         None
     }
 
@@ -130,7 +130,7 @@ pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
         packed: &[T],
         b: Option<&[T]>,
         out: Output<'_, T>,
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     );
 }
 
@@ -143,7 +143,7 @@ pub trait Conv2dInputGradient<T: Kernels>: Conv2dKernel {
         dy: OutputGradient<'_, T>,
         w: &[T],
         dx: &mut [T],
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     );
 }
 
@@ -157,7 +157,7 @@ pub trait Conv2dWeightGradient<T: Kernels>: Conv2dKernel {
         dy: OutputGradient<'_, T>,
         dw: &mut [T],
         db: &mut [T],
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     );
 }
 
@@ -238,7 +238,7 @@ impl<'a, T: Kernels> OutputGradient<'a, T> {
         g: &Conv2dGeometry,
         n: usize,
         rows: &Range<usize>,
-        scratch: &Pool<T>,
+        scratch: &BufferPool<T>,
     ) -> Rows<'a, T> {
         let pitch = g.out_w * g.out_c;
         match *self {
@@ -246,11 +246,11 @@ impl<'a, T: Kernels> OutputGradient<'a, T> {
                 let image = &dy[n * g.output_len()..];
                 Rows::Stored(&image[rows.start * pitch..rows.end * pitch])
             }
-            Self::ReluMaxPool { pool, dy, winners } => {
+            Self::ReluMaxPool { pool, dy, argmax } => {
                 let mut band = scratch.scratch(rows.len() * pitch);
                 band.fill(T::zero());
-                let skip = Some(usize::from(pool::NO_WINNER));
-                pool::scatter_rows(pool, n, rows, (dy, winners), skip, &mut band);
+                let skip = Some(usize::from(pool::NO_ARGMAX));
+                pool::scatter_rows(pool, n, rows, (dy, argmax), skip, &mut band);
                 Rows::Spread(band)
             }
         }

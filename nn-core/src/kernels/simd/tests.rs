@@ -3,7 +3,7 @@ use super::*;
 /// Applies every operation to lanes of every kind of number and compares with plain arithmetic.
 struct Check;
 
-impl Work for Check {
+impl SimdFn for Check {
     type Output = ();
 
     #[inline(always)]

@@ -1,14 +1,14 @@
 //! AVX2 with FMA, and AVX-512. Every intrinsic here is safe to call because a vector exists or a
 //! constructor's caller promised the instructions: the invariant of the file.
 
-use super::{Simd, Work};
+use super::{Simd, SimdFn};
 use std::arch::x86_64::*;
 
 /// # Safety
 /// The processor has AVX-512 F, BW, DQ and VL, and POPCNT.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt")]
-unsafe fn run_avx512<W: Work>(work: W) -> W::Output {
+unsafe fn run_avx512<W: SimdFn>(work: W) -> W::Output {
     // SAFETY: the caller's promise.
     unsafe { work.run::<F32x16>() }
 }
@@ -17,7 +17,7 @@ unsafe fn run_avx512<W: Work>(work: W) -> W::Output {
 /// The processor has AVX2, FMA and POPCNT.
 #[inline(never)]
 #[target_feature(enable = "avx2,fma,popcnt")]
-unsafe fn run_avx2<W: Work>(work: W) -> W::Output {
+unsafe fn run_avx2<W: SimdFn>(work: W) -> W::Output {
     // SAFETY: the caller's promise.
     unsafe { work.run::<F32x8>() }
 }
@@ -54,7 +54,7 @@ impl Simd for F32x16 {
     }
 
     #[inline(always)]
-    unsafe fn apart<W: Work>(work: W) -> W::Output {
+    unsafe fn outlined<W: SimdFn>(work: W) -> W::Output {
         // SAFETY: the caller's promise.
         unsafe { run_avx512(work) }
     }
@@ -172,7 +172,7 @@ impl Simd for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn apart<W: Work>(work: W) -> W::Output {
+    unsafe fn outlined<W: SimdFn>(work: W) -> W::Output {
         // SAFETY: the caller's promise.
         unsafe { run_avx2(work) }
     }

@@ -117,7 +117,7 @@ fn a_changed_byte_anywhere_shows_in_the_checksum() {
     let tensors = sample();
     let given = tensors.iter().map(|(n, t)| (*n, t));
     let draft = draft_with_checksum(&path, given, &metadata(2), None);
-    draft.unwrap().place().unwrap();
+    draft.unwrap().commit().unwrap();
     let mut file = TensorFile::open(&path).unwrap();
     file.verify().unwrap();
     for (name, tensor) in &tensors {

@@ -10,7 +10,7 @@ use nn_core::layers::{Activation, Dense, Dropout};
 use nn_core::model::Sequential;
 use nn_core::model::tensor_file::TensorFile;
 use nn_core::optim::OptimizerConfig;
-use nn_core::tensor::Pool;
+use nn_core::tensor::BufferPool;
 use nn_core::train::{
     CHECKPOINT_FILE, Checkpoint, Checkpoints, Examples, FitOptions, PREVIOUS_CHECKPOINT_FILE,
     Silent, Trainer,
@@ -84,7 +84,7 @@ impl Examples for Points {
         5
     }
 
-    fn batch(&self, indices: &[usize], _: &Pool<f32>) -> Result<(Tensor, Vec<usize>)> {
+    fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<(Tensor, Vec<usize>)> {
         let x = Tensor::from_fn([indices.len(), 2], |i| (indices[i / 2] + i % 2) as f32);
         Ok((x, indices.iter().map(|i| i % 2).collect()))
     }

@@ -7,7 +7,7 @@ use nn_core::kernels::conv::{Accuracy, Conv2dKernel, Output, OutputGradient};
 use nn_core::kernels::{
     Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions, isa, pool, reference,
 };
-use nn_core::tensor::{Pool, Tensor};
+use nn_core::tensor::{BufferPool, Tensor};
 
 /// The most products in a case: the oracle is slow.
 const MOST_FLOPS: f64 = 3e5;
@@ -54,7 +54,7 @@ fn case<T: Kernels>(input: &mut Input) {
     let dy = numbers(batch * g.output_len());
     let Cast { x: xt, w: wt, b: bt, dy: dyt } = Cast::<T>::new(&x, &w, &b, &dy);
     let map = reference::conv2d(&g, &x, &w, &b);
-    let scratch = Pool::new();
+    let scratch = BufferPool::new();
     let kernels = T::conv2d();
     for kernel in runnable(kernels.forward, &g, None) {
         let mut y = vec![T::nan(); map.len()];
@@ -73,27 +73,27 @@ fn case<T: Kernels>(input: &mut Input) {
 
     let Some(p) = pooling.filter(|p| p.window_len() <= 255) else { return };
     let (values, places) = reference::relu_max_pool(&p, &map);
-    let mut winners = vec![0; values.len()];
+    let mut argmax = vec![0; values.len()];
     for kernel in runnable(kernels.forward, &g, Some(&p)) {
         let mut y = vec![T::nan(); values.len()];
-        let out = Output::ReluMaxPool { pool: &p, y: &mut y, winners: &mut winners };
+        let out = Output::ReluMaxPool { pool: &p, y: &mut y, argmax: &mut argmax };
         kernel.forward(&g, &xt, &wt, Some(&bt), out, &scratch);
         compare(kernel.name(), kernel.accuracy(), &y, &values);
     }
-    // The last kernel is the portable one, whose winners are exact.
+    // The last kernel is the portable one, whose argmax is exact.
     let pooled_dy = &dy[..values.len().min(dy.len())];
     if pooled_dy.len() < values.len() {
         return;
     }
     let mut spread = vec![0.0; map.len()];
     for (i, &dy) in pooled_dy.iter().enumerate() {
-        assert_eq!(winners[i] == pool::NO_WINNER, places[i].is_none());
+        assert_eq!(argmax[i] == pool::NO_ARGMAX, places[i].is_none());
         if let Some(place) = places[i] {
             spread[place] += dy;
         }
     }
     let pooled =
-        OutputGradient::ReluMaxPool { pool: &p, dy: &dyt[..values.len()], winners: &winners };
+        OutputGradient::ReluMaxPool { pool: &p, dy: &dyt[..values.len()], argmax: &argmax };
     gradients(&g, pooled, &spread, (&x, &xt), (&w, &wt), &scratch);
 }
 
@@ -103,7 +103,7 @@ fn gradients<T: Kernels>(
     spread: &[f64],
     (x, xt): (&[f64], &[T]),
     (w, wt): (&[f64], &[T]),
-    scratch: &Pool<T>,
+    scratch: &BufferPool<T>,
 ) {
     let kernels = T::conv2d();
     let expected = reference::conv2d_backward_input(g, spread, w);

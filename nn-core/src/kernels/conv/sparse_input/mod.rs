@@ -7,7 +7,7 @@
 //!
 //! Rows of windows are cut into bands, which are independent tasks:
 //!
-//! 1. `survivors`: for each pixel of the band's feature map, list the gradients that are not zero, each
+//! 1. `nonzeros`: for each pixel of the band's feature map, list the gradients that are not zero, each
 //!    with the place of its channel's taps.
 //! 2. `add_products`: for a vector's worth of input channels at a time, go from pixel to pixel, hold the
 //!    nine sums of its patch in registers, and walk down its list. The taps come from the first-level
@@ -20,15 +20,15 @@
 
 #![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
 
-mod survivors;
+mod nonzeros;
 
 use super::{Conv2dInputGradient, Conv2dKernel, OutputGradient, im2col::Im2col, sparse_weight};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::parallel;
-use crate::kernels::simd::{self, Simd, Work};
-use crate::tensor::Pool;
-use survivors::{List, Survivors};
+use crate::kernels::simd::{self, Simd, SimdFn};
+use crate::tensor::BufferPool;
+use nonzeros::{List, Nonzeros};
 
 /// The taps of the kernel.
 const TAPS: usize = 9;
@@ -72,9 +72,9 @@ impl Conv2dInputGradient<f32> for SparseInput {
         dy: OutputGradient<'_, f32>,
         w: &[f32],
         dx: &mut [f32],
-        scratch: &Pool<f32>,
+        scratch: &BufferPool<f32>,
     ) {
-        let OutputGradient::ReluMaxPool { pool, dy, winners } = dy else {
+        let OutputGradient::ReluMaxPool { pool, dy, argmax } = dy else {
             return Im2col.backward_input(g, dy, w, dx, scratch);
         };
         assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name());
@@ -90,7 +90,7 @@ impl Conv2dInputGradient<f32> for SparseInput {
             (&mut beyond, plan.bands() * beyond_len, beyond_len),
             |image, index, dx, beyond| {
                 let (plan, taps) = (&plan, &taps);
-                let work = Band { plan, image, index, dy, winners, taps, dx, beyond, scratch };
+                let work = Band { plan, image, index, dy, argmax, taps, dx, beyond, scratch };
                 simd::run(self.isa, work);
             },
         );
@@ -162,21 +162,21 @@ struct Band<'a> {
     image: usize,
     index: usize,
     dy: &'a [f32],
-    winners: &'a [u8],
+    argmax: &'a [u8],
     taps: &'a [f32],
     /// The rows of the input that begin in the band.
     dx: &'a mut [f32],
     /// The rows after them.
     beyond: &'a mut [f32],
-    scratch: &'a Pool<f32>,
+    scratch: &'a BufferPool<f32>,
 }
 
-impl Work for Band<'_> {
+impl SimdFn for Band<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
-        let Self { plan, image, index, dy, winners, taps, dx, beyond, scratch } = self;
+        let Self { plan, image, index, dy, argmax, taps, dx, beyond, scratch } = self;
         let (g, pool) = (plan.g, plan.pool);
         assert_eq!(plan.lanes, V::LANES);
         let first = (index * plan.band).min(pool.out_h);
@@ -185,9 +185,9 @@ impl Work for Band<'_> {
         let from = (image * pool.out_h + first) * pool.out_w;
         let channels = pool.channels;
         let all = from * channels..(from + windows) * channels;
-        let mut survivors = Survivors::new(windows, channels, plan.together, scratch);
+        let mut nonzeros = Nonzeros::new(windows, channels, plan.together, scratch);
         // SAFETY: the caller promised the instructions.
-        unsafe { survivors.list::<V>(&dy[all.clone()], &winners[all]) };
+        unsafe { nonzeros.list::<V>(&dy[all.clone()], &argmax[all]) };
 
         let pitch = g.in_w * V::LANES;
         let mut sums = scratch.scratch((2 * rows + REACH) * pitch);
@@ -195,7 +195,7 @@ impl Work for Band<'_> {
             sums.fill(0.0);
             let parts = taps.chunks(plan.together * TAPS * V::LANES);
             for (part, taps) in parts.enumerate() {
-                let mut lists = survivors.of(part);
+                let mut lists = nonzeros.of(part);
                 for window in 0..windows {
                     let (y, x) = (2 * (window / pool.out_w), 2 * (window % pool.out_w));
                     let corner = y * pitch + x * V::LANES;
@@ -260,8 +260,8 @@ unsafe fn add_products<V: Simd, const DOWN: usize, const RIGHT: usize>(
     let gradients = list.gradients;
     let places = &list.places[..gradients.len()];
     for at in 0..gradients.len() {
-        // SAFETY: the caller's promise. A survivor's place is that of nine vectors in `taps`
-        // (`Survivors::list`).
+        // SAFETY: the caller's promise. A nonzero's place is that of nine vectors in `taps`
+        // (`Nonzeros::list`).
         unsafe {
             let (gradient, place) = (V::splat(gradients[at]), places[at].to_bits() as usize);
             debug_assert!(place + TAPS * V::LANES <= taps.len());

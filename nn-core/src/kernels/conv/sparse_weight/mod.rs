@@ -7,7 +7,7 @@
 //!
 //! Work goes tile by tile, eight windows high and wide:
 //!
-//! 1. `survivors`: for each output channel, list the gradients of the tile that are not zero, each
+//! 1. `nonzeros`: for each output channel, list the gradients of the tile that are not zero, each
 //!    with the place of the patch of input that it meets.
 //! 2. `tile`: copy a vector's worth of input channels of the tile to where it stays in the
 //!    first-level cache, aligned.
@@ -20,7 +20,7 @@
 //! Skipping zeros is what SparseTrain (Gong et al., arXiv:1911.10175) does behind a ReLU; the pooling
 //! multiplies what there is to skip.
 
-mod survivors;
+mod nonzeros;
 mod tile;
 
 use super::{Conv2dKernel, Conv2dWeightGradient, OutputGradient, im2col::Im2col};
@@ -28,9 +28,9 @@ use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::parallel;
 use crate::kernels::parallel::prelude::*;
-use crate::kernels::simd::{self, Simd, Work};
-use crate::tensor::Pool;
-use survivors::{Survivor, Survivors};
+use crate::kernels::simd::{self, Simd, SimdFn};
+use crate::tensor::BufferPool;
+use nonzeros::{Nonzero, Nonzeros};
 use tile::{Input, Tile};
 
 /// Windows along each side of a tile. With vectors of 16 channels its input takes 20 KB.
@@ -86,9 +86,9 @@ impl Conv2dWeightGradient<f32> for SparseWeight {
         dy: OutputGradient<'_, f32>,
         dw: &mut [f32],
         db: &mut [f32],
-        scratch: &Pool<f32>,
+        scratch: &BufferPool<f32>,
     ) {
-        let OutputGradient::ReluMaxPool { pool, dy, winners } = dy else {
+        let OutputGradient::ReluMaxPool { pool, dy, argmax } = dy else {
             return Im2col.backward_weight(g, x, dy, dw, db, scratch);
         };
         assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name());
@@ -101,7 +101,7 @@ impl Conv2dWeightGradient<f32> for SparseWeight {
             let (dw, db) = sums.split_at_mut(layout.len());
             let share = part * tiles.count() / parts..(part + 1) * tiles.count() / parts;
             let tiles = share.map(|index| tiles.get(index));
-            simd::run(self.isa, Part { layout, tiles, x, dy, winners, dw, db, scratch });
+            simd::run(self.isa, Part { layout, tiles, x, dy, argmax, dw, db, scratch });
         });
         let total = parallel::sum_parts(&mut sums, part_len);
         let (weight_sums, bias_sums) = total.split_at(layout.len());
@@ -203,13 +203,13 @@ struct Part<'a, I> {
     tiles: I,
     x: &'a [f32],
     dy: &'a [f32],
-    winners: &'a [u8],
+    argmax: &'a [u8],
     dw: &'a mut [f32],
     db: &'a mut [f32],
-    scratch: &'a Pool<f32>,
+    scratch: &'a BufferPool<f32>,
 }
 
-impl<I: Iterator<Item = Tile>> Work for Part<'_, I> {
+impl<I: Iterator<Item = Tile>> SimdFn for Part<'_, I> {
     type Output = ();
 
     #[inline(always)]
@@ -227,10 +227,10 @@ impl<I: Iterator<Item = Tile>> Part<'_, I> {
     #[inline(always)]
     unsafe fn sum<V: Simd, const ACROSS: usize>(self) {
         let Layout { in_c, out_c, row_vectors, .. } = self.layout;
-        let mut survivors = Survivors::new(out_c, self.scratch);
+        let mut nonzeros = Nonzeros::new(out_c, self.scratch);
         let mut input = Input::new::<V>(self.scratch);
         for tile in self.tiles {
-            survivors.list::<V>(&tile, self.dy, self.winners, self.db);
+            nonzeros.list::<V>(&tile, self.dy, self.argmax, self.db);
             let blocks = self.dw.chunks_exact_mut(out_c * 3 * ACROSS * V::LANES);
             for (block, sums) in blocks.enumerate() {
                 // SAFETY: the caller's promise.
@@ -246,14 +246,14 @@ impl<I: Iterator<Item = Tile>> Part<'_, I> {
                 let sums = sums.chunks_exact_mut(3 * ACROSS * V::LANES);
                 for (oc, sums) in sums.enumerate() {
                     // SAFETY: the caller's promise.
-                    unsafe { add_products::<V, ACROSS>(&input, survivors.of(oc), sums) };
+                    unsafe { add_products::<V, ACROSS>(&input, nonzeros.of(oc), sums) };
                 }
             }
         }
     }
 }
 
-/// Adds to the `[3, ACROSS]` vectors of `sums` the product of every survivor with the patch of input that
+/// Adds to the `[3, ACROSS]` vectors of `sums` the product of every nonzero with the patch of input that
 /// it meets.
 ///
 /// # Safety
@@ -261,18 +261,18 @@ impl<I: Iterator<Item = Tile>> Part<'_, I> {
 #[inline(always)]
 unsafe fn add_products<V: Simd, const ACROSS: usize>(
     input: &Input,
-    survivors: impl Iterator<Item = Survivor>,
+    nonzeros: impl Iterator<Item = Nonzero>,
     sums: &mut [f32],
 ) {
     assert_eq!(sums.len(), 3 * ACROSS * V::LANES);
-    // SAFETY: vectors of the set may exist, by the caller's promise. A survivor's place is that of a
-    // patch that lies in the tile with all its three rows and three columns (`Survivors::list`), and the
+    // SAFETY: vectors of the set may exist, by the caller's promise. A nonzero's place is that of a
+    // patch that lies in the tile with all its three rows and three columns (`Nonzeros::list`), and the
     // vectors of `sums` lie in it by the assertion.
     unsafe {
         let mut products = [[V::zero(); ACROSS]; 3];
-        for survivor in survivors {
-            let gradient = V::splat(survivor.gradient());
-            let patch = input.as_ptr().add(survivor.place());
+        for nonzero in nonzeros {
+            let gradient = V::splat(nonzero.gradient());
+            let patch = input.as_ptr().add(nonzero.place());
             for (row, products) in products.iter_mut().enumerate() {
                 for (column, sum) in products.iter_mut().enumerate() {
                     let pixels = V::load(patch.add((row * SIDE + column) * V::LANES));

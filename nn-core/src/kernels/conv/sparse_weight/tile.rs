@@ -2,7 +2,7 @@
 
 use super::SIDE;
 use crate::kernels::simd::Simd;
-use crate::tensor::{Buffer, Pool};
+use crate::tensor::{Buffer, BufferPool};
 use std::ops::Range;
 
 /// Where a tile lies.
@@ -29,7 +29,7 @@ pub struct Input {
 
 impl Input {
     #[inline(always)]
-    pub fn new<V: Simd>(scratch: &Pool<f32>) -> Self {
+    pub fn new<V: Simd>(scratch: &BufferPool<f32>) -> Self {
         let mut memory = scratch.scratch(SIDE * SIDE * V::LANES);
         // What no tile writes is multiplied by nothing, yet should not depend on who was here before.
         memory.fill(0.0);

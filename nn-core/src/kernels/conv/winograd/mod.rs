@@ -31,12 +31,12 @@ mod tiles;
 mod transform;
 mod weights;
 
-use super::sink::Sink;
+use super::epilogue::Epilogue;
 use super::{Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::{parallel, pool, simd};
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 use patch::Source;
 use plan::Plan;
 use tiles::Rows;
@@ -77,7 +77,12 @@ impl Conv2dKernel for Winograd {
 }
 
 impl Conv2dForward<f32> for Winograd {
-    fn pack(&self, g: &Conv2dGeometry, w: &[f32], scratch: &Pool<f32>) -> Option<Tensor<f32>> {
+    fn pack(
+        &self,
+        g: &Conv2dGeometry,
+        w: &[f32],
+        scratch: &BufferPool<f32>,
+    ) -> Option<Tensor<f32>> {
         Some(weights::pack(self.isa, g, w, Order::Forward, scratch))
     }
 
@@ -88,7 +93,7 @@ impl Conv2dForward<f32> for Winograd {
         packed: &[f32],
         b: Option<&[f32]>,
         out: Output<'_, f32>,
-        scratch: &Pool<f32>,
+        scratch: &BufferPool<f32>,
     ) {
         // What the pooling drops is not computed.
         let size = match &out {
@@ -99,12 +104,15 @@ impl Conv2dForward<f32> for Winograd {
         };
         let plan = Plan::forward(g, size, self.isa);
         let task_rows = plan.task_rows * TILE;
-        let run = |n: usize, top: usize, rows: usize, sink: Sink<'_>| {
+        let run = |n: usize, top: usize, rows: usize, epilogue: Epilogue<'_>| {
             let source = Source { rows: &x[n * g.input_len()..][..g.input_len()], top: 0 };
             let (plan, weights) = (&plan, packed);
             let scratch = &mut scratch.scratch(plan.scratch_len());
             let rows = rows.div_ceil(TILE);
-            simd::run(self.isa, Rows { plan, source, weights, bias: b, sink, top, rows, scratch });
+            simd::run(
+                self.isa,
+                Rows { plan, source, weights, bias: b, epilogue, top, rows, scratch },
+            );
         };
         match out {
             Output::Dense { y, relu } => {
@@ -112,36 +120,30 @@ impl Conv2dForward<f32> for Winograd {
                 let len = task_rows * row;
                 parallel::for_each_tile(y, g.output_len(), len, |n, i, y| {
                     let rows = y.len() / row;
-                    run(n, i * task_rows, rows, Sink::Map { y, out_w: g.out_w, relu });
+                    run(n, i * task_rows, rows, Epilogue::Map { y, out_w: g.out_w, relu });
                 });
             }
-            Output::ReluMaxPool { pool: p, y, winners } if p.is_2x2() => {
+            Output::ReluMaxPool { pool: p, y, argmax } if p.is_2x2() => {
                 let row = p.out_w * p.channels;
                 let len = task_rows / 2 * row;
-                parallel::for_each_tile_pair(
-                    y,
-                    winners,
-                    p.output_len(),
-                    len,
-                    |n, i, y, winners| {
-                        let rows = 2 * y.len() / row;
-                        run(n, i * task_rows, rows, Sink::Pooled { y, winners, out_w: p.out_w });
-                    },
-                );
+                parallel::for_each_tile_pair(y, argmax, p.output_len(), len, |n, i, y, argmax| {
+                    let rows = 2 * y.len() / row;
+                    run(n, i * task_rows, rows, Epilogue::Pooled { y, argmax, out_w: p.out_w });
+                });
             }
-            Output::ReluMaxPool { pool: p, y, winners } => {
+            Output::ReluMaxPool { pool: p, y, argmax } => {
                 let p = Pool2dGeometry { in_w: plan.out_w, ..*p };
                 let (image, row) = (p.output_len(), p.out_w * p.channels);
                 // Bands begin where tiles do, or an output's rounding would depend on how they are cut.
                 let whole =
                     (1..TILE).find(|n| (n * p.stride_h).is_multiple_of(TILE)).unwrap_or(TILE);
                 let band = (task_rows / p.stride_h).max(1).next_multiple_of(whole);
-                parallel::for_each_tile_pair(y, winners, image, band * row, |n, i, y, winners| {
+                parallel::for_each_tile_pair(y, argmax, image, band * row, |n, i, y, argmax| {
                     let rows = (y.len() / row - 1) * p.stride_h + p.window_h;
                     let mut map = scratch.scratch(rows * plan.out_w * p.channels);
-                    let sink = Sink::Map { y: &mut map, out_w: plan.out_w, relu: true };
-                    run(n, i * band * p.stride_h, rows, sink);
-                    pool::relu_max_rows(&p, &map, y, winners);
+                    let epilogue = Epilogue::Map { y: &mut map, out_w: plan.out_w, relu: true };
+                    run(n, i * band * p.stride_h, rows, epilogue);
+                    pool::relu_max_rows(&p, &map, y, argmax);
                 });
             }
         }
@@ -155,11 +157,11 @@ impl Conv2dInputGradient<f32> for Winograd {
         dy: OutputGradient<'_, f32>,
         w: &[f32],
         dx: &mut [f32],
-        scratch: &Pool<f32>,
+        scratch: &BufferPool<f32>,
     ) {
         let plan = Plan::input_gradient(g, self.isa);
         let task_rows = plan.task_rows * TILE;
-        let weights = weights::pack(self.isa, g, w, Order::Turned, scratch);
+        let weights = weights::pack(self.isa, g, w, Order::Rotated180, scratch);
         let pitch = g.in_w * g.in_c;
         parallel::for_each_tile(dx, g.input_len(), task_rows * pitch, |n, i, dx| {
             let top = i * task_rows;
@@ -168,9 +170,9 @@ impl Conv2dInputGradient<f32> for Winograd {
             let rows_of_dy = dy.rows(g, n, &touched, scratch);
             let source = Source { rows: &rows_of_dy, top: touched.start };
             let (plan, weights, bias) = (&plan, weights.as_slice(), None);
-            let sink = Sink::Map { y: dx, out_w: g.in_w, relu: false };
+            let epilogue = Epilogue::Map { y: dx, out_w: g.in_w, relu: false };
             let scratch = &mut scratch.scratch(plan.scratch_len());
-            simd::run(self.isa, Rows { plan, source, weights, bias, sink, top, rows, scratch });
+            simd::run(self.isa, Rows { plan, source, weights, bias, epilogue, top, rows, scratch });
         });
     }
 }
@@ -193,21 +195,21 @@ mod tests {
             |len| (0..len).map(|_| rng.uniform_in(-1.0, 1.0) as f32).collect::<Vec<_>>();
         let (x, w, b) = (random(2 * g.input_len()), random(g.weight_len()), random(g.out_c));
         let dy = random(2 * p.output_len());
-        let scratch = Pool::new();
+        let scratch = BufferPool::new();
         let forward = |kernel: &dyn Conv2dForward<f32>| {
-            let (mut y, mut winners) = (vec![f32::NAN; dy.len()], vec![0; dy.len()]);
-            let out = Output::ReluMaxPool { pool: &p, y: &mut y, winners: &mut winners };
+            let (mut y, mut argmax) = (vec![f32::NAN; dy.len()], vec![0; dy.len()]);
+            let out = Output::ReluMaxPool { pool: &p, y: &mut y, argmax: &mut argmax };
             kernel.forward(&g, &x, &w, Some(&b), out, &scratch);
-            (y, winners)
+            (y, argmax)
         };
         let kernel = Winograd { isa: Isa::Portable };
-        let ((y, winners), (expected, expected_winners)) = (forward(&kernel), forward(&Im2col));
+        let ((y, argmax), (expected, expected_argmax)) = (forward(&kernel), forward(&Im2col));
         let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
         assert!(close(&y, &expected));
-        assert_eq!(winners, expected_winners);
+        assert_eq!(argmax, expected_argmax);
         let backward = |kernel: &dyn Conv2dInputGradient<f32>| {
             let mut dx = vec![f32::NAN; x.len()];
-            let gradient = OutputGradient::ReluMaxPool { pool: &p, dy: &dy, winners: &winners };
+            let gradient = OutputGradient::ReluMaxPool { pool: &p, dy: &dy, argmax: &argmax };
             kernel.backward_input(&g, gradient, &w, &mut dx, &scratch);
             dx
         };

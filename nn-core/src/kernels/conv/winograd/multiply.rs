@@ -1,7 +1,7 @@
 //! The products between the transforms: at each of the 36 points a matrix of tiles times a matrix
 //! of weights, in register tiles.
 
-use crate::kernels::simd::{Simd, Work, prefetch};
+use crate::kernels::simd::{Simd, SimdFn, prefetch};
 
 /// Vectors a register tile is wide.
 pub const WIDTH: usize = 2;
@@ -19,7 +19,7 @@ pub struct Products<'a> {
     pub m_pitch: usize,
 }
 
-impl Work for Products<'_> {
+impl SimdFn for Products<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -9,8 +9,8 @@ use super::multiply::{Products, WIDTH};
 use super::patch::Source;
 use super::plan::Plan;
 use super::{PATCH, POINTS, TILE, transform};
-use crate::kernels::conv::sink::Sink;
-use crate::kernels::simd::{Simd, Work};
+use crate::kernels::conv::epilogue::Epilogue;
+use crate::kernels::simd::{Simd, SimdFn};
 
 /// The work: rows of tiles, the first of which begins at row `top` of the output.
 pub struct Rows<'a> {
@@ -19,7 +19,7 @@ pub struct Rows<'a> {
     /// The packed weights.
     pub weights: &'a [f32],
     pub bias: Option<&'a [f32]>,
-    pub sink: Sink<'a>,
+    pub epilogue: Epilogue<'a>,
     pub top: usize,
     /// How many rows of tiles.
     pub rows: usize,
@@ -27,12 +27,12 @@ pub struct Rows<'a> {
     pub scratch: &'a mut [f32],
 }
 
-impl Work for Rows<'_> {
+impl SimdFn for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
-        let Self { plan, source, weights, bias, mut sink, top, rows, scratch } = self;
+        let Self { plan, source, weights, bias, mut epilogue, top, rows, scratch } = self;
         assert_eq!(plan.lanes, V::LANES);
         assert_eq!(weights.len(), plan.blocks() * plan.block_len());
         assert_eq!(scratch.len(), plan.scratch_len());
@@ -62,7 +62,7 @@ impl Work for Rows<'_> {
                         m_pitch: plan.m_pitch(),
                     };
                     // SAFETY: the caller promised the instructions.
-                    unsafe { V::apart(products) };
+                    unsafe { V::outlined(products) };
                 }
                 for (tile, m) in tiles.clone().zip(m.chunks_exact(plan.m_pitch())) {
                     for j in 0..WIDTH {
@@ -78,10 +78,10 @@ impl Work for Rows<'_> {
                         let (y, x) = (tile / columns * TILE / 2, tile % columns * TILE / 2);
                         let channels = (channel, plan.channels);
                         // One after the other, so that the outputs stay in registers.
-                        sink.write((y, x), channels, window::<V, 0, 0>(&outputs));
-                        sink.write((y, x + 1), channels, window::<V, 0, 1>(&outputs));
-                        sink.write((y + 1, x), channels, window::<V, 1, 0>(&outputs));
-                        sink.write((y + 1, x + 1), channels, window::<V, 1, 1>(&outputs));
+                        epilogue.write((y, x), channels, window::<V, 0, 0>(&outputs));
+                        epilogue.write((y, x + 1), channels, window::<V, 0, 1>(&outputs));
+                        epilogue.write((y + 1, x), channels, window::<V, 1, 0>(&outputs));
+                        epilogue.write((y + 1, x + 1), channels, window::<V, 1, 1>(&outputs));
                     }
                 }
             }

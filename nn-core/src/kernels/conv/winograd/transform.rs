@@ -75,11 +75,11 @@ pub fn output<V: Simd>(m: [V; 6]) -> [V; 4] {
 mod tests {
     use super::*;
     use crate::kernels::isa::Isa;
-    use crate::kernels::simd::{self, Work};
+    use crate::kernels::simd::{self, SimdFn};
 
     struct Correlate;
 
-    impl Work for Correlate {
+    impl SimdFn for Correlate {
         type Output = ();
 
         #[inline(always)]

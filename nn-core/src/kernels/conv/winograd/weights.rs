@@ -8,8 +8,8 @@ use super::{POINTS, transform::weight};
 use crate::kernels::geometry::Conv2dGeometry;
 use crate::kernels::isa::Isa;
 use crate::kernels::parallel::prelude::*;
-use crate::kernels::simd::{self, MAX_LANES, Simd, Work};
-use crate::tensor::{Pool, Tensor};
+use crate::kernels::simd::{self, MAX_LANES, Simd, SimdFn};
+use crate::tensor::{BufferPool, Tensor};
 
 /// Input channels that are transformed before their points are moved to where they belong.
 const TOGETHER: usize = 4;
@@ -21,7 +21,7 @@ pub enum Order {
     Forward,
     /// Inputs and outputs exchanged and the kernel turned by half a turn, for the gradient of the
     /// input.
-    Turned,
+    Rotated180,
 }
 
 /// Transforms `w`, `[out, in, 3, 3]`, for the vectors of `isa`.
@@ -30,19 +30,19 @@ pub fn pack(
     g: &Conv2dGeometry,
     w: &[f32],
     order: Order,
-    scratch: &Pool<f32>,
+    scratch: &BufferPool<f32>,
 ) -> Tensor<f32> {
     let (inputs, outputs) = match order {
         Order::Forward => {
             (Side { channels: g.in_c, pitch: 9 }, Side { channels: g.out_c, pitch: 9 * g.in_c })
         }
-        Order::Turned => {
+        Order::Rotated180 => {
             (Side { channels: g.out_c, pitch: 9 * g.in_c }, Side { channels: g.in_c, pitch: 9 })
         }
     };
     let width = WIDTH * simd::lanes(isa);
     let block_len = POINTS * inputs.channels * width;
-    let mut packed = Tensor::stale([outputs.channels.div_ceil(width), block_len], scratch);
+    let mut packed = Tensor::uninit([outputs.channels.div_ceil(width), block_len], scratch);
     packed.as_mut_slice().par_chunks_exact_mut(block_len).enumerate().for_each(
         |(block, packed)| simd::run(isa, Pack { w, order, inputs, outputs, block, packed }),
     );
@@ -66,7 +66,7 @@ struct Pack<'a> {
     packed: &'a mut [f32],
 }
 
-impl Work for Pack<'_> {
+impl SimdFn for Pack<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -105,7 +105,7 @@ impl Pack<'_> {
         for lane in 0..lanes.min(self.outputs.channels.saturating_sub(first)) {
             let from = (first + lane) * self.outputs.pitch + input * self.inputs.pitch;
             for (at, &tap) in self.w[from..from + 9].iter().enumerate() {
-                let at = if let Order::Turned = self.order { 8 - at } else { at };
+                let at = if let Order::Rotated180 = self.order { 8 - at } else { at };
                 taps[at][lane] = tap;
             }
         }

@@ -8,9 +8,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::{SIDE, WINDOWS, tile::Tile};
-use crate::kernels::pool::NO_WINNER;
+use crate::kernels::pool::NO_ARGMAX;
 use crate::kernels::simd::Simd;
-use crate::tensor::{Buffer, Pool};
+use crate::tensor::{Buffer, BufferPool};
 
 /// Channels turned around together: one cache line of gradients.
 const GROUP: usize = 16;
@@ -27,9 +27,9 @@ const NOWHERE: u32 = u32::MAX;
 /// A gradient that is not zero, and where the patch of input that it meets begins.
 ///
 /// There is scratch memory for floating-point numbers only, so the place is the bits of one.
-pub struct Survivor([f32; 2]);
+pub struct Nonzero([f32; 2]);
 
-impl Survivor {
+impl Nonzero {
     /// The gradient.
     #[inline(always)]
     pub fn gradient(&self) -> f32 {
@@ -43,33 +43,33 @@ impl Survivor {
     }
 }
 
-/// The survivors of a tile, channel by channel.
-pub struct Survivors {
-    /// For each channel how many there are (as bits), something unused, and the survivors.
+/// The nonzeros of a tile, channel by channel.
+pub struct Nonzeros {
+    /// For each channel how many there are (as bits), something unused, and the nonzeros.
     memory: Buffer<f32>,
 }
 
-impl Survivors {
+impl Nonzeros {
     /// None, for so many channels.
-    pub fn new(channels: usize, scratch: &Pool<f32>) -> Self {
+    pub fn new(channels: usize, scratch: &BufferPool<f32>) -> Self {
         let mut memory = scratch.scratch(channels * LIST);
         memory.fill(0.0);
         Self { memory }
     }
 
-    /// The survivors of a channel, in the order of their windows.
+    /// The nonzeros of a channel, in the order of their windows.
     #[inline(always)]
-    pub fn of(&self, channel: usize) -> impl Iterator<Item = Survivor> {
+    pub fn of(&self, channel: usize) -> impl Iterator<Item = Nonzero> {
         let (count, list) = self.memory[channel * LIST..][..LIST].split_at(2);
         let count = count[0].to_bits() as usize;
-        list.as_chunks::<2>().0[..count].iter().map(|&pair| Survivor(pair))
+        list.as_chunks::<2>().0[..count].iter().map(|&pair| Nonzero(pair))
     }
 
-    /// Lists the survivors of `tile` among the pooled gradients `dy`, and adds them to `db`.
+    /// Lists the nonzeros of `tile` among the pooled gradients `dy`, and adds them to `db`.
     #[inline(always)]
-    pub fn list<V: Simd>(&mut self, tile: &Tile, dy: &[f32], winners: &[u8], db: &mut [f32]) {
+    pub fn list<V: Simd>(&mut self, tile: &Tile, dy: &[f32], argmax: &[u8], db: &mut [f32]) {
         let channels = db.len();
-        add_to_bias(tile, dy, winners, db);
+        add_to_bias(tile, dy, argmax, db);
         let (mut gradients, mut patches) = ([[0.0; GROUP]; TILE], [[NOWHERE; GROUP]; TILE]);
         for first in (0..channels).step_by(GROUP) {
             let many = GROUP.min(channels - first);
@@ -78,10 +78,10 @@ impl Survivors {
                     let window = tile.window + row * tile.windows_pitch + column;
                     let from = window * channels + first;
                     let dy = group(dy, from, many, 0.0);
-                    let winners = group(winners, from, many, NO_WINNER);
+                    let argmax = group(argmax, from, many, NO_ARGMAX);
                     let to = row * tile.columns + column;
                     gradients[to] = dy;
-                    patches[to] = places::<V>(2 * (row * SIDE + column) * V::LANES, &dy, &winners);
+                    patches[to] = places::<V>(2 * (row * SIDE + column) * V::LANES, &dy, &argmax);
                 }
             }
             let windows = tile.rows * tile.columns;
@@ -105,13 +105,13 @@ impl Survivors {
 /// The places of the patches that one window's gradients meet, the first of which begins at `base`;
 /// [`NOWHERE`] for zeros.
 #[inline(always)]
-fn places<V: Simd>(base: usize, dy: &[f32; GROUP], winners: &[u8; GROUP]) -> [u32; GROUP] {
+fn places<V: Simd>(base: usize, dy: &[f32; GROUP], argmax: &[u8; GROUP]) -> [u32; GROUP] {
     let mut places = [NOWHERE; GROUP];
     for lane in 0..GROUP {
-        let winner = u32::from(winners[lane]);
-        let (down, right) = (winner >> 1 & 1, winner & 1);
+        let index = u32::from(argmax[lane]);
+        let (down, right) = (index >> 1 & 1, index & 1);
         let place = base as u32 + (down * SIDE as u32 + right) * V::LANES as u32;
-        let zero = (dy[lane] == 0.0) | (winners[lane] == NO_WINNER);
+        let zero = (dy[lane] == 0.0) | (argmax[lane] == NO_ARGMAX);
         places[lane] = if zero { NOWHERE } else { place };
     }
     places
@@ -132,19 +132,19 @@ fn group<T: Copy>(values: &[T], from: usize, channels: usize, filler: T) -> [T; 
     }
 }
 
-/// Adds the gradients of `tile` that have a winner to `db`. Reading whole windows in order also
+/// Adds the gradients of `tile` that reach the map to `db`. Reading whole windows in order also
 /// fetches from memory what is then read group by group.
 #[inline(always)]
-fn add_to_bias(tile: &Tile, dy: &[f32], winners: &[u8], db: &mut [f32]) {
+fn add_to_bias(tile: &Tile, dy: &[f32], argmax: &[u8], db: &mut [f32]) {
     let channels = db.len();
     for row in 0..tile.rows {
         for column in 0..tile.columns {
             let from = (tile.window + row * tile.windows_pitch + column) * channels;
             let dy = &dy[from..from + channels];
-            let winners = &winners[from..from + channels];
+            let argmax = &argmax[from..from + channels];
             for channel in 0..channels {
                 // The gradient's bits or 0's, because a branch would keep this out of vectors.
-                let kept = u32::from(winners[channel] == NO_WINNER).wrapping_sub(1);
+                let kept = u32::from(argmax[channel] == NO_ARGMAX).wrapping_sub(1);
                 db[channel] += f32::from_bits(dy[channel].to_bits() & kept);
             }
         }

@@ -5,7 +5,7 @@ use crate::kernels::simd::Simd;
 
 /// The rows of one image that a task owns, all channels of them. Outputs arrive as windows of 2x2
 /// pixels, a vector of channels at a time; what lies beyond the rows or columns is dropped.
-pub(super) enum Sink<'a> {
+pub(super) enum Epilogue<'a> {
     /// Rows of the feature map.
     Map {
         /// The rows.
@@ -19,14 +19,14 @@ pub(super) enum Sink<'a> {
     Pooled {
         /// The rows.
         y: &'a mut [f32],
-        /// The winner of each window.
-        winners: &'a mut [u8],
+        /// The index of each window's maximum.
+        argmax: &'a mut [u8],
         /// Windows in a row.
         out_w: usize,
     },
 }
 
-impl Sink<'_> {
+impl Epilogue<'_> {
     /// Takes the channels from `channel` on, of `channels`, of window `x` in the `y`-th row of windows.
     #[inline(always)]
     pub fn write<V: Simd>(
@@ -36,7 +36,7 @@ impl Sink<'_> {
         window: [V; 4],
     ) {
         match self {
-            Sink::Map { y: map, out_w, relu } => {
+            Epilogue::Map { y: map, out_w, relu } => {
                 for (place, &v) in window.iter().enumerate() {
                     let (y, x) = (2 * y + place / 2, 2 * x + place % 2);
                     let at = (y * *out_w + x) * channels;
@@ -46,12 +46,12 @@ impl Sink<'_> {
                     }
                 }
             }
-            Sink::Pooled { y: pooled, winners, out_w } => {
+            Epilogue::Pooled { y: pooled, argmax, out_w } => {
                 let at = (y * *out_w + x) * channels;
                 if x < *out_w && at < pooled.len() {
-                    let (best, winner) = pool::relu_max(window);
+                    let (best, index) = pool::relu_max(window);
                     best.write(&mut pooled[at + channel..at + channels]);
-                    winner.write_bytes(&mut winners[at + channel..at + channels]);
+                    index.write_bytes(&mut argmax[at + channel..at + channels]);
                 }
             }
         }

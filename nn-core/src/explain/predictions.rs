@@ -1,4 +1,4 @@
-//! What is asked of an explanation, and what the network answers.
+//! What is asked of an explanation, and what the network predicts.
 
 use super::{Alignment, Explanation};
 use crate::autograd::Tape;
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::OutputKind;
 use crate::model::{ReceptiveField, Sequential};
-use crate::tensor::{Pool, Tensor};
+use crate::tensor::{BufferPool, Tensor};
 use crate::train::{class_probabilities, most_probable};
 
 /// Which class an image's map is to explain.
@@ -19,9 +19,9 @@ pub enum Target {
     Class(usize),
 }
 
-/// A network's answers to a batch of images, and the class to explain of each.
+/// A network's predictions for a batch of images, and the class to explain of each.
 #[derive(Debug, Clone)]
-pub struct Answers {
+pub struct Predictions {
     /// Whether the network has a single output for two classes.
     single: bool,
     /// Numbers of the network's last layer.
@@ -34,7 +34,7 @@ pub struct Answers {
     outputs: Vec<Vec<f64>>,
 }
 
-impl Answers {
+impl Predictions {
     /// Reads a batch's `logits [batch, units]`, which the model computed, for these targets.
     ///
     /// # Errors
@@ -57,11 +57,11 @@ impl Answers {
                 "pass a target for every image of the batch",
             ));
         }
-        let pool = Pool::new();
+        let pool = BufferPool::new();
         let mut tape = Tape::inference(pool);
         let read = tape.constant(logits.clone());
         let read = model.probabilities(&mut tape, read)?;
-        let mut answers = Self {
+        let mut predictions = Self {
             single,
             units,
             size,
@@ -97,12 +97,12 @@ impl Answers {
                     "choose one of the network's classes",
                 ));
             }
-            answers.classes.push(class);
-            answers.predicted.push(predicted);
-            answers.scores.push(answers.score(row, class));
-            answers.outputs.push(outputs);
+            predictions.classes.push(class);
+            predictions.predicted.push(predicted);
+            predictions.scores.push(predictions.score(row, class));
+            predictions.outputs.push(outputs);
         }
-        Ok(answers)
+        Ok(predictions)
     }
 
     /// The number of images.

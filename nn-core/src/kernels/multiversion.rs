@@ -4,10 +4,10 @@
 //! nor reorders a sum, so the bits are the same for every set.
 
 use super::isa;
-use super::simd::{self, Simd, Work};
+use super::simd::{self, Simd, SimdFn};
 
 /// A computation in plain loops.
-pub(crate) trait Loops {
+pub(crate) trait Multiversion {
     /// What comes out.
     type Output;
 
@@ -16,13 +16,13 @@ pub(crate) trait Loops {
 }
 
 /// The result of `loops`.
-pub(crate) fn widest<L: Loops>(loops: L) -> L::Output {
+pub(crate) fn multiversion<L: Multiversion>(loops: L) -> L::Output {
     simd::run(isa::active(), Compiled(loops))
 }
 
 struct Compiled<L>(L);
 
-impl<L: Loops> Work for Compiled<L> {
+impl<L: Multiversion> SimdFn for Compiled<L> {
     type Output = L::Output;
 
     #[inline(always)]

@@ -1,17 +1,17 @@
 //! The gradients of a band that are not zero, pixel by pixel of the feature map.
 
 use super::TAPS;
-use crate::kernels::pool::NO_WINNER;
+use crate::kernels::pool::NO_ARGMAX;
 use crate::kernels::simd::{MAX_LANES, Simd};
-use crate::tensor::{Buffer, Pool};
+use crate::tensor::{Buffer, BufferPool};
 
 /// The pixels under a window.
 const PIXELS: usize = 4;
 
-/// The survivors of a band of windows, for each part of the output channels by itself.
+/// The nonzeros of a band of windows, for each part of the output channels by itself.
 ///
 /// There is scratch memory for floating-point numbers only, so counts and places are the bits of some.
-pub struct Survivors<'a> {
+pub struct Nonzeros<'a> {
     /// For each part: how many are listed; how many there are at each pixel, window by window; their
     /// gradients in the same order; their places.
     memory: Buffer<f32>,
@@ -19,16 +19,21 @@ pub struct Survivors<'a> {
     channels: usize,
     /// Channels of a part; the last may have fewer.
     together: usize,
-    scratch: &'a Pool<f32>,
+    scratch: &'a BufferPool<f32>,
 }
 
-impl<'a> Survivors<'a> {
+impl<'a> Nonzeros<'a> {
     /// None yet, for a band of so many windows.
-    pub fn new(windows: usize, channels: usize, together: usize, scratch: &'a Pool<f32>) -> Self {
+    pub fn new(
+        windows: usize,
+        channels: usize,
+        together: usize,
+        scratch: &'a BufferPool<f32>,
+    ) -> Self {
         let memory = Buffer::new(Vec::new());
-        let mut survivors = Self { memory, windows, channels, together, scratch };
-        survivors.memory = scratch.scratch(channels.div_ceil(together) * survivors.part_len());
-        survivors
+        let mut nonzeros = Self { memory, windows, channels, together, scratch };
+        nonzeros.memory = scratch.scratch(channels.div_ceil(together) * nonzeros.part_len());
+        nonzeros
     }
 
     /// Elements of a part's gradients, and of their places. A vector is written where as little as one
@@ -41,15 +46,15 @@ impl<'a> Survivors<'a> {
         1 + self.windows * PIXELS + 2 * self.list_len()
     }
 
-    /// Lists the survivors among the pooled gradients `dy` of the band.
+    /// Lists the nonzeros among the pooled gradients `dy` of the band.
     ///
     /// # Safety
     /// The processor has the instructions of `V`'s set.
     #[inline(always)]
-    pub unsafe fn list<V: Simd>(&mut self, dy: &[f32], winners: &[u8]) {
+    pub unsafe fn list<V: Simd>(&mut self, dy: &[f32], argmax: &[u8]) {
         let (windows, channels, together) = (self.windows, self.channels, self.together);
         let (part_len, list_len) = (self.part_len(), self.list_len());
-        assert_eq!((dy.len(), winners.len()), (windows * channels, windows * channels));
+        assert_eq!((dy.len(), argmax.len()), (windows * channels, windows * channels));
         let padded = channels.next_multiple_of(V::LANES);
         let mut scratch = self.scratch.scratch(padded + together.next_multiple_of(V::LANES));
         // Which pixel a window's gradient goes to, channel by channel; and the places of taps.
@@ -59,14 +64,14 @@ impl<'a> Survivors<'a> {
         }
         for window in 0..windows {
             let from = window * channels;
-            let (dy, winners) = (&dy[from..from + channels], &winners[from..from + channels]);
+            let (dy, argmax) = (&dy[from..from + channels], &argmax[from..from + channels]);
             for channel in (0..channels).step_by(V::LANES) {
                 // SAFETY: the caller promised the instructions.
                 unsafe {
                     let zero = V::read(&dy[channel..]).equals(V::zero());
-                    let nowhere = V::splat(f32::from(NO_WINNER));
-                    let winners = V::read_bytes(&winners[channel..]);
-                    V::select(zero, nowhere, winners).write(&mut pixels[channel..]);
+                    let nowhere = V::splat(f32::from(NO_ARGMAX));
+                    let argmax = V::read_bytes(&argmax[channel..]);
+                    V::select(zero, nowhere, argmax).write(&mut pixels[channel..]);
                 }
             }
             let mut first = 0;
@@ -134,7 +139,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// The survivors at one pixel, in the order of their channels.
+/// The nonzeros at one pixel, in the order of their channels.
 pub struct List<'a> {
     /// The gradients.
     pub gradients: &'a [f32],

@@ -17,21 +17,21 @@ const BLOCK: usize = 1 << 10;
 
 /// The memory of an optimiser: per trainable parameter, one tensor of each of the `N` kinds.
 #[derive(Debug, Clone)]
-pub(super) struct Slots<T: Kernels, const N: usize> {
+pub(super) struct Moments<T: Kernels, const N: usize> {
     kinds: [&'static str; N],
     step: u64,
-    entries: Vec<Slot<T, N>>,
+    entries: Vec<Moment<T, N>>,
 }
 
 #[derive(Debug, Clone)]
-struct Slot<T: Kernels, const N: usize> {
+struct Moment<T: Kernels, const N: usize> {
     parameter: String,
     shape: Shape,
     /// `None` for a parameter that is not trainable.
     tensors: Option<[Tensor<T>; N]>,
 }
 
-impl<T: Kernels, const N: usize> Slots<T, N> {
+impl<T: Kernels, const N: usize> Moments<T, N> {
     pub fn new(kinds: [&'static str; N]) -> Self {
         Self { kinds, step: 0, entries: Vec::new() }
     }
@@ -65,9 +65,9 @@ impl<T: Kernels, const N: usize> Slots<T, N> {
             }
         }
         if self.step == 0 {
-            self.entries = parameters.iter().map(|p| Slot::new(p, |_| zeros_like(p))).collect();
+            self.entries = parameters.iter().map(|p| Moment::new(p, |_| zeros_like(p))).collect();
         }
-        let fits = |(slot, p): (&Slot<T, N>, &Parameter<T>)| {
+        let fits = |(slot, p): (&Moment<T, N>, &Parameter<T>)| {
             slot.shape == *p.value.shape() && slot.tensors.is_some() == p.trainable
         };
         if self.entries.len() != parameters.len() || !self.entries.iter().zip(parameters).all(fits)
@@ -163,7 +163,7 @@ impl<T: Kernels, const N: usize> Slots<T, N> {
                 }
             }
             let mut found = found.into_iter();
-            entries.push(Slot::new(parameter, |_| {
+            entries.push(Moment::new(parameter, |_| {
                 found.next().unwrap_or_else(|| zeros_like(parameter))
             }));
         }
@@ -181,7 +181,7 @@ impl<T: Kernels, const N: usize> Slots<T, N> {
     }
 }
 
-impl<T: Kernels, const N: usize> Slot<T, N> {
+impl<T: Kernels, const N: usize> Moment<T, N> {
     fn new(parameter: &Parameter<T>, tensor: impl FnMut(usize) -> Tensor<T>) -> Self {
         Self {
             parameter: parameter.name.clone(),
