@@ -58,9 +58,9 @@ impl Predictions {
             ));
         }
         let pool = BufferPool::new();
-        let mut tape = Tape::inference(pool);
+        let tape = Tape::inference(pool);
         let read = tape.constant(logits.clone());
-        let read = model.probabilities(&mut tape, read)?;
+        let read = model.probabilities(&tape, read)?;
         let mut predictions = Self {
             single,
             units,

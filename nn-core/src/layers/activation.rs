@@ -1,6 +1,6 @@
 //! Activation functions, as part of a layer, as a layer, and at a network's end.
 
-use super::{Forward, Layer};
+use super::{Forward, Layer, LayerSpec};
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -29,7 +29,7 @@ impl Activation {
     ///
     /// # Errors
     /// If `x` has no last dimension to take a softmax over.
-    pub fn apply<T: Kernels>(self, tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
+    pub fn apply<T: Kernels>(self, tape: &Tape<T>, x: Var<T>) -> Result<Var<T>> {
         match self {
             Self::Linear => Ok(x),
             Self::Relu => tape.relu(x),
@@ -40,7 +40,7 @@ impl Activation {
     }
 }
 
-impl<T: Kernels> Layer<T> for Activation {
+impl LayerSpec for Activation {
     fn kind(&self) -> &'static str {
         "Activation"
     }
@@ -48,7 +48,9 @@ impl<T: Kernels> Layer<T> for Activation {
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         Ok(input.clone())
     }
+}
 
+impl<T: Kernels> Layer<T> for Activation {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         self.apply(cx.tape, x)
     }
@@ -93,7 +95,7 @@ impl OutputKind {
     ///
     /// # Errors
     /// As of [`Activation::apply`].
-    pub fn apply<T: Kernels>(self, tape: &mut Tape<T>, logits: Var<T>) -> Result<Var<T>> {
+    pub fn apply<T: Kernels>(self, tape: &Tape<T>, logits: Var<T>) -> Result<Var<T>> {
         self.activation().apply(tape, logits)
     }
 }

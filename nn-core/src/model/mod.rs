@@ -83,13 +83,15 @@ fn label(name: &str, kind: &str) -> String {
     format!("{name} ({kind})")
 }
 
-impl<T: Kernels> Sequential<T> {
-    /// Starts a network for inputs of this shape, without the batch: `[height, width, channels]`
-    /// for images.
-    pub fn builder(input: impl Into<Shape>) -> SequentialBuilder<T> {
-        SequentialBuilder::new(input.into())
+impl Sequential {
+    /// Starts a network of `f32` for inputs of this shape, without the batch: `[height, width, channels]`
+    /// for images. One of `f64` begins with [`SequentialBuilder::new`].
+    pub fn builder(input: impl Into<Shape>) -> SequentialBuilder {
+        SequentialBuilder::new(input)
     }
+}
 
+impl<T: Kernels> Sequential<T> {
     /// The model's name.
     pub fn name(&self) -> &str {
         &self.name

@@ -53,7 +53,8 @@ impl<T: Kernels> Predictor<'_, T> {
     pub fn predict(&mut self, x: impl Into<Arc<Tensor<T>>>) -> Result<Tensor<T>> {
         let x = x.into();
         let Self { model, tape } = self;
-        parallel::on_pool(|| {
+        parallel::on_pool(move || {
+            let tape: &Tape<T> = tape;
             let output = model.infer(tape, x)?;
             let pool = tape.pool().clone();
             Ok(model.probabilities(tape, output)?.into_owned(&pool))

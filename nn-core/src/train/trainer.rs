@@ -323,8 +323,8 @@ impl<T: Kernels> Trainer<T> {
         let mut rng = Rng::new(self.state.options.seed, stream::DROPOUT + self.state.steps);
         self.tape.clear();
         let x = self.tape.constant(x);
-        let pass = self.state.model.forward(&mut self.tape, x, Pass::training(&mut rng))?;
-        let loss = self.state.options.loss.apply(&mut self.tape, &pass.output, labels)?;
+        let pass = self.state.model.forward(&self.tape, x, Pass::training(&mut rng))?;
+        let loss = self.state.options.loss.apply(&self.tape, &pass.output, labels)?;
         let correct = (labels.iter().enumerate())
             .filter(|&(i, &label)| class_of(pass.output.value().row(i)) == label)
             .count();

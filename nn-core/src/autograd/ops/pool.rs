@@ -49,7 +49,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has not four dimensions, or the window does not fit.
-    pub fn max_pool2d(&mut self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
+    pub fn max_pool2d(&self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
         let geometry = Pool2dGeometry::new(x.dims(), options)?;
         if geometry.window_len() <= 256 {
             Ok(self.max_pool2d_indexed::<u8>(x, geometry))
@@ -58,7 +58,7 @@ impl<T: Kernels> Tape<T> {
         }
     }
 
-    fn max_pool2d_indexed<I: WindowIndex>(&mut self, x: &Var<T>, g: Pool2dGeometry) -> Var<T> {
+    fn max_pool2d_indexed<I: WindowIndex>(&self, x: &Var<T>, g: Pool2dGeometry) -> Var<T> {
         let mut y = Tensor::uninit(g.output_dims(), self.pool());
         let mut argmax = vec![I::default(); y.len()];
         pool::max_forward(&g, x.value().as_slice(), y.as_mut_slice(), &mut argmax);
@@ -69,7 +69,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has not four dimensions, or the window does not fit.
-    pub fn average_pool2d(&mut self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
+    pub fn average_pool2d(&self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
         let geometry = Pool2dGeometry::new(x.dims(), options)?;
         Ok(self.average(x, geometry, geometry.output_dims().into()))
     }
@@ -78,7 +78,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has not four dimensions, or no pixel.
-    pub fn global_average_pool2d(&mut self, x: &Var<T>) -> Result<Var<T>> {
+    pub fn global_average_pool2d(&self, x: &Var<T>) -> Result<Var<T>> {
         let &[batch, height, width, channels] = x.dims() else {
             return Err(Error::shape(
                 "global_average_pool2d",
@@ -92,7 +92,7 @@ impl<T: Kernels> Tape<T> {
         Ok(self.average(x, geometry, [batch, channels].into()))
     }
 
-    fn average(&mut self, x: &Var<T>, geometry: Pool2dGeometry, output: Shape) -> Var<T> {
+    fn average(&self, x: &Var<T>, geometry: Pool2dGeometry, output: Shape) -> Var<T> {
         let mut y = Tensor::uninit(output, self.pool());
         pool::average_forward(&geometry, x.value().as_slice(), y.as_mut_slice());
         self.record(AveragePool2d { geometry, shape: x.shape().clone() }, &[x], y)
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn misfits_are_named() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.constant(Tensor::zeros([1, 3, 8, 1]));
         refused(tape.max_pool2d(&x, Pool2dOptions::square(4)), &["4x4", "3x8"]);
         let flat = tape.constant(Tensor::zeros([1, 8]));

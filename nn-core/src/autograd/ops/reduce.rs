@@ -82,7 +82,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// None so far.
-    pub fn sum(&mut self, x: &Var<T>) -> Result<Var<T>> {
+    pub fn sum(&self, x: &Var<T>) -> Result<Var<T>> {
         Ok(self.reduce_all("sum", x, 1.0))
     }
 
@@ -90,7 +90,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If there is no element.
-    pub fn mean(&mut self, x: &Var<T>) -> Result<Var<T>> {
+    pub fn mean(&self, x: &Var<T>) -> Result<Var<T>> {
         if x.value().is_empty() {
             return Err(no_elements("mean", x.shape()));
         }
@@ -110,7 +110,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has no such dimension.
-    pub fn sum_axis(&mut self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
+    pub fn sum_axis(&self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
         self.reduce_axis(Reduction::Sum, x, axis, keep)
     }
 
@@ -118,11 +118,11 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has no such dimension, or it is empty.
-    pub fn mean_axis(&mut self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
+    pub fn mean_axis(&self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
         self.reduce_axis(Reduction::Mean, x, axis, keep)
     }
 
-    fn reduce_all(&mut self, name: &'static str, x: &Var<T>, factor: f64) -> Var<T> {
+    fn reduce_all(&self, name: &'static str, x: &Var<T>, factor: f64) -> Var<T> {
         let value = Tensor::scalar(T::from_f64(total(x.value().as_slice()) * factor));
         let op = Sum {
             name,
@@ -135,7 +135,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn reduce_axis(
-        &mut self,
+        &self,
         reduction: Reduction,
         x: &Var<T>,
         axis: usize,
@@ -211,7 +211,7 @@ mod tests {
                 }
             }
         }
-        let mut tape = Tape::new();
+        let tape = Tape::new();
         let x = tape.leaf(x.clone());
         let shapes: [(&[usize], &[usize]); 3] =
             [(&[4, 5], &[1, 4, 5]), (&[3, 5], &[3, 1, 5]), (&[3, 4], &[3, 4, 1])];
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_to_do() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.leaf(Tensor::zeros([2, 0]));
         refused(tape.sum_axis(&x, 2, false), &["sum_axis", "[2, 0]", "axis below 2"]);
         refused(tape.mean_axis(&x, 1, false), &["mean_axis", "[2, 0]"]);
