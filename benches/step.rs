@@ -2,8 +2,9 @@
 //! forward pass, and the parts of it that are no convolutions.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use nn_core::kernels::linear::{self, Dims};
-use nn_core::kernels::{Pool2dGeometry, Pool2dOptions, pool};
+use nn_core::autograd::Pool2dOptions;
+use nn_core::internals::linear::{self, Dims};
+use nn_core::internals::{Pool2dGeometry, pool};
 use nn_core::layers::Parameter;
 use nn_core::model::ReferenceCnn;
 use nn_core::optim::{Gradients, OptimizerConfig};

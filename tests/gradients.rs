@@ -6,7 +6,7 @@
 //! `(f(v + h) - f(v - h)) / 2h`. Errors are relative to the tensor's largest gradient.
 
 use nn_core::Kernels;
-use nn_core::kernels::Padding;
+use nn_core::layers::Padding;
 use nn_core::layers::*;
 use nn_core::loss::{Loss, Targets};
 use nn_core::model::{Pass, Sequential, SequentialBuilder};

@@ -6,7 +6,7 @@ mod formula;
 
 use formula::{Digest, Spec, judge, near, numbers, read};
 use nn_core::Kernels;
-use nn_core::kernels::Padding;
+use nn_core::layers::Padding;
 use nn_core::layers::{
     Activation, AveragePool2D, Conv2D, Dense, Forward, GlobalAveragePool2D, Layer, MaxPool2D,
 };

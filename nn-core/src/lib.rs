@@ -33,11 +33,12 @@
 //!   made once.
 //! - **Memory.** A training step that repeats allocates nothing: buffers come from a [pool](tensor::BufferPool)
 //!   and return to it. Of a file, nothing is allocated on its own word: images are bounded
-//!   ([`data::decode`]), tensors are as large as their file, and a model's sample has at most 2^27
+//!   ([`data::MAX_DECODED_BYTES`]), tensors are as large as their file, and a model's sample has at most 2^27
 //!   numbers at any layer. Sizes that the caller chooses are the caller's: where the system has no memory
 //!   left, it ends the process, as for any Rust program.
 //! - **Unsafe code** is in [`kernels`] alone, which AddressSanitizer and fuzzing watch over.
 
+#![warn(missing_debug_implementations)]
 // Tests may; what a library's user runs must not.
 #![cfg_attr(
     not(test),
@@ -60,8 +61,11 @@ pub mod autograd;
 pub mod data;
 pub mod error;
 pub mod explain;
+#[doc(hidden)]
 pub mod files;
 pub mod init;
+#[doc(hidden)]
+pub mod internals;
 pub mod kernels;
 pub mod layers;
 pub mod loss;

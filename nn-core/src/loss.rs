@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Loss {
     /// `logsumexp(z) - z_y`: one class is right.
     #[default]

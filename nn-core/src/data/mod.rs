@@ -27,28 +27,28 @@
 //! ```
 
 #[cfg(feature = "images")]
-pub mod dataset;
+mod dataset;
 #[cfg(feature = "images")]
-pub mod decode;
+pub(crate) mod decode;
 #[cfg(feature = "images")]
 mod file_kind;
 #[cfg(feature = "images")]
-pub mod folder;
+mod folder;
 #[cfg(feature = "images")]
-pub mod foreground;
+mod foreground;
 mod labels;
-pub mod mask;
+mod mask;
 #[cfg(feature = "images")]
 mod own_output;
 mod part;
 #[cfg(feature = "images")]
 mod passed_over;
 #[cfg(feature = "images")]
-pub mod resize;
+mod resize;
 mod sample;
 #[cfg(feature = "images")]
 mod spill;
-pub mod split;
+mod split;
 #[cfg(feature = "images")]
 mod tree;
 
@@ -56,8 +56,9 @@ mod tree;
 pub use dataset::{Dataset, DatasetOptions, Skipped};
 #[cfg(feature = "images")]
 pub use decode::{
-    AlphaBackground, Content, Decoded, Depth, Format, PixelsHash, Rgb8, SNIFFED_BYTES, Treated,
-    Treatment, decode_bytes, decode_bytes_on, decode_file, decode_file_on, pixels_hash, sniff,
+    AlphaBackground, Content, Decoded, Depth, Format, MAX_DECODED_BYTES, MAX_DIMENSION,
+    MAX_FILE_BYTES, PixelsHash, Rgb8, SNIFFED_BYTES, Treated, Treatment, decode_bytes,
+    decode_bytes_on, decode_file, decode_file_on, pixels_hash, sniff,
 };
 #[cfg(feature = "images")]
 pub use file_kind::{EXTENSIONS, is_image};
@@ -77,7 +78,9 @@ pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
 #[cfg(feature = "images")]
 pub use resize::resize_bilinear;
 pub use sample::Sample;
-pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, validation_split};
+#[doc(hidden)]
+pub use split::check_validation_split;
+pub use split::{Split, stratified_split, validation_split};
 
 /// The images in the folder `root`, at any depth, each folder's own first, and what was passed over.
 ///

@@ -157,6 +157,7 @@ impl<R: CamRule> Cam<R> {
 }
 
 /// A batch on its way back from a network's scores to a layer.
+#[derive(Debug)]
 pub struct CamPass<'a, R, T: Kernels = f32> {
     rule: &'a R,
     model: &'a Sequential<T>,

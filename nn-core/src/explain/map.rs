@@ -33,6 +33,7 @@ pub struct Explanation<T: Kernels = f32> {
 
 /// How a map is brought to the size of its image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Alignment {
     /// Each cell at the centre of its receptive field, linear between the centres; beyond the outermost
     /// the map goes on as it is there, so that a map without preference stays one.

@@ -11,6 +11,7 @@ use crate::train::{class_probabilities, most_probable};
 
 /// Which class an image's map is to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Target {
     /// The one the network finds most probable.
     #[default]

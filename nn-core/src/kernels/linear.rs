@@ -61,6 +61,7 @@ impl Dims {
 /// what becomes of hot loops in a program cut into many units is left to chance; these are compiled
 /// with this crate, once.
 #[allow(clippy::type_complexity)] // the signatures of the functions below
+#[derive(Debug)]
 pub struct Products<T> {
     forward: fn(Dims, &[T], &[T], Option<&[T]>, &mut [T]),
     input_gradient: fn(Dims, &[T], &[T], &mut [T]),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A function applied to a layer's output; also a layer of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Activation {
     /// None.
     #[default]
@@ -62,6 +63,7 @@ impl<T: Kernels> Layer<T> for Activation {
 /// asks for them; this is the step from there to what people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OutputKind {
     /// Logits of classes of which exactly one is right: softmax makes them probabilities.
     Softmax,

@@ -40,12 +40,14 @@ pub use rescaling::Rescaling;
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+pub use crate::kernels::geometry::{Padding, Pair};
 use crate::rng::Rng;
 use crate::tensor::Shape;
 use std::any::Any;
 use std::fmt::Debug;
 
 /// What a layer's forward runs in.
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Forward<'a, T: Kernels> {
     /// Where its ops are recorded.
@@ -165,24 +167,6 @@ pub struct Window2d {
 impl Window2d {
     /// Each pixel by itself.
     pub const PIXEL: Self = Self { size: (1, 1), stride: (1, 1), padding: (0, 0) };
-}
-
-/// Two sizes, vertical before horizontal: one number stands for both.
-pub trait Pair {
-    /// `(vertical, horizontal)`.
-    fn pair(self) -> (usize, usize);
-}
-
-impl Pair for usize {
-    fn pair(self) -> (usize, usize) {
-        (self, self)
-    }
-}
-
-impl Pair for (usize, usize) {
-    fn pair(self) -> (usize, usize) {
-        self
-    }
 }
 
 /// Height, width and channels of an image's shape, or the error of a layer that needs one.

@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 use std::sync::Arc;
 
 /// How a model is to be run once: for inference unless made otherwise.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Pass<'a> {
     rng: Option<&'a mut Rng>,
     frozen: bool,

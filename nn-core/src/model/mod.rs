@@ -27,8 +27,8 @@ mod forward;
 mod predictor;
 mod receptive_field;
 mod reference;
+pub mod safetensors;
 mod summary;
-pub mod tensor_file;
 
 pub use architecture::{Architecture, NamedLayer};
 pub use builder::SequentialBuilder;
@@ -200,7 +200,7 @@ impl<T: Kernels> Sequential<T> {
     ///
     /// # Errors
     /// If there is no layer of that name.
-    pub fn randomize(&mut self, layer: &str, seed: u64) -> Result<()> {
+    pub fn reinitialize(&mut self, layer: &str, seed: u64) -> Result<()> {
         let at = self.stage_index(layer)?;
         let input = at.checked_sub(1).map_or(&self.input, |before| &self.stages[before].output);
         let specs = self.stages[at].layer.parameters(input)?;

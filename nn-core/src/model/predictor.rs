@@ -25,6 +25,7 @@ use std::sync::Arc;
 /// }
 /// # Ok::<(), nn_core::Error>(())
 /// ```
+#[derive(Debug)]
 pub struct Predictor<'a, T: Kernels = f32> {
     model: &'a Sequential<T>,
     tape: Tape<T>,

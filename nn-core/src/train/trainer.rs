@@ -43,6 +43,7 @@ pub trait Observer {
 }
 
 /// An observer that says nothing.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
 impl Observer for Silent {}
@@ -59,6 +60,7 @@ impl Observer for Silent {}
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub struct Trainer<T: Kernels = f32> {
     pub(super) state: TrainerState<T>,
     /// Where the run is saved, and with which note.

@@ -5,9 +5,10 @@
 
 use super::timing::Clock;
 use super::{SEED, pixels};
-use nn_core::kernels::conv::{Output, OutputGradient};
-use nn_core::kernels::linear::{self, Dims};
-use nn_core::kernels::{Conv2dGeometry, Conv2dOptions, Kernels, Pool2dGeometry, Pool2dOptions};
+use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
+use nn_core::internals::conv::{Output, OutputGradient};
+use nn_core::internals::linear::{self, Dims};
+use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
 use nn_core::model::{ReferenceCnn, Sequential};
 use nn_core::rng::Rng;
 use nn_core::tensor::BufferPool;

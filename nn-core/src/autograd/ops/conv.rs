@@ -83,7 +83,7 @@ impl<T: Kernels> Tape<T> {
     /// If the channels of `x` and `w` or the length of `b` differ, or the kernel does not fit.
     ///
     /// ```
-    /// use nn_core::kernels::Conv2dOptions;
+    /// use nn_core::autograd::Conv2dOptions;
     /// use nn_core::{Tape, Tensor};
     /// let mut tape = Tape::<f32>::new();
     /// let image = tape.constant(Tensor::full([1, 4, 4, 1], 1.0));
@@ -248,7 +248,7 @@ mod tests {
         let b = tape.constant(Tensor::zeros([3]));
         let options = Conv2dOptions::default();
         refused(tape.conv2d(&x, &w, Some(&b), options), &["conv2d", "[4]", "[3]"]);
-        let huge = Pool2dOptions::square(16);
+        let huge = Pool2dOptions::new(16);
         let x = tape.constant(Tensor::zeros([1, 20, 20, 3]));
         refused(tape.conv2d_relu_max_pool(&x, &w, None, options, huge), &["255", "16x16"]);
     }

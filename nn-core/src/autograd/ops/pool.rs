@@ -119,7 +119,7 @@ mod tests {
     fn windows_too_large_for_a_byte_still_find_their_maximum() -> Result<()> {
         let mut tape = Tape::<f32>::new();
         let x = tape.leaf(Tensor::from_fn([1, 40, 40, 1], |i| if i == 1234 { 1.0 } else { 0.0 }));
-        let y = tape.max_pool2d(&x, Pool2dOptions::square(40))?;
+        let y = tape.max_pool2d(&x, Pool2dOptions::new(40))?;
         assert_eq!(y.value().as_slice(), [1.0]);
         tape.backward_from(&y, Tensor::full([1, 1, 1, 1], 5.0))?;
         let gradient = tape.grad(&x).expect("a gradient");
@@ -132,7 +132,7 @@ mod tests {
     fn misfits_are_named() {
         let tape = Tape::<f32>::new();
         let x = tape.constant(Tensor::zeros([1, 3, 8, 1]));
-        refused(tape.max_pool2d(&x, Pool2dOptions::square(4)), &["4x4", "3x8"]);
+        refused(tape.max_pool2d(&x, Pool2dOptions::new(4)), &["4x4", "3x8"]);
         let flat = tape.constant(Tensor::zeros([1, 8]));
         refused(tape.global_average_pool2d(&flat), &["global_average_pool2d", "[1, 8]"]);
     }

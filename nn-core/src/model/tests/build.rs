@@ -270,7 +270,7 @@ fn the_smallest_image_of_the_built_in_network_is_the_smallest() {
 fn randomised_layers_have_new_parameters_and_others_theirs() {
     let model: Sequential = ReferenceCnn::new(2, 32).build(5).unwrap();
     let mut random = model.clone();
-    random.randomize("conv2", 5).unwrap();
+    random.reinitialize("conv2", 5).unwrap();
     for (before, after) in model.parameters().iter().zip(random.parameters()) {
         assert_eq!(before.value.shape(), after.value.shape());
         let differs = before.value != after.value;
@@ -286,12 +286,12 @@ fn randomised_layers_have_new_parameters_and_others_theirs() {
     assert!(cosine.abs() < 0.02, "{cosine}");
     assert!((dot(&new, &new) / dot(&old, &old) - 1.0).abs() < 0.05);
     let mut again = model.clone();
-    again.randomize("conv2", 5).unwrap();
+    again.reinitialize("conv2", 5).unwrap();
     assert_eq!(weights(&again), new);
-    again.randomize("conv2", 6).unwrap();
+    again.reinitialize("conv2", 6).unwrap();
     assert_ne!(weights(&again), new);
-    random.randomize("flatten1", 5).unwrap();
-    assert!(random.randomize("conv9", 5).unwrap_err().to_string().contains("conv3"));
+    random.reinitialize("flatten1", 5).unwrap();
+    assert!(random.reinitialize("conv9", 5).unwrap_err().to_string().contains("conv3"));
     assert_eq!(model.layer_parameters("conv2").unwrap().len(), 2);
     assert!(model.layer_parameters("flatten1").unwrap().is_empty());
 }

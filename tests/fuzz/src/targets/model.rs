@@ -4,7 +4,7 @@
 //! and size are made to fit, which mutation alone hardly achieves.
 
 use super::files::{folder, tensor_file};
-use nn_core::model::tensor_file::TensorFile;
+use nn_core::model::safetensors::TensorFile;
 use nn_core::model::{ModelFile, load, save};
 use nn_core::{Tape, Tensor};
 use serde_json::Value;

@@ -3,7 +3,8 @@
 
 use super::input::Input;
 use nn_core::Kernels;
-use nn_core::kernels::{Conv2dOptions, Padding, Pool2dOptions};
+use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
+use nn_core::layers::Padding;
 use nn_core::rng::Rng;
 use nn_core::{Result, Tape, Tensor, Var};
 
@@ -268,7 +269,10 @@ fn weight<T: Kernels>(tape: &Tape<T>, input: &mut Input, x: &Var<T>) -> (Var<T>,
     let [h, w] = if input.below(2) == 0 { [3, 3] } else { [input.below(6), input.below(6)] };
     let stride = if input.below(2) == 0 { (1, 1) } else { (steps(input), steps(input)) };
     let padding = if input.below(2) == 0 { Padding::Valid } else { Padding::Same };
-    (tape.leaf(filled(input, &[out, channels, h, w])), Conv2dOptions { stride, padding })
+    (
+        tape.leaf(filled(input, &[out, channels, h, w])),
+        Conv2dOptions::new().stride(stride).padding(padding),
+    )
 }
 
 fn bias<T: Kernels>(tape: &Tape<T>, input: &mut Input, w: &Var<T>) -> Option<Var<T>> {
@@ -285,12 +289,12 @@ fn input_len<T: Kernels>(w: &Var<T>) -> usize {
 
 fn pooling(input: &mut Input) -> Pool2dOptions {
     match input.below(4) {
-        0 => Pool2dOptions::square(2),
-        1 => Pool2dOptions { window: (17, 16), stride: (1, 1) },
-        _ => Pool2dOptions {
-            window: (steps(input), steps(input)),
-            stride: (steps(input), steps(input)),
-        },
+        0 => Pool2dOptions::new(2),
+        1 => Pool2dOptions::new((17, 16)).stride((1, 1)),
+        _ => {
+            let window = (steps(input), steps(input));
+            Pool2dOptions::new(window).stride((steps(input), steps(input)))
+        }
     }
 }
 

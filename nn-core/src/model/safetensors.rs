@@ -55,7 +55,7 @@ pub fn write<'a, T: Kernels>(
 ///
 /// # Errors
 /// If the file cannot be written; nothing is left behind then.
-pub fn draft_with_checksum<'a, T: Kernels>(
+pub(crate) fn draft_with_checksum<'a, T: Kernels>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
     metadata: &'a BTreeMap<String, String>,
