@@ -3,8 +3,9 @@
 //! direct convolution: 1 Gelem/s is 1 GFLOP/s.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use nn_core::kernels::conv::{Conv2dKernel, Output, OutputGradient};
-use nn_core::kernels::{Conv2dGeometry, Conv2dOptions, Kernels, Pool2dGeometry, Pool2dOptions};
+use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
+use nn_core::internals::conv::{Conv2dKernel, Output, OutputGradient};
+use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
 use nn_core::rng::Rng;
 use nn_core::tensor::BufferPool;
 

@@ -6,7 +6,7 @@
 //! `(f(v + h) - f(v - h)) / 2h`. Errors are relative to the tensor's largest gradient.
 
 use nn_core::Kernels;
-use nn_core::kernels::Padding;
+use nn_core::layers::Padding;
 use nn_core::layers::*;
 use nn_core::loss::{Loss, Targets};
 use nn_core::model::{Pass, Sequential, SequentialBuilder};
@@ -25,7 +25,7 @@ enum Objective<'a> {
 }
 
 impl Objective<'_> {
-    fn apply(self, tape: &mut Tape<f64>, output: &Var<f64>) -> Result<Var<f64>> {
+    fn apply(self, tape: &Tape<f64>, output: &Var<f64>) -> Result<Var<f64>> {
         match self {
             Self::Weighted => {
                 let weights = uniform(output.dims(), 99);
@@ -52,7 +52,7 @@ fn scramble(model: &mut Sequential<f64>) {
 
 /// Runs the model with the same dropout each time, watching `watch`.
 fn run(
-    tape: &mut Tape<f64>,
+    tape: &Tape<f64>,
     model: &Sequential<f64>,
     x: &Var<f64>,
     objective: Objective<'_>,
@@ -65,9 +65,9 @@ fn run(
 }
 
 fn value(model: &Sequential<f64>, x: &Tensor<f64>, objective: Objective<'_>) -> f64 {
-    let mut tape = Tape::inference(Default::default());
+    let tape = Tape::inference(Default::default());
     let x = tape.constant(x.clone());
-    run(&mut tape, model, &x, objective, &[]).0.value().item().unwrap()
+    run(&tape, model, &x, objective, &[]).0.value().item().unwrap()
 }
 
 /// Central differences along every element of a tensor, which `at` puts into its place.
@@ -110,7 +110,7 @@ fn check(builder: SequentialBuilder<f64>, batch: usize, objective: Objective<'_>
     for watch in [&[][..], &names] {
         let mut tape = Tape::new();
         let x = tape.leaf(input.clone());
-        let (total, parameters) = run(&mut tape, &model, &x, objective, watch);
+        let (total, parameters) = run(&tape, &model, &x, objective, watch);
         tape.backward(&total).unwrap();
         compare("input", tape.grad(&x).unwrap().as_slice(), &along_input, TOLERANCE);
         for (i, parameter) in model.parameters().iter().enumerate() {
@@ -121,7 +121,7 @@ fn check(builder: SequentialBuilder<f64>, batch: usize, objective: Objective<'_>
 }
 
 fn check_layer(input: &[usize], layer: impl Layer<f64> + 'static) {
-    let builder = Sequential::builder(input).layer(layer).output(OutputKind::Linear);
+    let builder = SequentialBuilder::new(input).layer(layer).output(OutputKind::Linear);
     check(builder, 3, Objective::Weighted);
 }
 
@@ -158,7 +158,7 @@ fn convolution_and_pooling_in_one() {
         (conv().padding(Padding::Same), MaxPool2D::new(3).stride(2)),
         (conv().stride((1, 2)), MaxPool2D::new((1, 2))),
     ] {
-        let builder = Sequential::builder([8, 9, 2]).layer(conv).layer(pool);
+        let builder = SequentialBuilder::new([8, 9, 2]).layer(conv).layer(pool);
         check(builder, 2, Objective::Weighted);
     }
 }
@@ -188,7 +188,7 @@ fn flatten_and_dropout() {
 
 #[test]
 fn losses() {
-    let dense = |units| Sequential::builder([5]).layer(Dense::new(units));
+    let dense = |units| SequentialBuilder::new([5]).layer(Dense::new(units));
     let soft = uniform(&[4, 3], 5).map(f64::abs);
     for (units, loss, targets) in [
         (3, Loss::CategoricalCrossentropy, Targets::Classes(&[2, 0, 1, 1])),
@@ -202,7 +202,7 @@ fn losses() {
 
 /// The built-in network in small: every kind of layer it has, with odd sizes in between.
 fn network() -> SequentialBuilder<f64> {
-    Sequential::builder([23, 24, 3])
+    SequentialBuilder::new([23, 24, 3])
         .layer(Rescaling::new(0.9).offset(0.05))
         .layer(Conv2D::new(2, 3).activation(Activation::Relu))
         .layer(MaxPool2D::new(2))
@@ -224,7 +224,7 @@ fn whole_network() {
 
 #[test]
 fn another_network() {
-    let builder = Sequential::builder([9, 10, 2])
+    let builder = SequentialBuilder::new([9, 10, 2])
         .layer(Conv2D::new(3, 3).padding(Padding::Same).activation(Activation::Tanh))
         .layer(AveragePool2D::new(2))
         .layer(Conv2D::new(4, (1, 3)).stride((1, 2)))
@@ -240,8 +240,8 @@ fn gradients<T: Kernels>(model: &Sequential<T>, labels: &[usize]) -> Vec<Vec<f64
     let mut tape = Tape::<T>::new();
     let x = uniform(model.input_shape().batched(labels.len()).dims(), 7).cast();
     let x = tape.leaf(x);
-    let pass = model.forward(&mut tape, x.clone(), Pass::inference()).unwrap();
-    let loss = Loss::CategoricalCrossentropy.apply(&mut tape, &pass.output, labels).unwrap();
+    let pass = model.forward(&tape, x.clone(), Pass::inference()).unwrap();
+    let loss = Loss::CategoricalCrossentropy.apply(&tape, &pass.output, labels).unwrap();
     tape.backward(&loss).unwrap();
     let all = pass.parameters.iter().chain([&x]);
     all.map(|var| tape.grad(var).unwrap().cast::<f64>().into_vec()).collect()

@@ -7,7 +7,7 @@ use nn_core::data::{Dataset, DatasetOptions, ImageFolder, Mask, Rgb8, Split};
 use nn_core::explain::{Cam, Explanation, GradCam, Occlusion};
 use nn_core::layers::{Dense, LayerConfig};
 use nn_core::loss::Loss;
-use nn_core::model::tensor_file::TensorFile;
+use nn_core::model::safetensors::TensorFile;
 use nn_core::model::{ModelFile, Sequential, SequentialBuilder, Summary};
 use nn_core::optim::{Gradients, Optimizer, OptimizerConfig};
 use nn_core::rng::Rng;

@@ -10,11 +10,12 @@ mod kernels {
 
 use kernels::cases::{Case, cases, few_and_many_channels};
 use nn_core::Kernels;
-use nn_core::kernels::conv::{
+use nn_core::internals::conv::{
     Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output,
     OutputGradient,
 };
-use nn_core::kernels::{Conv2dGeometry, Pool2dGeometry, isa, pool, reference};
+use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables, pool, reference};
+use nn_core::kernels::isa;
 use nn_core::rng::Rng;
 use nn_core::tensor::{BufferPool, Tensor};
 

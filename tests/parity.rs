@@ -13,7 +13,7 @@ use formula::{Digest, Spec, judge, near, numbers, read};
 use nn_core::explain::{Alignment, Cam, Explainer, GradCam, Target};
 use nn_core::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, OutputKind, Rescaling};
 use nn_core::loss::Loss;
-use nn_core::model::{Pass, Sequential};
+use nn_core::model::{Pass, Sequential, SequentialBuilder};
 use nn_core::optim::{Gradients, OptimizerConfig};
 use nn_core::rng::Rng;
 use nn_core::{Kernels, Tape, Tensor};
@@ -66,7 +66,8 @@ const F64: Tolerance = Tolerance { gradients: 1e-9, adam: 1e-8 };
 
 /// The network described, with the formula's parameters.
 fn build<T: Kernels>(fixture: &Fixture) -> Sequential<T> {
-    let mut builder = Sequential::builder(fixture.network.input).layer(Rescaling::new(1.0 / 255.0));
+    let mut builder =
+        SequentialBuilder::new(fixture.network.input).layer(Rescaling::new(1.0 / 255.0));
     for &filters in &fixture.network.conv {
         builder = builder
             .layer(Conv2D::new(filters, 3).activation(Activation::Relu))
@@ -98,8 +99,8 @@ fn step<T: Kernels>(
     let mut tape = Tape::new();
     let mut rng = Rng::new(0, 0);
     let x = tape.constant(images.clone());
-    let pass = model.forward(&mut tape, x, Pass::training(&mut rng).watch(watched)).unwrap();
-    let loss = Loss::CategoricalCrossentropy.apply(&mut tape, &pass.output, labels).unwrap();
+    let pass = model.forward(&tape, x, Pass::training(&mut rng).watch(watched)).unwrap();
+    let loss = Loss::CategoricalCrossentropy.apply(&tape, &pass.output, labels).unwrap();
     tape.backward(&loss).unwrap();
     let gradients = Gradients::take(&mut tape, &pass.parameters);
     (loss.value().item().unwrap().as_f64(), pass.output.value().clone(), gradients)

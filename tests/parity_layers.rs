@@ -6,7 +6,7 @@ mod formula;
 
 use formula::{Digest, Spec, judge, near, numbers, read};
 use nn_core::Kernels;
-use nn_core::kernels::Padding;
+use nn_core::layers::Padding;
 use nn_core::layers::{
     Activation, AveragePool2D, Conv2D, Dense, Forward, GlobalAveragePool2D, Layer, MaxPool2D,
 };
@@ -99,9 +99,8 @@ fn one_layer<T: Kernels>(case: &LayerCase, tolerance: f64) {
     assert_eq!(shapes, parameters.iter().map(|p| p.shape()).collect::<Vec<_>>(), "{what}");
 
     let mut rng = Rng::new(0, 0);
-    let y = layer
-        .forward(&mut Forward::new(&mut tape, true, &mut rng), x.clone(), &parameters)
-        .unwrap();
+    let y =
+        layer.forward(&mut Forward::new(&tape, true, &mut rng), x.clone(), &parameters).unwrap();
     assert_eq!(layer.output_shape(&input).unwrap().dims(), &y.dims()[1..], "{what}");
     judge(&format!("output of {what}"), case.output.error(y.value(), tolerance));
 
@@ -162,7 +161,7 @@ fn matrix<T: Kernels>(rows: &[Vec<f64>]) -> Tensor<T> {
 fn one_loss<T: Kernels>(case: &LossCase, keras: &LossResult, tolerance: f64) {
     let mut tape = Tape::<T>::new();
     let predictions = tape.leaf(matrix(&case.predictions));
-    let loss = case.loss.apply(&mut tape, &predictions, &matrix(&case.targets)).unwrap();
+    let loss = case.loss.apply(&tape, &predictions, &matrix(&case.targets)).unwrap();
     tape.backward(&loss).unwrap();
     let what = format!("{} {} in {}", case.loss.name(), case.case, T::NAME);
     near(&what, &[loss.value().item().unwrap().as_f64()], &[keras.value], tolerance);

@@ -8,9 +8,9 @@ mod ops;
 
 use nn_core::autograd::gradcheck::gradcheck;
 use nn_core::data::{Sample, stratified_split, validation_split};
-use nn_core::kernels::Padding;
+use nn_core::layers::Padding;
 use nn_core::layers::*;
-use nn_core::model::{Sequential, load, save, tensor_file};
+use nn_core::model::{Sequential, load, safetensors, save};
 use nn_core::rng::Rng;
 use nn_core::{Shape, Tensor};
 use proptest::collection::vec;
@@ -87,6 +87,7 @@ fn build(input: [usize; 3], layers: &[LayerConfig]) -> nn_core::Result<Sequentia
             LayerConfig::Dense(layer) => builder.layer(layer),
             LayerConfig::Dropout(layer) => builder.layer(layer),
             LayerConfig::Activation { function } => builder.layer(function),
+            other => unreachable!("{other:?} is not drawn"),
         };
     }
     builder.build(27)
@@ -158,8 +159,8 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.safetensors");
         let metadata = BTreeMap::from([(key.clone(), value.clone())]);
-        tensor_file::write(&path, names.iter().map(String::as_str).zip(&tensors), &metadata).unwrap();
-        let mut file = tensor_file::TensorFile::open(&path).unwrap();
+        safetensors::write(&path, names.iter().map(String::as_str).zip(&tensors), &metadata).unwrap();
+        let mut file = safetensors::TensorFile::open(&path).unwrap();
         prop_assert_eq!(file.metadata(&key), Some(value.as_str()));
         for (name, tensor) in names.iter().zip(&tensors) {
             let back = file.read::<f32>(name).unwrap();

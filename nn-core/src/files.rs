@@ -1,15 +1,14 @@
 //! Writing files so that a final name never stands for half a file, what that takes of folders, and
 //! reading files of whatever length.
 
+mod hidden;
+
 use crate::error::{Error, Result};
-use std::ffi::OsString;
+pub use hidden::folder_of;
+use hidden::{HiddenPath, PARTIAL};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use tempfile::{NamedTempFile, TempPath};
-
-/// How the names of files in the making end.
-const PARTIAL: &str = ".partial";
 
 /// Writes a file under a temporary name in the same folder, makes sure it is on the disk, and gives
 /// it its final name, replacing what was there. If anything fails, or the program dies, what was
@@ -31,7 +30,8 @@ pub fn write_atomically(
 /// whichever thread can afford to.
 #[derive(Debug)]
 pub struct FileDraft {
-    file: NamedTempFile,
+    file: File,
+    at: HiddenPath,
     path: PathBuf,
 }
 
@@ -49,15 +49,7 @@ impl FileDraft {
             if path.file_name().is_none() {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no file name"));
             }
-            let name = hidden(path);
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(&name).suffix(PARTIAL);
-            // Temporary files are private by default; this one will be a file like any other.
-            #[cfg(unix)]
-            let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-            #[cfg(unix)]
-            builder.permissions(mode);
-            Self::fill(builder.tempfile_in(folder_of(path))?, path, write)
+            Self::fill(HiddenPath::create(path)?, path, write)
         };
         attempt().map_err(Error::io("write", path))
     }
@@ -72,26 +64,26 @@ impl FileDraft {
         path: &Path,
         write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> Result<Self> {
-        let open = |Spare(at)| Some((fs::OpenOptions::new().write(true).open(&at).ok()?, at));
+        let open =
+            |Spare(at): Spare| Some((fs::OpenOptions::new().write(true).open(at.path()).ok()?, at));
         // One that is gone need not be missed.
-        let Some((file, at)) = spare.and_then(open) else { return Self::write(path, write) };
-        Self::fill(NamedTempFile::from_parts(file, at), path, write)
-            .map_err(Error::io("write", path))
+        let Some(spare) = spare.and_then(open) else { return Self::write(path, write) };
+        Self::fill(spare, path, write).map_err(Error::io("write", path))
     }
 
     fn fill(
-        mut file: NamedTempFile,
+        (mut file, at): (File, HiddenPath),
         path: &Path,
         write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> io::Result<Self> {
-        let mut writer = BufWriter::with_capacity(1 << 16, file.as_file_mut());
+        let mut writer = BufWriter::with_capacity(1 << 16, &mut file);
         write(&mut writer)?;
         writer.flush()?;
         drop(writer);
         // What a spare file held beyond.
-        let len = file.as_file_mut().stream_position()?;
-        file.as_file().set_len(len)?;
-        Ok(Self { file, path: path.to_path_buf() })
+        let len = file.stream_position()?;
+        file.set_len(len)?;
+        Ok(Self { file, at, path: path.to_path_buf() })
     }
 
     /// Makes sure the file is on the disk and gives it its name. What had that name is replaced.
@@ -99,10 +91,10 @@ impl FileDraft {
     /// # Errors
     /// If the disk refuses; what was there is still there then.
     pub fn commit(self) -> Result<()> {
-        let Self { file, path } = self;
+        let Self { file, at, path } = self;
         let attempt = || {
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
+            file.sync_all()?;
+            at.rename(&path)?;
             sync_folder(folder_of(&path));
             Ok(())
         };
@@ -118,16 +110,15 @@ impl FileDraft {
     /// # Errors
     /// If the disk refuses; what was there is still there then.
     pub fn commit_and_keep(self, keep: &Path) -> Result<Option<Spare>> {
-        let Self { file, path } = self;
+        let Self { file, at, path } = self;
         let attempt = || {
-            file.as_file().sync_all()?;
+            file.sync_all()?;
             let kept = path.exists();
             let spare = if kept { Spare::take(keep, &path)? } else { None };
             let moved = if kept { fs::rename(&path, keep) } else { Ok(()) };
-            let placed = moved.and_then(|()| match file.persist(&path) {
-                Ok(_) => Ok(()),
-                Err(failed) if kept => fs::rename(keep, &path).and(Err(failed.error)),
-                Err(failed) => Err(failed.error),
+            let placed = moved.and_then(|()| match at.rename(&path) {
+                Err(failed) if kept => fs::rename(keep, &path).and(Err(failed)),
+                renamed => renamed,
             });
             match (placed, spare) {
                 (Ok(()), spare) => {
@@ -146,31 +137,21 @@ impl FileDraft {
 ///
 /// It is called like a draft of the next one, and cleared away like one if the program dies.
 #[derive(Debug)]
-pub struct Spare(TempPath);
+pub struct Spare(HiddenPath);
 
 impl Spare {
     /// Takes its name from the file `old`, if there is one: it is a spare one for `next` now.
     fn take(old: &Path, next: &Path) -> io::Result<Option<Self>> {
-        let name = hidden(next);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&name).suffix(PARTIAL);
-        match builder.make_in(folder_of(next), |at| fs::rename(old, at)) {
-            Ok(spare) => Ok(Some(Self(spare.into_temp_path()))),
+        match HiddenPath::rename_from(old, next) {
+            Ok(spare) => Ok(Some(Self(spare))),
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(problem) => Err(problem),
         }
     }
 
     fn give(self, path: &Path) -> io::Result<()> {
-        Ok(self.0.persist(path)?)
+        self.0.rename(path)
     }
-}
-
-/// How the names of files on their way to the name `path` begin.
-fn hidden(path: &Path) -> OsString {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name
 }
 
 /// Removes drafts of the file `path` that programs which died left behind. Nobody else may be
@@ -209,14 +190,6 @@ pub fn read_limited(path: &Path, most: u64, remedy: &str) -> Result<Vec<u8>> {
         return Err(Error::file(path, problem, remedy));
     }
     Ok(bytes)
-}
-
-/// The folder a path lies in: the current one for a bare name.
-pub fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// Puts the names in a folder on the disk, so that a rename lasts. Not every system can do that;
@@ -275,7 +248,7 @@ mod tests {
         let spare = draft(spare, "5").commit_and_keep(&before).unwrap();
         assert_eq!((texts(), files()), (["5".into(), "4 longer".into()], 3));
         // Whatever happened to it, the next is written.
-        fs::remove_file(&spare.as_ref().unwrap().0).unwrap();
+        fs::remove_file(spare.as_ref().unwrap().0.path()).unwrap();
         let spare = draft(spare, "6").commit_and_keep(&before).unwrap();
         drop(spare);
         assert_eq!((texts(), files()), (["6".into(), "5".into()], 2));
@@ -290,7 +263,7 @@ mod tests {
             draft(text).commit_and_keep(&before).unwrap();
         }
         let lost = draft("3");
-        fs::remove_file(lost.file.path()).unwrap();
+        fs::remove_file(lost.at.path()).unwrap();
         let message = lost.commit_and_keep(&before).unwrap_err().to_string();
         assert!(message.contains("a.txt"), "{message}");
         let texts = [&path, &before].map(|path| fs::read_to_string(path).unwrap());

@@ -44,6 +44,7 @@ impl Fans {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Initializer {
     /// Uniform, variance `2 / (fan_in + fan_out)` (Glorot and Bengio, 2010): the default.
     #[default]

@@ -31,13 +31,15 @@
 //!   at a time. Work is spread over rayon's current pool, and the results are the same bits whatever its
 //!   size. There is no global state but that pool and the choice of kernels ([`kernels::isa`]), which is
 //!   made once.
-//! - **Memory.** A training step that repeats allocates nothing: buffers come from a [pool](tensor::BufferPool)
-//!   and return to it. Of a file, nothing is allocated on its own word: images are bounded
-//!   ([`data::decode`]), tensors are as large as their file, and a model's sample has at most 2^27
+//! - **Memory.** A training step that repeats takes the memory for its numbers from a
+//!   [pool](tensor::BufferPool) and returns it. What else it allocates are records of the tape and lists of
+//!   work, some KB whatever the batch. Of a file, nothing is allocated on its own word: images are bounded
+//!   ([`data::MAX_DECODED_BYTES`]), tensors are as large as their file, and a model's sample has at most 2^27
 //!   numbers at any layer. Sizes that the caller chooses are the caller's: where the system has no memory
 //!   left, it ends the process, as for any Rust program.
 //! - **Unsafe code** is in [`kernels`] alone, which AddressSanitizer and fuzzing watch over.
 
+#![warn(missing_debug_implementations)]
 // Tests may; what a library's user runs must not.
 #![cfg_attr(
     not(test),
@@ -54,13 +56,17 @@
     )
 )]
 
+#[cfg(feature = "audit")]
 pub mod audit;
 pub mod autograd;
 pub mod data;
 pub mod error;
 pub mod explain;
+#[doc(hidden)]
 pub mod files;
 pub mod init;
+#[doc(hidden)]
+pub mod internals;
 pub mod kernels;
 pub mod layers;
 pub mod loss;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Loss {
     /// `logsumexp(z) - z_y`: one class is right.
     #[default]
@@ -93,7 +94,7 @@ impl Loss {
     /// targets of a categorical cross-entropy that are not one-hot.
     pub fn apply<'a, T: Kernels>(
         self,
-        tape: &mut Tape<T>,
+        tape: &Tape<T>,
         logits: &Var<T>,
         targets: impl Into<Targets<'a, T>>,
     ) -> Result<Var<T>> {
@@ -210,10 +211,10 @@ mod tests {
     const LOGITS: [f64; 6] = [0.3, -1.2, 2.0, 0.0, 0.5, -0.7];
 
     fn loss<'a>(loss: Loss, outputs: usize, targets: impl Into<Targets<'a, f64>>) -> Result<f64> {
-        let mut tape = Tape::<f64>::new();
+        let tape = Tape::<f64>::new();
         let logits = Tensor::from_vec([6 / outputs, outputs], LOGITS.to_vec())?;
         let logits = tape.leaf(logits);
-        loss.apply(&mut tape, &logits, targets)?.value().item()
+        loss.apply(&tape, &logits, targets)?.value().item()
     }
 
     fn values(dims: [usize; 2], numbers: &[f64]) -> Tensor<f64> {
@@ -285,9 +286,9 @@ mod tests {
                 "{result:?}"
             );
         }
-        let mut tape = Tape::<f64>::new();
+        let tape = Tape::<f64>::new();
         let image = tape.leaf(Tensor::zeros([2, 2, 2, 1]));
-        let error = MeanSquaredError.apply(&mut tape, &image, &wide).unwrap_err();
+        let error = MeanSquaredError.apply(&tape, &image, &wide).unwrap_err();
         assert!(error.to_string().contains("mean_squared_error"), "{error}");
     }
 

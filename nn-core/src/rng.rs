@@ -2,10 +2,10 @@
 //!
 //! Everything random in a run comes from one seed through [`Rng`]: ChaCha8, whose stream is fixed
 //! by its specification, with the steps from bits to floats, ranges and permutations written here,
-//! so that a newer `rand` cannot change anybody's results.
+//! so that a newer library cannot change anybody's results.
 
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng as _, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// Which stream of a seed serves what. Those that count on have room for 2^32 streams.
 pub mod stream {
@@ -28,7 +28,7 @@ pub mod stream {
 /// let (mut a, mut b) = (Rng::new(27, 0), Rng::new(27, 0));
 /// assert_eq!(a.next_u32(), b.next_u32());
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Rng(ChaCha8Rng);
 
 impl Rng {
@@ -89,17 +89,44 @@ impl Rng {
             items.swap(i, self.below(i + 1));
         }
     }
+}
 
-    /// Where the generator stands, for a checkpoint: `(seed bytes, stream, word position)`.
-    pub fn state(&self) -> ([u8; 32], u64, u128) {
-        (self.0.get_seed(), self.0.get_stream(), self.0.get_word_pos())
+impl Clone for Rng {
+    fn clone(&self) -> Self {
+        let mut inner = ChaCha8Rng::from_seed(self.0.get_seed());
+        inner.set_stream(self.0.get_stream());
+        inner.set_word_pos(self.0.get_word_pos());
+        Self(inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_is_that_of_the_specification() {
+        // D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008: eight rounds, key and nonce zero.
+        let mut rng = Rng::new(0, 0);
+        let words: Vec<u32> = (0..4).map(|_| rng.next_u32()).collect();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let expected = [
+            0x3e, 0x00, 0xef, 0x2f, 0x89, 0x5f, 0x40, 0xd6, 0x7f, 0x5b, 0xb8, 0xe8, 0x1f, 0x09,
+            0xa5, 0xa1,
+        ];
+        assert_eq!(bytes, expected);
     }
 
-    /// The generator standing where [`Rng::state`] was taken.
-    pub fn from_state(seed: [u8; 32], stream: u64, position: u128) -> Self {
-        let mut inner = ChaCha8Rng::from_seed(seed);
-        inner.set_stream(stream);
-        inner.set_word_pos(position);
-        Self(inner)
+    #[test]
+    fn a_copy_goes_on_where_the_original_stands() {
+        for drawn in [0, 1, 63, 64, 65, 1000] {
+            let mut rng = Rng::new(27, 5);
+            (0..drawn).for_each(|_| {
+                rng.next_u32();
+            });
+            let mut copy = rng.clone();
+            let pair = |rng: &mut Rng| (rng.next_u64(), rng.next_u32(), rng.below(1000));
+            assert_eq!(pair(&mut copy), pair(&mut rng), "after {drawn}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The convolutions that every kernel is tried on.
 
-use nn_core::kernels::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
+use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
+use nn_core::internals::{Conv2dGeometry, Pool2dGeometry};
+use nn_core::layers::Padding;
 
 /// A convolution, and a pooling behind it if one fits.
 pub struct Case {
@@ -40,14 +42,14 @@ pub fn cases() -> Vec<Case> {
         ((5, 4), Padding::Valid),
     ] {
         for kernel in [(1, 1), (2, 3), (3, 3), (5, 5), (4, 2)] {
-            let options = Conv2dOptions { stride, padding };
-            let pool = Pool2dOptions { window: (3, 2), stride: (2, 1) };
+            let options = Conv2dOptions::new().stride(stride).padding(padding);
+            let pool = Pool2dOptions::new((3, 2)).stride((2, 1));
             cases.push(case([2, 11, 13, 3], 6, kernel, options, pool));
         }
     }
     for (window, stride) in [((3, 3), (2, 2)), ((2, 2), (3, 3)), ((1, 1), (1, 1)), ((4, 1), (1, 2))]
     {
-        let pool = Pool2dOptions { window, stride };
+        let pool = Pool2dOptions::new(window).stride(stride);
         cases.push(case([2, 12, 15, 4], 7, (3, 3), valid, pool));
     }
     for (size, channels, out) in [
@@ -63,7 +65,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(case([1, size, size, channels], out, (3, 3), valid, Pool2dOptions::default()));
     }
     // Padding around whole pooling windows, and rows of more tiles than a kernel takes at once.
-    let same = Conv2dOptions { padding: Padding::Same, ..valid };
+    let same = Conv2dOptions::new().padding(Padding::Same);
     for (input, out, options) in [
         ([2, 9, 10, 5], 20, same),
         ([1, 12, 7, 17], 33, same),

@@ -82,18 +82,18 @@ impl GradientReport {
 /// Those of `f`; that its output is not finite or depends on no input.
 pub fn gradcheck(
     inputs: &[Tensor<f64>],
-    f: impl Fn(&mut Tape<f64>, &[Var<f64>]) -> Result<Var<f64>>,
+    f: impl Fn(&Tape<f64>, &[Var<f64>]) -> Result<Var<f64>>,
 ) -> Result<GradientReport> {
     differentiate(inputs, &f)
 }
 
-type Function<'a> = &'a dyn Fn(&mut Tape<f64>, &[Var<f64>]) -> Result<Var<f64>>;
+type Function<'a> = &'a dyn Fn(&Tape<f64>, &[Var<f64>]) -> Result<Var<f64>>;
 
 /// [`gradcheck`], compiled once for all closures.
 fn differentiate(inputs: &[Tensor<f64>], f: Function<'_>) -> Result<GradientReport> {
     let mut tape = Tape::new();
     let leaves: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
-    let output = f(&mut tape, &leaves)?;
+    let output = f(&tape, &leaves)?;
     if !output.value().is_finite() {
         return Err(Error::Tape(format!(
             "gradcheck: the output {:?} is not finite; choose other inputs",
@@ -105,9 +105,9 @@ fn differentiate(inputs: &[Tensor<f64>], f: Function<'_>) -> Result<GradientRepo
 
     let pool = BufferPool::new();
     let projected = |inputs: &[Tensor<f64>]| -> Result<f64> {
-        let mut tape = Tape::inference(pool.clone());
+        let tape = Tape::inference(pool.clone());
         let constants: Vec<_> = inputs.iter().map(|x| tape.constant(x.clone())).collect();
-        let output = f(&mut tape, &constants)?;
+        let output = f(&tape, &constants)?;
         if output.shape() != weights.shape() {
             return Err(Error::shape(
                 "gradcheck",

@@ -28,5 +28,6 @@ mod tape;
 #[cfg(test)]
 mod tests;
 
+pub use crate::kernels::geometry::{Conv2dOptions, Pool2dOptions};
 pub use gradient::Gradient;
 pub use tape::{Backward, LeafId, OnLeaf, Op, Tape, Var};

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::tensor::{BufferPool, Shape, Tensor};
 use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -94,7 +95,6 @@ struct Node<T: Kernels> {
     op: Option<Box<dyn Op<T>>>,
     inputs: Vec<Option<usize>>,
     shape: Shape,
-    gradient: Option<Gradient<T>>,
     kind: NodeKind,
 }
 
@@ -110,16 +110,33 @@ enum NodeKind {
 pub struct LeafId(usize);
 
 /// A record of operations, in the order they ran.
+///
+/// Ops take the tape by shared reference, so that they nest as formulas do:
+///
+/// ```
+/// use nn_core::{Tape, Tensor};
+/// let mut tape = Tape::<f32>::new();
+/// let x = tape.constant(Tensor::from_vec([1, 2], vec![1., -2.])?);
+/// let w = tape.leaf(Tensor::from_vec([1, 2], vec![3., 0.5])?);
+/// let loss = tape.sum(&tape.relu(tape.linear(&x, &w, None)?)?)?;
+/// tape.backward(&loss)?;
+/// assert_eq!(tape.grad(&w).unwrap().as_slice(), [1., -2.]);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+///
+/// One thread at a time can use a tape, and it may go from one to another.
 pub struct Tape<T: Kernels = f32> {
-    nodes: Vec<Node<T>>,
+    nodes: RefCell<Vec<Node<T>>>,
+    /// By node, as far as a backward pass has come.
+    gradients: Vec<Option<Gradient<T>>>,
     recording: Arc<()>,
     enabled: bool,
     pool: BufferPool<T>,
     /// What ops prepared for the next run, by its type.
-    prepared: HashMap<TypeId, Box<dyn Any + Send>>,
+    prepared: RefCell<HashMap<TypeId, Box<dyn Any + Send>>>,
     /// The first op that was given a variable of another recording. `record` cannot fail, so
     /// the next backward does: such a variable would silently be treated as a constant.
-    foreign_input: Option<&'static str>,
+    foreign_input: Cell<Option<&'static str>>,
 }
 
 impl<T: Kernels> Default for Tape<T> {
@@ -137,12 +154,13 @@ impl<T: Kernels> Tape<T> {
     /// An empty tape whose values come from, and return to, `pool`.
     pub fn with_pool(pool: BufferPool<T>) -> Self {
         Self {
-            nodes: Vec::new(),
+            nodes: RefCell::default(),
+            gradients: Vec::new(),
             recording: Arc::new(()),
             enabled: true,
             pool,
-            prepared: HashMap::new(),
-            foreign_input: None,
+            prepared: RefCell::default(),
+            foreign_input: Cell::default(),
         }
     }
 
@@ -157,14 +175,18 @@ impl<T: Kernels> Tape<T> {
         &self.pool
     }
 
-    /// What ops of one kind prepare for the next run, such as weights in another order, beside the pool:
-    /// kept by tapes that do not record, since training changes weights at every step.
-    pub(super) fn prepared<P: Any + Default + Send>(&mut self) -> Option<(&mut P, &BufferPool<T>)> {
+    /// What `with` makes of what ops of one kind prepare for the next run, such as weights in another
+    /// order: kept by tapes that do not record, since training changes weights at every step.
+    pub(super) fn prepared<P: Any + Default + Send, R>(
+        &self,
+        with: impl FnOnce(&mut P, &BufferPool<T>) -> R,
+    ) -> Option<R> {
         if self.enabled {
             return None;
         }
-        let kept = self.prepared.entry(TypeId::of::<P>()).or_insert_with(|| Box::<P>::default());
-        Some((kept.downcast_mut()?, &self.pool))
+        let mut prepared = self.prepared.borrow_mut();
+        let kept = prepared.entry(TypeId::of::<P>()).or_insert_with(|| Box::<P>::default());
+        Some(with(kept.downcast_mut()?, &self.pool))
     }
 
     /// Whether ops are recorded.
@@ -174,13 +196,14 @@ impl<T: Kernels> Tape<T> {
 
     /// Forgets everything recorded. Variables made before are of no use to this tape any more.
     pub fn clear(&mut self) {
-        self.nodes.clear();
+        self.nodes.get_mut().clear();
+        self.gradients.clear();
         self.recording = Arc::new(());
-        self.foreign_input = None;
+        self.foreign_input.set(None);
     }
 
     /// A variable to differentiate with respect to: a parameter, or an input under study.
-    pub fn leaf(&mut self, value: impl Into<Arc<Tensor<T>>>) -> Var<T> {
+    pub fn leaf(&self, value: impl Into<Arc<Tensor<T>>>) -> Var<T> {
         let value = value.into();
         let node = self.push(None, Vec::new(), value.shape().clone(), NodeKind::Leaf);
         Var { value, node }
@@ -218,14 +241,14 @@ impl<T: Kernels> Tape<T> {
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn record(
-        &mut self,
+        &self,
         op: impl Op<T> + 'static,
         inputs: &[&Var<T>],
         output: impl Into<Arc<Tensor<T>>>,
     ) -> Var<T> {
         let value = output.into();
         if self.enabled && inputs.iter().any(|input| self.is_foreign(input)) {
-            self.foreign_input.get_or_insert(op.name());
+            self.foreign_input.set(self.foreign_input.get().or(Some(op.name())));
         }
         let indices: Vec<_> = inputs.iter().map(|input| self.place(input)).collect();
         if indices.iter().all(Option::is_none) {
@@ -246,7 +269,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn push(
-        &mut self,
+        &self,
         op: Option<Box<dyn Op<T>>>,
         inputs: Vec<Option<usize>>,
         shape: Shape,
@@ -255,8 +278,9 @@ impl<T: Kernels> Tape<T> {
         if !self.enabled {
             return None;
         }
-        self.nodes.push(Node { op, inputs, shape, gradient: None, kind });
-        let (recording, index) = (Arc::clone(&self.recording), self.nodes.len() - 1);
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.push(Node { op, inputs, shape, kind });
+        let (recording, index) = (Arc::clone(&self.recording), nodes.len() - 1);
         Some(NodeRef { recording, index, is_leaf: kind == NodeKind::Leaf })
     }
 
@@ -284,9 +308,9 @@ impl<T: Kernels> Tape<T> {
     }
 
     /// Asks for the gradient of an inner value to be kept. Call it before `backward`.
-    pub fn retain_grad(&mut self, var: &Var<T>) -> Result<()> {
+    pub fn retain_grad(&self, var: &Var<T>) -> Result<()> {
         let index = self.index(var)?;
-        let node = &mut self.nodes[index];
+        let node = &mut self.nodes.borrow_mut()[index];
         if node.kind == NodeKind::Inner {
             node.kind = NodeKind::Retained;
         }
@@ -295,19 +319,19 @@ impl<T: Kernels> Tape<T> {
 
     /// The gradient of a leaf or retained value, if a backward pass has reached it.
     pub fn grad(&self, var: &Var<T>) -> Option<&Tensor<T>> {
-        let index = self.place(var)?;
-        self.nodes[index].gradient.as_ref().map(Gradient::tensor)
+        self.gradients.get(self.place(var)?)?.as_ref().map(Gradient::tensor)
     }
 
     /// Takes the gradient of a leaf or retained value out of the tape.
     pub fn take_grad(&mut self, var: &Var<T>) -> Option<Tensor<T>> {
-        self.take_gradient(var).map(|gradient| gradient.into_tensor(&self.pool))
+        let gradient = self.take_gradient(var)?;
+        Some(gradient.into_tensor(&self.pool))
     }
 
     /// Like [`Tape::take_grad`], as the tape holds it: a product need not become a tensor.
     pub fn take_gradient(&mut self, var: &Var<T>) -> Option<Gradient<T>> {
         let index = self.place(var)?;
-        self.nodes[index].gradient.take()
+        self.gradients.get_mut(index)?.take()
     }
 
     /// Differentiates `loss`, a single number, and frees what the ops had saved. Gradients add to
@@ -364,7 +388,7 @@ impl<T: Kernels> Tape<T> {
         on_leaf: &mut OnLeaf<'_, T>,
     ) -> Result<()> {
         let last = self.index(output)?;
-        if let Some(op) = self.foreign_input {
+        if let Some(op) = self.foreign_input.get() {
             return Err(Error::Tape(format!(
                 "{op} was given a variable of another tape, or of this one before it was cleared, \
                  and no gradient can flow to it; make it again with `leaf`, or pass its value \
@@ -384,13 +408,17 @@ impl<T: Kernels> Tape<T> {
         let mut pending: Vec<Option<Gradient<T>>> = Vec::new();
         pending.resize_with(last + 1, || None);
         pending[last] = Some(gradient.into());
+        if self.gradients.len() <= last {
+            self.gradients.resize_with(last + 1, || None);
+        }
+        let (nodes, gradients, pool) = (self.nodes.get_mut(), &mut self.gradients, &self.pool);
         for index in (0..=last).rev() {
             let Some(gradient) = pending[index].take() else {
                 continue;
             };
-            let node = &mut self.nodes[index];
+            let node = &mut nodes[index];
             if node.kind == NodeKind::Leaf {
-                on_leaf(LeafId(index), add_to(&mut node.gradient, gradient));
+                on_leaf(LeafId(index), add_to(&mut gradients[index], gradient));
                 continue;
             }
             let Some(op) = node.op.take() else {
@@ -400,20 +428,15 @@ impl<T: Kernels> Tape<T> {
                         .into(),
                 ));
             };
-            let gradient = gradient.into_tensor(&self.pool);
+            let gradient = gradient.into_tensor(pool);
             if node.kind == NodeKind::Retained {
-                add_to(&mut node.gradient, gradient.clone_in(&self.pool).into());
+                add_to(&mut gradients[index], gradient.clone_in(pool).into());
             }
             let inputs = std::mem::take(&mut node.inputs);
-            let mut backward = Backward {
-                op: op.name(),
-                inputs: &inputs,
-                nodes: &self.nodes,
-                pending: &mut pending,
-                pool: &self.pool,
-            };
+            let mut backward =
+                Backward { op: op.name(), inputs: &inputs, nodes, pending: &mut pending, pool };
             let outcome = op.backward(gradient, &mut backward);
-            let node = &mut self.nodes[index];
+            let node = &mut nodes[index];
             node.inputs = inputs;
             if keep {
                 node.op = Some(op);
@@ -421,6 +444,16 @@ impl<T: Kernels> Tape<T> {
             outcome?;
         }
         Ok(())
+    }
+}
+
+impl<T: Kernels> fmt::Debug for Tape<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let recorded = self.nodes.borrow().len();
+        f.debug_struct("Tape")
+            .field("recording", &self.enabled)
+            .field("recorded", &recorded)
+            .finish_non_exhaustive()
     }
 }
 
@@ -434,6 +467,12 @@ pub struct Backward<'a, T: Kernels> {
     nodes: &'a [Node<T>],
     pending: &'a mut [Option<Gradient<T>>],
     pool: &'a BufferPool<T>,
+}
+
+impl<T: Kernels> fmt::Debug for Backward<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backward").field("op", &self.op).finish_non_exhaustive()
+    }
 }
 
 impl<T: Kernels> Backward<'_, T> {

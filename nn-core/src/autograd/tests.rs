@@ -9,7 +9,7 @@ fn ones(n: usize) -> Tensor<f64> {
 }
 
 /// `x^2`, with the values around it kept alive by nobody but the tape.
-fn square(tape: &mut Tape<f64>, x: &Var<f64>) -> Var<f64> {
+fn square(tape: &Tape<f64>, x: &Var<f64>) -> Var<f64> {
     tape.mul(x, x).unwrap()
 }
 
@@ -25,7 +25,7 @@ fn message<U>(outcome: Result<U>) -> String {
 fn gradients_add_up_over_uses_and_over_passes() {
     let mut tape = Tape::new();
     let x = tape.leaf(Tensor::full([2], 3.0));
-    let y = square(&mut tape, &x);
+    let y = square(&tape, &x);
     let z = tape.add(&y, &x).unwrap();
     tape.backward_from_keeping(&z, ones(2)).unwrap();
     assert_eq!(tape.grad(&x).unwrap().as_slice(), [7.0; 2]);
@@ -39,8 +39,8 @@ fn gradients_add_up_over_uses_and_over_passes() {
 fn a_retained_gradient_counts_each_pass_once() {
     let mut tape = Tape::new();
     let x = tape.leaf(Tensor::full([1], 3.0));
-    let y = square(&mut tape, &x);
-    let z = square(&mut tape, &y);
+    let y = square(&tape, &x);
+    let z = square(&tape, &y);
     tape.retain_grad(&y).unwrap();
     tape.backward_from_keeping(&z, ones(1)).unwrap();
     tape.backward_from(&z, ones(1)).unwrap();
@@ -56,8 +56,8 @@ fn a_retained_gradient_counts_each_pass_once() {
 fn only_what_the_output_depends_on_is_reached() {
     let mut tape = Tape::new();
     let (x, other) = (tape.leaf(ones(1)), tape.leaf(ones(1)));
-    let y = square(&mut tape, &x);
-    let unrelated = square(&mut tape, &other);
+    let y = square(&tape, &x);
+    let unrelated = square(&tape, &other);
     tape.backward(&y).unwrap();
     assert!(tape.grad(&x).is_some() && tape.grad(&other).is_none());
     tape.backward(&unrelated).unwrap();
@@ -83,7 +83,7 @@ fn a_variable_from_before_the_tape_was_cleared_is_reported() {
 
 #[test]
 fn an_op_in_place_is_checked_for_its_origin_too() {
-    let mut first = Tape::new();
+    let first = Tape::new();
     let mut second = Tape::new();
     let x = first.leaf(ones(1));
     let weight = second.leaf(ones(1));
@@ -94,7 +94,7 @@ fn an_op_in_place_is_checked_for_its_origin_too() {
 
 #[test]
 fn inference_takes_variables_of_any_tape_and_records_none() {
-    let mut training = Tape::new();
+    let training = Tape::new();
     let x = training.leaf(ones(1));
     let mut inference = Tape::inference(BufferPool::new());
     let leaf = inference.leaf(ones(1));
@@ -121,7 +121,7 @@ fn gradients_of_the_wrong_shape_are_refused() {
     let y = tape.record(Broken, &[&x], ones(2));
     let error = tape.backward_from(&y, ones(2)).unwrap_err().to_string();
     assert!(error.contains("broken") && error.contains("[2]") && error.contains("[3]"), "{error}");
-    let y = square(&mut tape, &x);
+    let y = square(&tape, &x);
     let error = tape.backward(&y).unwrap_err().to_string();
     assert!(error.contains("one element") && error.contains("[2]"), "{error}");
     assert!(tape.backward_from(&y, ones(3)).is_err());

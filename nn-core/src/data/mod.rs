@@ -26,42 +26,67 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
-pub mod dataset;
-pub mod decode;
+#[cfg(feature = "images")]
+mod dataset;
+#[cfg(feature = "images")]
+pub(crate) mod decode;
+#[cfg(feature = "images")]
 mod file_kind;
-pub mod folder;
-pub mod foreground;
-pub mod mask;
+#[cfg(feature = "images")]
+mod folder;
+#[cfg(feature = "images")]
+mod foreground;
+mod labels;
+mod mask;
+#[cfg(feature = "images")]
 mod own_output;
 mod part;
+#[cfg(feature = "images")]
 mod passed_over;
-pub mod resize;
+#[cfg(feature = "images")]
+mod resize;
 mod sample;
+#[cfg(feature = "images")]
 mod spill;
-pub mod split;
+mod split;
+#[cfg(feature = "images")]
 pub mod split_file;
+#[cfg(feature = "images")]
 mod tree;
 
-pub use dataset::{Dataset, DatasetOptions, Skipped, one_hot, shuffled_order};
+#[cfg(feature = "images")]
+pub use dataset::{Dataset, DatasetOptions, Skipped};
+#[cfg(feature = "images")]
 pub use decode::{
-    AlphaBackground, Content, Decoded, Depth, Format, PixelsHash, Rgb8, SNIFFED_BYTES, Treated,
-    Treatment, decode_bytes, decode_bytes_on, decode_file, decode_file_on, pixels_hash, sniff,
+    AlphaBackground, Content, Decoded, Depth, Format, MAX_DECODED_BYTES, MAX_DIMENSION,
+    MAX_FILE_BYTES, PixelsHash, Rgb8, SNIFFED_BYTES, Treated, Treatment, decode_bytes,
+    decode_bytes_on, decode_file, decode_file_on, pixels_hash, sniff,
 };
+#[cfg(feature = "images")]
 pub use file_kind::{EXTENSIONS, is_image};
+#[cfg(feature = "images")]
 pub use folder::{FolderImage, ImageFolder, Layout, PartFolder};
+#[cfg(feature = "images")]
 pub use foreground::{Foreground, ForegroundRule, foreground};
+pub use labels::{one_hot, shuffled_order};
 pub use mask::{BoundingBox, Mask};
+#[cfg(feature = "images")]
 pub use own_output::SIGNATURE;
 pub use part::Part;
+#[cfg(feature = "images")]
 pub use passed_over::{PassedOver, Reason, is_a_loss, relative, summary};
+#[cfg(feature = "images")]
 pub use resize::resize_bilinear;
 pub use sample::Sample;
-pub use split::{NumpyRandom, Split, check_validation_split, stratified_split, validation_split};
+#[doc(hidden)]
+pub use split::check_validation_split;
+pub use split::{Split, stratified_split, validation_split};
 
 /// The images in the folder `root`, at any depth, each folder's own first, and what was passed over.
 ///
 /// # Errors
 /// If a folder cannot be read.
+#[cfg(feature = "images")]
 pub fn images_below(
     root: &std::path::Path,
 ) -> crate::Result<(Vec<std::path::PathBuf>, Vec<PassedOver>)> {

@@ -1,7 +1,7 @@
 //! Who trains, who validates, who tests.
 //!
 //! [`validation_split`] is the reference's, to the file: it shuffles as NumPy's legacy
-//! `RandomState` does ([`NumpyRandom`]) and takes the end of the list. [`stratified_split`] is for
+//! `RandomState` does (`NumpyRandom`) and takes the end of the list. [`stratified_split`] is for
 //! folders without `test/`, and draws from the crate's own [`Rng`].
 
 use super::part::Part;
@@ -34,7 +34,7 @@ impl Split {
 
 /// Splits `samples` into training and validation as the reference does.
 ///
-/// The samples, which must come class by class and sorted, are shuffled by [`NumpyRandom`]; the last
+/// The samples, which must come class by class and sorted, are shuffled by `NumpyRandom`; the last
 /// `floor(fraction * n)` validate, the others train, both in shuffled order. A fraction too small for
 /// one image leaves the validation empty.
 ///
@@ -172,7 +172,7 @@ pub(super) fn unknown_label(label: usize, classes: usize) -> Error {
 /// assert_eq!(list, [4, 2, 9, 1, 5, 6, 7, 0, 8, 3]); // as RandomState(27).shuffle does
 /// ```
 #[derive(Debug, Clone)]
-pub struct NumpyRandom {
+struct NumpyRandom {
     key: [u32; Self::N],
     position: usize,
 }

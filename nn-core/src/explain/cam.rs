@@ -145,9 +145,9 @@ impl<R: CamRule> Cam<R> {
         images: &Tensor<T>,
     ) -> Result<CamPass<'a, R, T>> {
         let layers = [self.find(model)?];
-        let mut tape = Tape::new();
+        let tape = Tape::new();
         let x = tape.constant(images.clone());
-        let pass = model.forward(&mut tape, x, Pass::inference().frozen().watch(&layers))?;
+        let pass = model.forward(&tape, x, Pass::inference().frozen().watch(&layers))?;
         let Some((_, features)) = pass.watched.into_iter().next() else {
             return Err(Error::Tape(format!("the output of {} was not kept", layers[0])));
         };
@@ -157,6 +157,7 @@ impl<R: CamRule> Cam<R> {
 }
 
 /// A batch on its way back from a network's scores to a layer.
+#[derive(Debug)]
 pub struct CamPass<'a, R, T: Kernels = f32> {
     rule: &'a R,
     model: &'a Sequential<T>,

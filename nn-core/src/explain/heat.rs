@@ -1,8 +1,7 @@
 //! How much of a map's heat lies where.
 
-use super::Explanation;
+use super::{Explanation, share_where};
 use crate::data::{Foreground, ForegroundRule, Mask};
-use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::tensor::Tensor;
 use serde::Serialize;
@@ -83,36 +82,4 @@ impl<T: Kernels> Explanation<T> {
 /// The larger of the differences between two shares of heat, and of two areas.
 fn apart(one: (f64, f64), other: (f64, f64)) -> f64 {
     (one.0 - other.0).abs().max((one.1 - other.1).abs())
-}
-
-/// The share of a map's heat, 0 to 1, that lies where `mask` is true: a value per number of the map,
-/// in the same order. `None` if the map has no heat at all.
-///
-/// Meant for a stretched map (whose values are 0 or above) and the background of its image. A map
-/// that does not care where the animal is has the background's share of the area.
-///
-/// # Errors
-/// If mask and map differ in size.
-///
-/// ```
-/// use nn_core::{Tensor, explain::share_where};
-/// let map = Tensor::<f32>::from_vec([2, 2], vec![3., 0., 1., 0.])?;
-/// assert_eq!(share_where(&map, &[true, true, false, false])?, Some(0.75));
-/// # Ok::<(), nn_core::Error>(())
-/// ```
-pub fn share_where<T: Kernels>(map: &Tensor<T>, mask: &[bool]) -> Result<Option<f64>> {
-    if mask.len() != map.len() {
-        return Err(Error::shape(
-            "share of heat",
-            format!("a mask of {} values, one per number of the map", map.len()),
-            mask.len(),
-            "bring both to one size first",
-        ));
-    }
-    let (mut inside, mut total) = (0.0, 0.0);
-    for (value, &is_inside) in map.as_slice().iter().zip(mask) {
-        total += value.as_f64();
-        inside += if is_inside { value.as_f64() } else { 0.0 };
-    }
-    Ok((total > 0.0).then(|| inside / total))
 }

@@ -30,6 +30,7 @@
 //! A further method implements [`CamRule`] if it weighs features by gradients, else [`Explainer`].
 
 mod cam;
+#[cfg(feature = "images")]
 mod heat;
 mod map;
 mod occlusion;
@@ -37,8 +38,9 @@ mod predictions;
 mod sanity;
 
 pub use cam::{Cam, CamPass, CamRule, GradCam, HiResCam, layers_with_maps};
-pub use heat::{AGREEMENT, BackgroundHeat, NoShare, share_where};
-pub use map::{Alignment, Explanation, NORMALIZE_EPSILON, place, stretch};
+#[cfg(feature = "images")]
+pub use heat::{AGREEMENT, BackgroundHeat, NoShare};
+pub use map::{Alignment, Explanation, NORMALIZE_EPSILON, place, share_where, stretch};
 pub use occlusion::Occlusion;
 pub use predictions::{Predictions, Target};
 pub use sanity::{

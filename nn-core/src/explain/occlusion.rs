@@ -133,7 +133,7 @@ impl Occlusion {
             .collect();
         let (mut drops, mut covers) = (vec![0.0; height * width], vec![0u32; height * width]);
         let pool = BufferPool::new();
-        let mut tape = Tape::inference(pool.clone());
+        let tape = Tape::inference(pool.clone());
         for places in places.chunks(self.batch_size) {
             if (self.go_on)().is_break() {
                 return Err(Error::Interrupted);
@@ -146,7 +146,7 @@ impl Occlusion {
                     patch.chunks_mut(channels).for_each(|pixel| pixel.copy_from_slice(&colour));
                 }
             }
-            let logits = model.infer(&mut tape, batch)?;
+            let logits = model.infer(&tape, batch)?;
             for (i, &(top, left)) in places.iter().enumerate() {
                 let drop = score - score_of(logits.value().row(i));
                 for y in top..top + side {
@@ -196,8 +196,8 @@ impl<T: Kernels> Explainer<T> for Occlusion {
         images: &Tensor<T>,
         targets: &[Target],
     ) -> Result<Vec<Explanation<T>>> {
-        let mut tape = Tape::inference(BufferPool::new());
-        let logits = model.infer(&mut tape, images.clone())?;
+        let tape = Tape::inference(BufferPool::new());
+        let logits = model.infer(&tape, images.clone())?;
         let logits = logits.value();
         let predictions = Predictions::new(model, logits, targets)?;
         let explain = |(i, &class): (usize, &usize)| {

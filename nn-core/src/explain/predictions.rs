@@ -11,6 +11,7 @@ use crate::train::{class_probabilities, most_probable};
 
 /// Which class an image's map is to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Target {
     /// The one the network finds most probable.
     #[default]
@@ -58,9 +59,9 @@ impl Predictions {
             ));
         }
         let pool = BufferPool::new();
-        let mut tape = Tape::inference(pool);
+        let tape = Tape::inference(pool);
         let read = tape.constant(logits.clone());
-        let read = model.probabilities(&mut tape, read)?;
+        let read = model.probabilities(&tape, read)?;
         let mut predictions = Self {
             single,
             units,

@@ -110,7 +110,7 @@ pub fn randomization_check<T: Kernels>(
         .collect();
     let mut steps = Vec::new();
     for (i, layer) in weighty.iter().enumerate() {
-        random.randomize(layer, seed)?;
+        random.reinitialize(layer, seed)?;
         if randomization == Randomization::Full && i + 1 < weighty.len() {
             continue;
         }

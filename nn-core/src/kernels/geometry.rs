@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// What happens at the border of a convolution's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Padding {
     /// Nothing is added: `out = (in - kernel) / stride + 1`.
     #[default]
@@ -19,8 +20,34 @@ pub enum Padding {
     Same,
 }
 
+/// Two sizes, vertical before horizontal: one number stands for both.
+pub trait Pair {
+    /// `(vertical, horizontal)`.
+    fn pair(self) -> (usize, usize);
+}
+
+impl Pair for usize {
+    fn pair(self) -> (usize, usize) {
+        (self, self)
+    }
+}
+
+impl Pair for (usize, usize) {
+    fn pair(self) -> (usize, usize) {
+        self
+    }
+}
+
 /// Stride and padding of a 2-D convolution; vertical before horizontal.
+///
+/// ```
+/// use nn_core::autograd::Conv2dOptions;
+/// use nn_core::layers::Padding;
+/// let options = Conv2dOptions::new().stride((2, 1)).padding(Padding::Same);
+/// assert_eq!(options.stride, (2, 1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Conv2dOptions {
     /// Steps between neighbouring outputs, in input pixels.
     pub stride: (usize, usize),
@@ -28,14 +55,34 @@ pub struct Conv2dOptions {
     pub padding: Padding,
 }
 
+impl Conv2dOptions {
+    /// Single steps and no padding.
+    pub fn new() -> Self {
+        Self { stride: (1, 1), padding: Padding::Valid }
+    }
+
+    /// Sets the steps, down and right.
+    pub fn stride(mut self, stride: impl Pair) -> Self {
+        self.stride = stride.pair();
+        self
+    }
+
+    /// Sets what happens at the border.
+    pub fn padding(mut self, padding: Padding) -> Self {
+        self.padding = padding;
+        self
+    }
+}
+
 impl Default for Conv2dOptions {
     fn default() -> Self {
-        Self { stride: (1, 1), padding: Padding::Valid }
+        Self::new()
     }
 }
 
 /// Window and stride of a 2-D pooling without padding; vertical before horizontal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Pool2dOptions {
     /// Size of the window, in pixels.
     pub window: (usize, usize),
@@ -44,15 +91,22 @@ pub struct Pool2dOptions {
 }
 
 impl Pool2dOptions {
-    /// Square windows that neither overlap nor leave gaps.
-    pub fn square(window: usize) -> Self {
-        Self { window: (window, window), stride: (window, window) }
+    /// Windows of this size (one number for a square) that neither overlap nor leave gaps.
+    pub fn new(window: impl Pair) -> Self {
+        let window = window.pair();
+        Self { window, stride: window }
+    }
+
+    /// Sets the steps from one window to the next, down and right.
+    pub fn stride(mut self, stride: impl Pair) -> Self {
+        self.stride = stride.pair();
+        self
     }
 }
 
 impl Default for Pool2dOptions {
     fn default() -> Self {
-        Self::square(2)
+        Self::new(2)
     }
 }
 

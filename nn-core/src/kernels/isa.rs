@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 /// An instruction set that kernels are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Isa {
     /// Plain Rust, for any machine.
     Portable,

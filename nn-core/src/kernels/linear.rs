@@ -15,7 +15,8 @@ use super::Kernels;
 use super::isa;
 use super::matmul::{Order, matmul};
 use super::simd::{self, Simd, SimdFn, prefetch};
-use rayon::prelude::*;
+use crate::tensor::BufferPool;
+use crate::kernels::parallel::prelude::*;
 
 /// The largest batch for which weights are streamed past the activations.
 pub const STREAMED: usize = 16;
@@ -61,8 +62,9 @@ impl Dims {
 /// what becomes of hot loops in a program cut into many units is left to chance; these are compiled
 /// with this crate, once.
 #[allow(clippy::type_complexity)] // the signatures of the functions below
+#[derive(Debug)]
 pub struct Products<T> {
-    forward: fn(Dims, &[T], &[T], Option<&[T]>, &mut [T]),
+    forward: fn(Dims, &[T], &[T], Option<&[T]>, &mut [T], &BufferPool<T>),
     input_gradient: fn(Dims, &[T], &[T], &mut [T]),
     weight_gradient: fn(Dims, &[T], &[T], &mut [T]),
     weight_gradient_row: fn(Dims, &[T], &[T], usize, usize, &mut [T]),
@@ -82,8 +84,15 @@ impl<T: Kernels> Products<T> {
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
-pub fn forward<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    (T::linear().forward)(dims, x, w, bias, y);
+pub fn forward<T: Kernels>(
+    dims: Dims,
+    x: &[T],
+    w: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+    scratch: &BufferPool<T>,
+) {
+    (T::linear().forward)(dims, x, w, bias, y, scratch);
 }
 
 /// `dx = dy W`, the gradient of the input.
@@ -118,7 +127,14 @@ pub fn weight_gradient_row<T: Kernels>(
     (T::linear().weight_gradient_row)(dims, dy, x, output, start, piece);
 }
 
-fn product<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+fn product<T: Kernels>(
+    dims: Dims,
+    x: &[T],
+    w: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+    scratch: &BufferPool<T>,
+) {
     dims.check(x, w, y);
     let Dims { batch, inputs, outputs } = dims;
     assert!(bias.is_none_or(|b| b.len() == outputs), "linear: the bias must fit {dims:?}");
@@ -127,7 +143,8 @@ fn product<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut
     }
     if batch <= STREAMED && inputs > 0 {
         // Column by column of y, so that each task owns what it writes.
-        let mut columns = vec![T::zero(); outputs * batch];
+        let mut columns = scratch.scratch(outputs * batch);
+        columns.fill(T::zero());
         columns
             .par_chunks_mut(ROWS * batch)
             .zip(w.par_chunks(ROWS * inputs))
@@ -381,7 +398,7 @@ mod tests {
                     let row = |m: &[f64], i: usize| m[i * inputs..(i + 1) * inputs].to_vec();
 
                     let mut y = vec![f64::NAN; batch * outputs];
-                    forward(dims, &x, &w, Some(&bias), &mut y);
+                    forward(dims, &x, &w, Some(&bias), &mut y, &BufferPool::new());
                     let dot = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| a * b).sum();
                     close(
                         &y,
@@ -433,7 +450,7 @@ mod tests {
     fn empty_sides_are_served() {
         let mut y = [f32::NAN; 6];
         let dims = Dims { batch: 2, inputs: 0, outputs: 3 };
-        forward(dims, &[], &[], Some(&[1., 2., 3.]), &mut y);
+        forward(dims, &[], &[], Some(&[1., 2., 3.]), &mut y, &BufferPool::new());
         assert_eq!(y, [1., 2., 3., 1., 2., 3.]);
         weight_gradient(dims, &y, &[], &mut []);
         input_gradient(dims, &y, &[], &mut []);
@@ -457,7 +474,7 @@ mod tests {
                 let mut y = vec![0f32; batch * dims.outputs];
                 let (mut dx, mut dw) = (x.clone(), w.clone());
                 pool.install(|| {
-                    forward(dims, &x, &w, None, &mut y);
+                    forward(dims, &x, &w, None, &mut y, &BufferPool::new());
                     input_gradient(dims, &y, &w, &mut dx);
                     weight_gradient(dims, &y, &x, &mut dw);
                 });

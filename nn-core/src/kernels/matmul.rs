@@ -6,7 +6,7 @@
 //! so the bits are the same for any number of threads.
 
 use super::Kernels;
-use rayon::prelude::*;
+use crate::kernels::parallel::prelude::*;
 
 /// Below this many multiplications a product is not worth a second thread.
 const PARALLEL_FROM: usize = 1 << 16;
@@ -21,14 +21,6 @@ const TILE: (usize, usize) = (128, 256);
 ///
 /// # Panics
 /// If a slice is too short for its sizes and strides, or two elements of `C` coincide.
-///
-/// ```
-/// use nn_core::kernels::matmul::gemm;
-/// let (a, b) = ([1., 2., 3., 4.], [5., 6., 7., 8.]);
-/// let mut c = [0.; 4];
-/// gemm(2, 2, 2, 1.0, &a, 2, 1, &b, 1, 2, 0.0, &mut c, 2, 1); // A times B transposed
-/// assert_eq!(c, [17., 23., 39., 53.]);
-/// ```
 #[allow(clippy::too_many_arguments)] // BLAS's own argument list
 pub fn gemm<T: Kernels>(
     m: usize,
@@ -171,6 +163,14 @@ unsafe impl<T: Send> Sync for SharedMut<T> {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transposed_operand_is_one_with_its_strides_swapped() {
+        let (a, b) = ([1., 2., 3., 4.], [5., 6., 7., 8.]);
+        let mut c = [0.; 4];
+        gemm(2, 2, 2, 1.0, &a, 2, 1, &b, 1, 2, 0.0, &mut c, 2, 1);
+        assert_eq!(c, [17., 23., 39., 53.]);
+    }
     use crate::rng::Rng;
 
     fn random(len: usize, seed: u64) -> Vec<f64> {

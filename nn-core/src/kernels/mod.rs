@@ -3,21 +3,22 @@
 //! Kernels know nothing of tensors' history. Everything `unsafe` in this crate is here.
 #![allow(unsafe_code)]
 
-pub mod conv;
-pub mod geometry;
+pub(crate) mod conv;
+pub(crate) mod geometry;
 pub mod isa;
-pub mod linear;
-pub mod matmul;
+pub(crate) mod linear;
+pub(crate) mod matmul;
+#[cfg(feature = "audit")]
 pub(crate) mod multiversion;
-pub mod pages;
-pub mod parallel;
-pub mod peak;
-pub mod pool;
-pub mod reference;
+pub(crate) mod pages;
+pub(crate) mod parallel;
+pub(crate) mod peak;
+pub(crate) mod pool;
+pub(crate) mod reference;
 mod simd;
 
-pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
-pub use isa::Isa;
+pub(crate) use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
+pub(crate) use isa::Isa;
 
 use crate::tensor::Element;
 use conv::{
@@ -25,8 +26,17 @@ use conv::{
     sparse_weight::SparseWeight, winograd::Winograd,
 };
 
-/// An element type, and the kernels that exist for it.
-pub trait Kernels: Element {
+/// A type that networks compute with: `f32`, or `f64` where gradients are checked.
+///
+/// Its kernels are this crate's own, so no other type can have the trait.
+pub trait Kernels: Tables {}
+
+impl Kernels for f32 {}
+impl Kernels for f64 {}
+
+/// The kernels that exist for an element type.
+#[doc(hidden)]
+pub trait Tables: Element {
     /// The convolution kernels.
     fn conv2d() -> Conv2dKernels<Self>;
 
@@ -53,7 +63,7 @@ pub trait Kernels: Element {
 
 macro_rules! impl_kernels {
     ($t:ty, $gemm:path, $conv2d:expr) => {
-        impl Kernels for $t {
+        impl Tables for $t {
             fn conv2d() -> Conv2dKernels<Self> {
                 $conv2d
             }

@@ -10,7 +10,7 @@ pub fn prefer_huge<T>(memory: &mut [T]) {
     if size_of_val(memory) < LARGE {
         return;
     }
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "huge-pages"))]
     {
         use rustix::mm::{Advice, madvise};
         let page = rustix::param::page_size();

@@ -4,8 +4,47 @@
 //! alone, never by the number of threads: the same additions happen in the same order however
 //! many threads there are, so results are the same to the bit.
 
+#[cfg(not(feature = "parallel"))]
+mod sequential;
+
 use crate::tensor::Element;
-use rayon::prelude::*;
+use prelude::*;
+
+/// Parallel iterators: rayon's, or those of the standard library under the same names where the crate is
+/// built without threads (feature `parallel`).
+pub(crate) mod prelude {
+    #[cfg(not(feature = "parallel"))]
+    pub(crate) use super::sequential::{IntoParallel, ParallelSlice, Together};
+    #[cfg(feature = "parallel")]
+    pub(crate) use rayon::prelude::*;
+}
+
+/// Does both, at the same time where there are threads.
+pub(crate) fn join<A: Send, B: Send>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    #[cfg(feature = "parallel")]
+    return rayon::join(a, b);
+    #[cfg(not(feature = "parallel"))]
+    (a(), b())
+}
+
+/// Runs `f` on a thread of the pool, so that not every op within has to be handed over to one.
+pub(crate) fn on_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    #[cfg(feature = "parallel")]
+    return rayon::scope(|_| f());
+    #[cfg(not(feature = "parallel"))]
+    f()
+}
+
+/// What `f` returns on each thread of the pool.
+pub(crate) fn on_each_thread<R: Send>(f: impl Fn() -> R + Sync) -> Vec<R> {
+    #[cfg(feature = "parallel")]
+    return rayon::broadcast(|_| f());
+    #[cfg(not(feature = "parallel"))]
+    vec![f()]
+}
 
 /// Elements below which a task is not worth handing to another thread.
 pub const CHUNK: usize = 1 << 14;

@@ -1,6 +1,7 @@
 //! How fast this machine multiplies and adds at best: what kernels are measured against.
 
 use super::isa::Isa;
+use super::parallel;
 use super::simd::{self, Simd, SimdFn};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ const TIME: Duration = Duration::from_millis(100);
 /// # Panics
 /// If the processor lacks `isa`.
 pub fn measure(isa: Isa) -> f64 {
-    rayon::broadcast(|_| {
+    parallel::on_each_thread(|| {
         let started = Instant::now();
         let mut best = 0.0f64;
         while started.elapsed() < TIME {

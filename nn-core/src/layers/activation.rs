@@ -1,6 +1,6 @@
 //! Activation functions, as part of a layer, as a layer, and at a network's end.
 
-use super::{Forward, Layer};
+use super::{Forward, Layer, LayerSpec};
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A function applied to a layer's output; also a layer of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Activation {
     /// None.
     #[default]
@@ -29,7 +30,7 @@ impl Activation {
     ///
     /// # Errors
     /// If `x` has no last dimension to take a softmax over.
-    pub fn apply<T: Kernels>(self, tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
+    pub fn apply<T: Kernels>(self, tape: &Tape<T>, x: Var<T>) -> Result<Var<T>> {
         match self {
             Self::Linear => Ok(x),
             Self::Relu => tape.relu(x),
@@ -40,7 +41,7 @@ impl Activation {
     }
 }
 
-impl<T: Kernels> Layer<T> for Activation {
+impl LayerSpec for Activation {
     fn kind(&self) -> &'static str {
         "Activation"
     }
@@ -48,7 +49,9 @@ impl<T: Kernels> Layer<T> for Activation {
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         Ok(input.clone())
     }
+}
 
+impl<T: Kernels> Layer<T> for Activation {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         self.apply(cx.tape, x)
     }
@@ -60,6 +63,7 @@ impl<T: Kernels> Layer<T> for Activation {
 /// asks for them; this is the step from there to what people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OutputKind {
     /// Logits of classes of which exactly one is right: softmax makes them probabilities.
     Softmax,
@@ -93,7 +97,7 @@ impl OutputKind {
     ///
     /// # Errors
     /// As of [`Activation::apply`].
-    pub fn apply<T: Kernels>(self, tape: &mut Tape<T>, logits: Var<T>) -> Result<Var<T>> {
+    pub fn apply<T: Kernels>(self, tape: &Tape<T>, logits: Var<T>) -> Result<Var<T>> {
         self.activation().apply(tape, logits)
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[allow(missing_docs)] // each is what its layer's documentation says
+#[non_exhaustive]
 pub enum LayerConfig {
     Rescaling(Rescaling),
     Conv2D(Conv2D),

@@ -1,8 +1,8 @@
 //! Convolution over images.
 
 use super::{
-    Activation, Forward, Layer, Pair, ParameterSpec, Window2d, check_extents, image_dims,
-    weight_and_bias,
+    Activation, Forward, Layer, LayerSpec, Pair, ParameterSpec, Window2d, check_extents,
+    image_dims, weight_and_bias,
 };
 use crate::autograd::Var;
 use crate::error::{Error, Result};
@@ -91,7 +91,7 @@ impl Conv2D {
     }
 }
 
-impl<T: Kernels> Layer<T> for Conv2D {
+impl LayerSpec for Conv2D {
     fn kind(&self) -> &'static str {
         "Conv2D"
     }
@@ -116,7 +116,9 @@ impl<T: Kernels> Layer<T> for Conv2D {
         let weight = ParameterSpec::weight(self.weight_dims(channels), self.initializer);
         Ok(vec![weight, ParameterSpec::bias(self.filters)])
     }
+}
 
+impl<T: Kernels> Layer<T> for Conv2D {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>> {
         let (weight, bias) = weight_and_bias("Conv2D", parameters)?;
         let y = cx.tape.conv2d(&x, weight, Some(bias), self.options())?;

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::{Activation, Forward, Layer, ParameterSpec, weight_and_bias};
+use super::{Activation, Forward, Layer, LayerSpec, ParameterSpec, weight_and_bias};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -53,7 +53,7 @@ impl Dense {
     }
 }
 
-impl<T: Kernels> Layer<T> for Dense {
+impl LayerSpec for Dense {
     fn kind(&self) -> &'static str {
         "Dense"
     }
@@ -70,7 +70,9 @@ impl<T: Kernels> Layer<T> for Dense {
         let weight = ParameterSpec::weight([self.units, Self::inputs(input)?], self.initializer);
         Ok(vec![weight, ParameterSpec::bias(self.units)])
     }
+}
 
+impl<T: Kernels> Layer<T> for Dense {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>> {
         let (weight, bias) = weight_and_bias("Dense", parameters)?;
         let y = cx.tape.linear(&x, weight, Some(bias))?;

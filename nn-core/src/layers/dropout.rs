@@ -1,6 +1,6 @@
 //! Dropout (Srivastava et al., 2014).
 
-use super::{Forward, Layer};
+use super::{Forward, Layer, LayerSpec};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -23,7 +23,7 @@ impl Dropout {
     }
 }
 
-impl<T: Kernels> Layer<T> for Dropout {
+impl LayerSpec for Dropout {
     fn kind(&self) -> &'static str {
         "Dropout"
     }
@@ -39,7 +39,9 @@ impl<T: Kernels> Layer<T> for Dropout {
         }
         Ok(input.clone())
     }
+}
 
+impl<T: Kernels> Layer<T> for Dropout {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         if cx.training && self.rate > 0.0 { cx.tape.dropout(x, self.rate, cx.rng) } else { Ok(x) }
     }

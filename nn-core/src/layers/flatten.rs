@@ -1,6 +1,6 @@
 //! From an image to a plain list of features.
 
-use super::{Forward, Layer};
+use super::{Forward, Layer, LayerSpec};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -20,7 +20,7 @@ impl Flatten {
     }
 }
 
-impl<T: Kernels> Layer<T> for Flatten {
+impl LayerSpec for Flatten {
     fn kind(&self) -> &'static str {
         "Flatten"
     }
@@ -31,7 +31,9 @@ impl<T: Kernels> Layer<T> for Flatten {
         })?;
         Ok(Shape::from([len]))
     }
+}
 
+impl<T: Kernels> Layer<T> for Flatten {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         match *x.dims() {
             [_, _] => Ok(x),

@@ -9,10 +9,10 @@
 //! cannot be stored.
 //!
 //! ```
-//! use nn_core::layers::{Activation, Conv2D, Layer};
+//! use nn_core::layers::{Activation, Conv2D, LayerSpec};
 //! use nn_core::Shape;
 //! let conv = Conv2D::new(64, 3).activation(Activation::Relu);
-//! let output = Layer::<f32>::output_shape(&conv, &Shape::from([256, 256, 3]))?;
+//! let output = conv.output_shape(&Shape::from([256, 256, 3]))?;
 //! assert_eq!(output.dims(), [254, 254, 64]);
 //! # Ok::<(), nn_core::Error>(())
 //! ```
@@ -40,16 +40,18 @@ pub use rescaling::Rescaling;
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+pub use crate::kernels::geometry::{Padding, Pair};
 use crate::rng::Rng;
 use crate::tensor::Shape;
 use std::any::Any;
 use std::fmt::Debug;
 
 /// What a layer's forward runs in.
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Forward<'a, T: Kernels> {
     /// Where its ops are recorded.
-    pub tape: &'a mut Tape<T>,
+    pub tape: &'a Tape<T>,
     /// Whether this is training: dropout drops then, and only then.
     pub training: bool,
     /// Randomness of this pass; to be drawn from in training only.
@@ -58,40 +60,14 @@ pub struct Forward<'a, T: Kernels> {
 
 impl<'a, T: Kernels> Forward<'a, T> {
     /// The context of one pass.
-    pub fn new(tape: &'a mut Tape<T>, training: bool, rng: &'a mut Rng) -> Self {
+    pub fn new(tape: &'a Tape<T>, training: bool, rng: &'a mut Rng) -> Self {
         Self { tape, training, rng }
     }
 }
 
-/// One layer of a network.
-///
-/// A layer maps one input to one output, but what lies between is its own affair: a residual block
-/// is a layer that holds others, asks for their parameters under prefixed names, and adds its
-/// input to their output. A batch normalisation asks for its running statistics as
-/// [`ParameterSpec`]s that are not trainable; they come in as constants and go into files like all
-/// others. (Where it leaves its new statistics during training will be a field of [`Forward`],
-/// which is why that cannot be matched exhaustively.)
-///
-/// ```
-/// use nn_core::layers::{Forward, Layer};
-/// use nn_core::{Kernels, Result, Shape, Var};
-///
-/// #[derive(Debug)]
-/// struct Square;
-///
-/// impl<T: Kernels> Layer<T> for Square {
-///     fn kind(&self) -> &'static str {
-///         "Square"
-///     }
-///     fn output_shape(&self, input: &Shape) -> Result<Shape> {
-///         Ok(input.clone())
-///     }
-///     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
-///         cx.tape.mul(&x, &x)
-///     }
-/// }
-/// ```
-pub trait Layer<T: Kernels>: Any + Debug + Send + Sync {
+/// What a layer is, whatever the type of its numbers: its kind, the shapes it maps, the parameters it
+/// asks for. A layer that holds others asks them by their methods; see [`Layer`] for an example.
+pub trait LayerSpec: Any + Debug + Send + Sync {
     /// What kind of layer this is, for people: `Conv2D`.
     fn kind(&self) -> &'static str;
 
@@ -125,7 +101,51 @@ pub trait Layer<T: Kernels>: Any + Debug + Send + Sync {
         let same = self.output_shape(input)?.dims().get(..2) == input.dims().get(..2);
         Ok(same.then_some(Window2d::PIXEL))
     }
+}
 
+/// One layer of a network: a [`LayerSpec`] that can be run.
+///
+/// A layer maps one input to one output, but what lies between is its own affair: a residual block
+/// is a layer that holds others, asks for their parameters under prefixed names, and adds its
+/// input to their output. A batch normalisation asks for its running statistics as
+/// [`ParameterSpec`]s that are not trainable; they come in as constants and go into files like all
+/// others. (Where it leaves its new statistics during training will be a field of [`Forward`],
+/// which is why that cannot be matched exhaustively.)
+///
+/// ```
+/// use nn_core::layers::{Activation, Dense, Forward, Layer, LayerSpec, ParameterSpec};
+/// use nn_core::{Kernels, Result, Shape, Var};
+///
+/// /// `x + dense(x)`
+/// #[derive(Debug)]
+/// struct Residual {
+///     dense: Dense,
+/// }
+///
+/// impl LayerSpec for Residual {
+///     fn kind(&self) -> &'static str {
+///         "Residual"
+///     }
+///     fn output_shape(&self, input: &Shape) -> Result<Shape> {
+///         self.dense.output_shape(input)
+///     }
+///     fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
+///         self.dense.parameters(input)
+///     }
+/// }
+///
+/// impl<T: Kernels> Layer<T> for Residual {
+///     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, own: &[Var<T>]) -> Result<Var<T>> {
+///         let y = self.dense.forward(cx, x.clone(), own)?;
+///         cx.tape.add(&x, &y)
+///     }
+/// }
+///
+/// let block = Residual { dense: Dense::new(8).activation(Activation::Relu) };
+/// assert_eq!(block.output_shape(&Shape::from([8]))?.dims(), [8]);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+pub trait Layer<T: Kernels>: LayerSpec {
     /// The output for `x`, a batch, with the parameters asked for, in that order.
     ///
     /// # Errors
@@ -147,24 +167,6 @@ pub struct Window2d {
 impl Window2d {
     /// Each pixel by itself.
     pub const PIXEL: Self = Self { size: (1, 1), stride: (1, 1), padding: (0, 0) };
-}
-
-/// Two sizes, vertical before horizontal: one number stands for both.
-pub trait Pair {
-    /// `(vertical, horizontal)`.
-    fn pair(self) -> (usize, usize);
-}
-
-impl Pair for usize {
-    fn pair(self) -> (usize, usize) {
-        (self, self)
-    }
-}
-
-impl Pair for (usize, usize) {
-    fn pair(self) -> (usize, usize) {
-        self
-    }
 }
 
 /// Height, width and channels of an image's shape, or the error of a layer that needs one.

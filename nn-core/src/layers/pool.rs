@@ -1,7 +1,7 @@
 //! Pooling over images. None of these layers pads: rows and columns left over at the bottom and
 //! right are dropped, as Keras does by default.
 
-use super::{Forward, Layer, Pair, Window2d, check_extents, image_dims};
+use super::{Forward, Layer, LayerSpec, Pair, Window2d, check_extents, image_dims};
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -63,7 +63,7 @@ macro_rules! windowed_pool {
             }
         }
 
-        impl<T: Kernels> Layer<T> for $layer {
+        impl LayerSpec for $layer {
             fn kind(&self) -> &'static str {
                 stringify!($layer)
             }
@@ -83,7 +83,9 @@ macro_rules! windowed_pool {
                 let (size, stride) = (self.window, self.stride);
                 Ok(Some(Window2d { size, stride, padding: (0, 0) }))
             }
+        }
 
+        impl<T: Kernels> Layer<T> for $layer {
             fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
                 cx.tape.$op(&x, self.options())
             }
@@ -94,7 +96,7 @@ macro_rules! windowed_pool {
 windowed_pool!(MaxPool2D, max_pool2d);
 windowed_pool!(AveragePool2D, average_pool2d);
 
-impl<T: Kernels> Layer<T> for GlobalAveragePool2D {
+impl LayerSpec for GlobalAveragePool2D {
     fn kind(&self) -> &'static str {
         "GlobalAveragePool2D"
     }
@@ -107,7 +109,9 @@ impl<T: Kernels> Layer<T> for GlobalAveragePool2D {
         let [.., channels] = image_dims("GlobalAveragePool2D", input)?;
         Ok(Shape::from([channels]))
     }
+}
 
+impl<T: Kernels> Layer<T> for GlobalAveragePool2D {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         cx.tape.global_average_pool2d(&x)
     }

@@ -1,6 +1,6 @@
 //! `x * scale + offset`, in one pass over every pixel: an op of this layer's own.
 
-use super::{Forward, Layer};
+use super::{Forward, Layer, LayerSpec};
 use crate::autograd::{Backward, Op, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -49,7 +49,7 @@ impl<T: Kernels> Op<T> for Rescale<T> {
     }
 }
 
-impl<T: Kernels> Layer<T> for Rescaling {
+impl LayerSpec for Rescaling {
     fn kind(&self) -> &'static str {
         "Rescaling"
     }
@@ -65,7 +65,9 @@ impl<T: Kernels> Layer<T> for Rescaling {
         }
         Ok(input.clone())
     }
+}
 
+impl<T: Kernels> Layer<T> for Rescaling {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
         let (scale, offset) = (T::from_f64(self.scale), T::from_f64(self.offset));
         let mut y = Tensor::uninit(x.shape(), cx.tape.pool());

@@ -30,11 +30,11 @@ fn output_shapes() -> Result<()> {
 
 #[test]
 fn parameters_are_in_pytorch_layout() -> Result<()> {
-    let specs = Layer::<f32>::parameters(&Conv2D::new(5, (2, 4)), &Shape::from([9, 9, 3]))?;
+    let specs = Conv2D::new(5, (2, 4)).parameters(&Shape::from([9, 9, 3]))?;
     let shapes: Vec<_> = specs.iter().map(|s| (s.name.as_str(), s.shape.dims())).collect();
     assert_eq!(shapes, [("weight", &[5, 3, 2, 4][..]), ("bias", &[5])]);
     assert_eq!((specs[0].fans.input, specs[0].fans.output), (24, 40));
-    let specs = Layer::<f32>::parameters(&Dense::new(5), &Shape::from([12]))?;
+    let specs = Dense::new(5).parameters(&Shape::from([12]))?;
     assert_eq!(specs[0].shape.dims(), [5, 12]);
     assert!(specs.iter().all(|spec| spec.trainable));
     Ok(())

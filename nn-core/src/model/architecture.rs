@@ -35,7 +35,7 @@ impl Architecture {
     /// A builder that holds these layers.
     pub fn builder<T: Kernels>(self) -> SequentialBuilder<T> {
         let mut builder =
-            Sequential::builder(self.input).name(self.name).output_as_built(self.output);
+            SequentialBuilder::new(self.input).name(self.name).output_as_built(self.output);
         for NamedLayer { name, layer } in self.layers {
             builder = builder.shared_layer(Some(name), layer.into_layer());
         }

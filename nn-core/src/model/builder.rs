@@ -26,16 +26,22 @@ pub struct SequentialBuilder<T: Kernels = f32> {
     output: Option<OutputKind>,
     /// Whether the layers are those of a built model, which must not lose an activation again.
     built_before: bool,
+    /// Whether the input is known to be as it is meant, however few rows it has.
+    channels_last: bool,
 }
 
 impl<T: Kernels> SequentialBuilder<T> {
-    pub(super) fn new(input: Shape) -> Self {
+    /// Starts a network for inputs of this shape, without the batch: `[height, width, channels]` for
+    /// images. `SequentialBuilder::<f64>::new(..)` makes one of double precision, say to check
+    /// gradients; [`Sequential::builder`] is the one of `f32`.
+    pub fn new(input: impl Into<Shape>) -> Self {
         Self {
             name: "sequential".into(),
-            input,
+            input: input.into(),
             layers: Vec::new(),
             output: None,
             built_before: false,
+            channels_last: false,
         }
     }
 
@@ -69,9 +75,16 @@ impl<T: Kernels> SequentialBuilder<T> {
         self
     }
 
+    /// Says that the input is `[height, width, channels]` indeed, although it looks like
+    /// `[channels, height, width]`: three rows and 224 channels, say.
+    pub fn channels_last(mut self) -> Self {
+        self.channels_last = true;
+        self
+    }
+
     /// Like [`SequentialBuilder::output`], for layers that come from a built model.
     pub(super) fn output_as_built(mut self, output: OutputKind) -> Self {
-        self.built_before = true;
+        (self.built_before, self.channels_last) = (true, true);
         self.output(output)
     }
 
@@ -103,6 +116,9 @@ impl<T: Kernels> SequentialBuilder<T> {
             ));
         }
         check_sample("model", "input", &self.input)?;
+        if !self.channels_last {
+            check_channels_last(&self.input)?;
+        }
         let names = self.names()?;
         // All shapes first: nothing is allocated for a network that does not fit together.
         let mut stages = Vec::new();
@@ -243,6 +259,24 @@ fn check_sample(at: &str, what: &str, shape: &Shape) -> Result<()> {
         shape,
         "use smaller images or fewer filters",
     ))
+}
+
+/// Refuses what looks like an image with its channels first, as other programs have them: it would
+/// build, as one of few rows and many channels, and learn nothing.
+fn check_channels_last(input: &Shape) -> Result<()> {
+    // Rows of an image of a size that networks are built for.
+    const MANY: usize = 16;
+    match *input.dims() {
+        [channels @ (1 | 3 | 4), height, width] if height >= MANY && width >= MANY => {
+            Err(Error::shape(
+                "model input",
+                format!("an image with its channels last, [{height}, {width}, {channels}]"),
+                input,
+                "put the channels last, or call channels_last() where they are",
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_total(specs: &[(String, ParameterSpec)]) -> Result<()> {

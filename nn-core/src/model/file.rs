@@ -12,7 +12,7 @@
 //!
 //! A file without `nn.architecture` is read as the built-in network ([`ReferenceCnn`]).
 
-use super::tensor_file::{TensorFile, list, write};
+use super::safetensors::{TensorFile, list, write};
 use super::{Architecture, ReferenceCnn, Sequential, SequentialBuilder};
 use crate::error::{Error, Result};
 use crate::layers::OutputKind;

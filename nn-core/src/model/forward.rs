@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 use std::sync::Arc;
 
 /// How a model is to be run once: for inference unless made otherwise.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Pass<'a> {
     rng: Option<&'a mut Rng>,
     frozen: bool,
@@ -66,7 +66,7 @@ impl<T: Kernels> Sequential<T> {
     ///
     /// # Errors
     /// If `x` is not a batch of this model's inputs, or a watched layer does not exist.
-    pub fn forward(&self, tape: &mut Tape<T>, x: Var<T>, pass: Pass<'_>) -> Result<Output<T>> {
+    pub fn forward(&self, tape: &Tape<T>, x: Var<T>, pass: Pass<'_>) -> Result<Output<T>> {
         if x.dims().get(1..) != Some(self.input.dims()) {
             return Err(Error::shape(
                 format!("model {:?}", self.name),
@@ -126,7 +126,7 @@ impl<T: Kernels> Sequential<T> {
     ///
     /// # Errors
     /// If `x` is not a batch of this model's inputs.
-    pub fn infer(&self, tape: &mut Tape<T>, x: impl Into<Arc<Tensor<T>>>) -> Result<Var<T>> {
+    pub fn infer(&self, tape: &Tape<T>, x: impl Into<Arc<Tensor<T>>>) -> Result<Var<T>> {
         let x = tape.constant(x);
         Ok(self.forward(tape, x, Pass::inference().frozen())?.output)
     }
@@ -136,7 +136,7 @@ impl<T: Kernels> Sequential<T> {
     ///
     /// # Errors
     /// If these are not the outputs of such a network.
-    pub fn probabilities(&self, tape: &mut Tape<T>, output: Var<T>) -> Result<Var<T>> {
+    pub fn probabilities(&self, tape: &Tape<T>, output: Var<T>) -> Result<Var<T>> {
         self.output.apply(tape, output)
     }
 }
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn gradients_are_final_from_the_last_layer_to_the_first() {
-        let model = Sequential::<f32>::builder([8, 8, 1])
+        let model = Sequential::builder([8, 8, 1])
             .layer(Conv2D::new(2, 3).activation(Activation::Relu))
             .layer(MaxPool2D::new(2))
             .layer(Conv2D::new(3, 2))
@@ -203,7 +203,7 @@ mod tests {
             .unwrap();
         let (mut tape, mut rng) = (Tape::new(), Rng::new(0, 0));
         let x = tape.constant(Tensor::full([2, 8, 8, 1], 0.5));
-        let pass = model.forward(&mut tape, x, Pass::training(&mut rng)).unwrap();
+        let pass = model.forward(&tape, x, Pass::training(&mut rng)).unwrap();
         let loss = tape.mean(&pass.output).unwrap();
         let mut told = Vec::new();
         tape.backward_on_leaf(&loss, &mut |leaf, gradient| {

@@ -27,8 +27,8 @@ mod forward;
 mod predictor;
 mod receptive_field;
 mod reference;
+pub mod safetensors;
 mod summary;
-pub mod tensor_file;
 
 pub use architecture::{Architecture, NamedLayer};
 pub use builder::SequentialBuilder;
@@ -83,13 +83,15 @@ fn label(name: &str, kind: &str) -> String {
     format!("{name} ({kind})")
 }
 
-impl<T: Kernels> Sequential<T> {
-    /// Starts a network for inputs of this shape, without the batch: `[height, width, channels]`
-    /// for images.
-    pub fn builder(input: impl Into<Shape>) -> SequentialBuilder<T> {
-        SequentialBuilder::new(input.into())
+impl Sequential {
+    /// Starts a network of `f32` for inputs of this shape, without the batch: `[height, width, channels]`
+    /// for images. One of `f64` begins with [`SequentialBuilder::new`].
+    pub fn builder(input: impl Into<Shape>) -> SequentialBuilder {
+        SequentialBuilder::new(input)
     }
+}
 
+impl<T: Kernels> Sequential<T> {
     /// The model's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -198,7 +200,7 @@ impl<T: Kernels> Sequential<T> {
     ///
     /// # Errors
     /// If there is no layer of that name.
-    pub fn randomize(&mut self, layer: &str, seed: u64) -> Result<()> {
+    pub fn reinitialize(&mut self, layer: &str, seed: u64) -> Result<()> {
         let at = self.stage_index(layer)?;
         let input = at.checked_sub(1).map_or(&self.input, |before| &self.stages[before].output);
         let specs = self.stages[at].layer.parameters(input)?;

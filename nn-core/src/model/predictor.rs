@@ -3,7 +3,7 @@
 use super::Sequential;
 use crate::autograd::Tape;
 use crate::error::Result;
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, parallel};
 use crate::tensor::{BufferPool, Tensor};
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use std::sync::Arc;
 /// }
 /// # Ok::<(), nn_core::Error>(())
 /// ```
+#[derive(Debug)]
 pub struct Predictor<'a, T: Kernels = f32> {
     model: &'a Sequential<T>,
     tape: Tape<T>,
@@ -53,8 +54,8 @@ impl<T: Kernels> Predictor<'_, T> {
     pub fn predict(&mut self, x: impl Into<Arc<Tensor<T>>>) -> Result<Tensor<T>> {
         let x = x.into();
         let Self { model, tape } = self;
-        // On a thread of the pool, so that every op does not have to be handed over to one.
-        rayon::scope(|_| {
+        parallel::on_pool(move || {
+            let tape: &Tape<T> = tape;
             let output = model.infer(tape, x)?;
             let pool = tape.pool().clone();
             Ok(model.probabilities(tape, output)?.into_owned(&pool))

@@ -141,6 +141,7 @@ mod tests {
     use super::*;
     use crate::kernels::Padding;
     use crate::layers::{AveragePool2D, Conv2D, Dropout, Flatten, MaxPool2D, Rescaling};
+    use crate::model::SequentialBuilder;
     use crate::tensor::Tensor;
 
     /// The first and last row and column that change a cell of `layer`'s map.
@@ -152,7 +153,7 @@ mod tests {
         let x = tape.leaf(Tensor::full([1, height, width, channels], 1.0));
         let layers = [layer];
         let pass = Pass::inference().frozen().watch(&layers);
-        let features = model.forward(&mut tape, x.clone(), pass).unwrap().watched[0].1.clone();
+        let features = model.forward(&tape, x.clone(), pass).unwrap().watched[0].1.clone();
         let &[_, _, w, c] = features.dims() else { unreachable!() };
         let at = (cell.0 * w + cell.1) * c;
         let one = Tensor::from_fn(features.shape(), |i| f64::from(u8::from(i == at)));
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn fields_are_what_gradients_reach() {
         // Averages instead of maxima, and positive weights: every pixel of a window counts.
-        let mut model: Sequential<f64> = Sequential::builder([42, 54, 2])
+        let mut model: Sequential<f64> = SequentialBuilder::new([42, 54, 2])
             .layer(Rescaling::new(0.5))
             .layer(Conv2D::new(3, (3, 5)))
             .layer(AveragePool2D::new(2))

@@ -63,8 +63,8 @@ impl ReferenceCnn {
     /// The layers.
     pub fn builder<T: Kernels>(&self) -> SequentialBuilder<T> {
         let (height, width) = self.image_size;
-        let mut builder =
-            Sequential::builder([height, width, self.channels]).layer(Rescaling::new(1.0 / 255.0));
+        let mut builder = SequentialBuilder::new([height, width, self.channels])
+            .layer(Rescaling::new(1.0 / 255.0));
         for (filters, kernel_size) in self.filters.into_iter().zip(self.kernel_sizes) {
             builder = builder
                 .layer(Conv2D::new(filters, kernel_size).activation(Activation::Relu))

@@ -4,9 +4,9 @@ use super::{Gradients, OptimizerState};
 use crate::autograd::Gradient;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+use crate::kernels::parallel::prelude::*;
 use crate::layers::Parameter;
 use crate::tensor::{Shape, Tensor};
-use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Elements one task updates at a time: small enough to share out, large enough to be worth it.

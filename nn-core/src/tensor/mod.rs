@@ -6,6 +6,7 @@
 //! nothing.
 
 mod buffer;
+mod display;
 mod element;
 mod shape;
 

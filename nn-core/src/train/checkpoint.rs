@@ -19,7 +19,7 @@ use super::{FitOptions, History};
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
 use crate::kernels::Kernels;
-use crate::model::tensor_file::{TensorFile, draft_with_checksum};
+use crate::model::safetensors::{TensorFile, draft_with_checksum};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

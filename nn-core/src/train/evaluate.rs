@@ -3,7 +3,7 @@
 use super::Examples;
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, parallel};
 use crate::layers::OutputKind;
 use crate::loss::Loss;
 use crate::model::Sequential;
@@ -77,11 +77,13 @@ pub(super) fn evaluate_in<T: Kernels>(
     let mut tape = Tape::inference(pool.clone());
     for batch in indices.chunks(batch_size) {
         let (x, labels) = examples.batch(batch, pool)?;
-        // On a thread of the pool, as a training step.
-        let (batch_loss, probabilities) = rayon::scope(|_| {
-            let logits = model.infer(&mut tape, x)?;
-            let batch_loss = loss.apply(&mut tape, &logits, &labels[..])?;
-            Ok::<_, Error>((batch_loss, model.probabilities(&mut tape, logits)?))
+        // A tape may go to another thread, but not be shared with one.
+        let (own, targets) = (&mut tape, &labels[..]);
+        let (batch_loss, probabilities) = parallel::on_pool(move || {
+            let tape: &Tape<T> = own;
+            let logits = model.infer(tape, x)?;
+            let batch_loss = loss.apply(tape, &logits, targets)?;
+            Ok::<_, Error>((batch_loss, model.probabilities(tape, logits)?))
         })?;
         result.loss += batch_loss.value().item()?.as_f64() * batch.len() as f64;
         for (i, &label) in labels.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! What can be learned from.
 
+#[cfg(feature = "images")]
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -7,7 +8,7 @@ use crate::tensor::{BufferPool, Tensor};
 
 /// Labelled examples that can be fetched by number, in any order.
 ///
-/// Image folders implement it through [`Dataset`](crate::data::Dataset); implement it for arrays,
+/// A [`Dataset`](crate::data) of images is such examples; implement it for arrays,
 /// sensors or anything else with a label.
 pub trait Examples<T: Kernels = f32> {
     /// The number of examples.
@@ -25,6 +26,7 @@ pub trait Examples<T: Kernels = f32> {
     }
 }
 
+#[cfg(feature = "images")]
 impl Examples for Dataset {
     fn len(&self) -> usize {
         Dataset::len(self)

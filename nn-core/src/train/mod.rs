@@ -20,7 +20,9 @@ mod trainer;
 
 pub use checkpoint::Checkpoint;
 pub use checkpoints::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_FILE};
-pub use evaluate::{Evaluation, check_batch_size, class_probabilities, evaluate, most_probable};
+#[doc(hidden)]
+pub use evaluate::check_batch_size;
+pub use evaluate::{Evaluation, class_probabilities, evaluate, most_probable};
 pub use examples::Examples;
 pub use history::{EpochRecord, History};
 pub use options::FitOptions;

@@ -25,10 +25,10 @@ pub fn silent_layer<T: Kernels>(
     let indices: Vec<usize> = (0..examples.len().min(samples)).collect();
     let pool = BufferPool::new();
     for batch in indices.chunks(BATCH) {
-        let mut tape = Tape::inference(pool.clone());
+        let tape = Tape::inference(pool.clone());
         let (x, _) = examples.batch(batch, &pool)?;
         let x = tape.constant(x);
-        let pass = model.forward(&mut tape, x, Pass::inference().frozen().watch(&silent))?;
+        let pass = model.forward(&tape, x, Pass::inference().frozen().watch(&silent))?;
         let speaks = |name: &str| {
             let outputs = pass.watched.iter().find(|(watched, _)| watched == name);
             outputs.is_none_or(|(_, out)| out.value().as_slice().iter().any(|v| *v != T::zero()))

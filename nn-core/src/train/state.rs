@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// All that decides how a run goes on: what a checkpoint holds. Randomness follows from the seed and the
 /// steps made.
+#[derive(Debug)]
 pub(super) struct TrainerState<T: Kernels> {
     pub model: Sequential<T>,
     pub optimizer: Box<dyn Optimizer<T>>,

@@ -4,7 +4,7 @@ use super::*;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::{Activation, Dense, Dropout};
-use crate::model::Sequential;
+use crate::model::SequentialBuilder;
 use crate::optim::OptimizerConfig;
 use crate::tensor::{BufferPool, Tensor};
 use std::cell::Cell;
@@ -64,7 +64,7 @@ fn options(epochs: usize) -> FitOptions {
 }
 
 fn trainer<T: Kernels>(optimizer: OptimizerConfig, options: FitOptions) -> Trainer<T> {
-    let model = Sequential::builder([3])
+    let model = SequentialBuilder::new([3])
         .layer(Dense::new(5).activation(Activation::Relu))
         .layer(Dropout::new(0.3))
         .layer(Dense::new(2))
@@ -277,7 +277,7 @@ fn a_run_goes_on_as_it_began_or_not_at_all() {
     let sgd = resume(trainer(OptimizerConfig::sgd(), options(3)));
     assert!(sgd.contains("adam") && sgd.contains("sgd"), "{sgd}");
     let model = |units| {
-        let model = Sequential::builder([3]).layer(Dense::new(units)).layer(Dense::new(2));
+        let model = SequentialBuilder::new([3]).layer(Dense::new(units)).layer(Dense::new(2));
         Trainer::new(model.build(1).unwrap(), OptimizerConfig::adam().build().unwrap(), options(3))
     };
     assert!(resume(model(6).unwrap()).contains("dense1.weight"));

@@ -7,7 +7,7 @@ use super::{Checkpoint, Checkpoints, EpochRecord, Examples, FitOptions, History}
 use crate::autograd::Tape;
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, parallel};
 use crate::model::{Pass, Sequential};
 use crate::optim::{Gradients, Optimizer, check_learning_rate};
 use crate::rng::{Rng, stream};
@@ -45,6 +45,7 @@ pub trait Observer {
 }
 
 /// An observer that says nothing.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
 impl Observer for Silent {}
@@ -61,6 +62,7 @@ impl Observer for Silent {}
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub struct Trainer<T: Kernels = f32> {
     pub(super) state: TrainerState<T>,
     /// Where the run is saved, and with which note.
@@ -320,8 +322,7 @@ impl<T: Kernels> Trainer<T> {
         labels: &[usize],
         learning_rate: f64,
     ) -> Result<StepRecord> {
-        // On a thread of the pool, so that every op does not have to be handed over to one.
-        rayon::scope(|_| self.step_here(x, labels, learning_rate))
+        parallel::on_pool(|| self.step_here(x, labels, learning_rate))
     }
 
     fn step_here(
@@ -333,8 +334,8 @@ impl<T: Kernels> Trainer<T> {
         let mut rng = Rng::new(self.state.options.seed, stream::DROPOUT + self.state.steps);
         self.tape.clear();
         let x = self.tape.constant(x);
-        let pass = self.state.model.forward(&mut self.tape, x, Pass::training(&mut rng))?;
-        let loss = self.state.options.loss.apply(&mut self.tape, &pass.output, labels)?;
+        let pass = self.state.model.forward(&self.tape, x, Pass::training(&mut rng))?;
+        let loss = self.state.options.loss.apply(&self.tape, &pass.output, labels)?;
         let correct = (labels.iter().enumerate())
             .filter(|&(i, &label)| class_of(pass.output.value().row(i)) == label)
             .count();

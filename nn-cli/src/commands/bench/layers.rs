@@ -5,9 +5,10 @@
 
 use super::timing::Clock;
 use super::{SEED, pixels};
-use nn_core::kernels::conv::{Output, OutputGradient};
-use nn_core::kernels::linear::{self, Dims};
-use nn_core::kernels::{Conv2dGeometry, Conv2dOptions, Kernels, Pool2dGeometry, Pool2dOptions};
+use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
+use nn_core::internals::conv::{Output, OutputGradient};
+use nn_core::internals::linear::{self, Dims};
+use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
 use nn_core::model::{ReferenceCnn, Sequential};
 use nn_core::rng::Rng;
 use nn_core::tensor::BufferPool;
@@ -106,9 +107,10 @@ impl Bench<'_> {
         let dims = Dims { batch, inputs: x.len() / batch, outputs: bias.len() };
         let operations = (2 * batch * weight.len()) as f64;
         let w = weight.as_slice();
+        let scratch = BufferPool::new();
         let mut y = vec![0.0; batch * dims.outputs];
         self.time(name, FORWARD, operations, || {
-            linear::forward(dims, x, w, Some(bias.as_slice()), &mut y);
+            linear::forward(dims, x, w, Some(bias.as_slice()), &mut y, &scratch);
         })?;
         let dy = self.gradient(y.len());
         let mut dx = vec![0.0; x.len()];

@@ -104,7 +104,7 @@ pub struct LabelLeak {
 }
 
 /// An image that takes part.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
     /// Its facts.
     pub facts: &'a FileFacts,

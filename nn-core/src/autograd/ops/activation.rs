@@ -87,7 +87,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// None so far.
-    pub fn relu(&mut self, x: Var<T>) -> Result<Var<T>> {
+    pub fn relu(&self, x: Var<T>) -> Result<Var<T>> {
         let (mut y, x) = x.take(self.pool());
         let op = Masked::update("relu", y.as_mut_slice(), self.pool(), |v| {
             // False for NaN: it is passed on, and so is what comes back to it.
@@ -102,7 +102,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// None so far.
-    pub fn sigmoid(&mut self, x: Var<T>) -> Result<Var<T>> {
+    pub fn sigmoid(&self, x: Var<T>) -> Result<Var<T>> {
         Ok(self.apply(Function::Sigmoid, x, |y| update(y, sigmoid)))
     }
 
@@ -110,7 +110,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// None so far.
-    pub fn tanh(&mut self, x: Var<T>) -> Result<Var<T>> {
+    pub fn tanh(&self, x: Var<T>) -> Result<Var<T>> {
         Ok(self.apply(Function::Tanh, x, |y| update(y, T::tanh)))
     }
 
@@ -119,7 +119,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has no dimension.
-    pub fn softmax(&mut self, x: Var<T>) -> Result<Var<T>> {
+    pub fn softmax(&self, x: Var<T>) -> Result<Var<T>> {
         let width = last_dim("softmax", &x)?;
         Ok(self.apply(Function::Softmax, x, |y| {
             for_each_chunk(y, width, |_, row| {
@@ -135,7 +135,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has no dimension.
-    pub fn log_softmax(&mut self, x: Var<T>) -> Result<Var<T>> {
+    pub fn log_softmax(&self, x: Var<T>) -> Result<Var<T>> {
         let width = last_dim("log_softmax", &x)?;
         Ok(self.apply(Function::LogSoftmax, x, |y| {
             for_each_chunk(y, width, |_, row| {
@@ -147,7 +147,7 @@ impl<T: Kernels> Tape<T> {
         }))
     }
 
-    fn apply(&mut self, function: Function, x: Var<T>, f: impl Fn(&mut [T])) -> Var<T> {
+    fn apply(&self, function: Function, x: Var<T>, f: impl Fn(&mut [T])) -> Var<T> {
         let (mut y, x) = x.take(self.pool());
         f(y.as_mut_slice());
         let y = Arc::new(y);
@@ -173,16 +173,16 @@ mod tests {
     use super::*;
     use std::slice::from_ref;
 
-    type Unary<T> = fn(&mut Tape<T>, Var<T>) -> Result<Var<T>>;
+    type Unary<T> = fn(&Tape<T>, Var<T>) -> Result<Var<T>>;
 
     fn unary_ops<T: Kernels>() -> [Unary<T>; 5] {
         [Tape::relu, Tape::sigmoid, Tape::tanh, Tape::softmax, Tape::log_softmax]
     }
 
     fn value(op: Unary<f64>, x: &Tensor<f64>) -> Vec<f64> {
-        let mut tape = Tape::new();
+        let tape = Tape::new();
         let x = tape.leaf(x.clone());
-        op(&mut tape, x).unwrap().value().as_slice().to_vec()
+        op(&tape, x).unwrap().value().as_slice().to_vec()
     }
 
     #[test]
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn softmax_needs_a_dimension() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.leaf(Tensor::scalar(1.0));
         refused(tape.softmax(x.clone()), &["softmax", "[]", "reshape"]);
         refused(tape.log_softmax(x), &["log_softmax", "[]"]);

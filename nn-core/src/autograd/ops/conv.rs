@@ -83,7 +83,7 @@ impl<T: Kernels> Tape<T> {
     /// If the channels of `x` and `w` or the length of `b` differ, or the kernel does not fit.
     ///
     /// ```
-    /// use nn_core::kernels::Conv2dOptions;
+    /// use nn_core::autograd::Conv2dOptions;
     /// use nn_core::{Tape, Tensor};
     /// let mut tape = Tape::<f32>::new();
     /// let image = tape.constant(Tensor::full([1, 4, 4, 1], 1.0));
@@ -93,7 +93,7 @@ impl<T: Kernels> Tape<T> {
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn conv2d(
-        &mut self,
+        &self,
         x: &Var<T>,
         w: &Var<T>,
         b: Option<&Var<T>>,
@@ -114,7 +114,7 @@ impl<T: Kernels> Tape<T> {
     /// # Errors
     /// As [`Tape::conv2d`] and [`Tape::max_pool2d`].
     pub fn conv2d_relu_max_pool(
-        &mut self,
+        &self,
         x: &Var<T>,
         w: &Var<T>,
         b: Option<&Var<T>>,
@@ -140,7 +140,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn convolve(
-        &mut self,
+        &self,
         kernel: &dyn Conv2dForward<T>,
         g: &Conv2dGeometry,
         (x, w, b): (&Var<T>, &Var<T>, Option<&Var<T>>),
@@ -148,8 +148,9 @@ impl<T: Kernels> Tape<T> {
     ) {
         let b = b.map(|b| b.value().as_slice());
         let x = x.value().as_slice();
-        let packed = self.prepared::<Packed<T>>();
-        match packed.and_then(|(packed, pool)| packed.get(&w.share(), kernel, g, pool)) {
+        let packed =
+            self.prepared(|packed: &mut Packed<T>, pool| packed.get(&w.share(), kernel, g, pool));
+        match packed.flatten() {
             Some(packed) => kernel.forward_packed(g, x, packed.as_slice(), b, out, self.pool()),
             None => kernel.forward(g, x, w.value().as_slice(), b, out, self.pool()),
         }
@@ -241,13 +242,13 @@ mod tests {
 
     #[test]
     fn misfits_are_named() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.constant(Tensor::zeros([1, 8, 8, 3]));
         let w = tape.constant(Tensor::zeros([4, 3, 3, 3]));
         let b = tape.constant(Tensor::zeros([3]));
         let options = Conv2dOptions::default();
         refused(tape.conv2d(&x, &w, Some(&b), options), &["conv2d", "[4]", "[3]"]);
-        let huge = Pool2dOptions::square(16);
+        let huge = Pool2dOptions::new(16);
         let x = tape.constant(Tensor::zeros([1, 20, 20, 3]));
         refused(tape.conv2d_relu_max_pool(&x, &w, None, options, huge), &["255", "16x16"]);
     }

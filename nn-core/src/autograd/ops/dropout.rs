@@ -13,7 +13,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `rate` is not at least 0 and below 1.
-    pub fn dropout(&mut self, x: Var<T>, rate: f64, rng: &mut Rng) -> Result<Var<T>> {
+    pub fn dropout(&self, x: Var<T>, rate: f64, rng: &mut Rng) -> Result<Var<T>> {
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::setting(
                 "dropout's rate",
@@ -47,7 +47,7 @@ mod tests {
     fn the_right_share_is_dropped_and_the_mean_stays() {
         for rate in [0.1, 0.5, 0.8] {
             let n = 40_000;
-            let mut tape = Tape::<f64>::new();
+            let tape = Tape::<f64>::new();
             let x = tape.leaf(Tensor::full([n], 1.0));
             let y = tape.dropout(x, rate, &mut Rng::new(3, 1)).unwrap();
             let kept = y.value().as_slice().iter().filter(|&&v| v != 0.0).count() as f64;
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn the_seed_decides() {
         let run = |seed| {
-            let mut tape = Tape::<f64>::new();
+            let tape = Tape::<f64>::new();
             let x = tape.leaf(sample([64], 1));
             tape.dropout(x, 0.5, &mut Rng::new(seed, 0)).unwrap().value().as_slice().to_vec()
         };
@@ -86,8 +86,8 @@ mod tests {
 
     #[test]
     fn inference_draws_the_same_and_saves_nothing() {
-        let mut training = Tape::<f64>::new();
-        let mut inference = Tape::<f64>::inference(Default::default());
+        let training = Tape::<f64>::new();
+        let inference = Tape::<f64>::inference(Default::default());
         let (a, b) = (training.leaf(sample([30], 2)), inference.constant(sample([30], 2)));
         let a = training.dropout(a, 0.3, &mut Rng::new(5, 0)).unwrap();
         let b = inference.dropout(b, 0.3, &mut Rng::new(5, 0)).unwrap();
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn rates_out_of_range_are_refused() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         for rate in [-0.1, 1.0, f64::NAN] {
             let x = tape.leaf(Tensor::zeros([2]));
             refused(tape.dropout(x, rate, &mut Rng::new(0, 0)), &["rate", "below 1"]);

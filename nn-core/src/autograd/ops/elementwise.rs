@@ -137,7 +137,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If the shapes do not combine.
-    pub fn add(&mut self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
+    pub fn add(&self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
         self.binary(Arithmetic::Add, a, b)
     }
 
@@ -145,7 +145,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If the shapes do not combine.
-    pub fn sub(&mut self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
+    pub fn sub(&self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
         self.binary(Arithmetic::Sub, a, b)
     }
 
@@ -153,7 +153,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If the shapes do not combine.
-    pub fn mul(&mut self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
+    pub fn mul(&self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
         self.binary(Arithmetic::Mul, a, b)
     }
 
@@ -161,11 +161,11 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If the shapes do not combine.
-    pub fn div(&mut self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
+    pub fn div(&self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
         self.binary(Arithmetic::Div, a, b)
     }
 
-    fn binary(&mut self, kind: Arithmetic, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
+    fn binary(&self, kind: Arithmetic, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
         let plan = Broadcast::new(kind.name(), a.shape(), b.shape())?;
         let mut result = if a.shape() == plan.output() {
             a.value().clone_in(self.pool())
@@ -192,7 +192,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// None so far.
-    pub fn scale(&mut self, x: Var<T>, factor: T) -> Result<Var<T>> {
+    pub fn scale(&self, x: Var<T>, factor: T) -> Result<Var<T>> {
         let (mut y, x) = x.take(self.pool());
         update(y.as_mut_slice(), |v| v * factor);
         Ok(self.record(Scale { factor }, &[&x], y))
@@ -202,7 +202,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// None so far.
-    pub fn neg(&mut self, x: Var<T>) -> Result<Var<T>> {
+    pub fn neg(&self, x: Var<T>) -> Result<Var<T>> {
         self.scale(x, -T::one())
     }
 
@@ -210,7 +210,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// None so far.
-    pub fn add_scalar(&mut self, x: Var<T>, number: T) -> Result<Var<T>> {
+    pub fn add_scalar(&self, x: Var<T>, number: T) -> Result<Var<T>> {
         let (mut y, x) = x.take(self.pool());
         update(y.as_mut_slice(), |v| v + number);
         Ok(self.record(AddScalar, &[&x], y))
@@ -224,7 +224,7 @@ mod tests {
     use std::slice::from_ref;
 
     type Definition = fn(f64, f64) -> f64;
-    type BinaryOp<T> = fn(&mut Tape<T>, &Var<T>, &Var<T>) -> Result<Var<T>>;
+    type BinaryOp<T> = fn(&Tape<T>, &Var<T>, &Var<T>) -> Result<Var<T>>;
 
     /// Each op with its definition.
     fn binary_ops<T: Kernels>() -> [(BinaryOp<T>, Definition); 4] {
@@ -268,9 +268,9 @@ mod tests {
         for (a_dims, b_dims, expected) in cases {
             let (a, b) = (sample(a_dims, 1), sample(b_dims, 2).map(|v| v + 0.5 * v.signum()));
             for (op, f) in binary_ops::<f64>() {
-                let mut tape = Tape::new();
+                let tape = Tape::new();
                 let (a_var, b_var) = (tape.leaf(a.clone()), tape.leaf(b.clone()));
-                let y = op(&mut tape, &a_var, &b_var).unwrap();
+                let y = op(&tape, &a_var, &b_var).unwrap();
                 assert_eq!(y.dims(), expected);
                 for (i, &y) in y.value().as_slice().iter().enumerate() {
                     assert_eq!(y, f(element(&a, expected, i), element(&b, expected, i)));
@@ -284,9 +284,9 @@ mod tests {
     fn arrays_of_several_tasks() {
         let (a, b) = (sample([3, CHUNK / 2 + 1], 3), sample([3, CHUNK / 2 + 1], 4));
         for (op, f) in binary_ops::<f64>() {
-            let mut tape = Tape::new();
+            let tape = Tape::new();
             let (a_var, b_var) = (tape.constant(a.clone()), tape.constant(b.clone()));
-            let y = op(&mut tape, &a_var, &b_var).unwrap();
+            let y = op(&tape, &a_var, &b_var).unwrap();
             let expected = a.as_slice().iter().zip(b.as_slice()).map(|(&a, &b)| f(a, b));
             assert!(y.value().as_slice().iter().copied().eq(expected));
         }
@@ -322,7 +322,7 @@ mod tests {
         for (op, _) in binary_ops() {
             let (x, c) = (tape.leaf(Tensor::full([2], 3.0)), tape.constant(Tensor::full([2], 2.0)));
             for (a, b) in [(&x, &c), (&c, &x)] {
-                let y = op(&mut tape, a, b).unwrap();
+                let y = op(&tape, a, b).unwrap();
                 tape.backward_from(&y, Tensor::full([2], 1.0)).unwrap();
             }
             assert!(tape.grad(&c).is_none());
@@ -337,7 +337,7 @@ mod tests {
         check(from_ref(&x), |tape, x| tape.scale(x[0].clone(), -1.7));
         check(from_ref(&x), |tape, x| tape.add_scalar(x[0].clone(), 2.5));
         check(from_ref(&x), |tape, x| tape.neg(x[0].clone()));
-        let mut tape = Tape::new();
+        let tape = Tape::new();
         let kept = tape.leaf(x.clone());
         let y = tape.scale(kept.clone(), 2.0).unwrap();
         let y = tape.add_scalar(y, 1.0).unwrap();
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn memory_is_reused_when_nobody_else_needs_it() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.leaf(Tensor::full([8], 1.0));
         let before = x.value().as_slice().as_ptr();
         let y = tape.scale(x, 2.0).unwrap();
@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn shapes_that_do_not_combine_are_refused() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let (a, b) = (tape.leaf(Tensor::zeros([2, 3])), tape.leaf(Tensor::zeros([2])));
         refused(tape.add(&a, &b), &["add", "[2, 3]", "[2]", "reshape"]);
         refused(tape.div(&b, &a), &["div", "[2, 3]", "[2]"]);

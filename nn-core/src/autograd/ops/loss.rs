@@ -52,7 +52,7 @@ impl<T: Kernels> Tape<T> {
     /// assert_eq!(tape.grad(&logits).unwrap().as_slice(), [0.5, -0.5]);
     /// # Ok::<(), nn_core::Error>(())
     /// ```
-    pub fn softmax_cross_entropy(&mut self, logits: &Var<T>, labels: &[usize]) -> Result<Var<T>> {
+    pub fn softmax_cross_entropy(&self, logits: &Var<T>, labels: &[usize]) -> Result<Var<T>> {
         const NAME: &str = "softmax_cross_entropy";
         let (batch, classes) = rows_of_classes(NAME, logits)?;
         if labels.len() != batch {
@@ -79,11 +79,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If the shapes differ, or are not `[batch, classes]` with at least one of each.
-    pub fn softmax_cross_entropy_soft(
-        &mut self,
-        logits: &Var<T>,
-        targets: &Var<T>,
-    ) -> Result<Var<T>> {
+    pub fn softmax_cross_entropy_soft(&self, logits: &Var<T>, targets: &Var<T>) -> Result<Var<T>> {
         const NAME: &str = "softmax_cross_entropy_soft";
         let (_, classes) = rows_of_classes(NAME, logits)?;
         same_shape(NAME, logits, targets)?;
@@ -93,7 +89,7 @@ impl<T: Kernels> Tape<T> {
 
     /// Cross-entropy of checked logits `[batch, classes]` with `target(row, class)`.
     fn categorical(
-        &mut self,
+        &self,
         name: &'static str,
         logits: &Var<T>,
         target: impl Fn(usize, usize) -> f64,
@@ -128,7 +124,7 @@ impl<T: Kernels> Tape<T> {
     /// # Errors
     /// If the shapes differ or there is no element.
     pub fn binary_cross_entropy_with_logits(
-        &mut self,
+        &self,
         logits: &Var<T>,
         targets: &Var<T>,
     ) -> Result<Var<T>> {
@@ -144,7 +140,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If the shapes differ or there is no element.
-    pub fn mean_squared_error(&mut self, predictions: &Var<T>, targets: &Var<T>) -> Result<Var<T>> {
+    pub fn mean_squared_error(&self, predictions: &Var<T>, targets: &Var<T>) -> Result<Var<T>> {
         let (loss, gradient) =
             self.elementwise("mean_squared_error", predictions, targets, |y, t| {
                 ((y - t) * (y - t), 2.0 * (y - t))
@@ -234,7 +230,7 @@ mod tests {
                 .map(|i| -targets.as_slice()[i] * log_p(i / classes, i % classes))
                 .sum::<f64>()
                 / batch as f64;
-            let mut tape = Tape::new();
+            let tape = Tape::new();
             let (z_var, t) = (tape.leaf(z.clone()), tape.constant(targets.clone()));
             let loss = tape.softmax_cross_entropy(&z_var, &labels).unwrap();
             assert!((loss.value().item().unwrap() - hard).abs() < 1e-13);
@@ -259,7 +255,7 @@ mod tests {
 
     #[test]
     fn cross_entropy_survives_extremes_and_shows_nan() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let z =
             tape.leaf(Tensor::from_vec([2, 2], vec![1e30, -1e30, 0., f32::NEG_INFINITY]).unwrap());
         let loss = tape.softmax_cross_entropy(&z, &[0, 0]).unwrap();
@@ -300,14 +296,14 @@ mod tests {
             -t * p.ln() - (1.0 - t) * (1.0 - p).ln()
         });
         let expected = terms.sum::<f64>() / 6.0;
-        let bce = |tape: &mut Tape<f64>, z: &[Var<f64>]| {
+        let bce = |tape: &Tape<f64>, z: &[Var<f64>]| {
             let targets = tape.constant(t.clone());
             tape.binary_cross_entropy_with_logits(&z[0], &targets)
         };
         let loss = run::<f64>(from_ref(&z), bce)[0][0];
         assert!((loss - expected).abs() < 1e-13);
         check(&[z], bce);
-        let mut tape = Tape::<f64>::new();
+        let tape = Tape::<f64>::new();
         let z = tape.leaf(Tensor::from_vec([2], vec![800.0, -800.0]).unwrap());
         let t = tape.constant(Tensor::from_vec([2], vec![0.0, 0.0]).unwrap());
         let loss = tape.binary_cross_entropy_with_logits(&z, &t).unwrap();
@@ -341,7 +337,7 @@ mod tests {
 
     #[test]
     fn wrong_input_is_refused() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let z = tape.leaf(Tensor::zeros([2, 3]));
         refused(tape.softmax_cross_entropy(&z, &[0]), &["2 labels", "[2, 3]", "1 labels"]);
         refused(tape.softmax_cross_entropy(&z, &[0, 3]), &["label 1", "below 3", "received 3"]);

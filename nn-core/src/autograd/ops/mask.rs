@@ -5,9 +5,9 @@
 use crate::autograd::{Backward, Op};
 use crate::error::Result;
 use crate::kernels::Kernels;
+use crate::kernels::parallel::prelude::*;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
 use crate::tensor::{Buffer, BufferPool, Tensor};
-use rayon::prelude::*;
 
 /// An output that was `scale * x` where the element's bit is set, and 0 elsewhere.
 pub(super) struct Masked<T> {

@@ -81,7 +81,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If they are no such matrices.
-    pub fn matmul(&mut self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
+    pub fn matmul(&self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
         let (&[m, k], &[b_rows, n]) = (a.dims(), b.dims()) else {
             return Err(unfit(a, b));
         };
@@ -118,7 +118,7 @@ impl<T: Kernels> Tape<T> {
     /// assert_eq!(tape.linear(&x, &w, Some(&b))?.value().as_slice(), [1., 12., 3.]);
     /// # Ok::<(), nn_core::Error>(())
     /// ```
-    pub fn linear(&mut self, x: &Var<T>, w: &Var<T>, b: Option<&Var<T>>) -> Result<Var<T>> {
+    pub fn linear(&self, x: &Var<T>, w: &Var<T>, b: Option<&Var<T>>) -> Result<Var<T>> {
         let &[outputs, columns] = w.dims() else {
             return Err(Error::shape(
                 "linear",
@@ -150,7 +150,8 @@ impl<T: Kernels> Tape<T> {
         Shape::from([batch, outputs]).ensure_possible("linear")?;
         let mut y = Tensor::uninit([batch, outputs], self.pool());
         let bias = b.map(|b| b.value().as_slice());
-        linear::forward(dims, x.value().as_slice(), w.value().as_slice(), bias, y.as_mut_slice());
+        let (x_values, w_values) = (x.value().as_slice(), w.value().as_slice());
+        linear::forward(dims, x_values, w_values, bias, y.as_mut_slice(), self.pool());
         let op = Linear {
             dims,
             x: self.tracks(&[w]).then(|| x.share()),
@@ -181,7 +182,7 @@ mod tests {
     fn matmul_value_and_gradients() {
         for (m, k, n) in [(1, 1, 1), (2, 3, 4), (5, 1, 3), (1, 7, 1), (9, 4, 17)] {
             let (a, b) = (sample([m, k], 1), sample([k, n], 2));
-            let mut tape = Tape::new();
+            let tape = Tape::new();
             let (a_var, b_var) = (tape.leaf(a.clone()), tape.leaf(b.clone()));
             let c = tape.matmul(&a_var, &b_var).unwrap();
             let expected = Tensor::from_fn([m, n], |i| {
@@ -203,7 +204,7 @@ mod tests {
         for (batch, inputs, outputs) in [(1, 1, 1), (3, 5, 2), (4, 33, 3), (16, 3, 5), (17, 4, 3)] {
             let (x, w) = (sample([batch, inputs], 4), sample([outputs, inputs], 5));
             let b = sample([outputs], 6);
-            let mut tape = Tape::new();
+            let tape = Tape::new();
             let vars = [tape.leaf(x.clone()), tape.leaf(w.clone()), tape.leaf(b.clone())];
             let y = tape.linear(&vars[0], &vars[1], Some(&vars[2])).unwrap();
             let expected = Tensor::from_fn([batch, outputs], |i| {
@@ -268,7 +269,7 @@ mod tests {
 
     #[test]
     fn wrong_shapes_are_refused() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let (a, b) = (tape.leaf(Tensor::zeros([2, 3])), tape.leaf(Tensor::zeros([2, 4])));
         refused(tape.matmul(&a, &b), &["matmul", "[2, 3]", "[2, 4]", "transpose"]);
         let cube = tape.leaf(Tensor::zeros([2, 3, 4]));

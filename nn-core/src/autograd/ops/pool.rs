@@ -5,11 +5,11 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::pool::{self, WindowIndex};
 use crate::kernels::{Pool2dGeometry, Pool2dOptions};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Scratch, Shape, Tensor};
 
 struct MaxPool2d<I> {
     geometry: Pool2dGeometry,
-    argmax: Vec<I>,
+    argmax: Scratch<I>,
     shape: Shape,
 }
 
@@ -49,7 +49,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has not four dimensions, or the window does not fit.
-    pub fn max_pool2d(&mut self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
+    pub fn max_pool2d(&self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
         let geometry = Pool2dGeometry::new(x.dims(), options)?;
         if geometry.window_len() <= 256 {
             Ok(self.max_pool2d_indexed::<u8>(x, geometry))
@@ -58,9 +58,9 @@ impl<T: Kernels> Tape<T> {
         }
     }
 
-    fn max_pool2d_indexed<I: WindowIndex>(&mut self, x: &Var<T>, g: Pool2dGeometry) -> Var<T> {
+    fn max_pool2d_indexed<I: WindowIndex>(&self, x: &Var<T>, g: Pool2dGeometry) -> Var<T> {
         let mut y = Tensor::uninit(g.output_dims(), self.pool());
-        let mut argmax = vec![I::default(); y.len()];
+        let mut argmax = self.pool().scratch_of::<I>(y.len());
         pool::max_forward(&g, x.value().as_slice(), y.as_mut_slice(), &mut argmax);
         self.record(MaxPool2d { geometry: g, argmax, shape: x.shape().clone() }, &[x], y)
     }
@@ -69,7 +69,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has not four dimensions, or the window does not fit.
-    pub fn average_pool2d(&mut self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
+    pub fn average_pool2d(&self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
         let geometry = Pool2dGeometry::new(x.dims(), options)?;
         Ok(self.average(x, geometry, geometry.output_dims().into()))
     }
@@ -78,7 +78,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has not four dimensions, or no pixel.
-    pub fn global_average_pool2d(&mut self, x: &Var<T>) -> Result<Var<T>> {
+    pub fn global_average_pool2d(&self, x: &Var<T>) -> Result<Var<T>> {
         let &[batch, height, width, channels] = x.dims() else {
             return Err(Error::shape(
                 "global_average_pool2d",
@@ -92,7 +92,7 @@ impl<T: Kernels> Tape<T> {
         Ok(self.average(x, geometry, [batch, channels].into()))
     }
 
-    fn average(&mut self, x: &Var<T>, geometry: Pool2dGeometry, output: Shape) -> Var<T> {
+    fn average(&self, x: &Var<T>, geometry: Pool2dGeometry, output: Shape) -> Var<T> {
         let mut y = Tensor::uninit(output, self.pool());
         pool::average_forward(&geometry, x.value().as_slice(), y.as_mut_slice());
         self.record(AveragePool2d { geometry, shape: x.shape().clone() }, &[x], y)
@@ -119,7 +119,7 @@ mod tests {
     fn windows_too_large_for_a_byte_still_find_their_maximum() -> Result<()> {
         let mut tape = Tape::<f32>::new();
         let x = tape.leaf(Tensor::from_fn([1, 40, 40, 1], |i| if i == 1234 { 1.0 } else { 0.0 }));
-        let y = tape.max_pool2d(&x, Pool2dOptions::square(40))?;
+        let y = tape.max_pool2d(&x, Pool2dOptions::new(40))?;
         assert_eq!(y.value().as_slice(), [1.0]);
         tape.backward_from(&y, Tensor::full([1, 1, 1, 1], 5.0))?;
         let gradient = tape.grad(&x).expect("a gradient");
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn misfits_are_named() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.constant(Tensor::zeros([1, 3, 8, 1]));
-        refused(tape.max_pool2d(&x, Pool2dOptions::square(4)), &["4x4", "3x8"]);
+        refused(tape.max_pool2d(&x, Pool2dOptions::new(4)), &["4x4", "3x8"]);
         let flat = tape.constant(Tensor::zeros([1, 8]));
         refused(tape.global_average_pool2d(&flat), &["global_average_pool2d", "[1, 8]"]);
     }

@@ -7,8 +7,8 @@ use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::parallel::for_each_chunk;
+use crate::kernels::parallel::prelude::*;
 use crate::tensor::{Shape, Tensor};
-use rayon::prelude::*;
 
 /// Elements summed by one task.
 const BLOCK: usize = 1 << 16;
@@ -82,7 +82,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// None so far.
-    pub fn sum(&mut self, x: &Var<T>) -> Result<Var<T>> {
+    pub fn sum(&self, x: &Var<T>) -> Result<Var<T>> {
         Ok(self.reduce_all("sum", x, 1.0))
     }
 
@@ -90,7 +90,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If there is no element.
-    pub fn mean(&mut self, x: &Var<T>) -> Result<Var<T>> {
+    pub fn mean(&self, x: &Var<T>) -> Result<Var<T>> {
         if x.value().is_empty() {
             return Err(no_elements("mean", x.shape()));
         }
@@ -110,7 +110,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has no such dimension.
-    pub fn sum_axis(&mut self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
+    pub fn sum_axis(&self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
         self.reduce_axis(Reduction::Sum, x, axis, keep)
     }
 
@@ -118,11 +118,11 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has no such dimension, or it is empty.
-    pub fn mean_axis(&mut self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
+    pub fn mean_axis(&self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
         self.reduce_axis(Reduction::Mean, x, axis, keep)
     }
 
-    fn reduce_all(&mut self, name: &'static str, x: &Var<T>, factor: f64) -> Var<T> {
+    fn reduce_all(&self, name: &'static str, x: &Var<T>, factor: f64) -> Var<T> {
         let value = Tensor::scalar(T::from_f64(total(x.value().as_slice()) * factor));
         let op = Sum {
             name,
@@ -135,7 +135,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn reduce_axis(
-        &mut self,
+        &self,
         reduction: Reduction,
         x: &Var<T>,
         axis: usize,
@@ -163,7 +163,8 @@ impl<T: Kernels> Tape<T> {
         } else {
             output.remove(axis);
         }
-        let mut y = Tensor::uninit(output, self.pool());
+        let pool = self.pool();
+        let mut y = Tensor::uninit(output, pool);
         let values = x.value().as_slice();
         for_each_chunk(y.as_mut_slice(), inner, |outer, y| {
             let block = &values[outer * len * inner..][..len * inner];
@@ -171,11 +172,12 @@ impl<T: Kernels> Tape<T> {
                 *y = T::from_f64(total(block) * factor);
                 return;
             }
-            let mut sums = vec![0.0; inner];
+            let mut sums = pool.scratch_of::<f64>(inner);
+            sums.fill(0.0);
             for row in block.chunks_exact(inner) {
                 sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v.as_f64());
             }
-            y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = T::from_f64(sum * factor));
+            y.iter_mut().zip(&*sums).for_each(|(y, sum)| *y = T::from_f64(sum * factor));
         });
         let op = Sum { name, shape: x.shape().clone(), factor: T::from_f64(factor), inner, len };
         Ok(self.record(op, &[x], y))
@@ -211,7 +213,7 @@ mod tests {
                 }
             }
         }
-        let mut tape = Tape::new();
+        let tape = Tape::new();
         let x = tape.leaf(x.clone());
         let shapes: [(&[usize], &[usize]); 3] =
             [(&[4, 5], &[1, 4, 5]), (&[3, 5], &[3, 1, 5]), (&[3, 4], &[3, 4, 1])];
@@ -297,7 +299,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_to_do() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.leaf(Tensor::zeros([2, 0]));
         refused(tape.sum_axis(&x, 2, false), &["sum_axis", "[2, 0]", "axis below 2"]);
         refused(tape.mean_axis(&x, 1, false), &["mean_axis", "[2, 0]"]);

@@ -67,7 +67,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If the shape has another number of elements.
-    pub fn reshape(&mut self, x: Var<T>, shape: impl Into<Shape>) -> Result<Var<T>> {
+    pub fn reshape(&self, x: Var<T>, shape: impl Into<Shape>) -> Result<Var<T>> {
         let old = x.shape().clone();
         let (y, x) = x.take(self.pool());
         let y = y.reshape(shape)?;
@@ -79,7 +79,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has no dimension.
-    pub fn flatten(&mut self, x: Var<T>) -> Result<Var<T>> {
+    pub fn flatten(&self, x: Var<T>) -> Result<Var<T>> {
         let Some((&batch, rest)) = x.dims().split_first() else {
             return Err(Error::shape(
                 "flatten",
@@ -98,7 +98,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has not four dimensions.
-    pub fn flatten_channels_first(&mut self, x: &Var<T>) -> Result<Var<T>> {
+    pub fn flatten_channels_first(&self, x: &Var<T>) -> Result<Var<T>> {
         let &[batch, height, width, channels] = x.dims() else {
             return Err(Error::shape(
                 "flatten_channels_first",
@@ -121,7 +121,7 @@ impl<T: Kernels> Tape<T> {
     ///
     /// # Errors
     /// If `x` has not two dimensions.
-    pub fn transpose(&mut self, x: &Var<T>) -> Result<Var<T>> {
+    pub fn transpose(&self, x: &Var<T>) -> Result<Var<T>> {
         let &[rows, cols] = x.dims() else {
             return Err(Error::shape(
                 "transpose",
@@ -134,7 +134,7 @@ impl<T: Kernels> Tape<T> {
         Ok(self.transposed(op, x, [cols, rows].into()))
     }
 
-    fn transposed(&mut self, op: Transpose, x: &Var<T>, output: Shape) -> Var<T> {
+    fn transposed(&self, op: Transpose, x: &Var<T>, output: Shape) -> Var<T> {
         let mut y = Tensor::uninit(output, self.pool());
         transpose_each(op.batch, op.rows, op.cols, x.value().as_slice(), y.as_mut_slice());
         self.record(op, &[x], y)
@@ -150,7 +150,7 @@ mod tests {
     fn transposition_around_the_strip() {
         for (rows, cols) in [(1, 1), (1, 5), (7, 1), (15, 17), (16, 16), (33, 50)] {
             let x = sample([rows, cols], 1);
-            let mut tape = Tape::new();
+            let tape = Tape::new();
             let leaf = tape.leaf(x.clone());
             let y = tape.transpose(&leaf).unwrap();
             assert_eq!(y.dims(), [cols, rows]);
@@ -168,7 +168,7 @@ mod tests {
     fn channels_come_first_then_rows_then_columns() {
         let (n, h, w, c) = (2, 3, 5, 18);
         let x = sample([n, h, w, c], 2);
-        let mut tape = Tape::new();
+        let tape = Tape::new();
         let leaf = tape.leaf(x.clone());
         let y = tape.flatten_channels_first(&leaf).unwrap();
         assert_eq!(y.dims(), [n, c * h * w]);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn flatten_keeps_the_batch() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         for (dims, expected) in [(vec![3, 2, 2], [3, 4]), (vec![5], [5, 1]), (vec![0, 4], [0, 4])] {
             let x = tape.leaf(Tensor::zeros(dims));
             assert_eq!(tape.flatten(x).unwrap().dims(), expected);
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn empty_arrays_stay_empty() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.leaf(Tensor::zeros([0, 3]));
         assert_eq!(tape.transpose(&x).unwrap().dims(), [3, 0]);
         let x = tape.leaf(Tensor::zeros([2, 0, 3, 1]));
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn wrong_shapes_are_refused() {
-        let mut tape = Tape::<f32>::new();
+        let tape = Tape::<f32>::new();
         let x = tape.leaf(Tensor::zeros([2, 3, 4]));
         refused(tape.reshape(x.clone(), [5, 5]), &["reshape", "[2, 3, 4]", "[5, 5]"]);
         refused(tape.transpose(&x), &["transpose", "[2, 3, 4]"]);

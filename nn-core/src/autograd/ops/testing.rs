@@ -17,19 +17,19 @@ pub fn sample(shape: impl Into<Shape>, seed: u64) -> Tensor<f64> {
 }
 
 /// Checks the gradients of `f` at `inputs` to 1e-6.
-pub fn check(inputs: &[Tensor<f64>], f: impl Fn(&mut Tape<f64>, &[Var<f64>]) -> Result<Var<f64>>) {
+pub fn check(inputs: &[Tensor<f64>], f: impl Fn(&Tape<f64>, &[Var<f64>]) -> Result<Var<f64>>) {
     gradcheck(inputs, f).unwrap().ensure(1e-6).unwrap();
 }
 
 /// The output of `f`, and the gradient of its sum with respect to each input, in double precision.
 pub fn run<T: Kernels>(
     inputs: &[Tensor<f64>],
-    f: impl Fn(&mut Tape<T>, &[Var<T>]) -> Result<Var<T>>,
+    f: impl Fn(&Tape<T>, &[Var<T>]) -> Result<Var<T>>,
 ) -> Vec<Vec<f64>> {
     let wide = |t: &Tensor<T>| t.as_slice().iter().map(|v| v.as_f64()).collect::<Vec<_>>();
     let mut tape = Tape::new();
     let leaves: Vec<_> = inputs.iter().map(|x| tape.leaf(x.cast())).collect();
-    let output = f(&mut tape, &leaves).unwrap();
+    let output = f(&tape, &leaves).unwrap();
     let ones = Tensor::full(output.shape(), T::one());
     tape.backward_from(&output, ones).unwrap();
     let mut results = vec![wide(output.value())];

@@ -1,6 +1,7 @@
 use super::*;
 use crate::data::ImageFolder;
 use crate::data::decode_file;
+use crate::data::one_hot;
 use image::{Rgb, RgbImage};
 use std::fs;
 use tempfile::TempDir;

@@ -11,11 +11,11 @@ fn features_and_gradient(
     image: &Tensor<f64>,
     class: usize,
 ) -> [Vec<f64>; 2] {
-    let mut tape = Tape::new();
+    let tape = Tape::new();
     let x = tape.leaf(image.clone());
-    let pass = model.forward(&mut tape, x, Pass::inference().watch(&["conv2"])).unwrap();
+    let pass = model.forward(&tape, x, Pass::inference().watch(&["conv2"])).unwrap();
     let features = pass.watched[0].1.value().clone();
-    let mut behind = Sequential::<f64>::builder(&features.dims()[1..])
+    let mut behind = SequentialBuilder::<f64>::new(&features.dims()[1..])
         .layer(AveragePool2D::new(2))
         .layer(Flatten::new())
         .layer(Dense::new(7).activation(Activation::Tanh))
@@ -105,7 +105,7 @@ fn plain_outputs_can_be_explained() {
 
 #[test]
 fn before_a_dense_layer_hirescam_sums_to_the_score() {
-    let mut model: Sequential<f64> = Sequential::builder([8, 8, 1])
+    let mut model: Sequential<f64> = SequentialBuilder::new([8, 8, 1])
         .layer(Conv2D::new(4, 3).activation(Activation::Relu))
         .layer(Flatten::new())
         .layer(Dense::new(2).activation(Activation::Softmax))

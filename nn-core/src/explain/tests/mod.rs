@@ -1,6 +1,7 @@
 //! Explanations: here what holds for every method, beside it what is of one subject.
 
 mod cam;
+#[cfg(feature = "images")]
 mod heat;
 mod occlusion;
 mod sanity;
@@ -10,13 +11,14 @@ use crate::autograd::Tape;
 use crate::layers::{
     Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Rescaling,
 };
+use crate::model::SequentialBuilder;
 use crate::rng::Rng;
 
 const SIDE: usize = 20;
 
 /// A classifier of 20x18 images with every kind of layer that has a map.
 fn network<T: Kernels>(last: Dense) -> Sequential<T> {
-    Sequential::builder([SIDE, 18, 3])
+    SequentialBuilder::new([SIDE, 18, 3])
         .layer(Rescaling::new(1.0 / 255.0))
         .layer(Conv2D::new(5, 3).activation(Activation::Relu))
         .layer(MaxPool2D::new(2))
@@ -61,7 +63,7 @@ fn close(a: f64, b: f64, tolerance: f64) {
 fn scores_classes_and_outputs_are_the_models() {
     let model = three_classes::<f32>();
     let images = images(4);
-    let logits = model.infer(&mut Tape::inference(Default::default()), images.clone()).unwrap();
+    let logits = model.infer(&Tape::inference(Default::default()), images.clone()).unwrap();
     let probabilities = model.predict(images.clone()).unwrap();
     let targets = [Target::Predicted, Target::Class(0), Target::Class(2), Target::Predicted];
     for method in all_methods() {

@@ -11,8 +11,8 @@ fn occlusion_is_the_mean_drop_over_the_patches_that_cover_a_place() {
     let occlusion = Occlusion::new().patch(side).stride(stride);
     let found = &occlusion.explain(&model, &images, &[Target::Class(class)]).unwrap()[0];
     let score = |x: Tensor<f64>| {
-        let mut tape = Tape::inference(Default::default());
-        model.infer(&mut tape, x).unwrap().value().as_slice()[class]
+        let tape = Tape::inference(Default::default());
+        model.infer(&tape, x).unwrap().value().as_slice()[class]
     };
     let whole = score(images.clone());
     let mean: Vec<f64> = (0..3)

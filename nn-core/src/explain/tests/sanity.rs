@@ -31,8 +31,8 @@ impl Explainer<f32> for EdgeDetector {
         images: &Tensor<f32>,
         targets: &[Target],
     ) -> Result<Vec<Explanation<f32>>> {
-        let mut tape = Tape::inference(Default::default());
-        let logits = model.infer(&mut tape, images.clone())?;
+        let tape = Tape::inference(Default::default());
+        let logits = model.infer(&tape, images.clone())?;
         let predictions = Predictions::new(model, logits.value(), targets)?;
         let [h, w, c] = [images.dims()[1], images.dims()[2], images.dims()[3]];
         let edges = |i: usize| {

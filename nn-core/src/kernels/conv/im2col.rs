@@ -20,9 +20,9 @@ use super::{
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::matmul::gemm;
+use crate::kernels::parallel::prelude::*;
 use crate::kernels::{parallel, pool};
 use crate::tensor::BufferPool;
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Elements of a tile's patch matrix: a few hundred pixels of the usual layers, 2 MB.

@@ -11,12 +11,12 @@
 //! that wants its weights packed differently packs them into scratch memory, or offers them packed
 //! ([`Conv2dForward::pack`]) to who can keep them.
 
-pub mod direct;
+pub(crate) mod direct;
 mod epilogue;
-pub mod im2col;
-pub mod sparse_input;
-pub mod sparse_weight;
-pub mod winograd;
+pub(crate) mod im2col;
+pub(crate) mod sparse_input;
+pub(crate) mod sparse_weight;
+pub(crate) mod winograd;
 
 use super::Kernels;
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};
@@ -26,6 +26,7 @@ use crate::tensor::{Buffer, BufferPool, Tensor};
 use std::ops::{Deref, Range};
 
 /// Where a convolution's forward writes, and what it does on the way.
+#[derive(Debug)]
 pub enum Output<'a, T> {
     /// The feature map, `[batch, out_h, out_w, out_c]`.
     Dense {
@@ -47,7 +48,7 @@ pub enum Output<'a, T> {
 }
 
 /// The gradient a convolution's backward starts from.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum OutputGradient<'a, T> {
     /// One number per element of the feature map.
     Dense(&'a [T]),
@@ -170,6 +171,15 @@ pub struct Conv2dKernels<T: 'static> {
     pub input_gradient: &'static [&'static dyn Conv2dInputGradient<T>],
     /// The gradients of its weight and bias.
     pub weight_gradient: &'static [&'static dyn Conv2dWeightGradient<T>],
+}
+
+impl<T: Kernels> std::fmt::Debug for Conv2dKernels<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let forward = self.forward.iter().map(|kernel| kernel.name());
+        f.debug_struct("Conv2dKernels")
+            .field("forward", &forward.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T: Kernels> Conv2dKernels<T> {

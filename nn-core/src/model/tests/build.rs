@@ -78,10 +78,8 @@ fn names_count_per_kind_and_can_be_given() {
     assert_eq!(names, ["conv1", "conv2", "conv3", "pool1", "pool2", "head"]);
     assert!(model.get("conv3.bias").is_some());
     for name in ["a", ""] {
-        let twice = Sequential::<f32>::builder([4])
-            .named("a", Dense::new(2))
-            .named(name, Dense::new(2))
-            .build(0);
+        let twice =
+            Sequential::builder([4]).named("a", Dense::new(2)).named(name, Dense::new(2)).build(0);
         assert!(twice.unwrap_err().to_string().contains("layer's name"));
     }
 }
@@ -96,11 +94,11 @@ fn a_shape_error_names_the_layer_and_the_smallest_image() {
     assert!(message.contains("at least 22x22"), "{message}");
     assert!(ReferenceCnn::new(2, 22).build::<f32>(0).is_ok());
     // Where size is not the trouble, size is not the advice.
-    let flat = Sequential::<f32>::builder([64, 64, 3]).layer(Dense::new(2)).build(0);
+    let flat = Sequential::builder([64, 64, 3]).layer(Dense::new(2)).build(0);
     let message = flat.unwrap_err().to_string();
     assert!(message.starts_with("dense1 (Dense): "), "{message}");
     assert!(message.contains("put Flatten"), "{message}");
-    let setting = Sequential::<f32>::builder([64]).layer(Dropout::new(2.0)).build(0);
+    let setting = Sequential::builder([64]).layer(Dropout::new(2.0)).build(0);
     assert!(setting.unwrap_err().to_string().starts_with("dropout1 (Dropout): Dropout's rate"));
 }
 
@@ -125,7 +123,7 @@ fn absurd_sizes_are_errors_not_allocations() {
 #[test]
 fn a_seed_decides_the_parameters_and_later_layers_change_nothing() {
     let build = |seed, deeper: bool| {
-        let mut builder = Sequential::<f32>::builder([4]).layer(Dense::new(8));
+        let mut builder = Sequential::builder([4]).layer(Dense::new(8));
         if deeper {
             builder = builder.layer(Dense::new(8));
         }
@@ -142,7 +140,7 @@ fn a_seed_decides_the_parameters_and_later_layers_change_nothing() {
 
 #[test]
 fn the_final_activation_becomes_the_output_kind() {
-    let end = |layer: Dense| Sequential::<f32>::builder([4]).layer(layer);
+    let end = |layer: Dense| Sequential::builder([4]).layer(layer);
     let built = |builder: SequentialBuilder| {
         let model = builder.build(0).unwrap();
         (model.output_kind(), model.layers().count(), model.architecture().unwrap())
@@ -174,7 +172,7 @@ fn the_final_activation_becomes_the_output_kind() {
 
 #[test]
 fn an_architecture_builds_the_same_model() {
-    let twice_softmax = Sequential::<f32>::builder([4])
+    let twice_softmax = Sequential::builder([4])
         .layer(Dense::new(2).activation(Activation::Softmax))
         .layer(Activation::Softmax)
         .build(3)
@@ -221,7 +219,7 @@ fn casting_keeps_the_numbers_and_clones_share_them() {
 #[derive(Debug)]
 pub(super) struct Offset;
 
-impl<T: Kernels> Layer<T> for Offset {
+impl LayerSpec for Offset {
     fn kind(&self) -> &'static str {
         "Offset"
     }
@@ -235,7 +233,9 @@ impl<T: Kernels> Layer<T> for Offset {
         let spec = ParameterSpec::weight(input, initializer);
         Ok(vec![ParameterSpec { name: "factor".into(), trainable: false, ..spec }])
     }
+}
 
+impl<T: Kernels> Layer<T> for Offset {
     fn forward(
         &self,
         cx: &mut Forward<'_, T>,
@@ -270,7 +270,7 @@ fn the_smallest_image_of_the_built_in_network_is_the_smallest() {
 fn randomised_layers_have_new_parameters_and_others_theirs() {
     let model: Sequential = ReferenceCnn::new(2, 32).build(5).unwrap();
     let mut random = model.clone();
-    random.randomize("conv2", 5).unwrap();
+    random.reinitialize("conv2", 5).unwrap();
     for (before, after) in model.parameters().iter().zip(random.parameters()) {
         assert_eq!(before.value.shape(), after.value.shape());
         let differs = before.value != after.value;
@@ -286,12 +286,12 @@ fn randomised_layers_have_new_parameters_and_others_theirs() {
     assert!(cosine.abs() < 0.02, "{cosine}");
     assert!((dot(&new, &new) / dot(&old, &old) - 1.0).abs() < 0.05);
     let mut again = model.clone();
-    again.randomize("conv2", 5).unwrap();
+    again.reinitialize("conv2", 5).unwrap();
     assert_eq!(weights(&again), new);
-    again.randomize("conv2", 6).unwrap();
+    again.reinitialize("conv2", 6).unwrap();
     assert_ne!(weights(&again), new);
-    random.randomize("flatten1", 5).unwrap();
-    assert!(random.randomize("conv9", 5).unwrap_err().to_string().contains("conv3"));
+    random.reinitialize("flatten1", 5).unwrap();
+    assert!(random.reinitialize("conv9", 5).unwrap_err().to_string().contains("conv3"));
     assert_eq!(model.layer_parameters("conv2").unwrap().len(), 2);
     assert!(model.layer_parameters("flatten1").unwrap().is_empty());
 }

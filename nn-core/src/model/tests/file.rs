@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::tensor_file::{TensorFile, write};
+use crate::model::safetensors::{TensorFile, write};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,9 +7,9 @@ use crate::{Shape, Tape, Var};
 fn gradients(model: &Sequential<f64>, pass: Pass<'_>) -> (f64, Gradients<f64>) {
     let mut tape = Tape::new();
     let x = tape.constant(images(4, 26));
-    let output = model.forward(&mut tape, x, pass).unwrap();
+    let output = model.forward(&tape, x, pass).unwrap();
     let loss = Loss::CategoricalCrossentropy;
-    let loss = loss.apply(&mut tape, &output.output, &[0, 2, 1, 0][..]).unwrap();
+    let loss = loss.apply(&tape, &output.output, &[0, 2, 1, 0][..]).unwrap();
     tape.backward(&loss).unwrap();
     (loss.value().item().unwrap(), Gradients::take(&mut tape, &output.parameters))
 }
@@ -51,7 +51,7 @@ fn watched_layers_are_kept_with_their_gradients() {
     let mut tape = Tape::new();
     let x = tape.constant(images(2, 26));
     let pass = Pass::inference().watch(&["dense1", "conv3", "pool1"]);
-    let output = model.forward(&mut tape, x, pass).unwrap();
+    let output = model.forward(&tape, x, pass).unwrap();
     let names: Vec<_> = output.watched.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["pool1", "conv3", "dense1"]);
     let total = tape.sum(&output.output).unwrap();
@@ -74,7 +74,7 @@ fn with_frozen_parameters_differentiation_begins_at_the_watched_layer() {
         let x = tape.constant(images(2, 26));
         let pass = Pass::inference().watch(&["conv3"]);
         let pass = if frozen { pass.frozen() } else { pass };
-        let output = model.forward(&mut tape, x, pass).unwrap();
+        let output = model.forward(&tape, x, pass).unwrap();
         let total = tape.sum(&output.output).unwrap();
         tape.backward(&total).unwrap();
         let conv3 = tape.grad(&output.watched[0].1).unwrap().clone();
@@ -90,15 +90,15 @@ fn with_frozen_parameters_differentiation_begins_at_the_watched_layer() {
 #[test]
 fn wrong_inputs_and_unknown_layers_are_refused() {
     let model = small();
-    let mut tape = Tape::new();
+    let tape = Tape::new();
     for shape in [&[4, 26, 26, 1][..], &[4, 26, 27, 3], &[26, 26, 3], &[], &[4, 2028]] {
         let x = tape.constant(Tensor::zeros(shape));
-        let message = model.forward(&mut tape, x, Pass::inference()).unwrap_err().to_string();
+        let message = model.forward(&tape, x, Pass::inference()).unwrap_err().to_string();
         assert!(message.contains("[26, 26, 3]"), "{message}");
     }
     let x = tape.constant(images(1, 26));
     let pass = Pass::inference().watch(&["conv3", "conv4"]);
-    let message = model.forward(&mut tape, x, pass).unwrap_err().to_string();
+    let message = model.forward(&tape, x, pass).unwrap_err().to_string();
     assert!(message.contains("conv4") && message.contains("conv3, pool3"), "{message}");
     assert!(model.layer_output_shape("conv4").is_err());
 }
@@ -108,8 +108,8 @@ fn predictions_are_probabilities_of_the_logits() {
     let model = small();
     let probabilities = model.predict(images(3, 26)).unwrap();
     assert_eq!(probabilities.dims(), [3, 3]);
-    let mut tape = Tape::inference(Default::default());
-    let logits = model.infer(&mut tape, images::<f32>(3, 26)).unwrap();
+    let tape = Tape::inference(Default::default());
+    let logits = model.infer(&tape, images::<f32>(3, 26)).unwrap();
     for i in 0..3 {
         let exp: Vec<f32> = logits.value().row(i).iter().map(|v| v.exp()).collect();
         let sum: f32 = exp.iter().sum();
@@ -138,13 +138,13 @@ fn predictions_one_after_the_other_are_those_of_single_ones() {
 #[test]
 fn a_tape_that_is_used_again_notices_new_weights() {
     let mut model = small();
-    let mut tape = Tape::inference(Default::default());
+    let tape = Tape::inference(Default::default());
     for round in 0..3 {
         for parameter in model.parameters_mut() {
             Arc::make_mut(&mut parameter.value).as_mut_slice().iter_mut().for_each(|w| *w *= 1.5);
         }
-        let known = model.infer(&mut tape, images::<f32>(2, 26)).unwrap();
-        let fresh = model.infer(&mut Tape::inference(Default::default()), images::<f32>(2, 26));
+        let known = model.infer(&tape, images::<f32>(2, 26)).unwrap();
+        let fresh = model.infer(&Tape::inference(Default::default()), images::<f32>(2, 26));
         assert_eq!(known.value(), fresh.unwrap().value(), "round {round}");
     }
 }
@@ -155,10 +155,10 @@ fn dropout_drops_in_training_only() {
     let ones = || Tensor::full([2, 1000], 1.0f32);
     assert_eq!(model.predict(ones()).unwrap(), ones());
     let run = |seed| {
-        let mut tape = Tape::new();
+        let tape = Tape::new();
         let mut rng = Rng::new(seed, 0);
         let x = tape.constant(ones());
-        model.forward(&mut tape, x, Pass::training(&mut rng)).unwrap().output.share()
+        model.forward(&tape, x, Pass::training(&mut rng)).unwrap().output.share()
     };
     let (first, again, other) = (run(1), run(1), run(2));
     assert_eq!(first, again);
@@ -171,10 +171,10 @@ fn dropout_drops_in_training_only() {
 #[test]
 fn parameters_that_are_not_trainable_are_constants() {
     let model: Sequential = Sequential::builder([3]).layer(super::build::Offset).build(0).unwrap();
-    let mut tape = Tape::new();
+    let tape = Tape::new();
     let x = tape.leaf(Tensor::full([2, 3], 3.0));
     // The parameter [3] meets a batch of one: `mul` here is element by element.
-    let output = model.forward(&mut tape, x, Pass::inference()).unwrap();
+    let output = model.forward(&tape, x, Pass::inference()).unwrap();
     assert!(!output.parameters[0].requires_grad());
     assert!(output.output.requires_grad());
 }
@@ -183,13 +183,16 @@ fn parameters_that_are_not_trainable_are_constants() {
 fn errors_inside_a_layer_name_it() {
     #[derive(Debug)]
     struct Liar;
-    impl Layer<f32> for Liar {
+    impl LayerSpec for Liar {
         fn kind(&self) -> &'static str {
             "Liar"
         }
         fn output_shape(&self, _: &Shape) -> Result<Shape> {
             Ok(Shape::from([9]))
         }
+    }
+
+    impl Layer<f32> for Liar {
         fn forward(&self, _: &mut Forward<'_, f32>, x: Var, _: &[Var]) -> Result<Var> {
             Ok(x)
         }
@@ -210,8 +213,8 @@ fn a_few_steps_learn_a_few_images() {
         let mut tape = Tape::new();
         let mut rng = Rng::new(1, step);
         let x = tape.constant(images(4, 26));
-        let output = model.forward(&mut tape, x, Pass::training(&mut rng)).unwrap();
-        let loss = Loss::default().apply(&mut tape, &output.output, &labels[..]).unwrap();
+        let output = model.forward(&tape, x, Pass::training(&mut rng)).unwrap();
+        let loss = Loss::default().apply(&tape, &output.output, &labels[..]).unwrap();
         losses.push(loss.value().item().unwrap());
         tape.backward(&loss).unwrap();
         let gradients = Gradients::take(&mut tape, &output.parameters);

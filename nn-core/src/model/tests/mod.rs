@@ -3,7 +3,7 @@
 mod build;
 mod file;
 mod forward;
-mod tensor_file;
+mod safetensors;
 
 use super::*;
 use crate::layers::*;

@@ -8,7 +8,7 @@
 use super::files::{folder, tensor_file};
 use nn_core::layers::{Activation, Dense, Dropout};
 use nn_core::model::Sequential;
-use nn_core::model::tensor_file::TensorFile;
+use nn_core::model::safetensors::TensorFile;
 use nn_core::optim::OptimizerConfig;
 use nn_core::tensor::BufferPool;
 use nn_core::train::{

@@ -3,10 +3,11 @@
 
 use super::input::Input;
 use nn_core::Kernels;
-use nn_core::kernels::conv::{Accuracy, Conv2dKernel, Output, OutputGradient};
-use nn_core::kernels::{
-    Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions, isa, pool, reference,
-};
+use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
+use nn_core::internals::conv::{Accuracy, Conv2dKernel, Output, OutputGradient};
+use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, pool, reference};
+use nn_core::kernels::isa;
+use nn_core::layers::Padding;
 use nn_core::tensor::{BufferPool, Tensor};
 
 /// The most products in a case: the oracle is slow.
@@ -34,13 +35,13 @@ fn case<T: Kernels>(input: &mut Input) {
     let [window_h, window_w, pool_down, pool_right] =
         if usual & 4 == 0 { [2; 4] } else { input.sizes([5, 5, 4, 4]) };
     let padding = if usual & 8 == 0 { Padding::Valid } else { Padding::Same };
-    let options = Conv2dOptions { stride: (down, right), padding };
+    let options = Conv2dOptions::new().stride((down, right)).padding(padding);
     let weight = [out_c, in_c, kernel_h, kernel_w];
     let Ok(g) = Conv2dGeometry::new(&[batch, in_h, in_w, in_c], &weight, options) else { return };
     if g.flops() > MOST_FLOPS {
         return;
     }
-    let pooling = Pool2dOptions { window: (window_h, window_w), stride: (pool_down, pool_right) };
+    let pooling = Pool2dOptions::new((window_h, window_w)).stride((pool_down, pool_right));
     let pooling = Pool2dGeometry::new(&g.output_dims(), pooling).ok();
 
     let mut numbers = |len: usize| -> Vec<f64> {

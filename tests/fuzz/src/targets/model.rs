@@ -4,7 +4,7 @@
 //! and size are made to fit, which mutation alone hardly achieves.
 
 use super::files::{folder, tensor_file};
-use nn_core::model::tensor_file::TensorFile;
+use nn_core::model::safetensors::TensorFile;
 use nn_core::model::{ModelFile, load, save};
 use nn_core::{Tape, Tensor};
 use serde_json::Value;
@@ -45,7 +45,7 @@ fn check(ModelFile { model, classes, .. }: &ModelFile, again: &Path) {
     let small = |len: Option<usize>| len.is_some_and(|len| len <= MOST_NUMBERS);
     if shapes.chain([model.input_shape()]).all(|shape| small(shape.checked_len())) {
         let x = Tensor::full(model.input_shape().batched(2), 1.0);
-        let y = model.infer(&mut Tape::inference(Default::default()), x).expect("it was checked");
+        let y = model.infer(&Tape::inference(Default::default()), x).expect("it was checked");
         assert_eq!(y.dims()[1..], *model.output_shape().dims());
     }
 }

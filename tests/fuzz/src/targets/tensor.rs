@@ -3,7 +3,8 @@
 
 use super::input::Input;
 use nn_core::Kernels;
-use nn_core::kernels::{Conv2dOptions, Padding, Pool2dOptions};
+use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
+use nn_core::layers::Padding;
 use nn_core::rng::Rng;
 use nn_core::{Result, Tape, Tensor, Var};
 
@@ -27,7 +28,7 @@ pub fn run(data: &[u8]) {
 fn ops<T: Kernels>(input: &mut Input) {
     let inference = input.below(8) == 7;
     let mut tape = if inference { Tape::inference(Default::default()) } else { Tape::new() };
-    let mut other = Tape::new();
+    let other = Tape::new();
     let mut leaves = vec![tape.leaf(tensor(input))];
     let mut vars = vec![leaves[0].clone(), tape.constant(tensor(input))];
     vast(&mut tape, input);
@@ -54,7 +55,7 @@ fn ops<T: Kernels>(input: &mut Input) {
                 }
                 continue;
             }
-            _ => op(&mut tape, input, &vars),
+            _ => op(&tape, input, &vars),
         };
         match made {
             Ok(var) if var.value().len() <= MOST_ELEMENTS => vars.push(var),
@@ -81,7 +82,7 @@ fn ops<T: Kernels>(input: &mut Input) {
     }
 }
 
-fn op<T: Kernels>(tape: &mut Tape<T>, input: &mut Input, vars: &[Var<T>]) -> Result<Var<T>> {
+fn op<T: Kernels>(tape: &Tape<T>, input: &mut Input, vars: &[Var<T>]) -> Result<Var<T>> {
     let code = input.below(28);
     let mut x = pick(input, vars);
     match code {
@@ -249,11 +250,11 @@ fn number<T: Kernels>(input: &mut Input) -> T {
     }
 }
 
-fn matrix<T: Kernels>(tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
+fn matrix<T: Kernels>(tape: &Tape<T>, x: Var<T>) -> Result<Var<T>> {
     if x.dims().len() == 2 { Ok(x) } else { tape.flatten(x) }
 }
 
-fn images<T: Kernels>(tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
+fn images<T: Kernels>(tape: &Tape<T>, x: Var<T>) -> Result<Var<T>> {
     match *x.dims() {
         [height, width] => tape.reshape(x, [1, height, width, 1]),
         [n, height, width] => tape.reshape(x, [n, height, width, 1]),
@@ -261,21 +262,20 @@ fn images<T: Kernels>(tape: &mut Tape<T>, x: Var<T>) -> Result<Var<T>> {
     }
 }
 
-fn weight<T: Kernels>(
-    tape: &mut Tape<T>,
-    input: &mut Input,
-    x: &Var<T>,
-) -> (Var<T>, Conv2dOptions) {
+fn weight<T: Kernels>(tape: &Tape<T>, input: &mut Input, x: &Var<T>) -> (Var<T>, Conv2dOptions) {
     let channels = x.dims().last().copied().unwrap_or(1);
     let channels = if input.below(16) == 15 { input.below(20) } else { channels };
     let out = input.one_of(&[1, 2, 3, 8, 16, 17, 0]);
     let [h, w] = if input.below(2) == 0 { [3, 3] } else { [input.below(6), input.below(6)] };
     let stride = if input.below(2) == 0 { (1, 1) } else { (steps(input), steps(input)) };
     let padding = if input.below(2) == 0 { Padding::Valid } else { Padding::Same };
-    (tape.leaf(filled(input, &[out, channels, h, w])), Conv2dOptions { stride, padding })
+    (
+        tape.leaf(filled(input, &[out, channels, h, w])),
+        Conv2dOptions::new().stride(stride).padding(padding),
+    )
 }
 
-fn bias<T: Kernels>(tape: &mut Tape<T>, input: &mut Input, w: &Var<T>) -> Option<Var<T>> {
+fn bias<T: Kernels>(tape: &Tape<T>, input: &mut Input, w: &Var<T>) -> Option<Var<T>> {
     match input.below(4) {
         0 => None,
         1 => Some(tape.leaf(filled(input, &[input_len(w) + 1]))),
@@ -289,12 +289,12 @@ fn input_len<T: Kernels>(w: &Var<T>) -> usize {
 
 fn pooling(input: &mut Input) -> Pool2dOptions {
     match input.below(4) {
-        0 => Pool2dOptions::square(2),
-        1 => Pool2dOptions { window: (17, 16), stride: (1, 1) },
-        _ => Pool2dOptions {
-            window: (steps(input), steps(input)),
-            stride: (steps(input), steps(input)),
-        },
+        0 => Pool2dOptions::new(2),
+        1 => Pool2dOptions::new((17, 16)).stride((1, 1)),
+        _ => {
+            let window = (steps(input), steps(input));
+            Pool2dOptions::new(window).stride((steps(input), steps(input)))
+        }
     }
 }
 

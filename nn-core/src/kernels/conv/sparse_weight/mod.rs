@@ -27,10 +27,10 @@ use super::{Conv2dKernel, Conv2dWeightGradient, OutputGradient, im2col::Im2col};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::parallel;
+use crate::kernels::parallel::prelude::*;
 use crate::kernels::simd::{self, Simd, SimdFn};
 use crate::tensor::BufferPool;
 use nonzeros::{Nonzero, Nonzeros};
-use rayon::prelude::*;
 use tile::{Input, Tile};
 
 /// Windows along each side of a tile. With vectors of 16 channels its input takes 20 KB.

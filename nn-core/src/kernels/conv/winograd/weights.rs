@@ -7,9 +7,9 @@ use super::multiply::WIDTH;
 use super::{POINTS, transform::weight};
 use crate::kernels::geometry::Conv2dGeometry;
 use crate::kernels::isa::Isa;
+use crate::kernels::parallel::prelude::*;
 use crate::kernels::simd::{self, MAX_LANES, Simd, SimdFn};
 use crate::tensor::{BufferPool, Tensor};
-use rayon::prelude::*;
 
 /// Input channels that are transformed before their points are moved to where they belong.
 const TOGETHER: usize = 4;

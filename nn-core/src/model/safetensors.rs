@@ -1,9 +1,8 @@
 //! Safetensors files: named tensors and text.
 //!
 //! The format (<https://github.com/huggingface/safetensors>) is eight bytes of header length, a
-//! JSON header, and the numbers, all little-endian. Headers are read with the `safetensors` crate,
-//! which checks them; they are written here, with every key in order, because the crate keeps
-//! metadata in a hash map and so writes the same model differently each time.
+//! JSON header, and the numbers, all little-endian. Headers are written with every key in order, so
+//! that the same model always gives the same bytes.
 //!
 //! Nothing is allocated on the word of a header alone: sizes are first held against the file's.
 //!
@@ -12,13 +11,13 @@
 //! so that a file of any size is written in one pass. It tells of damage, not of forgery, and so
 //! can be computed as fast as memory is read.
 
+mod header;
+
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, parallel};
 use crate::tensor::{Shape, Tensor};
-use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use header::{Header, NewHeader, TensorInfo};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -56,7 +55,7 @@ pub fn write<'a, T: Kernels>(
 ///
 /// # Errors
 /// If the file cannot be written; nothing is left behind then.
-pub fn draft_with_checksum<'a, T: Kernels>(
+pub(crate) fn draft_with_checksum<'a, T: Kernels>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
     metadata: &'a BTreeMap<String, String>,
@@ -80,7 +79,7 @@ struct Hashed<'a> {
 impl Write for Hashed<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let Self { file, hash } = self;
-        rayon::join(|| hash.write(bytes), || file.write_all(bytes)).1?;
+        parallel::join(|| hash.write(bytes), || file.write_all(bytes)).1?;
         Ok(bytes.len())
     }
 
@@ -91,7 +90,7 @@ impl Write for Hashed<'_> {
 
 /// What stands where in a file.
 struct Layout<'a, T: Kernels> {
-    header: Header<'a>,
+    header: NewHeader<'a>,
     tensors: BTreeMap<&'a str, &'a Tensor<T>>,
 }
 
@@ -103,10 +102,10 @@ impl<'a, T: Kernels> Layout<'a, T> {
     ) -> Self {
         let tensors: BTreeMap<_, _> = tensors.into_iter().collect();
         let mut end = 0;
-        let mut info = |dtype, shape: &[usize], bytes| {
+        let mut info = |dtype: &str, shape: &[usize], bytes| {
             let start = end;
             end += bytes;
-            TensorInfo { dtype, shape: shape.to_vec(), data_offsets: (start, end) }
+            TensorInfo { dtype: dtype.into(), shape: shape.to_vec(), data_offsets: (start, end) }
         };
         let mut infos = Vec::new();
         for (&name, tensor) in &tensors {
@@ -114,9 +113,9 @@ impl<'a, T: Kernels> Layout<'a, T> {
             infos.push((name, info(dtype::<T>(), tensor.dims(), bytes)));
         }
         if with_checksum {
-            infos.push((CHECKSUM, info(Dtype::U8, &[CHECKSUM_LEN], CHECKSUM_LEN)));
+            infos.push((CHECKSUM, info("U8", &[CHECKSUM_LEN], CHECKSUM_LEN)));
         }
-        Self { header: Header { metadata, tensors: infos }, tensors }
+        Self { header: NewHeader { metadata, tensors: infos }, tensors }
     }
 
     /// Writes all but the checksum.
@@ -130,24 +129,8 @@ impl<'a, T: Kernels> Layout<'a, T> {
     }
 }
 
-struct Header<'a> {
-    metadata: &'a BTreeMap<String, String>,
-    tensors: Vec<(&'a str, TensorInfo)>,
-}
-
-impl Serialize for Header<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("__metadata__", self.metadata)?;
-        for (name, info) in &self.tensors {
-            map.serialize_entry(name, info)?;
-        }
-        map.end()
-    }
-}
-
-fn dtype<T: Kernels>() -> Dtype {
-    if size_of::<T>() == 8 { Dtype::F64 } else { Dtype::F32 }
+fn dtype<T: Kernels>() -> &'static str {
+    if size_of::<T>() == 8 { "F64" } else { "F32" }
 }
 
 fn write_numbers<T: Kernels>(file: &mut dyn Write, numbers: &[T]) -> std::io::Result<()> {
@@ -174,7 +157,7 @@ fn turn_if_big_endian<T: Kernels>(bytes: &mut [u8]) {
 pub struct TensorFile {
     path: PathBuf,
     file: File,
-    header: Metadata,
+    header: Header,
     /// Where the numbers begin.
     start: u64,
 }
@@ -208,8 +191,7 @@ impl TensorFile {
         }
         let mut header = vec![0; len as usize];
         file.read_exact(&mut header).map_err(Error::io("read", path))?;
-        let header: Metadata =
-            serde_json::from_slice(&header).map_err(|e| corrupt(format!("its header: {e}")))?;
+        let header = Header::parse(&header).map_err(|e| corrupt(format!("its header: {e}")))?;
         let (start, described) = (8 + len, header.data_len() as u64);
         if start.checked_add(described) != Some(total) {
             return Err(corrupt(format!(
@@ -227,25 +209,22 @@ impl TensorFile {
 
     /// The text under a metadata key.
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.header.metadata().as_ref()?.get(key).map(String::as_str)
+        self.header.metadata.get(key).map(String::as_str)
     }
 
-    /// All metadata: keys and texts, in no order.
+    /// All metadata: keys and texts, in the order of the keys.
     pub fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
-        let all = self.header.metadata().iter().flatten();
-        all.map(|(key, text)| (key.as_str(), text.as_str()))
+        self.header.metadata.iter().map(|(key, text)| (key.as_str(), text.as_str()))
     }
 
     /// The tensors' names, in alphabetical order.
     pub fn names(&self) -> Vec<String> {
-        let mut names = self.header.offset_keys();
-        names.sort();
-        names
+        self.header.tensors.keys().cloned().collect()
     }
 
     /// The shape of a tensor, if there is one of that name.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.header.info(name).map(|info| info.shape.as_slice())
+        self.header.tensors.get(name).map(|info| info.shape.as_slice())
     }
 
     /// Compares the file with its checksum, which takes a pass over all of it.
@@ -256,9 +235,9 @@ impl TensorFile {
         let damaged = |problem: &str| Error::file(&self.path, problem, "write it again");
         let size = self.start + self.header.data_len() as u64;
         let end = self.header.data_len();
-        match self.header.info(CHECKSUM) {
+        match self.header.tensors.get(CHECKSUM) {
             Some(info)
-                if info.dtype == Dtype::U8
+                if info.dtype == "U8"
                     && info.data_offsets == (end.saturating_sub(CHECKSUM_LEN), end)
                     && info.shape == [CHECKSUM_LEN] => {}
             _ => return Err(damaged("it does not end in a checksum")),
@@ -289,7 +268,7 @@ impl TensorFile {
     /// # Errors
     /// If there is no such tensor, or it is of another type than `T`.
     pub fn read<T: Kernels>(&mut self, name: &str) -> Result<Tensor<T>> {
-        let Some(info) = self.header.info(name) else {
+        let Some(info) = self.header.tensors.get(name) else {
             let names = self.names();
             return Err(Error::file(
                 &self.path,

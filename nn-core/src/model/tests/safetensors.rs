@@ -1,7 +1,7 @@
 //! Safetensors files: round trips, and files that are none.
 
 use crate::error::Error;
-use crate::model::tensor_file::{TensorFile, draft_with_checksum, write};
+use crate::model::safetensors::{TensorFile, draft_with_checksum, write};
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
 use std::path::Path;
