@@ -1,8 +1,8 @@
-//! What a training step allocates once it repeats: records of the tape and lists of work, but no
-//! memory for numbers, which comes from the pool.
+//! What a training step allocates once it repeats: records of the tape, lists of work and what one matrix
+//! product packs. The memory for everything else comes from the pool.
 
 use nn_core::Tensor;
-use nn_core::layers::{AveragePool2D, Conv2D, Dense, Dropout, Flatten, MaxPool2D};
+use nn_core::layers::{Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, MaxPool2D};
 use nn_core::model::Sequential;
 use nn_core::optim::OptimizerConfig;
 use nn_core::train::{FitOptions, Trainer};
@@ -11,14 +11,13 @@ use nn_core::train::{FitOptions, Trainer};
 fn step(batch: usize, side: usize) -> allocation_counter::AllocationInfo {
     let run = || {
         let model: Sequential = Sequential::builder([side, side, 3])
-            .layer(Conv2D::new(8, (3, 3)).relu())
-            .layer(MaxPool2D::new((2, 2)))
-            .layer(Conv2D::new(16, (5, 5)).relu())
-            .layer(AveragePool2D::new((2, 2)))
-            .layer(Conv2D::new(8, (3, 3)))
-            .layer(MaxPool2D::new((3, 3)))
-            .layer(Flatten)
-            .layer(Dense::new(32).relu())
+            .layer(Conv2D::new(8, 3).activation(Activation::Tanh))
+            .layer(MaxPool2D::new(2))
+            .layer(Conv2D::new(16, 5).activation(Activation::Relu))
+            .layer(MaxPool2D::new(2))
+            .layer(AveragePool2D::new(2))
+            .layer(Flatten::new())
+            .layer(Dense::new(32).activation(Activation::Relu))
             .layer(Dropout::new(0.5))
             .layer(Dense::new(4))
             .build(27)
@@ -38,14 +37,16 @@ fn step(batch: usize, side: usize) -> allocation_counter::AllocationInfo {
     rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(run)
 }
 
+/// What a step may hold beside the pool: the packed blocks of one matrix product, which `matrixmultiply`
+/// allocates for itself, and some KB of records.
+const MOST: u64 = 256 << 10;
+
 #[test]
-fn a_step_that_repeats_allocates_no_memory_for_numbers() {
-    let smallest = step(2, 40);
-    for (batch, side) in [(2, 40), (8, 40), (32, 40), (4, 96)] {
+fn a_step_that_repeats_takes_the_memory_for_its_numbers_from_the_pool() {
+    // The first feature map of the largest batch has 12 MB, where its maxima lie 740 KB.
+    for (batch, side) in [(2, 40), (32, 40), (256, 40), (4, 96)] {
         let step = step(batch, side);
         println!("batch {batch}, {side} x {side} pixels: {step:?}");
-        // One image of the smallest is 19 KB, its first feature map 46 KB.
-        assert!(step.bytes_total < 64 << 10, "batch {batch}, {side} x {side} pixels: {step:?}");
-        assert!(step.bytes_total < 2 * smallest.bytes_total, "{step:?}, {smallest:?}");
+        assert!(step.bytes_max < MOST, "batch {batch}, {side} x {side} pixels: {step:?}");
     }
 }

@@ -15,8 +15,8 @@ use super::Kernels;
 use super::isa;
 use super::matmul::{Order, matmul};
 use super::simd::{self, Simd, SimdFn, prefetch};
-use crate::tensor::BufferPool;
 use crate::kernels::parallel::prelude::*;
+use crate::tensor::BufferPool;
 
 /// The largest batch for which weights are streamed past the activations.
 pub const STREAMED: usize = 16;
