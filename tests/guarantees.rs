@@ -137,7 +137,7 @@ impl Examples for Points<'_, '_> {
 struct Asking<'a, 'b>(&'a mut Ask<'b>);
 
 impl Observer for Asking<'_, '_> {
-    fn step_done(&mut self, _: &StepRecord) -> ControlFlow<()> {
+    fn step_done(&mut self, _: &StepRecord, _: &StepRecord) -> ControlFlow<()> {
         if (self.0)().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

@@ -13,19 +13,14 @@ pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 pub use labels::LabelArgs;
 pub use predict::PredictArgs;
 
-use crate::config::MAX_IMAGE_SIZE;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
 use nn_core::explain::Alignment;
 use nn_core::model::ReferenceCnn;
+use nn_study::config::MAX_IMAGE_SIZE;
+use nn_study::config::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT};
 use numbers::{rate, seed, share, whole};
 use std::path::{Path, PathBuf};
-
-/// Where named sets lie unless the user says otherwise.
-pub const DEFAULT_DATA_ROOT: &str = "data";
-
-/// The share of the training images that validates unless the user says otherwise.
-pub const DEFAULT_VALIDATION_SPLIT: f64 = 0.125;
 
 /// The seed unless the user says otherwise.
 pub const DEFAULT_SEED: u64 = 27;

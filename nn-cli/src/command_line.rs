@@ -2,9 +2,7 @@
 
 use crate::args::{ExperimentArgs, SettingArgs};
 use clap::ValueEnum;
-
-/// What stands for a folder of the user's in a command that others read.
-pub const DATA_ROOT: &str = "DATA_ROOT";
+use nn_study::shell::{DATA_ROOT, quoted};
 
 /// `nn-cli experiment` with the settings that `args` gives, for another folder. The data root is not named:
 /// the command stands on a page that is passed on.
@@ -50,15 +48,6 @@ fn name(value: &impl ValueEnum) -> Option<String> {
     Some(value.to_possible_value()?.get_name().to_string())
 }
 
-/// A word of a command line, quoted where a shell would take it apart.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_string();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,13 +73,5 @@ mod tests {
               --optimizer adamw --skip-unreadable --out again"
                 .replace("\\\n              ", "")
         );
-    }
-
-    #[test]
-    fn words_stay_whole() {
-        assert_eq!(quoted("runs/a-1"), "runs/a-1");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("a b$(c)"), "'a b$(c)'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -1,284 +1,99 @@
-//! What a training run is made of: `config.toml`, merged with the command line and checked.
+//! The settings of a run, merged from its configuration file and the command line.
 //!
 //! Options given on the command line win over the file, the file over the defaults. The file that a
 //! run writes holds every setting, so `train --config` repeats it.
 
-use crate::args::{
-    DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, ImageArgs, LabelArgs, OptimizerName, ScheduleName,
-    SettingArgs, TrainArgs,
-};
+use crate::args::{ImageArgs, LabelArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs};
 use crate::failure::Failure;
-use nn_core::Error;
-use nn_core::data::{AlphaBackground, check_validation_split};
-use nn_core::files::read_limited;
-use nn_core::kernels::isa;
-use nn_core::model::ReferenceCnn;
-use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
-use nn_core::train::{FitOptions, check_batch_size};
-use serde::{Deserialize, Serialize};
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use nn_core::optim::{OptimizerConfig, Schedule};
+use nn_study::config::RunConfig;
+use std::path::Path;
 
-/// The largest `config.toml` that is read, in bytes. Those that runs write have one thousand.
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
-
-/// Everything that repeats a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RunConfig {
-    /// A folder of images, or the name of a set.
-    pub data: String,
-    /// Where named sets lie.
-    pub data_root: PathBuf,
-    /// Whether unreadable images are left out.
-    pub skip_unreadable: bool,
-    /// Height and width images are resized to.
-    pub image_size: usize,
-    /// The colour that transparent images are laid on.
-    pub alpha_background: AlphaBackground,
-    /// Share of `train/` held back for validation.
-    pub validation_split: f64,
-    /// The kernels the run was computed with, several if it went on with others: only the same give the
-    /// same bits. What computes is for `--kernel` to say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kernel: Option<String>,
-    /// A table of which image is for what, instead of a split by seed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub split: Option<PathBuf>,
-    /// A table of what the images show.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub labels: Option<PathBuf>,
-    /// The column of that table with the classes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label_column: Option<String>,
-    /// Epochs, batch size, learning rate, loss and seed.
-    pub fit: FitOptions,
-    /// How weights follow gradients.
-    pub optimizer: OptimizerConfig,
+/// The settings the command line asks for.
+///
+/// # Errors
+/// If the configuration file cannot be read, no data is named, or a setting is out of range.
+pub fn from_args(args: &TrainArgs) -> Result<RunConfig, Failure> {
+    let mut config = match &args.config {
+        Some(path) => RunConfig::read(path)?,
+        None => RunConfig::default(),
+    };
+    apply(&mut config, args)?;
+    Ok(config)
 }
 
-/// The kernels this process computes with.
-fn kernel_here() -> String {
-    isa::active().name().to_string()
+/// The settings `began`, with which the run in `folder` began, for going on as the command line asks: for
+/// more epochs, or with the same images from another place.
+///
+/// # Errors
+/// If it asks for what cannot change any more, or a setting is out of range.
+pub fn resumed(began: &RunConfig, args: &TrainArgs, folder: &Path) -> Result<RunConfig, Failure> {
+    let mut config = began.clone();
+    apply(&mut config, args)?;
+    began.check_resumed(&config, folder)?;
+    Ok(config)
 }
 
-impl Default for RunConfig {
-    /// The reference's settings, without data.
-    fn default() -> Self {
-        Self {
-            data: String::new(),
-            data_root: PathBuf::from(DEFAULT_DATA_ROOT),
-            skip_unreadable: false,
-            image_size: 256,
-            alpha_background: AlphaBackground::WHITE,
-            validation_split: DEFAULT_VALIDATION_SPLIT,
-            kernel: None,
-            split: None,
-            labels: None,
-            label_column: None,
-            fit: FitOptions::default(),
-            optimizer: OptimizerConfig::default(),
-        }
-    }
+/// What the images show, where their folders do not say it.
+pub fn label_args(config: &RunConfig) -> LabelArgs {
+    LabelArgs { labels: config.labels.clone(), label_column: config.label_column.clone() }
 }
 
-impl RunConfig {
-    /// The settings the command line asks for.
-    ///
-    /// # Errors
-    /// If the configuration file cannot be read, no data is named, or a setting is out of range.
-    pub fn from_args(args: &TrainArgs) -> Result<Self, Failure> {
-        let mut config = match &args.config {
-            Some(path) => Self::read(path)?,
-            None => Self::default(),
-        };
-        config.apply(args)?;
-        Ok(config)
+/// Takes over what is given for `train`, and checks the whole.
+fn apply(config: &mut RunConfig, args: &TrainArgs) -> Result<(), Failure> {
+    if let Some(data) = &args.data.data {
+        config.data.clone_from(data);
     }
-
-    /// These settings, with which the run in `folder` began, for going on as the command line asks:
-    /// for more epochs, or with the same images from another place.
-    ///
-    /// # Errors
-    /// If it asks for what cannot change any more, or a setting is out of range.
-    pub fn resumed(&self, args: &TrainArgs, folder: &Path) -> Result<Self, Failure> {
-        let mut config = self.clone();
-        config.apply(args)?;
-        let (began, asked) = (&self.fit, &config.fit);
-        let show = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
-        let settings = [
-            ("--batch-size", show(&began.batch_size), show(&asked.batch_size)),
-            ("--learning-rate", show(&began.learning_rate), show(&asked.learning_rate)),
-            ("--schedule", show(&began.schedule), show(&asked.schedule)),
-            ("--optimizer", show(&self.optimizer), show(&config.optimizer)),
-            ("--seed", show(&began.seed), show(&asked.seed)),
-            ("--image-size", show(&self.image_size), show(&config.image_size)),
-            (
-                "--alpha-background",
-                self.alpha_background.to_string(),
-                config.alpha_background.to_string(),
-            ),
-            ("--validation-split", show(&self.validation_split), show(&config.validation_split)),
-        ];
-        let refuse = |option: &str, before: &str, now: &str| {
-            Err(Failure::usage(format!(
-                "{option}: the run in {} began with {before}, which cannot become {now} on the \
-                 way; leave the option away, or begin a new run in another folder",
-                folder.display()
-            )))
-        };
-        if let Some((option, before, now)) = settings.iter().find(|(_, then, now)| then != now) {
-            return refuse(option, before, now);
-        }
-        if asked.epochs != began.epochs && began.schedule != Schedule::Constant {
-            let before = format!("a learning rate that falls over {} epochs", began.epochs);
-            return refuse("--epochs", &before, &format!("one over {}", asked.epochs));
-        }
-        Ok(config)
+    if args.split.is_some() {
+        config.split.clone_from(&args.split);
     }
-
-    /// Notes the kernels of this process, with which a run begins. Returns those noted so far, if they are
-    /// others.
-    pub fn note_kernel(&mut self) -> Option<String> {
-        let here = kernel_here();
-        self.kernel.replace(here.clone()).filter(|before| *before != here)
+    if args.labels.labels.is_some() {
+        let LabelArgs { labels, label_column } = args.labels.clone();
+        (config.labels, config.label_column) = (labels, label_column);
     }
-
-    /// These settings, with the kernels of this process noted beside those the run was computed with.
-    pub fn going_on(mut self) -> Self {
-        let here = kernel_here();
-        let kernels = self.kernel.get_or_insert_with(|| here.clone());
-        if !kernels.split(", ").any(|kernel| kernel == here) {
-            *kernels += &format!(", {here}");
-        }
-        self
-    }
-
-    /// What the images show, where their folders do not say it.
-    pub fn label_args(&self) -> LabelArgs {
-        LabelArgs { labels: self.labels.clone(), label_column: self.label_column.clone() }
-    }
-
-    /// Takes over what is given for `train`, and checks the whole.
-    fn apply(&mut self, args: &TrainArgs) -> Result<(), Failure> {
-        if let Some(data) = &args.data.data {
-            self.data.clone_from(data);
-        }
-        if args.split.is_some() {
-            self.split.clone_from(&args.split);
-        }
-        if args.labels.labels.is_some() {
-            let LabelArgs { labels, label_column } = args.labels.clone();
-            (self.labels, self.label_column) = (labels, label_column);
-        }
-        self.merge(&args.data.images, &args.settings)
-    }
-
-    /// The settings for the data set `name` that the command line asks for.
-    ///
-    /// # Errors
-    /// If a setting is out of range.
-    pub fn for_set(
-        name: &str,
-        images: &ImageArgs,
-        settings: &SettingArgs,
-    ) -> Result<Self, Failure> {
-        let mut config = Self { data: name.to_string(), ..Self::default() };
-        config.note_kernel();
-        config.merge(images, settings)?;
-        Ok(config)
-    }
-
-    /// Takes over what is given, and checks the whole.
-    fn merge(&mut self, images: &ImageArgs, settings: &SettingArgs) -> Result<(), Failure> {
-        if let Some(root) = &images.data_root {
-            self.data_root.clone_from(root);
-        }
-        self.skip_unreadable |= images.skip_unreadable;
-        let fit = &mut self.fit;
-        set(&mut fit.epochs, settings.epochs);
-        set(&mut fit.batch_size, settings.batch_size);
-        set(&mut fit.learning_rate, settings.learning_rate);
-        set(&mut fit.seed, settings.seed);
-        set(&mut self.image_size, settings.image_size);
-        set(&mut self.alpha_background, settings.alpha_background);
-        set(&mut self.validation_split, settings.validation_split);
-        if let Some(name) = settings.schedule {
-            fit.schedule = schedule(name, fit.epochs);
-        }
-        if let Some(name) = settings.optimizer {
-            self.optimizer = optimizer(name);
-        }
-        self.check()
-    }
-
-    /// Reads a `config.toml`.
-    ///
-    /// # Errors
-    /// If it cannot be read, is larger than any, or is none.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
-        let remedy = "pass the config.toml of a run folder";
-        let refuse = |problem: &dyn Display| {
-            Error::file(path, format!("is not a run's configuration: {problem}"), remedy)
-        };
-        let text = read_limited(path, MAX_CONFIG_BYTES, remedy)?;
-        let text = String::from_utf8(text).map_err(|problem| refuse(&problem))?;
-        Ok(Self::parse(&text).map_err(|problem| refuse(&problem))?)
-    }
-
-    /// Reads the content of `config.toml`; nothing in it is checked but its form.
-    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
-    }
-
-    /// The content of `config.toml`.
-    pub fn to_toml(&self) -> Result<String, Failure> {
-        toml::to_string(self).map_err(|problem| {
-            Failure::usage(format!("these settings cannot be recorded in config.toml: {problem}"))
-        })
-    }
-
-    /// Whether a run can be made of this.
-    ///
-    /// # Errors
-    /// If no data is named, or a setting is out of range.
-    pub fn check(&self) -> Result<(), Failure> {
-        if self.data.is_empty() {
-            return Err(Failure::usage(
-                "no images to train on; name a set or a folder with --data, say \
-                 --data same_backgrounds",
-            ));
-        }
-        if self.fit.epochs == 0 {
-            let remedy = "pass --epochs 10, say";
-            return Err(Error::setting("epochs", "at least 1", 0, remedy).into());
-        }
-        check_image_size(self.image_size)?;
-        check_batch_size(self.fit.batch_size)?;
-        check_learning_rate(self.fit.learning_rate)?;
-        if self.fit.learning_rate == 0.0 {
-            let remedy = "with 0 nothing is learned; 0.001 is usual for Adam, 0.01 for SGD";
-            return Err(Error::setting("the learning rate", "above 0", 0, remedy).into());
-        }
-        check_validation_split(self.validation_split)?;
-        // Said now, not after the training: a path that is no Unicode cannot be recorded.
-        self.to_toml().map(drop)
-    }
+    merge(config, &args.data.images, &args.settings)
 }
 
-/// The largest image size that is taken for meant. There the weights, their gradients and what Adam
-/// remembers of them take 2 GB, and four images on their way through the network more.
-pub const MAX_IMAGE_SIZE: usize = 1024;
+/// The settings for the data set `name` that the command line asks for.
+///
+/// # Errors
+/// If a setting is out of range.
+pub fn for_set(
+    name: &str,
+    images: &ImageArgs,
+    settings: &SettingArgs,
+) -> Result<RunConfig, Failure> {
+    let mut config = RunConfig { data: name.to_string(), ..RunConfig::default() };
+    config.note_kernel();
+    merge(&mut config, images, settings)?;
+    Ok(config)
+}
 
-/// Checks the image size of the built-in network.
-pub fn check_image_size(size: usize) -> Result<(), Failure> {
-    let smallest = ReferenceCnn::SMALLEST_IMAGE;
-    if (smallest..=MAX_IMAGE_SIZE).contains(&size) {
-        return Ok(());
+/// Takes over what is given, and checks the whole.
+fn merge(
+    config: &mut RunConfig,
+    images: &ImageArgs,
+    settings: &SettingArgs,
+) -> Result<(), Failure> {
+    if let Some(root) = &images.data_root {
+        config.data_root.clone_from(root);
     }
-    let expected =
-        format!("from {smallest}, the least the network can work on, to {MAX_IMAGE_SIZE}");
-    Err(Error::setting("image size", expected, size, "256 is the reference's").into())
+    config.skip_unreadable |= images.skip_unreadable;
+    let fit = &mut config.fit;
+    set(&mut fit.epochs, settings.epochs);
+    set(&mut fit.batch_size, settings.batch_size);
+    set(&mut fit.learning_rate, settings.learning_rate);
+    set(&mut fit.seed, settings.seed);
+    set(&mut config.image_size, settings.image_size);
+    set(&mut config.alpha_background, settings.alpha_background);
+    set(&mut config.validation_split, settings.validation_split);
+    if let Some(name) = settings.schedule {
+        fit.schedule = schedule(name, fit.epochs);
+    }
+    if let Some(name) = settings.optimizer {
+        config.optimizer = optimizer(name);
+    }
+    Ok(config.check()?)
 }
 
 fn set<T>(setting: &mut T, given: Option<T>) {

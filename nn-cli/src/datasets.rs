@@ -5,113 +5,32 @@ use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
 use crate::labels;
-use crate::published::{self, Kind};
-use crate::stand_in::{self, Marker, StandInSet};
 use crate::ui::{Console, Counter};
 use nn_core::Error;
-use nn_core::data::{ImageFolder, Part, Sample, is_image};
+use nn_core::data::{ImageFolder, is_image, relative};
+use nn_study::image_set::{ImageSet, Kind, describe, folder_name};
+use nn_synthetic::{Marker, SyntheticSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// An image folder, and what is known about it.
-pub struct ImageSet {
-    /// The name to show: the set's, or the folder's.
-    pub name: String,
-    /// Published photographs, the stand-in, or some folder.
-    pub kind: Kind,
-    /// The folder; for a stand-in rendered on the fly, the path it would have.
-    pub path: PathBuf,
-    /// Classes and files.
-    pub folder: ImageFolder,
-    /// The rendered pictures, removed when dropped.
-    _rendered: Option<TempDir>,
-}
-
-impl ImageSet {
-    /// Finds `data`: a folder if there is one of that path, else a set of that name under `root`,
-    /// else the stand-in of that name.
-    ///
-    /// # Errors
-    /// If it is none of these, or the folder is not one of images.
-    pub fn find(data: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
-        Self::find_labelled(data, root, &LabelArgs::default(), console)
-    }
-
-    /// [`ImageSet::find`], its images labelled as `labels` say.
-    ///
-    /// # Errors
-    /// Those of [`ImageSet::find`] and of [`labels::read`].
-    pub fn find_labelled(
-        data: &str,
-        root: &Path,
-        labels: &LabelArgs,
-        console: &Console,
-    ) -> Result<Self, Failure> {
-        let place = Place::find(data, root, console)?;
-        let folder = place.read(labels, console)?;
-        let Place { name, kind, path, rendered, .. } = place;
-        Ok(Self { name, kind, path, folder, _rendered: rendered })
-    }
-
-    /// The images to measure a model on, and what they are: those in the folder for the test where there
-    /// is one, else those for validation, else all.
-    ///
-    /// # Errors
-    /// If there are two folders for it.
-    pub fn test_samples(&self) -> Result<(&'static str, Vec<Sample>), Failure> {
-        for part in [Part::Test, Part::Validation] {
-            if self.folder.has(part) {
-                return Ok((part.name(), self.folder.samples_for(part, 0.0, 0)?));
-            }
-        }
-        Ok(("all", self.folder.samples()))
-    }
-
-    /// What a run on this set is called unless told otherwise: as the folder is, whatever is in it.
-    pub fn run_name(&self) -> String {
-        folder_name(&self.path)
-    }
-
-    /// A file's path below the set's folder, with forward slashes.
-    pub fn relative(&self, path: &Path) -> String {
-        relative(&self.folder.root, path)
-    }
-
-    /// What every output that speaks of this set says about it.
-    pub fn describe(&self) -> String {
-        describe(&self.name, self.kind, &self.path)
-    }
-
-    /// Tells the user that what follows is about drawings.
-    pub fn announce(&self, console: &Console) {
-        announce(&self.name, self.kind, console);
-    }
-}
-
-/// A file's path below the folder `root`, with forward slashes.
-pub fn relative(root: &Path, path: &Path) -> String {
-    let path = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
-    parts.join("/")
-}
-
-fn describe(name: &str, kind: Kind, path: &Path) -> String {
-    match kind {
-        Kind::Published => format!("{name} (published photographs)"),
-        Kind::StandIn => format!("{name} (STAND-IN: drawn animals, not photographs)"),
-        Kind::Folder => format!("{name} (folder {})", path.display()),
-    }
-}
-
-fn announce(name: &str, kind: Kind, console: &Console) {
-    if kind == Kind::StandIn {
-        console.note(&format!(
-            "{name}: the photographs are not on disk, so drawn animals stand in for them \
-             (`nn-cli data fetch` downloads the photographs)"
-        ));
-    }
+/// Finds `data`: a folder if there is one of that path, else a set of that name under `root`, else the
+/// stand-in of that name. Its images are labelled as `labels` say.
+///
+/// # Errors
+/// If it is none of these, or the folder is not one of images; those of [`labels::read`].
+pub fn find(
+    data: &str,
+    root: &Path,
+    labels: &LabelArgs,
+    console: &Console,
+) -> Result<ImageSet, Failure> {
+    let place = Place::find(data, root, console)?;
+    let folder = place.read(labels, console)?;
+    place.announce(console);
+    let Place { name, kind, path, rendered, .. } = place;
+    Ok(ImageSet { name, kind, path, folder, rendered })
 }
 
 /// Where images lie, before anybody has looked at them.
@@ -148,7 +67,13 @@ impl Place {
 
     /// Tells the user that what follows is about drawings.
     pub fn announce(&self, console: &Console) {
-        announce(&self.name, self.kind, console);
+        if self.kind == Kind::StandIn {
+            console.note(&format!(
+                "{}: the photographs are not on disk, so drawn animals stand in for them \
+                 (`nn-cli data fetch` downloads the photographs)",
+                self.name
+            ));
+        }
     }
 
     /// Finds `data`: a folder if there is one of that path, else a set of that name under `root`,
@@ -164,7 +89,7 @@ impl Place {
     pub fn is_there(data: &str, root: &Path) -> bool {
         Path::new(data).exists()
             || root.join(data).is_dir()
-            || StandInSet::from_name(data).is_some()
+            || SyntheticSet::from_name(data).is_some()
     }
 
     fn locate(data: &str, what: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
@@ -174,7 +99,7 @@ impl Place {
             Self::at(&named)
         } else if direct.exists() {
             Self::at(direct)
-        } else if let Some(set) = StandInSet::from_name(data) {
+        } else if let Some(set) = SyntheticSet::from_name(data) {
             Self::render(set, named, console)
         } else {
             Err(not_found(data, what, root))
@@ -191,7 +116,7 @@ impl Place {
         }
         let kind = if Marker::read(path)?.is_some() {
             Kind::StandIn
-        } else if published::identify(path).is_some() {
+        } else if nn_photographs::identify(path).is_some() {
             Kind::Published
         } else {
             Kind::Folder
@@ -221,16 +146,16 @@ impl Place {
         }
     }
 
-    fn render(set: StandInSet, path: PathBuf, console: &Console) -> Result<Self, Failure> {
+    fn render(set: SyntheticSet, path: PathBuf, console: &Console) -> Result<Self, Failure> {
         let rendered = tempfile::Builder::new()
             .prefix("nn-stand-in-")
             .tempdir()
             .map_err(Error::io("create a folder in", &std::env::temp_dir()))?;
         let dir = rendered.path().join(set.name());
-        let total = stand_in::specs(set).len() as u64;
+        let total = nn_synthetic::specs(set).len() as u64;
         let counter = Counter::items(console, "rendering the stand-in", total, "pictures");
-        let (seed, size) = (stand_in::DEFAULT_SEED, stand_in::DEFAULT_SIZE);
-        stand_in::render(set, seed, &dir, size, &|_| {
+        let (seed, size) = (nn_synthetic::DEFAULT_SEED, nn_synthetic::DEFAULT_SIZE);
+        nn_synthetic::render(set, seed, &dir, size, &|_| {
             counter.add(1);
             interrupt::flow()
         })?;
@@ -242,7 +167,7 @@ impl Place {
 
 /// What to say of a name that is neither a folder nor a data set.
 fn not_found(data: &str, what: &str, root: &Path) -> Failure {
-    let names = StandInSet::ALL.map(StandInSet::name);
+    let names = SyntheticSet::ALL.map(SyntheticSet::name);
     let path = Path::new(data);
     let folder = path.file_name().and_then(OsStr::to_str).unwrap_or(data);
     // A path is no name: where a set would lie, and does not, its name is to be given.
@@ -278,13 +203,4 @@ fn no_image(path: &Path) -> Failure {
         "check the path, or go on without such images with --skip-unreadable".into()
     });
     Failure::usage(format!("there is no image {typed}; {advice}"))
-}
-
-/// A folder's name as it was asked for, or its own where the path ends in `.` or `..`.
-fn folder_name(path: &Path) -> String {
-    let absolute = || path.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
-    match path.file_name().map(ToOwned::to_owned).or_else(absolute) {
-        Some(name) => name.to_string_lossy().into_owned(),
-        None => path.display().to_string(),
-    }
 }

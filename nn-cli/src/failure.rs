@@ -1,8 +1,8 @@
 //! Why a command ended without its result, and the exit status that tells scripts.
 
 use nn_core::Error;
+use nn_study::StudyError;
 use std::fmt;
-use std::io;
 use std::process::ExitCode;
 
 /// A command's failure.
@@ -10,12 +10,10 @@ use std::process::ExitCode;
 pub enum Failure {
     /// The work failed: status 1.
     Failed(String),
-    /// The disk is full: status 1.
-    NoRoom(String),
     /// What was asked for makes no sense: status 2.
     Usage(String),
     /// A check found what it looks for: status 3.
-    Gate(String),
+    CheckFailed(String),
     /// The user ended it: status 130.
     Interrupted,
     /// The user ended it, and it can go on as the text says: status 130.
@@ -36,37 +34,43 @@ impl Failure {
     /// The exit status scripts see.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Failed(_) | Self::NoRoom(_) => 1,
+            Self::Failed(_) => 1,
             Self::Usage(_) => 2,
-            Self::Gate(_) => 3,
+            Self::CheckFailed(_) => 3,
             Self::Interrupted | Self::Stopped(_) => 130,
         })
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl From<StudyError> for Failure {
+    fn from(error: StudyError) -> Self {
         match error {
-            Error::Interrupted => Self::Interrupted,
-            Error::Setting { .. } => Self::Usage(error.to_string()),
-            Error::Io { ref source, .. } if is_no_room(source) => Self::NoRoom(error.to_string()),
-            _ => Self::Failed(error.to_string()),
+            StudyError::Invalid(reason) => Self::Usage(reason),
+            StudyError::Interrupted => Self::Interrupted,
+            StudyError::Stopped(how) => Self::Stopped(how),
+            other => Self::failed(other),
         }
     }
 }
 
-/// Whether a disk, or a user's share of it, is full.
-fn is_no_room(problem: &io::Error) -> bool {
-    matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        StudyError::from(error).into()
+    }
+}
+
+impl From<nn_figures::Error> for Failure {
+    fn from(error: nn_figures::Error) -> Self {
+        Self::failed(error)
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(reason)
-            | Self::NoRoom(reason)
-            | Self::Usage(reason)
-            | Self::Gate(reason) => f.write_str(reason),
+            Self::Failed(reason) | Self::Usage(reason) | Self::CheckFailed(reason) => {
+                f.write_str(reason)
+            }
             Self::Interrupted => f.write_str("interrupted"),
             Self::Stopped(how) => write!(f, "interrupted {how}"),
         }

@@ -1,6 +1,7 @@
 //! What to say of a name or path that leads nowhere: what it may have meant, and what to do.
 
-use crate::run_folder::{METRICS_FILE, MODEL_FILE};
+use nn_study::run_folder::{METRICS_FILE, MODEL_FILE};
+use nn_study::shell::quoted;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -182,7 +183,7 @@ pub fn file_as_folder(path: &Path) -> Option<String> {
         let unpacked = &name[..name.len() - ending.len()];
         return Some(format!(
             "it is an archive; unpack it (`{command} {}`) and pass the folder, say {unpacked}",
-            crate::command_line::quoted(&path.display().to_string())
+            quoted(&path.display().to_string())
         ));
     }
     None
@@ -253,7 +254,7 @@ pub fn folder_without_model(folder: &Path) -> String {
             true => format!(
                 "the run in it did not come to its end; go on with it with `nn-cli train --resume --out \
                  {}`",
-                crate::command_line::quoted(&folder.display().to_string())
+                quoted(&folder.display().to_string())
             ),
             false => "pass the folder of a run, as `nn-cli train` writes it".into(),
         };

@@ -1,91 +1,20 @@
 //! Finding and decoding images for a command, with progress and with what was skipped said.
 
 use crate::args::ImageArgs;
-use crate::config::RunConfig;
 use crate::datasets::Place;
 use crate::failure::Failure;
 use crate::hints;
-use crate::interrupt;
-use crate::published::Kind;
 use crate::reading;
-use crate::ui::{Console, Counter, format};
+use crate::ui::Console;
 use nn_core::data::{
-    AlphaBackground, Dataset, DatasetOptions, EXTENSIONS, PassedOver, Rgb8, Sample, Treatment,
-    decode_file_on, images_below, is_image, resize_bilinear, summary,
+    EXTENSIONS, PassedOver, Rgb8, Treatment, decode_file_on, images_below, is_image,
+    resize_bilinear, summary,
 };
 use nn_core::{Error, Tensor};
+use nn_study::images::{Reading, or_skip};
+use nn_study::{Kind, format};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// How images are read for a network.
-#[derive(Debug, Clone, Copy)]
-pub struct Reading {
-    /// Height and width to which they are resized.
-    pub size: (usize, usize),
-    /// The colour that transparent ones are laid on.
-    pub alpha_background: AlphaBackground,
-    /// Whether unreadable ones are left out.
-    pub skip_unreadable: bool,
-}
-
-impl Reading {
-    /// For a network that is trained with these settings.
-    pub fn of(config: &RunConfig) -> Self {
-        Self {
-            size: (config.image_size, config.image_size),
-            alpha_background: config.alpha_background,
-            skip_unreadable: config.skip_unreadable,
-        }
-    }
-}
-
-/// Decodes `samples` for a network. What was done to them is for the caller to tell.
-///
-/// # Errors
-/// If an image cannot be read and such are not skipped, or the user interrupts.
-pub fn load(
-    samples: Vec<Sample>,
-    classes: &[String],
-    reading: Reading,
-    console: &Console,
-) -> Result<Dataset, Failure> {
-    let Reading { size: (height, width), alpha_background, skip_unreadable } = reading;
-    let counter = Counter::items(console, "decoding", samples.len() as u64, "images");
-    let options = DatasetOptions {
-        height,
-        width,
-        skip_unreadable,
-        alpha_background,
-        ..DatasetOptions::default()
-    };
-    let dataset = Dataset::load_with(samples, classes.to_vec(), &options, |done, _| {
-        counter.set(done as u64);
-        interrupt::check()
-    })
-    .map_err(|error| if skip_unreadable { error } else { or_skip(error) })?;
-    drop(counter);
-    for skipped in dataset.skipped() {
-        console.warn(&format!("skipped: {}", format::clean(&skipped.reason)));
-    }
-    Ok(dataset)
-}
-
-/// Tells of `--skip-unreadable` in an error about an image.
-pub fn or_skip(error: Error) -> Error {
-    match error {
-        Error::File { path, problem, remedy } => Error::File {
-            path,
-            problem,
-            remedy: format!("{remedy}, or go on without such images with --skip-unreadable"),
-        },
-        Error::Io { path, source, .. } => Error::File {
-            path,
-            problem: format!("this image cannot be read: {source}"),
-            remedy: "check the path, or go on without such images with --skip-unreadable".into(),
-        },
-        other => other,
-    }
-}
 
 /// Images that go through the network together, where nothing asks for another number.
 pub const BATCH: usize = 4;

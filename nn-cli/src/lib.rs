@@ -1,10 +1,10 @@
 //! The `nn-cli` program: trains, evaluates and looks into small image classifiers.
 //!
 //! [`main`] is parse, run, report. Commands live in `commands`, one a file; what they share is
-//! beside them: `datasets` finds images by name, `config` merges settings, `training` makes a run,
-//! `open_run` and `results` write it down.
+//! beside them: `datasets` finds images by name, `config` merges settings. The work itself is done by
+//! `nn-core` and by the crates nested here: `nn-study` makes runs, experiments and pages.
 //!
-//! It is a library only so that tests can reach the readers of files in [`strangers`]; what other
+//! It is a library only so that tests can reach the readers of files in [`fuzz_entry`]; what other
 //! programs may build on is `nn-core`.
 
 #![forbid(unsafe_code)]
@@ -15,32 +15,16 @@ mod command_line;
 mod commands;
 mod config;
 mod datasets;
-mod drafts;
-mod experiment;
 mod failure;
-mod folder_lock;
+pub mod fuzz_entry;
 mod hints;
 mod images;
-mod inspection;
 mod interrupt;
-mod kept_runs;
 mod labels;
-mod made_folders;
 mod npy;
-mod open_run;
-mod out_folder;
-mod overlays;
-mod plots;
-mod published;
+mod observer;
+mod out;
 mod reading;
-mod report;
-mod results;
-mod run_folder;
-mod split_file;
-mod stand_in;
-pub mod strangers;
-mod training;
-mod treated;
 mod ui;
 
 use args::Args;

@@ -1,9 +1,9 @@
 //! What was read of a folder of images and what was not, for people.
 
-use crate::args::DEFAULT_VALIDATION_SPLIT;
-use crate::ui::{Console, format};
-use nn_core::audit::{Divided, Listing};
-use nn_core::data::{ImageFolder, Layout, Part, PassedOver, is_a_loss, summary};
+use crate::ui::Console;
+use nn_core::data::{ImageFolder, Layout, Part, PassedOver, is_a_loss};
+use nn_study::config::DEFAULT_VALIDATION_SPLIT;
+use nn_study::text::folder::not_looked_at;
 
 /// Says which folder was taken for what, unless it is as everybody has it, and what was not looked at.
 /// `drawn` are the share for validation and the seed that class folders are split by, if they are.
@@ -52,27 +52,6 @@ pub fn tell_unused_share(folder: &ImageFolder, given: Option<f64>, console: &Con
     if let (Some(share), Some(why)) = (given, folder.no_share_for_validation()) {
         console.warn(&format!("--validation-split {share} is not used: {why}"));
     }
-}
-
-/// What an audit's report says of how `listing` was read; nothing if it is as everybody has it and
-/// nothing was left out.
-pub fn lines(listing: &Listing) -> Vec<String> {
-    let mut lines = Vec::new();
-    let usual = listing.folders.iter().map(|part| part.folder.as_str()).eq(["train", "test"]);
-    if listing.divided == Divided::Folders && !usual {
-        let told = &listing.arrangement;
-        lines.push(match listing.folders.is_empty() {
-            true => told.clone(),
-            false => format!("folders: {told}"),
-        });
-    }
-    lines.extend(listing.remarks.iter().cloned());
-    lines.extend(not_looked_at(&listing.passed_over));
-    lines
-}
-
-fn not_looked_at(passed_over: &[PassedOver]) -> Option<String> {
-    Some(format!("not looked at: {}", format::clean(&summary(passed_over)?)))
 }
 
 /// Which folder was taken for what, and what the test is on where there is no folder for it.

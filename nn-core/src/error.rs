@@ -3,7 +3,7 @@
 //! Every message is for the person who meets it: where it happened, what was expected, what was
 //! received, and what to do about it. The library never prints, exits or panics on input.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 /// The result of anything in this crate that can fail.
@@ -21,7 +21,7 @@ pub enum Error {
         /// What it needs.
         expected: String,
         /// What it was given.
-        received: String,
+        received: Received,
         /// What to do about it.
         remedy: String,
     },
@@ -34,6 +34,19 @@ pub enum Error {
         /// The range or kind of value it takes.
         expected: String,
         /// What it was given.
+        received: String,
+        /// What to do about it.
+        remedy: String,
+    },
+
+    /// Data (samples, labels, numbers that a network computed) cannot be worked with.
+    #[error("{what} must be {expected}, received {received}; {remedy}")]
+    Data {
+        /// Which data.
+        what: String,
+        /// What can be worked with.
+        expected: String,
+        /// What there is.
         received: String,
         /// What to do about it.
         remedy: String,
@@ -79,9 +92,77 @@ pub enum Error {
         remedy: String,
     },
 
+    /// Something that cannot happen did: a fault of this library.
+    #[error("{0}; this is a fault of nn-core, please report it")]
+    Internal(String),
+
     /// The caller asked the work to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// What an op or layer was given and cannot work with: shapes, or something else in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received(Box<Words>); // boxed, to keep results small
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Words {
+    text: String,
+    shapes: Vec<Vec<usize>>,
+}
+
+impl Received {
+    fn new(text: String, shapes: &[&[usize]]) -> Self {
+        let shapes = shapes.iter().map(|dims| dims.to_vec()).collect();
+        Self(Box::new(Words { text, shapes }))
+    }
+
+    /// Several shapes, each with what it is the shape of.
+    pub fn named<const N: usize>(shapes: [(&str, &[usize]); N]) -> Self {
+        let text: Vec<_> = shapes.iter().map(|(name, dims)| format!("{name} {dims:?}")).collect();
+        Self::new(text.join(", "), &shapes.map(|(_, dims)| dims))
+    }
+
+    /// The dimensions of each shape, outermost first; none where something else is the matter.
+    pub fn shapes(&self) -> &[Vec<usize>] {
+        &self.0.shapes
+    }
+}
+
+impl Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl From<&[usize]> for Received {
+    fn from(dims: &[usize]) -> Self {
+        Self::new(format!("{dims:?}"), &[dims])
+    }
+}
+
+impl From<[&[usize]; 2]> for Received {
+    fn from([a, b]: [&[usize]; 2]) -> Self {
+        Self::new(format!("{a:?} and {b:?}"), &[a, b])
+    }
+}
+
+impl From<String> for Received {
+    fn from(text: String) -> Self {
+        Self::new(text, &[])
+    }
+}
+
+impl From<&str> for Received {
+    fn from(text: &str) -> Self {
+        Self::new(text.to_owned(), &[])
+    }
+}
+
+impl From<usize> for Received {
+    fn from(count: usize) -> Self {
+        Self::new(count.to_string(), &[])
+    }
 }
 
 /// What to do about a failed file operation, where that is known.
@@ -103,14 +184,38 @@ fn remedy(source: &std::io::Error) -> &'static str {
 
 impl Error {
     /// A shape error raised by the op or layer `at`.
+    ///
+    /// ```
+    /// use nn_core::{Error, Shape};
+    ///
+    /// let error = Error::shape("flip", "[height, width]", &Shape::from([2]), "add a dimension");
+    /// assert_eq!(error.to_string(), "flip: expected [height, width], received [2]; add a dimension");
+    /// let Error::Shape { received, .. } = error else { unreachable!() };
+    /// assert_eq!(received.shapes(), [[2]]);
+    /// ```
     pub fn shape(
         at: impl Display,
         expected: impl Display,
-        received: impl Display,
+        received: impl Into<Received>,
         remedy: impl Display,
     ) -> Self {
         Self::Shape {
             at: at.to_string(),
+            expected: expected.to_string(),
+            received: received.into(),
+            remedy: remedy.to_string(),
+        }
+    }
+
+    /// Data that cannot be worked with.
+    pub fn data(
+        what: impl Display,
+        expected: impl Display,
+        received: impl Display,
+        remedy: impl Display,
+    ) -> Self {
+        Self::Data {
+            what: what.to_string(),
             expected: expected.to_string(),
             received: received.to_string(),
             remedy: remedy.to_string(),

@@ -161,9 +161,9 @@ impl Loss {
                 }
                 let known = outputs.max(2);
                 if let Some(class) = classes.iter().find(|&&class| class >= known) {
-                    return Err(Error::shape(
-                        self.name(),
-                        format!("classes from 0 to {}", known - 1),
+                    return Err(Error::data(
+                        format!("{}: class", self.name()),
+                        format!("from 0 to {}", known - 1),
                         class,
                         "give the network an output for every class",
                     ));
@@ -279,7 +279,10 @@ mod tests {
             loss(MeanSquaredError, 3, &wide),
         ] {
             assert!(
-                matches!(result, Err(Error::Shape { .. } | Error::Setting { .. })),
+                matches!(
+                    result,
+                    Err(Error::Shape { .. } | Error::Setting { .. } | Error::Data { .. })
+                ),
                 "{result:?}"
             );
         }

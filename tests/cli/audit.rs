@@ -129,13 +129,13 @@ fn the_page_of_an_audit_works_in_a_browser() {
     let page = sandbox.path("page/audit.html");
     browser.show(1280, 900, "light");
     browser.open(&page);
-    let twins = "[...document.querySelectorAll('.twin')].map(twin =>
-        [twin.className, ...[...twin.querySelectorAll('img')].map(i => i.naturalWidth)])";
-    let twins = browser.evaluate(twins);
-    assert_eq!(twins.as_array().map(Vec::len), Some(2), "{twins}");
-    for twin in twins.as_array().unwrap() {
-        assert_eq!(twin[0], "twin wrong");
-        assert!(twin[1].as_u64() >= Some(80) && twin[1] == twin[2], "{twin}");
+    let pairs = "[...document.querySelectorAll('.duplicate')].map(pair =>
+        [pair.className, ...[...pair.querySelectorAll('img')].map(i => i.naturalWidth)])";
+    let pairs = browser.evaluate(pairs);
+    assert_eq!(pairs.as_array().map(Vec::len), Some(2), "{pairs}");
+    for pair in pairs.as_array().unwrap() {
+        assert_eq!(pair[0], "duplicate wrong");
+        assert!(pair[1].as_u64() >= Some(80) && pair[1] == pair[2], "{pair}");
     }
     let text = browser.evaluate("document.body.innerText");
     assert!(text.as_str().unwrap().contains(&hostile), "{text}");

@@ -245,10 +245,10 @@ fn what_a_killed_experiment_left_goes_with_the_next() {
     assert!(lines.any(|line| line.unwrap().contains("epoch")));
     super::support::kill(child);
     let [left, target] = &sandbox.names("runs")[..] else { panic!("{:?}", sandbox.names("runs")) };
-    assert!(left.starts_with(".nn-run-") && target == "x");
-    // One of another name leaves it alone: it could be somebody's at work.
+    assert!(left.starts_with(".nn-draft-") && target == "x");
+    // Nobody is at work on it, whichever experiment comes next; the name is free.
     sandbox.run(experiment("runs/y", "1")).ok();
-    assert_eq!(sandbox.names("runs"), [left, "x", "y"]);
+    assert_eq!(sandbox.names("runs"), ["x", "y"]);
     sandbox.run(experiment("runs/x", "1")).ok();
     assert_eq!(sandbox.names("runs"), ["x", "y"]);
     assert!(sandbox.path("runs/x/report.html").is_file());

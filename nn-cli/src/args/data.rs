@@ -60,9 +60,9 @@ pub struct RenderArgs {
     #[command(flatten)]
     pub root: DataRootArgs,
     /// Decides what the animals look like; another seed gives other drawings
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = crate::stand_in::DEFAULT_SEED, value_parser = seed())]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = nn_synthetic::DEFAULT_SEED, value_parser = seed())]
     pub seed: u64,
     /// Height and width of the pictures
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = crate::stand_in::DEFAULT_SIZE, value_parser = whole::<u32>(1, u32::MAX.into(), 256))]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = nn_synthetic::DEFAULT_SIZE, value_parser = whole::<u32>(1, u32::MAX.into(), 256))]
     pub size: u32,
 }

@@ -2,11 +2,11 @@
 
 use crate::args::RepairAs;
 use crate::failure::Failure;
-use crate::run_folder::RunFolder;
-use crate::split_file::{self, SPLIT_FILE};
 use nn_core::Error;
 use nn_core::audit::{Item, Listing, Part, Report, repaired};
+use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::files::write_atomically;
+use nn_study::run_folder;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -95,11 +95,11 @@ pub fn write(
     let row = |file: String, class: &str, part: Part| (file, class.to_string(), part.name());
     if how == RepairAs::Manifest {
         let rows = kept.iter().map(|(item, class, part)| row(item.file.clone(), class, *part));
-        let table = split_file::table(rows).map_err(Failure::failed)?;
+        let table = split_file::table(rows)?;
         write_atomically(out, |file| file.write_all(&table))?;
         return Ok(Repaired { table: out.to_path_buf(), folder: None, moved });
     }
-    let folder = RunFolder::begin(out, false)?;
+    let stage = run_folder::stage(out, false)?;
     let (mut names, mut rows) = (Names::default(), Vec::new());
     let has_validation = listing.folders.iter().any(|folder| folder.part == Part::Validation);
     for (item, class, part) in kept {
@@ -110,13 +110,16 @@ pub fn write(
             Part::Train | Part::Validation => "train",
         };
         let name = names.free(&format!("{half}/{class}"), &item.path);
-        let within = folder.draft().folder(half)?.folder(class)?;
-        within.place(&name, &item.path, how == RepairAs::Hardlink)?;
+        let within = stage.folder().folder(half)?.folder(class)?;
+        match how {
+            RepairAs::Hardlink => within.hard_link(&name, &item.path)?,
+            _ => within.copy(&name, &item.path)?,
+        }
         rows.push(row(format!("{half}/{class}/{name}"), class, part));
     }
-    let table = split_file::table(rows).map_err(Failure::failed)?;
-    folder.draft().write(SPLIT_FILE, table)?;
-    let folder = folder.finish()?;
+    let table = split_file::table(rows)?;
+    stage.folder().write(SPLIT_FILE, table)?;
+    let folder = stage.commit()?.path().to_path_buf();
     Ok(Repaired { table: folder.join(SPLIT_FILE), folder: Some(folder), moved })
 }
 

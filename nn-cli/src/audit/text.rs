@@ -1,10 +1,9 @@
 //! What an audit found, as text for a terminal of 80 columns: the worst first.
 
-use super::words;
-use crate::treated;
-use crate::ui::format::{clean, count};
 use crate::ui::table;
 use nn_core::audit::{Pair, Report};
+use nn_study::format::{clean, count};
+use nn_study::text::{leaks, treated};
 
 /// Columns that lines keep to, where names allow.
 const WIDTH: usize = 80;
@@ -22,39 +21,39 @@ const REASON: usize = 35;
 /// The whole report about the images called `title`, which were read as these lines say.
 pub fn report(title: &str, report: &Report, read: &[String]) -> String {
     let mut out = format!("{}\n\n", clean(title));
-    out += &wrapped("", &words::images(report));
+    out += &wrapped("", &leaks::images(report));
     for line in read {
         out += &wrapped("", line);
     }
-    if let Some(treated) = treated::words(&report.treated) {
+    if let Some(treated) = treated::done(&report.treated) {
         out += &wrapped("", &format!("Read: {treated}"));
     }
     out += "\n";
-    out += &wrapped("", &format!("Copies: {}", words::copies(report)));
-    let shown = words::examples(&report.pairs, COPIES);
+    out += &wrapped("", &format!("Copies: {}", leaks::copies(report)));
+    let shown = leaks::examples(&report.pairs, COPIES);
     out += &pairs(&shown, true);
     if shown.len() < report.summary.pairs {
         out += "\n";
-        out += &wrapped(INDENT, &words::left_out(shown.len(), report.summary.pairs));
+        out += &wrapped(INDENT, &leaks::left_out(shown.len(), report.summary.pairs));
     }
-    if let Some(scenes) = words::scenes(report) {
+    if let Some(scenes) = leaks::scenes(report) {
         out += "\n";
         out += &wrapped("", &format!("Same scene or template: {scenes}"));
-        out += &wrapped(INDENT, words::SCENES_NOTE);
-        let shown = words::examples(&report.scenes, SCENES);
+        out += &wrapped(INDENT, leaks::SCENES_NOTE);
+        let shown = leaks::examples(&report.scenes, SCENES);
         out += &pairs(&shown, false);
         if shown.len() < report.scenes.len() {
             out += &format!("\n{INDENT}These are examples; --json lists more.\n");
         }
     }
     out += "\n";
-    let told = words::label_leaks(report);
+    let told = leaks::label_leaks(report);
     out += &wrapped("", &format!("Label leaks (the class told from the file alone): {told}"));
     out += &label_leaks(report);
     if !report.odd_images.is_empty() {
         out += "\nOdd images\n";
         let odd = &report.odd_images;
-        let rows = odd.iter().take(ODD).map(|odd| words::odd_image(odd).to_vec());
+        let rows = odd.iter().take(ODD).map(|odd| leaks::odd_image(odd).to_vec());
         out += &ruled(&["image", "what", "more"], rows, 3);
         if odd.len() > ODD {
             let more = count((odd.len() - ODD) as u64);
@@ -74,8 +73,8 @@ fn pairs(pairs: &[&Pair], with_what: bool) -> String {
         return String::new();
     }
     let what = |pair: &Pair| match pair.across_labels {
-        true => format!("{}; classes differ", words::what(pair)),
-        false => words::what(pair),
+        true => format!("{}; classes differ", leaks::what(pair)),
+        false => leaks::what(pair),
     };
     let cells = |front: &[&str], splits: String, what: String| {
         let mut row: Vec<String> = front.iter().map(|cell| cell.to_string()).collect();
@@ -83,7 +82,7 @@ fn pairs(pairs: &[&Pair], with_what: bool) -> String {
         row.extend(with_what.then_some(what));
         row
     };
-    let rows = pairs.iter().map(|p| cells(&[&p.a, &p.b], words::splits(p), what(p)));
+    let rows = pairs.iter().map(|p| cells(&[&p.a, &p.b], leaks::splits(p), what(p)));
     let header = ["image", "other image", "splits", "what"];
     let columns = if with_what { 4 } else { 3 };
     let table = ruled(&header[..columns], rows, columns);
@@ -91,7 +90,7 @@ fn pairs(pairs: &[&Pair], with_what: bool) -> String {
         return table;
     }
     let rows = pairs.iter().flat_map(|p| {
-        [cells(&[&p.a], words::splits(p), what(p)), cells(&[&p.b], String::new(), String::new())]
+        [cells(&[&p.a], leaks::splits(p), what(p)), cells(&[&p.b], String::new(), String::new())]
     });
     let header = ["images", "splits", "what"];
     ruled(&header[..columns - 1], rows, columns - 1)
@@ -100,28 +99,28 @@ fn pairs(pairs: &[&Pair], with_what: bool) -> String {
 /// What was found, in a table; what was not, in a line; and what to do.
 fn label_leaks(report: &Report) -> String {
     let mut out = String::new();
-    let rows: Vec<Vec<String>> = words::found(report)
+    let rows: Vec<Vec<String>> = leaks::found(report)
         .flat_map(|leak| {
-            let [from, strength, told, points, p] = words::label_leak(leak);
+            let [from, strength, told, points, p] = leaks::label_leak(leak);
             let mut lines = lines(&told, REASON).into_iter();
             let first = vec![from, strength, lines.next().unwrap_or_default(), points, p];
             let more = lines.map(|line| vec![String::new(), String::new(), line]);
             let more = more.map(|mut row| {
-                row.resize(words::LEAK_HEADER.len(), String::new());
+                row.resize(leaks::LEAK_HEADER.len(), String::new());
                 row
             });
             std::iter::once(first).chain(more)
         })
         .collect();
     if !rows.is_empty() {
-        out += &ruled(&words::LEAK_HEADER, rows, words::LEAK_TEXT);
+        out += &ruled(&leaks::LEAK_HEADER, rows, leaks::LEAK_TEXT);
         out += "\n";
-        out += &wrapped(INDENT, words::LEAK_KEY);
+        out += &wrapped(INDENT, leaks::LEAK_KEY);
     }
-    if let Some(line) = words::nothing_in(report) {
+    if let Some(line) = leaks::nothing_in(report) {
         out += &wrapped(INDENT, &line);
     }
-    for advice in words::leak_advice(report) {
+    for advice in leaks::leak_advice(report) {
         out += "\n";
         out += &wrapped(INDENT, advice);
     }

@@ -1,18 +1,20 @@
 //! `nn-cli audit`: leaks in an image folder, before any training.
 
 use crate::args::AuditArgs;
-use crate::audit::{self, repair, text, words};
-use crate::command_line::quoted;
+use crate::audit::{repair, text};
 use crate::datasets::Place;
 use crate::failure::Failure;
-use crate::published::Kind;
 use crate::reading;
-use crate::report::{self, AuditPage};
-use crate::treated;
-use crate::ui::{Console, format};
+use crate::ui::Console;
 use nn_core::audit::{Divided, Listing, Report};
 use nn_core::data::{PartFolder, PassedOver, check_validation_split};
 use nn_core::files::write_atomically;
+use nn_study::Kind;
+use nn_study::audit;
+use nn_study::format;
+use nn_study::report::{self, AuditPage};
+use nn_study::shell::quoted;
+use nn_study::text::{folder, leaks, treated};
 use serde::Serialize;
 use std::path::Path;
 
@@ -36,16 +38,20 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     if let Some(out) = &args.repair {
         repair::check_free(out)?;
     }
-    let folder = place.read(&args.labels, console)?;
-    reading::tell_unused_share(&folder, args.validation_split, console);
-    let listing = Listing::of(folder, args.share(), args.seed);
+    let images = place.read(&args.labels, console)?;
+    reading::tell_unused_share(&images, args.validation_split, console);
+    let listing = Listing::of(images, args.share(), args.seed);
     let found = audit::examine(&listing, args.seed, args.alpha_background, console)?;
-    console.text(&text::report(&place.describe(), &found, &reading::lines(&listing)))?;
+    console.text(&text::report(&place.describe(), &found, &folder::lines(&listing)))?;
     if let Some(warning) = treated::warning(&found.treated) {
         console.warn(&warning);
     }
     if let Some(path) = &args.html {
-        let page = report::render(&AuditPage::new(&place, &listing, &found)?)?;
+        let page = report::render(&AuditPage::new(
+            (&place.name, place.kind, &place.path),
+            &listing,
+            &found,
+        )?)?;
         write_atomically(path, |file| file.write_all(page.as_bytes()))?;
         console.note(&format!("\nwritten to {}", path.display()));
     }
@@ -71,18 +77,18 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
         folders: &listing.folders,
         passed_over: &listing.passed_over,
     })?;
-    let copies = copies_gate(&found, &listing, args);
-    let scenes = scenes_gate(&found, args);
-    let labels = if args.allow_label_leaks { None } else { words::leak_gate(&found) };
-    let tripped: Vec<String> = [copies, scenes, labels].into_iter().flatten().collect();
-    match tripped.is_empty() {
+    let duplicates = duplicates_check(&found, &listing, args);
+    let scenes = scenes_check(&found, args);
+    let labels = if args.allow_label_leaks { None } else { leaks::leak_check(&found) };
+    let failed: Vec<String> = [duplicates, scenes, labels].into_iter().flatten().collect();
+    match failed.is_empty() {
         true => Ok(()),
-        false => Err(Failure::Gate(tripped.join("\n"))),
+        false => Err(Failure::CheckFailed(failed.join("\n"))),
     }
 }
 
-/// What trips the gate for copies, in a sentence: what was counted, and what to do; none if nothing does.
-fn copies_gate(found: &Report, listing: &Listing, args: &AuditArgs) -> Option<String> {
+/// Why the check for duplicates fails, in a sentence: what was counted, and what to do; none if it does not.
+fn duplicates_check(found: &Report, listing: &Listing, args: &AuditArgs) -> Option<String> {
     let (leaks, allowed) = (found.summary.leaks(), args.allow);
     if leaks <= allowed {
         return None;
@@ -111,8 +117,8 @@ fn copies_gate(found: &Report, listing: &Listing, args: &AuditArgs) -> Option<St
     })
 }
 
-/// What trips the gate for scenes that are in several splits, if these are to count.
-fn scenes_gate(found: &Report, args: &AuditArgs) -> Option<String> {
+/// Why the check for scenes that are in several splits fails, if these are to count.
+fn scenes_check(found: &Report, args: &AuditArgs) -> Option<String> {
     let summary = &found.summary;
     let scenes = match summary.divided {
         Divided::Folders => summary.scene_groups_across_splits,

@@ -4,9 +4,10 @@ use crate::args::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 use crate::failure::Failure;
 use crate::hints;
 use crate::interrupt;
-use crate::published::{self, Kind, Manifest, Options, Outcome, Progress, SetReport, Source};
-use crate::stand_in::{self, Marker, StandInSet};
-use crate::ui::{Console, Counter, format};
+use crate::ui::{Console, Counter};
+use nn_photographs::{FetchOptions, Manifest, Outcome, Progress, SetReport, SetState, Source};
+use nn_study::{Kind, format};
+use nn_synthetic::{Marker, SyntheticSet};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -30,15 +31,22 @@ struct Listed {
 }
 
 fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
-    let report = published::verify(Manifest::published(), &args.data_root)?;
+    let report = nn_photographs::verify(Manifest::published(), &args.data_root)?;
     let mut sets = Vec::new();
     for set in report.sets {
         let marker = Marker::read(&set.path)?;
         let on_disk = set.path.is_dir();
         sets.push(Listed {
-            kind: if marker.is_some() { Kind::StandIn } else { set.kind },
-            images: match StandInSet::from_name(&set.name) {
-                Some(stand_in) if marker.is_some() || !on_disk => stand_in::specs(stand_in).len(),
+            kind: match set.state {
+                _ if marker.is_some() => Kind::StandIn,
+                SetState::Published => Kind::Published,
+                SetState::Different => Kind::Folder,
+                SetState::Absent => Kind::StandIn,
+            },
+            images: match SyntheticSet::from_name(&set.name) {
+                Some(synthetic) if marker.is_some() || !on_disk => {
+                    nn_synthetic::specs(synthetic).len()
+                }
                 _ => set.ok + set.changed.len() + set.extra.len(),
             },
             path: on_disk.then_some(set.path),
@@ -62,14 +70,14 @@ fn list(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
 }
 
 fn verify(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
-    let report = published::verify(Manifest::published(), &args.data_root)?;
+    let report = nn_photographs::verify(Manifest::published(), &args.data_root)?;
     let mut text = String::new();
     for set in &report.sets {
         text += &verdict(set);
     }
     console.text(&text)?;
     console.json(&report)?;
-    if report.complete() {
+    if report.is_complete() {
         return Ok(());
     }
     Err(Failure::failed(format!(
@@ -95,7 +103,7 @@ fn verdict(set: &SetReport) -> String {
 }
 
 fn fetch(args: &FetchArgs, console: &Console) -> Result<(), Failure> {
-    let mut options = Options::new(&args.root.data_root);
+    let mut options = FetchOptions::new(&args.root.data_root);
     options.overwrite = args.overwrite;
     options.source = match (&args.from, &args.url) {
         (Some(path), _) => Source::Path(path.clone()),
@@ -103,7 +111,7 @@ fn fetch(args: &FetchArgs, console: &Console) -> Result<(), Failure> {
         (None, None) => Source::Default,
     };
     let (mut download, mut unpack) = (None, None);
-    let report = published::fetch(Manifest::published(), &options, &mut |progress| {
+    let report = nn_photographs::fetch(Manifest::published(), &options, &mut |progress| {
         match progress {
             Progress::Downloading { bytes, total } => download
                 .get_or_insert_with(|| Counter::bytes(console, "downloading", total.unwrap_or(0)))
@@ -146,8 +154,8 @@ struct Rendered {
 fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
     let mut sets = Vec::new();
     for name in &args.names {
-        let names = StandInSet::ALL.map(StandInSet::name);
-        let set = StandInSet::from_name(name).ok_or_else(|| {
+        let names = SyntheticSet::ALL.map(SyntheticSet::name);
+        let set = SyntheticSet::from_name(name).ok_or_else(|| {
             let meant = hints::did_you_mean(name, names);
             let names = names.join(", ");
             Failure::usage(format!("there is no stand-in set {name:?}; there are {names}{meant}"))
@@ -155,15 +163,15 @@ fn render(args: &RenderArgs, console: &Console) -> Result<(), Failure> {
         sets.push(set);
     }
     if sets.is_empty() {
-        sets = StandInSet::ALL.to_vec();
+        sets = SyntheticSet::ALL.to_vec();
     }
     let root = args.out.as_ref().unwrap_or(&args.root.data_root);
     let mut rendered = Vec::new();
     for set in sets {
         let path = root.join(set.name());
-        let images = stand_in::specs(set).len();
+        let images = nn_synthetic::specs(set).len();
         let counter = Counter::items(console, set.name(), images as u64, "pictures");
-        stand_in::render(set, args.seed, &path, args.size, &|_| {
+        nn_synthetic::render(set, args.seed, &path, args.size, &|_| {
             counter.add(1);
             interrupt::flow()
         })?;

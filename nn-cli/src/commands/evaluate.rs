@@ -5,31 +5,29 @@ mod seen;
 use self::seen::{BySeen, Seen};
 use super::model::{self, Classifier};
 use crate::args::{EvaluateArgs, SplitName};
-use crate::audit;
-use crate::config::RunConfig;
-use crate::datasets::{ImageSet, Place};
+use crate::config;
+use crate::datasets::{self, Place};
 use crate::failure::Failure;
-use crate::images;
-use crate::interrupt::Interruptible;
-use crate::open_run::CONFIG_FILE;
-use crate::published::Kind;
 use crate::reading;
-use crate::run_folder;
-use crate::split_file;
-use crate::treated;
-use crate::ui::{Console, format, table};
-use nn_core::audit::Listing;
+use crate::ui::{Console, table};
+use nn_core::audit::{Listing, duplicated_elsewhere};
 use nn_core::data::{
     AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated, check_validation_split,
 };
 use nn_core::train::evaluate;
+use nn_study::audit::{WithoutDuplicates, examine};
+use nn_study::config::{CONFIG_FILE, RunConfig};
+use nn_study::format;
+use nn_study::observer::Interruptible;
+use nn_study::training::read_split;
+use nn_study::{ImageSet, Kind, Observer, images, run_folder, stats};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// The result, as `--json` shows it.
 #[derive(Serialize)]
-struct Report<'a> {
+struct Evaluated<'a> {
     dataset: &'a str,
     kind: Kind,
     split: &'static str,
@@ -53,7 +51,7 @@ struct Report<'a> {
     passed_over: Vec<PassedOver>,
 }
 
-/// The result on those images that have no copy in another split.
+/// The result on those images that have no duplicate in another split, by the names scripts know.
 #[derive(Serialize)]
 struct WithoutTwins {
     accuracy: f64,
@@ -72,8 +70,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
              set or a folder with --data",
         ));
     };
-    let set = ImageSet::find_labelled(data, args.data.images.root(), &args.labels, console)?;
-    set.announce(console);
+    let set = datasets::find(data, args.data.images.root(), &args.labels, console)?;
     let made = seen::Run::of(&args.model.model, console);
     let by_run = by_run(&set, args, made.as_ref().filter(|_| is_open));
     let draws = args.split_file.is_none()
@@ -109,8 +106,8 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         )));
     }
     let samples = of_model(samples, &set, &classifier, console)?;
-    let twins = match args.without_twins {
-        true => Some(twins(
+    let elsewhere = match args.without_twins {
+        true => Some(with_duplicates(
             &set,
             split,
             args,
@@ -122,9 +119,12 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     };
     let reading = classifier.reading(args.data.images.skip_unreadable);
     let dataset = images::load(samples, &classifier.classes, reading, console)?;
-    treated::tell(dataset.treated(), console);
+    console.treated(dataset.treated());
     let loss = nn_core::loss::Loss::for_output(classifier.model.output_kind());
-    let result = evaluate(&classifier.model, loss, &Interruptible(&dataset), args.batch_size)?;
+    let result = {
+        let images = Interruptible { images: &dataset, observer: console };
+        evaluate(&classifier.model, loss, &images, args.batch_size)?
+    };
 
     let right = (0..result.n).map(|i| result.predicted[i] == dataset.labels()[i]);
     let paths = dataset.samples().iter().map(|sample| sample.path.as_path());
@@ -141,33 +141,28 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         let warning = by_seen.warning(&made.name(), args.split == Some(SplitName::Train));
         warning.into_iter().for_each(|warning| console.warn(&warning));
     }
-    let without_twins = match twins {
-        Some(twins) => {
-            let of = |right: usize, n: usize| format::accuracy(right as u64, n as u64);
-            let known = |i: usize| twins.contains(&dataset.samples()[i].path);
-            let kept: Vec<usize> = (0..result.n).filter(|&i| !known(i)).collect();
-            let right = |i: &&usize| result.predicted[**i] == dataset.labels()[**i];
-            let (n, correct) = (kept.len(), kept.iter().filter(right).count());
-            let names: Vec<String> = (0..result.n)
-                .filter(|&i| known(i))
-                .map(|i| set.relative(&dataset.samples()[i].path))
-                .collect();
-            let left_out = format::plural(names.len() as u64, "image");
+    let without_twins = match elsewhere {
+        Some(elsewhere) => {
+            let of = |right: usize, n: usize| stats::accuracy(right as u64, n as u64);
+            let paths = dataset.samples().iter().map(|sample| &sample.path);
+            let images = paths.map(|path| (set.relative(path), elsewhere.contains(path)));
+            let found = WithoutDuplicates::of(std::slice::from_ref(&result), images);
+            let WithoutDuplicates { duplicates, n, correct, accuracy } = found;
             console.text(&format!(
                 "  with all of them         {}\n  without copies of others {}\n\n  left out, for {}: \
                  {}{}",
                 of(result.correct, result.n),
                 of(correct, n),
                 "there is a copy in another split",
-                left_out,
-                names.iter().map(|name| format!("\n    {name}")).collect::<String>(),
+                format::plural(duplicates.len() as u64, "image"),
+                duplicates.iter().map(|name| format!("\n    {name}")).collect::<String>(),
             ))?;
-            let accuracy = if n > 0 { correct as f64 / n as f64 } else { f64::NAN };
-            Some(WithoutTwins { accuracy, n, correct, twins: names })
+            let accuracy = accuracy.map_or(f64::NAN, |accuracy| accuracy.mean);
+            Some(WithoutTwins { accuracy, n, correct, twins: duplicates })
         }
         None => None,
     };
-    console.json(&Report {
+    console.json(&Evaluated {
         dataset: &set.name,
         kind: set.kind,
         split,
@@ -210,7 +205,7 @@ fn of_run(args: &EvaluateArgs, console: &Console) -> Result<EvaluateArgs, Failur
         }
         console.note(&format!("on {name}, which the run in {} was trained on", run.display()));
         if args.labels.labels.is_none() {
-            args.labels = config.label_args();
+            args.labels = config::label_args(&config);
         }
         args.data.data = Some(config.data);
         args.data.images.skip_unreadable |= config.skip_unreadable;
@@ -279,7 +274,7 @@ fn choose(
         (named, file) => {
             let part = named.and_then(part).unwrap_or(Part::Test);
             let samples = match file {
-                Some(file) => split_file::read(file, set, console)?.into_part(part),
+                Some(file) => read_split(file, set, console)?.into_part(part),
                 None => set.folder.samples_for(part, args.share(), args.seed())?,
             };
             (part.name(), samples)
@@ -316,11 +311,11 @@ fn of_model(
     Ok(samples)
 }
 
-/// The files that have a copy in another split.
+/// The files that have a duplicate in another split.
 ///
 /// # Errors
 /// If the images looked at are not a split, or the user interrupts.
-fn twins(
+fn with_duplicates(
     set: &ImageSet,
     split: &str,
     args: &EvaluateArgs,
@@ -340,8 +335,8 @@ fn twins(
     if let (Some(made), true) = (made, is_drawn) {
         listing.assign(&made.split(&set.folder.samples()));
     } else if let Some(file) = &args.split_file {
-        listing.assign(&split_file::read(file, set, console)?);
+        listing.assign(&read_split(file, set, console)?);
     }
-    let found = audit::examine(&listing, args.seed(), alpha_background, console)?;
-    Ok(audit::copied_elsewhere(&listing, &found))
+    let found = examine(&listing, args.seed(), alpha_background, console)?;
+    Ok(duplicated_elsewhere(&listing.items, &found.groups))
 }

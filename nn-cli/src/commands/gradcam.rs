@@ -10,17 +10,19 @@ use crate::args::{AlignName, GradcamArgs, MethodName};
 use crate::failure::Failure;
 use crate::hints;
 use crate::images;
-use crate::inspection::not_counted;
 use crate::interrupt;
-use crate::out_folder::OutFolder;
-use crate::treated;
-use crate::ui::{Console, Counter, format, table};
+use crate::ui::{Console, Counter, table};
 use nn_core::Tensor;
 use nn_core::explain::{
     Cam, CamRule, Explainer, Explanation, GradCam, HiResCam, Occlusion, Randomization,
     RandomizationCheck, RandomizationStep, Target, layers_with_maps, randomization_check,
 };
 use nn_core::model::Sequential;
+use nn_staging::{FileNames, Policy, Stage};
+use nn_study::Observer;
+use nn_study::format;
+use nn_study::inspection::not_counted;
+use nn_study::run_folder::ELSEWHERE;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -30,7 +32,9 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     let method = Method::of(args, &classifier)?;
     let sources = images::find(&args.images, &args.from, console)?;
     let files = &sources.files;
-    let mut out = OutFolder::begin(&args.out, args.overwrite)?;
+    let policy = Policy::AddFiles { overwrite: args.overwrite };
+    let stage = Stage::open(&args.out, policy, ELSEWHERE)?;
+    let mut names = FileNames::default();
     let mut pages = Pages::new(&method, args);
     let (mut explained, mut treated) = (Vec::new(), classifier.treated());
     let counter = Counter::items(console, "explaining", files.len() as u64, "images");
@@ -53,22 +57,22 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
                 })
                 .collect::<Result<_, Failure>>()?;
             for (i, look) in looked.into_iter().enumerate() {
-                let mut one = look.write(args.raw, &method, &mut out)?;
+                let mut one = look.write(args.raw, &method, &stage, &mut names)?;
                 one.treatment = batch.treatments[i];
                 one.random_weights_correlation = checked.as_ref().map(|checked| checked[i]);
                 explained.push(one);
-                pages.add(look, &mut out)?;
+                pages.add(look, &stage)?;
             }
         }
         counter.add(files.len() as u64);
     }
     drop(counter);
-    treated::tell(&treated, console);
+    console.treated(&treated);
     if explained.is_empty() {
         return Err(images::none_readable(files.len()));
     }
-    let grids = pages.finish(&mut out)?;
-    out.finish()?;
+    let grids = pages.finish(&stage)?;
+    stage.commit()?;
 
     console.text(&table(&explained, console.columns()))?;
     if args.check {

@@ -2,12 +2,13 @@
 
 use crate::args::{Args, CompletionsArgs, ManArgs};
 use crate::failure::Failure;
-use crate::made_folders::MadeFolders;
-use crate::ui::{Console, format};
+use crate::ui::Console;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use nn_core::Error;
 use nn_core::files::write_atomically;
+use nn_staging::CreatedFolders;
+use nn_study::format;
 
 /// The program's name, by which shells and `man` know it.
 const NAME: &str = "nn-cli";
@@ -27,7 +28,7 @@ pub fn pages(args: &ManArgs, console: &Console) -> Result<(), Failure> {
     };
     let mut pages = Vec::new();
     collect(program, String::new(), &mut pages)?;
-    let _made = MadeFolders::make(folder)?;
+    let _created = CreatedFolders::make(folder)?;
     for (name, page) in &pages {
         write_atomically(&folder.join(name), |file| file.write_all(page))?;
     }

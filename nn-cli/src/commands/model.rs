@@ -3,11 +3,11 @@
 use crate::args::ModelArgs;
 use crate::failure::Failure;
 use crate::hints;
-use crate::images::Reading;
-use crate::run_folder::{ALPHA_BACKGROUND_NOTE, MODEL_FILE};
 use nn_core::Error;
 use nn_core::data::{AlphaBackground, Treated};
 use nn_core::model::{self, ModelFile, Sequential};
+use nn_study::images::Reading;
+use nn_study::run_folder::{ALPHA_BACKGROUND_NOTE, MODEL_FILE};
 use std::path::{Path, PathBuf};
 
 /// The image size of a model nothing else is known about.

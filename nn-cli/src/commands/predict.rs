@@ -8,12 +8,12 @@ use crate::args::PredictArgs;
 use crate::failure::Failure;
 use crate::images::{self, Found};
 use crate::interrupt;
-use crate::published::Kind;
-use crate::treated;
 use crate::ui::Console;
 use nn_core::data::{Treated, Treatment};
 use nn_core::files::write_atomically;
 use nn_core::train::{class_probabilities, most_probable};
+use nn_study::Kind;
+use nn_study::Observer;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
         interrupt::check()?;
         predictions.extend(predict(&classifier, (batch, &found), args, &mut treated, console)?);
     }
-    treated::tell(&treated, console);
+    console.treated(&treated);
     if predictions.is_empty() {
         return Err(images::none_readable(files.len()));
     }

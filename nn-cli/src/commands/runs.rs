@@ -3,9 +3,10 @@
 use crate::args::{RunOrder, RunsArgs};
 use crate::failure::Failure;
 use crate::hints::{self, RUNS};
-use crate::kept_runs::{self, KeptRun, State};
-use crate::ui::stats::wilson;
-use crate::ui::{Console, format};
+use crate::ui::Console;
+use nn_study::format;
+use nn_study::kept_runs::{self, KeptRun, State};
+use nn_study::stats::wilson;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -75,7 +76,7 @@ fn list(folder: &Path, args: &RunsArgs, console: &Console) -> Result<(), Failure
     }
     for run in runs.iter().filter(|run| run.state == State::Unfinished) {
         let path = run.path.display().to_string();
-        let path = crate::command_line::quoted(&path);
+        let path = nn_study::shell::quoted(&path);
         console.note(&format!("to go on with {}: nn-cli train --resume --out {path}", run.name));
     }
     Ok(console.json(&runs)?)
@@ -139,7 +140,7 @@ fn compare(named: &[PathBuf], console: &Console) -> Result<(), Failure> {
         result("test accuracy", &|run| {
             format!("{} ({} of {})", format::percent(run.accuracy), run.correct, run.n)
         }),
-        result("95 % interval", &|run| format::interval(wilson(run.correct, run.n))),
+        result("95 % interval", &|run| wilson(run.correct, run.n).to_string()),
         result("test loss", &|run| format::loss(run.loss)),
         result("validation accuracy", &|run| {
             run.val_accuracy.map_or_else(|| "–".into(), format::percent)

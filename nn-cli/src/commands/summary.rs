@@ -2,12 +2,13 @@
 
 use super::model;
 use crate::args::SummaryArgs;
-use crate::config::check_image_size;
 use crate::failure::Failure;
-use crate::training::built_in;
+use crate::ui::Console;
 use crate::ui::lines::width;
-use crate::ui::{Console, format};
 use nn_core::model::Sequential;
+use nn_study::config::check_image_size;
+use nn_study::format;
+use nn_study::training::built_in;
 
 pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
     let network: Sequential = match &args.model {

@@ -1,19 +1,22 @@
 //! `nn-cli train`: from a folder of images to a run folder.
 
 use crate::args::TrainArgs;
-use crate::config::RunConfig;
-use crate::datasets::ImageSet;
+use crate::config;
+use crate::datasets;
 use crate::failure::Failure;
-use crate::inspection::Inspection;
-use crate::open_run::{OpenRun, Start, no_checkpoint};
+use crate::out::default_target;
 use crate::reading;
-use crate::results::{self, is_written};
-use crate::run_folder::{self, METRICS_FILE, RunFolder};
-use crate::training::{Note, Progress, Run, Saving};
-use crate::ui::{Console, format, table};
+use crate::ui::{Console, table};
 use nn_core::Error;
 use nn_core::data::Layout;
 use nn_core::train::{CHECKPOINT_FILE, Checkpoint, PREVIOUS_CHECKPOINT_FILE};
+use nn_study::ImageSet;
+use nn_study::config::RunConfig;
+use nn_study::format;
+use nn_study::open_run::{OpenRun, Start, no_checkpoint};
+use nn_study::results::{self, is_written};
+use nn_study::run_folder::{self, METRICS_FILE};
+use nn_study::training::Note;
 use std::fs;
 use std::path::Path;
 
@@ -25,7 +28,7 @@ pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
 }
 
 fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
-    let mut config = RunConfig::from_args(args)?;
+    let mut config = config::from_args(args)?;
     if let (Some(made_with), Some(now)) = (config.note_kernel(), &config.kernel) {
         console.warn(&format!(
             "the run in the configuration was made with {made_with} kernels, this one computes with \
@@ -39,7 +42,7 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let set = find(&config, args, console)?;
     let folder = match folder {
         Some(folder) => folder,
-        None => open(&RunFolder::default_target(&set.run_name(), console))?,
+        None => open(&default_target(&set.run_name(), console))?,
     };
     make(&config, &set, folder, (None, args.keep_checkpoints), console)
 }
@@ -52,7 +55,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             if let Some(damage) = &latest.damaged {
                 console.warn(&format!("{damage}; going on from the checkpoint before it"));
             }
-            let config = Note::read(&latest.checkpoint)?.config.resumed(args, target)?;
+            let config = config::resumed(&Note::read(&latest.checkpoint)?.config, args, target)?;
             if is_finished(&config, &latest.checkpoint, target)? {
                 return tell_finished(&config, target, console);
             }
@@ -60,16 +63,16 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
         }
         Start::Settings(config) => {
             console.note("the run was never saved, so it begins again");
-            let mut config = config.resumed(args, target)?;
+            let mut config = config::resumed(&config, args, target)?;
             config.note_kernel();
             (config, None)
         }
         Start::Finished(config) => {
-            let config = config.resumed(args, target)?;
+            let config = config::resumed(&config, args, target)?;
             if results::is_finished(&target.join(METRICS_FILE), &config) {
                 return tell_finished(&config, target, console);
             }
-            return Err(no_checkpoint(target, config.fit.epochs));
+            return Err(no_checkpoint(target, config.fit.epochs).into());
         }
         Start::Nothing if args.data.data.is_none() => {
             let problem = "there is no run to go on with";
@@ -77,7 +80,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             return Err(Error::file(target, problem, remedy).into());
         }
         Start::Nothing => {
-            let mut config = RunConfig::from_args(args)?;
+            let mut config = config::from_args(args)?;
             config.note_kernel();
             (config, None)
         }
@@ -89,8 +92,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
 /// The images to train on, which can be trained on.
 fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<ImageSet, Failure> {
     let (data, root) = (&config.data, &config.data_root);
-    let set = ImageSet::find_labelled(data, root, &config.label_args(), console)?;
-    set.announce(console);
+    let set = datasets::find(data, root, &config::label_args(config), console)?;
     let by_table = config.split.is_some();
     let drawn = (!by_table).then_some((config.validation_split, config.fit.seed));
     reading::tell(&set.folder, drawn, console);
@@ -170,36 +172,12 @@ fn make(
     config: &RunConfig,
     set: &ImageSet,
     folder: OpenRun,
-    checkpoints: (Option<Checkpoint>, u8),
-    console: &Console,
-) -> Result<(), Failure> {
-    let way_on = folder.way_on();
-    complete(config, set, folder, checkpoints, console).map_err(way_on)
-}
-
-fn complete(
-    config: &RunConfig,
-    set: &ImageSet,
-    mut folder: OpenRun,
     (from, keep): (Option<Checkpoint>, u8),
     console: &Console,
 ) -> Result<(), Failure> {
-    let command = folder.command();
-    folder.note(config)?;
-    let mut progress = Progress::new(console, config.fit.epochs);
-    let saving = Saving { checkpoints: folder.take_checkpoints(), from, command: command.clone() };
-    let run = Run::make(config, set, Some(saving), &mut progress, console)?;
-    console.note("looking into the answers");
-    let test = Inspection::make(&run.model, set, &run.data.test, run.test.clone());
-    let test = test.map_err(|failure| match failure {
-        Failure::Interrupted => {
-            Failure::Stopped(format!("after the training; to go on: {command}"))
-        }
-        other => other,
-    })?;
-    results::write(folder.draft(), &run, &test)?;
-    let target = folder.finish(keep)?;
-
+    let hint = folder.with_resume_hint();
+    let (run, target) =
+        nn_study::make_run(config, set, folder, from, keep, console).map_err(hint)?;
     let title = format!("{}, {} images", set.describe(), run.data.tested_on);
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };

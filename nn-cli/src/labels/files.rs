@@ -1,6 +1,6 @@
 //! Which image of a folder a table means.
 
-use crate::datasets::relative;
+use nn_core::data::relative;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

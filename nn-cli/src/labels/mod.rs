@@ -9,12 +9,12 @@ mod files;
 use self::columns::Columns;
 use self::files::Files;
 use crate::args::LabelArgs;
-use crate::ui::format;
 use nn_core::data::{
     Content, FolderImage, ImageFolder, Part, PassedOver, Reason, images_below, sniff,
 };
 use nn_core::files::read_limited;
 use nn_core::{Error, Result};
+use nn_study::format;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,7 @@ fn with_column(table: &str, column: Option<&str>) -> Result<Labelled> {
 fn told(table: &str) -> Vec<String> {
     let folder = labelled(table).map_err(|error| panic!("{error}: {table}")).unwrap().folder;
     let image = |image: &FolderImage| {
-        let file = crate::datasets::relative(&folder.root, &image.path);
+        let file = nn_core::data::relative(&folder.root, &image.path);
         let class = image.label.map_or("-", |label| &folder.classes[label]);
         format!("{file}: {class} {}", image.part.map_or("-", Part::name))
     };

@@ -3,11 +3,9 @@
 //! [`Console`] knows whether the user asked for JSON or for quiet and whether a terminal is attached;
 //! everything printed passes through it. The rest returns text or numbers and prints nothing.
 
-pub mod format;
 pub mod lines;
 pub mod output;
 pub mod progress;
-pub mod stats;
 pub mod table;
 
 pub use output::Console;

@@ -21,8 +21,8 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use nn_core::{Error, Result};
 use serde::Serialize;
 
-use super::format::clean;
 use super::{lines, table};
+use nn_study::format::clean;
 
 /// Where a message goes.
 type Sink = Mutex<Box<dyn Write + Send>>;

@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use nn_core::train::EpochRecord;
 
 use super::Console;
-use super::format;
+use nn_core::train::StepRecord;
+use nn_study::{TrainingDisplay, format};
 
 /// The bar of an epoch, within 80 columns; a narrower terminal cuts the message, never wraps it.
 const EPOCH: &str = "{prefix} {bar:10.cyan/dim} {pos}/{len}  {eta} left  {wide_msg}";
@@ -18,6 +19,8 @@ pub struct TrainingProgress<'a> {
     console: &'a Console,
     run: String,
     epochs: usize,
+    /// Images since the epoch began, or went on.
+    images: usize,
     bar: ProgressBar,
 }
 
@@ -30,38 +33,7 @@ impl<'a> TrainingProgress<'a> {
             ProgressBar::hidden()
         };
         let run = if run.is_empty() { String::new() } else { format!("{run}  ") };
-        Self { console, run, epochs, bar }
-    }
-
-    /// Starts epoch `epoch` (from 1) of `batches` batches, or goes on with it after `done` of them.
-    pub fn epoch_started(&self, epoch: usize, batches: usize, done: usize) {
-        self.bar.reset();
-        self.bar.set_position(done as u64);
-        self.bar.set_length(batches as u64);
-        self.bar.set_prefix(self.label(epoch));
-        self.bar.set_message("");
-    }
-
-    /// One batch is done: `images` images so far in this epoch, with their mean loss and accuracy.
-    pub fn batch_done(&self, images: usize, loss: f64, accuracy: f64) {
-        let seconds = self.bar.elapsed().as_secs_f64();
-        let rate = if seconds > 0.0 { images as f64 / seconds } else { 0.0 };
-        self.bar.set_message(format!(
-            "loss {}  accuracy {}  {rate:.0} images/s",
-            format::loss(loss),
-            format::percent(accuracy)
-        ));
-        self.bar.inc(1);
-    }
-
-    /// The epoch is done: its line is printed and stays.
-    pub fn epoch_done(&self, result: &EpochRecord) {
-        self.console.note(&self.line(result));
-    }
-
-    /// The run is over or has failed: the bar goes away.
-    pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        Self { console, run, epochs, images: 0, bar }
     }
 
     fn label(&self, epoch: usize) -> String {
@@ -83,6 +55,39 @@ impl<'a> TrainingProgress<'a> {
     }
 }
 
+impl TrainingDisplay for TrainingProgress<'_> {
+    fn epoch_started(&mut self, epoch: usize, batches: usize, done: usize) {
+        self.images = 0;
+        self.bar.reset();
+        self.bar.set_position(done as u64);
+        self.bar.set_length(batches as u64);
+        self.bar.set_prefix(self.label(epoch));
+        self.bar.set_message("");
+    }
+
+    fn step_done(&mut self, step: &StepRecord, so_far: &StepRecord) {
+        self.images += step.samples;
+        let seconds = self.bar.elapsed().as_secs_f64();
+        let rate = if seconds > 0.0 { self.images as f64 / seconds } else { 0.0 };
+        self.bar.set_message(format!(
+            "loss {}  accuracy {}  {rate:.0} images/s",
+            format::loss(so_far.loss),
+            format::percent(so_far.correct as f64 / so_far.samples as f64)
+        ));
+        self.bar.inc(1);
+    }
+
+    /// Its line is printed and stays.
+    fn epoch_done(&mut self, result: &EpochRecord) {
+        self.console.note(&self.line(result));
+    }
+
+    /// Also of a run that failed: the bar goes away.
+    fn finish(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 impl Drop for TrainingProgress<'_> {
     /// An error on the way out must not leave half a bar on the screen.
     fn drop(&mut self) {
@@ -93,6 +98,12 @@ impl Drop for TrainingProgress<'_> {
 /// Counts towards a known total: images evaluated, or bytes downloaded.
 pub struct Counter {
     bar: ProgressBar,
+}
+
+impl nn_study::Counter for Counter {
+    fn set(&self, done: u64) {
+        Counter::set(self, done);
+    }
 }
 
 impl Counter {
@@ -175,12 +186,16 @@ mod tests {
         }
     }
 
+    fn steps(samples: usize) -> StepRecord {
+        StepRecord { loss: 0.7, correct: samples / 2, samples }
+    }
+
     fn run(json: bool, quiet: bool) -> (String, String) {
         let (console, out, err) = console(json, quiet);
-        let progress = TrainingProgress::new(&console, "", 10);
+        let mut progress = TrainingProgress::new(&console, "", 10);
         for epoch in [1, 10] {
             progress.epoch_started(epoch, 18, 0);
-            progress.batch_done(4, 0.7, 0.5);
+            progress.step_done(&steps(4), &steps(4));
             progress.epoch_done(&result(epoch));
         }
         let counter = Counter::items(&console, "evaluating", 20, "images");
@@ -245,7 +260,7 @@ mod tests {
         // Without any time gone by the rate has no end of digits.
         std::thread::sleep(Duration::from_millis(50));
         for batch in 1..=9 {
-            progress.batch_done(4 * batch, 0.7, 0.5);
+            progress.step_done(&steps(4), &steps(4 * batch));
         }
         progress.bar.force_draw();
         let shown = terminal.contents();

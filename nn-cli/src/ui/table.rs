@@ -2,9 +2,9 @@
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
-use super::format::{self, class_name};
 use super::lines::{shortened, width};
-use super::stats::wilson;
+use nn_study::format::{self, class_name};
+use nn_study::stats::{self, wilson};
 
 /// From this many classes on, a matrix is wider than a terminal and is told class by class.
 const MATRIX_UP_TO: usize = 12;
@@ -51,7 +51,7 @@ pub fn evaluation(result: &Evaluation<'_>, most: Option<usize>) -> String {
         "{}\n\n  loss      {}\n  accuracy  {}\n\n",
         format::clean(result.title),
         format::loss(result.loss),
-        format::accuracy(correct, total)
+        stats::accuracy(correct, total)
     );
     let fits = |table: &String| match most {
         Some(most) => table.lines().all(|line| INSET + width(line) <= most),
@@ -98,8 +98,7 @@ fn by_class(result: &Evaluation<'_>, name: usize) -> String {
         let worst = worst.map_or_else(String::new, |c| {
             format!("{} ({})", short(&result.classes[c], name), result.count(row, c))
         });
-        let interval =
-            if total == 0 { "–".into() } else { format::interval(wilson(right, total)) };
+        let interval = if total == 0 { "–".into() } else { wilson(right, total).to_string() };
         let name = short(&result.classes[row], name);
         vec![name, total.to_string(), share(right, total), interval, worst]
     });

@@ -50,6 +50,7 @@ mod colour;
 mod compare;
 mod difference;
 mod duplicates;
+mod elsewhere;
 mod file_facts;
 pub mod hygiene;
 mod keypoints;
@@ -70,6 +71,7 @@ mod template;
 mod tests;
 mod tone;
 
+pub use elsewhere::duplicated_elsewhere;
 pub use hygiene::{ClassCount, OddImage, Oddity};
 pub use label_leak::{LabelLeak, Strength};
 pub use listing::{Divided, Item, Listing, Part};

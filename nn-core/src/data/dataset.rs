@@ -241,10 +241,10 @@ impl Dataset {
         pool: &BufferPool<f32>,
     ) -> Result<(Tensor<f32>, Vec<usize>)> {
         if indices.is_empty() {
-            return Err(Error::setting("batch", "one image or more", "none", "pass an index"));
+            return Err(Error::data("batch", "one image or more", "none", "pass an index"));
         }
         if let Some(index) = indices.iter().find(|&&index| index >= self.len()) {
-            return Err(Error::setting(
+            return Err(Error::data(
                 "batch index",
                 format!("below the number of images, {}", self.len()),
                 index,

@@ -4,7 +4,7 @@
 //! file_kind what kind of file this is
 //! tree      a folder and all below it; what of it is passed over, and why
 //! folder    which images there are, of which class, for what
-//! split     who trains, who validates, who tests
+//! split     who trains, who validates, who tests; split_file reads it from a table
 //! decode    a file to 8-bit RGB, and what was done to it
 //! resize    8-bit RGB to the network's size, in f32
 //! spill     a temporary file for images that need not stay in memory
@@ -50,6 +50,8 @@ mod sample;
 mod spill;
 mod split;
 #[cfg(feature = "images")]
+pub mod split_file;
+#[cfg(feature = "images")]
 mod tree;
 
 #[cfg(feature = "images")]
@@ -71,10 +73,8 @@ pub use mask::{BoundingBox, Mask};
 #[cfg(feature = "images")]
 pub use own_output::SIGNATURE;
 pub use part::Part;
-#[cfg(feature = "audit")]
-pub(crate) use passed_over::relative;
 #[cfg(feature = "images")]
-pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
+pub use passed_over::{PassedOver, Reason, is_a_loss, relative, summary};
 #[cfg(feature = "images")]
 pub use resize::resize_bilinear;
 pub use sample::Sample;

@@ -197,8 +197,8 @@ impl Collector {
     }
 }
 
-/// `path` below `root`, with forward slashes.
-pub(crate) fn relative(root: &Path, path: &Path) -> String {
+/// The name of the file `path` below the folder `root`, with forward slashes on every system.
+pub fn relative(root: &Path, path: &Path) -> String {
     let path = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();
     parts.join("/")

@@ -150,7 +150,7 @@ fn too_small(class: &[Sample], name: &str, validates: bool) -> Error {
 
 /// The error for a label that is out of range.
 pub(super) fn unknown_label(label: usize, classes: usize) -> Error {
-    Error::setting(
+    Error::data(
         "label",
         format!("below the number of classes, {classes}"),
         label,

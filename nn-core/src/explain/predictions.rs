@@ -74,7 +74,7 @@ impl Predictions {
         for (i, &target) in targets.iter().enumerate() {
             let row = logits.row(i);
             if row.iter().any(|v| !v.is_finite()) {
-                return Err(Error::setting(
+                return Err(Error::data(
                     format!("the network's output for image {i}"),
                     "finite",
                     format!("{row:?}"),
@@ -166,7 +166,7 @@ impl Predictions {
             ));
         }
         if !map.is_finite() {
-            return Err(Error::setting(
+            return Err(Error::data(
                 format!("the map of image {i}"),
                 "finite",
                 "NaN or infinity",

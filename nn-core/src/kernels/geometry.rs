@@ -3,7 +3,7 @@
 //! Options are what a user writes; a geometry is options applied to an input, with every size
 //! checked and the output sizes known. Kernels take geometries and trust them.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Received, Result};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
@@ -141,7 +141,7 @@ impl Conv2dGeometry {
             return Err(Error::shape(
                 "conv2d",
                 "an input [batch, height, width, channels]",
-                format!("{input:?}"),
+                input,
                 "add the missing dimensions with reshape",
             ));
         };
@@ -149,7 +149,7 @@ impl Conv2dGeometry {
             return Err(Error::shape(
                 "conv2d",
                 "a weight [out channels, in channels, height, width]",
-                format!("{weight:?}"),
+                weight,
                 "reshape the weight",
             ));
         };
@@ -157,7 +157,7 @@ impl Conv2dGeometry {
             return Err(Error::shape(
                 "conv2d",
                 format!("{weight_in_c} input channels, as the weight {weight:?} has"),
-                format!("input {input:?}"),
+                Received::named([("input", input)]),
                 "channels come last in inputs and second in weights",
             ));
         }
@@ -165,7 +165,7 @@ impl Conv2dGeometry {
             return Err(Error::shape(
                 "conv2d",
                 "at least one input channel and one output channel",
-                format!("input {input:?}, weight {weight:?}"),
+                Received::named([("input", input), ("weight", weight)]),
                 "leave the convolution away, or give it channels",
             ));
         }
@@ -286,7 +286,7 @@ impl Pool2dGeometry {
             return Err(Error::shape(
                 "pool2d",
                 "an input [batch, height, width, channels]",
-                format!("{input:?}"),
+                input,
                 "add the missing dimensions with reshape",
             ));
         };

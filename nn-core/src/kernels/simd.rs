@@ -113,6 +113,21 @@ pub(crate) trait Simd: Copy {
     /// `LANES` numbers are writable.
     unsafe fn compress(self, mask: Self::Mask, to: *mut f32) -> usize;
 
+    /// Like [`compress`](Simd::compress), for the first `LANES` whole numbers of `from`: lanes are moved,
+    /// whatever their bits mean.
+    ///
+    /// # Panics
+    /// If `from` is shorter than a vector.
+    ///
+    /// # Safety
+    /// The processor has the instructions of the set, and `LANES` numbers are writable.
+    #[inline(always)]
+    unsafe fn compress_u32(from: &[u32], mask: Self::Mask, to: *mut u32) -> usize {
+        assert!(from.len() >= Self::LANES);
+        // SAFETY: as many numbers are readable, by the assertion, and writable, by the caller's promise.
+        unsafe { Self::load(from.as_ptr().cast()).compress(mask, to.cast()) }
+    }
+
     /// Reads the first `LANES` numbers of `from`, or all if there are fewer, and zeros after them.
     ///
     /// # Safety

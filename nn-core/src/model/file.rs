@@ -92,7 +92,7 @@ fn is_note(key: &str) -> bool {
 
 fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value)
-        .map_err(|e| Error::setting("the model", "writable as JSON", e, "check its settings"))
+        .map_err(|e| Error::Internal(format!("the model cannot be written as JSON: {e}")))
 }
 
 /// Whether there can be as many classes as this.

@@ -19,7 +19,7 @@ use crate::kernels::{Kernels, parallel};
 use crate::tensor::{Shape, Tensor};
 use header::{Header, NewHeader, TensorInfo};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use twox_hash::XxHash3_128;
@@ -172,12 +172,12 @@ impl TensorFile {
             let problem = format!("not a whole safetensors file: {problem}");
             Error::file(path, problem, "copy or write the file again")
         };
-        let mut file = File::open(path).map_err(Error::io("read", path))?;
-        let about = file.metadata().map_err(Error::io("read", path))?;
-        if !about.is_file() {
+        // Asked before it is opened, because opening a pipe waits for somebody to write to it.
+        if !fs::metadata(path).map_err(Error::io("read", path))?.is_file() {
             return Err(corrupt("it is not a regular file".into()));
         }
-        let total = about.len();
+        let mut file = File::open(path).map_err(Error::io("read", path))?;
+        let total = file.metadata().map_err(Error::io("read", path))?.len();
         if total < 8 {
             return Err(corrupt(format!("it has only {total} bytes")));
         }

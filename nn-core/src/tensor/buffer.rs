@@ -1,8 +1,10 @@
 //! The memory under a tensor, and the pool it can come from.
 
 use crate::kernels::pages;
+use bytemuck::Pod;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -37,6 +39,11 @@ impl<T: Copy + Default> BufferPool<T> {
     /// Like [`BufferPool::scratch`], in bytes.
     pub(crate) fn scratch_bytes(&self, len: usize) -> Buffer<u8> {
         Buffer::from_shelf(len, &self.bytes)
+    }
+
+    /// Like [`BufferPool::scratch`], for elements of whatever plain type.
+    pub(crate) fn scratch_of<P: Pod>(&self, len: usize) -> Scratch<P> {
+        Scratch { bytes: self.scratch_bytes(len * size_of::<P>()), elements: PhantomData }
     }
 
     /// Frees every buffer that lies here.
@@ -166,6 +173,27 @@ impl<T: Copy + Default> DerefMut for Buffer<T> {
     }
 }
 
+/// Scratch memory for elements of a type that no pool is for: bytes that begin where `P` may.
+pub(crate) struct Scratch<P> {
+    bytes: Buffer<u8>,
+    elements: PhantomData<P>,
+}
+
+impl<P: Pod> Deref for Scratch<P> {
+    type Target = [P];
+
+    fn deref(&self) -> &[P] {
+        // Nothing may begin anywhere.
+        if self.bytes.is_empty() { &[] } else { bytemuck::cast_slice(&self.bytes) }
+    }
+}
+
+impl<P: Pod> DerefMut for Scratch<P> {
+    fn deref_mut(&mut self) -> &mut [P] {
+        if self.bytes.is_empty() { &mut [] } else { bytemuck::cast_slice_mut(&mut self.bytes) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,5 +257,10 @@ mod tests {
             assert_eq!(floats.into_vec().len(), len);
         }
         assert_eq!(pool.scratch(0).len(), 0);
+        for len in [0, 1, 100] {
+            let mut places = pool.scratch_of::<u32>(len);
+            places.fill(u32::MAX);
+            assert_eq!(*places, vec![u32::MAX; len]);
+        }
     }
 }

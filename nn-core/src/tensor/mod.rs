@@ -15,7 +15,7 @@ pub use element::Element;
 pub use shape::Shape;
 
 use crate::error::{Error, Result};
-pub(crate) use buffer::Buffer;
+pub(crate) use buffer::{Buffer, Scratch};
 use std::fmt;
 
 /// An owned, contiguous, row-major array of `f32` (the default) or `f64`.

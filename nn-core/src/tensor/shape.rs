@@ -1,6 +1,6 @@
 //! Dimensions, outermost first.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Received, Result};
 use std::fmt;
 
 /// The most elements a tensor can have: what an address space holds of the largest element type.
@@ -65,6 +65,18 @@ impl Shape {
         dims.push(n);
         dims.extend_from_slice(&self.0);
         Self(dims)
+    }
+}
+
+impl From<&Shape> for Received {
+    fn from(shape: &Shape) -> Self {
+        shape.dims().into()
+    }
+}
+
+impl From<(&Shape, &Shape)> for Received {
+    fn from((a, b): (&Shape, &Shape)) -> Self {
+        [a.dims(), b.dims()].into()
     }
 }
 

@@ -181,7 +181,7 @@ pub(super) fn draft<T: Kernels>(
         epoch: trainer.epoch,
     };
     let state = serde_json::to_string(&state).map_err(|problem| {
-        Error::setting("a checkpoint", "writable as JSON", problem, "check its settings")
+        Error::Internal(format!("the checkpoint cannot be written as JSON: {problem}"))
     })?;
     let metadata =
         BTreeMap::from([("nn.checkpoint".to_string(), state), ("nn.note".into(), note.into())]);

@@ -33,6 +33,11 @@ impl Evaluation {
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.n as f64
     }
+
+    /// Whether each answer is right, in the order of the samples.
+    pub fn hits(&self) -> impl Iterator<Item = bool> {
+        self.labels.iter().zip(&self.predicted).map(|(label, predicted)| label == predicted)
+    }
 }
 
 /// Evaluates `model` on all `examples`, in order, `batch_size` at a time.

@@ -47,7 +47,7 @@ impl<T: Kernels> Examples<T> for Points {
 struct StopAfter(usize);
 
 impl Observer for StopAfter {
-    fn step_done(&mut self, _: &StepRecord) -> ControlFlow<()> {
+    fn step_done(&mut self, _: &StepRecord, _: &StepRecord) -> ControlFlow<()> {
         self.0 -= 1;
         if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -114,6 +114,38 @@ fn a_run_stopped_at_any_step_goes_on_to_the_same_bits() {
     }
     let make = || trainer::<f64>(OptimizerConfig::adam(), options(3));
     assert_eq!(outcome(&broken(make, 5)), outcome(&fit(make())));
+}
+
+/// Notes what each step tells of its epoch, and stops after so many steps.
+struct Noted(Vec<StepRecord>, StopAfter);
+
+impl Observer for Noted {
+    fn step_done(&mut self, step: &StepRecord, so_far: &StepRecord) -> ControlFlow<()> {
+        self.0.push(*so_far);
+        self.1.step_done(step, so_far)
+    }
+}
+
+#[test]
+fn an_epoch_that_goes_on_counts_from_its_beginning() {
+    let points = Points::new(10);
+    let noted = |trainer: &mut Trainer, steps: usize| {
+        let mut noted = Noted(Vec::new(), StopAfter(steps));
+        let _ = trainer.fit(&points, None, &mut noted);
+        noted.0
+    };
+    let unbroken = noted(&mut adam(1), 9);
+    assert_eq!(unbroken.iter().map(|so_far| so_far.samples).collect::<Vec<_>>(), [4, 8, 10]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = adam(1);
+    first.save_to(Checkpoints::new(folder.path()), "");
+    let mut told = noted(&mut first, 2);
+    let latest = Checkpoints::new(folder.path()).latest().unwrap().unwrap();
+    let mut second = adam(1).resume(latest.checkpoint).unwrap();
+    told.extend(noted(&mut second, 9));
+    assert_eq!(told, unbroken);
+    let (last, record) = (unbroken[2], second.history().last().unwrap());
+    assert_eq!((last.loss, last.correct as f64 / 10.0), (record.loss, record.accuracy));
 }
 
 #[test]

@@ -34,7 +34,9 @@ pub trait Observer {
 
     /// A step was made. `Break` stops the run with [`Error::Interrupted`], after saving it if it is
     /// saved at all ([`Trainer::save_to`]).
-    fn step_done(&mut self, _step: &StepRecord) -> ControlFlow<()> {
+    /// `so_far` is the mean loss and the number of right answers of all samples of the epoch until now,
+    /// those before a resume included.
+    fn step_done(&mut self, _step: &StepRecord, _so_far: &StepRecord) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
@@ -199,7 +201,7 @@ impl<T: Kernels> Trainer<T> {
         observer: &mut dyn Observer,
     ) -> Result<()> {
         if train.is_empty() {
-            return Err(Error::setting(
+            return Err(Error::data(
                 "the training set",
                 "of at least one sample",
                 "none",
@@ -207,7 +209,7 @@ impl<T: Kernels> Trainer<T> {
             ));
         }
         if self.state.epoch.step > 0 && self.state.epoch.samples != train.len() {
-            return Err(Error::setting(
+            return Err(Error::data(
                 "the training set",
                 format!("of {} samples, as when the run stopped", self.state.epoch.samples),
                 train.len(),
@@ -282,7 +284,7 @@ impl<T: Kernels> Trainer<T> {
             self.state.epoch.loss += step.loss * step.samples as f64;
             self.state.epoch.correct += step.correct;
             self.state.epoch.seconds = before + started.elapsed().as_secs_f64();
-            if observer.step_done(&step).is_break() {
+            if observer.step_done(&step, &self.so_far()).is_break() {
                 return Err(Error::Interrupted);
             }
         }
@@ -300,6 +302,13 @@ impl<T: Kernels> Trainer<T> {
             val_accuracy: validated.as_ref().map(|v| v.accuracy()),
             seconds: before + started.elapsed().as_secs_f64(),
         })
+    }
+
+    /// What the epoch under way has counted, as if it were one step.
+    fn so_far(&self) -> StepRecord {
+        let EpochSoFar { step, samples, loss, correct, .. } = self.state.epoch;
+        let samples = samples.min(step * self.state.options.batch_size);
+        StepRecord { loss: loss / samples as f64, correct, samples }
     }
 
     /// One step: forward, backward, update. If the loss is not finite the weights stay as they

@@ -4,9 +4,8 @@ mod layers;
 mod timing;
 
 use crate::args::BenchArgs;
-use crate::config::check_image_size;
 use crate::failure::Failure;
-use crate::ui::{Console, Counter, format, table};
+use crate::ui::{Console, Counter, table};
 use layers::LayerTime;
 use nn_core::internals::peak;
 use nn_core::kernels::isa;
@@ -15,6 +14,8 @@ use nn_core::optim::OptimizerConfig;
 use nn_core::rng::Rng;
 use nn_core::train::{FitOptions, Trainer, check_batch_size};
 use nn_core::{Error, Tensor};
+use nn_study::config::check_image_size;
+use nn_study::format;
 use serde::Serialize;
 use timing::Times;
 
@@ -29,7 +30,7 @@ const WARM_UP: usize = 3;
 
 /// The result, as `--json` shows it. Times are in milliseconds.
 #[derive(Serialize)]
-struct Report {
+struct BenchResult {
     kernel: &'static str,
     threads: usize,
     batch_size: usize,
@@ -54,7 +55,7 @@ pub fn run(args: &BenchArgs, console: &Console) -> Result<(), Failure> {
 
     let isa = isa::active();
     let peak_gflops = peak::measure(isa) / 1e9;
-    let report = Report {
+    let report = BenchResult {
         kernel: isa.name(),
         threads: rayon::current_num_threads(),
         batch_size: args.batch_size,
@@ -97,7 +98,7 @@ fn forward(network: &ReferenceCnn, batch: usize, clock: &timing::Clock) -> Resul
     clock.time(|| x.clone(), |x| predictor.predict(x).map(drop))
 }
 
-impl Report {
+impl BenchResult {
     fn to_text(&self) -> String {
         let Self { kernel, threads, batch_size, image_size, peak_gflops, .. } = self;
         let threads = format::plural(*threads as u64, "thread");

@@ -1,11 +1,12 @@
 //! Which of the images a model is measured on were used to make it: told by their contents, from the table
 //! that its run wrote.
 
-use crate::run_folder;
-use crate::split_file::{self, SPLIT_FILE};
-use crate::training::contents::{self, CHECKSUMS_FILE, Checksum, checksum};
-use crate::ui::{Console, format};
+use crate::ui::Console;
+use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::data::{Part, Sample, Split};
+use nn_study::run_folder;
+use nn_study::stats;
+use nn_study::training::contents::{self, CHECKSUMS_FILE, Checksum, checksum};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -161,7 +162,7 @@ impl BySeen {
     /// The accuracy on each kind, if there are several and one of them was trained on.
     pub fn lines(&self) -> Option<String> {
         let told = |(name, share): (&str, &Share)| {
-            let accuracy = format::accuracy(share.correct as u64, share.n as u64);
+            let accuracy = stats::accuracy(share.correct as u64, share.n as u64);
             (share.n > 0).then(|| format!("  {name:<22} {accuracy}\n"))
         };
         let kinds = [

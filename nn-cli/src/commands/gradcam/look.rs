@@ -4,16 +4,16 @@ use super::Method;
 use crate::commands::model::Classifier;
 use crate::failure::Failure;
 use crate::images::Found;
-use crate::inspection::no_share;
 use crate::npy;
-use crate::out_folder::OutFolder;
-use crate::overlays::{self, Shown, encode, rgb_image};
-use crate::published::Kind;
-use crate::stand_in::Marker;
-use crate::ui::format;
 use image::RgbImage;
 use nn_core::data::{Foreground, ForegroundRule, Rgb8, Treatment, foreground};
 use nn_core::explain::{BackgroundHeat, Explanation, NoShare};
+use nn_figures::overlays::{self, HeatFigure, encode, rgb_image};
+use nn_staging::{FileNames, Stage};
+use nn_study::Kind;
+use nn_study::format;
+use nn_study::inspection::no_share;
+use nn_synthetic::Marker;
 use serde::Serialize;
 use std::path::Path;
 
@@ -79,7 +79,7 @@ pub struct Look {
     pub subject: Foreground,
     /// The class with its probability.
     pub answer: String,
-    pub stand_in: bool,
+    pub synthetic: bool,
     /// The picture, encoded.
     pub png: Vec<u8>,
 }
@@ -118,15 +118,15 @@ impl Look {
         };
         let image = rgb_image(image)?;
         let file_name = sources.shown(file);
-        let stand_in = is_stand_in(file);
-        let picture = overlays::side_by_side(&Shown {
+        let synthetic = is_synthetic(file);
+        let picture = overlays::side_by_side(&HeatFigure {
             image: &image,
             heat: &found.normalized(),
             subject: Some(&subject.mask),
             title: &file_name,
-            answer: &answer,
+            class: &answer,
             note: &format!("{} · {heat}", method.describe()),
-            stand_in,
+            synthetic,
         })?;
         Ok(Self {
             thumbnail: overlays::fitted(&image, THUMBNAIL)?,
@@ -139,7 +139,7 @@ impl Look {
             background,
             subject,
             answer,
-            stand_in,
+            synthetic,
             png: encode(&picture)?,
             found,
         })
@@ -150,13 +150,14 @@ impl Look {
         &self,
         raw: bool,
         method: &Method,
-        out: &mut OutFolder,
+        stage: &Stage,
+        names: &mut FileNames,
     ) -> Result<Explained, Failure> {
-        let name = out.reserve(&self.stem, &self.class);
-        let mut write = |ending: &str, content: &[u8]| -> Result<String, Failure> {
+        let name = names.reserve(&self.stem, &self.class);
+        let write = |ending: &str, content: &[u8]| -> Result<String, Failure> {
             let name = format!("{name}.{ending}");
-            let path = out.path(&name).display().to_string();
-            out.write(name, content)?;
+            let path = stage.target().join(&name).display().to_string();
+            stage.folder().write(&name, content)?;
             Ok(path)
         };
         let overlay = write("png", &self.png)?;
@@ -196,8 +197,8 @@ fn short_name(file: &Path) -> String {
     folder.unwrap_or(Path::new("")).join(name).display().to_string()
 }
 
-/// Whether a file lies in a set that the stand-in drew: in `SET`, `SET/CLASS` or `SET/test/CLASS`.
-fn is_stand_in(file: &Path) -> bool {
+/// Whether a file lies in a rendered set: in `SET`, `SET/CLASS` or `SET/test/CLASS`.
+fn is_synthetic(file: &Path) -> bool {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
     file.ancestors().skip(1).take(3).any(|dir| matches!(Marker::read(dir), Ok(Some(_))))
 }

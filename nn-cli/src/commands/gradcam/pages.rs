@@ -4,8 +4,8 @@ use super::Method;
 use super::look::Look;
 use crate::args::GradcamArgs;
 use crate::failure::Failure;
-use crate::out_folder::OutFolder;
-use crate::overlays::{self, GRID_MOST, Shown, encode};
+use nn_figures::overlays::{self, GRID_MOST, HeatFigure, encode};
+use nn_staging::Stage;
 
 /// Pages with many overlays, written as they fill up.
 pub struct Pages {
@@ -22,34 +22,34 @@ impl Pages {
         Self { title, model, waiting: Vec::new(), seen: 0, written: Vec::new() }
     }
 
-    pub fn add(&mut self, mut look: Look, out: &mut OutFolder) -> Result<(), Failure> {
+    pub fn add(&mut self, mut look: Look, stage: &Stage) -> Result<(), Failure> {
         // The picture is written, and large.
         look.png = Vec::new();
         self.waiting.push(look);
         self.seen += 1;
-        if self.waiting.len() == GRID_MOST { self.write(out) } else { Ok(()) }
+        if self.waiting.len() == GRID_MOST { self.write(stage) } else { Ok(()) }
     }
 
     /// Writes the last page, and says where all are; there is none of a single image.
-    pub fn finish(mut self, out: &mut OutFolder) -> Result<Vec<String>, Failure> {
+    pub fn finish(mut self, stage: &Stage) -> Result<Vec<String>, Failure> {
         if self.seen > 1 && !self.waiting.is_empty() {
-            self.write(out)?;
+            self.write(stage)?;
         }
         Ok(self.written)
     }
 
-    fn write(&mut self, out: &mut OutFolder) -> Result<(), Failure> {
+    fn write(&mut self, stage: &Stage) -> Result<(), Failure> {
         let heats: Vec<_> = self.waiting.iter().map(|look| look.found.normalized()).collect();
         let notes = heats.iter().zip(&self.waiting);
         let shown: Vec<_> = notes
-            .map(|(heat, look)| Shown {
+            .map(|(heat, look)| HeatFigure {
                 image: &look.thumbnail,
                 heat,
                 subject: Some(&look.subject.mask),
                 title: &look.short,
-                answer: &look.answer,
+                class: &look.answer,
                 note: "",
-                stand_in: look.stand_in,
+                synthetic: look.synthetic,
             })
             .collect();
         let first = self.seen - shown.len() + 1;
@@ -59,8 +59,8 @@ impl Pages {
             0 => "grid.png".to_string(),
             pages => format!("grid-{}.png", pages + 1),
         };
-        self.written.push(out.path(&name).display().to_string());
-        out.write(name, &page)?;
+        self.written.push(stage.target().join(&name).display().to_string());
+        stage.folder().write(&name, &page)?;
         self.waiting.clear();
         Ok(())
     }

@@ -3,8 +3,8 @@
 use super::Prediction;
 use crate::args::PredictArgs;
 use crate::failure::Failure;
-use crate::ui::format::{self, class_name};
 use nn_core::data::is_image;
+use nn_study::format::{self, class_name};
 use std::path::{Path, PathBuf};
 
 /// Up to so many classes each has a column of its own.

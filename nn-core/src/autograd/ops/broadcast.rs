@@ -158,7 +158,7 @@ fn mismatch(at: &str, a: &Shape, b: &Shape) -> Error {
     Error::shape(
         at,
         "two shapes whose dimensions, aligned at the last one, are equal or 1",
-        format!("{a} and {b}"),
+        (a, b),
         "reshape one of them, for example [n] to [n, 1] to repeat it along rows",
     )
 }

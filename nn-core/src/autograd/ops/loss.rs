@@ -64,7 +64,7 @@ impl<T: Kernels> Tape<T> {
             ));
         }
         if let Some(i) = labels.iter().position(|&label| label >= classes) {
-            return Err(Error::setting(
+            return Err(Error::data(
                 format!("{NAME}: label {i}"),
                 format!("below {classes}, the number of classes"),
                 labels[i],

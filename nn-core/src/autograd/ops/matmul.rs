@@ -167,7 +167,7 @@ fn unfit<T: Kernels>(a: &Var<T>, b: &Var<T>) -> Error {
     Error::shape(
         "matmul",
         "two matrices [m, k] and [k, n]",
-        format!("{} and {}", a.shape(), b.shape()),
+        (a.shape(), b.shape()),
         "transpose or reshape one so that the inner sizes agree",
     )
 }

@@ -52,7 +52,10 @@ pub fn assert_close(narrow: &[Vec<f64>], wide: &[Vec<f64>], tolerance: f64) {
 /// The message of an outcome that must be an error, checked to contain each of `parts`.
 pub fn refused<U>(outcome: Result<U>, parts: &[&str]) {
     let Err(error) = outcome else { panic!("must be refused") };
-    assert!(matches!(error, Error::Shape { .. } | Error::Setting { .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::Shape { .. } | Error::Setting { .. } | Error::Data { .. }),
+        "{error:?}"
+    );
     let message = error.to_string();
     for part in parts {
         assert!(message.contains(part), "no `{part}` in: {message}");

@@ -1,5 +1,6 @@
 //! Safetensors files: round trips, and files that are none.
 
+use crate::error::Error;
 use crate::model::safetensors::{TensorFile, draft_with_checksum, write};
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
@@ -135,4 +136,18 @@ fn a_changed_byte_anywhere_shows_in_the_checksum() {
     write_sample(&path, &tensors);
     let message = TensorFile::open(&path).unwrap().verify().unwrap_err().to_string();
     assert!(message.contains("does not end in a checksum"), "{message}");
+}
+
+/// A pipe that nobody writes to would be waited for for ever.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_regular_file_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    if made.is_ok_and(|status| status.success()) {
+        let refused = TensorFile::open(&pipe).unwrap_err();
+        assert!(matches!(refused, Error::File { .. }), "{refused}");
+        assert!(refused.to_string().contains("not a regular file"), "{refused}");
+    }
 }

@@ -1,6 +1,8 @@
 //! Archives, as `data fetch` unpacks them: what is handed on keeps to the limits and stays inside.
 
-use nn_cli::strangers;
+use nn_photographs::{Limits, read_archive};
+use std::io::Cursor;
+use std::path::Path;
 
 const FILE_BYTES: u64 = 1 << 16;
 const UNPACKED_BYTES: u64 = 1 << 20;
@@ -14,5 +16,8 @@ pub fn run(data: &[u8]) {
         assert!(total <= UNPACKED_BYTES);
         Ok(())
     };
-    let _ = strangers::archive(data, FILE_BYTES, UNPACKED_BYTES, &mut check);
+    let limits =
+        Limits { file_bytes: FILE_BYTES, unpacked_bytes: UNPACKED_BYTES, ..Limits::default() };
+    let archive = Cursor::new(data);
+    let _ = read_archive(archive, Path::new("archive"), &limits, &|_| true, &mut check);
 }

@@ -1,11 +1,11 @@
 //! `config.toml`: what is read and accepted is written, and reads as the same.
 
-use nn_cli::strangers;
+use nn_cli::fuzz_entry;
 
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(recorded) = strangers::config(text) {
-        let again = strangers::config(&recorded).expect("what a run records can be read");
+    if let Ok(recorded) = fuzz_entry::config(text) {
+        let again = fuzz_entry::config(&recorded).expect("what a run records can be read");
         assert_eq!(again, recorded);
     }
 }

@@ -1,13 +1,13 @@
 //! A table of labels: every image is there once, with a class or without, or was passed over.
 
-use nn_cli::strangers;
+use nn_cli::fuzz_entry;
 use std::collections::HashSet;
 
 /// Names to be found by all that they may be called.
 const FILES: [&str; 6] = ["1.png", "2.jpg", "more/2.jpg", "more/a, b.png", "\".png", "ü.v2.png"];
 
 pub fn run(data: &[u8]) {
-    let Ok(folder) = strangers::labels(data, &FILES) else { return };
+    let Ok(folder) = fuzz_entry::labels(data, &FILES) else { return };
     let distinct: HashSet<_> = folder.images.iter().map(|image| &image.path).collect();
     assert_eq!(distinct.len(), folder.images.len());
     let labelled = folder.images.iter().filter_map(|image| image.label);

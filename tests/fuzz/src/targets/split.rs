@@ -1,6 +1,6 @@
 //! `split.csv`: no image is used twice, or lost without being counted.
 
-use nn_cli::strangers;
+use nn_cli::fuzz_entry;
 use nn_core::data::{ImageFolder, Sample};
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ fn folder() -> ImageFolder {
 
 pub fn run(data: &[u8]) {
     let folder = folder();
-    if let Ok((split, left)) = strangers::split(data, &folder) {
+    if let Ok((split, left)) = fuzz_entry::split(data, &folder) {
         assert!(!split.train.is_empty());
         assert!(!split.test.is_empty() || !split.validation.is_empty());
         let all = || split.train.iter().chain(&split.validation).chain(&split.test);

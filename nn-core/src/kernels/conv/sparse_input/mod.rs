@@ -263,7 +263,7 @@ unsafe fn add_products<V: Simd, const DOWN: usize, const RIGHT: usize>(
         // SAFETY: the caller's promise. A nonzero's place is that of nine vectors in `taps`
         // (`Nonzeros::list`).
         unsafe {
-            let (gradient, place) = (V::splat(gradients[at]), places[at].to_bits() as usize);
+            let (gradient, place) = (V::splat(gradients[at]), places[at] as usize);
             debug_assert!(place + TAPS * V::LANES <= taps.len());
             let taps = taps.as_ptr().add(place);
             for i in 0..3 {

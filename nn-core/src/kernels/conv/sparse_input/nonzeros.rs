@@ -3,18 +3,19 @@
 use super::TAPS;
 use crate::kernels::pool::NO_ARGMAX;
 use crate::kernels::simd::{MAX_LANES, Simd};
-use crate::tensor::{Buffer, BufferPool};
+use crate::tensor::{Buffer, BufferPool, Scratch};
 
 /// The pixels under a window.
 const PIXELS: usize = 4;
 
 /// The nonzeros of a band of windows, for each part of the output channels by itself.
-///
-/// There is scratch memory for floating-point numbers only, so counts and places are the bits of some.
 pub struct Nonzeros<'a> {
-    /// For each part: how many are listed; how many there are at each pixel, window by window; their
-    /// gradients in the same order; their places.
-    memory: Buffer<f32>,
+    /// For each part, how many there are at each pixel, window by window.
+    counts: Scratch<u32>,
+    /// For each part, the gradients in the same order.
+    gradients: Buffer<f32>,
+    /// For each part, the places of their taps.
+    places: Scratch<u32>,
     windows: usize,
     channels: usize,
     /// Channels of a part; the last may have fewer.
@@ -30,20 +31,17 @@ impl<'a> Nonzeros<'a> {
         together: usize,
         scratch: &'a BufferPool<f32>,
     ) -> Self {
-        let memory = Buffer::new(Vec::new());
-        let mut nonzeros = Self { memory, windows, channels, together, scratch };
-        nonzeros.memory = scratch.scratch(channels.div_ceil(together) * nonzeros.part_len());
-        nonzeros
-    }
-
-    /// Elements of a part's gradients, and of their places. A vector is written where as little as one
-    /// number of it counts.
-    fn list_len(&self) -> usize {
-        self.windows * self.together + MAX_LANES
-    }
-
-    fn part_len(&self) -> usize {
-        1 + self.windows * PIXELS + 2 * self.list_len()
+        let parts = channels.div_ceil(together);
+        let list_len = parts * list_len(windows, together);
+        Self {
+            counts: scratch.scratch_of(parts * windows * PIXELS),
+            gradients: scratch.scratch(list_len),
+            places: scratch.scratch_of(list_len),
+            windows,
+            channels,
+            together,
+            scratch,
+        }
     }
 
     /// Lists the nonzeros among the pooled gradients `dy` of the band.
@@ -53,15 +51,17 @@ impl<'a> Nonzeros<'a> {
     #[inline(always)]
     pub unsafe fn list<V: Simd>(&mut self, dy: &[f32], argmax: &[u8]) {
         let (windows, channels, together) = (self.windows, self.channels, self.together);
-        let (part_len, list_len) = (self.part_len(), self.list_len());
+        let list_len = list_len(windows, together);
         assert_eq!((dy.len(), argmax.len()), (windows * channels, windows * channels));
-        let padded = channels.next_multiple_of(V::LANES);
-        let mut scratch = self.scratch.scratch(padded + together.next_multiple_of(V::LANES));
         // Which pixel a window's gradient goes to, channel by channel; and the places of taps.
-        let (pixels, of_channels) = scratch.split_at_mut(padded);
-        for (channel, place) in of_channels.iter_mut().enumerate() {
-            *place = f32::from_bits((channel * TAPS * V::LANES) as u32);
+        let mut pixels = self.scratch.scratch(channels.next_multiple_of(V::LANES));
+        let mut taps = self.scratch.scratch_of::<u32>(together.next_multiple_of(V::LANES));
+        for (channel, place) in taps.iter_mut().enumerate() {
+            *place = (channel * TAPS * V::LANES) as u32;
         }
+        let (pixels, taps) = (&mut *pixels, &*taps);
+        let mut listed_so_far = self.scratch.scratch_of::<u32>(channels.div_ceil(together));
+        listed_so_far.fill(0);
         for window in 0..windows {
             let from = window * channels;
             let (dy, argmax) = (&dy[from..from + channels], &argmax[from..from + channels]);
@@ -75,13 +75,12 @@ impl<'a> Nonzeros<'a> {
                 }
             }
             let mut first = 0;
-            for memory in self.memory.chunks_exact_mut(part_len) {
-                let (head, lists) = memory.split_at_mut(1 + windows * PIXELS);
-                let (listed_so_far, counts) = head.split_at_mut(1);
-                let counts = &mut counts[window * PIXELS..][..PIXELS];
-                let (gradients, places) = lists.split_at_mut(list_len);
+            for (part, listed_so_far) in listed_so_far.iter_mut().enumerate() {
+                let counts = &mut self.counts[(part * windows + window) * PIXELS..][..PIXELS];
+                let gradients = &mut self.gradients[part * list_len..][..list_len];
+                let places = &mut self.places[part * list_len..][..list_len];
                 let last = channels.min(first + together);
-                let mut listed = if window == 0 { 0 } else { listed_so_far[0].to_bits() as usize };
+                let mut listed = *listed_so_far as usize;
                 for pixel in 0..PIXELS {
                     let before = listed;
                     for channel in (first..last).step_by(V::LANES) {
@@ -91,13 +90,13 @@ impl<'a> Nonzeros<'a> {
                         unsafe {
                             let here = V::read(&pixels[channel..]).equals(V::splat(pixel as f32));
                             V::read(&dy[channel..]).compress(here, gradients.as_mut_ptr());
-                            let these = V::read(&of_channels[channel - first..]);
-                            listed += these.compress(here, places.as_mut_ptr());
+                            let these = &taps[channel - first..];
+                            listed += V::compress_u32(these, here, places.as_mut_ptr());
                         }
                     }
-                    counts[pixel] = f32::from_bits((listed - before) as u32);
+                    counts[pixel] = (listed - before) as u32;
                 }
-                listed_so_far[0] = f32::from_bits(listed as u32);
+                *listed_so_far = listed as u32;
                 first = last;
             }
         }
@@ -106,18 +105,25 @@ impl<'a> Nonzeros<'a> {
     /// The lists of a part, to be taken in the order of windows and pixels.
     #[inline(always)]
     pub fn of(&self, part: usize) -> Lists<'_> {
-        let part = &self.memory[part * self.part_len()..][..self.part_len()];
-        let (counts, lists) = part[1..].split_at(self.windows * PIXELS);
-        let (gradients, places) = lists.split_at(self.list_len());
-        Lists { counts, gradients, places }
+        let (counts, list) = (self.windows * PIXELS, list_len(self.windows, self.together));
+        Lists {
+            counts: &self.counts[part * counts..][..counts],
+            gradients: &self.gradients[part * list..][..list],
+            places: &self.places[part * list..][..list],
+        }
     }
+}
+
+/// Room for a part's gradients. A vector is written where as little as one number of it counts.
+fn list_len(windows: usize, together: usize) -> usize {
+    windows * together + MAX_LANES
 }
 
 /// The lists of one part that are not taken yet.
 pub struct Lists<'a> {
-    counts: &'a [f32],
+    counts: &'a [u32],
     gradients: &'a [f32],
-    places: &'a [f32],
+    places: &'a [u32],
 }
 
 impl<'a> Lists<'a> {
@@ -127,7 +133,7 @@ impl<'a> Lists<'a> {
         let count = match self.counts.split_first() {
             Some((count, counts)) => {
                 self.counts = counts;
-                count.to_bits() as usize
+                *count as usize
             }
             None => 0,
         };
@@ -143,6 +149,6 @@ impl<'a> Lists<'a> {
 pub struct List<'a> {
     /// The gradients.
     pub gradients: &'a [f32],
-    /// As many places of taps among those of the part, as bits.
-    pub places: &'a [f32],
+    /// As many places of taps among those of the part.
+    pub places: &'a [u32],
 }

@@ -271,8 +271,8 @@ unsafe fn add_products<V: Simd, const ACROSS: usize>(
     unsafe {
         let mut products = [[V::zero(); ACROSS]; 3];
         for nonzero in nonzeros {
-            let gradient = V::splat(nonzero.gradient());
-            let patch = input.as_ptr().add(nonzero.place());
+            let gradient = V::splat(nonzero.gradient);
+            let patch = input.as_ptr().add(nonzero.place as usize);
             for (row, products) in products.iter_mut().enumerate() {
                 for (column, sum) in products.iter_mut().enumerate() {
                     let pixels = V::load(patch.add((row * SIDE + column) * V::LANES));

@@ -10,7 +10,8 @@
 use super::{SIDE, WINDOWS, tile::Tile};
 use crate::kernels::pool::NO_ARGMAX;
 use crate::kernels::simd::Simd;
-use crate::tensor::{Buffer, BufferPool};
+use crate::tensor::{BufferPool, Scratch};
+use bytemuck::{Pod, Zeroable};
 
 /// Channels turned around together: one cache line of gradients.
 const GROUP: usize = 16;
@@ -18,51 +19,45 @@ const GROUP: usize = 16;
 /// Windows of a tile.
 const TILE: usize = WINDOWS * WINDOWS;
 
-/// Elements of a channel's list.
-const LIST: usize = 2 + 2 * TILE;
-
 /// The place of a gradient that is zero.
 const NOWHERE: u32 = u32::MAX;
 
 /// A gradient that is not zero, and where the patch of input that it meets begins.
-///
-/// There is scratch memory for floating-point numbers only, so the place is the bits of one.
-pub struct Nonzero([f32; 2]);
-
-impl Nonzero {
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Nonzero {
     /// The gradient.
-    #[inline(always)]
-    pub fn gradient(&self) -> f32 {
-        self.0[0]
-    }
-
+    pub gradient: f32,
     /// The number of the patch's first element in the tile's input. The whole patch lies in there.
-    #[inline(always)]
-    pub fn place(&self) -> usize {
-        self.0[1].to_bits() as usize
-    }
+    pub place: u32,
 }
+
+// SAFETY: two fields of four bytes, one after the other, both zero where all bits are.
+unsafe impl Zeroable for Nonzero {}
+// SAFETY: any bits are numbers of these types, and `repr(C)` leaves no gap between them.
+unsafe impl Pod for Nonzero {}
 
 /// The nonzeros of a tile, channel by channel.
 pub struct Nonzeros {
-    /// For each channel how many there are (as bits), something unused, and the nonzeros.
-    memory: Buffer<f32>,
+    /// How many each channel has.
+    counts: Scratch<u32>,
+    /// Room for those of a whole tile, channel by channel.
+    lists: Scratch<Nonzero>,
 }
 
 impl Nonzeros {
     /// None, for so many channels.
     pub fn new(channels: usize, scratch: &BufferPool<f32>) -> Self {
-        let mut memory = scratch.scratch(channels * LIST);
-        memory.fill(0.0);
-        Self { memory }
+        let mut counts = scratch.scratch_of(channels);
+        counts.fill(0);
+        Self { counts, lists: scratch.scratch_of(channels * TILE) }
     }
 
     /// The nonzeros of a channel, in the order of their windows.
     #[inline(always)]
     pub fn of(&self, channel: usize) -> impl Iterator<Item = Nonzero> {
-        let (count, list) = self.memory[channel * LIST..][..LIST].split_at(2);
-        let count = count[0].to_bits() as usize;
-        list.as_chunks::<2>().0[..count].iter().map(|&pair| Nonzero(pair))
+        let list = &self.lists[channel * TILE..][..TILE];
+        list[..self.counts[channel] as usize].iter().copied()
     }
 
     /// Lists the nonzeros of `tile` among the pooled gradients `dy`, and adds them to `db`.
@@ -85,18 +80,18 @@ impl Nonzeros {
                 }
             }
             let windows = tile.rows * tile.columns;
+            let lists = &mut self.lists[first * TILE..][..many * TILE];
+            let counts = &mut self.counts[first..][..many];
             for lane in 0..many {
-                let list = &mut self.memory[(first + lane) * LIST..][..LIST];
-                let (count, list) = list.split_at_mut(2);
-                let list = &mut list.as_chunks_mut::<2>().0[..TILE];
+                let list = &mut lists[lane * TILE..][..TILE];
                 let mut kept = 0;
                 for window in 0..windows {
                     // Written in any case, and overwritten by the next if it is zero.
                     let place = patches[window][lane];
-                    list[kept % TILE] = [gradients[window][lane], f32::from_bits(place)];
+                    list[kept % TILE] = Nonzero { gradient: gradients[window][lane], place };
                     kept += usize::from(place != NOWHERE);
                 }
-                count[0] = f32::from_bits(kept as u32);
+                counts[lane] = kept as u32;
             }
         }
     }

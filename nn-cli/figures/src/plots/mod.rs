@@ -1,0 +1,21 @@
+//! Training results as plots: curves, confusion matrices and accuracies beside one another.
+//!
+//! [`curves()`], [`panels`], [`confusion()`] and [`comparison()`] return complete SVG documents. Their colours can
+//! be told apart by colour-blind readers (after Okabe and Ito, 2008).
+//!
+//! Elements in the colours of a page have a class (`plot-paper`, `plot-text`, `plot-muted`, `plot-grid`,
+//! `plot-axis`), so that a page with a dark theme can restyle an inlined SVG: a style rule wins over the
+//! attribute. Marks and cells carry a `<title>`, which browsers show on hover.
+
+mod axis;
+mod comparison;
+mod confusion;
+mod curves;
+mod header;
+mod panel;
+mod series;
+
+pub use comparison::{ComparisonRow, ComparisonSpec, comparison};
+pub use confusion::{ConfusionSpec, confusion};
+pub use curves::{CurvesSpec, curves, panels};
+pub use series::{Band, Baseline, Series};

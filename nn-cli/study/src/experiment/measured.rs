@@ -1,0 +1,145 @@
+//! What the models of the experiment scored.
+
+use crate::stats::{Interval, Repeated, difference, wilson};
+use nn_core::train::Evaluation;
+use serde::Serialize;
+
+/// The models of one arm, one for each seed, on one set of images.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// One evaluation for each seed, all of the same images.
+    pub evaluations: Vec<Evaluation>,
+    /// Accuracy over seeds and images.
+    pub accuracy: Repeated,
+}
+
+impl Measured {
+    /// From the evaluations of all seeds.
+    pub fn new(evaluations: Vec<Evaluation>) -> Self {
+        let accuracy = accuracy(&evaluations, |_| true);
+        Self { evaluations, accuracy }
+    }
+
+    /// The accuracy on those images that `counts` says yes to.
+    pub fn on(&self, counts: impl Fn(usize) -> bool) -> Repeated {
+        accuracy(&self.evaluations, counts)
+    }
+
+    /// The accuracy of each seed.
+    pub fn accuracies(&self) -> Vec<f64> {
+        self.evaluations.iter().map(Evaluation::accuracy).collect()
+    }
+
+    /// The mean loss over the seeds.
+    pub fn loss(&self) -> f64 {
+        self.evaluations.iter().map(|e| e.loss).sum::<f64>() / self.evaluations.len().max(1) as f64
+    }
+
+    /// The number of images.
+    pub fn images(&self) -> usize {
+        self.evaluations.first().map_or(0, |e| e.n)
+    }
+
+    /// Right answers of all seeds together.
+    pub fn correct(&self) -> usize {
+        self.evaluations.iter().map(|e| e.correct).sum()
+    }
+
+    /// The confusion matrices of all seeds, added up.
+    pub fn confusion(&self) -> Vec<Vec<u64>> {
+        let mut sum = self.evaluations.first().map_or(Vec::new(), |e| e.confusion.clone());
+        for evaluation in self.evaluations.iter().skip(1) {
+            for (row, more) in sum.iter_mut().zip(&evaluation.confusion) {
+                row.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+            }
+        }
+        sum
+    }
+}
+
+/// The accuracy over seeds and those images that count.
+fn accuracy(evaluations: &[Evaluation], counts: impl Fn(usize) -> bool) -> Repeated {
+    let right = |e: &Evaluation| {
+        (0..e.n).filter(|&image| counts(image)).map(|i| e.labels[i] == e.predicted[i]).collect()
+    };
+    Repeated::new(&evaluations.iter().map(right).collect::<Vec<_>>())
+}
+
+/// The three measurements the experiment is about.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// The leaky model on its own test images.
+    pub leaky: Measured,
+    /// The leaky model where the backgrounds have changed places.
+    pub swap: Measured,
+    /// The clean model on its own test images.
+    pub clean: Measured,
+}
+
+/// One of the three, with what is to be said about it.
+pub struct Row<'a> {
+    /// Its name in JSON.
+    pub key: &'static str,
+    /// Which model on which images.
+    pub title: &'static str,
+    /// What the notebook got: right answers, and images.
+    pub notebook: (u64, u64),
+    /// What our models scored.
+    pub measured: &'a Measured,
+}
+
+impl Row<'_> {
+    /// The accuracy that the notebook printed.
+    pub fn notebook_accuracy(&self) -> f64 {
+        self.notebook.0 as f64 / self.notebook.1 as f64
+    }
+
+    /// How much higher the accuracy is here than in the notebook, 95 % interval.
+    pub fn beyond_notebook(&self) -> Interval {
+        let (ours, theirs) = (self.measured.accuracy, self.notebook_accuracy());
+        let range = wilson(self.notebook.0, self.notebook.1);
+        difference(ours.mean, ours.interval, theirs, range)
+    }
+}
+
+impl Comparison {
+    /// The three in the order the story is told.
+    pub fn rows(&self) -> [Row<'_>; 3] {
+        let row = |key, title, notebook, measured| Row { key, title, notebook, measured };
+        [
+            row("leaky", "leaky model, own test set", (18, 20), &self.leaky),
+            row("swap", "leaky model, backgrounds swapped", (0, 40), &self.swap),
+            row("clean", "clean model, own test set", (14, 20), &self.clean),
+        ]
+    }
+}
+
+/// One seed's score, as JSON shows it.
+#[derive(Debug, Serialize)]
+pub struct SeedScore {
+    pub seed: u64,
+    /// The run's folder within the experiment's.
+    pub run: String,
+    pub loss: f64,
+    pub accuracy: f64,
+    pub n: usize,
+    pub correct: usize,
+    pub interval: Interval,
+    pub confusion: Vec<Vec<u64>>,
+}
+
+impl SeedScore {
+    /// The score of the model in the folder `run`.
+    pub fn new(seed: u64, run: String, evaluation: &Evaluation) -> Self {
+        Self {
+            seed,
+            run,
+            loss: evaluation.loss,
+            accuracy: evaluation.accuracy(),
+            n: evaluation.n,
+            correct: evaluation.correct,
+            interval: wilson(evaluation.correct as u64, evaluation.n as u64),
+            confusion: evaluation.confusion.clone(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The experiment's result: as JSON, and as a picture.
+
+use super::conclusions::{Conclusions, Evidence};
+use super::leaks::{Leaks, LeaksSummary};
+use super::measured::{Comparison, Row, SeedScore};
+use crate::Environment;
+use crate::ImageSet;
+use crate::Kind;
+use crate::config::RunConfig;
+use crate::format::plural;
+use crate::inspection::MeanShare;
+use crate::stats::{Guessing, Interval};
+use nn_core::data::PassedOver;
+use nn_figures::plots::{ComparisonRow, ComparisonSpec};
+use serde::Serialize;
+
+/// The version of `experiment.json`'s layout.
+const SCHEMA: u32 = 1;
+
+/// The content of `experiment.json`.
+#[derive(Serialize)]
+pub struct Summary<'a> {
+    schema: u32,
+    seeds: &'a [u64],
+    leaky: Measurement<'a>,
+    swap: Measurement<'a>,
+    clean: Measurement<'a>,
+    audit: Audit<'a>,
+    conclusions: &'a Conclusions,
+    config: &'a RunConfig,
+    jobs: usize,
+    /// What of the sets' folders was not looked at.
+    passed_over: Vec<PassedOver>,
+    environment: Environment,
+}
+
+/// What an audit of the two sets that were trained on finds.
+#[derive(Serialize)]
+struct Audit<'a> {
+    leaky: LeaksSummary<'a>,
+    clean: LeaksSummary<'a>,
+}
+
+/// One of the three measurements.
+#[derive(Serialize)]
+struct Measurement<'a> {
+    dataset: &'a str,
+    kind: Kind,
+    /// Mean over the seeds.
+    accuracy: f64,
+    /// Standard deviation from seed to seed.
+    deviation: Option<f64>,
+    interval: Interval,
+    n: usize,
+    classes: &'a [String],
+    notebook: f64,
+    background: &'a MeanShare,
+    runs: Vec<SeedScore>,
+}
+
+/// What the summary is made of.
+pub struct Parts<'a> {
+    /// The seeds of the runs.
+    pub seeds: &'a [u64],
+    /// What the models scored.
+    pub comparison: &'a Comparison,
+    /// The sets of the three rows, in their order.
+    pub sets: [&'a ImageSet; 3],
+    /// The heat on the background of the three rows, over all seeds.
+    pub background: &'a [MeanShare; 3],
+    /// The leaks in the sets of the leaky and of the clean model.
+    pub leaks: &'a [Leaks; 2],
+    /// The settings all runs share.
+    pub config: &'a RunConfig,
+    /// Runs made at the same time.
+    pub jobs: usize,
+}
+
+impl Parts<'_> {
+    /// What all three sets are, if they are the same.
+    pub fn kind(&self) -> Option<Kind> {
+        let [first, rest @ ..] = self.sets.map(|set| set.kind);
+        rest.iter().all(|kind| *kind == first).then_some(first)
+    }
+
+    /// What guessing would score on the images of a row.
+    pub fn guessing(&self, row: &Row<'_>) -> Guessing {
+        Guessing::of_confusion(&self.sets[0].folder.classes, &row.measured.confusion())
+    }
+
+    /// What can be concluded.
+    pub fn conclusions(&self) -> Conclusions {
+        let [_, swap, clean] = self.comparison.rows().map(|row| self.guessing(&row));
+        Conclusions::draw(&Evidence {
+            comparison: self.comparison,
+            without_duplicates: self
+                .leaks
+                .each_ref()
+                .map(|leaks| leaks.without_duplicates.as_ref()),
+            seeds: self.seeds.len(),
+            classes: &self.sets[0].folder.classes,
+            kind: self.kind(),
+            guessing: [&swap, &clean],
+        })
+    }
+
+    /// The content of `experiment.json`.
+    pub fn summary<'a>(&'a self, conclusions: &'a Conclusions) -> Summary<'a> {
+        let rows = self.comparison.rows();
+        let part = |i: usize| self.part(&rows[i], self.sets[i], &self.background[i]);
+        Summary {
+            schema: SCHEMA,
+            seeds: self.seeds,
+            leaky: part(0),
+            swap: part(1),
+            clean: part(2),
+            audit: Audit { leaky: self.leaks[0].summary(), clean: self.leaks[1].summary() },
+            conclusions,
+            config: self.config,
+            jobs: self.jobs,
+            passed_over: self.sets.iter().flat_map(|set| passed_over(set)).collect(),
+            environment: Environment::here(),
+        }
+    }
+
+    /// The comparison as a picture.
+    pub fn picture(&self) -> ComparisonSpec {
+        let several = self.seeds.len() > 1;
+        let row = |(row, set): (&Row<'_>, &&ImageSet)| ComparisonRow {
+            name: row.title.to_string(),
+            detail: format!("{}, {}", set.name, plural(row.measured.images() as u64, "image")),
+            accuracy: row.measured.accuracy.mean,
+            interval: row.measured.accuracy.interval.ends(),
+            each: if several { row.measured.accuracies() } else { Vec::new() },
+            reference: row.notebook_accuracy(),
+            baselines: self.guessing(row).baselines(),
+        };
+        let seeds = self.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        ComparisonSpec {
+            title: "Accuracy with leakage and without".into(),
+            subtitle: format!("{} {seeds}", if several { "seeds" } else { "seed" }),
+            synthetic: self.sets.iter().any(|set| set.kind == Kind::StandIn),
+            rows: self.comparison.rows().iter().zip(&self.sets).map(row).collect(),
+            reference: "the notebook".into(),
+        }
+    }
+
+    fn part<'a>(
+        &'a self,
+        row: &Row<'a>,
+        set: &'a ImageSet,
+        background: &'a MeanShare,
+    ) -> Measurement<'a> {
+        let arm = if row.key == "clean" { "clean" } else { "leaky" };
+        let runs = self.seeds.iter().zip(&row.measured.evaluations).map(|(&seed, evaluation)| {
+            SeedScore::new(seed, format!("runs/{arm}-{seed}"), evaluation)
+        });
+        let accuracy = row.measured.accuracy;
+        Measurement {
+            dataset: &set.name,
+            kind: set.kind,
+            accuracy: accuracy.mean,
+            deviation: accuracy.deviation,
+            interval: accuracy.interval,
+            n: row.measured.images(),
+            classes: &set.folder.classes,
+            notebook: row.notebook_accuracy(),
+            background,
+            runs: runs.collect(),
+        }
+    }
+}
+
+/// What of the set's folder was not looked at, below the folder of all sets.
+fn passed_over(set: &ImageSet) -> impl Iterator<Item = PassedOver> {
+    set.folder
+        .passed_over_in_training()
+        .into_iter()
+        .map(|one| PassedOver { path: format!("{}/{}", set.name, one.path), reason: one.reason })
+}

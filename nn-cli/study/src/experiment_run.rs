@@ -1,0 +1,380 @@
+//! Makes an experiment: its runs, several at once, what they score, and what is written of it.
+
+use crate::config::RunConfig;
+use crate::experiment::{
+    Arm, Comparison, Conclusions, Leaks, Measured, Parts, Plan, PlannedRun, run_all, workers,
+};
+use crate::images::{self, Reading};
+use crate::inspection::{Inspected, Inspection, MeanShare, PICTURES};
+use crate::observer::{Interruptible, OneOfSeveral};
+use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
+use crate::run_folder::EXPERIMENT_FILE;
+use crate::stats::Guessing;
+use crate::training::{Run, Warning, built_in};
+use crate::{ImageSet, Kind, Observer, StudyError, figures, format, results};
+use nn_core::Error;
+use nn_core::data::{Layout, Treated};
+use nn_core::model::Summary;
+use nn_core::train::{Evaluation, History, evaluate};
+use nn_figures::plots::{self, CurvesSpec};
+use nn_staging::StagedFolder;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// An experiment whose runs are made.
+pub struct Experiment<'a> {
+    plan: &'a Plan,
+    sets: &'a ExperimentSets,
+    /// Runs made at the same time.
+    jobs: usize,
+    finished: Vec<Finished>,
+    comparison: Comparison,
+    background: [MeanShare; 3],
+    leaks: [Leaks; 2],
+}
+
+impl<'a> Experiment<'a> {
+    /// Makes the runs of `plan`, `jobs` at a time, or as many as this machine can, and writes each of them
+    /// into `folder`.
+    ///
+    /// # Errors
+    /// If a run fails, or the observer ends it.
+    pub fn make(
+        plan: &'a Plan,
+        sets: &'a ExperimentSets,
+        jobs: Option<usize>,
+        folder: &StagedFolder,
+        observer: &dyn Observer,
+    ) -> Result<Self, StudyError> {
+        let runs = plan.runs.len();
+        let jobs = match jobs {
+            Some(jobs) => jobs.min(runs),
+            None => fitting(runs, plan.config(), sets)?,
+        };
+        observer.note(&format!(
+            "{}, {jobs} at a time: with leakage and without, seeds {}",
+            format::plural(runs as u64, "run"),
+            plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+        ));
+        let finished =
+            run_all(runs, jobs, |i, stop| make(&plan.runs[i], sets, folder, stop, observer))?;
+        let comparison = compare(&finished);
+        let leaks = [
+            leaks(&finished, Arm::Leaky, &comparison.leaky, sets, plan, observer)?,
+            leaks(&finished, Arm::Clean, &comparison.clean, sets, plan, observer)?,
+        ];
+        let background = background(&finished);
+        Ok(Self { plan, sets, jobs, finished, comparison, background, leaks })
+    }
+
+    /// What a summary is made of.
+    pub fn parts(&self) -> Parts<'_> {
+        Parts {
+            seeds: &self.plan.seeds,
+            comparison: &self.comparison,
+            sets: [&self.sets.leaky, &self.sets.swap, &self.sets.clean],
+            background: &self.background,
+            leaks: &self.leaks,
+            config: self.plan.config(),
+            jobs: self.jobs,
+        }
+    }
+
+    /// Writes summary, pictures and pages; `command` repeats the experiment.
+    ///
+    /// # Errors
+    /// If a file cannot be written, or an image cannot be read any more.
+    pub fn write(
+        &self,
+        folder: &StagedFolder,
+        conclusions: &Conclusions,
+        command: String,
+    ) -> Result<(), StudyError> {
+        let (parts, finished) = (self.parts(), &self.finished);
+        let summary = parts.summary(conclusions);
+        let json = serde_json::to_string_pretty(&summary).map_err(StudyError::failed)?;
+        folder.write(EXPERIMENT_FILE, json + "\n")?;
+        results::draw(folder, "comparison", plots::comparison(&parts.picture()))?;
+        let curves = Arm::ALL.map(|arm| curves(finished, arm, self.sets, self.plan));
+        for (arm, (spec, _)) in Arm::ALL.iter().zip(&curves) {
+            results::draw(folder, &format!("curves-{}", arm.name()), plots::curves(spec))?;
+        }
+        let page = ExperimentPage::new(&Told {
+            parts: &parts,
+            conclusions,
+            first: first(finished)?,
+            looked: looked(finished),
+            curves,
+            used: [used(finished, Arm::Leaky), None, used(finished, Arm::Clean)],
+            model: model(finished)?,
+            command,
+        })?;
+        folder.write(REPORT_FILE, report::render(&page)?)?;
+        folder.write(HANDOUT_FILE, report::render(&HandoutPage::new(&parts)?)?)?;
+        Ok(())
+    }
+
+    /// What was done to the images of the three sets when they were read.
+    pub fn treated(&self) -> Treated {
+        let swap = self.finished.iter().find_map(|run| run.swap.as_ref());
+        let mut all = Treated::on(self.leaks[0].report.treated.alpha_background);
+        let leaks = self.leaks.iter().map(|leaks| &leaks.report.treated);
+        leaks.chain(swap.map(|swap| &swap.treated)).for_each(|one| all.merge(one));
+        all
+    }
+
+    /// What the runs' numbers show to those who know how to read them.
+    pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
+        self.finished.iter().flat_map(|run| &run.warnings)
+    }
+}
+
+/// The images of an experiment.
+pub struct ExperimentSets {
+    /// The background gives the class away.
+    pub leaky: ImageSet,
+    /// All on the same background.
+    pub clean: ImageSet,
+    /// The backgrounds of the leaky set have changed places.
+    pub swap: ImageSet,
+}
+
+impl ExperimentSets {
+    /// Checks that an experiment can be made of these.
+    ///
+    /// # Errors
+    /// If training and test images are not divided, a set cannot be trained on, or their classes differ.
+    pub fn new(leaky: ImageSet, clean: ImageSet, swap: ImageSet) -> Result<Self, StudyError> {
+        for set in [&leaky, &clean] {
+            if !matches!(set.folder.layout, Layout::Split(_)) {
+                return Err(unfit(
+                    &set.path,
+                    "has no train/ and test/",
+                    "give it both, so that all seeds are tested on the same images",
+                ));
+            }
+            set.folder.ready_to_train()?;
+        }
+        if swap.folder.classes != leaky.folder.classes {
+            let problem = format!(
+                "has the classes {}, but {} has {}",
+                swap.folder.classes.join(", "),
+                leaky.name,
+                leaky.folder.classes.join(", ")
+            );
+            return Err(unfit(&swap.path, &problem, "use folders of the same names in both"));
+        }
+        Ok(Self { leaky, clean, swap })
+    }
+
+    fn of(&self, arm: Arm) -> &ImageSet {
+        match arm {
+            Arm::Leaky => &self.leaky,
+            Arm::Clean => &self.clean,
+        }
+    }
+}
+
+fn unfit(path: &Path, problem: &str, remedy: &str) -> StudyError {
+    Error::file(path, problem.to_string(), remedy.to_string()).into()
+}
+
+/// How many runs this machine can make at once.
+fn fitting(runs: usize, config: &RunConfig, sets: &ExperimentSets) -> Result<usize, StudyError> {
+    let size = config.image_size;
+    let parameters = built_in(sets.leaky.folder.classes.len(), size, 0)?.parameter_count();
+    Ok(workers(runs, rayon::current_num_threads(), parameters, size))
+}
+
+/// What is kept of a run whose model is written.
+struct Finished {
+    arm: Arm,
+    history: History,
+    /// The layers of its network.
+    model: Summary,
+    /// Training and validation images.
+    used: (usize, usize),
+    /// What the run's numbers show to those who know how to read them.
+    warnings: Vec<Warning>,
+    /// What guessing would score while it trains.
+    guessing: Guessing,
+    /// The test images, in the order of the answers to them.
+    tested: Vec<PathBuf>,
+    test: Inspection,
+    /// The leaky model on the swapped set.
+    swap: Option<Inspection>,
+}
+
+/// Makes one run, writes its folder and tests its model once more if it is a leaky one.
+fn make(
+    planned: &PlannedRun,
+    sets: &ExperimentSets,
+    folder: &StagedFolder,
+    stop: &AtomicBool,
+    observer: &dyn Observer,
+) -> Result<Finished, StudyError> {
+    let (config, label) = (&planned.config, planned.label());
+    let observer = &OneOfSeveral { observer, run: &label, stop };
+    let run = Run::make(config, sets.of(planned.arm), None, observer)
+        .map_err(|failure| named(failure, &label))?;
+    let own = folder.folder("runs")?.folder(&label)?;
+    let evaluation = run.test.clone();
+    let test = Inspection::make(
+        &run.model,
+        run.set,
+        &run.data.test,
+        evaluation,
+        &own.folder(PICTURES)?,
+        observer,
+    )?;
+    results::write(&own, &run, &test)?;
+    let swap = match planned.arm {
+        Arm::Leaky => {
+            let own = folder.folder("swap")?.folder(&label)?;
+            Some(swapped(&run, &sets.swap, &own, observer)?)
+        }
+        Arm::Clean => None,
+    };
+    let used = (run.data.train.len(), run.data.validation.len());
+    let tested = run.data.test.samples().iter().map(|sample| sample.path.clone()).collect();
+    let of_run = |warning: &Warning| Warning {
+        text: format!("run {label}: {}", warning.text),
+        ..warning.clone()
+    };
+    let warnings = run.warnings.iter().map(of_run).collect();
+    let (guessing, model) = (run.guessing(), run.model.summary());
+    Ok(Finished {
+        arm: planned.arm,
+        history: run.history,
+        model,
+        used,
+        warnings,
+        guessing,
+        tested,
+        test,
+        swap,
+    })
+}
+
+/// The run's model on the swapped set, written to `folder`.
+fn swapped(
+    run: &Run<'_>,
+    set: &ImageSet,
+    folder: &StagedFolder,
+    observer: &dyn Observer,
+) -> Result<Inspection, StudyError> {
+    let config = run.config;
+    let (_, samples) = set.test_samples()?;
+    let images = images::load(samples, &set.folder.classes, Reading::of(config), observer)?;
+    let (loss, batch) = (config.fit.loss, config.fit.batch_size);
+    let evaluation =
+        evaluate(&run.model, loss, &Interruptible { images: &images, observer }, batch)?;
+    folder.write("predictions.csv", results::predictions(set, &images, &evaluation)?)?;
+    let pictures = folder.folder(PICTURES)?;
+    Inspection::make(&run.model, set, &images, evaluation, &pictures, observer)
+}
+
+/// Says which of the runs it was.
+fn named(failure: StudyError, label: &str) -> StudyError {
+    match failure {
+        StudyError::Failed(reason) => StudyError::Failed(format!("run {label}: {reason}")),
+        StudyError::DiskFull(reason) => StudyError::DiskFull(format!("run {label}: {reason}")),
+        other => other,
+    }
+}
+
+fn of_arm(finished: &[Finished], arm: Arm) -> impl Iterator<Item = &Finished> {
+    finished.iter().filter(move |run| run.arm == arm)
+}
+
+fn compare(finished: &[Finished]) -> Comparison {
+    let own = |arm| of_arm(finished, arm).map(|run| run.test.evaluation.clone()).collect();
+    let swap: Vec<Evaluation> =
+        finished.iter().filter_map(|run| Some(run.swap.as_ref()?.evaluation.clone())).collect();
+    Comparison {
+        leaky: Measured::new(own(Arm::Leaky)),
+        swap: Measured::new(swap),
+        clean: Measured::new(own(Arm::Clean)),
+    }
+}
+
+/// What an audit of the arm's set finds, as the first seed divided it.
+fn leaks(
+    finished: &[Finished],
+    arm: Arm,
+    measured: &Measured,
+    sets: &ExperimentSets,
+    plan: &Plan,
+    observer: &dyn Observer,
+) -> Result<Leaks, StudyError> {
+    let tested = of_arm(finished, arm).next().map_or(&[][..], |run| &run.tested);
+    let divided = (plan.config().validation_split, plan.seeds[0]);
+    let background = plan.config().alpha_background;
+    Leaks::find(sets.of(arm), divided, background, measured, tested, observer)
+}
+
+/// The heat on the background of the three measurements, over all seeds.
+fn background(finished: &[Finished]) -> [MeanShare; 3] {
+    let mean = |inspections: Vec<&Inspection>| {
+        let classes = inspections.first().map_or(&[][..], |first| &first.classes);
+        let images = inspections.iter().flat_map(|inspection| &inspection.images);
+        MeanShare::of(images.map(Inspected::share), classes)
+    };
+    let own = |arm| mean(of_arm(finished, arm).map(|run| &run.test).collect());
+    let swap = mean(finished.iter().filter_map(|run| run.swap.as_ref()).collect());
+    [own(Arm::Leaky), swap, own(Arm::Clean)]
+}
+
+/// The models of all seeds looked into: the three measurements in their order.
+fn looked(finished: &[Finished]) -> [Vec<&Inspection>; 3] {
+    let own = |arm| of_arm(finished, arm).map(|run| &run.test).collect();
+    let swap = finished.iter().filter_map(|run| run.swap.as_ref()).collect();
+    [own(Arm::Leaky), swap, own(Arm::Clean)]
+}
+
+/// The first seed's models looked into: the three measurements in their order.
+fn first(finished: &[Finished]) -> Result<[&Inspection; 3], StudyError> {
+    let own = |arm| of_arm(finished, arm).next().map(|run| &run.test);
+    let swap = finished.iter().find_map(|run| run.swap.as_ref());
+    match (own(Arm::Leaky), swap, own(Arm::Clean)) {
+        (Some(leaky), Some(swap), Some(clean)) => Ok([leaky, swap, clean]),
+        _ => Err(StudyError::failed("an experiment without runs has nothing to show")),
+    }
+}
+
+/// The layers of the networks, which are the same in all runs.
+fn model(finished: &[Finished]) -> Result<Summary, StudyError> {
+    let first = finished.first().map(|run| run.model.clone());
+    first.ok_or_else(|| StudyError::failed("an experiment without runs has nothing to show"))
+}
+
+/// Training and validation images of an arm.
+fn used(finished: &[Finished], arm: Arm) -> Option<(usize, usize)> {
+    of_arm(finished, arm).next().map(|run| run.used)
+}
+
+/// How an arm's runs trained, and what guessing would have scored.
+fn curves(
+    finished: &[Finished],
+    arm: Arm,
+    sets: &ExperimentSets,
+    plan: &Plan,
+) -> (CurvesSpec, Guessing) {
+    let histories: Vec<&History> = of_arm(finished, arm).map(|run| &run.history).collect();
+    let set = sets.of(arm);
+    let guessing = of_arm(finished, arm).next().map(|run| run.guessing.clone()).unwrap_or_default();
+    let subtitle = match plan.seeds[..] {
+        [seed] => format!("seed {seed}"),
+        _ => format!(
+            "mean of {} seeds; the bands reach from the lowest to the highest",
+            plan.seeds.len()
+        ),
+    };
+    let spec = CurvesSpec {
+        title: format!("The {} model, {}", arm.name(), format::clean(&set.name)),
+        subtitle,
+        synthetic: set.kind == Kind::StandIn,
+        ..figures::curves_of(&histories, &guessing)
+    };
+    (spec, guessing)
+}

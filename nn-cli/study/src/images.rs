@@ -1,0 +1,79 @@
+//! Decoding images for a network.
+
+use crate::config::RunConfig;
+use crate::{Observer, format};
+use nn_core::data::{AlphaBackground, Dataset, DatasetOptions, Sample};
+use nn_core::{Error, Result};
+
+/// How images are read for a network.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Height and width to which they are resized.
+    pub size: (usize, usize),
+    /// The colour that transparent ones are laid on.
+    pub alpha_background: AlphaBackground,
+    /// Whether unreadable ones are left out.
+    pub skip_unreadable: bool,
+}
+
+impl Reading {
+    /// For a network that is trained with these settings.
+    pub fn of(config: &RunConfig) -> Self {
+        Self {
+            size: (config.image_size, config.image_size),
+            alpha_background: config.alpha_background,
+            skip_unreadable: config.skip_unreadable,
+        }
+    }
+}
+
+/// Decodes `samples` for a network. What was done to them is for the caller to tell.
+///
+/// # Errors
+/// If an image cannot be read and such are not skipped, or the observer ends it.
+pub fn load(
+    samples: Vec<Sample>,
+    classes: &[String],
+    reading: Reading,
+    observer: &dyn Observer,
+) -> Result<Dataset> {
+    let Reading { size: (height, width), alpha_background, skip_unreadable } = reading;
+    let counter = observer.count("decoding", samples.len() as u64, "images");
+    let options = DatasetOptions {
+        height,
+        width,
+        skip_unreadable,
+        alpha_background,
+        ..DatasetOptions::default()
+    };
+    let dataset = Dataset::load_with(samples, classes.to_vec(), &options, |done, _| {
+        counter.set(done as u64);
+        observer.check()
+    })
+    .map_err(|error| if skip_unreadable { error } else { or_skip(error) })?;
+    drop(counter);
+    for skipped in dataset.skipped() {
+        observer.warn(&format!("skipped: {}", format::clean(&skipped.reason)));
+    }
+    Ok(dataset)
+}
+
+/// Tells of `--skip-unreadable` in an error about an image.
+pub fn or_skip(error: Error) -> Error {
+    match error {
+        Error::File { path, problem, remedy } => Error::File {
+            path,
+            problem,
+            remedy: format!("{remedy}, or go on without such images with --skip-unreadable"),
+        },
+        Error::Io { path, source, .. } => Error::File {
+            path,
+            problem: format!("this image cannot be read: {source}"),
+            remedy: "check the path, or go on without such images with --skip-unreadable".into(),
+        },
+        other => other,
+    }
+}
+
+/// Images that go through the network together, where nothing asks for another number.
+pub const BATCH: usize = 4;

@@ -1,0 +1,157 @@
+//! Where in an image the heat lies: Grad-CAM maps, and their share on the background.
+
+use crate::StudyError;
+use crate::format::plural;
+use nn_core::Tensor;
+use nn_core::data::Foreground;
+use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, NoShare, Target};
+use nn_core::model::Sequential;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Up to this many classes, an image has a map for each; beyond, for its answer and its true class.
+const CLASSES_WITH_MAPS: usize = 3;
+
+/// The heat on the background, on average over images.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MeanShare {
+    /// The share of the heat for the answer; none if no map has one.
+    pub heat: Option<f64>,
+    /// The background's share of the picture: what a map would have whose heat is spread evenly.
+    pub area: Option<f64>,
+    /// The images that count: those whose map has a share to tell.
+    pub images: usize,
+    /// The images that do not count, by the reason.
+    pub without: BTreeMap<NoShare, usize>,
+    /// The same for each class that was answered.
+    pub by_answer: Vec<AnswerShare>,
+    /// The ways the backgrounds were found.
+    pub masks: BTreeSet<&'static str>,
+}
+
+/// The heat on the background of images that got the same answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnswerShare {
+    /// The class answered.
+    pub class: String,
+    pub heat: f64,
+    pub area: f64,
+    pub images: usize,
+}
+
+/// The share of one image's map, for its answer.
+pub type ImageShare = (usize, Result<BackgroundHeat, NoShare>);
+
+impl MeanShare {
+    /// The mean of `shares`, each with the answer's class.
+    pub fn of(shares: impl Iterator<Item = ImageShare>, classes: &[String]) -> Self {
+        let (mut told, mut without) = (Vec::new(), BTreeMap::new());
+        for (answer, share) in shares {
+            match share {
+                Ok(share) => told.push((answer, share)),
+                Err(reason) => *without.entry(reason).or_insert(0) += 1,
+            }
+        }
+        let (heat, area) = mean(told.iter().map(|(_, share)| share)).unzip();
+        let of_class = |(class, name): (usize, &String)| {
+            let shares = || told.iter().filter(|told| told.0 == class).map(|(_, share)| share);
+            let (heat, area) = mean(shares())?;
+            Some(AnswerShare { class: name.clone(), heat, area, images: shares().count() })
+        };
+        Self {
+            heat,
+            area,
+            images: told.len(),
+            without,
+            by_answer: classes.iter().enumerate().filter_map(of_class).collect(),
+            masks: told.iter().map(|(_, share)| share.rule.name()).collect(),
+        }
+    }
+}
+
+/// Mean heat and area, if there is any share.
+fn mean<'a>(shares: impl Iterator<Item = &'a BackgroundHeat> + Clone) -> Option<(f64, f64)> {
+    let n = shares.clone().count() as f64;
+    let sum = |of: fn(&BackgroundHeat) -> f64| shares.clone().map(of).sum::<f64>() / n;
+    (n > 0.0).then(|| (sum(|share| share.heat), sum(|share| share.area)))
+}
+
+/// Why a map has no share, for people.
+pub fn no_share(reason: NoShare) -> &'static str {
+    match reason {
+        NoShare::Empty => "empty map: nothing in the image speaks for this class",
+        NoShare::Flat => "flat map: the same heat everywhere",
+        NoShare::MasksDisagree => "no share: two ways to find the animal disagree",
+        _ => "could not separate animal from background",
+    }
+}
+
+/// How many maps have no share, and why: `Not counted: 2 maps (empty map: ..).` Empty if all have one.
+pub fn not_counted(without: &BTreeMap<NoShare, usize>) -> String {
+    let told = without
+        .iter()
+        .map(|(&reason, &n)| format!("{} ({})", plural(n as u64, "map"), no_share(reason)));
+    match told.collect::<Vec<_>>() {
+        all if all.is_empty() => String::new(),
+        all => format!("Not counted: {}.", all.join(", ")),
+    }
+}
+
+/// A batch of images with a model's answers.
+pub struct Batch<'a> {
+    /// `[batch, height, width, 3]`, as the model takes them.
+    pub pixels: &'a Tensor,
+    /// The class answered for each image.
+    pub answers: &'a [usize],
+    /// The true class of each image.
+    pub labels: &'a [usize],
+    /// The number of classes.
+    pub classes: usize,
+}
+
+/// One class's map of an image, and its share of heat on the background.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The map.
+    pub explanation: Explanation,
+    /// The share of its heat on the background, or why there is none.
+    pub background: Result<BackgroundHeat, NoShare>,
+}
+
+impl View {
+    /// The map of an image with this subject.
+    pub fn new(explanation: Explanation, subject: &Foreground) -> Self {
+        let background = explanation.on_background(subject);
+        Self { explanation, background }
+    }
+}
+
+/// What speaks for which class in each image, the answer's map first.
+///
+/// # Errors
+/// If what the model computes is not finite.
+pub fn explain(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Vec<Explanation>>, StudyError> {
+    let explainer = Cam::new(GradCam);
+    let mut pass = explainer.pass(model, batch.pixels)?;
+    let mut explain = |targets: Vec<Target>| pass.explain(&targets);
+    let answers = || batch.answers.iter();
+    let mut found: Vec<Vec<Explanation>> = explain(answers().map(|&c| Target::Class(c)).collect())?
+        .into_iter()
+        .map(|e| vec![e])
+        .collect();
+    if batch.classes <= CLASSES_WITH_MAPS {
+        // In turn the first, second, ... class after the answer.
+        for step in 1..batch.classes {
+            let target = |&answer: &usize| Target::Class((answer + step) % batch.classes);
+            let more = explain(answers().map(target).collect())?;
+            found.iter_mut().zip(more).for_each(|(all, one)| all.push(one));
+        }
+    } else {
+        let more = explain(batch.labels.iter().map(|&label| Target::Class(label)).collect())?;
+        for (all, one) in found.iter_mut().zip(more).filter(|(all, one)| all[0].class != one.class)
+        {
+            all.push(one);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,260 @@
+//! The folder of a run while the run is made.
+//!
+//! It is locked. The run is saved in it as it goes; results are staged within it and committed when all
+//! of them are there, `metrics.json` last. So every file under a final name is whole, `metrics.json` says
+//! that all are there, and whatever happens before, [`OpenRun::resume`] finds what to go on from.
+
+use crate::StudyError;
+use crate::config::{CONFIG_FILE, RunConfig};
+use crate::run_folder::{ELSEWHERE, METRICS_FILE, resolve};
+use crate::shell::quoted;
+use nn_core::Error;
+use nn_core::files::sync_folder;
+use nn_core::train::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_FILE};
+use nn_staging::{LockedFolder, Policy, Stage, StagedFolder, holds_only_stages};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A run folder, open for a run.
+pub struct OpenRun {
+    /// Dropped before the stage, which removes the folder if it is new and empty.
+    settings: ProvisionalSettings,
+    stage: Stage,
+    checkpoints: Option<Checkpoints>,
+}
+
+/// The settings of a run that is killed before it is ever saved. A run that fails before that takes
+/// them away again.
+struct ProvisionalSettings {
+    target: PathBuf,
+    are_there: bool,
+}
+
+/// What is in a folder that is to become a run's.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// A run with its results.
+    Finished,
+    /// A run that was saved, or just begun.
+    Unfinished,
+    Other,
+}
+
+impl OpenRun {
+    /// Opens `target` for a new run.
+    ///
+    /// # Errors
+    /// If there is something in it and it is not a run, or must not be overwritten; if another
+    /// program is writing there, or nobody can.
+    pub fn begin(target: &Path, overwrite: bool) -> Result<Self, StudyError> {
+        let refuse = |problem: &str, remedy: &str| {
+            Err(StudyError::from(Error::file(target, problem.to_string(), remedy.to_string())))
+        };
+        if target.exists() && !target.is_dir() {
+            return refuse("exists and is not a folder", ELSEWHERE);
+        }
+        let locked = Self::lock(target)?;
+        match Found::look(target)? {
+            Found::Nothing => {}
+            Found::Finished if overwrite => {}
+            Found::Other if overwrite => {
+                return refuse("is not a run folder, so it is not overwritten", ELSEWHERE);
+            }
+            Found::Unfinished if overwrite => {
+                // A run that is resumed must be the one that was begun last.
+                for name in [CHECKPOINT_FILE, PREVIOUS_CHECKPOINT_FILE, CONFIG_FILE] {
+                    remove(&target.join(name))?;
+                }
+            }
+            Found::Unfinished => {
+                return refuse(
+                    "exists already, with a run that did not come to its end",
+                    "go on with it with --resume, choose another --out, or replace it with \
+                     --overwrite",
+                );
+            }
+            Found::Finished | Found::Other => {
+                let remedy = "choose another --out, or replace it with --overwrite";
+                return refuse("exists already", remedy);
+            }
+        }
+        Self::open(locked)
+    }
+
+    /// Opens `target` for going on with the run in it, with what there is to go on from: a
+    /// checkpoint, or the settings of a run that was never saved, or nothing.
+    ///
+    /// # Errors
+    /// If something else is in it, or no checkpoint is whole; if another program is writing there,
+    /// or nobody can.
+    pub fn resume(target: &Path) -> Result<(Self, Start), StudyError> {
+        let none = |problem: &str, remedy: &str| {
+            StudyError::from(Error::file(target, problem.to_string(), remedy.to_string()))
+        };
+        if target.exists() && !target.is_dir() {
+            return Err(none("is not a folder", "name the run folder with --out"));
+        }
+        let locked = Self::lock(target)?;
+        let mut checkpoints = Checkpoints::new(target);
+        let start = match checkpoints.latest()? {
+            Some(latest) => Start::Checkpoint(Box::new(latest)),
+            None => match Found::look(target)? {
+                Found::Nothing => Start::Nothing,
+                Found::Unfinished => Start::Settings(RunConfig::read(&target.join(CONFIG_FILE))?),
+                Found::Finished => Start::Finished(RunConfig::read(&target.join(CONFIG_FILE))?),
+                Found::Other => {
+                    return Err(none(
+                        "there is no run in this folder to go on with",
+                        "name the run folder with --out",
+                    ));
+                }
+            },
+        };
+        let mut run = Self::open(locked)?;
+        run.checkpoints = Some(checkpoints);
+        Ok((run, start))
+    }
+
+    /// Makes the folder if there is none, and keeps others out.
+    fn lock(target: &Path) -> Result<LockedFolder, StudyError> {
+        resolve(target)?;
+        let locked = LockedFolder::open(target, ELSEWHERE)?;
+        for name in [CHECKPOINT_FILE, CONFIG_FILE].into_iter().filter(|_| locked.is_held()) {
+            nn_core::files::remove_drafts(&target.join(name));
+        }
+        Ok(locked)
+    }
+
+    fn open(locked: LockedFolder) -> Result<Self, StudyError> {
+        let target = locked.path().to_path_buf();
+        let stage = Stage::within(locked, Policy::MoveEntries { last: METRICS_FILE }, ELSEWHERE)?;
+        let settings = ProvisionalSettings { target, are_there: false };
+        Ok(Self { settings, stage, checkpoints: None })
+    }
+
+    fn target(&self) -> &Path {
+        self.stage.target()
+    }
+
+    /// Where the run is saved, for whoever makes it.
+    pub fn take_checkpoints(&mut self) -> Checkpoints {
+        self.checkpoints.take().unwrap_or_else(|| Checkpoints::new(self.stage.target()))
+    }
+
+    /// Notes the settings of a run that is about to begin, so that it can begin again should it be
+    /// killed before it is saved. Results of another run keep theirs.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn note(&mut self, config: &RunConfig) -> Result<(), StudyError> {
+        let target = self.stage.target();
+        if Checkpoints::new(target).exist() || target.join(METRICS_FILE).exists() {
+            return Ok(());
+        }
+        let text = config.to_toml()?;
+        nn_core::files::write_atomically(&target.join(CONFIG_FILE), |file| {
+            file.write_all(text.as_bytes())
+        })?;
+        self.settings.are_there = true;
+        Ok(())
+    }
+
+    /// Where results are written.
+    pub fn folder(&self) -> &StagedFolder {
+        self.stage.folder()
+    }
+
+    /// The command that goes on with this run.
+    pub fn command(&self) -> String {
+        let target = self.target().display().to_string();
+        // An option's value must not look like an option.
+        let target = if target.starts_with('-') { format!("./{target}") } else { target };
+        format!("nn-cli train --resume --out {}", quoted(&target))
+    }
+
+    /// What to say of a failure: when the disk was full, and the run was saved before that, how to go on.
+    pub fn with_resume_hint(&self) -> impl FnOnce(StudyError) -> StudyError + use<> {
+        let (command, checkpoints) = (self.command(), Checkpoints::new(self.target()));
+        move |failure| match failure {
+            StudyError::DiskFull(reason) if checkpoints.exist() => {
+                StudyError::DiskFull(format!("{reason}; once there is room, go on with: {command}"))
+            }
+            other => other,
+        }
+    }
+
+    /// Commits the results, keeps `keep` checkpoints and returns the folder's path.
+    ///
+    /// # Errors
+    /// If something is in the way; the run can be resumed then.
+    pub fn finish(mut self, keep: u8) -> Result<PathBuf, StudyError> {
+        let locked = self.stage.commit()?;
+        self.settings.are_there = false;
+        let target = locked.path();
+        // Only now that all results are there, and the newest last: the run is whole at any moment.
+        let checkpoints = [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE];
+        for name in &checkpoints[..checkpoints.len().saturating_sub(keep.into())] {
+            remove(&target.join(name))?;
+        }
+        sync_folder(target);
+        Ok(target.to_path_buf())
+    }
+}
+
+impl Drop for ProvisionalSettings {
+    fn drop(&mut self) {
+        if self.are_there && !Checkpoints::new(&self.target).exist() {
+            let _ = fs::remove_file(self.target.join(CONFIG_FILE));
+        }
+    }
+}
+
+/// What a run goes on from.
+pub enum Start {
+    /// Where it was saved.
+    Checkpoint(Box<Latest>),
+    /// It was killed before it was saved: from the beginning, with these settings.
+    Settings(RunConfig),
+    /// It is finished, with these settings, and kept no checkpoint.
+    Finished(RunConfig),
+    /// It never began.
+    Nothing,
+}
+
+impl Found {
+    fn look(folder: &Path) -> Result<Self, StudyError> {
+        let there = |name: &str| folder.join(name).exists();
+        let is_settings = || RunConfig::read(&folder.join(CONFIG_FILE)).is_ok();
+        if there(CONFIG_FILE) && there(METRICS_FILE) {
+            return Ok(Self::Finished);
+        }
+        if Checkpoints::new(folder).exist() || is_settings() {
+            return Ok(Self::Unfinished);
+        }
+        Ok(if holds_only_stages(folder)? { Self::Nothing } else { Self::Other })
+    }
+}
+
+/// What to say of the finished run in `target` that is to make `epochs` and has no checkpoint: how to get
+/// there all the same.
+pub fn no_checkpoint(target: &Path, epochs: usize) -> StudyError {
+    let settings = quoted(&target.join(CONFIG_FILE).display().to_string());
+    let problem = "the run is finished and its checkpoint is gone, and with it what the optimiser knew of \
+                   each weight, so that training cannot go on from here";
+    let remedy = format!(
+        "a new run repeats these epochs and makes more, to the same result: nn-cli train --config \
+         {settings} --epochs {epochs} --out DIR"
+    );
+    StudyError::invalid(Error::file(target, problem, remedy))
+}
+
+/// Removes a file if it is there.
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("replace", path)(problem))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,196 @@
+//! What a training run leaves in its folder, besides the model.
+
+use crate::Environment;
+use crate::ImageSet;
+use crate::Kind;
+use crate::StudyError;
+use crate::config::{CONFIG_FILE, RunConfig};
+use crate::inspection::Inspection;
+use crate::report::{self, REPORT_FILE, RunPage};
+use crate::run_folder::{METRICS_FILE, save_model};
+use crate::training::contents::{self, CHECKSUMS_FILE};
+use crate::training::{Run, Warning};
+use nn_core::data::split_file::{self, SPLIT_FILE};
+use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
+use nn_core::train::{EpochRecord, Evaluation, History};
+use nn_figures::plots;
+use nn_staging::StagedFolder;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+/// The version of `metrics.json`'s layout.
+const SCHEMA: u32 = 1;
+
+/// Pixels per unit of the drawings: sharp on a projector.
+const PNG_SCALE: f32 = 2.0;
+
+/// The content of `metrics.json`.
+#[derive(Serialize)]
+pub struct Metrics<'a> {
+    schema: u32,
+    dataset: DatasetMetrics<'a>,
+    parameters: usize,
+    config: &'a RunConfig,
+    history: &'a [EpochRecord],
+    test: TestMetrics<'a>,
+    /// A network that learned nothing, or was better before.
+    warnings: &'a [Warning],
+    /// What of the folder was not looked at.
+    passed_over: Vec<PassedOver>,
+    environment: Environment,
+}
+
+#[derive(Serialize)]
+struct DatasetMetrics<'a> {
+    name: &'a str,
+    kind: Kind,
+    path: String,
+    classes: &'a [String],
+    train: usize,
+    validation: usize,
+    test: usize,
+    /// The folders of the user's split, if there is one.
+    folders: &'a [PartFolder],
+    skipped: Vec<String>,
+    treated: Treated,
+}
+
+#[derive(Serialize)]
+struct TestMetrics<'a> {
+    /// The images tested on: `test`, or `validation` where there are no others.
+    split: &'static str,
+    loss: f64,
+    accuracy: f64,
+    n: usize,
+    correct: usize,
+    confusion: &'a [Vec<u64>],
+}
+
+impl Run<'_> {
+    /// The content of `metrics.json`.
+    pub fn metrics(&self) -> Metrics<'_> {
+        let skipped = self.data.named().into_iter().flat_map(|(_, data)| data.skipped());
+        Metrics {
+            schema: SCHEMA,
+            dataset: DatasetMetrics {
+                name: &self.set.name,
+                kind: self.set.kind,
+                path: self.set.path.display().to_string(),
+                classes: &self.set.folder.classes,
+                train: self.data.train.len(),
+                validation: self.data.validation.len(),
+                test: self.data.kept_for_test(),
+                folders: self.set.folder.parts(),
+                skipped: skipped.map(|skipped| self.set.relative(&skipped.path)).collect(),
+                treated: self.data.treated(),
+            },
+            parameters: self.model.parameter_count(),
+            config: self.config,
+            history: &self.history,
+            test: TestMetrics {
+                split: self.data.tested_on,
+                loss: self.test.loss,
+                accuracy: self.test.accuracy(),
+                n: self.test.n,
+                correct: self.test.correct,
+                confusion: &self.test.confusion,
+            },
+            warnings: &self.warnings,
+            passed_over: self.set.folder.passed_over_in_training(),
+            environment: Environment::here(),
+        }
+    }
+
+    /// Which image was used for what.
+    fn split(&self) -> nn_core::Result<Vec<u8>> {
+        let classes = &self.set.folder.classes;
+        split_file::table(self.data.named().into_iter().flat_map(|(name, data)| {
+            let samples = data.samples().iter();
+            samples.map(move |s| (self.set.relative(&s.path), classes[s.label].clone(), name))
+        }))
+    }
+
+    /// What each of these images holds.
+    fn checksums(&self) -> String {
+        contents::lines(self.data.named().into_iter().flat_map(|(name, data)| {
+            let samples = data.samples().iter().zip(self.contents.named(name));
+            samples.map(|(sample, sum)| (self.set.relative(&sample.path), *sum))
+        }))
+    }
+}
+
+/// The images with their labels, predictions and probabilities.
+///
+/// # Errors
+/// If they cannot be written as a table.
+pub fn predictions(
+    set: &ImageSet,
+    images: &Dataset,
+    evaluation: &Evaluation,
+) -> Result<Vec<u8>, StudyError> {
+    let classes = &set.folder.classes;
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let header = ["file", "label", "predicted"].into_iter();
+    let failed = |error: csv::Error| StudyError::failed(error);
+    table.write_record(header.chain(classes.iter().map(String::as_str))).map_err(failed)?;
+    for (i, sample) in images.samples().iter().enumerate() {
+        let mut row = vec![
+            set.relative(&sample.path),
+            classes[sample.label].clone(),
+            classes[evaluation.predicted[i]].clone(),
+        ];
+        row.extend(evaluation.probabilities[i].iter().map(|p| format!("{p:.6}")));
+        table.write_record(row).map_err(failed)?;
+    }
+    table.into_inner().map_err(StudyError::failed)
+}
+
+/// Writes settings, model, metrics, tables, pictures and the page of `run`, whose test images were
+/// looked into.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write(folder: &StagedFolder, run: &Run<'_>, test: &Inspection) -> Result<(), StudyError> {
+    save_model(folder, &run.model, &run.set.folder.classes, run.config.alpha_background)?;
+    folder.write(CONFIG_FILE, run.config.to_toml()?)?;
+    let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(StudyError::failed)?;
+    folder.write(METRICS_FILE, metrics + "\n")?;
+    folder.write("predictions.csv", predictions(run.set, &run.data.test, &run.test)?)?;
+    folder.write(SPLIT_FILE, run.split()?)?;
+    folder.write(CHECKSUMS_FILE, run.checksums())?;
+    draw(folder, "curves", plots::curves(&run.curves()))?;
+    draw(folder, "confusion", plots::confusion(&run.confusion()))?;
+    let page = RunPage::new(run, test)?;
+    Ok(folder.write(REPORT_FILE, report::render(&page)?)?)
+}
+
+/// What of a `metrics.json` tells which run it is of.
+#[derive(Deserialize)]
+struct Written {
+    config: RunConfig,
+    history: History,
+}
+
+impl Written {
+    fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+}
+
+/// Whether the file `metrics.json` at `path` is that of a run with these settings and this history.
+pub fn is_written(path: &Path, config: &RunConfig, history: &History) -> bool {
+    Written::read(path).is_some_and(|run| run.config == *config && run.history == *history)
+}
+
+/// Whether the file `metrics.json` at `path` is that of a run with these settings that made all its epochs.
+pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
+    let all = |run: Written| run.config == *config && run.history.len() == config.fit.epochs;
+    Written::read(path).is_some_and(all)
+}
+
+/// Writes a picture as `NAME.svg` and `NAME.png`.
+pub fn draw(folder: &StagedFolder, name: &str, svg: String) -> Result<(), StudyError> {
+    folder.write(&format!("{name}.png"), nn_figures::to_png(&svg, PNG_SCALE)?)?;
+    Ok(folder.write(&format!("{name}.svg"), svg)?)
+}

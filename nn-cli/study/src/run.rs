@@ -1,0 +1,43 @@
+//! A run from its settings to the results in its folder.
+
+use crate::config::RunConfig;
+use crate::inspection::{Inspection, PICTURES};
+use crate::open_run::OpenRun;
+use crate::training::{Run, Saving};
+use crate::{ImageSet, Observer, StudyError, results};
+use nn_core::train::Checkpoint;
+use std::path::PathBuf;
+
+/// Makes a run in `folder`, resuming it `from` a checkpoint if there is one, writes its results and keeps
+/// `keep` checkpoints. Returns also where they are.
+///
+/// # Errors
+/// Those of [`Run::make`] and [`Inspection::make`]; if a file cannot be written.
+pub fn make_run<'a>(
+    config: &'a RunConfig,
+    set: &'a ImageSet,
+    mut folder: OpenRun,
+    from: Option<Checkpoint>,
+    keep: u8,
+    observer: &dyn Observer,
+) -> Result<(Run<'a>, PathBuf), StudyError> {
+    let command = folder.command();
+    folder.note(config)?;
+    let checkpoints = folder.take_checkpoints();
+    let saving = Saving { checkpoints, from, command: command.clone() };
+    let run = Run::make(config, set, Some(saving), observer)?;
+    observer.note("looking into the answers");
+    let pictures = folder.folder().folder(PICTURES)?;
+    let evaluation = run.test.clone();
+    let images = &run.data.test;
+    let test = Inspection::make(&run.model, set, images, evaluation, &pictures, observer);
+    let test = test.map_err(|error| match error {
+        StudyError::Interrupted => {
+            StudyError::Stopped(format!("after the training; to go on: {command}"))
+        }
+        other => other,
+    })?;
+    results::write(folder.folder(), &run, &test)?;
+    let target = folder.finish(keep)?;
+    Ok((run, target))
+}

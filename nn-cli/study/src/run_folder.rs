@@ -1,0 +1,135 @@
+//! The folders of runs and experiments: what lies in them, and which of them may be replaced.
+
+use crate::StudyError;
+use crate::format;
+use nn_core::Error;
+use nn_core::data::AlphaBackground;
+use nn_core::files::folder_of;
+use nn_core::model::{self, Sequential};
+use nn_staging::{Policy, Stage, StagedFolder};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The trained model's name within a run folder.
+pub const MODEL_FILE: &str = "model.safetensors";
+/// Under which a model file notes the colour that transparent images are laid on.
+pub const ALPHA_BACKGROUND_NOTE: &str = "nn.alpha_background";
+
+/// What a run scored, in its folder.
+pub const METRICS_FILE: &str = "metrics.json";
+
+/// The summary of an experiment, in its folder.
+pub const EXPERIMENT_FILE: &str = "experiment.json";
+
+/// Files by which a folder is known to be a run's or an experiment's, and may be overwritten.
+const MARKS: [&[&str]; 2] = [&["config.toml", METRICS_FILE], &[EXPERIMENT_FILE, "runs"]];
+
+/// What to do where a folder cannot be written to.
+pub const ELSEWHERE: &str = "choose another --out";
+
+/// The run folder that the model at `path`, a file or a folder, belongs to.
+pub fn of_model(path: &Path) -> Option<PathBuf> {
+    let folder = if path.is_dir() { path } else { folder_of(path) };
+    let is_run = folder.join("config.toml").is_file() && folder.join(METRICS_FILE).is_file();
+    is_run.then(|| folder.to_path_buf())
+}
+
+/// What the files in `folder` and below take on the disk, as far as they can be seen.
+pub fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
+}
+
+/// `runs/a, 119 MB`: where results were written, and what they take.
+pub fn written(folder: &Path) -> String {
+    format!("{}, {}", folder.display(), format::bytes(size(folder)))
+}
+
+/// Writes the trained model.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn save_model(
+    folder: &StagedFolder,
+    model: &Sequential,
+    classes: &[String],
+    alpha_background: AlphaBackground,
+) -> Result<(), StudyError> {
+    let path = folder.path().join(MODEL_FILE);
+    let notes = [(ALPHA_BACKGROUND_NOTE.to_string(), alpha_background.to_string())].into();
+    model::save_with(&path, model, Some(classes), &notes).map_err(|error| match error {
+        Error::Io { action, source, .. } => {
+            // The name of the stage says nothing to anybody.
+            Error::Io { action, path: folder.shown().join(MODEL_FILE), source }.into()
+        }
+        other => other.into(),
+    })
+}
+
+/// Opens a stage for a whole folder of results, of an experiment or of a repair.
+///
+/// # Errors
+/// If something is there that is not to be replaced, another program is writing there, or nothing can
+/// be written beside it.
+pub fn stage(target: &Path, overwrite: bool) -> Result<Stage, StudyError> {
+    let may_replace = if overwrite { only_results } else { nothing };
+    Ok(Stage::open(&resolve(target)?, Policy::ReplaceFolder { may_replace }, ELSEWHERE)?)
+}
+
+fn nothing(target: &Path) -> Result<(), Error> {
+    let remedy = "choose another --out, or replace it with --overwrite";
+    Err(Error::file(target, "exists already", remedy))
+}
+
+fn only_results(target: &Path) -> Result<(), Error> {
+    let is_there = |name: &&str| target.join(name).exists();
+    if MARKS.iter().any(|marks| marks.iter().all(is_there)) {
+        return Ok(());
+    }
+    Err(Error::file(target, "is not a run folder, so it is not overwritten", ELSEWHERE))
+}
+
+/// `target` as a path that ends in its own name, which `.` and `..` do not.
+///
+/// # Errors
+/// If nothing is there, and the path ends in no name.
+pub fn resolve(target: &Path) -> Result<PathBuf, StudyError> {
+    match target.file_name() {
+        Some(_) => Ok(target.to_path_buf()),
+        None if target.exists() => Ok(target.canonicalize().map_err(Error::io("read", target))?),
+        None => Err(StudyError::invalid(format!(
+            "--out {} names no folder to create; end it in a name",
+            target.display()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_runs_are_overwritten_and_only_when_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("run");
+        for (round, overwrite) in [("1", false), ("2", true)] {
+            let run = stage(&target, overwrite).unwrap();
+            run.folder().write("config.toml", round).unwrap();
+            run.folder().write("metrics.json", round).unwrap();
+            assert_eq!(run.commit().unwrap().path(), target);
+            assert_eq!(fs::read_to_string(target.join("config.toml")).unwrap(), round);
+        }
+        let message = stage(&target, false).err().unwrap().to_string();
+        assert!(message.contains("--overwrite"), "{message}");
+        let other = dir.path().join("photographs");
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("dear.jpg"), "x").unwrap();
+        assert!(stage(&other, true).is_err());
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,188 @@
+//! How far a figure from few images, or from few seeds, can be trusted.
+
+mod guessing;
+mod repeated;
+
+pub use guessing::{Guessing, UNIFORM};
+pub use repeated::Repeated;
+
+use crate::format::percent;
+use serde::Serialize;
+use std::fmt;
+
+/// The 97.5th percentile of the normal distribution: two-sided 95 %.
+const Z: f64 = 1.959_964;
+
+/// A range of shares between 0 and 1, or of differences between -1 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Interval {
+    /// The lower and the upper end.
+    pub fn ends(self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
+    /// Whether all of it lies above `value`, also as it is printed, in whole percent: 50 to 86 % is not above 50 %.
+    pub fn is_above(&self, value: f64) -> bool {
+        self.low > value && (self.low * 100.0).round() > value * 100.0
+    }
+
+    /// Whether all of it lies below `value`, also as it is printed.
+    pub fn is_below(&self, value: f64) -> bool {
+        self.high < value && (self.high * 100.0).round() < value * 100.0
+    }
+}
+
+/// As people read it: `70 to 97 %`.
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} to {:.0} %", self.low * 100.0, self.high * 100.0)
+    }
+}
+
+/// An accuracy as people read it: `90.0 % (18 of 20; 95 % interval 70 to 97 %)`.
+pub fn accuracy(correct: u64, n: u64) -> String {
+    if n == 0 {
+        return "– (no images)".into();
+    }
+    let share = percent(correct as f64 / n as f64);
+    format!("{share} ({correct} of {n}; 95 % interval {})", wilson(correct, n))
+}
+
+/// The 95 % interval of a share from `correct` right answers of `n`, after Wilson (1927), "Probable
+/// inference, the law of succession, and statistical inference".
+///
+/// Unlike the textbook interval it stays within 0 and 1 and keeps its coverage for few images and for
+/// shares near the ends, which is where these experiments live. Without any image it is 0 to 1.
+pub fn wilson(correct: u64, n: u64) -> Interval {
+    if n == 0 {
+        return Interval { low: 0.0, high: 1.0 };
+    }
+    score(correct.min(n) as f64 / n as f64, n as f64, Z)
+}
+
+/// Wilson's interval around the share `p` that is as good as one from `n` independent answers, `z`
+/// standard errors to each side.
+fn score(p: f64, n: f64, z: f64) -> Interval {
+    let z2 = z * z;
+    let centre = p + z2 / (2.0 * n);
+    let spread = z * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z2 / n;
+    // The ends are exact where nothing or everything is right; rounding must not blur that.
+    let low = if p == 0.0 { 0.0 } else { (centre - spread) / scale };
+    let high = if p == 1.0 { 1.0 } else { (centre + spread) / scale };
+    Interval { low, high }
+}
+
+/// The 95 % interval of the mean of `values`, after Student (1908), "The probable error of a mean"; none for
+/// fewer than three values, of which nobody knows how they vary.
+pub fn mean_interval(values: &[f64]) -> Option<Interval> {
+    let n = values.len() as f64;
+    if values.len() < 3 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let spread = repeated::student(n - 1.0) * (variance / n).sqrt();
+    Some(Interval { low: mean - spread, high: mean + spread })
+}
+
+/// The 95 % interval of `a - b`, two shares measured on different images, from their own intervals:
+/// method 10 of Newcombe (1998), "Interval estimation for the difference between independent
+/// proportions".
+pub fn difference(a: f64, a_range: Interval, b: f64, b_range: Interval) -> Interval {
+    let below = (a - a_range.low).hypot(b_range.high - b);
+    let above = (a_range.high - a).hypot(b - b_range.low);
+    Interval { low: (a - b - below).max(-1.0), high: (a - b + above).min(1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I,
+    /// method 3.
+    #[test]
+    fn accuracies_come_with_what_is_known_of_them() {
+        assert_eq!(accuracy(18, 20), "90.0 % (18 of 20; 95 % interval 70 to 97 %)");
+        assert_eq!(accuracy(0, 0), "– (no images)");
+    }
+
+    #[test]
+    fn agrees_with_published_values() {
+        for (correct, n, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let got = wilson(correct, n);
+            assert!((got.low - low).abs() < 5e-5, "{correct}/{n}: {got:?}");
+            assert!((got.high - high).abs() < 5e-5, "{correct}/{n}: {got:?}");
+        }
+    }
+
+    /// Newcombe (1998), table II, method 10.
+    #[test]
+    fn differences_agree_with_published_values() {
+        for (a, m, b, n, low, high) in [
+            (56, 70, 48, 80, 0.0524, 0.3339),
+            (9, 10, 3, 10, 0.1705, 0.8090),
+            (10, 10, 0, 20, 0.6791, 1.0000),
+        ] {
+            let share = |k: u64, n: u64| k as f64 / n as f64;
+            let got = difference(share(a, m), wilson(a, m), share(b, n), wilson(b, n));
+            assert!((got.low - low).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
+            assert!((got.high - high).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
+        }
+    }
+
+    /// Student's own example, as of `t.test(c(0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0))` in R.
+    #[test]
+    fn a_mean_has_an_interval() {
+        let sleep = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
+        let got = mean_interval(&sleep).unwrap();
+        assert!(
+            (got.low + 0.5297804).abs() < 2e-3 && (got.high - 2.0297804).abs() < 2e-3,
+            "{got:?}"
+        );
+        assert_eq!(mean_interval(&[0.1, 0.2]), None);
+    }
+
+    #[test]
+    fn an_interval_excludes_what_it_excludes_in_print() {
+        let range = |low, high| Interval { low, high };
+        assert!(range(0.506, 0.86).is_above(0.5) && !range(0.504, 0.86).is_above(0.5));
+        assert!(range(0.338, 0.5).is_above(1.0 / 3.0) && !range(0.334, 0.5).is_above(1.0 / 3.0));
+        assert!(range(0.1, 0.494).is_below(0.5) && !range(0.1, 0.496).is_below(0.5));
+        assert!(!range(0.004, 0.3).is_above(0.0));
+        // Rounding upwards excludes nothing that is within.
+        assert!(!range(0.5051, 0.86).is_above(0.508) && !range(0.1, 0.4949).is_below(0.492));
+    }
+
+    #[test]
+    fn twenty_images_say_little() {
+        let percent = |i: Interval| ((i.low * 100.0).round(), (i.high * 100.0).round());
+        assert_eq!(percent(wilson(18, 20)), (70.0, 97.0));
+        assert_eq!(percent(wilson(14, 20)), (48.0, 85.0));
+    }
+
+    #[test]
+    fn stays_within_bounds_and_mirrors() {
+        assert_eq!(wilson(0, 0), Interval { low: 0.0, high: 1.0 });
+        for n in 1..60 {
+            for correct in 0..=n {
+                let (got, mirror) = (wilson(correct, n), wilson(n - correct, n));
+                let share = correct as f64 / n as f64;
+                assert!(0.0 <= got.low && got.low <= share && share <= got.high && got.high <= 1.0);
+                assert!((got.low + mirror.high - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! How a folder of images was read, and what was left out.
+
+use crate::format;
+use nn_core::audit::{Divided, Listing};
+use nn_core::data::{PassedOver, summary};
+
+/// What an audit's report says of how `listing` was read; nothing if it is as everybody has it and
+/// nothing was left out.
+pub fn lines(listing: &Listing) -> Vec<String> {
+    let mut lines = Vec::new();
+    let usual = listing.folders.iter().map(|part| part.folder.as_str()).eq(["train", "test"]);
+    if listing.divided == Divided::Folders && !usual {
+        let told = &listing.arrangement;
+        lines.push(match listing.folders.is_empty() {
+            true => told.clone(),
+            false => format!("folders: {told}"),
+        });
+    }
+    lines.extend(listing.remarks.iter().cloned());
+    lines.extend(not_looked_at(&listing.passed_over));
+    lines
+}
+
+/// What was not looked at, in one line; none if there is nothing.
+pub fn not_looked_at(passed_over: &[PassedOver]) -> Option<String> {
+    Some(format!("not looked at: {}", format::clean(&summary(passed_over)?)))
+}

@@ -1,0 +1,144 @@
+//! What the images of a run hold, as checksums: so that they are known again, wherever they lie.
+//!
+//! A run writes them in the format of `sha256sum`, which can check them in the data folder.
+
+use super::Splits;
+use crate::Observer;
+use crate::StudyError;
+use nn_core::Error;
+use nn_core::data::{Dataset, Sample};
+use nn_core::files::read_limited;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::Path;
+
+/// The SHA-256 of a file.
+pub type Checksum = [u8; 32];
+
+/// The checksums of a run's images, in their order.
+pub struct Contents {
+    /// Those of the training images.
+    pub train: Vec<Checksum>,
+    /// Those of the validation images.
+    pub validation: Vec<Checksum>,
+    /// Those of the validation once more, if there is no other test.
+    pub test: Vec<Checksum>,
+}
+
+impl Contents {
+    /// Reads every file once more, which takes a small part of the time that decoding them did.
+    ///
+    /// # Errors
+    /// If one cannot be read any more, or the observer ends it.
+    pub fn of(data: &Splits, observer: &dyn Observer) -> Result<Self, StudyError> {
+        let of = |dataset: &Dataset| -> Result<Vec<Checksum>, StudyError> {
+            let sum = |sample: &Sample| {
+                observer.check()?;
+                checksum(&sample.path)
+            };
+            Ok(dataset.samples().par_iter().map(sum).collect::<Result<_, Error>>()?)
+        };
+        let validation = of(&data.validation)?;
+        let test = match data.tested_on {
+            "test" => of(&data.test)?,
+            _ => validation.clone(),
+        };
+        Ok(Self { train: of(&data.train)?, validation, test })
+    }
+
+    /// The checksums of a part by its name in [`Splits::named`].
+    pub fn named(&self, name: &str) -> &[Checksum] {
+        match name {
+            "train" => &self.train,
+            "validation" => &self.validation,
+            _ => &self.test,
+        }
+    }
+}
+
+/// The checksum of the file at `path`.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn checksum(path: &Path) -> Result<Checksum, Error> {
+    let content = fs::read(path).map_err(Error::io("read", path))?;
+    Ok(Sha256::digest(content).into())
+}
+
+/// The name of the file with the checksums in a run's folder.
+pub const CHECKSUMS_FILE: &str = "images.sha256";
+
+/// The longest such file that is read, in bytes: a line for each of a million images.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// The lines of such a file for these checksums and names.
+pub fn lines(images: impl Iterator<Item = (String, Checksum)>) -> String {
+    let line = |(name, sum): (String, Checksum)| {
+        let (mark, name) = escaped(&name);
+        format!("{mark}{}  {name}\n", hex(&sum))
+    };
+    images.map(line).collect()
+}
+
+/// The checksums in the file at `path`, with the names in the form of [`escaped`].
+///
+/// # Errors
+/// If it cannot be read, or a line is not such a one.
+pub fn read(path: &Path) -> Result<Vec<(Checksum, String)>, Error> {
+    let remedy = "expected lines as sha256sum writes them; train again, or leave the file away";
+    let text = String::from_utf8(read_limited(path, MAX_BYTES, remedy)?)
+        .map_err(|problem| Error::file(path, problem.to_string(), remedy))?;
+    let line = |(number, line): (usize, &str)| {
+        let parts = line.trim_start_matches('\\').split_once("  ");
+        let sum = parts.and_then(|(sum, name)| Some((bytes(sum)?, name.to_string())));
+        let problem = || format!("line {}: this is no checksum with a name", number + 1);
+        sum.ok_or_else(|| Error::file(path, problem(), remedy))
+    };
+    text.lines().enumerate().map(line).collect()
+}
+
+/// A name as it stands behind a checksum, and the mark before that if it is not itself.
+pub fn escaped(name: &str) -> (&'static str, String) {
+    let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+    (if escaped == name { "" } else { "\\" }, escaped)
+}
+
+fn bytes(hex: &str) -> Option<Checksum> {
+    let mut sum = Checksum::default();
+    if hex.len() != 2 * sum.len() || !hex.is_ascii() {
+        return None;
+    }
+    for (i, byte) in sum.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).ok()?;
+    }
+    Some(sum)
+}
+
+/// As text.
+pub fn hex(checksum: &[u8]) -> String {
+    checksum.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_come_back_from_their_file() {
+        let names = ["a.jpg", "two  spaces.png", "back\\slash\nline.png"];
+        let sums = [[0; 32], [0x5a; 32], [0xff; 32]];
+        let text = lines(names.map(String::from).into_iter().zip(sums));
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.starts_with(&format!("{}  a.jpg\n", "00".repeat(32))), "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(CHECKSUMS_FILE);
+        fs::write(&path, &text).unwrap();
+        let expected: Vec<_> = sums.into_iter().zip(names.map(|name| escaped(name).1)).collect();
+        assert_eq!(read(&path).unwrap(), expected);
+        for bad in ["text\n", "5a  a.jpg\n", "\u{e4}\n"] {
+            fs::write(&path, format!("{text}{bad}")).unwrap();
+            assert!(read(&path).unwrap_err().to_string().contains("line 4"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! What a finished run should be told of: a network that learned nothing, or that was better before.
+
+use crate::Observer;
+use crate::config::RunConfig;
+use crate::format::{class_name, loss, percent, plural};
+use crate::stats::wilson;
+use nn_core::optim::Schedule;
+use nn_core::train::{EpochRecord, Evaluation};
+use nn_core::{Result, train::History};
+use serde::Serialize;
+
+/// Something about a run that its numbers show to those who know how to read them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// `no-learning`, `one-answer` or `earlier-epoch-better`.
+    pub kind: &'static str,
+    /// A sentence, with what to do.
+    pub text: String,
+    /// Whether training may just have been short: then it is told as a note.
+    #[serde(skip)]
+    pub is_early: bool,
+}
+
+impl Warning {
+    /// Tells it.
+    pub fn tell(&self, observer: &dyn Observer) {
+        match self.is_early {
+            true => observer.note(&format!("note: {}", self.text)),
+            false => observer.warn(&self.text),
+        }
+    }
+}
+
+/// A run as it is judged.
+pub struct Judged<'a> {
+    pub config: &'a RunConfig,
+    pub classes: &'a [String],
+    /// The class of each training image.
+    pub trained: &'a [usize],
+    /// Validation images.
+    pub validation: usize,
+    pub history: &'a History,
+    pub test: &'a Evaluation,
+    /// What was tested on: `test` or `validation`.
+    pub tested_on: &'a str,
+}
+
+/// The share of the loss of guessing that has to be undercut to count as learning.
+const LEARNED: f64 = 0.98;
+
+/// Images from which on a single answer for all is told even if the loss says otherwise.
+const ENOUGH: usize = 8;
+
+/// Epochs from which on a network should have learned something: those of the reference.
+const LONG: usize = 10;
+
+/// The learning rate up to which it is not the first to blame: that of the reference.
+const USUAL_RATE: f64 = 0.001;
+
+impl Judged<'_> {
+    /// All there is to say. `silent` names a layer whose outputs are 0 for all images, if there is one; it is
+    /// asked only if the network seems to have learned nothing.
+    ///
+    /// # Errors
+    /// Those of `silent`.
+    pub fn warnings(
+        &self,
+        silent: impl FnOnce() -> Result<Option<String>>,
+    ) -> Result<Vec<Warning>> {
+        let stuck = self.is_stuck();
+        let answer = self.only_answer().filter(|_| stuck || self.test.n >= ENOUGH);
+        if !stuck && answer.is_none() {
+            return Ok(self.better_before().into_iter().collect());
+        }
+        let silent = silent()?;
+        let kind = if stuck { "no-learning" } else { "one-answer" };
+        let lower = silent.is_some() || self.lost_it();
+        let is_early = self.is_early() && !lower;
+        let remedy = self.remedy(lower);
+        let dead = silent.map(|layer| {
+            format!(
+                "layer {layer} is dead (its outputs are 0 for every image, so no step changes it)"
+            )
+        });
+        let stuck = stuck.then(|| self.stuck(is_early));
+        let found: Vec<String> = [stuck, answer, dead].into_iter().flatten().collect();
+        let text = format!("{}; {remedy}", found.join("; "));
+        Ok(vec![Warning { kind, text, is_early }])
+    }
+
+    /// Whether the epochs were few, and the steps not long.
+    fn is_early(&self) -> bool {
+        self.history.len() < LONG && self.config.fit.learning_rate <= USUAL_RATE
+    }
+
+    /// The loss of answering with each class's share of the training images: their entropy.
+    fn guessing(&self) -> f64 {
+        let n = self.trained.len() as f64;
+        let of = |class: usize| self.trained.iter().filter(|&&label| label == class).count();
+        let shares = (0..self.classes.len()).map(|class| of(class) as f64 / n);
+        -shares.filter(|&share| share > 0.0).map(|share| share * share.ln()).sum::<f64>()
+    }
+
+    /// Whether the loss is no lower than that of guessing, nor the answers better.
+    fn is_stuck(&self) -> bool {
+        let Some(last) = self.history.last() else { return false };
+        let guessing = self.guessing();
+        let low = |value: f64| value < LEARNED * guessing;
+        !low(last.loss) && !last.val_loss.is_some_and(low) && !self.beats_the_largest_class()
+    }
+
+    /// That the network has learned nothing: not yet, or not any more.
+    fn stuck(&self, is_early: bool) -> String {
+        let (epoch, now) =
+            self.history.last().map_or((0, f64::NAN), |last| (last.epoch, last.loss));
+        let (now, chance) = (loss(now), loss(self.guessing()));
+        match self.best_loss().filter(|_| self.lost_it()) {
+            Some(best) => format!(
+                "the network learned and lost it again: the training loss was {} in epoch {}, and {now} in \
+                 epoch {epoch}, where guessing has {chance}",
+                loss(best.loss),
+                best.epoch,
+            ),
+            None => format!(
+                "the network {}: after {} the training loss is {now}, no better than that of guessing, \
+                 {chance}",
+                if is_early { "has learned nothing yet" } else { "did not learn" },
+                plural(epoch as u64, "epoch"),
+            ),
+        }
+    }
+
+    fn best_loss(&self) -> Option<&EpochRecord> {
+        self.history.iter().min_by(|a, b| a.loss.total_cmp(&b.loss))
+    }
+
+    /// Whether the loss was clearly below that of guessing before.
+    fn lost_it(&self) -> bool {
+        let guessing = self.guessing();
+        let is_high = self.history.last().is_some_and(|last| last.loss >= LEARNED * guessing);
+        is_high && self.best_loss().is_some_and(|best| best.loss < 0.9 * guessing)
+    }
+
+    /// The number of images of each class that were tested.
+    fn tested(&self) -> Vec<u64> {
+        self.test.confusion.iter().map(|row| row.iter().sum()).collect()
+    }
+
+    /// Whether more are right than naming the most frequent class would have, beyond chance.
+    fn beats_the_largest_class(&self) -> bool {
+        let n = self.test.n as u64;
+        let largest = self.tested().into_iter().max().unwrap_or(0) as f64 / n as f64;
+        wilson(self.test.correct as u64, n).low > largest
+    }
+
+    /// That all images get the same answer, if so and if they are not all of one class.
+    fn only_answer(&self) -> Option<String> {
+        let first = *self.test.predicted.first()?;
+        let tested = self.tested();
+        let kinds = tested.iter().filter(|&&n| n > 0).count();
+        if kinds < 2 || self.test.predicted.iter().any(|&answer| answer != first) {
+            return None;
+        }
+        let images = format!("{} {} images", self.test.n, self.tested_on);
+        let right = tested.get(first).copied().unwrap_or(0);
+        Some(format!(
+            "it answers {} for all {images}, {right} of which are",
+            class_name(&self.classes[first])
+        ))
+    }
+
+    fn remedy(&self, lower: bool) -> String {
+        let fit = &self.config.fit;
+        let rate = fit.learning_rate;
+        if lower || rate > USUAL_RATE {
+            return format!(
+                "lower --learning-rate, which was {rate}, say to {}",
+                rounded(rate.min(10.0 * USUAL_RATE) / 10.0)
+            );
+        }
+        format!(
+            "train for more than {} (--epochs), or try another --learning-rate than {rate}",
+            plural(fit.epochs as u64, "epoch")
+        )
+    }
+
+    /// That an earlier epoch was clearly better on the validation images, if so.
+    fn better_before(&self) -> Option<Warning> {
+        let validated = |record: &&EpochRecord| record.val_loss.is_some();
+        let last = self.history.last().filter(validated)?;
+        let earlier = || self.history.iter().filter(validated);
+        let accuracy = |record: &EpochRecord| record.val_accuracy.unwrap_or(0.0);
+        let val_loss = |record: &EpochRecord| record.val_loss.unwrap_or(f64::INFINITY);
+        // Of equals the one with the lowest loss, and of those the first.
+        let by_accuracy = earlier().min_by(|a, b| {
+            accuracy(b).total_cmp(&accuracy(a)).then(val_loss(a).total_cmp(&val_loss(b)))
+        })?;
+        let by_loss = earlier().min_by(|a, b| val_loss(a).total_cmp(&val_loss(b)))?;
+        let better = if clearly(accuracy(by_accuracy), accuracy(last), self.validation) {
+            by_accuracy
+        } else if has_risen(val_loss(by_loss), val_loss(last))
+            && accuracy(by_loss) >= accuracy(last)
+        {
+            by_loss
+        } else {
+            return None;
+        };
+        let told = |record: &EpochRecord| {
+            format!("{} right, loss {}", percent(accuracy(record)), loss(val_loss(record)))
+        };
+        let there = match self.config.fit.schedule {
+            Schedule::Constant => format!(" (--epochs {} ends there)", better.epoch),
+            _ => String::new(),
+        };
+        let text = format!(
+            "epoch {} was better on the validation images ({}) than the last one, {} ({}), whose weights are \
+             kept{there}",
+            better.epoch,
+            told(better),
+            last.epoch,
+            told(last),
+        );
+        Some(Warning { kind: "earlier-epoch-better", text, is_early: false })
+    }
+}
+
+/// By which factor the validation loss must have risen to be called worse, and by how much: of losses near
+/// nothing, where every image is right, one can be many times another.
+const RISEN: (f64, f64) = (1.5, 0.1);
+
+/// Whether a loss that is `now` is clearly above the `best` one.
+fn has_risen(best: f64, now: f64) -> bool {
+    now > RISEN.0 * best && now - best > RISEN.1
+}
+
+/// Whether the share `a` of `n` images is above the share `b` beyond chance: by more than 1.64 standard
+/// errors of a difference, those of 5 % of the cases where both are the same.
+fn clearly(a: f64, b: f64, n: usize) -> bool {
+    let mean = (a + b) / 2.0;
+    a > b && a - b > 1.64 * (2.0 * mean * (1.0 - mean) / n as f64).sqrt()
+}
+
+/// To one digit that counts.
+fn rounded(rate: f64) -> f64 {
+    format!("{rate:.0e}").parse().unwrap_or(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(epoch: usize, loss: f64, val_loss: f64, val_accuracy: f64) -> EpochRecord {
+        let (val_loss, val_accuracy) = (Some(val_loss), Some(val_accuracy));
+        EpochRecord { epoch, loss, accuracy: 0.5, val_loss, val_accuracy, seconds: 0.0 }
+    }
+
+    /// A test of images of two classes, so many of each, with these answers.
+    fn tested(of: [usize; 2], predicted: &[usize]) -> Evaluation {
+        let labels: Vec<usize> = (0..2).flat_map(|class| vec![class; of[class]]).collect();
+        let mut confusion = vec![vec![0; 2]; 2];
+        labels.iter().zip(predicted).for_each(|(&label, &answer)| confusion[label][answer] += 1);
+        let correct = (confusion[0][0] + confusion[1][1]) as usize;
+        let n = labels.len();
+        let probabilities = vec![vec![0.5, 0.5]; n];
+        let predicted = predicted.to_vec();
+        Evaluation { loss: 0.7, n, correct, confusion, labels, probabilities, predicted }
+    }
+
+    fn judge(history: &History, trained: [usize; 2], test: &Evaluation, rate: f64) -> Vec<Warning> {
+        let mut config = RunConfig::default();
+        config.fit.learning_rate = rate;
+        let trained: Vec<usize> = (0..2).flat_map(|class| vec![class; trained[class]]).collect();
+        let judged = Judged {
+            config: &config,
+            classes: &["cat".into(), "dog".into()],
+            trained: &trained,
+            validation: 20,
+            history,
+            test,
+            tested_on: "test",
+        };
+        judged.warnings(|| Ok(Some("conv1".into()))).unwrap()
+    }
+
+    #[test]
+    fn a_network_that_learned_nothing_is_told_of_with_a_remedy() {
+        let stuck = vec![record(1, 3.0, 0.7, 0.5), record(2, 0.694, 0.6932, 0.5)];
+        let found = judge(&stuck, [50, 50], &tested([3, 3], &[1; 6]), 0.03);
+        assert_eq!(found.len(), 1);
+        let text = &found[0].text;
+        for part in [
+            "did not learn",
+            "2 epochs",
+            "0.6940",
+            "0.6931",
+            "answers dog for all 6 test images, 3 of",
+            "conv1 is dead",
+            "lower --learning-rate, which was 0.03, say to 0.001",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing: {text}");
+        }
+        // It learned: the loss says so, or the answers do.
+        let fell = vec![record(1, 0.7, 0.69, 0.5), record(2, 0.4, 0.5, 0.8)];
+        assert_eq!(judge(&fell, [50, 50], &tested([3, 3], &[1; 6]), 0.03), []);
+        let right: Vec<usize> = (0..40).map(|i| i / 20).collect();
+        assert_eq!(judge(&stuck, [50, 50], &tested([20, 20], &right), 0.03), []);
+        // A dead layer does not come back, however few the epochs.
+        let found = judge(&stuck, [50, 50], &tested([3, 3], &[1; 6]), 0.001);
+        assert!(!found[0].is_early && found[0].text.contains("did not learn"), "{found:?}");
+        // It did, and no longer does.
+        let lost = vec![record(1, 0.2, 0.2, 0.9), record(2, 0.7, 0.6935, 0.5)];
+        let found = judge(&lost, [50, 50], &tested([3, 3], &[0; 6]), 0.001);
+        assert!(found[0].text.contains("lost it again"), "{found:?}");
+        assert!(found[0].text.contains("say to 0.0001"), "{found:?}");
+    }
+
+    #[test]
+    fn one_answer_for_all_is_told_of_where_classes_are_uneven() {
+        // Guessing 95:5 has a loss of 0.1985.
+        let history = vec![record(1, 0.25, 0.2, 0.95), record(2, 0.199, 0.198, 0.95)];
+        let found = judge(&history, [95, 5], &tested([19, 1], &[0; 20]), 0.001);
+        assert_eq!((found.len(), found[0].kind), (1, "no-learning"));
+        assert!(found[0].text.contains("answers cat for all 20 test images, 19 of"), "{found:?}");
+        let history = vec![record(1, 0.15, 0.15, 0.95)];
+        let found = judge(&history, [95, 5], &tested([19, 1], &[0; 20]), 0.001);
+        assert_eq!((found.len(), found[0].kind), (1, "one-answer"));
+        // All of one class: nothing else could be answered.
+        assert_eq!(judge(&history, [95, 5], &tested([20, 0], &[0; 20]), 0.001), []);
+    }
+
+    #[test]
+    fn an_earlier_epoch_is_named_if_it_was_clearly_better() {
+        let good = tested([3, 3], &[0, 0, 0, 1, 1, 1]);
+        let mut history =
+            vec![record(1, 0.5, 0.5, 0.8), record(2, 0.3, 0.3, 0.95), record(3, 0.2, 0.42, 0.9)];
+        assert_eq!(judge(&history, [50, 50], &good, 0.001), []);
+        history.push(record(4, 0.1, 0.44, 0.7));
+        let found = judge(&history, [50, 50], &good, 0.001);
+        assert_eq!(found[0].kind, "earlier-epoch-better");
+        let says = "epoch 2 was better on the validation images (95.0 % right, loss 0.3000) than the last \
+                    one, 4 (70.0 % right, loss 0.4400), whose weights are kept (--epochs 2 ends there)";
+        assert_eq!(found[0].text, says);
+        // As many right, but the loss has risen by more than half.
+        history[3] = record(4, 0.01, 0.5, 0.95);
+        assert_eq!(judge(&history, [50, 50], &good, 0.001).len(), 1);
+        // Many times almost nothing is almost nothing.
+        let perfect =
+            vec![record(1, 0.5, 0.5, 0.8), record(2, 0.1, 6e-5, 1.0), record(3, 0.1, 4e-4, 1.0)];
+        assert_eq!(judge(&perfect, [50, 50], &good, 0.001), []);
+    }
+}
