@@ -19,6 +19,7 @@ pub mod linear {
 }
 
 /// How fast the machine multiplies and adds at best.
+#[cfg(not(target_family = "wasm"))]
 pub mod peak {
     pub use crate::kernels::peak::measure;
 }

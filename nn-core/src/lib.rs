@@ -1,6 +1,62 @@
 //! A small, fast neural-network engine, written to be read.
 //!
-//! The floors of the house, each standing only on those below it:
+//! A network learns which of two numbers is the larger:
+//!
+//! ```
+//! use nn_core::layers::{Activation, Dense};
+//! use nn_core::model::Sequential;
+//! use nn_core::optim::OptimizerConfig;
+//! use nn_core::train::{FitOptions, Trainer};
+//! use nn_core::{Result, Tensor};
+//!
+//! fn main() -> Result<()> {
+//!     let model = Sequential::builder([2])
+//!         .layer(Dense::new(8).activation(Activation::Relu))
+//!         .layer(Dense::new(2).activation(Activation::Softmax))
+//!         .build(27)?; // the seed of the first weights
+//!     let optimizer = OptimizerConfig::adam().build()?;
+//!     let mut trainer = Trainer::new(model, optimizer, FitOptions::default())?;
+//!     for _ in 0..500 {
+//!         let pairs = Tensor::from_vec([4, 2], vec![0.1, 0.9, 0.8, 0.3, 0.4, 0.2, 0.5, 0.7])?;
+//!         trainer.step(pairs, &[1, 0, 0, 1], 0.01)?; // their labels, and the learning rate
+//!     }
+//!     let probabilities = trainer.model().predict(Tensor::from_vec([1, 2], vec![0.2, 0.6])?)?;
+//!     println!("{probabilities:.2}");
+//!     assert!(probabilities.as_slice()[1] > 0.9);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The crate's `examples/` go on from here: XOR on tensors, images from memory, an op, a layer and a
+//! training loop of one's own, Grad-CAM, inference from several threads.
+//!
+//! # How to depend on it
+//!
+//! ```toml
+//! [dependencies]
+//! nn-core = { path = "../nn/nn-core" } # or git = ".."
+//!
+//! # In debug builds, compile dependencies as for release: training is some thirty times faster then.
+//! [profile.dev.package."*"]
+//! opt-level = 3
+//! ```
+//!
+//! Features, all on by default:
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `parallel` | threads: rayon's pool. Results are the same bits without |
+//! | `huge-pages` | asks Linux for large pages, which are faster |
+//! | `images` | image folders: decoding, data sets, what of an image is its subject |
+//! | `audit` | leaks in image folders |
+//!
+//! Without any (`default-features = false`) the crate is tensors, autograd, layers, models, training and
+//! explanation, in a third of the packages, and builds for `wasm32-unknown-unknown` too: there without files
+//! and clocks, so that epochs take no time.
+//!
+//! # The floors
+//!
+//! Each stands only on those below it:
 //!
 //! ```text
 //! explain, train           Grad-CAM; fit, evaluate, predict
@@ -14,6 +70,7 @@
 //! Images and feature maps are laid out channels-last, `[batch, height, width, channels]`, because
 //! that is how images are stored and how the kernels want them. Weights keep the layout of PyTorch,
 //! `[out, in, height, width]` and `[out, in]`, because that is what other programs expect in a file.
+//! Numbers are `f32` unless a type says `f64`.
 //!
 //! # What can be relied on
 //!

@@ -37,9 +37,14 @@ impl Isa {
         }
     }
 
-    /// What stands in `all` for this set, in the order of [`Isa::ALL`]: such as a kernel's name.
-    pub(super) fn pick<T: Copy>(self, all: [T; 4]) -> T {
-        all[self as usize]
+    /// What `all` has for this set: such as a kernel's name.
+    pub(super) fn pick<T>(self, all: PerIsa<T>) -> T {
+        match self {
+            Self::Portable => all.portable,
+            Self::Avx2 => all.avx2,
+            Self::Avx512 => all.avx512,
+            Self::Neon => all.neon,
+        }
     }
 
     /// Whether this machine has it.
@@ -66,6 +71,14 @@ impl Isa {
             _ => false,
         }
     }
+}
+
+/// One of a kind for each set.
+pub(super) struct PerIsa<T> {
+    pub portable: T,
+    pub avx2: T,
+    pub avx512: T,
+    pub neon: T,
 }
 
 impl fmt::Display for Isa {

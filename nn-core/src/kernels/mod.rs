@@ -12,6 +12,7 @@ pub(crate) mod matmul;
 pub(crate) mod multiversion;
 pub(crate) mod pages;
 pub(crate) mod parallel;
+#[cfg(not(target_family = "wasm"))] // it measures time
 pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod reference;
@@ -101,6 +102,8 @@ impl_kernels!(
             &Winograd { isa: Isa::Avx2 },
             &Direct { isa: Isa::Neon },
             &Winograd { isa: Isa::Neon },
+            &Direct { isa: Isa::Portable },
+            &Winograd { isa: Isa::Portable },
             &Im2col,
         ],
         input_gradient: &[
@@ -110,6 +113,7 @@ impl_kernels!(
             &Winograd { isa: Isa::Avx2 },
             &SparseInput { isa: Isa::Portable },
             &Winograd { isa: Isa::Neon },
+            &Winograd { isa: Isa::Portable },
             &Im2col,
         ],
         weight_gradient: &[

@@ -39,6 +39,7 @@ pub(crate) fn on_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
 }
 
 /// What `f` returns on each thread of the pool.
+#[cfg(not(target_family = "wasm"))]
 pub(crate) fn on_each_thread<R: Send>(f: impl Fn() -> R + Sync) -> Vec<R> {
     #[cfg(feature = "parallel")]
     return rayon::broadcast(|_| f());

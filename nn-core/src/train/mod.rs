@@ -10,6 +10,7 @@
 
 mod checkpoint;
 mod checkpoints;
+mod clock;
 mod evaluate;
 mod examples;
 mod history;

@@ -1,6 +1,7 @@
 //! The training loop.
 
 use super::checkpoint::draft;
+use super::clock::Clock;
 use super::evaluate::{Evaluation, check_batch_size, class_of, classes, evaluate_in};
 use super::state::{EpochSoFar, TrainerState};
 use super::{Checkpoint, Checkpoints, EpochRecord, Examples, FitOptions, History};
@@ -14,7 +15,6 @@ use crate::rng::{Rng, stream};
 use crate::tensor::Tensor;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Instant;
 
 /// One training step, as it went.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -263,7 +263,7 @@ impl<T: Kernels> Trainer<T> {
         validation: Option<&dyn Examples<T>>,
         observer: &mut dyn Observer,
     ) -> Result<EpochRecord> {
-        let started = Instant::now();
+        let started = Clock::start();
         let before = self.state.epoch.seconds;
         let epoch = self.state.history.len() + 1;
         let options = self.state.options.clone();
@@ -283,7 +283,7 @@ impl<T: Kernels> Trainer<T> {
             self.state.epoch.step += 1;
             self.state.epoch.loss += step.loss * step.samples as f64;
             self.state.epoch.correct += step.correct;
-            self.state.epoch.seconds = before + started.elapsed().as_secs_f64();
+            self.state.epoch.seconds = before + started.seconds();
             if observer.step_done(&step, &self.so_far()).is_break() {
                 return Err(Error::Interrupted);
             }
@@ -300,7 +300,7 @@ impl<T: Kernels> Trainer<T> {
             accuracy: self.state.epoch.correct as f64 / n,
             val_loss: validated.as_ref().map(|v| v.loss),
             val_accuracy: validated.as_ref().map(|v| v.accuracy()),
-            seconds: before + started.elapsed().as_secs_f64(),
+            seconds: before + started.seconds(),
         })
     }
 

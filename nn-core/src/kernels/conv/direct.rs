@@ -17,7 +17,7 @@
 use super::epilogue::Epilogue;
 use super::{Conv2dForward, Conv2dKernel, Output};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
-use crate::kernels::isa::Isa;
+use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel;
 use crate::kernels::simd::{self, Simd, SimdFn};
 use crate::tensor::{Buffer, BufferPool};
@@ -42,7 +42,12 @@ pub struct Direct {
 
 impl Conv2dKernel for Direct {
     fn name(&self) -> &'static str {
-        self.isa.pick(["direct-portable", "direct-avx2", "direct-avx512", "direct-neon"])
+        self.isa.pick(PerIsa {
+            portable: "direct-portable",
+            avx2: "direct-avx2",
+            avx512: "direct-avx512",
+            neon: "direct-neon",
+        })
     }
 
     fn isa(&self) -> Isa {

@@ -24,7 +24,7 @@ mod nonzeros;
 
 use super::{Conv2dInputGradient, Conv2dKernel, OutputGradient, im2col::Im2col, sparse_weight};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
-use crate::kernels::isa::Isa;
+use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel;
 use crate::kernels::simd::{self, Simd, SimdFn};
 use crate::tensor::BufferPool;
@@ -53,7 +53,12 @@ pub struct SparseInput {
 
 impl Conv2dKernel for SparseInput {
     fn name(&self) -> &'static str {
-        self.isa.pick(["sparse", "sparse-avx2", "sparse-avx512", "sparse-neon"])
+        self.isa.pick(PerIsa {
+            portable: "sparse",
+            avx2: "sparse-avx2",
+            avx512: "sparse-avx512",
+            neon: "sparse-neon",
+        })
     }
 
     fn isa(&self) -> Isa {

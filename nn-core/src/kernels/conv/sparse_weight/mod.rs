@@ -25,7 +25,7 @@ mod tile;
 
 use super::{Conv2dKernel, Conv2dWeightGradient, OutputGradient, im2col::Im2col};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
-use crate::kernels::isa::Isa;
+use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel;
 use crate::kernels::parallel::prelude::*;
 use crate::kernels::simd::{self, Simd, SimdFn};
@@ -59,7 +59,12 @@ pub struct SparseWeight {
 
 impl Conv2dKernel for SparseWeight {
     fn name(&self) -> &'static str {
-        self.isa.pick(["sparse", "sparse-avx2", "sparse-avx512", "sparse-neon"])
+        self.isa.pick(PerIsa {
+            portable: "sparse",
+            avx2: "sparse-avx2",
+            avx512: "sparse-avx512",
+            neon: "sparse-neon",
+        })
     }
 
     fn isa(&self) -> Isa {

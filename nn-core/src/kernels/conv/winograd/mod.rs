@@ -34,7 +34,7 @@ mod weights;
 use super::epilogue::Epilogue;
 use super::{Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
-use crate::kernels::isa::Isa;
+use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::{parallel, pool, simd};
 use crate::tensor::{BufferPool, Tensor};
 use patch::Source;
@@ -59,7 +59,12 @@ pub struct Winograd {
 
 impl Conv2dKernel for Winograd {
     fn name(&self) -> &'static str {
-        self.isa.pick(["winograd-portable", "winograd-avx2", "winograd-avx512", "winograd-neon"])
+        self.isa.pick(PerIsa {
+            portable: "winograd-portable",
+            avx2: "winograd-avx2",
+            avx512: "winograd-avx512",
+            neon: "winograd-neon",
+        })
     }
 
     fn isa(&self) -> Isa {

@@ -1,0 +1,79 @@
+//! Digits from arrays in memory: seven-segment digits, drawn with noise, told apart by a small
+//! convolutional network.
+//!
+//! `cargo run --release -p nn-core --example digits`
+
+use nn_core::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D};
+use nn_core::model::Sequential;
+use nn_core::optim::OptimizerConfig;
+use nn_core::rng::Rng;
+use nn_core::tensor::BufferPool;
+use nn_core::train::{Examples, FitOptions, Silent, Trainer};
+use nn_core::{Result, Tensor};
+
+const SIZE: (usize, usize) = (16, 12); // height and width of an image
+
+/// Images and their labels, as they may come from anywhere.
+struct Arrays {
+    images: Vec<Vec<f32>>,
+    labels: Vec<usize>,
+}
+
+impl Examples for Arrays {
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<(Tensor, Vec<usize>)> {
+        let pixels = indices.iter().flat_map(|&i| self.images[i].clone()).collect();
+        let images = Tensor::from_vec([indices.len(), SIZE.0, SIZE.1, 1], pixels)?;
+        Ok((images, indices.iter().map(|&i| self.labels[i]).collect()))
+    }
+}
+
+/// Which of the segments a to g are lit, for 0 to 9.
+const SEGMENTS: [&str; 10] =
+    ["abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg"];
+
+fn digit(label: usize, rng: &mut Rng) -> Vec<f32> {
+    let (top, left) = (1 + rng.below(4), 1 + rng.below(4));
+    let mut image: Vec<f32> = (0..SIZE.0 * SIZE.1).map(|_| 0.4 * rng.uniform() as f32).collect();
+    for segment in SEGMENTS[label].bytes() {
+        let (row, column, (down, right)) = match segment {
+            b'a' => (0, 0, (0, 1)),
+            b'b' => (0, 5, (1, 0)),
+            b'c' => (5, 5, (1, 0)),
+            b'd' => (10, 0, (0, 1)),
+            b'e' => (5, 0, (1, 0)),
+            b'f' => (0, 0, (1, 0)),
+            _ => (5, 0, (0, 1)),
+        };
+        for i in 0..6 {
+            image[(top + row + i * down) * SIZE.1 + left + column + i * right] += 0.6;
+        }
+    }
+    image
+}
+
+fn main() -> Result<()> {
+    let mut rng = Rng::new(27, 0);
+    let mut draw = |count: usize| {
+        let labels: Vec<usize> = (0..count).map(|i| i % 10).collect();
+        Arrays { images: labels.iter().map(|&label| digit(label, &mut rng)).collect(), labels }
+    };
+    let (train, test) = (draw(1000), draw(200));
+    let model = Sequential::builder([SIZE.0, SIZE.1, 1])
+        .layer(Conv2D::new(8, 3).activation(Activation::Relu))
+        .layer(MaxPool2D::new(2))
+        .layer(Flatten::new())
+        .layer(Dense::new(10).activation(Activation::Softmax))
+        .build(27)?;
+    let options =
+        FitOptions { epochs: 5, batch_size: 10, learning_rate: 0.005, ..Default::default() };
+    let mut trainer = Trainer::new(model, OptimizerConfig::adam().build()?, options)?;
+    trainer.fit(&train, None, &mut Silent)?;
+    let tested = trainer.evaluate(&test)?;
+    println!("{} of {} test digits told", tested.correct, tested.n);
+    assert!(tested.accuracy() > 0.9);
+    Ok(())
+}
