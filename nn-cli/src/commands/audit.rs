@@ -48,11 +48,8 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
         console.warn(&warning);
     }
     if let Some(path) = &args.html {
-        let page = report::render(&AuditPage::new(
-            (&place.name, place.kind, &place.path),
-            &listing,
-            &found,
-        )?)?;
+        let about = (&place.name[..], place.kind, place.path.as_path());
+        let page = report::render(&AuditPage::new(about, &listing, &found))?;
         write_atomically(path, |file| file.write_all(page.as_bytes()))?;
         console.note(&format!("\nwritten to {}", path.display()));
     }
