@@ -25,7 +25,7 @@ pub const STREAMED: usize = 16;
 const ROWS: usize = 4;
 /// Length of a block of inputs: four rows of it, in `f32`, fill half a first-level cache or less, and
 /// with what is fetched ahead of four rows of weights, all of it.
-const BLOCK: usize = 1024;
+const KC: usize = 1024;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// Rows of the batch, or of the weights, that one pass over a block of sums adds.
@@ -168,13 +168,13 @@ fn product<T: Kernels>(
 /// Dot products of every row of `w` with every row of `x`: `columns[row of w][row of x]`.
 fn dot_rows<T: Kernels>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
     let (batch, isa) = (x.len() / inputs, isa::active());
-    for start in (0..inputs).step_by(BLOCK) {
-        let block = start..(start + BLOCK).min(inputs);
+    for start in (0..inputs).step_by(KC) {
+        let block = start..(start + KC).min(inputs);
         for (w, column) in w.chunks_exact(inputs).zip(columns.chunks_exact_mut(batch)) {
             // What this row goes on with comes from memory meanwhile.
-            let next = &w[block.end..(block.end + BLOCK).min(inputs)];
+            let next = &w[block.end..(block.end + KC).min(inputs)];
             let mut lines = next.chunks(LINE / size_of::<T>());
-            let lines_each = (BLOCK * size_of::<T>() / LINE).div_ceil(batch);
+            let lines_each = (KC * size_of::<T>() / LINE).div_ceil(batch);
             let w = &w[block.clone()];
             for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
                 lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
@@ -200,15 +200,15 @@ fn product_for_input<T: Kernels>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     }
     // A task owns a block of columns: one piece of each row.
     let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
-    blocks.resize_with(inputs.div_ceil(BLOCK), || Vec::with_capacity(batch));
+    blocks.resize_with(inputs.div_ceil(KC), || Vec::with_capacity(batch));
     for row in dx.chunks_exact_mut(inputs) {
-        for (block, piece) in blocks.iter_mut().zip(row.chunks_mut(BLOCK)) {
+        for (block, piece) in blocks.iter_mut().zip(row.chunks_mut(KC)) {
             block.push(piece);
         }
     }
     let min = dims.min_tasks().min(blocks.len());
     blocks.into_par_iter().enumerate().with_min_len(min).for_each(|(index, mut pieces)| {
-        let start = index * BLOCK;
+        let start = index * KC;
         pieces.iter_mut().for_each(|piece| piece.fill(T::zero()));
         for first in (0..outputs).step_by(GROUP) {
             let group = first..(first + GROUP).min(outputs);
@@ -237,8 +237,8 @@ fn product_for_weight<T: Kernels>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
         .enumerate()
         .with_min_len(dims.min_tasks().min(tasks))
         .for_each(|(task, rows)| {
-            for start in (0..inputs).step_by(BLOCK) {
-                let end = (start + BLOCK).min(inputs);
+            for start in (0..inputs).step_by(KC) {
+                let end = (start + KC).min(inputs);
                 for (i, row) in rows.chunks_exact_mut(inputs).enumerate() {
                     let piece = &mut row[start..end];
                     row_for_weight(dims, dy, x, task * ROWS + i, start, piece);
