@@ -5,7 +5,7 @@
 //! point's matrix is multiplied into `m`, `[tile][point][channel of the block]`, and every tile of `m` is
 //! transformed back, given its bias, rectified and pooled on its way out.
 
-use super::multiply::{Products, NR};
+use super::multiply::{NR, Products};
 use super::patch::Source;
 use super::plan::Plan;
 use super::{PATCH, POINTS, TILE, transform};
