@@ -54,7 +54,7 @@
 //! | `audit` | leaks in image folders |
 //!
 //! Without any (`default-features = false`) the crate is tensors, autograd, layers, models, training and
-//! explanation, in 24 packages instead of 74, and builds for `wasm32-unknown-unknown` too: there without files
+//! explanation, in 24 packages instead of 72, and builds for `wasm32-unknown-unknown` too: there without files
 //! and clocks, so that epochs take no time. `RUSTFLAGS="-C target-feature=+simd128"` makes it three times as
 //! fast there.
 //!

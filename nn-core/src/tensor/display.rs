@@ -35,7 +35,7 @@ fn write<T: Element>(
     let Some((&len, inner)) = dims.split_first() else {
         return values.first().map_or(Ok(()), |value| Display::fmt(value, f));
     };
-    let step = if len == 0 { 0 } else { values.len() / len };
+    let step = values.len().checked_div(len).unwrap_or(0);
     f.write_str("[")?;
     for i in 0..len {
         let is_left_out = len > SHOWN && (EDGE..len - EDGE).contains(&i);
