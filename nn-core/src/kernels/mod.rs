@@ -102,7 +102,6 @@ impl_kernels!(
             &Winograd { isa: Isa::Avx2 },
             &Direct { isa: Isa::Neon },
             &Winograd { isa: Isa::Neon },
-            &Direct { isa: Isa::Portable },
             &Winograd { isa: Isa::Portable },
             &Im2col,
         ],

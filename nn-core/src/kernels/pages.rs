@@ -7,19 +7,23 @@ const LARGE: usize = 2 << 20;
 /// walk through tens of megabytes a step, and a page of 2 MB saves 511 translations. To be called
 /// before the memory is first written. Only how fast memory is depends on it.
 pub fn prefer_huge<T>(memory: &mut [T]) {
-    if size_of_val(memory) < LARGE {
-        return;
+    if size_of_val(memory) >= LARGE {
+        advise(memory);
     }
-    #[cfg(all(target_os = "linux", feature = "huge-pages"))]
-    {
-        use rustix::mm::{Advice, madvise};
-        let page = rustix::param::page_size();
-        let range = memory.as_mut_ptr_range();
-        let first = range.start.addr().next_multiple_of(page);
-        let bytes = (range.end.addr() - first) / page * page;
-        let start = range.start.with_addr(first).cast();
-        // SAFETY: the range is whole pages of one allocation that is borrowed for writing, and the advice
-        // changes no content. A system that knows no huge pages refuses, which does no harm.
-        let _ = unsafe { madvise(start, bytes, Advice::LinuxHugepage) };
-    }
+}
+
+#[cfg(not(all(target_os = "linux", feature = "huge-pages")))]
+fn advise<T>(_: &mut [T]) {}
+
+#[cfg(all(target_os = "linux", feature = "huge-pages"))]
+fn advise<T>(memory: &mut [T]) {
+    use rustix::mm::{Advice, madvise};
+    let page = rustix::param::page_size();
+    let range = memory.as_mut_ptr_range();
+    let first = range.start.addr().next_multiple_of(page);
+    let bytes = (range.end.addr() - first) / page * page;
+    let start = range.start.with_addr(first).cast();
+    // SAFETY: the range is whole pages of one allocation that is borrowed for writing, and the advice
+    // changes no content. A system that knows no huge pages refuses, which does no harm.
+    let _ = unsafe { madvise(start, bytes, Advice::LinuxHugepage) };
 }
