@@ -21,7 +21,7 @@
 //!
 //! A page holds all it shows and may load nothing, which its content security policy enforces; names
 //! of files and classes are escaped by the templates. A further page extends `base.html`, fills
-//! [`base::Base`] and uses the macros it likes.
+//! `base::Base` and uses the macros it likes.
 
 mod audit;
 mod base;
