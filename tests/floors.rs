@@ -274,6 +274,40 @@ fn no_files_of_a_folder_use_each_other_in_a_circle() {
     assert!(found.is_empty(), "these are parts of a circle:\n{}", found.join("\n"));
 }
 
+/// What stands between backticks.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn each_crate_of_the_program_uses_what_the_table_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("| crate | what it is | uses |\n").unwrap();
+    let mut seen = BTreeSet::new();
+    for row in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.split('|').collect();
+        let folder = quoted(cells[1]).next().unwrap().trim_end_matches('/');
+        let package = |name: &str| match name.strip_suffix('/') {
+            Some(folder) => format!("nn-{folder}"),
+            None => name.to_owned(),
+        };
+        let allowed: BTreeSet<_> = quoted(cells[3]).map(package).collect();
+        let manifest = root.join("nn-cli").join(folder).join("Cargo.toml");
+        let manifest = std::fs::read_to_string(manifest).unwrap();
+        let (_, dependencies) = manifest.split_once("[dependencies]\n").unwrap();
+        let dependencies = dependencies.lines().take_while(|line| !line.starts_with('['));
+        let names = dependencies.filter_map(|line| line.split(['.', ' ']).next());
+        let used: BTreeSet<_> =
+            names.filter(|name| name.starts_with("nn-")).map(str::to_owned).collect();
+        assert_eq!(used, allowed, "nn-cli/{folder}");
+        seen.insert(format!("nn-cli/{folder}"));
+    }
+    let nested: BTreeSet<_> =
+        packages().into_iter().filter(|package| package.starts_with("nn-cli/")).collect();
+    assert_eq!(seen, nested);
+}
+
 /// A row of the table of floors: its files and folders, and those of other floors that they may use.
 struct Floor {
     holds: Vec<Name>,
@@ -287,8 +321,7 @@ fn floors() -> Vec<Floor> {
     let (_, table) = text.split_once("## Floors of nn-core").unwrap();
     let rows = table.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
     let names = |cell: &str| -> Vec<Name> {
-        let quoted = cell.split('`').skip(1).step_by(2);
-        quoted
+        quoted(cell)
             .map(|path| {
                 path.trim_end_matches(".rs")
                     .split('/')
