@@ -9,6 +9,7 @@ use nn_core::layers::Parameter;
 use nn_core::model::ReferenceCnn;
 use nn_core::optim::{Gradients, OptimizerConfig};
 use nn_core::rng::Rng;
+use nn_core::tensor::BufferPool;
 use nn_core::train::{FitOptions, Trainer};
 use nn_core::{Result, Tensor};
 
@@ -49,15 +50,15 @@ fn max_pool(c: &mut Criterion) {
     let g = Pool2dGeometry::new(&[BATCH, 254, 254, 64], Pool2dOptions::default()).expect("it fits");
     let x = random(&[BATCH, 254, 254, 64]);
     let mut y = vec![0.0f32; BATCH * g.output_len()];
-    let mut winners = vec![0u8; y.len()];
+    let mut argmax = vec![0u8; y.len()];
     let mut dx = vec![0.0f32; x.len()];
     let mut group = c.benchmark_group("max_pool 254x254x64");
     group.sample_size(20);
     group.bench_function("forward", |bench| {
-        bench.iter(|| pool::max_forward(&g, x.as_slice(), &mut y, &mut winners));
+        bench.iter(|| pool::max_forward(&g, x.as_slice(), &mut y, &mut argmax));
     });
     group.bench_function("backward", |bench| {
-        bench.iter(|| pool::max_backward(&g, &y, &winners, &mut dx));
+        bench.iter(|| pool::max_backward(&g, &y, &argmax, &mut dx));
     });
     group.finish();
 }
@@ -68,11 +69,12 @@ fn dense(c: &mut Criterion) {
     let w = random(&[dims.outputs, dims.inputs]);
     let dy = random(&[dims.batch, dims.outputs]);
     let mut y = vec![0.0f32; dims.batch * dims.outputs];
+    let scratch = BufferPool::new();
     let (mut dx, mut dw) = (vec![0.0f32; x.len()], vec![0.0f32; w.len()]);
     let mut group = c.benchmark_group("dense 115200 to 64");
     group.sample_size(20);
     group.bench_function("forward", |bench| {
-        bench.iter(|| linear::forward(dims, x.as_slice(), w.as_slice(), None, &mut y));
+        bench.iter(|| linear::forward(dims, x.as_slice(), w.as_slice(), None, &mut y, &scratch));
     });
     group.bench_function("input gradient", |bench| {
         bench.iter(|| linear::input_gradient(dims, dy.as_slice(), w.as_slice(), &mut dx));

@@ -30,7 +30,7 @@ impl Objective<'_> {
             Self::Weighted => {
                 let weights = uniform(output.dims(), 99);
                 let weighted = tape.mul(output, &tape.constant(weights))?;
-                tape.sum(&weighted)
+                Ok(tape.sum(&weighted))
             }
             Self::Loss(loss, Targets::Classes(classes)) => loss.apply(tape, output, classes),
             Self::Loss(loss, Targets::Values(values)) => loss.apply(tape, output, values),

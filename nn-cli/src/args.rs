@@ -7,7 +7,7 @@ mod labels;
 mod numbers;
 mod predict;
 
-pub use audit::{AuditArgs, RepairAs};
+pub use audit::AuditArgs;
 pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 pub use labels::LabelArgs;

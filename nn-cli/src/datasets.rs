@@ -204,3 +204,30 @@ fn no_image(path: &Path) -> Failure {
     });
     Failure::usage(format!("there is no image {typed}; {advice}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn_study::experiment::{Arm, SWAPPED};
+    use nn_study::image_set::known_ground;
+    use nn_synthetic::{Ground, Species};
+
+    #[test]
+    fn the_study_knows_the_sets_that_are_rendered() {
+        for set in SyntheticSet::ALL {
+            for species in [Species::Husky, Species::Wolf] {
+                let ground = match set.ground(species) {
+                    Ground::Grass => "grass",
+                    Ground::Snow => "snow",
+                    Ground::White => "white",
+                };
+                let known = |kind| known_ground(set.name(), kind, species.name());
+                assert_eq!(known(Kind::StandIn), Some(ground));
+                assert_eq!((known(Kind::Published), known(Kind::Folder)), (Some(ground), None));
+            }
+        }
+        for name in Arm::ALL.map(Arm::set).into_iter().chain([SWAPPED]) {
+            assert!(SyntheticSet::from_name(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! What to say of a name or path that leads nowhere: what it may have meant, and what to do.
 
+use nn_core::data::EXTENSIONS;
 use nn_study::run_folder::{METRICS_FILE, MODEL_FILE};
 use nn_study::shell::quoted;
 use std::collections::BTreeSet;
@@ -203,7 +204,7 @@ pub fn other_model(path: &Path) -> Option<&'static str> {
         "zip" | "gz" | "tar" | "tgz" | "7z" | "rar" => {
             "is an archive; unpack it and pass the run folder in it"
         }
-        "jpg" | "jpeg" | "png" | "gif" | "webp" | "bmp" | "tif" | "tiff" => "is an image, no model",
+        ending if EXTENSIONS.contains(&ending) => "is an image, no model",
         "toml" | "json" | "csv" | "svg" | "html" => {
             "is no model; pass the folder of the run, or its model.safetensors"
         }

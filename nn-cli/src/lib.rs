@@ -10,7 +10,6 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod audit;
 mod command_line;
 mod commands;
 mod config;

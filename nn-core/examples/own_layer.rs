@@ -46,7 +46,7 @@ impl LayerSpec for Residual {
 impl<T: Kernels> Layer<T> for Residual {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, own: &[Var<T>]) -> Result<Var<T>> {
         let y = self.convolution.forward(cx, x.clone(), own)?;
-        cx.tape.relu(cx.tape.add(&x, &y)?)
+        Ok(cx.tape.relu(cx.tape.add(&x, &y)?))
     }
 }
 

@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     let x = tape.leaf(Tensor::from_vec([5], vec![-100., -1., 0., 1., 100.])?);
     let y = softplus(&tape, &x);
     println!("softplus of {} is {:.3}", x.value(), y.value());
-    tape.backward(&tape.sum(&y)?)?;
+    tape.backward(&tape.sum(&y))?;
     println!("its derivative there is {:.3}", tape.grad(&x).expect("a leaf has a gradient"));
 
     // Like any other op in an expression, in double precision for the check.

@@ -19,8 +19,8 @@ fn main() -> Result<()> {
     for step in 0..=3000 {
         tape.clear();
         let [w1, b1, w2, b2] = parameters.each_ref().map(|p| tape.leaf(p.clone()));
-        let hidden = tape.tanh(tape.linear(&tape.constant(x.clone()), &w1, Some(&b1))?)?;
-        let output = tape.sigmoid(tape.linear(&hidden, &w2, Some(&b2))?)?;
+        let hidden = tape.tanh(tape.linear(&tape.constant(x.clone()), &w1, Some(&b1))?);
+        let output = tape.sigmoid(tape.linear(&hidden, &w2, Some(&b2))?);
         let loss = tape.mean_squared_error(&output, &tape.constant(y.clone()))?;
         tape.backward(&loss)?;
         for (parameter, leaf) in parameters.iter_mut().zip([&w1, &b1, &w2, &b2]) {

@@ -92,8 +92,9 @@
 //!   at a time. Work is spread over rayon's current pool, and the results are the same bits whatever its
 //!   size. There is no global state but that pool and the choice of kernels ([`kernels::isa`]), which is
 //!   made once.
-//! - **Memory.** A training step that repeats allocates nothing: buffers come from a [pool](tensor::BufferPool)
-//!   and return to it. Of a file, nothing is allocated on its own word: images are bounded
+//! - **Memory.** A training step that repeats takes the memory for its numbers from a
+//!   [pool](tensor::BufferPool) and returns it. Beside the pool it holds records of the tape and, for each
+//!   thread, what one matrix product packs: at most 256 KiB, whatever the batch. Of a file, nothing is allocated on its own word: images are bounded
 //!   ([`data::MAX_DECODED_BYTES`]), tensors are as large as their file, and a model's sample has at most 2^27
 //!   numbers at any layer. Sizes that the caller chooses are the caller's: where the system has no memory
 //!   left, it ends the process, as for any Rust program.

@@ -4,8 +4,8 @@
 //! by its specification, with the steps from bits to floats, ranges and permutations written here,
 //! so that a newer library cannot change anybody's results.
 
-use chacha20::ChaCha8Rng;
-use chacha20::rand_core::{Rng as _, SeedableRng};
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng as _, SeedableRng};
 
 /// Which stream of a seed serves what. Those that count on have room for 2^32 streams.
 pub mod stream {

@@ -4,6 +4,7 @@ use super::numbers::{seed, share, whole};
 use super::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT, LabelArgs};
 use clap::{Args as ClapArgs, ValueEnum};
 use nn_core::data::AlphaBackground;
+use nn_study::repair;
 use std::path::PathBuf;
 
 #[derive(Debug, ClapArgs)]
@@ -59,6 +60,16 @@ pub struct AuditArgs {
     /// of the training
     #[arg(long, value_name = "COLOUR", default_value_t)]
     pub alpha_background: AlphaBackground,
+}
+
+impl From<RepairAs> for repair::RepairAs {
+    fn from(how: RepairAs) -> Self {
+        match how {
+            RepairAs::Manifest => Self::Manifest,
+            RepairAs::Copy => Self::Copy,
+            RepairAs::Hardlink => Self::Hardlink,
+        }
+    }
 }
 
 impl AuditArgs {

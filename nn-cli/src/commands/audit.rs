@@ -1,7 +1,8 @@
 //! `nn-cli audit`: leaks in an image folder, before any training.
 
+mod text;
+
 use crate::args::AuditArgs;
-use crate::audit::{repair, text};
 use crate::datasets::Place;
 use crate::failure::Failure;
 use crate::reading;
@@ -10,11 +11,11 @@ use nn_core::audit::{Divided, Listing, Report};
 use nn_core::data::{PartFolder, PassedOver, check_validation_split};
 use nn_core::files::write_atomically;
 use nn_study::Kind;
-use nn_study::audit;
 use nn_study::format;
 use nn_study::report::{self, AuditPage};
 use nn_study::shell::quoted;
 use nn_study::text::{folder, leaks, treated};
+use nn_study::{audit, repair};
 use serde::Serialize;
 use std::path::Path;
 
@@ -47,16 +48,13 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
         console.warn(&warning);
     }
     if let Some(path) = &args.html {
-        let page = report::render(&AuditPage::new(
-            (&place.name, place.kind, &place.path),
-            &listing,
-            &found,
-        )?)?;
+        let about = (&place.name[..], place.kind, place.path.as_path());
+        let page = report::render(&AuditPage::new(about, &listing, &found))?;
         write_atomically(path, |file| file.write_all(page.as_bytes()))?;
         console.note(&format!("\nwritten to {}", path.display()));
     }
     if let Some(out) = &args.repair {
-        let done = repair::write(&listing, &found, args.seed, out, args.repair_as)?;
+        let done = repair::write(&listing, &found, args.seed, out, args.repair_as.into())?;
         let moved = format::plural(done.moved as u64, "image");
         // A folder that is written has class folders.
         let labels = args.labels.labels.as_ref().filter(|_| done.folder.is_none());

@@ -1,8 +1,5 @@
 //! `nn-cli evaluate`: a trained model on a set of images.
 
-mod seen;
-
-use self::seen::{BySeen, Seen};
 use super::model::{self, Classifier};
 use crate::args::{EvaluateArgs, SplitName};
 use crate::config;
@@ -19,6 +16,7 @@ use nn_study::audit::{WithoutDuplicates, examine};
 use nn_study::config::{CONFIG_FILE, RunConfig};
 use nn_study::format;
 use nn_study::observer::Interruptible;
+use nn_study::seen::{BySeen, Seen, UsedBy};
 use nn_study::training::read_split;
 use nn_study::{ImageSet, Kind, Observer, images, run_folder, stats};
 use serde::Serialize;
@@ -71,7 +69,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         ));
     };
     let set = datasets::find(data, args.data.images.root(), &args.labels, console)?;
-    let made = seen::Run::of(&args.model.model, console);
+    let made = UsedBy::of(&args.model.model, console);
     let by_run = by_run(&set, args, made.as_ref().filter(|_| is_open));
     let draws = args.split_file.is_none()
         && by_run.is_none()
@@ -226,7 +224,7 @@ type Chosen = (&'static str, Vec<Sample>, Option<Seen>);
 
 /// The images asked for, divided as the model's run had them: where it is known, where the folders leave it
 /// to a draw.
-fn by_run(set: &ImageSet, args: &EvaluateArgs, made: Option<&seen::Run>) -> Option<Chosen> {
+fn by_run(set: &ImageSet, args: &EvaluateArgs, made: Option<&UsedBy>) -> Option<Chosen> {
     let part = part(args.split?)?;
     let folder = &set.folder;
     let is_drawn =
@@ -259,7 +257,7 @@ fn part(name: SplitName) -> Option<Part> {
 fn choose(
     set: &ImageSet,
     args: &EvaluateArgs,
-    made: Option<&seen::Run>,
+    made: Option<&UsedBy>,
     console: &Console,
 ) -> Result<Chosen, Failure> {
     let (name, samples) = match (args.split, &args.split_file) {
@@ -319,7 +317,7 @@ fn with_duplicates(
     set: &ImageSet,
     split: &str,
     args: &EvaluateArgs,
-    made: Option<&seen::Run>,
+    made: Option<&UsedBy>,
     alpha_background: AlphaBackground,
     console: &Console,
 ) -> Result<HashSet<PathBuf>, Failure> {

@@ -123,7 +123,7 @@ impl<'a> Experiment<'a> {
         all
     }
 
-    /// What the runs' numbers show to those who know how to read them.
+    /// Warnings drawn from the runs' numbers.
     pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
         self.finished.iter().flat_map(|run| &run.warnings)
     }
@@ -194,7 +194,7 @@ struct Finished {
     model: Summary,
     /// Training and validation images.
     used: (usize, usize),
-    /// What the run's numbers show to those who know how to read them.
+    /// Warnings drawn from the run's numbers.
     warnings: Vec<Warning>,
     /// What guessing would score while it trains.
     guessing: Guessing,

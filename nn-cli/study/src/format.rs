@@ -78,18 +78,7 @@ pub fn bytes(size: u64) -> String {
     if value < 9.95 { format!("{value:.1} {name}") } else { format!("{value:.0} {name}") }
 }
 
-/// `7,877,538`.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub use nn_core::model::thousands as count;
 
 /// `1 image`, `2 images`.
 pub fn plural(n: u64, what: &str) -> String {

@@ -8,7 +8,8 @@
 //! open_run      the folder of a run while it is made
 //! inspection    a look into the answers: where in the images the heat lies
 //! experiment    runs with leakage and without, compared; experiment_run makes them
-//! audit         leaks in a set of images, and the score without duplicates
+//! audit         leaks in a set of images, and the score without duplicates; repair writes a split without them
+//! seen          which images a model was made with
 //! figures       what the figures of a run show
 //! results       what a run leaves in its folder
 //! report        pages that tell all this
@@ -37,10 +38,12 @@ pub mod kept_runs;
 pub mod observer;
 pub mod open_run;
 mod picture;
+pub mod repair;
 pub mod report;
 pub mod results;
 mod run;
 pub mod run_folder;
+pub mod seen;
 pub mod shell;
 pub mod stats;
 pub mod text;

@@ -5,7 +5,7 @@
 //!
 //! B. D. Lucas and T. Kanade, "An iterative image registration technique", 1981.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::luma::{Cells, Luma};
 use super::placement::Placement;

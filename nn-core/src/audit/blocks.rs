@@ -1,6 +1,6 @@
 //! Two pictures, one laid on the other, looked at block by block.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::align::sum;
 use super::luma::{Cells, Luma};

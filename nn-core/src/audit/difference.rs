@@ -6,7 +6,7 @@
 //! over, and different contents on one template or before one background: those are the same in most
 //! places, and not at all in others.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::align::sum;
 use super::blocks::BLOCK;

@@ -12,7 +12,7 @@
 //! are kept as one bit each, above or below their median: W. Zhou et al., "Scalar quantization for
 //! large scale image search", 2012.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::luma::Luma;
 use super::patch::{Code, FRAME, POINT, Places, bins, code, poses, tilted};

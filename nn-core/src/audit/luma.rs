@@ -1,6 +1,6 @@
 //! A grey picture, and what is done with it: read between pixels, halved, blurred.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use crate::kernels::multiversion::{Multiversion, multiversion};
 

@@ -1,6 +1,6 @@
 //! What is around a point, in 128 bits.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::luma::Luma;
 use super::shrink::MAX_SIDE;

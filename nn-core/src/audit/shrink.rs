@@ -5,7 +5,7 @@
 //! fine noise, compression and the resampling of another program matter little. It is the one pass
 //! over all pixels: copies, colours and the border are then told from what it leaves.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::luma::Luma;
 use crate::data::Rgb8;

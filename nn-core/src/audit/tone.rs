@@ -7,7 +7,7 @@
 //! Iteratively reweighted least squares: P. W. Holland and R. E. Welsch, "Robust regression using
 //! iteratively reweighted least-squares", 1977.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::align::sum;
 use crate::kernels::multiversion::{Multiversion, multiversion};

@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn an_input_without_influence_has_a_gradient_of_zero() {
         let inputs = [Tensor::full([2], 1.0), Tensor::full([2], 2.0)];
-        let report = gradcheck(&inputs, |tape, inputs| tape.sum(&inputs[1])).unwrap();
+        let report = gradcheck(&inputs, |tape, inputs| Ok(tape.sum(&inputs[1]))).unwrap();
         assert_eq!(report.inputs[0].relative_error, 0.0);
         assert!(report.worst() < 1e-9);
     }

@@ -15,7 +15,7 @@
 //! let mut tape = Tape::<f64>::new();
 //! let x = tape.leaf(Tensor::from_vec([3], vec![1., 2., 3.])?);
 //! let square = tape.mul(&x, &x)?;
-//! let loss = tape.sum(&square)?;
+//! let loss = tape.sum(&square);
 //! tape.backward(&loss)?;
 //! assert_eq!(tape.grad(&x).unwrap().as_slice(), [2., 4., 6.]);
 //! # Ok::<(), nn_core::Error>(())

@@ -118,7 +118,7 @@ pub struct LeafId(usize);
 /// let mut tape = Tape::<f32>::new();
 /// let x = tape.constant(Tensor::from_vec([1, 2], vec![1., -2.])?);
 /// let w = tape.leaf(Tensor::from_vec([1, 2], vec![3., 0.5])?);
-/// let loss = tape.sum(&tape.relu(tape.linear(&x, &w, None)?)?)?;
+/// let loss = tape.sum(&tape.relu(tape.linear(&x, &w, None)?));
 /// tape.backward(&loss)?;
 /// assert_eq!(tape.grad(&w).unwrap().as_slice(), [1., -2.]);
 /// # Ok::<(), nn_core::Error>(())

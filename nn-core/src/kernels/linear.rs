@@ -16,6 +16,7 @@ use super::isa;
 use super::matmul::{Order, matmul};
 use super::simd::{self, Simd, SimdFn, prefetch};
 use crate::kernels::parallel::prelude::*;
+use crate::tensor::BufferPool;
 
 /// The largest batch for which weights are streamed past the activations.
 pub const STREAMED: usize = 16;
@@ -24,7 +25,7 @@ pub const STREAMED: usize = 16;
 const ROWS: usize = 4;
 /// Length of a block of inputs: four rows of it, in `f32`, fill half a first-level cache or less, and
 /// with what is fetched ahead of four rows of weights, all of it.
-const BLOCK: usize = 1024;
+const KC: usize = 1024;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// Rows of the batch, or of the weights, that one pass over a block of sums adds.
@@ -63,7 +64,7 @@ impl Dims {
 #[allow(clippy::type_complexity)] // the signatures of the functions below
 #[derive(Debug)]
 pub struct Products<T> {
-    forward: fn(Dims, &[T], &[T], Option<&[T]>, &mut [T]),
+    forward: fn(Dims, &[T], &[T], Option<&[T]>, &mut [T], &BufferPool<T>),
     input_gradient: fn(Dims, &[T], &[T], &mut [T]),
     weight_gradient: fn(Dims, &[T], &[T], &mut [T]),
     weight_gradient_row: fn(Dims, &[T], &[T], usize, usize, &mut [T]),
@@ -83,8 +84,15 @@ impl<T: Kernels> Products<T> {
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
-pub fn forward<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    (T::linear().forward)(dims, x, w, bias, y);
+pub fn forward<T: Kernels>(
+    dims: Dims,
+    x: &[T],
+    w: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+    scratch: &BufferPool<T>,
+) {
+    (T::linear().forward)(dims, x, w, bias, y, scratch);
 }
 
 /// `dx = dy W`, the gradient of the input.
@@ -119,7 +127,14 @@ pub fn weight_gradient_row<T: Kernels>(
     (T::linear().weight_gradient_row)(dims, dy, x, output, start, piece);
 }
 
-fn product<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+fn product<T: Kernels>(
+    dims: Dims,
+    x: &[T],
+    w: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+    scratch: &BufferPool<T>,
+) {
     dims.check(x, w, y);
     let Dims { batch, inputs, outputs } = dims;
     assert!(bias.is_none_or(|b| b.len() == outputs), "linear: the bias must fit {dims:?}");
@@ -128,7 +143,8 @@ fn product<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut
     }
     if batch <= STREAMED && inputs > 0 {
         // Column by column of y, so that each task owns what it writes.
-        let mut columns = vec![T::zero(); outputs * batch];
+        let mut columns = scratch.scratch(outputs * batch);
+        columns.fill(T::zero());
         columns
             .par_chunks_mut(ROWS * batch)
             .zip(w.par_chunks(ROWS * inputs))
@@ -152,13 +168,13 @@ fn product<T: Kernels>(dims: Dims, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut
 /// Dot products of every row of `w` with every row of `x`: `columns[row of w][row of x]`.
 fn dot_rows<T: Kernels>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
     let (batch, isa) = (x.len() / inputs, isa::active());
-    for start in (0..inputs).step_by(BLOCK) {
-        let block = start..(start + BLOCK).min(inputs);
+    for start in (0..inputs).step_by(KC) {
+        let block = start..(start + KC).min(inputs);
         for (w, column) in w.chunks_exact(inputs).zip(columns.chunks_exact_mut(batch)) {
             // What this row goes on with comes from memory meanwhile.
-            let next = &w[block.end..(block.end + BLOCK).min(inputs)];
+            let next = &w[block.end..(block.end + KC).min(inputs)];
             let mut lines = next.chunks(LINE / size_of::<T>());
-            let lines_each = (BLOCK * size_of::<T>() / LINE).div_ceil(batch);
+            let lines_each = (KC * size_of::<T>() / LINE).div_ceil(batch);
             let w = &w[block.clone()];
             for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
                 lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
@@ -184,15 +200,15 @@ fn product_for_input<T: Kernels>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     }
     // A task owns a block of columns: one piece of each row.
     let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
-    blocks.resize_with(inputs.div_ceil(BLOCK), || Vec::with_capacity(batch));
+    blocks.resize_with(inputs.div_ceil(KC), || Vec::with_capacity(batch));
     for row in dx.chunks_exact_mut(inputs) {
-        for (block, piece) in blocks.iter_mut().zip(row.chunks_mut(BLOCK)) {
+        for (block, piece) in blocks.iter_mut().zip(row.chunks_mut(KC)) {
             block.push(piece);
         }
     }
     let min = dims.min_tasks().min(blocks.len());
     blocks.into_par_iter().enumerate().with_min_len(min).for_each(|(index, mut pieces)| {
-        let start = index * BLOCK;
+        let start = index * KC;
         pieces.iter_mut().for_each(|piece| piece.fill(T::zero()));
         for first in (0..outputs).step_by(GROUP) {
             let group = first..(first + GROUP).min(outputs);
@@ -221,8 +237,8 @@ fn product_for_weight<T: Kernels>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) {
         .enumerate()
         .with_min_len(dims.min_tasks().min(tasks))
         .for_each(|(task, rows)| {
-            for start in (0..inputs).step_by(BLOCK) {
-                let end = (start + BLOCK).min(inputs);
+            for start in (0..inputs).step_by(KC) {
+                let end = (start + KC).min(inputs);
                 for (i, row) in rows.chunks_exact_mut(inputs).enumerate() {
                     let piece = &mut row[start..end];
                     row_for_weight(dims, dy, x, task * ROWS + i, start, piece);
@@ -382,7 +398,7 @@ mod tests {
                     let row = |m: &[f64], i: usize| m[i * inputs..(i + 1) * inputs].to_vec();
 
                     let mut y = vec![f64::NAN; batch * outputs];
-                    forward(dims, &x, &w, Some(&bias), &mut y);
+                    forward(dims, &x, &w, Some(&bias), &mut y, &BufferPool::new());
                     let dot = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| a * b).sum();
                     close(
                         &y,
@@ -434,7 +450,7 @@ mod tests {
     fn empty_sides_are_served() {
         let mut y = [f32::NAN; 6];
         let dims = Dims { batch: 2, inputs: 0, outputs: 3 };
-        forward(dims, &[], &[], Some(&[1., 2., 3.]), &mut y);
+        forward(dims, &[], &[], Some(&[1., 2., 3.]), &mut y, &BufferPool::new());
         assert_eq!(y, [1., 2., 3., 1., 2., 3.]);
         weight_gradient(dims, &y, &[], &mut []);
         input_gradient(dims, &y, &[], &mut []);
@@ -458,7 +474,7 @@ mod tests {
                 let mut y = vec![0f32; batch * dims.outputs];
                 let (mut dx, mut dw) = (x.clone(), w.clone());
                 pool.install(|| {
-                    forward(dims, &x, &w, None, &mut y);
+                    forward(dims, &x, &w, None, &mut y, &BufferPool::new());
                     input_gradient(dims, &y, &w, &mut dx);
                     weight_gradient(dims, &y, &x, &mut dw);
                 });

@@ -8,10 +8,11 @@ use super::geometry::Pool2dGeometry;
 use super::parallel;
 use super::simd::Simd;
 use crate::tensor::Element;
+use bytemuck::Pod;
 use std::ops::Range;
 
 /// The index of a window's maximum: `u8` for windows of up to 255 elements, `u32` beyond.
-pub trait WindowIndex: Copy + Default + Send + Sync + 'static {
+pub trait WindowIndex: Pod + Send + Sync {
     /// From the place counted row by row.
     fn from_place(place: usize) -> Self;
     /// The place counted row by row.

@@ -3,13 +3,13 @@
 //! A kernel is written once over [`Simd`], as the `run` of a [`SimdFn`]; [`run`] calls it compiled for
 //! an instruction set. Everything between [`run`] and the vector operations must be
 //! `#[inline(always)]`: only what is inlined into the `#[target_feature]` shells here is compiled with
-//! the instructions of the set. That is why hot loops count: a closure or an iterator's adaptor may
-//! be left out of line.
+//! the instructions of the set. So hot loops run over an index: the closure of an iterator's adaptor may be left
+//! out of line.
 //!
 //! **Invariant.** A vector of a set exists only where the processor has the set: what makes
 //! one from numbers is `unsafe` and promises it, so operations on vectors that exist need no promise.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, see above
+#![allow(clippy::needless_range_loop)] // loops run over an index, see above
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -22,8 +22,8 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Whether a fused multiply-add is an instruction of the set. Without one it is a slow library call.
     const FUSED: bool;
-    /// Rows of a register tile two vectors wide whose sums fit into the registers of the set.
-    const TILE_ROWS: usize;
+    /// Rows of a register tile whose sums, two vectors a row, fit into the registers of the set.
+    const MR: usize;
     /// What a comparison says about each lane.
     type Mask: Copy;
 
@@ -289,7 +289,7 @@ impl Simd for Array {
     // An instruction of every 64-bit ARM processor.
     const FUSED: bool = cfg!(target_arch = "aarch64");
     // AArch64 has 32 registers, SSE2 16.
-    const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 5 };
+    const MR: usize = if cfg!(target_arch = "aarch64") { 8 } else { 5 };
     type Mask = [bool; 4];
 
     #[inline(never)]

@@ -33,9 +33,9 @@ impl Activation {
     pub fn apply<T: Kernels>(self, tape: &Tape<T>, x: Var<T>) -> Result<Var<T>> {
         match self {
             Self::Linear => Ok(x),
-            Self::Relu => tape.relu(x),
-            Self::Sigmoid => tape.sigmoid(x),
-            Self::Tanh => tape.tanh(x),
+            Self::Relu => Ok(tape.relu(x)),
+            Self::Sigmoid => Ok(tape.sigmoid(x)),
+            Self::Tanh => Ok(tape.tanh(x)),
             Self::Softmax => tape.softmax(x),
         }
     }

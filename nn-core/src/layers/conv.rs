@@ -121,6 +121,9 @@ impl LayerSpec for Conv2D {
 impl<T: Kernels> Layer<T> for Conv2D {
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>> {
         let (weight, bias) = weight_and_bias("Conv2D", parameters)?;
+        if self.activation == Activation::Relu {
+            return cx.tape.conv2d_relu(&x, weight, Some(bias), self.options());
+        }
         let y = cx.tape.conv2d(&x, weight, Some(bias), self.options())?;
         drop(x);
         self.activation.apply(cx.tape, y)

@@ -37,7 +37,7 @@ pub use forward::{Output, Pass};
 pub use predictor::Predictor;
 pub use receptive_field::{ReceptiveAxis, ReceptiveField};
 pub use reference::ReferenceCnn;
-pub use summary::{Summary, SummaryRow};
+pub use summary::{Summary, SummaryRow, thousands};
 
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;

@@ -104,7 +104,7 @@ impl fmt::Display for Summary {
         for (what, count) in
             [("Total", self.parameters), ("Trainable", self.trainable), ("Non-trainable", frozen)]
         {
-            writeln!(f, " {what} params: {} ({})", thousands(count), self.memory(count))?;
+            writeln!(f, " {what} params: {} ({})", thousands(count as u64), self.memory(count))?;
         }
         match self.output {
             OutputKind::Linear => Ok(()),
@@ -122,7 +122,7 @@ impl SummaryRow {
         [
             format!("{} ({})", self.name, self.kind),
             format!("(None{shape})"),
-            thousands(self.parameters),
+            thousands(self.parameters as u64),
         ]
     }
 }
@@ -141,8 +141,8 @@ impl Summary {
     }
 }
 
-/// A number with commas between thousands.
-fn thousands(n: usize) -> String {
+/// A number as people read it, with commas between thousands: `7,596,226`.
+pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -107,9 +107,10 @@ impl Bench<'_> {
         let dims = Dims { batch, inputs: x.len() / batch, outputs: bias.len() };
         let operations = (2 * batch * weight.len()) as f64;
         let w = weight.as_slice();
+        let scratch = BufferPool::new();
         let mut y = vec![0.0; batch * dims.outputs];
         self.time(name, FORWARD, operations, || {
-            linear::forward(dims, x, w, Some(bias.as_slice()), &mut y);
+            linear::forward(dims, x, w, Some(bias.as_slice()), &mut y, &scratch);
         })?;
         let dy = self.gradient(y.len());
         let mut dx = vec![0.0; x.len()];

@@ -1,4 +1,4 @@
-//! In words: what the numbers of an experiment allow to say, and what not.
+//! What the numbers of an experiment allow to conclude, and what not, in sentences.
 //!
 //! Each sentence follows from intervals by a rule stated beside it; none is there because the
 //! notebook's result is known.

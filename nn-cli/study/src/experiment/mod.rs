@@ -6,7 +6,7 @@
 //! workers       several runs at once, each on threads of its own
 //! measured      what one run, and all runs of an arm, scored
 //! leaks         what an audit of the sets finds, and the score without duplicates
-//! conclusions   in words: what the numbers allow to say, and what not
+//! conclusions   what the numbers allow to conclude, and what not
 //! summary       the whole as JSON, and as a picture
 //! ```
 

@@ -21,8 +21,8 @@ const MOST: usize = 4;
 /// What all workers together may take, by the estimate of [`bytes`].
 const MEMORY: usize = 4 << 30;
 
-/// How many runs to make at once: one for each thread, but at most [`MOST`], no more than there
-/// are, and as many as fit into [`MEMORY`].
+/// How many runs to make at once: one for each thread, but at most four, no more than there
+/// are, and as many as fit into 4 GiB, by an estimate.
 pub fn workers(runs: usize, threads: usize, parameters: usize, image_size: usize) -> usize {
     let fit = MEMORY / bytes(parameters, image_size).max(1);
     runs.min(threads).min(MOST).min(fit).max(1)

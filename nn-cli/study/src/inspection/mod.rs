@@ -1,4 +1,4 @@
-//! A model looked into: its answers to a set of images, and where in them the heat lies.
+//! A look into a model: its answers to a set of images, and where in these images the heat lies.
 
 mod heat;
 mod pictures;

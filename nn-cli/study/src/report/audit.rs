@@ -5,7 +5,6 @@ use super::duplicate_pair::DuplicatePair;
 use super::parts::Table;
 use super::places;
 use crate::Kind;
-use crate::StudyError;
 use crate::format::{self, class_name, clean, sentence};
 use crate::shell::quoted;
 use crate::text::leaks as leak_text;
@@ -63,14 +62,11 @@ struct Figure {
 
 impl AuditPage {
     /// The page of what was found in `listing`, the images of this name, kind and folder.
-    ///
-    /// # Errors
-    /// If an image cannot be read any more.
     pub fn new(
         (name, kind, path): (&str, Kind, &Path),
         listing: &Listing,
         report: &Report,
-    ) -> Result<Self, StudyError> {
+    ) -> Self {
         let summary = &report.summary;
         let name = clean(name);
         let title = format!("{name}: {}", headline(report));
@@ -85,14 +81,14 @@ impl AuditPage {
             ("limits", "Limits"),
             ("next", "Next steps"),
         ];
-        let shown = |pairs: &[Pair], bounds| -> Result<Vec<DuplicatePair>, StudyError> {
+        let shown = |pairs: &[Pair], bounds| -> Vec<DuplicatePair> {
             let shown = leak_text::examples(pairs, bounds).into_iter();
             shown
                 .map(|pair| DuplicatePair::new(pair, listing, report.treated.alpha_background))
                 .collect()
         };
-        let pairs = shown(&report.pairs, COPIES)?;
-        let scenes = shown(&report.scenes, SCENES)?;
+        let pairs = shown(&report.pairs, COPIES);
+        let scenes = shown(&report.scenes, SCENES);
         let pairs_note = match (summary.pairs, pairs.len()) {
             (0, _) => "No copies were found.".to_string(),
             (all, n) => {
@@ -137,7 +133,7 @@ impl AuditPage {
             AlphaBackground::WHITE => String::new(),
             other => format!(" --alpha-background {}", quoted(&other.to_string())),
         };
-        Ok(Self {
+        Self {
             base,
             figures: figures(report),
             notes: folder::lines(listing)
@@ -165,7 +161,7 @@ impl AuditPage {
             credit: base::credit_for(kind),
             next: next(listing, report),
             commands: commands(&format!("{data}{background}"), listing, report),
-        })
+        }
     }
 }
 

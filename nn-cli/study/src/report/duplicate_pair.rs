@@ -1,6 +1,5 @@
-//! Two images that are the same, side by side.
+//! Two images that are duplicates, side by side.
 
-use crate::StudyError;
 use crate::format::{class_name, clean};
 use crate::picture;
 use crate::text::leaks as leak_text;
@@ -25,28 +24,21 @@ pub struct Shot {
 
 impl DuplicatePair {
     /// The images of `pair`, which is one of `listing`, transparent ones laid on a background.
-    ///
-    /// # Errors
-    /// None that input can cause.
-    pub fn new(
-        pair: &Pair,
-        listing: &Listing,
-        alpha_background: AlphaBackground,
-    ) -> Result<Self, StudyError> {
-        let shot = |i: usize| -> Result<Shot, StudyError> {
+    pub fn new(pair: &Pair, listing: &Listing, alpha_background: AlphaBackground) -> Self {
+        let shot = |i: usize| {
             let item = &listing.items[pair.items[i]];
-            Ok(Shot {
+            Shot {
                 file: clean(&item.file),
                 class: pair.labels[i].as_deref().map_or("no class".into(), class_name),
                 photo: picture::thumbnail(&item.path, alpha_background).ok(),
-            })
+            }
         };
-        Ok(Self {
+        Self {
             // One scene in two splits need not be a leak.
             across: pair.across_splits && pair.kind != Kind::Scene,
             what: clean(&leak_text::what(pair)),
             splits: leak_text::splits(pair),
-            images: [shot(0)?, shot(1)?],
-        })
+            images: [shot(0), shot(1)],
+        }
     }
 }

@@ -112,8 +112,8 @@ impl<'a> ExperimentPage<'a> {
             sets: sets(told),
             credit: base::credit(&parts.sets),
             leaks: vec![
-                SetLeaks::new("leaky", parts.sets[0], &parts.leaks[0], leaky_score)?,
-                SetLeaks::new("clean", parts.sets[2], &parts.leaks[1], clean_score)?,
+                SetLeaks::new("leaky", parts.sets[0], &parts.leaks[0], leaky_score),
+                SetLeaks::new("clean", parts.sets[2], &parts.leaks[1], clean_score),
             ],
             label_leaks: label_table(&[
                 (parts.sets[0], &parts.leaks[0]),

@@ -3,7 +3,6 @@
 use super::duplicate_pair::DuplicatePair;
 use super::parts::Table;
 use crate::ImageSet;
-use crate::StudyError;
 use crate::experiment::Leaks;
 use crate::format::{self, clean, percent};
 use crate::text::leaks as leak_text;
@@ -24,10 +23,7 @@ pub struct SetLeaks {
 
 impl SetLeaks {
     /// Of the `set` that the `arm` model was trained on and that gave it the accuracy `scored`.
-    ///
-    /// # Errors
-    /// If an image cannot be read any more.
-    pub fn new(arm: &str, set: &ImageSet, leaks: &Leaks, scored: f64) -> Result<Self, StudyError> {
+    pub fn new(arm: &str, set: &ImageSet, leaks: &Leaks, scored: f64) -> Self {
         let report = &leaks.report;
         // The worst come first.
         let shown = leak_text::examples(&report.pairs, SHOWN).into_iter();
@@ -36,12 +32,12 @@ impl SetLeaks {
             .map(|pair| {
                 DuplicatePair::new(pair, &leaks.listing, leaks.report.treated.alpha_background)
             })
-            .collect::<Result<_, _>>()?;
+            .collect();
         let mut copies = format!("Copies: {}.", leak_text::copies(report));
         if report.summary.across_splits > pairs.len() {
             copies += &format!(" {} of those across splits are shown.", pairs.len());
         }
-        Ok(Self {
+        Self {
             title: format!("What the {arm} model was trained on"),
             set: clean(&set.name),
             copies,
@@ -52,7 +48,7 @@ impl SetLeaks {
             ),
             effect: effect(arm, leaks, scored),
             pairs,
-        })
+        }
     }
 }
 

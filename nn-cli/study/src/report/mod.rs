@@ -1,17 +1,17 @@
-//! `report.html`: what came out, as one page that can be mailed around.
+//! Pages that tell results. Each is one file that loads nothing, so that it can be passed on.
 //!
 //! ```text
 //! templates/   base.html (head, header, footer), parts.html (macros), a file a page, style, script
 //! base         what every page has
 //! parts        what the macros of parts.html show
-//! places       folders and files by names that tell nothing of the disk they lie on
+//! places       names of folders and files without their path on the disk
 //! samples      pictures of the data
 //! curves       training curves, and whether they show overfitting
 //! matrix       a confusion matrix, drawn and as a table
 //! gallery      photographs with their heat maps, and the worst errors
 //! shares       heat on the background, by the class that was answered
 //! outline      the outline of a mask
-//! duplicate_pair  two images that are the same
+//! duplicate_pair  two images that are duplicates, side by side
 //! leaks        what an audit finds in an experiment's sets
 //! run          the page of a training run
 //! experiment   the page of an experiment
@@ -21,7 +21,7 @@
 //!
 //! A page holds all it shows and may load nothing, which its content security policy enforces; names
 //! of files and classes are escaped by the templates. A further page extends `base.html`, fills
-//! [`base::Base`] and uses the macros it likes.
+//! `base::Base` and uses the macros it likes.
 
 mod audit;
 mod base;

@@ -131,7 +131,7 @@ pub fn layers(model: &Summary) -> Table {
 /// The settings of a run by name, without where its files lie.
 ///
 /// # Errors
-/// None: what is a configuration can be written as one.
+/// If they cannot be written as TOML.
 pub fn settings(config: &RunConfig) -> Result<Vec<(String, String)>, StudyError> {
     let mut all = by_name(&config.to_toml()?);
     all.retain(|(name, _)| name != "data root");

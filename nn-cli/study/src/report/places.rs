@@ -1,5 +1,4 @@
-//! Folders and files as a page that is mailed around may name them: without where they lie on the disk of
-//! whoever made it.
+//! Names of folders and files on a page, without their path on the disk: pages are passed on.
 
 use std::path::Path;
 

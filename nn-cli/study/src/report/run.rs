@@ -22,7 +22,7 @@ use nn_figures::plots::ConfusionSpec;
 #[template(path = "run.html")]
 pub struct RunPage {
     base: Base,
-    /// What the run's numbers show to those who know how to read them.
+    /// Warnings drawn from the run's numbers.
     warnings: Vec<String>,
     score: Score,
     shares: Vec<Shares>,

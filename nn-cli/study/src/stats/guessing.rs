@@ -1,4 +1,4 @@
-//! What answers would score that do not look at the image.
+//! The accuracy of guessing: what a model scores that does not look at the image.
 
 use crate::format::{class_name, percent};
 use nn_figures::plots::Baseline;

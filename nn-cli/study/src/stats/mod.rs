@@ -1,4 +1,4 @@
-//! How far a figure from few images, or from few seeds, can be trusted.
+//! The uncertainty of scores from few images or few seeds.
 
 mod guessing;
 mod repeated;

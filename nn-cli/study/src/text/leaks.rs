@@ -11,7 +11,7 @@ pub const LEAK_HEADER: [&str; 5] =
     ["from", "leak", "what is true of a class", "points (95 %)", "p"];
 /// The group that no network sees.
 const FILE_NAME: &str = "file name";
-/// How many of them are words.
+/// How many of these columns hold text, not numbers.
 pub const LEAK_TEXT: usize = 3;
 /// What the numbers in them mean, briefly.
 pub const LEAK_KEY: &str = "Points: percent of the class minus percent of all other images (percentage \

@@ -1,4 +1,4 @@
-//! What the images of a run hold, as checksums: so that they are known again, wherever they lie.
+//! Checksums of a run's images, by which they are recognised wherever they lie.
 //!
 //! A run writes them in the format of `sha256sum`, which can check them in the data folder.
 

@@ -38,7 +38,7 @@ pub struct Run<'a> {
     pub history: History,
     /// The model on the test images.
     pub test: Evaluation,
-    /// What its numbers show to those who know how to read them.
+    /// Warnings drawn from its numbers.
     pub warnings: Vec<Warning>,
 }
 

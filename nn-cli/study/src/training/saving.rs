@@ -1,5 +1,5 @@
-//! What a run saves beside its numbers, and whether it may go on: with the settings it began with,
-//! on the images it began with.
+//! What a run saves beside weights and history, and whether it may be resumed: only with the settings and on the
+//! images it began with.
 
 use super::Splits;
 use super::contents::{Checksum, Contents, hex};

@@ -1,4 +1,5 @@
-//! What a finished run should be told of: a network that learned nothing, or that was better before.
+//! Warnings about a finished run: the network learned nothing, gives one answer to all images, or was better in
+//! an earlier epoch.
 
 use crate::Observer;
 use crate::config::RunConfig;
@@ -9,7 +10,7 @@ use nn_core::train::{EpochRecord, Evaluation};
 use nn_core::{Result, train::History};
 use serde::Serialize;
 
-/// Something about a run that its numbers show to those who know how to read them.
+/// A warning about a run, drawn from its numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// `no-learning`, `one-answer` or `earlier-epoch-better`.
@@ -22,7 +23,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// Tells it.
+    /// Passes it to the observer: as a note if training may just have been short.
     pub fn tell(&self, observer: &dyn Observer) {
         match self.is_early {
             true => observer.note(&format!("note: {}", self.text)),

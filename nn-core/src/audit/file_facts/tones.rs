@@ -1,6 +1,6 @@
 //! Cheap measures of the pixels: colours, sharpness, and what lies at the edges and in the corners.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::super::shrink::Small;
 use super::frame::frame;

@@ -1,6 +1,6 @@
 //! Small grey pictures brought to one size, and what their places have in common.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, as in `kernels/simd.rs`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::in_parallel;
 use crate::audit::luma::Luma;

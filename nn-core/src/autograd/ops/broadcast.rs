@@ -137,7 +137,8 @@ impl Broadcast {
         if *shape == self.output {
             return gradient;
         }
-        let mut sums = vec![0.0; shape.len()];
+        let mut sums = pool.scratch_of::<f64>(shape.len());
+        sums.fill(0.0);
         self.for_each_run(side, |at, operand, step, len| {
             let run = gradient.as_slice()[at..at + len].iter().map(|g| g.as_f64());
             if step == 0 {
@@ -147,7 +148,7 @@ impl Broadcast {
             }
         });
         let mut total = Tensor::uninit(shape, pool);
-        for (total, &sum) in total.as_mut_slice().iter_mut().zip(&sums) {
+        for (total, &sum) in total.as_mut_slice().iter_mut().zip(&*sums) {
             *total = T::from_f64(sum);
         }
         total

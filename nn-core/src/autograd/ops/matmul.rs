@@ -150,7 +150,8 @@ impl<T: Kernels> Tape<T> {
         Shape::from([batch, outputs]).ensure_possible("linear")?;
         let mut y = Tensor::uninit([batch, outputs], self.pool());
         let bias = b.map(|b| b.value().as_slice());
-        linear::forward(dims, x.value().as_slice(), w.value().as_slice(), bias, y.as_mut_slice());
+        let (x_values, w_values) = (x.value().as_slice(), w.value().as_slice());
+        linear::forward(dims, x_values, w_values, bias, y.as_mut_slice(), self.pool());
         let op = Linear {
             dims,
             x: self.tracks(&[w]).then(|| x.share()),

@@ -5,11 +5,11 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::pool::{self, WindowIndex};
 use crate::kernels::{Pool2dGeometry, Pool2dOptions};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Scratch, Shape, Tensor};
 
 struct MaxPool2d<I> {
     geometry: Pool2dGeometry,
-    argmax: Vec<I>,
+    argmax: Scratch<I>,
     shape: Shape,
 }
 
@@ -60,7 +60,7 @@ impl<T: Kernels> Tape<T> {
 
     fn max_pool2d_indexed<I: WindowIndex>(&self, x: &Var<T>, g: Pool2dGeometry) -> Var<T> {
         let mut y = Tensor::uninit(g.output_dims(), self.pool());
-        let mut argmax = vec![I::default(); y.len()];
+        let mut argmax = self.pool().scratch_of::<I>(y.len());
         pool::max_forward(&g, x.value().as_slice(), y.as_mut_slice(), &mut argmax);
         self.record(MaxPool2d { geometry: g, argmax, shape: x.shape().clone() }, &[x], y)
     }

@@ -12,7 +12,7 @@
 //! Georganas et al.: Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures,
 //! arXiv:1808.05567.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
 use super::epilogue::Epilogue;
 use super::{Conv2dForward, Conv2dKernel, Output};
@@ -23,7 +23,7 @@ use crate::kernels::simd::{self, Simd, SimdFn};
 use crate::tensor::{Buffer, BufferPool};
 
 /// Vectors of output channels in a register tile.
-const WIDTH: usize = 2;
+const NR: usize = 2;
 
 /// Windows of 2x2 pixels in the widest register tile.
 const MAX_WINDOWS: usize = 3;
@@ -72,7 +72,7 @@ impl Conv2dForward<f32> for Direct {
         out: Output<'_, f32>,
         scratch: &BufferPool<f32>,
     ) {
-        let weights = pack(g, w, WIDTH * simd::lanes(self.isa), scratch);
+        let weights = pack(g, w, NR * simd::lanes(self.isa), scratch);
         let layer = Layer { g, x, weights: &weights, b };
         let pairs = (BAND / (2 * layer.pitch())).max(1);
         let run = |image: usize, top: usize, pairs: usize, epilogue: Epilogue<'_>| {
@@ -176,7 +176,7 @@ impl SimdFn for Rows<'_> {
     unsafe fn run<V: Simd>(self) {
         // SAFETY: the caller's promise.
         unsafe {
-            match V::TILE_ROWS / 4 {
+            match V::MR / 4 {
                 0 | 1 => self.run_tiles::<V, 1>(),
                 2 => self.run_tiles::<V, 2>(),
                 _ => self.run_tiles::<V, MAX_WINDOWS>(),
@@ -193,7 +193,7 @@ impl Rows<'_> {
     #[inline(always)]
     unsafe fn run_tiles<V: Simd, const N: usize>(mut self) {
         let g = self.layer.g;
-        let width = WIDTH * V::LANES;
+        let width = NR * V::LANES;
         let columns = match self.epilogue {
             Epilogue::Map { out_w, .. } => out_w,
             Epilogue::Pooled { out_w, .. } => 2 * out_w,
@@ -221,11 +221,11 @@ impl Rows<'_> {
     #[inline(always)]
     fn finish<V: Simd, const N: usize, const I: usize>(
         &mut self,
-        tile: &[[[V; WIDTH]; 4]; N],
+        tile: &[[[V; NR]; 4]; N],
         (y, x): (usize, usize),
         channel: usize,
     ) {
-        const { assert!(N <= MAX_WINDOWS && MAX_WINDOWS == 3 && WIDTH == 2) };
+        const { assert!(N <= MAX_WINDOWS && MAX_WINDOWS == 3 && NR == 2) };
         let channels = self.layer.g.out_c;
         if I < N {
             let [a, b, c, d] = &tile[I];
@@ -250,18 +250,18 @@ impl Layer<'_> {
         band: &[f32],
         weights: &[f32],
         block: usize,
-    ) -> [[[V; WIDTH]; 4]; N] {
+    ) -> [[[V; NR]; 4]; N] {
         let (g, pitch) = (self.g, self.pitch());
         let run = g.kernel_w * g.in_c;
         assert!(band.len() >= g.kernel_h * pitch + (2 * N - 1) * g.in_c + run);
-        assert!(weights.len() == g.kernel_h * run * WIDTH * V::LANES);
+        assert!(weights.len() == g.kernel_h * run * NR * V::LANES);
         // SAFETY: the caller promised the instructions. The last element read of `band` is that of
         // the last kernel row below the second output row, the last pixel and the end of the run;
         // `weights` are read in order, a block's width at each element under the kernel.
         unsafe {
-            let mut sums = [[[V::zero(); WIDTH]; 4]; N];
+            let mut sums = [[[V::zero(); NR]; 4]; N];
             if let Some(b) = self.b {
-                let channels = b.chunks(V::LANES).skip(block * WIDTH).take(WIDTH);
+                let channels = b.chunks(V::LANES).skip(block * NR).take(NR);
                 for (j, b) in channels.enumerate() {
                     let bias = V::read(b);
                     for pixel in sums.as_flattened_mut() {
@@ -274,12 +274,12 @@ impl Layer<'_> {
                 let row = band.as_ptr().add(ky * pitch);
                 for k in 0..run {
                     let w = [V::load(weights), V::load(weights.add(V::LANES))];
-                    weights = weights.add(WIDTH * V::LANES);
+                    weights = weights.add(NR * V::LANES);
                     for window in 0..N {
                         for pixel in 0..4 {
                             let at = pixel / 2 * pitch + (2 * window + pixel % 2) * g.in_c;
                             let v = V::splat(*row.add(at + k));
-                            for j in 0..WIDTH {
+                            for j in 0..NR {
                                 sums[window][pixel][j] = v.mul_add(w[j], sums[window][pixel][j]);
                             }
                         }

@@ -42,7 +42,7 @@ pub struct F32x16(__m512);
 impl Simd for F32x16 {
     const LANES: usize = 16;
     const FUSED: bool = true;
-    const TILE_ROWS: usize = 14;
+    const MR: usize = 14;
     type Mask = __mmask16;
 
     intrinsics! {
@@ -160,7 +160,7 @@ pub struct F32x8(__m256);
 impl Simd for F32x8 {
     const LANES: usize = 8;
     const FUSED: bool = true;
-    const TILE_ROWS: usize = 6;
+    const MR: usize = 6;
     type Mask = __m256;
 
     intrinsics! {

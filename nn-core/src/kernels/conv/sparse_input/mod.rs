@@ -18,11 +18,11 @@
 //! The gradients of small integers are exact, unlike Winograd's, and denser ones than a pooling
 //! leaves do not occur, so this kernel is at no density the slower one.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
 mod nonzeros;
 
-use super::{Conv2dInputGradient, Conv2dKernel, OutputGradient, im2col::Im2col, sparse_weight};
+use super::{Conv2dInputGradient, Conv2dKernel, OutputGradient, sparse_weight};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel;
@@ -80,7 +80,7 @@ impl Conv2dInputGradient<f32> for SparseInput {
         scratch: &BufferPool<f32>,
     ) {
         let OutputGradient::ReluMaxPool { pool, dy, argmax } = dy else {
-            return Im2col.backward_input(g, dy, w, dx, scratch);
+            unreachable!("{} supports gradients of pooled maps alone", self.name());
         };
         assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name());
         let plan = Plan::new(g, pool, simd::lanes(self.isa));

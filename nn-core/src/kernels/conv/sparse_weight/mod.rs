@@ -23,7 +23,7 @@
 mod nonzeros;
 mod tile;
 
-use super::{Conv2dKernel, Conv2dWeightGradient, OutputGradient, im2col::Im2col};
+use super::{Conv2dKernel, Conv2dWeightGradient, OutputGradient};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel;
@@ -94,7 +94,7 @@ impl Conv2dWeightGradient<f32> for SparseWeight {
         scratch: &BufferPool<f32>,
     ) {
         let OutputGradient::ReluMaxPool { pool, dy, argmax } = dy else {
-            return Im2col.backward_weight(g, x, dy, dw, db, scratch);
+            unreachable!("{} supports gradients of pooled maps alone", self.name());
         };
         assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name());
         let layout = Layout::new(g, simd::lanes(self.isa));

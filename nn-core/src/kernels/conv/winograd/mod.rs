@@ -22,7 +22,7 @@
 //! Alam et al.: Winograd Convolution for Deep Neural Networks: Efficient Point Selection,
 //! doi:10.1145/3524069.
 
-#![allow(clippy::needless_range_loop)] // hot loops count, see `simd`
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
 mod multiply;
 mod patch;

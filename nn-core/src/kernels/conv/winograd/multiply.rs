@@ -3,11 +3,11 @@
 
 use crate::kernels::simd::{Simd, SimdFn, prefetch};
 
-/// Vectors a register tile is wide.
-pub const WIDTH: usize = 2;
+/// Columns of a register tile, in vectors.
+pub const NR: usize = 2;
 
 /// The products at one point: rows of `v`, one for each tile, times the matrix `u`, whose rows are
-/// [`WIDTH`] vectors long and lie one after the other, into rows of `m`.
+/// [`NR`] vectors long and lie one after the other, into rows of `m`.
 pub struct Products<'a> {
     pub tiles: usize,
     pub v: &'a [f32],
@@ -25,14 +25,14 @@ impl SimdFn for Products<'_> {
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         let Self { tiles, v, v_pitch, u, m, m_pitch } = self;
-        let width = WIDTH * V::LANES;
+        let width = NR * V::LANES;
         let depth = u.len() / width;
         assert!(tiles > 0 && depth <= v_pitch && width <= m_pitch);
         assert!(v.len() >= (tiles - 1) * v_pitch + depth);
         assert!(m.len() >= (tiles - 1) * m_pitch + width);
         let (v, u, m) = (v.as_ptr(), u.as_ptr(), m.as_mut_ptr());
         // Register tiles of nearly equal height: 15 rows are 8 and 7, not 14 and 1.
-        let groups = tiles.div_ceil(V::TILE_ROWS);
+        let groups = tiles.div_ceil(V::MR);
         for group in 0..groups {
             let (first, end) = (group * tiles / groups, (group + 1) * tiles / groups);
             // SAFETY: rows `first..end` of `tiles`, which lie in `v` and `m`, and `depth` rows of
@@ -73,30 +73,30 @@ unsafe fn register_tile<V: Simd, const R: usize>(
     (m, m_pitch): (*mut f32, usize),
 ) {
     // Known when compiled, so that sets with fewer registers get no code for tall tiles.
-    if R > V::TILE_ROWS {
+    if R > V::MR {
         unreachable!("{R} rows in a register tile");
     }
     // SAFETY: `k` counts the rows of `u` and the columns of `v`, `r` the rows of `v` and `m`, all
     // inside matrices that the caller vouches for.
     unsafe {
-        let mut sums = [[V::zero(); WIDTH]; R];
+        let mut sums = [[V::zero(); NR]; R];
         for k in 0..depth {
-            let u = u.add(k * WIDTH * V::LANES);
+            let u = u.add(k * NR * V::LANES);
             // The next point's weights, which lie behind these (behind the last there is nothing to
             // fetch, which does no harm), on their way from the third level.
-            for j in 0..WIDTH {
-                prefetch(u.wrapping_add(depth * WIDTH * V::LANES + j * V::LANES));
+            for j in 0..NR {
+                prefetch(u.wrapping_add(depth * NR * V::LANES + j * V::LANES));
             }
             let u = [V::load(u), V::load(u.add(V::LANES))];
             for r in 0..R {
                 let v = V::splat(*v.add(r * v_pitch + k));
-                for j in 0..WIDTH {
+                for j in 0..NR {
                     sums[r][j] = v.mul_add(u[j], sums[r][j]);
                 }
             }
         }
         for r in 0..R {
-            for j in 0..WIDTH {
+            for j in 0..NR {
                 sums[r][j].store(m.add(r * m_pitch + j * V::LANES));
             }
         }

@@ -1,6 +1,6 @@
 //! The sizes of a transformed convolution, and where things lie in its scratch memory.
 
-use super::multiply::WIDTH;
+use super::multiply::NR;
 use super::{POINTS, TILE};
 use crate::kernels::geometry::Conv2dGeometry;
 use crate::kernels::isa::Isa;
@@ -102,7 +102,7 @@ impl Plan {
 
     /// Channels of a block of outputs.
     pub fn width(&self) -> usize {
-        WIDTH * self.lanes
+        NR * self.lanes
     }
 
     /// Blocks of output channels.

@@ -5,7 +5,7 @@
 //! point's matrix is multiplied into `m`, `[tile][point][channel of the block]`, and every tile of `m` is
 //! transformed back, given its bias, rectified and pooled on its way out.
 
-use super::multiply::{Products, WIDTH};
+use super::multiply::{NR, Products};
 use super::patch::Source;
 use super::plan::Plan;
 use super::{PATCH, POINTS, TILE, transform};
@@ -65,8 +65,8 @@ impl SimdFn for Rows<'_> {
                     unsafe { V::outlined(products) };
                 }
                 for (tile, m) in tiles.clone().zip(m.chunks_exact(plan.m_pitch())) {
-                    for j in 0..WIDTH {
-                        let channel = (block * WIDTH + j) * V::LANES;
+                    for j in 0..NR {
+                        let channel = (block * NR + j) * V::LANES;
                         if channel >= plan.channels {
                             continue;
                         }

@@ -3,7 +3,7 @@
 //! `[block of output channels][point][input channel][channel of the block]`; a block is as wide as a
 //! register tile, and zeros fill the last one.
 
-use super::multiply::WIDTH;
+use super::multiply::NR;
 use super::{POINTS, transform::weight};
 use crate::kernels::geometry::Conv2dGeometry;
 use crate::kernels::isa::Isa;
@@ -40,7 +40,7 @@ pub fn pack(
             (Side { channels: g.out_c, pitch: 9 * g.in_c }, Side { channels: g.in_c, pitch: 9 })
         }
     };
-    let width = WIDTH * simd::lanes(isa);
+    let width = NR * simd::lanes(isa);
     let block_len = POINTS * inputs.channels * width;
     let mut packed = Tensor::uninit([outputs.channels.div_ceil(width), block_len], scratch);
     packed.as_mut_slice().par_chunks_exact_mut(block_len).enumerate().for_each(
@@ -71,15 +71,15 @@ impl SimdFn for Pack<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
-        let width = WIDTH * V::LANES;
+        let width = NR * V::LANES;
         let depth = self.inputs.channels;
         // The same input at another point may lie a power of two further on, where few cache lines can
         // be held at once: so some inputs are transformed here, and then copied as one piece.
-        let mut near = [[0.0; TOGETHER * WIDTH * MAX_LANES]; POINTS];
+        let mut near = [[0.0; TOGETHER * NR * MAX_LANES]; POINTS];
         for first in (0..depth).step_by(TOGETHER) {
             let inputs = first..(first + TOGETHER).min(depth);
             for input in inputs.clone() {
-                for j in 0..WIDTH {
+                for j in 0..NR {
                     // SAFETY: the caller promised the instructions.
                     let points = unsafe { transform::<V>(&self.taps(input, j, V::LANES)) };
                     for point in 0..POINTS {
@@ -101,7 +101,7 @@ impl Pack<'_> {
     #[inline(always)]
     fn taps(&self, input: usize, j: usize, lanes: usize) -> [[f32; MAX_LANES]; 9] {
         let mut taps = [[0.0; MAX_LANES]; 9];
-        let first = (self.block * WIDTH + j) * lanes;
+        let first = (self.block * NR + j) * lanes;
         for lane in 0..lanes.min(self.outputs.channels.saturating_sub(first)) {
             let from = (first + lane) * self.outputs.pitch + input * self.inputs.pitch;
             for (at, &tap) in self.w[from..from + 9].iter().enumerate() {

@@ -1,15 +1,25 @@
-//! Writing a split in which no copies are divided.
+//! Writing a split that keeps duplicates together.
 
-use crate::args::RepairAs;
-use crate::failure::Failure;
+use crate::StudyError;
+use crate::run_folder;
 use nn_core::Error;
 use nn_core::audit::{Item, Listing, Part, Report, repaired};
 use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::files::write_atomically;
-use nn_study::run_folder;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// How a repaired split is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepairAs {
+    /// As a table for training.
+    Manifest,
+    /// As a folder with `train/` and `test/`, in which the images are copied.
+    Copy,
+    /// As such a folder, whose images are hard links.
+    Hardlink,
+}
 
 /// What a repair did.
 pub struct Repaired {
@@ -25,7 +35,7 @@ pub struct Repaired {
 ///
 /// # Errors
 /// If there is something.
-pub fn check_free(out: &Path) -> Result<(), Failure> {
+pub fn check_free(out: &Path) -> Result<(), StudyError> {
     if out.symlink_metadata().is_ok() {
         return Err(Error::file(out, "exists already", "choose another --repair").into());
     }
@@ -38,7 +48,7 @@ fn check_complete(
     listing: &Listing,
     unreadable: &HashSet<&str>,
     kept: &[(&Item, &str, Part)],
-) -> Result<(), Failure> {
+) -> Result<(), StudyError> {
     let readable = listing.items.iter().filter(|item| !unreadable.contains(item.file.as_str()));
     let had: HashSet<(Part, usize)> =
         readable.filter_map(|item| Some((item.part?, item.label?))).collect();
@@ -50,7 +60,7 @@ fn check_complete(
         let lost: Vec<&str> =
             classes.filter(|(label, _)| is_lost(*label)).map(|(_, class)| class.as_str()).collect();
         if !lost.is_empty() {
-            return Err(Failure::failed(format!(
+            return Err(StudyError::failed(format!(
                 "the repaired split would have no {name} images of {}: all of them have copies in other \
                  splits, and no image without a copy can take their place; add images of such classes, or \
                  remove copies by hand",
@@ -72,9 +82,9 @@ pub fn write(
     seed: u64,
     out: &Path,
     how: RepairAs,
-) -> Result<Repaired, Failure> {
+) -> Result<Repaired, StudyError> {
     if let Some(problem) = &listing.problem {
-        return Err(Failure::failed(format!(
+        return Err(StudyError::failed(format!(
             "nothing to repair, for there is no split: {problem}"
         )));
     }

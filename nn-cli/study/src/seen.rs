@@ -1,19 +1,17 @@
-//! Which of the images a model is measured on were used to make it: told by their contents, from the table
-//! that its run wrote.
+//! Which of the images that a model is measured on were used to make it. They are recognised by their contents,
+//! from the tables that the model's run wrote.
 
-use crate::ui::Console;
+use crate::training::contents::{self, CHECKSUMS_FILE, Checksum, checksum};
+use crate::{Observer, run_folder, stats};
 use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::data::{Part, Sample, Split};
-use nn_study::run_folder;
-use nn_study::stats;
-use nn_study::training::contents::{self, CHECKSUMS_FILE, Checksum, checksum};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// What a run used which image for.
-pub struct Run {
+pub struct UsedBy {
     folder: PathBuf,
     /// By checksum; of an image that was there several times what taught most.
     parts: HashMap<Checksum, Part>,
@@ -36,16 +34,16 @@ struct Share {
     correct: usize,
 }
 
-impl Run {
+impl UsedBy {
     /// The run whose model lies at `model`; none if it lies in no run's folder. Says so if its table does
     /// not tell.
-    pub fn of(model: &Path, console: &Console) -> Option<Self> {
+    pub fn of(model: &Path, observer: &dyn Observer) -> Option<Self> {
         let folder = run_folder::of_model(model)?;
         let table = folder.join(SPLIT_FILE);
         match parts_by_content(&table, &folder.join(CHECKSUMS_FILE)) {
             Ok(parts) => Some(Self { folder, parts }),
             Err(error) => {
-                console.warn(&format!(
+                observer.warn(&format!(
                     "it is not known which images the model was trained on: {error}"
                 ));
                 None
@@ -67,7 +65,7 @@ impl Run {
     pub fn unseen(
         &self,
         samples: Vec<Sample>,
-        console: &Console,
+        observer: &dyn Observer,
     ) -> (&'static str, Vec<Sample>, Seen) {
         let seen = self.seen(&samples);
         let of = |part: Part| samples.iter().filter(|s| seen.get(&s.path) == Some(&part)).count();
@@ -76,7 +74,7 @@ impl Run {
         if trained + validated == 0 || left == 0 {
             return ("all", samples, seen);
         }
-        console.note(&format!(
+        observer.note(&format!(
             "note: {trained} of these images trained {} and {validated} validated it; measured on the other \
              {left} (--split all takes all)",
             self.name(),
