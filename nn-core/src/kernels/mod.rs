@@ -15,6 +15,7 @@ pub mod peak;
 pub mod pool;
 pub mod reference;
 mod simd;
+pub mod update;
 
 pub use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
 pub use isa::Isa;
@@ -32,6 +33,9 @@ pub trait Kernels: Element {
 
     /// The products of dense layers; use the functions of [`linear`].
     fn linear() -> linear::Products<Self>;
+
+    /// The weight updates of optimisers.
+    fn updates() -> update::Updates<Self>;
 
     /// `C = alpha A B + beta C` over raw matrices; use [`matmul::gemm`], which checks them.
     ///
@@ -61,6 +65,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // inlined elsewhere, it would have the products compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn updates() -> update::Updates<Self> {
+                update::Updates::COMPILED
             }
 
             unsafe fn raw_gemm(
