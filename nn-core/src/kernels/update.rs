@@ -20,15 +20,21 @@ pub struct AdamFactors<T> {
     pub epsilon: T,
 }
 
+/// Factors, weights, gradient, first and second moment.
+pub type AdamUpdate<T> = fn(AdamFactors<T>, &mut [T], &[T], &mut [T], &mut [T]);
+
+/// Learning rate, momentum and whether it is Nesterov's; weights, gradient and velocity.
+pub type MomentumUpdate<T> = fn((T, T, bool), &mut [T], &[T], &mut [T]);
+
 /// The updates for one element type. All slices of a call have the same length.
 #[derive(Debug, Clone, Copy)]
 pub struct Updates<T: Element> {
-    /// Weights, gradient, first and second moment.
-    pub adam: fn(AdamFactors<T>, &mut [T], &[T], &mut [T], &mut [T]),
-    /// Weights and gradient, with the learning rate.
+    /// A step of Adam or AdamW.
+    pub adam: AdamUpdate<T>,
+    /// A step of gradient descent: learning rate, weights and gradient.
     pub sgd: fn(T, &mut [T], &[T]),
-    /// Weights, gradient and velocity, with the learning rate, the momentum, and whether it is Nesterov's.
-    pub momentum: fn((T, T, bool), &mut [T], &[T], &mut [T]),
+    /// A step of gradient descent with momentum.
+    pub momentum: MomentumUpdate<T>,
 }
 
 impl<T: Element> Updates<T> {
