@@ -37,8 +37,8 @@ enum Format {
 /// Calls `visit` for every wanted file in `path`, a folder or an archive; errors speak of `origin`.
 ///
 /// # Errors
-/// What cannot be read, is no archive, is damaged, leaves itself, links, or exceeds `limits`; and
-/// whatever `visit` returns.
+/// An archive that cannot be read, has another format or is damaged; an entry whose path leads out of the
+/// archive, a link or a device; more data than `limits` allow; and whatever `visit` returns.
 pub fn read_files(
     path: &Path,
     origin: &Path,
@@ -53,10 +53,11 @@ pub fn read_files(
     read_archive(BufReader::new(file), origin, limits, wanted, visit)
 }
 
-/// [`read_files`] of an archive that is open.
+/// Calls `visit` for every wanted file in an archive that is open; errors speak of `origin`.
 ///
 /// # Errors
-/// As [`read_files`].
+/// An archive that cannot be read, has another format or is damaged; an entry whose path leads out of the
+/// archive, a link or a device; more data than `limits` allow; and whatever `visit` returns.
 pub fn read_archive(
     mut archive: impl BufRead + Seek,
     origin: &Path,
