@@ -17,6 +17,7 @@ pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod reference;
 mod simd;
+pub mod update;
 
 pub(crate) use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
 pub(crate) use isa::Isa;
@@ -43,6 +44,9 @@ pub trait Tables: Element {
 
     /// The products of dense layers; use the functions of [`linear`].
     fn linear() -> linear::Products<Self>;
+
+    /// The weight updates of optimisers.
+    fn updates() -> update::Updates<Self>;
 
     /// `C = alpha A B + beta C` over raw matrices; use [`matmul::gemm`], which checks them.
     ///
@@ -72,6 +76,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // inlined elsewhere, it would have the products compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn updates() -> update::Updates<Self> {
+                update::Updates::COMPILED
             }
 
             unsafe fn raw_gemm(

@@ -17,6 +17,7 @@ use super::moments::Moments;
 use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+use crate::kernels::update::AdamFactors;
 use crate::layers::Parameter;
 use crate::tensor::Tensor;
 
@@ -83,17 +84,15 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
         let bias1 = 1.0 - self.beta1.powf(t);
         let bias2 = 1.0 - self.beta2.powf(t);
         let rate = T::from_f64(learning_rate * bias2.sqrt() / bias1);
-        let (rate1, rate2) = (T::from_f64(1.0 - self.beta1), T::from_f64(1.0 - self.beta2));
-        let epsilon = T::from_f64(self.epsilon);
-        let decay = T::from_f64(learning_rate * self.weight_decay.unwrap_or(0.0));
-        self.moments.update(parameters, gradients, |w, g, [m, v]| {
-            for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-                *m += (g - *m) * rate1;
-                *v += (g * g - *v) * rate2;
-                *w -= *w * decay;
-                *w -= *m * rate / (v.sqrt() + epsilon);
-            }
-        });
+        let factors = AdamFactors {
+            rate1: T::from_f64(1.0 - self.beta1),
+            rate2: T::from_f64(1.0 - self.beta2),
+            rate,
+            decay: T::from_f64(learning_rate * self.weight_decay.unwrap_or(0.0)),
+            epsilon: T::from_f64(self.epsilon),
+        };
+        let adam = T::updates().adam;
+        self.moments.update(parameters, gradients, |w, g, [m, v]| adam(factors, w, g, m, v));
         Ok(())
     }
 

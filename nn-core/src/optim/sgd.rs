@@ -13,6 +13,7 @@ use super::moments::Moments;
 use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
 use crate::error::Result;
 use crate::kernels::Kernels;
+use crate::kernels::update::Updates;
 use crate::layers::Parameter;
 use crate::tensor::Tensor;
 
@@ -63,22 +64,16 @@ impl<T: Kernels> Optimizer<T> for Sgd<T> {
         let rate = T::from_f64(learning_rate);
         let momentum = T::from_f64(self.momentum);
         let nesterov = self.nesterov;
+        let Updates { sgd, momentum: with_momentum, .. } = T::updates();
         match &mut self.memory {
             Memory::None(moments) => {
                 moments.begin(parameters, gradients)?;
-                moments.update(parameters, gradients, |w, g, []| {
-                    for (w, &g) in w.iter_mut().zip(g) {
-                        *w -= g * rate;
-                    }
-                });
+                moments.update(parameters, gradients, |w, g, []| sgd(rate, w, g));
             }
             Memory::Velocity(moments) => {
                 moments.begin(parameters, gradients)?;
                 moments.update(parameters, gradients, |w, g, [v]| {
-                    for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
-                        *v = *v * momentum - g * rate;
-                        *w += if nesterov { *v * momentum - g * rate } else { *v };
-                    }
+                    with_momentum((rate, momentum, nesterov), w, g, v);
                 });
             }
         }

@@ -1,0 +1,68 @@
+//! What one step of an optimiser changes of its weights, over plain slices.
+//!
+//! The loops are reached through [`Kernels::updates`](super::Kernels::updates), so that they are compiled with this
+//! crate for each element type, however the program that trains is compiled.
+
+use crate::tensor::Element;
+
+/// The factors of a step of Adam (Kingma and Ba 2015), with the bias corrections in `rate`.
+#[derive(Debug, Clone, Copy)]
+pub struct AdamFactors<T> {
+    /// `1 - beta1`.
+    pub rate1: T,
+    /// `1 - beta2`.
+    pub rate2: T,
+    /// The learning rate, corrected for the bias of both moments.
+    pub rate: T,
+    /// The learning rate times the weight decay of AdamW; 0 for Adam.
+    pub decay: T,
+    /// Keeps the quotient finite.
+    pub epsilon: T,
+}
+
+/// Factors, weights, gradient, first and second moment.
+pub type AdamUpdate<T> = fn(AdamFactors<T>, &mut [T], &[T], &mut [T], &mut [T]);
+
+/// Learning rate, momentum and whether it is Nesterov's; weights, gradient and velocity.
+pub type MomentumUpdate<T> = fn((T, T, bool), &mut [T], &[T], &mut [T]);
+
+/// The updates for one element type. All slices of a call have the same length.
+#[derive(Debug, Clone, Copy)]
+pub struct Updates<T: Element> {
+    /// A step of Adam or AdamW.
+    pub adam: AdamUpdate<T>,
+    /// A step of gradient descent: learning rate, weights and gradient.
+    pub sgd: fn(T, &mut [T], &[T]),
+    /// A step of gradient descent with momentum.
+    pub momentum: MomentumUpdate<T>,
+}
+
+impl<T: Element> Updates<T> {
+    /// The functions of this file.
+    pub(super) const COMPILED: Self =
+        Self { adam: adam::<T>, sgd: sgd::<T>, momentum: momentum::<T> };
+}
+
+fn adam<T: Element>(step: AdamFactors<T>, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
+    let AdamFactors { rate1, rate2, rate, decay, epsilon } = step;
+    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+        *m += (g - *m) * rate1;
+        *v += (g * g - *v) * rate2;
+        *w -= *w * decay;
+        *w -= *m * rate / (v.sqrt() + epsilon);
+    }
+}
+
+fn sgd<T: Element>(rate: T, w: &mut [T], g: &[T]) {
+    for (w, &g) in w.iter_mut().zip(g) {
+        *w -= g * rate;
+    }
+}
+
+fn momentum<T: Element>(step: (T, T, bool), w: &mut [T], g: &[T], v: &mut [T]) {
+    let (rate, momentum, nesterov) = step;
+    for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
+        *v = *v * momentum - g * rate;
+        *w += if nesterov { *v * momentum - g * rate } else { *v };
+    }
+}
