@@ -1,13 +1,12 @@
-//! Where the pixels of two pictures agree best.
+//! Image registration: the affine placement at which two pictures agree best.
 //!
-//! Gauss-Newton on shift, scale, turn, shear, brightness and contrast; pixels that do not fit hardly
-//! count.
+//! Gauss-Newton on shift, scale, rotation, shear, brightness and contrast. Outliers are weighted down.
 //!
 //! B. D. Lucas and T. Kanade, "An iterative image registration technique", 1981.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
-use super::luma::{Cells, Luma};
+use super::luma::{Bilinear, Luma};
 use super::placement::Placement;
 use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::ops::AddAssign;
@@ -15,7 +14,7 @@ use std::ops::AddAssign;
 /// The least share of either picture that both must have in common.
 const SHARE: f32 = 0.35;
 
-/// Sums of products of the numbers of each pixel: derivatives by six parameters, value, 1, target.
+/// BlockMoments of products of the numbers of each pixel: derivatives by six parameters, value, 1, target.
 struct Normal<'a> {
     a: &'a Luma,
     b: &'a Luma,
@@ -66,21 +65,15 @@ impl Multiversion for Normal<'_> {
                     inside[lane] = across & (v >= 0.0) & (v <= bottom);
                     (us[lane], vs[lane]) = (u, v);
                 }
-                let cells = Cells::around(a, &us, &vs);
+                let places = Bilinear::around(a, &us, &vs);
                 for lane in (0..LANES).filter(|&lane| inside[lane]) {
                     let x = start + lane * self.stride;
-                    // Value and slopes between four pixels.
-                    let (tx, ty) = (cells.x[lane], cells.y[lane]);
-                    let corners = cells.corners(a, lane);
-                    let (upper_step, lower_step) =
-                        (corners[1] - corners[0], corners[3] - corners[2]);
-                    let (upper, lower) =
-                        (corners[0] + upper_step * tx, corners[2] + lower_step * tx);
-                    numbers[2][n] = (upper_step + (lower_step - upper_step) * ty) / 64.0;
-                    numbers[5][n] = (lower - upper) / 64.0;
+                    let (value, across, down) = places.mixed_with_slopes(a, lane);
+                    numbers[2][n] = across / 64.0;
+                    numbers[5][n] = down / 64.0;
                     numbers[0][n] = (x as f32 - self.middle.0) / self.unit;
                     numbers[1][n] = q;
-                    numbers[6][n] = upper + (lower - upper) * ty;
+                    numbers[6][n] = value;
                     numbers[8][n] = b.pixels[y * b.width + x];
                     n += 1;
                     if n == BATCH {

@@ -1,9 +1,9 @@
-//! Two pictures, one laid on the other, looked at block by block.
+//! Statistics of two registered pictures, block by block.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::align::sum;
-use super::luma::{Cells, Luma};
+use super::luma::{Bilinear, Luma};
 use super::placement::Placement;
 use crate::kernels::multiversion::Multiversion;
 
@@ -12,9 +12,9 @@ pub const BLOCK: usize = 8;
 /// Squared slopes along an edge, as a share of those over it, up to which there is nothing but it.
 const ONE_WAY: f32 = 0.1;
 
-/// Sums over a block.
+/// BlockMoments over a block.
 #[derive(Clone, Copy, Default)]
-pub struct Sums {
+pub struct BlockMoments {
     /// Pixels.
     pub n: f32,
     pub a: f32,
@@ -26,7 +26,7 @@ pub struct Sums {
     pub slopes: [Slopes; 2],
 }
 
-/// Sums of products of the slopes along the two diagonals.
+/// BlockMoments of products of the slopes along the two diagonals.
 #[derive(Clone, Copy, Default)]
 pub struct Slopes {
     falling: f32,
@@ -46,7 +46,7 @@ impl Slopes {
     }
 }
 
-impl Sums {
+impl BlockMoments {
     /// Variance of `a`, variance of `b`, covariance.
     pub fn moments(&self) -> (f32, f32, f32) {
         let (a, b) = (self.a / self.n, self.b / self.n);
@@ -59,7 +59,7 @@ impl Sums {
     }
 }
 
-/// Sums over the blocks of `b` where it lies on `a`.
+/// BlockMoments over the blocks of `b` where it lies on `a`.
 pub struct Blocks<'a> {
     pub a: &'a Luma,
     pub b: &'a Luma,
@@ -69,7 +69,7 @@ pub struct Blocks<'a> {
 }
 
 impl Multiversion for Blocks<'_> {
-    type Output = Vec<Sums>;
+    type Output = Vec<BlockMoments>;
 
     #[inline(always)]
     fn run(self) -> Self::Output {
@@ -109,7 +109,7 @@ impl Multiversion for Blocks<'_> {
                     let [falling, rising, both] = sums.map(sum);
                     Slopes { falling, rising, both }
                 });
-                blocks.push(Sums { n, a, b, aa, bb, ab, slopes });
+                blocks.push(BlockMoments { n, a, b, aa, bb, ab, slopes });
             }
         }
         blocks
@@ -132,7 +132,7 @@ impl Blocks<'_> {
             inside[i] = if across & down & (i < len) { 1.0 } else { 0.0 };
             (us[i], vs[i]) = (u, v);
         }
-        (inside, Cells::around(a, &us, &vs).mixed(a))
+        (inside, Bilinear::around(a, &us, &vs).mixed(a))
     }
 }
 

@@ -1,15 +1,15 @@
-//! Which pairs of images may be copies, without comparing all pairs.
+//! Candidate pairs: which images may be copies of each other, without comparing all pairs.
 //!
-//! Each image asks the index ([`super::code_index`]) for features like its first ones. Where two of
+//! Each image asks the index ([`super::descriptor_index`]) for features like its first ones. Where two of
 //! another image have met, laid alike, all features of both are held against each other: what agrees
 //! in most of its 128 bits votes for the pair and says how one would have to be moved onto the other;
 //! votes that say the same make a candidate. Pictures as a whole are asked for as well, which finds
 //! those with too little on them for features. Each image keeps but a few candidates, so that the
 //! work grows as the number of images does, not as that of pairs.
 
-use super::code_index::CodeIndex;
+use super::descriptor_index::DescriptorIndex;
 use super::keypoints::{Feature, MAX_FEATURES};
-use super::patch::{Code, TILT, moved};
+use super::patch::{Descriptor, TILT, moved};
 use super::placement::Placement;
 use super::symmetry::Symmetry;
 use crate::kernels::multiversion::{Multiversion, multiversion};
@@ -51,7 +51,7 @@ pub struct Fingerprint {
     /// Its features.
     pub features: Vec<Feature>,
     /// The picture as a whole, unless it is flat.
-    pub frame: Option<Code>,
+    pub frame: Option<Descriptor>,
 }
 
 /// Two images that may be copies.
@@ -104,10 +104,10 @@ enum Tilt {
 }
 
 impl Tilt {
-    /// The code of a feature once the picture is tilted.
-    fn code(self, feature: &Feature) -> Code {
+    /// The descriptor of a feature once the picture is tilted.
+    fn descriptor(self, feature: &Feature) -> Descriptor {
         match self {
-            Self::None => feature.code,
+            Self::None => feature.descriptor,
             Self::Left => feature.tilted[0],
             Self::Right => feature.tilted[1],
         }
@@ -124,17 +124,17 @@ impl Tilt {
 }
 
 fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
-    let (mut codes, mut owners, mut features) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut descriptors, mut owners, mut features) = (Vec::new(), Vec::new(), Vec::new());
     let mut starts = Vec::with_capacity(images.len());
     for (i, image) in images.iter().enumerate() {
-        starts.push(codes.len());
+        starts.push(descriptors.len());
         for feature in &image.features {
-            codes.push(moved(feature.code, Symmetry::ALL[feature.poses[0] as usize]));
+            descriptors.push(moved(feature.descriptor, Symmetry::ALL[feature.poses[0] as usize]));
             owners.push(i as u32);
             features.push(feature);
         }
     }
-    let index = CodeIndex::new(&codes);
+    let index = DescriptorIndex::new(&descriptors);
     let of_image = |a: usize| -> Vec<Candidate> {
         let mut matches: Vec<Match> = Vec::new();
         let next = starts[a] + images[a].features.len();
@@ -142,10 +142,15 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         let mut ask = |of_a: &Feature, i: u32, tilt: Tilt, pose: u8| {
             let pose = Symmetry::ALL[pose as usize];
             // Each two images are compared once, from the first.
-            for j in index.near(moved(tilt.code(of_a), pose), FEATURE_DISTANCE, next) {
-                let of_b = features[j.code as usize];
+            for j in index.near(moved(tilt.descriptor(of_a), pose), FEATURE_DISTANCE, next) {
+                let of_b = features[j.descriptor as usize];
                 let back = Symmetry::ALL[of_b.poses[0] as usize].inverse();
-                matches.push((owners[j.code as usize], (tilt, pose.then(back)), i, j.code));
+                matches.push((
+                    owners[j.descriptor as usize],
+                    (tilt, pose.then(back)),
+                    i,
+                    j.descriptor,
+                ));
             }
         };
         for (of_a, i) in features[starts[a]..][..asked].iter().zip(starts[a] as u32..) {
@@ -211,16 +216,18 @@ fn alike<'a>(
 ) -> Vec<(&'a Feature, &'a Feature)> {
     let mut pairs = Vec::new();
     for of_a in a {
-        for of_b in multiversion(Alike { code: moved(tilt.code(of_a), symmetry), features: b }) {
+        for of_b in
+            multiversion(Alike { descriptor: moved(tilt.descriptor(of_a), symmetry), features: b })
+        {
             pairs.push((of_a, &b[of_b]));
         }
     }
     pairs
 }
 
-/// The features whose codes are like one.
+/// The features whose descriptors are like one.
 struct Alike<'a> {
-    code: Code,
+    descriptor: Descriptor,
     features: &'a [Feature],
 }
 
@@ -231,7 +238,7 @@ impl Multiversion for Alike<'_> {
     fn run(self) -> Vec<usize> {
         let mut alike = Vec::new();
         for (i, feature) in self.features.iter().enumerate() {
-            if (feature.code ^ self.code).count_ones() <= VOTE_DISTANCE {
+            if (feature.descriptor ^ self.descriptor).count_ones() <= VOTE_DISTANCE {
                 alike.push(i);
             }
         }
@@ -367,15 +374,15 @@ fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
 
 fn by_frames(images: &[&Fingerprint]) -> Vec<Candidate> {
     let with_frame = images.iter().enumerate();
-    let (owners, codes): (Vec<usize>, Vec<Code>) =
+    let (owners, descriptors): (Vec<usize>, Vec<Descriptor>) =
         with_frame.filter_map(|(i, image)| Some((i, image.frame?))).unzip();
-    let index = CodeIndex::new(&codes);
+    let index = DescriptorIndex::new(&descriptors);
     let of_code = |i: usize| {
         let mut nearest: Vec<(u32, usize, usize)> = Vec::new();
         for (number, symmetry) in Symmetry::ALL.into_iter().enumerate() {
-            for near in index.near(moved(codes[i], symmetry), FRAME_DISTANCE, 0) {
-                if i != near.code as usize {
-                    nearest.push((near.distance, near.code as usize, number));
+            for near in index.near(moved(descriptors[i], symmetry), FRAME_DISTANCE, 0) {
+                if i != near.descriptor as usize {
+                    nearest.push((near.distance, near.descriptor as usize, number));
                 }
             }
         }
@@ -394,7 +401,7 @@ fn by_frames(images: &[&Fingerprint]) -> Vec<Candidate> {
         })
     };
     let mut found: Vec<(usize, usize, Symmetry)> =
-        (0..codes.len()).into_par_iter().flat_map_iter(of_code).collect();
+        (0..descriptors.len()).into_par_iter().flat_map_iter(of_code).collect();
     found.par_sort_unstable();
     found.dedup();
     let candidate = |(i, j, symmetry)| {

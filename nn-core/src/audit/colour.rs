@@ -39,7 +39,7 @@ pub struct Colours {
 
 /// How the colours of two pictures compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Likeness {
+pub enum ColourMatch {
     /// Both have the same colours, or both are grey.
     Same,
     /// One of them is grey.
@@ -52,7 +52,7 @@ impl Colours {
     /// Those of a small picture.
     pub fn new(small: &Small) -> Self {
         let width = small.width.div_ceil(CELL);
-        Self { width, planes: multiversion(Cells(small)) }
+        Self { width, planes: multiversion(CellMeans(small)) }
     }
 
     /// The memory it takes.
@@ -108,7 +108,7 @@ impl Colours {
         placement: &Placement,
         hidden: &[bool],
         width: usize,
-    ) -> Likeness {
+    ) -> ColourMatch {
         // Colours are blurred, so what is hidden shows beside it.
         let cells = self.cells(b, placement, |cell| {
             let around = |at: usize, len: usize| at.saturating_sub(CELL)..(at + 2 * CELL).min(len);
@@ -122,9 +122,9 @@ impl Colours {
         let coloured =
             [share(&|cell| norm(cell.a) > COLOURED), share(&|cell| norm(cell.b) > COLOURED)];
         match coloured.map(|share| share <= GREY) {
-            [true, true] => return Likeness::Same,
+            [true, true] => return ColourMatch::Same,
             [false, false] => {}
-            _ => return Likeness::Grey,
+            _ => return ColourMatch::Grey,
         }
         let shift = Shift::between(&cells);
         let coloured = || cells.iter().filter(|cell| cell.most(&shift) > COLOURED);
@@ -132,14 +132,14 @@ impl Colours {
             (coloured().count(), coloured().filter(|cell| cell.is_off(&shift)).count());
         let differs =
             other as f32 > DIFFERS * n as f32 && other as f32 > SPECKS * cells.len() as f32;
-        if differs { Likeness::Different } else { Likeness::Same }
+        if differs { ColourMatch::Different } else { ColourMatch::Same }
     }
 }
 
 /// The mean colours of each cell of a small picture.
-struct Cells<'a>(&'a Small);
+struct CellMeans<'a>(&'a Small);
 
-impl Multiversion for Cells<'_> {
+impl Multiversion for CellMeans<'_> {
     type Output = [Vec<u8>; 2];
 
     #[inline(always)]

@@ -13,8 +13,8 @@
 //! lies about edge to edge is compared edge to edge as well.
 
 use super::align::refine;
-use super::blocks::{BLOCK, Blocks, Sums};
-use super::colour::{Colours, Likeness};
+use super::blocks::{BLOCK, BlockMoments, Blocks};
+use super::colour::{ColourMatch, Colours};
 use super::difference::{Difference, Overlay};
 use super::luma::{Luma, MOST_BLUR};
 use super::placement::Placement;
@@ -274,8 +274,8 @@ impl Comparable {
         }
         let colours = self.colours.compare(&b.colours, &found.placement, &far, b.fine().width);
         Comparison {
-            verdict: if colours == Likeness::Different { Verdict::Scene } else { Verdict::Copy },
-            is_grey: colours == Likeness::Grey,
+            verdict: if colours == ColourMatch::Different { Verdict::Scene } else { Verdict::Copy },
+            is_grey: colours == ColourMatch::Grey,
             is_written_over: difference.far >= TO_BE_SEEN && difference.other > 0.0,
             ..found
         }
@@ -381,7 +381,11 @@ struct Tally {
 
 impl Tally {
     /// Those blocks together that tell one of the pictures from others.
-    fn of(blocks: &[&Sums], contrast: f32, tells: impl Fn(&Sums) -> [bool; 2]) -> Self {
+    fn of(
+        blocks: &[&BlockMoments],
+        contrast: f32,
+        tells: impl Fn(&BlockMoments) -> [bool; 2],
+    ) -> Self {
         let mut tally = Self::default();
         for block in blocks {
             let tells = tells(block);
@@ -393,7 +397,7 @@ impl Tally {
     }
 
     /// Adds a block, in which that of either picture `tells` it from others.
-    fn add(&mut self, block: &Sums, contrast: f32, tells: [bool; 2]) {
+    fn add(&mut self, block: &BlockMoments, contrast: f32, tells: [bool; 2]) {
         let (var_a, var_b, covariance) = block.moments();
         // In the units of b.
         let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
@@ -431,8 +435,8 @@ fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
     judge(a, b, placement, &multiversion(Blocks { a, b, placement, margin }))
 }
 
-fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Comparison> {
-    let mut all = Sums::default();
+fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[BlockMoments]) -> Option<Comparison> {
+    let mut all = BlockMoments::default();
     for s in blocks {
         all.n += s.n;
         all.a += s.a;
@@ -446,7 +450,7 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[Sums]) -> Option<Co
     }
     let (var_a, var_b, _) = all.moments();
     let contrast = ((var_b + NOISE) / (var_a + NOISE)).sqrt();
-    let blocks: Vec<&Sums> =
+    let blocks: Vec<&BlockMoments> =
         blocks.iter().filter(|block| block.n >= (BLOCK * BLOCK / 4) as f32).collect();
     let (same_at_most, other_at_least) = bounds(&blocks, contrast);
     let telling = Tally::of(&blocks, contrast, |block| block.slopes.map(|s| !s.are_one_way()));
@@ -482,7 +486,7 @@ const CLEARLY_OTHER: (f32, f32) = (150.0, 0.6);
 
 /// What a closer look will say, told from correlations, which no tone of a whole picture changes much: the share
 /// of blocks that may be the same, at most, and of those that are others, at least.
-fn bounds(blocks: &[&Sums], contrast: f32) -> (f32, f32) {
+fn bounds(blocks: &[&BlockMoments], contrast: f32) -> (f32, f32) {
     let (mut visible, mut not_same, mut others) = (0, 0, 0);
     for block in blocks {
         let (var_a, var_b, covariance) = block.moments();

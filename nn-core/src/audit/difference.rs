@@ -1,4 +1,4 @@
-//! In what two pictures differ that lie on each other, once their tones agree.
+//! How two registered pictures differ, once their tones agree.
 //!
 //! A copy is the same everywhere, to a few grey levels: what compression, scaling and other tones leave
 //! is a hundredth of what there is to see. Different pictures that look alike - animals of one pose,
@@ -10,7 +10,7 @@
 
 use super::align::sum;
 use super::blocks::BLOCK;
-use super::luma::{Cells, Luma, MOST_BLUR};
+use super::luma::{Bilinear, Luma, MOST_BLUR};
 use super::placement::Placement;
 use super::tone::Tone;
 use crate::kernels::multiversion::{Multiversion, multiversion};
@@ -114,7 +114,7 @@ impl Multiversion for Laid<'_> {
                         is_inner & (u >= margin) & (u <= right) & (v >= margin) & (v <= bottom);
                     (us[i], vs[i]) = (u, v);
                 }
-                let cells = Cells::around(a, &us, &vs);
+                let cells = Bilinear::around(a, &us, &vs);
                 let mixed = cells.mixed(a);
                 for (i, value) in some.iter_mut().enumerate() {
                     *value = if inside[i] { mixed[i] } else { f32::NAN };
@@ -146,7 +146,7 @@ impl<'a> Overlay<'a> {
     pub fn difference(&self) -> Difference {
         let (mut visible, mut same, mut other) = (0, 0, 0);
         let (mut pixels, mut far) = (0.0, 0.0);
-        for sums in multiversion(BlockSums { a: &self.levels, b: &self.on }) {
+        for sums in multiversion(OfBlocks { a: &self.levels, b: &self.on }) {
             pixels += sums.n;
             far += sums.far;
             if sums.n < LEAST as f32 {
@@ -183,9 +183,9 @@ impl<'a> Overlay<'a> {
     }
 }
 
-/// Sums over a block, of levels around 128.
+/// BlockDifference over a block, of levels around 128.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+struct BlockDifference {
     n: f32,
     a: f32,
     aa: f32,
@@ -198,16 +198,16 @@ struct Sums {
 }
 
 /// The sums of each block.
-struct BlockSums<'a> {
+struct OfBlocks<'a> {
     a: &'a [f32],
     b: &'a Luma,
 }
 
-impl Multiversion for BlockSums<'_> {
-    type Output = Vec<Sums>;
+impl Multiversion for OfBlocks<'_> {
+    type Output = Vec<BlockDifference>;
 
     #[inline(always)]
-    fn run(self) -> Vec<Sums> {
+    fn run(self) -> Vec<BlockDifference> {
         let width = self.b.width;
         let across = width.div_ceil(BLOCK);
         // Column by column of each block first.
@@ -230,7 +230,7 @@ impl Multiversion for BlockSums<'_> {
         let mut all = Vec::with_capacity(sums.len());
         for block in &sums {
             let [n, a, aa, b, bb, squares, far] = block.map(sum);
-            all.push(Sums { n, a, aa, b, bb, squares, far });
+            all.push(BlockDifference { n, a, aa, b, bb, squares, far });
         }
         all
     }
@@ -254,7 +254,7 @@ fn add(sums: &mut [[f32; BLOCK]; 7], a: &[f32; BLOCK], b: &[f32; BLOCK]) {
     }
 }
 
-impl Sums {
+impl BlockDifference {
     /// The larger of both variances.
     fn variance(&self) -> f32 {
         let of = |sum: f32, squares: f32| squares / self.n - (sum / self.n) * (sum / self.n);
@@ -277,7 +277,7 @@ struct Pixels {
     n: usize,
     /// Those in which the picture that would have to be written over shows its commonest level.
     on_ground: usize,
-    /// Sums for how well one ink explains them.
+    /// BlockDifference for how well one ink explains them.
     level: f64,
     levels: f64,
     residual: f64,

@@ -10,7 +10,7 @@ use super::compare::{Comparable, Comparison, Verdict};
 use super::listing::Item;
 use super::pairs::{Kind, Pair};
 use super::sets::Sets;
-use super::survey::{FileHash, Seen, comparable};
+use super::survey::{FileHash, ImageFeatures, comparable};
 use super::tally::{Counts, Equals, listed};
 use super::template::{Alike, only_by_template};
 use crate::data::{PixelsHash, pixels_hash};
@@ -58,17 +58,18 @@ struct Compared {
 /// Those of `progress`.
 pub fn find(
     items: &[Item],
-    seen: &[Option<Seen>],
+    features: &[Option<ImageFeatures>],
     file_hashes: &[Option<FileHash>],
     classes: &[String],
     mut progress: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<Duplicates> {
-    let Grouped { equals, unreadable } = grouped_by_pixels(items, seen, file_hashes);
-    let look = |i: usize| seen[equals[i].first()].as_ref();
-    let prints: Vec<&Fingerprint> =
-        (0..equals.len()).filter_map(|i| look(i).map(|seen| &seen.fingerprint)).collect();
+    let Grouped { equals, unreadable } = grouped_by_pixels(items, features, file_hashes);
+    let features_of = |i: usize| features[equals[i].first()].as_ref();
+    let prints: Vec<&Fingerprint> = (0..equals.len())
+        .filter_map(|i| features_of(i).map(|features| &features.fingerprint))
+        .collect();
     let all = candidates(&prints);
-    let picture = |i: usize| comparable(look(i)?, &items[equals[i].first()].path);
+    let picture = |i: usize| comparable(features_of(i)?, &items[equals[i].first()].path);
     let mut compared: Vec<Compared> = Vec::new();
     // All of one image together, so that when it has enough does not turn on where a batch ends.
     let runs: Vec<&[Candidate]> = all.chunk_by(|x, y| x.a == y.a).collect();
@@ -133,7 +134,7 @@ pub fn find(
 
     let mut found = Duplicates { groups, ..Duplicates::default() };
     let describe = |[a, b]: [usize; 2], kind, comparison: Option<&Comparison>| {
-        Pair::new([a, b], kind, comparison, items, seen, classes)
+        Pair::new([a, b], kind, comparison, items, features, classes)
     };
     for equal in equals.iter().chain(&unreadable) {
         found.counts.add_within(equal, items);
@@ -180,17 +181,17 @@ struct Grouped {
 
 fn grouped_by_pixels(
     items: &[Item],
-    seen: &[Option<Seen>],
+    features: &[Option<ImageFeatures>],
     file_hashes: &[Option<FileHash>],
 ) -> Grouped {
     let all: Vec<usize> = (0..items.len()).collect();
-    let look = |i: usize| seen[i].as_ref();
+    let features_of = |i: usize| features[i].as_ref();
     let by_bytes = grouped(&all, |i| file_hashes[i].ok_or(i));
     let (by_bytes, unreadable): (Vec<_>, Vec<_>) =
-        by_bytes.into_iter().partition(|group| look(group[0]).is_some());
+        by_bytes.into_iter().partition(|group| features_of(group[0]).is_some());
     let unreadable = unreadable.into_iter().map(|files| Equals { files: vec![files] }).collect();
     let firsts: Vec<usize> = by_bytes.iter().map(|group| group[0]).collect();
-    let by_picture = grouped(&firsts, |i| look(i).map(|seen| seen.picture_hash));
+    let by_picture = grouped(&firsts, |i| features_of(i).map(|features| features.picture_hash));
     // Where small pictures are equal, all pixels decide. A file that has become unreadable is equal to none.
     let in_doubt: Vec<usize> =
         by_picture.iter().filter(|group| group.len() > 1).flatten().copied().collect();

@@ -41,10 +41,14 @@ impl FileFacts {
 }
 
 /// Grey (Rec. 601 weights) of a pixel.
+#[inline]
 fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
     let at = (y * image.width() + x) * 3;
-    match image.pixels()[at..at + 3] {
-        [r, g, b] => 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b),
-        _ => 0.0,
-    }
+    image.pixels()[at..].first_chunk().map_or(0.0, |&rgb| grey_of(rgb))
+}
+
+/// Grey (Rec. 601 weights) of a colour.
+#[inline]
+fn grey_of([red, green, blue]: [u8; 3]) -> f64 {
+    0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue)
 }

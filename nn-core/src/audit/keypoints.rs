@@ -1,4 +1,4 @@
-//! What makes a picture recognisable: local features that survive a copy's changes.
+//! Keypoints and their descriptors: local features that survive a copy's changes.
 //!
 //! Points that stand out from their surroundings at some scale (extrema of differences of Gaussians)
 //! are described by the directions of the gradients around them. The description is the same after
@@ -15,7 +15,7 @@
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
 use super::luma::Luma;
-use super::patch::{Code, FRAME, POINT, Places, bins, code, poses, tilted};
+use super::patch::{Descriptor, FRAME, POINT, Places, bins, descriptor, poses, tilted};
 use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::cmp::Ordering;
 
@@ -53,14 +53,14 @@ pub struct Feature {
     /// The two likeliest poses of what is around it, as numbers of [`Symmetry::ALL`].
     pub poses: [u8; 2],
     /// What is around it.
-    pub code: Code,
+    pub descriptor: Descriptor,
     /// The same once it is tilted to either side.
-    pub tilted: [Code; 2],
+    pub tilted: [Descriptor; 2],
 }
 
 /// The features of a small picture, the clearest first, at most [`MAX_FEATURES`], and the picture as
-/// a whole, pressed into a square and described like a point; no such code if it is flat.
-pub fn features(picture: &Luma) -> (Vec<Feature>, Option<Code>) {
+/// a whole, pressed into a square and described like a point; no such descriptor if it is flat.
+pub fn detect(picture: &Luma) -> (Vec<Feature>, Option<Descriptor>) {
     let mut base = picture.blurred((SIGMA * SIGMA - 0.25).sqrt());
     let (mut octaves, mut points) = (Vec::new(), Vec::new());
     while octaves.len() < OCTAVES && base.width.min(base.height) >= SHORTEST {
@@ -69,7 +69,8 @@ pub fn features(picture: &Luma) -> (Vec<Feature>, Option<Code>) {
         extrema(&levels, octaves.len(), &mut points);
         octaves.push(levels);
     }
-    let frame = octaves.first().and_then(|levels: &Vec<Luma>| frame_code(&levels[FRAME_LEVEL]));
+    let frame =
+        octaves.first().and_then(|levels: &Vec<Luma>| frame_descriptor(&levels[FRAME_LEVEL]));
     // Ties are broken by place, so that the order is the same everywhere.
     let place = |p: &Point| (p.octave, p.level, p.y, p.x);
     points.sort_unstable_by(|a, b| {
@@ -86,7 +87,14 @@ pub fn features(picture: &Luma) -> (Vec<Feature>, Option<Code>) {
         let bins = bins(picture, &rows, &columns, &POINT)?;
         let (x, y) = (point.x * pixel, point.y * pixel);
         let scale = point.sigma * pixel;
-        Some(Feature { x, y, scale, poses: poses(&bins), code: code(&bins), tilted: tilted(&bins) })
+        Some(Feature {
+            x,
+            y,
+            scale,
+            poses: poses(&bins),
+            descriptor: descriptor(&bins),
+            tilted: tilted(&bins),
+        })
     };
     (points.iter().filter_map(describe).take(MAX_FEATURES).collect(), frame)
 }
@@ -111,9 +119,9 @@ fn spread(points: Vec<Point>, (width, height): (f32, f32)) -> Vec<Point> {
     ranked.into_iter().map(|(_, point)| point).collect()
 }
 
-fn frame_code(picture: &Luma) -> Option<Code> {
+fn frame_descriptor(picture: &Luma) -> Option<Descriptor> {
     let (rows, columns) = (Places::over(picture.height), Places::over(picture.width));
-    bins(picture, &rows, &columns, &FRAME).map(|bins| code(&bins))
+    bins(picture, &rows, &columns, &FRAME).map(|bins| descriptor(&bins))
 }
 
 /// Blurred versions of an octave's first level, `SCALES + 3` of them.

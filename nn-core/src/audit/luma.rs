@@ -1,4 +1,4 @@
-//! A grey picture, and what is done with it: read between pixels, halved, blurred.
+//! A grey picture: bilinear interpolation, halving, Gaussian blur.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -64,34 +64,34 @@ impl Luma {
     }
 }
 
-/// The four pixels around each of some places.
-pub struct Cells<const N: usize> {
+/// Bilinear interpolation: the four pixels around each of some places.
+pub struct Bilinear<const N: usize> {
     /// The number of the upper left one.
     corner: [u32; N],
     /// How far the place is to the right of it, from 0 to 1.
-    pub x: [f32; N],
+    x: [f32; N],
     /// How far it is below.
-    pub y: [f32; N],
+    y: [f32; N],
 }
 
-impl<const N: usize> Cells<N> {
+impl<const N: usize> Bilinear<N> {
     /// Those around `(x, y)`, or around the nearest place within `picture`, which has at least two
     /// rows and columns.
     #[inline(always)]
     pub fn around(picture: &Luma, x: &[f32; N], y: &[f32; N]) -> Self {
-        let mut cells = Self { corner: [0; N], x: [0.0; N], y: [0.0; N] };
+        let mut places = Self { corner: [0; N], x: [0.0; N], y: [0.0; N] };
         for i in 0..N {
             let (x, left) = within(x[i], picture.width);
             let (y, top) = within(y[i], picture.height);
-            cells.corner[i] = integer(top * picture.width as f32 + left);
-            (cells.x[i], cells.y[i]) = (x - left, y - top);
+            places.corner[i] = integer(top * picture.width as f32 + left);
+            (places.x[i], places.y[i]) = (x - left, y - top);
         }
-        cells
+        places
     }
 
     /// The pixels around place `i`: the upper two, then the lower two.
     #[inline(always)]
-    pub fn corners(&self, picture: &Luma, i: usize) -> [f32; 4] {
+    fn corners(&self, picture: &Luma, i: usize) -> [f32; 4] {
         let width = picture.width;
         let pixels = &picture.pixels[self.corner[i] as usize..][..width + 2];
         [pixels[0], pixels[1], pixels[width], pixels[width + 1]]
@@ -109,12 +109,25 @@ impl<const N: usize> Cells<N> {
         }
         let mut mixed = [0.0; N];
         for i in 0..N {
-            let upper = corners[0][i] + (corners[1][i] - corners[0][i]) * self.x[i];
-            let lower = corners[2][i] + (corners[3][i] - corners[2][i]) * self.x[i];
-            mixed[i] = upper + (lower - upper) * self.y[i];
+            let corners = [corners[0][i], corners[1][i], corners[2][i], corners[3][i]];
+            mixed[i] = mixed_with_slopes(corners, self.x[i], self.y[i]).0;
         }
         mixed
     }
+
+    /// The value at place `i`, and how it rises to the right and downwards there.
+    #[inline(always)]
+    pub fn mixed_with_slopes(&self, picture: &Luma, i: usize) -> (f32, f32, f32) {
+        mixed_with_slopes(self.corners(picture, i), self.x[i], self.y[i])
+    }
+}
+
+/// The value between four pixels, and how it rises to the right and downwards there.
+#[inline(always)]
+fn mixed_with_slopes(corners: [f32; 4], x: f32, y: f32) -> (f32, f32, f32) {
+    let (upper_step, lower_step) = (corners[1] - corners[0], corners[3] - corners[2]);
+    let (upper, lower) = (corners[0] + upper_step * x, corners[2] + lower_step * x);
+    (upper + (lower - upper) * y, upper_step + (lower_step - upper_step) * y, lower - upper)
 }
 
 /// `place`, or the nearer end of a row of `len` pixels, and the pixel before it, which is not the

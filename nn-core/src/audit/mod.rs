@@ -1,18 +1,18 @@
 //! Leaks in an image folder, found before anything is trained.
 //!
 //! A score means nothing if a test image was trained on, or if the class can be told from the file.
-//! [`audit`] looks at every image once and tells which are there twice ([`pairs`]), which only share a
+//! [`audit`] looks at every image once and tells which are there twice ([`Pair`]), which only share a
 //! scene or a template, whether the
-//! class shows in what is not the picture ([`label_leak`]), and what else is odd ([`hygiene`]);
-//! [`repaired`] divides the images anew so that no twins are separated.
+//! class shows in what is not the picture ([`LabelLeak`]), and what else is odd ([`OddImage`]);
+//! [`repaired`] divides the images anew so that no duplicates are separated.
 //!
 //! ```text
 //! listing      which files there are, and which split each is in
-//! survey       one look at each: hashes, small picture, features, facts
+//! survey       what is kept of each: hashes, small picture, features, facts
 //! shrink, luma the small picture: all that is told later is told from it
 //! keypoints, patch, symmetry
-//!              what makes a picture recognisable, in codes of 128 bits
-//! code_index, candidates, placement
+//!              local features, with descriptors of 128 bits
+//! descriptor_index, candidates, placement
 //!              which images may be copies of each other, and how one lies on the other
 //! align, blocks, compare
 //!              where one lies on the other, and whether they agree at a first look
@@ -24,8 +24,9 @@
 //! pairs        what was found, in words
 //! file_facts, label_leak
 //!              classes told from the file: size, format, marks, border, colours, names
-//! hygiene      unreadable, tiny, one-coloured images; class counts
-//! repair       groups of twins, and a split that keeps them together
+//! quality      unreadable, tiny, one-coloured images; class counts
+//! repair, elsewhere
+//!              a split that keeps groups of duplicates together, and what is divided as it is
 //! ```
 //!
 //! Time and memory grow with the number of images, not with that of pairs; the same folder and seed
@@ -45,22 +46,22 @@
 mod align;
 mod blocks;
 mod candidates;
-mod code_index;
 mod colour;
 mod compare;
+mod descriptor_index;
 mod difference;
 mod duplicates;
 mod elsewhere;
 mod file_facts;
-pub mod hygiene;
 mod keypoints;
-pub mod label_leak;
-pub mod listing;
+mod label_leak;
+mod listing;
 mod luma;
-pub mod pairs;
+mod pairs;
 mod patch;
 mod placement;
-pub mod repair;
+mod quality;
+mod repair;
 mod sets;
 mod shrink;
 mod survey;
@@ -72,17 +73,17 @@ mod tests;
 mod tone;
 
 pub use elsewhere::duplicated_elsewhere;
-pub use hygiene::{ClassCount, OddImage, Oddity};
 pub use label_leak::{LabelLeak, Strength};
 pub use listing::{Divided, Item, Listing, Part};
 pub use pairs::{Kind, Pair};
+pub use quality::{ClassCount, OddImage, Oddity};
 pub use repair::repaired;
 
 use crate::data::{AlphaBackground, Treated};
 use crate::error::Result;
 use duplicates::Duplicates;
 use serde::Serialize;
-use survey::{Seen, Survey};
+use survey::{ImageFeatures, Survey};
 use tally::{Counts, count_groups};
 
 /// Settings of an audit.
@@ -169,8 +170,9 @@ pub struct Summary {
     pub groups: usize,
     /// Such groups that are in several splits.
     pub groups_across_splits: usize,
-    /// Images that have a twin.
-    pub twins: usize,
+    /// Images that have a duplicate.
+    #[serde(rename = "twins")]
+    pub duplicates: usize,
     /// Groups of images of one scene or on one template, which are no copies.
     pub scene_groups: usize,
     /// Images in such groups.
@@ -207,34 +209,35 @@ pub fn audit(
     mut progress: impl FnMut(Stage, usize, usize) -> Result<()>,
 ) -> Result<Report> {
     let items = &listing.items;
-    let Survey { seen, unreadable, file_hashes } =
+    let Survey { features, unreadable, file_hashes } =
         survey::survey(items, options, |done, total| progress(Stage::Reading, done, total))?;
-    let found = duplicates::find(items, &seen, &file_hashes, &listing.classes, |done, total| {
-        progress(Stage::Comparing, done, total)
-    })?;
+    let found =
+        duplicates::find(items, &features, &file_hashes, &listing.classes, |done, total| {
+            progress(Stage::Comparing, done, total)
+        })?;
 
-    // One image of each group of twins takes part: twins know each other's class.
+    // One image of each group of duplicates takes part: they know each other's class.
     let group = &found.groups;
     let mut taking_part: Vec<usize> = Vec::new();
     let mut images: Vec<label_leak::Image> = Vec::new();
     for (i, item) in items.iter().enumerate() {
-        if let (true, Some(seen), Some(label)) = (group[i] == i, &seen[i], item.label) {
+        if let (true, Some(features), Some(label)) = (group[i] == i, &features[i], item.label) {
             taking_part.push(i);
-            images.push(label_leak::Image { facts: &seen.facts, file: &item.file, label });
+            images.push(label_leak::Image { facts: &features.facts, file: &item.file, label });
         }
     }
     let picture = |image: usize| {
         let i = taking_part[image];
-        survey::picture(seen[i].as_ref()?, &items[i].path)
+        survey::picture(features[i].as_ref()?, &items[i].path)
     };
     let label_leaks = label_leak::test(&images, &listing.classes, picture, options.seed);
-    let (classes, mut warnings) = hygiene::balance(listing);
+    let (classes, mut warnings) = quality::balance(listing);
     let named = items.iter().map(|item| (item.file.as_str(), item.part));
     warnings.extend(label_leak::subjects_across_splits(named));
-    let summary = summarise(listing, &seen, &found, &label_leaks);
-    let odd_images = hygiene::odd_images(listing, &seen, &unreadable);
+    let summary = summarise(listing, &features, &found, &label_leaks);
+    let odd_images = quality::odd_images(listing, &features, &unreadable);
     let mut treated = Treated::on(options.alpha_background);
-    seen.iter().flatten().for_each(|seen| treated.add(&seen.treatment));
+    features.iter().flatten().for_each(|features| treated.add(&features.treatment));
     let Duplicates { pairs, scenes, groups, .. } = found;
     Ok(Report {
         pairs,
@@ -251,17 +254,17 @@ pub fn audit(
 
 fn summarise(
     listing: &Listing,
-    seen: &[Option<Seen>],
+    features: &[Option<ImageFeatures>],
     found: &Duplicates,
     leaks: &[LabelLeak],
 ) -> Summary {
     let Counts { bytes, pixels, near, across_splits, across_test, across_labels } = found.counts;
-    let (groups, twins, groups_across_splits) = count_groups(&found.groups, &listing.items);
+    let (groups, duplicates, groups_across_splits) = count_groups(&found.groups, &listing.items);
     let (scene_groups, scene_images, scene_groups_across_splits) =
         count_groups(&found.scene_groups, &listing.items);
     Summary {
-        images: seen.len(),
-        unreadable: seen.iter().filter(|seen| seen.is_none()).count(),
+        images: features.len(),
+        unreadable: features.iter().filter(|features| features.is_none()).count(),
         pairs: found.counts.all(),
         bytes,
         pixels,
@@ -271,7 +274,7 @@ fn summarise(
         across_labels,
         groups,
         groups_across_splits,
-        twins,
+        duplicates,
         scene_groups,
         scene_images,
         scene_groups_across_splits,

@@ -2,7 +2,7 @@
 
 use super::compare::Comparison;
 use super::listing::{Item, Part};
-use super::survey::Seen;
+use super::survey::ImageFeatures;
 use serde::Serialize;
 use std::cmp::Ordering;
 
@@ -53,11 +53,11 @@ impl Pair {
         kind: Kind,
         comparison: Option<&Comparison>,
         items: &[Item],
-        seen: &[Option<Seen>],
+        features: &[Option<ImageFeatures>],
         classes: &[String],
     ) -> Self {
         let (of_a, of_b) = (&items[a], &items[b]);
-        let change = match (comparison, &seen[a], &seen[b]) {
+        let change = match (comparison, &features[a], &features[b]) {
             (Some(comparison), Some(seen_a), Some(seen_b)) if kind == Kind::Near => {
                 change(comparison, seen_a, seen_b)
             }
@@ -89,7 +89,7 @@ impl Pair {
 const TILTED: f32 = 0.05;
 
 /// What changed, in words.
-fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
+fn change(comparison: &Comparison, a: &ImageFeatures, b: &ImageFeatures) -> String {
     let mut words = Vec::new();
     let placement = &comparison.placement;
     // The placement leads from b to a; a turn of b clockwise is undone by it.
@@ -112,8 +112,8 @@ fn change(comparison: &Comparison, a: &Seen, b: &Seen) -> String {
             words.push(format!("{what} ({:.0} % in common)", share * 100.0));
         }
     }
-    let sides = |seen: &Seen| {
-        let (width, height) = (seen.facts.width, seen.facts.height);
+    let sides = |features: &ImageFeatures| {
+        let (width, height) = (features.facts.width, features.facts.height);
         (width.min(height), width.max(height))
     };
     let whole = comparison.share_of_a >= 0.96 && comparison.share_of_b >= 0.96;

@@ -1,4 +1,4 @@
-//! What is around a point, in 128 bits.
+//! Descriptors: what is around a keypoint, as a histogram of gradient directions of one bit per bin.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -22,7 +22,7 @@ const SPACING: f32 = 0.75;
 const FLAT: f32 = 1e-3;
 
 /// A description.
-pub type Code = u128;
+pub type Descriptor = u128;
 
 /// How strong the gradients of each direction are in each cell: what a description is made from.
 pub type Bins = [f32; CELLS * CELLS * DIRECTIONS];
@@ -194,17 +194,17 @@ impl Multiversion for Describe<'_> {
 }
 
 /// One bit for each bin: above the median or not.
-pub fn code(bins: &Bins) -> Code {
+pub fn descriptor(bins: &Bins) -> Descriptor {
     multiversion(AboveMedian(bins))
 }
 
 struct AboveMedian<'a>(&'a Bins);
 
 impl Multiversion for AboveMedian<'_> {
-    type Output = Code;
+    type Output = Descriptor;
 
     #[inline(always)]
-    fn run(self) -> Code {
+    fn run(self) -> Descriptor {
         // Numbers that are not negative are ordered as their bits are. The median is found bit by
         // bit: it is the largest number that half of the bins reach.
         let mut ordered = [0_u32; CELLS * CELLS * DIRECTIONS];
@@ -222,17 +222,17 @@ impl Multiversion for AboveMedian<'_> {
                 median = next;
             }
         }
-        let mut code = [0_u8; CELLS * CELLS];
+        let mut descriptor = [0_u8; CELLS * CELLS];
         for cell in 0..CELLS * CELLS {
             for d in 0..DIRECTIONS {
-                code[cell] |= u8::from(ordered[cell * DIRECTIONS + d] > median) << d;
+                descriptor[cell] |= u8::from(ordered[cell * DIRECTIONS + d] > median) << d;
             }
         }
-        Code::from_le_bytes(code)
+        Descriptor::from_le_bytes(descriptor)
     }
 }
 
-/// For each bit of a code, the bit that it becomes if the patch is laid so.
+/// For each bit of a descriptor, the bit that it becomes if the patch is laid so.
 fn permutation(symmetry: Symmetry) -> [u8; 128] {
     let middle = (CELLS - 1) as f32 / 2.0;
     let mut to = [0; 128];
@@ -249,8 +249,8 @@ fn permutation(symmetry: Symmetry) -> [u8; 128] {
     to
 }
 
-/// `code` as it would be if the patch were laid so.
-pub fn moved(code: Code, symmetry: Symmetry) -> Code {
+/// `descriptor` as it would be if the patch were laid so.
+pub fn moved(descriptor: Descriptor, symmetry: Symmetry) -> Descriptor {
     static CELL: LazyLock<[[u8; CELLS * CELLS]; 8]> = LazyLock::new(|| {
         Symmetry::ALL.map(|symmetry| {
             let to = permutation(symmetry);
@@ -260,13 +260,13 @@ pub fn moved(code: Code, symmetry: Symmetry) -> Code {
     let cells = &CELL[symmetry.number()];
     let turn = u32::from(symmetry.turns) * 2;
     let mut to = [0; CELLS * CELLS];
-    for (cell, &directions) in code.to_le_bytes().iter().enumerate() {
+    for (cell, &directions) in descriptor.to_le_bytes().iter().enumerate() {
         // A mirror reverses the directions, of which 0 becomes 4.
         let side =
             if symmetry.mirrored { directions.reverse_bits().rotate_left(5) } else { directions };
         to[cells[cell] as usize] = side.rotate_left(turn);
     }
-    Code::from_le_bytes(to)
+    Descriptor::from_le_bytes(to)
 }
 
 /// How far a picture is tilted to be looked for as a tilted copy, in radians: 13 degrees. Descriptions
@@ -304,10 +304,10 @@ fn share(place: f32, next: usize) -> (i32, f32) {
     (place.floor() as i32 + next as i32, if next == 0 { 1.0 - part } else { part })
 }
 
-/// The codes that a patch has once it is tilted to either side, about: its cells are turned around the
+/// The descriptors that a patch has once it is tilted to either side, about: its cells are turned around the
 /// middle, and the directions in them.
-pub fn tilted(bins: &Bins) -> [Code; 2] {
-    [0, 1].map(|side| code(&multiversion(Tilted { bins, side })))
+pub fn tilted(bins: &Bins) -> [Descriptor; 2] {
+    [0, 1].map(|side| descriptor(&multiversion(Tilted { bins, side })))
 }
 
 struct Tilted<'a> {
@@ -353,39 +353,39 @@ static POSES: LazyLock<[Bins; 8]> = LazyLock::new(|| {
 /// The two ways to lay a patch that make it most like a fixed pattern, the better one first, as
 /// numbers of [`Symmetry::ALL`]. A copy laid otherwise is most like it laid the same way.
 pub fn poses(bins: &Bins) -> [u8; 2] {
-    let likeness = multiversion(Likeness(bins));
+    let scores = multiversion(PoseScores(bins));
     let mut best = [0_u8, 1];
-    if likeness[1] > likeness[0] {
+    if scores[1] > scores[0] {
         best = [1, 0];
     }
     for i in 2..8_u8 {
-        if likeness[i as usize] > likeness[best[0] as usize] {
+        if scores[i as usize] > scores[best[0] as usize] {
             best = [i, best[0]];
-        } else if likeness[i as usize] > likeness[best[1] as usize] {
+        } else if scores[i as usize] > scores[best[1] as usize] {
             best[1] = i;
         }
     }
     best
 }
 
-struct Likeness<'a>(&'a Bins);
+struct PoseScores<'a>(&'a Bins);
 
-impl Multiversion for Likeness<'_> {
+impl Multiversion for PoseScores<'_> {
     type Output = [f32; 8];
 
     #[inline(always)]
     fn run(self) -> [f32; 8] {
         const LANES: usize = 16;
-        let mut likeness = [0.0; 8];
-        for (likeness, pattern) in likeness.iter_mut().zip(POSES.iter()) {
+        let mut scores = [0.0; 8];
+        for (scores, pattern) in scores.iter_mut().zip(POSES.iter()) {
             let mut sums = [0.0_f32; LANES];
             for i in (0..pattern.len()).step_by(LANES) {
                 for lane in 0..LANES {
                     sums[lane] += self.0[i + lane] * pattern[i + lane];
                 }
             }
-            *likeness = sums.iter().sum();
+            *scores = sums.iter().sum();
         }
-        likeness
+        scores
     }
 }

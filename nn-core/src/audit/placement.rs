@@ -1,4 +1,4 @@
-//! How one picture lies on another.
+//! The affine placement of one picture on another.
 
 use super::keypoints::Feature;
 use super::symmetry::Symmetry;

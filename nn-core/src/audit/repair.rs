@@ -1,4 +1,4 @@
-//! A split in which no group of twins is divided.
+//! A split in which no group of duplicates is divided.
 //!
 //! Images that are the same, directly or through others, form a group. A group that is divided goes
 //! to training whole; so a test image that was trained on leaves the test, never the other way
@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 
 /// The split of each image after the repair; `None` for those that have none, and for those that are not
 /// `usable`: nobody can train on what cannot be read, and it fills no place. The same seed gives
-/// the same split, and an image that has no twin across splits moves only to fill a place.
+/// the same split, and an image that has no duplicate in another split moves only to fill a place.
 pub fn repaired(
     items: &[Item],
     group: &[usize],
@@ -39,7 +39,7 @@ pub fn repaired(
             *part = to;
         }
     }
-    // Those in training without a twin may fill a place, in an order that only the seed decides.
+    // Those in training without a duplicate may fill a place, in an order that only the seed decides.
     let mut singles: Vec<usize> = (0..items.len())
         .filter(|&i| size[group[i]] == 1 && parts[i] == Some(Part::Train))
         .collect();

@@ -1,4 +1,4 @@
-//! Sets of images that are joined.
+//! Disjoint sets of images (union-find).
 
 /// Sets of numbers that are joined (a forest whose roots are the lowest numbers).
 pub struct Sets(std::cell::RefCell<Vec<usize>>);

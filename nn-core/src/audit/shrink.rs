@@ -1,4 +1,4 @@
-//! The small picture in which everything is looked for.
+//! The small picture that all comparisons are made on.
 //!
 //! Every image is brought to about the same number of pixels, its aspect kept, so that a copy of
 //! another size becomes nearly the same picture. Shrinking averages over areas, which is what makes

@@ -1,12 +1,12 @@
-//! One look at every file: decoded once, in parallel, and kept small. Of files that are the same, one
-//! is looked at.
+//! The features of every image: each file is decoded once, in parallel, and what is kept is small. Of files
+//! that are the same, one is decoded.
 
 use super::AuditOptions;
 use super::candidates::Fingerprint;
 use super::colour::Colours;
 use super::compare::Comparable;
 use super::file_facts::FileFacts;
-use super::keypoints::features;
+use super::keypoints::detect;
 use super::listing::Item;
 use super::luma::{Luma, integer};
 use super::shrink::Small;
@@ -20,7 +20,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Images looked at between two reports of progress.
+/// Images between two reports of progress.
 const CHUNK: usize = 160;
 
 /// SHA-256 of a file.
@@ -28,9 +28,7 @@ pub type FileHash = [u8; 32];
 
 /// What is kept of a file that could be read.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    /// SHA-256 of the file, unless no other is of its length.
-    pub file_hash: Option<FileHash>,
+pub struct ImageFeatures {
     /// SHA-256 of the image's size, its small picture, and its transparency and bits beyond 8: equal
     /// wherever all pixels are.
     pub picture_hash: [u8; 32],
@@ -38,7 +36,7 @@ pub struct Seen {
     pub fingerprint: Fingerprint,
     /// What can be told without looking at what it shows.
     pub facts: FileFacts,
-    /// What was done to the image to be looked at.
+    /// What was done to the image to decode it.
     pub treatment: Treatment,
     /// The colour that it was laid on.
     pub alpha_background: AlphaBackground,
@@ -108,17 +106,17 @@ impl Multiversion for Range<'_> {
     }
 }
 
-/// What is seen of all images.
+/// The features of all images.
 pub struct Survey {
-    /// What is seen of each; none of those that cannot be read.
-    pub seen: Vec<Option<Seen>>,
+    /// Those of each; none of those that cannot be read.
+    pub features: Vec<Option<ImageFeatures>>,
     /// Why each cannot be read.
     pub unreadable: Vec<Option<String>>,
     /// SHA-256 of each file that may be the same as another, whether it can be read or not.
     pub file_hashes: Vec<Option<FileHash>>,
 }
 
-/// Looks at all files, and keeps small pictures up to the memory bound. `progress(done, total)`
+/// Decodes all files, and keeps small pictures up to the memory bound. `progress(done, total)`
 /// may stop it by an error.
 ///
 /// # Errors
@@ -133,7 +131,8 @@ pub fn survey(
     let mut of_length: HashMap<u64, usize> = HashMap::new();
     lengths.iter().for_each(|&length| *of_length.entry(length).or_default() += 1);
     let mut first_of: HashMap<FileHash, usize> = HashMap::new();
-    let mut survey = Survey { seen: Vec::new(), unreadable: Vec::new(), file_hashes: Vec::new() };
+    let mut survey =
+        Survey { features: Vec::new(), unreadable: Vec::new(), file_hashes: Vec::new() };
     let mut free = options.memory_bound;
     for start in (0..items.len()).step_by(CHUNK) {
         let chunk = start..items.len().min(start + CHUNK);
@@ -149,26 +148,26 @@ pub fn survey(
         // The largest first, so that none of them is waited for at the end.
         let mut order: Vec<usize> = chunk.clone().filter(|&i| firsts[i - start] == i).collect();
         order.sort_by_key(|&i| Reverse(lengths[i]));
-        let look = |i: usize| look(&items[i].path, hashes[i - start], options.alpha_background);
-        let looked: Vec<(usize, Result<Seen>)> =
-            order.into_par_iter().with_max_len(1).map(|i| (i, look(i))).collect();
-        let mut looked: HashMap<usize, Result<Seen>> = looked.into_iter().collect();
+        let extract = |i: usize| extract(&items[i].path, options.alpha_background);
+        let extracted: Vec<(usize, Result<ImageFeatures>)> =
+            order.into_par_iter().with_max_len(1).map(|i| (i, extract(i))).collect();
+        let mut extracted: HashMap<usize, Result<ImageFeatures>> = extracted.into_iter().collect();
         for (i, first) in chunk.zip(firsts) {
-            let same = || survey.seen.get(first)?.clone().map(Ok);
-            let found = looked.remove(&i).or_else(same).unwrap_or_else(|| look(i));
+            let same = || survey.features.get(first)?.clone().map(Ok);
+            let found = extracted.remove(&i).or_else(same).unwrap_or_else(|| extract(i));
             let reason = found.as_ref().err().map(ToString::to_string);
             let mut found = found.ok();
-            if let Some(Seen { kept, .. }) = &mut found {
+            if let Some(ImageFeatures { kept, .. }) = &mut found {
                 match free.checked_sub(kept.as_ref().map_or(0, Kept::bytes)) {
                     Some(left) => free = left,
                     None => *kept = None,
                 }
             }
-            survey.seen.push(found);
+            survey.features.push(found);
             survey.unreadable.push(reason);
         }
         survey.file_hashes.extend(hashes);
-        progress(survey.seen.len(), items.len())?;
+        progress(survey.features.len(), items.len())?;
     }
     Ok(survey)
 }
@@ -184,15 +183,11 @@ fn hash(path: &Path) -> Option<FileHash> {
     Some(Sha256::digest(read_file(path).ok()?).into())
 }
 
-/// Reads and decodes a file, whose hash is known if another may be the same.
+/// Reads and decodes a file.
 ///
 /// # Errors
 /// Those of [`decode_file_on`].
-pub fn look(
-    path: &Path,
-    file_hash: Option<FileHash>,
-    alpha_background: AlphaBackground,
-) -> Result<Seen> {
+pub fn extract(path: &Path, alpha_background: AlphaBackground) -> Result<ImageFeatures> {
     let bytes = read_file(path)?;
     let decoded = decode_bytes_on(&bytes, path, alpha_background)?;
     let (image, treatment) = (decoded.image, decoded.treatment);
@@ -202,15 +197,14 @@ pub fn look(
     drop(image);
     let luma = small.luma();
     let kept = Kept::new(&luma, Colours::new(&small));
-    let (features, frame) = features(&luma);
+    let (features, frame) = detect(&luma);
     let mut hash = Sha256::new();
     for side in [size.0, size.1] {
         hash.update((side as u64).to_le_bytes());
     }
     hash.update(&kept.pixels);
     hash.update(decoded.lost.unwrap_or(0).to_le_bytes());
-    Ok(Seen {
-        file_hash,
+    Ok(ImageFeatures {
         picture_hash: hash.finalize().into(),
         fingerprint: Fingerprint { size: (luma.width as f32, luma.height as f32), features, frame },
         facts,
@@ -222,22 +216,24 @@ pub fn look(
 }
 
 /// The picture of a file for a comparison: as kept, or read again. None if it has become unreadable.
-pub fn comparable(seen: &Seen, path: &Path) -> Option<Comparable> {
-    let (luma, colours) = match &seen.kept {
+pub fn comparable(features: &ImageFeatures, path: &Path) -> Option<Comparable> {
+    let (luma, colours) = match &features.kept {
         Some(kept) => (kept.luma(), kept.colours.clone()),
         None => {
-            let decoded = decode_file_on(path, seen.alpha_background).ok()?;
+            let decoded = decode_file_on(path, features.alpha_background).ok()?;
             let small = Small::new(&decoded.image);
             (small.luma(), Colours::new(&small))
         }
     };
-    Some(Comparable::new(luma, colours, seen.facts.width))
+    Some(Comparable::new(luma, colours, features.facts.width))
 }
 
 /// The small picture of a file in grey: as kept, or read again. None if it has become unreadable.
-pub fn picture(seen: &Seen, path: &Path) -> Option<Luma> {
-    match &seen.kept {
+pub fn picture(features: &ImageFeatures, path: &Path) -> Option<Luma> {
+    match &features.kept {
         Some(kept) => Some(kept.luma()),
-        None => Some(Small::new(&decode_file_on(path, seen.alpha_background).ok()?.image).luma()),
+        None => {
+            Some(Small::new(&decode_file_on(path, features.alpha_background).ok()?.image).luma())
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The eight ways in which a picture may lie on its copy.
+//! The eight symmetries of a square: quarter turns, mirrored or not.
 
 /// One of the eight ways to lay a square on itself: columns reversed, then quarter turns clockwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,4 +1,4 @@
-//! What much of a folder has in common counts for nothing.
+//! Templates: what many pictures of a folder have in common is no evidence of a copy.
 //!
 //! Forms of one kind, pages of graph paper, a camera that stands still: their pictures agree nearly
 //! everywhere, and are different pictures still. Where five or more pictures lie on each other like
@@ -332,7 +332,7 @@ fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: 
     let (of_a, of_b) = (content(&laid(a.fine(), b, placement)), content(&b.pixels));
     let (mut with_content, mut others, mut strong) = (0, 0, 0);
     let across = b.width.div_ceil(BLOCK);
-    let mut all = vec![Sums::default(); across * b.height.div_ceil(BLOCK)];
+    let mut all = vec![ContentSums::default(); across * b.height.div_ceil(BLOCK)];
     for (i, (x, y)) in of_a.iter().zip(&of_b).enumerate().filter(|(_, (x, y))| !(*x + *y).is_nan())
     {
         let sums = &mut all[i / b.width / BLOCK * across + i % b.width / BLOCK];
@@ -356,9 +356,9 @@ fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: 
     strong > 0 || others as f32 > (SLACK * with_content as f32).max(1.0)
 }
 
-/// Sums over a block.
+/// ContentSums over a block.
 #[derive(Clone, Default)]
-struct Sums {
+struct ContentSums {
     n: f32,
     /// Squares of what is on the template in either picture.
     either: f32,

@@ -273,7 +273,7 @@ fn what_cannot_be_read_fills_no_place_in_a_repaired_split() {
         label: Some(0),
         part: Some(part),
     };
-    let mut items = vec![file("twin", Part::Train), file("its twin", Part::Test)];
+    let mut items = vec![file("one", Part::Train), file("its duplicate", Part::Test)];
     items.extend((0..6).map(|i| file(&format!("broken {i}"), Part::Train)));
     items.push(file("readable", Part::Train));
     let groups = [vec![0, 0], (2..items.len()).collect()].concat();

@@ -244,7 +244,7 @@ fn figures(report: &Report) -> Vec<Figure> {
         0 => "no two images are the same".into(),
         _ => format!(
             "pairs among {} in {}; {}",
-            format::plural(summary.twins as u64, "image"),
+            format::plural(summary.duplicates as u64, "image"),
             groups(summary.groups),
             leak_text::kinds(summary)
         ),

@@ -122,7 +122,7 @@ pub fn copies(report: &Report) -> String {
     let all = format!(
         "{} among {} in {} ({})",
         pairs(summary.pairs),
-        format::plural(summary.twins as u64, "image"),
+        format::plural(summary.duplicates as u64, "image"),
         format::plural(summary.groups as u64, "group"),
         kinds(summary)
     );

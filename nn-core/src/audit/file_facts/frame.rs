@@ -1,6 +1,6 @@
 //! A plain frame around a picture.
 
-use super::grey;
+use super::{grey, grey_of};
 use crate::data::Rgb8;
 
 /// The widest frame, in pixels.
@@ -18,8 +18,8 @@ const WITHIN: f64 = 0.5;
 pub fn frame(image: &Rgb8) -> usize {
     let widest = WIDEST.min((image.width().min(image.height()) - 1) / 2);
     let mut outermost = ring(image, 0);
-    outermost.sort_by(f64::total_cmp);
-    let colour = outermost[outermost.len() / 2];
+    let middle = outermost.len() / 2;
+    let colour = *outermost.select_nth_unstable_by(middle, f64::total_cmp).1;
     let of_frame = |distance: usize| {
         let ring = ring(image, distance);
         let near = ring.iter().filter(|&&value| (value - colour).abs() <= NEAR).count();
@@ -36,9 +36,15 @@ pub fn frame(image: &Rgb8) -> usize {
 /// The grey of all pixels at this distance from the nearest side.
 fn ring(image: &Rgb8, distance: usize) -> Vec<f64> {
     let (right, bottom) = (image.width() - 1 - distance, image.height() - 1 - distance);
-    let across = (distance..=right).flat_map(|x| [(x, distance), (x, bottom)]);
-    let down = (distance..=bottom).flat_map(|y| [(distance, y), (right, y)]);
-    across.chain(down).map(|(x, y)| grey(image, x, y)).collect()
+    let mut ring = Vec::with_capacity(2 * (image.width() + image.height()));
+    for y in [distance, bottom] {
+        let row = &image.pixels()[y * image.width() * 3..][distance * 3..(right + 1) * 3];
+        ring.extend(row.as_chunks::<3>().0.iter().map(|&rgb| grey_of(rgb)));
+    }
+    for x in [distance, right] {
+        ring.extend((distance..=bottom).map(|y| grey(image, x, y)));
+    }
+    ring
 }
 
 #[cfg(test)]

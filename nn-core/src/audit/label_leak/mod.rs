@@ -114,7 +114,7 @@ pub struct Image<'a> {
     pub label: usize,
 }
 
-/// Tests each group of facts. The images must not contain twins, for a twin tells the class of the
+/// Tests each group of facts. The images must not contain duplicates, for one tells the class of the
 /// other; see [`super::Report::groups`]. `picture` is the small picture of an image. Empty if there are not two
 /// classes with enough images.
 pub fn test(

@@ -15,7 +15,7 @@ const WIDTH: u32 = 128;
 const HEIGHT: u32 = 96;
 
 /// An image file as the audit sees it.
-type Seen = (FileFacts, Luma);
+type Read = (FileFacts, Luma);
 
 /// Clouds of all sizes under discs.
 fn scene(number: u64) -> RgbImage {
@@ -109,19 +109,19 @@ fn watermark(image: &mut RgbImage, opaque: f64) {
 }
 
 /// All files as they are seen.
-fn look(files: &[Vec<u8>]) -> Vec<Seen> {
+fn look(files: &[Vec<u8>]) -> Vec<Read> {
     let root = TempDir::new().unwrap();
     let seen = |(number, bytes): (usize, &Vec<u8>)| {
         let path = root.path().join(format!("{number}.jpg"));
         std::fs::write(&path, bytes).unwrap();
-        let seen = survey::look(&path, None, Default::default()).unwrap();
+        let seen = survey::extract(&path, Default::default()).unwrap();
         let picture = survey::picture(&seen, &path).unwrap();
         (seen.facts, picture)
     };
     files.par_iter().enumerate().map(seen).collect()
 }
 
-fn test(seen: &[&Seen], labels: &[usize], classes: usize, seed: u64) -> Vec<LabelLeak> {
+fn test(seen: &[&Read], labels: &[usize], classes: usize, seed: u64) -> Vec<LabelLeak> {
     let names: Vec<String> = (0..classes).map(|class| format!("class {class}")).collect();
     let mut rng = Rng::new(seed, 5);
     let files: Vec<String> =
@@ -224,7 +224,7 @@ fn power(draws: u64) -> Vec<(&'static str, usize)> {
             rng.shuffle(&mut labels);
             let mut own: Vec<usize> = (0..200).filter(|&i| labels[i] == 1).collect();
             rng.shuffle(&mut own);
-            let mut seen: Vec<&Seen> = plain.iter().collect();
+            let mut seen: Vec<&Read> = plain.iter().collect();
             own[..30].iter().for_each(|&i| seen[i] = &changed[i]);
             let leaks = test(&seen, &labels, 2, draw);
             leaks.iter().any(|leak| leak.alarm && leak.class.as_deref() == Some("class 1"))

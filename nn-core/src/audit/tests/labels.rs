@@ -172,7 +172,7 @@ fn permuted_labels_of_the_photographs_are_told_to_be_chance() {
         let looked: Vec<_> = listing
             .items
             .par_iter()
-            .map(|item| (survey::look(&item.path, None, Default::default()).unwrap(), item))
+            .map(|item| (survey::extract(&item.path, Default::default()).unwrap(), item))
             .collect();
         let mut hashes = HashSet::new();
         let mut set = Set::new(&[], 0);

@@ -1,10 +1,10 @@
 //! The parts an audit is made of, each against something simpler.
 
 use super::picture;
-use crate::audit::code_index::CodeIndex;
+use crate::audit::descriptor_index::DescriptorIndex;
 use crate::audit::file_facts::FileFacts;
 use crate::audit::luma::Luma;
-use crate::audit::patch::{Code, POINT, Places, bins, code, moved, poses};
+use crate::audit::patch::{Descriptor, POINT, Places, bins, descriptor, moved, poses};
 use crate::audit::placement::Placement;
 use crate::audit::shrink::Small;
 use crate::audit::symmetry::Symmetry;
@@ -12,38 +12,41 @@ use crate::data::Rgb8;
 use crate::rng::Rng;
 use std::io::Cursor;
 
-/// Random codes, each bit set in half of them.
-fn codes(n: usize, rng: &mut Rng) -> Vec<Code> {
-    let mut byte = || rng.below(256) as Code;
-    (0..n).map(|_| (0..16).fold(0, |code, _| code << 8 | byte())).collect()
+/// Random descriptors, each bit set in half of them.
+fn descriptors(n: usize, rng: &mut Rng) -> Vec<Descriptor> {
+    let mut byte = || rng.below(256) as Descriptor;
+    (0..n).map(|_| (0..16).fold(0, |descriptor, _| descriptor << 8 | byte())).collect()
 }
 
 #[test]
 fn an_index_finds_what_differs_in_few_bits_and_tells_the_distance() {
     let mut rng = Rng::new(3, 0);
-    let codes = codes(5_000, &mut rng);
-    let index = CodeIndex::new(&codes);
+    let descriptors = descriptors(5_000, &mut rng);
+    let index = DescriptorIndex::new(&descriptors);
     let mut found = 0;
-    for (i, &code) in codes.iter().enumerate() {
-        let changed = (0..8).fold(code, |code, _| code ^ 1 << rng.below(128));
+    for (i, &descriptor) in descriptors.iter().enumerate() {
+        let changed = (0..8).fold(descriptor, |descriptor, _| descriptor ^ 1 << rng.below(128));
         let mut hit = false;
         for near in index.near(changed, 12, 0) {
-            assert_eq!(near.distance, (codes[near.code as usize] ^ changed).count_ones());
+            assert_eq!(
+                near.distance,
+                (descriptors[near.descriptor as usize] ^ changed).count_ones()
+            );
             assert!(near.distance <= 12);
-            hit |= near.code as usize == i;
+            hit |= near.descriptor as usize == i;
         }
-        assert!(index.near(changed, 12, i + 1).iter().all(|near| near.code as usize > i));
+        assert!(index.near(changed, 12, i + 1).iter().all(|near| near.descriptor as usize > i));
         found += usize::from(hit);
     }
     assert!(found >= 4_500, "{found} of 5000");
-    assert_eq!(CodeIndex::new(&[]).near(0, 128, 0), []);
+    assert_eq!(DescriptorIndex::new(&[]).near(0, 128, 0), []);
 }
 
 #[test]
 fn a_crowd_of_equal_codes_is_passed_over() {
-    let codes = vec![7; 1_000];
-    assert_eq!(CodeIndex::new(&codes).near(7, 0, 0), []);
-    assert!(CodeIndex::new(&codes[..20]).near(7, 0, 0).len() >= 20);
+    let descriptors = vec![7; 1_000];
+    assert_eq!(DescriptorIndex::new(&descriptors).near(7, 0, 0), []);
+    assert!(DescriptorIndex::new(&descriptors[..20]).near(7, 0, 0).len() >= 20);
 }
 
 #[test]
@@ -122,15 +125,15 @@ fn a_description_turns_and_mirrors_with_its_patch() {
     };
     let plain = at(Symmetry::ALL[0]);
     for symmetry in Symmetry::ALL {
-        let (before, after) = (code(&plain), code(&at(symmetry)));
+        let (before, after) = (descriptor(&plain), descriptor(&at(symmetry)));
         let laid = moved(before, symmetry);
         assert_eq!(moved(laid, symmetry.inverse()), before);
         let differing = (laid ^ after).count_ones();
         assert!(differing <= 2, "{symmetry:?}: {differing} bits");
         let other = Symmetry::ALL.into_iter().find(|other| *other != symmetry).unwrap();
-        assert!((laid ^ code(&at(other))).count_ones() > 20, "{symmetry:?}");
+        assert!((laid ^ descriptor(&at(other))).count_ones() > 20, "{symmetry:?}");
         // Laid so that it is most like the pattern, it is the same wherever it came from.
-        let posed = |bins| moved(code(bins), Symmetry::ALL[poses(bins)[0] as usize]);
+        let posed = |bins| moved(descriptor(bins), Symmetry::ALL[poses(bins)[0] as usize]);
         let differing = (posed(&plain) ^ posed(&at(symmetry))).count_ones();
         assert!(differing <= 4, "{symmetry:?}: {differing} bits");
     }

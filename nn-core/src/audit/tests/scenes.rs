@@ -188,7 +188,7 @@ fn many_versions_of_one_picture_are_no_template() {
         }
     }
     let report = report(root.path());
-    assert_eq!((report.summary.groups, report.summary.twins), (4, 32), "{:?}", report.summary);
+    assert_eq!((report.summary.groups, report.summary.duplicates), (4, 32), "{:?}", report.summary);
     assert_eq!(report.summary.scene_groups, 0);
 }
 
@@ -223,7 +223,7 @@ fn all_equal_pairs_are_counted_and_some_are_listed() {
     assert_eq!(summary.across_splits, train * validation + (train + validation) * test);
     assert_eq!(report.pairs.len(), 100);
     assert!(report.pairs.iter().all(|pair| pair.across_splits));
-    assert_eq!((summary.groups, summary.twins), (1, 60));
+    assert_eq!((summary.groups, summary.duplicates), (1, 60));
 }
 
 #[test]

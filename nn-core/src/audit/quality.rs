@@ -1,7 +1,7 @@
 //! What is odd about single images, and how classes and splits are balanced.
 
 use super::listing::{Listing, Part};
-use super::survey::Seen;
+use super::survey::ImageFeatures;
 use crate::data::Depth;
 use serde::Serialize;
 
@@ -40,24 +40,24 @@ pub struct OddImage {
 /// The odd images, in the order of the listing. `unreadable` has the reason for those not seen.
 pub fn odd_images(
     listing: &Listing,
-    seen: &[Option<Seen>],
+    features: &[Option<ImageFeatures>],
     unreadable: &[Option<String>],
 ) -> Vec<OddImage> {
     let mut found = Vec::new();
-    for ((item, seen), reason) in listing.items.iter().zip(seen).zip(unreadable) {
+    for ((item, features), reason) in listing.items.iter().zip(features).zip(unreadable) {
         let mut add = |oddity, detail| {
             found.push(OddImage { file: item.file.clone(), oddity, detail });
         };
-        let Some(seen) = seen else {
+        let Some(features) = features else {
             add(Oddity::Unreadable, reason.clone().unwrap_or_default());
             continue;
         };
-        let (width, height) = (seen.facts.width, seen.facts.height);
+        let (width, height) = (features.facts.width, features.facts.height);
         let (short, long) = (width.min(height), width.max(height));
         let size = format!("{width} x {height} pixels");
-        if seen.range < ONE_COLOUR {
-            let [r, g, b] = seen.facts.tones.mean.map(|v| v.round());
-            let why = one_colour_why(seen);
+        if features.range < ONE_COLOUR {
+            let [r, g, b] = features.facts.tones.mean.map(|v| v.round());
+            let why = one_colour_why(features);
             add(Oddity::OneColour, format!("red {r}, green {g}, blue {b}{why}"));
         }
         if short < TINY {
@@ -71,12 +71,12 @@ pub fn odd_images(
 }
 
 /// Why an image may be of one colour although its file is not, in words.
-fn one_colour_why(seen: &Seen) -> String {
-    let treatment = &seen.treatment;
+fn one_colour_why(features: &ImageFeatures) -> String {
+    let treatment = &features.treatment;
     if treatment.vanished {
         return format!(
             "; it is transparent, and laid on {} nothing of it is seen: choose another background",
-            seen.alpha_background
+            features.alpha_background
         );
     }
     let mut why = String::new();
