@@ -17,7 +17,7 @@ pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod reference;
 mod simd;
-pub mod update;
+pub(crate) mod update;
 
 pub(crate) use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
 pub(crate) use isa::Isa;
