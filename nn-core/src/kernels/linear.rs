@@ -11,10 +11,12 @@
 //! Processors with AVX2 and FMA round once where others round twice, so bits may differ between
 //! kinds of processor, but not between runs or thread counts on one.
 
+#![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
+
 use super::Kernels;
-use super::isa;
+use super::isa::{self, Isa};
 use super::matmul::{Order, matmul};
-use super::simd::{self, Simd, SimdFn, prefetch};
+use super::simd::{self, MAX_LANES, Simd, SimdFn, prefetch};
 use crate::kernels::parallel::prelude::*;
 use crate::tensor::BufferPool;
 
@@ -178,7 +180,7 @@ fn dot_rows<T: Kernels>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
             let w = &w[block.clone()];
             for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
                 lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
-                *sum += simd::run(isa, Dot(w, &x[block.clone()]));
+                *sum += T::dot(isa, w, &x[block.clone()]);
             }
         }
     }
@@ -282,10 +284,10 @@ fn combine<'a, T: Kernels>(sums: &mut [T], factors: &[T], mut rows: impl Iterato
     let isa = isa::active();
     if let &[a, b, c, d] = factors {
         let rows = [(); GROUP].map(|()| rows.next().unwrap_or_default());
-        simd::run(isa, AddScaled { sums, factors: [a, b, c, d], rows });
+        T::add_scaled(isa, sums, [a, b, c, d], rows);
     } else {
         for (&factor, row) in factors.iter().zip(rows) {
-            simd::run(isa, AddScaled { sums, factors: [factor], rows: [row] });
+            T::add_scaled(isa, sums, [factor], [row]);
         }
     }
 }
@@ -297,80 +299,216 @@ fn multiply_add<T: Kernels, const FUSED: bool>(a: T, b: T, c: T) -> T {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// The dot product of two slices.
-struct Dot<'a, T>(&'a [T], &'a [T]);
+/// The inner loops of one element type.
+pub trait Loops: Sized {
+    /// The dot product of two slices of the same length.
+    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> Self;
 
-impl<T: Kernels> Dot<'_, T> {
-    /// In `SUMS` interleaved partial sums: a plain array that the compiler turns into registers.
+    /// `sums += factors[0] rows[0] + factors[1] rows[1] + ..`, in this order.
+    fn add_scaled<const N: usize>(
+        isa: Isa,
+        sums: &mut [Self],
+        factors: [Self; N],
+        rows: [&[Self]; N],
+    );
+}
+
+impl Loops for f32 {
+    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> Self {
+        simd::run(isa, Dot(a, b))
+    }
+
+    fn add_scaled<const N: usize>(
+        isa: Isa,
+        sums: &mut [Self],
+        factors: [Self; N],
+        rows: [&[Self]; N],
+    ) {
+        simd::run(isa, AddScaled { sums, factors, rows });
+    }
+}
+
+/// Gradients are checked in double precision, where nobody waits: plain arrays for the compiler.
+impl Loops for f64 {
+    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> Self {
+        simd::run(isa, PlainDot(a, b))
+    }
+
+    fn add_scaled<const N: usize>(
+        isa: Isa,
+        sums: &mut [Self],
+        factors: [Self; N],
+        rows: [&[Self]; N],
+    ) {
+        simd::run(isa, PlainAddScaled { sums, factors, rows });
+    }
+}
+
+/// A dot product in interleaved partial sums: 64, or 32 where vectors are short. As many as registers
+/// that hide the latency of the multiply-add, and the same bits for AVX2 and AVX-512.
+struct Dot<'a>(&'a [f32], &'a [f32]);
+
+impl SimdFn for Dot<'_> {
+    type Output = f32;
+
     #[inline(always)]
-    fn interleaved<const SUMS: usize, const FUSED: bool>(self) -> T {
-        let (a, a_tail) = self.0.as_chunks::<SUMS>();
-        let (b, b_tail) = self.1.as_chunks::<SUMS>();
-        let mut sums = [T::zero(); SUMS];
-        for (a, b) in a.iter().zip(b) {
-            for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-                *sum = multiply_add::<T, FUSED>(a, b, *sum);
+    unsafe fn run<V: Simd>(self) -> f32 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match V::LANES {
+                16 => dot::<V, 4>(self.0, self.1),
+                _ => dot::<V, 8>(self.0, self.1),
             }
         }
-        let mut width = SUMS;
+    }
+}
+
+/// # Safety
+/// The processor has the instructions of `V`'s set.
+#[inline(always)]
+unsafe fn dot<V: Simd, const REGISTERS: usize>(a: &[f32], b: &[f32]) -> f32 {
+    let len = a.len().min(b.len());
+    let step = REGISTERS * V::LANES;
+    let whole = len - len % step;
+    let mut lanes = [0.0; MAX_LANES];
+    // SAFETY: vectors of the set may exist, by the caller's promise; `at + i * LANES` and the lanes after
+    // it are below `whole`, which neither slice is shorter than; no vector has more than `MAX_LANES`.
+    unsafe {
+        let mut sums = [V::zero(); REGISTERS];
+        for at in (0..whole).step_by(step) {
+            for i in 0..REGISTERS {
+                let a = V::load(a.as_ptr().add(at + i * V::LANES));
+                let b = V::load(b.as_ptr().add(at + i * V::LANES));
+                sums[i] = a.mul_add(b, sums[i]);
+            }
+        }
+        let mut width = REGISTERS;
         while width > 1 {
             width /= 2;
-            for lane in 0..width {
-                sums[lane] += sums[lane + width];
+            for i in 0..width {
+                sums[i] = sums[i].add(sums[i + width]);
             }
         }
-        let tail = a_tail.iter().zip(b_tail);
-        tail.fold(sums[0], |sum, (&a, &b)| multiply_add::<T, FUSED>(a, b, sum))
+        sums[0].store(lanes.as_mut_ptr());
     }
-}
-
-impl<T: Kernels> SimdFn for Dot<'_, T> {
-    type Output = T;
-
-    #[inline(always)]
-    unsafe fn run<V: Simd>(self) -> T {
-        // 64 sums are eight AVX2 registers of f32, enough to hide the latency of the multiply-add; as many
-        // with wider vectors, so that the bits are the same.
-        match (V::LANES, V::FUSED) {
-            (..8, true) => self.interleaved::<32, true>(),
-            (..8, false) => self.interleaved::<32, false>(),
-            _ => self.interleaved::<64, true>(),
+    let mut width = V::LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
         }
     }
+    let tail = a[whole..len].iter().zip(&b[whole..len]);
+    tail.fold(lanes[0], |sum, (&a, &b)| match V::FUSED {
+        true => multiply_add::<f32, true>(a, b, sum),
+        false => multiply_add::<f32, false>(a, b, sum),
+    })
 }
 
-/// `sums += factors[0] rows[0] + factors[1] rows[1] + ..`, in this order.
-struct AddScaled<'a, T, const N: usize> {
-    sums: &'a mut [T],
-    factors: [T; N],
-    rows: [&'a [T]; N],
+/// See [`Loops::add_scaled`].
+struct AddScaled<'a, const N: usize> {
+    sums: &'a mut [f32],
+    factors: [f32; N],
+    rows: [&'a [f32]; N],
 }
 
-impl<T: Kernels, const N: usize> AddScaled<'_, T, N> {
-    #[inline(always)]
-    fn add<const FUSED: bool>(self) {
-        let rows = self.rows.map(|row| &row[..self.sums.len()]);
-        for (at, sum) in self.sums.iter_mut().enumerate() {
-            for (&factor, row) in self.factors.iter().zip(&rows) {
-                *sum = multiply_add::<T, FUSED>(factor, row[at], *sum);
-            }
-        }
-    }
-}
-
-impl<T: Kernels, const N: usize> SimdFn for AddScaled<'_, T, N> {
+impl<const N: usize> SimdFn for AddScaled<'_, N> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
-        if V::FUSED { self.add::<true>() } else { self.add::<false>() }
+        let Self { sums, factors, rows } = self;
+        let len = sums.len();
+        assert!(rows.iter().all(|row| row.len() >= len));
+        let whole = len - len % V::LANES;
+        // SAFETY: vectors of the set may exist, by the caller's promise; the lanes from `at` on are below
+        // `whole`, which no slice is shorter than.
+        unsafe {
+            let scales = V::splats(factors);
+            for at in (0..whole).step_by(V::LANES) {
+                let to = sums.as_mut_ptr().add(at);
+                let mut total = V::load(to);
+                for i in 0..N {
+                    total = scales[i].mul_add(V::load(rows[i].as_ptr().add(at)), total);
+                }
+                total.store(to);
+            }
+        }
+        for at in whole..len {
+            for i in 0..N {
+                sums[at] = match V::FUSED {
+                    true => multiply_add::<f32, true>(factors[i], rows[i][at], sums[at]),
+                    false => multiply_add::<f32, false>(factors[i], rows[i][at], sums[at]),
+                };
+            }
+        }
+    }
+}
+
+/// [`Dot`] in plain arrays.
+struct PlainDot<'a>(&'a [f64], &'a [f64]);
+
+impl SimdFn for PlainDot<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) -> f64 {
+        match (V::LANES, V::FUSED) {
+            (..8, true) => plain_dot::<32, true>(self.0, self.1),
+            (..8, false) => plain_dot::<32, false>(self.0, self.1),
+            _ => plain_dot::<64, true>(self.0, self.1),
+        }
+    }
+}
+
+#[inline(always)]
+fn plain_dot<const SUMS: usize, const FUSED: bool>(a: &[f64], b: &[f64]) -> f64 {
+    let (a, a_tail) = a.as_chunks::<SUMS>();
+    let (b, b_tail) = b.as_chunks::<SUMS>();
+    let mut sums = [0.0; SUMS];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..SUMS {
+            sums[lane] = multiply_add::<f64, FUSED>(a[lane], b[lane], sums[lane]);
+        }
+    }
+    let mut width = SUMS;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+    }
+    let tail = a_tail.iter().zip(b_tail);
+    tail.fold(sums[0], |sum, (&a, &b)| multiply_add::<f64, FUSED>(a, b, sum))
+}
+
+/// [`AddScaled`] in plain loops.
+struct PlainAddScaled<'a, const N: usize> {
+    sums: &'a mut [f64],
+    factors: [f64; N],
+    rows: [&'a [f64]; N],
+}
+
+impl<const N: usize> SimdFn for PlainAddScaled<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) {
+        let Self { sums, factors, rows } = self;
+        for (at, sum) in sums.iter_mut().enumerate() {
+            for (&factor, row) in factors.iter().zip(&rows) {
+                *sum = match V::FUSED {
+                    true => multiply_add::<f64, true>(factor, row[at], *sum),
+                    false => multiply_add::<f64, false>(factor, row[at], *sum),
+                };
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::Isa;
     use crate::rng::Rng;
 
     fn random(len: usize, seed: u64) -> Vec<f64> {

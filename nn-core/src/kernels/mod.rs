@@ -38,7 +38,7 @@ impl Kernels for f64 {}
 
 /// The kernels that exist for an element type.
 #[doc(hidden)]
-pub trait Tables: Element {
+pub trait Tables: Element + linear::Loops {
     /// The convolution kernels.
     fn conv2d() -> Conv2dKernels<Self>;
 
