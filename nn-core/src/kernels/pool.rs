@@ -11,7 +11,7 @@ use crate::tensor::Element;
 use bytemuck::Pod;
 use std::ops::Range;
 
-/// The argmax of a window: `u8` for windows of up to 255 elements, `u32` for larger ones.
+/// The argmax of a window: `u8` for windows of up to 256 elements, `u32` for larger ones.
 pub trait WindowIndex: Pod + Send + Sync {
     /// From the index within the window, counted row by row.
     fn from_place(place: usize) -> Self;
