@@ -352,11 +352,11 @@ impl<T: Kernels> Tape<T> {
     /// let (a, b) = (tape.leaf(Tensor::scalar(2.0)), tape.leaf(Tensor::scalar(5.0)));
     /// let square = tape.mul(&a, &a)?;
     /// let product = tape.mul(&square, &b)?;
-    /// let mut told = Vec::new();
+    /// let mut reported = Vec::new();
     /// tape.backward_on_leaf(&product, &mut |leaf, gradient| {
-    ///     told.push((leaf, gradient.tensor().as_slice()[0]));
+    ///     reported.push((leaf, gradient.tensor().as_slice()[0]));
     /// })?;
-    /// assert_eq!(told, [(b.leaf_id().unwrap(), 4.0), (a.leaf_id().unwrap(), 20.0)]);
+    /// assert_eq!(reported, [(b.leaf_id().unwrap(), 4.0), (a.leaf_id().unwrap(), 20.0)]);
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn backward_on_leaf(&mut self, loss: &Var<T>, on_leaf: &mut OnLeaf<'_, T>) -> Result<()> {

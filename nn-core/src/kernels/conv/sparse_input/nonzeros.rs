@@ -24,7 +24,7 @@ pub struct Nonzeros<'a> {
 }
 
 impl<'a> Nonzeros<'a> {
-    /// Empty lists for a band of so many windows.
+    /// Empty lists for a band of `windows` windows.
     pub fn new(
         windows: usize,
         channels: usize,

@@ -46,7 +46,7 @@ pub struct Nonzeros {
 }
 
 impl Nonzeros {
-    /// Empty lists for so many channels.
+    /// Empty lists for `channels` channels.
     pub fn new(channels: usize, scratch: &BufferPool<f32>) -> Self {
         let mut counts = scratch.scratch_of(channels);
         counts.fill(0);
