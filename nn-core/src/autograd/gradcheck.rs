@@ -72,7 +72,7 @@ impl GradientReport {
 /// let x = Tensor::from_vec([2, 2], vec![0.1, -0.7, 1.3, 0.4])?;
 /// let report = gradcheck(&[x], |tape, inputs| {
 ///     let square = tape.matmul(&inputs[0], &inputs[0])?;
-///     tape.tanh(square)
+///     Ok(tape.tanh(square))
 /// })?;
 /// report.ensure(1e-6)?;
 /// # Ok::<(), nn_core::Error>(())

@@ -74,7 +74,10 @@ pub use mask::{BoundingBox, Mask};
 pub use own_output::SIGNATURE;
 pub use part::Part;
 #[cfg(feature = "images")]
-pub use passed_over::{PassedOver, Reason, is_a_loss, relative, summary};
+#[doc(hidden)]
+pub use passed_over::relative;
+#[cfg(feature = "images")]
+pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
 #[cfg(feature = "images")]
 pub use resize::resize_bilinear;
 pub use sample::Sample;

@@ -164,13 +164,6 @@ pub(super) fn unknown_label(label: usize, classes: usize) -> Error {
 ///
 /// M. Matsumoto and T. Nishimura, "Mersenne Twister: a 623-dimensionally equidistributed uniform
 /// pseudo-random number generator", 1998.
-///
-/// ```
-/// use nn_core::data::NumpyRandom;
-/// let mut list = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-/// NumpyRandom::new(27).shuffle(&mut list);
-/// assert_eq!(list, [4, 2, 9, 1, 5, 6, 7, 0, 8, 3]); // as RandomState(27).shuffle does
-/// ```
 #[derive(Debug, Clone)]
 struct NumpyRandom {
     key: [u32; Self::N],

@@ -37,7 +37,9 @@ pub use forward::{Output, Pass};
 pub use predictor::Predictor;
 pub use receptive_field::{ReceptiveAxis, ReceptiveField};
 pub use reference::ReferenceCnn;
-pub use summary::{Summary, SummaryRow, thousands};
+#[doc(hidden)]
+pub use summary::thousands;
+pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
