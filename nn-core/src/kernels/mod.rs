@@ -74,7 +74,7 @@ macro_rules! impl_kernels {
                 $conv2d
             }
 
-            #[inline(never)] // inlined elsewhere, it would have the products compiled there
+            #[inline(never)] // inlined in another crate, the products would be compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
             }

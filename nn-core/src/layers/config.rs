@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Any built-in layer, as saved in JSON: `{"kind": "Conv2D", "filters": 64, ..}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-#[allow(missing_docs)] // each is what its layer's documentation says
+#[allow(missing_docs)] // see the layers' documentation
 #[non_exhaustive]
 pub enum LayerConfig {
     Rescaling(Rescaling),

@@ -88,7 +88,7 @@ pub struct OptimizerState<'a, T: Kernels> {
 ///
 /// # Errors
 /// If it is negative, infinite or not a number.
-#[doc(hidden)] // settings are checked where they are used; for programs that want to know before
+#[doc(hidden)] // for programs that check settings before they use them
 pub fn check_learning_rate(learning_rate: f64) -> Result<()> {
     if learning_rate.is_finite() && learning_rate >= 0.0 {
         return Ok(());
