@@ -1,7 +1,7 @@
 //! One error type for the whole library.
 //!
-//! Every message is for the person who meets it: where it happened, what was expected, what was
-//! received, and what to do about it. The library never prints, exits or panics on input.
+//! Every message says where the error occurred, what was expected, what was received, and what to do
+//! about it. The library never prints, exits or panics on invalid input.
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use std::path::{Path, PathBuf};
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, where, and what to do about it.
+/// An error: what went wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An op or layer was given a shape it cannot work with.
+    /// An op or layer was given a shape it does not accept.
     #[error("{at}: expected {expected}, received {received}; {remedy}")]
     Shape {
-        /// The op or layer that refused.
+        /// The op or layer that reports the error.
         at: String,
-        /// What it needs.
+        /// The expected shape or value.
         expected: String,
-        /// What it was given.
+        /// The received shape or value.
         received: Received,
         /// What to do about it.
         remedy: String,
@@ -31,32 +31,32 @@ pub enum Error {
     Setting {
         /// The setting's name, as the user knows it.
         what: String,
-        /// The range or kind of value it takes.
+        /// The allowed range or kind of value.
         expected: String,
-        /// What it was given.
+        /// The received value.
         received: String,
         /// What to do about it.
         remedy: String,
     },
 
-    /// Data (samples, labels, numbers that a network computed) cannot be worked with.
+    /// Data (samples, labels, numbers that a network computed) is invalid.
     #[error("{what} must be {expected}, received {received}; {remedy}")]
     Data {
         /// Which data.
         what: String,
-        /// What can be worked with.
+        /// The expected data.
         expected: String,
-        /// What there is.
+        /// The received data.
         received: String,
         /// What to do about it.
         remedy: String,
     },
 
-    /// The autograd tape was used in a way it cannot serve.
+    /// The autograd tape was misused.
     #[error("autograd: {0}")]
     Tape(String),
 
-    /// The loss stopped being a number.
+    /// The loss became NaN or infinite.
     #[error(
         "the loss became {loss} at step {step} of epoch {epoch}; lower the learning rate, and look \
          for broken images or weights"
@@ -66,7 +66,7 @@ pub enum Error {
         epoch: usize,
         /// Step within the epoch, counted from 1.
         step: usize,
-        /// The loss, as printed: `NaN` or `inf`.
+        /// The loss: `NaN` or `inf`.
         loss: String,
     },
 
@@ -81,7 +81,7 @@ pub enum Error {
         source: std::io::Error,
     },
 
-    /// A file or folder was read, but is not what it should be.
+    /// A file or folder was read, but its content is not valid.
     #[error("{}: {problem}; {remedy}", path.display())]
     File {
         /// The file or folder.
@@ -92,16 +92,16 @@ pub enum Error {
         remedy: String,
     },
 
-    /// Something that cannot happen did: a fault of this library.
+    /// An internal error: a bug in this library.
     #[error("{0}; this is a fault of nn-core, please report it")]
     Internal(String),
 
-    /// The caller asked the work to stop.
+    /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// What an op or layer was given and cannot work with: shapes, or something else in words.
+/// What an op or layer received instead of what it expects: shapes, or a description in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received(Box<Words>); // boxed, to keep results small
 
@@ -117,13 +117,13 @@ impl Received {
         Self(Box::new(Words { text, shapes }))
     }
 
-    /// Several shapes, each with what it is the shape of.
+    /// Several shapes, each with the name of its tensor.
     pub fn named<const N: usize>(shapes: [(&str, &[usize]); N]) -> Self {
         let text: Vec<_> = shapes.iter().map(|(name, dims)| format!("{name} {dims:?}")).collect();
         Self::new(text.join(", "), &shapes.map(|(_, dims)| dims))
     }
 
-    /// The dimensions of each shape, outermost first; none where something else is the matter.
+    /// The dimensions of each shape, outermost first; empty if the error is described in words.
     pub fn shapes(&self) -> &[Vec<usize>] {
         &self.0.shapes
     }
@@ -165,7 +165,7 @@ impl From<usize> for Received {
     }
 }
 
-/// What to do about a failed file operation, where that is known.
+/// What to do about a failed file operation, where known.
 fn remedy(source: &std::io::Error) -> &'static str {
     use std::io::ErrorKind::{
         AlreadyExists, NotADirectory, NotFound, PermissionDenied, QuotaExceeded,
@@ -183,7 +183,7 @@ fn remedy(source: &std::io::Error) -> &'static str {
 }
 
 impl Error {
-    /// A shape error raised by the op or layer `at`.
+    /// A shape error reported by the op or layer `at`.
     ///
     /// ```
     /// use nn_core::{Error, Shape};
@@ -207,7 +207,7 @@ impl Error {
         }
     }
 
-    /// Data that cannot be worked with.
+    /// An error about invalid data.
     pub fn data(
         what: impl Display,
         expected: impl Display,
@@ -222,7 +222,7 @@ impl Error {
         }
     }
 
-    /// A setting out of its range.
+    /// An error about a setting out of its range.
     pub fn setting(
         what: impl Display,
         expected: impl Display,
@@ -237,13 +237,13 @@ impl Error {
         }
     }
 
-    /// A failed file operation, ready for `map_err`.
+    /// An error about a failed file operation, as a closure for `map_err`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }
     }
 
-    /// A file that is not what it should be.
+    /// An error about a file whose content is not valid.
     pub fn file(path: &Path, problem: impl Display, remedy: impl Display) -> Self {
         Self::File {
             path: path.to_path_buf(),

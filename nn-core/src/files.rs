@@ -1,5 +1,5 @@
-//! Writing files so that a final name never stands for half a file, what that takes of folders, and
-//! reading files of whatever length.
+//! Atomic file writes (temporary file, fsync, rename), syncing of folders, and reading of files up to a
+//! size limit.
 
 mod hidden;
 
@@ -10,12 +10,12 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes a file under a temporary name in the same folder, makes sure it is on the disk, and gives
-/// it its final name, replacing what was there. If anything fails, or the program dies, what was
-/// there is still there.
+/// Writes a file atomically: writes to a temporary file in the same folder, syncs it to disk (fsync),
+/// and renames it to `path`, replacing an existing file. If anything fails, or the program dies, the
+/// existing file is unchanged.
 ///
 /// # Errors
-/// If `write` fails or the folder cannot be written to; nothing is left behind then.
+/// If `write` fails or the folder is not writable; the temporary file is removed then.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -23,11 +23,11 @@ pub fn write_atomically(
     FileDraft::write(path, |file| write(file))?.commit()
 }
 
-/// A file that is written, but neither sure to be on the disk nor under its name yet. Dropping it
-/// removes it.
+/// A file that is written to a temporary name, but neither synced to disk nor renamed to its final name
+/// yet. Dropping it removes the file.
 ///
-/// Waiting for the disk can take longer than writing did. [`FileDraft::commit`] does the waiting, on
-/// whichever thread can afford to.
+/// Syncing can take longer than writing. It happens in [`FileDraft::commit`], which can be called on
+/// another thread.
 #[derive(Debug)]
 pub struct FileDraft {
     file: File,
@@ -36,11 +36,11 @@ pub struct FileDraft {
 }
 
 impl FileDraft {
-    /// Writes a file that is to be called `path` under a temporary, hidden name beside it:
+    /// Writes the content of `path` to a hidden temporary file in the same folder:
     /// `.NAMExxxxxx.partial`.
     ///
     /// # Errors
-    /// If `write` fails or the folder cannot be written to; nothing is left behind then.
+    /// If `write` fails or the folder is not writable; the temporary file is removed then.
     pub fn write(
         path: &Path,
         write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
@@ -54,8 +54,8 @@ impl FileDraft {
         attempt().map_err(Error::io("write", path))
     }
 
-    /// Writes a file over a spare one, if there is one: the room on the disk is there already, and so
-    /// is the system's memory for it. Otherwise as [`FileDraft::write`].
+    /// Overwrites a spare file, if there is one, which reuses its disk blocks and its pages in the page
+    /// cache. Otherwise the same as [`FileDraft::write`].
     ///
     /// # Errors
     /// As [`FileDraft::write`].
@@ -66,7 +66,7 @@ impl FileDraft {
     ) -> Result<Self> {
         let open =
             |Spare(at): Spare| Some((fs::OpenOptions::new().write(true).open(at.path()).ok()?, at));
-        // One that is gone need not be missed.
+        // If the spare file no longer exists, a new file is written.
         let Some(spare) = spare.and_then(open) else { return Self::write(path, write) };
         Self::fill(spare, path, write).map_err(Error::io("write", path))
     }
@@ -80,16 +80,16 @@ impl FileDraft {
         write(&mut writer)?;
         writer.flush()?;
         drop(writer);
-        // What a spare file held beyond.
+        // Cuts off what remains of a longer spare file.
         let len = file.stream_position()?;
         file.set_len(len)?;
         Ok(Self { file, at, path: path.to_path_buf() })
     }
 
-    /// Makes sure the file is on the disk and gives it its name. What had that name is replaced.
+    /// Syncs the file to disk and renames it to its final name, replacing an existing file.
     ///
     /// # Errors
-    /// If the disk refuses; what was there is still there then.
+    /// If syncing or renaming fails; an existing file is unchanged then.
     pub fn commit(self) -> Result<()> {
         let Self { file, at, path } = self;
         let attempt = || {
@@ -101,14 +101,14 @@ impl FileDraft {
         attempt().map_err(Error::io("write", &path))
     }
 
-    /// Makes sure the file is on the disk and gives it its name. What had that name is renamed to
-    /// `keep`, in the same folder, and what had that one is spare.
+    /// Syncs the file to disk and renames it to its final name. An existing file of that name is first
+    /// renamed to `keep`, in the same folder. An existing file `keep` becomes the returned spare.
     ///
-    /// Whenever the program dies, each of the two names stands for a whole file or for none, and one
-    /// of them for the newest or the one before it.
+    /// If the program dies at any point, each of the two names refers to a complete file or to none,
+    /// and at least one of them to the newest file or its predecessor.
     ///
     /// # Errors
-    /// If the disk refuses; what was there is still there then.
+    /// If syncing or renaming fails; the existing files are unchanged then.
     pub fn commit_and_keep(self, keep: &Path) -> Result<Option<Spare>> {
         let Self { file, at, path } = self;
         let attempt = || {
@@ -133,14 +133,14 @@ impl FileDraft {
     }
 }
 
-/// A file that nobody needs any more, for the next one to be written over. Dropping it removes it.
+/// A file that is no longer needed and that the next draft can overwrite. Dropping it removes the file.
 ///
-/// It is called like a draft of the next one, and cleared away like one if the program dies.
+/// It has a temporary name like a draft, so [`remove_drafts`] removes it if the program dies.
 #[derive(Debug)]
 pub struct Spare(HiddenPath);
 
 impl Spare {
-    /// Takes its name from the file `old`, if there is one: it is a spare one for `next` now.
+    /// Renames the file `old`, if it exists, to a temporary name of `next`.
     fn take(old: &Path, next: &Path) -> io::Result<Option<Self>> {
         match HiddenPath::rename_from(old, next) {
             Ok(spare) => Ok(Some(Self(spare))),
@@ -154,8 +154,8 @@ impl Spare {
     }
 }
 
-/// Removes drafts of the file `path` that programs which died left behind. Nobody else may be
-/// writing that file.
+/// Removes drafts of the file `path` left behind by programs that died. No other process may be writing
+/// that file.
 pub fn remove_drafts(path: &Path) {
     let Some(name) = path.file_name() else { return };
     let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
@@ -165,20 +165,20 @@ pub fn remove_drafts(path: &Path) {
             rest.starts_with(name.as_encoded_bytes()) && rest.ends_with(PARTIAL.as_bytes())
         });
         if is_draft {
-            // What cannot be removed is in nobody's way.
+            // A leftover draft that cannot be removed does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// A file's content, if it is not larger than `most` bytes; `remedy` is what to do if it is.
+/// The content of a file of at most `most` bytes; `remedy` is the advice in the error for a larger one.
 ///
 /// # Errors
 /// If the file cannot be read, or is larger.
 pub fn read_limited(path: &Path, most: u64, remedy: &str) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::io("read", path))?;
-    // The limit holds while reading: what a file says about its length need not be true. Most do say
-    // what is true, and one byte more lets the end be seen without room for more.
+    // The limit is checked while reading, because the reported length may be wrong. It is usually
+    // right, so it sets the capacity: one byte more lets the end of file be found without growing.
     let length = file.metadata().map_or(0, |about| about.len());
     let mut bytes = Vec::with_capacity(length.min(most).min(16 << 20) as usize + 1);
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
@@ -192,8 +192,8 @@ pub fn read_limited(path: &Path, most: u64, remedy: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Puts the names in a folder on the disk, so that a rename lasts. Not every system can do that;
-/// where it cannot, the system does so in its own time.
+/// Syncs a folder's entries to disk, so that a rename is durable. Not every system supports this;
+/// errors are ignored.
 pub fn sync_folder(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
@@ -243,11 +243,11 @@ mod tests {
         let spare = draft(None, "3").commit_and_keep(&before).unwrap();
         assert_eq!((texts(), files()), (["3".into(), "2 long".into()], 3));
 
-        // Over the first one, of another length.
+        // Over the first file, which has another length.
         let spare = draft(spare, "4 longer").commit_and_keep(&before).unwrap();
         let spare = draft(spare, "5").commit_and_keep(&before).unwrap();
         assert_eq!((texts(), files()), (["5".into(), "4 longer".into()], 3));
-        // Whatever happened to it, the next is written.
+        // The next file is written even if the spare is gone.
         fs::remove_file(spare.as_ref().unwrap().0.path()).unwrap();
         let spare = draft(spare, "6").commit_and_keep(&before).unwrap();
         drop(spare);
@@ -295,7 +295,7 @@ mod tests {
         let error = write_atomically(&path, |w| w.write_all(b"x")).unwrap_err();
         assert!(error.to_string().contains("missing/a.txt"), "{error}");
         assert!(write_atomically(Path::new("/"), |_| Ok(())).is_err());
-        // A folder of that name is in the way.
+        // The name is that of a folder.
         assert!(write_atomically(folder.path(), |w| w.write_all(b"x")).is_err());
     }
 
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(read_limited(&path, 7, "cut it").unwrap(), b"seven..");
         let message = read_limited(&path, 6, "cut it").unwrap_err().to_string();
         assert!(message.ends_with("a.txt: the file is larger than 6 bytes; cut it"), "{message}");
-        // One that never ends.
+        // A file that never ends.
         #[cfg(unix)]
         {
             let message =

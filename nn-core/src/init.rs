@@ -1,10 +1,11 @@
-//! How parameters begin.
+//! Initialisation of parameters.
 //!
-//! The variance-scaling initialisers keep the size of activations (Glorot: and of gradients) even
-//! from layer to layer; fans and distributions are those of Keras, so a uniform draw lies in
-//! `[-limit, limit)` and a "normal" one is a normal truncated at two standard deviations and
-//! widened to keep its variance. The numbers come from [`Rng`], in double precision and rounded to
-//! the element type last: a model has the same parameters in `f32` and `f64`, up to rounding.
+//! The variance-scaling initialisers keep the variance of activations (Glorot: also of gradients) equal
+//! from layer to layer. Fans and distributions are those of Keras: a uniform draw is in
+//! `[-limit, limit)`, and a "normal" draw is from a normal distribution truncated at two standard
+//! deviations and rescaled to keep its variance. Numbers are drawn from [`Rng`] in double precision and
+//! then rounded to the element type: a model has the same parameters in `f32` and `f64`, up to
+//! rounding.
 
 use crate::kernels::Kernels;
 use crate::rng::Rng;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// The standard deviation of a standard normal truncated to `[-2, 2]`.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
 
-/// How many inputs one output sums over, and how many outputs one input reaches.
+/// The fans of a weight: inputs per output, and outputs per input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fans {
     /// Inputs per output: `in` of a dense layer, `in * height * width` of a convolution.
@@ -24,7 +25,7 @@ pub struct Fans {
 }
 
 impl Fans {
-    /// The fans of a weight `[out, in, ..]`, whose further dimensions are the kernel's area.
+    /// The fans of a weight `[out, in, ..]`. The dimensions after the first two are the kernel's size.
     pub fn of_weight(shape: &Shape) -> Self {
         let dims = shape.dims();
         let area = dims.iter().skip(2).fold(1usize, |area, &d| area.saturating_mul(d));
@@ -33,7 +34,7 @@ impl Fans {
     }
 }
 
-/// How a parameter begins.
+/// How a parameter is initialised.
 ///
 /// ```
 /// use nn_core::init::{Fans, Initializer};
@@ -51,7 +52,7 @@ pub enum Initializer {
     GlorotUniform,
     /// Truncated normal, variance `2 / (fan_in + fan_out)`.
     GlorotNormal,
-    /// Uniform, variance `2 / fan_in` (He et al., 2015): made for ReLU.
+    /// Uniform, variance `2 / fan_in` (He et al., 2015): for layers with ReLU.
     HeUniform,
     /// Truncated normal, variance `2 / fan_in`.
     HeNormal,
@@ -62,7 +63,7 @@ pub enum Initializer {
 }
 
 impl Initializer {
-    /// A new parameter of `shape`. Only the random initialisers look at `fans` and draw from `rng`.
+    /// A new parameter of `shape`. Only the random initialisers use `fans` and draw from `rng`.
     pub fn tensor<T: Kernels>(
         self,
         shape: impl Into<Shape>,
@@ -70,7 +71,7 @@ impl Initializer {
         rng: &mut Rng,
     ) -> Tensor<T> {
         let shape = shape.into();
-        // A fan of zero occurs only where there is no element to draw.
+        // A fan is zero only if the parameter has no elements.
         let mean_fan = ((fans.input as f64 + fans.output as f64) / 2.0).max(1.0);
         let fan_in = (fans.input as f64).max(1.0);
         match self {

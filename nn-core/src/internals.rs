@@ -1,11 +1,12 @@
-//! What the tests, the benchmarks and the `bench` command of this repository reach of the kernels.
+//! The parts of the kernels that the tests, the benchmarks and the `bench` command of this repository
+//! use.
 //!
-//! Not for other programs: it changes without notice.
+//! Not a public API: it may change without notice.
 
 pub use crate::kernels::Tables;
 pub use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 
-/// Convolutions: the registry, and what kernels of each pass are.
+/// Convolutions: the registry, and the kernel traits of each pass.
 pub mod conv {
     pub use crate::kernels::conv::{
         Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dKernels,
@@ -13,12 +14,12 @@ pub mod conv {
     };
 }
 
-/// Products of dense layers.
+/// Matrix products of dense layers.
 pub mod linear {
     pub use crate::kernels::linear::{Dims, forward, input_gradient, weight_gradient};
 }
 
-/// How fast the machine multiplies and adds at best.
+/// Measures the machine's peak multiply-add rate.
 #[cfg(not(target_family = "wasm"))]
 pub mod peak {
     pub use crate::kernels::peak::measure;
@@ -29,7 +30,7 @@ pub mod pool {
     pub use crate::kernels::pool::*;
 }
 
-/// Plain loops in double precision, which kernels are compared with.
+/// Reference implementations in double precision that kernels are compared with.
 pub mod reference {
     pub use crate::kernels::reference::*;
 }

@@ -1,4 +1,4 @@
-//! A small, fast neural-network engine, written to be read.
+//! A small, fast neural-network engine with readable source code.
 //!
 //! A network learns which of two numbers is the larger:
 //!
@@ -27,8 +27,8 @@
 //! }
 //! ```
 //!
-//! The crate's `examples/` go on from here: XOR on tensors, images from memory, an op, a layer and a
-//! training loop of one's own, Grad-CAM, inference from several threads.
+//! The crate's `examples/` continue from here: XOR on tensors, images from memory, a custom op, layer
+//! and training loop, Grad-CAM, inference from several threads.
 //!
 //! # How to depend on it
 //!
@@ -36,8 +36,8 @@
 //! [dependencies]
 //! nn-core = { path = "../nn/nn-core" } # or git = ".."
 //!
-//! # For debug builds: without these four lines they are fifty times slower. The first pair optimises what
-//! # is generic, and so compiled in your crate; the second everything else.
+//! # Without these four lines debug builds are fifty times slower. The first pair optimises generic code,
+//! # which is compiled in your crate; the second pair optimises the dependencies.
 //! [profile.dev]
 //! opt-level = 1
 //! [profile.dev.package."*"]
@@ -48,60 +48,61 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `parallel` | threads: rayon's pool. Results are the same bits without |
-//! | `huge-pages` | asks Linux for large pages, which are faster |
-//! | `images` | image folders: decoding, data sets, what of an image is its subject |
-//! | `audit` | leaks in image folders |
+//! | `parallel` | multithreading with rayon. Results are bit-identical with and without it |
+//! | `huge-pages` | asks Linux for huge pages, which are faster |
+//! | `images` | image folders: decoding, data sets, segmentation of the subject from the background |
+//! | `audit` | detection of data leakage in image folders |
 //!
-//! Without any (`default-features = false`) the crate is tensors, autograd, layers, models, training and
-//! explanation, in 24 packages instead of 72, and builds for `wasm32-unknown-unknown` too: there without files
-//! and clocks, so that epochs take no time. `RUSTFLAGS="-C target-feature=+simd128"` makes it three times as
-//! fast there.
+//! Without any of them (`default-features = false`) the crate has tensors, autograd, layers, models,
+//! training and explanation, in 24 packages instead of 72. It then also builds for
+//! `wasm32-unknown-unknown`, where there are no files and no clock: reported epoch times are zero.
+//! `RUSTFLAGS="-C target-feature=+simd128"` makes it three times as fast there.
 //!
-//! # The floors
+//! # Modules
 //!
-//! Each stands only on those below it:
+//! Each module depends only on those below it:
 //!
 //! ```text
 //! explain, train           Grad-CAM; fit, evaluate, predict
 //! data      model          image folders; Sequential, its file format
-//! loss      optim  layers  what is minimised, how, and by which network
+//! loss      optim  layers  loss functions, optimisers, network layers
 //! autograd                 the tape and its ops
-//! kernels                  convolution, pooling, matrix products: all the time goes here
-//! tensor, rng, error       owned arrays, reproducible randomness, errors that help
+//! kernels                  convolution, pooling, matrix products: nearly all the run time is spent here
+//! tensor, rng, error       owned arrays, reproducible random numbers, the error type
 //! ```
 //!
-//! Images and feature maps are laid out channels-last, `[batch, height, width, channels]`, because
-//! that is how images are stored and how the kernels want them. Weights keep the layout of PyTorch,
-//! `[out, in, height, width]` and `[out, in]`, because that is what other programs expect in a file.
-//! Numbers are `f32` unless a type says `f64`.
+//! Images and feature maps are channels-last, `[batch, height, width, channels]`: the order in which
+//! images are stored and which the kernels need. Weights have PyTorch's layouts,
+//! `[out, in, height, width]` and `[out, in]`, because other programs expect these in a file. Numbers
+//! are `f32` unless a type says `f64`.
 //!
-//! # What can be relied on
+//! # Guarantees
 //!
-//! - **Errors, not panics.** What comes from outside (shapes, settings, files) is refused with an
-//!   [`Error`] that says what to do. A function that panics where a slice would says so under *Panics*.
-//!   Nothing is printed, and the process is never ended.
-//! - **Stopping.** What takes long asks its caller whether to go on, and otherwise ends with
-//!   [`Error::Interrupted`] after the step or the few images at hand: training its
-//!   [`Observer`](train::Observer), and with [`evaluate`](train::evaluate()) the
+//! - **Errors, not panics.** Invalid input (shapes, settings, files) is rejected with an [`Error`] that
+//!   says what to do. The exceptions are functions that panic on an index out of range, as slices do;
+//!   their docs have a *Panics* section. The library never prints and never ends the process.
+//! - **Cancellation.** Long-running work asks its caller whether to continue. If not, it returns
+//!   [`Error::Interrupted`] after the current step or the few images in progress. Training asks its
+//!   [`Observer`](train::Observer); [`evaluate`](train::evaluate()) asks the
 //!   [`Examples`](train::Examples); loading ([`Dataset::load_with`](data::Dataset::load_with)) and
-//!   [`audit`](audit::audit()) their progress function; occlusion
-//!   [`go_on`](explain::Occlusion::go_on). Training that was stopped goes on with another call.
+//!   [`audit`](audit::audit()) ask their progress function; occlusion asks
+//!   [`go_on`](explain::Occlusion::go_on). Interrupted training continues with another call.
 //! - **Threads.** Data (tensors, models, data sets, results) is `Send` and `Sync`. A [`Tape`], a
-//!   [`Trainer`](train::Trainer) and an optimiser are `Send`: they change as they are used, one thread
-//!   at a time. Work is spread over rayon's current pool, and the results are the same bits whatever its
-//!   size. There is no global state but that pool and the choice of kernels ([`kernels::isa`]), which is
-//!   made once.
-//! - **Memory.** A training step that repeats takes the memory for its numbers from a
-//!   [pool](tensor::BufferPool) and returns it. Beside the pool it holds records of the tape and, for each
-//!   thread, what one matrix product packs: at most 256 KiB, whatever the batch. Of a file, nothing is allocated on its own word: images are bounded
-//!   ([`data::MAX_DECODED_BYTES`]), tensors are as large as their file, and a model's sample has at most 2^27
-//!   numbers at any layer. Sizes that the caller chooses are the caller's: where the system has no memory
-//!   left, it ends the process, as for any Rust program.
-//! - **Unsafe code** is in [`kernels`] alone, which AddressSanitizer and fuzzing watch over.
+//!   [`Trainer`](train::Trainer) and an optimiser are `Send` only: they have mutable state and serve
+//!   one thread at a time. Work runs on rayon's current pool, and results are bit-identical for any
+//!   pool size. The only global state is that pool and the choice of kernels ([`kernels::isa`]), which
+//!   is made once.
+//! - **Memory.** A repeated training step takes its tensors and scratch memory from a
+//!   [pool](tensor::BufferPool) and returns them. Outside the pool it allocates the tape's nodes and,
+//!   for each thread, the packed panels of one matrix product: at most 256 KiB, whatever the batch
+//!   size. Sizes declared in a file are checked before anything is allocated: images are bounded
+//!   ([`data::MAX_DECODED_BYTES`]), tensors are no larger than their file, and a sample has at most
+//!   2^27 numbers at any layer. Sizes that the caller chooses are not limited: out of memory ends the
+//!   process, as in any Rust program.
+//! - **Unsafe code** is in [`kernels`] alone, which is tested with AddressSanitizer and fuzzing.
 
 #![warn(missing_debug_implementations)]
-// Tests may; what a library's user runs must not.
+// Tests may do these; library code must not.
 #![cfg_attr(
     not(test),
     deny(

@@ -1,8 +1,8 @@
-//! What training minimises.
+//! Loss functions.
 //!
 //! A loss takes the network's logits and the targets, and is the mean over the batch. The
-//! cross-entropies are computed from the logits directly: the detour over probabilities loses
-//! precision and overflows.
+//! cross-entropies are computed directly from the logits: computing probabilities first would lose
+//! precision and could overflow.
 
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
@@ -11,27 +11,27 @@ use crate::layers::OutputKind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// What is minimised.
+/// The loss function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Loss {
-    /// `logsumexp(z) - z_y`: one class is right.
+    /// `logsumexp(z) - z_y`: exactly one class `y` is right.
     #[default]
     CategoricalCrossentropy,
-    /// `-y log p - (1 - y) log (1 - p)` with `p = sigmoid(z)`, averaged over all outputs: each
-    /// output is a yes-or-no question.
+    /// `-y log p - (1 - y) log (1 - p)` with `p = sigmoid(z)`, averaged over all outputs: each output
+    /// is an independent binary classification.
     BinaryCrossentropy,
     /// `(prediction - y)^2`, averaged over all outputs.
     MeanSquaredError,
 }
 
-/// What the network should have said about a batch.
+/// The targets of a batch.
 #[derive(Debug, Clone, Copy)]
 pub enum Targets<'a, T: Kernels = f32> {
     /// The index of each sample's class.
     Classes(&'a [usize]),
-    /// A number for every output, `[batch, outputs]`: one-hot classes, yes and no, or values.
+    /// A number for every output, `[batch, outputs]`: one-hot classes, binary labels, or values.
     Values(&'a Tensor<T>),
 }
 
@@ -54,7 +54,7 @@ impl<'a, T: Kernels> From<&'a Tensor<T>> for Targets<'a, T> {
 }
 
 impl Loss {
-    /// The loss that goes with an output.
+    /// The usual loss for an output kind.
     pub fn for_output(output: OutputKind) -> Self {
         match output {
             OutputKind::Softmax => Self::CategoricalCrossentropy,
@@ -63,11 +63,11 @@ impl Loss {
         }
     }
 
-    /// Whether the loss can be asked of such an output. A cross-entropy reads plain outputs as
-    /// logits; the squared error needs plain outputs, for it compares with the outputs themselves.
+    /// Checks that the loss can be used with an output kind. A cross-entropy takes linear outputs as
+    /// logits. The squared error needs linear outputs, because it compares the outputs themselves.
     ///
     /// # Errors
-    /// If not.
+    /// If it cannot.
     pub fn check(self, output: OutputKind) -> Result<()> {
         if output == OutputKind::Linear || Self::for_output(output) == self {
             return Ok(());
@@ -90,7 +90,7 @@ impl Loss {
     /// The loss of a batch, a scalar: `logits [batch, outputs]` against `targets`.
     ///
     /// # Errors
-    /// If output or targets do not fit: another number of them, a class that does not exist,
+    /// If output or targets do not fit: the wrong number of targets, a class that does not exist, or
     /// targets of a categorical cross-entropy that are not one-hot.
     pub fn apply<'a, T: Kernels>(
         self,
@@ -125,7 +125,7 @@ impl Loss {
         }
     }
 
-    /// The loss's name, as configuration files write it.
+    /// The loss's name in configuration files.
     pub fn name(self) -> &'static str {
         match self {
             Self::CategoricalCrossentropy => "categorical_crossentropy",
@@ -134,8 +134,8 @@ impl Loss {
         }
     }
 
-    /// Targets as numbers. With a single output, the classes 0 and 1 are those numbers; with
-    /// several, a class is one-hot.
+    /// Targets as numbers. For a single output, classes 0 and 1 become these numbers; for several
+    /// outputs, classes become one-hot rows.
     fn values<T: Kernels>(
         self,
         targets: Targets<'_, T>,
@@ -182,7 +182,7 @@ impl Loss {
     }
 }
 
-/// The classes that one-hot rows mean.
+/// The classes of one-hot rows.
 fn classes_of_one_hot<T: Kernels>(values: &Tensor<T>) -> Result<Vec<usize>> {
     let refuse = |received: String| {
         Error::shape(
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn categorical_crossentropy_by_definition() -> Result<()> {
-        // -log of the softmax, written out.
+        // -log of the softmax, computed directly.
         let row = |z: &[f64], y: usize| -(z[y].exp() / z.iter().map(|v| v.exp()).sum::<f64>()).ln();
         let expected = (row(&LOGITS[..3], 2) + row(&LOGITS[3..], 0)) / 2.0;
         let kind = Loss::CategoricalCrossentropy;

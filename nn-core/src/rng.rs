@@ -1,23 +1,23 @@
-//! Reproducible randomness.
+//! Reproducible random numbers.
 //!
-//! Everything random in a run comes from one seed through [`Rng`]: ChaCha8, whose stream is fixed
-//! by its specification, with the steps from bits to floats, ranges and permutations written here,
-//! so that a newer library cannot change anybody's results.
+//! All random numbers of a run come from one seed through [`Rng`]: ChaCha8, whose output is fixed by
+//! its specification. The conversions from bits to floats, ranges and permutations are written here, so
+//! that a new version of a dependency cannot change results.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng as _, SeedableRng};
 
-/// Which stream of a seed serves what. Those that count on have room for 2^32 streams.
+/// The streams of a seed, by purpose. A stream that takes an offset has room for 2^32 of them.
 pub mod stream {
-    /// Initial weights: plus the parameter's number.
+    /// Initial weights: plus the parameter's index.
     pub const INITIALIZE: u64 = 0;
     /// The order of training samples: plus the epoch.
     pub const SHUFFLE: u64 = 0x6f72_6472 << 32;
-    /// Dropped units: plus the step.
+    /// Dropout masks: plus the step.
     pub const DROPOUT: u64 = 2 << 32;
-    /// Weights that take the place of trained ones: plus the parameter's number.
+    /// Random weights that replace trained ones: plus the parameter's index.
     pub const RANDOMIZE: u64 = 3 << 32;
-    /// The division of samples into sets.
+    /// The split of samples into sets.
     pub const SPLIT: u64 = 0x73_706c_6974;
 }
 
@@ -32,10 +32,10 @@ pub mod stream {
 pub struct Rng(ChaCha8Rng);
 
 impl Rng {
-    /// The generator for `seed`; different `stream`s of one seed do not overlap, so that, say,
-    /// shuffling more often does not change the initial weights.
+    /// The generator for `seed` and `stream`. Streams of one seed are independent: for example, more
+    /// shuffling does not change the initial weights.
     pub fn new(seed: u64, stream: u64) -> Self {
-        // The key is the seed, padded with zeros: no expansion that a crate could change.
+        // The key is the seed, padded with zeros: no seed expansion that a dependency could change.
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let mut inner = ChaCha8Rng::from_seed(key);

@@ -1,38 +1,38 @@
-//! Gradients against central differences.
+//! Gradient checks against central differences.
 //!
-//! For each input element `x`, the derivative of `f` is estimated as
-//! `(f(x + h) - f(x - h)) / 2h`, with `h = eps^(1/3) max(1, |x|)`: in double precision about ten
-//! digits are right, so a relative error above 1e-6 is a mistake, not noise. An output that is no
-//! single number is reduced to one by a fixed random projection: every element gets a weight of
-//! its own, so that errors in two of them do not cancel.
+//! For each input element `x`, the derivative of `f` is estimated as `(f(x + h) - f(x - h)) / 2h`, with
+//! `h = eps^(1/3) max(1, |x|)`. In double precision about ten digits are right, so a relative error
+//! above 1e-6 is a mistake, not noise. An output with several elements is reduced to a number by a
+//! fixed random projection: every element has its own weight, so that errors in two of them do not
+//! cancel.
 //!
-//! Keep inputs a few `h` away from kinks (ReLU at 0, ties of a maximum), where neither side is
-//! *the* derivative; and let `f` be a function: an op that draws random numbers must draw the same
-//! ones at each call.
+//! Keep inputs a few `h` away from kinks (ReLU at 0, ties of a maximum), where the derivative does not
+//! exist. `f` must be deterministic: an op that draws random numbers must draw the same ones at each
+//! call.
 
 use super::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::tensor::{BufferPool, Tensor};
 
-/// Gradients below this are compared absolutely: differences cannot resolve them any better.
+/// Gradients below this are compared absolutely: the differences are not more precise.
 const FLOOR: f64 = 1e-4;
 
-/// How well the gradient of one input agrees with differences.
+/// The agreement of one input's gradient with central differences.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InputReport {
     /// The largest difference of any element, relative to the input's largest gradient element:
     /// `max |a - n| / max(max |a|, max |n|, 1e-4)`; infinite if some gradient is not finite.
     pub relative_error: f64,
-    /// The element, in row-major order, where they differ most.
+    /// The index, in row-major order, of the element with the largest difference.
     pub element: usize,
-    /// Its gradient, as backward says.
+    /// Its gradient from the backward pass.
     pub analytic: f64,
-    /// Its gradient, as differences say.
+    /// Its gradient from central differences.
     pub numeric: f64,
 }
 
-/// How well all gradients agree with differences, input by input.
+/// The agreement of all gradients with central differences, input by input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientReport {
     /// One entry for each input, in order.
@@ -45,10 +45,10 @@ impl GradientReport {
         self.inputs.iter().map(|input| input.relative_error).fold(0.0, f64::max)
     }
 
-    /// Refuses a relative error of `limit` or more.
+    /// Returns an error if a relative error is `limit` or more.
     ///
     /// # Errors
-    /// [`Error::Tape`], naming the first input and element that is off.
+    /// [`Error::Tape`], naming the first such input and its worst element.
     pub fn ensure(&self, limit: f64) -> Result<()> {
         match self.inputs.iter().position(|input| input.relative_error >= limit) {
             None => Ok(()),
@@ -64,7 +64,7 @@ impl GradientReport {
     }
 }
 
-/// Compares the gradients that `f`'s backward gives its inputs with central differences.
+/// Compares the gradients from `f`'s backward pass with central differences.
 ///
 /// ```
 /// use nn_core::Tensor;
@@ -79,7 +79,7 @@ impl GradientReport {
 /// ```
 ///
 /// # Errors
-/// Those of `f`; that its output is not finite or depends on no input.
+/// Those of `f`; if its output is not finite or depends on no input.
 pub fn gradcheck(
     inputs: &[Tensor<f64>],
     f: impl Fn(&Tape<f64>, &[Var<f64>]) -> Result<Var<f64>>,
@@ -133,7 +133,7 @@ fn differentiate(inputs: &[Tensor<f64>], f: Function<'_>) -> Result<GradientRepo
             moved[i].as_mut_slice()[j] = below;
             let low = projected(&moved)?;
             moved[i].as_mut_slice()[j] = x;
-            // x + h was rounded, so the step is what was really taken.
+            // x + h was rounded, so the actual step is used.
             *slot = (high - low) / (above - below);
         }
         let analytic = match tape.grad(leaf) {
@@ -145,7 +145,7 @@ fn differentiate(inputs: &[Tensor<f64>], f: Function<'_>) -> Result<GradientRepo
     Ok(GradientReport { inputs: reports })
 }
 
-/// One weight for each output element; 1 for a single number.
+/// A weight for each output element; 1 for a single number.
 fn projection(output: &Tensor<f64>) -> Tensor<f64> {
     if output.len() == 1 {
         return Tensor::full(output.shape(), 1.0);
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::autograd::{Backward, Op};
 
-    /// A square whose backward is off by a factor.
+    /// A square whose backward pass is wrong by a factor.
     struct Square {
         x: Tensor<f64>,
         factor: f64,

@@ -1,4 +1,4 @@
-//! Gradients on their way to who asked for them.
+//! Gradients, stored as a tensor or as a product that is not computed yet.
 
 use crate::kernels::Kernels;
 use crate::kernels::linear::{self, Dims};
@@ -6,12 +6,12 @@ use crate::tensor::{BufferPool, Shape, Tensor};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-/// The gradient of one value: a tensor, or the two tensors whose product it is.
+/// The gradient of one value: a tensor, or the two factors of a matrix product.
 ///
-/// The gradient of a dense layer's weights is `dyt x`. With a batch of a few rows these two are far
-/// smaller than their product, and an optimiser that reads it piece by piece spares the memory for
-/// it, and the time to write it and read it back. Who asks for the tensor gets it, computed at the
-/// first question.
+/// The gradient of a dense layer's weights is `dyt x`. With a batch of a few rows the factors are far
+/// smaller than their product. An optimiser that reads the product piece by piece needs no memory for
+/// it, and no time to write it and read it back. [`tensor`](Gradient::tensor) computes the product at
+/// its first call.
 #[derive(Debug, Clone)]
 pub struct Gradient<T: Kernels = f32>(Form<T>);
 
@@ -28,13 +28,13 @@ enum Form<T: Kernels> {
 }
 
 impl<T: Kernels> Gradient<T> {
-    /// `dyt x`, with `dy [batch, outputs]` and `x [batch, inputs]`: `[outputs, inputs]`.
+    /// The product `dyt x`, with `dy [batch, outputs]` and `x [batch, inputs]`: `[outputs, inputs]`.
     pub(crate) fn product(dims: Dims, dy: Tensor<T>, x: Arc<Tensor<T>>) -> Self {
         let shape = Shape::from([dims.outputs, dims.inputs]);
         Self(Form::Product { dims, shape, dy, x, whole: OnceLock::new() })
     }
 
-    /// The shape, that of the value.
+    /// The shape, equal to that of the value.
     pub fn shape(&self) -> &Shape {
         match &self.0 {
             Form::Whole(tensor) => tensor.shape(),
@@ -42,7 +42,7 @@ impl<T: Kernels> Gradient<T> {
         }
     }
 
-    /// The tensor.
+    /// The gradient as a tensor; a product is computed at the first call.
     pub fn tensor(&self) -> &Tensor<T> {
         match &self.0 {
             Form::Whole(tensor) => tensor,
@@ -50,8 +50,8 @@ impl<T: Kernels> Gradient<T> {
                 if let Some(tensor) = whole.get() {
                     return tensor;
                 }
-                // Not while the cell is locked: a thread that waits for its share of the product may take
-                // up a task that asks for the tensor too, and would wait for itself.
+                // Computed without holding the cell's lock: while this thread waits for its parallel
+                // tasks, it may run another task that needs the same tensor, which would deadlock.
                 let mut tensor = Tensor::zeros(shape);
                 linear::weight_gradient(*dims, dy.as_slice(), x.as_slice(), tensor.as_mut_slice());
                 whole.get_or_init(|| tensor)
@@ -59,7 +59,7 @@ impl<T: Kernels> Gradient<T> {
         }
     }
 
-    /// The tensor, with a buffer from `pool` if it must be computed.
+    /// The gradient as a tensor; a product is computed into a buffer from `pool`.
     pub fn into_tensor(self, pool: &BufferPool<T>) -> Tensor<T> {
         match self.0 {
             Form::Whole(tensor) => tensor,
@@ -78,7 +78,7 @@ impl<T: Kernels> Gradient<T> {
         }
     }
 
-    /// The tensor, to change.
+    /// The gradient as a mutable tensor; a product is computed first.
     pub fn tensor_mut(&mut self) -> &mut Tensor<T> {
         if let Form::Product { .. } = self.0 {
             self.0 = Form::Whole(self.tensor().clone());
@@ -89,7 +89,8 @@ impl<T: Kernels> Gradient<T> {
         }
     }
 
-    /// The length of a row that pieces must not cross; `None` if they may be cut anywhere.
+    /// The row length of a product that is not computed yet: pieces must not cross rows. `None` if
+    /// pieces may be cut anywhere.
     pub(crate) fn row(&self) -> Option<usize> {
         match &self.0 {
             Form::Product { dims, whole, .. } if whole.get().is_none() => Some(dims.inputs),
@@ -97,8 +98,8 @@ impl<T: Kernels> Gradient<T> {
         }
     }
 
-    /// The elements `range`, within one row if there are [rows](Gradient::row): borrowed, or
-    /// computed into the start of `buffer`, which is as long. The same bits in either case.
+    /// The elements `range`, which must be within one row if there are [rows](Gradient::row): borrowed,
+    /// or computed into the start of `buffer`, which is at least as long. Both are bit-identical.
     pub(crate) fn piece<'a>(&'a self, range: Range<usize>, buffer: &'a mut [T]) -> &'a [T] {
         match &self.0 {
             Form::Product { dims, dy, x, whole, .. } if whole.get().is_none() => {

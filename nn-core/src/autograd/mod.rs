@@ -1,14 +1,14 @@
 //! Reverse-mode automatic differentiation.
 //!
-//! A [`Tape`] records each op as it runs; [`Tape::backward`] walks the record from the end and
-//! hands every input its gradient. A [`Var`] is a value with its place on the tape.
+//! A [`Tape`] records each op as it runs; [`Tape::backward`] visits the records in reverse order and
+//! computes the gradient of every input. A [`Var`] is a value and its node on the tape.
 //!
-//! What is kept: a value lives as long as somebody holds a `Var` of it or an op saved it for its
-//! backward; everything else goes back to the buffer pool at once. Gradients of leaves are kept,
-//! gradients of inner values only where [`Tape::retain_grad`] asked (Grad-CAM does).
+//! Memory: a value lives as long as a `Var` of it exists or an op saved it for its backward pass; then
+//! its buffer returns to the buffer pool. Gradients of leaves are kept; gradients of intermediate
+//! values only after [`Tape::retain_grad`] (used by Grad-CAM).
 //!
-//! An op is one file under [`ops`]: its forward, its backward, its gradient check. Ops of other
-//! crates implement [`Op`] and call [`Tape::record`]; nothing else distinguishes them.
+//! Each file under [`ops`] contains a family of ops: forward, backward and gradient checks. Ops of
+//! other crates implement [`Op`] and call [`Tape::record`], as the built-in ones do.
 //!
 //! ```
 //! use nn_core::{Tape, Tensor};

@@ -1,4 +1,4 @@
-//! The tape itself: nodes, values, gradients.
+//! The tape: nodes, values, gradients.
 
 use super::Gradient;
 use crate::error::{Error, Result};
@@ -10,28 +10,28 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// One recorded operation: whatever its backward needs, and the backward.
+/// A recorded operation: its backward pass and the data saved for it.
 ///
-/// The forward runs before recording, in the function that builds the op; see
-/// [`Tape::record`] for an example.
+/// The forward pass runs before recording, in the function that creates the op; see [`Tape::record`]
+/// for an example.
 pub trait Op<T: Kernels>: Send {
     /// The op's name, for errors.
     fn name(&self) -> &'static str;
 
-    /// Given the gradient of the output, adds each input's gradient through
-    /// [`Backward::accumulate`]. Skipping inputs for which [`Backward::needs`] is false saves work.
+    /// Computes each input's gradient from the output's `gradient` and passes it to
+    /// [`Backward::accumulate`]. Inputs for which [`Backward::needs`] is false can be skipped.
     fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()>;
 }
 
-/// A value, and its place on the tape if gradients flow through it. Clones are cheap and share
-/// the value.
+/// A value, and its node on the tape if gradients flow through it. Clones are cheap and share the
+/// value.
 #[derive(Clone)]
 pub struct Var<T: Kernels = f32> {
     value: Arc<Tensor<T>>,
     node: Option<NodeRef>,
 }
 
-/// Where a variable stands: the recording it belongs to, and its index there.
+/// A node of the tape: its recording, and its index there.
 #[derive(Clone)]
 struct NodeRef {
     recording: Arc<()>,
@@ -45,7 +45,7 @@ impl<T: Kernels> Var<T> {
         &self.value
     }
 
-    /// The value, shared: what an op saves for its backward.
+    /// The value, shared: for an op that saves it for its backward pass.
     pub fn share(&self) -> Arc<Tensor<T>> {
         Arc::clone(&self.value)
     }
@@ -65,18 +65,19 @@ impl<T: Kernels> Var<T> {
         self.node.is_some()
     }
 
-    /// Which leaf of its tape this is, if it is one: see [`Tape::backward_on_leaf`].
+    /// The identifier of this leaf on its tape; `None` if it is no leaf. See
+    /// [`Tape::backward_on_leaf`].
     pub fn leaf_id(&self) -> Option<LeafId> {
         self.node.as_ref().filter(|node| node.is_leaf).map(|node| LeafId(node.index))
     }
 
-    /// The value, to be overwritten in place if nobody else holds it; otherwise a copy.
+    /// The value, without a copy if it is not shared; otherwise a copy.
     pub fn into_owned(self, pool: &BufferPool<T>) -> Tensor<T> {
         self.take(pool).0
     }
 
-    /// [`Var::into_owned`], and the variable without its value, as the input to record. This is how
-    /// element-wise ops reuse their input's memory.
+    /// [`Var::into_owned`], together with the variable without its value, to be recorded as the input.
+    /// Element-wise ops use it to reuse their input's memory.
     pub fn take(self, pool: &BufferPool<T>) -> (Tensor<T>, Var<T>) {
         let value = Arc::try_unwrap(self.value).unwrap_or_else(|shared| shared.clone_in(pool));
         let empty = Arc::new(Tensor::zeros([0]));
@@ -91,7 +92,7 @@ impl<T: Kernels> fmt::Debug for Var<T> {
 }
 
 struct Node<T: Kernels> {
-    /// `None` for a leaf, and once a backward has consumed the op.
+    /// `None` for a leaf, and after a backward pass has consumed the op.
     op: Option<Box<dyn Op<T>>>,
     inputs: Vec<Option<usize>>,
     shape: Shape,
@@ -105,13 +106,13 @@ enum NodeKind {
     Retained,
 }
 
-/// Which leaf of a recording a gradient belongs to.
+/// Identifies a leaf of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LeafId(usize);
 
 /// A record of operations, in the order they ran.
 ///
-/// Ops take the tape by shared reference, so that they nest as formulas do:
+/// Ops take the tape by shared reference, so calls can be nested:
 ///
 /// ```
 /// use nn_core::{Tape, Tensor};
@@ -124,18 +125,18 @@ pub struct LeafId(usize);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 ///
-/// One thread at a time can use a tape, and it may go from one to another.
+/// A tape can be used by one thread at a time, and can move between threads.
 pub struct Tape<T: Kernels = f32> {
     nodes: RefCell<Vec<Node<T>>>,
-    /// By node, as far as a backward pass has come.
+    /// By node index, up to the last node that a backward pass started from.
     gradients: Vec<Option<Gradient<T>>>,
     recording: Arc<()>,
     enabled: bool,
     pool: BufferPool<T>,
-    /// What ops prepared for the next run, by its type.
+    /// Data that ops prepared for later runs, by type.
     prepared: RefCell<HashMap<TypeId, Box<dyn Any + Send>>>,
-    /// The first op that was given a variable of another recording. `record` cannot fail, so
-    /// the next backward does: such a variable would silently be treated as a constant.
+    /// The first op that was given a variable of another recording. `record` cannot fail, so the next
+    /// backward pass returns the error: otherwise such a variable would silently be a constant.
     foreign_input: Cell<Option<&'static str>>,
 }
 
@@ -151,7 +152,7 @@ impl<T: Kernels> Tape<T> {
         Self::with_pool(BufferPool::new())
     }
 
-    /// An empty tape whose values come from, and return to, `pool`.
+    /// An empty tape that takes its buffers from `pool` and returns them to it.
     pub fn with_pool(pool: BufferPool<T>) -> Self {
         Self {
             nodes: RefCell::default(),
@@ -164,19 +165,19 @@ impl<T: Kernels> Tape<T> {
         }
     }
 
-    /// A tape that runs ops without recording them: for inference. Used again, it finds what
-    /// convolutions prepared of their weights.
+    /// A tape that runs ops without recording them: for inference. If it is reused, convolutions reuse
+    /// their packed weights.
     pub fn inference(pool: BufferPool<T>) -> Self {
         Self { enabled: false, ..Self::with_pool(pool) }
     }
 
-    /// The pool ops take their buffers from.
+    /// The pool from which ops take their buffers.
     pub fn pool(&self) -> &BufferPool<T> {
         &self.pool
     }
 
-    /// What `with` makes of what ops of one kind prepare for the next run, such as weights in another
-    /// order: kept by tapes that do not record, since training changes weights at every step.
+    /// The result of `with`, applied to the data of type `P` that ops prepared for later runs, such as
+    /// packed weights. `None` on a recording tape: training changes weights at every step.
     pub(super) fn prepared<P: Any + Default + Send, R>(
         &self,
         with: impl FnOnce(&mut P, &BufferPool<T>) -> R,
@@ -194,7 +195,8 @@ impl<T: Kernels> Tape<T> {
         self.enabled
     }
 
-    /// Forgets everything recorded. Variables made before are of no use to this tape any more.
+    /// Removes all records. Earlier variables can no longer be used on this tape as inputs that need
+    /// gradients.
     pub fn clear(&mut self) {
         self.nodes.get_mut().clear();
         self.gradients.clear();
@@ -202,7 +204,7 @@ impl<T: Kernels> Tape<T> {
         self.foreign_input.set(None);
     }
 
-    /// A variable to differentiate with respect to: a parameter, or an input under study.
+    /// A variable to differentiate with respect to: a parameter, or an input to be explained.
     pub fn leaf(&self, value: impl Into<Arc<Tensor<T>>>) -> Var<T> {
         let value = value.into();
         let node = self.push(None, Vec::new(), value.shape().clone(), NodeKind::Leaf);
@@ -215,9 +217,9 @@ impl<T: Kernels> Tape<T> {
     }
 
     /// Records `op`, which computed `output` from `inputs`, and returns the output as a variable.
-    /// Nothing is kept when no input requires a gradient.
+    /// Nothing is recorded if no input requires a gradient.
     ///
-    /// This is the door for ops defined elsewhere:
+    /// With it, other crates define their own ops:
     ///
     /// ```
     /// use nn_core::autograd::{Backward, Op};
@@ -258,12 +260,12 @@ impl<T: Kernels> Tape<T> {
         Var { value, node }
     }
 
-    /// Whether an op on these inputs will be recorded, so that it knows whether to save anything.
+    /// Whether an op with these inputs will be recorded, and so has to save anything.
     pub fn tracks(&self, inputs: &[&Var<T>]) -> bool {
         self.enabled && inputs.iter().any(|input| self.place(input).is_some())
     }
 
-    /// Whether `var` stands on another tape, or on this one before it was cleared.
+    /// Whether `var` belongs to another tape, or to this one before it was cleared.
     fn is_foreign(&self, var: &Var<T>) -> bool {
         var.node.as_ref().is_some_and(|node| !Arc::ptr_eq(&node.recording, &self.recording))
     }
@@ -284,13 +286,13 @@ impl<T: Kernels> Tape<T> {
         Some(NodeRef { recording, index, is_leaf: kind == NodeKind::Leaf })
     }
 
-    /// Where `var` stands in this recording, if it does.
+    /// The index of `var` in this recording; `None` if it has none.
     fn place(&self, var: &Var<T>) -> Option<usize> {
         let node = var.node.as_ref()?;
         Arc::ptr_eq(&node.recording, &self.recording).then_some(node.index)
     }
 
-    /// [`Tape::place`] of a variable that must have one.
+    /// [`Tape::place`] of a variable that must be in this recording.
     fn index(&self, var: &Var<T>) -> Result<usize> {
         match (self.place(var), &var.node) {
             (Some(index), _) => Ok(index),
@@ -307,7 +309,7 @@ impl<T: Kernels> Tape<T> {
         }
     }
 
-    /// Asks for the gradient of an inner value to be kept. Call it before `backward`.
+    /// Keeps the gradient of an intermediate value. Call it before `backward`.
     pub fn retain_grad(&self, var: &Var<T>) -> Result<()> {
         let index = self.index(var)?;
         let node = &mut self.nodes.borrow_mut()[index];
@@ -317,32 +319,32 @@ impl<T: Kernels> Tape<T> {
         Ok(())
     }
 
-    /// The gradient of a leaf or retained value, if a backward pass has reached it.
+    /// The gradient of a leaf or retained value; `None` before a backward pass has reached it.
     pub fn grad(&self, var: &Var<T>) -> Option<&Tensor<T>> {
         self.gradients.get(self.place(var)?)?.as_ref().map(Gradient::tensor)
     }
 
-    /// Takes the gradient of a leaf or retained value out of the tape.
+    /// Removes the gradient of a leaf or retained value from the tape and returns it.
     pub fn take_grad(&mut self, var: &Var<T>) -> Option<Tensor<T>> {
         let gradient = self.take_gradient(var)?;
         Some(gradient.into_tensor(&self.pool))
     }
 
-    /// Like [`Tape::take_grad`], as the tape holds it: a product need not become a tensor.
+    /// Like [`Tape::take_grad`], but a gradient stored as a product is not computed.
     pub fn take_gradient(&mut self, var: &Var<T>) -> Option<Gradient<T>> {
         let index = self.place(var)?;
         self.gradients.get_mut(index)?.take()
     }
 
-    /// Differentiates `loss`, a single number, and frees what the ops had saved. Gradients add to
-    /// those already there.
+    /// Differentiates `loss`, a single number, and frees the data that ops saved. Gradients are added
+    /// to existing ones.
     pub fn backward(&mut self, loss: &Var<T>) -> Result<()> {
         self.backward_on_leaf(loss, &mut |_, _| {})
     }
 
-    /// [`Tape::backward`], and calls `on_leaf` for each leaf as soon as its gradient is final: what was
-    /// used last comes first. Gradients can be sent to other workers, or used up, while the rest is still
-    /// computed.
+    /// Like [`Tape::backward`], but calls `on_leaf` for each leaf as soon as its gradient is final, in
+    /// reverse order of creation. So gradients can be sent to other workers, or used, while the others
+    /// are still being computed.
     ///
     /// ```
     /// use nn_core::{Tape, Tensor, Var};
@@ -350,11 +352,11 @@ impl<T: Kernels> Tape<T> {
     /// let (a, b) = (tape.leaf(Tensor::scalar(2.0)), tape.leaf(Tensor::scalar(5.0)));
     /// let square = tape.mul(&a, &a)?;
     /// let product = tape.mul(&square, &b)?;
-    /// let mut told = Vec::new();
+    /// let mut reported = Vec::new();
     /// tape.backward_on_leaf(&product, &mut |leaf, gradient| {
-    ///     told.push((leaf, gradient.tensor().as_slice()[0]));
+    ///     reported.push((leaf, gradient.tensor().as_slice()[0]));
     /// })?;
-    /// assert_eq!(told, [(b.leaf_id().unwrap(), 4.0), (a.leaf_id().unwrap(), 20.0)]);
+    /// assert_eq!(reported, [(b.leaf_id().unwrap(), 4.0), (a.leaf_id().unwrap(), 20.0)]);
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn backward_on_leaf(&mut self, loss: &Var<T>, on_leaf: &mut OnLeaf<'_, T>) -> Result<()> {
@@ -369,13 +371,12 @@ impl<T: Kernels> Tape<T> {
         self.propagate(loss, Tensor::full(loss.shape(), T::one()), false, on_leaf)
     }
 
-    /// Propagates `gradient` backwards from `output`, and frees what the ops had saved.
+    /// Propagates `gradient` backwards from `output`, and frees the data that ops saved.
     pub fn backward_from(&mut self, output: &Var<T>, gradient: Tensor<T>) -> Result<()> {
         self.propagate(output, gradient, false, &mut |_, _| {})
     }
 
-    /// Like [`Tape::backward_from`], but keeps what the ops saved, for another pass over the same
-    /// record.
+    /// Like [`Tape::backward_from`], but keeps the data that ops saved, for another backward pass.
     pub fn backward_from_keeping(&mut self, output: &Var<T>, gradient: Tensor<T>) -> Result<()> {
         self.propagate(output, gradient, true, &mut |_, _| {})
     }
@@ -403,8 +404,9 @@ impl<T: Kernels> Tape<T> {
                 "pass one number per output element",
             ));
         }
-        // Gradients of inner values that an earlier pass kept must not flow a second time, so each
-        // pass has slots of its own and merges kept ones at the end of each node's turn.
+        // Gradients kept by an earlier pass must not be propagated again. So each pass has its own
+        // slots, and adds those of leaves and retained values to the kept ones when it reaches their
+        // node.
         let mut pending: Vec<Option<Gradient<T>>> = Vec::new();
         pending.resize_with(last + 1, || None);
         pending[last] = Some(gradient.into());
@@ -457,10 +459,10 @@ impl<T: Kernels> fmt::Debug for Tape<T> {
     }
 }
 
-/// What is told of a leaf's gradient.
+/// A callback that receives each leaf and its gradient.
 pub type OnLeaf<'a, T> = dyn FnMut(LeafId, &Gradient<T>) + 'a;
 
-/// The receiving end of an op's backward: the gradients of its inputs.
+/// Receives the gradients of an op's inputs during its backward pass.
 pub struct Backward<'a, T: Kernels> {
     op: &'static str,
     inputs: &'a [Option<usize>],
@@ -476,7 +478,7 @@ impl<T: Kernels> fmt::Debug for Backward<'_, T> {
 }
 
 impl<T: Kernels> Backward<'_, T> {
-    /// Whether anybody wants the gradient of input `i`.
+    /// Whether the gradient of input `i` is needed.
     pub fn needs(&self, i: usize) -> bool {
         self.inputs.get(i).is_some_and(Option::is_some)
     }
@@ -486,7 +488,7 @@ impl<T: Kernels> Backward<'_, T> {
         self.pool
     }
 
-    /// Adds `gradient`, of the input's shape, to that of input `i`.
+    /// Adds `gradient`, of the input's shape, to the gradient of input `i`.
     pub fn accumulate(&mut self, i: usize, gradient: impl Into<Gradient<T>>) -> Result<()> {
         let gradient = gradient.into();
         let Some(&Some(index)) = self.inputs.get(i) else {

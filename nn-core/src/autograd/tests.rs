@@ -1,4 +1,4 @@
-//! The tape's own rules, apart from any op's mathematics.
+//! Tests of the tape itself, independent of the ops' mathematics.
 
 use super::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ fn ones(n: usize) -> Tensor<f64> {
     Tensor::full([n], 1.0)
 }
 
-/// `x^2`, with the values around it kept alive by nobody but the tape.
+/// `x^2`; only the tape keeps the intermediate values alive.
 fn square(tape: &Tape<f64>, x: &Var<f64>) -> Var<f64> {
     tape.mul(x, x).unwrap()
 }
@@ -47,7 +47,7 @@ fn a_retained_gradient_counts_each_pass_once() {
     // dz/dy = 2 y = 18, twice; dz/dx = 4 x^3 = 108, twice.
     assert_eq!(tape.grad(&y).unwrap().as_slice(), [36.0]);
     assert_eq!(tape.grad(&x).unwrap().as_slice(), [216.0]);
-    // A third pass finds nothing saved: it is refused, and changes nothing.
+    // In a third pass the saved data is gone: it returns an error and changes nothing.
     assert!(message(tape.backward_from(&y, ones(1))).contains("freed"));
     assert_eq!(tape.grad(&y).unwrap().as_slice(), [36.0]);
 }
@@ -73,7 +73,7 @@ fn a_variable_from_before_the_tape_was_cleared_is_reported() {
     let y = tape.mul(&x, &weight).unwrap();
     let text = message(tape.backward(&y));
     assert!(text.contains("mul") && text.contains("cleared"), "{text}");
-    // Its value is welcome.
+    // The value itself can be used, as a constant.
     tape.clear();
     let (weight, x) = (tape.leaf(ones(1)), tape.constant(x.share()));
     let y = tape.mul(&x, &weight).unwrap();

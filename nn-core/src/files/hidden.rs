@@ -1,4 +1,4 @@
-//! Files under hidden names that nobody else has.
+//! Temporary files with hidden, unique names.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
@@ -7,23 +7,23 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How the names of files in the making end.
+/// The suffix of temporary files.
 pub const PARTIAL: &str = ".partial";
 
-/// Names tried before giving up.
+/// Number of names tried before giving up.
 const ATTEMPTS: usize = 1 << 10;
 
-/// The path of a file that is removed when this is dropped, unless it was renamed.
+/// The path of a temporary file. The file is removed when this is dropped, unless it was renamed.
 #[derive(Debug)]
 pub struct HiddenPath(PathBuf);
 
 impl HiddenPath {
-    /// Makes a file beside `next`, for which it is meant: `.NAMExxxxxx.partial`.
+    /// Creates a temporary file for `next` in the same folder: `.NAMExxxxxx.partial`.
     pub fn create(next: &Path) -> io::Result<(File, Self)> {
         Self::make(next, |at| fs::OpenOptions::new().write(true).create_new(true).open(at))
     }
 
-    /// Renames the file `old` to a hidden name beside `next`.
+    /// Renames the file `old` to a temporary name for `next`, in the folder of `next`.
     pub fn rename_from(old: &Path, next: &Path) -> io::Result<Self> {
         let rename = |at: &Path| match at.symlink_metadata() {
             Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -33,7 +33,7 @@ impl HiddenPath {
     }
 
     fn make<R>(next: &Path, make: impl Fn(&Path) -> io::Result<R>) -> io::Result<(R, Self)> {
-        // Each hasher of this state begins differently, which is all the randomness a name needs.
+        // Each `RandomState` has different keys: enough randomness for a file name.
         let random = RandomState::new();
         for attempt in 0..ATTEMPTS {
             let mut hasher = random.build_hasher();
@@ -49,12 +49,12 @@ impl HiddenPath {
         Err(io::Error::new(io::ErrorKind::AlreadyExists, "every temporary name is taken"))
     }
 
-    /// Where the file lies.
+    /// The path of the temporary file.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Gives the file its name. What had that name is replaced.
+    /// Renames the file to its final name, replacing an existing file.
     pub fn rename(mut self, to: &Path) -> io::Result<()> {
         fs::rename(&self.0, to)?;
         self.0 = PathBuf::new();
@@ -65,13 +65,13 @@ impl HiddenPath {
 impl Drop for HiddenPath {
     fn drop(&mut self) {
         if !self.0.as_os_str().is_empty() {
-            // What cannot be removed goes when the next draft of that file is made.
+            // What cannot be removed now is left to a later `remove_drafts`.
             let _ = fs::remove_file(&self.0);
         }
     }
 }
 
-/// The folder a path lies in: the current one for a bare name.
+/// The folder that contains a path: the current one for a bare name.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -79,7 +79,7 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// How the names of files on their way to the name `path` begin.
+/// The prefix of the names of temporary files for `path`.
 fn prefix(path: &Path) -> OsString {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

@@ -1,26 +1,26 @@
-//! What a convolution or pooling computes, worked out once.
+//! The geometry of a convolution or pooling: sizes, strides and padding, computed once.
 //!
-//! Options are what a user writes; a geometry is options applied to an input, with every size
-//! checked and the output sizes known. Kernels take geometries and trust them.
+//! Options are what a user sets. A geometry is options applied to an input, with every size checked and
+//! the output sizes computed. Kernels do not check a geometry again.
 
 use crate::error::{Error, Received, Result};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-/// What happens at the border of a convolution's input.
+/// Padding of a convolution's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Padding {
-    /// Nothing is added: `out = (in - kernel) / stride + 1`.
+    /// No padding: `out = (in - kernel) / stride + 1`.
     #[default]
     Valid,
-    /// Zeros are added so that `out = ceil(in / stride)`; where their number is odd, the extra one
-    /// goes to the bottom and right, as in TensorFlow.
+    /// Zero padding such that `out = ceil(in / stride)`. If an odd number of zeros is needed, the extra
+    /// one goes to the bottom or right, as in TensorFlow.
     Same,
 }
 
-/// Two sizes, vertical before horizontal: one number stands for both.
+/// Two sizes, vertical before horizontal; a single number is used for both.
 pub trait Pair {
     /// `(vertical, horizontal)`.
     fn pair(self) -> (usize, usize);
@@ -49,25 +49,25 @@ impl Pair for (usize, usize) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Conv2dOptions {
-    /// Steps between neighbouring outputs, in input pixels.
+    /// Stride, in input pixels.
     pub stride: (usize, usize),
-    /// What happens at the border.
+    /// Padding.
     pub padding: Padding,
 }
 
 impl Conv2dOptions {
-    /// Single steps and no padding.
+    /// Stride 1 and no padding.
     pub fn new() -> Self {
         Self { stride: (1, 1), padding: Padding::Valid }
     }
 
-    /// Sets the steps, down and right.
+    /// Sets the stride, vertical before horizontal.
     pub fn stride(mut self, stride: impl Pair) -> Self {
         self.stride = stride.pair();
         self
     }
 
-    /// Sets what happens at the border.
+    /// Sets the padding.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.padding = padding;
         self
@@ -86,18 +86,18 @@ impl Default for Conv2dOptions {
 pub struct Pool2dOptions {
     /// Size of the window, in pixels.
     pub window: (usize, usize),
-    /// Steps between neighbouring windows, in pixels.
+    /// Stride, in pixels.
     pub stride: (usize, usize),
 }
 
 impl Pool2dOptions {
-    /// Windows of this size (one number for a square) that neither overlap nor leave gaps.
+    /// Windows of this size (one number for a square), with a stride of the same size.
     pub fn new(window: impl Pair) -> Self {
         let window = window.pair();
         Self { window, stride: window }
     }
 
-    /// Sets the steps from one window to the next, down and right.
+    /// Sets the stride, vertical before horizontal.
     pub fn stride(mut self, stride: impl Pair) -> Self {
         self.stride = stride.pair();
         self
@@ -131,11 +131,11 @@ pub struct Conv2dGeometry {
 }
 
 impl Conv2dGeometry {
-    /// Checks an input's and a weight's dimensions against each other.
+    /// Computes the geometry from an input's and a weight's dimensions.
     ///
     /// # Errors
-    /// If the ranks are not 4, the channels differ or there are none, a kernel or stride is 0, the
-    /// kernel does not fit into the input, or no memory could hold the output.
+    /// If a rank is not 4, the channels differ or are 0, a kernel or stride is 0, the kernel does not
+    /// fit into the input, or the output is too large for memory.
     pub fn new(input: &[usize], weight: &[usize], options: Conv2dOptions) -> Result<Self> {
         let &[batch, in_h, in_w, in_c] = input else {
             return Err(Error::shape(
@@ -205,7 +205,7 @@ impl Conv2dGeometry {
         self.out_c * self.patch_len()
     }
 
-    /// Input elements under the kernel at one position.
+    /// Elements of the input patch under the kernel: `kernel_h * kernel_w * in_c`.
     pub fn patch_len(&self) -> usize {
         self.kernel_h * self.kernel_w * self.in_c
     }
@@ -215,14 +215,14 @@ impl Conv2dGeometry {
         [self.batch, self.out_h, self.out_w, self.out_c]
     }
 
-    /// Multiplications and additions of one direct pass.
+    /// Floating-point operations of one direct pass: multiplications and additions.
     pub fn flops(&self) -> f64 {
         2.0 * self.batch as f64 * self.output_len() as f64 * self.patch_len() as f64
     }
 }
 
-/// A stride as it matters. One that leads out of the input is as good as one that leads to its end,
-/// which can be multiplied without care.
+/// Limits a stride to the input size. A larger one gives the same output size, but its products could
+/// overflow.
 fn at_most_once(stride: usize, input: usize) -> usize {
     stride.min(input.max(1))
 }
@@ -276,8 +276,8 @@ pub struct Pool2dGeometry {
 }
 
 impl Pool2dGeometry {
-    /// Checks an input's dimensions against the window. Rows and columns left over at the bottom
-    /// and right are dropped.
+    /// Computes the geometry from an input's dimensions. Rows and columns left over at the bottom and
+    /// right are dropped.
     ///
     /// # Errors
     /// If the rank is not 4, a window or stride is 0, or the window does not fit into the input.
@@ -322,12 +322,12 @@ impl Pool2dGeometry {
         })
     }
 
-    /// Whether the windows are two by two and stand side by side.
+    /// Whether windows are 2x2 with stride 2.
     pub fn is_2x2(&self) -> bool {
         (self.window_h, self.window_w, self.stride_h, self.stride_w) == (2, 2, 2, 2)
     }
 
-    /// Elements under one window, of one channel.
+    /// Elements of one window, of one channel.
     pub fn window_len(&self) -> usize {
         self.window_h * self.window_w
     }
@@ -393,8 +393,8 @@ mod tests {
                         .filter(|p| p * stride < end && p * stride + window > start)
                         .collect();
                     let range = pool.windows_touching(&(start..end));
-                    // With gaps between windows the range may hold rows that touch nothing, but
-                    // never lacks one that does.
+                    // With gaps between windows the range may include rows that touch nothing, but it
+                    // never misses one that does.
                     assert!(touching.iter().all(|p| range.contains(p)), "{start}..{end}");
                     if window >= stride {
                         assert_eq!(range.collect::<Vec<_>>(), touching, "{start}..{end}");

@@ -1,8 +1,8 @@
-//! Which instructions this machine has, and which of them a user allows.
+//! Detection of instruction sets, and the user's choice among them.
 //!
 //! Decided once per process, at the first use. `NN_KERNEL` (or [`force`], which the command line's
-//! `--kernel` calls) restricts the choice to one set; the portable kernels always remain as the
-//! fall-back for what a set has no kernel for.
+//! `--kernel` calls) restricts the choice to one set. The portable kernels always remain as the
+//! fallback where a set has no kernel.
 
 use crate::error::{Error, Result};
 use std::fmt;
@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Isa {
-    /// Plain Rust, for any machine.
+    /// Portable Rust, for any machine.
     Portable,
     /// x86-64 with AVX2 and FMA.
     Avx2,
@@ -24,10 +24,10 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// Every set, in the order users read them.
+    /// Every set, in the order in which they are listed to users.
     pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Neon];
 
-    /// The name users write.
+    /// The name for `NN_KERNEL` and [`force`].
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
@@ -37,7 +37,7 @@ impl Isa {
         }
     }
 
-    /// What `all` has for this set: such as a kernel's name.
+    /// The entry of `all` for this set: a kernel's name, for example.
     pub(super) fn pick<T>(self, all: PerIsa<T>) -> T {
         match self {
             Self::Portable => all.portable,
@@ -47,7 +47,7 @@ impl Isa {
         }
     }
 
-    /// Whether this machine has it.
+    /// Whether this machine has the set.
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
@@ -73,7 +73,7 @@ impl Isa {
     }
 }
 
-/// One of a kind for each set.
+/// One value for each set.
 pub(super) struct PerIsa<T> {
     pub portable: T,
     pub avx2: T,
@@ -102,7 +102,7 @@ impl FromStr for Isa {
     }
 }
 
-/// The sets kernels may be taken from.
+/// The sets that kernels may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowed {
     forced: Option<Isa>,
@@ -120,14 +120,14 @@ impl Allowed {
 
 static CHOICE: OnceLock<Option<Isa>> = OnceLock::new();
 
-/// What is allowed in this process. An `NN_KERNEL` that cannot be honoured is ignored here; call
+/// The sets allowed in this process. An invalid or unavailable `NN_KERNEL` is ignored here; call
 /// [`force`] at start-up to have it reported.
 pub fn allowed() -> Allowed {
     let forced = *CHOICE.get_or_init(|| from_environment().ok().flatten());
     Allowed { forced }
 }
 
-/// The fastest allowed set: what results are reported to have been computed with.
+/// The fastest allowed set with kernels in this build; reports give it as the set used.
 pub fn active() -> Isa {
     static ACTIVE: OnceLock<Isa> = OnceLock::new();
     *ACTIVE.get_or_init(|| {
@@ -140,8 +140,8 @@ pub fn active() -> Isa {
     })
 }
 
-/// Restricts this process to the kernels of one set: a name of [`Isa`], or `auto` to take what
-/// `NN_KERNEL` says, or else everything the machine has.
+/// Restricts this process to the kernels of one set: a name of [`Isa`], or `auto` to use `NN_KERNEL` if
+/// set, and otherwise every set of the machine.
 ///
 /// # Errors
 /// If the name is unknown, this machine or build lacks the set, or a different choice was already

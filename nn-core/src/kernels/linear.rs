@@ -1,15 +1,14 @@
-//! The three products of a dense layer, `y = x Wt + b`, with `x` of `[batch, inputs]`, `W` of
-//! `[outputs, inputs]` and `y` of `[batch, outputs]`, all row by row.
+//! The three products of a dense layer, `y = x Wt + b`, with `x [batch, inputs]`, `W [outputs, inputs]`
+//! and `y [batch, outputs]`, all row-major.
 //!
-//! With a small batch a dense layer does little arithmetic per weight: it is as fast as the weights
-//! come from memory. A general matrix product copies them into packed panels first, so up to
-//! [`STREAMED`] rows of batch the weights are read (or their gradient written) once, in order, and
-//! a block of `x` or `y` stays in the first-level cache meanwhile. Larger batches are matrix
-//! products.
+//! With a small batch a dense layer does little arithmetic per weight: it is limited by memory
+//! bandwidth. A general matrix product would first copy the weights into packed panels. So up to a
+//! batch size of [`STREAMED`] the weights are read (or their gradient written) once, in order, while a
+//! block of `x` or `y` stays in the L1 cache. Larger batches use the general matrix product.
 //!
 //! Work is split by weight rows or columns, never by thread count, and every sum has a fixed order.
-//! Processors with AVX2 and FMA round once where others round twice, so bits may differ between
-//! kinds of processor, but not between runs or thread counts on one.
+//! Sets with a fused multiply-add (AVX2 with FMA, AVX-512, AArch64) round it once, others twice. So
+//! results may differ between kinds of processor, but not between runs or thread counts on one.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
@@ -20,13 +19,13 @@ use super::simd::{self, MAX_LANES, Simd, SimdFn, prefetch};
 use crate::kernels::parallel::prelude::*;
 use crate::tensor::BufferPool;
 
-/// The largest batch for which weights are streamed past the activations.
+/// The largest batch size for which weights are streamed instead of packed.
 pub const STREAMED: usize = 16;
 
 /// Weight rows per task.
 const ROWS: usize = 4;
-/// Length of a block of inputs: four rows of it, in `f32`, fill half a first-level cache or less, and
-/// with what is fetched ahead of four rows of weights, all of it.
+/// Length of a block of inputs: four rows of it in `f32` fill at most half of an L1 cache, and together
+/// with the prefetched block of four weight rows all of it.
 const KC: usize = 1024;
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -53,16 +52,16 @@ impl Dims {
         assert_eq!(y.len(), self.batch * self.outputs, "linear: y must fit {self:?}");
     }
 
-    /// The least number of tasks to hand to a thread at once: all of them when they are small.
+    /// The minimum number of tasks per thread: all of them if the product is small.
     fn min_tasks(self) -> usize {
         let work = self.batch * self.inputs * self.outputs;
         if work < PARALLEL_FROM { usize::MAX } else { 1 }
     }
 }
 
-/// The products compiled for one element type. Generic functions are compiled where they are used, and
-/// what becomes of hot loops in a program cut into many units is left to chance; these are compiled
-/// with this crate, once.
+/// The products compiled for one element type. Generic functions are compiled in the crate that uses
+/// them, where inlining and optimisation of the hot loops may differ; these are compiled once, with
+/// this crate.
 #[allow(clippy::type_complexity)] // the signatures of the functions below
 #[derive(Debug)]
 pub struct Products<T> {
@@ -73,7 +72,7 @@ pub struct Products<T> {
 }
 
 impl<T: Kernels> Products<T> {
-    /// Those of `T`. Only to be called where `T` is known.
+    /// The functions for `T`. Only called where `T` is a concrete type.
     pub(super) const COMPILED: Self = Self {
         forward: product::<T>,
         input_gradient: product_for_input::<T>,
@@ -105,7 +104,7 @@ pub fn input_gradient<T: Kernels>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     (T::linear().input_gradient)(dims, dy, w, dx);
 }
 
-/// `dw = dyt x`, the gradient of the weights, written over whatever `dw` holds.
+/// `dw = dyt x`, the gradient of the weights; overwrites `dw`.
 ///
 /// # Panics
 /// If a slice does not fit `dims`.
@@ -113,11 +112,11 @@ pub fn weight_gradient<T: Kernels>(dims: Dims, dy: &[T], x: &[T], dw: &mut [T]) 
     (T::linear().weight_gradient)(dims, dy, x, dw);
 }
 
-/// A part of [`weight_gradient`]: columns `start..` of the row of output `output`, as many as `piece`
-/// is long.
+/// A part of [`weight_gradient`]: in the row of output `output`, as many columns as `piece` is long,
+/// from column `start` on.
 ///
 /// # Panics
-/// If there are no such columns.
+/// If the columns or the output are out of range.
 pub fn weight_gradient_row<T: Kernels>(
     dims: Dims,
     dy: &[T],
@@ -144,7 +143,7 @@ fn product<T: Kernels>(
         return;
     }
     if batch <= STREAMED && inputs > 0 {
-        // Column by column of y, so that each task owns what it writes.
+        // `y` column by column, so that each task writes a contiguous range.
         let mut columns = scratch.scratch(outputs * batch);
         columns.fill(T::zero());
         columns
@@ -173,7 +172,7 @@ fn dot_rows<T: Kernels>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
     for start in (0..inputs).step_by(KC) {
         let block = start..(start + KC).min(inputs);
         for (w, column) in w.chunks_exact(inputs).zip(columns.chunks_exact_mut(batch)) {
-            // What this row goes on with comes from memory meanwhile.
+            // Prefetches the next block of this weight row meanwhile.
             let next = &w[block.end..(block.end + KC).min(inputs)];
             let mut lines = next.chunks(LINE / size_of::<T>());
             let lines_each = (KC * size_of::<T>() / LINE).div_ceil(batch);
@@ -200,7 +199,7 @@ fn product_for_input<T: Kernels>(dims: Dims, dy: &[T], w: &[T], dx: &mut [T]) {
     if dx.is_empty() {
         return;
     }
-    // A task owns a block of columns: one piece of each row.
+    // Each task owns a block of columns: one piece of each row.
     let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
     blocks.resize_with(inputs.div_ceil(KC), || Vec::with_capacity(batch));
     for row in dx.chunks_exact_mut(inputs) {
@@ -272,7 +271,7 @@ fn row_for_weight<T: Kernels>(
     }
 }
 
-/// Adds to `db`, of `outputs` elements, every row of `dy`: the gradient of the bias.
+/// Adds every row of `dy` to `db`, of `outputs` elements: the gradient of the bias.
 pub fn bias_gradient<T: Kernels>(dy: &[T], db: &mut [T]) {
     if !db.is_empty() {
         dy.chunks_exact(db.len()).for_each(|row| add_to(db, row));
@@ -292,7 +291,7 @@ fn combine<'a, T: Kernels>(sums: &mut [T], factors: &[T], mut rows: impl Iterato
     }
 }
 
-/// `a * b + c`, rounded once if `FUSED` and twice otherwise: without hardware for it, a fused
+/// `a * b + c`, rounded once if `FUSED` and twice otherwise: without a hardware instruction, a fused
 /// multiply-add is a slow library call.
 #[inline(always)]
 fn multiply_add<T: Kernels, const FUSED: bool>(a: T, b: T, c: T) -> T {

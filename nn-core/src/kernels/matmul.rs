@@ -1,23 +1,24 @@
 //! Matrix products over slices.
 //!
-//! [`gemm`] is one general product on the calling thread, for kernels that split the work
-//! themselves. [`matmul`] splits one product over threads: the tiles depend on the sizes alone and
-//! each element of the result is summed by one task, in an order that does not depend on the tile,
-//! so the bits are the same for any number of threads.
+//! [`gemm`] is a general product on the calling thread, for kernels that split the work themselves.
+//! [`matmul`] splits a product over threads: the tiles depend only on the sizes, and each element of
+//! the result is summed by one task in an order that does not depend on the tile. So the results are
+//! bit-identical for any number of threads.
 
 use super::Kernels;
 use crate::kernels::parallel::prelude::*;
 
-/// Below this many multiplications a product is not worth a second thread.
+/// Below this many multiplications a product runs on one thread.
 const PARALLEL_FROM: usize = 1 << 16;
-/// Tile of the result that one task computes: few enough rows and columns that two threads find
-/// work in a 200 x 200 product, enough that packing the operands is small beside multiplying them.
+/// Rows and columns of the result that one task computes: small enough that two threads share a 200 x
+/// 200 product, large enough that packing the operands takes little time compared with multiplying
+/// them.
 const TILE: (usize, usize) = (128, 256);
 
-/// `C = alpha A B + beta C` on the calling thread, with `A` of `m` x `k`, `B` of `k` x `n` and `C`
-/// of `m` x `n` elements, each laid out by its row stride and column stride.
+/// `C = alpha A B + beta C` on the calling thread, with `A [m, k]`, `B [k, n]` and `C [m, n]`, each
+/// with a row stride and a column stride.
 ///
-/// A transposed operand is one with its strides swapped. `C` is not read when `beta` is zero.
+/// To transpose an operand, swap its strides. `C` is not read when `beta` is zero.
 ///
 /// # Panics
 /// If a slice is too short for its sizes and strides, or two elements of `C` coincide.
@@ -58,7 +59,7 @@ pub fn gemm<T: Kernels>(
     }
 }
 
-/// Whether `rows` x `cols` elements of these strides lie within `len`.
+/// Whether `rows` x `cols` elements with these strides fit into a slice of length `len`.
 fn spans(rows: usize, cols: usize, row_stride: usize, col_stride: usize, len: usize) -> bool {
     if rows == 0 || cols == 0 {
         return true;
@@ -68,7 +69,7 @@ fn spans(rows: usize, cols: usize, row_stride: usize, col_stride: usize, len: us
     matches!((last_row, last_col), (Some(r), Some(c)) if r.checked_add(c).is_some_and(|i| i < len))
 }
 
-/// Whether all elements lie at different places: one stride steps over all of the other dimension.
+/// Whether no two elements share an index: one stride steps over the extent of the other dimension.
 fn distinct(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> bool {
     let steps_over = |outer: usize, stride: usize, inner: usize, inner_stride: usize| {
         (outer <= 1 || stride > inner.saturating_sub(1).saturating_mul(inner_stride))
@@ -77,12 +78,12 @@ fn distinct(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> b
     steps_over(rows, row_stride, cols, col_stride) || steps_over(cols, col_stride, rows, row_stride)
 }
 
-/// How a matrix lies in a slice without gaps.
+/// The layout of a matrix in a slice without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// Row by row.
+    /// Row-major.
     Rows,
-    /// Column by column: the slice holds the transposed matrix row by row.
+    /// Column-major: the slice holds the transposed matrix in row-major order.
     Columns,
 }
 
@@ -95,11 +96,11 @@ impl Order {
     }
 }
 
-/// `C = A B`, or `C += A B` if `add`, over all threads: `A` of `m` x `k`, `B` of `k` x `n`, and
-/// `C` of `m` x `n` elements, row by row.
+/// `C = A B`, or `C += A B` if `add`, over all threads: `A [m, k]`, `B [k, n]` and a row-major
+/// `C [m, n]`.
 ///
 /// # Panics
-/// If a slice has not exactly its matrix's number of elements.
+/// If the length of a slice is not its matrix's number of elements.
 pub fn matmul<T: Kernels>(
     (m, n, k): (usize, usize, usize),
     (a, a_order): (&[T], Order),
@@ -127,7 +128,7 @@ pub fn matmul<T: Kernels>(
     (0..tiles).into_par_iter().for_each(|tile| {
         let (i, j) = (tile / across * tile_rows, tile % across * tile_cols);
         let (rows, cols) = (tile_rows.min(m - i), tile_cols.min(n - j));
-        // With k = 0 the operands are empty, and so is what each tile needs of them.
+        // With k = 0 the operands are empty, and so are their parts for each tile.
         let a = &a[(i * rsa).min(a.len())..];
         let b = &b[(j * csb).min(b.len())..];
         debug_assert!(spans(rows, k, rsa, csa, a.len()) && spans(k, cols, rsb, csb, b.len()));
@@ -148,7 +149,7 @@ pub fn matmul<T: Kernels>(
     });
 }
 
-/// A pointer that tasks writing to disjoint places may share.
+/// A pointer shared by tasks that write to disjoint ranges.
 struct SharedMut<T>(*mut T);
 
 impl<T> SharedMut<T> {

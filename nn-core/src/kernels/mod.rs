@@ -1,6 +1,6 @@
-//! Where the time goes: convolution, pooling and matrix products over plain slices.
+//! The compute kernels: convolution, pooling, matrix products and optimiser updates over plain slices.
 //!
-//! Kernels know nothing of tensors' history. Everything `unsafe` in this crate is here.
+//! Kernels know nothing of the autograd tape. All `unsafe` code of this crate is here.
 #![allow(unsafe_code)]
 
 pub(crate) mod conv;
@@ -28,9 +28,9 @@ use conv::{
     sparse_weight::SparseWeight, winograd::Winograd,
 };
 
-/// A type that networks compute with: `f32`, or `f64` where gradients are checked.
+/// An element type with kernels: `f32`, or `f64` for gradient checks.
 ///
-/// Its kernels are this crate's own, so no other type can have the trait.
+/// The trait is sealed: only this crate can implement it.
 pub trait Kernels: Tables {}
 
 impl Kernels for f32 {}
@@ -48,7 +48,8 @@ pub trait Tables: Element + linear::Loops {
     /// The weight updates of optimisers.
     fn updates() -> update::Updates<Self>;
 
-    /// `C = alpha A B + beta C` over raw matrices; use [`matmul::gemm`], which checks them.
+    /// `C = alpha A B + beta C` over raw pointers; use [`matmul::gemm`], which checks sizes and
+    /// strides.
     ///
     /// # Safety
     /// Every element that the sizes and strides name must lie inside its allocation, and no two
@@ -73,7 +74,7 @@ macro_rules! impl_kernels {
                 $conv2d
             }
 
-            #[inline(never)] // inlined elsewhere, it would have the products compiled there
+            #[inline(never)] // inlined in another crate, the products would be compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
             }
@@ -138,7 +139,7 @@ impl_kernels!(
     Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
 );
 
-/// Whether this build has kernels written for `isa`.
+/// Whether this build has kernels for `isa`.
 fn has_kernels(isa: Isa) -> bool {
     f32::conv2d().isas().any(|needed| needed == isa)
 }

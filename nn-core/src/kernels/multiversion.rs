@@ -1,21 +1,22 @@
-//! Plain loops, compiled for the widest instructions of the machine.
+//! Scalar loops, compiled once per instruction set and run for the active one ([`isa::active`]).
 //!
-//! For loops that the compiler turns into vectors by itself. It never contracts a product and a sum,
-//! nor reorders a sum, so the bits are the same for every set.
+//! For loops that the compiler vectorises by itself. It never fuses a product and a sum, nor reorders a
+//! sum, so results are bit-identical for every set.
 
 use super::isa;
 use super::simd::{self, Simd, SimdFn};
 
-/// A computation in plain loops.
+/// A computation in scalar loops.
 pub(crate) trait Multiversion {
-    /// What comes out.
+    /// The result.
     type Output;
 
-    /// Computes it. Must be `#[inline(always)]`, and so must everything it calls that counts.
+    /// Runs the computation. Must be `#[inline(always)]`, and so must everything performance-critical
+    /// it calls.
     fn run(self) -> Self::Output;
 }
 
-/// The result of `loops`.
+/// Runs `loops` compiled for the active instruction set.
 pub(crate) fn multiversion<L: Multiversion>(loops: L) -> L::Output {
     simd::run(isa::active(), Compiled(loops))
 }

@@ -1,11 +1,11 @@
-//! How the system maps memory.
+//! Huge pages for large buffers.
 
-/// Bytes from which larger pages pay.
+/// Minimum size in bytes for huge pages.
 const LARGE: usize = 2 << 20;
 
-/// Asks the system to map `memory` in huge pages, where it can and the memory is large: the kernels
-/// walk through tens of megabytes a step, and a page of 2 MB saves 511 translations. To be called
-/// before the memory is first written. Only how fast memory is depends on it.
+/// Asks the system to map `memory` in huge pages, if it is large and the system supports them. The
+/// kernels read tens of megabytes per step, and one 2 MB page replaces 512 address translations by one.
+/// Call it before the memory is first written. It affects only speed.
 pub fn prefer_huge<T>(memory: &mut [T]) {
     if size_of_val(memory) >= LARGE {
         advise(memory);

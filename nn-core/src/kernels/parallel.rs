@@ -1,8 +1,8 @@
-//! The one place that decides how work is split over threads.
+//! Splitting of work over threads.
 //!
-//! Every function here gives each task a part of the output that nobody else writes, and cuts by size
-//! alone, never by the number of threads: the same additions happen in the same order however
-//! many threads there are, so results are the same to the bit.
+//! Every function here gives each task a part of the output that no other task writes, and splits by
+//! size alone, never by the number of threads. The same additions happen in the same order for any
+//! number of threads, so results are bit-identical.
 
 #[cfg(not(feature = "parallel"))]
 mod sequential;
@@ -10,8 +10,8 @@ mod sequential;
 use crate::tensor::Element;
 use prelude::*;
 
-/// Parallel iterators: rayon's, or those of the standard library under the same names where the crate is
-/// built without threads (feature `parallel`).
+/// Parallel iterators: those of rayon, or sequential ones of the same names if the crate is built
+/// without the feature `parallel`.
 pub(crate) mod prelude {
     #[cfg(not(feature = "parallel"))]
     pub(crate) use super::sequential::{IntoParallel, ParallelSlice, Together};
@@ -19,7 +19,7 @@ pub(crate) mod prelude {
     pub(crate) use rayon::prelude::*;
 }
 
-/// Does both, at the same time where there are threads.
+/// Runs both functions, in parallel if there are threads.
 pub(crate) fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
@@ -30,7 +30,7 @@ pub(crate) fn join<A: Send, B: Send>(
     (a(), b())
 }
 
-/// Runs `f` on a thread of the pool, so that not every op within has to be handed over to one.
+/// Runs `f` on a thread of the pool, so that the ops inside need not each be handed over to it.
 pub(crate) fn on_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     #[cfg(feature = "parallel")]
     return rayon::scope(|_| f());
@@ -47,10 +47,10 @@ pub(crate) fn on_each_thread<R: Send>(f: impl Fn() -> R + Sync) -> Vec<R> {
     vec![f()]
 }
 
-/// Elements below which a task is not worth handing to another thread.
+/// Minimum number of elements of a parallel task.
 pub const CHUNK: usize = 1 << 14;
 
-/// Calls `f(i, chunk)` for the `i`-th run of `len` elements of `data`.
+/// Calls `f(i, chunk)` for the `i`-th chunk of `len` elements of `data`.
 pub fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mut [T]) + Sync) {
     if data.is_empty() {
         return;
@@ -63,7 +63,7 @@ pub fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mu
     });
 }
 
-/// Like [`for_each_chunk`], over two arrays of equal length cut at the same places.
+/// Like [`for_each_chunk`], over two arrays of equal length, split at the same indices.
 pub fn for_each_chunk_pair<T: Send, U: Send>(
     first: &mut [T],
     second: &mut [U],
@@ -83,8 +83,8 @@ pub fn for_each_chunk_pair<T: Send, U: Send>(
     });
 }
 
-/// Calls `f(image, i, tile)` for the `i`-th run of `tile_len` elements of each image of
-/// `image_len`; the last tile of an image may be shorter.
+/// Calls `f(image, i, tile)` for the `i`-th tile of `tile_len` elements of each image of `image_len`;
+/// the last tile of an image may be shorter.
 pub fn for_each_tile<T: Send>(
     data: &mut [T],
     image_len: usize,
@@ -99,7 +99,7 @@ pub fn for_each_tile<T: Send>(
     });
 }
 
-/// Like [`for_each_tile`], over two arrays of equal length cut at the same places.
+/// Like [`for_each_tile`], over two arrays of equal length, split at the same indices.
 pub fn for_each_tile_pair<T: Send, U: Send>(
     first: &mut [T],
     second: &mut [U],
@@ -110,8 +110,8 @@ pub fn for_each_tile_pair<T: Send, U: Send>(
     for_each_tile_of_two((first, image_len, tile_len), (second, image_len, tile_len), f);
 }
 
-/// Like [`for_each_tile`], over two arrays whose images and tiles have lengths of their own:
-/// `(data, image_len, tile_len)`. Both have as many images, of as many tiles.
+/// Like [`for_each_tile`], over two arrays with their own image and tile lengths:
+/// `(data, image_len, tile_len)`. Both have the same number of images, and of tiles per image.
 pub fn for_each_tile_of_two<T: Send, U: Send>(
     (first, first_image, first_tile): (&mut [T], usize, usize),
     (second, second_image, second_tile): (&mut [U], usize, usize),
@@ -127,7 +127,7 @@ pub fn for_each_tile_of_two<T: Send, U: Send>(
     });
 }
 
-/// Adds up parts of `part_len` elements, in their order, in the first of them, and returns it.
+/// Sums parts of `part_len` elements, in order, into the first part, and returns it.
 pub fn sum_parts<T: Element>(parts: &mut [T], part_len: usize) -> &mut [T] {
     let (total, rest) = parts.split_at_mut(part_len);
     for_each_chunk(total, CHUNK, |i, total| {

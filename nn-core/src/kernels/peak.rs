@@ -1,4 +1,4 @@
-//! How fast this machine multiplies and adds at best: what kernels are measured against.
+//! The peak multiply-add rate of this machine, which kernels are compared with.
 
 use super::isa::Isa;
 use super::parallel;
@@ -6,20 +6,20 @@ use super::simd::{self, Simd, SimdFn};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Independent sums: enough to hide the latency of a multiply-add on any processor known, few enough for
-/// sixteen registers.
+/// Number of independent sums: enough to hide the latency of a multiply-add on known processors, and
+/// few enough for sixteen registers.
 const SUMS: usize = 12;
 
-/// Rounds between two looks at the clock: some tens of microseconds.
+/// Rounds between two reads of the clock: some tens of microseconds.
 const ROUNDS: usize = 1 << 14;
 
 /// How long each thread runs.
 const TIME: Duration = Duration::from_millis(100);
 
-/// The floating-point operations per second of all threads together when they do nothing but multiply and
-/// add in registers, with the vectors of `isa`. A multiply-add counts as two.
+/// The floating-point operations per second of all threads together when they only multiply and add in
+/// registers, with the vectors of `isa`. A multiply-add counts as two operations.
 ///
-/// Takes a tenth of a second, and wants an idle machine.
+/// Takes a tenth of a second. The result is only meaningful on an idle machine.
 ///
 /// # Panics
 /// If the processor lacks `isa`.
@@ -46,7 +46,7 @@ impl SimdFn for MultiplyAdd {
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
-        // Numbers the compiler cannot know, and that neither vanish nor grow.
+        // Numbers unknown to the compiler, for which the sums neither vanish nor overflow.
         let (factor, plus) = (black_box(0.5), black_box(1.0));
         // SAFETY: the caller's promise.
         let (factor, plus, zero) = unsafe { (V::splat(factor), V::splat(plus), V::zero()) };
@@ -74,7 +74,7 @@ mod tests {
     fn every_set_that_is_there_has_a_peak() {
         for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
             let peak = measure(isa);
-            // Slower than any processor in use, faster than any there is.
+            // Bounds below the slowest and above the fastest processors.
             assert!((1e7..1e15).contains(&peak), "{isa}: {peak}");
         }
     }

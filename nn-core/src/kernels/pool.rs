@@ -1,8 +1,8 @@
-//! Max and average pooling, channels last.
+//! Max and average pooling, channels-last.
 //!
-//! A max-pool's forward stores, for each output, which element of its window won: window row times
-//! window width plus window column. Its backward needs nothing else. Among equals the first wins;
-//! a NaN beats every number, so that it is noticed further on and not pooled away.
+//! The forward pass of a max-pool stores the argmax for each output: the index within the window,
+//! counted row by row. The backward pass needs nothing else. Of equal numbers the first is the maximum.
+//! A NaN replaces every number, so that it propagates instead of being hidden by the pooling.
 
 use super::geometry::Pool2dGeometry;
 use super::parallel;
@@ -11,11 +11,11 @@ use crate::tensor::Element;
 use bytemuck::Pod;
 use std::ops::Range;
 
-/// The index of a window's maximum: `u8` for windows of up to 255 elements, `u32` beyond.
+/// The argmax of a window: `u8` for windows of up to 256 elements, `u32` for larger ones.
 pub trait WindowIndex: Pod + Send + Sync {
-    /// From the place counted row by row.
+    /// From the index within the window, counted row by row.
     fn from_place(place: usize) -> Self;
-    /// The place counted row by row.
+    /// The index within the window, counted row by row.
     fn place(self) -> usize;
 }
 
@@ -37,10 +37,11 @@ impl WindowIndex for u32 {
     }
 }
 
-/// Marks an output of a rectified max-pool that is zero, so that no gradient flows from it.
+/// The argmax of an output that ReLU set to zero: it passes no gradient on.
 pub const NO_ARGMAX: u8 = u8::MAX;
 
-/// Pools `x`, writing maxima to `y` and their places in the windows to `argmax` (both of the output's size).
+/// Pools `x`, writing maxima to `y` and their indices in the windows to `argmax` (both of the output's
+/// size).
 pub fn max_forward<T: Element, I: WindowIndex>(
     g: &Pool2dGeometry,
     x: &[T],
@@ -55,7 +56,7 @@ pub fn max_forward<T: Element, I: WindowIndex>(
     });
 }
 
-/// Pools one row of windows, whose top left corner is the start of `x`; its rows are
+/// Pools one row of windows whose top left corner is the start of `x`; rows of `x` are
 /// `g.in_w * g.channels` apart.
 fn max_row<T: Element, I: WindowIndex>(g: &Pool2dGeometry, x: &[T], y: &mut [T], argmax: &mut [I]) {
     let c = g.channels;
@@ -74,8 +75,8 @@ fn max_row<T: Element, I: WindowIndex>(g: &Pool2dGeometry, x: &[T], y: &mut [T],
     }
 }
 
-/// Pools rows of windows of a rectified map, the first of which begins at the start of `map`;
-/// windows without a positive number have none.
+/// Applies ReLU and pools rows of windows, the first of which begins at the start of `map`. Windows
+/// without a positive number get [`NO_ARGMAX`].
 pub(super) fn relu_max_rows<T: Element>(
     g: &Pool2dGeometry,
     map: &[T],
@@ -94,7 +95,7 @@ pub(super) fn relu_max_rows<T: Element>(
     }
 }
 
-/// `v`, with 0 in place of what is negative. NaN stays NaN.
+/// ReLU: `v`, with negative numbers replaced by 0. NaN stays NaN.
 #[inline(always)]
 pub(super) fn relu<V: Simd>(v: V) -> V {
     // SAFETY: a vector exists, so the processor has the instructions.
@@ -102,7 +103,7 @@ pub(super) fn relu<V: Simd>(v: V) -> V {
     V::select(v.at_most(zero), zero, v)
 }
 
-/// The rectified maxima of windows of 2x2, whose elements stand row by row, and where they lie.
+/// ReLU and max-pool of 2x2 windows, given row by row: the maxima and their argmax.
 #[inline(always)]
 pub(super) fn relu_max<V: Simd>(window: [V; 4]) -> (V, V) {
     // SAFETY: a vector exists, so the processor has the instructions.
@@ -118,7 +119,7 @@ pub(super) fn relu_max<V: Simd>(window: [V; 4]) -> (V, V) {
     (V::select(off, zero, best), V::select(off, none, index))
 }
 
-/// Channels pooled side by side: the compiler turns loops over this many into vector instructions.
+/// Channels pooled together: the compiler vectorises loops of this length.
 const LANES: usize = 16;
 
 /// Pools `N` channels of one window whose first element is the start of `x`.
@@ -136,8 +137,8 @@ fn max_lanes<T: Element, I: WindowIndex, const N: usize>(
             let place = (wy * g.window_w + wx) as u32;
             let candidates = &x[(wy * g.in_w + wx) * g.channels..][..N];
             for ((best, index), &v) in best.iter_mut().zip(&mut index).zip(candidates) {
-                // Selects, not a branch, so that lanes stay together. A NaN beats every number, and
-                // no later number replaces it.
+                // Selects instead of a branch, so that the loop is vectorised. A NaN replaces every
+                // number, and no later number replaces it.
                 let wins = (v > *best) | (v.is_nan() & !best.is_nan());
                 *best = if wins { v } else { *best };
                 *index = if wins { place } else { *index };
@@ -150,8 +151,8 @@ fn max_lanes<T: Element, I: WindowIndex, const N: usize>(
     }
 }
 
-/// Adds the pooled gradient `dy` of image `n` to the input rows `rows`, which `dx` holds (zeroed
-/// or partly summed). `skip` is the index that sends nothing anywhere.
+/// Adds the pooled gradient `dy` of image `n` to its input rows `rows`, which are in `dx` (zeroed or
+/// partly summed). Outputs with the argmax `skip` pass no gradient on.
 pub(super) fn scatter_rows<T: Element, I: WindowIndex>(
     g: &Pool2dGeometry,
     n: usize,
@@ -161,7 +162,7 @@ pub(super) fn scatter_rows<T: Element, I: WindowIndex>(
     dx: &mut [T],
 ) {
     let (c, pitch) = (g.channels, g.in_w * g.channels);
-    // Where each place of a window lies, so that the inner loop does not divide.
+    // The row and column offset of each window element, so that the inner loop needs no division.
     let offsets: Vec<(usize, usize)> =
         (0..g.window_len()).map(|place| (place / g.window_w, place % g.window_w * c)).collect();
     for oy in g.windows_touching(rows) {
@@ -220,7 +221,7 @@ pub fn average_forward<T: Element>(g: &Pool2dGeometry, x: &[T], y: &mut [T]) {
     });
 }
 
-/// The gradient of an average-pool's input: each output's gradient, shared out evenly.
+/// The gradient of an average-pool's input: each output's gradient, divided evenly over its window.
 pub fn average_backward<T: Element>(g: &Pool2dGeometry, dy: &[T], dx: &mut [T]) {
     let c = g.channels;
     let factor = T::one() / T::from_f64(g.window_len() as f64);
@@ -243,8 +244,8 @@ pub fn average_backward<T: Element>(g: &Pool2dGeometry, dy: &[T], dx: &mut [T]) 
     });
 }
 
-/// Runs `f(image, rows, those rows of dx)` over bands of input rows. One task owns a band, so
-/// overlapping windows add up in a fixed order.
+/// Runs `f(image, rows, those rows of dx)` over bands of input rows. Each band belongs to one task, so
+/// overlapping windows are summed in a fixed order.
 fn for_each_band<T: Element>(
     g: &Pool2dGeometry,
     dx: &mut [T],
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn overlapping_windows_add_up_across_bands() {
-        // One channel, wide enough that bands are a few rows high.
+        // One channel, and wide enough that a band is only a few rows high.
         let g = geometry([2, 61, 997, 3], (3, 3), (2, 1));
         let x: Vec<f64> = (0..2 * g.input_len()).map(|i| ((i * 7919) % 1009) as f64).collect();
         let outputs = 2 * g.output_len();

@@ -1,6 +1,6 @@
-//! The oracle: convolution and its gradients as the plain loops of their definition, in f64.
+//! Reference implementations: convolution, its gradients and max-pooling as plain loops in f64.
 //!
-//! Slow, obvious, and only for tests and benchmarks to compare with.
+//! Slow and simple; only for comparison in tests and benchmarks.
 
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};
 
@@ -14,8 +14,7 @@ pub fn conv2d(g: &Conv2dGeometry, x: &[f64], w: &[f64], b: &[f64]) -> Vec<f64> {
     y
 }
 
-/// The sum of the absolute values of the products behind each output: what rounding errors are
-/// measured against.
+/// For each output, the sum of the absolute values of its products: the scale of its rounding errors.
 pub fn conv2d_magnitude(g: &Conv2dGeometry, x: &[f64], w: &[f64], b: &[f64]) -> Vec<f64> {
     let absolute = |v: &[f64]| v.iter().map(|v| v.abs()).collect::<Vec<_>>();
     conv2d(g, &absolute(x), &absolute(w), &absolute(b))
@@ -38,7 +37,8 @@ pub fn conv2d_backward_weight(g: &Conv2dGeometry, x: &[f64], dy: &[f64]) -> (Vec
     (dw, db)
 }
 
-/// Rectified max-pool: values, and each maximum's index in the map (`None` where the value is 0).
+/// Max-pool of the ReLU of `map`: values, and each maximum's index in the map (`None` where the value
+/// is 0).
 pub fn relu_max_pool(g: &Pool2dGeometry, map: &[f64]) -> (Vec<f64>, Vec<Option<usize>>) {
     let mut values = Vec::new();
     let mut argmax = Vec::new();
@@ -62,7 +62,7 @@ pub fn relu_max_pool(g: &Pool2dGeometry, map: &[f64]) -> (Vec<f64>, Vec<Option<u
     (values, argmax)
 }
 
-/// Calls `f` with the places of `x`, `w` and `y` of every product of the convolution.
+/// Calls `f` with the indices into `x`, `w` and `y` of every product of the convolution.
 fn for_each_product(g: &Conv2dGeometry, mut f: impl FnMut(usize, usize, usize)) {
     for n in 0..g.batch {
         for oy in 0..g.out_h {

@@ -2,12 +2,12 @@
 //!
 //! A kernel is written once over [`Simd`], as the `run` of a [`SimdFn`]; [`run`] calls it compiled for
 //! an instruction set. Everything between [`run`] and the vector operations must be
-//! `#[inline(always)]`: only what is inlined into the `#[target_feature]` shells here is compiled with
-//! the instructions of the set. So hot loops run over an index: the closure of an iterator's adaptor may be left
-//! out of line.
+//! `#[inline(always)]`: only what is inlined into the `#[target_feature]` functions here is compiled
+//! with the instructions of the set. Hot loops therefore run over an index: the closures of iterator
+//! adaptors may not be inlined.
 //!
-//! **Invariant.** A vector of a set exists only where the processor has the set: what makes
-//! one from numbers is `unsafe` and promises it, so operations on vectors that exist need no promise.
+//! **Invariant.** A vector of a set exists only if the processor has the set. Constructors are `unsafe`
+//! and require it; operations on existing vectors are therefore safe.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see above
 
@@ -16,19 +16,20 @@ mod x86;
 
 use super::isa::Isa;
 
-/// A vector of [`LANES`](Simd::LANES) numbers. Operations work lane by lane.
+/// A vector of [`LANES`](Simd::LANES) numbers. Operations are lane-wise.
 pub(crate) trait Simd: Copy {
     /// Numbers in a vector.
     const LANES: usize;
-    /// Whether a fused multiply-add is an instruction of the set. Without one it is a slow library call.
+    /// Whether the set has a fused multiply-add instruction. Without one it is a slow library call.
     const FUSED: bool;
-    /// Rows of a register tile whose sums, two vectors a row, fit into the registers of the set.
+    /// Rows of the tallest register tile, two vectors per row, whose sums fit into the registers of the
+    /// set.
     const MR: usize;
-    /// What a comparison says about each lane.
+    /// The result of a lane-wise comparison.
     type Mask: Copy;
 
-    /// Does `work` in a function of its own: it is compiled with the instructions of the set, and its
-    /// loops need not share the registers with what stands around the call.
+    /// Runs `work` in a function of its own that is compiled with the instructions of the set. Register
+    /// allocation in its loops does not compete with the code around the call.
     ///
     /// # Safety
     /// The processor has the instructions of the set.
@@ -46,7 +47,7 @@ pub(crate) trait Simd: Copy {
     /// The processor has the instructions of the set.
     unsafe fn splat(v: f32) -> Self;
 
-    /// A vector of each number.
+    /// One vector per number, with the number in every lane.
     ///
     /// # Safety
     /// The processor has the instructions of the set.
@@ -61,25 +62,25 @@ pub(crate) trait Simd: Copy {
         vectors
     }
 
-    /// Reads `LANES` numbers; any alignment will do.
+    /// Reads `LANES` numbers; no alignment is required.
     ///
     /// # Safety
     /// The processor has the instructions of the set, and the numbers are readable.
     unsafe fn load(from: *const f32) -> Self;
 
-    /// Reads `LANES` bytes as numbers.
+    /// Reads `LANES` bytes and converts them to numbers.
     ///
     /// # Safety
     /// The processor has the instructions of the set, and the bytes are readable.
     unsafe fn load_bytes(from: *const u8) -> Self;
 
-    /// Writes `LANES` numbers; any alignment will do.
+    /// Writes `LANES` numbers; no alignment is required.
     ///
     /// # Safety
     /// The numbers are writable.
     unsafe fn store(self, to: *mut f32);
 
-    /// Writes the lanes as bytes.
+    /// Converts the lanes to bytes and writes them.
     ///
     /// # Safety
     /// The bytes are writable. What lanes that are not whole numbers from 0 to 255 become is
@@ -92,29 +93,29 @@ pub(crate) trait Simd: Copy {
     fn sub(self, other: Self) -> Self;
     /// `self * other`
     fn mul(self, other: Self) -> Self;
-    /// `self * by + plus`, rounded once where the set can.
+    /// `self * by + plus`, rounded once if the set has a fused multiply-add.
     fn mul_add(self, by: Self, plus: Self) -> Self;
-    /// `from - self * by`, rounded once where the set can.
+    /// `from - self * by`, rounded once if the set has a fused multiply-add.
     fn neg_mul_add(self, by: Self, from: Self) -> Self;
-    /// Where `self` is at most `other`; nowhere if either is NaN.
+    /// Lanes where `self <= other`; false if either is NaN.
     fn at_most(self, other: Self) -> Self::Mask;
-    /// Where the numbers are equal; nowhere if either is NaN.
+    /// Lanes where the numbers are equal; false if either is NaN.
     fn equals(self, other: Self) -> Self::Mask;
-    /// Where `self` takes the place of the maximum so far: where it is greater, and where it is NaN
-    /// and the maximum is not. So a NaN beats every number and the first of equals stays.
+    /// Lanes where `self` replaces `best` in a running maximum: where it is greater, or is NaN while
+    /// `best` is not. So a NaN replaces every number, and of equal numbers the first stays.
     fn beats(self, best: Self) -> Self::Mask;
     /// `yes` where the mask is set, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
-    /// Writes the lanes where the mask is set to `to`, one after the other, and returns how many they
-    /// are. What follows them, up to `LANES` numbers in all, is overwritten.
+    /// Writes the lanes selected by the mask contiguously to `to` and returns their number. The rest of
+    /// the `LANES` numbers at `to` is overwritten with unspecified values.
     ///
     /// # Safety
     /// `LANES` numbers are writable.
     unsafe fn compress(self, mask: Self::Mask, to: *mut f32) -> usize;
 
-    /// Like [`compress`](Simd::compress), for the first `LANES` whole numbers of `from`: lanes are moved,
-    /// whatever their bits mean.
+    /// Like [`compress`](Simd::compress), for the first `LANES` integers of `from`. The bits are only
+    /// moved, not interpreted.
     ///
     /// # Panics
     /// If `from` is shorter than a vector.
@@ -128,7 +129,7 @@ pub(crate) trait Simd: Copy {
         unsafe { Self::load(from.as_ptr().cast()).compress(mask, to.cast()) }
     }
 
-    /// Reads the first `LANES` numbers of `from`, or all if there are fewer, and zeros after them.
+    /// Reads the first `LANES` numbers of `from`; if there are fewer, the remaining lanes are zero.
     ///
     /// # Safety
     /// The processor has the instructions of the set.
@@ -158,7 +159,7 @@ pub(crate) trait Simd: Copy {
         unsafe { Self::load_bytes(lanes.as_ptr()) }
     }
 
-    /// Writes the lanes to the start of `to`, as many as fit.
+    /// Writes the lanes to the start of `to`; lanes that do not fit are dropped.
     #[inline(always)]
     fn write(self, to: &mut [f32]) {
         if to.len() >= Self::LANES {
@@ -171,7 +172,7 @@ pub(crate) trait Simd: Copy {
         copy_start(&lanes, to);
     }
 
-    /// Like [`write`](Simd::write), as bytes. Lanes must be whole numbers from 0 to 255.
+    /// Like [`write`](Simd::write), as bytes. Lanes must be integers from 0 to 255.
     #[inline(always)]
     fn write_bytes(self, to: &mut [u8]) {
         if to.len() >= Self::LANES {
@@ -185,18 +186,18 @@ pub(crate) trait Simd: Copy {
     }
 }
 
-/// The lanes of the widest vectors.
+/// Lanes of the longest vectors.
 pub(crate) const MAX_LANES: usize = 16;
 
-/// Fills `to` from the start of `from`. Out of line, like [`padded`], so that the rare end of a row of
-/// channels stays out of the way of all the others.
+/// Fills `to` from the start of `from`. Not inlined, like [`padded`]: the incomplete vector at the end
+/// of a row of channels is rare, and its code should not slow down the others.
 #[cold]
 #[inline(never)]
 fn copy_start<T: Copy>(from: &[T; MAX_LANES], to: &mut [T]) {
     to.copy_from_slice(&from[..to.len()]);
 }
 
-/// The elements of `from`, fewer than a vector's, with zeros after them.
+/// The elements of `from`, fewer than a vector holds, followed by zeros.
 #[cold]
 #[inline(never)]
 fn padded<T: Copy + Default>(from: &[T]) -> [T; MAX_LANES] {
@@ -205,8 +206,8 @@ fn padded<T: Copy + Default>(from: &[T]) -> [T; MAX_LANES] {
     lanes
 }
 
-/// Asks for the cache line at `at` ahead of its use, where there is an instruction for it. Any address
-/// will do: nothing is read from ones that are not there.
+/// Prefetches the cache line at `at` if there is an instruction for it. Any address is allowed: nothing
+/// is read from an unmapped one.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]
@@ -219,19 +220,19 @@ pub(crate) fn prefetch<T>(at: *const T) {
     let _ = at;
 }
 
-/// Something to compute with vectors of whatever instruction set.
+/// A computation that is generic over the vectors of an instruction set.
 pub(crate) trait SimdFn {
-    /// What comes out.
+    /// The result.
     type Output;
 
-    /// Does it. Must be `#[inline(always)]`.
+    /// Runs the computation. Must be `#[inline(always)]`.
     ///
     /// # Safety
     /// The processor has the instructions of `V`'s set.
     unsafe fn run<V: Simd>(self) -> Self::Output;
 }
 
-/// Does `work` with the vectors of `isa`; with plain arrays where the build knows no vectors of it.
+/// Runs `work` with the vectors of `isa`, or with plain arrays if this build has no vectors for it.
 ///
 /// # Panics
 /// If the processor lacks `isa`.
@@ -249,7 +250,7 @@ pub(crate) fn run<W: SimdFn>(isa: Isa, work: W) -> W::Output {
     }
 }
 
-/// The lanes of `isa`'s vectors.
+/// Lanes of the vectors of `isa`.
 pub(crate) fn lanes(isa: Isa) -> usize {
     match isa {
         #[cfg(target_arch = "x86_64")]
@@ -260,7 +261,7 @@ pub(crate) fn lanes(isa: Isa) -> usize {
     }
 }
 
-/// Four numbers in a plain array, which the compiler turns into a register of SSE2 or NEON.
+/// Four numbers in a plain array, which the compiler maps to a register of SSE2 or NEON.
 #[derive(Clone, Copy)]
 pub(crate) struct Array([f32; 4]);
 
@@ -286,7 +287,7 @@ impl Array {
 
 impl Simd for Array {
     const LANES: usize = 4;
-    // An instruction of every 64-bit ARM processor.
+    // Every 64-bit ARM processor has the instruction.
     const FUSED: bool = cfg!(target_arch = "aarch64");
     // AArch64 has 32 registers, SSE2 16.
     const MR: usize = if cfg!(target_arch = "aarch64") { 8 } else { 5 };

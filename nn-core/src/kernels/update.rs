@@ -1,7 +1,7 @@
-//! What one step of an optimiser changes of its weights, over plain slices.
+//! The weight updates of optimisers, over plain slices.
 //!
-//! The loops are reached through [`Kernels::updates`](super::Kernels::updates), so that they are compiled with this
-//! crate for each element type, however the program that trains is compiled.
+//! The loops are called through [`Kernels::updates`](super::Kernels::updates). So they are compiled
+//! with this crate for each element type, independently of the build settings of the crate that trains.
 
 use crate::tensor::Element;
 
@@ -16,14 +16,14 @@ pub struct AdamFactors<T> {
     pub rate: T,
     /// The learning rate times the weight decay of AdamW; 0 for Adam.
     pub decay: T,
-    /// Keeps the quotient finite.
+    /// Keeps the denominator from being zero.
     pub epsilon: T,
 }
 
 /// Factors, weights, gradient, first and second moment.
 pub type AdamUpdate<T> = fn(AdamFactors<T>, &mut [T], &[T], &mut [T], &mut [T]);
 
-/// Learning rate, momentum and whether it is Nesterov's; weights, gradient and velocity.
+/// Learning rate, momentum and whether to use Nesterov momentum; then weights, gradient and velocity.
 pub type MomentumUpdate<T> = fn((T, T, bool), &mut [T], &[T], &mut [T]);
 
 /// The updates for one element type. All slices of a call have the same length.

@@ -1,4 +1,4 @@
-//! Activation functions, as part of a layer, as a layer, and at a network's end.
+//! Activation functions: as part of a layer, as a layer, and as the output kind of a network.
 
 use super::{Forward, Layer, LayerSpec};
 use crate::autograd::{Tape, Var};
@@ -7,12 +7,12 @@ use crate::kernels::Kernels;
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-/// A function applied to a layer's output; also a layer of its own.
+/// An activation function, as part of a layer or as a layer of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Activation {
-    /// None.
+    /// The identity.
     #[default]
     Linear,
     /// `max(x, 0)`.
@@ -26,10 +26,10 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Applies it to `x`, in place where nobody else needs `x`.
+    /// Applies it to `x`, in place if `x` is not shared.
     ///
     /// # Errors
-    /// If `x` has no last dimension to take a softmax over.
+    /// For softmax, if `x` has no dimension.
     pub fn apply<T: Kernels>(self, tape: &Tape<T>, x: Var<T>) -> Result<Var<T>> {
         match self {
             Self::Linear => Ok(x),
@@ -57,25 +57,25 @@ impl<T: Kernels> Layer<T> for Activation {
     }
 }
 
-/// What a network's last numbers mean.
+/// The meaning of a network's outputs.
 ///
-/// A network computes logits, for losses are exact and stable when they start there and Grad-CAM
-/// asks for them; this is the step from there to what people read.
+/// A network computes logits, because losses computed from logits are numerically stable and Grad-CAM
+/// needs logits. The output kind defines the step from logits to predictions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum OutputKind {
-    /// Logits of classes of which exactly one is right: softmax makes them probabilities.
+    /// Logits of classes of which exactly one is right: softmax turns them into probabilities.
     Softmax,
-    /// Logits of independent yes-or-no questions: the sigmoid makes each a probability.
+    /// Logits of independent binary classifications: the sigmoid turns each into a probability.
     Sigmoid,
-    /// Plain numbers, as in regression.
+    /// Plain numbers, for regression for example.
     #[default]
     Linear,
 }
 
 impl OutputKind {
-    /// The function that leads from logits to predictions.
+    /// The activation that turns logits into predictions.
     pub fn activation(self) -> Activation {
         match self {
             Self::Softmax => Activation::Softmax,
@@ -84,7 +84,7 @@ impl OutputKind {
         }
     }
 
-    /// The output whose predictions end in this activation, if there is one.
+    /// The output kind whose predictions are computed by this activation, if any.
     pub(crate) fn of_activation(activation: Activation) -> Option<Self> {
         match activation {
             Activation::Softmax => Some(Self::Softmax),
@@ -96,7 +96,7 @@ impl OutputKind {
     /// Predictions from logits.
     ///
     /// # Errors
-    /// As of [`Activation::apply`].
+    /// Those of [`Activation::apply`].
     pub fn apply<T: Kernels>(self, tape: &Tape<T>, logits: Var<T>) -> Result<Var<T>> {
         self.activation().apply(tape, logits)
     }

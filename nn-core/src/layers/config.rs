@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::sync::Arc;
 
-/// Any built-in layer, as it is stored: `{"kind": "Conv2D", "filters": 64, ..}`.
+/// Any built-in layer, as saved in JSON: `{"kind": "Conv2D", "filters": 64, ..}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-#[allow(missing_docs)] // each is what its layer's documentation says
+#[allow(missing_docs)] // see the layers' documentation
 #[non_exhaustive]
 pub enum LayerConfig {
     Rescaling(Rescaling),
@@ -27,7 +27,8 @@ pub enum LayerConfig {
 }
 
 impl LayerConfig {
-    /// The description of a built-in layer; `None` for one of another crate, which cannot be stored.
+    /// The configuration of a built-in layer; `None` for a layer of another crate, which cannot be
+    /// saved.
     pub fn of<T: Kernels>(layer: &dyn Layer<T>) -> Option<Self> {
         let layer: &dyn Any = layer;
         macro_rules! find {
@@ -51,7 +52,7 @@ impl LayerConfig {
         Some(Self::Activation { function })
     }
 
-    /// The layer described.
+    /// The layer of this configuration.
     pub fn into_layer<T: Kernels>(self) -> Arc<dyn Layer<T>> {
         match self {
             Self::Rescaling(layer) => Arc::new(layer),

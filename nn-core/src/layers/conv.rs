@@ -1,4 +1,4 @@
-//! Convolution over images.
+//! Convolution layer.
 
 use super::{
     Activation, Forward, Layer, LayerSpec, Pair, ParameterSpec, Window2d, check_extents,
@@ -12,8 +12,8 @@ use crate::kernels::{Conv2dGeometry, Conv2dOptions, Padding};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-/// A 2-D convolution with bias (as everywhere in deep learning, a cross-correlation), followed by
-/// an activation: `[height, width, in]` to `[out height, out width, filters]`.
+/// A 2-D convolution with bias (as is usual in deep learning, a cross-correlation), followed by an
+/// activation: `[height, width, in]` to `[out height, out width, filters]`.
 ///
 /// Parameters: `weight [filters, in, kernel height, kernel width]`, `bias [filters]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,13 +23,13 @@ pub struct Conv2D {
     pub filters: usize,
     /// Height and width of the kernel.
     pub kernel_size: (usize, usize),
-    /// Steps of the kernel, down and right.
+    /// Stride, vertical before horizontal.
     pub stride: (usize, usize),
-    /// What happens at the border.
+    /// Padding.
     pub padding: Padding,
-    /// Applied to the output.
+    /// Activation of the output.
     pub activation: Activation,
-    /// How the weight begins; biases begin at zero.
+    /// Initialiser of the weight; biases are initialised to zero.
     pub initializer: Initializer,
 }
 
@@ -47,31 +47,31 @@ impl Conv2D {
         }
     }
 
-    /// Sets the steps of the kernel.
+    /// Sets the stride.
     pub fn stride(mut self, stride: impl Pair) -> Self {
         self.stride = stride.pair();
         self
     }
 
-    /// Sets what happens at the border.
+    /// Sets the padding.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.padding = padding;
         self
     }
 
-    /// Sets what is applied to the output.
+    /// Sets the activation.
     pub fn activation(mut self, activation: Activation) -> Self {
         self.activation = activation;
         self
     }
 
-    /// Sets how the weight begins.
+    /// Sets the initialiser of the weight.
     pub fn initializer(mut self, initializer: Initializer) -> Self {
         self.initializer = initializer;
         self
     }
 
-    /// Stride and padding, as the op takes them.
+    /// Stride and padding as options of the op.
     pub(crate) fn options(&self) -> Conv2dOptions {
         Conv2dOptions { stride: self.stride, padding: self.padding }
     }

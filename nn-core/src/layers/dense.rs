@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 pub struct Dense {
     /// The number of outputs.
     pub units: usize,
-    /// Applied to the output.
+    /// Activation of the output.
     pub activation: Activation,
-    /// How the weight begins; biases begin at zero.
+    /// Initialiser of the weight; biases are initialised to zero.
     pub initializer: Initializer,
 }
 
@@ -28,13 +28,13 @@ impl Dense {
         Self { units, activation: Activation::Linear, initializer: Initializer::default() }
     }
 
-    /// Sets what is applied to the output.
+    /// Sets the activation.
     pub fn activation(mut self, activation: Activation) -> Self {
         self.activation = activation;
         self
     }
 
-    /// Sets how the weight begins.
+    /// Sets the initialiser of the weight.
     pub fn initializer(mut self, initializer: Initializer) -> Self {
         self.initializer = initializer;
         self

@@ -7,17 +7,17 @@ use crate::kernels::Kernels;
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-/// In training, sets each number to zero with probability `rate` and divides the others by
-/// `1 - rate`; otherwise does nothing.
+/// In training, sets each number to zero with probability `rate` and divides the others by `1 - rate`;
+/// in inference, does nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropout {
-    /// The fraction dropped, at least 0 and below 1.
+    /// The probability of dropping, at least 0 and below 1.
     pub rate: f64,
 }
 
 impl Dropout {
-    /// Drops the fraction `rate`.
+    /// Drops with probability `rate`.
     pub fn new(rate: f64) -> Self {
         Self { rate }
     }

@@ -1,4 +1,4 @@
-//! From an image to a plain list of features.
+//! Flattening of images to feature vectors.
 
 use super::{Forward, Layer, LayerSpec};
 use crate::autograd::Var;
@@ -7,8 +7,8 @@ use crate::kernels::Kernels;
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-/// All numbers of a sample in one dimension. An image's come in the order channel, row, column,
-/// although it is stored channels-last, so that dense weights are those of a PyTorch network.
+/// All numbers of a sample in one dimension. Those of an image are in the order channel, row, column,
+/// although images are stored channels-last, so that dense weights are compatible with PyTorch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flatten {}

@@ -1,12 +1,12 @@
-//! Layers: what a network is made of.
+//! Layers of a network.
 //!
-//! A layer describes a computation and owns nothing: the model keeps the parameters it asks for
-//! and hands them to its forward. Shapes here are those of one sample, without the batch; images
-//! are `[height, width, channels]`.
+//! A layer describes a computation and holds no parameters: the model keeps those the layer specifies
+//! and passes them to its forward. Shapes here are those of one sample, without the batch dimension;
+//! images are `[height, width, channels]`.
 //!
-//! The built-in layers are plain data, gathered in [`LayerConfig`] so that a network's architecture
-//! can be stored as text. Layers from elsewhere implement [`Layer`] and work like any other, but
-//! cannot be stored.
+//! The built-in layers are plain data, collected in [`LayerConfig`], so that a network's architecture
+//! can be saved. Layers of other crates implement [`Layer`] and can be used in the same way, but not
+//! saved.
 //!
 //! ```
 //! use nn_core::layers::{Activation, Conv2D, LayerSpec};
@@ -46,15 +46,15 @@ use crate::tensor::Shape;
 use std::any::Any;
 use std::fmt::Debug;
 
-/// What a layer's forward runs in.
+/// The context of a layer's forward pass.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Forward<'a, T: Kernels> {
-    /// Where its ops are recorded.
+    /// The tape for its ops.
     pub tape: &'a Tape<T>,
-    /// Whether this is training: dropout drops then, and only then.
+    /// Whether this is training; dropout is active only then.
     pub training: bool,
-    /// Randomness of this pass; to be drawn from in training only.
+    /// Random numbers for this pass, used in training only.
     pub rng: &'a mut Rng,
 }
 
@@ -65,52 +65,51 @@ impl<'a, T: Kernels> Forward<'a, T> {
     }
 }
 
-/// What a layer is, whatever the type of its numbers: its kind, the shapes it maps, the parameters it
-/// asks for. A layer that holds others asks them by their methods; see [`Layer`] for an example.
+/// The part of a layer that does not depend on the element type: its kind, shapes and parameters. A
+/// layer that contains others calls their methods; see [`Layer`] for an example.
 pub trait LayerSpec: Any + Debug + Send + Sync {
-    /// What kind of layer this is, for people: `Conv2D`.
+    /// The kind of layer, as shown to users: `Conv2D`.
     fn kind(&self) -> &'static str;
 
-    /// What names of such layers begin with: `conv` for `conv1`, `conv2`, ...; by default the kind
-    /// in lower case.
+    /// The prefix of the names of such layers: `conv` for `conv1`, `conv2`, ...; by default the kind in
+    /// lower case.
     fn name_prefix(&self) -> String {
         self.kind().to_lowercase()
     }
 
-    /// The output's shape for an input's, both without the batch.
+    /// The output's shape for an input's shape, both without the batch dimension.
     ///
     /// # Errors
-    /// If the layer cannot take such an input, or one of its settings makes no sense.
+    /// If the layer does not accept such an input, or a setting is invalid.
     fn output_shape(&self, input: &Shape) -> Result<Shape>;
 
-    /// The parameters it needs for an input of this shape; by default none.
+    /// The parameters for an input of this shape; by default none.
     ///
     /// # Errors
-    /// If the layer cannot take such an input.
+    /// If the layer does not accept such an input.
     fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
         let _ = input;
         Ok(Vec::new())
     }
 
-    /// The windows of an image of this shape that it looks at, one for each place of its output; `None`
-    /// if they are not known. By default single pixels, where the size stays.
+    /// The windows that the layer moves over an image of this shape, one for each position of its
+    /// output; `None` if they are unknown. By default single pixels if height and width stay the same.
     ///
     /// # Errors
-    /// If the layer cannot take such an input.
+    /// If the layer does not accept such an input.
     fn window(&self, input: &Shape) -> Result<Option<Window2d>> {
         let same = self.output_shape(input)?.dims().get(..2) == input.dims().get(..2);
         Ok(same.then_some(Window2d::PIXEL))
     }
 }
 
-/// One layer of a network: a [`LayerSpec`] that can be run.
+/// One layer of a network: a [`LayerSpec`] with a forward pass.
 ///
-/// A layer maps one input to one output, but what lies between is its own affair: a residual block
-/// is a layer that holds others, asks for their parameters under prefixed names, and adds its
-/// input to their output. A batch normalisation asks for its running statistics as
-/// [`ParameterSpec`]s that are not trainable; they come in as constants and go into files like all
-/// others. (Where it leaves its new statistics during training will be a field of [`Forward`],
-/// which is why that cannot be matched exhaustively.)
+/// A layer maps one input to one output, and may contain other layers. A residual block, for example,
+/// contains layers, returns their parameters under prefixed names, and adds its input to their output.
+/// A batch normalisation returns its running statistics as [`ParameterSpec`]s that are not trainable;
+/// they are passed in as constants and saved like all others. (Updated statistics will be returned in a
+/// field of [`Forward`], which is therefore non-exhaustive.)
 ///
 /// ```
 /// use nn_core::layers::{Activation, Dense, Forward, Layer, LayerSpec, ParameterSpec};
@@ -146,30 +145,31 @@ pub trait LayerSpec: Any + Debug + Send + Sync {
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 pub trait Layer<T: Kernels>: LayerSpec {
-    /// The output for `x`, a batch, with the parameters asked for, in that order.
+    /// The output for `x`, a batch, given the values of the parameters in the order of
+    /// [`LayerSpec::parameters`].
     ///
     /// # Errors
-    /// If the shapes do not fit.
+    /// If the shapes do not match.
     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>>;
 }
 
-/// The windows that a layer moves over an image; vertical before horizontal.
+/// The windows that a layer moves over an image, vertical before horizontal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window2d {
-    /// Height and width, in pixels of its input.
+    /// Height and width, in pixels of the layer's input.
     pub size: (usize, usize),
-    /// From one window to the next.
+    /// Stride, in pixels of the layer's input.
     pub stride: (usize, usize),
-    /// How far the first window begins before the image, above and to the left.
+    /// Padding above and to the left of the image, in pixels.
     pub padding: (usize, usize),
 }
 
 impl Window2d {
-    /// Each pixel by itself.
+    /// Windows of single pixels.
     pub const PIXEL: Self = Self { size: (1, 1), stride: (1, 1), padding: (0, 0) };
 }
 
-/// Height, width and channels of an image's shape, or the error of a layer that needs one.
+/// Height, width and channels of an image's shape, or an error if it is not an image.
 fn image_dims(kind: &str, input: &Shape) -> Result<[usize; 3]> {
     match *input.dims() {
         [height, width, channels] => Ok([height, width, channels]),
@@ -182,7 +182,7 @@ fn image_dims(kind: &str, input: &Shape) -> Result<[usize; 3]> {
     }
 }
 
-/// Checks kernels, windows and strides: positive, and no larger than any image.
+/// Checks that sizes of kernels and windows, and strides, are at least 1 and at most 2^16.
 fn check_extents(kind: &str, what: &str, extents: [(usize, usize); 2]) -> Result<()> {
     const LARGEST: usize = 1 << 16;
     if extents.iter().all(|&(h, w)| (1..=LARGEST).contains(&h) && (1..=LARGEST).contains(&w)) {
@@ -196,7 +196,7 @@ fn check_extents(kind: &str, what: &str, extents: [(usize, usize); 2]) -> Result
     ))
 }
 
-/// The parameters a layer was given, which must be weight and bias.
+/// Weight and bias from the parameters passed to a layer, or an error if there are not exactly two.
 fn weight_and_bias<'a, T: Kernels>(
     kind: &str,
     parameters: &'a [Var<T>],

@@ -1,23 +1,23 @@
-//! What a layer asks for, and what the model keeps for it.
+//! Parameters: the specification a layer gives, and the tensor the model keeps.
 
 use crate::init::{Fans, Initializer};
 use crate::kernels::Kernels;
 use crate::tensor::{Shape, Tensor};
 use std::sync::Arc;
 
-/// A parameter as a layer asks for it.
+/// The specification of a layer's parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParameterSpec {
     /// The name within the layer: `weight`, `bias`, ...
     pub name: String,
     /// The shape.
     pub shape: Shape,
-    /// How it begins.
+    /// The initialiser.
     pub initializer: Initializer,
-    /// The fans the initialiser scales by.
+    /// The fans for the initialiser.
     pub fans: Fans,
-    /// Whether gradients are taken and optimisers may change it. Running statistics, say of a
-    /// batch normalisation, are parameters that are not trainable.
+    /// Whether gradients are computed and optimisers may change it. Running statistics, of a batch
+    /// normalisation for example, are parameters that are not trainable.
     pub trainable: bool,
 }
 
@@ -41,16 +41,16 @@ impl ParameterSpec {
     }
 }
 
-/// A named tensor that belongs to a model.
+/// A named tensor of a model.
 ///
-/// The value is shared, so that a forward pass can hold it without copying; whoever changes it
-/// (an optimiser) copies it first if a pass still does.
+/// The value is shared, so a forward pass holds it without copying. An optimiser that changes it copies
+/// it first if a pass still holds it.
 #[derive(Debug, Clone)]
 pub struct Parameter<T: Kernels = f32> {
     /// The name within the model: `conv1.weight`.
     pub name: String,
-    /// The numbers.
+    /// The tensor.
     pub value: Arc<Tensor<T>>,
-    /// Whether it is trained.
+    /// Whether it is trainable.
     pub trainable: bool,
 }

@@ -1,5 +1,5 @@
-//! Pooling over images. None of these layers pads: rows and columns left over at the bottom and
-//! right are dropped, as Keras does by default.
+//! Pooling over images, without padding: rows and columns left over at the bottom and right are
+//! dropped, as is the default in Keras.
 
 use super::{Forward, Layer, LayerSpec, Pair, Window2d, check_extents, image_dims};
 use crate::autograd::Var;
@@ -9,27 +9,27 @@ use crate::kernels::{Pool2dGeometry, Pool2dOptions};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-/// The largest number under each window; of equal ones, the first passes the gradient on.
+/// The maximum of each window. If several numbers are equal, the gradient goes to the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaxPool2D {
     /// Height and width of the window.
     pub window: (usize, usize),
-    /// Steps of the window, down and right.
+    /// Stride, vertical before horizontal.
     pub stride: (usize, usize),
 }
 
-/// The mean of the numbers under each window.
+/// The mean of each window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AveragePool2D {
     /// Height and width of the window.
     pub window: (usize, usize),
-    /// Steps of the window, down and right.
+    /// Stride, vertical before horizontal.
     pub stride: (usize, usize),
 }
 
-/// The mean of each channel: `[height, width, channels]` to `[channels]`.
+/// The mean of each channel over all pixels: `[height, width, channels]` to `[channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GlobalAveragePool2D {}
@@ -41,23 +41,23 @@ impl GlobalAveragePool2D {
     }
 }
 
-/// What the two windowed layers share: all but the op.
+/// The code shared by the two windowed layers: all but the op.
 macro_rules! windowed_pool {
     ($layer:ident, $op:ident) => {
         impl $layer {
-            /// Windows of this size (one number for a square), side by side.
+            /// Windows of this size (one number for a square), with a stride of the same size.
             pub fn new(window: impl Pair) -> Self {
                 let window = window.pair();
                 Self { window, stride: window }
             }
 
-            /// Sets the steps of the window.
+            /// Sets the stride.
             pub fn stride(mut self, stride: impl Pair) -> Self {
                 self.stride = stride.pair();
                 self
             }
 
-            /// Window and stride, as the op takes them.
+            /// Window and stride as options of the op.
             pub(crate) fn options(&self) -> Pool2dOptions {
                 Pool2dOptions { window: self.window, stride: self.stride }
             }

@@ -1,4 +1,4 @@
-//! `x * scale + offset`, in one pass over every pixel: an op of this layer's own.
+//! The layer `x * scale + offset`, as one op with one pass over the elements.
 
 use super::{Forward, Layer, LayerSpec};
 use crate::autograd::{Backward, Op, Var};
@@ -8,13 +8,13 @@ use crate::kernels::parallel::{CHUNK, for_each_chunk};
 use crate::tensor::{Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Multiplies by `scale` and adds `offset`: brings pixels into the range a network likes.
+/// Multiplies by `scale` and adds `offset`: brings pixels into the input range of a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rescaling {
     /// The factor.
     pub scale: f64,
-    /// Added after the multiplication.
+    /// The offset, added after the multiplication.
     #[serde(default)]
     pub offset: f64,
 }

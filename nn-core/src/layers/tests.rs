@@ -1,4 +1,4 @@
-//! Shapes, parameters and refusals of each layer; values and gradients are checked in
+//! Tests of each layer's shapes, parameters and errors; values and gradients are checked in
 //! `tests/gradients.rs`.
 
 use super::*;

@@ -1,4 +1,4 @@
-//! A network without its parameters, as data.
+//! The architecture of a network as data.
 
 use super::{Sequential, SequentialBuilder};
 use crate::error::{Error, Result};
@@ -7,17 +7,17 @@ use crate::layers::{LayerConfig, OutputKind};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-/// A network without its parameters: what is stored beside them.
+/// A network without its parameters, as saved in a model file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
     /// The model's name.
     pub name: String,
-    /// The shape of an input, without the batch.
+    /// The shape of an input, without the batch dimension.
     pub input: Vec<usize>,
     /// The layers, in order.
     pub layers: Vec<NamedLayer>,
-    /// What the output means.
+    /// The output kind.
     pub output: OutputKind,
 }
 
@@ -32,7 +32,7 @@ pub struct NamedLayer {
 }
 
 impl Architecture {
-    /// A builder that holds these layers.
+    /// A builder with these layers.
     pub fn builder<T: Kernels>(self) -> SequentialBuilder<T> {
         let mut builder =
             SequentialBuilder::new(self.input).name(self.name).output_as_built(self.output);
@@ -44,7 +44,7 @@ impl Architecture {
 }
 
 impl<T: Kernels> Sequential<T> {
-    /// The network without its parameters.
+    /// The network's architecture.
     ///
     /// # Errors
     /// If a layer is not a built-in one.
@@ -62,7 +62,7 @@ impl<T: Kernels> Sequential<T> {
     }
 }
 
-/// The error of a layer that cannot be described.
+/// The error for a layer that is not built in and cannot be saved.
 pub(super) fn not_built_in(layer: &str) -> Error {
     Error::setting(
         "a layer to be stored or cast",

@@ -1,4 +1,4 @@
-//! From a list of layers to a model: names, shapes, first values.
+//! Building of models: layer names, shape inference, initial parameters.
 
 use super::{Sequential, Stage, label};
 use crate::error::{Error, Result};
@@ -9,12 +9,12 @@ use crate::tensor::{Shape, Tensor};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Numbers a model may have in its parameters: 4 GB of `f32`. Where sizes come from outside, this and
-/// the next stand between a slip of the pen, or a forged file, and a machine out of memory.
+/// Maximum number of elements of a model's parameters: 4 GB of `f32`. This limit and the next keep a
+/// typing mistake, or a forged file, from exhausting the machine's memory.
 const MOST_PARAMETERS: usize = 1 << 30;
 
-/// Numbers one sample may have, as it comes in and behind any layer: 512 MiB of `f32`, twice what the
-/// built-in network has of images of 1024 pixels a side.
+/// Maximum number of elements of one sample, at the input and after any layer: 512 MiB of `f32`, twice
+/// what the built-in network needs for images of 1024 x 1024 pixels.
 const MOST_NUMBERS: usize = 1 << 27;
 
 /// Collects the layers of a [`Sequential`].
@@ -24,16 +24,16 @@ pub struct SequentialBuilder<T: Kernels = f32> {
     input: Shape,
     layers: Vec<(Option<String>, Arc<dyn Layer<T>>)>,
     output: Option<OutputKind>,
-    /// Whether the layers are those of a built model, which must not lose an activation again.
+    /// Whether the layers come from a built model, whose final activation was already removed.
     built_before: bool,
-    /// Whether the input is known to be as it is meant, however few rows it has.
+    /// Whether the caller confirmed that the input is channels-last.
     channels_last: bool,
 }
 
 impl<T: Kernels> SequentialBuilder<T> {
-    /// Starts a network for inputs of this shape, without the batch: `[height, width, channels]` for
-    /// images. `SequentialBuilder::<f64>::new(..)` makes one of double precision, say to check
-    /// gradients; [`Sequential::builder`] is the one of `f32`.
+    /// Starts a network for inputs of this shape, without the batch dimension:
+    /// `[height, width, channels]` for images. `SequentialBuilder::<f64>::new(..)` starts one in double
+    /// precision, for gradient checks for example; [`Sequential::builder`] starts one in `f32`.
     pub fn new(input: impl Into<Shape>) -> Self {
         Self {
             name: "sequential".into(),
@@ -51,12 +51,12 @@ impl<T: Kernels> SequentialBuilder<T> {
         self
     }
 
-    /// Adds a layer, named by its kind and a counter: `conv1`, `conv2`, `dense1`, ...
+    /// Adds a layer, named by its prefix and a counter: `conv1`, `conv2`, `dense1`, ...
     pub fn layer(self, layer: impl Layer<T> + 'static) -> Self {
         self.shared_layer(None, Arc::new(layer))
     }
 
-    /// Adds a layer under a name of its own.
+    /// Adds a layer with a given name.
     pub fn named(self, name: impl Into<String>, layer: impl Layer<T> + 'static) -> Self {
         self.shared_layer(Some(name.into()), Arc::new(layer))
     }
@@ -66,17 +66,17 @@ impl<T: Kernels> SequentialBuilder<T> {
         self
     }
 
-    /// Says what the output means. Needed only where the last layer does not say it: a softmax or
-    /// sigmoid at the end of the last layer is taken off it and becomes the model's output kind, so
-    /// that the network itself computes logits. [`OutputKind::Linear`] forbids that: the activation
-    /// stays where it is, and the model's outputs are plain numbers.
+    /// Sets the output kind. By default it is inferred: a softmax or sigmoid at the end of the last
+    /// layer is removed from it and becomes the model's output kind, so that the network itself
+    /// computes logits. [`OutputKind::Linear`] prevents that: the activation stays in the layer, and
+    /// the model's outputs are plain numbers.
     pub fn output(mut self, output: OutputKind) -> Self {
         self.output = Some(output);
         self
     }
 
-    /// Says that the input is `[height, width, channels]` indeed, although it looks like
-    /// `[channels, height, width]`: three rows and 224 channels, say.
+    /// Confirms that the input is `[height, width, channels]` although it looks like
+    /// `[channels, height, width]`: three rows and 224 channels, for example.
     pub fn channels_last(mut self) -> Self {
         self.channels_last = true;
         self
@@ -89,11 +89,11 @@ impl<T: Kernels> SequentialBuilder<T> {
     }
 
     /// Builds the model and draws its parameters from `seed`, each from a random stream of its own:
-    /// a layer added at the end leaves the earlier ones as they were.
+    /// adding a layer at the end does not change the parameters of earlier layers.
     ///
     /// # Errors
-    /// If shapes do not fit from layer to layer, with the layer's name and, where larger images
-    /// would do, the smallest size that would; if a setting or name makes no sense.
+    /// If the shapes of consecutive layers do not match: the error has the layer's name and, if larger
+    /// images would help, the smallest sufficient size. If a setting or name is invalid.
     pub fn build(self, seed: u64) -> Result<Sequential<T>> {
         self.build_with(|i, _, spec| {
             let mut rng = Rng::new(seed, stream::INITIALIZE + i as u64);
@@ -101,7 +101,7 @@ impl<T: Kernels> SequentialBuilder<T> {
         })
     }
 
-    /// Builds the model with parameters from `value(index, name, what the layer asked for)`.
+    /// Builds the model with parameters from `value(index, name, specification)`.
     pub(super) fn build_with(
         mut self,
         mut value: impl FnMut(usize, &str, &ParameterSpec) -> Result<Tensor<T>>,
@@ -120,7 +120,7 @@ impl<T: Kernels> SequentialBuilder<T> {
             check_channels_last(&self.input)?;
         }
         let names = self.names()?;
-        // All shapes first: nothing is allocated for a network that does not fit together.
+        // All shapes first: nothing is allocated for an invalid network.
         let mut stages = Vec::new();
         let mut specs: Vec<(String, ParameterSpec)> = Vec::new();
         let mut shape = self.input.clone();
@@ -148,7 +148,7 @@ impl<T: Kernels> SequentialBuilder<T> {
         Ok(Sequential { name: self.name, input: self.input, stages, parameters, output })
     }
 
-    /// Takes a final softmax or sigmoid off the last layer, unless plain outputs were asked for.
+    /// Removes a final softmax or sigmoid from the last layer, unless the output kind is set to linear.
     fn take_output(&mut self) -> Result<OutputKind> {
         if self.built_before {
             return Ok(self.output.unwrap_or_default());
@@ -180,7 +180,7 @@ impl<T: Kernels> SequentialBuilder<T> {
         Ok(output)
     }
 
-    /// The layers' names: given ones as they are, others by prefix and counter.
+    /// The layers' names: given ones unchanged, others from prefix and counter.
     fn names(&self) -> Result<Vec<String>> {
         let mut taken = HashSet::new();
         for name in self.layers.iter().filter_map(|(name, _)| name.as_ref()) {
@@ -203,7 +203,7 @@ impl<T: Kernels> SequentialBuilder<T> {
         Ok(self.layers.iter().map(name).collect())
     }
 
-    /// Puts the layer's name into an error, and the smallest image that would have done.
+    /// Adds the layer's name to an error, and the smallest image size that would be sufficient.
     fn explain(&self, error: Error, layer: &str) -> Error {
         match error {
             Error::Shape { at: _, expected, received, remedy } => {
@@ -223,8 +223,8 @@ impl<T: Kernels> SequentialBuilder<T> {
         }
     }
 
-    /// The side of the smallest square image that these layers can take, with the input's channels;
-    /// `None` if the input is no image, or no image up to 4096 pixels would do.
+    /// The side of the smallest square image that these layers accept, with the input's channels;
+    /// `None` if the input is not an image, or no image of up to 4096 pixels a side is accepted.
     pub fn smallest_square_input(&self) -> Option<usize> {
         let &[_, _, channels] = self.input.dims() else {
             return None;
@@ -242,7 +242,7 @@ impl<T: Kernels> SequentialBuilder<T> {
     }
 }
 
-/// A layer's output shape and parameters, of sizes that can be computed with.
+/// A layer's output shape and parameters, with the output's size checked.
 fn infer<T: Kernels>(layer: &dyn Layer<T>, input: &Shape) -> Result<(Shape, Vec<ParameterSpec>)> {
     let output = layer.output_shape(input)?;
     check_sample(layer.kind(), "output", &output)?;
@@ -261,10 +261,10 @@ fn check_sample(at: &str, what: &str, shape: &Shape) -> Result<()> {
     ))
 }
 
-/// Refuses what looks like an image with its channels first, as other programs have them: it would
-/// build, as one of few rows and many channels, and learn nothing.
+/// Rejects an input that looks like a channels-first image. Such a network would build, with few rows
+/// and many channels, and learn nothing.
 fn check_channels_last(input: &Shape) -> Result<()> {
-    // Rows of an image of a size that networks are built for.
+    // Minimum height and width that make the shape look like an image.
     const MANY: usize = 16;
     match *input.dims() {
         [channels @ (1 | 3 | 4), height, width] if height >= MANY && width >= MANY => {

@@ -1,16 +1,16 @@
-//! `model.safetensors`: a trained model in one file.
+//! The model file, `model.safetensors`.
 //!
-//! Parameters are stored in `f32` under their names, in the layouts a PyTorch user expects. The
-//! metadata says `format = "pt"` and, under keys of ours:
+//! Parameters are stored in `f32` under their names, in PyTorch's layouts. The metadata has
+//! `format = "pt"` and these keys:
 //!
 //! ```text
-//! nn.version        1, the version of this description
+//! nn.version        1, the version of this format
 //! nn.architecture   the layers, as JSON
 //! nn.classes        the classes' names in the outputs' order, as JSON
 //! nn.image_size     height x width of the images, as in 256x256
 //! ```
 //!
-//! A file without `nn.architecture` is read as the built-in network ([`ReferenceCnn`]).
+//! A file without `nn.architecture` is loaded as the built-in network ([`ReferenceCnn`]).
 
 use super::safetensors::{TensorFile, list, write};
 use super::{Architecture, ReferenceCnn, Sequential, SequentialBuilder};
@@ -21,25 +21,25 @@ use std::path::Path;
 
 const VERSION: &str = "1";
 
-/// The keys of this description.
+/// The metadata keys of this format.
 const OWN_KEYS: [&str; 4] = ["nn.version", "nn.architecture", "nn.classes", "nn.image_size"];
 
-/// The image size of a file that does not say.
+/// The image size of a file that does not store it.
 const USUAL_IMAGE_SIZE: usize = 256;
 
-/// A model as it comes out of a file.
+/// The content of a model file.
 #[derive(Debug, Clone)]
 pub struct ModelFile {
     /// The model.
     pub model: Sequential<f32>,
-    /// The classes' names, in the order of the outputs, if the file has them.
+    /// The classes' names, in the order of the outputs, if stored.
     pub classes: Option<Vec<String>>,
-    /// What a program noted beside them, by keys of its own: all metadata whose keys begin with `nn.`
-    /// and are not of this description.
+    /// Additional metadata stored by programs: all entries whose keys start with `nn.` and are not
+    /// among those of this format.
     pub notes: BTreeMap<String, String>,
 }
 
-/// Writes a model, atomically. The same model gives the same bytes.
+/// Writes a model atomically. The same model gives the same bytes.
 ///
 /// # Errors
 /// Those of [`save_with`].
@@ -47,11 +47,12 @@ pub fn save(path: &Path, model: &Sequential<f32>, classes: Option<&[String]>) ->
     save_with(path, model, classes, &BTreeMap::new())
 }
 
-/// [`save`] with notes of the program's own, whose keys begin with `nn.`.
+/// [`save`] with additional metadata, whose keys start with `nn.`.
 ///
 /// # Errors
-/// If a note's key begins otherwise or is of this description, a layer is not a built-in one, the classes are not as many as the outputs, or the file cannot
-/// be written; what was there is still there then.
+/// If a note's key does not start with `nn.` or belongs to this format, a layer is not a built-in one,
+/// the number of classes does not fit the outputs (one per output, two for a single sigmoid output), or
+/// the file cannot be written; an existing file is unchanged then.
 pub fn save_with(
     path: &Path,
     model: &Sequential<f32>,
@@ -85,7 +86,7 @@ pub fn save_with(
     write(path, tensors, &metadata)
 }
 
-/// Whether a key of the metadata is a program's own.
+/// Whether a metadata key is a program's note.
 fn is_note(key: &str) -> bool {
     key.starts_with("nn.") && !OWN_KEYS.contains(&key)
 }
@@ -95,7 +96,7 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
         .map_err(|e| Error::Internal(format!("the model cannot be written as JSON: {e}")))
 }
 
-/// Whether there can be as many classes as this.
+/// Whether the number of classes fits the model's outputs.
 fn fits(model: &Sequential<f32>, classes: &[String]) -> bool {
     match (model.output_kind(), model.output_shape().dims()) {
         (OutputKind::Sigmoid, [1]) => classes.len() == 2,
@@ -104,12 +105,12 @@ fn fits(model: &Sequential<f32>, classes: &[String]) -> bool {
     }
 }
 
-/// Reads a model. `image_size` is for files that do not say theirs (256 if not given here either);
-/// for others it must be what they say.
+/// Loads a model. `image_size` is for files that do not store it (by default 256); for others it must
+/// equal the stored size.
 ///
 /// # Errors
-/// If the file cannot be read, is no safetensors file, or is not a model this crate can run: a
-/// tensor is missing, left over, of another type or shape, or holds something that is no number.
+/// If the file cannot be read, is not a safetensors file, or is not a model this crate can run: a
+/// tensor is missing, unexpected, of another type or shape, or contains NaN or infinity.
 pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile> {
     let mut file = TensorFile::open(path)?;
     let notes = file.all_metadata().filter(|(key, _)| is_note(key));
@@ -170,8 +171,7 @@ fn parse<T: serde::de::DeserializeOwned>(file: &TensorFile, key: &str, text: &st
     })
 }
 
-/// Builds the model with the parameters in the file, each looked at before anything is allocated
-/// for it.
+/// Builds the model with the parameters in the file; each is checked before memory is allocated for it.
 fn fill(builder: SequentialBuilder<f32>, file: &mut TensorFile) -> Result<Sequential<f32>> {
     let path = file.path().to_path_buf();
     let mut left: BTreeSet<_> = file.names().into_iter().collect();
@@ -215,7 +215,7 @@ fn fill(builder: SequentialBuilder<f32>, file: &mut TensorFile) -> Result<Sequen
     Ok(model)
 }
 
-/// The built-in network in the sizes of the file's tensors.
+/// The built-in network with the sizes of the file's tensors.
 fn builtin(file: &TensorFile, image_size: Option<usize>) -> Result<SequentialBuilder<f32>> {
     let side = image_size.unwrap_or(USUAL_IMAGE_SIZE);
     let dims = |name: &str, rank: usize| match file.shape(name) {
@@ -242,7 +242,7 @@ fn builtin(file: &TensorFile, image_size: Option<usize>) -> Result<SequentialBui
         kernel_sizes: convs.map(|shape| (shape[2], shape[3])),
         units: hidden[0],
     };
-    // The one mismatch an honest file can have deserves its own words.
+    // The only mismatch expected in a valid file: the image size. It has a message of its own.
     let received = hidden[1];
     let sizes: Vec<_> = (1..=4096).filter(|&s| network.features(s) == Some(received)).collect();
     if network.features(side) != Some(received)

@@ -1,4 +1,4 @@
-//! Running a model.
+//! The forward pass of a model.
 
 use super::{Sequential, Stage};
 use crate::autograd::{Tape, Var};
@@ -10,7 +10,7 @@ use crate::rng::Rng;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-/// How a model is to be run once: for inference unless made otherwise.
+/// Options of a forward pass; by default inference.
 #[derive(Debug, Default)]
 pub struct Pass<'a> {
     rng: Option<&'a mut Rng>,
@@ -19,12 +19,12 @@ pub struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// As for predictions: dropout does nothing.
+    /// Inference: dropout does nothing.
     pub fn inference() -> Self {
         Self::default()
     }
 
-    /// As in training: dropout draws from `rng`.
+    /// Training: dropout draws from `rng`.
     pub fn training(rng: &'a mut Rng) -> Self {
         Self { rng: Some(rng), ..Self::default() }
     }
@@ -35,24 +35,24 @@ impl<'a> Pass<'a> {
         self
     }
 
-    /// Keeps these layers' outputs, and on a recording tape their gradients: a layer's output is
-    /// what comes after its activation. With [frozen](Pass::frozen) parameters and a constant
-    /// input, the first watched output becomes the start of differentiation, and nothing before it
-    /// costs memory or time in the backward pass.
+    /// Keeps the outputs of these layers, and on a recording tape their gradients. A layer's output is
+    /// taken after its activation. With [frozen](Pass::frozen) parameters and a constant input, the
+    /// first watched output becomes a leaf: the backward pass stops there, and earlier layers take no
+    /// memory or time in it.
     pub fn watch(mut self, layers: &'a [&'a str]) -> Self {
         self.watch = layers;
         self
     }
 }
 
-/// What a pass leaves.
+/// The result of a forward pass.
 ///
-/// Drop it before the next optimiser step: a parameter somebody holds is copied when it changes.
+/// Drop it before the next optimiser step: a parameter that is still shared is copied when it changes.
 #[derive(Debug)]
 pub struct Output<T: Kernels = f32> {
-    /// The network's output, logits where classes are meant: `[batch, ..]`.
+    /// The network's output: `[batch, ..]`, logits for a classifier.
     pub output: Var<T>,
-    /// The parameters as they stand on the tape, in the model's order.
+    /// The parameters' variables on the tape, in the model's order.
     pub parameters: Vec<Var<T>>,
     /// The watched layers' names and outputs, in the network's order.
     pub watched: Vec<(String, Var<T>)>,
@@ -61,8 +61,8 @@ pub struct Output<T: Kernels = f32> {
 impl<T: Kernels> Sequential<T> {
     /// Runs the model on a batch `[batch, ..input shape]`.
     ///
-    /// Where a convolution with ReLU is directly followed by max-pooling and nobody watches what
-    /// lies between, both run as one op that never stores it.
+    /// If a convolution with ReLU is directly followed by max-pooling and its output is not watched,
+    /// both run as one op that does not store the feature map.
     ///
     /// # Errors
     /// If `x` is not a batch of this model's inputs, or a watched layer does not exist.
@@ -88,8 +88,8 @@ impl<T: Kernels> Sequential<T> {
         let mut x = x;
         let mut stages = self.stages.iter().peekable();
         while let Some(stage) = stages.next() {
-            // Leaves just before the layer runs: so the backward pass comes by them just after it, and
-            // their gradients are final in that order.
+            // Leaves are created just before their layer runs. The backward pass therefore reaches them
+            // just after that layer, so gradients become final in reverse order of the layers.
             parameters.extend(self.parameters[stage.parameters.clone()].iter().map(|parameter| {
                 let value = Arc::clone(&parameter.value);
                 if parameter.trainable && !pass.frozen {
@@ -131,18 +131,18 @@ impl<T: Kernels> Sequential<T> {
         Ok(self.forward(tape, x, Pass::inference().frozen())?.output)
     }
 
-    /// What the network's output stands for: probabilities where the output kind is softmax or
+    /// The predictions for the network's output: probabilities if the output kind is softmax or
     /// sigmoid.
     ///
     /// # Errors
-    /// If these are not the outputs of such a network.
+    /// If the output kind is softmax and `output` has no dimension.
     pub fn probabilities(&self, tape: &Tape<T>, output: Var<T>) -> Result<Var<T>> {
         self.output.apply(tape, output)
     }
 }
 
-/// Whether a layer and its successor are a convolution with ReLU and a max-pooling, with a window
-/// that the fused op can take.
+/// Whether a layer and the next one are a convolution with ReLU and a max-pooling whose window the
+/// fused op supports.
 fn fuses<T: Kernels>(stage: &Stage<T>, next: &Stage<T>) -> bool {
     matches!(
         (&stage.config, &next.config),
@@ -152,7 +152,7 @@ fn fuses<T: Kernels>(stage: &Stage<T>, next: &Stage<T>) -> bool {
     )
 }
 
-/// Runs a pair for which [`fuses`] is true as one op.
+/// Runs two layers for which [`fuses`] is true as one op.
 fn fused<T: Kernels>(
     cx: &mut Forward<'_, T>,
     x: &Var<T>,
@@ -171,7 +171,7 @@ fn fused<T: Kernels>(
     }
 }
 
-/// Puts the layer's name into a shape error.
+/// Adds the layer's name to a shape error.
 fn named<T: Kernels>(error: Error, stage: &Stage<T>) -> Error {
     match error {
         Error::Shape { at, expected, received, remedy } => {

@@ -1,7 +1,7 @@
-//! Networks: layers in a row, their parameters, their file.
+//! Models: sequences of layers with their parameters, and their files.
 //!
 //! A [`Sequential`] is built once, with every shape inferred and checked; after that only its
-//! parameters change. Parameters are named `LAYER.PART` (`conv1.weight`) and keep their order.
+//! parameters can change. Parameters are named `LAYER.PART` (`conv1.weight`) and have a fixed order.
 //!
 //! ```
 //! use nn_core::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, Rescaling};
@@ -49,7 +49,7 @@ use crate::tensor::{Shape, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Layers in a row, with their parameters.
+/// A sequence of layers, with their parameters.
 ///
 /// Clones share the parameters' memory until one of them changes it.
 #[derive(Debug, Clone)]
@@ -61,21 +61,21 @@ pub struct Sequential<T: Kernels = f32> {
     output: OutputKind,
 }
 
-/// One layer, in its place.
+/// One layer of a model.
 #[derive(Debug, Clone)]
 struct Stage<T: Kernels> {
     name: String,
     layer: Arc<dyn Layer<T>>,
-    /// The layer as data, if it is a built-in one.
+    /// The layer's configuration, if it is a built-in one.
     config: Option<LayerConfig>,
-    /// Shape of its output, without the batch.
+    /// Shape of its output, without the batch dimension.
     output: Shape,
-    /// Its parameters among the model's.
+    /// The range of its parameters among the model's.
     parameters: Range<usize>,
 }
 
 impl<T: Kernels> Stage<T> {
-    /// How errors call it: `conv3 (Conv2D)`.
+    /// Its name in errors: `conv3 (Conv2D)`.
     fn label(&self) -> String {
         label(&self.name, self.layer.kind())
     }
@@ -86,8 +86,8 @@ fn label(name: &str, kind: &str) -> String {
 }
 
 impl Sequential {
-    /// Starts a network of `f32` for inputs of this shape, without the batch: `[height, width, channels]`
-    /// for images. One of `f64` begins with [`SequentialBuilder::new`].
+    /// Starts a network in `f32` for inputs of this shape, without the batch dimension:
+    /// `[height, width, channels]` for images. For `f64` use [`SequentialBuilder::new`].
     pub fn builder(input: impl Into<Shape>) -> SequentialBuilder {
         SequentialBuilder::new(input)
     }
@@ -99,12 +99,12 @@ impl<T: Kernels> Sequential<T> {
         &self.name
     }
 
-    /// The shape of an input, without the batch.
+    /// The shape of an input, without the batch dimension.
     pub fn input_shape(&self) -> &Shape {
         &self.input
     }
 
-    /// The shape of the output, without the batch.
+    /// The shape of the output, without the batch dimension.
     pub fn output_shape(&self) -> &Shape {
         self.stages.last().map_or(&self.input, |stage| &stage.output)
     }
@@ -114,7 +114,7 @@ impl<T: Kernels> Sequential<T> {
         self.output_shape().len()
     }
 
-    /// What the output means.
+    /// The output kind.
     pub fn output_kind(&self) -> OutputKind {
         self.output
     }
@@ -124,14 +124,14 @@ impl<T: Kernels> Sequential<T> {
         self.stages.iter().map(|stage| (stage.name.as_str(), stage.layer.kind()))
     }
 
-    /// The name of the last convolution, where Grad-CAM looks by default.
+    /// The name of the last convolution, Grad-CAM's default layer.
     pub fn last_convolution(&self) -> Option<&str> {
         let is_convolution =
             |stage: &&Stage<T>| matches!(stage.config, Some(LayerConfig::Conv2D(_)));
         self.stages.iter().rev().find(is_convolution).map(|stage| stage.name.as_str())
     }
 
-    /// The shape of a layer's output, without the batch.
+    /// The shape of a layer's output, without the batch dimension.
     ///
     /// # Errors
     /// If there is no layer of that name.
@@ -151,12 +151,12 @@ impl<T: Kernels> Sequential<T> {
         &self.parameters
     }
 
-    /// The parameters, for an optimiser. Shapes and order must stay as they are.
+    /// The parameters, for an optimiser. Their shapes and order must not change.
     pub fn parameters_mut(&mut self) -> &mut [Parameter<T>] {
         &mut self.parameters
     }
 
-    /// The parameters of one layer, in order; none for a layer without.
+    /// The parameters of one layer, in order; empty for a layer without parameters.
     ///
     /// # Errors
     /// If there is no layer of that name.
@@ -172,7 +172,7 @@ impl<T: Kernels> Sequential<T> {
     /// Replaces the value of a parameter.
     ///
     /// # Errors
-    /// If there is no such parameter, or the shape is another.
+    /// If there is no such parameter, or its shape is different.
     pub fn set(&mut self, name: &str, value: impl Into<Arc<Tensor<T>>>) -> Result<()> {
         let value = value.into();
         let Some(parameter) = self.parameters.iter_mut().find(|p| p.name == name) else {
@@ -196,9 +196,9 @@ impl<T: Kernels> Sequential<T> {
         Ok(())
     }
 
-    /// Draws a layer's parameters anew, as its initialisers say, from `seed`. They have nothing to
-    /// do with those that [`build`](SequentialBuilder::build) drew from the same seed: a trained
-    /// weight still resembles the one it began as.
+    /// Draws a layer's parameters anew from its initialisers and `seed`. They are independent of those
+    /// that [`build`](SequentialBuilder::build) drew from the same seed: a trained weight is still
+    /// correlated with its initial value.
     ///
     /// # Errors
     /// If there is no layer of that name.
@@ -214,15 +214,15 @@ impl<T: Kernels> Sequential<T> {
         Ok(())
     }
 
-    /// The number of numbers in all parameters.
+    /// The number of elements of all parameters.
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(|parameter| parameter.value.len()).sum()
     }
 
-    /// The same model in another precision, say `f64` to check gradients.
+    /// The same model in another precision, for example `f64` for gradient checks.
     ///
     /// # Errors
-    /// If a layer is not a built-in one: it exists for one precision only.
+    /// If a layer is not a built-in one: it exists in one precision only.
     pub fn cast<U: Kernels>(&self) -> Result<Sequential<U>> {
         let stage = |stage: &Stage<T>| {
             let Some(config) = stage.config.clone() else {

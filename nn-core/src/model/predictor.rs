@@ -1,4 +1,4 @@
-//! Predictions one after the other.
+//! Repeated predictions.
 
 use super::Sequential;
 use crate::autograd::Tape;
@@ -7,12 +7,12 @@ use crate::kernels::{Kernels, parallel};
 use crate::tensor::{BufferPool, Tensor};
 use std::sync::Arc;
 
-/// A model that predicts again and again: what one prediction has prepared, memory and weights in the
-/// order the kernels want them, serves the next.
+/// A model for repeated predictions: buffers and packed weights are reused from one prediction to the
+/// next.
 ///
-/// One serves one caller at a time. Tasks of a rayon pool take one each (`map_init(|| model.predictor(),
-/// ..)`); behind a lock that they share, a task that waits for its own work may take up another that
-/// waits for the lock.
+/// A predictor serves one caller at a time. In a rayon pool, give each task its own
+/// (`map_init(|| model.predictor(), ..)`). Do not share one behind a lock: a task that holds the lock
+/// and waits for its parallel work may run another task that waits for the lock, which is a deadlock.
 ///
 /// ```
 /// use nn_core::model::{ReferenceCnn, Sequential};
@@ -32,7 +32,7 @@ pub struct Predictor<'a, T: Kernels = f32> {
 }
 
 impl<T: Kernels> Sequential<T> {
-    /// For many predictions; for a single one, [`Sequential::predict`].
+    /// A predictor for many predictions; for a single one, use [`Sequential::predict`].
     pub fn predictor(&self) -> Predictor<'_, T> {
         Predictor { model: self, tape: Tape::inference(BufferPool::new()) }
     }
@@ -47,7 +47,7 @@ impl<T: Kernels> Sequential<T> {
 }
 
 impl<T: Kernels> Predictor<'_, T> {
-    /// The same as [`Sequential::predict`], to the bit.
+    /// The same result as [`Sequential::predict`], bit-identical.
     ///
     /// # Errors
     /// If `x` is not a batch of the model's inputs.

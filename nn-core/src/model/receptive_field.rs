@@ -1,8 +1,8 @@
-//! Where in the image the cells of a layer's map lie.
+//! The receptive fields of a layer's feature map: position and size in the image.
 //!
-//! A convolution without padding sees no window centred on the border, and a pooling takes several
-//! places together: the cells of a deep map lie on a grid within the image, not from corner to corner.
-//! From layer to layer, with window `k`, stride `s` and padding `p`,
+//! A convolution without padding has no window centred on the border, and a pooling merges several
+//! positions. So the cells of a deep feature map are on a grid inside the image that does not reach its
+//! corners. From layer to layer, with window `k`, stride `s` and padding `p`,
 //!
 //! ```text
 //! size  <- size + (k - 1) step
@@ -18,22 +18,23 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::Window2d;
 
-/// The grid of a map's cells along one side of the image, in pixels; pixel `i` has its centre at `i`.
+/// The grid of receptive fields along one axis of the image, in pixels; pixel `i` has its centre at
+/// `i`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReceptiveAxis {
-    /// The pixels that a cell sees.
+    /// The size of a receptive field.
     pub size: f64,
-    /// From the centre of what a cell sees to that of the next.
+    /// The distance between the centres of neighbouring receptive fields.
     pub step: f64,
-    /// The centre of what the first cell sees; before the image where padding lies there.
+    /// The centre of the first receptive field; it can be outside the image because of padding.
     pub first: f64,
 }
 
 impl ReceptiveAxis {
-    /// The pixels themselves.
+    /// The grid of the pixels themselves.
     pub const PIXELS: Self = Self { size: 1.0, step: 1.0, first: 0.0 };
 
-    /// `cells` side by side that share `len` pixels evenly.
+    /// The grid of `cells` that divide `len` pixels evenly.
     pub fn even(cells: usize, len: usize) -> Self {
         let step = len as f64 / cells.max(1) as f64;
         Self { size: step, step, first: (step - 1.0) / 2.0 }
@@ -48,7 +49,7 @@ impl ReceptiveAxis {
         }
     }
 
-    /// As if these pixels were `len` cells that share the pixels of `self` evenly.
+    /// The grid after a resize from `from` to `to` cells that covers the same extent evenly.
     fn resampled(self, from: usize, to: usize) -> Self {
         let even = Self::even(to, from);
         Self {
@@ -59,21 +60,21 @@ impl ReceptiveAxis {
     }
 }
 
-/// Where the cells of a layer's map lie in the image.
+/// The receptive fields of a layer's feature map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReceptiveField {
-    /// From top to bottom.
+    /// The vertical axis, from top to bottom.
     pub vertical: ReceptiveAxis,
-    /// From left to right.
+    /// The horizontal axis, from left to right.
     pub horizontal: ReceptiveAxis,
 }
 
 impl ReceptiveField {
-    /// The pixels themselves.
+    /// The grid of the pixels themselves.
     pub const PIXELS: Self =
         Self { vertical: ReceptiveAxis::PIXELS, horizontal: ReceptiveAxis::PIXELS };
 
-    /// `cells` (rows, columns) that share an image of `size` (height, width) evenly.
+    /// The grid of `cells` (rows, columns) that divide an image of `size` (height, width) evenly.
     pub fn even(cells: (usize, usize), size: (usize, usize)) -> Self {
         Self {
             vertical: ReceptiveAxis::even(cells.0, size.0),
@@ -90,11 +91,13 @@ impl ReceptiveField {
 }
 
 impl<T: Kernels> Sequential<T> {
-    /// Where the cells of a layer's map lie in the model's images. A layer of another crate that does
-    /// not say what its windows are, and changes the size, is taken to spread its cells evenly.
+    /// The receptive fields of a layer's feature map in the model's images. If a layer of another crate
+    /// does not report its windows and changes the size, its cells are assumed to divide the input
+    /// evenly.
     ///
     /// # Errors
-    /// If there is no layer of that name, or its output is no map `[height, width, channels]`.
+    /// If there is no layer of that name, or an output up to it is not a feature map
+    /// `[height, width, channels]`.
     ///
     /// ```
     /// use nn_core::layers::{Conv2D, MaxPool2D};
@@ -144,7 +147,7 @@ mod tests {
     use crate::model::SequentialBuilder;
     use crate::tensor::Tensor;
 
-    /// The first and last row and column that change a cell of `layer`'s map.
+    /// The first and last row and column of the pixels that affect a cell of `layer`'s map.
     fn seen(model: &Sequential<f64>, layer: &str, cell: (usize, usize)) -> [usize; 4] {
         use crate::autograd::Tape;
         use crate::model::Pass;
@@ -168,7 +171,7 @@ mod tests {
 
     #[test]
     fn fields_are_what_gradients_reach() {
-        // Averages instead of maxima, and positive weights: every pixel of a window counts.
+        // Average instead of max-pooling, and positive weights: every pixel of a window has an effect.
         let mut model: Sequential<f64> = SequentialBuilder::new([42, 54, 2])
             .layer(Rescaling::new(0.5))
             .layer(Conv2D::new(3, (3, 5)))

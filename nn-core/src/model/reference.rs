@@ -5,8 +5,9 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, Rescaling};
 
-/// The convolutional classifier of the reference notebook, in any size: pixels to `0..=1`, three
-/// times convolution, ReLU and 2x2 max-pooling, then two dense layers and a softmax.
+/// The convolutional classifier of the reference notebook, with configurable sizes: rescaling of pixels
+/// to `0..=1`, three blocks of convolution, ReLU and 2x2 max-pooling, then two dense layers and a
+/// softmax.
 ///
 /// ```
 /// use nn_core::model::{ReferenceCnn, Sequential};
@@ -16,7 +17,7 @@ use crate::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, Rescaling};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceCnn {
-    /// Classes to tell apart, 2 or more.
+    /// Number of classes, 2 or more.
     pub classes: usize,
     /// Height and width of the images, in pixels.
     pub image_size: (usize, usize),
@@ -26,17 +27,16 @@ pub struct ReferenceCnn {
     pub filters: [usize; 3],
     /// Kernel sizes of the three convolutions.
     pub kernel_sizes: [(usize, usize); 3],
-    /// Units of the hidden dense layer.
+    /// Outputs of the hidden dense layer.
     pub units: usize,
 }
 
 impl ReferenceCnn {
-    /// The least height and width of the images that the usual kernels and poolings leave something
-    /// of.
+    /// The minimum height and width of images with the default kernels and poolings.
     pub const SMALLEST_IMAGE: usize = 22;
 
-    /// The flagship sizes for so many classes and square images of `image_size` pixels: 64, 128 and
-    /// 128 filters of 3x3, 64 units.
+    /// The default network for `classes` classes and square images of `image_size` pixels a side: 64,
+    /// 128 and 128 filters of 3x3, 64 hidden units.
     pub fn new(classes: usize, image_size: usize) -> Self {
         Self {
             classes,
@@ -60,7 +60,7 @@ impl ReferenceCnn {
         self
     }
 
-    /// The layers.
+    /// A builder with the network's layers.
     pub fn builder<T: Kernels>(&self) -> SequentialBuilder<T> {
         let (height, width) = self.image_size;
         let mut builder = SequentialBuilder::new([height, width, self.channels])
@@ -76,7 +76,8 @@ impl ReferenceCnn {
             .layer(Dense::new(self.classes).activation(Activation::Softmax))
     }
 
-    /// How many features the dense layers get from square images of this size, if any.
+    /// The number of inputs of the first dense layer for square images of this size; `None` if they are
+    /// too small.
     pub(super) fn features(&self, image_size: usize) -> Option<usize> {
         let along = |kernel: fn(&(usize, usize)) -> usize| {
             self.kernel_sizes.iter().try_fold(image_size, |size, kernels| {
@@ -87,11 +88,11 @@ impl ReferenceCnn {
         along(|k| k.0)?.checked_mul(along(|k| k.1)?)?.checked_mul(self.filters[2])
     }
 
-    /// The network, its parameters drawn from `seed`.
+    /// The network, with parameters drawn from `seed`.
     ///
     /// # Errors
-    /// If there are fewer than two classes, or the images are too small for three poolings (22
-    /// pixels are enough) or too large for memory.
+    /// If there are fewer than two classes, or the images are too small for the kernels and poolings
+    /// (22 pixels are enough by default) or too large for memory.
     pub fn build<T: Kernels>(&self, seed: u64) -> Result<Sequential<T>> {
         if self.classes < 2 {
             return Err(Error::setting(

@@ -1,15 +1,15 @@
 //! Safetensors files: named tensors and text.
 //!
-//! The format (<https://github.com/huggingface/safetensors>) is eight bytes of header length, a
-//! JSON header, and the numbers, all little-endian. Headers are written with every key in order, so
-//! that the same model always gives the same bytes.
+//! The format (<https://github.com/huggingface/safetensors>) is eight bytes of header length, a JSON
+//! header, and the numbers, all little-endian. Headers are written with sorted keys, so that the same
+//! model always gives the same bytes.
 //!
-//! Nothing is allocated on the word of a header alone: sizes are first held against the file's.
+//! Sizes in a header are compared with the file's size before anything is allocated.
 //!
-//! A file can end in a checksum: a last tensor `xxh3`, the 16 bytes of XXH3-128
-//! (<https://xxhash.com>), most significant first, of all the bytes before it. It stands at the end
-//! so that a file of any size is written in one pass. It tells of damage, not of forgery, and so
-//! can be computed as fast as memory is read.
+//! A file can end with a checksum: a last tensor `xxh3`, the 16 bytes of the XXH3-128 hash
+//! (<https://xxhash.com>), most significant byte first, of all the bytes before it. It is at the end so
+//! that a file of any size is written in one pass. It detects damage, not forgery, so a fast
+//! non-cryptographic hash is enough.
 
 mod header;
 
@@ -27,20 +27,20 @@ use twox_hash::XxHash3_128;
 /// The largest header the format allows.
 const LARGEST_HEADER: u64 = 100_000_000;
 
-/// The tensor that holds the checksum.
+/// The name of the checksum tensor.
 const CHECKSUM: &str = "xxh3";
 
-/// Its length in bytes.
+/// The length of the checksum, in bytes.
 const CHECKSUM_LEN: usize = 16;
 
-/// Bytes handled at a time: a multiple of every element's size.
+/// Bytes read or written at a time: a multiple of every element's size.
 const BLOCK: usize = 1 << 16;
 
-/// Writes tensors and metadata, atomically. The same content gives the same bytes, whatever the
-/// order it comes in.
+/// Writes tensors and metadata atomically. The same content gives the same bytes, in whatever order it
+/// is passed.
 ///
 /// # Errors
-/// If the file cannot be written; what was there is still there then.
+/// If the file cannot be written; an existing file is unchanged then.
 pub fn write<'a, T: Kernels>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
@@ -50,11 +50,11 @@ pub fn write<'a, T: Kernels>(
     FileDraft::write(path, |file| layout.write(file))?.commit()
 }
 
-/// Writes a file as [`write()`] does, with a checksum that [`TensorFile::verify`] looks at, and in the
-/// place of a spare one if there is; it is not under its name yet.
+/// Writes a draft of a file like [`write()`], with a checksum for [`TensorFile::verify`]. It overwrites
+/// a spare file, if there is one. The draft is not committed yet.
 ///
 /// # Errors
-/// If the file cannot be written; nothing is left behind then.
+/// If the file cannot be written; the draft is removed then.
 pub(crate) fn draft_with_checksum<'a, T: Kernels>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
@@ -70,7 +70,7 @@ pub(crate) fn draft_with_checksum<'a, T: Kernels>(
     })
 }
 
-/// Passes bytes on, and takes note of them at the same time.
+/// A writer that hashes the bytes it passes on.
 struct Hashed<'a> {
     file: &'a mut (dyn Write + Send),
     hash: XxHash3_128,
@@ -88,7 +88,7 @@ impl Write for Hashed<'_> {
     }
 }
 
-/// What stands where in a file.
+/// The header and the tensors of a file, in the order in which they are written.
 struct Layout<'a, T: Kernels> {
     header: NewHeader<'a>,
     tensors: BTreeMap<&'a str, &'a Tensor<T>>,
@@ -121,7 +121,7 @@ impl<'a, T: Kernels> Layout<'a, T> {
     /// Writes all but the checksum.
     fn write(&self, file: &mut dyn Write) -> std::io::Result<()> {
         let mut header = serde_json::to_vec(&self.header)?;
-        // The numbers begin at a multiple of eight; spaces are the format's filling.
+        // The numbers start at a multiple of eight bytes; the format pads headers with spaces.
         header.resize(header.len().next_multiple_of(8), b' ');
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
@@ -145,20 +145,20 @@ fn write_numbers<T: Kernels>(file: &mut dyn Write, numbers: &[T]) -> std::io::Re
     })
 }
 
-/// From the file's order of bytes to this machine's, or back.
+/// Converts between little-endian and this machine's byte order.
 fn turn_if_big_endian<T: Kernels>(bytes: &mut [u8]) {
     if cfg!(target_endian = "big") {
         bytes.chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
     }
 }
 
-/// A safetensors file, open for reading; tensors are read when asked for.
+/// A safetensors file, open for reading; tensors are read on request.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
     file: File,
     header: Header,
-    /// Where the numbers begin.
+    /// The offset of the numbers in the file.
     start: u64,
 }
 
@@ -166,13 +166,13 @@ impl TensorFile {
     /// Opens a file and checks its header.
     ///
     /// # Errors
-    /// If it cannot be read, is no safetensors file, or is cut off.
+    /// If the file cannot be read, is not a safetensors file, or is truncated.
     pub fn open(path: &Path) -> Result<Self> {
         let corrupt = |problem: String| {
             let problem = format!("not a whole safetensors file: {problem}");
             Error::file(path, problem, "copy or write the file again")
         };
-        // Asked before it is opened, because opening a pipe waits for somebody to write to it.
+        // Checked before opening, because opening a pipe blocks until another process writes to it.
         if !fs::metadata(path).map_err(Error::io("read", path))?.is_file() {
             return Err(corrupt("it is not a regular file".into()));
         }
@@ -207,12 +207,12 @@ impl TensorFile {
         &self.path
     }
 
-    /// The text under a metadata key.
+    /// The metadata value of a key.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.header.metadata.get(key).map(String::as_str)
     }
 
-    /// All metadata: keys and texts, in the order of the keys.
+    /// All metadata: keys and values, sorted by key.
     pub fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
         self.header.metadata.iter().map(|(key, text)| (key.as_str(), text.as_str()))
     }
@@ -227,10 +227,10 @@ impl TensorFile {
         self.header.tensors.get(name).map(|info| info.shape.as_slice())
     }
 
-    /// Compares the file with its checksum, which takes a pass over all of it.
+    /// Verifies the file's checksum; this reads the whole file.
     ///
     /// # Errors
-    /// If it cannot be read, has no checksum, or is not what was written.
+    /// If the file cannot be read, has no checksum, or does not match it.
     pub fn verify(&mut self) -> Result<()> {
         let damaged = |problem: &str| Error::file(&self.path, problem, "write it again");
         let size = self.start + self.header.data_len() as u64;
@@ -266,7 +266,7 @@ impl TensorFile {
     /// Reads a tensor.
     ///
     /// # Errors
-    /// If there is no such tensor, or it is of another type than `T`.
+    /// If there is no such tensor, or its type is not `T`.
     pub fn read<T: Kernels>(&mut self, name: &str) -> Result<Tensor<T>> {
         let Some(info) = self.header.tensors.get(name) else {
             let names = self.names();
@@ -295,7 +295,7 @@ impl TensorFile {
     }
 }
 
-/// Names for an error message: the first few.
+/// A list of names for an error message: the first few.
 pub(super) fn list(names: &[String]) -> String {
     const SHOWN: usize = 12;
     match names {

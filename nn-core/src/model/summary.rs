@@ -1,4 +1,4 @@
-//! The table of layers, as Keras prints it.
+//! The table of layers, in the format of Keras.
 
 use super::Sequential;
 use crate::kernels::Kernels;
@@ -6,22 +6,22 @@ use crate::layers::OutputKind;
 use serde::Serialize;
 use std::fmt;
 
-/// A model's layers, shapes and sizes; displayed, the table that Keras prints.
+/// A model's layers, shapes and sizes; displays as the table that Keras prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// The model's name.
     pub name: String,
-    /// The shape of an input, without the batch.
+    /// The shape of an input, without the batch dimension.
     pub input_shape: Vec<usize>,
     /// A row per layer.
     pub layers: Vec<SummaryRow>,
-    /// Numbers in all parameters.
+    /// Number of elements of all parameters.
     pub parameters: usize,
-    /// Those of them that training changes.
+    /// Number of elements of the trainable parameters.
     pub trainable: usize,
-    /// Memory of one parameter, in bytes.
+    /// Size of one element, in bytes.
     pub element_bytes: usize,
-    /// What the output means.
+    /// The output kind.
     pub output: OutputKind,
 }
 
@@ -30,11 +30,11 @@ pub struct Summary {
 pub struct SummaryRow {
     /// The layer's name.
     pub name: String,
-    /// Its kind.
+    /// The layer's kind.
     pub kind: &'static str,
-    /// The shape of its output, without the batch.
+    /// The shape of its output, without the batch dimension.
     pub output_shape: Vec<usize>,
-    /// Numbers in its parameters.
+    /// Number of elements of its parameters.
     pub parameters: usize,
 }
 
@@ -64,7 +64,7 @@ impl<T: Kernels> Sequential<T> {
 }
 
 impl Summary {
-    /// The rows, for other tables than Keras'.
+    /// The rows, for other table formats.
     pub fn rows(&self) -> &[SummaryRow] {
         &self.layers
     }
@@ -74,7 +74,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = ["Layer (type)", "Output Shape", "Param #"].map(String::from);
         let rows: Vec<_> = self.layers.iter().map(SummaryRow::cells).collect();
-        // Keras' widths; it wraps what is longer, we make room.
+        // Keras' column widths; Keras wraps longer text, this table widens the column.
         let mut widths = [31, 22, 13];
         for cells in &rows {
             for (width, cell) in widths.iter_mut().zip(cells) {
@@ -128,7 +128,7 @@ impl SummaryRow {
 }
 
 impl Summary {
-    /// The memory of so many parameters, as Keras writes it: units of 1024, two decimals.
+    /// The memory of `parameters` elements, formatted as by Keras: units of 1024, two decimals.
     fn memory(&self, parameters: usize) -> String {
         let mut size = (parameters * self.element_bytes) as f64;
         for unit in ["B", "KB", "MB", "GB"] {
@@ -141,7 +141,7 @@ impl Summary {
     }
 }
 
-/// A number as people read it, with commas between thousands: `7,596,226`.
+/// A number with commas between thousands: `7,596,226`.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();

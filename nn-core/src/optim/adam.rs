@@ -10,8 +10,8 @@
 //! w -= a * m / (sqrt(v) + epsilon)
 //! ```
 //!
-//! This is Keras' form, where `epsilon` stands outside the bias correction; PyTorch puts it
-//! inside, so there the same number means something else.
+//! This is Keras' form, with `epsilon` outside the bias correction. PyTorch has it inside, so the same
+//! `epsilon` has a different effect there.
 
 use super::moments::Moments;
 use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
@@ -32,15 +32,15 @@ pub struct Adam<T: Kernels = f32> {
 }
 
 impl<T: Kernels> Adam<T> {
-    /// Adam with the given decays of its running means and the number that keeps it from dividing
-    /// by zero (Keras: 0.9, 0.999, 1e-7).
+    /// Adam with the decay rates of its two moments, and `epsilon`, which keeps the denominator from
+    /// being zero (Keras: 0.9, 0.999, 1e-7).
     ///
     /// # Errors
-    /// If a decay is not in `0..1` or `epsilon` is not above 0.
+    /// If a decay rate is not in `0..1` or `epsilon` is not above 0.
     pub fn new(beta1: f64, beta2: f64, epsilon: f64) -> Result<Self> {
         check_decay("Adam's beta1", beta1)?;
         check_decay("Adam's beta2", beta2)?;
-        // Below f32's smallest number, epsilon would vanish and 0 / 0 make the weights NaN.
+        // If epsilon rounded to 0 in f32, 0 / 0 would make the weights NaN.
         if !(epsilon.is_finite() && T::from_f64(epsilon) > T::zero()) {
             return Err(Error::setting("Adam's epsilon", "above 0", epsilon, "1e-7 is usual"));
         }
@@ -48,8 +48,8 @@ impl<T: Kernels> Adam<T> {
         Ok(Self { beta1, beta2, epsilon, weight_decay: None, moments })
     }
 
-    /// AdamW: each step also shrinks every trainable parameter, biases included, by the fraction
-    /// `learning_rate * weight_decay`, apart from the gradient's running means.
+    /// AdamW: each step also shrinks every trainable parameter, including biases, by the fraction
+    /// `learning_rate * weight_decay`, independently of the moments.
     ///
     /// # Errors
     /// If the weight decay is negative or not finite.

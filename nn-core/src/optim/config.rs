@@ -1,11 +1,11 @@
-//! Optimisers as a configuration file names them.
+//! Optimisers in configuration files.
 
 use super::{Adam, Optimizer, Sgd};
 use crate::error::Result;
 use crate::kernels::Kernels;
 use serde::{Deserialize, Serialize};
 
-/// Which optimiser, with its settings; what is left out of a file takes Keras' default.
+/// An optimiser and its settings; settings that a file omits have Keras' defaults.
 ///
 /// ```
 /// use nn_core::optim::OptimizerConfig;
@@ -19,10 +19,10 @@ use serde::{Deserialize, Serialize};
 pub enum OptimizerConfig {
     /// See [`Adam::new`].
     Adam {
-        /// Decay of the running mean of gradients.
+        /// Decay rate of the first moment, the running mean of gradients.
         #[serde(default = "default_beta1")]
         beta1: f64,
-        /// Decay of the running mean of squared gradients.
+        /// Decay rate of the second moment, the running mean of squared gradients.
         #[serde(default = "default_beta2")]
         beta2: f64,
         /// Added to the denominator.
@@ -31,25 +31,25 @@ pub enum OptimizerConfig {
     },
     /// See [`Adam::decoupled`].
     AdamW {
-        /// Decay of the running mean of gradients.
+        /// Decay rate of the first moment, the running mean of gradients.
         #[serde(default = "default_beta1")]
         beta1: f64,
-        /// Decay of the running mean of squared gradients.
+        /// Decay rate of the second moment, the running mean of squared gradients.
         #[serde(default = "default_beta2")]
         beta2: f64,
         /// Added to the denominator.
         #[serde(default = "default_epsilon")]
         epsilon: f64,
-        /// How much weights shrink per step, times the learning rate.
+        /// Weight decay per step, to be multiplied by the learning rate.
         #[serde(default = "default_weight_decay")]
         weight_decay: f64,
     },
     /// See [`Sgd::new`].
     Sgd {
-        /// How much of the last step is repeated.
+        /// Momentum: the decay rate of the velocity.
         #[serde(default)]
         momentum: f64,
-        /// Whether momentum follows Nesterov's rule.
+        /// Whether to use Nesterov momentum.
         #[serde(default)]
         nesterov: bool,
     },
@@ -98,7 +98,7 @@ impl OptimizerConfig {
         Self::Sgd { momentum: 0.0, nesterov: false }
     }
 
-    /// The optimiser, at its start.
+    /// The optimiser in its initial state.
     ///
     /// # Errors
     /// If a setting is out of range.

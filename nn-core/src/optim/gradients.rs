@@ -5,20 +5,21 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::tensor::Tensor;
 
-/// The gradients of a model's parameters, in their order; `None` for a parameter that has none.
+/// The gradients of a model's parameters, in the parameters' order; `None` for a parameter without
+/// gradient.
 ///
-/// Several workers, each with its share of a batch, can sum theirs with [`Gradients::add_assign`]
-/// and divide by the number of shares with [`Gradients::scale`].
+/// For data parallelism, workers sum the gradients of their shares of a batch with
+/// [`Gradients::add_assign`] and divide by the number of shares with [`Gradients::scale`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Gradients<T: Kernels = f32>(Vec<Option<Gradient<T>>>);
 
 impl<T: Kernels> Gradients<T> {
-    /// Takes the gradients of `parameters` out of `tape`, after its backward pass.
+    /// Removes the gradients of `parameters` from `tape`, after its backward pass.
     pub fn take(tape: &mut Tape<T>, parameters: &[Var<T>]) -> Self {
         Self(parameters.iter().map(|parameter| tape.take_gradient(parameter)).collect())
     }
 
-    /// The gradients, one slot per parameter.
+    /// The gradients, one entry per parameter.
     pub fn as_slice(&self) -> &[Option<Gradient<T>>] {
         &self.0
     }
@@ -28,18 +29,20 @@ impl<T: Kernels> Gradients<T> {
         self.0.get(i).and_then(Option::as_ref).map(Gradient::tensor)
     }
 
-    /// The number of parameters that have moments.
+    /// The number of parameters, with or without gradient.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no slot.
+    /// Whether there are no parameters.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds the gradients of another worker. Fails, changing nothing, if they are not of the same
-    /// model.
+    /// Adds the gradients of another worker.
+    ///
+    /// # Errors
+    /// If they are not of the same model; nothing is changed then.
     pub fn add_assign(&mut self, other: &Self) -> Result<()> {
         let fits = |(a, b): (&Option<Gradient<T>>, &Option<Gradient<T>>)| match (a, b) {
             (Some(a), Some(b)) => a.shape() == b.shape(),

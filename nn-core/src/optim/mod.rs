@@ -1,9 +1,9 @@
-//! How parameters move down their gradients.
+//! Optimisers and learning-rate schedules.
 //!
-//! An [`Optimizer`] owns what it remembers between steps (momenta), shaped like the parameters and
-//! made at the first step; a [`Schedule`] says how the learning rate changes. Each update is one
-//! pass over fixed chunks of parameter, gradient and memory together, in parallel: every element
-//! belongs to one task, so the result does not depend on the number of threads.
+//! An [`Optimizer`] owns its state (moments), which has the shapes of the parameters and is created at
+//! the first step; a [`Schedule`] defines how the learning rate changes. Each update is one parallel
+//! pass over fixed chunks of parameter, gradient and moments together: every element belongs to one
+//! task, so results do not depend on the number of threads.
 //!
 //! ```
 //! use nn_core::layers::Parameter;
@@ -38,19 +38,19 @@ use crate::layers::Parameter;
 use crate::tensor::Tensor;
 use std::fmt::Debug;
 
-/// A rule that changes parameters by their gradients.
+/// An update rule for parameters.
 pub trait Optimizer<T: Kernels>: Debug + Send {
     /// The rule's name: `adam`, `adamw`, `sgd`.
     fn name(&self) -> &'static str;
 
-    /// Makes one step. Parameters that are not trainable or have no gradient stay as they are.
+    /// Makes one step. Parameters that are not trainable or have no gradient are unchanged.
     ///
-    /// A parameter whose value somebody else still holds is copied before it changes, so drop the
-    /// forward pass's variables first.
+    /// A parameter whose value is still shared is copied before it changes, so drop the forward pass's
+    /// variables first.
     ///
     /// # Errors
-    /// If the learning rate is negative or not finite, or a shape does not fit; nothing has
-    /// changed then.
+    /// If the learning rate is negative or not finite, or a shape does not match; nothing is changed
+    /// then.
     fn step(
         &mut self,
         parameters: &mut [Parameter<T>],
@@ -58,14 +58,14 @@ pub trait Optimizer<T: Kernels>: Debug + Send {
         learning_rate: f64,
     ) -> Result<()>;
 
-    /// What the optimiser remembers, for a checkpoint.
+    /// The optimiser's state, for a checkpoint.
     fn state(&self) -> OptimizerState<'_, T>;
 
-    /// Goes on from a checkpoint: `tensors` as [`Optimizer::state`] named them, for a model with
-    /// these `parameters`.
+    /// Restores the state from a checkpoint: `tensors` named as by [`Optimizer::state`], for a model
+    /// with these `parameters`.
     ///
     /// # Errors
-    /// If a tensor is missing, left over or of another shape; the optimiser is unchanged then.
+    /// If a tensor is missing, unexpected or of another shape; the optimiser is unchanged then.
     fn load_state(
         &mut self,
         step: u64,
@@ -74,12 +74,12 @@ pub trait Optimizer<T: Kernels>: Debug + Send {
     ) -> Result<()>;
 }
 
-/// What an optimiser remembers between steps.
+/// The state of an optimiser between steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerState<'a, T: Kernels> {
     /// Steps made so far.
     pub step: u64,
-    /// Its tensors, named `KIND.PARAMETER`, say `momentum.conv1.weight`; none before the first
+    /// Its tensors, named `KIND.PARAMETER`, for example `momentum.conv1.weight`; none before the first
     /// step.
     pub tensors: Vec<(String, &'a Tensor<T>)>,
 }
@@ -88,7 +88,7 @@ pub struct OptimizerState<'a, T: Kernels> {
 ///
 /// # Errors
 /// If it is negative, infinite or not a number.
-#[doc(hidden)] // settings are checked where they are used; for programs that want to know before
+#[doc(hidden)] // for programs that check settings before they use them
 pub fn check_learning_rate(learning_rate: f64) -> Result<()> {
     if learning_rate.is_finite() && learning_rate >= 0.0 {
         return Ok(());
@@ -101,7 +101,7 @@ pub fn check_learning_rate(learning_rate: f64) -> Result<()> {
     ))
 }
 
-/// Checks a coefficient of an optimiser: a number from 0 to just below 1.
+/// Checks a decay rate or momentum: at least 0 and below 1.
 fn check_decay(what: &str, value: f64) -> Result<()> {
     if (0.0..1.0).contains(&value) {
         return Ok(());

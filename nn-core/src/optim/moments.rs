@@ -1,4 +1,4 @@
-//! What an optimiser remembers: tensors shaped like the parameters.
+//! The state of an optimiser: moments, tensors of the parameters' shapes.
 
 use super::{Gradients, OptimizerState};
 use crate::autograd::Gradient;
@@ -9,13 +9,13 @@ use crate::layers::Parameter;
 use crate::tensor::{Shape, Tensor};
 use std::collections::HashMap;
 
-/// Elements one task updates at a time: small enough to share out, large enough to be worth it.
+/// Elements per task.
 const CHUNK: usize = 1 << 14;
 
-/// Elements of the gradient that are computed at a time where it is not stored.
+/// Elements of a gradient computed at a time if it is stored as a product.
 const BLOCK: usize = 1 << 10;
 
-/// The memory of an optimiser: per trainable parameter, one tensor of each of the `N` kinds.
+/// An optimiser's moments: for each trainable parameter, one tensor of each of the `N` kinds.
 #[derive(Debug, Clone)]
 pub(super) struct Moments<T: Kernels, const N: usize> {
     kinds: [&'static str; N],
@@ -41,8 +41,8 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         self.step
     }
 
-    /// Checks that parameters, gradients and memory belong together, makes the memory if this is
-    /// the first step, and counts the step.
+    /// Checks that parameters, gradients and moments match, creates the moments at the first step, and
+    /// counts the step.
     pub fn begin(&mut self, parameters: &[Parameter<T>], gradients: &Gradients<T>) -> Result<()> {
         if gradients.len() != parameters.len() {
             return Err(Error::shape(
@@ -83,7 +83,7 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         Ok(())
     }
 
-    /// Calls `update(parameter, gradient, memory)` for matching chunks of every parameter that is
+    /// Calls `update(parameter, gradient, moments)` for matching chunks of every parameter that is
     /// trainable and has a gradient, in parallel.
     pub fn update(
         &mut self,
@@ -99,7 +99,7 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
             };
             let value = std::sync::Arc::make_mut(&mut parameter.value).as_mut_slice();
             let row = gradient.row().unwrap_or(value.len()).max(1);
-            // One iterator of chunks per kind of memory, advanced together with the value's.
+            // One iterator of chunks per kind of moment, advanced together with the value's.
             let mut memory = tensors.each_mut().map(|t| cut(t.as_mut_slice(), row));
             let mut end = 0;
             let mut tasks: Vec<_> = cut(value, row)
@@ -110,8 +110,8 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
                 })
                 .collect();
             if gradient.row().is_some() {
-                // The rows of a product share a factor. The same columns of all rows, one after the
-                // other, find it in the cache.
+                // The rows of a product share a factor. Taking the same columns of all rows one after
+                // the other keeps that factor's columns in cache.
                 tasks.sort_by_key(|&(start, ..)| start % row);
             }
             let run =
@@ -143,7 +143,7 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
     ) -> Result<()> {
         let mut tensors: HashMap<_, _> = tensors.into_iter().collect();
         let mut entries = Vec::new();
-        // Before the first step there is nothing to remember.
+        // Before the first step there are no moments.
         let remembering = if step == 0 { &[] } else { parameters };
         for parameter in remembering {
             let mut found = Vec::new();
@@ -191,13 +191,13 @@ impl<T: Kernels, const N: usize> Moment<T, N> {
     }
 }
 
-/// Chunks of at most [`CHUNK`] elements that do not cross rows of length `row`.
+/// Chunks of at most [`CHUNK`] elements that do not cross the boundaries of rows of length `row`.
 fn cut<T>(values: &mut [T], row: usize) -> impl Iterator<Item = &mut [T]> {
     values.chunks_mut(row).flat_map(|row| row.chunks_mut(CHUNK))
 }
 
-/// Updates one chunk, which begins at element `start`, block by block, so that what is computed of
-/// the gradient stays in the first-level cache.
+/// Updates one chunk, which starts at element `start`, block by block, so that computed blocks of the
+/// gradient stay in the L1 cache.
 fn update_chunk<T: Kernels, const N: usize>(
     start: usize,
     value: &mut [T],

@@ -1,9 +1,9 @@
-//! How the learning rate changes over the epochs.
+//! Learning-rate schedules.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate changes over the epochs, relative to where it starts.
+/// How the learning rate changes over the epochs, relative to the initial learning rate.
 ///
 /// ```
 /// use nn_core::optim::Schedule;
@@ -15,29 +15,32 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// It does not.
+    /// Constant.
     #[default]
     Constant,
     /// Multiplied by `factor` after every `every` epochs.
     Step {
-        /// Epochs between two steps.
+        /// Epochs between two changes.
         every: usize,
-        /// What to multiply by.
+        /// The factor.
         factor: f64,
     },
-    /// Half a cosine, from the full rate at the first epoch to `floor` times it after `epochs`
-    /// epochs, and constant from then on (Loshchilov and Hutter, 2017, without restarts).
+    /// Half a cosine: from the initial learning rate at the first epoch to `floor` times it after
+    /// `epochs` epochs, then constant (Loshchilov and Hutter, 2017, without restarts).
     Cosine {
         /// Epochs until the floor is reached.
         epochs: usize,
-        /// The last rate as a fraction of the first, 0 to 1.
+        /// The final learning rate as a fraction of the initial one, 0 to 1.
         #[serde(default)]
         floor: f64,
     },
 }
 
 impl Schedule {
-    /// Whether the schedule's settings make sense.
+    /// Checks the schedule's settings.
+    ///
+    /// # Errors
+    /// If a setting is out of range.
     pub fn check(&self) -> Result<()> {
         match *self {
             Self::Constant => Ok(()),
@@ -65,7 +68,7 @@ impl Schedule {
         }
     }
 
-    /// The learning rate of `epoch`, counted from 0, where the first is `base`.
+    /// The learning rate of `epoch`, counted from 0, for the initial learning rate `base`.
     pub fn learning_rate(&self, base: f64, epoch: usize) -> f64 {
         match *self {
             Self::Constant => base,

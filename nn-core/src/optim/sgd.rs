@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 //!
-//! Keras' form, with the learning rate inside the velocity, so that a change of rate acts on new
-//! gradients only:
+//! Keras' form, with the learning rate inside the velocity, so that a change of the learning rate
+//! affects new gradients only:
 //!
 //! ```text
 //! v  = momentum * v - learning_rate * g
@@ -26,7 +26,7 @@ pub struct Sgd<T: Kernels = f32> {
     memory: Memory<T>,
 }
 
-/// Without momentum there is nothing to remember but the count.
+/// Without momentum the state is the step count alone.
 #[derive(Debug, Clone)]
 enum Memory<T: Kernels> {
     None(Moments<T, 0>),
@@ -34,7 +34,7 @@ enum Memory<T: Kernels> {
 }
 
 impl<T: Kernels> Sgd<T> {
-    /// Gradient descent with `momentum` (0: none), by Nesterov's rule if asked.
+    /// Gradient descent with `momentum` (0: none), with Nesterov's rule if `nesterov`.
     ///
     /// # Errors
     /// If the momentum is not in `0..1`.

@@ -1,10 +1,10 @@
-//! The optimisers against Keras' numbers, against a plain scalar rewriting, and at their edges.
+//! Tests of the optimisers against Keras, against a scalar implementation, and for edge cases.
 
 use super::*;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// What `tests/fixtures/optim/make.py` wrote.
+/// The fixture written by `tests/fixtures/optim/make.py`.
 #[derive(Deserialize)]
 struct Keras {
     adam: Vec<Vec<f64>>,
@@ -14,7 +14,7 @@ struct Keras {
     nesterov: Vec<Vec<f64>>,
 }
 
-/// Settings that are exact in binary, as in the script.
+/// Settings that are exactly representable in binary, as in the script.
 fn config(kind: &str) -> OptimizerConfig {
     let (beta1, beta2, epsilon) = (BETA1, BETA2, 1e-7);
     match kind {
@@ -79,7 +79,7 @@ fn every_optimiser_does_what_keras_does() {
     }
 }
 
-/// Six steps of one scalar, each rule written out as in the papers rather than as in the code.
+/// Six steps of one scalar, each rule written as in its paper.
 fn scalar(kind: &str, mut w: f64, k: usize, i: usize) -> f64 {
     let (mut m, mut v, mut velocity) = (0.0, 0.0, 0.0);
     for step in 0..6 {
@@ -94,12 +94,13 @@ fn scalar(kind: &str, mut w: f64, k: usize, i: usize) -> f64 {
                 v = BETA2 * v + (1.0 - BETA2) * g * g;
                 let m_hat = m / (1.0 - BETA1.powi(t));
                 let v_hat = v / (1.0 - BETA2.powi(t));
-                // Epsilon outside the correction: divided by its square root inside.
+                // Epsilon outside the bias correction equals epsilon inside, divided by the square root
+                // of the correction.
                 w -= RATE * m_hat / (v_hat.sqrt() + 1e-7 / (1.0 - BETA2.powi(t)).sqrt());
             }
             "sgd" => w -= RATE * g,
             _ => {
-                // PyTorch's form, the same at a constant rate.
+                // PyTorch's form, which is equivalent for a constant learning rate.
                 velocity = MOMENTUM * velocity + g;
                 w -= RATE * if kind == "nesterov" { g + MOMENTUM * velocity } else { velocity };
             }
@@ -110,7 +111,7 @@ fn scalar(kind: &str, mut w: f64, k: usize, i: usize) -> f64 {
 
 #[test]
 fn long_parameters_agree_with_scalars_across_chunks() {
-    // Three chunks, the last one short, and a parameter of one element.
+    // Three chunks, the last one shorter, and a parameter of one element.
     let sizes = [(1 << 15) + 7, 1];
     for kind in KINDS {
         let mut optimizer = config(kind).build::<f64>().unwrap();

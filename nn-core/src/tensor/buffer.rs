@@ -1,4 +1,4 @@
-//! The memory under a tensor, and the pool it can come from.
+//! The memory of tensors, and the pool that recycles it.
 
 use crate::kernels::pages;
 use bytemuck::Pod;
@@ -8,20 +8,21 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Bytes whose multiples pooled buffers begin at: a cache line, and the longest vector. A vector that
-/// lies across two lines costs twice.
+/// Alignment of pooled buffers, in bytes: a cache line, and the longest vector. Access to a vector that
+/// crosses a cache line costs twice as much.
 const ALIGNMENT: usize = 64;
 
-/// Buffers between two uses.
+/// Recycles buffers.
 ///
-/// Clones share one pool. A training step asks for the same lengths every time, so after the first
-/// step everything it needs lies here, mapped and warm. A buffer serves lengths from half its own on,
-/// so half a batch makes do with what a whole one needed; who needs more than lies here takes the
-/// place of what would have been nearly enough. What is taken out and kept does not keep the pool.
+/// Clones share one pool. A training step requests the same lengths every time, so after the first step
+/// the pool holds every buffer the step needs. A request is served by a free buffer of one to two times
+/// its length, so a half batch reuses the buffers of a full one. If none fits, a new buffer is
+/// allocated, and a free one of half the requested length or more is freed for it. Buffers that are
+/// still in use do not keep the pool alive.
 #[derive(Clone, Default)]
 pub struct BufferPool<T> {
     numbers: Shelf<T>,
-    /// For what ops save in bytes: masks, the argmax of a pooling.
+    /// For what ops save as bytes: masks, the argmax of max-pooling.
     bytes: Shelf<u8>,
 }
 
@@ -31,7 +32,7 @@ impl<T: Copy + Default> BufferPool<T> {
         Self::default()
     }
 
-    /// Scratch memory for a kernel, with whatever the last owner left in it.
+    /// Scratch memory for a kernel. Its contents are unspecified.
     pub(crate) fn scratch(&self, len: usize) -> Buffer<T> {
         Buffer::from_shelf(len, &self.numbers)
     }
@@ -41,37 +42,38 @@ impl<T: Copy + Default> BufferPool<T> {
         Buffer::from_shelf(len, &self.bytes)
     }
 
-    /// Like [`BufferPool::scratch`], for elements of whatever plain type.
+    /// Like [`BufferPool::scratch`], for elements of any plain-old-data type.
     pub(crate) fn scratch_of<P: Pod>(&self, len: usize) -> Scratch<P> {
         Scratch { bytes: self.scratch_bytes(len * size_of::<P>()), elements: PhantomData }
     }
 
-    /// Frees every buffer that lies here.
+    /// Frees every buffer in the pool that is not in use.
     pub fn clear(&self) {
         self.numbers.lock().clear();
         self.bytes.lock().clear();
     }
 
-    /// The memory of the buffers that lie here, in bytes.
+    /// The size of the buffers in the pool that are not in use, in bytes.
     pub fn bytes(&self) -> usize {
         self.numbers.memory() + self.bytes.memory()
     }
 }
 
-/// Buffers of one type between two uses, by length.
+/// Free buffers of one type, by length.
 #[derive(Clone, Default)]
 struct Shelf<T>(Arc<Free<T>>);
 
 type Free<T> = Mutex<BTreeMap<usize, Vec<Vec<T>>>>;
 
 impl<T: Copy + Default> Shelf<T> {
-    /// At least `len` elements.
+    /// A buffer of at least `len` elements.
     fn take(&self, len: usize) -> Vec<T> {
         let mut free = self.lock();
-        // Not from far larger ones: those would then be missing where they belong.
+        // At most twice the length: larger buffers are left for larger requests.
         let mut fitting = free.range_mut(len..=2 * len).filter(|(_, free)| !free.is_empty());
         let reused = fitting.next().and_then(|(_, free)| free.pop());
-        // One that would have done, were it longer, makes room for the one that does.
+        // If none fits, the largest buffer that is slightly too short is freed, and a new one
+        // allocated.
         let outgrown = match reused {
             Some(_) => None,
             None => free.range_mut(len / 2..len).rev().find_map(|(_, free)| free.pop()),
@@ -92,7 +94,7 @@ impl<T: Copy + Default> Shelf<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Vec<Vec<T>>>> {
-        // A panic elsewhere cannot leave the map half-changed: each critical section is one call.
+        // The map is consistent even if a thread panicked: each critical section is one call.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,20 +105,20 @@ impl<T> fmt::Debug for BufferPool<T> {
     }
 }
 
-/// Memory fresh from the system, not touched yet if it is large.
+/// Newly allocated, zeroed memory; the system maps large memory at the first write.
 fn zeroed<T: Copy + Default>(len: usize) -> Vec<T> {
     let mut memory = vec![T::default(); len];
     pages::prefer_huge(&mut memory);
     memory
 }
 
-/// Memory that goes back to its pool, if it has one, when dropped. From a pool it begins at a multiple
-/// of [`ALIGNMENT`].
+/// Memory that returns to its pool, if it has one, when dropped. Pooled memory is aligned to
+/// [`ALIGNMENT`].
 pub(crate) struct Buffer<T: Copy + Default> {
     data: Vec<T>,
-    /// The part of `data` that counts. The rest stays, so that who needs more next finds it as it is.
+    /// The part of `data` that is in use. `data` keeps its full length for reuse.
     part: Range<usize>,
-    /// Weak, or what is kept of a pool's memory would keep all of it.
+    /// Weak: a buffer that outlives its pool must not keep the pool's free buffers alive.
     home: Option<Weak<Free<T>>>,
 }
 
@@ -125,7 +127,7 @@ impl<T: Copy + Default> Buffer<T> {
         Self { part: 0..data.len(), data, home: None }
     }
 
-    /// Memory of its own, zeroed.
+    /// Zeroed memory without a pool.
     pub fn zeroed(len: usize) -> Self {
         Self::new(zeroed(len))
     }
@@ -173,7 +175,7 @@ impl<T: Copy + Default> DerefMut for Buffer<T> {
     }
 }
 
-/// Scratch memory for elements of a type that no pool is for: bytes that begin where `P` may.
+/// Scratch memory for elements of a type that has no pool: bytes with the alignment of `P`.
 pub(crate) struct Scratch<P> {
     bytes: Buffer<u8>,
     elements: PhantomData<P>,
@@ -183,7 +185,7 @@ impl<P: Pod> Deref for Scratch<P> {
     type Target = [P];
 
     fn deref(&self) -> &[P] {
-        // Nothing may begin anywhere.
+        // An empty slice may be unaligned, which `cast_slice` rejects.
         if self.bytes.is_empty() { &[] } else { bytemuck::cast_slice(&self.bytes) }
     }
 }
@@ -200,7 +202,7 @@ mod tests {
 
     #[test]
     fn buffers_serve_lengths_from_half_their_own_on() {
-        // What a buffer has beyond its length, so that it can begin at a multiple of 64 bytes.
+        // The extra elements of a buffer that make room for 64-byte alignment.
         const SPARE: usize = 16;
         let pool = BufferPool::<f32>::new();
         let first = pool.scratch(1000);

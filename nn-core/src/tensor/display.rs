@@ -1,16 +1,16 @@
-//! Tensors as people read them.
+//! Text output of tensors.
 
 use super::{Element, Tensor};
 use std::fmt::{self, Display, Formatter};
 
-/// Entries of a dimension that are shown without leaving some out.
+/// The longest dimension that is shown in full.
 const SHOWN: usize = 6;
 
-/// Entries that are shown of a longer one, at its beginning and at its end.
+/// Entries shown at the beginning and at the end of a longer dimension.
 const EDGE: usize = 3;
 
-/// In brackets, one pair for each dimension, the rows of a matrix below each other; of a dimension
-/// longer than 6 the first and last 3. A precision holds for every number.
+/// Prints nested brackets, one level per dimension, with the rows of a matrix on lines of their own. A
+/// dimension longer than 6 shows its first and last 3 entries. A precision applies to every number.
 ///
 /// ```
 /// use nn_core::Tensor;
@@ -54,7 +54,7 @@ fn write<T: Element>(
     f.write_str("]")
 }
 
-/// Between two entries of which each has `inner` dimensions.
+/// Writes the separator between two entries of `inner` dimensions each.
 fn separate(f: &mut Formatter<'_>, inner: usize, depth: usize) -> fmt::Result {
     if inner == 0 {
         return f.write_str(", ");

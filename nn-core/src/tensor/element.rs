@@ -1,11 +1,12 @@
-//! What a tensor can hold.
+//! Element types of tensors.
 
 use std::fmt::{Debug, Display};
 
-/// A floating-point number the engine computes with: `f32`, or `f64` where gradients are checked.
+/// A floating-point element type: `f32`, or `f64` for gradient checks.
 ///
-/// The trait is small on purpose: arithmetic comes from [`num_traits::Float`]. Code that computes with
-/// tensors asks for [`Kernels`](crate::kernels::Kernels), which says what is compiled for each type.
+/// The trait is small: arithmetic comes from [`num_traits::Float`]. Code that computes with tensors
+/// uses the bound [`Kernels`](crate::kernels::Kernels), which provides the compiled kernels of each
+/// type.
 pub trait Element:
     bytemuck::Pod
     + num_traits::Float
@@ -18,10 +19,10 @@ pub trait Element:
     + Sync
     + 'static
 {
-    /// The type's name, as Rust writes it.
+    /// The type's name in Rust.
     const NAME: &'static str;
 
-    /// The nearest value.
+    /// The nearest representable value.
     fn from_f64(value: f64) -> Self;
 
     /// The value in double precision, exactly.

@@ -1,9 +1,9 @@
 //! Owned, contiguous, shaped arrays.
 //!
-//! A [`Tensor`] is a [`Shape`] and a row-major buffer (the last dimension is contiguous). There are
-//! no views and no strides: an op that wants another order writes one. Buffers may come from a
-//! [`BufferPool`] and go back to it when the tensor is dropped, so a training step that repeats allocates
-//! nothing.
+//! A [`Tensor`] is a [`Shape`] and a row-major buffer (the last dimension is contiguous). There are no
+//! views and no strides: an op that needs another order copies the elements. Buffers may come from a
+//! [`BufferPool`] and return to it when the tensor is dropped, so a repeated training step allocates no
+//! tensor memory.
 
 mod buffer;
 mod display;
@@ -34,7 +34,10 @@ pub struct Tensor<T: Element = f32> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// A tensor of `shape` over `data`, whose length must be the shape's number of elements.
+    /// A tensor of `shape` with the elements `data`.
+    ///
+    /// # Errors
+    /// If the length of `data` is not the shape's number of elements.
     pub fn from_vec(shape: impl Into<Shape>, data: Vec<T>) -> Result<Self> {
         let shape = shape.into();
         if shape.checked_len() != Some(data.len()) {
@@ -74,8 +77,8 @@ impl<T: Element> Tensor<T> {
         tensor
     }
 
-    /// A tensor whose buffer is taken from `pool` and goes back there. **Its contents are
-    /// whatever the last owner left**: for ops that write every element.
+    /// A tensor whose buffer is taken from `pool` and returns to it. **The contents are unspecified**
+    /// (left over from an earlier use): for ops that write every element.
     pub fn uninit(shape: impl Into<Shape>, pool: &BufferPool<T>) -> Self {
         let shape = shape.into();
         let data = pool.scratch(shape.len());
@@ -96,7 +99,7 @@ impl<T: Element> Tensor<T> {
         copy
     }
 
-    /// The shape.
+    /// The tensor's shape.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -111,7 +114,7 @@ impl<T: Element> Tensor<T> {
         self.data.len()
     }
 
-    /// Whether there is no element.
+    /// Whether the tensor has no elements.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
     }
@@ -121,26 +124,29 @@ impl<T: Element> Tensor<T> {
         &self.data
     }
 
-    /// The elements in row-major order, to change.
+    /// The elements in row-major order, mutable.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         &mut self.data
     }
 
-    /// The elements, taken out.
+    /// The elements as a vector, in row-major order.
     pub fn into_vec(self) -> Vec<T> {
         self.data.into_vec()
     }
 
-    /// The elements of index `i` along the first dimension.
+    /// The slice of index `i` along the first dimension.
     ///
     /// # Panics
-    /// If there is no such index, as slices do.
+    /// If `i` is out of range.
     pub fn row(&self, i: usize) -> &[T] {
         let width = self.dims().iter().skip(1).product::<usize>();
         &self.as_slice()[i * width..(i + 1) * width]
     }
 
-    /// The only element of a tensor of one element.
+    /// The element of a tensor with exactly one element.
+    ///
+    /// # Errors
+    /// If the tensor has another number of elements.
     pub fn item(&self) -> Result<T> {
         match self.as_slice() {
             [value] => Ok(*value),
@@ -153,7 +159,10 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// The same elements under another shape of as many elements.
+    /// The same elements with another shape.
+    ///
+    /// # Errors
+    /// If the shape has another number of elements.
     pub fn reshape(mut self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         if shape.checked_len() != Some(self.len()) {
@@ -168,7 +177,7 @@ impl<T: Element> Tensor<T> {
         Ok(self)
     }
 
-    /// Each element passed through `f`.
+    /// A tensor with `f` applied to each element.
     pub fn map(&self, f: impl Fn(T) -> T) -> Self {
         Self {
             shape: self.shape.clone(),

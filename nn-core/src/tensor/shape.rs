@@ -1,12 +1,12 @@
-//! Dimensions, outermost first.
+//! Tensor shapes: dimensions, outermost first.
 
 use crate::error::{Error, Received, Result};
 use std::fmt;
 
-/// The most elements a tensor can have: what an address space holds of the largest element type.
+/// The maximum number of elements of a tensor: as many of the largest type as the address space holds.
 const MOST_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
 
-/// The dimensions of a tensor, outermost first; no dimension at all is a scalar.
+/// The dimensions of a tensor, outermost first; a scalar has none.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Shape(Vec<usize>);
 
@@ -24,24 +24,23 @@ impl Shape {
     /// The number of elements (1 for a scalar).
     ///
     /// # Panics
-    /// If no tensor can have this shape; use [`Shape::checked_len`] for dimensions that come from
-    /// outside.
+    /// If no tensor can have this shape; use [`Shape::checked_len`] for untrusted dimensions.
     #[expect(clippy::panic, reason = "documented, as an index out of bounds is for slices")]
     pub fn len(&self) -> usize {
         self.checked_len().unwrap_or_else(|| panic!("no tensor can have the shape {self}"))
     }
 
-    /// The number of elements, or `None` if no tensor can have this shape: the dimensions that are
-    /// not 0 multiply to more elements than an address space holds. So no product of some of a
-    /// tensor's dimensions overflows, also where there is no element at all.
+    /// The number of elements, or `None` if no tensor can have this shape: the product of the non-zero
+    /// dimensions exceeds the maximum number of elements. So no product of some of a tensor's
+    /// dimensions overflows, even if the tensor is empty.
     pub fn checked_len(&self) -> Option<usize> {
         let sizes = self.0.iter().filter(|&&dim| dim != 0);
         let len = sizes.copied().try_fold(1usize, usize::checked_mul)?;
         (len <= MOST_ELEMENTS).then_some(if self.is_empty() { 0 } else { len })
     }
 
-    /// Refuses the shape of a result that no tensor can have. For ops whose result can be larger
-    /// than their inputs.
+    /// Returns an error if no tensor can have this shape. For ops whose result can be larger than their
+    /// inputs.
     pub(crate) fn ensure_possible(&self, at: &str) -> Result<()> {
         match self.checked_len() {
             Some(_) => Ok(()),
@@ -128,7 +127,7 @@ mod tests {
         assert_eq!(len(&[MOST_ELEMENTS, 1]), Some(MOST_ELEMENTS));
         assert_eq!(len(&[MOST_ELEMENTS + 1]), None);
         assert_eq!(len(&[1 << 40, 1 << 40]), None);
-        // With a 0 anywhere: other ops drop or move it.
+        // With a zero dimension: other ops may drop or move it.
         assert_eq!(len(&[0, 1 << 40, 1 << 40]), None);
         assert_eq!(len(&[1 << 40, 0, 1 << 19]), Some(0));
     }

@@ -1,7 +1,7 @@
 //! Activations: ReLU, sigmoid, tanh, and softmax over the last dimension.
 //!
-//! All take their input by value and overwrite it where nobody else needs it. ReLU saves a bit
-//! per element, the others their output, which the next op usually saves as well.
+//! All take their input by value and overwrite it if it is not shared. ReLU saves one bit per element,
+//! the others save their output, which the next op usually saves as well.
 
 use super::elementwise::update;
 use super::mask::Masked;
@@ -20,7 +20,7 @@ enum Function {
     LogSoftmax,
 }
 
-/// A function whose derivative is known from its value.
+/// A function whose derivative is computed from its value.
 struct FromOutput<T: Kernels> {
     function: Function,
     y: Arc<Tensor<T>>,
@@ -70,14 +70,14 @@ impl<T: Kernels> FromOutput<T> {
     }
 }
 
-/// `1 / (1 + exp(-x))`, without overflow on either side.
+/// `1 / (1 + exp(-x))`, without overflow for large positive or negative `x`.
 pub(super) fn sigmoid<T: Kernels>(x: T) -> T {
     let e = (-x.abs()).exp();
     let numerator = if x < T::zero() { e } else { T::one() };
     numerator / (T::one() + e)
 }
 
-/// The row's largest element; subtracted before `exp`, it keeps that from overflowing.
+/// The row's largest element; subtracting it before `exp` prevents overflow.
 fn maximum<T: Kernels>(row: &[T]) -> T {
     row.iter().copied().fold(T::neg_infinity(), T::max)
 }
@@ -87,7 +87,7 @@ impl<T: Kernels> Tape<T> {
     pub fn relu(&self, x: Var<T>) -> Var<T> {
         let (mut y, x) = x.take(self.pool());
         let op = Masked::update("relu", y.as_mut_slice(), self.pool(), |v| {
-            // False for NaN: it is passed on, and so is what comes back to it.
+            // False for NaN, so that NaN stays and passes its gradient on.
             let stopped = *v <= T::zero();
             *v = if stopped { T::zero() } else { *v };
             !stopped
@@ -106,7 +106,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     /// `exp(x) / sum exp(x)` over the last dimension. For a loss, prefer
-    /// [`Tape::softmax_cross_entropy`], which is fused and exact where this one underflows.
+    /// [`Tape::softmax_cross_entropy`], which is fused and does not underflow.
     ///
     /// # Errors
     /// If `x` has no dimension.
@@ -122,7 +122,7 @@ impl<T: Kernels> Tape<T> {
         }))
     }
 
-    /// `ln(softmax(x))` over the last dimension, without the underflow.
+    /// `ln(softmax(x))` over the last dimension, without underflow.
     ///
     /// # Errors
     /// If `x` has no dimension.
@@ -209,7 +209,7 @@ mod tests {
             for op in unary_ops() {
                 check(from_ref(&x), |tape, x| op(tape, x[0].clone()));
                 check(from_ref(&x), |tape, x| {
-                    // Used twice, and overwritten in between.
+                    // `x[0]` is used twice, and the values in between are overwritten in place.
                     let doubled = tape.scale(x[0].clone(), 2.0);
                     let y = op(tape, doubled)?;
                     let y = tape.mul(&y, &x[0])?;

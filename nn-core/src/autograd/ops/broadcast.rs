@@ -1,16 +1,16 @@
-//! NumPy's rule for combining two shapes: aligned at the last dimension, a dimension that is
-//! missing or 1 is repeated as often as the other one asks.
+//! NumPy's broadcasting: shapes are aligned at the last dimension; a dimension that is missing or 1 is
+//! repeated to the length of the other operand's.
 //!
-//! Nothing is copied to repeat it. The output is walked in runs along its last dimension, in which
-//! each operand advances by one element or stands still; neighbouring dimensions that both operands
-//! walk alike are merged first, so that runs are long.
+//! Repeated elements are not copied. The output is processed in runs along its last dimension, in which
+//! each operand has step 1 or 0. Neighbouring dimensions that both operands traverse alike are merged
+//! first, so that runs are long.
 
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
 use crate::tensor::{BufferPool, Shape, Tensor};
 
-/// How two operands cover one output.
+/// The broadcasting of two operands to one output.
 pub(super) struct Broadcast {
     shapes: [Shape; 2],
     output: Shape,
@@ -21,12 +21,12 @@ pub(super) struct Broadcast {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Dim {
     len: usize,
-    /// How far each operand moves from one index to the next; 0 where it is repeated.
+    /// Each operand's stride; 0 where it is repeated.
     steps: [usize; 2],
 }
 
 impl Broadcast {
-    /// The combination of `a` and `b` for the op `at`.
+    /// The broadcasting of `a` and `b` for the op `at`.
     pub fn new(at: &str, a: &Shape, b: &Shape) -> Result<Self> {
         let rank = a.rank().max(b.rank());
         let dim = |shape: &Shape, i: usize| match (i + shape.rank()).checked_sub(rank) {
@@ -97,7 +97,7 @@ impl Broadcast {
         }
     }
 
-    /// `output = f(output, operand)`, element by element, where `values` are those of operand
+    /// `output = f(output, operand)`, element by element, where `values` are the elements of operand
     /// `side`.
     pub fn zip<T: Kernels>(
         &self,
@@ -125,8 +125,8 @@ impl Broadcast {
         });
     }
 
-    /// The gradient of operand `side`, given that of each of its repetitions: their sum, in
-    /// output order and in double precision.
+    /// The gradient of operand `side` from the gradients of its repeated elements: their sum, in output
+    /// order and in double precision.
     pub fn sum_to<T: Kernels>(
         &self,
         side: usize,

@@ -1,4 +1,4 @@
-//! 2-D convolution, alone and fused with the ReLU, or the ReLU and max-pool, that often follow it.
+//! 2-D convolution, alone or fused with a following ReLU, or ReLU and max-pooling.
 
 use super::packed::Packed;
 use crate::autograd::{Backward, Op, Tape, Var};
@@ -10,7 +10,7 @@ use crate::kernels::{Conv2dGeometry, Conv2dOptions, Pool2dGeometry, Pool2dOption
 use crate::tensor::{Buffer, Tensor};
 use std::sync::Arc;
 
-/// What every convolution's backward needs.
+/// The data that every convolution saves for its backward pass.
 struct Saved<T: Kernels> {
     geometry: Conv2dGeometry,
     x: Arc<Tensor<T>>,
@@ -18,7 +18,7 @@ struct Saved<T: Kernels> {
 }
 
 impl<T: Kernels> Saved<T> {
-    /// Hands gradients to inputs 0 (`x`), 1 (`w`) and 2 (`b`).
+    /// Passes gradients to inputs 0 (`x`), 1 (`w`) and 2 (`b`).
     fn backward(&self, dy: OutputGradient<'_, T>, inputs: &mut Backward<'_, T>) -> Result<()> {
         let (kernels, geometry) = (T::conv2d(), &self.geometry);
         let pool = inputs.pool().clone();
@@ -56,7 +56,7 @@ impl<T: Kernels> Op<T> for Conv2d<T> {
 
 struct Conv2dRelu<T: Kernels> {
     conv: Saved<T>,
-    /// The rectified map. The next op usually saves it as well.
+    /// The output after ReLU. The next op usually saves it as well.
     y: Arc<Tensor<T>>,
 }
 
@@ -68,7 +68,7 @@ impl<T: Kernels> Op<T> for Conv2dRelu<T> {
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
         for_each_chunk(gradient.as_mut_slice(), CHUNK, |i, gradient| {
             for (g, &y) in gradient.iter_mut().zip(&self.y.as_slice()[i * CHUNK..]) {
-                // False for NaN, whose gradient is passed on.
+                // False for NaN, which passes its gradient on.
                 let stopped = y <= T::zero();
                 *g = if stopped { T::zero() } else { *g };
             }
@@ -99,9 +99,9 @@ impl<T: Kernels> Op<T> for Conv2dReluMaxPool<T> {
 }
 
 impl<T: Kernels> Tape<T> {
-    /// The convolution (cross-correlation, as everywhere in deep learning) of
-    /// `x [batch, height, width, in]` with `w [out, in, kernel height, kernel width]`, plus
-    /// `b [out]`: `[batch, out height, out width, out]`.
+    /// The convolution (as is usual in deep learning, a cross-correlation) of
+    /// `x [batch, height, width, in]` with `w [out, in, kernel height, kernel width]`, plus `b [out]`:
+    /// `[batch, out height, out width, out]`.
     ///
     /// # Errors
     /// If the channels of `x` and `w` or the length of `b` differ, or the kernel does not fit.

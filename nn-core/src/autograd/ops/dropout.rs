@@ -1,5 +1,5 @@
-//! Dropout (Srivastava et al., JMLR 15, 2014), inverted: what is kept is scaled up during training,
-//! so that nothing need be done afterwards.
+//! Inverted dropout (Srivastava et al., JMLR 15, 2014): kept elements are scaled up during training, so
+//! that inference needs no scaling.
 
 use super::mask::Masked;
 use crate::autograd::{Tape, Var};
@@ -8,11 +8,11 @@ use crate::kernels::Kernels;
 use crate::rng::Rng;
 
 impl<T: Kernels> Tape<T> {
-    /// Sets each element of `x` to zero with probability `rate` and divides the others by
-    /// `1 - rate`, in place where nobody else needs `x`. For training only.
+    /// Sets each element of `x` to zero with probability `rate` and divides the others by `1 - rate`,
+    /// in place if `x` is not shared. For training only.
     ///
     /// # Errors
-    /// If `rate` is not at least 0 and below 1.
+    /// If `rate` is negative, or 1 or more.
     pub fn dropout(&self, x: Var<T>, rate: f64, rng: &mut Rng) -> Result<Var<T>> {
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::setting(
@@ -27,7 +27,7 @@ impl<T: Kernels> Tape<T> {
         }
         let (mut y, x) = x.take(self.pool());
         let scale = T::from_f64(1.0 / (1.0 - rate));
-        // One draw per element, in order, on one thread: the stream decides, nothing else.
+        // One draw per element, in order, on one thread: the mask depends only on `rng`.
         let dropped_below = (rate * 2f64.powi(32)) as u32;
         let keep = || rng.next_u32() >= dropped_below;
         let op = Masked::draw("dropout", y.len(), scale, self.pool(), keep);
@@ -64,7 +64,7 @@ mod tests {
     fn the_gradient_takes_the_same_way_as_the_value() {
         let x = sample([7, 5], 1);
         check(from_ref(&x), |tape, x| tape.dropout(x[0].clone(), 0.4, &mut Rng::new(1, 2)));
-        // Inputs of zero must not be mistaken for dropped ones.
+        // Inputs of zero must not count as dropped.
         let mut tape = Tape::<f64>::new();
         let zeros = tape.leaf(Tensor::zeros([50]));
         let y = tape.dropout(zeros.clone(), 0.5, &mut Rng::new(4, 0)).unwrap();

@@ -1,4 +1,4 @@
-//! Element-wise arithmetic: of two operands with NumPy's broadcasting, and with a number.
+//! Element-wise arithmetic: of two operands, with NumPy's broadcasting, and of an operand and a number.
 
 use super::broadcast::Broadcast;
 use crate::autograd::{Backward, Op, Tape, Var};
@@ -40,13 +40,13 @@ impl Arithmetic {
 struct Binary<T: Kernels> {
     kind: Arithmetic,
     plan: Broadcast,
-    /// The operands, as far as the gradients asked for depend on them.
+    /// The operands, if the required gradients depend on them.
     a: Option<Arc<Tensor<T>>>,
     b: Option<Arc<Tensor<T>>>,
 }
 
 impl<T: Kernels> Binary<T> {
-    /// Turns the output's gradient into that of operand `side`, repetitions not yet summed.
+    /// Turns the output's gradient into that of operand `side`, before the sum over repeated elements.
     fn differentiate(&self, side: usize, gradient: &mut [T]) {
         let slice = |saved: &Option<Arc<Tensor<T>>>| saved.as_ref().map(Arc::clone);
         match (self.kind, side, slice(&self.a), slice(&self.b)) {
@@ -116,7 +116,7 @@ impl<T: Kernels> Op<T> for AddScalar {
     }
 }
 
-/// Passes every element through `f`.
+/// Applies `f` to every element.
 pub(super) fn update<T: Kernels>(data: &mut [T], f: impl Fn(T) -> T + Sync) {
     for_each_chunk(data, CHUNK, |_, chunk| chunk.iter_mut().for_each(|v| *v = f(*v)));
 }
@@ -188,19 +188,19 @@ impl<T: Kernels> Tape<T> {
         Ok(self.record(op, &[a, b], result))
     }
 
-    /// `factor * x`, in place where nobody else needs `x`.
+    /// `factor * x`, in place if `x` is not shared.
     pub fn scale(&self, x: Var<T>, factor: T) -> Var<T> {
         let (mut y, x) = x.take(self.pool());
         update(y.as_mut_slice(), |v| v * factor);
         self.record(Scale { factor }, &[&x], y)
     }
 
-    /// `-x`, in place where nobody else needs `x`.
+    /// `-x`, in place if `x` is not shared.
     pub fn neg(&self, x: Var<T>) -> Var<T> {
         self.scale(x, -T::one())
     }
 
-    /// `x + number`, in place where nobody else needs `x`.
+    /// `x + number`, in place if `x` is not shared.
     pub fn add_scalar(&self, x: Var<T>, number: T) -> Var<T> {
         let (mut y, x) = x.take(self.pool());
         update(y.as_mut_slice(), |v| v + number);

@@ -1,8 +1,8 @@
-//! Losses, from logits where there is a choice: fused, so that nothing overflows or underflows on
-//! the way, and with the gradient that the fusion makes simple.
+//! Loss functions. The cross-entropies take logits: fused with the softmax or sigmoid they neither
+//! overflow nor underflow, and their gradient is simple.
 //!
-//! Each loss is computed in double precision whatever the element type (a batch has few logits),
-//! together with the gradient of its first input, which is all that its backward then scales.
+//! Each loss is computed in double precision for any element type (a batch has few logits), together
+//! with the gradient of its first input, which the backward pass only scales.
 
 use super::activation::sigmoid;
 use crate::autograd::{Backward, Op, Tape, Var};
@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::tensor::Tensor;
 
-/// A mean loss with the gradient of its first input; a second one, where recorded, has the
-/// opposite gradient.
+/// A mean loss with the gradient of its first input. If a second input is recorded, its gradient is the
+/// negative.
 struct Loss<T: Kernels> {
     name: &'static str,
     gradient: Tensor<T>,
@@ -40,7 +40,8 @@ impl<T: Kernels> Tape<T> {
     /// one label per row. The gradient is `(softmax(logits) - onehot(label)) / batch`.
     ///
     /// # Errors
-    /// If the numbers of rows and labels differ, there are none, or a label is no class.
+    /// If the numbers of rows and labels differ, the batch is empty, or a label is not below the number
+    /// of classes.
     ///
     /// ```
     /// use nn_core::{Tape, Tensor};
@@ -74,8 +75,8 @@ impl<T: Kernels> Tape<T> {
         Ok(self.categorical(NAME, logits, |i, class| f64::from(u8::from(labels[i] == class))))
     }
 
-    /// The mean over the batch of `-sum targets * ln softmax(logits)`, for logits and targets
-    /// `[batch, classes]`: soft labels. No gradient flows to the targets.
+    /// The mean over the batch of `-sum targets * ln softmax(logits)`, for logits and soft labels
+    /// `targets`, both `[batch, classes]`. No gradient flows to the targets.
     ///
     /// # Errors
     /// If the shapes differ, or are not `[batch, classes]` with at least one of each.
@@ -87,7 +88,7 @@ impl<T: Kernels> Tape<T> {
         Ok(self.categorical(NAME, logits, |i, class| values[i * classes + class].as_f64()))
     }
 
-    /// Cross-entropy of checked logits `[batch, classes]` with `target(row, class)`.
+    /// Cross-entropy of validated logits `[batch, classes]` with `target(row, class)`.
     fn categorical(
         &self,
         name: &'static str,
@@ -103,7 +104,7 @@ impl<T: Kernels> Tape<T> {
             let z = || z.iter().map(|z| z.as_f64());
             let top = z().fold(f64::NEG_INFINITY, f64::max);
             let exp_sum: f64 = z().map(|z| (z - top).exp()).sum();
-            // Measured from the largest logit, so that a large common part cannot swallow the rest.
+            // Relative to the largest logit: adding a large common offset would lose precision.
             let log_sum = exp_sum.ln();
             let weight: f64 = (0..classes).map(|class| target(i, class)).sum();
             for (class, (z, dz)) in z().zip(dz).enumerate() {
@@ -128,7 +129,7 @@ impl<T: Kernels> Tape<T> {
         logits: &Var<T>,
         targets: &Var<T>,
     ) -> Result<Var<T>> {
-        // max(z, 0) - z t + ln(1 + exp(-|z|)) is the same, and safe for any z.
+        // max(z, 0) - z t + ln(1 + exp(-|z|)) is equal, and does not overflow for any z.
         let (loss, gradient) =
             self.elementwise("binary_cross_entropy_with_logits", logits, targets, |z, t| {
                 (z.max(0.0) - z * t + (-z.abs()).exp().ln_1p(), sigmoid(z) - t)
@@ -136,7 +137,7 @@ impl<T: Kernels> Tape<T> {
         Ok(self.record(gradient, &[logits], loss))
     }
 
-    /// The mean over all elements of `(prediction - target)^2`. Gradients flow to both.
+    /// The mean over all elements of `(prediction - target)^2`. Gradients flow to both inputs.
     ///
     /// # Errors
     /// If the shapes differ or there is no element.
@@ -148,7 +149,7 @@ impl<T: Kernels> Tape<T> {
         Ok(self.record(gradient, &[predictions, targets], loss))
     }
 
-    /// The mean of `f(x, t)`'s first result, and the gradient by `x` from its second.
+    /// The mean of `f(x, t)`'s first result, and the gradient with respect to `x` from its second.
     fn elementwise(
         &self,
         name: &'static str,

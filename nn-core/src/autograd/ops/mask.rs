@@ -1,6 +1,6 @@
-//! Which elements an op let through and which it stopped: what ReLU and dropout save.
+//! Bit masks of the elements that an op passed on: saved by ReLU and dropout.
 //!
-//! One bit per element, a thirty-second of what keeping `f32` values would take.
+//! One bit per element, a thirty-second of the memory of `f32` values.
 
 use crate::autograd::{Backward, Op};
 use crate::error::Result;
@@ -9,7 +9,7 @@ use crate::kernels::parallel::prelude::*;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
 use crate::tensor::{Buffer, BufferPool, Tensor};
 
-/// An output that was `scale * x` where the element's bit is set, and 0 elsewhere.
+/// An op whose output is `scale * x` where the element's bit is set, and 0 elsewhere.
 pub(super) struct Masked<T> {
     name: &'static str,
     /// Element `i` has bit `i % 8` of byte `i / 8`.
@@ -18,8 +18,8 @@ pub(super) struct Masked<T> {
 }
 
 impl<T: Kernels> Masked<T> {
-    /// Passes every element of `data` through `f`, in place, and sets the bits of those for which
-    /// it returned true.
+    /// Applies `f` to every element of `data`, in place, and sets the bits of those for which it
+    /// returned true.
     pub fn update(
         name: &'static str,
         data: &mut [T],
@@ -38,7 +38,7 @@ impl<T: Kernels> Masked<T> {
         Self { name, bits, scale: T::one() }
     }
 
-    /// The mask of `len` elements whose bits are drawn one after the other.
+    /// A mask of `len` elements whose bits are drawn in order by `keep`.
     pub fn draw(
         name: &'static str,
         len: usize,

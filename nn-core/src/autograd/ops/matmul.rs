@@ -1,4 +1,4 @@
-//! Products of matrices, and the dense layer's `x Wt + b`.
+//! Matrix products, and the dense layer's `x Wt + b`.
 
 use crate::autograd::{Backward, Gradient, Op, Tape, Var};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ struct Matmul<T: Kernels> {
     m: usize,
     n: usize,
     k: usize,
-    /// The operands, where the other one's gradient is asked for.
+    /// Each operand is saved only if the other one's gradient is needed.
     a: Option<Arc<Tensor<T>>>,
     b: Option<Arc<Tensor<T>>>,
 }
@@ -43,7 +43,7 @@ impl<T: Kernels> Op<T> for Matmul<T> {
 
 struct Linear<T: Kernels> {
     dims: Dims,
-    /// `x` for the weights' gradient and the weights for that of `x`, where asked for.
+    /// `x` if the weights' gradient is needed, `w` if that of `x` is.
     x: Option<Arc<Tensor<T>>>,
     w: Option<Arc<Tensor<T>>>,
 }
@@ -80,7 +80,7 @@ impl<T: Kernels> Tape<T> {
     /// The matrix product of `a [m, k]` and `b [k, n]`: `[m, n]`.
     ///
     /// # Errors
-    /// If they are no such matrices.
+    /// If `a` and `b` are not matrices of such shapes.
     pub fn matmul(&self, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
         let (&[m, k], &[b_rows, n]) = (a.dims(), b.dims()) else {
             return Err(unfit(a, b));
@@ -104,10 +104,11 @@ impl<T: Kernels> Tape<T> {
     }
 
     /// A dense layer: `x [batch, in]` times the transposed weights `w [out, in]`, plus `b [out]`:
-    /// `[batch, out]`. Small batches are computed at the speed the weights come from memory.
+    /// `[batch, out]`. With small batches the speed is limited by the memory bandwidth of reading the
+    /// weights.
     ///
     /// # Errors
-    /// If the shapes do not fit each other.
+    /// If the shapes do not match.
     ///
     /// ```
     /// use nn_core::{Tape, Tensor};
@@ -231,7 +232,7 @@ mod tests {
         );
         tape.backward_from(&y, Tensor::full([2, 4], 1.0)).unwrap();
         assert!(tape.grad(&w).is_some() && tape.grad(&x).is_none());
-        // The bias alone learns.
+        // Only the bias requires a gradient.
         let (w, b) = (tape.constant(sample([4, 3], 8)), tape.leaf(sample([4], 9)));
         let y = tape.linear(&x, &w, Some(&b)).unwrap();
         tape.backward_from(&y, Tensor::full([2, 4], 1.0)).unwrap();

@@ -1,4 +1,4 @@
-//! The ops, one family a file: each adds methods to [`Tape`](super::Tape).
+//! The ops, one family per file: each adds methods to [`Tape`](super::Tape).
 
 mod activation;
 mod broadcast;

@@ -1,4 +1,4 @@
-//! Weights in the order that kernels read them, kept from one use to the next.
+//! A cache of packed weights.
 
 use crate::kernels::Conv2dGeometry;
 use crate::kernels::Kernels;
@@ -8,14 +8,14 @@ use std::sync::{Arc, Weak};
 
 /// The packed weights of the convolutions that one tape ran.
 ///
-/// An entry refers to the weights it was made of without holding them. While it does, nobody can change
-/// them at their address, nor anything else come to lie there: [`Arc::make_mut`] moves them. An entry
-/// whose weights are gone is of no use.
+/// An entry holds a weak reference to the weights it was packed from. As long as the weak reference
+/// exists, their address is not reused, and they cannot be changed in place, because [`Arc::make_mut`]
+/// moves them to a new address. Entries whose weights were dropped are removed.
 pub(super) struct Packed<T: Kernels>(Vec<Entry<T>>);
 
 struct Entry<T: Kernels> {
     weights: Weak<Tensor<T>>,
-    /// The kernel they are packed for.
+    /// The name of the kernel they are packed for.
     kernel: &'static str,
     packed: Arc<Tensor<T>>,
 }
@@ -27,7 +27,7 @@ impl<T: Kernels> Default for Packed<T> {
 }
 
 impl<T: Kernels> Packed<T> {
-    /// `weights` as `kernel` wants them; nothing if it reads them as they are.
+    /// `weights` packed for `kernel`; `None` if it reads them unpacked.
     pub fn get(
         &mut self,
         weights: &Arc<Tensor<T>>,
@@ -66,7 +66,7 @@ mod tests {
         let mut tapes = [Packed::default(), Packed::default()];
         let mut weights = Arc::new(Tensor::<f32>::full([16, 16, 3, 3], 1.0));
         for round in 0..5 {
-            // In place, for nobody else holds them, and yet they are others now.
+            // No other strong reference, so nothing is cloned; but the cached entries are out of date.
             Arc::make_mut(&mut weights).as_mut_slice().fill(round as f32);
             for tape in &mut tapes {
                 let first = tape.get(&weights, &kernel, &g, &pool).unwrap();

@@ -1,4 +1,4 @@
-//! Pooling: maximum, average, and the average over whole maps.
+//! Max, average and global average pooling.
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ impl<T: Kernels> Tape<T> {
     /// maximum of a window.
     ///
     /// # Errors
-    /// If `x` has not four dimensions, or the window does not fit.
+    /// If `x` is not four-dimensional, or the window does not fit.
     pub fn max_pool2d(&self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
         let geometry = Pool2dGeometry::new(x.dims(), options)?;
         if geometry.window_len() <= 256 {
@@ -68,16 +68,17 @@ impl<T: Kernels> Tape<T> {
     /// The mean of each window of `x [batch, height, width, channels]`, without padding.
     ///
     /// # Errors
-    /// If `x` has not four dimensions, or the window does not fit.
+    /// If `x` is not four-dimensional, or the window does not fit.
     pub fn average_pool2d(&self, x: &Var<T>, options: Pool2dOptions) -> Result<Var<T>> {
         let geometry = Pool2dGeometry::new(x.dims(), options)?;
         Ok(self.average(x, geometry, geometry.output_dims().into()))
     }
 
-    /// The mean of each channel of `x [batch, height, width, channels]`: `[batch, channels]`.
+    /// The mean of each channel of `x [batch, height, width, channels]` over all pixels:
+    /// `[batch, channels]`.
     ///
     /// # Errors
-    /// If `x` has not four dimensions, or no pixel.
+    /// If `x` is not four-dimensional, or has no pixels.
     pub fn global_average_pool2d(&self, x: &Var<T>) -> Result<Var<T>> {
         let &[batch, height, width, channels] = x.dims() else {
             return Err(Error::shape(

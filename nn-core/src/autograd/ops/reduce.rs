@@ -1,7 +1,8 @@
-//! Sums and means, over everything or along one dimension.
+//! Sums and means over all elements or along one dimension.
 //!
-//! Sums run in double precision, in blocks of fixed size whose results are added in order: the
-//! error does not grow with the number of elements, and the bits do not depend on the threads.
+//! Sums run in double precision, long ones in blocks of fixed size whose results are added in order: the
+//! error does not grow with the number of elements, and results are bit-identical for any number of
+//! threads.
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ const BLOCK: usize = 1 << 16;
 /// The sum of all elements, in double precision.
 pub(super) fn total<T: Kernels>(values: &[T]) -> f64 {
     let block_sum = |block: &[T]| {
-        // Eight sums side by side: one would wait for each addition to finish.
+        // Eight independent sums: with one, each addition would wait for the previous one.
         let (eights, rest) = block.as_chunks::<8>();
         let mut sums = [0.0; 8];
         for eight in eights {
@@ -37,8 +38,7 @@ struct Sum<T> {
     name: &'static str,
     shape: Shape,
     factor: T,
-    /// Elements that follow one another in memory between two neighbours of the dimension that
-    /// was summed over, and that dimension's length.
+    /// The stride of the dimension that was summed over, and its length.
     inner: usize,
     len: usize,
 }
@@ -60,7 +60,7 @@ impl<T: Kernels> Op<T> for Sum<T> {
     }
 }
 
-/// What becomes of the values along a dimension.
+/// The reduction along a dimension.
 #[derive(Clone, Copy)]
 enum Reduction {
     Sum,
@@ -86,7 +86,7 @@ impl<T: Kernels> Tape<T> {
     /// The mean of all elements, a scalar.
     ///
     /// # Errors
-    /// If there is no element.
+    /// If `x` has no elements.
     pub fn mean(&self, x: &Var<T>) -> Result<Var<T>> {
         if x.value().is_empty() {
             return Err(no_elements("mean", x.shape()));
@@ -94,7 +94,7 @@ impl<T: Kernels> Tape<T> {
         Ok(self.reduce_all("mean", x, 1.0 / x.value().len() as f64))
     }
 
-    /// The sums along dimension `axis`, which is dropped, or becomes 1 if `keep`.
+    /// The sums along dimension `axis`, which is removed, or kept with length 1 if `keep`.
     ///
     /// ```
     /// use nn_core::{Tape, Tensor};
@@ -111,10 +111,10 @@ impl<T: Kernels> Tape<T> {
         self.reduce_axis(Reduction::Sum, x, axis, keep)
     }
 
-    /// The means along dimension `axis`, which is dropped, or becomes 1 if `keep`.
+    /// The means along dimension `axis`, which is removed, or kept with length 1 if `keep`.
     ///
     /// # Errors
-    /// If `x` has no such dimension, or it is empty.
+    /// If `x` has no such dimension, or the dimension has length 0.
     pub fn mean_axis(&self, x: &Var<T>, axis: usize, keep: bool) -> Result<Var<T>> {
         self.reduce_axis(Reduction::Mean, x, axis, keep)
     }
@@ -239,7 +239,7 @@ mod tests {
                 check(&x, |tape, x| tape.sum_axis(&x[0], axis, true));
                 check(&x, |tape, x| tape.mean_axis(&x[0], axis, false));
                 check(&x, |tape, x| {
-                    // Centring: the input is used twice.
+                    // Centring uses the input twice.
                     let mean = tape.mean_axis(&x[0], axis, true)?;
                     let centred = tape.sub(&x[0], &mean)?;
                     tape.mul(&centred, &centred)

@@ -1,4 +1,4 @@
-//! Ops that only move elements: reshape, flatten, transpose.
+//! Ops that change only the shape or the order of elements: reshape, flatten, transpose.
 
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
@@ -42,8 +42,8 @@ impl<T: Kernels> Op<T> for Transpose {
     }
 }
 
-/// Rows of the result that one task writes, and elements of one read at a time: a cache line of
-/// the input serves as many rows of the result as it has elements.
+/// Rows of the result that one task writes, and elements of one row that it reads at a time: a cache
+/// line of the input holds elements of that many rows of the result.
 const STRIP: usize = 16;
 
 /// Transposes each of `batch` matrices of `rows` x `cols` from `from` into `to`.
@@ -63,7 +63,7 @@ fn transpose_each<T: Kernels>(batch: usize, rows: usize, cols: usize, from: &[T]
 }
 
 impl<T: Kernels> Tape<T> {
-    /// The same elements under another shape; nothing moves where nobody else needs `x`.
+    /// The same elements with another shape, without a copy if `x` is not shared.
     ///
     /// # Errors
     /// If the shape has another number of elements.
@@ -74,8 +74,8 @@ impl<T: Kernels> Tape<T> {
         Ok(self.record(Reshape { shape: old }, &[&x], y))
     }
 
-    /// All dimensions but the first, the batch, made one: `[batch, ..]` becomes `[batch, rest]`,
-    /// in the order of memory. For images see [`Tape::flatten_channels_first`].
+    /// Merges all dimensions but the first, the batch: `[batch, ..]` becomes `[batch, rest]`, in memory
+    /// order. For images see [`Tape::flatten_channels_first`].
     ///
     /// # Errors
     /// If `x` has no dimension.
@@ -92,12 +92,12 @@ impl<T: Kernels> Tape<T> {
         self.reshape(x, [batch, width])
     }
 
-    /// Feature maps `[batch, height, width, channels]` as rows `[batch, channels * height *
-    /// width]` that run channel by channel, then row by row: the order in which weights of a dense
-    /// layer behind a convolution are stored elsewhere (PyTorch).
+    /// Flattens feature maps `[batch, height, width, channels]` to
+    /// `[batch, channels * height * width]`, in the order channel, row, column. PyTorch stores the
+    /// weights of a dense layer after a convolution in this order.
     ///
     /// # Errors
-    /// If `x` has not four dimensions.
+    /// If `x` is not four-dimensional.
     pub fn flatten_channels_first(&self, x: &Var<T>) -> Result<Var<T>> {
         let &[batch, height, width, channels] = x.dims() else {
             return Err(Error::shape(
@@ -117,10 +117,10 @@ impl<T: Kernels> Tape<T> {
         Ok(self.transposed(op, x, [batch, channels * height * width].into()))
     }
 
-    /// A matrix with rows and columns exchanged.
+    /// The transpose of a matrix.
     ///
     /// # Errors
-    /// If `x` has not two dimensions.
+    /// If `x` is not two-dimensional.
     pub fn transpose(&self, x: &Var<T>) -> Result<Var<T>> {
         let &[rows, cols] = x.dims() else {
             return Err(Error::shape(

@@ -1,4 +1,4 @@
-//! What the ops' tests share.
+//! Helpers shared by the ops' tests.
 
 use crate::autograd::gradcheck::gradcheck;
 use crate::autograd::{Tape, Var};
@@ -49,7 +49,7 @@ pub fn assert_close(narrow: &[Vec<f64>], wide: &[Vec<f64>], tolerance: f64) {
     }
 }
 
-/// The message of an outcome that must be an error, checked to contain each of `parts`.
+/// The message of a result that must be an error, checked to contain each of `parts`.
 pub fn refused<U>(outcome: Result<U>, parts: &[&str]) {
     let Err(error) = outcome else { panic!("must be refused") };
     assert!(

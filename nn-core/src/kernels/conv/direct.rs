@@ -1,13 +1,13 @@
-//! Direct convolution for few input channels, as in a network's first layer: the forward pass at
-//! stride 1, where transforming (Winograd) or gathering (im2col) the input costs more than it saves.
+//! Direct convolution with stride 1 for few input channels, as in a network's first layer: the forward
+//! pass. There, transforming (Winograd) or gathering (im2col) the input costs more than it saves.
 //!
-//! A register tile is two rows of a few pixels by two vectors of output channels, so that it holds
-//! whole windows of a 2x2 max-pool. For each element under the kernel, the weights of all output
-//! channels of the tile are loaded once and each pixel's input is broadcast: no input is gathered, as
-//! a row under the kernel is one run of memory.
+//! A register tile is two rows of a few pixels by two vectors of output channels, so it holds whole
+//! windows of a 2x2 max-pool. For each element under the kernel, the tile's weights are loaded once and
+//! each pixel's input is broadcast. The input is not gathered, because a row under the kernel is
+//! contiguous in memory.
 //!
-//! A task computes some pairs of rows. It first copies the rows they need, with the padding around
-//! them and some slack behind, and so needs no special case for borders.
+//! A task computes some pairs of output rows. It first copies the input rows they need, with padding
+//! around them and some slack at the end, so the inner loop needs no special case for borders.
 //!
 //! Georganas et al.: Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures,
 //! arXiv:1808.05567.
@@ -28,10 +28,10 @@ const NR: usize = 2;
 /// Windows of 2x2 pixels in the widest register tile.
 const MAX_WINDOWS: usize = 3;
 
-/// Input channels up to which this is the fastest way.
+/// The largest number of input channels for which this kernel is the fastest.
 const MAX_CHANNELS: usize = 7;
 
-/// Elements of input that a task's rows may have: half a first-level cache.
+/// Maximum number of input elements of a task's rows: half an L1 cache.
 const BAND: usize = 4 << 10;
 
 /// Direct convolution with the vectors of one instruction set.
@@ -106,8 +106,8 @@ impl Conv2dForward<f32> for Direct {
     }
 }
 
-/// `[out, in, kh, kw]` to `[block of output channels][kh][kw][in][channel of the block]`, the last
-/// block filled with zeros.
+/// Packs `[out, in, kh, kw]` as `[block of output channels][kh][kw][in][channel of the block]`, with
+/// the last block zero-padded.
 fn pack(g: &Conv2dGeometry, w: &[f32], width: usize, scratch: &BufferPool<f32>) -> Buffer<f32> {
     let taps = g.kernel_h * g.kernel_w;
     let mut packed = scratch.scratch(g.out_c.div_ceil(width) * g.patch_len() * width);
@@ -122,7 +122,7 @@ fn pack(g: &Conv2dGeometry, w: &[f32], width: usize, scratch: &BufferPool<f32>) 
     packed
 }
 
-/// What all tasks have in common.
+/// The data shared by all tasks.
 struct Layer<'a> {
     g: &'a Conv2dGeometry,
     x: &'a [f32],
@@ -131,18 +131,18 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// Elements from one row of a band to the next: padding, input, and what the last register tile
-    /// reads beyond.
+    /// The row stride of a band, in elements: padding, input, and what the last register tile reads
+    /// past the end.
     fn pitch(&self) -> usize {
         (self.g.out_w + 2 * MAX_WINDOWS + self.g.kernel_w - 2) * self.g.in_c
     }
 
-    /// Elements of the input under `pairs` pairs of rows.
+    /// Elements of the input band for `pairs` pairs of output rows.
     fn band_len(&self, pairs: usize) -> usize {
         (2 * pairs + self.g.kernel_h - 1) * self.pitch()
     }
 
-    /// Copies the input under the output rows from `top` on to `band`, with zeros around it.
+    /// Copies the input of the output rows from `top` on to `band`, zero-padded.
     fn copy_rows(&self, image: usize, top: usize, band: &mut [f32]) {
         let g = self.g;
         let image = &self.x[image * g.input_len()..][..g.input_len()];
@@ -161,7 +161,7 @@ impl Layer<'_> {
     }
 }
 
-/// A task: `pairs` pairs of output rows, from their `band` of input.
+/// A task: `pairs` pairs of output rows, computed from their `band` of input.
 struct Rows<'a> {
     layer: &'a Layer<'a>,
     band: &'a [f32],
@@ -206,7 +206,7 @@ impl Rows<'_> {
                     // SAFETY: the caller's promise.
                     let tile =
                         unsafe { self.layer.tile::<V, N>(&band[x * g.in_c..], weights, block) };
-                    // One after the other, so that the sums stay in registers.
+                    // One window after the other, so that the sums stay in registers.
                     let (at, channel) = ((pair, x / 2), block * width);
                     self.finish::<V, N, 0>(&tile, at, channel);
                     self.finish::<V, N, 1>(&tile, at, channel);
@@ -216,8 +216,8 @@ impl Rows<'_> {
         }
     }
 
-    /// Passes window `I` of a tile on, if there is one: the first window belongs at `(y, x)`, the first
-    /// vector to the channels from `channel` on.
+    /// Passes window `I` of a tile, if it exists, to the epilogue. The first window is at `(y, x)`, and
+    /// the first vector holds the channels from `channel` on.
     #[inline(always)]
     fn finish<V: Simd, const N: usize, const I: usize>(
         &mut self,
@@ -239,7 +239,7 @@ impl Rows<'_> {
 }
 
 impl Layer<'_> {
-    /// `N` windows of 2x2 pixels, side by side from the start of `band` on, of one block of output
+    /// Computes `N` adjacent windows of 2x2 pixels from the start of `band`, for one block of output
     /// channels: `[window][pixel][vector]`.
     ///
     /// # Safety

@@ -1,10 +1,11 @@
-//! Where the hand-written kernels' outputs go, straight from registers.
+//! The epilogue of the convolution kernels: ReLU, max-pooling and writing of outputs, straight from
+//! registers.
 
 use crate::kernels::pool;
 use crate::kernels::simd::Simd;
 
-/// The rows of one image that a task owns, all channels of them. Outputs arrive as windows of 2x2
-/// pixels, a vector of channels at a time; what lies beyond the rows or columns is dropped.
+/// The rows of one image that a task owns, with all channels. Outputs arrive as windows of 2x2 pixels,
+/// a vector of channels at a time; pixels outside the rows or columns are dropped.
 pub(super) enum Epilogue<'a> {
     /// Rows of the feature map.
     Map {
@@ -12,14 +13,14 @@ pub(super) enum Epilogue<'a> {
         y: &'a mut [f32],
         /// Pixels in a row.
         out_w: usize,
-        /// Whether negative values become 0.
+        /// Whether to apply ReLU.
         relu: bool,
     },
-    /// Rows of the feature map rectified and pooled.
+    /// Rows of the feature map after ReLU and max-pooling.
     Pooled {
         /// The rows.
         y: &'a mut [f32],
-        /// The index of each window's maximum.
+        /// The argmax of each window.
         argmax: &'a mut [u8],
         /// Windows in a row.
         out_w: usize,
@@ -27,7 +28,7 @@ pub(super) enum Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    /// Takes the channels from `channel` on, of `channels`, of window `x` in the `y`-th row of windows.
+    /// Writes window `x` of the `y`-th row of windows: of `channels` channels, those from `channel` on.
     #[inline(always)]
     pub fn write<V: Simd>(
         &mut self,

@@ -1,14 +1,14 @@
 //! Convolution as a matrix product (im2col), tile by tile; the portable kernel.
 //!
-//! Copy the patch of input under the kernel, for each output pixel of a tile, into a row of a
-//! matrix; then the outputs are that matrix times the weights. Tiles are small, so the matrix stays
-//! in cache instead of growing to nine times the input. Channels-last makes each patch row one run
-//! of memory.
+//! For each output pixel of a tile, the input patch under the kernel is copied into a row of a matrix;
+//! the outputs are this matrix times the weights. Tiles are small, so the matrix stays in cache instead
+//! of growing to nine times the input (for a 3x3 kernel). With the channels-last layout, each row of a
+//! patch is contiguous.
 //!
-//! The input's gradient is computed the same way, as a convolution of the output's gradient with
-//! the weights turned around: every input pixel gathers, so no two tasks write to one place.
-//! The weights' gradient is a sum over all pixels; it is cut into a fixed number of parts, added
-//! up in order.
+//! The input's gradient is computed in the same way, as a convolution of the output's gradient with the
+//! kernel rotated by 180 degrees: each input pixel gathers its sum, so no two tasks write to the same
+//! element. The weights' gradient is a sum over all pixels. It is computed in a fixed number of partial
+//! sums, which are added in order.
 //!
 //! Chellapilla, Puri, Simard: High Performance Convolutional Neural Networks for Document
 //! Processing, 2006.
@@ -25,10 +25,11 @@ use crate::kernels::{parallel, pool};
 use crate::tensor::BufferPool;
 use std::ops::Range;
 
-/// Elements of a tile's patch matrix: a few hundred pixels of the usual layers, 2 MB.
+/// Maximum number of elements of a tile's patch matrix: a few hundred pixels of the usual layers, 2 MB
+/// in `f32`.
 const TILE_ELEMENTS: usize = 1 << 19;
 
-/// Parts the weights' gradient is summed in: enough for the threads of a large machine.
+/// Number of partial sums of the weights' gradient: enough for the threads of a large machine.
 const WEIGHT_PARTS: usize = 16;
 
 /// The im2col kernel: any geometry, any element type.
@@ -69,7 +70,7 @@ impl<T: Kernels> Conv2dForward<T> for Im2col {
                 });
             }
             Output::ReluMaxPool { pool: p, y, argmax } => {
-                // Columns and rows the pooling drops are not computed.
+                // Columns and rows that the pooling drops are not computed.
                 let width = (p.out_w - 1) * p.stride_w + p.window_w;
                 let p = Pool2dGeometry { in_w: width, ..*p };
                 let pooled_rows = (tile / (width * p.stride_h)).max(1);
@@ -129,11 +130,11 @@ impl<T: Kernels> Conv2dWeightGradient<T> for Im2col {
     ) {
         let depth = g.patch_len();
         let tile = tile_pixels(depth);
-        // Blocks of rows, the same number in every image; each part takes a run of them.
+        // Blocks of rows, the same number in every image; each part takes consecutive blocks.
         let block = (tile / g.out_w.max(1)).clamp(1, g.out_h.max(1));
         let blocks = g.out_h.div_ceil(block);
         let parts = WEIGHT_PARTS.min(g.batch * blocks).max(1);
-        // A part's sum: the weight's gradient as [patch, out], then the bias's.
+        // A partial sum: the weight's gradient as [patch, out], then the bias's.
         let part_len = (depth + 1) * g.out_c;
         let mut sums = scratch.scratch(parts * part_len);
         sums.par_chunks_exact_mut(part_len).enumerate().for_each(|(part, sum)| {
@@ -166,19 +167,20 @@ impl<T: Kernels> Conv2dWeightGradient<T> for Im2col {
     }
 }
 
-/// Pixels of a tile whose patches have `depth` elements.
+/// Pixels per tile for patches of `depth` elements.
 fn tile_pixels(depth: usize) -> usize {
     (TILE_ELEMENTS / depth.max(1)).max(1)
 }
 
-/// Output pixels of one image, numbered row by row from row `top`, the first `width` of each row.
+/// Output pixels of one image, numbered row by row from row `top` on, with the first `width` pixels of
+/// each row.
 struct Region {
     image: usize,
     top: usize,
     width: usize,
 }
 
-/// What a forward needs for any of its tiles.
+/// The arguments of a forward pass that all tiles share.
 struct Forward<'a, T: Kernels> {
     g: &'a Conv2dGeometry,
     x: &'a [T],
@@ -188,7 +190,7 @@ struct Forward<'a, T: Kernels> {
 }
 
 impl<T: Kernels> Forward<'_, T> {
-    /// Computes the outputs of the pixels of `region` from number `first` on, into `y`.
+    /// Computes the outputs of `region`'s pixels from index `first` on, into `y`.
     fn run(&self, region: &Region, first: usize, relu: bool, y: &mut [T]) {
         let (k, n) = (self.g.patch_len(), self.g.out_c);
         let tile = tile_pixels(k).min(y.len() / n);
@@ -203,7 +205,7 @@ impl<T: Kernels> Forward<'_, T> {
     }
 }
 
-/// Adds the bias to each pixel and rectifies. NaN stays NaN.
+/// Adds the bias to each pixel and applies ReLU if `relu`. NaN stays NaN.
 fn finish<T: Kernels>(y: &mut [T], b: Option<&[T]>, relu: bool) {
     if let Some(b) = b {
         for y in y.chunks_exact_mut(b.len()) {
@@ -219,8 +221,8 @@ fn finish<T: Kernels>(y: &mut [T], b: Option<&[T]>, relu: bool) {
     }
 }
 
-/// Copies the patch under the kernel, ordered kernel row, kernel column, channel, for each pixel of
-/// `region` from number `first` on; zeros where it hangs over the border.
+/// For each pixel of `region` from index `first` on, copies the patch under the kernel, ordered kernel
+/// row, kernel column, channel; zeros in the padding.
 fn gather_patches<T: Kernels>(
     g: &Conv2dGeometry,
     x: &[T],
@@ -245,7 +247,7 @@ fn gather_patches<T: Kernels>(
     }
 }
 
-/// Copies pixels `start - lead ..` of `row` to `to`, with zeros for those that do not exist.
+/// Copies pixels `start - lead ..` of `row` to `to`, with zeros for pixels outside the row.
 fn copy_run<T: Kernels>(row: &[T], start: usize, lead: usize, channels: usize, to: &mut [T]) {
     let before = (lead.saturating_sub(start) * channels).min(to.len());
     let from = (start.saturating_sub(lead) * channels).min(row.len());
@@ -262,9 +264,9 @@ fn output_rows_touching(g: &Conv2dGeometry, rows: &Range<usize>) -> Range<usize>
     first.min(end)..end
 }
 
-/// For each input pixel from number `first` on, copies the output gradients it contributed to,
-/// ordered turned kernel row, turned kernel column, output channel; zeros where there is none.
-/// `dy` holds the output rows `sources`.
+/// For each input pixel from index `first` on, copies the output gradients it contributed to, ordered
+/// rotated kernel row, rotated kernel column, output channel; zeros where there is none. `dy` holds the
+/// output rows `sources`.
 fn gather_gradients<T: Kernels>(
     g: &Conv2dGeometry,
     dy: &[T],
@@ -301,7 +303,7 @@ fn gather_gradients<T: Kernels>(
     }
 }
 
-/// The output whose kernel element `k` lies on the padded input position `at`, if there is one.
+/// The output position for which kernel element `k` is at the padded input position `at`, if it exists.
 fn output_position(at: usize, k: usize, stride: usize) -> Option<usize> {
     at.checked_sub(k).filter(|offset| offset % stride == 0).map(|offset| offset / stride)
 }
@@ -317,7 +319,7 @@ fn pack_weights<T: Kernels>(g: &Conv2dGeometry, w: &[T], packed: &mut [T]) {
     });
 }
 
-/// `[out, in, kh, kw]` to `[kh, kw, out, in]`, with the kernel turned by half a turn.
+/// `[out, in, kh, kw]` to `[kh, kw, out, in]`, with the kernel rotated by 180 degrees.
 fn pack_weights_turned<T: Kernels>(g: &Conv2dGeometry, w: &[T], packed: &mut [T]) {
     let taps = g.kernel_h * g.kernel_w;
     parallel::for_each_chunk(packed, g.in_c, |row, packed| {

@@ -1,15 +1,15 @@
-//! 2-D convolution: what every kernel computes, which kernels there are, and the choice.
+//! 2-D convolution: the passes, the registry of kernels, and the choice of a kernel.
 //!
-//! The three passes are chosen one by one, because what is fastest for one need not be for
-//! another: [`Conv2dForward`], [`Conv2dInputGradient`] and [`Conv2dWeightGradient`]. All kernels of a
-//! pass stand in the registry that [`Kernels::conv2d`](super::Kernels::conv2d) returns, best first;
-//! [`Conv2dKernels::forward`] and its like take the first that runs on this machine and supports the
-//! geometry, and the tests run every one against [`reference`](super::reference). So nothing can be
-//! dispatched that was not tested.
+//! The kernel of each pass is chosen separately, because the fastest one differs between
+//! [`Conv2dForward`], [`Conv2dInputGradient`] and [`Conv2dWeightGradient`]. The registry that
+//! [`Kernels::conv2d`](super::Kernels::conv2d) returns lists all kernels of a pass, fastest first;
+//! [`Conv2dKernels::forward`] and its counterparts take the first that runs on this machine and
+//! supports the geometry. The tests compare every kernel in the registry with
+//! [`reference`](super::reference), so no untested kernel can be chosen.
 //!
 //! Activations are `[batch, height, width, channels]`, weights `[out, in, height, width]`. A kernel
-//! that wants its weights packed differently packs them into scratch memory, or offers them packed
-//! ([`Conv2dForward::pack`]) to who can keep them.
+//! that needs its weights packed packs them into scratch memory at each call, or offers
+//! [`Conv2dForward::pack`] to callers that keep packed weights.
 
 pub(crate) mod direct;
 mod epilogue;
@@ -25,82 +25,82 @@ use super::pool;
 use crate::tensor::{Buffer, BufferPool, Tensor};
 use std::ops::{Deref, Range};
 
-/// Where a convolution's forward writes, and what it does on the way.
+/// The output of a convolution's forward pass, and the ops fused with it.
 #[derive(Debug)]
 pub enum Output<'a, T> {
     /// The feature map, `[batch, out_h, out_w, out_c]`.
     Dense {
         /// The map, overwritten.
         y: &'a mut [T],
-        /// Whether negative values become 0.
+        /// Whether to apply ReLU.
         relu: bool,
     },
-    /// The rectified and max-pooled feature map; the map itself is never stored.
+    /// The feature map after ReLU and max-pooling; the map itself is never stored.
     ReluMaxPool {
         /// The pooling, whose input is the convolution's output. Its windows have at most
         /// [`MAX_FUSED_WINDOW`] elements.
         pool: &'a Pool2dGeometry,
         /// The pooled map, overwritten.
         y: &'a mut [T],
-        /// The index of each window's maximum, or [`pool::NO_ARGMAX`] where the output is 0.
+        /// The argmax of each window, or [`pool::NO_ARGMAX`] where the output is 0.
         argmax: &'a mut [u8],
     },
 }
 
-/// The gradient a convolution's backward starts from.
+/// The gradient of a convolution's output.
 #[derive(Clone, Copy, Debug)]
 pub enum OutputGradient<'a, T> {
     /// One number per element of the feature map.
     Dense(&'a [T]),
-    /// One number per pooled element, and which element of the feature map it belongs to.
-    /// At most one in every window is not zero, which fast kernels exploit.
+    /// One number per pooled element, and the element of the feature map it belongs to. So at most one
+    /// gradient per window is not zero, which fast kernels exploit.
     ReluMaxPool {
         /// The pooling.
         pool: &'a Pool2dGeometry,
         /// The gradient of the pooled map.
         dy: &'a [T],
-        /// Where each maximum lies in its window, as the forward pass wrote it.
+        /// The argmax of each window, as the forward pass wrote it.
         argmax: &'a [u8],
     },
 }
 
-/// The largest window a fused pooling can have: argmax is a byte, and one value is taken.
+/// The largest window of a fused pooling: an argmax is a byte, and one value is [`pool::NO_ARGMAX`].
 pub const MAX_FUSED_WINDOW: usize = 255;
 
-/// How far a kernel's results may lie from exact ones.
+/// The error bounds of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accuracy {
-    /// Products are summed as they are: within `(n + 2) * eps * sum |x * w|` for sums of `n`, and
-    /// exact on small integers.
+    /// Products are summed directly: errors are within `(n + 2) * eps * sum |x * w|` for sums of `n`
+    /// products, and results are exact on small integers.
     Summed,
-    /// Products of transformed numbers (Winograd): the root mean square of the errors is at most
-    /// 2e-6, and the largest at most 2e-5, of the root mean square of the results.
+    /// Products of transformed numbers (Winograd): relative to the root mean square of the results, the
+    /// root mean square of the errors is at most 2e-6 and the largest error at most 2e-5.
     Transformed,
 }
 
-/// What every kernel tells about itself.
+/// The properties of a kernel.
 ///
-/// Implementations trust the geometry, and slices have the lengths it says.
+/// Implementations do not check the geometry; slices have the lengths that follow from it.
 pub trait Conv2dKernel: Sync {
     /// The kernel's name, unique in its registry.
     fn name(&self) -> &'static str;
 
-    /// The instructions it needs.
+    /// The instruction set it needs.
     fn isa(&self) -> Isa;
 
-    /// Whether it can compute this geometry: of the plain feature map, or, given a pooling, of the
-    /// map rectified and pooled ([`Output::ReluMaxPool`], [`OutputGradient::ReluMaxPool`]).
+    /// Whether it supports this geometry: without `pool`, for the plain feature map; with `pool`, for
+    /// the map after ReLU and max-pooling ([`Output::ReluMaxPool`], [`OutputGradient::ReluMaxPool`]).
     fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool;
 
-    /// How exact it is.
+    /// Its error bounds.
     fn accuracy(&self) -> Accuracy {
         Accuracy::Summed
     }
 }
 
-/// A way to compute convolutions.
+/// A kernel for the forward pass of convolutions.
 pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
-    /// The convolution of `x` with `w`, plus `b` (one number per output channel).
+    /// Writes the convolution of `x` with `w`, plus `b` (one number per output channel), to `out`.
     fn forward(
         &self,
         g: &Conv2dGeometry,
@@ -116,14 +116,14 @@ pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
         }
     }
 
-    /// The weights in the order this kernel reads them, if that is worth keeping. Depends on nothing
-    /// but the kernel, `w` and its shape.
+    /// The weights packed for this kernel; `None` if it reads them unpacked. Depends only on the
+    /// kernel, `w` and its shape.
     fn pack(&self, _g: &Conv2dGeometry, _w: &[T], _scratch: &BufferPool<T>) -> Option<Tensor<T>> {
         None
     }
 
-    /// [`Conv2dForward::forward`] with what [`pack`](Conv2dForward::pack) made of the weights; with
-    /// the weights themselves where it makes nothing of them.
+    /// [`Conv2dForward::forward`] with the weights that [`pack`](Conv2dForward::pack) returned, or the
+    /// unpacked weights if it returned `None`.
     fn forward_packed(
         &self,
         g: &Conv2dGeometry,
@@ -135,9 +135,9 @@ pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
     );
 }
 
-/// A way to compute the gradient of a convolution's input.
+/// A kernel for the gradient of a convolution's input.
 pub trait Conv2dInputGradient<T: Kernels>: Conv2dKernel {
-    /// The gradient of the input, written to `dx`.
+    /// Writes the gradient of the input to `dx`.
     fn backward_input(
         &self,
         g: &Conv2dGeometry,
@@ -148,9 +148,9 @@ pub trait Conv2dInputGradient<T: Kernels>: Conv2dKernel {
     );
 }
 
-/// A way to compute the gradients of a convolution's weight and bias.
+/// A kernel for the gradients of a convolution's weight and bias.
 pub trait Conv2dWeightGradient<T: Kernels>: Conv2dKernel {
-    /// The gradients of weight and bias, written to `dw` and `db`.
+    /// Writes the gradients of weight and bias to `dw` and `db`.
     fn backward_weight(
         &self,
         g: &Conv2dGeometry,
@@ -162,14 +162,14 @@ pub trait Conv2dWeightGradient<T: Kernels>: Conv2dKernel {
     );
 }
 
-/// The convolution kernels of an element type, pass by pass: fastest first; the portable one,
-/// which can do everything, last.
+/// The convolution kernels of an element type, by pass: fastest first; the portable one, which supports
+/// every geometry, last.
 pub struct Conv2dKernels<T: 'static> {
-    /// The convolution itself.
+    /// The forward pass.
     pub forward: &'static [&'static dyn Conv2dForward<T>],
-    /// The gradient of its input.
+    /// The gradient of the input.
     pub input_gradient: &'static [&'static dyn Conv2dInputGradient<T>],
-    /// The gradients of its weight and bias.
+    /// The gradients of weight and bias.
     pub weight_gradient: &'static [&'static dyn Conv2dWeightGradient<T>],
 }
 
@@ -183,7 +183,7 @@ impl<T: Kernels> std::fmt::Debug for Conv2dKernels<T> {
 }
 
 impl<T: Kernels> Conv2dKernels<T> {
-    /// The kernel for the convolution of this geometry, pooled or not.
+    /// The forward kernel for this geometry, with or without pooling.
     pub fn forward(
         &self,
         g: &Conv2dGeometry,
@@ -219,7 +219,7 @@ impl<T: Kernels> Conv2dKernels<T> {
     }
 }
 
-/// The first of `kernels` that the machine, the forced instruction set (if any) and the geometry
+/// The first of `kernels` that this machine, the forced instruction set (if any) and the geometry
 /// allow.
 fn first_that_fits<K: Conv2dKernel + ?Sized>(
     kernels: &'static [&'static K],
@@ -228,12 +228,12 @@ fn first_that_fits<K: Conv2dKernel + ?Sized>(
 ) -> &'static K {
     let allowed = isa::allowed();
     let fits = |kernel: &&&K| allowed.contains(kernel.isa()) && kernel.supports(g, pool);
-    // The portable kernel stands last, runs everywhere and supports everything.
+    // The last kernel is portable: it runs everywhere and supports everything.
     kernels.iter().find(fits).unwrap_or(&kernels[kernels.len() - 1])
 }
 
 impl<'a, T: Kernels> OutputGradient<'a, T> {
-    /// The pooling behind the convolution, if it is one with it.
+    /// The max-pooling fused with the convolution, if any.
     pub fn pool(&self) -> Option<&'a Pool2dGeometry> {
         match *self {
             Self::Dense(_) => None,
@@ -241,8 +241,8 @@ impl<'a, T: Kernels> OutputGradient<'a, T> {
         }
     }
 
-    /// The rows `rows` of image `n` of the feature map's gradient: borrowed where they lie there,
-    /// spread out where only the pooled gradient is stored.
+    /// The rows `rows` of image `n` of the feature map's gradient: borrowed if the whole map's gradient
+    /// is stored, expanded if only the pooled gradient is.
     fn rows(
         &self,
         g: &Conv2dGeometry,
@@ -269,9 +269,9 @@ impl<'a, T: Kernels> OutputGradient<'a, T> {
 
 /// Rows of a feature map's gradient.
 enum Rows<'a, T: Kernels> {
-    /// As they lie in the whole map's.
+    /// A slice of the whole map's gradient.
     Stored(&'a [T]),
-    /// Spread out from the pooled gradient into scratch memory.
+    /// Expanded from the pooled gradient into scratch memory.
     Spread(Buffer<T>),
 }
 

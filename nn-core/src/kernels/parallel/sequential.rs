@@ -1,14 +1,14 @@
-//! What the kernels use of rayon's iterators, one after the other: for builds without threads.
+//! Sequential versions of the rayon iterators that the kernels use: for builds without threads.
 
 use std::slice::{Chunks, ChunksExactMut, ChunksMut};
 
-/// Slices in runs.
+/// Slices in chunks.
 pub(crate) trait ParallelSlice<T> {
-    /// Runs of `len` elements.
+    /// Chunks of `len` elements; the last may be shorter.
     fn par_chunks(&self, len: usize) -> Chunks<'_, T>;
-    /// Runs of `len` elements, to change.
+    /// Mutable chunks of `len` elements; the last may be shorter.
     fn par_chunks_mut(&mut self, len: usize) -> ChunksMut<'_, T>;
-    /// Runs of `len` elements and none that is shorter, to change.
+    /// Mutable chunks of exactly `len` elements; a shorter rest is left out.
     fn par_chunks_exact_mut(&mut self, len: usize) -> ChunksExactMut<'_, T>;
 }
 
@@ -26,7 +26,7 @@ impl<T> ParallelSlice<T> for [T] {
     }
 }
 
-/// Whatever can be walked through.
+/// Anything that can be iterated over.
 pub(crate) trait IntoParallel: IntoIterator + Sized {
     /// Its elements.
     fn into_par_iter(self) -> Self::IntoIter {
@@ -36,9 +36,9 @@ pub(crate) trait IntoParallel: IntoIterator + Sized {
 
 impl<I: IntoIterator> IntoParallel for I {}
 
-/// How many elements make a task, which is all the same here.
+/// Minimum task lengths, which have no effect here.
 pub(crate) trait Together: Iterator + Sized {
-    /// The same elements.
+    /// The iterator unchanged.
     fn with_min_len(self, _: usize) -> Self {
         self
     }

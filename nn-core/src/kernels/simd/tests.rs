@@ -1,6 +1,6 @@
 use super::*;
 
-/// Applies every operation to lanes of every kind of number and compares with plain arithmetic.
+/// Applies every operation to lanes with all kinds of numbers and compares with scalar arithmetic.
 struct Check;
 
 impl SimdFn for Check {

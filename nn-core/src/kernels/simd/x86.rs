@@ -22,7 +22,7 @@ unsafe fn run_avx2<W: SimdFn>(work: W) -> W::Output {
     unsafe { work.run::<F32x8>() }
 }
 
-/// Implements the operations that are one intrinsic each.
+/// Implements the operations that map to one intrinsic each.
 macro_rules! intrinsics {
     ($($name:ident($($arg:ident),*) = $intrinsic:ident;)*) => {
         $(
@@ -35,7 +35,7 @@ macro_rules! intrinsics {
     };
 }
 
-/// Sixteen numbers in a register of AVX-512.
+/// Sixteen numbers in an AVX-512 register.
 #[derive(Clone, Copy)]
 pub struct F32x16(__m512);
 
@@ -122,7 +122,7 @@ impl Simd for F32x16 {
 
     #[inline(always)]
     unsafe fn compress(self, mask: __mmask16, to: *mut f32) -> usize {
-        // Compressed in the register: some processors are slow to do it on the way to memory.
+        // Compressed in the register: the form that writes to memory is slow on some processors.
         // SAFETY: the caller's promise; a vector exists, so the processor has the instructions.
         unsafe { _mm512_storeu_ps(to, _mm512_maskz_compress_ps(mask, self.0)) };
         mask.count_ones() as usize
@@ -135,7 +135,8 @@ impl Simd for F32x16 {
     }
 }
 
-/// For each set of eight lanes, the lanes of the set in their order, and whatever after them.
+/// For each mask of eight lanes: the indices of the selected lanes in order, followed by arbitrary
+/// indices.
 static COMPRESS: [[i32; 8]; 256] = {
     let mut table = [[0; 8]; 256];
     let mut set = 0;
@@ -153,7 +154,7 @@ static COMPRESS: [[i32; 8]; 256] = {
     table
 };
 
-/// Eight numbers in a register of AVX2.
+/// Eight numbers in an AVX2 register.
 #[derive(Clone, Copy)]
 pub struct F32x8(__m256);
 

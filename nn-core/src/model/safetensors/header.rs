@@ -1,8 +1,8 @@
-//! The header of a safetensors file: which tensors it holds, of what type and shape, and where.
+//! The header of a safetensors file: names, types, shapes and offsets of its tensors.
 //!
 //! JSON: `{"__metadata__": {KEY: TEXT, ..}, NAME: {"dtype": "F32", "shape": [2, 3], "data_offsets":
-//! [0, 24]}, ..}`. Offsets count bytes after the header. Tensors lie side by side in some order, without
-//! gaps, each as long as its type and shape say; a header that says otherwise is refused.
+//! [0, 24]}, ..}`. Offsets are in bytes from the end of the header. Tensors are contiguous in some
+//! order, without gaps, each as long as its type and shape require; other headers are rejected.
 
 use crate::error::Result;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
@@ -14,7 +14,7 @@ use std::fmt;
 /// The key of the metadata.
 const METADATA: &str = "__metadata__";
 
-/// Types and the bits of a number of each.
+/// Types by the number of bits per element.
 const TYPES: [(u64, &[&str]); 6] = [
     (4, &["F4"]),
     (6, &["F6_E2M3", "F6_E3M2"]),
@@ -24,38 +24,39 @@ const TYPES: [(u64, &[&str]); 6] = [
     (64, &["I64", "U64", "F64", "C64"]),
 ];
 
-/// What a header says of one tensor.
+/// The header entry of one tensor.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TensorInfo {
-    /// The type of its numbers: `F32`.
+    /// The element type: `F32`.
     pub dtype: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Where its bytes begin and end, counted from the end of the header.
+    /// The first byte and the one after the last, counted from the end of the header.
     pub data_offsets: (usize, usize),
 }
 
 /// A header.
 #[derive(Debug, Default, PartialEq)]
 pub struct Header {
-    /// Texts by their keys.
+    /// Metadata: text values by key.
     pub metadata: BTreeMap<String, String>,
-    /// The tensors by their names.
+    /// The tensors by name.
     pub tensors: BTreeMap<String, TensorInfo>,
 }
 
 impl Header {
-    /// Reads a header and checks that its tensors lie side by side, each as long as it must be.
+    /// Parses a header and checks that its tensors are contiguous, each as long as its type and shape
+    /// require.
     ///
     /// # Errors
-    /// If it is no such JSON, a name stands twice, or the tensors do not lie so.
+    /// If the JSON is not a valid header, a name occurs twice, or the tensors are not contiguous.
     pub fn parse(json: &[u8]) -> Result<Self, JsonError> {
         let header: Self = serde_json::from_slice(json)?;
         header.check().map_err(JsonError::custom)?;
         Ok(header)
     }
 
-    /// The bytes of all tensors together.
+    /// The total size of all tensors, in bytes.
     pub fn data_len(&self) -> usize {
         self.tensors.values().map(|info| info.data_offsets.1).max().unwrap_or(0)
     }
@@ -124,11 +125,11 @@ impl<'de> Visitor<'de> for Entries {
     }
 }
 
-/// A header to be written: tensors in the order of their bytes, metadata in that of its keys.
+/// A header to be written: tensors in the order of their bytes, metadata sorted by key.
 pub struct NewHeader<'a> {
-    /// Texts by their keys.
+    /// Metadata: text values by key.
     pub metadata: &'a BTreeMap<String, String>,
-    /// The tensors' names and what is to be said of them.
+    /// The tensors' names and header entries.
     pub tensors: Vec<(&'a str, TensorInfo)>,
 }
 

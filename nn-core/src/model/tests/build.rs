@@ -18,7 +18,7 @@ fn the_flagship_has_the_reference_sizes() {
     let largest = first.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     assert!(largest <= 0.099751 && largest > 0.0995, "{largest}");
     assert!(model.get("conv1.bias").unwrap().value.as_slice().iter().all(|&b| b == 0.0));
-    // As Keras prints it, but for our names of layers.
+    // As Keras prints it, except for the layers' names.
     let expected = "\
 Model: \"sequential\"
 ┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┓
@@ -93,7 +93,7 @@ fn a_shape_error_names_the_layer_and_the_smallest_image() {
     assert!(message.contains("21x21 is too small"), "{message}");
     assert!(message.contains("at least 22x22"), "{message}");
     assert!(ReferenceCnn::new(2, 22).build::<f32>(0).is_ok());
-    // Where size is not the trouble, size is not the advice.
+    // If the size is not the cause, the message must not recommend another size.
     let flat = Sequential::builder([64, 64, 3]).layer(Dense::new(2)).build(0);
     let message = flat.unwrap_err().to_string();
     assert!(message.starts_with("dense1 (Dense): "), "{message}");
@@ -132,7 +132,7 @@ fn a_seed_decides_the_parameters_and_later_layers_change_nothing() {
     assert_eq!(build(1, false), build(1, false));
     assert_eq!(build(1, false), build(1, true));
     assert_ne!(build(1, false), build(2, false));
-    // Two layers of one shape do not begin alike.
+    // Two layers of one shape have different initial weights.
     let twins: Sequential =
         Sequential::builder([8]).layer(Dense::new(8)).layer(Dense::new(8)).build(1).unwrap();
     assert_ne!(twins.parameters()[0].value, twins.parameters()[2].value);
@@ -156,7 +156,7 @@ fn the_final_activation_becomes_the_output_kind() {
         let stays = if activation == Activation::Tanh { activation } else { Activation::Linear };
         let dense = Dense::new(2).activation(stays);
         assert_eq!(architecture.layers[0].layer, LayerConfig::Dense(dense));
-        // As a layer of its own.
+        // As a separate layer.
         let (found, layers, _) = built(end(Dense::new(2)).layer(activation));
         assert_eq!(found, kind);
         assert_eq!(layers, if kind == OutputKind::Linear { 2 } else { 1 });
@@ -276,7 +276,7 @@ fn randomised_layers_have_new_parameters_and_others_theirs() {
         let differs = before.value != after.value;
         assert_eq!(differs, before.name == "conv2.weight", "{}", before.name);
     }
-    // Drawn as at first, but not the same numbers, and unrelated to them.
+    // From the same distribution as the initial weights, but different and uncorrelated.
     let weights = |model: &Sequential| model.get("conv2.weight").unwrap().value.clone();
     let (old, new) = (weights(&model), weights(&random));
     let dot = |a: &Tensor, b: &Tensor| -> f32 {

@@ -21,7 +21,7 @@ fn assert_same(a: &Sequential, b: &Sequential) {
     }
 }
 
-/// The parameters of a model, to be written with or without something changed.
+/// The parameters of a model as a map, to be written unchanged or modified.
 fn tensors(model: &Sequential) -> BTreeMap<String, Tensor> {
     model.parameters().iter().map(|p| (p.name.clone(), (*p.value).clone())).collect()
 }
@@ -78,7 +78,7 @@ fn without_metadata_it_is_the_built_in_network() {
     let read = load(&path, Some(26)).unwrap();
     assert_same(&read.model, &model);
     assert_eq!(read.classes, None);
-    // 256 is taken where nobody says; these weights are for smaller images.
+    // 256 is the default; these weights are for smaller images.
     let message = load(&path, None).unwrap_err().to_string();
     assert!(message.contains("size 256") && message.contains("from 22 to 29"), "{message}");
     let usual: Sequential = ReferenceCnn::new(2, 256).filters([1, 1, 1]).units(2).build(1).unwrap();
@@ -91,7 +91,7 @@ fn files_that_do_not_fit_are_refused_by_name() {
     let (_folder, path) = scratch();
     let model = small();
     let refuse = |what: &str, change: &dyn Fn(&mut BTreeMap<String, Tensor>), words: &[&str]| {
-        // With our metadata, and as a plain file of the built-in network.
+        // With metadata, and as a plain file of the built-in network.
         for described in [true, false] {
             let mut changed = tensors(&model);
             change(&mut changed);
@@ -213,7 +213,7 @@ fn every_cut_and_many_flips_are_errors_or_models_never_panics() {
         let mut damaged = whole.clone();
         damaged[i] = rng.next_u32() as u8;
         fs::write(&path, damaged).unwrap();
-        // A changed class name is still a model; all that matters is an orderly answer.
+        // A file with a changed class name is still valid; there must be no panic.
         let _ = load(&path, None);
     }
 }

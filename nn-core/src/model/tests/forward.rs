@@ -25,7 +25,7 @@ fn assert_close(a: &Tensor<f64>, b: &Tensor<f64>) {
 fn fused_and_plain_passes_agree() {
     let model = small().cast::<f64>().unwrap();
     let (fused_loss, fused) = gradients(&model, Pass::inference());
-    // Watching every convolution forbids fusing.
+    // Watching every convolution prevents fusion.
     let (plain_loss, plain) =
         gradients(&model, Pass::inference().watch(&["conv1", "conv2", "conv3"]));
     assert!((fused_loss - plain_loss).abs() < 1e-12);
@@ -62,7 +62,7 @@ fn watched_layers_are_kept_with_their_gradients() {
         assert_eq!(gradient.shape(), var.shape());
         assert!(gradient.as_slice().iter().any(|&g| g != 0.0), "{name}");
     }
-    // After ReLU, as Grad-CAM wants it.
+    // After ReLU, as Grad-CAM needs it.
     assert!(output.watched[1].1.value().as_slice().iter().all(|&v| v >= 0.0));
 }
 
@@ -117,7 +117,7 @@ fn predictions_are_probabilities_of_the_logits() {
             assert!((p - e / sum).abs() < 1e-6);
         }
     }
-    // Each image's prediction is its own.
+    // Each image's prediction is independent of the batch.
     let alone = model
         .predict(Tensor::from_vec([1, 26, 26, 3], images::<f32>(3, 26).row(1).to_vec()).unwrap());
     for (a, b) in alone.unwrap().as_slice().iter().zip(probabilities.row(1)) {
@@ -173,7 +173,7 @@ fn parameters_that_are_not_trainable_are_constants() {
     let model: Sequential = Sequential::builder([3]).layer(super::build::Offset).build(0).unwrap();
     let tape = Tape::new();
     let x = tape.leaf(Tensor::full([2, 3], 3.0));
-    // The parameter [3] meets a batch of one: `mul` here is element by element.
+    // The parameter [3] and a batch of one: `mul` is element-wise here.
     let output = model.forward(&tape, x, Pass::inference()).unwrap();
     assert!(!output.parameters[0].requires_grad());
     assert!(output.output.requires_grad());

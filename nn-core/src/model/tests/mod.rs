@@ -1,4 +1,4 @@
-//! Building, describing, storing and running models.
+//! Tests of building, describing, saving and running models.
 
 mod build;
 mod file;
@@ -9,7 +9,7 @@ use super::*;
 use crate::layers::*;
 use crate::rng::Rng;
 
-/// A small network with one of everything that has parameters.
+/// A small network with one layer of every kind that has parameters.
 fn small() -> Sequential<f32> {
     ReferenceCnn::new(3, 26).filters([2, 3, 4]).units(5).build(27).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Safetensors files: round trips, and files that are none.
+//! Tests of safetensors files: round trips, and invalid files.
 
 use crate::error::Error;
 use crate::model::safetensors::{TensorFile, draft_with_checksum, write};
@@ -138,7 +138,7 @@ fn a_changed_byte_anywhere_shows_in_the_checksum() {
     assert!(message.contains("does not end in a checksum"), "{message}");
 }
 
-/// A pipe that nobody writes to would be waited for for ever.
+/// Opening a pipe without a writer would block forever.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_is_no_regular_file_is_not_opened() {

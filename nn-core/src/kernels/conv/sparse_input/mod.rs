@@ -1,22 +1,22 @@
-//! The gradient of a 3x3 convolution's input behind a ReLU and a 2x2 max-pool, without the
+//! The input gradient of a 3x3 convolution that is followed by ReLU and a 2x2 max-pool, without
 //! multiplications by zero.
 //!
-//! At most one pixel in four of the feature map has a gradient (`sparse_weight`), and each number of it
-//! means nine products per input channel: the kernel's taps, added to the 3x3 pixels of input that its
-//! patch covers.
+//! At most one pixel in four of the feature map has a nonzero gradient (see `sparse_weight`). Each
+//! nonzero takes nine products per input channel: the kernel's taps, added to the 3x3 input pixels of
+//! its patch.
 //!
-//! Rows of windows are cut into bands, which are independent tasks:
+//! Rows of windows are split into bands, which are independent tasks:
 //!
-//! 1. `nonzeros`: for each pixel of the band's feature map, list the gradients that are not zero, each
-//!    with the place of its channel's taps.
-//! 2. `add_products`: for a vector's worth of input channels at a time, go from pixel to pixel, hold the
-//!    nine sums of its patch in registers, and walk down its list. The taps come from the first-level
-//!    cache: they are laid out for it, and only so many output channels are in work at once as fit.
-//! 3. `write`: what the band adds to its own rows is copied out. It reaches two rows further, into
-//!    the next band's: those are kept and added when all bands are done, in order.
+//! 1. `nonzeros`: for each pixel of the band's feature map, list the nonzero gradients, each with the
+//!    offset of its channel's taps.
+//! 2. `add_products`: for one vector of input channels at a time, iterate over the pixels, keep the
+//!    sums in registers, and iterate over each pixel's list. The taps are read from the L1 cache: they
+//!    are packed for it, and only as many output channels are processed together as fit.
+//! 3. `write`: copy the band's sums to its rows of the input's gradient. The sums extend two rows into
+//!    the next band; these rows are kept apart and added in order when all bands are done.
 //!
-//! The gradients of small integers are exact, unlike Winograd's, and denser ones than a pooling
-//! leaves do not occur, so this kernel is at no density the slower one.
+//! Unlike with Winograd, gradients of small integers are exact. The pooling limits the density of
+//! nonzeros to a quarter, and up to that density this kernel is never slower than the others.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
@@ -33,21 +33,21 @@ use nonzeros::{List, Nonzeros};
 /// The taps of the kernel.
 const TAPS: usize = 9;
 
-/// Rows of input that a patch covers beyond the one it begins in.
+/// Rows of input that a patch covers below its first one.
 const REACH: usize = 2;
 
-/// The most rows of windows in a band: what is listed and summed then stays in a second-level cache.
+/// Maximum rows of windows in a band: its lists and sums then stay in an L2 cache.
 const MAX_BAND: usize = 8;
 
-/// Bands that keep the threads of a large machine busy.
+/// Number of bands that keeps the threads of a large machine busy.
 const BANDS: usize = 32;
 
-/// The bytes of taps in work at once, which leave some of a first-level cache of 32 KB to the sums.
+/// Bytes of the taps processed together; the rest of a 32 KB L1 cache is for the sums.
 const TAPS_BYTES: usize = 27 << 10;
 
 /// The sparse input gradient.
 pub struct SparseInput {
-    /// The instructions it is compiled for.
+    /// The instruction set.
     pub isa: Isa,
 }
 
@@ -86,7 +86,7 @@ impl Conv2dInputGradient<f32> for SparseInput {
         let plan = Plan::new(g, pool, simd::lanes(self.isa));
         let mut taps = scratch.scratch(plan.blocks() * plan.block_len());
         plan.pack(w, &mut taps);
-        // What each band adds to the rows after its own; the last one's reach no rows of others.
+        // Each band's sums for the rows after its own. After the last band there are no rows.
         let row = g.in_w * g.in_c;
         let mut beyond = scratch.scratch(g.batch * plan.bands() * REACH * row);
         let (band_len, beyond_len) = (2 * plan.band * row, REACH * row);
@@ -109,14 +109,14 @@ impl Conv2dInputGradient<f32> for SparseInput {
     }
 }
 
-/// The sizes of the gradient, and how taps and sums lie in memory.
+/// The sizes of the gradient, and the memory layout of taps and sums.
 struct Plan<'a> {
     g: &'a Conv2dGeometry,
     pool: &'a Pool2dGeometry,
     lanes: usize,
     /// Rows of windows in a band.
     band: usize,
-    /// Output channels in work at once.
+    /// Output channels processed together.
     together: usize,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Plan<'a> {
         Self { g, pool, lanes, band, together }
     }
 
-    /// Bands of an image. The last may have no windows, only rows of input that no patch covers.
+    /// Bands per image. The last may have no windows, only rows of input outside every patch.
     fn bands(&self) -> usize {
         self.g.in_h.div_ceil(2 * self.band)
     }
@@ -143,7 +143,7 @@ impl<'a> Plan<'a> {
         self.g.out_c * TAPS * self.lanes
     }
 
-    /// Copies `w [out, in, 3, 3]` to `taps [block, out, tap, lane]`, with zeros in lanes left over.
+    /// Copies `w [out, in, 3, 3]` to `taps [block, out, tap, lane]`, with zeros in unused lanes.
     fn pack(&self, w: &[f32], taps: &mut [f32]) {
         let (in_c, out_c, lanes) = (self.g.in_c, self.g.out_c, self.lanes);
         parallel::for_each_chunk(taps, TAPS * lanes, |i, taps| {
@@ -169,9 +169,9 @@ struct Band<'a> {
     dy: &'a [f32],
     argmax: &'a [u8],
     taps: &'a [f32],
-    /// The rows of the input that begin in the band.
+    /// The band's own rows of the input's gradient.
     dx: &'a mut [f32],
-    /// The rows after them.
+    /// The sums for the rows after them.
     beyond: &'a mut [f32],
     scratch: &'a BufferPool<f32>,
 }
@@ -224,8 +224,8 @@ impl SimdFn for Band<'_> {
     }
 }
 
-/// Adds to the 4x4 vectors that begin at `sums`, whose rows are `pitch` apart, what a window's pixels
-/// add: the products of every gradient with its taps.
+/// Adds the products of a window's gradients with their taps to the 4x4 vectors that start at `sums`
+/// and have a row stride of `pitch`.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.
@@ -235,7 +235,8 @@ unsafe fn add_window<V: Simd>(lists: [List<'_>; 4], taps: &[f32], sums: &mut [f3
     // SAFETY: vectors of the set may exist, by the caller's promise. The vectors of `sums` lie in it by
     // the assertion.
     unsafe {
-        // From zero and added at the end: so a window need not wait for what the last one stored.
+        // Summed from zero and added at the end, so that a window need not wait for the stores of the
+        // previous one.
         let mut products = [[V::zero(); 4]; 4];
         let [a, b, c, d] = lists;
         add_products::<V, 0, 0>(a, taps, &mut products);
@@ -252,7 +253,7 @@ unsafe fn add_window<V: Simd>(lists: [List<'_>; 4], taps: &[f32], sums: &mut [f3
     }
 }
 
-/// Adds the products of one pixel's gradients, row `DOWN` and column `RIGHT` of its window.
+/// Adds the products of the gradients of one pixel, in row `DOWN` and column `RIGHT` of its window.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.
@@ -282,7 +283,7 @@ unsafe fn add_products<V: Simd, const DOWN: usize, const RIGHT: usize>(
     }
 }
 
-/// Copies a row of sums, a vector for each pixel, to the `channels` of the pixels of `to`.
+/// Copies a row of sums, one vector per pixel, to the channels `channels` of the pixels of `to`.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.

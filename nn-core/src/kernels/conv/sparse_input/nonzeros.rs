@@ -1,30 +1,30 @@
-//! The gradients of a band that are not zero, pixel by pixel of the feature map.
+//! The nonzero gradients of a band, listed by pixel of the feature map.
 
 use super::TAPS;
 use crate::kernels::pool::NO_ARGMAX;
 use crate::kernels::simd::{MAX_LANES, Simd};
 use crate::tensor::{Buffer, BufferPool, Scratch};
 
-/// The pixels under a window.
+/// The pixels of a window.
 const PIXELS: usize = 4;
 
-/// The nonzeros of a band of windows, for each part of the output channels by itself.
+/// The nonzeros of a band of windows, separately for each part of the output channels.
 pub struct Nonzeros<'a> {
-    /// For each part, how many there are at each pixel, window by window.
+    /// For each part, the number of nonzeros at each pixel, window by window.
     counts: Scratch<u32>,
     /// For each part, the gradients in the same order.
     gradients: Buffer<f32>,
-    /// For each part, the places of their taps.
+    /// For each part, the offsets of their taps, in the same order.
     places: Scratch<u32>,
     windows: usize,
     channels: usize,
-    /// Channels of a part; the last may have fewer.
+    /// Channels per part; the last may have fewer.
     together: usize,
     scratch: &'a BufferPool<f32>,
 }
 
 impl<'a> Nonzeros<'a> {
-    /// None yet, for a band of so many windows.
+    /// Empty lists for a band of `windows` windows.
     pub fn new(
         windows: usize,
         channels: usize,
@@ -53,7 +53,7 @@ impl<'a> Nonzeros<'a> {
         let (windows, channels, together) = (self.windows, self.channels, self.together);
         let list_len = list_len(windows, together);
         assert_eq!((dy.len(), argmax.len()), (windows * channels, windows * channels));
-        // Which pixel a window's gradient goes to, channel by channel; and the places of taps.
+        // For each channel, the pixel to which the window's gradient goes, and the offset of its taps.
         let mut pixels = self.scratch.scratch(channels.next_multiple_of(V::LANES));
         let mut taps = self.scratch.scratch_of::<u32>(together.next_multiple_of(V::LANES));
         for (channel, place) in taps.iter_mut().enumerate() {
@@ -102,7 +102,7 @@ impl<'a> Nonzeros<'a> {
         }
     }
 
-    /// The lists of a part, to be taken in the order of windows and pixels.
+    /// The lists of a part, in the order of windows and pixels.
     #[inline(always)]
     pub fn of(&self, part: usize) -> Lists<'_> {
         let (counts, list) = (self.windows * PIXELS, list_len(self.windows, self.together));
@@ -114,12 +114,13 @@ impl<'a> Nonzeros<'a> {
     }
 }
 
-/// Room for a part's gradients. A vector is written where as little as one number of it counts.
+/// Capacity for a part's gradients. A whole vector is written even if only one of its numbers is
+/// listed.
 fn list_len(windows: usize, together: usize) -> usize {
     windows * together + MAX_LANES
 }
 
-/// The lists of one part that are not taken yet.
+/// The remaining lists of one part.
 pub struct Lists<'a> {
     counts: &'a [u32],
     gradients: &'a [f32],
@@ -127,7 +128,7 @@ pub struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    /// Takes the next.
+    /// Takes the next list.
     #[inline(always)]
     pub fn take(&mut self) -> List<'a> {
         let count = match self.counts.split_first() {
@@ -149,6 +150,6 @@ impl<'a> Lists<'a> {
 pub struct List<'a> {
     /// The gradients.
     pub gradients: &'a [f32],
-    /// As many places of taps among those of the part.
+    /// The offsets of their taps within the part's taps.
     pub places: &'a [u32],
 }

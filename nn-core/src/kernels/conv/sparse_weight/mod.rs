@@ -1,24 +1,24 @@
-//! The gradient of a 3x3 convolution's weights behind a ReLU and a 2x2 max-pool, without the
+//! The weight gradient of a 3x3 convolution that is followed by ReLU and a 2x2 max-pool, without
 //! multiplications by zero.
 //!
-//! A pooled output hands its gradient to one of the four pixels of its window, or to none where it is
-//! zero. So at most a quarter of the feature map's gradient is not zero, and each number of it means
-//! nine products per input channel: one for each tap of the kernel.
+//! A pooled output passes its gradient to one of the four pixels of its window, or to none where the
+//! output is zero. So at most a quarter of the feature map's gradient is not zero. Each nonzero takes
+//! nine products per input channel, one for each tap of the kernel.
 //!
-//! Work goes tile by tile, eight windows high and wide:
+//! The work is done in tiles of 8x8 windows:
 //!
-//! 1. `nonzeros`: for each output channel, list the gradients of the tile that are not zero, each
-//!    with the place of the patch of input that it meets.
-//! 2. `tile`: copy a vector's worth of input channels of the tile to where it stays in the
-//!    first-level cache, aligned.
-//! 3. `add_products`: for each output channel hold the nine sums in registers and walk down its
-//!    list. Which of the four pixels it was changes an address and nothing else, so nothing branches.
+//! 1. `nonzeros`: for each output channel, list the tile's nonzero gradients, each with the offset of
+//!    its input patch.
+//! 2. `tile`: copy one vector of input channels per pixel of the tile to an aligned buffer that stays
+//!    in the L1 cache.
+//! 3. `add_products`: for each output channel, keep the nine sums in registers and iterate over its
+//!    list. Which of the four pixels had the maximum only changes an address, so there are no branches.
 //!
-//! Sums lie as `[channel block, out, tap, lane]`. Tiles are shared out to a number of parts that
-//! depends on sizes alone, each with sums of its own, which are added up in order.
+//! The sums have the layout `[channel block, out, tap, lane]`. Tiles are distributed over a number of
+//! parts that depends on sizes alone; each part has its own sums, which are added in order.
 //!
-//! Skipping zeros is what SparseTrain (Gong et al., arXiv:1911.10175) does behind a ReLU; the pooling
-//! multiplies what there is to skip.
+//! SparseTrain (Gong et al., arXiv:1911.10175) skips zeros after a ReLU; after max-pooling there are
+//! more zeros to skip.
 
 mod nonzeros;
 mod tile;
@@ -33,27 +33,27 @@ use crate::tensor::BufferPool;
 use nonzeros::{Nonzero, Nonzeros};
 use tile::{Input, Tile};
 
-/// Windows along each side of a tile. With vectors of 16 channels its input takes 20 KB.
+/// Windows along each side of a tile. With vectors of 16 channels the tile's input takes 20 KB.
 const WINDOWS: usize = 8;
 
-/// Input pixels along each side of a tile: what a 3x3 kernel sees from all the windows.
+/// Input pixels along each side of a tile: the receptive field of its windows under a 3x3 kernel.
 const SIDE: usize = 2 * WINDOWS + 2;
 
 /// The taps of the kernel.
 const TAPS: usize = 9;
 
-/// The most parts the sums are cut into: enough for the threads of a large machine.
+/// Maximum number of partial sums: enough for the threads of a large machine.
 const MAX_PARTS: usize = 16;
 
-/// The most memory the sums of all parts may take, in elements: 8 MB.
+/// Maximum size of all partial sums, in elements: 8 MB.
 const MAX_SUMS: usize = 1 << 21;
 
-/// Tiles below which a part of its own does not pay.
+/// Minimum number of tiles per part.
 const MIN_TILES: usize = 4;
 
 /// The sparse weight gradient.
 pub struct SparseWeight {
-    /// The instructions it is compiled for.
+    /// The instruction set.
     pub isa: Isa,
 }
 
@@ -76,7 +76,7 @@ impl Conv2dKernel for SparseWeight {
     }
 }
 
-/// Whether it is a 3x3 convolution without padding behind a 2x2 pooling.
+/// Whether it is an unpadded 3x3 convolution with stride 1, followed by a 2x2 max-pool.
 pub(super) fn fits(g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
     let three = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w) == (3, 3, 1, 1);
     let valid = (g.pad_top, g.pad_left, g.out_h + 2, g.out_w + 2) == (0, 0, g.in_h, g.in_w);
@@ -115,23 +115,23 @@ impl Conv2dWeightGradient<f32> for SparseWeight {
     }
 }
 
-/// The number of parts for sums of this layout over so many tiles: a power of two, so that they go
-/// evenly into the usual numbers of threads.
+/// The number of partial sums for this layout and number of tiles: a power of two, which divides evenly
+/// among the usual numbers of threads.
 fn parts(layout: &Layout, tiles: usize) -> usize {
     let most = (MAX_SUMS / layout.len().max(1)).min(tiles / MIN_TILES).clamp(1, MAX_PARTS);
     1 << most.ilog2()
 }
 
-/// How the input channels lie in vectors, and the sums in memory.
+/// The layout of the input channels in vectors, and of the sums in memory.
 #[derive(Clone, Copy)]
 struct Layout {
     in_c: usize,
     out_c: usize,
     lanes: usize,
-    /// Whether a kernel row of all channels fits into one vector. Then a vector holds what a kernel row
-    /// sees, `[tap column, channel]`, which lies side by side in the input, and each gradient means
-    /// three products of vectors. Otherwise a vector holds channels of one pixel, and it means
-    /// nine for each block of them.
+    /// Whether a kernel row with all channels fits into one vector. If so, a vector holds the input
+    /// under a kernel row, `[tap column, channel]`, which is contiguous in the input, and each nonzero
+    /// takes three vector products. Otherwise a vector holds channels of one pixel, and each nonzero
+    /// takes nine vector products per block of channels.
     row_vectors: bool,
 }
 
@@ -150,7 +150,7 @@ impl Layout {
         if self.row_vectors { 1 } else { self.in_c.div_ceil(self.lanes) }
     }
 
-    /// Elements of all sums.
+    /// Elements of all sums of one part.
     fn len(&self) -> usize {
         self.blocks() * self.out_c * self.vectors() * self.lanes
     }
@@ -202,7 +202,7 @@ impl Tiles<'_> {
     }
 }
 
-/// What one part computes: the sums over its tiles.
+/// The work of one part: the sums over its tiles.
 struct Part<'a, I> {
     layout: Layout,
     tiles: I,
@@ -225,7 +225,7 @@ impl<I: Iterator<Item = Tile>> SimdFn for Part<'_, I> {
 }
 
 impl<I: Iterator<Item = Tile>> Part<'_, I> {
-    /// Sums up, with `ACROSS` vectors for a kernel row.
+    /// Computes the sums, with `ACROSS` vectors per kernel row.
     ///
     /// # Safety
     /// The processor has the instructions of `V`'s set.
@@ -258,8 +258,7 @@ impl<I: Iterator<Item = Tile>> Part<'_, I> {
     }
 }
 
-/// Adds to the `[3, ACROSS]` vectors of `sums` the product of every nonzero with the patch of input that
-/// it meets.
+/// Adds the product of every nonzero with its input patch to the `[3, ACROSS]` vectors of `sums`.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.

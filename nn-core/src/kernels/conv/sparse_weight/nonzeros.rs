@@ -1,10 +1,10 @@
-//! The gradients of a tile that are not zero.
+//! The nonzero gradients of a tile, listed by channel.
 //!
-//! The pooled map's gradient lies window by window, but is wanted channel by channel. So it is turned
-//! around, a group of channels at a time in arrays that stay in the first-level cache, and what
-//! is zero is dropped on the way.
+//! The pooled map's gradient is stored window by window but needed channel by channel. So it is
+//! transposed, a group of channels at a time in arrays that stay in the L1 cache, and zeros are
+//! dropped.
 
-// Loops over an index, because iterators over several arrays are calls that are not inlined here.
+// Loops over an index: iterators over several arrays compile to calls that are not inlined here.
 #![allow(clippy::needless_range_loop)]
 
 use super::{SIDE, WINDOWS, tile::Tile};
@@ -13,22 +13,22 @@ use crate::kernels::simd::Simd;
 use crate::tensor::{BufferPool, Scratch};
 use bytemuck::{Pod, Zeroable};
 
-/// Channels turned around together: one cache line of gradients.
+/// Channels transposed together: one cache line of gradients.
 const GROUP: usize = 16;
 
 /// Windows of a tile.
 const TILE: usize = WINDOWS * WINDOWS;
 
-/// The place of a gradient that is zero.
+/// The offset that marks a zero gradient.
 const NOWHERE: u32 = u32::MAX;
 
-/// A gradient that is not zero, and where the patch of input that it meets begins.
+/// A nonzero gradient, and the offset of its input patch.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Nonzero {
     /// The gradient.
     pub gradient: f32,
-    /// The number of the patch's first element in the tile's input. The whole patch lies in there.
+    /// The index of the patch's first element in the tile's input. The whole patch is inside the tile.
     pub place: u32,
 }
 
@@ -37,16 +37,16 @@ unsafe impl Zeroable for Nonzero {}
 // SAFETY: any bits are numbers of these types, and `repr(C)` leaves no gap between them.
 unsafe impl Pod for Nonzero {}
 
-/// The nonzeros of a tile, channel by channel.
+/// The nonzeros of a tile, by channel.
 pub struct Nonzeros {
-    /// How many each channel has.
+    /// The number of nonzeros of each channel.
     counts: Scratch<u32>,
-    /// Room for those of a whole tile, channel by channel.
+    /// For each channel, a list with the capacity of a whole tile.
     lists: Scratch<Nonzero>,
 }
 
 impl Nonzeros {
-    /// None, for so many channels.
+    /// Empty lists for `channels` channels.
     pub fn new(channels: usize, scratch: &BufferPool<f32>) -> Self {
         let mut counts = scratch.scratch_of(channels);
         counts.fill(0);
@@ -60,7 +60,8 @@ impl Nonzeros {
         list[..self.counts[channel] as usize].iter().copied()
     }
 
-    /// Lists the nonzeros of `tile` among the pooled gradients `dy`, and adds them to `db`.
+    /// Lists the nonzeros of `tile` among the pooled gradients `dy`, and adds the tile's gradients to
+    /// `db`.
     #[inline(always)]
     pub fn list<V: Simd>(&mut self, tile: &Tile, dy: &[f32], argmax: &[u8], db: &mut [f32]) {
         let channels = db.len();
@@ -86,7 +87,7 @@ impl Nonzeros {
                 let list = &mut lists[lane * TILE..][..TILE];
                 let mut kept = 0;
                 for window in 0..windows {
-                    // Written in any case, and overwritten by the next if it is zero.
+                    // Always written; a zero is overwritten by the next entry.
                     let place = patches[window][lane];
                     list[kept % TILE] = Nonzero { gradient: gradients[window][lane], place };
                     kept += usize::from(place != NOWHERE);
@@ -97,8 +98,8 @@ impl Nonzeros {
     }
 }
 
-/// The places of the patches that one window's gradients meet, the first of which begins at `base`;
-/// [`NOWHERE`] for zeros.
+/// The offsets of the input patches of one window's gradients, relative to the tile's input; `base` is
+/// the offset of the window's top left pixel. Zero gradients get [`NOWHERE`].
 #[inline(always)]
 fn places<V: Simd>(base: usize, dy: &[f32; GROUP], argmax: &[u8; GROUP]) -> [u32; GROUP] {
     let mut places = [NOWHERE; GROUP];
@@ -112,8 +113,8 @@ fn places<V: Simd>(base: usize, dy: &[f32; GROUP], argmax: &[u8; GROUP]) -> [u32
     places
 }
 
-/// The group of `channels` that begins at `values[from]`, with `filler` for channels that do not
-/// exist.
+/// The group of channels that starts at `values[from]`; if there are fewer than [`GROUP`], the rest is
+/// `filler`.
 #[inline(always)]
 fn group<T: Copy>(values: &[T], from: usize, channels: usize, filler: T) -> [T; GROUP] {
     let values = &values[from..from + channels];
@@ -127,8 +128,8 @@ fn group<T: Copy>(values: &[T], from: usize, channels: usize, filler: T) -> [T; 
     }
 }
 
-/// Adds the gradients of `tile` that reach the map to `db`. Reading whole windows in order also
-/// fetches from memory what is then read group by group.
+/// Adds the gradients of `tile` that pass the ReLU to `db`. Reading whole windows in order also brings
+/// into cache what is then read group by group.
 #[inline(always)]
 fn add_to_bias(tile: &Tile, dy: &[f32], argmax: &[u8], db: &mut [f32]) {
     let channels = db.len();
@@ -138,7 +139,7 @@ fn add_to_bias(tile: &Tile, dy: &[f32], argmax: &[u8], db: &mut [f32]) {
             let dy = &dy[from..from + channels];
             let argmax = &argmax[from..from + channels];
             for channel in 0..channels {
-                // The gradient's bits or 0's, because a branch would keep this out of vectors.
+                // A bit mask instead of a branch, which would prevent vectorisation.
                 let kept = u32::from(argmax[channel] == NO_ARGMAX).wrapping_sub(1);
                 db[channel] += f32::from_bits(dy[channel].to_bits() & kept);
             }

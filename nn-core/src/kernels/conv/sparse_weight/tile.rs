@@ -1,19 +1,19 @@
-//! A tile's place in the input and in the pooled map, and its input, copied together.
+//! The position of a tile in the input and in the pooled map, and a compact copy of its input.
 
 use super::SIDE;
 use crate::kernels::simd::Simd;
 use crate::tensor::{Buffer, BufferPool};
 use std::ops::Range;
 
-/// Where a tile lies.
+/// The position and size of a tile.
 pub struct Tile {
-    /// The number of its first window in the pooled map, counted over all images.
+    /// The index of its first window in the pooled map, counted over all images.
     pub window: usize,
-    /// Windows from one row of them to the next.
+    /// Stride between rows of windows, in windows.
     pub windows_pitch: usize,
-    /// The number of its first pixel in the input, counted over all images.
+    /// The index of its first pixel in the input, counted over all images.
     pub pixel: usize,
-    /// Pixels from one row of them to the next.
+    /// Stride between rows of pixels, in pixels.
     pub pixels_pitch: usize,
     /// Rows of windows.
     pub rows: usize,
@@ -21,8 +21,8 @@ pub struct Tile {
     pub columns: usize,
 }
 
-/// The input of a tile, a vector for each of its `SIDE x SIDE` pixels, row by row. Tiles at the border have
-/// fewer windows and leave the rest as it was.
+/// The input of a tile: a vector for each of its `SIDE x SIDE` pixels, row by row. Tiles at the border
+/// have fewer pixels and leave the rest unchanged.
 pub struct Input {
     memory: Buffer<f32>,
 }
@@ -31,18 +31,19 @@ impl Input {
     #[inline(always)]
     pub fn new<V: Simd>(scratch: &BufferPool<f32>) -> Self {
         let mut memory = scratch.scratch(SIDE * SIDE * V::LANES);
-        // What no tile writes is multiplied by nothing, yet should not depend on who was here before.
+        // Pixels outside every tile are never used in a product; zeros keep them independent of earlier
+        // contents of the buffer.
         memory.fill(0.0);
         Self { memory }
     }
 
-    /// The first vector's first element.
+    /// A pointer to the first element of the first vector.
     #[inline(always)]
     pub fn as_ptr(&self) -> *const f32 {
         self.memory.as_ptr()
     }
 
-    /// Copies `channels` of every pixel; there are at most as many as lanes. Lanes left over are zero.
+    /// Copies `channels` of every pixel, at most as many as lanes. Remaining lanes are zero.
     ///
     /// # Safety
     /// The processor has the instructions of `V`'s set.
@@ -64,8 +65,8 @@ impl Input {
         }
     }
 
-    /// Copies for every pixel what a kernel row that begins there sees, `[column, channel]`; that
-    /// fits into a vector. Lanes left over hold whatever follows in the input.
+    /// Copies for every pixel the input under a kernel row that starts there, `[column, channel]`,
+    /// which fits into a vector. Remaining lanes hold whatever follows in the input.
     ///
     /// # Safety
     /// The processor has the instructions of `V`'s set.

@@ -1,22 +1,21 @@
 //! Winograd's minimal filtering, F(4x4, 3x3): the forward pass and the input's gradient of 3x3
 //! convolutions with stride 1.
 //!
-//! Sixteen outputs of a tile come from a 6x6 patch of input. Patch and weights are transformed so
-//! that the convolution becomes 36 products, one for each point of `transform.rs`, where the direct
-//! way takes 144; summed over the input channels they are 36 small matrix products
-//! (`multiply.rs`), and transforming their results back gives the tile.
+//! A tile of 4x4 outputs is computed from a 6x6 patch of input. Patch and weights are transformed so
+//! that the convolution becomes 36 products, one for each point of `transform.rs`, instead of 144 for
+//! the direct sum. Summed over the input channels these are 36 small matrix products (`multiply.rs`);
+//! the inverse transform of their results is the tile.
 //!
-//! Rows of tiles are independent tasks. Each keeps what it needs in cache and finishes its outputs,
-//! up to the pooled map (`tiles.rs`), so that neither patches nor feature map are ever stored as a
-//! whole. The weights are transformed too (`weights.rs`): at every call in training, which changes them, and
-//! once for predictions one after the other.
+//! Rows of tiles are independent tasks. Each keeps its data in cache and finishes its outputs,
+//! including the fused max-pooling (`tiles.rs`), so neither the patches nor the feature map are ever
+//! stored as a whole. The transformed weights (`weights.rs`) are computed at every call in training,
+//! where weights change, and once for repeated predictions.
 //!
-//! The gradient of the input is the same convolution of the output's gradient, with turned weights
-//! and the padding that is left.
+//! The gradient of the input is the same convolution applied to the output's gradient, with the kernel
+//! rotated by 180 degrees and the complementary padding.
 //!
 //! Rounding errors are about twice those of a direct sum: 5e-7 to 8e-7 of the results' root mean
-//! square.
-//! A NaN or infinity spreads over the tiles whose patch it lies in.
+//! square. A NaN or infinity spreads to all outputs of the tiles whose patch contains it.
 //!
 //! Lavin, Gray: Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308. The points:
 //! Alam et al.: Winograd Convolution for Deep Neural Networks: Efficient Point Selection,
@@ -42,10 +41,10 @@ use plan::Plan;
 use tiles::Rows;
 use weights::Order;
 
-/// Outputs a tile is wide and high.
+/// Width and height of a tile, in outputs.
 const TILE: usize = 4;
 
-/// Pixels a patch is wide and high.
+/// Width and height of a patch, in pixels.
 const PATCH: usize = TILE + 2;
 
 /// Points of the two-dimensional transform.
@@ -100,7 +99,7 @@ impl Conv2dForward<f32> for Winograd {
         out: Output<'_, f32>,
         scratch: &BufferPool<f32>,
     ) {
-        // What the pooling drops is not computed.
+        // Rows and columns that the pooling drops are not computed.
         let size = match &out {
             Output::Dense { .. } => (g.out_h, g.out_w),
             Output::ReluMaxPool { pool: p, .. } => {
@@ -139,7 +138,8 @@ impl Conv2dForward<f32> for Winograd {
             Output::ReluMaxPool { pool: p, y, argmax } => {
                 let p = Pool2dGeometry { in_w: plan.out_w, ..*p };
                 let (image, row) = (p.output_len(), p.out_w * p.channels);
-                // Bands begin where tiles do, or an output's rounding would depend on how they are cut.
+                // Bands start at tile boundaries; otherwise the rounding of an output would depend on
+                // the split into bands.
                 let whole =
                     (1..TILE).find(|n| (n * p.stride_h).is_multiple_of(TILE)).unwrap_or(TILE);
                 let band = (task_rows / p.stride_h).max(1).next_multiple_of(whole);
@@ -189,7 +189,7 @@ mod tests {
     use crate::kernels::geometry::{Conv2dOptions, Pool2dOptions};
     use crate::rng::Rng;
 
-    /// Plain arrays are dispatched to on processors that tests seldom run on, so they are tried here.
+    /// Few processors that run the tests use plain arrays, so they are tested explicitly here.
     #[test]
     fn plain_arrays_agree_with_im2col() {
         let options = Conv2dOptions::default();

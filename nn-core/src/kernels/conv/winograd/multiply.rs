@@ -1,21 +1,21 @@
-//! The products between the transforms: at each of the 36 points a matrix of tiles times a matrix
-//! of weights, in register tiles.
+//! The matrix products of the Winograd convolution: at each of the 36 points, a matrix of tiles times a
+//! matrix of weights, computed in register tiles.
 
 use crate::kernels::simd::{Simd, SimdFn, prefetch};
 
 /// Columns of a register tile, in vectors.
 pub const NR: usize = 2;
 
-/// The products at one point: rows of `v`, one for each tile, times the matrix `u`, whose rows are
-/// [`NR`] vectors long and lie one after the other, into rows of `m`.
+/// The product at one point: `m = v u`. `v` and `m` have one row per tile; `u` has contiguous rows of
+/// [`NR`] vectors.
 pub struct Products<'a> {
     pub tiles: usize,
     pub v: &'a [f32],
-    /// Elements from one row of `v` to the next.
+    /// Row stride of `v`, in elements.
     pub v_pitch: usize,
     pub u: &'a [f32],
     pub m: &'a mut [f32],
-    /// Elements from one row of `m` to the next.
+    /// Row stride of `m`, in elements.
     pub m_pitch: usize,
 }
 
@@ -31,7 +31,7 @@ impl SimdFn for Products<'_> {
         assert!(v.len() >= (tiles - 1) * v_pitch + depth);
         assert!(m.len() >= (tiles - 1) * m_pitch + width);
         let (v, u, m) = (v.as_ptr(), u.as_ptr(), m.as_mut_ptr());
-        // Register tiles of nearly equal height: 15 rows are 8 and 7, not 14 and 1.
+        // Register tiles of nearly equal height: 15 rows as 8 and 7, not as 14 and 1.
         let groups = tiles.div_ceil(V::MR);
         for group in 0..groups {
             let (first, end) = (group * tiles / groups, (group + 1) * tiles / groups);
@@ -61,7 +61,7 @@ impl SimdFn for Products<'_> {
     }
 }
 
-/// `R` rows: their sums stay in registers while `u` passes by.
+/// Computes `R` rows of `m`: their sums stay in registers while `u` is read once.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set, and the matrices lie inside their allocations.
@@ -72,7 +72,7 @@ unsafe fn register_tile<V: Simd, const R: usize>(
     u: *const f32,
     (m, m_pitch): (*mut f32, usize),
 ) {
-    // Known when compiled, so that sets with fewer registers get no code for tall tiles.
+    // Evaluated at compile time, so that sets with fewer registers get no code for tall tiles.
     if R > V::MR {
         unreachable!("{R} rows in a register tile");
     }
@@ -82,8 +82,8 @@ unsafe fn register_tile<V: Simd, const R: usize>(
         let mut sums = [[V::zero(); NR]; R];
         for k in 0..depth {
             let u = u.add(k * NR * V::LANES);
-            // The next point's weights, which lie behind these (behind the last there is nothing to
-            // fetch, which does no harm), on their way from the third level.
+            // Prefetches the next point's weights, which follow these, from the L3 cache. After the
+            // last point the prefetched address is past the end, which is harmless.
             for j in 0..NR {
                 prefetch(u.wrapping_add(depth * NR * V::LANES + j * V::LANES));
             }

@@ -1,11 +1,10 @@
-//! Patches of input: where they come from, and their transform.
+//! Input patches: reading them, with zero padding, and their transform.
 
 use super::plan::Plan;
 use super::{PATCH, POINTS, TILE, transform};
 use crate::kernels::simd::{Simd, prefetch};
 
-/// Where patches come from: rows of one image's input from row `top` on, at least those that the tiles
-/// touch.
+/// The rows of one image's input from row `top` on; they include all rows that the tiles need.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     pub rows: &'a [f32],
@@ -53,22 +52,22 @@ impl Source<'_> {
     }
 }
 
-/// The row of the input at `at` of the padded input, if it is none of the padding's.
+/// The input index for index `at` of the padded input; `None` in the padding.
 #[inline(always)]
 fn inside_row(at: usize, pad: usize, len: usize) -> Option<usize> {
     at.checked_sub(pad).filter(|&at| at < len)
 }
 
-/// A patch of input, read column by column.
+/// An input patch, read column by column.
 trait Patch {
-    /// The vector of channels from `c` on of each pixel of column `j`.
+    /// For each pixel of column `j`, a vector of its channels from `c` on.
     ///
     /// # Safety
     /// The processor has the instructions of `V`'s set.
     unsafe fn column<V: Simd>(&self, j: usize, c: usize) -> [V; PATCH];
 }
 
-/// A patch that lies in the input as a whole; `from` begins with its first pixel.
+/// A patch inside the input; `from` starts at its first pixel.
 struct Inside<'a> {
     from: &'a [f32],
     pitch: usize,
@@ -83,7 +82,7 @@ impl Patch for Inside<'_> {
         for i in 0..PATCH {
             let at = i * self.pitch + j * self.depth;
             if j >= PATCH - TILE {
-                // What the next patch does not share with this one.
+                // Prefetches the part of the next patch that does not overlap this one.
                 prefetch(self.from.as_ptr().wrapping_add(at + TILE * self.depth + c));
             }
             // SAFETY: the caller's promise.
@@ -93,7 +92,7 @@ impl Patch for Inside<'_> {
     }
 }
 
-/// A patch over the border: its pixels, some of them zeros.
+/// A patch that overlaps the padding: its pixels, of which those in the padding are zeros.
 struct Border<'a>([[&'a [f32]; PATCH]; PATCH]);
 
 impl Patch for Border<'_> {
@@ -109,7 +108,7 @@ impl Patch for Border<'_> {
     }
 }
 
-/// Transforms a patch, along the columns and then along the rows, into `to`.
+/// Transforms the columns and then the rows of a patch, into `to`.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set, and `plan` is for vectors as long.

@@ -1,4 +1,4 @@
-//! The sizes of a transformed convolution, and where things lie in its scratch memory.
+//! The sizes of a Winograd convolution, and the layout of its scratch memory.
 
 use super::multiply::NR;
 use super::{POINTS, TILE};
@@ -7,7 +7,7 @@ use crate::kernels::isa::Isa;
 use crate::kernels::simd;
 use std::ops::Range;
 
-/// What all tiles of a convolution have in common.
+/// The sizes that all tiles of a convolution share.
 pub struct Plan {
     /// Rows of the input.
     pub in_h: usize,
@@ -15,34 +15,35 @@ pub struct Plan {
     pub in_w: usize,
     /// Channels of the input.
     pub depth: usize,
-    /// Zeros above the input.
+    /// Rows of zero padding above the input.
     pub pad_top: usize,
-    /// Zeros left of the input.
+    /// Columns of zero padding left of the input.
     pub pad_left: usize,
-    /// Columns of the output that are computed.
+    /// Computed columns of the output.
     pub out_w: usize,
     /// Channels of the output.
     pub channels: usize,
     /// Lanes of a vector.
     pub lanes: usize,
-    /// Tiles that go through the cache together.
+    /// Tiles processed together, in cache.
     pub together: usize,
     /// Rows of tiles in a task.
     pub task_rows: usize,
 }
 
-/// Elements that the tiles in work may take in the cache: with the weights that pass by, they fill most
-/// of a second-level cache of 1 MB.
+/// Maximum number of elements of the tiles processed together. With the weights that are read
+/// meanwhile, they fill most of a 1 MB L2 cache.
 const CACHED: usize = 160 << 10;
 
-/// The fewest tiles that go through the cache together: below, weights pass by for too little work.
+/// Minimum number of tiles processed together: with fewer, there is too little arithmetic per weight
+/// read.
 const MIN_TOGETHER: usize = 8;
 
-/// About the fewest tasks, where there are rows enough: a few threads share them evenly.
+/// Approximate minimum number of tasks, if there are enough rows: it keeps a few threads evenly loaded.
 const MIN_TASKS: usize = 8;
 
 impl Plan {
-    /// Of a forward pass that computes `size` rows and columns of the output.
+    /// The plan of a forward pass that computes `size` rows and columns of the output.
     pub fn forward(g: &Conv2dGeometry, size: (usize, usize), isa: Isa) -> Self {
         let plan = Self {
             in_h: g.in_h,
@@ -59,8 +60,8 @@ impl Plan {
         plan.cut(g.batch, size.0)
     }
 
-    /// Of the gradient of the input: a convolution of the output's gradient, padded by what the
-    /// kernel reaches over its border.
+    /// The plan of the input's gradient: a convolution of the output's gradient, padded by the kernel
+    /// size minus 1 minus the forward padding.
     pub fn input_gradient(g: &Conv2dGeometry, isa: Isa) -> Self {
         let plan = Self {
             in_h: g.out_h,
@@ -77,8 +78,8 @@ impl Plan {
         plan.cut(g.batch, g.in_h)
     }
 
-    /// Cuts `rows` rows of output into tasks, and tasks into what the cache holds: by sizes alone, so
-    /// that results do not depend on the number of threads.
+    /// Splits `rows` rows of output into tasks, and tasks into tiles that fit into the cache. The split
+    /// depends on sizes alone, so results do not depend on the number of threads.
     fn cut(mut self, images: usize, rows: usize) -> Self {
         let columns = self.columns().max(1);
         let rows = rows.div_ceil(TILE).max(1);
@@ -89,18 +90,18 @@ impl Plan {
         self
     }
 
-    /// The rows of the input that `rows` rows of tiles touch, whose first output is in row `top`.
+    /// The input rows needed for `rows` rows of tiles whose first output is in row `top`.
     pub fn rows_touched(&self, top: usize, rows: usize) -> Range<usize> {
         let end = (top + rows * TILE + 2).saturating_sub(self.pad_top).min(self.in_h);
         top.saturating_sub(self.pad_top).min(end)..end
     }
 
-    /// Tiles side by side.
+    /// Tiles per row of tiles.
     pub fn columns(&self) -> usize {
         self.out_w.div_ceil(TILE)
     }
 
-    /// Channels of a block of outputs.
+    /// Output channels per block.
     pub fn width(&self) -> usize {
         NR * self.lanes
     }
@@ -115,23 +116,23 @@ impl Plan {
         POINTS * self.depth * self.width()
     }
 
-    /// Elements from one tile to the next in `v`.
+    /// Stride between tiles in `v`, in elements.
     pub fn v_pitch(&self) -> usize {
         self.depth.next_multiple_of(self.lanes)
     }
 
-    /// Elements from one point to the next in `v`. A cache line more than needed, or with some sizes
-    /// all points would compete for the same few lines of the first-level cache.
+    /// Stride between points in `v`, in elements. A cache line longer than needed: otherwise, with some
+    /// sizes, all points would compete for the same few lines of the L1 cache.
     pub fn v_points(&self) -> usize {
         self.together * self.v_pitch() + 16
     }
 
-    /// Elements from one tile to the next in `m`.
+    /// Stride between tiles in `m`, in elements.
     pub fn m_pitch(&self) -> usize {
         POINTS * self.width()
     }
 
-    /// Elements of scratch memory that [`Rows`] needs: `v`, `m` and a pixel of zeros.
+    /// Elements of scratch memory that [`Rows`] needs: `v`, `m` and one pixel of zeros.
     pub fn scratch_len(&self) -> usize {
         POINTS * self.v_points() + self.together * self.m_pitch() + self.depth
     }

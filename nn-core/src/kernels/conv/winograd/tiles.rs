@@ -1,9 +1,10 @@
-//! Some rows of tiles, from the input to the finished outputs, without leaving the second-level cache.
+//! The Winograd convolution of some rows of tiles, from the input to the finished outputs, within the
+//! L2 cache.
 //!
-//! The tiles are taken a few dozen at a time. Their 6x6 patches of input are transformed to
-//! `v`, `[point][tile][input channel]`. Then, for one block of output channels after the other, each
-//! point's matrix is multiplied into `m`, `[tile][point][channel of the block]`, and every tile of `m` is
-//! transformed back, given its bias, rectified and pooled on its way out.
+//! The tiles are processed a few dozen at a time. Their 6x6 input patches are transformed to `v`,
+//! `[point][tile][input channel]`. Then, for each block of output channels, each point's matrix product
+//! writes `m`, `[tile][point][channel of the block]`. Every tile of `m` is transformed back, and bias,
+//! ReLU and max-pooling are applied before it is stored.
 
 use super::multiply::{NR, Products};
 use super::patch::Source;
@@ -12,7 +13,7 @@ use super::{PATCH, POINTS, TILE, transform};
 use crate::kernels::conv::epilogue::Epilogue;
 use crate::kernels::simd::{Simd, SimdFn};
 
-/// The work: rows of tiles, the first of which begins at row `top` of the output.
+/// A task: rows of tiles, of which the first starts at row `top` of the output.
 pub struct Rows<'a> {
     pub plan: &'a Plan,
     pub source: Source<'a>,
@@ -21,7 +22,7 @@ pub struct Rows<'a> {
     pub bias: Option<&'a [f32]>,
     pub epilogue: Epilogue<'a>,
     pub top: usize,
-    /// How many rows of tiles.
+    /// Number of rows of tiles.
     pub rows: usize,
     /// [`Plan::scratch_len`] elements.
     pub scratch: &'a mut [f32],
@@ -77,7 +78,7 @@ impl SimdFn for Rows<'_> {
                         };
                         let (y, x) = (tile / columns * TILE / 2, tile % columns * TILE / 2);
                         let channels = (channel, plan.channels);
-                        // One after the other, so that the outputs stay in registers.
+                        // One window after the other, so that the outputs stay in registers.
                         epilogue.write((y, x), channels, window::<V, 0, 0>(&outputs));
                         epilogue.write((y, x + 1), channels, window::<V, 0, 1>(&outputs));
                         epilogue.write((y + 1, x), channels, window::<V, 1, 0>(&outputs));
@@ -89,7 +90,7 @@ impl SimdFn for Rows<'_> {
     }
 }
 
-/// The tile of outputs from its products at every point, which are `width` apart in `m`.
+/// A tile of outputs from its products, which are in `m` with a stride of `width` between points.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.

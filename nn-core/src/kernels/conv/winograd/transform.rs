@@ -1,9 +1,9 @@
-//! The one-dimensional transforms of F(4, 3), which a tile goes through along both axes.
+//! The one-dimensional transforms of F(4, 3), applied to both axes of a tile.
 //!
-//! Four outputs of a filter of three taps are the product of two polynomials, one of them seen
-//! backwards, and that product is known from its values at six points: 0, 3/4, -3/4, 3/2, -3/2 and
-//! infinity. At these points the input's and the output's transform have factors that `f32` holds
-//! exactly, and the error is less than half of that at the usual 0, 1, -1, 2, -2.
+//! Four outputs of a filter with three taps come from a product of two polynomials, evaluated at six
+//! points: 0, 3/4, -3/4, 3/2, -3/2 and infinity (Toom-Cook, transposed). At these points the factors of
+//! the input and output transforms are exact in `f32`, and the error is less than half of that with the
+//! usual points 0, 1, -1, 2, -2 and infinity.
 //!
 //! `y = output(weight(g) * input(d))` with `y[i] = sum over k of g[k] d[i + k]`.
 
@@ -16,7 +16,8 @@ const Q: f32 = 1.5;
 const P2: f32 = P * P;
 const Q2: f32 = Q * Q;
 
-/// Values of six inputs, `(x - a)` multiplied over all points but one.
+/// The input transform: for each point, six inputs combined by the coefficients of the product of
+/// `(x - a)` over all other points `a`.
 #[inline(always)]
 pub fn input<V: Simd>(d: [V; 6]) -> [V; 6] {
     // SAFETY: a vector exists, so the processor has the instructions.
@@ -35,7 +36,8 @@ pub fn input<V: Simd>(d: [V; 6]) -> [V; 6] {
     ]
 }
 
-/// Values of a filter's three taps at the points, each over what [`input`] multiplied.
+/// The weight transform: a filter's three taps evaluated at the points, each divided by the factor by
+/// which [`input`] scales that point.
 #[inline(always)]
 pub fn weight<V: Simd>(g: [V; 3]) -> [V; 6] {
     const AT_0: f32 = 1.0 / (P2 * Q2);
@@ -56,7 +58,7 @@ pub fn weight<V: Simd>(g: [V; 3]) -> [V; 6] {
     ]
 }
 
-/// Four outputs from the products at the six points.
+/// The output transform: four outputs from the products at the six points.
 #[inline(always)]
 pub fn output<V: Simd>(m: [V; 6]) -> [V; 4] {
     // SAFETY: a vector exists, so the processor has the instructions.

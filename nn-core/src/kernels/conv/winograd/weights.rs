@@ -1,7 +1,6 @@
-//! Weights, transformed and packed in the order the products read them.
-//!
-//! `[block of output channels][point][input channel][channel of the block]`; a block is as wide as a
-//! register tile, and zeros fill the last one.
+//! Weights, transformed and packed in the order in which the matrix products read them:
+//! `[block of output channels][point][input channel][channel of the block]`. A block has the width of a
+//! register tile, and the last one is zero-padded.
 
 use super::multiply::NR;
 use super::{POINTS, transform::weight};
@@ -11,16 +10,16 @@ use crate::kernels::parallel::prelude::*;
 use crate::kernels::simd::{self, MAX_LANES, Simd, SimdFn};
 use crate::tensor::{BufferPool, Tensor};
 
-/// Input channels that are transformed before their points are moved to where they belong.
+/// Input channels that are transformed into a local buffer and then copied together.
 const TOGETHER: usize = 4;
 
-/// How the weights of a convolution are read.
+/// The orientation of a convolution's weights.
 #[derive(Clone, Copy)]
 pub enum Order {
-    /// As they are.
+    /// Unchanged.
     Forward,
-    /// Inputs and outputs exchanged and the kernel turned by half a turn, for the gradient of the
-    /// input.
+    /// Input and output channels exchanged and the kernel rotated by 180 degrees, for the gradient of
+    /// the input.
     Rotated180,
 }
 
@@ -49,14 +48,14 @@ pub fn pack(
     packed
 }
 
-/// A side of a weight: its channels, and how far apart their taps lie.
+/// The input or output dimension of a weight: its channels, and the stride between them.
 #[derive(Clone, Copy)]
 struct Side {
     channels: usize,
     pitch: usize,
 }
 
-/// One block.
+/// Packs one block.
 struct Pack<'a> {
     w: &'a [f32],
     order: Order,
@@ -73,8 +72,8 @@ impl SimdFn for Pack<'_> {
     unsafe fn run<V: Simd>(self) {
         let width = NR * V::LANES;
         let depth = self.inputs.channels;
-        // The same input at another point may lie a power of two further on, where few cache lines can
-        // be held at once: so some inputs are transformed here, and then copied as one piece.
+        // The stride between points can be a power of two, so that they map to the same few cache
+        // lines. So some inputs are transformed into a local buffer, which is then copied contiguously.
         let mut near = [[0.0; TOGETHER * NR * MAX_LANES]; POINTS];
         for first in (0..depth).step_by(TOGETHER) {
             let inputs = first..(first + TOGETHER).min(depth);
@@ -97,7 +96,7 @@ impl SimdFn for Pack<'_> {
 }
 
 impl Pack<'_> {
-    /// The nine taps between `input` and the outputs of the block's vector `j`, side by side.
+    /// The nine taps from `input` to the outputs of the block's vector `j`, one vector per tap.
     #[inline(always)]
     fn taps(&self, input: usize, j: usize, lanes: usize) -> [[f32; MAX_LANES]; 9] {
         let mut taps = [[0.0; MAX_LANES]; 9];
@@ -113,7 +112,8 @@ impl Pack<'_> {
     }
 }
 
-/// The values at every point, row by row, of the kernels whose taps stand side by side in `taps`.
+/// Transforms kernels, whose taps are in the lanes of `taps`, to their values at every point, row by
+/// row.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.
