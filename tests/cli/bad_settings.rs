@@ -1,4 +1,4 @@
-//! Settings that make no sense, all of them wrong usage: status 2.
+//! Invalid settings: all are usage errors, with exit status 2.
 
 use super::support::Sandbox;
 

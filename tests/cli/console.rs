@@ -1,4 +1,4 @@
-//! What goes where, and the options that hold for every command.
+//! Standard output and standard error, and the options that all commands share.
 
 use super::support::{Ended, Sandbox};
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! `experiment`: with leakage and without, over seeds.
+//! `experiment`: scores with and without leakage, over several seeds.
 
 use super::audit::blocks;
 use super::browser::Browser;

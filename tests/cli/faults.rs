@@ -1,5 +1,5 @@
-//! What goes wrong around the program: full and read-only disks, files that go away, nobody who reads
-//! what it prints, and names of all kinds. `tests/faults/README.md` has the table.
+//! Faults in the environment: full and read-only disks, files that disappear, a closed standard
+//! output, and unusual file names. `tests/faults/README.md` lists them.
 
 use super::support::{Ended, Sandbox, png};
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 const TRAIN: [&str; 6] = ["train", "--data", "set", "--image-size", "22", "--epochs"];
 
-/// Every file under a final name in a run folder is whole.
+/// Every file with a final name in a run folder is complete.
 #[track_caller]
 fn assert_whole(sandbox: &Sandbox, folder: &str) {
     let Ok(entries) = fs::read_dir(sandbox.path(folder)) else { return };
@@ -137,7 +137,7 @@ mod disks {
     }
 }
 
-/// The program as a user without rights, who owns nothing here. `None` where that cannot be done.
+/// The program run as an unprivileged user who owns no files here. `None` where that is not possible.
 #[cfg(target_os = "linux")]
 fn as_nobody(sandbox: &Sandbox, args: &[&str]) -> Option<Command> {
     let program = env!("CARGO_BIN_EXE_nn-cli");

@@ -1,11 +1,12 @@
-//! Folders as people have them: which folder is taken for what, and what is not looked at.
+//! Image folders in common layouts: which folder is recognised as which split, and which entries
+//! are skipped.
 
 use super::audit::blocks;
 use super::support::{Sandbox, png};
 use serde_json::{Value, json};
 use std::fs;
 
-/// A sandbox with `set/PART/CLASS/i.png` for these parts, so many images of each of two classes.
+/// A sandbox with `set/PART/CLASS/i.png` for these splits, with this many images of each of two classes.
 fn split(parts: &[(&str, u8)]) -> Sandbox {
     let sandbox = Sandbox::new();
     for (part, n) in parts {
@@ -20,7 +21,7 @@ fn metrics(sandbox: &Sandbox, run: &str) -> Value {
     serde_json::from_str(&sandbox.text(&format!("{run}/metrics.json"))).unwrap()
 }
 
-/// `path: reason` of all that a result says was passed over.
+/// `path: reason` for every entry that a result lists as skipped.
 fn passed_over(result: &Value) -> Vec<String> {
     let one = |one: &Value| format!("{}: {}", one["path"], one["reason"]).replace('"', "");
     result["passed_over"].as_array().unwrap().iter().map(one).collect()

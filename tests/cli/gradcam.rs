@@ -1,17 +1,17 @@
-//! `gradcam`: heat maps over images, and what it refuses.
+//! `gradcam`: heat maps over images, and the arguments it rejects.
 
 use super::support::{Sandbox, png};
 use serde_json::{Value, json};
 use std::fs;
 
-/// Runs `gradcam` on the sandbox's model and returns what `--json` says of each image.
+/// Runs `gradcam` on the sandbox's model and returns the entry of each image from `--json`.
 fn heat(sandbox: &Sandbox, args: &[&str]) -> Vec<Value> {
     let args = [&["gradcam", "--model", "run", "--json"], args].concat();
     let json = sandbox.run(args).json();
     json.as_array().unwrap().clone()
 }
 
-/// The float32 array in a file of NumPy's, and its shape as the file writes it.
+/// The float32 array in a `.npy` file, and its shape as written in the file.
 fn numbers(sandbox: &Sandbox, name: &str) -> (String, Vec<f32>) {
     let bytes = sandbox.bytes(name);
     let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));

@@ -1,4 +1,4 @@
-//! What a run is told of itself: that it learned nothing, what its numbers were measured on, what repeats it.
+//! The remarks on a run: that it learned nothing, what its scores were measured on, how to repeat it.
 
 use super::support::{Sandbox, png};
 use serde_json::Value;

@@ -1,10 +1,10 @@
-//! `kill -9` at random moments, and two programs in one folder.
+//! `kill -9` at random moments, and two processes in one folder.
 
 use super::support::{Sandbox, assert_same_run, kill};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// A run on the smallest images, most of it training and saving.
+/// A run on the smallest images, which spends most of its time on training and saving.
 const RUN: [&str; 7] = ["train", "--data", "set", "--image-size", "22", "--batch-size", "2"];
 
 const SHORT: &str = "20";
@@ -15,7 +15,7 @@ fn start(sandbox: &Sandbox, epochs: &str, out: &str) -> Child {
     sandbox.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Numbers from 0 to 1, the same each time; what they meet is chance enough.
+/// Numbers from 0 to 1, the same in each run; the moment that is hit still varies.
 fn fractions() -> impl Iterator<Item = f64> {
     let next = |state: &u64| {
         Some(state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407))
@@ -23,8 +23,8 @@ fn fractions() -> impl Iterator<Item = f64> {
     std::iter::successors(Some(27), next).map(|state| (state >> 11) as f64 / (1u64 << 53) as f64)
 }
 
-/// Kills `kills` runs, each once, resumes each and compares it with one that was never killed. Tells
-/// where they were killed.
+/// Kills `kills` runs, each once, resumes each and compares it with one that was never killed.
+/// Returns where they were killed.
 fn kill_each(kills: usize, epochs: &str) {
     let sandbox = Sandbox::with_set();
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! `evaluate`, `predict` and `summary`, when all goes well.
+//! `evaluate`, `predict` and `summary` on valid input.
 
 use super::support::{Sandbox, png};
 use safetensors::{Dtype, tensor::TensorView};

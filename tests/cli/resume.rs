@@ -1,4 +1,4 @@
-//! Runs that stop and go on, as their user meets them.
+//! Stopped and resumed runs, as a user sees them.
 
 use super::support::{Ended, SMALL, Sandbox, assert_same_run, interrupt};
 use serde_json::Value;
