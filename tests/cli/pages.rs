@@ -11,8 +11,8 @@ use std::path::PathBuf;
 /// the check must run.
 const AXE: &str = "NN_AXE";
 
-/// A sandbox with one page of every kind, and the pages: of an experiment whose sets have copies, its exercises, one of its runs,
-/// an audit that finds leaks and one that finds none.
+/// A sandbox with one page of every kind, and the paths of these pages: an experiment whose sets have
+/// copies, its exercises, one of its runs, an audit that finds leaks and one that finds none.
 fn all() -> (Sandbox, Vec<PathBuf>) {
     let sandbox = Sandbox::with_sets();
     for class in ["dark", "light"] {
