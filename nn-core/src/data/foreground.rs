@@ -32,7 +32,7 @@ const SIDE: usize = 128;
 /// The largest distance in CIELAB of a background colour from the backdrop's tone (2 is barely visible).
 const BACKDROP_TOLERANCE: f32 = 6.0;
 
-/// Bins of a colour histogram along the axes L*, a* and b*.
+/// Bins of a colour histogram along the axes of CIELAB: lightness, green to red, blue to yellow.
 const BINS: [usize; 3] = [10, 14, 14];
 
 /// The number of re-estimations of the histograms.
