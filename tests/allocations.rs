@@ -43,7 +43,7 @@ const MOST: u64 = 256 << 10;
 
 #[test]
 fn a_step_that_repeats_takes_the_memory_for_its_numbers_from_the_pool() {
-    // The first feature map of the largest batch has 12 MB, where its maxima lie 740 KB.
+    // The first feature map of the largest batch has 12 MB, its argmax 740 KB.
     for (batch, side) in [(2, 40), (32, 40), (256, 40), (4, 96)] {
         let step = step(batch, side);
         println!("batch {batch}, {side} x {side} pixels: {step:?}");

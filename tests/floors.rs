@@ -42,7 +42,7 @@ impl Crate {
         this
     }
 
-    /// Reads `file`, whose own modules lie in `folder`.
+    /// Reads `file`, whose submodules are in `folder`.
     fn file(&mut self, file: &Path, folder: &Path, name: Name) {
         let text = std::fs::read_to_string(file).unwrap();
         let parsed = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
@@ -348,7 +348,7 @@ fn floors() -> Vec<Floor> {
 #[test]
 fn each_floor_of_the_core_uses_what_the_table_says() {
     let floors = floors();
-    // Of two entries, one within the other, the longer one counts.
+    // Of two nested entries, the longer one counts.
     let floor_of = |module: &Name| {
         let entries = floors
             .iter()
@@ -371,7 +371,7 @@ fn each_floor_of_the_core_uses_what_the_table_says() {
             wrong.push(format!("{} uses {}", name.join("::"), path.join("::")));
         }
     }
-    // A row that allows what nobody does is not the map of this house.
+    // A row that allows unused dependencies does not describe the code.
     for (at, floor) in floors.iter().enumerate() {
         for entry in &floor.may_use {
             let below = floors[at + 1..].iter().any(|below| below.holds.contains(entry));

@@ -165,7 +165,7 @@ proptest! {
             let back = file.read::<f32>(name).unwrap();
             prop_assert_eq!(back.dims(), tensor.dims());
             for (a, b) in back.as_slice().iter().zip(tensor.as_slice()) {
-                // NaN may lose which NaN it was on the way through double precision.
+                // The payload of a NaN may be lost in double precision.
                 prop_assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
             }
         }
@@ -192,7 +192,7 @@ proptest! {
             shape = output;
         }
         let report = gradcheck(&inputs, |tape, vars| {
-            // Dropout drops the same each time.
+            // Dropout drops the same units each time.
             let mut rng = Rng::new(3, 0);
             let mut cx = Forward::new(tape, true, &mut rng);
             let (mut x, mut left) = (vars[0].clone(), &vars[1..]);

@@ -75,7 +75,7 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // Opened for both directions, a pipe waits for nobody at its other end.
+        // Opened for reading and writing, a pipe does not wait for the other end.
         let open = |path: &Path| OpenOptions::new().read(true).write(true).open(path).unwrap();
         let (to, mut from) = (open(&input), open(&output));
         let (sender, receiver) = channel();

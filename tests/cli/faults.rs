@@ -69,14 +69,14 @@ mod disks {
             assert_eq!(ended.status, 1, "{ended:?}");
             let says = ["error: cannot ", "disk/run/", "No space left", "free some space"];
             let ended = ended.says(&[], &says);
-            // How to go on is said when there is something to go on from.
+            // The hint on resuming is printed if there is a checkpoint.
             let way_on = "once there is room, go on with: nn-cli train --resume --out disk/run";
             let is_saved = sandbox.path("disk/run/checkpoint.safetensors").exists();
             assert_eq!(ended.err.contains(way_on), is_saved, "{ended:?}");
             assert!(!ended.err.contains(".nn-draft") && !ended.err.contains("panicked"));
             full.push(ended.err.lines().last().unwrap().to_string());
         }
-        // It got further each time, and what was left of each was good to go on from.
+        // Each run got further, and could be resumed.
         assert_same_run(&sandbox, "disk/run", "unbroken");
         full.dedup();
         for file in ["checkpoint.safetensors", "model.safetensors", ".png", "gradcam"] {
@@ -169,7 +169,7 @@ fn what_may_not_be_read_or_written() {
             sandbox.refuses_when(command, 1, &[says, &["Permission denied"]].concat());
         }
     };
-    // A working directory of somebody else's.
+    // A working directory of another user.
     check(&[&train[..], &["new"]].concat(), &["new", "choose another place"]);
     check(&[&train[..], &["run", "--overwrite"]].concat(), &["run", "choose another place"]);
     check(&["train", "--resume", "--out", "run", "--epochs", "2"], &["run"]);
@@ -319,7 +319,7 @@ fn links_that_lead_back() {
     let all = sandbox.run(["predict", "--model", "run", "set", "--json"]).json();
     assert_eq!(all.as_array().unwrap().len(), 12);
     sandbox.run(["audit", "set", "--allow", "1000"]).ok();
-    // A run folder that is a link, and one that leads nowhere.
+    // A run folder that is a symbolic link, and a broken link.
     fs::create_dir(sandbox.path("real")).unwrap();
     symlink("real", sandbox.path("linked")).unwrap();
     sandbox.run([&TRAIN[..], &["1", "--out", "linked"]].concat()).ok();

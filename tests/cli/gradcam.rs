@@ -90,7 +90,8 @@ fn raw_maps_are_for_numpy() {
         assert!((full[*corner] - expected).abs() < 1e-5, "{} is not {expected}", full[*corner]);
     }
 
-    // By default cells lie where they look: those of this network at pixels 8.5 and 12.5.
+    // By default cells are at the centres of their receptive fields: for this network at pixels 8.5
+    // and 12.5.
     let args = ["set/test/light/0.png", "--class", "light", "--raw", "--out", "centres"];
     let explained = heat(&sandbox, &args);
     assert_eq!(explained[0]["align"], "centres");
@@ -165,8 +166,8 @@ fn the_background_share_is_told_where_a_subject_stands_out() {
 #[test]
 fn no_share_is_told_where_the_masks_disagree() {
     let sandbox = Sandbox::with_run();
-    // The lower half in another white, as snow in shade: it reaches the border, so its colour is ground's, but it
-    // is not the backdrop's.
+    // The lower half in another white, like snow in shade: it reaches the border, so its colour is
+    // that of the background, but it is not the backdrop's.
     let image = image::RgbImage::from_fn(90, 90, |x, y| match (x, y) {
         (35..55, 30..60) => image::Rgb([20, 20, 30]),
         (_, 0..45) => image::Rgb([250; 3]),

@@ -36,7 +36,7 @@ fn kill_each(kills: usize, epochs: &str) {
         let child = start(&sandbox, epochs, &out);
         std::thread::sleep(whole.mul_f64(fraction));
         let ended = kill(child);
-        // Every file under a final name is whole: the model above all.
+        // Every file with a final name is complete, above all the model.
         if sandbox.path(format!("{out}/model.safetensors")).exists() {
             sandbox.run(["summary", "--model", &format!("{out}/model.safetensors")]).ok();
         }
@@ -70,7 +70,7 @@ fn runs_killed_at_fifty_random_moments_go_on_to_the_same_bits() {
 fn a_run_killed_again_and_again_comes_to_its_end() {
     let sandbox = Sandbox::with_set();
     sandbox.run([&RUN[..], &["--epochs", SHORT, "--out", "unbroken"]].concat()).ok();
-    // Each time it gets further, or the time it is given grows.
+    // Each run gets further, or is given more time.
     let mut patience = Duration::from_millis(60);
     let mut kills = 0;
     loop {
@@ -108,7 +108,7 @@ fn one_run_at_a_time_in_a_folder() {
     assert_eq!(experiment.status, 1, "{experiment:?}");
     assert!(started.elapsed() < Duration::from_secs(20));
     assert!(child.try_wait().unwrap().is_none());
-    // What a killed program leaves locks nobody out.
+    // A killed program leaves no lock behind.
     kill(child);
     let over = ["train", "--data", "set", "--image-size", "22", "--epochs", "1", "--out", "run"];
     sandbox.run([&over[..], &["--overwrite"]].concat()).ok();

@@ -46,10 +46,10 @@ fn an_image_takes_no_more_than_is_stated() {
     let (status, taken) = predict(&LARGEST);
     println!("{taken} MiB");
     assert_eq!(status, 0);
-    // Less than the pixels themselves would mean that nobody looked.
+    // Less than the size of the pixels would mean that they were not decoded.
     assert!((512..1280).contains(&taken), "{taken} MiB");
 
-    // 16384x16384: refused by what the header says.
+    // 16384x16384: rejected after reading the header.
     let mut larger = LARGEST;
     larger[SIZES].copy_from_slice(&[0xff, 0xff, 0xff, 0x0f]);
     let (status, taken) = predict(&larger);

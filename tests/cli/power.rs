@@ -23,7 +23,7 @@ impl Disk {
         let call = call.trim_start();
         let of_number = || Some(PathBuf::from(call.split_once('<')?.1.split_once('>')?.0));
         if call.contains(" = -1 ") {
-            // It did not happen.
+            // The call failed.
         } else if call.starts_with("write") || call.starts_with("pwrite") {
             if let Some(path) = of_number().filter(|path| path.starts_with(within)) {
                 self.unsure.extend(path.parent().map(Path::to_path_buf));

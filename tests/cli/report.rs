@@ -143,7 +143,7 @@ fn enlarges(browser: &mut Browser) {
     browser.press("Escape", 27);
     assert_eq!(browser.evaluate(large)[0], false);
     let button = json!(format!("Enlarge {}", labels[2].as_str().unwrap()));
-    // A dialog tells that it was closed a moment later.
+    // The event for a closed dialog comes a moment later.
     let focused = format!(
         "(async () => {{
             const label = () => document.activeElement.getAttribute('aria-label');

@@ -52,7 +52,7 @@ fn the_background_of_transparent_images_is_told_and_remembered() {
     assert_eq!(metrics["dataset"]["treated"], treated);
     assert!(sandbox.text("run/config.toml").contains("alpha_background = \"#ffee00\""));
 
-    // The model knows it, even alone; whoever says otherwise is heard.
+    // The model stores the background, even without its run; an option overrides it.
     std::fs::copy(sandbox.path("run/model.safetensors"), sandbox.path("alone.safetensors"))
         .unwrap();
     let evaluate = ["evaluate", "--model", "alone.safetensors", "--data", "icons", "--json"];
