@@ -130,6 +130,7 @@ pub struct Dataset {
 impl Dataset {
     /// Decodes `samples`, whose labels are indices into `classes`. An empty list gives an empty dataset.
     ///
+    /// # Errors
     /// If a file cannot be read or decoded, unless such files are skipped; if all images of a class
     /// had to be skipped; if a label is not below the number of classes; if the height or width is
     /// 0, or so large that an image would take more than [`MAX_DECODED_BYTES`].

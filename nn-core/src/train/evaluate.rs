@@ -42,6 +42,7 @@ impl Evaluation {
 
 /// Evaluates `model` on all `examples`, in order, `batch_size` at a time.
 ///
+/// # Errors
 /// If an example cannot be read, does not fit the model's input, or has a label without an output, or if
 /// the batch size is 0. [`Error::Interrupted`] from the examples ends the evaluation and is returned.
 pub fn evaluate<T: Kernels>(
