@@ -2,6 +2,7 @@
 //!
 //! Pixel centres are at half-integers. There is no antialiasing, the aspect ratio is not kept, and
 //! the result is not rounded. Output index `i` of an axis is sampled at the input position
+//!
 //! ```text
 //! s = (i + 0.5) * (in / out) - 0.5        lower = max(floor(s), 0)
 //! t = s - floor(s)                        upper = min(ceil(s), in - 1)

@@ -119,6 +119,7 @@ impl Checkpoints {
     /// The newest intact checkpoint, if there is any. A damaged one is detected by its checksum and
     /// replaced by the previous one; partial files of a killed program are removed. No other
     /// process may be saving in this folder.
+    ///
     /// # Errors
     /// If there are checkpoints and none is intact, or they cannot be read.
     pub fn latest(&mut self) -> Result<Option<Latest>> {
