@@ -1,5 +1,5 @@
-//! What a training step allocates once it repeats: records of the tape, lists of work and what one matrix
-//! product packs. The memory for everything else comes from the pool.
+//! The allocations of a repeated training step: only records of the tape, work lists, and the
+//! packed operands of one matrix product. All other memory comes from the pool.
 
 use nn_core::Tensor;
 use nn_core::layers::{Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, MaxPool2D};
@@ -7,7 +7,7 @@ use nn_core::model::Sequential;
 use nn_core::optim::OptimizerConfig;
 use nn_core::train::{FitOptions, Trainer};
 
-/// Allocations of a step that was made before, on one thread.
+/// The allocations of a repeated step on one thread.
 fn step(batch: usize, side: usize) -> allocation_counter::AllocationInfo {
     let run = || {
         let model: Sequential = Sequential::builder([side, side, 3])
@@ -37,13 +37,13 @@ fn step(batch: usize, side: usize) -> allocation_counter::AllocationInfo {
     rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(run)
 }
 
-/// What a step may hold beside the pool: the packed blocks of one matrix product, which `matrixmultiply`
-/// allocates for itself, and some KB of records.
+/// The maximum that a step may allocate outside the pool: the packed blocks of one matrix product,
+/// which `matrixmultiply` allocates itself, and some KB of records.
 const MOST: u64 = 256 << 10;
 
 #[test]
 fn a_step_that_repeats_takes_the_memory_for_its_numbers_from_the_pool() {
-    // The first feature map of the largest batch has 12 MB, where its maxima lie 740 KB.
+    // The first feature map of the largest batch has 12 MB, its argmax 740 KB.
     for (batch, side) in [(2, 40), (32, 40), (256, 40), (4, 96)] {
         let step = step(batch, side);
         println!("batch {batch}, {side} x {side} pixels: {step:?}");

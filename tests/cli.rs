@@ -1,8 +1,8 @@
-//! The program from outside: what it prints, what it writes, how it ends.
+//! End-to-end tests of the program: its output, its files, its exit status.
 //!
-//! Every test runs the real binary in a sandbox of its own (`support`) on small generated images.
-//! `bad_*` give it bad input: it must end with the right status and a message that names the
-//! culprit and the remedy, and leave nothing behind.
+//! Every test runs the real binary in its own sandbox (`support`) on small generated images. The
+//! tests in `bad_*` give it bad input: it must exit with the right status and a message that names
+//! the cause and the remedy, and leave no files behind.
 
 mod cli {
     mod audit;

@@ -1,23 +1,24 @@
-//! Which file uses which: the floors that ARCHITECTURE.md draws, and no circles anywhere.
+//! Checks the dependencies between files: the floors (architectural layers) in the table of
+//! ARCHITECTURE.md hold, and there are no cycles.
 //!
-//! The sources are parsed, every path that begins at the crate or at a parent is followed, through
-//! `pub use`, to the module that defines what it names, and the modules of each folder are looked at
-//! together. Code for tests alone does not count.
+//! The sources are parsed, and every path that begins at the crate or at a parent is resolved,
+//! through `pub use`, to the module that defines the item. The modules of each folder are taken
+//! together. Test code is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
-/// A module by its names, from the crate's root, which is empty.
+/// The path of a module as names from the crate's root, which is empty.
 type Name = Vec<String>;
 
 #[derive(Default)]
 struct Module {
-    /// Names that are brought in, and where they come from; only their paths count for `pub use`.
+    /// Imported names and their sources, of `use` and `pub use` alike.
     imports: BTreeMap<String, Name>,
-    /// Modules all of whose names are brought in.
+    /// Modules with glob imports.
     globs: Vec<Name>,
-    /// Every path that leaves the module.
+    /// All paths that refer to other modules.
     paths: Vec<Name>,
 }
 
@@ -41,7 +42,7 @@ impl Crate {
         this
     }
 
-    /// Reads `file`, whose own modules lie in `folder`.
+    /// Reads `file`, whose submodules are in `folder`.
     fn file(&mut self, file: &Path, folder: &Path, name: Name) {
         let text = std::fs::read_to_string(file).unwrap();
         let parsed = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
@@ -99,7 +100,7 @@ impl Crate {
         Some(at)
     }
 
-    /// Every use of one module by another: by which, of what, and as it is written.
+    /// Every use of one module by another: the user, the used module, and the path as written.
     fn uses(&self) -> impl Iterator<Item = (&Name, Name, &Name)> {
         self.modules.iter().flat_map(move |(name, module)| {
             module.paths.iter().filter_map(move |path| Some((name, self.defines(path)?, path)))
@@ -128,7 +129,7 @@ impl Crate {
     }
 }
 
-/// Collects what one module brings in and names.
+/// Collects the imports and paths of one module.
 struct Reader<'a> {
     at: Name,
     module: Module,
@@ -136,7 +137,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A path from the crate's root, if it begins there, at a parent, or here.
+    /// The absolute form of a path that begins at the crate's root, at a parent, or at `self`.
     fn absolute(&self, segments: &[String]) -> Option<Name> {
         let (first, mut rest) = segments.split_first()?;
         let mut at = match first.as_str() {
@@ -221,7 +222,7 @@ impl<'a> Visit<'a> for Reader<'a> {
     }
 }
 
-/// Those that reach themselves, with what they pass through.
+/// The modules that depend on themselves, with the cycle.
 fn circles(uses: &BTreeMap<String, BTreeMap<String, String>>) -> Vec<String> {
     let reached = |from: &String| {
         let mut seen = BTreeSet::new();
@@ -274,7 +275,7 @@ fn no_files_of_a_folder_use_each_other_in_a_circle() {
     assert!(found.is_empty(), "these are parts of a circle:\n{}", found.join("\n"));
 }
 
-/// What stands between backticks.
+/// The text between backticks.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
@@ -308,7 +309,7 @@ fn each_crate_of_the_program_uses_what_the_table_says() {
     assert_eq!(seen, nested);
 }
 
-/// A row of the table of floors: its files and folders, and those of other floors that they may use.
+/// A row of the table: its files and folders, and those of other rows that they may use.
 struct Floor {
     holds: Vec<Name>,
     may_use: Vec<Name>,
@@ -347,7 +348,7 @@ fn floors() -> Vec<Floor> {
 #[test]
 fn each_floor_of_the_core_uses_what_the_table_says() {
     let floors = floors();
-    // Of two entries, one within the other, the longer one counts.
+    // Of two nested entries, the longer one counts.
     let floor_of = |module: &Name| {
         let entries = floors
             .iter()
@@ -370,7 +371,7 @@ fn each_floor_of_the_core_uses_what_the_table_says() {
             wrong.push(format!("{} uses {}", name.join("::"), path.join("::")));
         }
     }
-    // A row that allows what nobody does is not the map of this house.
+    // A row that allows unused dependencies does not describe the code.
     for (at, floor) in floors.iter().enumerate() {
         for entry in &floor.may_use {
             let below = floors[at + 1..].iter().any(|below| below.holds.contains(entry));

@@ -1,5 +1,5 @@
-//! Replays what fuzzing starts from and what it found (`tests/fuzz`), as far as that shows without a
-//! sanitizer: by panics, wrong results, and time.
+//! Replays the fuzzing corpora and past crashes (`tests/fuzz`) without a sanitizer: detects panics,
+//! wrong results, and timeouts.
 
 #[path = "fuzz/src/targets/mod.rs"]
 mod targets;
@@ -29,7 +29,7 @@ macro_rules! targets {
 
 targets! { archive audit checkpoint config image kernels labels manifest model split tensor }
 
-/// What targets begin with, and what once made them fail.
+/// The seed corpus of each target, and inputs that once failed.
 const FOLDERS: [&str; 2] = ["seeds", "reproducers"];
 
 fn folder(name: &str) -> PathBuf {

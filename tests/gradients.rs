@@ -16,7 +16,7 @@ use nn_core::{Result, Tape, Tensor, Var};
 const TOLERANCE: f64 = 1e-6;
 const STEP: f64 = 1e-5;
 
-/// How an output becomes a number.
+/// How an output is reduced to a number.
 #[derive(Clone, Copy)]
 enum Objective<'a> {
     /// A sum with weights that are all different, so that no two outputs can be confused.
@@ -43,7 +43,7 @@ fn uniform(dims: &[usize], seed: u64) -> Tensor<f64> {
     Tensor::from_fn(dims, |_| rng.uniform_in(-1.0, 1.0))
 }
 
-/// Gives every parameter, biases too, values that are not special.
+/// Gives every parameter, including biases, generic values.
 fn scramble(model: &mut Sequential<f64>) {
     for (i, parameter) in model.parameters_mut().iter_mut().enumerate() {
         parameter.value = uniform(parameter.value.dims(), 10 + i as u64).into();
@@ -70,7 +70,7 @@ fn value(model: &Sequential<f64>, x: &Tensor<f64>, objective: Objective<'_>) -> 
     run(&tape, model, &x, objective, &[]).0.value().item().unwrap()
 }
 
-/// Central differences along every element of a tensor, which `at` puts into its place.
+/// Central differences for every element of a tensor, which `at` sets in the model or input.
 fn differences(tensor: &Tensor<f64>, at: impl Fn(Tensor<f64>) -> f64) -> Vec<f64> {
     let moved = |i: usize, by: f64| {
         let mut moved = tensor.clone();
@@ -200,7 +200,7 @@ fn losses() {
     }
 }
 
-/// The built-in network in small: every kind of layer it has, with odd sizes in between.
+/// A small version of the built-in network: every kind of layer it has, with odd sizes in between.
 fn network() -> SequentialBuilder<f64> {
     SequentialBuilder::new([23, 24, 3])
         .layer(Rescaling::new(0.9).offset(0.05))

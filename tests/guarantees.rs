@@ -1,5 +1,4 @@
-//! What the crate's documentation promises of all of it, held by the compiler or by a look at the
-//! source.
+//! Guarantees in the crate's documentation, checked by the compiler or by parsing the source.
 
 use nn_core::audit::{AuditOptions, Listing, Report, audit};
 use nn_core::autograd::Gradient;
@@ -96,10 +95,11 @@ fn nothing_is_built_by_a_script() {
     }
 }
 
-/// What is asked whether to go on.
+/// The callback of an operation, which may interrupt it.
 type Ask<'a> = dyn FnMut() -> Result<()> + 'a;
 
-/// Work that asks stops at whichever question is answered with no, and asks nothing more.
+/// Checks that an operation stops at the first error of its callback, whichever call that is, and
+/// makes no further call.
 fn stops(work: impl Fn(&mut Ask) -> Result<()>) {
     let mut asked = 0;
     work(&mut || {

@@ -1,8 +1,8 @@
-//! Every convolution kernel of the registry against the oracle: plain f64 loops.
+//! Every convolution kernel of the registry against the reference implementation: plain f64 loops.
 //!
-//! Rounding may cost `(n + 2) * eps * sum |x * w|` over a sum of n products, no more; with small
-//! integers every sum is exact, and so must every kernel be that sums products as they are. Kernels
-//! that transform (Winograd) are held to errors relative to the size of the results.
+//! The error bound is `(n + 2) * eps * sum |x * w|` for a sum of n products. With small integers
+//! every sum is exact, so kernels that sum the products directly must be exact, too. For kernels
+//! that transform (Winograd), the bound is relative to the size of the results.
 
 mod kernels {
     pub mod cases;
@@ -32,16 +32,16 @@ fn cast<T: Kernels>(values: &[f64]) -> Vec<T> {
     values.iter().map(|&v| T::from_f64(v)).collect()
 }
 
-/// What a kernel's numbers are measured against: the exact ones, and how far off they may be.
+/// The reference for a kernel: the exact values, and their error bounds.
 struct Expected {
     values: Vec<f64>,
-    /// The sums of absolute products behind each value.
+    /// The sum of absolute products of each value.
     magnitude: Vec<f64>,
-    /// The most products behind a value.
+    /// The maximum number of products of a value.
     terms: usize,
 }
 
-/// A gradient that a backward pass starts from.
+/// The gradient that a backward pass starts from.
 struct Start<'a, T> {
     name: &'a str,
     gradient: OutputGradient<'a, T>,
@@ -53,10 +53,10 @@ struct Start<'a, T> {
     terms: usize,
 }
 
-/// Which of a pooled map's gradients are not zero, by their numbers.
+/// The indices of the nonzero gradients of a pooled map.
 type Keep = fn(usize) -> bool;
 
-/// How a kernel is to be judged: by its promise, or exactly if the numbers are small integers.
+/// The check of a kernel: by its error bound, or exactly if the values are small integers.
 #[derive(Clone, Copy)]
 struct Judge {
     accuracy: Accuracy,
@@ -64,7 +64,7 @@ struct Judge {
 }
 
 impl Judge {
-    /// How far each value may be off.
+    /// The error bound of each value.
     fn bounds<T: Kernels>(self, expected: &Expected) -> Vec<f64> {
         match self.accuracy {
             Accuracy::Summed if self.exact => vec![0.0; expected.values.len()],
@@ -76,7 +76,7 @@ impl Judge {
         }
     }
 
-    /// Checks `got`.
+    /// Checks `got` against the bounds.
     fn check<T: Kernels>(self, what: &str, got: &[T], expected: &Expected) {
         let values = &expected.values;
         assert_eq!(got.len(), values.len(), "{what}");
@@ -102,14 +102,14 @@ fn absolute(values: &[f64]) -> Vec<f64> {
     values.iter().map(|v| v.abs()).collect()
 }
 
-/// A case with numbers.
+/// A case with its data.
 struct Problem<'a, T> {
     case: &'a Case,
     exact: bool,
     x: Vec<f64>,
     w: Vec<f64>,
     b: Vec<f64>,
-    /// What the oracle's feature map pools to: values, and argmax as kernels store it.
+    /// The pooled feature map of the reference: values, and argmax in the format of the kernels.
     pooled: Option<(Vec<f64>, Vec<u8>)>,
     map: Expected,
     xt: Vec<T>,
@@ -180,7 +180,7 @@ impl<'a, T: Kernels> Problem<'a, T> {
         }
     }
 
-    /// The map rectified and pooled: values, and each argmax that is or could be right.
+    /// The map after ReLU and pooling: values, and each argmax that is or could be right.
     fn check_pooled_forward(&self, kernel: &dyn Conv2dForward<T>, scratch: &BufferPool<T>) {
         let (Some(p), Some((expected, places))) = (&self.case.pool, &self.pooled) else { return };
         let (g, what) = (&self.case.g, self.label(kernel, "pooled forward"));
@@ -300,7 +300,7 @@ fn place_in_map(p: &Pool2dGeometry, out: usize, index: usize) -> usize {
 }
 
 /// Runs `check(kernel, problem, pooled)` for every problem that each kernel of a pass supports,
-/// plain and pooled, and makes sure that there is one.
+/// with and without pooling, and checks that there is at least one.
 fn for_each_kernel<T: Kernels, K: Conv2dKernel + ?Sized>(
     kernels: &[&K],
     problems: &[Problem<'_, T>],

@@ -1,10 +1,10 @@
 //! Parity with Keras: the same numbers from the same weights and images.
 //!
-//! The fixtures under `fixtures/keras/` say what Keras computes, in f32 and in f64, for a small
-//! network with odd sizes and for the flagship; the scripts beside them say how they were made.
-//! Within these tolerances, relative to each tensor's largest magnitude, ours must agree:
-//! loss, probabilities and every gradient 1e-5 (f32) and 1e-9 (f64); parameters after five Adam
-//! steps 1e-4 and 1e-8; raw Grad-CAM maps 1e-5 and 1e-9, stretched and normalised ones 1e-4 and 1e-9.
+//! The fixtures under `fixtures/keras/` contain the results of Keras, in f32 and in f64, for a small
+//! network with odd sizes and for the reference network; the scripts beside them describe how they were
+//! made. The results must agree within these tolerances, relative to each tensor's largest magnitude: loss,
+//! probabilities and every gradient 1e-5 (f32) and 1e-9 (f64); parameters after five Adam steps 1e-4 and
+//! 1e-8; raw Grad-CAM maps 1e-5 and 1e-9, stretched and normalised ones 1e-4 and 1e-9.
 
 #[path = "fixtures/keras/formula.rs"]
 mod formula;
@@ -55,7 +55,7 @@ struct Results {
     after_adam: BTreeMap<String, Digest>,
 }
 
-/// What is asked of a precision.
+/// The tolerances of a precision.
 struct Tolerance {
     gradients: f64,
     adam: f64,
@@ -175,7 +175,7 @@ fn flagship_in_f64() {
     five_adam_steps::<f64>(&fixture, &fixture.float64, &F64);
 }
 
-/// The digest keeps little of a large tensor, so it must notice a single entry that is wrong.
+/// The digest of a large tensor is small, so it must detect a single wrong entry.
 #[test]
 fn digests_notice_one_wrong_entry() {
     let fixture: Fixture = read("flagship.json");
@@ -211,16 +211,16 @@ struct Map {
     shape: [usize; 2],
     max: f64,
     sum: f64,
-    /// The number in `values` that stands for `max`.
+    /// The value in `values` that stands for `max`.
     unit: f64,
-    /// Which rows are kept: the first, and every so many.
+    /// Which rows are kept: the first, and every n-th.
     every: usize,
     values: Vec<f64>,
 }
 
 impl Map {
-    /// The largest error relative to the map's largest value; 0 for a map that is zero throughout
-    /// and must be.
+    /// The largest error relative to the map's largest value; 0 for a map that is zero throughout,
+    /// as it must be.
     fn error<T: Kernels>(&self, map: &Tensor<T>) -> f64 {
         assert_eq!(map.dims(), self.shape);
         assert!(map.is_finite());

@@ -1,4 +1,4 @@
-//! Parity with Keras, layer by layer and loss by loss: strides, lopsided padding, windows that
+//! Parity with Keras, layer by layer and loss by loss: strides, asymmetric padding, windows that
 //! overlap or leave gaps, activations, extreme logits. Whole networks are in `parity.rs`.
 
 #[path = "fixtures/keras/formula.rs"]
@@ -28,7 +28,7 @@ struct LayerCase {
     input: Spec,
     weight: Option<Spec>,
     bias: Option<Spec>,
-    /// The gradients are those of the sum of output times these.
+    /// The gradients are those of the sum of the output times these weights.
     factors: Spec,
     output: Digest,
     gradients: LayerGradients,
@@ -128,7 +128,7 @@ fn layers() {
     }
 }
 
-/// What is allowed, relative to a tensor's largest magnitude.
+/// The tolerance, relative to a tensor's largest magnitude.
 const F32: f64 = 1e-5;
 const F64: f64 = 1e-9;
 

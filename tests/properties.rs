@@ -1,5 +1,4 @@
-//! What holds for whatever it is asked of, tried on cases that are drawn and, where one fails, made
-//! small.
+//! Property-based tests on random cases; failing cases are shrunk.
 
 #[path = "fuzz/src/targets/input.rs"]
 mod input;
@@ -19,7 +18,7 @@ use proptest::test_runner::RngSeed;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// The same cases every time: a test that fails once in a while helps nobody.
+/// A fixed seed: all runs test the same cases, so that no test fails intermittently.
 fn cases(cases: u32) -> ProptestConfig {
     let rng_seed = RngSeed::Fixed(27);
     ProptestConfig { cases, rng_seed, failure_persistence: None, ..ProptestConfig::default() }
@@ -93,8 +92,8 @@ fn build(input: [usize; 3], layers: &[LayerConfig]) -> nn_core::Result<Sequentia
     builder.build(27)
 }
 
-/// Numbers in any order, each at least a hundredth from every other: a maximum stays one while
-/// differences are taken.
+/// Numbers in random order that differ by at least a hundredth, so that a maximum does not change
+/// within finite differences.
 fn distinct(shape: impl Into<Shape>) -> Tensor<f64> {
     let shape = shape.into();
     let mut numbers: Vec<f64> = (0..shape.len()).map(|i| i as f64 * 0.01 - 0.7).collect();
@@ -115,7 +114,7 @@ fn samples(counts: &[usize]) -> (Vec<Sample>, Vec<String>) {
     (samples, (0..counts.len()).map(|class| class.to_string()).collect())
 }
 
-/// Checks that `parts` hold every one of `all` once.
+/// Checks that `parts` contain every element of `all` exactly once.
 fn each_once(all: &[Sample], parts: &[&[Sample]]) -> Result<(), TestCaseError> {
     let seen: HashSet<_> = parts.iter().copied().flatten().map(|s| (&s.path, s.label)).collect();
     prop_assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), all.len());
@@ -166,7 +165,7 @@ proptest! {
             let back = file.read::<f32>(name).unwrap();
             prop_assert_eq!(back.dims(), tensor.dims());
             for (a, b) in back.as_slice().iter().zip(tensor.as_slice()) {
-                // NaN may lose which NaN it was on the way through double precision.
+                // The payload of a NaN may be lost in double precision.
                 prop_assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
             }
         }
@@ -193,7 +192,7 @@ proptest! {
             shape = output;
         }
         let report = gradcheck(&inputs, |tape, vars| {
-            // Dropout drops the same each time.
+            // Dropout drops the same units each time.
             let mut rng = Rng::new(3, 0);
             let mut cx = Forward::new(tape, true, &mut rng);
             let (mut x, mut left) = (vars[0].clone(), &vars[1..]);

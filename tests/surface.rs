@@ -1,14 +1,14 @@
-//! What programs can name of nn-core: every public path, against `tests/fixtures/public_api.txt`.
+//! The public API of nn-core: every public path, compared with `tests/fixtures/public_api.txt`.
 //!
-//! A path that comes, goes or is renamed shows here and in the list, so that nothing becomes public by
-//! accident. To write the list anew after a change that is meant:
+//! A path that is added, removed or renamed fails this test until the list is updated, so that
+//! nothing becomes public by accident. To update the list after an intended change:
 //!
 //! ```sh
 //! NN_BLESS=1 cargo test -p nn-core --test surface
 //! ```
 //!
-//! The sources are parsed. All features count as on; what is `#[doc(hidden)]` is no part of the
-//! surface. Methods that macros write, and those of derived traits, are not seen.
+//! The sources are parsed with all features on. `#[doc(hidden)]` items are not part of the API.
+//! Methods from macros and derived traits are not listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,11 +18,11 @@ type Name = Vec<String>;
 
 #[derive(Default)]
 struct Module {
-    /// What it defines: kind, whether it is public, and the item, by name.
+    /// The items it defines: kind, whether public, and the item, by name.
     items: BTreeMap<String, Item>,
-    /// What it brings in: name here, where from, whether it is re-exported.
+    /// Its imports: local name, source, whether re-exported.
     imports: Vec<(String, Name, bool)>,
-    /// Modules all of whose public names it re-exports.
+    /// Modules with glob re-exports.
     globs: Vec<Name>,
 }
 
@@ -36,7 +36,7 @@ struct Item {
 #[derive(Default)]
 struct Crate {
     modules: BTreeMap<Name, Module>,
-    /// Public methods and constants, by where their type is defined.
+    /// Public methods and constants, by the path that defines their type.
     methods: BTreeMap<Name, BTreeSet<String>>,
     impls: Vec<(Name, syn::ItemImpl)>,
 }
@@ -178,7 +178,7 @@ impl Crate {
         }
     }
 
-    /// The item or module that `path`, from the root, names, wherever it is brought in.
+    /// The item or module that `path`, from the root, names, through imports.
     fn defines(&self, path: &[String], depth: usize) -> Option<Name> {
         if self.modules.contains_key(path) {
             return Some(path.to_vec());
@@ -212,7 +212,7 @@ impl Crate {
         }
     }
 
-    /// Adds what can be named under `shown`, which is the module `at`.
+    /// Adds everything that can be named under `shown`, the public path of the module `at`.
     fn list(&self, at: &Name, shown: &str, into: &mut BTreeSet<String>) {
         let Some(module) = self.modules.get(at) else { return };
         for (name, item) in module.items.iter().filter(|(_, item)| item.is_public) {

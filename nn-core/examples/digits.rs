@@ -1,4 +1,4 @@
-//! Digits from arrays in memory: seven-segment digits, drawn with noise, told apart by a small
+//! Classification of digits from arrays in memory: noisy seven-segment digits and a small
 //! convolutional network.
 //!
 //! `cargo run --release -p nn-core --example digits`
@@ -13,7 +13,7 @@ use nn_core::{Result, Tensor};
 
 const SIZE: (usize, usize) = (16, 12); // height and width of an image
 
-/// Images and their labels, as they may come from anywhere.
+/// Images and their labels, from any source.
 struct Arrays {
     images: Vec<Vec<f32>>,
     labels: Vec<usize>,
@@ -31,7 +31,7 @@ impl Examples for Arrays {
     }
 }
 
-/// Which of the segments a to g are lit, for 0 to 9.
+/// The lit segments, a to g, of the digits 0 to 9.
 const SEGMENTS: [&str; 10] =
     ["abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg"];
 

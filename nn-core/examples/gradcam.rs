@@ -1,5 +1,5 @@
-//! Grad-CAM on a model of one's own: a network learns to tell a dark spot from a bright one; the map then
-//! shows where it looks.
+//! Grad-CAM on a custom model: a network learns to distinguish dark from bright spots; the map then
+//! shows the location of the spot.
 //!
 //! `cargo run --release -p nn-core --example gradcam`
 
@@ -13,7 +13,8 @@ use nn_core::{Result, Tensor};
 
 const SIDE: usize = 20;
 
-/// Grey noise with a 4x4 spot that begins at `(row, column)`: dark for label 0, bright for 1.
+/// Grey noise with a 4x4 spot whose upper left corner is at `(row, column)`: dark for label 0,
+/// bright for 1.
 fn image(label: usize, (row, column): (usize, usize), rng: &mut Rng) -> Vec<f32> {
     let spot = |i: usize| {
         let (y, x) = (i / SIDE, i % SIDE);
@@ -46,7 +47,7 @@ fn main() -> Result<()> {
     let model = trainer.into_model();
     let place = (12, 3);
     let x = Tensor::from_vec([1, SIDE, SIDE, 1], image(1, place, &mut rng))?;
-    // Of the last convolution, unless `layer` names another.
+    // Uses the last convolution, unless `layer` names another layer.
     let explained = Cam::new(GradCam).explain(&model, &x, &[Target::Predicted])?;
     let map = explained[0].normalized();
     println!("class {}, score {:.2}", explained[0].predicted, explained[0].score);

@@ -1,4 +1,4 @@
-//! A layer of one's own that holds another: a residual block, `relu(x + convolution(x))`, in a network
+//! A custom layer that contains another: a residual block, `relu(x + convolution(x))`, in a network
 //! that is trained for some steps.
 //!
 //! `cargo run --release -p nn-core --example own_layer`
@@ -60,7 +60,7 @@ fn main() -> Result<()> {
         .build(27)?;
     println!("{}", model.summary());
 
-    // Stripes, upright or lying.
+    // Vertical or horizontal stripes.
     let mut rng = Rng::new(1, 0);
     let mut trainer = Trainer::new(model, OptimizerConfig::adam().build()?, FitOptions::default())?;
     let mut correct = 0;

@@ -1,5 +1,5 @@
-//! A training loop of one's own: a regression, with gradients of two half batches added up, clipped, and
-//! a learning rate that falls.
+//! A custom training loop for a regression, with gradients accumulated over two half batches,
+//! gradient clipping, and a decaying learning rate.
 //!
 //! `cargo run --release -p nn-core --example own_loop`
 
@@ -24,7 +24,7 @@ fn gradients(
     Ok((Gradients::take(tape, &pass.parameters), loss.value().item()?))
 }
 
-/// The length of all gradients together.
+/// The global norm of all gradients.
 fn norm(gradients: &Gradients) -> f64 {
     let tensors = (0..gradients.len()).filter_map(|i| gradients.get(i));
     let squares = tensors.flat_map(|t| t.as_slice()).map(|&g| f64::from(g) * f64::from(g));
@@ -54,7 +54,7 @@ fn main() -> Result<()> {
             let (other, second) = gradients(&model, &mut tape, &mut rng, draw())?;
             sum.add_assign(&other)?;
             loss = (first + second) / 2.0;
-            // The mean of the two halves, and no longer than 1.
+            // The mean of the two halves, clipped to norm 1.
             sum.scale(0.5);
             let length = norm(&sum);
             if length > 1.0 {

@@ -1,5 +1,5 @@
-//! An op of one's own: softplus, `ln(1 + exp(x))`, with its backward, and its gradient checked against
-//! differences.
+//! A custom op: softplus, `ln(1 + exp(x))`, with its backward pass, and a gradient check against
+//! finite differences.
 //!
 //! `cargo run --release -p nn-core --example own_op`
 
@@ -8,7 +8,7 @@ use nn_core::autograd::{Backward, Op};
 use nn_core::{Kernels, Result, Tape, Tensor, Var};
 use std::sync::Arc;
 
-/// What its backward needs.
+/// The values that the backward pass needs.
 struct Softplus<T: Kernels> {
     x: Arc<Tensor<T>>,
 }
@@ -29,7 +29,7 @@ impl<T: Kernels> Op<T> for Softplus<T> {
 
 /// The op, for any tape and precision.
 fn softplus<T: Kernels>(tape: &Tape<T>, x: &Var<T>) -> Var<T> {
-    // So written, large numbers do not overflow.
+    // This form does not overflow for large values.
     let y = x.value().map(|v| v.max(T::zero()) + (-v.abs()).exp().ln_1p());
     tape.record(Softplus { x: x.share() }, &[x], y)
 }
@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     tape.backward(&tape.sum(&y))?;
     println!("its derivative there is {:.3}", tape.grad(&x).expect("a leaf has a gradient"));
 
-    // Like any other op in an expression, in double precision for the check.
+    // In double precision, which the check needs; the op is used in an expression like any other.
     let x = Tensor::from_vec([2, 2], vec![-1.3, 0.2, 0.9, 2.5])?;
     let report = gradcheck(&[x], |tape, inputs| tape.mul(&softplus(tape, &inputs[0]), &inputs[0]))?;
     report.ensure(1e-6)?;

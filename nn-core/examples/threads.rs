@@ -1,5 +1,5 @@
-//! Inference from several threads: they share the model, and each has a predictor of its own, which keeps
-//! memory and packed weights from one prediction to the next.
+//! Inference from several threads: they share the model, and each has its own predictor, which
+//! keeps buffers and packed weights between predictions.
 //!
 //! `cargo run --release -p nn-core --example threads`
 
@@ -7,7 +7,7 @@ use nn_core::model::{ReferenceCnn, Sequential};
 use nn_core::{Error, Result, Tensor};
 use std::thread;
 
-/// An image of uneven colours.
+/// A synthetic image, different for each number.
 fn image(number: usize) -> Tensor {
     Tensor::from_fn([1, 64, 64, 3], |i| ((i * (number + 7)) % 256) as f32)
 }
@@ -29,7 +29,7 @@ fn main() -> Result<()> {
             .collect::<Result<_>>()
     })?;
 
-    // Whoever computed it, the bits are the same.
+    // The bits do not depend on the thread.
     for number in 0..images {
         let parallel = &by_worker[number % workers][number / workers];
         assert_eq!(*parallel, model.predict(image(number))?);

@@ -1,4 +1,4 @@
-//! XOR, with tensors and a tape alone: a hidden layer of eight units, trained by plain gradient descent.
+//! XOR, with tensors and a tape only: a hidden layer of eight units, trained by gradient descent.
 //!
 //! `cargo run --release -p nn-core --example xor`
 
@@ -12,7 +12,7 @@ fn main() -> Result<()> {
     let mut rng = Rng::new(27, 0);
     let mut random =
         |shape: [usize; 2]| Tensor::<f32>::from_fn(shape, |_| rng.uniform_in(-1.0, 1.0) as f32);
-    // Weights are [outputs, inputs]; the last of a pair is its bias.
+    // Weights are [outputs, inputs]; each is followed by its bias.
     let mut parameters = [random([8, 2]), Tensor::zeros([8]), random([1, 8]), Tensor::zeros([1])];
 
     let mut tape = Tape::new();

@@ -1,4 +1,4 @@
-//! `audit`: what it finds, how it ends, and the split it writes.
+//! `audit`: its findings, its exit status, and the split it writes.
 
 use super::browser::Browser;
 use super::report::{fits_every_window, keep_a_picture};
@@ -156,7 +156,7 @@ fn the_page_of_an_audit_works_in_a_browser() {
     keep_a_picture(&mut browser, &page);
 }
 
-/// Noise of class `a` or `b`, those of `b` with a comment, as a JPEG would have it from another program.
+/// Noise images of class `a` or `b`; the JPEGs of `b` have a comment, as another program would write it.
 fn commented(class: &str, number: u32) -> Vec<u8> {
     let picture = image::load_from_memory(&blocks("light", number)).unwrap().to_rgb8();
     let mut bytes = Vec::new();

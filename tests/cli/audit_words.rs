@@ -1,11 +1,11 @@
-//! What an audit says, on a terminal of 80 columns and on its page: the worst first, and no more than
-//! is true.
+//! The text of an audit, on a terminal of 80 columns and on its page: the worst findings come
+//! first, and nothing is overstated.
 
 use super::audit::blocks;
 use super::support::Sandbox;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 
-/// The widest line that is no table of long names.
+/// The maximum line width, except for tables of long names.
 const WIDTH: usize = 80;
 
 fn png(picture: GrayImage) -> Vec<u8> {
@@ -14,7 +14,7 @@ fn png(picture: GrayImage) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A form: what is printed is the same on all, what is filled in is not.
+/// A form: the printed part is the same on all, the filled-in part differs.
 fn form(number: u32) -> Vec<u8> {
     let printed = image::load_from_memory(&blocks("light", 1)).unwrap().to_luma8();
     let filled_in = image::load_from_memory(&blocks("light", 50 + number)).unwrap().to_luma8();

@@ -51,7 +51,7 @@ fn test_folders_that_do_not_fit() {
     sandbox.refuses_to_train(&TRAIN, 1, &["set", "no such test/", "set/train"]);
 }
 
-/// A PNG that claims this size and has no pixels in it.
+/// A PNG that declares this size, without pixel data.
 fn claims(width: u32, height: u32) -> Vec<u8> {
     let mut header = b"IHDR".to_vec();
     header.extend(width.to_be_bytes());

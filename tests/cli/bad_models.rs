@@ -1,4 +1,4 @@
-//! Models that cannot be used, or not on these images.
+//! Models that cannot be used at all, or not on these images.
 
 use super::support::Sandbox;
 use std::fs;

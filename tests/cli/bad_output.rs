@@ -1,4 +1,4 @@
-//! Places that cannot be written to.
+//! Output paths that cannot be written to.
 
 use super::support::Sandbox;
 

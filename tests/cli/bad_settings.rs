@@ -1,4 +1,4 @@
-//! Settings that make no sense, all of them wrong usage: status 2.
+//! Invalid settings: all are usage errors, with exit status 2.
 
 use super::support::Sandbox;
 
@@ -40,7 +40,7 @@ fn settings_of_the_training() {
         let says = ["'--image-size <PIXELS>'", "from 22 to 1024", size, "256"];
         sandbox.refuses([&base[..], &["--image-size", size]].concat(), 2, &says);
     }
-    // A stand-in would have to be rendered first; a bad setting is told before that.
+    // The synthetic set would have to be rendered first; a bad setting is reported before that.
     let args = ["train", "--data", "same_backgrounds", "--image-size", "21", "--out", "runs/run"];
     let ended = sandbox.refuses(args, 2, &["--image-size"]);
     assert!(!ended.err.contains("STAND-IN"), "{ended:?}");
@@ -112,8 +112,8 @@ fn a_loss_that_is_no_number_stops_the_run() {
     let args = ["--data", "set", "--out", "runs/run", "--learning-rate", "1e30"];
     let says = ["the loss became", "at step 2 of epoch 1", "lower the learning rate"];
     sandbox.refuses_to_train(&args, 1, &says);
-    // The only step there is ruins the weights; the images looked at after it show that. By then
-    // the run was saved.
+    // The only step makes the weights useless, which the evaluation after it shows. The run was
+    // saved by then.
     for more in [&["--batch-size", "8", "--validation-split", "0"][..], &["--batch-size", "7"]] {
         let ended = sandbox.train(&[&args[..], more, &["--overwrite"]].concat());
         assert_eq!((ended.status, ended.out.as_str()), (1, ""), "{}", ended.err);

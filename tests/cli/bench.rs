@@ -1,4 +1,5 @@
-//! `bench`: its document, its table, what it refuses. Times are not judged, only that they are some.
+//! `bench`: its JSON document, its table, and the arguments it rejects. Times are only checked to
+//! be present.
 
 use super::support::Sandbox;
 use serde_json::Value;

@@ -1,7 +1,7 @@
-//! A headless Chromium, driven through the pipe of its DevTools protocol: no crate, no port.
+//! A headless Chromium, controlled over the pipe of its DevTools protocol: no crate and no port are needed.
 //!
-//! Messages are JSON documents that end in a zero byte. Chromium reads them from file descriptor 3
-//! and writes them to 4; a shell connects these to two named pipes.
+//! Messages are JSON documents terminated by a zero byte. Chromium reads them from file descriptor
+//! 3 and writes them to 4; a shell connects these to two named pipes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,13 +14,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Set where a missing browser is a failure, not a reason to skip.
+/// If this variable is set, a missing browser is a failure instead of a reason to skip.
 const REQUIRED: &str = "NN_REQUIRE_BROWSER";
 
-/// How long an answer may take, on a machine that is busy with other tests.
+/// The timeout for an answer, for a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Kept from talking to anybody.
+/// Command-line flags: headless, without network access.
 const OPTIONS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
@@ -42,7 +42,7 @@ pub struct Browser {
     from: Receiver<Value>,
     session: Option<String>,
     sent: u64,
-    /// What the browser told without being asked.
+    /// Events that the browser sent.
     events: Vec<Value>,
     _folder: TempDir,
 }
@@ -75,7 +75,7 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // Opened for both directions, a pipe waits for nobody at its other end.
+        // Opened for reading and writing, a pipe does not wait for the other end.
         let open = |path: &Path| OpenOptions::new().read(true).write(true).open(path).unwrap();
         let (to, mut from) = (open(&input), open(&output));
         let (sender, receiver) = channel();
@@ -170,7 +170,7 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", theme);
     }
 
-    /// How many pages the page makes on paper.
+    /// The number of pages of the page when it is printed.
     pub fn printed_pages(&mut self) -> usize {
         let options = json!({"printBackground": true, "preferCSSPageSize": true});
         let pdf = self.call("Page.printToPDF", options);
@@ -192,7 +192,7 @@ impl Browser {
         }
     }
 
-    /// Everything that went wrong in the page, and every address it asked for besides its own.
+    /// All errors in the page, and all URLs it requested except its own.
     pub fn complaints(&mut self) -> Vec<String> {
         let is_complaint = |event: &&Value| match event["method"].as_str().unwrap_or_default() {
             "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded" => true,

@@ -1,4 +1,4 @@
-//! What goes where, and the options that hold for every command.
+//! Standard output and standard error, and the options that all commands share.
 
 use super::support::{Ended, Sandbox};
 use std::process::Stdio;
@@ -71,7 +71,7 @@ fn kernels_are_chosen_by_option_and_variable() {
     let train = ["train", "--data", "set", "--epochs", "1", "--image-size", "22", "--json"];
     let portable = Ended::from(with("portable", &train).output().unwrap()).json();
     assert_eq!(portable["environment"]["kernel"], "portable");
-    // The option wins.
+    // The option takes precedence.
     let args = [&train[..], &["--kernel", "portable"]].concat();
     let portable = Ended::from(with("bogus", &args).output().unwrap()).json();
     assert_eq!(portable["environment"]["kernel"], "portable");

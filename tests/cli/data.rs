@@ -1,20 +1,20 @@
-//! `data`, and what names stand for.
+//! `data`, and the names of data sets.
 
 use super::support::Sandbox;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// The named sets, and how many images they have.
+/// The named sets, and their numbers of images.
 const SETS: [(&str, usize); 3] =
     [("same_backgrounds", 100), ("different_backgrounds", 100), ("background_swap", 40)];
 
-/// The entry of a list that is about the set of this name.
+/// The entry of a list for the set of this name.
 fn about<'a>(sets: &'a Value, name: &str) -> &'a Value {
     let mut sets = sets.as_array().unwrap().iter();
     sets.find(|set| set["name"] == name).expect(name)
 }
 
-/// Where the published photographs lie, if they are here.
+/// The folder of the published photographs, if they are available.
 fn photographs() -> Option<PathBuf> {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let places = [

@@ -1,4 +1,4 @@
-//! `experiment`: with leakage and without, over seeds.
+//! `experiment`: scores with and without leakage, over several seeds.
 
 use super::audit::blocks;
 use super::browser::Browser;
@@ -246,7 +246,7 @@ fn what_a_killed_experiment_left_goes_with_the_next() {
     super::support::kill(child);
     let [left, target] = &sandbox.names("runs")[..] else { panic!("{:?}", sandbox.names("runs")) };
     assert!(left.starts_with(".nn-draft-") && target == "x");
-    // Nobody is at work on it, whichever experiment comes next; the name is free.
+    // No process works on the draft, so the next experiment removes it; the name is free.
     sandbox.run(experiment("runs/y", "1")).ok();
     assert_eq!(sandbox.names("runs"), ["x", "y"]);
     sandbox.run(experiment("runs/x", "1")).ok();

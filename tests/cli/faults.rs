@@ -1,5 +1,5 @@
-//! What goes wrong around the program: full and read-only disks, files that go away, nobody who reads
-//! what it prints, and names of all kinds. `tests/faults/README.md` has the table.
+//! Faults in the environment: full and read-only disks, files that disappear, a closed standard
+//! output, and unusual file names. `tests/faults/README.md` lists them.
 
 use super::support::{Ended, Sandbox, png};
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 const TRAIN: [&str; 6] = ["train", "--data", "set", "--image-size", "22", "--epochs"];
 
-/// Every file under a final name in a run folder is whole.
+/// Every file with a final name in a run folder is complete.
 #[track_caller]
 fn assert_whole(sandbox: &Sandbox, folder: &str) {
     let Ok(entries) = fs::read_dir(sandbox.path(folder)) else { return };
@@ -69,14 +69,14 @@ mod disks {
             assert_eq!(ended.status, 1, "{ended:?}");
             let says = ["error: cannot ", "disk/run/", "No space left", "free some space"];
             let ended = ended.says(&[], &says);
-            // How to go on is said when there is something to go on from.
+            // The hint on resuming is printed if there is a checkpoint.
             let way_on = "once there is room, go on with: nn-cli train --resume --out disk/run";
             let is_saved = sandbox.path("disk/run/checkpoint.safetensors").exists();
             assert_eq!(ended.err.contains(way_on), is_saved, "{ended:?}");
             assert!(!ended.err.contains(".nn-draft") && !ended.err.contains("panicked"));
             full.push(ended.err.lines().last().unwrap().to_string());
         }
-        // It got further each time, and what was left of each was good to go on from.
+        // Each run got further, and could be resumed.
         assert_same_run(&sandbox, "disk/run", "unbroken");
         full.dedup();
         for file in ["checkpoint.safetensors", "model.safetensors", ".png", "gradcam"] {
@@ -137,7 +137,7 @@ mod disks {
     }
 }
 
-/// The program as a user without rights, who owns nothing here. `None` where that cannot be done.
+/// The program run as an unprivileged user who owns no files here. `None` where that is not possible.
 #[cfg(target_os = "linux")]
 fn as_nobody(sandbox: &Sandbox, args: &[&str]) -> Option<Command> {
     let program = env!("CARGO_BIN_EXE_nn-cli");
@@ -169,7 +169,7 @@ fn what_may_not_be_read_or_written() {
             sandbox.refuses_when(command, 1, &[says, &["Permission denied"]].concat());
         }
     };
-    // A working directory of somebody else's.
+    // A working directory of another user.
     check(&[&train[..], &["new"]].concat(), &["new", "choose another place"]);
     check(&[&train[..], &["run", "--overwrite"]].concat(), &["run", "choose another place"]);
     check(&["train", "--resume", "--out", "run", "--epochs", "2"], &["run"]);
@@ -319,7 +319,7 @@ fn links_that_lead_back() {
     let all = sandbox.run(["predict", "--model", "run", "set", "--json"]).json();
     assert_eq!(all.as_array().unwrap().len(), 12);
     sandbox.run(["audit", "set", "--allow", "1000"]).ok();
-    // A run folder that is a link, and one that leads nowhere.
+    // A run folder that is a symbolic link, and a broken link.
     fs::create_dir(sandbox.path("real")).unwrap();
     symlink("real", sandbox.path("linked")).unwrap();
     sandbox.run([&TRAIN[..], &["1", "--out", "linked"]].concat()).ok();

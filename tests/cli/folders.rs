@@ -1,11 +1,12 @@
-//! Folders as people have them: which folder is taken for what, and what is not looked at.
+//! Image folders in common layouts: which folder is recognised as which split, and which entries
+//! are skipped.
 
 use super::audit::blocks;
 use super::support::{Sandbox, png};
 use serde_json::{Value, json};
 use std::fs;
 
-/// A sandbox with `set/PART/CLASS/i.png` for these parts, so many images of each of two classes.
+/// A sandbox with `set/PART/CLASS/i.png` for these splits, with this many images of each of two classes.
 fn split(parts: &[(&str, u8)]) -> Sandbox {
     let sandbox = Sandbox::new();
     for (part, n) in parts {
@@ -20,7 +21,7 @@ fn metrics(sandbox: &Sandbox, run: &str) -> Value {
     serde_json::from_str(&sandbox.text(&format!("{run}/metrics.json"))).unwrap()
 }
 
-/// `path: reason` of all that a result says was passed over.
+/// `path: reason` for every entry that a result lists as skipped.
 fn passed_over(result: &Value) -> Vec<String> {
     let one = |one: &Value| format!("{}: {}", one["path"], one["reason"]).replace('"', "");
     result["passed_over"].as_array().unwrap().iter().map(one).collect()
@@ -97,7 +98,7 @@ fn an_audit_leaves_the_users_split_alone() {
             }
         }
     }
-    // That dark images are dark is no question here.
+    // The classes differ in brightness by design, which is not tested here.
     let audit = |folder: &str, args: &[&str]| {
         sandbox.run([&["audit", folder, "--allow-label-leaks"], args].concat())
     };
@@ -169,7 +170,7 @@ fn copies_in_class_folders_shut_the_gate_whatever_the_seed() {
             sandbox.write(format!("set/{class}/{i}.png"), blocks(class, more + i));
         }
     }
-    // That dark images are dark is no question here.
+    // The classes differ in brightness by design, which is not tested here.
     let audit =
         |args: &[&str]| sandbox.run([&["audit", "set", "--allow-label-leaks"], args].concat());
     audit(&[]).ok();

@@ -1,17 +1,17 @@
-//! `gradcam`: heat maps over images, and what it refuses.
+//! `gradcam`: heat maps over images, and the arguments it rejects.
 
 use super::support::{Sandbox, png};
 use serde_json::{Value, json};
 use std::fs;
 
-/// Runs `gradcam` on the sandbox's model and returns what `--json` says of each image.
+/// Runs `gradcam` on the sandbox's model and returns the entry of each image from `--json`.
 fn heat(sandbox: &Sandbox, args: &[&str]) -> Vec<Value> {
     let args = [&["gradcam", "--model", "run", "--json"], args].concat();
     let json = sandbox.run(args).json();
     json.as_array().unwrap().clone()
 }
 
-/// The float32 array in a file of NumPy's, and its shape as the file writes it.
+/// The float32 array in a `.npy` file, and its shape as written in the file.
 fn numbers(sandbox: &Sandbox, name: &str) -> (String, Vec<f32>) {
     let bytes = sandbox.bytes(name);
     let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
@@ -90,7 +90,8 @@ fn raw_maps_are_for_numpy() {
         assert!((full[*corner] - expected).abs() < 1e-5, "{} is not {expected}", full[*corner]);
     }
 
-    // By default cells lie where they look: those of this network at pixels 8.5 and 12.5.
+    // By default cells are at the centres of their receptive fields: for this network at pixels 8.5
+    // and 12.5.
     let args = ["set/test/light/0.png", "--class", "light", "--raw", "--out", "centres"];
     let explained = heat(&sandbox, &args);
     assert_eq!(explained[0]["align"], "centres");
@@ -165,8 +166,8 @@ fn the_background_share_is_told_where_a_subject_stands_out() {
 #[test]
 fn no_share_is_told_where_the_masks_disagree() {
     let sandbox = Sandbox::with_run();
-    // The lower half in another white, as snow in shade: it reaches the border, so its colour is ground's, but it
-    // is not the backdrop's.
+    // The lower half in another white, like snow in shade: it reaches the border, so its colour is
+    // that of the background, but it is not the backdrop's.
     let image = image::RgbImage::from_fn(90, 90, |x, y| match (x, y) {
         (35..55, 30..60) => image::Rgb([20, 20, 30]),
         (_, 0..45) => image::Rgb([250; 3]),

@@ -1,4 +1,4 @@
-//! What a run is told of itself: that it learned nothing, what its numbers were measured on, what repeats it.
+//! The remarks on a run: that it learned nothing, what its scores were measured on, how to repeat it.
 
 use super::support::{Sandbox, png};
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn a_network_that_learned_nothing_is_told_of() {
     let page = sandbox.text("run/report.html");
     assert!(page.contains("The network did not learn"), "{page}");
 
-    // Dark and light are soon told apart: nothing to say.
+    // Dark and light are easy to classify: there is no remark.
     let args = ["--data", "set", "--out", "good", "--epochs", "12"];
     let ended = sandbox.run([&["train", "--image-size", "22"], &args[..]].concat()).ok();
     assert_eq!(self::metrics(&sandbox, "good")["test"]["accuracy"], 1.0);

@@ -1,10 +1,10 @@
-//! `kill -9` at random moments, and two programs in one folder.
+//! `kill -9` at random moments, and two processes in one folder.
 
 use super::support::{Sandbox, assert_same_run, kill};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// A run on the smallest images, most of it training and saving.
+/// A run on the smallest images, which spends most of its time on training and saving.
 const RUN: [&str; 7] = ["train", "--data", "set", "--image-size", "22", "--batch-size", "2"];
 
 const SHORT: &str = "20";
@@ -15,7 +15,7 @@ fn start(sandbox: &Sandbox, epochs: &str, out: &str) -> Child {
     sandbox.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Numbers from 0 to 1, the same each time; what they meet is chance enough.
+/// Numbers from 0 to 1, the same in each run; the moment that is hit still varies.
 fn fractions() -> impl Iterator<Item = f64> {
     let next = |state: &u64| {
         Some(state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407))
@@ -23,8 +23,8 @@ fn fractions() -> impl Iterator<Item = f64> {
     std::iter::successors(Some(27), next).map(|state| (state >> 11) as f64 / (1u64 << 53) as f64)
 }
 
-/// Kills `kills` runs, each once, resumes each and compares it with one that was never killed. Tells
-/// where they were killed.
+/// Kills `kills` runs, each once, resumes each and compares it with one that was never killed.
+/// Returns where they were killed.
 fn kill_each(kills: usize, epochs: &str) {
     let sandbox = Sandbox::with_set();
     let started = Instant::now();
@@ -36,7 +36,7 @@ fn kill_each(kills: usize, epochs: &str) {
         let child = start(&sandbox, epochs, &out);
         std::thread::sleep(whole.mul_f64(fraction));
         let ended = kill(child);
-        // Every file under a final name is whole: the model above all.
+        // Every file with a final name is complete, above all the model.
         if sandbox.path(format!("{out}/model.safetensors")).exists() {
             sandbox.run(["summary", "--model", &format!("{out}/model.safetensors")]).ok();
         }
@@ -70,7 +70,7 @@ fn runs_killed_at_fifty_random_moments_go_on_to_the_same_bits() {
 fn a_run_killed_again_and_again_comes_to_its_end() {
     let sandbox = Sandbox::with_set();
     sandbox.run([&RUN[..], &["--epochs", SHORT, "--out", "unbroken"]].concat()).ok();
-    // Each time it gets further, or the time it is given grows.
+    // Each run gets further, or is given more time.
     let mut patience = Duration::from_millis(60);
     let mut kills = 0;
     loop {
@@ -108,7 +108,7 @@ fn one_run_at_a_time_in_a_folder() {
     assert_eq!(experiment.status, 1, "{experiment:?}");
     assert!(started.elapsed() < Duration::from_secs(20));
     assert!(child.try_wait().unwrap().is_none());
-    // What a killed program leaves locks nobody out.
+    // A killed program leaves no lock behind.
     kill(child);
     let over = ["train", "--data", "set", "--image-size", "22", "--epochs", "1", "--out", "run"];
     sandbox.run([&over[..], &["--overwrite"]].concat()).ok();

@@ -1,10 +1,10 @@
-//! Labels from a table over a folder without class folders, and predictions as a table.
+//! Labels from a table for a folder without class folders, and predictions as a table.
 
 use super::audit::blocks;
 use super::support::{Sandbox, png};
 use serde_json::{Value, json};
 
-/// `flat/img_0.png`, ... and `labels.csv`, which says in turn that they are dark and light.
+/// `flat/img_0.png`, ... and `labels.csv`, which labels them dark and light in turn.
 fn flat(images: u8) -> Sandbox {
     let sandbox = Sandbox::new();
     let mut table = "image_id,dx\n".to_string();

@@ -1,24 +1,24 @@
-//! What a small file can make the program take: the bounds that ARCHITECTURE.md states.
+//! The memory that a small file can make the program allocate: the bounds in ARCHITECTURE.md.
 
 use super::support::Sandbox;
 use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// A lossless WebP of 13370x13370 pixels of one colour: within the bound by a hair, and the format
-/// that takes most while it is decoded.
+/// A lossless WebP of 13370x13370 pixels of one colour: just within the bound, in the format that
+/// takes most memory during decoding.
 const LARGEST: [u8; 38] =
     *b"RIFF\x1e\0\0\0WEBPVP8L\x11\0\0\0/\x39\x74\x0e\x0d\x07\x50\x8f\x22\x97\xa7\
     \xff\x81\x88\xe8\x7f\0\0";
 
-/// Where it says its sizes.
+/// The byte offsets of its size.
 const SIZES: std::ops::Range<usize> = 21..25;
 
-/// The most that a file which is refused may take, in MiB: the program itself, and what it reads to see
-/// that.
+/// The maximum memory for a file that is rejected, in MiB: the program itself, and what it reads to
+/// detect the size.
 const REFUSED: u64 = 64;
 
-/// Runs the program, and tells its status and the most memory it ever took, in MiB.
+/// Runs the program, and returns its status and its peak memory, in MiB.
 fn run(sandbox: &Sandbox, args: &[&str]) -> (i32, u64) {
     let mut command = sandbox.command(args);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -46,10 +46,10 @@ fn an_image_takes_no_more_than_is_stated() {
     let (status, taken) = predict(&LARGEST);
     println!("{taken} MiB");
     assert_eq!(status, 0);
-    // Less than the pixels themselves would mean that nobody looked.
+    // Less than the size of the pixels would mean that they were not decoded.
     assert!((512..1280).contains(&taken), "{taken} MiB");
 
-    // 16384x16384: refused by what the header says.
+    // 16384x16384: rejected after reading the header.
     let mut larger = LARGEST;
     larger[SIZES].copy_from_slice(&[0xff, 0xff, 0xff, 0x0f]);
     let (status, taken) = predict(&larger);

@@ -1,4 +1,4 @@
-//! `evaluate`, `predict` and `summary`, when all goes well.
+//! `evaluate`, `predict` and `summary` on valid input.
 
 use super::support::{Sandbox, png};
 use safetensors::{Dtype, tensor::TensorView};
@@ -124,7 +124,7 @@ fn a_file_without_our_metadata_is_the_built_in_network() {
     assert_eq!((&report["n"], &report["classes"]), (&json!(4), &json!(["dark", "light"])));
     sandbox.run([&["summary"], &model[..]].concat()).says(&["conv3"], &[]).ok();
 
-    // 256 pixels, which it does not fit, are the size of files that do not say.
+    // Files without metadata get the default size of 256 pixels, which does not fit this model.
     let args = ["predict", "--model", "theirs.safetensors", "set/test"];
     sandbox.refuses(args, 1, &["theirs.safetensors", "size 256", "from 22 to"]);
     write_foreign(&sandbox, "three.safetensors", 3);

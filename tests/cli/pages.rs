@@ -1,5 +1,5 @@
-//! What holds for every page: who uses a keyboard, a screen reader, large letters or the dark theme can read it,
-//! and it does not tell where its images lie.
+//! Properties of every page: it can be used with a keyboard, a screen reader, large fonts and the
+//! dark theme, and it does not contain the path of the images.
 
 use super::audit::blocks;
 use super::browser::Browser;
@@ -7,12 +7,12 @@ use super::support::{SMALL, Sandbox};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// The file `axe.min.js` of axe-core, which checks what rules on accessibility can check. Where the variable is set, the
-/// check must be made.
+/// The file `axe.min.js` of axe-core, which checks rules on accessibility. If the variable is set,
+/// the check must run.
 const AXE: &str = "NN_AXE";
 
-/// A sandbox with one page of every kind, and the pages: of an experiment whose sets have copies, its exercises, one of its runs,
-/// an audit that finds leaks and one that finds none.
+/// A sandbox with one page of every kind, and the paths of these pages: an experiment whose sets have
+/// copies, its exercises, one of its runs, an audit that finds leaks and one that finds none.
 fn all() -> (Sandbox, Vec<PathBuf>) {
     let sandbox = Sandbox::with_sets();
     for class in ["dark", "light"] {
@@ -39,7 +39,7 @@ fn all() -> (Sandbox, Vec<PathBuf>) {
     (sandbox, pages)
 }
 
-/// What axe finds on the page that is open, everything in it unfolded.
+/// The violations that axe finds on the open page, with all of its sections unfolded.
 fn violations(browser: &mut Browser, axe: &str) -> Value {
     browser.evaluate(&format!("{axe}; true"));
     browser.evaluate(
@@ -76,7 +76,7 @@ fn axe_finds_nothing_on_any_page() {
     assert!(found.contains("image-alt") && found.contains("color-contrast"), "{found}");
 }
 
-/// What axe leaves open: letters in drawings, whose paper is a rectangle.
+/// Nodes that axe cannot decide: text in drawings on a rectangle.
 #[test]
 fn letters_in_drawings_stand_out_in_both_themes() {
     let Some(mut browser) = Browser::start() else { return };
@@ -179,7 +179,7 @@ fn wide_tables_show_on_a_phone_that_they_go_on() {
     assert!(wide.iter().all(|said| said.as_str().unwrap().contains("sideways")), "{wide:?}");
 }
 
-/// A page is passed on; where its maker's folders lie is nobody's business.
+/// Pages are shared, so they must not contain the paths of their author's folders.
 #[test]
 fn no_page_tells_where_its_images_lie() {
     let sandbox = Sandbox::with_sets();
@@ -226,7 +226,7 @@ fn no_page_tells_where_its_images_lie() {
     assert!(sandbox.text("experiment/report.html").contains("--data-root DATA_ROOT"));
 }
 
-/// 95 of 100 images of one class: 95 % is what always answering it scores.
+/// 95 of 100 images are of one class, so always predicting it scores 95 %.
 #[test]
 fn guessing_is_marked_where_it_is() {
     let sandbox = Sandbox::new();

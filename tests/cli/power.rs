@@ -1,29 +1,29 @@
-//! Power that fails: what has a final name is on the disk before it gets it, and the name soon after.
-//! Looks at the order of system calls, with strace.
+//! Power failures: a file is synced before it is renamed to its final name, and its folder soon
+//! after. The tests check the order of system calls with strace.
 
 use super::support::Sandbox;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What may be lost if the power failed now.
+/// The data that would be lost in a power failure.
 #[derive(Default)]
 struct Disk {
-    /// Files and folders that were written to and not made sure of since.
+    /// Files and folders that were written to and not synced since.
     unsure: HashSet<PathBuf>,
-    /// What each thread is making sure of.
+    /// The file that each thread is syncing.
     waiting: HashMap<String, PathBuf>,
     renamed: Vec<PathBuf>,
 }
 
 impl Disk {
-    /// A line of the log: thread, call, arguments, result. `<path>` is that of a file's number.
+    /// A line of the log: thread, call, arguments, result. `<path>` is the path of a file descriptor.
     fn see(&mut self, line: &str, within: &Path) {
         let (thread, call) = line.split_once(' ').unwrap_or_default();
         let call = call.trim_start();
         let of_number = || Some(PathBuf::from(call.split_once('<')?.1.split_once('>')?.0));
         if call.contains(" = -1 ") {
-            // It did not happen.
+            // The call failed.
         } else if call.starts_with("write") || call.starts_with("pwrite") {
             if let Some(path) = of_number().filter(|path| path.starts_with(within)) {
                 self.unsure.extend(path.parent().map(Path::to_path_buf));
@@ -52,7 +52,7 @@ impl Disk {
     }
 }
 
-/// Runs the program, and tells the final names it gave. `None` without strace.
+/// Runs the program, and returns the final names that it renamed files to. `None` without strace.
 fn watched(sandbox: &Sandbox, args: &[&str]) -> Option<Vec<String>> {
     let works = Command::new("strace").args(["-f", "-y", "-e", "trace=fsync", "true"]).output();
     if !works.is_ok_and(|output| output.status.success()) {

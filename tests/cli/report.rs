@@ -1,11 +1,11 @@
-//! `report.html`, as a browser shows it.
+//! `report.html` in a browser.
 
 use super::browser::Browser;
 use super::support::Sandbox;
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 
-/// Looks at a page in both themes, at the sizes of a desk and of a phone.
+/// Checks a page in both themes, at the window sizes of a desktop and of a phone.
 fn looks_right(browser: &mut Browser, file: &std::path::Path, pictures: usize) {
     browser.show(1280, 900, "light");
     browser.open(file);
@@ -61,7 +61,7 @@ pub fn fits_every_window(browser: &mut Browser) -> Value {
     papers[3].clone()
 }
 
-/// For each picture the maps that are seen, their captions, and whether each caption is of its map.
+/// For each picture the visible maps, their captions, and whether each caption belongs to its map.
 const SEEN: &str = "(() => {
     const seen = (e) => getComputedStyle(e).display !== 'none';
     const cards = [...document.querySelectorAll('.card')].map(card => {
@@ -143,7 +143,7 @@ fn enlarges(browser: &mut Browser) {
     browser.press("Escape", 27);
     assert_eq!(browser.evaluate(large)[0], false);
     let button = json!(format!("Enlarge {}", labels[2].as_str().unwrap()));
-    // A dialog tells that it was closed a moment later.
+    // The event for a closed dialog comes a moment later.
     let focused = format!(
         "(async () => {{
             const label = () => document.activeElement.getAttribute('aria-label');

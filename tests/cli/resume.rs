@@ -1,4 +1,4 @@
-//! Runs that stop and go on, as their user meets them.
+//! Stopped and resumed runs, as a user sees them.
 
 use super::support::{Ended, SMALL, Sandbox, assert_same_run, interrupt};
 use serde_json::Value;
@@ -162,7 +162,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     train(&sandbox, &["--out", "run", "--overwrite", "--epochs", "4"]).ok();
     assert_same_run(&sandbox, "run", "unbroken");
     assert!(!sandbox.path("run/checkpoint.previous.safetensors").exists());
-    // A checkpoint that is whole, but nobody's.
+    // An intact file that is no checkpoint.
     fs::copy(sandbox.path("run/model.safetensors"), sandbox.path("run/checkpoint.safetensors"))
         .unwrap();
     refuses(&sandbox, &["run"], 1, &["does not end in a checksum"]);
@@ -213,7 +213,7 @@ fn a_finished_run_keeps_as_many_checkpoints_as_are_said() {
         train(&sandbox, &["--out", "none", "--epochs", "3", "--keep-checkpoints", "0"]).ok();
     assert!(!ended.err.contains("further"), "{ended:?}");
     assert_eq!(checkpoints("none"), [""; 0]);
-    // What is finished stays finished; what cannot go on is told how to get there.
+    // A finished run stays finished; for a run that cannot be resumed, the message says how to continue.
     let always = ["train", "--resume", "--out", "none"];
     sandbox.run(always).ok().says(&[], &["the run is finished, with 3 epochs"]);
     let says = ["its checkpoint is gone", "nn-cli train --config none/config.toml --epochs 4"];

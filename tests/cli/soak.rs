@@ -1,4 +1,4 @@
-//! Long runs: memory and open files stay as they are after the first epochs.
+//! Long runs: memory and the number of open files are constant after the first epochs.
 //!
 //! `cargo test -p nn-cli --test cli soak -- --ignored --nocapture` shows the figures.
 
@@ -6,7 +6,7 @@ use super::support::*;
 use std::fs;
 use std::time::Duration;
 
-/// What a process holds: resident memory in KiB, and open files.
+/// The resources of a process: resident memory in KiB, and open files.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     memory: u64,

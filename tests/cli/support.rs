@@ -1,4 +1,4 @@
-//! A place to run the program in, and images to run it on.
+//! A sandbox to run the program in, and images for it.
 
 use image::{Rgb, RgbImage};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// The least image size the network works on, which is the fastest.
+/// The smallest image size that the network accepts, which is the fastest.
 pub const SMALL: [&str; 4] = ["--image-size", "22", "--epochs", "1"];
 
 /// A working directory and a `TMPDIR`, both fresh, removed in the end.
@@ -111,8 +111,8 @@ impl Sandbox {
         self.run([&["experiment", "--out", "experiment"], &SMALL[..], args].concat())
     }
 
-    /// Runs the program, which must refuse: with this status, a message on stderr that has all of
-    /// `says` in it, nothing on stdout, and not a file made, changed or removed.
+    /// Runs the program, which must fail with this status, a message on stderr that contains all of
+    /// `says`, nothing on stdout, and no file created, changed or removed.
     #[track_caller]
     pub fn refuses<S: AsRef<OsStr>>(
         &self,
@@ -205,14 +205,14 @@ impl From<Output> for Ended {
 }
 
 impl Ended {
-    /// It ended well.
+    /// The program succeeded.
     #[track_caller]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, 0, "{self:?}");
         self
     }
 
-    /// It ended well, and its standard output is this JSON document alone.
+    /// The program succeeded, and its standard output is a single JSON document.
     #[track_caller]
     pub fn json(self) -> Value {
         let ended = self.ok();
@@ -249,7 +249,7 @@ pub fn png(folder: impl AsRef<Path>, number: u8) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// Sends the program what Ctrl-C sends.
+/// Sends the signal of Ctrl-C (SIGINT).
 #[cfg(unix)]
 pub fn interrupt(child: &Child) {
     let pid = child.id().to_string();
@@ -257,7 +257,7 @@ pub fn interrupt(child: &Child) {
     assert!(status.success());
 }
 
-/// Sends the program what `kill -9` sends, and waits until it is gone.
+/// Sends SIGKILL, and waits until the process has ended.
 pub fn kill(mut child: Child) -> Ended {
     child.kill().unwrap();
     let output = child.wait_with_output().unwrap();
@@ -268,7 +268,7 @@ pub fn kill(mut child: Child) -> Ended {
     }
 }
 
-/// Two run folders hold the same run, but for the time it took.
+/// Checks that two run folders hold the same run, except for times.
 #[track_caller]
 pub fn assert_same_run(sandbox: &Sandbox, one: &str, other: &str) {
     for name in ["model.safetensors", "predictions.csv", "split.csv", "config.toml", "curves.svg"] {
@@ -292,7 +292,7 @@ pub struct SmallDisk(PathBuf);
 
 #[cfg(target_os = "linux")]
 impl SmallDisk {
-    /// None where this user may not mount anything, which is said.
+    /// `None`, with a message, if this user may not mount file systems.
     pub fn mount(path: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir(&path).unwrap();
         let disk = Self(path);

@@ -1,16 +1,16 @@
-//! What a person at a terminal meets: lines that fit, and names that were meant otherwise.
+//! Output on a terminal: lines fit its width, and misspelt names get suggestions.
 
 use super::support::{Ended, Sandbox};
 use std::fs;
 
-/// The columns that a line takes; letters of East Asia take two.
+/// The number of columns of a line; East Asian characters take two.
 fn columns(line: &str) -> usize {
     line.chars()
         .map(|c| if ('\u{1100}'..'\u{ffe0}').contains(&c) && c > '\u{2e80}' { 2 } else { 1 })
         .sum()
 }
 
-/// Runs the program on a terminal of so many columns; every line it prints fits.
+/// Runs the program on a terminal of this width; every line it prints must fit.
 #[track_caller]
 fn fits(sandbox: &Sandbox, width: usize, args: &[&str]) -> Ended {
     let mut command = sandbox.command(args);

@@ -1,4 +1,4 @@
-//! `train`, when all goes well.
+//! `train` on valid input.
 
 use super::support::{Ended, SMALL, Sandbox, interrupt};
 use serde_json::Value;

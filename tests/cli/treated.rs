@@ -1,5 +1,5 @@
-//! Images with transparency, more than 8 bits, or several frames: what is made of them, and that every
-//! command says so.
+//! Images with transparency, more than 8 bits, or several frames: how they are converted, and that
+//! every command reports it.
 
 use super::support::Sandbox;
 use image::codecs::gif::GifEncoder;
@@ -12,7 +12,7 @@ fn png(image: impl Into<DynamicImage>) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A black icon on what is transparent: a cross, or a disc.
+/// A black icon on a transparent background: a cross, or a disc.
 fn icon(class: &str, number: u32) -> RgbaImage {
     let (cx, cy) = (12 + number as i32 % 5, 10 + number as i32 / 5);
     RgbaImage::from_fn(32, 32, |x, y| {
@@ -52,7 +52,7 @@ fn the_background_of_transparent_images_is_told_and_remembered() {
     assert_eq!(metrics["dataset"]["treated"], treated);
     assert!(sandbox.text("run/config.toml").contains("alpha_background = \"#ffee00\""));
 
-    // The model knows it, even alone; whoever says otherwise is heard.
+    // The model stores the background, even without its run; an option overrides it.
     std::fs::copy(sandbox.path("run/model.safetensors"), sandbox.path("alone.safetensors"))
         .unwrap();
     let evaluate = ["evaluate", "--model", "alone.safetensors", "--data", "icons", "--json"];

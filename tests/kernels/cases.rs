@@ -1,10 +1,10 @@
-//! The convolutions that every kernel is tried on.
+//! The convolutions that every kernel is tested on.
 
 use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry};
 use nn_core::layers::Padding;
 
-/// A convolution, and a pooling behind it if one fits.
+/// A convolution, and a pooling after it if one fits.
 pub struct Case {
     pub g: Conv2dGeometry,
     pub pool: Option<Pool2dGeometry>,
@@ -79,8 +79,8 @@ pub fn cases() -> Vec<Case> {
     cases.into_iter().flatten().collect()
 }
 
-/// Two 3x3 convolutions of `[batch, height, width]`: kernels are written for few input channels or for
-/// many.
+/// Two 3x3 convolutions of `[batch, height, width]`: there are separate kernels for few and for
+/// many input channels.
 pub fn few_and_many_channels(size: [usize; 3], out: usize) -> [Case; 2] {
     let [n, h, w] = size;
     let (conv, pool) = (Conv2dOptions::default(), Pool2dOptions::default());

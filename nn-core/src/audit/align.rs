@@ -11,32 +11,32 @@ use super::placement::Placement;
 use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::ops::AddAssign;
 
-/// The least share of either picture that both must have in common.
+/// The smallest share of either picture that the overlap must cover.
 const SHARE: f32 = 0.35;
 
-/// BlockMoments of products of the numbers of each pixel: derivatives by six parameters, value, 1, target.
+/// Sums of products over all pixels, for the normal equations: six derivatives, value, 1, target.
 struct Normal<'a> {
     a: &'a Luma,
     b: &'a Luma,
     placement: Placement,
     stride: usize,
-    /// Middle of `b`, and its half length: derivatives are taken in this unit.
+    /// Centre of `b`, and half its length: coordinates are normalised by these.
     middle: (f32, f32),
     unit: f32,
-    /// The gain and offset so far, and the scale of residuals, beyond which a pixel (a
-    /// watermark's, say) hardly counts; at first there are none.
+    /// Gain and offset so far, and the scale of the residuals: pixels with larger residuals (of a
+    /// watermark, say) have small weights. `None` in the first step.
     tone: Option<(f32, f32, f32)>,
 }
 
-/// Partial sums, each over every so many pixels.
+/// The number of partial sums, for SIMD.
 const LANES: usize = 16;
-/// Pixels that are taken together.
+/// The number of pixels per batch.
 const BATCH: usize = 256;
 
-/// The nine numbers of some pixels.
+/// Nine numbers per pixel of a batch.
 type Numbers = [[f32; BATCH]; 9];
 
-/// What is summed up over all pixels.
+/// The sums over all pixels.
 struct Totals {
     products: [[f64; 9]; 8],
     residuals: f64,
@@ -55,7 +55,7 @@ impl Multiversion for Normal<'_> {
         for y in (0..b.height).step_by(self.stride) {
             let q = (y as f32 - self.middle.1) / self.unit;
             for start in (0..b.width).step_by(self.stride * LANES) {
-                // Places first: that can be done for several pixels at once.
+                // Coordinates first: this loop is vectorised.
                 let (mut us, mut vs) = ([0.0; LANES], [0.0; LANES]);
                 let mut inside = [false; LANES];
                 for lane in 0..LANES {
@@ -89,7 +89,8 @@ impl Multiversion for Normal<'_> {
 }
 
 impl Normal<'_> {
-    /// Adds the first `n` pixels, given by place (0 and 1), slopes (2 and 5), value (6) and target (8).
+    /// Adds the first `n` pixels, given by coordinates (0 and 1), gradients (2 and 5), value (6)
+    /// and target (8).
     #[inline(always)]
     fn add(&self, numbers: &mut Numbers, n: usize, totals: &mut Totals) {
         let (gain, offset, spread) = self.tone.unwrap_or((1.0, 0.0, f32::INFINITY));
@@ -133,7 +134,7 @@ impl Normal<'_> {
     }
 }
 
-/// The sum of partial sums, by halves.
+/// The sum of partial sums, by pairwise halving.
 #[inline(always)]
 pub fn sum<T: Copy + AddAssign, const N: usize>(mut sums: [T; N]) -> T {
     let mut half = N / 2;
@@ -146,8 +147,8 @@ pub fn sum<T: Copy + AddAssign, const N: usize>(mut sums: [T; N]) -> T {
     sums[0]
 }
 
-/// Moves `placement` to where `b` agrees best with `a`, in a number of steps, of which each looks at
-/// every `stride`-th pixel along each axis. None if it runs away.
+/// Refines `placement` so that `b` agrees best with `a`, in a number of Gauss-Newton steps that use
+/// every `stride`-th pixel along each axis. `None` if it diverges.
 pub fn refine(
     a: &Luma,
     b: &Luma,
@@ -197,10 +198,10 @@ pub fn refine(
     Some(placement)
 }
 
-/// Solves 8 normal equations, of whose symmetric matrix the upper half is filled (Cholesky).
+/// Solves 8 normal equations with a symmetric matrix, of which the upper half is given (Cholesky).
 fn solve(mut m: [[f64; 9]; 8]) -> Option<[f32; 8]> {
     for (i, row) in m.iter_mut().enumerate() {
-        // A direction in which the picture is flat stays where it is.
+        // Regularisation: a direction without gradients is left unchanged.
         row[i] += 1e-6 + 1e-6 * row[i];
     }
     for i in 0..8 {

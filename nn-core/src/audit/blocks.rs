@@ -1,4 +1,4 @@
-//! Statistics of two registered pictures, block by block.
+//! Statistics of two registered pictures, per block of 8 x 8 pixels.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -9,24 +9,25 @@ use crate::kernels::multiversion::Multiversion;
 
 /// Side of a block, in pixels.
 pub const BLOCK: usize = 8;
-/// Squared slopes along an edge, as a share of those over it, up to which there is nothing but it.
+/// The largest ratio of squared gradients along an edge to those across it at which a block
+/// contains nothing but the edge.
 const ONE_WAY: f32 = 0.1;
 
-/// BlockMoments over a block.
+/// Sums over a block: of the values, their squares and products.
 #[derive(Clone, Copy, Default)]
 pub struct BlockMoments {
-    /// Pixels.
+    /// The number of pixels.
     pub n: f32,
     pub a: f32,
     pub b: f32,
     pub aa: f32,
     pub bb: f32,
     pub ab: f32,
-    /// How steep either is.
+    /// The gradients of either picture.
     pub slopes: [Slopes; 2],
 }
 
-/// BlockMoments of products of the slopes along the two diagonals.
+/// Sums of products of the gradients along the two diagonals (the structure tensor).
 #[derive(Clone, Copy, Default)]
 pub struct Slopes {
     falling: f32,
@@ -35,8 +36,8 @@ pub struct Slopes {
 }
 
 impl Slopes {
-    /// Whether all slopes are of one direction, with next to none across: those of a straight edge, of
-    /// stripes, of a shade.
+    /// Whether all gradients have one direction, with almost none across it, as for a straight
+    /// edge, stripes, or a linear shade.
     ///
     /// J. Shi and C. Tomasi, "Good features to track", 1994.
     pub fn are_one_way(&self) -> bool {
@@ -59,12 +60,12 @@ impl BlockMoments {
     }
 }
 
-/// BlockMoments over the blocks of `b` where it lies on `a`.
+/// Computes the sums over the blocks of `b` where it overlaps `a`.
 pub struct Blocks<'a> {
     pub a: &'a Luma,
     pub b: &'a Luma,
     pub placement: Placement,
-    /// What lies within so many pixels of the border of `a` does not count.
+    /// Pixels within this distance from the border of `a` are ignored.
     pub margin: f32,
 }
 
@@ -86,7 +87,7 @@ impl Multiversion for Blocks<'_> {
                     let mut target = [128.0; BLOCK];
                     target[..len].copy_from_slice(&b.pixels[y * b.width + x..][..len]);
                     for i in 0..BLOCK {
-                        // About 128, so that sums of squares stay exact enough.
+                        // Relative to 128, so that sums of squares keep enough precision.
                         let (a, b) = (values[i] - 128.0, target[i] - 128.0);
                         let (a, b) = if inside[i] > 0.0 { (a, b) } else { (0.0, 0.0) };
                         sums[0][i] += inside[i];
@@ -117,8 +118,8 @@ impl Multiversion for Blocks<'_> {
 }
 
 impl Blocks<'_> {
-    /// The values of `a` where `len` pixels of `b` from `(x, y)` on lie on it, and for each 1 if it
-    /// does.
+    /// The values of `a` under `len` pixels of `b` from `(x, y)` on, and 1 for each pixel that lies
+    /// inside `a`, else 0.
     #[inline(always)]
     fn laid(&self, x: usize, y: usize, len: usize) -> ([f32; BLOCK], [f32; BLOCK]) {
         let a = self.a;
@@ -136,7 +137,7 @@ impl Blocks<'_> {
     }
 }
 
-/// Adds those between a row and the one above it, between pixels that all lie `inside`.
+/// Adds the gradients between a row and the one above it, where all pixels are `inside`.
 #[inline(always)]
 fn add_slopes(
     sums: &mut [[f32; BLOCK]; 3],

@@ -1,11 +1,11 @@
-//! Candidate pairs: which images may be copies of each other, without comparing all pairs.
+//! Candidate pairs: images that may be copies of each other, found without comparing all pairs.
 //!
-//! Each image asks the index ([`super::descriptor_index`]) for features like its first ones. Where two of
-//! another image have met, laid alike, all features of both are held against each other: what agrees
-//! in most of its 128 bits votes for the pair and says how one would have to be moved onto the other;
-//! votes that say the same make a candidate. Pictures as a whole are asked for as well, which finds
-//! those with too little on them for features. Each image keeps but a few candidates, so that the
-//! work grows as the number of images does, not as that of pairs.
+//! The first features of each image are looked up in the index ([`super::descriptor_index`]). If at least
+//! two of them match features of another image with the same symmetry, all features of both images are
+//! compared. A match in most of the 128 bits is a vote for the pair and gives a placement of one image on
+//! the other; placements with enough votes make a candidate. Descriptors of whole pictures are looked up as
+//! well, which finds pictures with too little structure for features. Each image keeps only a few
+//! candidates, so that the time grows linearly with the number of images, not with that of pairs.
 
 use super::descriptor_index::DescriptorIndex;
 use super::keypoints::{Feature, MAX_FEATURES};
@@ -16,65 +16,67 @@ use crate::kernels::multiversion::{Multiversion, multiversion};
 use rayon::prelude::*;
 use std::cmp::Reverse;
 
-/// Bits in which two features may differ and still be the same point.
+/// The maximum number of differing bits of two features of the same point.
 const FEATURE_DISTANCE: u32 = 18;
-/// Features of an image, the first ones, that are asked for in the index.
+/// The number of features per image that are looked up in the index.
 const ASKED: usize = 32;
-/// Of these, those that are asked for as tilted copies, too.
+/// The number of these that are also looked up tilted.
 const TILTED: usize = 32;
-/// Bits in which two whole pictures may differ and still be compared.
+/// The maximum number of differing bits of two whole pictures to be compared.
 const FRAME_DISTANCE: u32 = 14;
-/// Bits in which they may differ once their images have met.
+/// The maximum number of differing bits of two features of images that share matches in the index.
 const VOTE_DISTANCE: u32 = 24;
-/// Features of a pair that must have met in the index, for the others to be looked at.
+/// The number of index matches of a pair from which all its features are compared.
 const HITS: usize = 2;
-/// Points that must say the same of a pair.
+/// The number of points that must agree on a placement.
 const VOTES: u32 = 4;
-/// The most candidates of higher number that features may give one image: those of most votes.
+/// The maximum number of candidates with a higher index that features give one image: those with
+/// the most votes.
 const FEATURES_PER_IMAGE: usize = 32;
-/// Images of higher number that are held against one image, feature by feature: those it met most often.
+/// The maximum number of images with a higher index whose features are all compared with those of
+/// one image: those with the most index matches.
 const JUDGED_PER_IMAGE: usize = 3 * FEATURES_PER_IMAGE;
-/// Ways to lay one image on another that are looked at, at most: those in which features met most often.
+/// The maximum number of ways (tilt and symmetry) tried per pair: those with the most index matches.
 const WAYS: usize = 6;
-/// Votes whose placement is put to the others, at most.
+/// The maximum number of matches whose placements are tested for votes.
 const PROPOSERS: usize = 64;
-/// The most candidates that whole pictures may give one image: the nearest.
+/// The maximum number of candidates that whole pictures give one image: the nearest.
 const FRAMES_PER_IMAGE: usize = 6;
-/// Placements tried for a pair, at most.
+/// The maximum number of placements tried per pair.
 const TRIES: usize = 3;
 
-/// What is known of an image for finding its copies.
+/// What the search for copies needs of an image.
 #[derive(Debug, Clone, Default)]
 pub struct Fingerprint {
     /// Width and height of the small picture.
     pub size: (f32, f32),
     /// Its features.
     pub features: Vec<Feature>,
-    /// The picture as a whole, unless it is flat.
+    /// The descriptor of the whole picture, unless it is flat.
     pub frame: Option<Descriptor>,
 }
 
 /// Two images that may be copies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// The image of the lower number.
+    /// The image with the lower index.
     pub a: usize,
-    /// The other.
+    /// The image with the higher index.
     pub b: usize,
-    /// How `b` may lie on `a`, the likeliest first.
+    /// The possible placements of `b` on `a`, the most likely first.
     pub placements: Vec<Placement>,
-    /// Points that say so.
+    /// The number of points that agree on the first placement.
     pub votes: u32,
-    /// Whether the pictures as wholes say so.
+    /// Whether the descriptors of the whole pictures match.
     pub by_frame: bool,
 }
 
-/// The candidates among `images`, in order of their first images; of one image, the likeliest first.
+/// The candidates among `images`, sorted by their first images; for each image, the most likely first.
 pub fn candidates(images: &[&Fingerprint]) -> Vec<Candidate> {
     let mut found = by_features(images);
     found.extend(by_frames(images));
     found.sort_by_key(|candidate| (candidate.a, candidate.b));
-    // Those of features come first, for the sort is stable.
+    // The sort is stable, so candidates of features come first.
     found.dedup_by(|next, kept| {
         let same = (next.a, next.b) == (kept.a, kept.b);
         if same {
@@ -88,14 +90,14 @@ pub fn candidates(images: &[&Fingerprint]) -> Vec<Candidate> {
     found
 }
 
-/// Two features that met: the image of the second, how the first would have to be tilted and laid to
-/// become the second, their numbers.
+/// A match of two features: the index of the second image, the tilt and symmetry that turn the
+/// first feature into the second, and the indices of the two features.
 type Match = (u32, Way, u32, u32);
 
-/// How a picture is tilted, and laid after that.
+/// The tilt of a picture, and the symmetry applied after it.
 type Way = (Tilt, Symmetry);
 
-/// A small turn of a picture.
+/// A small rotation of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tilt {
     None,
@@ -104,7 +106,7 @@ enum Tilt {
 }
 
 impl Tilt {
-    /// The descriptor of a feature once the picture is tilted.
+    /// The descriptor of a feature of the tilted picture.
     fn descriptor(self, feature: &Feature) -> Descriptor {
         match self {
             Self::None => feature.descriptor,
@@ -113,7 +115,7 @@ impl Tilt {
         }
     }
 
-    /// The angle, in radians, from the axis to the right to that downwards.
+    /// The angle in radians, positive clockwise (x to the right, y down).
     fn angle(self) -> f32 {
         match self {
             Self::None => 0.0,
@@ -141,7 +143,7 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         let asked = images[a].features.len().min(ASKED);
         let mut ask = |of_a: &Feature, i: u32, tilt: Tilt, pose: u8| {
             let pose = Symmetry::ALL[pose as usize];
-            // Each two images are compared once, from the first.
+            // Each pair is compared once, from its first image.
             for j in index.near(moved(tilt.descriptor(of_a), pose), FEATURE_DISTANCE, next) {
                 let of_b = features[j.descriptor as usize];
                 let back = Symmetry::ALL[of_b.poses[0] as usize].inverse();
@@ -199,7 +201,8 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
     (0..images.len()).into_par_iter().flat_map_iter(of_image).collect()
 }
 
-/// How `b` may have been stretched along its sides: not at all, or from the aspect that `a`, laid so, has.
+/// How `b` may have been stretched along its axes: not at all, or from the aspect ratio of `a`
+/// under `symmetry`.
 fn stretches(a: (f32, f32), b: (f32, f32), symmetry: Symmetry) -> impl Iterator<Item = (f32, f32)> {
     let aspect = |(width, height): (f32, f32)| width / height;
     let was = if symmetry.turns.is_multiple_of(2) { aspect(a) } else { aspect(a).recip() };
@@ -208,7 +211,7 @@ fn stretches(a: (f32, f32), b: (f32, f32), symmetry: Symmetry) -> impl Iterator<
     [Some((1.0, 1.0)), stretched.then_some((by, by.recip()))].into_iter().flatten()
 }
 
-/// All pairs of features of `a`, tilted and laid so, and of `b` that look alike.
+/// All pairs of similar features of `a`, transformed by the given way, and of `b`.
 fn alike<'a>(
     a: &'a [Feature],
     b: &'a [Feature],
@@ -225,7 +228,7 @@ fn alike<'a>(
     pairs
 }
 
-/// The features whose descriptors are like one.
+/// Finds the features whose descriptors are similar to one descriptor.
 struct Alike<'a> {
     descriptor: Descriptor,
     features: &'a [Feature],
@@ -246,18 +249,18 @@ impl Multiversion for Alike<'_> {
     }
 }
 
-/// Pairs of features that are taken for the same points of two pictures, laid in one way.
+/// Pairs of features that may be the same points of two pictures, for one way.
 struct Votes<'a> {
     pairs: &'a [(&'a Feature, &'a Feature)],
     way: Way,
     /// How `b` was stretched.
     stretch: (f32, f32),
-    /// Where each point lies on `a`, and on `b` before that was stretched.
+    /// The position of each point on `a`, and on `b` before that was stretched.
     of_a: [Vec<f32>; 2],
     of_b: [Vec<f32>; 2],
-    /// How much larger the point is on `a`.
+    /// The scale of each point on `a` relative to that on `b`.
     scales: Vec<f32>,
-    /// A bit for the point of `a`: two descriptions of one point are one vote.
+    /// A bit for each point of `a`: several matches of one point count as one vote.
     points: Vec<u64>,
 }
 
@@ -292,14 +295,14 @@ impl<'a> Votes<'a> {
         }
     }
 
-    /// How `b` lies on `a`, before it was stretched, if one of the pairs is the same point.
+    /// The placement of `b`, before it was stretched, on `a` that one pair of features gives.
     fn placement(&self, number: usize) -> Placement {
         let (of_a, of_b) = self.pairs[number];
         let before = Feature { x: of_b.x * self.stretch.0, y: of_b.y * self.stretch.1, ..*of_b };
         Placement::of_features(of_a, &before, self.way.1, self.way.0.angle())
     }
 
-    /// Whether one pair agrees with a placement that enlarges by `scale`.
+    /// Whether a pair of features agrees with a placement with this scale.
     #[inline(always)]
     fn agrees(&self, number: usize, placement: &Placement, scale: f32, tolerance: f32) -> bool {
         let (x, y) = placement.apply(self.of_b[0][number], self.of_b[1][number]);
@@ -311,10 +314,11 @@ impl<'a> Votes<'a> {
     }
 }
 
-/// The ratio of scales up to which two votes say the same. All of one way say the same of turns and mirrors.
+/// The largest ratio of scales at which two votes agree. Rotation and reflection are the same
+/// within one way.
 const LIKE_SCALE: f32 = 1.5;
 
-/// The points that agree with a placement.
+/// Counts the points that agree with a placement.
 struct Agreeing<'a> {
     votes: &'a Votes<'a>,
     placement: Placement,
@@ -336,7 +340,7 @@ impl Multiversion for Agreeing<'_> {
     }
 }
 
-/// The placements that several votes agree on, and how many do.
+/// The placements with enough votes, and their numbers of votes.
 fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
     let tolerance = 0.06 * width.max(height);
     let mut proposals: Vec<(u32, usize, Placement)> = Vec::new();

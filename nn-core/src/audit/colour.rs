@@ -1,7 +1,8 @@
-//! Whether two pictures that lie on each other are of the same colours.
+//! Comparison of the colours of two registered pictures.
 //!
-//! What is grey in one of them may be of any colour in the other: copies in grey are copies. A copy may be
-//! more or less colourful, and tinted a little. But a red shirt is no copy of a blue one.
+//! Grey regions of one picture may have any colour in the other, since greyscale copies are copies.
+//! A copy may differ in saturation and be slightly tinted. But a picture of a red shirt is no copy
+//! of one of a blue shirt.
 
 use super::difference::laid;
 use super::luma::Luma;
@@ -11,33 +12,33 @@ use crate::kernels::multiversion::{Multiversion, multiversion};
 
 /// Pixels of the small picture along a side of one cell.
 const CELL: usize = 4;
-/// The blur of colours, in cells.
+/// The Gaussian blur of the colours, in cells.
 const BLUR: f32 = 0.8;
-/// Distance from grey from which there is a colour.
+/// The distance from grey from which a cell counts as coloured.
 const COLOURED: f32 = 10.0;
-/// The share of coloured cells up to which a picture is grey.
+/// The largest share of coloured cells of a grey picture.
 const GREY: f32 = 0.01;
-/// How much more or less colourful a copy may be.
+/// The range of saturation factors of a copy.
 const FACTORS: std::ops::RangeInclusive<f32> = 0.5..=2.0;
-/// How strongly a copy may be tinted.
+/// The largest tint of a copy.
 const TINT: f32 = 20.0;
-/// What a colour may be off, as a share of its distance from grey, and beside that.
+/// The largest colour error: relative to the distance from grey, and absolute.
 const OFF: (f32, f32) = (0.25, 6.0);
-/// The share of coloured cells of another colour from which colours differ.
+/// The share of coloured cells with another colour from which the colours differ.
 const DIFFERS: f32 = 0.25;
-/// The share of all cells up to which other colours are specks.
+/// The share of all cells up to which other colours are ignored as specks.
 const SPECKS: f32 = 0.03;
 /// Rounds of reweighted least squares.
 const ROUNDS: usize = 6;
 
-/// The colours of a small picture, in cells: blue and red against grey (Rec. 601), around 128.
+/// The colours of a small picture, in cells: the chroma channels Cb and Cr (Rec. 601), around 128.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Colours {
     width: usize,
     planes: [Vec<u8>; 2],
 }
 
-/// How the colours of two pictures compare.
+/// The result of a colour comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColourMatch {
     /// Both have the same colours, or both are grey.
@@ -49,13 +50,13 @@ pub enum ColourMatch {
 }
 
 impl Colours {
-    /// Those of a small picture.
+    /// The colours of a small picture.
     pub fn new(small: &Small) -> Self {
         let width = small.width.div_ceil(CELL);
         Self { width, planes: multiversion(CellMeans(small)) }
     }
 
-    /// The memory it takes.
+    /// The memory used, in bytes.
     pub fn bytes(&self) -> usize {
         self.planes.iter().map(Vec::len).sum()
     }
@@ -63,11 +64,12 @@ impl Colours {
     fn plane(&self, number: usize) -> Luma {
         let plane = &self.planes[number];
         let pixels = plane.iter().map(|&value| f32::from(value)).collect();
-        // Blurred, for small spots lie in one cell here and between two there.
+        // Blurred, since a small spot may lie in one cell here and between two there.
         Luma { width: self.width, height: plane.len() / self.width, pixels }.blurred(BLUR)
     }
 
-    /// The colours of both where `b` lies on `self` as `placement` says of the small pictures.
+    /// The colours of both at the same positions; `placement` places the small picture of `b` on
+    /// that of `self`.
     fn cells(
         &self,
         b: &Self,
@@ -89,8 +91,8 @@ impl Colours {
             .collect()
     }
 
-    /// Whether `b`, which lies on `self` so, has other colours, more or less of them, or none: for pictures
-    /// of a kind that may differ in nothing else.
+    /// Whether `b`, placed on `self`, has other colours, another saturation, or no colours. This is
+    /// stricter than [`Colours::compare`]: for pictures on one template, which may differ in nothing else.
     pub fn differ(&self, b: &Self, placement: &Placement) -> bool {
         let cells = self.cells(b, placement, |_| false);
         let shift = Shift::NONE;
@@ -100,8 +102,8 @@ impl Colours {
         other as f32 > DIFFERS * n as f32
     }
 
-    /// Compares `self` with `b`, which lies on it as `placement` says of the small pictures, but for the
-    /// pixels of `b`'s, in rows of `width`, that are `hidden`.
+    /// Compares `self` with `b`, which `placement` places on it, except for the pixels of `b`, in
+    /// rows of `width`, that are `hidden`.
     pub fn compare(
         &self,
         b: &Self,
@@ -109,7 +111,7 @@ impl Colours {
         hidden: &[bool],
         width: usize,
     ) -> ColourMatch {
-        // Colours are blurred, so what is hidden shows beside it.
+        // Colours are blurred, so the surroundings of hidden pixels are affected, too.
         let cells = self.cells(b, placement, |cell| {
             let around = |at: usize, len: usize| at.saturating_sub(CELL)..(at + 2 * CELL).min(len);
             let columns = around(cell % b.width * CELL, width);
@@ -136,7 +138,7 @@ impl Colours {
     }
 }
 
-/// The mean colours of each cell of a small picture.
+/// Computes the mean colours of each cell of a small picture.
 struct CellMeans<'a>(&'a Small);
 
 impl Multiversion for CellMeans<'_> {
@@ -173,14 +175,14 @@ impl Multiversion for CellMeans<'_> {
     }
 }
 
-/// The colours of both pictures at one place.
+/// The colours of both pictures in one cell.
 struct Cell {
     a: [f32; 2],
     b: [f32; 2],
 }
 
 impl Cell {
-    /// The distance from grey of the more colourful one.
+    /// The distance from grey of the more saturated one.
     fn most(&self, shift: &Shift) -> f32 {
         norm(self.b).max(shift.factor * norm(self.a))
     }
@@ -194,7 +196,7 @@ fn norm([x, y]: [f32; 2]) -> f32 {
     (x * x + y * y).sqrt()
 }
 
-/// How much more colourful one picture is, and its tint.
+/// The saturation factor between two pictures, and the tint.
 struct Shift {
     factor: f32,
     tint: [f32; 2],
@@ -224,7 +226,7 @@ impl Shift {
                 aa -= a[plane] * a[plane] / n;
                 ab -= a[plane] * b[plane] / n;
             }
-            // A slight pull to leaving colours as they are.
+            // A weak prior for unchanged colours.
             let factor = (ab + n) / (aa + n);
             shift.factor = factor.clamp(*FACTORS.start(), *FACTORS.end());
             let tint = [0, 1].map(|plane: usize| (b[plane] - shift.factor * a[plane]) / n);

@@ -1,16 +1,15 @@
-//! What two pictures are to each other: the same, of one scene, or different.
+//! Comparison of two pictures: copies, of one scene, or different.
 //!
-//! A candidate's placement is refined until the pixels of both agree best ([`super::align`]), then
-//! both are compared block by block: in each, the correlation of the pixels after taking out its mean.
-//! Blocks count by how much there is to see in them, in *either* picture: white against white says
-//! nothing, fur against other fur says no. A block in which both pictures change in one direction only
-//! says nothing either, if there are others: different pictures have the edge of a frame or a mask in
-//! common, or a corner that a tilt left black. That is the first look. Those that pass it are looked at
-//! closely: in what they differ once their tones agree ([`super::difference`]), and whether they have the
-//! same colours ([`super::colour`]).
+//! A candidate's placement is refined until the pixels of both agree best ([`super::align`]). Then both are
+//! compared block by block, by the correlation of the pixels in each block. Blocks are weighted by the
+//! contrast in *either* picture: white against white is no evidence, fur against other fur is evidence
+//! against a copy. Blocks whose gradients have only one direction are ignored if there are others, since
+//! different pictures share the edge of a frame or a mask, or a corner left black by a rotation. Pairs that
+//! pass this first stage are compared closely: by the differences that remain after their tones are matched
+//! ([`super::difference`]), and by their colours ([`super::colour`]).
 //!
-//! Over a copy something may have been written, which draws the refined placement to itself: a pair that
-//! lies about edge to edge is compared edge to edge as well.
+//! Text or a mark drawn over a copy biases the refined placement, so a pair that is almost aligned
+//! edge to edge is also compared exactly edge to edge.
 
 use super::align::refine;
 use super::blocks::{BLOCK, BlockMoments, Blocks};
@@ -21,119 +20,124 @@ use super::placement::Placement;
 use crate::kernels::multiversion::multiversion;
 use std::sync::OnceLock;
 
-/// Blocks with something to see without which nothing is said.
+/// The number of blocks with enough contrast below which two pictures count as different.
 const MIN_EVIDENCE: usize = 6;
-/// Such blocks that one of the pictures must have, for those of it alone to be counted.
+/// The minimum denominator of the share of agreeing blocks in one picture alone.
 const MIN_VISIBLE: usize = 24;
-/// Variance of what compression and resampling leave in a flat block, in squared grey levels.
+/// Variance left by compression and resampling in a flat block, in squared grey levels.
 const NOISE: f32 = 6.0;
-/// The agreement from which a closer look is worth it.
+/// The agreement from which a pair is compared closely.
 const AGREES: f32 = 0.65;
-/// The same where one of them is of few pixels, and was enlarged.
+/// The same where one of the pictures was enlarged from few pixels.
 const AGREES_IF_ENLARGED: f32 = 0.5;
 /// The correlation from which a block agrees.
 const ALIKE: f32 = 0.7;
-/// The side of a picture's own pixels, in small ones, from which it may lack what another shows.
+/// The size of a picture's original pixels, in pixels of the small picture, from which it may lack
+/// detail that the other has.
 const FEW_PIXELS: f32 = 0.5;
-/// The blur, in pixels, after which it hardly matters that one picture was once of few pixels.
+/// The blur, in pixels, after which this lack of detail hardly matters.
 const SOFT: f32 = 2.0;
-/// What is next to a part's border is blurred with what lies beyond, so many pixels far.
+/// Pixels within this distance from the border of a part are ignored: they are blurred with what
+/// lies beyond.
 const MARGIN: f32 = 2.5;
-/// The same at a first look.
+/// The same for the first stage.
 const PART_MARGIN: f32 = 1.5;
-/// Half a pixel beyond the border is still the border's pixel.
+/// The margin of pictures aligned edge to edge: half a pixel beyond the border still counts.
 const ON_THE_BORDER: f32 = -0.5;
-/// The share from which none is needed.
+/// The share of same blocks from which no blurred comparison is needed.
 const CLEARLY_SAME: f32 = 0.9;
-/// The least ratio of blocks that are the same to those that are neither the same nor others.
+/// The minimum ratio of same blocks to blocks that are neither the same nor different.
 const CLEAR: f32 = 0.55;
-/// The share of blocks that must be the same in what shares anything.
+/// The minimum share of same blocks in copies and scenes.
 const LEAST_SAME: f32 = 0.33;
-/// The same where there is little to see: strokes, letters, figures on a plain ground.
+/// The same where there is little structure: strokes, letters, figures on a plain background.
 const SAME_IF_BARE: f32 = 0.5;
-/// Blocks with something to see below which there is little.
+/// The number of blocks with enough contrast below which there is little structure.
 const BARE: usize = 45;
-/// The same where there is hardly anything that tells a picture from others.
+/// The same where there is nothing but edges, stripes and shades.
 const SAME_IF_PLAIN: f32 = 0.9;
-/// The same where one picture would be a part of the other, and the share of others up to which it is.
+/// The minimum share of same blocks where one picture is a part of the other, and the maximum share
+/// of different ones.
 const SAME_IN_PART: f32 = 0.66;
 const OTHER_IN_PART: f32 = 0.03;
-/// The share of pixels that differ up to which a blur may show a part to be the same.
+/// The largest share of differing pixels at which a part may be compared blurred.
 const FAR_IN_PART: f32 = 0.01;
-/// The share of pixels that may differ in a part, of those where there is something to see.
+/// The largest share of differing pixels in a part, of those in visible blocks.
 const FAR_OF_VISIBLE: f32 = 0.05;
-/// The share of others up to which a picture of few pixels, enlarged, may turn out to be the same.
+/// The largest share of different blocks at which a picture enlarged from few pixels may be
+/// compared blurred.
 const OTHER_IF_ENLARGED: f32 = 0.12;
-/// The share of pixels that something written over may hide from a look at colours.
+/// The largest share of pixels that may be excluded from the comparison of colours as drawn over.
 const WRITTEN_OVER: f32 = 0.2;
-/// The part of what is asked that a first look must promise: it looks a little less far from borders.
+/// The factor on the required share of same blocks that the first stage must allow: its margin is smaller.
 const NEARLY: f32 = 0.7;
-/// The share from which that is said.
+/// The share of differing pixels from which a copy is reported as drawn over.
 const TO_BE_SEEN: f32 = 0.005;
-/// The standard deviation from which a block has something to see.
+/// The standard deviation from which a block has enough contrast to be visible.
 const VISIBLE: f32 = 4.0;
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
-    /// How `b` lies on `a`.
+    /// The placement of `b` on `a`.
     pub placement: Placement,
     /// Agreement of the pixels: 1 for the same picture, about 0 for different ones.
     pub agreement: f32,
-    /// The share of the picture `a` that `b` covers.
+    /// The share of the area of `a` that `b` covers.
     pub share_of_a: f32,
-    /// The share of the picture `b` that lies on `a`.
+    /// The share of the area of `b` that lies on `a`.
     pub share_of_b: f32,
-    /// The number of blocks with something to see in them that tells a picture from others.
+    /// The number of visible blocks, without those whose gradients have one direction only.
     pub evidence: usize,
-    /// Whether there are hardly such blocks, and those were counted too in which all runs one way: there
-    /// is nothing but edges, stripes and shades.
+    /// Whether there were too few such blocks, so that those with one direction were counted, too:
+    /// there is nothing but edges, stripes and shades.
     pub is_plain: bool,
-    /// The share of the blocks with something to see in one of the pictures that agree, in the
-    /// picture for which it is higher: what is written over a copy is only to be seen in the other.
+    /// The share of agreeing blocks among the visible blocks of one picture, for the picture for
+    /// which it is higher: what is drawn over a copy is visible in that copy only.
     pub agreeing_of_one: f32,
-    /// How far the corners of `b` lie from those of `a`, at most, as a share of its longer side.
+    /// The largest distance of a corner of `b` from the nearest corner of `a`, as a share of the
+    /// longer side of `a`.
     pub off_frame: f32,
-    /// How the contrast of `b` differs from that of `a`: a factor.
+    /// The contrast of `b` relative to that of `a`, as a factor.
     pub contrast: f32,
-    /// How much brighter `b` is in the mean, in grey levels.
+    /// The difference of mean brightness, `b` minus `a`, in grey levels.
     pub brightness: f32,
-    /// The share of visible blocks that a closer look may find the same, at most.
+    /// An upper bound for the share of visible blocks that a close comparison finds the same.
     pub same_at_most: f32,
-    /// The share that it will find to be others, at least.
+    /// A lower bound for the share that it finds different.
     pub other_at_least: f32,
-    /// What the two are to each other; different until a closer look says otherwise.
+    /// The relation of the two; different until a close comparison finds otherwise.
     pub verdict: Verdict,
     /// Whether one of two copies is grey and the other is not.
     pub is_grey: bool,
-    /// Whether something was written over one of two copies.
+    /// Whether something was drawn over one of two copies.
     pub is_written_over: bool,
 }
 
-/// What two pictures are to each other.
+/// The relation of two pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// Different pictures.
     Different,
-    /// Different contents before one background, or on one template.
+    /// Different contents on the same background or template.
     Scene,
     /// The same picture.
     Copy,
 }
 
-/// What the same picture, or a picture of the same scene, must have in common.
+/// The conditions for a copy or a picture of the same scene.
 struct Asked {
-    /// The share of visible blocks that are the same, at least.
+    /// The minimum share of visible blocks that are the same.
     same: f32,
-    /// The share of others, at most.
+    /// The maximum share of different blocks.
     other: f32,
-    /// Pixels that differ, as a share of those in visible blocks, at most.
+    /// The maximum share of differing pixels, of those in visible blocks.
     far: f32,
 }
 
 impl Asked {
     fn is_met_by(&self, difference: &Difference) -> bool {
-        // What is neither the same nor another comes from edges of what was written over, no more.
+        // Blocks that are neither may only come from the edges of what was drawn over.
         let unclear = 1.0 - difference.same - difference.other;
         difference.visible >= MIN_EVIDENCE
             && difference.same >= self.same.max(CLEAR * unclear)
@@ -143,12 +147,11 @@ impl Asked {
 }
 
 impl Comparison {
-    /// What these two must have in common, if so many blocks are visible.
+    /// The conditions for this pair if `visible` blocks are visible.
     ///
-    /// Laid on each other edge to edge, half of what is to be seen may have been written over. Laid
-    /// otherwise, as a part on the whole, all of it must be the same: outlines alone agree between any
-    /// two animals of one shape and pose. So it must where nothing is to be seen but what many pictures
-    /// have in common: edges, stripes and shades.
+    /// Of pictures aligned edge to edge, half of the visible blocks may have been drawn over. Of a part,
+    /// all must be the same, since the outlines alone agree for any two animals of similar shape and pose.
+    /// The same holds where there is nothing but edges, stripes and shades, which many pictures share.
     fn asked(&self, visible: usize) -> Asked {
         let is_bare = visible < BARE;
         match (self.is_whole(), self.is_plain) {
@@ -161,47 +164,47 @@ impl Comparison {
         }
     }
 
-    /// Whether the pictures lie on each other edge to edge.
+    /// Whether the pictures are aligned edge to edge.
     fn is_whole(&self) -> bool {
         self.share_of_a > 0.96 && self.share_of_b > 0.96 && self.off_frame < 0.02
     }
 }
 
-/// A picture at the sizes a comparison needs. Most candidates need only the coarsest.
+/// A picture at the resolutions that a comparison needs. Most candidates need only the coarsest.
 #[derive(Debug, Clone)]
 pub struct Comparable {
     picture: Luma,
     colours: Colours,
-    /// A quarter of the width and height.
+    /// At a quarter of the width and height.
     coarse: Luma,
     closer: OnceLock<Closer>,
-    /// The side of one of its own pixels, where it was enlarged; else less than 1.
+    /// The size of one of its original pixels, above 1 if it was enlarged, else at most 1.
     pixel: f32,
 }
 
-/// What is needed once the coarse pictures agree.
+/// The resolutions needed once the coarse pictures agree.
 #[derive(Debug, Clone)]
 struct Closer {
-    /// Half the width and height, blurred a little, so that sharpness does not matter.
+    /// At half the width and height, slightly blurred, so that sharpness does not matter.
     half: Luma,
-    /// All of it, blurred likewise.
+    /// At full size, slightly blurred.
     fine: Luma,
 }
 
 impl Comparable {
-    /// Prepares a small picture of one that was `width` pixels wide.
+    /// Prepares the small picture of an image that was `width` pixels wide.
     pub fn new(picture: Luma, colours: Colours, width: usize) -> Self {
         let pixel = picture.width as f32 / width as f32;
         let coarse = picture.half().half().blurred(0.5);
         Self { picture, colours, coarse, pixel, closer: OnceLock::new() }
     }
 
-    /// Whether the colours of `b`, which lies on `self` so, are other ones, grey ones among them.
+    /// Whether `b`, placed on `self`, has other colours, or no colours.
     pub fn colours_differ(&self, b: &Self, placement: &Placement) -> bool {
         self.colours.differ(&b.colours, placement)
     }
 
-    /// The picture at the size of comparison, blurred a little.
+    /// The picture at full size, slightly blurred.
     pub fn fine(&self) -> &Luma {
         &self.closer().fine
     }
@@ -216,25 +219,25 @@ impl Comparable {
 
     fn soft(&self, blur: f32) -> Luma {
         let soft = self.fine().blurred(blur.min(MOST_BLUR));
-        // The squares of blurs add up.
+        // The variances of Gaussian blurs add up.
         let rest = (blur * blur - MOST_BLUR * MOST_BLUR).max(0.0).sqrt();
         if rest > 0.0 { soft.blurred(rest.min(MOST_BLUR)) } else { soft }
     }
 
-    /// Compares `self` with `b`, which may lie on it as `placement` says. None if it does not: most
-    /// candidates end here, after a look at the coarse pictures.
+    /// Compares `self` with `b`, which `placement` may place on it. `None` if they do not match:
+    /// most candidates are rejected at the coarse resolution.
     pub fn compare(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
         let refined = self.refined(b, placement).map(|found| self.look_closely(b, found));
         if refined.is_some_and(|found| found.verdict == Verdict::Copy) {
             return refined;
         }
-        // What is written over a copy draws the placement away from the edges it has in common.
+        // What is drawn over a copy biases the placement.
         let framed = self.edge_to_edge(b, placement, refined.map(|found| found.placement));
         let framed = framed.map(|found| self.look_closely(b, found));
         framed.into_iter().chain(refined).max_by_key(|found| found.verdict)
     }
 
-    /// `found`, with a close look at the differences if the two are alike.
+    /// `found`, with a close comparison if the two agree.
     fn look_closely(&self, b: &Self, found: Comparison) -> Comparison {
         let pixel = self.pixel.max(b.pixel);
         let agrees = if pixel > 1.0 { AGREES_IF_ENLARGED } else { AGREES };
@@ -242,7 +245,7 @@ impl Comparable {
         if found.evidence < MIN_EVIDENCE || found.agreement < agrees && !half_agrees {
             return found;
         }
-        // A picture of few pixels may lack what the other one shows, until both are blurred.
+        // A picture with few pixels may lack detail that the other one has, until both are blurred.
         let others =
             if found.is_whole() && pixel > 1.0 { OTHER_IF_ENLARGED } else { OTHER_IN_PART };
         let may_blur = pixel > FEW_PIXELS && found.other_at_least <= others;
@@ -252,7 +255,7 @@ impl Comparable {
         let margin = if found.is_whole() { ON_THE_BORDER } else { MARGIN };
         let overlay = Overlay::new(self.fine(), b.fine(), &found.placement, margin);
         let mut difference = overlay.difference();
-        // Hardly a pixel of a part may be another.
+        // In a part, hardly any pixel may differ.
         let may_blur = pixel > FEW_PIXELS && (found.is_whole() || difference.far < FAR_IN_PART);
         if may_blur && difference.same < CLEARLY_SAME && difference.other <= others {
             let blur = SOFT.max(pixel);
@@ -281,7 +284,7 @@ impl Comparable {
         }
     }
 
-    /// Compares where the pixels agree best.
+    /// Compares at the refined placement.
     fn refined(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
         let placement = placement.halved().halved();
         let placement = COARSE.look(&self.coarse, &b.coarse, placement)?;
@@ -292,8 +295,8 @@ impl Comparable {
         (found.agreement >= FINE.least).then_some(found)
     }
 
-    /// Compares with the edges of both on each other, if they are to lie about so, and it is not how they were
-    /// `looked_at` before.
+    /// Compares edge to edge, if the pictures are almost aligned so, and not already at the
+    /// placement `looked_at`.
     fn edge_to_edge(
         &self,
         b: &Self,
@@ -317,24 +320,25 @@ impl Comparable {
     }
 }
 
-/// How far apart, in pixels, placements must be for another look to be worth it.
+/// The distance of placements, in pixels, from which a second comparison is worthwhile.
 const NO_OTHER_LOOK: f32 = 0.3;
-/// How far off, as a share of a side, corners may be to be laid on each other.
+/// The largest distance of corners, as a share of a side, at which pictures may be aligned edge to edge.
 const ABOUT_FRAMED: f32 = 0.15;
-/// The share of blocks of one picture that must agree at half the size.
+/// The minimum share of agreeing blocks of one picture at half the size.
 const FRAMED_LEAST: f32 = 0.3;
 
-/// What is done at one size. What it asks for is less than any copy has shown; most candidates end here.
+/// The first stage at one resolution. The thresholds are below those of all copies seen; most
+/// candidates are rejected here.
 struct Stage {
-    /// Steps of refinement.
+    /// The number of Gauss-Newton steps.
     steps: usize,
-    /// Every how many pixels are looked at, along each axis.
+    /// The stride of the pixels that are used, along each axis.
     stride: usize,
-    /// The agreement without which the pictures are different ones.
+    /// The minimum agreement.
     least: f32,
-    /// The same where one would be a part of the other.
+    /// The minimum agreement where one is a part of the other.
     least_of_part: f32,
-    /// The share of blocks that may turn out to be the same, at least.
+    /// The minimum for the upper bound of the share of same blocks.
     maybe_same: f32,
 }
 
@@ -344,9 +348,9 @@ const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35, least_of_part: 0.7
 const FINE: Stage =
     Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGREES, maybe_same: 0.0 };
 
-/// How far off corners may be at a smaller size for edges still to come to lie on each other.
+/// The largest distance of corners at a lower resolution at which edges may still become aligned.
 const NEAR_FRAME: f32 = 0.04;
-/// The ratio of stretches at a smaller size beyond which nothing will be a part.
+/// The largest anisotropy at a lower resolution at which one may be a part of the other.
 const NEAR_SIMILAR: f32 = 1.6;
 
 impl Stage {
@@ -354,7 +358,7 @@ impl Stage {
         refine(a, b, placement, self.steps, self.stride)
     }
 
-    /// The refined placement, if the pictures agree in it as a copy of this size does.
+    /// The refined placement, if the pictures agree well enough for this resolution.
     fn look(&self, a: &Luma, b: &Luma, placement: Placement) -> Option<Placement> {
         let placement = self.refined(a, b, placement)?;
         let found = agreement(a, b, placement)?;
@@ -365,22 +369,22 @@ impl Stage {
     }
 }
 
-/// What blocks say together.
+/// Sums over blocks.
 #[derive(Default)]
 struct Tally {
-    /// Of correlations, each times how much there is to see.
+    /// Of correlations, weighted by contrast.
     sum: f32,
     weights: f32,
-    /// Blocks with something to see.
+    /// The number of visible blocks.
     evidence: usize,
     agreeing: usize,
-    /// The same of either picture.
+    /// The same for either picture.
     visible: [usize; 2],
     agreeing_of: [usize; 2],
 }
 
 impl Tally {
-    /// Those blocks together that tell one of the pictures from others.
+    /// The sums over those blocks that are evidence for one of the pictures.
     fn of(
         blocks: &[&BlockMoments],
         contrast: f32,
@@ -396,10 +400,10 @@ impl Tally {
         tally
     }
 
-    /// Adds a block, in which that of either picture `tells` it from others.
+    /// Adds a block; `tells` says for which of the pictures it is evidence.
     fn add(&mut self, block: &BlockMoments, contrast: f32, tells: [bool; 2]) {
         let (var_a, var_b, covariance) = block.moments();
-        // In the units of b.
+        // Scaled to the contrast of b.
         let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
         let deviation = var_a.max(var_b).sqrt();
         let correlation = covariance / ((var_a + NOISE) * (var_b + NOISE)).sqrt();
@@ -418,18 +422,18 @@ impl Tally {
         }
     }
 
-    /// The share of what is to be seen in one of the pictures that agrees.
+    /// The share of agreeing blocks among the visible blocks of one picture.
     fn share_of(&self, side: usize) -> f32 {
         self.agreeing_of[side] as f32 / self.visible[side].max(MIN_VISIBLE) as f32
     }
 }
 
-/// How `b` agrees with `a`.
+/// The agreement of `b` with `a`.
 fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
     if a.width.min(a.height) < 2 {
         return None;
     }
-    // Next to the border of a part, what lies beyond shows through the blur.
+    // Near the border of a part, pixels are blurred with what lies beyond.
     let is_framed = placement.off_frame(a.size(), b.size()) < NEAR_FRAME;
     let margin = if is_framed { ON_THE_BORDER } else { PART_MARGIN };
     judge(a, b, placement, &multiversion(Blocks { a, b, placement, margin }))
@@ -476,16 +480,16 @@ fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[BlockMoments]) -> O
     })
 }
 
-/// The variance from which a block may count at a closer look, and that from which it does.
+/// The variances from which a block may count, or certainly counts, in a close comparison.
 const MAYBE_VISIBLE: f32 = 8.0;
 const CLEARLY_VISIBLE: f32 = 32.0;
-/// The correlation below which a block will not be the same.
+/// The correlation below which a block is certainly not the same.
 const MAYBE_SAME: f32 = 0.85;
-/// The variance from which, and the correlation below which, it will be another.
+/// The variance from which, and the correlation below which, a block is certainly different.
 const CLEARLY_OTHER: (f32, f32) = (150.0, 0.6);
 
-/// What a closer look will say, told from correlations, which no tone of a whole picture changes much: the share
-/// of blocks that may be the same, at most, and of those that are others, at least.
+/// Bounds for the result of a close comparison, from correlations, which hardly depend on the tone
+/// of a picture: the maximum share of same blocks, and the minimum share of different ones.
 fn bounds(blocks: &[&BlockMoments], contrast: f32) -> (f32, f32) {
     let (mut visible, mut not_same, mut others) = (0, 0, 0);
     for block in blocks {

@@ -1,32 +1,34 @@
-//! Finds descriptors that differ in few of their 128 bits, without comparing all with all.
+//! An index of 128-bit descriptors: finds those within a small Hamming distance, without comparing
+//! all pairs.
 //!
-//! Each table files the descriptors by a few of their bits, drawn by a fixed seed from those that divide
-//! the descriptors well and say different things; descriptors that agree in all of them meet. The number of
-//! bits grows with the number of descriptors, so that a bucket holds a few of them, and a look-up takes about
-//! the same time however many there are. Buckets of very many descriptors (a logo, a frame, a sky) tell nothing and are passed over.
-//! Nothing is kept of a look-up, so memory is that of the tables.
+//! Each hash table indexes the descriptors by a few of their bits. The bits are drawn with a fixed seed
+//! from those that are balanced and little correlated; descriptors that agree in all of them share a
+//! bucket. The number of bits grows with that of descriptors, so that buckets hold a few of them and the
+//! time of a look-up is about constant. Buckets with very many descriptors (a logo, a frame, a sky) carry
+//! no information and are skipped. Look-ups keep no state, so the memory is that of the tables.
 //!
-//! P. Indyk and R. Motwani, "Approximate nearest neighbors", 1998 (hashing by sampled bits).
+//! P. Indyk and R. Motwani, "Approximate nearest neighbors", 1998 (locality-sensitive hashing by
+//! bit sampling).
 
 use super::patch::Descriptor;
 use crate::kernels::multiversion::{Multiversion, multiversion};
 use crate::rng::Rng;
 use rayon::prelude::*;
 
-/// Hash tables: each is another chance for two descriptors to meet.
+/// The number of hash tables: each is another chance for two descriptors to share a bucket.
 const TABLES: usize = 5;
-/// Descriptors of a bucket beyond which it tells nothing.
+/// The number of descriptors from which a bucket is skipped.
 const CROWD: usize = 160;
-/// Descriptors that are looked at to see what their bits say.
+/// The number of descriptors that the statistics of bits are computed from.
 const SAMPLE: usize = 1 << 12;
-/// The share of descriptors in which a bit must be set, and unset, for a table to use it.
+/// The minimum share of descriptors in which a bit must be set, and unset, to be used in a table.
 const DIVIDING: f64 = 0.2;
-/// The correlation of two bits beyond which they say the same.
+/// The correlation from which two bits are redundant.
 const CORRELATED: f64 = 0.25;
-/// Of the 32 middle bits, kept in the table itself, those that may differ.
+/// The maximum number of differing bits among the 32 middle bits, which are kept in the table itself.
 const GLANCE: u32 = 10;
 
-/// Descriptors, filed.
+/// An index of descriptors.
 pub struct DescriptorIndex<'a> {
     descriptors: &'a [Descriptor],
     tables: Vec<Table>,
@@ -34,15 +36,15 @@ pub struct DescriptorIndex<'a> {
 
 struct Table {
     bits: Vec<u8>,
-    /// Where each bucket starts in `entries`, and where the last one ends.
+    /// The start of each bucket in `entries`, and the end of the last one.
     starts: Vec<u32>,
-    /// Numbers of descriptors, bucket by bucket and in order, each with its middle bits: most of those
-    /// that are far need not be fetched.
+    /// Descriptor indices, sorted by bucket and index, each with its middle bits, so that most
+    /// distant descriptors need not be fetched.
     entries: Vec<(u32, u32)>,
 }
 
 impl<'a> DescriptorIndex<'a> {
-    /// Files `descriptors`, of which there may be up to `u32::MAX`.
+    /// Indexes `descriptors`, of which there may be up to `u32::MAX`.
     pub fn new(descriptors: &'a [Descriptor]) -> Self {
         let bits = (usize::BITS - descriptors.len().leading_zeros()).clamp(8, 24) as usize;
         let sayings = sayings(descriptors);
@@ -50,19 +52,19 @@ impl<'a> DescriptorIndex<'a> {
         Self { descriptors, tables: (0..TABLES).into_par_iter().map(table).collect() }
     }
 
-    /// Each filed descriptor, from number `from` on, that meets `descriptor` and differs in at most
-    /// `distance` bits; some of them several times.
+    /// The descriptors with an index of at least `from` that share a bucket with `descriptor` and
+    /// differ in at most `distance` bits; a descriptor may occur several times.
     pub fn near(&self, descriptor: Descriptor, distance: u32, from: usize) -> Vec<Near> {
         multiversion(LookUp { index: self, descriptor, distance, from })
     }
 }
 
-/// A filed descriptor that is near.
+/// A nearby descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Near {
-    /// Its number.
+    /// Its index.
     pub descriptor: u32,
-    /// The number of bits that differ.
+    /// The Hamming distance.
     pub distance: u32,
 }
 
@@ -133,7 +135,7 @@ impl Table {
     }
 }
 
-/// For each bit, in which descriptors of a sample it is set.
+/// For each bit, a bit set of the descriptors of a sample in which it is set.
 fn sayings(descriptors: &[Descriptor]) -> Vec<Vec<u64>> {
     let step = (descriptors.len() / SAMPLE).max(1);
     let sample: Vec<Descriptor> = descriptors.iter().copied().step_by(step).take(SAMPLE).collect();
@@ -150,8 +152,8 @@ fn sayings(descriptors: &[Descriptor]) -> Vec<Vec<u64>> {
     (0..128).map(words).collect()
 }
 
-/// The bits that a table looks at: drawn ones that divide the sample and say different things, then,
-/// if these are too few, any.
+/// The bits that a table uses: drawn ones that are balanced in the sample and little correlated,
+/// then, if these are too few, any.
 fn chosen(sayings: &[Vec<u64>], table: u64, bits: usize) -> Vec<u8> {
     let ones = |words: &[u64]| words.iter().map(|word| word.count_ones()).sum::<u32>();
     let n = (sayings[0].len() * 64).max(1) as f64;
@@ -177,7 +179,7 @@ fn chosen(sayings: &[Vec<u64>], table: u64, bits: usize) -> Vec<u8> {
     kept.into_iter().chain(spare).chain(constant).take(bits).map(|bit| bit as u8).collect()
 }
 
-/// The bucket of each descriptor.
+/// Computes the bucket of each descriptor.
 struct Keys<'a> {
     descriptors: &'a [Descriptor],
     bits: &'a [u8],

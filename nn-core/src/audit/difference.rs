@@ -1,10 +1,10 @@
-//! How two registered pictures differ, once their tones agree.
+//! The differences of two registered pictures after their tones are matched.
 //!
-//! A copy is the same everywhere, to a few grey levels: what compression, scaling and other tones leave
-//! is a hundredth of what there is to see. Different pictures that look alike - animals of one pose,
-//! digits by two hands - are the same next to nowhere. In between lie copies that something was written
-//! over, and different contents on one template or before one background: those are the same in most
-//! places, and not at all in others.
+//! A copy is the same everywhere up to a few grey levels: the residuals of compression, scaling and
+//! tone changes are a hundredth of the contrast. Different pictures that look alike, such as
+//! animals in one pose or digits of two writers, are the same almost nowhere. In between are copies
+//! that were drawn over, and different contents on one template or background: they are the same in
+//! most blocks, and entirely different in others.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -16,52 +16,53 @@ use super::tone::Tone;
 use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::borrow::Cow;
 
-/// Variance of what a copy may differ by in a flat block, in squared grey levels.
+/// The variance by which a copy may differ in a flat block, in squared grey levels.
 const NOISE: f32 = 16.0;
-/// The share of a block's variance left unexplained up to which it is the same.
+/// The largest share of a block's variance that may be unexplained in a block that is the same.
 const SAME: f32 = 0.05;
-/// The share from which it is another.
+/// The smallest share in a block that is different.
 const OTHER: f32 = 0.5;
-/// The mean square by which another block differs at least.
+/// The smallest mean square difference of a block that is different.
 const VISIBLE: f32 = 64.0;
-/// The least part of a block that must be common to both.
+/// The minimum number of pixels of a block that both pictures must cover.
 const LEAST: usize = BLOCK * BLOCK / 4;
-/// A pixel that differs by more is another one, in grey levels.
+/// The difference from which a pixel counts as different, in grey levels.
 const FAR: f32 = 15.0;
 
-/// What two pictures have in common, and in what they differ.
+/// How two pictures compare.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Difference {
-    /// Blocks with something to see in one of the two.
+    /// The number of blocks with enough contrast in one of the two.
     pub visible: usize,
     /// The share of these that are the same.
     pub same: f32,
-    /// The share of these that are others.
+    /// The share of these that are different.
     pub other: f32,
-    /// Pixels that are others, as a share of all.
+    /// The share of all pixels that differ.
     pub far: f32,
-    /// The same as a share of the pixels in visible blocks.
+    /// The share of the pixels in visible blocks that differ.
     pub far_of_visible: f32,
 }
 
-/// The blur of pictures that are compared, in pixels, squared: their own, and that of a pixel.
+/// The squared blur of the pictures that are compared, in pixels: of their preparation and of pixel
+/// sampling.
 const BLUR: f32 = 1.1;
-/// The ratio of pixels' sides from which blurs are matched.
+/// The ratio of pixel sizes from which blurs are matched.
 const MATCHED: f32 = 1.05;
 
-/// `a`, blurred as much as `b` is where it lies on it: the one of larger pixels is the more blurred.
+/// `a`, blurred to match `b` where they overlap: the picture with the larger pixels is blurrier.
 fn matched<'a>(a: &'a Luma, placement: &Placement) -> Cow<'a, Luma> {
     let side = placement.determinant().abs().sqrt();
     more_blurred(a, side)
 }
 
-/// `b`, blurred as much as `a` is beneath it.
+/// `b`, blurred to match `a`.
 fn matched_to<'a>(b: &'a Luma, placement: &Placement) -> Cow<'a, Luma> {
     let side = placement.determinant().abs().sqrt();
     more_blurred(b, side.max(1e-3).recip())
 }
 
-/// A picture as blurred as one whose pixels are `side` times as large.
+/// A picture blurred to match one whose pixels are `side` times as large.
 fn more_blurred(picture: &Luma, side: f32) -> Cow<'_, Luma> {
     if side < MATCHED {
         return Cow::Borrowed(picture);
@@ -70,13 +71,13 @@ fn more_blurred(picture: &Luma, side: f32) -> Cow<'_, Luma> {
     Cow::Owned(picture.blurred(blur.min(MOST_BLUR)))
 }
 
-/// `a` as it lies on `b`, pixel by pixel; NaN beyond it. `a` has two rows and columns at least.
+/// `a` resampled to the pixels of `b`; NaN outside `a`. `a` must have at least two rows and columns.
 pub fn laid(a: &Luma, b: &Luma, placement: &Placement) -> Vec<f32> {
-    // Half a pixel beyond the border is still the border's pixel.
+    // Half a pixel beyond the border still belongs to the border's pixel.
     laid_within(a, b, placement, -0.5)
 }
 
-/// The same without what is within `margin` pixels of the border of either.
+/// The same, with NaN within `margin` pixels of the border of either.
 fn laid_within(a: &Luma, b: &Luma, placement: &Placement, margin: f32) -> Vec<f32> {
     multiversion(Laid { a, b, placement, margin })
 }
@@ -125,16 +126,16 @@ impl Multiversion for Laid<'_> {
     }
 }
 
-/// One picture laid on another, in the other's tones.
+/// One picture resampled to another, with its tone matched.
 pub struct Overlay<'a> {
-    /// The levels of the first where it lies on the other; NaN beyond it.
+    /// The levels of the first at the pixels of the other; NaN outside.
     levels: Vec<f32>,
     on: Cow<'a, Luma>,
 }
 
 impl<'a> Overlay<'a> {
-    /// `a`, laid on `b`, of which `placement` says how it lies on `a`. What lies within `margin` pixels of the
-    /// border of either does not count. Both have two rows and columns at least.
+    /// Resamples `a` to `b`, where `placement` places `b` on `a`. Pixels within `margin` of the
+    /// border of either are ignored. Both must have at least two rows and columns.
     pub fn new(a: &Luma, b: &'a Luma, placement: &Placement, margin: f32) -> Self {
         let (a, on) = (matched(a, placement), matched_to(b, placement));
         let mut levels = laid_within(&a, &on, placement, margin);
@@ -142,7 +143,7 @@ impl<'a> Overlay<'a> {
         Self { levels, on }
     }
 
-    /// In what the two differ.
+    /// The difference of the two.
     pub fn difference(&self) -> Difference {
         let (mut visible, mut same, mut other) = (0, 0, 0);
         let (mut pixels, mut far) = (0.0, 0.0);
@@ -171,19 +172,20 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Whether what differs, as `difference` says, is replaced rather than written over: see [`Replaced`].
+    /// Whether the differences that `difference` counts were replaced rather than drawn over: see
+    /// [`Replaced`].
     pub fn is_replaced(&self, difference: &Difference) -> bool {
         difference.far >= Replaced::LEAST
             && Replaced::between(&self.levels, &self.on.pixels).is_so()
     }
 
-    /// Which pixels are others.
+    /// Which pixels differ.
     pub fn far(&self) -> Vec<bool> {
         self.levels.iter().zip(&self.on.pixels).map(|(a, b)| (b - a).abs() > FAR).collect()
     }
 }
 
-/// BlockDifference over a block, of levels around 128.
+/// Sums over a block, of levels relative to 128.
 #[derive(Clone, Copy, Default)]
 struct BlockDifference {
     n: f32,
@@ -191,13 +193,13 @@ struct BlockDifference {
     aa: f32,
     b: f32,
     bb: f32,
-    /// Of residuals.
+    /// The sum of squared residuals.
     squares: f32,
-    /// Pixels that are others.
+    /// The number of pixels that differ.
     far: f32,
 }
 
-/// The sums of each block.
+/// Computes the sums of each block.
 struct OfBlocks<'a> {
     a: &'a [f32],
     b: &'a Luma,
@@ -210,7 +212,7 @@ impl Multiversion for OfBlocks<'_> {
     fn run(self) -> Vec<BlockDifference> {
         let width = self.b.width;
         let across = width.div_ceil(BLOCK);
-        // Column by column of each block first.
+        // First per column of each block.
         let mut sums = vec![[[0.0_f32; BLOCK]; 7]; across * self.b.height.div_ceil(BLOCK)];
         let rows = self.a.chunks_exact(width).zip(self.b.pixels.chunks_exact(width));
         for (y, (of_a, of_b)) in rows.enumerate() {
@@ -236,7 +238,7 @@ impl Multiversion for OfBlocks<'_> {
     }
 }
 
-/// Adds a row of a block; NaN in `a` is no pixel.
+/// Adds a row of a block; pixels with NaN in `a` are ignored.
 #[inline(always)]
 fn add(sums: &mut [[f32; BLOCK]; 7], a: &[f32; BLOCK], b: &[f32; BLOCK]) {
     for i in 0..BLOCK {
@@ -255,18 +257,19 @@ fn add(sums: &mut [[f32; BLOCK]; 7], a: &[f32; BLOCK], b: &[f32; BLOCK]) {
 }
 
 impl BlockDifference {
-    /// The larger of both variances.
+    /// The larger of the two variances.
     fn variance(&self) -> f32 {
         let of = |sum: f32, squares: f32| squares / self.n - (sum / self.n) * (sum / self.n);
         of(self.a, self.aa).max(of(self.b, self.bb)).max(0.0)
     }
 }
 
-/// The pixels that differ, by whether `b` is brighter or darker there.
+/// The pixels that differ, separately where `b` is brighter and where it is darker.
 ///
-/// What is written over a picture is of one ink or two. What takes the place of something else leaves
-/// ground where there was something, and something where there was ground; so where either picture is
-/// the brighter one, the other shows its ground, or neither is of one ink.
+/// What is drawn over a picture has one or two inks. If something was replaced instead, background
+/// appears where there was an object, and an object where there was background. So in both
+/// directions, either the picture that would have to be drawn over shows its background, or no
+/// single ink explains the differences.
 struct Replaced {
     brighter: Pixels,
     darker: Pixels,
@@ -275,9 +278,10 @@ struct Replaced {
 #[derive(Default)]
 struct Pixels {
     n: usize,
-    /// Those in which the picture that would have to be written over shows its commonest level.
+    /// Those in which one picture shows its most common level: `b` where it is brighter, `a` where
+    /// `b` is darker.
     on_ground: usize,
-    /// BlockDifference for how well one ink explains them.
+    /// Sums for the fit of one ink.
     level: f64,
     levels: f64,
     residual: f64,
@@ -297,7 +301,7 @@ impl Pixels {
         self.products += level * residual;
     }
 
-    /// Squares that remain if one ink was laid over, at one opacity.
+    /// The sum of squared residuals that one ink at one opacity does not explain.
     fn unexplained(&self) -> f64 {
         let n = (self.n as f64).max(1.0);
         let variance = self.levels / n - (self.level / n).powi(2);
@@ -312,15 +316,15 @@ impl Pixels {
 }
 
 impl Replaced {
-    /// The share of pixels below which nothing was replaced.
+    /// The share of differing pixels below which nothing counts as replaced.
     const LEAST: f32 = 0.004;
-    /// The share of squares that the weaker direction must have to count.
+    /// The minimum share of the weaker direction in the squared residuals.
     const BOTH_WAYS: f64 = 0.05;
-    /// The share of pixels on the ground from which a direction uncovers it.
+    /// The share of background pixels from which a direction uncovers the background.
     const GROUND: f64 = 0.2;
-    /// How near the commonest level is the ground, in grey levels.
+    /// The distance from the most common level within which a pixel is background, in grey levels.
     const NEAR: f32 = 8.0;
-    /// The share of squares that inks leave unexplained from which there is more than ink.
+    /// The share of unexplained squared residuals from which inks do not explain the differences.
     const NO_INK: f64 = 0.3;
 
     fn between(expected: &[f32], b: &[f32]) -> Self {
@@ -349,7 +353,7 @@ impl Replaced {
     }
 }
 
-/// The commonest level, to two.
+/// The most common level, in bins of two.
 fn commonest(values: &[f32]) -> f32 {
     let mut counts = [0_usize; 64];
     for value in values.iter().filter(|value| !value.is_nan()) {

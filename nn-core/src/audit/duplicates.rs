@@ -1,9 +1,8 @@
-//! The search for images that are there twice: the same bytes, the same pixels, or the same picture
-//! changed.
+//! Search for duplicates: the same bytes, the same pixels, or changed copies of a picture.
 //!
-//! What is equal is grouped, and one image stands for its group in what follows. Of the others,
-//! candidates are compared; what looks alike only by a template that much of the folder shares is no
-//! copy ([`super::template`]).
+//! Equal images are grouped, and one image represents its group in the comparisons that follow. Of
+//! these, candidates are compared. Pairs that look alike only because of a template that many
+//! pictures of the folder share are no copies ([`super::template`]).
 
 use super::candidates::{Candidate, Fingerprint, candidates};
 use super::compare::{Comparable, Comparison, Verdict};
@@ -20,39 +19,39 @@ use std::collections::HashMap;
 
 /// The agreement from which no other placement is tried.
 const CLEAR: f32 = 0.9;
-/// Images that look like one after which no more are looked for; there is a way through others.
+/// The number of copies found after which an image's search ends; the others are connected through these.
 const ENOUGH: usize = 24;
-/// Images of one scene after which an image's less likely candidates are not looked at.
+/// The number of pictures of the same scene after which an image's less likely candidates are skipped.
 const ENOUGH_SCENES: usize = 12;
-/// Images in a row that are different after which an image's less likely candidates are not looked at.
+/// The number of different pictures in a row after which an image's less likely candidates are skipped.
 const ENOUGH_MISSES: usize = 16;
-/// Images whose candidates are compared between two reports of progress.
+/// The number of images whose candidates are compared between two progress reports.
 const BATCH: usize = 128;
 
-/// What the search found.
+/// The result of the search.
 #[derive(Debug, Default)]
 pub struct Duplicates {
-    /// Pairs of copies, the worst first; of a large group, some.
+    /// Pairs of copies, the worst first; of a large group, only some.
     pub pairs: Vec<Pair>,
-    /// Pairs that share a scene or template and are no copies, likewise.
+    /// Pairs of the same scene or template that are no copies, likewise.
     pub scenes: Vec<Pair>,
-    /// For each item, the lowest number among its copies: itself if there is none.
+    /// For each item, the lowest index among its copies: its own if there is none.
     pub groups: Vec<usize>,
-    /// All pairs of copies, whether listed or not.
+    /// The counts of all pairs of copies, including those that are not listed.
     pub counts: Counts,
-    /// For each item, the lowest number of those that share its scene, directly or through others.
+    /// For each item, the lowest index among the items of its scene, directly or transitively.
     pub scene_groups: Vec<usize>,
 }
 
-/// Two images that were compared, by their places among the distinct ones, and how they compare.
+/// Two compared images, by their indices among the distinct images, and the result.
 struct Compared {
     a: usize,
     b: usize,
     comparison: Comparison,
 }
 
-/// Searches the images; of those that cannot be read, the same bytes are found. `progress(done, total)` counts comparisons, and may stop it by
-/// an error.
+/// Searches the images; unreadable files are only compared by their bytes. `progress(done, total)`
+/// reports the number of comparisons, and may stop the search by returning an error.
 ///
 /// # Errors
 /// Those of `progress`.
@@ -71,7 +70,7 @@ pub fn find(
     let all = candidates(&prints);
     let picture = |i: usize| comparable(features_of(i)?, &items[equals[i].first()].path);
     let mut compared: Vec<Compared> = Vec::new();
-    // All of one image together, so that when it has enough does not turn on where a batch ends.
+    // Grouped by the first image, so that the limits per image do not depend on the batches.
     let runs: Vec<&[Candidate]> = all.chunk_by(|x, y| x.a == y.a).collect();
     let mut done = 0;
     for batch in runs.chunks(BATCH) {
@@ -82,7 +81,7 @@ pub fn find(
                 let Some(a) = picture(run[0].a) else { return Vec::new() };
                 let (mut found, mut scenes, mut misses) = (Vec::new(), 0, 0);
                 for candidate in run.iter() {
-                    // Those that follow are less likely still.
+                    // The remaining candidates are even less likely.
                     if misses == ENOUGH_MISSES {
                         break;
                     }
@@ -92,7 +91,7 @@ pub fn find(
                     misses = 0;
                     scenes += usize::from(comparison.verdict == Verdict::Scene);
                     found.push(Compared { a: candidate.a, b: candidate.b, comparison });
-                    // The others of one template are less likely to be copies.
+                    // The others on one template are less likely to be copies.
                     if scenes == ENOUGH_SCENES || found.len() == ENOUGH {
                         break;
                     }
@@ -129,7 +128,7 @@ pub fn find(
         groups.join(equals[copy.a].first(), equals[copy.b].first());
     }
     let groups: Vec<usize> = (0..items.len()).map(|i| groups.root(i)).collect();
-    // Two that are copies by way of others share no scene beside that.
+    // Two pictures that are copies transitively are not reported as a scene.
     scenes.retain(|scene| groups[equals[scene.a].first()] != groups[equals[scene.b].first()]);
 
     let mut found = Duplicates { groups, ..Duplicates::default() };
@@ -155,8 +154,8 @@ pub fn find(
     Ok(found)
 }
 
-/// For each item, the lowest number of those that share its scene. `groups` has those of its copies, which
-/// share it as well.
+/// For each item, the lowest index among the items of its scene. `groups` has the lowest index
+/// among the copies of each item, which share its scene.
 fn scene_groups(groups: &[usize], scenes: &[Pair]) -> Vec<usize> {
     let mut sets = Sets::new(groups.len());
     let mut in_scenes = vec![false; groups.len()];
@@ -171,11 +170,11 @@ fn scene_groups(groups: &[usize], scenes: &[Pair]) -> Vec<usize> {
     (0..groups.len()).map(|i| sets.root(i)).collect()
 }
 
-/// The images in groups of the same pixels.
+/// The images, grouped by equal pixels.
 struct Grouped {
-    /// Those that could be read.
+    /// Groups of readable images.
     equals: Vec<Equals>,
-    /// Those that could not, in groups of the same bytes.
+    /// Groups of unreadable files with equal bytes.
     unreadable: Vec<Equals>,
 }
 
@@ -192,7 +191,8 @@ fn grouped_by_pixels(
     let unreadable = unreadable.into_iter().map(|files| Equals { files: vec![files] }).collect();
     let firsts: Vec<usize> = by_bytes.iter().map(|group| group[0]).collect();
     let by_picture = grouped(&firsts, |i| features_of(i).map(|features| features.picture_hash));
-    // Where small pictures are equal, all pixels decide. A file that has become unreadable is equal to none.
+    // If small pictures are equal, all pixels are compared. A file that has become unreadable
+    // equals no other.
     let in_doubt: Vec<usize> =
         by_picture.iter().filter(|group| group.len() > 1).flatten().copied().collect();
     let pixels: HashMap<usize, PixelsHash> = in_doubt
@@ -213,7 +213,7 @@ fn grouped_by_pixels(
     Grouped { equals, unreadable }
 }
 
-/// Those of equal key together, in order of their first members.
+/// Groups the items by key, in the order of their first members.
 fn grouped<K: std::hash::Hash + Eq>(items: &[usize], key: impl Fn(usize) -> K) -> Vec<Vec<usize>> {
     let mut place: HashMap<K, usize> = HashMap::new();
     let mut groups: Vec<Vec<usize>> = Vec::new();
@@ -227,7 +227,7 @@ fn grouped<K: std::hash::Hash + Eq>(items: &[usize], key: impl Fn(usize) -> K) -
     groups
 }
 
-/// The comparison of a candidate, if the two have a picture or a scene in common.
+/// The comparison of a candidate, if the two are copies or of one scene.
 fn best(a: &Comparable, b: &Comparable, candidate: &Candidate) -> Option<Comparison> {
     let mut best: Option<Comparison> = None;
     let rank = |found: &Comparison| (found.verdict, found.agreement);

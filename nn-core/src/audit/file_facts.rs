@@ -1,5 +1,5 @@
-//! What can be told of an image without knowing what it shows: the file's format and how it was
-//! compressed, what a camera or program wrote into it, colours, sharpness, border and corners.
+//! Facts about an image file that need no recognition of its content: format and compression,
+//! metadata of the camera or program, colours, sharpness, border and corners.
 
 mod encoding;
 mod exif;
@@ -19,16 +19,16 @@ pub struct FileFacts {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// The file's length.
+    /// The size of the file, in bytes.
     pub bytes: usize,
-    /// Format, compression and what the camera or program wrote about itself.
+    /// Format, compression and metadata of the camera or program.
     pub encoding: Encoding,
     /// Colours, sharpness, border and corners.
     pub tones: Tones,
 }
 
 impl FileFacts {
-    /// The facts of a file of these bytes, which hold `image`, shrunk to `small`.
+    /// The facts of a file with these `bytes`, which were decoded to `image` and shrunk to `small`.
     pub fn new(bytes: &[u8], image: &Rgb8, small: &Small) -> Self {
         Self {
             width: image.width(),
@@ -40,14 +40,14 @@ impl FileFacts {
     }
 }
 
-/// Grey (Rec. 601 weights) of a pixel.
+/// The grey level of a pixel (Rec. 601 weights).
 #[inline]
 fn grey(image: &Rgb8, x: usize, y: usize) -> f64 {
     let at = (y * image.width() + x) * 3;
     image.pixels()[at..].first_chunk().map_or(0.0, |&rgb| grey_of(rgb))
 }
 
-/// Grey (Rec. 601 weights) of a colour.
+/// The grey level of a colour (Rec. 601 weights).
 #[inline]
 fn grey_of([red, green, blue]: [u8; 3]) -> f64 {
     0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue)

@@ -1,16 +1,16 @@
-//! Keypoints and their descriptors: local features that survive a copy's changes.
+//! Keypoints and their descriptors: local features that are robust to the changes of a copy.
 //!
-//! Points that stand out from their surroundings at some scale (extrema of differences of Gaussians)
-//! are described by the directions of the gradients around them. The description is the same after
-//! scaling, cropping elsewhere, and a change of brightness or contrast; quarter turns and mirrors
-//! permute it, so it is told as well how it would be laid to be most like a fixed pattern: there,
-//! copies laid in any way meet; a tilt of up to about ten degrees does little. Plain backgrounds
-//! have no such points, so pictures are compared by what is on them, not by the white around it,
+//! Keypoints are extrema of differences of Gaussians. A descriptor is a histogram of gradient
+//! directions around the point. It is invariant to scaling, cropping elsewhere, and changes of
+//! brightness or contrast; a tilt of up to about ten degrees changes it little. Quarter turns and
+//! reflections permute its bits, so the pose in which a point is most similar to a fixed pattern is
+//! stored as well: in this pose, the features of copies in any orientation match. Plain backgrounds
+//! have no keypoints, so pictures are compared by their objects, not by the white around these,
 //! where perceptual hashes of whole images collide.
 //!
 //! D. G. Lowe, "Distinctive image features from scale-invariant keypoints", 2004. The 128 numbers
-//! are kept as one bit each, above or below their median: W. Zhou et al., "Scalar quantization for
-//! large scale image search", 2012.
+//! are reduced to one bit each, above or below their median: W. Zhou et al., "Scalar quantization
+//! for large scale image search", 2012.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -19,47 +19,47 @@ use super::patch::{Descriptor, FRAME, POINT, Places, bins, descriptor, poses, ti
 use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::cmp::Ordering;
 
-/// The most features kept of an image: those of highest contrast.
+/// The maximum number of features per image: those with the highest contrast.
 pub const MAX_FEATURES: usize = 48;
 
-/// Blur of an octave's first level, in its pixels.
+/// The blur of the first level of an octave, in its pixels.
 const SIGMA: f32 = 1.3;
-/// The blur, in pixels, after which every second pixel holds nearly all there is.
+/// The blur, in pixels, after which the picture may be subsampled by two with little loss.
 const SMOOTH: f32 = 0.9;
-/// Levels per octave in which extrema are looked for.
+/// The number of levels per octave that are searched for extrema.
 const SCALES: usize = 2;
-/// Halvings of the picture, at most, plus one.
+/// The maximum number of octaves.
 const OCTAVES: usize = 4;
-/// An octave's shortest side.
+/// The minimum length of the shorter side of an octave.
 const SHORTEST: usize = 12;
-/// Regions along a side of a picture, each of which has its say in turn.
+/// The number of regions along a side of a picture; keypoints are chosen from all regions in turn.
 const REGIONS: usize = 4;
-/// The level at which the whole picture is described: blurred by half the distance of two samples.
+/// The level of the descriptor of the whole picture: its blur is half the distance of two samples.
 const FRAME_LEVEL: usize = 3;
-/// The least difference of Gaussians that counts, in grey levels.
+/// The minimum difference of Gaussians of an extremum, in grey levels.
 const CONTRAST: f32 = 0.8;
-/// The largest ratio of principal curvatures: beyond it lies an edge, along which a point slides.
+/// The maximum ratio of principal curvatures: points on edges, which are poorly localised, are above it.
 const EDGE_RATIO: f32 = 12.0;
 
-/// A point of an image and what it looks like.
+/// A keypoint and its descriptors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Feature {
     /// Position in the small picture.
     pub x: f32,
     /// Position in the small picture.
     pub y: f32,
-    /// Size, as the blur at which it stands out, in pixels of the small picture.
+    /// The blur of the extremum, in pixels of the small picture.
     pub scale: f32,
-    /// The two likeliest poses of what is around it, as numbers of [`Symmetry::ALL`].
+    /// The two most likely poses of the patch, as indices into [`Symmetry::ALL`].
     pub poses: [u8; 2],
-    /// What is around it.
+    /// The descriptor of the patch.
     pub descriptor: Descriptor,
-    /// The same once it is tilted to either side.
+    /// The descriptors of the patch tilted to either side.
     pub tilted: [Descriptor; 2],
 }
 
-/// The features of a small picture, the clearest first, at most [`MAX_FEATURES`], and the picture as
-/// a whole, pressed into a square and described like a point; no such descriptor if it is flat.
+/// At most [`MAX_FEATURES`] features of a small picture, those of highest contrast first, and a
+/// descriptor of the whole picture scaled to a square; `None` if the picture is flat.
 pub fn detect(picture: &Luma) -> (Vec<Feature>, Option<Descriptor>) {
     let mut base = picture.blurred((SIGMA * SIGMA - 0.25).sqrt());
     let (mut octaves, mut points) = (Vec::new(), Vec::new());
@@ -71,7 +71,7 @@ pub fn detect(picture: &Luma) -> (Vec<Feature>, Option<Descriptor>) {
     }
     let frame =
         octaves.first().and_then(|levels: &Vec<Luma>| frame_descriptor(&levels[FRAME_LEVEL]));
-    // Ties are broken by place, so that the order is the same everywhere.
+    // Ties are broken by position, so that the order is the same on all machines.
     let place = |p: &Point| (p.octave, p.level, p.y, p.x);
     points.sort_unstable_by(|a, b| {
         let by_place = place(a).partial_cmp(&place(b)).unwrap_or(Ordering::Equal);
@@ -99,8 +99,8 @@ pub fn detect(picture: &Luma) -> (Vec<Feature>, Option<Descriptor>) {
     (points.iter().filter_map(describe).take(MAX_FEATURES).collect(), frame)
 }
 
-/// The clearest point of each region of a picture first, then the second of each, and so on: what is
-/// written over a part of it leaves the points of the rest in front.
+/// Sorts the points: first the one with the highest contrast of each region, then the second of
+/// each, and so on. What is drawn over one region does not displace the points of others.
 fn spread(points: Vec<Point>, (width, height): (f32, f32)) -> Vec<Point> {
     let mut counts = [[0_u32; REGIONS]; REGIONS];
     let mut ranked: Vec<(u32, Point)> = points
@@ -124,7 +124,7 @@ fn frame_descriptor(picture: &Luma) -> Option<Descriptor> {
     bins(picture, &rows, &columns, &FRAME).map(|bins| descriptor(&bins))
 }
 
-/// Blurred versions of an octave's first level, `SCALES + 3` of them.
+/// The levels of an octave: `base` and increasingly blurred versions, `SCALES + 3` in all.
 fn levels(base: Luma) -> Vec<Luma> {
     let step = 2.0_f32.powf(1.0 / SCALES as f32);
     let mut levels = vec![base];
@@ -151,9 +151,9 @@ fn every_second(picture: &Luma) -> Luma {
     half
 }
 
-/// A place that stands out.
+/// An extremum.
 struct Point {
-    /// By how much, in grey levels.
+    /// The absolute difference of Gaussians, in grey levels.
     contrast: f32,
     octave: usize,
     level: usize,
@@ -161,11 +161,11 @@ struct Point {
     x: f32,
     /// Position in the octave.
     y: f32,
-    /// Size, in pixels of the octave.
+    /// The blur, in pixels of the octave.
     sigma: f32,
 }
 
-/// Adds the points of an octave.
+/// Adds the extrema of an octave.
 fn extrema(levels: &[Luma], octave: usize, found: &mut Vec<Point>) {
     let width = levels[0].width;
     for level in 1..=SCALES {
@@ -192,7 +192,7 @@ fn extrema(levels: &[Luma], octave: usize, found: &mut Vec<Point>) {
     }
 }
 
-/// What a level has more than the one before it.
+/// The difference of Gaussians: the next level minus this one.
 #[derive(Clone, Copy)]
 struct Difference<'a> {
     fine: &'a [f32],
@@ -205,7 +205,7 @@ impl Difference<'_> {
     }
 }
 
-/// Where a difference is clearly above, or below, the eight values around.
+/// Finds the pixels at which the difference exceeds [`CONTRAST`] and its eight neighbours.
 struct Peaks<'a> {
     width: usize,
     here: Difference<'a>,
@@ -220,7 +220,8 @@ impl Multiversion for Peaks<'_> {
         let height = self.here.fine.len() / width;
         let inner = width - 2;
         let mut peaks = Vec::new();
-        // Of the last three rows: the values, and the largest and smallest of each three side by side.
+        // For the last three rows: the values, and the maximum and minimum of each three horizontal
+        // neighbours.
         let mut values = vec![0.0_f32; 3 * width];
         let (mut largest, mut smallest) = (values.clone(), values.clone());
         let mut beyond = vec![0.0_f32; inner];
@@ -234,7 +235,7 @@ impl Multiversion for Peaks<'_> {
             if y < 2 {
                 continue;
             }
-            // No value is above the largest, its own among them: it stands out if it is that.
+            // The maximum includes the value itself, so a value that reaches it is an extremum.
             over(&mut most, &largest, width, |value| larger(value, CONTRAST), larger);
             over(&mut least, &smallest, width, |value| smaller(value, -CONTRAST), smaller);
             let middle = &values[(y - 1) % 3 * width + 1..][..inner];
@@ -259,7 +260,7 @@ fn subtract(out: &mut [f32], from: &[f32], what: &[f32]) {
     }
 }
 
-/// The one to choose of each three values side by side.
+/// The maximum or minimum of each three horizontal neighbours.
 #[inline(always)]
 fn side_by_side(out: &mut [f32], row: &[f32], choose: impl Fn(f32, f32) -> f32) {
     let len = out.len();
@@ -269,7 +270,7 @@ fn side_by_side(out: &mut [f32], row: &[f32], choose: impl Fn(f32, f32) -> f32) 
     }
 }
 
-/// The one to choose of each three values of `rows` one above the other, within a bound.
+/// The maximum or minimum of each three vertical neighbours in `rows`, with a bound.
 #[inline(always)]
 fn over(
     out: &mut [f32],
@@ -285,7 +286,7 @@ fn over(
     }
 }
 
-/// How far each value lies outside its bounds.
+/// How far each value exceeds its bounds; 0 or above for an extremum.
 #[inline(always)]
 fn outside(out: &mut [f32], values: &[f32], most: &[f32], least: &[f32]) {
     let len = out.len();
@@ -295,7 +296,7 @@ fn outside(out: &mut [f32], values: &[f32], most: &[f32], least: &[f32]) {
     }
 }
 
-/// Values of a row that are looked at together.
+/// The number of values of a row that are tested at once.
 const TOGETHER: usize = 16;
 
 #[inline(always)]
@@ -317,7 +318,7 @@ fn smaller(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
-/// Whether `value` is above, or below, the nine values around `i` in each plane.
+/// Whether `value` is above, or below, all nine values around `i` in each of the `planes`.
 fn stands_out(value: f32, i: usize, width: usize, planes: [Difference<'_>; 2]) -> bool {
     let sign = value.signum();
     let value = value * sign;

@@ -1,7 +1,7 @@
-//! Which files an audit looks at, and what each is for.
+//! The files of an audit, with their classes and splits.
 //!
-//! It takes a folder as it is ([`ImageFolder`]): classes may be missing from a split, there may be
-//! no classes at all. What is wrong is told, not refused.
+//! Any folder is accepted ([`ImageFolder`]): classes may be missing from a split, or there may be
+//! no classes at all. Problems are reported, not rejected.
 
 use crate::data::{
     ImageFolder, Layout, PartFolder, PassedOver, Split, check_validation_split, relative,
@@ -13,28 +13,28 @@ use std::path::{Path, PathBuf};
 
 pub use crate::data::Part;
 
-/// An image file and its place in the experiment.
+/// An image file, with its class and split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Where it lies.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its path below the folder, with forward slashes.
+    /// Its path relative to the folder, with forward slashes.
     pub file: String,
-    /// Its class, as an index into [`Listing::classes`]; none if it lies in no class folder.
+    /// Its class, as an index into [`Listing::classes`]; none if it is in no class folder.
     pub label: Option<usize>,
-    /// What it is used for; none where the folder is not split and cannot be.
+    /// Its split; none if the folder has no split and none can be drawn.
     pub part: Option<Part>,
 }
 
-/// Who divided the images of a folder.
+/// How the images of a folder are divided into splits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Divided {
-    /// The user: the folders say what is for training and what for the test.
+    /// By the user: the folders specify the splits.
     Folders,
-    /// Nobody yet: training would draw a split by its seed, and the audit shows that one.
+    /// Not yet: training would draw a split by its seed, and the audit uses that split.
     Drawn,
-    /// Nobody.
+    /// Not at all.
     #[default]
     Nobody,
 }
@@ -44,32 +44,32 @@ pub enum Divided {
 pub struct Listing {
     /// The folder.
     pub root: PathBuf,
-    /// The names of all classes, sorted, whichever split they are in.
+    /// The sorted names of the classes of all splits.
     pub classes: Vec<String>,
     /// The images.
     pub items: Vec<Item>,
-    /// Who divided them.
+    /// How they are divided into splits.
     pub divided: Divided,
-    /// Why the folder cannot be trained on as it is, if so.
+    /// Why the folder cannot be trained on, if so.
     pub problem: Option<String>,
     /// The folders of the user's split, if there is one.
     pub folders: Vec<PartFolder>,
-    /// Which folder was taken for what, in words.
+    /// Which folder was recognised as which split, in words.
     pub arrangement: String,
-    /// What the reader took for what, where somebody may have meant something else.
+    /// Notes on ambiguous folders.
     pub remarks: Vec<String>,
-    /// What is not looked at.
+    /// The entries that were skipped.
     pub passed_over: Vec<PassedOver>,
 }
 
 impl Listing {
-    /// Lists the images under `root`: in class folders or not, perhaps within `train/`, `test/` and the
-    /// like ([`ImageFolder::scan`]). Where the folder can be trained on, each image is in the split that
-    /// training with this validation share and seed would put it in ([`ImageFolder::split`]); where it
-    /// cannot, in the one that its folder says.
+    /// Lists the images under `root`, with or without class folders and folders of a split
+    /// ([`ImageFolder::scan`]). If the folder can be trained on, each image has the split that
+    /// training with this validation fraction and seed would assign ([`ImageFolder::split`]);
+    /// otherwise, the split that its folder specifies.
     ///
     /// # Errors
-    /// Those of [`ImageFolder::scan`], or a validation share out of its range.
+    /// Those of [`ImageFolder::scan`], or a validation fraction that is out of range.
     pub fn scan(root: &Path, validation: f64, seed: u64) -> Result<Self> {
         check_validation_split(validation)?;
         Ok(Self::of(ImageFolder::scan(root)?, validation, seed))
@@ -91,7 +91,7 @@ impl Listing {
         let in_part = |part| items.iter().any(|item| item.part == Some(part));
         let beside = items.iter().any(|item| item.part.is_none() && item.label.is_some());
         let by_user = matches!(layout, Layout::Split(_) | Layout::Table) && !drawn;
-        // Folders for one purpose alone divide nothing, and half a split leaves the rest open.
+        // One split alone divides nothing; a split beside other folders is incomplete.
         let halves = Part::ALL.into_iter().filter(|&part| in_part(part)).count() < 2 || beside;
         let divided = match (by_user, &split) {
             (true, _) if halves => Divided::Nobody,
@@ -117,7 +117,7 @@ impl Listing {
         listing
     }
 
-    /// Puts each image into the part that `split` says, and those it does not name into none.
+    /// Assigns each image the split that `split` specifies, and none to images that it does not contain.
     pub fn assign(&mut self, split: &Split) {
         self.items.iter_mut().for_each(|item| item.part = None);
         self.mark(split);

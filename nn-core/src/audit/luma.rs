@@ -4,15 +4,15 @@
 
 use crate::kernels::multiversion::{Multiversion, multiversion};
 
-/// The widest blur that is done at once, in pixels.
+/// The largest blur of one pass, in pixels.
 pub const MOST_BLUR: f32 = 2.6;
 
-/// A grey picture, values from 0 to 255, rows from the top.
+/// A grey picture, `[height, width]`, values from 0 to 255, rows from the top.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Luma {
-    /// Columns.
+    /// The width.
     pub width: usize,
-    /// Rows.
+    /// The height.
     pub height: usize,
     /// `height * width` values.
     pub pixels: Vec<f32>,
@@ -46,13 +46,14 @@ impl Luma {
         half
     }
 
-    /// Blurred by a Gaussian of standard deviation `sigma` pixels, up to [`MOST_BLUR`]; borders are continued.
+    /// The picture blurred by a Gaussian of standard deviation `sigma` pixels, up to [`MOST_BLUR`];
+    /// borders are extended.
     pub fn blurred(&self, sigma: f32) -> Self {
         self.blurred_by_every(1, sigma)
     }
 
-    /// The same, from every `step`-th pixel around, which suffices where the picture is smooth: where
-    /// it has been blurred by about as many pixels before.
+    /// The same, sampled at every `step`-th pixel, which suffices for a picture that is already
+    /// blurred by about `step` pixels.
     pub fn blurred_by_every(&self, step: usize, sigma: f32) -> Self {
         let sigma = sigma / step as f32;
         let reach = ((REACH * sigma).ceil().max(1.0) as usize).min(MOST_TAPS - 1);
@@ -64,19 +65,18 @@ impl Luma {
     }
 }
 
-/// Bilinear interpolation: the four pixels around each of some places.
+/// Bilinear interpolation at `N` positions: the four pixels around each.
 pub struct Bilinear<const N: usize> {
-    /// The number of the upper left one.
+    /// The index of the upper left pixel.
     corner: [u32; N],
-    /// How far the place is to the right of it, from 0 to 1.
+    /// The horizontal interpolation weight, 0 to 1.
     x: [f32; N],
-    /// How far it is below.
+    /// The vertical interpolation weight.
     y: [f32; N],
 }
 
 impl<const N: usize> Bilinear<N> {
-    /// Those around `(x, y)`, or around the nearest place within `picture`, which has at least two
-    /// rows and columns.
+    /// For the positions `(x, y)`, clamped to `picture`, which must have at least two rows and columns.
     #[inline(always)]
     pub fn around(picture: &Luma, x: &[f32; N], y: &[f32; N]) -> Self {
         let mut places = Self { corner: [0; N], x: [0.0; N], y: [0.0; N] };
@@ -89,7 +89,7 @@ impl<const N: usize> Bilinear<N> {
         places
     }
 
-    /// The pixels around place `i`: the upper two, then the lower two.
+    /// The pixels around position `i`: the upper two, then the lower two.
     #[inline(always)]
     fn corners(&self, picture: &Luma, i: usize) -> [f32; 4] {
         let width = picture.width;
@@ -97,7 +97,7 @@ impl<const N: usize> Bilinear<N> {
         [pixels[0], pixels[1], pixels[width], pixels[width + 1]]
     }
 
-    /// The values at the places, mixed of the four pixels around each by how near they are.
+    /// The interpolated values at the positions.
     #[inline(always)]
     pub fn mixed(&self, picture: &Luma) -> [f32; N] {
         let mut corners = [[0.0; N]; 4];
@@ -115,14 +115,14 @@ impl<const N: usize> Bilinear<N> {
         mixed
     }
 
-    /// The value at place `i`, and how it rises to the right and downwards there.
+    /// The interpolated value at position `i`, and its gradient (right, down).
     #[inline(always)]
     pub fn mixed_with_slopes(&self, picture: &Luma, i: usize) -> (f32, f32, f32) {
         mixed_with_slopes(self.corners(picture, i), self.x[i], self.y[i])
     }
 }
 
-/// The value between four pixels, and how it rises to the right and downwards there.
+/// The value interpolated between four pixels, and its gradient (right, down).
 #[inline(always)]
 fn mixed_with_slopes(corners: [f32; 4], x: f32, y: f32) -> (f32, f32, f32) {
     let (upper_step, lower_step) = (corners[1] - corners[0], corners[3] - corners[2]);
@@ -130,8 +130,7 @@ fn mixed_with_slopes(corners: [f32; 4], x: f32, y: f32) -> (f32, f32, f32) {
     (upper + (lower - upper) * y, upper_step + (lower_step - upper_step) * y, lower - upper)
 }
 
-/// `place`, or the nearer end of a row of `len` pixels, and the pixel before it, which is not the
-/// last one.
+/// `place` clamped to a row of `len` pixels, and the pixel before it, which is never the last one.
 #[inline(always)]
 fn within(place: f32, len: usize) -> (f32, f32) {
     let (last, last_before) = ((len - 1) as f32, (len - 2) as f32);
@@ -141,21 +140,21 @@ fn within(place: f32, len: usize) -> (f32, f32) {
     (place, if before < last_before { before } else { last_before })
 }
 
-/// A whole number from 0 to 2^23 as an integer. `as` would do, but for numbers beyond every integer,
-/// and what it does about them keeps a loop from becoming one over vectors.
+/// Converts a whole number from 0 to 2^23 to an integer. An `as` cast would saturate, which
+/// prevents vectorisation.
 #[inline(always)]
 pub fn integer(whole: f32) -> u32 {
-    const UNITS: f32 = 8_388_608.0; // from which on the last bit of a number counts ones
+    const UNITS: f32 = 8_388_608.0; // from here on, the last bit of the mantissa counts ones
     (whole + UNITS).to_bits() - UNITS.to_bits()
 }
 
-/// Standard deviations after which a Gaussian ends.
+/// The radius of the Gaussian kernel, in standard deviations.
 const REACH: f32 = 2.6;
 
-/// A symmetric filter along columns, then along rows.
+/// A separable symmetric filter: along columns, then along rows.
 struct Blur<'a> {
     picture: &'a Luma,
-    /// The weights from the middle outwards, `step` pixels apart.
+    /// The weights from the centre outwards, `step` pixels apart.
     taps: &'a [f32],
     step: usize,
 }
@@ -192,16 +191,16 @@ impl Multiversion for Blur<'_> {
     }
 }
 
-/// The most taps of a filter, from the middle outwards.
+/// The maximum number of taps of a filter, from the centre outwards.
 const MOST_TAPS: usize = 8;
-/// Taps that are added up before anything is stored.
+/// The number of taps that are summed before the result is stored.
 const AT_ONCE: usize = 5;
 
-/// `out` becomes the first of `pairs` by the first tap, plus both of each further pair by theirs.
+/// `out` becomes the first of `pairs` times the first tap, plus the sum of each further pair times its tap.
 #[inline(always)]
 fn weighted(out: &mut [f32], taps: &[f32], pairs: &[(&[f32], &[f32]); MOST_TAPS]) {
     let len = out.len();
-    // A missing tap is 0.
+    // Missing taps are 0.
     let mut first = [0.0; AT_ONCE];
     for (first, tap) in first.iter_mut().zip(taps) {
         *first = *tap;

@@ -1,36 +1,35 @@
-//! Leaks in an image folder, found before anything is trained.
+//! An audit of an image folder: finds data leakage before anything is trained.
 //!
-//! A score means nothing if a test image was trained on, or if the class can be told from the file.
-//! [`audit`] looks at every image once and tells which are there twice ([`Pair`]), which only share a
-//! scene or a template, whether the
-//! class shows in what is not the picture ([`LabelLeak`]), and what else is odd ([`OddImage`]);
-//! [`repaired`] divides the images anew so that no duplicates are separated.
+//! A score is meaningless if test images were trained on, or if the class can be predicted from the file
+//! alone. [`audit`] reads every image once and reports duplicates and images that only share a scene or a
+//! template ([`Pair`]), whether file properties predict the class ([`LabelLeak`]), and unusual images
+//! ([`OddImage`]). [`repaired`] computes a new split that does not separate duplicates.
 //!
 //! ```text
-//! listing      which files there are, and which split each is in
-//! survey       what is kept of each: hashes, small picture, features, facts
-//! shrink, luma the small picture: all that is told later is told from it
+//! listing      the files of an audit, with their classes and splits
+//! survey       the features of each image: hashes, small picture, keypoints, facts
+//! shrink, luma the small picture that all comparisons use
 //! keypoints, patch, symmetry
-//!              local features, with descriptors of 128 bits
+//!              local features with descriptors of 128 bits
 //! descriptor_index, candidates, placement
-//!              which images may be copies of each other, and how one lies on the other
+//!              candidate pairs of copies, and the placement of one image on the other
 //! align, blocks, compare
-//!              where one lies on the other, and whether they agree at a first look
+//!              image registration, and the comparison of registered pictures
 //! tone, colour, difference
-//!              in what they differ, once brightness and contrast are the same
-//! template     what much of the folder has in common, which makes nothing a copy
-//! duplicates   the search: same bytes, same pixels, same picture
-//! tally        counting pairs without forming them, and listing some
-//! pairs        what was found, in words
+//!              tone matching, colours, and the differences that remain
+//! template     pairs that look alike only because of a common template
+//! duplicates   the search: same bytes, same pixels, changed copies
+//! tally        counting of pairs without enumerating them, and listing of some
+//! pairs        pairs with their description
 //! file_facts, label_leak
-//!              classes told from the file: size, format, marks, border, colours, names
+//!              prediction of classes from file properties: size, format, marks, border, colours, names
 //! quality      unreadable, tiny, one-coloured images; class counts
 //! repair, elsewhere
-//!              a split that keeps groups of duplicates together, and what is divided as it is
+//!              a split that does not separate duplicates; images with duplicates in other splits
 //! ```
 //!
-//! Time and memory grow with the number of images, not with that of pairs; the same folder and seed
-//! give the same report, whatever the number of threads.
+//! Time and memory grow linearly with the number of images, not with that of pairs. The report
+//! depends on the folder and the seed only, not on the number of threads.
 //!
 //! ```no_run
 //! use nn_core::audit::{AuditOptions, Listing, audit};
@@ -89,12 +88,12 @@ use tally::{Counts, count_groups};
 /// Settings of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditOptions {
-    /// Decides what is drawn: shuffled labels, and which images are asked where there are many.
+    /// The seed for permutations of labels, and for the sample of images in very large sets.
     pub seed: u64,
-    /// The most bytes of small pictures that are kept; 256 MiB by default. Without a picture kept, a
-    /// file is read again when it is compared.
+    /// The maximum memory for small pictures, in bytes; 256 MiB by default. If the picture of a
+    /// file is not kept, the file is decoded again when it is compared.
     pub memory_bound: usize,
-    /// The colour that transparent images are laid on; white by default.
+    /// The background colour for transparent images; white by default.
     pub alpha_background: AlphaBackground,
 }
 
@@ -104,36 +103,36 @@ impl Default for AuditOptions {
     }
 }
 
-/// What an audit is doing.
+/// The stage of an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Looking at images.
+    /// Reading and decoding images.
     Reading,
-    /// Comparing pairs that may be copies.
+    /// Comparing candidate pairs.
     Comparing,
 }
 
-/// All that an audit found.
+/// The report of an audit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Images that are the same, the worst first; of a group of many, some.
+    /// Pairs of duplicates, the worst first; of a large group, only some.
     pub pairs: Vec<Pair>,
-    /// Images of one scene or on one template, which are no copies, likewise.
+    /// Pairs that share a scene or a template, but are no copies, likewise.
     pub scenes: Vec<Pair>,
-    /// For each image of the listing, the lowest number among its copies: its own if it has none.
+    /// For each image of the listing, the lowest index among its copies: its own if it has none.
     #[serde(skip)]
     pub groups: Vec<usize>,
-    /// The numbers.
+    /// The counts.
     pub summary: Summary,
-    /// What each group of facts tells of the class.
+    /// The result of each group of facts about the leakage of classes.
     pub label_leaks: Vec<LabelLeak>,
-    /// Odd images.
+    /// Unusual images.
     pub odd_images: Vec<OddImage>,
     /// The images of each class.
     pub classes: Vec<ClassCount>,
-    /// What is out of balance, in words.
+    /// Warnings about imbalance.
     pub warnings: Vec<String>,
-    /// How many images were treated in which way to be looked at.
+    /// How many images were converted in which way when they were decoded.
     pub treated: Treated,
 }
 
@@ -145,61 +144,62 @@ impl Report {
     }
 }
 
-/// The numbers of a report.
+/// The counts of a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Image files.
     pub images: usize,
     /// Those that could not be read.
     pub unreadable: usize,
-    /// Pairs of copies, whether they are listed or not.
+    /// Pairs of copies, including those that are not listed.
     pub pairs: usize,
     /// Pairs of the same bytes.
     pub bytes: usize,
     /// Pairs of the same pixels in different files.
     pub pixels: usize,
-    /// Pairs of the same picture, changed: those that were compared, of a large group not each with each.
+    /// Pairs of changed copies, as far as they were compared: in a large group, not all are.
     pub near: usize,
-    /// Pairs across splits, of any kind: the leak.
+    /// Pairs across splits, of any kind: leakage.
     pub across_splits: usize,
     /// Pairs between training (or validation) and test.
     pub across_test: usize,
     /// Pairs across classes.
     pub across_labels: usize,
-    /// Groups of images that are the same.
+    /// Groups of duplicates.
     pub groups: usize,
-    /// Such groups that are in several splits.
+    /// Groups of duplicates in several splits.
     pub groups_across_splits: usize,
     /// Images that have a duplicate.
     #[serde(rename = "twins")]
     pub duplicates: usize,
-    /// Groups of images of one scene or on one template, which are no copies.
+    /// Groups of images of one scene or template that are no copies.
     pub scene_groups: usize,
     /// Images in such groups.
     pub scene_images: usize,
     /// Such groups that are in several splits.
     pub scene_groups_across_splits: usize,
-    /// Groups of facts that tell the class.
+    /// Groups of facts that predict the class.
     pub label_leaks: usize,
-    /// Who divided the images into splits: pairs across a split that training would draw by its seed
-    /// are luck.
+    /// How the images are divided into splits. Pairs across a split that training would draw by its
+    /// seed are due to chance.
     pub divided: Divided,
 }
 
 impl Summary {
-    /// What a gate counts: pairs across the splits that the user's folders make; without such, groups of
-    /// copies wherever they lie, for a split that is drawn divides them or not as luck has it.
+    /// The number that a check of a pipeline uses: pairs across the splits of the user's folders,
+    /// or, without such splits, all groups of copies, since whether a drawn split separates them is
+    /// due to chance.
     pub fn leaks(&self) -> usize {
         match self.divided {
-            // A group may be divided although no two of its images on either side were compared.
+            // A group may be in several splits although no pair across them was compared.
             Divided::Folders => self.across_splits.max(self.groups_across_splits),
             Divided::Drawn | Divided::Nobody => self.groups,
         }
     }
 }
 
-/// Audits the images of `listing`. `progress(stage, done, total)` is called now and then; an error
-/// from it ends the audit. Images that cannot be read are reported, not fatal.
+/// Audits the images of `listing`. `progress(stage, done, total)` is called regularly; if it
+/// returns an error, the audit ends. Images that cannot be read are reported, and are no error.
 ///
 /// # Errors
 /// Those of `progress`.
@@ -216,7 +216,7 @@ pub fn audit(
             progress(Stage::Comparing, done, total)
         })?;
 
-    // One image of each group of duplicates takes part: they know each other's class.
+    // One image of each group of duplicates is tested, since duplicates predict each other's class.
     let group = &found.groups;
     let mut taking_part: Vec<usize> = Vec::new();
     let mut images: Vec<label_leak::Image> = Vec::new();

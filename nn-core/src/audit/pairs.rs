@@ -1,4 +1,4 @@
-//! Two images that are the same, or share a scene, and in what they are: for people.
+//! Pairs of duplicates, or of images that share a scene, with their description.
 
 use super::compare::Comparison;
 use super::listing::{Item, Part};
@@ -6,48 +6,49 @@ use super::survey::ImageFeatures;
 use serde::Serialize;
 use std::cmp::Ordering;
 
-/// In what two images are the same.
+/// The kind of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The files are the same, byte for byte.
     Bytes,
-    /// The files differ, the pixels do not.
+    /// The files differ, the decoded pixels do not.
     Pixels,
-    /// The same picture: encoded anew, resized, mirrored, turned, cropped, brighter, written over.
+    /// Copies of one picture with changes: re-encoded, resized, mirrored, rotated, cropped,
+    /// brighter, drawn over.
     Near,
-    /// Different contents before one background or on one template: no copy.
+    /// Different contents on the same background or template: no copies.
     Scene,
 }
 
-/// Two images that are the same, or share a scene.
+/// A pair of duplicates, or of images that share a scene.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pair {
-    /// The first image's file, below the folder.
+    /// The first image's file, relative to the folder.
     pub a: String,
     /// The second's.
     pub b: String,
-    /// In what they are the same.
+    /// The kind of the pair.
     pub kind: Kind,
-    /// 0 for the same pixels; else 1 less the agreement of the aligned pixels.
+    /// 0 for the same pixels, otherwise 1 minus the agreement of the aligned pixels.
     pub distance: f64,
     /// Whether they are in different splits.
     pub across_splits: bool,
-    /// Whether they are in different classes; an image without a class is not.
+    /// Whether they are in different classes; false if one has no class.
     pub across_labels: bool,
-    /// What changes `a` into `b`, in words; empty if nothing does.
+    /// The changes from `a` to `b`, in words; empty if there are none.
     pub change: String,
     /// The splits of the two.
     pub splits: [Option<Part>; 2],
-    /// The classes of the two; none of an image in no class folder.
+    /// The classes of the two; none for an image in no class folder.
     pub labels: [Option<String>; 2],
-    /// Their numbers in the listing.
+    /// Their indices in the listing.
     #[serde(skip)]
     pub items: [usize; 2],
 }
 
 impl Pair {
-    /// The pair of items `a` and `b`, laid on each other as `comparison` says.
+    /// The pair of items `a` and `b`, with the result `comparison`.
     pub(super) fn new(
         [a, b]: [usize; 2],
         kind: Kind,
@@ -77,7 +78,7 @@ impl Pair {
         }
     }
 
-    /// What is shown first: across splits, then across classes, then by kind.
+    /// Sorts pairs across splits first, then pairs across classes, then by kind.
     pub(super) fn worst_first(&self, other: &Self) -> Ordering {
         let rank = |p: &Self| (!p.across_splits, !p.across_labels, p.kind);
         let by_distance = self.distance.total_cmp(&other.distance);
@@ -85,14 +86,14 @@ impl Pair {
     }
 }
 
-/// The angle from which a copy is tilted, in radians.
+/// The angle from which a copy is reported as tilted, in radians.
 const TILTED: f32 = 0.05;
 
-/// What changed, in words.
+/// The changes, in words.
 fn change(comparison: &Comparison, a: &ImageFeatures, b: &ImageFeatures) -> String {
     let mut words = Vec::new();
     let placement = &comparison.placement;
-    // The placement leads from b to a; a turn of b clockwise is undone by it.
+    // The placement maps b to a, so its rotation is the inverse of the one that made b.
     let turns = (placement.angle() / std::f32::consts::FRAC_PI_2).round() as i32;
     match (placement.is_mirrored(), turns.rem_euclid(4)) {
         (false, 0) => {}

@@ -1,4 +1,4 @@
-//! Descriptors: what is around a keypoint, as a histogram of gradient directions of one bit per bin.
+//! Descriptors: the patch around a keypoint as a histogram of gradient directions, with one bit per bin.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -10,68 +10,70 @@ use crate::rng::Rng;
 use std::f32::consts::FRAC_1_SQRT_2;
 use std::sync::LazyLock;
 
-/// Cells of a description along a side.
+/// The number of cells along a side of a patch.
 pub const CELLS: usize = 4;
-/// Directions of a cell.
+/// The number of directions per cell.
 pub const DIRECTIONS: usize = 8;
-/// Samples along a side of the described patch.
+/// The number of samples along a side of a patch.
 pub const SAMPLES: usize = 16;
-/// Distance of two samples, in units of the point's scale.
+/// The distance of two samples, in units of the keypoint's scale.
 const SPACING: f32 = 0.75;
-/// The strongest gradients below which there is nothing to describe, in grey levels.
+/// The largest bin below which a patch is flat and has no descriptor, in grey levels.
 const FLAT: f32 = 1e-3;
 
-/// A description.
+/// A descriptor: one bit per bin.
 pub type Descriptor = u128;
 
-/// How strong the gradients of each direction are in each cell: what a description is made from.
+/// The histogram of a patch, `[CELLS, CELLS, DIRECTIONS]`: the strength of the gradients in each
+/// direction and cell.
 pub type Bins = [f32; CELLS * CELLS * DIRECTIONS];
 
-/// A patch with a margin of one for differences.
+/// The side of a patch with a margin of one sample, for differences.
 const SIDE: usize = SAMPLES + 2;
 
-/// How much each sample along an axis counts in the two cells that it lies between.
+/// The weights of each sample along an axis for the two cells that it lies between.
 type Shares = [[f32; 2]; SAMPLES];
 
-/// To describe a point.
+/// The weights for the patch of a keypoint.
 pub static POINT: LazyLock<Shares> = LazyLock::new(|| shares(128.0));
-/// To describe a whole picture.
+/// The weights for a whole picture.
 pub static FRAME: LazyLock<Shares> = LazyLock::new(|| shares(200.0));
 
 const PER_CELL: usize = SAMPLES / CELLS;
 
-/// Samples count by `exp(-d^2 / spread)` of their distance `d` from the middle of the patch.
+/// Linear interpolation between cells, times a Gaussian window `exp(-d^2 / spread)` of the distance
+/// `d` from the centre of the patch.
 fn shares(spread: f32) -> Shares {
     std::array::from_fn(|sample| {
         let window = (-(sample as f32 - (SAMPLES - 1) as f32 / 2.0).powi(2) / spread).exp();
-        // In halves of a sample, from the middle of the lower cell.
+        // In units of half a sample, from the centre of the lower cell.
         let place = (2 * sample + 1 + PER_CELL) % (2 * PER_CELL);
         let part = place as f32 / (2 * PER_CELL) as f32;
         [(1.0 - part) * window, part * window]
     })
 }
 
-/// The lower of the two cells that a sample lies between. Cell 0 is one before the first.
+/// The lower of the two cells that a sample lies between. Cell 0 is a padding cell before the first.
 #[inline(always)]
 fn low_cell(sample: usize) -> usize {
     (sample + PER_CELL / 2) / PER_CELL
 }
 
-/// The samples between a cell and the next.
+/// The samples between the centres of a cell and the next.
 #[inline(always)]
 fn between(low: usize) -> std::ops::Range<usize> {
     let end = low * PER_CELL + PER_CELL / 2;
     end.saturating_sub(PER_CELL)..end.min(SAMPLES)
 }
 
-/// Where samples lie along an axis of a picture: between which pixels, and how far.
+/// The sample positions along an axis of a picture: index of the pixel before, and interpolation weight.
 pub struct Places {
     before: [usize; SIDE],
     part: [f32; SIDE],
 }
 
 impl Places {
-    /// Samples `step` apart around `middle`, on `len` pixels; those beyond the border are on it.
+    /// Samples with spacing `step` around `middle`, on an axis of `len` pixels, clamped to it.
     pub fn around(middle: f32, step: f32, len: usize) -> Self {
         let mut places = Self { before: [0; SIDE], part: [0.0; SIDE] };
         for i in 0..SIDE {
@@ -83,20 +85,20 @@ impl Places {
         places
     }
 
-    /// Samples over all of `len` pixels.
+    /// Samples over a whole axis of `len` pixels.
     pub fn over(len: usize) -> Self {
         let last = (len - 1) as f32;
         Self::around(last / 2.0, last / (SIDE - 1) as f32, len)
     }
 
-    /// Samples around a point at `middle` that stands out at `sigma`.
+    /// Samples around a keypoint at `middle` with the scale `sigma`.
     pub fn of_point(middle: f32, sigma: f32, len: usize) -> Self {
         Self::around(middle, SPACING * sigma, len)
     }
 }
 
-/// Histograms of gradient directions in 4 x 4 cells of the picture there. None if there is no
-/// gradient.
+/// The histogram of gradient directions in 4 x 4 cells of the picture at these positions. `None` if
+/// it is flat.
 pub fn bins(picture: &Luma, rows: &Places, columns: &Places, shares: &Shares) -> Option<Bins> {
     let bins = multiversion(Describe { picture, rows, columns, shares });
     bins.iter().any(|&bin| bin > FLAT).then_some(bins)
@@ -110,7 +112,7 @@ struct Describe<'a> {
 }
 
 impl Describe<'_> {
-    /// The samples.
+    /// The interpolated samples.
     #[inline(always)]
     fn patch(&self) -> [[f32; SIDE]; SIDE] {
         const { assert!(MAX_SIDE.is_power_of_two()) };
@@ -136,7 +138,7 @@ impl Describe<'_> {
     }
 }
 
-/// The directions, in eighths of a turn.
+/// The unit vectors of the directions, at multiples of 45 degrees.
 const COSINES: [f32; DIRECTIONS] =
     [1.0, FRAC_1_SQRT_2, 0.0, -FRAC_1_SQRT_2, -1.0, -FRAC_1_SQRT_2, 0.0, FRAC_1_SQRT_2];
 const SINES: [f32; DIRECTIONS] =
@@ -145,8 +147,8 @@ const SINES: [f32; DIRECTIONS] =
 impl Multiversion for Describe<'_> {
     type Output = Bins;
 
-    /// A gradient counts for a direction by what it has along it, beyond what one an eighth of a
-    /// turn away would have; every sample is shared between the nearest cells.
+    /// A gradient contributes to a direction its component along that direction, minus the component of a
+    /// gradient 45 degrees off, if positive. Every sample is distributed over the nearest cells.
     #[inline(always)]
     fn run(self) -> Bins {
         let patch = self.patch();
@@ -159,7 +161,7 @@ impl Multiversion for Describe<'_> {
                 down[i] = patch[row + 2][i + 1] - patch[row][i + 1];
                 beyond[i] = (across[i] * across[i] + down[i] * down[i]).sqrt() * FRAC_1_SQRT_2;
             }
-            // Cells have one before the first and one after the last, where nothing is kept.
+            // There is a padding cell before the first and after the last cell, whose content is discarded.
             let mut line = [[0.0_f32; DIRECTIONS]; CELLS + 1];
             let mut upper = [0.0_f32; DIRECTIONS];
             for low in 0..=CELLS {
@@ -193,7 +195,7 @@ impl Multiversion for Describe<'_> {
     }
 }
 
-/// One bit for each bin: above the median or not.
+/// The descriptor of a histogram: one bit per bin, set if the bin is above the median.
 pub fn descriptor(bins: &Bins) -> Descriptor {
     multiversion(AboveMedian(bins))
 }
@@ -205,8 +207,8 @@ impl Multiversion for AboveMedian<'_> {
 
     #[inline(always)]
     fn run(self) -> Descriptor {
-        // Numbers that are not negative are ordered as their bits are. The median is found bit by
-        // bit: it is the largest number that half of the bins reach.
+        // The bit patterns of nonnegative floats are ordered like their values. The median is found
+        // by a binary search over the bits: it is the largest number that half of the bins reach.
         let mut ordered = [0_u32; CELLS * CELLS * DIRECTIONS];
         for i in 0..ordered.len() {
             ordered[i] = self.0[i].to_bits();
@@ -232,7 +234,7 @@ impl Multiversion for AboveMedian<'_> {
     }
 }
 
-/// For each bit of a descriptor, the bit that it becomes if the patch is laid so.
+/// For each bit of a descriptor, the bit that it moves to if the patch is transformed by `symmetry`.
 fn permutation(symmetry: Symmetry) -> [u8; 128] {
     let middle = (CELLS - 1) as f32 / 2.0;
     let mut to = [0; 128];
@@ -249,7 +251,7 @@ fn permutation(symmetry: Symmetry) -> [u8; 128] {
     to
 }
 
-/// `descriptor` as it would be if the patch were laid so.
+/// The descriptor of the patch transformed by `symmetry`.
 pub fn moved(descriptor: Descriptor, symmetry: Symmetry) -> Descriptor {
     static CELL: LazyLock<[[u8; CELLS * CELLS]; 8]> = LazyLock::new(|| {
         Symmetry::ALL.map(|symmetry| {
@@ -261,7 +263,7 @@ pub fn moved(descriptor: Descriptor, symmetry: Symmetry) -> Descriptor {
     let turn = u32::from(symmetry.turns) * 2;
     let mut to = [0; CELLS * CELLS];
     for (cell, &directions) in descriptor.to_le_bytes().iter().enumerate() {
-        // A mirror reverses the directions, of which 0 becomes 4.
+        // A reflection reverses the directions: 0 becomes 4.
         let side =
             if symmetry.mirrored { directions.reverse_bits().rotate_left(5) } else { directions };
         to[cells[cell] as usize] = side.rotate_left(turn);
@@ -269,14 +271,14 @@ pub fn moved(descriptor: Descriptor, symmetry: Symmetry) -> Descriptor {
     Descriptor::from_le_bytes(to)
 }
 
-/// How far a picture is tilted to be looked for as a tilted copy, in radians: 13 degrees. Descriptions
-/// change little within eight degrees of that.
+/// The tilt for which tilted descriptors are computed, in radians: 13 degrees. Descriptors change
+/// little within eight degrees of it.
 pub const TILT: f32 = 0.227;
 
-/// A cell of a tilted description: the cells it is made of, and their shares.
+/// A cell of a tilted histogram: the cells that it is interpolated from, and their weights.
 type Mixture = [(usize, f32); 4];
 
-/// For a tilt to either side, what each cell is made of.
+/// For a tilt to either side, the interpolation of each cell.
 static TILTED: LazyLock<[[Mixture; CELLS * CELLS]; 2]> = LazyLock::new(|| {
     [-TILT, TILT].map(|angle| {
         let (sin, cos) = angle.sin_cos();
@@ -298,14 +300,14 @@ static TILTED: LazyLock<[[Mixture; CELLS * CELLS]; 2]> = LazyLock::new(|| {
     })
 });
 
-/// The whole number before a place, or the `next` one, and its share.
+/// The integer before a position, or the `next` one, and its interpolation weight.
 fn share(place: f32, next: usize) -> (i32, f32) {
     let part = place - place.floor();
     (place.floor() as i32 + next as i32, if next == 0 { 1.0 - part } else { part })
 }
 
-/// The descriptors that a patch has once it is tilted to either side, about: its cells are turned around the
-/// middle, and the directions in them.
+/// Approximate descriptors of the patch tilted to either side: the cells are rotated around the
+/// centre, and the directions with them.
 pub fn tilted(bins: &Bins) -> [Descriptor; 2] {
     [0, 1].map(|side| descriptor(&multiversion(Tilted { bins, side })))
 }
@@ -321,7 +323,8 @@ impl Multiversion for Tilted<'_> {
     #[inline(always)]
     fn run(self) -> Bins {
         let by = TILT * DIRECTIONS as f32 / std::f32::consts::TAU;
-        // To the left, directions are taken from the one after; to the right, from the one before.
+        // Tilted to the left, directions come from the next one; tilted to the right, from the
+        // previous one.
         let step = if self.side == 0 { 1 } else { DIRECTIONS - 1 };
         let mut tilted = [0.0; CELLS * CELLS * DIRECTIONS];
         for cell in 0..CELLS * CELLS {
@@ -340,7 +343,7 @@ impl Multiversion for Tilted<'_> {
     }
 }
 
-/// For each way to lay a square on itself, the pattern that the bins are held against.
+/// For each symmetry of the square, the fixed pattern transformed by it.
 static POSES: LazyLock<[Bins; 8]> = LazyLock::new(|| {
     let mut rng = Rng::new(0, 0);
     let pattern: Bins = std::array::from_fn(|_| rng.uniform_in(-1.0, 1.0) as f32);
@@ -350,8 +353,8 @@ static POSES: LazyLock<[Bins; 8]> = LazyLock::new(|| {
     })
 });
 
-/// The two ways to lay a patch that make it most like a fixed pattern, the better one first, as
-/// numbers of [`Symmetry::ALL`]. A copy laid otherwise is most like it laid the same way.
+/// The two symmetries under which a patch is most similar to a fixed pattern, the best one first, as
+/// indices into [`Symmetry::ALL`]. Transformed by it, the patches of copies in any orientation agree.
 pub fn poses(bins: &Bins) -> [u8; 2] {
     let scores = multiversion(PoseScores(bins));
     let mut best = [0_u8, 1];

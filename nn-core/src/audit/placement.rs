@@ -4,28 +4,28 @@ use super::keypoints::Feature;
 use super::symmetry::Symmetry;
 use std::f32::consts::TAU;
 
-/// A point of picture `b` and where it lies on picture `a`.
+/// A point of picture `b` and its position on picture `a`.
 pub type Correspondence = ((f32, f32), (f32, f32));
 
-/// A map from points of picture `b` to points of picture `a`:
-/// `x_a = xx x + xy y + x0`, `y_a = yx x + yy y + y0`.
+/// An affine map from points of picture `b` to points of picture `a`: `x_a = xx x + xy y + x0`,
+/// `y_a = yx x + yy y + y0`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placement {
-    /// How much `x_a` grows with `x`.
+    /// The coefficient of `x` in `x_a`.
     pub xx: f32,
-    /// How much `x_a` grows with `y`.
+    /// The coefficient of `y` in `x_a`.
     pub xy: f32,
     /// `x_a` of the origin of `b`.
     pub x0: f32,
-    /// How much `y_a` grows with `x`.
+    /// The coefficient of `x` in `y_a`.
     pub yx: f32,
-    /// How much `y_a` grows with `y`.
+    /// The coefficient of `y` in `y_a`.
     pub yy: f32,
     /// `y_a` of the origin of `b`.
     pub y0: f32,
 }
 
-/// How a placement mirrors, turns and scales, wherever it shifts to.
+/// The reflection, rotation and scale of a placement, without its translation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Posture {
     mirrored: bool,
@@ -34,7 +34,7 @@ pub struct Posture {
 }
 
 impl Posture {
-    /// Whether two are about alike.
+    /// Whether two postures are similar.
     pub fn is_like(&self, other: &Self) -> bool {
         let turn = (self.angle - other.angle).abs();
         let turn = turn.min((TAU - turn).abs());
@@ -44,14 +44,14 @@ impl Posture {
 }
 
 impl Placement {
-    /// Where a point of `b` lies on `a`.
+    /// The position on `a` of a point of `b`.
     #[inline(always)]
     pub fn apply(&self, x: f32, y: f32) -> (f32, f32) {
         (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
     }
 
-    /// The placement that lays one feature on the other: `a` was tilted by `angle` and laid as `symmetry`
-    /// says to make `b`.
+    /// The placement that maps one feature to the other, where `b` was made from `a` by a tilt by
+    /// `angle` and then `symmetry`.
     pub fn of_features(of_a: &Feature, of_b: &Feature, symmetry: Symmetry, angle: f32) -> Self {
         let inverse = symmetry.inverse();
         let scale = of_a.scale / of_b.scale;
@@ -64,8 +64,8 @@ impl Placement {
         Self { xx, xy, x0: of_a.x - x, yx, yy, y0: of_a.y - y }
     }
 
-    /// The largest distance of a corner of `b` from the nearest corner of `a`, both given by width and
-    /// height, as a share of `a`'s longer side.
+    /// The largest distance of a corner of `b` from the nearest corner of `a`, relative to the
+    /// longer side of `a`. Both pictures are given by width and height.
     pub fn off_frame(&self, a: (f32, f32), b: (f32, f32)) -> f32 {
         let corners = |(width, height): (f32, f32)| {
             let (right, bottom) = (width - 1.0, height - 1.0);
@@ -80,7 +80,7 @@ impl Placement {
         farthest / a.0.max(a.1)
     }
 
-    /// The placement that lays the whole of `b` on the whole of `a`, which `symmetry` laid on `b`.
+    /// The placement of the whole of `b` on the whole of `a`, where `b` was made from `a` by `symmetry`.
     pub fn of_frames(symmetry: Symmetry, a: (f32, f32), b: (f32, f32)) -> Self {
         let inverse = symmetry.inverse();
         let half = |(width, height): (f32, f32)| ((width - 1.0) / 2.0, (height - 1.0) / 2.0);
@@ -99,8 +99,7 @@ impl Placement {
         placement
     }
 
-    /// The same placement of a picture whose points were stretched before: `(x, y)` was
-    /// `(x / wide, y / tall)`.
+    /// The same placement for a picture before it was stretched: `(x, y)` was `(x / wide, y / tall)`.
     pub fn of_stretched(&self, (wide, tall): (f32, f32)) -> Self {
         Self {
             xx: self.xx * wide,
@@ -111,7 +110,7 @@ impl Placement {
         }
     }
 
-    /// The way back, from points of `a` to points of `b`. None if it leaves no area.
+    /// The inverse map, from points of `a` to points of `b`. `None` if it is singular.
     pub fn inverted(&self) -> Option<Self> {
         let area = self.determinant();
         if area.abs() < 1e-6 {
@@ -123,8 +122,8 @@ impl Placement {
         Some(Self { xx, xy, x0, yx, yy, y0 })
     }
 
-    /// The similarity (scale, turn, shift) of the given orientation nearest to mapping each first
-    /// point on its second, by least squares. None for points that fall together.
+    /// The similarity transform (scale, rotation, translation) of the given orientation that maps
+    /// each first point to its second, by least squares. `None` if the points coincide.
     pub fn fit_similarity(points: &[Correspondence], mirrored: bool) -> Option<Self> {
         let n = points.len() as f32;
         let side = if mirrored { -1.0 } else { 1.0 };
@@ -133,7 +132,7 @@ impl Placement {
         let (ax, ay) = (mean(|p| p.1.0), mean(|p| p.1.1));
         let (mut dot, mut cross, mut norm) = (0.0, 0.0, 0.0);
         for ((x, y), (u, v)) in points {
-            // With a mirror, b is reversed first.
+            // For a reflection, b is mirrored first.
             let (x, y, u, v) = (x - bx, side * (y - by), u - ax, v - ay);
             dot += x * u + y * v;
             cross += x * v - y * u;
@@ -150,32 +149,32 @@ impl Placement {
         Some(placement)
     }
 
-    /// How much larger an area of `b` is on `a`; negative if it is mirrored.
+    /// The ratio of an area on `a` to the same area on `b`; negative for a reflection.
     pub fn determinant(&self) -> f32 {
         self.xx * self.yy - self.xy * self.yx
     }
 
-    /// Whether left and right have changed places.
+    /// Whether it contains a reflection.
     pub fn is_mirrored(&self) -> bool {
         self.determinant() < 0.0
     }
 
-    /// The turn, in radians, after the mirror if there is one.
+    /// The rotation, in radians, after the reflection if there is one.
     pub fn angle(&self) -> f32 {
         let side = if self.is_mirrored() { -1.0 } else { 1.0 };
         (self.yx - side * self.xy).atan2(self.xx + side * self.yy)
     }
 
-    /// The mirror and quarter turns it is nearest to, as for [`Placement::of_frames`].
+    /// The nearest symmetry of the square, with the meaning that [`Placement::of_frames`] gives it.
     pub fn symmetry(&self) -> Symmetry {
         let turns = (self.angle() / std::f32::consts::FRAC_PI_2).round() as i32;
-        // The angle is that after top and bottom have changed places, half a turn from left and right.
+        // The angle refers to a vertical reflection, which differs from a horizontal one by half a turn.
         let turns = turns + if self.is_mirrored() { 2 } else { 0 };
-        // The placement leads back.
+        // The placement maps b to a, so it is inverted.
         Symmetry { mirrored: self.is_mirrored(), turns: turns.rem_euclid(4) as u8 }.inverse()
     }
 
-    /// The ratio of the largest stretch to the smallest; 1 for a similarity.
+    /// The ratio of the largest singular value to the smallest; 1 for a similarity transform.
     pub fn anisotropy(&self) -> f32 {
         let squares = self.xx * self.xx + self.xy * self.xy + self.yx * self.yx + self.yy * self.yy;
         let area = self.determinant().abs().max(1e-6);
@@ -183,7 +182,7 @@ impl Placement {
         (half + (half * half - 1.0).sqrt()).max(1.0)
     }
 
-    /// What of it is compared by [`Posture::is_like`].
+    /// What [`Posture::is_like`] compares.
     pub fn posture(&self) -> Posture {
         let determinant = self.determinant();
         Posture {
@@ -193,12 +192,13 @@ impl Placement {
         }
     }
 
-    /// Whether two placements scale and turn about alike.
+    /// Whether two placements have similar scales and rotations.
     pub fn is_like(&self, other: &Self) -> bool {
         self.posture().is_like(&other.posture())
     }
 
-    /// How far apart two placements lay a corner of `b`, of this size, at most, in pixels of `a`.
+    /// The largest distance between the positions that two placements give a corner of `b`, of this
+    /// size, in pixels of `a`.
     pub fn distance(&self, other: &Self, (width, height): (f32, f32)) -> f32 {
         let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)];
         let apart = corners.map(|(x, y)| {
@@ -210,7 +210,7 @@ impl Placement {
 
     /// The same placement between the pictures at half their size.
     pub fn halved(&self) -> Self {
-        // Pixel centres of the half lie between two of the whole: x = 2 x' + 0.5.
+        // Pixel centres at half the size lie between two original ones: x = 2 x' + 0.5.
         let (x, y) = self.apply(0.5, 0.5);
         Self { x0: (x - 0.5) / 2.0, y0: (y - 0.5) / 2.0, ..*self }
     }

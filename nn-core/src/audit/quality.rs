@@ -1,4 +1,4 @@
-//! What is odd about single images, and how classes and splits are balanced.
+//! Unusual images, and the balance of classes and splits.
 
 use super::listing::{Listing, Part};
 use super::survey::ImageFeatures;
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 /// The shorter side below which an image is tiny, in pixels.
 const TINY: usize = 32;
-/// Longer side over shorter side from which an aspect is extreme.
+/// The aspect ratio (longer side over shorter side) from which it is extreme.
 const EXTREME: f64 = 4.0;
-/// Grey levels between darkest and brightest below which an image is of one colour.
+/// The difference between the darkest and the brightest grey level below which an image is of one colour.
 const ONE_COLOUR: u8 = 6;
 
-/// What is odd about an image.
+/// The kind of an unusual image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Oddity {
@@ -22,22 +22,22 @@ pub enum Oddity {
     OneColour,
     /// Its shorter side is below 32 pixels.
     Tiny,
-    /// One side is four times the other, or more.
+    /// Its longer side is at least four times its shorter side.
     ExtremeAspect,
 }
 
-/// An odd image.
+/// An unusual image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OddImage {
-    /// Its file, below the folder.
+    /// Its file, relative to the folder.
     pub file: String,
-    /// What is odd.
+    /// What is unusual.
     pub oddity: Oddity,
     /// More about it, in words.
     pub detail: String,
 }
 
-/// The odd images, in the order of the listing. `unreadable` has the reason for those not seen.
+/// The unusual images, in the order of the listing. `unreadable` has the reason for each unreadable image.
 pub fn odd_images(
     listing: &Listing,
     features: &[Option<ImageFeatures>],
@@ -70,7 +70,7 @@ pub fn odd_images(
     found
 }
 
-/// Why an image may be of one colour although its file is not, in words.
+/// Why a decoded image may be of one colour although its file is not, in words.
 fn one_colour_why(features: &ImageFeatures) -> String {
     let treatment = &features.treatment;
     if treatment.vanished {
@@ -92,7 +92,7 @@ fn one_colour_why(features: &ImageFeatures) -> String {
     why
 }
 
-/// Images of a class in each split.
+/// The number of images of a class in each split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
     /// The class.
@@ -107,7 +107,7 @@ pub struct ClassCount {
     pub test: usize,
 }
 
-/// The images of each class, and warnings about what is out of balance.
+/// The images of each class, and warnings about imbalance.
 pub fn balance(listing: &Listing) -> (Vec<ClassCount>, Vec<String>) {
     let counts: Vec<ClassCount> = listing
         .classes

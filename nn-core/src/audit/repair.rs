@@ -1,17 +1,17 @@
-//! A split in which no group of duplicates is divided.
+//! A split that separates no group of duplicates.
 //!
-//! Images that are the same, directly or through others, form a group. A group that is divided goes
-//! to training whole; so a test image that was trained on leaves the test, never the other way
-//! round. Every other image stays where it is, but for as many
-//! single images of the same class, drawn by the seed, as it takes to fill the places left.
+//! Images that are duplicates, directly or transitively, form a group. A group in several splits is
+//! moved to training as a whole, so a test image that was trained on leaves the test, never the
+//! other way round. All other images keep their split, except for single images of the same class,
+//! drawn by the seed, that fill the places left.
 
 use super::listing::{Item, Part};
 use crate::rng::{Rng, stream};
 use std::collections::{HashMap, VecDeque};
 
-/// The split of each image after the repair; `None` for those that have none, and for those that are not
-/// `usable`: nobody can train on what cannot be read, and it fills no place. The same seed gives
-/// the same split, and an image that has no duplicate in another split moves only to fill a place.
+/// The repaired split of each image; `None` for images without one and for those that are not
+/// `usable`, since unreadable images cannot be trained on. The same seed gives the same split; an
+/// image without a duplicate in another split moves only to fill a place.
 pub fn repaired(
     items: &[Item],
     group: &[usize],
@@ -20,7 +20,7 @@ pub fn repaired(
 ) -> Vec<Option<Part>> {
     let mut parts: Vec<Option<Part>> =
         items.iter().map(|item| item.part.filter(|_| usable(item))).collect();
-    // A group that lies in one split stays there, any other goes to training.
+    // A group within one split keeps it, any other is moved to training.
     let mut goal: Vec<Option<Part>> = vec![None; items.len()];
     let mut size = vec![0; items.len()];
     for (i, part) in parts.iter().enumerate() {
@@ -39,7 +39,7 @@ pub fn repaired(
             *part = to;
         }
     }
-    // Those in training without a duplicate may fill a place, in an order that only the seed decides.
+    // Training images without duplicates may fill places, in an order drawn by the seed.
     let mut singles: Vec<usize> = (0..items.len())
         .filter(|&i| size[group[i]] == 1 && parts[i] == Some(Part::Train))
         .collect();
@@ -51,7 +51,7 @@ pub fn repaired(
         *training.entry(item.label).or_default() += 1;
     }
     for (label, to) in left {
-        // The last image of a class stays in training.
+        // At least one image of each class stays in training.
         let count = training.entry(label).or_default();
         if *count > 1
             && let Some(i) = of_class.get_mut(&label).and_then(VecDeque::pop_front)

@@ -1,6 +1,6 @@
 //! Disjoint sets of images (union-find).
 
-/// Sets of numbers that are joined (a forest whose roots are the lowest numbers).
+/// Disjoint sets of numbers, stored as a forest whose roots are the lowest numbers.
 pub struct Sets(std::cell::RefCell<Vec<usize>>);
 
 impl Sets {
@@ -9,7 +9,7 @@ impl Sets {
         Self(std::cell::RefCell::new((0..count).collect()))
     }
 
-    /// The lowest number of the set that `i` is in.
+    /// The lowest number of the set that contains `i`.
     pub fn root(&self, mut i: usize) -> usize {
         let mut parents = self.0.borrow_mut();
         while parents[i] != i {
@@ -19,7 +19,7 @@ impl Sets {
         i
     }
 
-    /// Joins the sets of `a` and `b`.
+    /// Merges the sets of `a` and `b`.
     pub fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.root(a), self.root(b));
         self.0.borrow_mut()[a.max(b)] = a.min(b);

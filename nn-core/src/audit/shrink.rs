@@ -1,9 +1,9 @@
-//! The small picture that all comparisons are made on.
+//! The small picture that all comparisons use.
 //!
-//! Every image is brought to about the same number of pixels, its aspect kept, so that a copy of
-//! another size becomes nearly the same picture. Shrinking averages over areas, which is what makes
-//! fine noise, compression and the resampling of another program matter little. It is the one pass
-//! over all pixels: copies, colours and the border are then told from what it leaves.
+//! Every image is scaled to about the same number of pixels, with its aspect ratio kept, so that
+//! copies of different sizes become nearly equal. Area averaging reduces the influence of noise,
+//! compression and the resampling of other programs. This is the only pass over all pixels: copies,
+//! colours and the border are then computed from the small picture.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -11,33 +11,33 @@ use super::luma::Luma;
 use crate::data::Rgb8;
 use crate::kernels::multiversion::{Multiversion, multiversion};
 
-/// Pixels of a small picture, about: 100 x 100.
+/// The approximate number of pixels of a small picture: 100 x 100.
 const AREA: f64 = 10_000.0;
 
-/// The shortest side of a small picture, whatever the aspect.
+/// The minimum length of a side of a small picture, for any aspect ratio.
 const MIN_SIDE: usize = 12;
 
-/// The longest side of a small picture, whatever the aspect.
+/// The maximum length of a side of a small picture, for any aspect ratio.
 pub const MAX_SIDE: usize = 512;
 
 /// A small picture in colour.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Small {
-    /// Columns.
+    /// The width.
     pub width: usize,
-    /// Rows.
+    /// The height.
     pub height: usize,
-    /// Red, green and blue from 0 to 255, each with its rows from the top.
+    /// Red, green and blue, each `[height, width]` with values from 0 to 255.
     pub planes: [Vec<f32>; 3],
 }
 
 impl Small {
-    /// `image`, shrunk; enlarged where it is smaller still.
+    /// `image` scaled down, or up if it is smaller than the small picture.
     pub fn new(image: &Rgb8) -> Self {
         multiversion(Shrink(image))
     }
 
-    /// In grey (Rec. 601 weights), in whole numbers.
+    /// Converts to grey (Rec. 601 weights), rounded to whole numbers.
     pub fn luma(&self) -> Luma {
         multiversion(Grey(self))
     }
@@ -65,7 +65,7 @@ struct Shrink<'a>(&'a Rgb8);
 impl Multiversion for Shrink<'_> {
     type Output = Small;
 
-    /// First over rows, all channels of a row alike, then over columns.
+    /// First along rows, with the channels interleaved, then along columns.
     #[inline(always)]
     fn run(self) -> Small {
         let image = self.0;
@@ -99,13 +99,13 @@ impl Multiversion for Shrink<'_> {
     }
 }
 
-/// The mean of `N` rows, in one go.
+/// The mean of `N` rows, in one pass.
 #[inline(always)]
 fn mean_of_rows<const N: usize>(mean: &mut [f32], rows: &[u8], span: &Span) {
     let len = mean.len();
     let rows: [&[u8]; N] = std::array::from_fn(|i| &rows[i * len..][..len]);
     for x in 0..len {
-        // Those between the first and the last count alike.
+        // Rows between the first and the last have the same weight.
         let mut middle = 0_u16;
         for i in 1..N.max(2) - 1 {
             middle += u16::from(rows[i][x]);
@@ -117,7 +117,7 @@ fn mean_of_rows<const N: usize>(mean: &mut [f32], rows: &[u8], span: &Span) {
     }
 }
 
-/// The mean of more rows than there is a loop for.
+/// The mean of a number of rows without a specialised loop.
 #[inline(always)]
 fn mean_of_many_rows(mean: &mut [f32], rows: &[u8], span: &Span) {
     let len = mean.len();
@@ -130,14 +130,14 @@ fn mean_of_many_rows(mean: &mut [f32], rows: &[u8], span: &Span) {
     }
 }
 
-/// Width and height of the small picture.
+/// The width and height of the small picture.
 fn small_size(width: usize, height: usize) -> (usize, usize) {
     let scale = (AREA / (width as f64 * height as f64)).sqrt();
     let side = |len: usize| ((len as f64 * scale).round() as usize).clamp(MIN_SIDE, MAX_SIDE);
     (side(width), side(height))
 }
 
-/// The inputs `from..to` whose mean an output is; the first and the last count by a part.
+/// The inputs `from..to` that an output averages; the first and the last have fractional weights.
 struct Span {
     from: usize,
     to: usize,
@@ -158,7 +158,7 @@ impl Span {
         }
     }
 
-    /// The mean of these columns of a row of colours.
+    /// The mean of these columns of an RGB row.
     #[inline(always)]
     fn mean(&self, row: &[f32]) -> [f32; 3] {
         let (colours, _) = row[self.from * 3..self.to * 3].as_chunks::<3>();
@@ -182,8 +182,8 @@ impl Span {
     }
 }
 
-/// The spans of `out_len` outputs over `in_len` inputs. Where outputs are more than inputs, two
-/// inputs are mixed by their distance.
+/// The spans of `out_len` outputs over `in_len` inputs. If there are more outputs than inputs, two
+/// inputs are interpolated.
 fn spans(in_len: usize, out_len: usize) -> Vec<Span> {
     let scale = in_len as f64 / out_len as f64;
     (0..out_len)

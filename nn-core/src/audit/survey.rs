@@ -1,5 +1,5 @@
-//! The features of every image: each file is decoded once, in parallel, and what is kept is small. Of files
-//! that are the same, one is decoded.
+//! Computes the features of all images. Each file is decoded once, in parallel, and only small data
+//! is kept. Of files with equal bytes, one is decoded.
 
 use super::AuditOptions;
 use super::candidates::Fingerprint;
@@ -20,33 +20,33 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Images between two reports of progress.
+/// The number of images between two progress reports.
 const CHUNK: usize = 160;
 
 /// SHA-256 of a file.
 pub type FileHash = [u8; 32];
 
-/// What is kept of a file that could be read.
+/// The features of a file that could be decoded.
 #[derive(Debug, Clone)]
 pub struct ImageFeatures {
-    /// SHA-256 of the image's size, its small picture, and its transparency and bits beyond 8: equal
-    /// wherever all pixels are.
+    /// SHA-256 of the image's size, its small picture, its alpha channel and its bits beyond 8:
+    /// equal if all pixels are equal.
     pub picture_hash: [u8; 32],
-    /// What makes the picture recognisable.
+    /// The descriptors that copies are found by.
     pub fingerprint: Fingerprint,
-    /// What can be told without looking at what it shows.
+    /// Facts that need no recognition of the content.
     pub facts: FileFacts,
-    /// What was done to the image to decode it.
+    /// How the image was converted when it was decoded.
     pub treatment: Treatment,
-    /// The colour that it was laid on.
+    /// The background colour that was used.
     pub alpha_background: AlphaBackground,
-    /// The difference between the brightest and the darkest of the small picture, in grey levels.
+    /// The difference between the brightest and the darkest pixel of the small picture, in grey levels.
     pub range: u8,
-    /// The small picture, unless memory is short.
+    /// The small picture, unless the memory bound is reached.
     pub kept: Option<Kept>,
 }
 
-/// A small picture: grey in a byte a pixel, and its colours.
+/// A small picture: grey with one byte per pixel, and its colours.
 #[derive(Debug, Clone)]
 pub struct Kept {
     width: usize,
@@ -67,13 +67,13 @@ impl Kept {
         }
     }
 
-    /// The memory it takes.
+    /// The memory used, in bytes.
     fn bytes(&self) -> usize {
         self.pixels.len() + self.colours.bytes()
     }
 }
 
-/// The values of a picture, which are whole numbers, in a byte each.
+/// Converts a picture of whole numbers to one byte per pixel.
 struct Bytes<'a>(&'a Luma);
 
 impl Multiversion for Bytes<'_> {
@@ -89,7 +89,7 @@ impl Multiversion for Bytes<'_> {
     }
 }
 
-/// The difference between the largest and the smallest.
+/// Computes the difference between the largest and the smallest value.
 struct Range<'a>(&'a [u8]);
 
 impl Multiversion for Range<'_> {
@@ -108,16 +108,16 @@ impl Multiversion for Range<'_> {
 
 /// The features of all images.
 pub struct Survey {
-    /// Those of each; none of those that cannot be read.
+    /// The features of each image; `None` for unreadable images.
     pub features: Vec<Option<ImageFeatures>>,
-    /// Why each cannot be read.
+    /// Why an image is unreadable, for each image.
     pub unreadable: Vec<Option<String>>,
-    /// SHA-256 of each file that may be the same as another, whether it can be read or not.
+    /// SHA-256 of each file that may equal another one, including unreadable files.
     pub file_hashes: Vec<Option<FileHash>>,
 }
 
-/// Decodes all files, and keeps small pictures up to the memory bound. `progress(done, total)`
-/// may stop it by an error.
+/// Decodes all files, and keeps small pictures up to the memory bound. `progress(done, total)` may
+/// stop it by returning an error.
 ///
 /// # Errors
 /// Those of `progress`.
@@ -126,7 +126,7 @@ pub fn survey(
     options: &AuditOptions,
     mut progress: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<Survey> {
-    // Most photographs are of a length of their own, and not the same as any other.
+    // Most photographs have a unique file size, so they equal no other file.
     let lengths = lengths(items);
     let mut of_length: HashMap<u64, usize> = HashMap::new();
     lengths.iter().for_each(|&length| *of_length.entry(length).or_default() += 1);
@@ -136,7 +136,7 @@ pub fn survey(
     let mut free = options.memory_bound;
     for start in (0..items.len()).step_by(CHUNK) {
         let chunk = start..items.len().min(start + CHUNK);
-        // Empty files have nothing in common.
+        // Empty files are not duplicates.
         let may_be_same = |i: usize| lengths[i] > 0 && of_length[&lengths[i]] > 1;
         let hash = |i: usize| may_be_same(i).then(|| hash(&items[i].path)).flatten();
         let hashes: Vec<Option<FileHash>> = chunk.clone().into_par_iter().map(hash).collect();
@@ -145,7 +145,7 @@ pub fn survey(
             .zip(&hashes)
             .map(|(i, hash)| hash.map_or(i, |hash| *first_of.entry(hash).or_insert(i)))
             .collect();
-        // The largest first, so that none of them is waited for at the end.
+        // The largest first, for better load balancing.
         let mut order: Vec<usize> = chunk.clone().filter(|&i| firsts[i - start] == i).collect();
         order.sort_by_key(|&i| Reverse(lengths[i]));
         let extract = |i: usize| extract(&items[i].path, options.alpha_background);
@@ -172,13 +172,13 @@ pub fn survey(
     Ok(survey)
 }
 
-/// The lengths of files in bytes; 0 for those that are not there.
+/// The sizes of files in bytes; 0 for missing files.
 fn lengths(items: &[Item]) -> Vec<u64> {
     let length = |item: &Item| std::fs::metadata(&item.path).map_or(0, |about| about.len());
     items.par_iter().map(length).collect()
 }
 
-/// The hash of a file; none if it cannot be read.
+/// The hash of a file; `None` if it cannot be read.
 fn hash(path: &Path) -> Option<FileHash> {
     Some(Sha256::digest(read_file(path).ok()?).into())
 }
@@ -215,7 +215,8 @@ pub fn extract(path: &Path, alpha_background: AlphaBackground) -> Result<ImageFe
     })
 }
 
-/// The picture of a file for a comparison: as kept, or read again. None if it has become unreadable.
+/// The picture of a file for a comparison: the kept one, or decoded again. `None` if the file has
+/// become unreadable.
 pub fn comparable(features: &ImageFeatures, path: &Path) -> Option<Comparable> {
     let (luma, colours) = match &features.kept {
         Some(kept) => (kept.luma(), kept.colours.clone()),
@@ -228,7 +229,8 @@ pub fn comparable(features: &ImageFeatures, path: &Path) -> Option<Comparable> {
     Some(Comparable::new(luma, colours, features.facts.width))
 }
 
-/// The small picture of a file in grey: as kept, or read again. None if it has become unreadable.
+/// The small grey picture of a file: the kept one, or decoded again. `None` if the file has become
+/// unreadable.
 pub fn picture(features: &ImageFeatures, path: &Path) -> Option<Luma> {
     match &features.kept {
         Some(kept) => Some(kept.luma()),

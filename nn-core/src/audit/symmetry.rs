@@ -1,16 +1,16 @@
-//! The eight symmetries of a square: quarter turns, mirrored or not.
+//! The eight symmetries of a square (the dihedral group D4): quarter turns with or without a reflection.
 
-/// One of the eight ways to lay a square on itself: columns reversed, then quarter turns clockwise.
+/// A symmetry of the square: an optional horizontal reflection, then quarter turns clockwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Symmetry {
-    /// Whether left and right change places first.
+    /// Whether left and right are swapped first.
     pub mirrored: bool,
     /// Quarter turns clockwise after that, 0 to 3.
     pub turns: u8,
 }
 
 impl Symmetry {
-    /// The one that undoes it.
+    /// The inverse.
     pub fn inverse(self) -> Self {
         if self.mirrored { self } else { Self { turns: (4 - self.turns) % 4, ..self } }
     }
@@ -26,19 +26,19 @@ impl Symmetry {
         all
     };
 
-    /// Its place in [`Symmetry::ALL`].
+    /// Its index in [`Symmetry::ALL`].
     pub fn number(self) -> usize {
         usize::from(self.mirrored) * 4 + usize::from(self.turns)
     }
 
-    /// First `self`, then `next`.
+    /// The composition: first `self`, then `next`.
     pub fn then(self, next: Self) -> Self {
-        // A mirror undoes a turn before it the other way round.
+        // A reflection after a turn equals the inverse turn after the reflection.
         let turns = if next.mirrored { 4 - self.turns } else { self.turns };
         Self { mirrored: self.mirrored != next.mirrored, turns: (turns + next.turns) % 4 }
     }
 
-    /// Where `(x, y)`, relative to the middle and y pointing down, comes to lie.
+    /// The image of the point `(x, y)`, relative to the centre, with y pointing down.
     pub fn apply(self, x: f32, y: f32) -> (f32, f32) {
         let x = if self.mirrored { -x } else { x };
         match self.turns {

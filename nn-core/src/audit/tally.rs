@@ -1,55 +1,55 @@
-//! Counting pairs without forming them, and listing some of them.
+//! Counts pairs without enumerating them, and lists some of them.
 //!
-//! A thousand equal images make half a million pairs. All are counted, for the count must not depend on
-//! how many are listed; of each group, the worst are listed. Of changed copies those pairs count that were
-//! compared: of a large group that is not each with each.
+//! A thousand equal images make half a million pairs. All of them are counted, since the count must
+//! not depend on how many are listed; of each group, the worst pairs are listed. Pairs of changed
+//! copies are counted if they were compared: in a large group, not all are.
 
 use super::listing::{Item, Part};
 use super::pairs::{Kind, Pair};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Pairs that are listed of one group, at most.
+/// The maximum number of pairs that are listed per group.
 pub const LISTED: usize = 100;
 
-/// How many pairs there are of what.
+/// The numbers of pairs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Pairs of the same bytes.
     pub bytes: usize,
     /// Pairs of the same pixels in different files.
     pub pixels: usize,
-    /// Pairs of the same picture, changed.
+    /// Pairs of changed copies.
     pub near: usize,
     /// Pairs across splits, of any kind.
     pub across_splits: usize,
-    /// Those of them with one image in the test.
+    /// Those of them with exactly one image in the test set.
     pub across_test: usize,
     /// Pairs across classes.
     pub across_labels: usize,
 }
 
-/// Images of the same pixels.
+/// Images with the same pixels.
 #[derive(Debug)]
 pub struct Equals {
-    /// Those of the same bytes together, in order.
+    /// Grouped by equal bytes, in order.
     pub files: Vec<Vec<usize>>,
 }
 
-/// What decides how a pair counts: the split and the class.
+/// The split and class of an image, which determine how its pairs are counted.
 type Place = (Option<Part>, Option<usize>);
 
 impl Equals {
-    /// The first of them.
+    /// The first image.
     pub fn first(&self) -> usize {
         self.files.first().and_then(|group| group.first()).copied().unwrap_or_default()
     }
 
-    /// All of them.
+    /// All images.
     pub fn all(&self) -> impl Iterator<Item = usize> + '_ {
         self.files.iter().flatten().copied()
     }
 
-    /// Pairs among them and their kinds, those across splits first; of many, some.
+    /// Pairs among them and their kinds, those across splits first; if there are many, only some.
     pub fn pairs(&self, items: &[Item]) -> impl Iterator<Item = ([usize; 2], Kind)> {
         let files = self.files.iter().enumerate();
         let file: HashMap<usize, usize> =
@@ -60,14 +60,14 @@ impl Equals {
         })
     }
 
-    /// Pairs of one of them and one of `other`, those across splits first; of many, some.
+    /// Pairs of one of them and one of `other`, those across splits first; if there are many, only some.
     pub fn pairs_with(&self, other: &Self, items: &[Item]) -> impl Iterator<Item = [usize; 2]> {
         let of = |equals: &Self| by_place(&equals.all().collect::<Vec<_>>(), items);
         some_pairs(&of(self), Some(&of(other)), LISTED).into_iter()
     }
 }
 
-/// The images at each place.
+/// The images of each split and class.
 fn by_place(images: &[usize], items: &[Item]) -> BTreeMap<Place, Vec<usize>> {
     let mut places: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
     for &i in images {
@@ -76,7 +76,7 @@ fn by_place(images: &[usize], items: &[Item]) -> BTreeMap<Place, Vec<usize>> {
     places
 }
 
-/// Pairs of one of `a` and one of `b`, or within `a`: at most `most`, those across splits first.
+/// At most `most` pairs of one of `a` and one of `b`, or within `a`; those across splits first.
 fn some_pairs(
     a: &BTreeMap<Place, Vec<usize>>,
     b: Option<&BTreeMap<Place, Vec<usize>>>,
@@ -106,12 +106,12 @@ fn some_pairs(
 }
 
 impl Counts {
-    /// All pairs.
+    /// The number of all pairs.
     pub fn all(&self) -> usize {
         self.bytes + self.pixels + self.near
     }
 
-    /// Counts the pairs among images of the same pixels.
+    /// Counts the pairs among images with the same pixels.
     pub fn add_within(&mut self, equals: &Equals, items: &[Item]) {
         let pairs = |n: usize| n * n.saturating_sub(1) / 2;
         let all = equals.all().count();
@@ -125,7 +125,7 @@ impl Counts {
         }
     }
 
-    /// Counts the pairs of one image of `a` and one of `b`, which are the same picture.
+    /// Counts the pairs of one image of `a` and one of `b`, which are copies.
     pub fn add_between(&mut self, a: &Equals, b: &Equals, items: &[Item]) {
         self.near += a.all().count() * b.all().count();
         let (of_a, of_b) = (sizes(a, items), sizes(b, items));
@@ -149,14 +149,14 @@ impl Counts {
     }
 }
 
-/// How many images there are at each place.
+/// The number of images of each split and class.
 fn sizes(equals: &Equals, items: &[Item]) -> Vec<(Place, usize)> {
     let mut counts: BTreeMap<Place, usize> = BTreeMap::new();
     equals.all().for_each(|i| *counts.entry((items[i].part, items[i].label)).or_default() += 1);
     counts.into_iter().collect()
 }
 
-/// The worst of the pairs of each group, the worst first. `groups` has the group of each item.
+/// The worst pairs of each group, the worst first. `groups` has the group of each item.
 pub fn listed(mut pairs: Vec<Pair>, groups: &[usize]) -> Vec<Pair> {
     pairs.sort_by(Pair::worst_first);
     let mut of_group: HashMap<usize, usize> = HashMap::new();
@@ -168,8 +168,8 @@ pub fn listed(mut pairs: Vec<Pair>, groups: &[usize]) -> Vec<Pair> {
     pairs
 }
 
-/// Groups of items: how many have several members, how many members these have together, and how many of
-/// the groups are in several splits. `groups` has the lowest number in each item's group.
+/// The number of groups with several members, the number of members of these groups, and the number
+/// of these groups that are in several splits. `groups` has the lowest index in each item's group.
 pub fn count_groups(groups: &[usize], items: &[Item]) -> (usize, usize, usize) {
     let mut of_group: HashMap<usize, (usize, BTreeSet<Part>)> = HashMap::new();
     for (item, &group) in items.iter().zip(groups) {

@@ -1,9 +1,9 @@
 //! Templates: what many pictures of a folder have in common is no evidence of a copy.
 //!
-//! Forms of one kind, pages of graph paper, a camera that stands still: their pictures agree nearly
-//! everywhere, and are different pictures still. Where five or more pictures lie on each other like
-//! that, the median of them is the template. A copy must agree in what is left once the template is
-//! taken away: there, different contents agree as little as any two pictures do.
+//! Examples are forms, pages of graph paper, and pictures of a fixed camera: the pictures agree
+//! nearly everywhere, but are different. If five or more pictures are aligned in this way, their
+//! pixelwise median is the template. Copies must also agree after the template is subtracted, where
+//! different contents agree as little as any two pictures.
 
 use super::blocks::BLOCK;
 use super::compare::Comparable;
@@ -17,40 +17,42 @@ use rayon::prelude::*;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-/// Different pictures that make a template.
+/// The minimum number of different pictures on a template.
 const LEAST: usize = 5;
-/// Pictures whose median the template is, at most.
+/// The maximum number of pictures that the median is computed from.
 const SAMPLE: usize = 41;
-/// Variance of what compression and scaling leave, in squared grey levels.
+/// Variance left by compression and scaling, in squared grey levels.
 const NOISE: f32 = 4.0;
-/// What edges of the template add to that, where a picture lies a little off, as a share of their variance.
+/// Additional variance at edges of the template, if a picture is slightly misaligned, relative to
+/// their variance.
 const EDGES: f32 = 0.03;
-/// The mean square, over a block, from which something was put on the template.
+/// The mean square over a block, after subtraction, from which the block has content.
 const CONTENT: f32 = 20.0;
-/// The share of that, counted in both pictures, that differs in another block.
+/// The share of the squares, summed over both pictures, that differs in a different block.
 const OTHER: f32 = 0.5;
-/// The mean square by which a single block tells pictures apart.
+/// The mean square difference from which a single block suffices to distinguish pictures.
 const STRONG: f32 = 100.0;
-/// The share of the pictures on a template that must differ in colour from the first for colour to count.
+/// The share of the pictures on a template that must differ in colour from the first for colour to
+/// be compared.
 const COLOURED: f32 = 0.3;
-/// How much lighter or darker copies may be where colour counts, in the mean, in grey levels.
+/// The largest difference of brightness of copies if colour is compared: the mean, in grey levels.
 const SHADE: f32 = 10.0;
-/// The share of blocks with content that may be others in a copy.
+/// The largest share of blocks with content that may differ in a copy.
 const SLACK: f32 = 0.05;
 
-/// Two pictures that look alike, by their numbers.
+/// Two pictures that look alike, by their indices.
 #[derive(Debug, Clone, Copy)]
 pub struct Alike {
     pub a: usize,
     pub b: usize,
-    /// How `b` lies on `a`.
+    /// The placement of `b` on `a`.
     pub placement: Placement,
-    /// Whether they are taken for copies.
+    /// Whether they count as copies so far.
     pub is_copy: bool,
 }
 
-/// For each of `alike`, whether it is a copy only by the template that the two are on.
-/// `picture(i)` is that of number `i`.
+/// For each pair of `alike`, whether it only looks like a copy because of a common template.
+/// `picture(i)` returns the picture with index `i`.
 pub fn only_by_template(
     sizes: &[(f32, f32)],
     alike: &[Alike],
@@ -65,7 +67,7 @@ pub fn only_by_template(
         }
     }
     let of_template: Vec<(usize, Vec<usize>)> = of_template.into_iter().collect();
-    // No more templates are in memory than are being asked.
+    // Limits the number of templates that are in memory at a time.
     let told_apart = |(number, pairs): &(usize, Vec<usize>)| -> Vec<(usize, usize)> {
         let Some(template) = Template::of(&shared.members[*number], &picture) else {
             return Vec::new();
@@ -79,16 +81,16 @@ pub fn only_by_template(
         of_template.par_iter().with_max_len(1).flat_map_iter(told_apart).collect();
     let mut differs: Vec<Option<usize>> = vec![None; alike.len()];
     told.into_iter().for_each(|(i, number)| differs[i] = Some(number));
-    // Many versions of one picture are no template: there must be different ones.
+    // Many versions of one picture are no template: enough pictures must be different.
     let distinct = shared.distinct(sizes.len(), alike, &differs);
     differs.iter().map(|number| number.is_some_and(|number| distinct[number] >= LEAST)).collect()
 }
 
-/// Pictures that lie on each other edge to edge, directly or through others.
+/// Groups of pictures that are aligned edge to edge, directly or transitively.
 struct SharedFrames {
-    /// The members of each group, and how the first one is laid to become each.
+    /// The members of each group, and the symmetry that transforms the first one to each.
     members: Vec<Vec<(usize, Symmetry)>>,
-    /// The group of each member, and how it lies in it.
+    /// The group of each member, and its symmetry in the group.
     of: HashMap<usize, (usize, Symmetry)>,
 }
 
@@ -127,13 +129,13 @@ fn shared_frames(sizes: &[(f32, f32)], alike: &[Alike]) -> SharedFrames {
 }
 
 impl SharedFrames {
-    /// The group of a picture, if there is a template in it.
+    /// The group of a picture, if it is large enough to have a template.
     fn template(&self, i: usize) -> Option<usize> {
         let &(group, _) = self.of.get(&i)?;
         (self.members[group].len() >= LEAST).then_some(group)
     }
 
-    /// How many different pictures there are in each group.
+    /// The number of different pictures in each group.
     fn distinct(&self, count: usize, alike: &[Alike], differs: &[Option<usize>]) -> Vec<usize> {
         let mut sets = Sets::new(count);
         for (pair, differs) in alike.iter().zip(differs) {
@@ -151,7 +153,7 @@ impl SharedFrames {
     }
 }
 
-/// How `a` is laid to become `b`, which lies on it as `placement` says, if it does so edge to edge.
+/// The symmetry that transforms `a` to `b`, if `placement` aligns them edge to edge.
 fn edge_to_edge(placement: &Placement, a: (f32, f32), b: (f32, f32)) -> Option<Symmetry> {
     const TOLERANCE: f32 = 0.03;
     const SHIFT: f32 = 4.0;
@@ -169,15 +171,15 @@ fn edge_to_edge(placement: &Placement, a: (f32, f32), b: (f32, f32)) -> Option<S
     alike.then_some(symmetry)
 }
 
-/// What several pictures have in common.
+/// The common content of several pictures.
 struct Template {
     picture: Luma,
-    /// Whether the pictures on it are of different colours.
+    /// Whether the pictures on it differ in colour.
     differs_in_colour: bool,
 }
 
 impl Template {
-    /// The median of `members`, pixel by pixel, laid as the first of them.
+    /// The pixelwise median of `members`, transformed to the orientation of the first one.
     fn of(
         members: &[(usize, Symmetry)],
         picture: &(impl Fn(usize) -> Option<Comparable> + Sync),
@@ -190,7 +192,7 @@ impl Template {
             .par_iter()
             .filter_map(|&(i, symmetry)| {
                 let other = picture(i)?;
-                // What leads from the first to this one leads back from here.
+                // The symmetry maps the first picture to this one, so its inverse maps back.
                 let placement = framed(symmetry.inverse(), other.fine(), first.fine());
                 let mut laid = laid(other.fine(), first.fine(), &placement);
                 let tone = Tone::between(&laid, &first.fine().pixels);
@@ -211,7 +213,7 @@ impl Template {
         Some(Self { picture: Luma { width, height, pixels }, differs_in_colour })
     }
 
-    /// It, as it lies on a member, edge to edge.
+    /// The template transformed to the orientation of a member, and resampled to its pixels.
     fn laid_on(&self, symmetry: Symmetry, member: &Luma) -> Luma {
         let mut pixels = laid(&self.picture, member, &framed(symmetry, &self.picture, member));
         pixels.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = 0.0);
@@ -219,10 +221,10 @@ impl Template {
     }
 }
 
-/// How a picture that is no member lies on one that is: by its number, and the placement that leads there.
+/// For each picture that is no member: the index of a member that it lies on, and its placement there.
 type Via = HashMap<usize, (usize, Placement)>;
 
-/// The way of parts of pictures, and of whatever else lies on a member, to a template.
+/// The connections to templates of pictures that lie on a member, as parts do.
 fn via(shared: &SharedFrames, alike: &[Alike]) -> Via {
     let mut via = Via::new();
     for pair in alike {
@@ -239,7 +241,7 @@ fn via(shared: &SharedFrames, alike: &[Alike]) -> Via {
     via
 }
 
-/// How templates lie on pictures.
+/// The relation of pictures to templates.
 struct Lies<'a> {
     shared: &'a SharedFrames,
     via: Via,
@@ -247,13 +249,13 @@ struct Lies<'a> {
 }
 
 impl Lies<'_> {
-    /// The number of the template that a picture is on.
+    /// The index of the template of a picture.
     fn on(&self, i: usize) -> Option<usize> {
         self.shared.template(i).or_else(|| self.shared.template(self.via.get(&i)?.0))
     }
 
-    /// Whether two that look alike have different contents on a template, by its number; None if one of them
-    /// cannot be read any more.
+    /// Whether two pictures that look alike have different contents on the template with this
+    /// index; `None` if one of them can no longer be read.
     fn tell_apart(
         &self,
         pair: &Alike,
@@ -262,7 +264,7 @@ impl Lies<'_> {
         picture: &(impl Fn(usize) -> Option<Comparable> + Sync),
     ) -> Option<bool> {
         let (a, b) = (picture(pair.a)?, picture(pair.b)?);
-        // Copies on one template lie on each other as they lie on it: edge to edge.
+        // Copies on one template are aligned as the template is: edge to edge.
         let placement = match (self.shared.of.get(&pair.a), self.shared.of.get(&pair.b)) {
             (Some(&(g, of_a)), Some(&(h, of_b))) if g == h => {
                 let sizes = (self.sizes[pair.a], self.sizes[pair.b]);
@@ -282,7 +284,7 @@ impl Lies<'_> {
         Some(colours || tells_apart(&a, &b, &placement, &on_b))
     }
 
-    /// A template, as it lies on picture `i`, pixel by pixel; None if it does not.
+    /// A template resampled to the pixels of picture `i`; `None` if the picture does not lie on it.
     fn laid_on(
         &self,
         (number, template): (usize, &Template),
@@ -305,7 +307,7 @@ impl Lies<'_> {
     }
 }
 
-/// Whether `b`, which lies on `a` as `placement` says, is of another colour, or lighter or darker.
+/// Whether `b`, which `placement` places on `a`, differs in colour or brightness.
 fn differ_in_colour(a: &Comparable, b: &Comparable, placement: &Placement) -> bool {
     if a.colours_differ(b, placement) {
         return true;
@@ -318,8 +320,8 @@ fn differ_in_colour(a: &Comparable, b: &Comparable, placement: &Placement) -> bo
     sum > SHADE * n
 }
 
-/// Whether `a` and `b`, which lies on it as `placement` says, have different contents on `template`,
-/// which is given as it lies on `b`.
+/// Whether `a` and `b`, which `placement` places on `a`, have different contents on `template`,
+/// which is resampled to the pixels of `b`.
 fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: &[f32]) -> bool {
     let b = b.fine();
     let content = |values: &[f32]| -> Vec<f32> {
@@ -356,19 +358,19 @@ fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: 
     strong > 0 || others as f32 > (SLACK * with_content as f32).max(1.0)
 }
 
-/// ContentSums over a block.
+/// Sums over a block.
 #[derive(Clone, Default)]
 struct ContentSums {
     n: f32,
-    /// Squares of what is on the template in either picture.
+    /// The squared content of both pictures: their differences from the template.
     either: f32,
-    /// Squares of how that differs.
+    /// The squared difference of the two contents.
     apart: f32,
     template: f32,
     squares: f32,
 }
 
-/// How `b`, which `symmetry` makes of `a`, lies on it edge to edge.
+/// The placement edge to edge of `b` on `a`, where `symmetry` transforms `a` to `b`.
 fn framed(symmetry: Symmetry, a: &Luma, b: &Luma) -> Placement {
     let size = |picture: &Luma| (picture.width as f32, picture.height as f32);
     Placement::of_frames(symmetry, size(a), size(b))

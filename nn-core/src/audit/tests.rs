@@ -1,4 +1,4 @@
-//! Whole audits of small folders: what is told, and splits that must hold.
+//! Whole audits of small folders: their reports, and the splits after repair.
 
 mod copies;
 mod framed;
@@ -32,7 +32,7 @@ fn picture(number: u64) -> RgbImage {
     image
 }
 
-/// A picture of soft clouds, different for each number, with something to see everywhere.
+/// A picture of soft clouds, different for each number, with contrast everywhere.
 fn noisy(number: u64, width: u32, height: u32) -> RgbImage {
     let mut rng = Rng::new(number, 7);
     let waves: Vec<[f64; 6]> = (0..40)
@@ -55,7 +55,7 @@ fn noisy(number: u64, width: u32, height: u32) -> RgbImage {
     })
 }
 
-/// Each of the published photographs once, if they are here.
+/// The distinct published photographs, if they are available.
 fn distinct_photographs() -> Option<Vec<RgbImage>> {
     let root = photographs()?;
     let mut seen = std::collections::HashSet::new();
@@ -154,7 +154,7 @@ fn files_of_one_length_are_the_same_only_if_all_bytes_are() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     };
-    // Bitmaps of one size are of one length.
+    // Bitmaps of one image size have one file size.
     for (i, name) in ["a/0.bmp", "a/1.bmp", "b/2.bmp"].into_iter().enumerate() {
         let mut bytes = std::io::Cursor::new(Vec::new());
         picture(i as u64 % 2).write_to(&mut bytes, image::ImageFormat::Bmp).unwrap();
@@ -163,20 +163,20 @@ fn files_of_one_length_are_the_same_only_if_all_bytes_are() {
     for name in ["a/3.jpg", "b/4.jpg"] {
         write(name, b"Dear wolf,");
     }
-    // Nothing is not the same as nothing.
+    // Empty files are not duplicates.
     for name in ["a/5.jpg", "b/6.jpg"] {
         write(name, b"");
     }
     let found = report(root.path());
     let pairs: Vec<_> = found.pairs.iter().map(|p| (p.a.as_str(), p.b.as_str(), p.kind)).collect();
-    // Also where nobody can decode them.
+    // Also for files that cannot be decoded.
     let expected = [("a/0.bmp", "b/2.bmp", Kind::Bytes), ("a/3.jpg", "b/4.jpg", Kind::Bytes)];
     assert_eq!(pairs, expected);
     let unreadable: Vec<_> =
         found.odd_images.iter().map(|o| (o.file.as_str(), &o.detail)).collect();
     assert_eq!(unreadable.len(), 4, "{unreadable:?}");
     assert!(unreadable.iter().all(|(file, why)| why.contains(file)), "{unreadable:?}");
-    // What is kept of the second is bounded, too.
+    // The report does not depend on the memory bound.
     let listing = Listing::scan(root.path(), 0.125, 27).unwrap();
     let options = AuditOptions { memory_bound: 0, ..AuditOptions::default() };
     assert_eq!(audit(&listing, &options, |_, _, _| Ok(())).unwrap(), found);
@@ -199,7 +199,7 @@ fn images_without_a_class_take_part_in_the_search_for_copies() {
     assert_eq!((&pair.labels[0], &pair.labels[1]), (&Some("b".into()), &None));
     assert_eq!((found.summary.divided, found.summary.leaks()), (Divided::Folders, 1));
 
-    // Half a split divides nothing.
+    // An incomplete split divides nothing.
     let half = TempDir::new().unwrap();
     for (name, number) in
         [("cat/1.jpg", 1), ("dog/1.jpg", 2), ("test/cat/1.jpg", 1), ("test/dog/1.jpg", 3)]
@@ -209,7 +209,7 @@ fn images_without_a_class_take_part_in_the_search_for_copies() {
     let found = self::report(half.path());
     assert_eq!((found.summary.divided, found.summary.leaks()), (Divided::Nobody, 1));
 
-    // Without any class folder there is no split, and copies count wherever they lie.
+    // Without class folders there is no split, and copies count in any folder.
     let flat = root.path().join("Test");
     save(&picture(20), &flat, "again.jpg", 60);
     let found = report(&flat);
@@ -243,7 +243,7 @@ fn a_repaired_split_divides_no_twins_and_keeps_its_sizes() {
     let root = TempDir::new().unwrap();
     for class in 0..2_u64 {
         for i in 0..12 {
-            // The last two are the first two again.
+            // The last two are copies of the first two.
             let name = format!("{class}/{i}.jpg");
             save(&picture(100 * class + i % 10), root.path(), &name, 80);
         }

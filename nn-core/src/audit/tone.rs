@@ -1,8 +1,8 @@
-//! How the grey levels of one picture became those of another: brightness, contrast, gamma, clipping.
+//! Tone curves between two registered pictures: brightness, contrast, gamma, clipping.
 //!
-//! A copy may be brighter, of more contrast, or cut off where it would be brighter than white. So one
-//! picture's levels are fitted by a parabola of the other's, held within the range that the second
-//! one has, and pixels that do not fit (a watermark's, another animal's) hardly count.
+//! A copy may differ in brightness and contrast, or be clipped. The levels of one picture are
+//! fitted by a quadratic polynomial of those of the other, clamped to the range of the second
+//! picture. Outliers, such as pixels of a watermark or of another animal, have small weights.
 //!
 //! Iteratively reweighted least squares: P. W. Holland and R. E. Welsch, "Robust regression using
 //! iteratively reweighted least-squares", 1977.
@@ -12,42 +12,43 @@
 use super::align::sum;
 use crate::kernels::multiversion::{Multiversion, multiversion};
 
-/// Rounds of reweighting.
+/// The number of iterations of reweighting.
 const ROUNDS: usize = 6;
-/// The scale of residuals in the second round, in grey levels; it shrinks from there.
+/// The scale of residuals in the second iteration, in grey levels; it decreases from there.
 const FIRST_SCALE: f64 = 24.0;
-/// The scale at which it stays.
+/// The minimum scale.
 const LAST_SCALE: f64 = 6.0;
-/// Distance from the picture's darkest and brightest level within which it may have been cut off.
+/// The distance from the picture's darkest and brightest level within which it may be clipped.
 const CUT_OFF: f32 = 3.0;
-/// A residual beyond this does not fit, in grey levels.
+/// The residual beyond which a pixel is an outlier, in grey levels.
 const FITS: f32 = 12.0;
-/// Pixels that are fitted, at most.
+/// The maximum number of pixels that are fitted.
 const SAMPLE: usize = 1_500;
-/// Pixels without which nothing is fitted.
+/// The minimum number of pixels for a fit.
 const LEAST: usize = 64;
 
-/// A map of grey levels.
+/// A tone curve: a map of grey levels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tone {
-    /// Of 1, x and x squared, where x runs from -1 to 1 as the level does from 0 to 256.
+    /// The coefficients of 1, x and x squared, where x is the level scaled from 0 to 256 to -1 to 1.
     coefficients: [f64; 3],
-    /// The darkest and the brightest level that there is.
+    /// The darkest and the brightest level of the second picture.
     range: (f64, f64),
-    /// The levels of the first picture at and beyond which it may have been cut off.
+    /// The levels of the first picture at and beyond which it may be clipped.
     cut_off: (f32, f32),
 }
 
 impl Tone {
-    /// The map that leaves every level as it is.
+    /// The identity map.
     const IDENTITY: Self = Self {
         coefficients: [128.0, 128.0, 0.0],
         range: (0.0, 255.0),
         cut_off: (f32::NEG_INFINITY, f32::INFINITY),
     };
 
-    /// The tone that leads from `from` to `to`, pixel by pixel; NaN in `from` is no pixel. A line will do for
-    /// most; where it leaves more than a few pixels, what is cut off and what bends is looked for.
+    /// The tone curve from `from` to `to`, fitted to corresponding pixels; NaN in `from` marks no
+    /// pixel. A linear fit suffices for most pairs; if it leaves more than a few outliers, clipping
+    /// and a quadratic term are tried.
     pub fn between(from: &[f32], to: &[f32]) -> Self {
         let every = from.len().div_ceil(SAMPLE) | 1;
         let pixels = from.iter().copied().zip(to.iter().copied()).step_by(every);
@@ -72,7 +73,7 @@ impl Tone {
             attempt(&pixels, true, range, cut_off);
             let (darkest, brightest) = extremes(&pixels.from);
             let (dark, bright) = extremes(&pixels.to);
-            // Cut-off levels say nothing about the others.
+            // Clipped levels carry no information about the others.
             let within =
                 |value: f32, low: f32, high: f32| value > low + CUT_OFF && value < high - CUT_OFF;
             let inner = Pixels::of(
@@ -90,13 +91,13 @@ impl Tone {
         best.1
     }
 
-    /// Each level becomes what is to be expected where the other picture has `there`: where the first one was
-    /// cut off, whatever lies beyond will do.
+    /// Replaces each level by the expected one; `there` are the levels of the other picture. Where
+    /// the first picture was clipped, any level of the other beyond the limit is as expected.
     pub fn expect(&self, levels: &mut [f32], there: &[f32]) {
         multiversion(Expect { tone: self, levels, there });
     }
 
-    /// Each level becomes what the tone makes of it.
+    /// Applies the tone curve to each level.
     pub fn apply(&self, levels: &mut [f32]) {
         multiversion(Apply { tone: self, levels });
     }
@@ -151,7 +152,7 @@ impl Multiversion for Apply<'_> {
     }
 }
 
-/// Levels of one picture and of the other at the same places.
+/// Corresponding levels of the two pictures.
 struct Pixels {
     from: Vec<f32>,
     to: Vec<f32>,
@@ -172,7 +173,7 @@ impl Pixels {
     }
 }
 
-/// How many pixels do not fit a tone.
+/// Counts the pixels that do not fit a tone curve.
 struct Misfits<'a> {
     pixels: &'a Pixels,
     tone: &'a Tone,
@@ -209,7 +210,7 @@ fn polynomial(coefficients: &[f64; 3], x: f64) -> f64 {
     coefficients[0] + x * (coefficients[1] + x * coefficients[2])
 }
 
-/// The parabola, or the line, through these pixels, with a slight pull to leaving levels as they are.
+/// The quadratic or linear fit through these pixels, with a weak prior for the identity.
 fn fitted(pixels: &Pixels, bends: bool) -> Option<Tone> {
     if pixels.len() < LEAST {
         return None;
@@ -229,16 +230,15 @@ fn fitted(pixels: &Pixels, bends: bool) -> Option<Tone> {
     tone.coefficients.iter().all(|c| c.is_finite()).then_some(tone)
 }
 
-/// Sums over pixels, each counted by how well a tone fits it: of 1, the first four powers of its place x, its
-/// level y, x y and x x y.
+/// Weighted sums over pixels, for the normal equations: of 1, the first four powers of x, y, x y and x x y.
 struct Weighted<'a> {
     pixels: &'a Pixels,
     coefficients: [f64; 3],
-    /// The residual from which on a pixel hardly counts.
+    /// The residual from which the weight of a pixel is small.
     scale: f64,
 }
 
-/// Pixels that are taken together.
+/// The number of pixels per SIMD step.
 const LANES: usize = 8;
 
 impl Multiversion for Weighted<'_> {
@@ -289,7 +289,7 @@ impl Weighted<'_> {
     }
 }
 
-/// Solves three equations (Gauss-Jordan; the matrix is positive definite).
+/// Solves three linear equations (Gauss-Jordan; the matrix is positive definite).
 fn solved(mut system: [[f64; 4]; 3]) -> [f64; 3] {
     for i in 0..3 {
         let pivot = system[i];

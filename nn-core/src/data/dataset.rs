@@ -1,16 +1,16 @@
-//! Labelled images, ready for the network in batches.
+//! Labelled images in memory, on disk or in their files, as batches for the network.
 //!
-//! Loading decodes every image once, in parallel, so that a broken file shows before the first epoch.
-//! An image is kept in the smaller of two forms: as it was decoded (`u8`, its own size), to be resized
-//! again for each batch, or resized (`f32`, the network's size). Resizing takes well below a hundredth
-//! of a training step. Where it is kept is decided image by image, in order:
+//! Loading decodes every image once, in parallel, so that a broken file is reported before the
+//! first epoch. An image is kept in the smaller of two forms: as decoded (`u8`, its own size), to
+//! be resized again for each batch, or resized (`f32`, the network's size). Resizing takes well
+//! below a hundredth of a training step. Where each image is kept is decided in order:
 //!
 //! 1. in memory, up to [`DatasetOptions::memory_bound`];
-//! 2. then in a temporary file, up to [`DatasetOptions::disk_bound`] or what the disk has: reading a
-//!    batch from it takes well below a hundredth of a step too;
-//! 3. then nowhere: an image is read, decoded and resized for each batch it is in.
+//! 2. then in a temporary file, up to [`DatasetOptions::disk_bound`] or the free space of the disk:
+//!    reading a batch from it also takes well below a hundredth of a step;
+//! 3. then nowhere: the image is read, decoded and resized for each batch that contains it.
 //!
-//! Whichever it is, a batch holds the same bits. Values are 0 to 255, unrounded: scaling them is the
+//! All three give bit-identical batches. Values are 0 to 255 and not rounded; rescaling them is the
 //! network's first layer.
 
 use super::decode::{AlphaBackground, MAX_DECODED_BYTES, Rgb8, Treated, Treatment, decode_file_on};
@@ -25,28 +25,28 @@ use rayon::prelude::*;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How many images a thread decodes between two looks at the bounds: until then all of them lie in
-/// memory.
+/// The number of images that a thread decodes before the bounds are checked again; until then all
+/// of them are in memory.
 const CHUNK: usize = 4;
 
-/// What a [`Dataset`] makes of its images.
+/// How a [`Dataset`] loads and keeps its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatasetOptions {
-    /// The rows of every image after resizing; 256 by default.
+    /// The height of every image after resizing, in pixels; 256 by default.
     pub height: usize,
-    /// The columns of every image after resizing; 256 by default.
+    /// The width of every image after resizing, in pixels; 256 by default.
     pub width: usize,
-    /// The most bytes of pixels that are kept in memory between batches; 1 MiB by default, 0 keeps
-    /// none.
+    /// The maximum size of the pixels that are kept in memory between batches, in bytes; 1 MiB by
+    /// default, 0 keeps none.
     pub memory_bound: usize,
-    /// The most bytes of pixels beyond these that are kept in a temporary file, in the system's folder
-    /// for such; 4 GiB by default, 0 keeps none. Half a GiB of the disk stays free for others. What does
-    /// not fit there either is decoded for every batch. Where that folder lies in memory, as `/tmp` does
-    /// on some systems, `TMPDIR` names another.
+    /// The maximum size of the pixels beyond the memory bound that are kept in a temporary file, in bytes;
+    /// 4 GiB by default, 0 keeps none. The file is in the system's temporary folder; half a GiB of the disk
+    /// is left free. Images that do not fit there either are decoded for every batch. Where that folder is
+    /// in memory, as `/tmp` is on some systems, set `TMPDIR` to another one.
     pub disk_bound: u64,
     /// Whether images that cannot be decoded are left out and listed, instead of being an error.
     pub skip_unreadable: bool,
-    /// The colour that transparent images are laid on; white by default.
+    /// The background colour for transparent images; white by default.
     pub alpha_background: AlphaBackground,
 }
 
@@ -68,20 +68,20 @@ impl Default for DatasetOptions {
 pub struct Skipped {
     /// The file.
     pub path: PathBuf,
-    /// The error it caused, in words; it names the file.
+    /// The error message; it names the file.
     pub reason: String,
 }
 
-/// One image between two batches.
+/// Where an image is kept between batches, and in which form.
 enum Kept {
     Decoded(Rgb8),
     Resized(Vec<f32>),
-    /// In the temporary file from this byte on: as decoded, of this height and width, or resized.
+    /// At this offset of the temporary file: as decoded, with this height and width, or resized.
     Spilled {
         at: u64,
         decoded: Option<(usize, usize)>,
     },
-    /// In the image file alone.
+    /// Only in the image file.
     Streamed,
 }
 
@@ -95,8 +95,8 @@ impl Kept {
         }
     }
 
-    /// Finds a place for an image: in memory, of which so much is `free`, or else in the `spill`. Once
-    /// memory does not suffice it is for none after.
+    /// Decides where an image is kept: in memory, of which `free` bytes are left, or else in the
+    /// `spill`. After the first image that does not fit in memory, no further one is kept there.
     fn place(self, free: &mut usize, spill: &mut Spill) -> Self {
         if let Some(left) = free.checked_sub(self.pixels().len()) {
             *free = left;
@@ -114,7 +114,7 @@ impl Kept {
     }
 }
 
-/// Labelled images of one size.
+/// Labelled images, resized to one size.
 pub struct Dataset {
     samples: Vec<Sample>,
     labels: Vec<usize>,
@@ -128,12 +128,12 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Decodes `samples`, whose labels are indices into `classes`. No samples make an empty dataset.
+    /// Decodes `samples`, whose labels are indices into `classes`. An empty list gives an empty dataset.
     ///
     /// # Errors
-    /// A file that cannot be read or decoded, unless such files are skipped; a class all of whose
-    /// images had to be skipped; a label that is not below the number of classes; a height or width
-    /// of 0, or so large that an image would take more than [`MAX_DECODED_BYTES`].
+    /// If a file cannot be read or decoded, unless such files are skipped; if all images of a class
+    /// had to be skipped; if a label is not below the number of classes; if the height or width is
+    /// 0, or so large that an image would take more than [`MAX_DECODED_BYTES`].
     pub fn load(
         samples: Vec<Sample>,
         classes: Vec<String>,
@@ -142,8 +142,8 @@ impl Dataset {
         Self::load_with(samples, classes, options, |_, _| Ok(()))
     }
 
-    /// [`Dataset::load`] with a report every few images: `progress(done, total)`. An error from
-    /// it, such as [`Error::Interrupted`], ends the loading and is returned.
+    /// [`Dataset::load`] with progress reports: `progress(done, total)` is called every few images.
+    /// An error that it returns, such as [`Error::Interrupted`], ends the loading and is returned.
     ///
     /// # Errors
     /// Those of [`Dataset::load`] and those of `progress`.
@@ -183,7 +183,8 @@ impl Dataset {
                 let resized = resize_bilinear(&image, height, width)?;
                 Ok((Kept::Resized(resized), treatment))
             };
-            // Every file is tried, so that which error is reported does not depend on the threads.
+            // Every file is decoded before an error is returned, so that the error does not depend
+            // on the threads.
             let images: Vec<Result<(Kept, Treatment)>> = chunk.par_iter().map(keep).collect();
             for (sample, image) in chunk.iter().zip(images) {
                 let (image, treatment) = match image {
@@ -207,14 +208,14 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// Refuses a class that had images before and has none left.
+    /// Returns an error if a class had images before and has none left.
     fn check_classes(&self, samples: &[Sample], before: &[usize]) -> Result<()> {
         let after = self.class_counts();
         let Some(lost) = (0..before.len()).find(|&class| before[class] > 0 && after[class] == 0)
         else {
             return Ok(());
         };
-        // All of them were skipped, so the first of them was.
+        // All of its images were skipped, so the first one was.
         let first = samples.iter().find(|sample| sample.label == lost).map(|sample| &*sample.path);
         let skipped = self.skipped.iter().find(|skipped| Some(&*skipped.path) == first);
         Err(Error::file(
@@ -228,13 +229,12 @@ impl Dataset {
         ))
     }
 
-    /// The images `indices`, each below [`Dataset::len`], in this order, as
-    /// `[indices.len(), height, width, 3]` with values from 0 to 255, and their labels. The buffer
-    /// comes from `pool`.
+    /// The images with the indices `indices`, in this order, as a tensor `[indices.len(), height,
+    /// width, 3]` with values from 0 to 255, and their labels. The buffer comes from `pool`.
     ///
     /// # Errors
-    /// No index or one out of range; for streamed images, a file that has vanished or changed
-    /// into something unreadable since it was loaded.
+    /// If `indices` is empty or has an index that is not below [`Dataset::len`], or if the file of
+    /// a streamed image was removed, or can no longer be decoded, since it was loaded.
     pub fn batch(
         &self,
         indices: &[usize],
@@ -264,7 +264,7 @@ impl Dataset {
         match &self.images[index] {
             Kept::Resized(values) => out.copy_from_slice(values),
             Kept::Decoded(image) => resize_into(image, out, self.height, self.width),
-            // What cannot be read from the temporary file is in the image file still.
+            // If the temporary file cannot be read, the image file is used.
             Kept::Spilled { at, decoded } => match self.write_spilled(*at, *decoded, out) {
                 Ok(()) => {}
                 Err(_) => self.write_streamed(index, out)?,
@@ -296,7 +296,7 @@ impl Dataset {
         Ok(())
     }
 
-    /// The number of images, without those skipped.
+    /// The number of images, without the skipped ones.
     pub fn len(&self) -> usize {
         self.samples.len()
     }
@@ -306,7 +306,7 @@ impl Dataset {
         self.samples.is_empty()
     }
 
-    /// The images' files and labels, without those skipped.
+    /// The images' files and labels, without the skipped ones.
     pub fn samples(&self) -> &[Sample] {
         &self.samples
     }
@@ -331,8 +331,8 @@ impl Dataset {
         &self.skipped
     }
 
-    /// How many images were treated in which way when they were decoded, without those skipped; the
-    /// background of transparent ones with it.
+    /// How many images were converted in which way when they were decoded, without the skipped
+    /// ones, and the background colour of the transparent ones.
     pub fn treated(&self) -> &Treated {
         &self.treated
     }
@@ -352,7 +352,7 @@ impl Dataset {
         self.spill.bytes()
     }
 
-    /// How many images fit neither bound and are decoded for each batch.
+    /// The number of images that fit neither bound and are decoded for each batch.
     pub fn streamed(&self) -> usize {
         self.images.iter().filter(|image| matches!(image, Kept::Streamed)).count()
     }

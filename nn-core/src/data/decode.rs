@@ -1,25 +1,25 @@
-//! An image file to 8-bit RGB.
+//! Decoding of an image file to 8-bit RGB.
 //!
-//! What a file is shows from its content, never from its name. Grey becomes RGB by repetition, CMYK and
-//! YCCK are converted, palettes are looked up. The EXIF or TIFF orientation is applied, which TensorFlow
-//! does not do; none of the published photographs has one that would turn it. A JPEG goes through the
-//! accurate inverse transform; Keras happens to use the fast one, about one grey level darker in red and
-//! blue. Beyond that there is one rule for whatever 8-bit RGB does not hold, and [`Treatment`] tells what
-//! of it was done:
+//! The format is detected from a file's content, never from its name. Grey is replicated to three
+//! channels, CMYK and YCCK are converted, palettes are looked up. The EXIF or TIFF orientation is
+//! applied, which TensorFlow does not do; none of the published photographs has one that would
+//! rotate it. JPEG uses the accurate inverse DCT; Keras uses the fast one, whose results are about
+//! one grey level darker in red and blue. Content that 8-bit RGB cannot represent is converted by
+//! these rules, and [`Treatment`] reports which were applied:
 //!
-//! - **Transparency** is laid on a background, white unless another is chosen, mixed as stored values are
-//!   in browsers. The colours of wholly transparent pixels have no part in anything.
-//! - **More than 8 bits** are brought to 8 by the range of the bits in use: 10, 12, 14 or 16, so that
-//!   12-bit images are not black; `decode/depth.rs` says it in full, `decode/tiff.rs` what becomes of
-//!   signed and of floating-point numbers.
-//! - **Of an animation** the first frame that is not of one colour is taken, within bounds
-//!   (`decode/frames.rs`); of a TIFF with several pages the first that is no thumbnail.
+//! - **Transparency** is composited on a background, white by default, by mixing the stored
+//!   (gamma-encoded) values, as in browsers. The colours of fully transparent pixels are ignored.
+//! - **More than 8 bits** are reduced to 8 by the range of the bits in use: 10, 12, 14 or 16, so
+//!   that 12-bit images are not black; see `decode/depth.rs`, and `decode/tiff.rs` for signed and
+//!   floating-point numbers.
+//! - **Of an animation**, the first frame that is not of one colour is used, within bounds
+//!   (`decode/frames.rs`); of a TIFF with several pages, the first that is no thumbnail.
 //!
-//! A file that ends early is an error. Decoders of JPEG rather fill what is missing with grey, so the
-//! end-of-image marker is looked for first. What is *damaged* without being shorter, no checksum
-//! tells in a JPEG: it may decode to an image with a blemish.
+//! A truncated file is an error. JPEG decoders fill missing data with grey, so the end-of-image
+//! marker is checked first. A JPEG has no checksum: one that is *damaged* without being shorter may
+//! decode to an image with artefacts.
 //!
-//! Sizes are checked as soon as the header is read: a small file can claim to be a huge image.
+//! Sizes are checked right after the header is read: a small file can declare a huge image.
 
 mod background;
 mod content;
@@ -50,17 +50,17 @@ use zune_jpeg::errors::DecodeErrors;
 /// The largest width and the largest height that is decoded, in pixels.
 pub const MAX_DIMENSION: u32 = 20_000;
 
-/// The most memory that one decoded image may take, in bytes (512 MiB: 178 megapixels of 8-bit RGB).
+/// The maximum size of one decoded image, in bytes (512 MiB: 178 megapixels of 8-bit RGB).
 ///
-/// While it is decoded there is more: beside the bytes of its file up to 2.4 times as much (a lossless
-/// WebP, whose decoder holds four channels; turned images and progressive JPEG take twice as much), on
-/// each thread that decodes.
+/// The peak during decoding is higher: besides the bytes of the file, up to 2.4 times as much per
+/// decoding thread (for lossless WebP, whose decoder holds four channels; rotated images and
+/// progressive JPEG take twice as much).
 pub const MAX_DECODED_BYTES: u64 = 512 << 20;
 
-/// The largest file that is read, in bytes.
+/// The size of the largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// An image in memory: 8-bit RGB, rows from the top, the three channels of a pixel together.
+/// An image in memory: 8-bit RGB, layout `[height, width, 3]`, rows from the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rgb8 {
     height: usize,
@@ -69,7 +69,7 @@ pub struct Rgb8 {
 }
 
 impl Rgb8 {
-    /// An image over `pixels`, of which there must be `height * width * 3`, and not none.
+    /// An image of `pixels`, which must have `height * width * 3` values, and at least one pixel.
     pub fn new(height: usize, width: usize, pixels: Vec<u8>) -> Result<Self> {
         let len = height.checked_mul(width).and_then(|area| area.checked_mul(3));
         if pixels.is_empty() || len != Some(pixels.len()) {
@@ -93,36 +93,36 @@ impl Rgb8 {
         self.width
     }
 
-    /// The values, `height * width * 3` of them.
+    /// The values, `[height, width, 3]`: `height * width * 3` of them.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 }
 
-/// An image, and what was done to make it one.
+/// A decoded image, and how it was converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
     /// The image.
     pub image: Rgb8,
-    /// What was done to it.
+    /// How it was converted.
     pub treatment: Treatment,
-    /// A hash of the image with its transparency and all its bits, if the file has more of them than the
-    /// 8-bit RGB.
+    /// A hash of the image with its alpha channel and full bit depth, if the file has more than
+    /// 8-bit RGB can represent.
     pub(crate) lost: Option<u128>,
 }
 
-/// Reads and decodes an image file, transparency laid on white; see the module's head for what becomes of
-/// what.
+/// Reads and decodes an image file, with transparency on white; the module's documentation lists
+/// the conversions.
 ///
 /// # Errors
-/// All of them name the file: it is missing or cannot be read; it is larger than [`MAX_FILE_BYTES`];
-/// it is not an image of a known format; it is damaged or ends early; it has no pixels, or more than
-/// [`MAX_DIMENSION`] and [`MAX_DECODED_BYTES`] allow.
+/// Every error names the file. The file is missing or cannot be read; it is larger than
+/// [`MAX_FILE_BYTES`]; its format is unknown; it is damaged or truncated; it has no pixels, or more
+/// than [`MAX_DIMENSION`] and [`MAX_DECODED_BYTES`] allow.
 pub fn decode_file(path: &Path) -> Result<Rgb8> {
     decode_file_on(path, AlphaBackground::WHITE).map(|decoded| decoded.image)
 }
 
-/// [`decode_file`] with transparency laid on `background`.
+/// [`decode_file`] with transparency on `background`.
 ///
 /// # Errors
 /// Those of [`decode_file`].
@@ -135,15 +135,15 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     read_limited(path, MAX_FILE_BYTES, "save the image smaller, or remove it")
 }
 
-/// Decodes an image in memory, transparency laid on white; `path` is what errors call it.
+/// Decodes an image in memory, with transparency on white; errors name it `path`.
 ///
 /// # Errors
-/// Those of [`decode_file`] that do not come from reading.
+/// Those of [`decode_file`], except for errors of reading.
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Rgb8> {
     decode_bytes_on(bytes, path, AlphaBackground::WHITE).map(|decoded| decoded.image)
 }
 
-/// [`decode_bytes`] with transparency laid on `background`.
+/// [`decode_bytes`] with transparency on `background`.
 ///
 /// # Errors
 /// Those of [`decode_bytes`].
@@ -165,7 +165,7 @@ impl Decoded {
         Self { image, treatment: Treatment::default(), lost: None }
     }
 
-    /// Turned as it is to be seen.
+    /// The image rotated and mirrored by `orientation`.
     fn turned(self, orientation: Orientation) -> Result<Self, Failure> {
         let Rgb8 { height, width, pixels } = self.image;
         let image = turned(width as u32, height as u32, pixels, orientation)?;
@@ -173,10 +173,10 @@ impl Decoded {
     }
 }
 
-/// The format of a file that is read.
+/// The format of a file.
 ///
 /// # Errors
-/// If it is not: what it is instead, as far as that can be told.
+/// If it is not supported; the message says what the file contains, if that is known.
 fn format_of(bytes: &[u8], path: &Path) -> Result<Format> {
     const READ: &str = "JPEG, PNG, GIF, WebP, BMP, TIFF or PNM";
     let problem = match sniff(bytes) {
@@ -200,13 +200,13 @@ fn format_of(bytes: &[u8], path: &Path) -> Result<Format> {
     Err(Error::file(path, problem, remedy))
 }
 
-/// How a text begins, for a message; none if the bytes are no text.
+/// The beginning of a text, for a message; `None` if the bytes are not text.
 fn first_words(bytes: &[u8]) -> Option<String> {
     const MOST: usize = 40;
     let head = &bytes[..bytes.len().min(SNIFFED_BYTES)];
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
-        // The last character may be cut in two.
+        // The last character may be cut off.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
         }
@@ -241,13 +241,13 @@ fn explained(failure: Failure, bytes: &[u8], path: &Path, format: Format) -> Err
     }
 }
 
-/// Why an image could not be decoded, before its file's name is added.
+/// Why an image could not be decoded; the file's name is added later.
 enum Failure {
     Decoder(ImageError),
     Jpeg(DecodeErrors),
     Tiff(TiffError),
     Damaged(String),
-    /// Of a kind that is not read: which, with an article.
+    /// A format that is not supported: its name, with an article.
     Unread(String),
     Empty,
     TooLarge(String),
@@ -259,7 +259,7 @@ impl From<ImageError> for Failure {
     }
 }
 
-/// What the decoders of the `image` crate may take.
+/// The limits on size and memory for the decoders of the `image` crate.
 fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_DIMENSION);
@@ -279,7 +279,7 @@ fn decode_as(
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, decoder.total_bytes())?;
-    // Metadata that cannot be read is no reason to refuse an image that can.
+    // Unreadable metadata is no reason to reject a readable image.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let animation = frames::is_animated(bytes, format);
     let pixels = u64::from(width) * u64::from(height);
@@ -295,11 +295,11 @@ fn decode_as(
         }
     };
     decoded.treatment.animation = animation;
-    // As three bytes a pixel: turning takes a second image.
+    // Converted to three bytes a pixel first: rotation allocates a second image.
     decoded.turned(orientation)
 }
 
-/// The image as it is meant: many bitmaps of 32 bits have nothing in the last eight.
+/// The image with the intended alpha channel: in many 32-bit bitmaps the last eight bits are unused.
 fn with_meant_alpha(image: DynamicImage, format: Format) -> DynamicImage {
     match image {
         DynamicImage::ImageRgba8(image)
@@ -318,7 +318,8 @@ fn decode_tiff(bytes: &[u8], background: AlphaBackground) -> Result<Decoded, Fai
     decoded.turned(page.orientation)
 }
 
-/// Refuses what has no pixels, and what is too large, as itself or decoded to `decoded` bytes.
+/// Returns an error if there are no pixels, or if the width, the height or the `decoded` size in
+/// bytes is too large.
 fn check_size(width: u32, height: u32, decoded: u64) -> Result<(), Failure> {
     if width == 0 || height == 0 {
         return Err(Failure::Empty);
@@ -334,7 +335,7 @@ fn check_size(width: u32, height: u32, decoded: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Pixels as they are to be seen.
+/// Pixels rotated and mirrored by the orientation.
 fn turned(
     width: u32,
     height: u32,
@@ -377,22 +378,23 @@ fn too_large(path: &Path, why: impl std::fmt::Display) -> Error {
     )
 }
 
-/// Whether a JPEG has its end-of-image marker: a walk from segment to segment, for the marker of a
-/// thumbnail inside a segment does not count.
+/// Whether a JPEG has its end-of-image marker. Walks from segment to segment, so that the marker of
+/// a thumbnail inside a segment is not counted.
 fn jpeg_is_whole(bytes: &[u8]) -> bool {
     const END_OF_IMAGE: u8 = 0xd9;
     let mut rest = bytes;
     loop {
-        // To the next marker: 0xff, possibly repeated, and a byte that is not 0. Compressed data
-        // writes 0xff as 0xff 0x00, so none of it is mistaken for one.
+        // Find the next marker: 0xff, possibly repeated, and a byte that is not 0. Compressed data
+        // escapes 0xff as 0xff 0x00, so it contains no marker.
         let Some(at) = next_marker(rest) else { return false };
         let marker = rest[at + 1];
         rest = &rest[at + 2..];
         match marker {
             END_OF_IMAGE => return true,
-            // Start of image, restarts, and a reserved one: nothing belongs to them.
+            // Start of image, restart markers, and TEM: these have no length field.
             0x01 | 0xd0..=0xd8 => {}
-            // A segment, whose length counts itself. After that of a scan comes compressed data.
+            // A segment; its length includes the length field. The segment of a scan is followed by
+            // compressed data.
             _ => {
                 let Some(&[high, low]) = rest.first_chunk() else { return false };
                 let length = usize::from(u16::from_be_bytes([high, low]));
@@ -403,9 +405,9 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     }
 }
 
-/// Where the next two bytes are that make a marker.
+/// The offset of the next two bytes that form a marker.
 fn next_marker(bytes: &[u8]) -> Option<usize> {
-    // Compressed data has none for long, and is looked through many bytes at a time.
+    // Compressed data has long stretches without markers, so many bytes are checked at a time.
     const TOGETHER: usize = 64;
     let mut from = 0;
     while let Some(some) = bytes.get(from..from + TOGETHER + 1)

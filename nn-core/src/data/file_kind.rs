@@ -1,4 +1,5 @@
-//! What kind of file this is: by its name, and by its first bytes where the name does not tell.
+//! Whether a file is an image: decided by its name, and by its first bytes where the name is not
+//! conclusive.
 
 use super::decode::{Content, Format, SNIFFED_BYTES, sniff};
 use super::own_output;
@@ -8,23 +9,23 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The extensions of images that are read, in any letter case. Such files are taken at their word
-/// until they are decoded; of others the first bytes decide.
+/// The extensions of supported image formats, in lower case; they are matched in any letter case. Files
+/// with these extensions count as images without being opened; other files are judged by their first bytes.
 pub const EXTENSIONS: [&str; 17] = [
     "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "pjpeg", "png", "pnm",
     "ppm", "tif", "tiff", "webp",
 ];
 
-/// Extensions of what is certainly no single image: not looked into.
+/// Extensions of files that are certainly no single image; such files are not opened.
 const OTHER: &str = "7z bz2 c cfg ckpt css csv db doc docx gz h5 htm html ini ipynb js json jsonl \
     lnk log mat md md5 mp3 npy npz onnx parquet pdf pkl ps1 pt pth py rar rst safetensors sh sha256 \
     sqlite tar tex tfrecord toml tsv txt wav xls xml yaml yml zip";
 
-/// Extensions of images and films that are not read.
+/// Extensions of images and films in formats that are not supported.
 const UNREAD: &str = "arw avi avif avifs cr2 cr3 dcm dds dng eps exr hdr heic heif ico j2k jp2 jpf \
     jpx jxl m4v mkv mov mp4 nef nii orf pcx psd raf svg tga webm xcf";
 
-/// Names that systems leave everywhere.
+/// Files and folders that operating systems create.
 const JUNK: [&str; 9] = [
     "$recycle.bin",
     "@eadir",
@@ -37,7 +38,7 @@ const JUNK: [&str; 9] = [
     "thumbs.db",
 ];
 
-/// Whether a file or folder of this name is hidden, or what systems leave everywhere.
+/// Whether a file or folder of this name is hidden, or created by the operating system.
 pub(super) fn is_junk(name: &OsStr) -> bool {
     if name.as_encoded_bytes().first() == Some(&b'.') {
         return true;
@@ -46,7 +47,7 @@ pub(super) fn is_junk(name: &OsStr) -> bool {
     JUNK.iter().any(|junk| junk.eq_ignore_ascii_case(&name)) || own_output::is_own_file(&name)
 }
 
-/// Whether a file of this name is taken for an image: one of [`EXTENSIONS`], and not hidden.
+/// Whether a file of this name counts as an image: it has one of [`EXTENSIONS`], and is not hidden.
 pub fn is_image(path: &Path) -> bool {
     EXTENSIONS.contains(&extension(path).as_str())
         && path.file_name().is_some_and(|name| !is_junk(name))
@@ -57,8 +58,8 @@ fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-/// Why a file is no image that is read; none if it is one. Those with one of [`EXTENSIONS`] are not
-/// opened, but for names that pictures of `nn-cli`'s have.
+/// Why a file is not a supported image; `None` if it is one. Files with one of [`EXTENSIONS`] are
+/// not opened, except for names that `nn-cli` gives to its own pictures.
 pub(super) fn no_image(path: &Path) -> Option<Reason> {
     let extension = extension(path);
     let is_among = |list: &str| list.split(' ').any(|known| known == extension);
@@ -81,17 +82,18 @@ pub(super) fn no_image(path: &Path) -> Option<Reason> {
     }
 }
 
-/// A letter and a digit begin a PNM, and many a text: here a size follows, a comment, or PAM's word.
+/// PNM begins with a letter and a digit, as do many texts. Here a size, a comment or a PAM header
+/// must follow.
 fn is_certainly_pnm(head: &[u8]) -> bool {
     matches!(head.get(3), Some(b'0'..=b'9' | b'#'))
         || head.get(3..).is_some_and(|h| h.starts_with(b"WIDTH"))
 }
 
-/// The first bytes of a file; none if it cannot be read.
+/// The first `bytes` bytes of a file; fewer if the file is shorter or cannot be read.
 fn head(path: &Path, bytes: usize) -> Vec<u8> {
     let mut head = Vec::with_capacity(bytes);
     if let Ok(file) = File::open(path) {
-        // What cannot be read is not known to be an image.
+        // A file that cannot be read is not known to be an image.
         let _ = file.take(bytes as u64).read_to_end(&mut head);
     }
     head
@@ -101,7 +103,7 @@ fn head(path: &Path, bytes: usize) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Why a file of this name and content is no image.
+    /// Why a file with this name and content is not an image.
     fn of(name: &str, bytes: &[u8]) -> Option<Reason> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
@@ -141,7 +143,7 @@ mod tests {
                 assert_eq!(of(name, text.as_bytes()), Some(Reason::Other), "{name}");
             }
         }
-        // Even if it is an image: nobody looks into a table.
+        // Not even if it is an image: the content of tables is not inspected.
         assert_eq!(of("labels.csv", &encoded(Png)), Some(Reason::Other));
     }
 

@@ -1,19 +1,20 @@
-//! What an image folder holds: which images, of which class, for what.
+//! Reading of an image folder: its images, with their classes and splits.
 //!
-//! One reader for every command. It takes a folder as it is and tells what is wrong; what training
-//! needs is checked by [`ImageFolder::ready_to_train`]. The rules:
+//! All commands use this reader. It accepts any folder and reports problems; the conditions for
+//! training are checked by [`ImageFolder::ready_to_train`]. The rules:
 //!
-//! - **The user's folders are the split.** Folders called `train`, `val` or `test`, or by another of
-//!   their usual names ([`Part::of_folder`]), in any letter case, are what they say. Without any, the
-//!   folders are the classes.
-//! - **An image is of the class whose folder it lies in, at any depth**, as Keras and PyTorch have it.
-//!   Links to folders are followed for split and class folders, not below.
-//! - **What is no image is passed over, and listed** with the reason ([`PassedOver`]), hidden entries
-//!   and what systems leave apart. So are folders without images, and what `nn-cli` wrote. Names
-//!   decide; where they do not tell, the first bytes do.
+//! - **The user's folders are the split.** Folders called `train`, `val` or `test`, or by another
+//!   of the usual names ([`Part::of_folder`]), in any letter case, are the splits. Without any such
+//!   folder, the folders are the classes.
+//! - **The class of an image is its class folder, at any depth**, as in Keras and PyTorch. Symbolic
+//!   links to folders are followed for split and class folders, but not below them.
+//! - **Entries that are no images are skipped and listed** with the reason ([`PassedOver`]), except
+//!   for hidden entries and files that operating systems create. So are folders without images, and
+//!   files that `nn-cli` wrote. A file is judged by its name and, where the name is not conclusive,
+//!   by its first bytes.
 //!
-//! Classes are the sorted names of the folders. The files of a class are sorted as byte strings
-//! (`husky_1, husky_10, ..., husky_2`), those in its folder before those in folders within it.
+//! Classes are the sorted names of the folders. The files of a class are sorted as byte strings (`husky_1,
+//! husky_10, ..., husky_2`), and files directly in its folder come before those in subfolders.
 
 mod arrangement;
 mod table;
@@ -30,55 +31,54 @@ use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One image file of a folder.
+/// An image file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderImage {
-    /// Where the file lies.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its class, as an index into the sorted classes; none if it lies in no class folder.
+    /// Its class, as an index into the sorted classes; none if it is in no class folder.
     pub label: Option<usize>,
-    /// What the folder says it is for; none if the folders say nothing of it.
+    /// Its split; none if the folder does not specify one.
     pub part: Option<Part>,
 }
 
-/// A folder of a split, and what it was taken for.
+/// A folder of a split, and the split it was recognised as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PartFolder {
-    /// Its name.
+    /// The folder's name.
     pub folder: String,
-    /// What it is for.
+    /// The split.
     pub part: Part,
 }
 
 /// How the images of a folder are arranged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layout {
-    /// In folders that say what their images are for, training first.
+    /// In folders of a split, training first.
     Split(Vec<PartFolder>),
-    /// In class folders.
+    /// In class folders, without a split.
     Bare,
-    /// Without any class folder.
+    /// Without class folders.
     Flat,
-    /// Anyhow: a table says what each shows, and perhaps what it is for.
+    /// In any folders: a table has the class of each image, and possibly its split.
     Table,
 }
 
-/// An image folder that was read.
+/// The content of an image folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFolder {
-    /// The folder.
+    /// The path of the folder.
     pub root: PathBuf,
-    /// The names of the classes, whichever part they are in, sorted; a label is an index into this
-    /// list.
+    /// The sorted names of the classes of all splits; a label is an index into this list.
     pub classes: Vec<String>,
     /// How the images are arranged.
     pub layout: Layout,
-    /// The images: for training, validation and test, each class by class; those without a class after
-    /// those with one.
+    /// The images: those of training, validation and test, each sorted by class; images without a
+    /// class after those with one.
     pub images: Vec<FolderImage>,
-    /// What was not looked at, sorted.
+    /// The files and folders that were skipped, sorted.
     pub passed_over: Vec<PassedOver>,
-    /// What the reader took for what, where somebody may have meant something else: sentences.
+    /// Notes for the user on ambiguous folders, as sentences.
     pub remarks: Vec<String>,
 }
 
@@ -86,8 +86,8 @@ impl ImageFolder {
     /// Reads the names of classes and files under `root`.
     ///
     /// # Errors
-    /// A folder that is missing, unreadable or without any image; one that holds nothing but one folder
-    /// in which the classes or the split are; a class whose name is not Unicode.
+    /// If a folder is missing, unreadable or without any image, if it contains only one folder,
+    /// which in turn contains the classes or the split, or if the name of a class is not Unicode.
     pub fn scan(root: &Path) -> Result<Self> {
         let metadata = fs::metadata(root).map_err(Error::io("read", root))?;
         if !metadata.is_dir() {
@@ -100,7 +100,7 @@ impl ImageFolder {
         arrangement::arrange(Tree::read(root, 2)?)
     }
 
-    /// The class folders of `root`, already known, with these samples.
+    /// A folder `root` whose classes and samples are already known, without a split.
     pub fn bare(root: &Path, classes: Vec<String>, samples: Vec<Sample>) -> Self {
         let images = samples.into_iter().map(|Sample { path, label }| FolderImage {
             path,
@@ -117,33 +117,33 @@ impl ImageFolder {
         }
     }
 
-    /// All images that have a class: those of the training, of the validation and of the test folder.
+    /// All images that have a class, of all splits.
     pub fn samples(&self) -> Vec<Sample> {
         self.select(|_| true)
     }
 
-    /// Who trains, who validates, who tests.
+    /// Splits the images into training, validation and test.
     ///
-    /// The user's folders decide. Without a folder for validation, the last `fraction` of the shuffled
-    /// training images validate, as [`validation_split`] says; with one, `fraction` has no part in it.
-    /// Of bare class folders a fifth tests and `fraction` of the rest validates, each class alike
-    /// ([`stratified_split`]); an eighth makes 70/10/20.
+    /// The user's folders take precedence. If there is no validation folder, the last `fraction` of the
+    /// shuffled training images are used for validation ([`validation_split`]); if there is one, `fraction`
+    /// is ignored. Of class folders without a split, a fifth is the test set and `fraction` of the rest the
+    /// validation set, stratified by class ([`stratified_split`]); a fraction of an eighth gives 70/10/20.
     ///
-    /// Where there is a folder for validation and none for the test, [`Split::test`] is empty: test on
-    /// the validation images, and say so.
+    /// If there is a validation folder but no test folder, [`Split::test`] is empty: test on the
+    /// validation images, and report that.
     ///
     /// # Errors
-    /// Those of [`ImageFolder::ready_to_train`] and of the two functions.
+    /// Those of [`ImageFolder::ready_to_train`], [`validation_split`] and [`stratified_split`].
     pub fn split(&self, fraction: f64, seed: u64) -> Result<Split> {
         self.ready_to_train()?;
         self.divide(fraction, seed)
     }
 
-    /// The images for one purpose, as [`ImageFolder::split`] divides them, also where the folder cannot
-    /// be trained on: there may be none.
+    /// The images of one split, as [`ImageFolder::split`] divides them, but also for folders that
+    /// cannot be trained on. The result may be empty.
     ///
     /// # Errors
-    /// Two folders for the same purpose; those of [`validation_split`] and [`stratified_split`].
+    /// Two folders for the same split; those of [`validation_split`] and [`stratified_split`].
     pub fn samples_for(&self, part: Part, fraction: f64, seed: u64) -> Result<Vec<Sample>> {
         self.one_folder_each()?;
         Ok(self.divide(fraction, seed)?.into_part(part))
@@ -164,7 +164,7 @@ impl ImageFolder {
         Ok(Split { train, validation, test })
     }
 
-    /// Whether [`ImageFolder::split`] divides all images by seed: nothing says what any of them is for.
+    /// Whether [`ImageFolder::split`] draws the whole split by seed, because the folder specifies none.
     pub fn is_drawn(&self) -> bool {
         match self.layout {
             Layout::Bare => true,
@@ -173,7 +173,7 @@ impl ImageFolder {
         }
     }
 
-    /// Whether there are images with a class in a folder for this purpose.
+    /// Whether there are images with a class in a folder for this split.
     pub fn has(&self, part: Part) -> bool {
         self.images.iter().any(|image| image.part == Some(part) && image.label.is_some())
     }
@@ -186,7 +186,8 @@ impl ImageFolder {
         }
     }
 
-    /// Which folder was taken for what: `train/ for training, valid/ for validation, test/ for the test`.
+    /// Which folder was recognised as which split: `train/ for training, valid/ for validation,
+    /// test/ for the test`.
     pub fn arrangement(&self) -> String {
         match &self.layout {
             Layout::Split(_) => {
@@ -202,13 +203,13 @@ impl ImageFolder {
         }
     }
 
-    /// Whether the folder is as everybody has it: `train/` and `test/`, or class folders.
+    /// Whether the folder has a common layout: `train/` and `test/`, or class folders.
     pub fn is_usual(&self) -> bool {
         let names: Vec<&str> = self.parts().iter().map(|part| part.folder.as_str()).collect();
         matches!(self.layout, Layout::Bare | Layout::Table) || names == ["train", "test"]
     }
 
-    /// Why [`ImageFolder::split`] makes no use of a share for validation; none if it does.
+    /// Why [`ImageFolder::split`] does not use the validation fraction; `None` if it does.
     pub fn no_share_for_validation(&self) -> Option<String> {
         if !self.has(Part::Validation) {
             return None;
@@ -217,7 +218,7 @@ impl ImageFolder {
         Some(format!("{} is the validation", name.as_deref().unwrap_or("what the table says")))
     }
 
-    /// What is not looked at in training: besides [`ImageFolder::passed_over`], images without a class.
+    /// The entries that are skipped in training: [`ImageFolder::passed_over`], and images without a class.
     pub fn passed_over_in_training(&self) -> Vec<PassedOver> {
         let mut collector = Collector::new(&self.root);
         for image in self.images.iter().filter(|image| image.label.is_none()) {
@@ -237,12 +238,13 @@ impl ImageFolder {
         passed_over
     }
 
-    /// Whether a network can be trained on this folder as it is, and tested.
+    /// Checks that a network can be trained and tested on this folder.
     ///
     /// # Errors
-    /// Fewer than two classes; a split without training, or with neither test nor validation; images for
-    /// the test that are not of the classes of the training, or not of all of them; two folders for the
-    /// same purpose; class folders beside those of a split. The message names the folder.
+    /// If there are fewer than two classes; if a split has no training images, or neither test nor
+    /// validation images; if the classes of the test images are not those of the training images;
+    /// if there are two folders for the same split, or class folders beside those of a split. The
+    /// message names the folder.
     pub fn ready_to_train(&self) -> Result<()> {
         let root = &self.root;
         match &self.layout {
@@ -264,20 +266,20 @@ impl ImageFolder {
         self.images.iter().filter(|image| wanted(image)).filter_map(sample).collect()
     }
 
-    /// `val/`, or `val/ and dev/`; none if there is no folder for it.
+    /// The names of the folders for this split, as `val/` or `val/ and dev/`; `None` if there is none.
     fn folders_for(&self, part: Part) -> Option<String> {
         let of_part = self.parts().iter().filter(|folder| folder.part == part);
         let names: Vec<_> = of_part.map(|folder| format!("{}/", folder.folder)).collect();
         (!names.is_empty()).then(|| names.join(" and "))
     }
 
-    /// The first folder for this purpose.
+    /// The path of the first folder for this split.
     fn place_of(&self, part: Part) -> PathBuf {
         let folder = self.parts().iter().find(|folder| folder.part == part);
         folder.map_or(self.root.clone(), |folder| self.root.join(&folder.folder))
     }
 
-    /// The classes of which there are images in this part.
+    /// The classes that have images in this split.
     fn classes_of(&self, part: Part) -> Vec<&str> {
         let mut there = vec![false; self.classes.len()];
         let of_part = self.images.iter().filter(|image| image.part == Some(part));
@@ -286,7 +288,7 @@ impl ImageFolder {
         classes.map(|(class, _)| class.as_str()).collect()
     }
 
-    /// The folders without images in `folder`: classes that are none.
+    /// The folders without images in `folder`, which would be empty classes.
     fn empty_in(&self, folder: &Path) -> Vec<String> {
         let empty = self.passed_over.iter().filter(|one| one.reason == Reason::Empty);
         let path = empty.map(|one| self.root.join(one.path.trim_end_matches('/')));
@@ -392,7 +394,7 @@ impl ImageFolder {
                 classes.iter().filter(|class| !found.contains(class)).copied().collect();
             let foreign: Vec<&str> =
                 found.iter().filter(|class| !classes.contains(class)).copied().collect();
-            // Validation need not have all classes, but what scores are told of must.
+            // A validation folder may lack classes, unless the scores are reported on it.
             let lacks = part == tested && !missing.is_empty();
             if self.has(part) && (lacks || !foreign.is_empty()) {
                 return Err(self.other_classes(part, &classes, &missing, &foreign));

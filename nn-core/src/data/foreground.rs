@@ -1,50 +1,50 @@
-//! Telling the animal from the ground it stands on, roughly: a mask from one image and no training.
+//! Rough segmentation of an image into subject and background, without training.
 //!
-//! Two rules, of which the border of the image chooses one:
+//! There are two rules; the border of the image decides which is used:
 //!
 //! - **Plain backdrop.** If most of the border has one light, colourless tone, as in studio
-//!   photographs on white, the background is what has that tone and is connected to the border.
-//!   Fails where fur of the same tone runs into the border or the outline (a white dog on white loses
-//!   patches), and keeps floors and shadows that are darker than the backdrop.
-//! - **Border colours.** Otherwise, colours that are frequent near the border and rare in the middle
-//!   count as background. Two colour histograms, one for the subject and one for the ground, begin
-//!   with nothing but the place of the pixels, and are re-estimated a few times from each other's
-//!   votes, which are smoothed over neighbouring pixels (the colour models of GrabCut, Rother et al.,
-//!   2004, without its graph cut). Fails where subject and ground share their colours (a grey wolf
-//!   before grey trees: the mask becomes a blob in the middle), where the subject fills the border or
-//!   stands far from the middle, and takes for subject what differs from the rest of the ground as it
-//!   does: dark shadows, a bench, a person beside the dog.
+//!   photographs on white, the background is the region of that tone that is connected to the
+//!   border. It fails where fur of the same tone reaches the border or the outline (a white dog on
+//!   white loses patches), and floors and shadows darker than the backdrop count as subject.
+//! - **Border colours.** Otherwise, colours that are frequent near the border and rare in the
+//!   middle count as background. Two colour histograms, of subject and background, are initialised
+//!   from the positions of the pixels alone and re-estimated a few times from each other's votes,
+//!   which are smoothed over neighbouring pixels (the colour models of GrabCut, Rother et al.,
+//!   2004, without the graph cut). It fails where subject and background share their colours (a
+//!   grey wolf before grey trees: the mask becomes a blob in the middle), and where the subject
+//!   covers the border or is far from the middle. Objects that differ from the rest of the
+//!   background count as subject: dark shadows, a bench, a person beside the dog.
 //!
-//! Holes are filled, and what is thin or far smaller than the largest part is dropped. Of the published
-//! photographs nearly all on white are cut out well; of those on grass and snow about three in five,
-//! and the others take some ground for subject, seldom the other way round. This is good enough to say
-//! on which side most of a heat map lies over a set of photographs (with what lies on the ground rather
-//! counted too low), not to cut out a single one: look at the masks before you trust a number that
-//! rests on them.
+//! Holes are filled; thin parts, and parts far smaller than the largest, are dropped. Of the
+//! published photographs nearly all on white are segmented well; of those on grass and snow about
+//! three in five, and the masks of the others include some background, rarely the reverse. This is
+//! accurate enough to report on which side most of a heat map lies over a set of photographs (with
+//! the share on the background rather underestimated), but not for a single image. Look at the
+//! masks before you rely on a number that is based on them.
 
 use super::decode::Rgb8;
 use super::mask::Mask;
 use serde::Serialize;
 
-/// The longer side of the image that is looked at, in pixels; the mask has its size.
+/// The longer side of the downscaled image that is segmented, in pixels; the mask has its size.
 const SIDE: usize = 128;
 
-/// How far a colour may lie from the backdrop's, in CIELAB (2 is hardly seen), and be of it.
+/// The largest distance in CIELAB of a background colour from the backdrop's tone (2 is barely visible).
 const BACKDROP_TOLERANCE: f32 = 6.0;
 
-/// Bins of a colour histogram along lightness, green to red, and blue to yellow.
+/// Bins of a colour histogram along the axes of CIELAB: lightness, green to red, blue to yellow.
 const BINS: [usize; 3] = [10, 14, 14];
 
-/// How often subject and ground are estimated from each other.
+/// The number of re-estimations of the histograms.
 const ROUNDS: usize = 5;
 
-/// By which rule a foreground was found; see the module's head.
+/// The rule that found a foreground; see the module's documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForegroundRule {
-    /// What differs from a light, plain backdrop.
+    /// Everything that differs from a light, plain backdrop.
     PlainBackdrop,
-    /// What has not the colours of the border.
+    /// Everything that does not have the colours of the border.
     BorderColours,
 }
 
@@ -61,17 +61,17 @@ impl ForegroundRule {
 /// The subject of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreground {
-    /// Its pixels, in a smaller version of the image, at most 128 a side. [`Mask::resized`] brings
-    /// it to any size. Empty if nothing stands out.
+    /// Its pixels, in a downscaled version of the image of at most 128 pixels a side.
+    /// [`Mask::resized`] scales it to any size. Empty if no subject is found.
     pub mask: Mask,
-    /// How they were found.
+    /// The rule that found them.
     pub rule: ForegroundRule,
-    /// What the other rule finds, where it too can be asked: border colours before a plain backdrop. A
-    /// snow field can pass for one, with half of the snow taken for the subject.
+    /// The mask of the other rule, where it applies too: border colours on a plain backdrop. A snow
+    /// field can pass for a plain backdrop, with half of the snow taken for the subject.
     pub second: Option<Mask>,
 }
 
-/// The subject of an image; the module's head says how, and when this fails.
+/// The subject of an image; the module's documentation describes the method and its failures.
 pub fn foreground(image: &Rgb8) -> Foreground {
     let view = View::of(image);
     let by_colours = view.by_border_colours();
@@ -85,7 +85,7 @@ pub fn foreground(image: &Rgb8) -> Foreground {
     }
 }
 
-/// A small version of the image, in colours whose distances are those that people see.
+/// The downscaled image in CIELAB, whose distances are perceptual.
 struct View {
     height: usize,
     width: usize,
@@ -93,7 +93,7 @@ struct View {
 }
 
 impl View {
-    /// The mean colour of each of at most [`SIDE`] by [`SIDE`] fields.
+    /// Downscales to at most [`SIDE`] pixels a side by area averaging.
     fn of(image: &Rgb8) -> Self {
         let longer = image.height().max(image.width()).max(SIDE);
         let scaled = |len: usize| (len * SIDE / longer).max(1);
@@ -117,7 +117,7 @@ impl View {
         Self { height, width, lab }
     }
 
-    /// What differs from a backdrop of this tone.
+    /// The mask of everything that differs from a backdrop of this tone.
     fn before_backdrop(&self, tone: [f32; 3]) -> Mask {
         let distance: Vec<f32> = self.lab.iter().map(|&colour| distance(colour, tone)).collect();
         let distance = self.blurred(&distance, 0.5);
@@ -125,7 +125,7 @@ impl View {
         ground.connected_to_border().inverted().opened(1).large_parts(0.25)
     }
 
-    /// What has not the colours of the border.
+    /// The mask of everything that does not have the colours of the border.
     fn by_border_colours(&self) -> Mask {
         let ground = self.mask(self.votes().iter().map(|&p| p <= 0.5));
         ground.connected_to_border().inverted().opened(2).large_parts(0.25)
@@ -137,7 +137,7 @@ impl View {
         Mask::new(self.height, self.width, values).unwrap_or_else(|error| unreachable!("{error}"))
     }
 
-    /// Whether each pixel lies within `share` of the shorter side of the border.
+    /// Whether each pixel is nearer to the border than `share` of the shorter side.
     fn ring(&self, share: f32) -> Vec<bool> {
         let deep = ((self.height.min(self.width) as f32 * share).round() as usize).max(2);
         let near = |i: usize, len: usize| i < deep || i + deep >= len;
@@ -146,7 +146,7 @@ impl View {
         (0..self.lab.len()).map(pixel).collect()
     }
 
-    /// The tone of a light, colourless backdrop, if the border shows one.
+    /// The tone of a light, colourless backdrop, if the border has one.
     fn backdrop(&self) -> Option<[f32; 3]> {
         let ring = self.ring(0.06);
         let border: Vec<[f32; 3]> =
@@ -162,7 +162,7 @@ impl View {
         (is_plain && tone[0] > 80.0 && tone[1].hypot(tone[2]) < 10.0).then_some(tone)
     }
 
-    /// The probability of each pixel that it belongs to the subject, by the border's colours.
+    /// The probability that each pixel belongs to the subject, by the colours of the border.
     fn votes(&self) -> Vec<f32> {
         let bins: Vec<usize> = self.lab.iter().map(|&colour| bin(colour)).collect();
         let ring = self.ring(0.08);
@@ -170,7 +170,7 @@ impl View {
         let mut subject = prior.clone();
         for _ in 0..ROUNDS {
             let ground: Vec<f32> = (subject.iter().zip(&ring))
-                // The border is ground whatever its colours say, if only in part.
+                // Border pixels count at least half as background, whatever their colours.
                 .map(|(p, &in_ring)| (1.0 - p).max(if in_ring { 0.5 } else { 0.0 }))
                 .collect();
             let (of_subject, of_ground) = (histogram(&bins, &subject), histogram(&bins, &ground));
@@ -186,7 +186,7 @@ impl View {
         subject
     }
 
-    /// How likely a subject is at a place, before any colour is looked at.
+    /// The prior probability of the subject at a pixel, by its position alone.
     fn prior(&self, at: usize) -> f32 {
         let centred = |i: usize, len: usize| (2.0 * i as f32 + 1.0) / len as f32 - 1.0;
         let (y, x) = (centred(at / self.width, self.height), centred(at % self.width, self.width));
@@ -206,7 +206,7 @@ fn bin([l, a, b]: [f32; 3]) -> usize {
     (along(l, BINS[0]) * BINS[1] + along(a, BINS[1])) * BINS[2] + along(b, BINS[2])
 }
 
-/// How the weight is distributed over the bins, smoothed, with a little everywhere.
+/// The weights summed per bin, smoothed and normalised, with a small constant added to every bin.
 fn histogram(bins: &[usize], weights: &[f32]) -> Vec<f32> {
     let mut histogram = vec![0.0; BINS.iter().product()];
     bins.iter().zip(weights).for_each(|(&bin, weight)| histogram[bin] += weight);
@@ -218,8 +218,8 @@ fn histogram(bins: &[usize], weights: &[f32]) -> Vec<f32> {
     histogram.iter().map(|weight| weight / total + least).collect()
 }
 
-/// A Gaussian blur along one axis, of `len` places `stride` apart; at the ends it takes the mean of
-/// what is there.
+/// A Gaussian blur along one axis of `len` elements with this stride; at the ends it is normalised
+/// by the weights inside.
 fn blur(values: &[f32], len: usize, stride: usize, sigma: f32) -> Vec<f32> {
     let reach = (3.0 * sigma).ceil() as usize;
     let kernel: Vec<f32> = (0..=reach).map(|d| (-0.5 * (d as f32 / sigma).powi(2)).exp()).collect();
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
     use crate::rng::Rng;
 
-    /// An ellipse on a ground, each of noisy colours, and which pixels are the ellipse's.
+    /// An ellipse on a background, each of noisy colours, and the mask of the ellipse.
     fn scene(size: (usize, usize), ground: [u8; 3], subject: [u8; 3], noise: i32) -> (Rgb8, Mask) {
         let mut rng = Rng::new(3, 0);
         let (h, w) = size;
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(found.rule, ForegroundRule::PlainBackdrop);
         assert!(found.mask.share() > 0.5, "{}", found.mask.share());
         let second = found.second.unwrap().share();
-        // The square, and some of the ground around it.
+        // The square, and some of the background around it.
         assert!((0.07..0.3).contains(&second), "{second}");
     }
 
@@ -335,7 +335,7 @@ mod tests {
     fn where_nothing_stands_out_there_is_nothing_or_a_blob() {
         let (white, _) = scene((60, 60), [255; 3], [255; 3], 0);
         assert_eq!(foreground(&white).mask.share(), 0.0);
-        // As the head says: the place is all that is left to go by.
+        // As documented: only the position is left to decide.
         let (grass, _) = scene((60, 60), [70, 130, 50], [70, 130, 50], 20);
         assert!(foreground(&grass).mask.share() < 0.6);
     }

@@ -1,12 +1,12 @@
-//! Labels as numbers, and the order that labelled samples are taken in.
+//! One-hot labels, and the shuffled order of samples.
 
 use super::split::unknown_label;
 use crate::error::Result;
 use crate::rng::{Rng, stream};
 use crate::tensor::{Element, Tensor};
 
-/// The order in which `len` samples are taken in `epoch`: a full shuffle, different for each epoch
-/// and seed, the same for the same two, independent of what the epochs before drew.
+/// The order of `len` samples in `epoch`: a full shuffle that depends only on seed and epoch, and
+/// not on what earlier epochs drew.
 ///
 /// ```
 /// use nn_core::data::shuffled_order;
@@ -19,10 +19,10 @@ pub fn shuffled_order(len: usize, seed: u64, epoch: usize) -> Vec<usize> {
     order
 }
 
-/// `[labels.len(), classes]`: 1 in the column of each row's label, 0 elsewhere.
+/// One-hot encoding: `[labels.len(), classes]`, with 1 in the column of each row's label, 0 elsewhere.
 ///
 /// # Errors
-/// A label that is not below `classes`.
+/// If a label is not below `classes`.
 ///
 /// ```
 /// let targets = nn_core::data::one_hot::<f32>(&[1, 0], 2)?;

@@ -1,9 +1,9 @@
-//! Sets of pixels, and the little morphology that turns votes of single pixels into areas.
+//! Binary masks of images, and morphological operations on them.
 
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 
-/// Which pixels of an image belong to something: a value for each, rows from the top.
+/// A binary mask of an image, `[height, width]`, rows from the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
     height: usize,
@@ -11,7 +11,7 @@ pub struct Mask {
     values: Vec<bool>,
 }
 
-/// The smallest upright rectangle around the pixels of a mask.
+/// The axis-aligned bounding box of the pixels of a mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BoundingBox {
     /// The first row.
@@ -25,10 +25,10 @@ pub struct BoundingBox {
 }
 
 impl Mask {
-    /// A mask over `values`, of which there must be `height * width`, and not none.
+    /// A mask of `values`, of which there must be `height * width`, at least one.
     ///
     /// # Errors
-    /// If there are not.
+    /// If the number of values is another.
     pub fn new(height: usize, width: usize, values: Vec<bool>) -> Result<Self> {
         if values.is_empty() || height.checked_mul(width) != Some(values.len()) {
             return Err(Error::shape(
@@ -51,25 +51,25 @@ impl Mask {
         self.width
     }
 
-    /// Whether each pixel belongs.
+    /// Whether each pixel belongs to the mask.
     pub fn values(&self) -> &[bool] {
         &self.values
     }
 
-    /// The share of pixels that belong, 0 to 1.
+    /// The share of pixels that belong to the mask, 0 to 1.
     pub fn share(&self) -> f64 {
         self.values.iter().filter(|&&v| v).count() as f64 / self.values.len() as f64
     }
 
-    /// The pixels that do not belong.
+    /// The complement of the mask.
     pub fn inverted(&self) -> Self {
         self.with(self.values.iter().map(|v| !v).collect())
     }
 
-    /// The mask of the same image at another size, each pixel from the nearest one.
+    /// The mask resized by nearest-neighbour sampling.
     ///
     /// # Errors
-    /// A height or width of 0.
+    /// If the height or width is 0.
     pub fn resized(&self, height: usize, width: usize) -> Result<Self> {
         let from = |i: usize, from: usize, to: usize| (2 * i + 1) * from / (2 * to);
         let rows = (0..height).map(|y| from(y, self.height, height) * self.width);
@@ -79,7 +79,7 @@ impl Mask {
         Self::new(height, width, rows.flat_map(pixel).collect())
     }
 
-    /// The smallest upright rectangle that holds all pixels that belong; `None` if none does.
+    /// The bounding box of the mask; `None` if the mask is empty.
     pub fn bounding_box(&self) -> Option<BoundingBox> {
         let row_is_used =
             |&y: &usize| self.values[y * self.width..(y + 1) * self.width].contains(&true);
@@ -92,9 +92,9 @@ impl Mask {
         Some(BoundingBox { top, left, height: bottom - top + 1, width: right - left + 1 })
     }
 
-    /// The lines between pixels that belong and pixels that do not, without the image's own border: from
-    /// and to where, as (row, column) of the upper left corner of a pixel. Each is upright or level, and
-    /// as long as can be.
+    /// The outline between pixels inside and outside the mask, without the image's own border, as
+    /// line segments: start and end, each the (row, column) of the upper left corner of a pixel.
+    /// Segments are horizontal or vertical and as long as possible.
     ///
     /// ```
     /// use nn_core::data::Mask;
@@ -114,7 +114,7 @@ impl Mask {
         lines
     }
 
-    /// The pixels that are connected to the border through others that belong, side by side.
+    /// The pixels that are connected to the border within the mask (4-connectivity).
     pub fn connected_to_border(&self) -> Self {
         let (h, w) = (self.height, self.width);
         let is_border = |at: &usize| {
@@ -128,7 +128,7 @@ impl Mask {
         self.with(seen)
     }
 
-    /// The largest connected part, and the others of at least `share` of its size.
+    /// The largest connected component, and the others of at least `share` of its size.
     pub fn large_parts(&self, share: f64) -> Self {
         let mut seen = vec![false; self.values.len()];
         let parts: Vec<Vec<usize>> = (0..seen.len())
@@ -143,8 +143,8 @@ impl Mask {
         self.with(kept)
     }
 
-    /// Without what is thinner than about `2 * radius` pixels (a morphological opening). Beyond the
-    /// border the mask goes on as it is there.
+    /// A morphological opening: removes parts thinner than about `2 * radius` pixels. Beyond the
+    /// border, the mask is continued with its edge values.
     pub fn opened(&self, radius: usize) -> Self {
         let eroded = |m: &Self, at| m.values[at] && m.beside(at).all(|beside| m.values[beside]);
         let dilated = |m: &Self, at| m.values[at] || m.beside(at).any(|beside| m.values[beside]);
@@ -154,8 +154,8 @@ impl Mask {
         mask
     }
 
-    /// Marks what is connected to `start` as seen, and lists it; nothing if it was seen before or
-    /// does not belong.
+    /// Marks the connected component of `start` as seen, and lists its pixels; none if it was seen
+    /// before or is outside the mask.
     fn visit(&self, start: usize, seen: &mut [bool]) -> Vec<usize> {
         let mut found = Vec::new();
         let mut queue = VecDeque::from([start]);
@@ -169,7 +169,7 @@ impl Mask {
         found
     }
 
-    /// The up to four pixels beside one.
+    /// The up to four neighbours of a pixel.
     fn beside(&self, at: usize) -> impl Iterator<Item = usize> {
         let (h, w) = (self.height, self.width);
         let (y, x) = (at / w, at % w);
@@ -183,7 +183,7 @@ impl Mask {
         .flatten()
     }
 
-    /// Every pixel anew, by a rule that is told the mask and the pixel.
+    /// A mask in which each pixel is computed by `rule` from this mask and the pixel's index.
     fn each(&self, rule: impl Fn(&Self, usize) -> bool) -> Self {
         self.with((0..self.values.len()).map(|at| rule(self, at)).collect())
     }
@@ -193,7 +193,7 @@ impl Mask {
     }
 }
 
-/// Where `holds` is true without a gap: from, and up to.
+/// The maximal ranges in which `holds` is true: start, and end (exclusive).
 fn runs(len: usize, holds: impl Fn(usize) -> bool) -> impl Iterator<Item = (usize, usize)> {
     let mut next = 0;
     std::iter::from_fn(move || {

@@ -1,17 +1,17 @@
-//! Image folders, and what becomes of them on the way into the network.
+//! Image folders, and the conversion of their images to network inputs.
 //!
 //! ```text
-//! file_kind what kind of file this is
-//! tree      a folder and all below it; what of it is passed over, and why
-//! folder    which images there are, of which class, for what
-//! split     who trains, who validates, who tests; split_file reads it from a table
-//! decode    a file to 8-bit RGB, and what was done to it
-//! resize    8-bit RGB to the network's size, in f32
-//! spill     a temporary file for images that need not stay in memory
-//! dataset   all of it together: batches within a memory bound
+//! file_kind  whether a file is an image
+//! tree       a folder with everything below it; the entries that are skipped, and why
+//! folder     the images of a folder, with their classes and splits
+//! split      training, validation and test; split_file reads the split from a table
+//! decode     a file to 8-bit RGB, and the conversions that were applied
+//! resize     8-bit RGB to the network's size, in f32
+//! spill      a temporary file for images that do not fit in memory
+//! dataset    all of it together: batches within a memory bound
 //! ```
 //!
-//! Beside them, [`foreground()`] tells an image's subject from its background.
+//! In addition, [`foreground()`] segments an image into subject and background.
 //!
 //! ```no_run
 //! use nn_core::data::{Dataset, DatasetOptions, ImageFolder};
@@ -85,7 +85,8 @@ pub use sample::Sample;
 pub use split::check_validation_split;
 pub use split::{Split, stratified_split, validation_split};
 
-/// The images in the folder `root`, at any depth, each folder's own first, and what was passed over.
+/// The images in the folder `root`, at any depth, those of a folder before those of its subfolders,
+/// and the skipped entries.
 ///
 /// # Errors
 /// If a folder cannot be read.
@@ -99,7 +100,7 @@ pub fn images_below(
     Ok((images, collector.passed_over))
 }
 
-/// Where the published photographs lie, if they are there: for tests, which skip without them.
+/// The folder of the published photographs, if it exists; tests that need it are skipped without it.
 #[cfg(test)]
 pub(crate) fn photographs() -> Option<std::path::PathBuf> {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,6 +1,6 @@
-//! What `nn-cli` writes, recognised where it lies among images: it is no data.
+//! Recognition of files and folders that `nn-cli` wrote, which are no data.
 
-/// Files and folders by which a folder of results is known, and what it is then.
+/// Entries that identify an output folder, and a description of that folder.
 const MARKS: [(&[&str], &str); 5] = [
     (&["config.toml", "metrics.json"], "a run's folder"),
     (&["config.toml", "checkpoint.safetensors"], "a run's folder"),
@@ -9,16 +9,17 @@ const MARKS: [(&[&str], &str); 5] = [
     (&["split.csv", "train", "test"], "a repaired folder"),
 ];
 
-/// Files that `nn-cli` writes beside the class folders of a set that it draws.
+/// Files that `nn-cli` writes beside the class folders of a synthetic set.
 const FILES: [&str; 2] = ["stand-in.json", "STAND-IN.txt"];
 
-/// What the first text of a PNG says that `nn-cli` drew: keyword, zero, text.
+/// The first text chunk of a PNG that `nn-cli` drew: keyword, zero byte, text.
 pub const SIGNATURE: &[u8] = b"Software\0nn-cli";
 
-/// Bytes of a file that [`is_own_picture`] wants to see: PNG's signature, its header and the text.
+/// The number of bytes of a file that [`is_own_picture`] needs: PNG's signature, its header and the
+/// text chunk.
 pub(super) const PICTURE_HEAD: usize = 8 + 25 + 8 + SIGNATURE.len();
 
-/// What a folder with these names in it is, if `nn-cli` wrote it.
+/// The description of a folder with these entries, if `nn-cli` wrote it.
 pub(super) fn folder<'a>(has: impl Fn(&str) -> bool + 'a) -> Option<&'static str> {
     MARKS.iter().find(|(marks, _)| marks.iter().all(|mark| has(mark))).map(|(_, what)| *what)
 }
@@ -29,14 +30,14 @@ pub(super) fn is_own_file(name: &str) -> bool {
 }
 
 /// Whether a picture that `nn-cli` drew may have this name: `STEM.CLASS.png`, `grid.png`,
-/// `grid-2.png`. Only such files are looked into.
+/// `grid-2.png`. Only such files are opened.
 pub(super) fn may_be_own_picture(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".png") else { return false };
     stem.contains('.') || stem.starts_with("grid")
 }
 
-/// Whether a file that begins like this is a picture that `nn-cli` drew: a PNG whose first chunk after
-/// the header is the text [`SIGNATURE`].
+/// Whether a file that begins with `head` is a picture that `nn-cli` drew: a PNG whose first chunk
+/// after the header is the text [`SIGNATURE`].
 pub(super) fn is_own_picture(head: &[u8]) -> bool {
     head.starts_with(b"\x89PNG\r\n\x1a\n")
         && head.get(37..41) == Some(b"tEXt")

@@ -1,20 +1,20 @@
-//! What an image is used for, and the names that folders have for it.
+//! The splits of a data set, and the folder names that stand for them.
 
 use serde::Serialize;
 
-/// What an image is used for.
+/// The split that an image belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// It changes the weights.
+    /// Training: used to update the weights.
     Train,
-    /// It is looked at after each epoch.
+    /// Validation: evaluated after each epoch.
     Validation,
-    /// It is kept for the end.
+    /// Test: evaluated after training.
     Test,
 }
 
-/// The usual names of folders, in lower case and without what [`bare`] takes off.
+/// The usual names of folders, as [`bare`] returns them.
 const NAMES: [(Part, &[&str]); 3] = [
     (Part::Train, &["train", "training", "trn"]),
     (
@@ -34,12 +34,12 @@ const NAMES: [(Part, &[&str]); 3] = [
     (Part::Test, &["test", "testing", "tst"]),
 ];
 
-/// Words that may follow such a name: `test_set`, `TrainingImages`.
+/// Suffixes that are ignored: `test_set`, `TrainingImages`.
 const ENDINGS: [&str; 8] =
     ["set", "data", "dataset", "split", "images", "imgs", "folder", "samples"];
 
 impl Part {
-    /// All of them.
+    /// All splits, in this order.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
     /// Its name: `train`, `validation` or `test`.
@@ -51,7 +51,7 @@ impl Part {
         }
     }
 
-    /// What it is for, as a sentence goes on: `for training`, `for validation`, `for the test`.
+    /// Its purpose, as a phrase for messages: `for training`, `for validation`, `for the test`.
     pub fn purpose(self) -> &'static str {
         match self {
             Self::Train => "for training",
@@ -60,27 +60,27 @@ impl Part {
         }
     }
 
-    /// The part of that name.
+    /// The split of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
-    /// What a folder of this name is for: `train`, `Training`, `valid`, `dev`, `TEST`, `test_set`,
-    /// `val2017`, in any letter case.
+    /// The split that a folder name stands for, in any letter case: `train`, `Training`, `valid`,
+    /// `dev`, `TEST`, `test_set`, `val2017`.
     pub fn of_folder(name: &str) -> Option<Self> {
         let name = bare(name);
         let known = |names: &[&str]| names.contains(&name.as_str());
         NAMES.iter().find(|(_, names)| known(names)).map(|(part, _)| *part)
     }
 
-    /// What a folder is for by the last word of its name: `seg_train`, `my-data.test`. A class may be
-    /// called so too: ask only about folders that hold class folders.
+    /// The split that the last word of a folder name stands for: `seg_train`, `my-data.test`.
+    /// Classes may have such names, too, so call this only for folders that contain class folders.
     pub fn of_last_word(name: &str) -> Option<Self> {
         name.rsplit(['_', '-', '.', ' ']).next().and_then(Self::of_folder)
     }
 }
 
-/// A folder's name in lower case without separators, a year at its end and [`ENDINGS`].
+/// A folder's name in lower case, without separators, a year at its end, and one of [`ENDINGS`].
 fn bare(name: &str) -> String {
     let mut name: String = name.to_lowercase();
     name.retain(|c| !['_', '-', '.', ' '].contains(&c));

@@ -1,4 +1,4 @@
-//! What was found in a folder and not looked at, and why.
+//! Entries of a folder that were skipped, and why.
 
 use super::part::Part;
 use serde::{Serialize, Serializer};
@@ -6,54 +6,55 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A file or folder that is not looked at.
+/// A file or folder that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct PassedOver {
-    /// Its path below the folder that was read, with forward slashes; a folder's ends in one.
+    /// Its path relative to the folder that was read, with forward slashes; the path of a folder
+    /// ends with one.
     pub path: String,
-    /// Why it is not looked at.
+    /// Why it was skipped.
     pub reason: Reason,
 }
 
-/// Why a file or folder is not looked at.
+/// Why a file or folder was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// An image or a film of a kind that is not read, by its extension.
+    /// An image or a film in a format that is not supported: its extension.
     Unread(String),
-    /// An image of a kind that is not read, by its content: `an AVIF image`.
+    /// An image in a format that is not supported, detected from its content: `an AVIF image`.
     UnreadKind(&'static str),
     /// An image in this folder of a split, but in no class folder.
     WithoutClass(String),
     /// An image beside the class folders.
     BesideClasses,
-    /// An image in a folder beside those of the split, which are named.
+    /// An image in a folder beside those of the split; the value names the folders of the split.
     BesideSplit(String),
     /// An image that the table of labels does not name, or for which it has no class.
     NoClassInTable,
-    /// An image for which the table of labels has a class, but not what it is for.
+    /// An image that has a class, but no split, in the table of labels.
     NoPartInTable,
-    /// A file that the table of labels names and that is not there.
+    /// A file that is named in the table of labels, but does not exist.
     Missing,
-    /// A link to a folder, further down than a class folder or back to where it lies.
+    /// A symbolic link to a folder, below a class folder or to a folder that contains the link.
     Link,
-    /// A link that leads nowhere.
+    /// A broken symbolic link.
     DeadLink,
-    /// A pipe, a device.
+    /// A special file: a pipe or a device.
     Special,
     /// A picture that `nn-cli` drew.
     OwnPicture,
-    /// A folder that `nn-cli` wrote, and what it is.
+    /// A folder that `nn-cli` wrote, and its description.
     OwnFolder(&'static str),
     /// A folder without any image in it.
     Empty,
-    /// A folder without any image in it whose name says what it is for.
+    /// A folder without any image in it whose name stands for a split.
     EmptyPart(Part),
     /// Not an image.
     Other,
 }
 
 impl Reason {
-    /// Whether somebody may miss it.
+    /// Whether the user may expect it to be used.
     fn is_a_loss(&self) -> bool {
         matches!(
             self,
@@ -71,7 +72,7 @@ impl Reason {
         )
     }
 
-    /// Whether it is told by name, not by number.
+    /// Whether a summary lists the names of such entries instead of their number.
     fn is_told_by_name(&self) -> bool {
         matches!(
             self,
@@ -117,10 +118,10 @@ impl Serialize for Reason {
     }
 }
 
-/// Names told of a kind before the others are only counted.
+/// The number of names that a summary lists for each reason.
 const NAMES: usize = 3;
 
-/// All that was passed over in one line, to go on after "not looked at: "; none if nothing was.
+/// A summary of the skipped entries in one line, to follow "not looked at: "; `None` if there are none.
 ///
 /// ```
 /// use nn_core::data::{PassedOver, Reason, summary};
@@ -161,7 +162,7 @@ pub fn summary(passed_over: &[PassedOver]) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
-/// The first names, and how many more there are.
+/// The first names, and the number of the others.
 fn names<S: AsRef<str>>(all: &[S]) -> String {
     let first: Vec<&str> = all.iter().take(NAMES).map(S::as_ref).collect();
     match all.len().saturating_sub(NAMES) {
@@ -170,12 +171,12 @@ fn names<S: AsRef<str>>(all: &[S]) -> String {
     }
 }
 
-/// Whether there is anything among it that somebody may miss: images, or what may hold some.
+/// Whether any skipped entry may be expected to be used: images, or folders that may contain images.
 pub fn is_a_loss(passed_over: &[PassedOver]) -> bool {
     passed_over.iter().any(|one| one.reason.is_a_loss())
 }
 
-/// Collects what is passed over in a folder.
+/// Collects the skipped entries of a folder.
 #[derive(Debug)]
 pub(super) struct Collector {
     pub root: PathBuf,
@@ -197,7 +198,7 @@ impl Collector {
     }
 }
 
-/// The name of the file `path` below the folder `root`, with forward slashes on every system.
+/// The path of the file `path` relative to the folder `root`, with forward slashes on every system.
 pub fn relative(root: &Path, path: &Path) -> String {
     let path = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy()).collect();

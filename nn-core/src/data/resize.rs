@@ -1,15 +1,15 @@
-//! Bilinear resizing, bit for bit as `tf.image.resize` does it.
+//! Bilinear resizing, bit-identical to `tf.image.resize`.
 //!
-//! Pixel centres lie at half-integers, neither smoothing (antialias) nor the aspect ratio is kept,
-//! and the result is not rounded. Output index `i` of an axis comes from the input position
+//! Pixel centres are at half-integers. There is no antialiasing, the aspect ratio is not kept, and
+//! the result is not rounded. Output index `i` of an axis is sampled at the input position
 //!
 //! ```text
 //! s = (i + 0.5) * (in / out) - 0.5        lower = max(floor(s), 0)
 //! t = s - floor(s)                        upper = min(ceil(s), in - 1)
 //! ```
 //!
-//! and a value from `top = tl + (tr - tl) * tx`, `bottom` alike, `top + (bottom - top) * ty`: all in
-//! f32 and in this order, since another would round differently.
+//! and the value is `top + (bottom - top) * ty`, where `top = tl + (tr - tl) * tx` and `bottom`
+//! likewise. All is computed in f32 and in this order, since another order rounds differently.
 
 use super::decode::Rgb8;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// Colour channels of an image.
 const CHANNELS: usize = 3;
 
-/// Where one output row or column comes from: two input rows or columns and the way between them.
+/// The source of one output row or column: two input rows or columns, and the interpolation weight.
 struct Source {
     lower: usize,
     upper: usize,
@@ -40,11 +40,10 @@ fn sources(in_len: usize, out_len: usize) -> Vec<Source> {
     (0..out_len).map(source).collect()
 }
 
-/// `image` at another size: `height * width * 3` values in `0.0..=255.0`, rows from the top, the
-/// three channels of a pixel together.
+/// `image` resized: `[height, width, 3]`, `height * width * 3` values in `0.0..=255.0`, rows from the top.
 ///
 /// # Errors
-/// A height or width of 0, or a product too large for memory addresses.
+/// If the height or width is 0, or their product overflows.
 ///
 /// ```
 /// use nn_core::data::{Rgb8, resize_bilinear};
@@ -69,7 +68,7 @@ pub fn resize_bilinear(image: &Rgb8, height: usize, width: usize) -> Result<Vec<
     Ok(out)
 }
 
-/// [`resize_bilinear`] into `out`, which must have `height * width * 3` elements, not 0.
+/// [`resize_bilinear`] into `out`, which must have `height * width * 3` elements, at least one.
 pub(super) fn resize_into(image: &Rgb8, out: &mut [f32], height: usize, width: usize) {
     debug_assert_eq!(out.len(), height * width * CHANNELS);
     let stride = image.width() * CHANNELS;
@@ -140,7 +139,7 @@ mod tests {
         }
     }
 
-    /// The rule of the head, pixel by pixel, without tables.
+    /// The formulas of the module's documentation, pixel by pixel, without tables.
     fn transcription(image: &Rgb8, height: usize, width: usize) -> Vec<f32> {
         let at = |y: f32, x: f32, c: usize| {
             let y = y.clamp(0.0, (image.height() - 1) as f32) as usize;

@@ -1,12 +1,12 @@
-//! What training takes an image for.
+//! A labelled image file.
 
 use std::path::PathBuf;
 
 /// One image file and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// Where the file lies.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Which class it shows, as an index into the sorted classes.
+    /// Its class, as an index into the sorted classes.
     pub label: usize,
 }

@@ -1,12 +1,12 @@
-//! A temporary file for what need not stay in memory.
+//! A temporary file for data that does not fit in memory.
 //!
-//! It has no name (or loses it at once), so it is gone when the program is, however that ends. The
-//! system keeps as much of it in memory as there is to spare.
+//! The file has no name, or is unlinked at once, so it is deleted when the program ends, however
+//! that happens. The operating system keeps as much of it in the page cache as memory allows.
 
 use std::fs::File;
 use std::io::{self, Write};
 
-/// Bytes, appended piece by piece and read from any place.
+/// A temporary file that is appended to, and read at any offset.
 #[derive(Debug)]
 pub(super) struct Spill {
     file: Option<File>,
@@ -15,23 +15,23 @@ pub(super) struct Spill {
     keep_free: u64,
 }
 
-/// Bytes of the disk that are left to others: checkpoints, for instance.
+/// The number of bytes that are left free on the disk, for instance for checkpoints.
 const KEEP_FREE: u64 = 512 << 20;
 
 impl Spill {
-    /// A spill of at most `bound` bytes. Its file is made when the first comes.
+    /// A spill of at most `bound` bytes. Its file is created by the first append.
     pub fn new(bound: u64) -> Self {
         Self { file: None, len: 0, bound, keep_free: KEEP_FREE }
     }
 
-    /// Appends `bytes` and returns where they begin; nothing if they do not fit the bound or the disk,
-    /// and from then on always.
+    /// Appends `bytes` and returns their offset; `None` if they do not fit the bound or the disk,
+    /// and from then on for every call.
     pub fn append(&mut self, bytes: &[u8]) -> Option<u64> {
         let at = self.len;
         let end = at + bytes.len() as u64;
         if end > self.bound || self.write(bytes).is_err() {
             self.bound = 0;
-            // Half an image is of no use, and its room may be.
+            // Remove the partial image, to free its space.
             if let Some(file) = &self.file {
                 let _ = file.set_len(at);
             }
@@ -54,7 +54,7 @@ impl Spill {
         file.write_all(bytes)
     }
 
-    /// Fills `bytes` from what was appended at `at`.
+    /// Reads `bytes.len()` bytes at the offset `at`, as returned by [`Spill::append`].
     pub fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
         match &self.file {
             Some(file) => read_at(file, at, bytes),
@@ -62,13 +62,13 @@ impl Spill {
         }
     }
 
-    /// Bytes in the file.
+    /// The number of bytes in the file.
     pub fn bytes(&self) -> u64 {
         self.len
     }
 }
 
-/// Bytes that are free where a file lies, if the system tells.
+/// The free space of the disk that holds the file, in bytes, if the system reports it.
 #[cfg(target_os = "linux")]
 fn free_room(file: &File) -> Option<u64> {
     let disk = rustix::fs::fstatvfs(file).ok()?;

@@ -1,8 +1,8 @@
-//! Who trains, who validates, who tests.
+//! Splitting samples into training, validation and test.
 //!
-//! [`validation_split`] is the reference's, to the file: it shuffles as NumPy's legacy
+//! [`validation_split`] gives exactly the files of the reference: it shuffles as NumPy's legacy
 //! `RandomState` does (`NumpyRandom`) and takes the end of the list. [`stratified_split`] is for
-//! folders without `test/`, and draws from the crate's own [`Rng`].
+//! folders without `test/`, and uses the crate's own [`Rng`].
 
 use super::part::Part;
 use super::sample::Sample;
@@ -13,16 +13,16 @@ use std::path::Path;
 /// Disjoint sets of samples.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Split {
-    /// Those that change the weights.
+    /// The training samples, used to update the weights.
     pub train: Vec<Sample>,
-    /// Those that are looked at after each epoch; there may be none.
+    /// The validation samples, evaluated after each epoch; may be empty.
     pub validation: Vec<Sample>,
-    /// Those that are kept for the end; there are none where a folder has validation images and no test.
+    /// The test samples, evaluated after training; empty where a folder has validation images and no test.
     pub test: Vec<Sample>,
 }
 
 impl Split {
-    /// The samples for one purpose.
+    /// The samples of one split.
     pub fn into_part(self, part: Part) -> Vec<Sample> {
         match part {
             Part::Train => self.train,
@@ -34,12 +34,12 @@ impl Split {
 
 /// Splits `samples` into training and validation as the reference does.
 ///
-/// The samples, which must come class by class and sorted, are shuffled by `NumpyRandom`; the last
-/// `floor(fraction * n)` validate, the others train, both in shuffled order. A fraction too small for
-/// one image leaves the validation empty.
+/// The samples, which must be sorted by class and name, are shuffled by `NumpyRandom`; the last
+/// `floor(fraction * n)` are for validation, the others for training, both in shuffled order. If
+/// the fraction gives less than one image, the validation set is empty.
 ///
 /// # Errors
-/// A fraction that is not in `0.0..1.0`, or no sample to train on.
+/// If the fraction is not in `0.0..1.0`, or there is no sample to train on.
 pub fn validation_split(
     mut samples: Vec<Sample>,
     fraction: f64,
@@ -62,7 +62,7 @@ pub fn validation_split(
     Ok((samples, validation))
 }
 
-/// Checks a share of images for validation.
+/// Checks the fraction of images for validation.
 ///
 /// # Errors
 /// If it is not in `0.0..1.0`.
@@ -78,16 +78,16 @@ pub fn check_validation_split(fraction: f64) -> Result<()> {
     ))
 }
 
-/// Splits `samples` into training, validation and test, each class alike.
+/// Splits `samples` into training, validation and test, stratified by class.
 ///
-/// Of the `n` images of a class, shuffled, `n / 5` (rounded, at least one) test. Of the others `fraction`
-/// (rounded; at least one, unless it is 0, and not all) validates, and the rest trains: an eighth makes
-/// 70/10/20 of the whole. Each set comes class by class, in shuffled order. A class's share depends on its
-/// own images, the fraction and the seed alone.
+/// Of the `n` images of a class, shuffled, `n / 5` (rounded, at least one) are for the test. Of the others,
+/// `fraction` (rounded; at least one unless the fraction is 0, and not all) is for validation, and the rest
+/// for training: a fraction of an eighth gives 70/10/20. Each set is sorted by class, in shuffled order
+/// within a class. The split of a class depends only on its own images, the fraction and the seed.
 ///
 /// # Errors
-/// A fraction that is not in `0.0..1.0`, a class of fewer than three images (two without validation),
-/// which cannot be in all sets, or a label that is not one of `classes`.
+/// If the fraction is not in `0.0..1.0`, a class has fewer than three images (two without
+/// validation), which is too few for all sets, or a label is not an index into `classes`.
 pub fn stratified_split(
     samples: &[Sample],
     classes: &[String],
@@ -114,7 +114,7 @@ pub fn stratified_split(
     Ok(split)
 }
 
-/// How many of `n` images test and validate; none if there are too few for all sets.
+/// The numbers of test and validation images out of `n`; `None` if there are too few for all sets.
 fn shares(n: usize, fraction: f64) -> Option<(usize, usize)> {
     let least = if fraction > 0.0 { 3 } else { 2 };
     if n < least {
@@ -160,7 +160,7 @@ pub(super) fn unknown_label(label: usize, classes: usize) -> Error {
 
 /// NumPy's legacy `RandomState`: the Mersenne Twister MT19937 and its shuffle.
 ///
-/// Nothing but [`validation_split`] needs it, which owes the reference its file lists.
+/// It exists only for [`validation_split`], which must reproduce the file lists of the reference.
 ///
 /// M. Matsumoto and T. Nishimura, "Mersenne Twister: a 623-dimensionally equidistributed uniform
 /// pseudo-random number generator", 1998.
@@ -238,7 +238,7 @@ impl NumpyRandom {
         self.position = 0;
     }
 
-    /// A uniform integer in `0..=max`: masked draws until one fits.
+    /// A uniform integer in `0..=max`, by rejection sampling with a bit mask.
     fn interval(&mut self, max: u32) -> u32 {
         if max == 0 {
             return 0;
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(names(&train)[..5], expected);
         assert_eq!(train.len(), 70);
         assert_eq!(train.iter().filter(|s| s.label == 0).count(), 33);
-        // Labels go with their files.
+        // Labels stay with their files.
         let fits = |s: &Sample| s.path.to_str().unwrap().starts_with(["husky", "wolf"][s.label]);
         assert!(train.iter().chain(&validation).all(fits));
     }
@@ -311,7 +311,7 @@ mod tests {
             let mut random = NumpyRandom::new(seed);
             assert_eq!(words.map(|_| random.next_u32()), words, "seed {seed}");
         }
-        // The C++ standard states the 10,000th output of the default seed: past many twists.
+        // The C++ standard gives the 10,000th output for the default seed, after many state updates.
         let mut random = NumpyRandom::new(5489);
         assert_eq!((0..10_000).map(|_| random.next_u32()).last(), Some(4_123_659_995));
     }
@@ -381,7 +381,7 @@ mod tests {
         let message = stratified_split(&samples, &classes, 0.125, 1).unwrap_err().to_string();
         assert!(message.contains("class 1") && message.contains("at least 3"), "{message}");
         assert!(stratified_split(&samples, &classes[..1], 0.125, 1).is_err());
-        // Two are enough where nothing validates.
+        // Two images are enough without validation.
         let split = stratified_split(&samples, &classes, 0.0, 1).unwrap();
         assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (5, 0, 2));
         assert!(stratified_split(&bare(&[5, 1]).0, &classes, 0.0, 1).is_err());

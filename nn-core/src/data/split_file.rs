@@ -1,8 +1,8 @@
-//! Which image is for what, as a table (`split.csv`): columns `file`, `label` and `split`.
+//! The split of each image as a table (`split.csv`) with the columns `file`, `label` and `split`.
 //!
-//! Every training run writes one, so does the repair of an audit, and training can be told to divide images by
-//! it. Files are given below the data folder, with forward slashes; the split is `train`, `validation` or
-//! `test`.
+//! Every training run writes one, as does the repair of an audit; training can read one instead of
+//! drawing a split. Files are relative to the data folder, with forward slashes; the split is
+//! `train`, `validation` or `test`.
 
 use super::{ImageFolder, Part, Split, relative};
 use crate::files::read_limited;
@@ -10,18 +10,18 @@ use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// The largest table that is read, in bytes: a line for each of a million images.
+/// The size of the largest table that is read, in bytes: about a line for each of a million images.
 const MAX_TABLE_BYTES: u64 = 256 << 20;
 
 const REMEDY: &str = "pass a split.csv that a run or `nn-cli audit --repair` wrote for this folder";
 
-/// The name of such a table in a folder that this program wrote.
+/// The name of the table in an output folder.
 pub const SPLIT_FILE: &str = "split.csv";
 
-/// The content of the table of these files, labels and splits.
+/// Formats the table of these files, labels and splits.
 ///
 /// # Errors
-/// If there is no memory for it.
+/// If memory cannot be allocated.
 pub fn table(rows: impl IntoIterator<Item = (String, String, &'static str)>) -> Result<Vec<u8>> {
     let failed = |error: csv::Error| Error::io("write", Path::new(SPLIT_FILE))(error.into());
     let mut table = csv::Writer::from_writer(Vec::new());
@@ -32,17 +32,18 @@ pub fn table(rows: impl IntoIterator<Item = (String, String, &'static str)>) -> 
     table.into_inner().map_err(|error| failed(error.into_error().into()))
 }
 
-/// Divides the images of `folder` as the table at `path` says; errors call the folder `name`. Returns also
-/// how many of the images are not in the table, and so left out.
+/// Splits the images of `folder` as the table at `path` says; errors name the folder `name`. Also
+/// returns the number of images that are not in the table, and so are left out.
 ///
 /// # Errors
-/// If the table cannot be read, names a file that is not in the folder or is there twice, another class than
-/// the file's, or a split that is none, or leaves training without images, or both validation and test.
+/// If the table cannot be read, names a file that is not in the folder, names a file twice, has
+/// another class than the file's folder, has an unknown split, or leaves training, or both
+/// validation and test, without images.
 pub fn read(path: &Path, name: &str, folder: &ImageFolder) -> Result<(Split, usize)> {
     divide(&read_limited(path, MAX_TABLE_BYTES, REMEDY)?, path, name, folder)
 }
 
-/// What the table at `path` says each file was used for.
+/// The split of each file in the table at `path`.
 ///
 /// # Errors
 /// If it cannot be read, or is not such a table.
@@ -68,11 +69,11 @@ pub fn parts(path: &Path) -> Result<HashMap<String, Part>> {
     Ok(parts)
 }
 
-/// Divides the images of `folder` as the table says; errors call the table `path` and the folder
-/// `name`. Returns also how many images are not in the table.
+/// Splits the images of `folder` as the table says; errors name the table `path` and the folder
+/// `name`. Also returns the number of images that are not in the table.
 ///
 /// # Errors
-/// Those of [`read`] that do not come from reading.
+/// Those of [`read`], except for errors of reading.
 pub fn divide(
     table: &[u8],
     path: &Path,

@@ -1,7 +1,7 @@
-//! A folder and all that lies below it: images, folders, and what is neither.
+//! A folder and everything below it: images, subfolders, and skipped entries.
 //!
-//! Names decide, and the first bytes of files whose names do not tell what they are (`file_kind`).
-//! Hidden entries and what systems leave everywhere are skipped. What `nn-cli` wrote is no data.
+//! Files are judged by their names and, where these are not conclusive, by their first bytes (`file_kind`).
+//! Hidden entries and files that operating systems create are ignored. Output of `nn-cli` is skipped.
 
 use super::file_kind;
 use super::own_output;
@@ -11,24 +11,24 @@ use std::ffi::OsString;
 use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 
-/// A folder that was read.
+/// The content of a folder.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     pub path: PathBuf,
-    /// The images that lie in it directly, sorted as byte strings.
+    /// The images directly in it, sorted as byte strings.
     pub images: Vec<PathBuf>,
-    /// The folders in it, sorted as byte strings.
+    /// Its subfolders, sorted as byte strings.
     pub folders: Vec<Tree>,
-    /// Whether it is a link to a folder.
+    /// Whether it is a symbolic link to a folder.
     linked: bool,
-    /// What it is, if `nn-cli` wrote it; nothing below is read then.
+    /// Its description, if `nn-cli` wrote it; its content is then not read.
     own: Option<&'static str>,
     passed_over: Vec<(PathBuf, Reason)>,
 }
 
 impl Tree {
-    /// Reads the folder `path`. Links to folders are followed so many levels down, if they do not
-    /// lead back.
+    /// Reads the folder `path`. Symbolic links to folders are followed on the first `links` levels,
+    /// unless they lead to a folder that contains them.
     ///
     /// # Errors
     /// If it, or a folder below it, cannot be read.
@@ -52,7 +52,7 @@ impl Tree {
                     Some(reason) => tree.passed_over.push((path, reason)),
                 }
             } else if kind.is_symlink() && file_kind::is_image(&path) {
-                // A link that leads nowhere: an image that cannot be read, not no image.
+                // A broken link with the name of an image is an unreadable image.
                 tree.images.push(path);
             } else {
                 let reason = if kind.is_symlink() { Reason::DeadLink } else { Reason::Special };
@@ -62,7 +62,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// A folder within the one that is read.
+    /// Reads a subfolder.
     fn read_below(path: &Path, links: usize) -> Result<Self> {
         let names = names(path)?;
         match own_output::folder(|mark| names.iter().any(|(name, _)| name == mark)) {
@@ -71,34 +71,34 @@ impl Tree {
         }
     }
 
-    /// Its name, as far as it is Unicode.
+    /// Its name, with invalid Unicode replaced.
     pub fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Whether there is an image in it, at any depth. Links to folders in it do not count: what lies
-    /// behind them is no part of a class.
+    /// Whether there is an image in it, at any depth. Linked subfolders are not counted, since
+    /// their content does not belong to a class.
     pub fn has_images(&self) -> bool {
         let in_folder = |folder: &Self| !folder.linked && folder.has_images();
         !self.images.is_empty() || self.folders.iter().any(in_folder)
     }
 
-    /// Whether there are class folders in it: folders with images.
+    /// Whether it contains class folders: folders with images.
     pub fn has_classes(&self) -> bool {
         self.folders.iter().any(Self::has_images)
     }
 
-    /// The folders in it with images.
+    /// Its subfolders with images.
     pub fn filled(&self) -> impl Iterator<Item = &Self> {
         self.folders.iter().filter(|folder| folder.has_images())
     }
 
-    /// Whether there is nothing in it at all.
+    /// Whether it is empty.
     pub fn is_void(&self) -> bool {
         self.images.is_empty() && self.folders.is_empty() && self.passed_over.is_empty()
     }
 
-    /// Whether there is anything of `nn-cli`'s in it, which explains why there are no images.
+    /// Whether it contains output of `nn-cli`, which explains why there are no images.
     fn holds_own(&self) -> bool {
         let own = |(_, reason): &(PathBuf, Reason)| *reason == Reason::OwnPicture;
         self.own.is_some()
@@ -106,7 +106,7 @@ impl Tree {
             || self.folders.iter().any(Self::holds_own)
     }
 
-    /// Tells what was passed over in it directly, and nothing of the folders in it.
+    /// Reports the skipped entries directly in it, without those of its subfolders.
     pub fn tell_own(&mut self, collector: &mut Collector) {
         for (path, reason) in self.passed_over.drain(..) {
             match reason {
@@ -116,8 +116,8 @@ impl Tree {
         }
     }
 
-    /// All its images, its own before those of the folders in it; tells what was passed over. If it
-    /// has none it is `empty` itself.
+    /// All its images, those directly in it before those of its subfolders; reports the skipped
+    /// entries. If it has no images, the folder itself is reported with the reason `empty`.
     pub fn into_images(mut self, collector: &mut Collector, empty: Reason) -> Vec<PathBuf> {
         let mut images = Vec::new();
         if let Some(own) = self.own {
@@ -155,7 +155,7 @@ impl Tree {
     }
 }
 
-/// The entries of a folder that are not skipped, sorted as byte strings.
+/// The entries of a folder, without the ignored ones, sorted as byte strings.
 fn names(folder: &Path) -> Result<Vec<(OsString, FileType)>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
@@ -170,7 +170,7 @@ fn names(folder: &Path) -> Result<Vec<(OsString, FileType)>> {
     Ok(names)
 }
 
-/// Whether a link leads to a folder that it lies in.
+/// Whether a link leads to a folder that contains it.
 fn leads_back(link: &Path) -> bool {
     let place = link.parent().map(Path::canonicalize);
     match (link.canonicalize(), place) {

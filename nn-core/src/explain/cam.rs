@@ -1,7 +1,7 @@
-//! Class activation maps: a layer's features, weighed by the gradients of a class's score.
+//! Class activation maps: a layer's features, weighted by the gradient of a class's score.
 //!
-//! [`Cam`] runs the network and its backward pass from the score to the layer; a [`CamRule`] makes a
-//! map of what it finds there. With `A` the features of the layer, after its activation, and
+//! [`Cam`] runs a forward pass and the backward pass from the score to the layer; a [`CamRule`] combines
+//! features and gradients into a map. With `A` the features of the layer, after its activation, and
 //! `G = d score / d A`:
 //!
 //! ```text
@@ -9,9 +9,8 @@
 //! HiResCAM   relu( sum over channels of  G * A )
 //! ```
 //!
-//! Where nothing of the image speaks for the class, the map is zero throughout. The parameters are
-//! constants and the layer is where differentiation ends, so the backward pass costs only what lies
-//! behind the layer.
+//! Where nothing in the image supports the class, the map is zero throughout. The parameters are constants
+//! and differentiation stops at the layer, so the backward pass costs only the layers after it.
 
 use super::{Explainer, Explanation, Predictions, Target};
 use crate::autograd::{Tape, Var};
@@ -20,18 +19,19 @@ use crate::kernels::Kernels;
 use crate::model::{Pass, ReceptiveField, Sequential};
 use crate::tensor::Tensor;
 
-/// How a map comes from features and gradients.
+/// How features and gradients are combined into a map.
 pub trait CamRule {
-    /// The method's name, as the literature writes it.
+    /// The method's name, as in the literature.
     fn name(&self) -> &'static str;
 
-    /// One number for every place of one image, from its `features` and their `gradients`, both
-    /// `[places, channels]`. What is negative speaks against the class and is cut off afterwards.
+    /// One value for every position of one image, from its `features` and their `gradients`, both
+    /// `[positions, channels]`. Negative values are evidence against the class; they are set to 0
+    /// afterwards.
     fn combine<T: Kernels>(&self, features: &[T], gradients: &[T], channels: usize) -> Vec<f64>;
 }
 
-/// Grad-CAM: each channel counts as much as its gradient does on average (Selvaraju et al., 2017,
-/// <https://arxiv.org/abs/1610.02391>). The numbers are those of tf-keras-vis.
+/// Grad-CAM: each channel is weighted by its mean gradient (Selvaraju et al., 2017,
+/// <https://arxiv.org/abs/1610.02391>). The values match those of tf-keras-vis.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GradCam;
 
@@ -52,9 +52,9 @@ impl CamRule for GradCam {
     }
 }
 
-/// HiResCAM: each feature counts with its own gradient (Draelos and Carin, 2020,
-/// <https://arxiv.org/abs/2011.08891>). Before the cut-off, and where only a dense layer follows,
-/// the map sums to the part of the score that comes from the features.
+/// HiResCAM: each feature is weighted by its own gradient (Draelos and Carin, 2020,
+/// <https://arxiv.org/abs/2011.08891>). Before the ReLU, and where only a dense layer follows, the
+/// map sums to the part of the score that comes from the features.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HiResCam;
 
@@ -71,7 +71,7 @@ impl CamRule for HiResCam {
     }
 }
 
-/// A class activation map by some rule.
+/// A class activation map that uses the rule `R`.
 #[derive(Debug, Clone, Default)]
 pub struct Cam<R> {
     rule: R,
@@ -79,18 +79,18 @@ pub struct Cam<R> {
 }
 
 impl<R: CamRule> Cam<R> {
-    /// At the model's last convolution.
+    /// Uses the model's last convolution.
     pub fn new(rule: R) -> Self {
         Self { rule, layer: None }
     }
 
-    /// At another layer, any whose output is `[height, width, channels]`.
+    /// Uses another layer instead; its output must be `[height, width, channels]`.
     pub fn layer(mut self, layer: impl Into<String>) -> Self {
         self.layer = Some(layer.into());
         self
     }
 
-    /// The layer that is looked at.
+    /// The name of the layer whose features are used.
     fn find<'a, T: Kernels>(&'a self, model: &'a Sequential<T>) -> Result<&'a str> {
         let layer = self.layer.as_deref().or(model.last_convolution());
         let usable = layers_with_maps(model);
@@ -111,19 +111,19 @@ impl<R: CamRule> Cam<R> {
     }
 }
 
-/// The layers whose outputs are `[height, width, channels]`, in the network's order: those a class
-/// activation map can be made of.
+/// The layers whose outputs are `[height, width, channels]`, in network order: those that class
+/// activation maps can be computed for.
 pub fn layers_with_maps<T: Kernels>(model: &Sequential<T>) -> Vec<&str> {
     let has_map = |name: &&str| model.layer_output_shape(name).is_ok_and(|shape| shape.rank() == 3);
     model.layers().map(|(name, _)| name).filter(has_map).collect()
 }
 
 impl<R: CamRule> Cam<R> {
-    /// Runs `images [batch, height, width, channels]` through the network, of which maps for any
-    /// number of classes can then be made.
+    /// Runs the forward pass on `images [batch, height, width, channels]`. Maps for any number of
+    /// classes can then be computed from it.
     ///
     /// # Errors
-    /// If the layer has no maps, or the images are not a batch of the model's inputs.
+    /// If the layer's output is no feature map, or the images are not a batch of the model's inputs.
     ///
     /// ```
     /// use nn_core::explain::{Cam, GradCam, Target};
@@ -156,7 +156,7 @@ impl<R: CamRule> Cam<R> {
     }
 }
 
-/// A batch on its way back from a network's scores to a layer.
+/// The recorded forward pass of a batch, from which explanations are computed.
 #[derive(Debug)]
 pub struct CamPass<'a, R, T: Kernels = f32> {
     rule: &'a R,
@@ -168,7 +168,7 @@ pub struct CamPass<'a, R, T: Kernels = f32> {
 }
 
 impl<R: CamRule, T: Kernels> CamPass<'_, R, T> {
-    /// One explanation per image, of the class that its target asks for. Each call costs a backward
+    /// One explanation per image, of the class that its target names. Each call runs one backward
     /// pass from the scores to the layer.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! How much of a map's heat lies where.
+//! The share of a map's heat that lies on the background.
 
 use super::{Explanation, share_where};
 use crate::data::{Foreground, ForegroundRule, Mask};
@@ -6,44 +6,46 @@ use crate::kernels::Kernels;
 use crate::tensor::Tensor;
 use serde::Serialize;
 
-/// How much of a map's heat lies on the background of its image.
+/// The share of a map's heat that lies on the background of its image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BackgroundHeat {
     /// The share of the heat on the background, 0 to 1.
     pub heat: f64,
-    /// The share of the image that is background: what a map would have that does not care where
-    /// the subject is.
+    /// The share of the image's area that is background: the expected share of heat for a map that
+    /// is independent of the subject's position.
     pub area: f64,
     /// How the background was found.
     pub rule: ForegroundRule,
 }
 
-/// Why a map has no share of heat on the background.
+/// Why no share of heat on the background is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NoShare {
-    /// Nothing in the image speaks for the class.
+    /// The map is zero throughout: nothing in the image supports the class.
     Empty,
-    /// The map is the same everywhere.
+    /// The map is constant.
     Flat,
-    /// Nothing, or everything, was found to be subject.
+    /// The mask is empty, or covers the whole image.
     NoSubject,
-    /// Two ways to find the subject lead to shares, of the heat or of the image, too far apart
-    /// ([`AGREEMENT`]).
+    /// Two masks of the subject give shares, of the heat or of the area, that differ by more than
+    /// [`AGREEMENT`].
     MasksDisagree,
 }
 
-/// How far the shares by two masks of one image may lie apart, that of the heat and that of the image.
-/// Beyond, none is told: it would be the mask's, not the map's. It is these two numbers that are told, so they
-/// are compared, not the masks' overlap: legs that one mask lacks change the overlap more than the shares.
-/// Chosen by hand; on the test sets of the published photographs, bounds from 0.05 to 0.3 move no mean by answer
-/// over five seeds by more than 6 points.
+/// The largest difference allowed between the shares that two masks of one image give, of the heat
+/// and of the area. Above it no share is reported, since the number would depend on the mask more
+/// than on the map. The shares are compared, not the overlap of the masks, since the shares are
+/// what is reported: legs that one mask lacks change the overlap more than the shares. Chosen by
+/// hand; on the test sets of the published photographs, bounds from 0.05 to 0.3 move no mean per
+/// prediction over five seeds by more than 6 points.
 pub const AGREEMENT: f64 = 0.15;
 
 impl<T: Kernels> Explanation<T> {
-    /// The share of the heat outside `subject`, which was found in the same image, or why there is none
-    /// to tell. Cells lie at the centres of their receptive fields, however the map is shown.
+    /// The share of the heat outside `subject`, which must come from the same image, or why none is
+    /// reported. The map's cells are placed at the centres of their receptive fields, whatever the
+    /// alignment for display.
     pub fn on_background(&self, subject: &Foreground) -> Result<BackgroundHeat, NoShare> {
         if self.map.as_slice().iter().all(|v| v.as_f64() <= 0.0) {
             return Err(NoShare::Empty);
@@ -62,10 +64,10 @@ impl<T: Kernels> Explanation<T> {
         Ok(BackgroundHeat { heat, area, rule: subject.rule })
     }
 
-    /// The share of the heat outside `subject`, and of the image.
+    /// The share of the heat outside `subject`, and the share of the area.
     fn outside(&self, map: &Tensor<T>, subject: &Mask) -> Result<(f64, f64), NoShare> {
         let (height, width) = self.size;
-        // An image is never empty, so a mask of its size can be had.
+        // An image is never empty, so resizing the mask to its size cannot fail.
         let background =
             subject.inverted().resized(height, width).map_err(|_| NoShare::NoSubject)?;
         let area = background.share();
@@ -79,7 +81,7 @@ impl<T: Kernels> Explanation<T> {
     }
 }
 
-/// The larger of the differences between two shares of heat, and of two areas.
+/// The larger of two differences: between the shares of heat, and between the shares of area.
 fn apart(one: (f64, f64), other: (f64, f64)) -> f64 {
     (one.0 - other.0).abs().max((one.1 - other.1).abs())
 }

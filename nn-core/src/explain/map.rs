@@ -1,51 +1,53 @@
-//! One image's explanation, and the way from its map to the image.
+//! The explanation of one image, and how its map is scaled to the size of the image.
 
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::model::{ReceptiveAxis, ReceptiveField};
 use crate::tensor::Tensor;
 
-/// What keeps the normalisation of a map without heat from dividing by zero.
+/// Added to the denominator when a map is normalised, so that a map without heat does not divide by zero.
 pub const NORMALIZE_EPSILON: f64 = 1e-7;
 
-/// What speaks for a class in one image.
+/// What supports a class in one image.
 #[derive(Debug, Clone)]
 pub struct Explanation<T: Kernels = f32> {
     /// The class that is explained.
     pub class: usize,
-    /// The class the network finds most probable.
+    /// The predicted class.
     pub predicted: usize,
-    /// The class's score, its logit.
+    /// The class's score: its logit, before softmax or sigmoid.
     pub score: f64,
-    /// What the network says: one probability per class, or, where its output is neither softmax
-    /// nor sigmoid, its outputs as they are.
+    /// The network's output: one probability per class, or, where the output activation is neither
+    /// softmax nor sigmoid, the outputs unchanged.
     pub outputs: Vec<f64>,
-    /// The raw map `[height, width]` in the method's own resolution: 0 where nothing speaks for the
-    /// class, larger where more does.
+    /// The raw map `[height, width]` at the method's own resolution: 0 where nothing supports the
+    /// class, larger where the support is stronger.
     pub map: Tensor<T>,
-    /// Height and width of the network's images.
+    /// Height and width of the network's input images.
     pub(super) size: (usize, usize),
-    /// Where the map's cells lie in the image.
+    /// The receptive fields of the map's cells.
     pub(super) field: ReceptiveField,
-    /// How the map is brought to the image.
+    /// How the map is scaled to the image.
     pub(super) alignment: Alignment,
 }
 
-/// How a map is brought to the size of its image.
+/// How a map is scaled to the size of its image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Alignment {
-    /// Each cell at the centre of its receptive field, linear between the centres; beyond the outermost
-    /// the map goes on as it is there, so that a map without preference stays one.
+    /// Each cell at the centre of its receptive field, with linear interpolation between the
+    /// centres. Beyond the outermost centres the map is continued with the edge values, so that a
+    /// constant map stays constant.
     #[default]
     Centres,
-    /// The corner cells in the corners of the image, linear between them, as tf-keras-vis does. A network
-    /// without padding sees the image within its border: there, heat lies away from its cause.
+    /// The corner cells in the corners of the image, with linear interpolation between them, as in
+    /// tf-keras-vis. In a network without padding the outermost receptive fields are centred inside
+    /// the image, so that heat is displaced from its cause.
     Corners,
 }
 
 impl<T: Kernels> Explanation<T> {
-    /// The same, brought to the image in another way.
+    /// The same explanation with another alignment.
     pub fn aligned(mut self, alignment: Alignment) -> Self {
         self.alignment = alignment;
         self
@@ -59,30 +61,30 @@ impl<T: Kernels> Explanation<T> {
         }
     }
 
-    /// The map at the size of the network's images, its cells where they look.
+    /// The map at the size of the network's images, each cell at the centre of its receptive field.
     pub(super) fn centred(&self) -> Tensor<T> {
         place(&self.map, self.field, self.size.0, self.size.1)
     }
 
-    /// Whether the map says nothing of places: it has no heat, or the same everywhere.
+    /// Whether the map has no spatial information: it has no heat, or is constant.
     pub fn is_flat(&self) -> bool {
         let values = || self.map.as_slice().iter().map(|v| v.as_f64());
         let high = values().fold(0.0, f64::max);
         values().all(|v| high - v <= FLAT * high)
     }
 
-    /// The map to be shown: stretched, then brought to 0 to 1 by
-    /// `(x - min) / (max - min + 1e-7)`. A map that is zero throughout stays so.
+    /// The map for display: stretched, then scaled to 0 to 1 by `(x - min) / (max - min + 1e-7)`. A
+    /// map that is zero throughout stays zero.
     pub fn normalized(&self) -> Tensor<T> {
         normalize(&self.stretched())
     }
 }
 
-/// How far the values of a flat map may lie apart, as a share of the largest: what rounding leaves.
+/// The largest difference between the values of a flat map, relative to the largest value: rounding error.
 const FLAT: f64 = 1e-5;
 
-/// A map `[h, w]` at another size, `[height, width]`, its cells at the places that `field` says: linear
-/// between their centres, and beyond the outermost as there.
+/// A map `[h, w]` resized to `[height, width]`, with its cells at the centres that `field` gives:
+/// linear between the centres, edge values beyond the outermost.
 ///
 /// # Panics
 /// As [`stretch`].
@@ -104,8 +106,8 @@ pub fn place<T: Kernels>(
     blend(map, w, &centred(h, height, field.vertical), &centred(w, width, field.horizontal))
 }
 
-/// A map `[h, w]` at another size, `[height, width]`: linear, with the corners in the corners, so that
-/// row `i` comes from row `i * (h - 1) / (height - 1)`. Values stay within those of the map.
+/// A map `[h, w]` resized to `[height, width]`: bilinear with aligned corners, so that row `i` is
+/// sampled at row `i * (h - 1) / (height - 1)`. Values stay within the range of the map.
 ///
 /// # Panics
 /// If the map is not of two dimensions, or it or the result would be empty.
@@ -121,7 +123,7 @@ pub fn stretch<T: Kernels>(map: &Tensor<T>, height: usize, width: usize) -> Tens
     blend(map, w, &cornered(h, height), &cornered(w, width))
 }
 
-/// Height and width of a map to be brought to another size.
+/// Height and width of a map that is to be resized.
 #[expect(clippy::panic, reason = "documented, as an index out of bounds is for slices")]
 fn extent<T: Kernels>(map: &Tensor<T>, height: usize, width: usize) -> (usize, usize) {
     let &[h, w] = map.dims() else {
@@ -131,7 +133,7 @@ fn extent<T: Kernels>(map: &Tensor<T>, height: usize, width: usize) -> (usize, u
     (h, w)
 }
 
-/// A map `w` cells wide, each row and column from where `rows` and `columns` say.
+/// Resamples a map of `w` columns: row `i` of the result from `rows[i]`, column `j` from `columns[j]`.
 fn blend<T: Kernels>(map: &Tensor<T>, w: usize, rows: &[Source], columns: &[Source]) -> Tensor<T> {
     let (values, width) = (map.as_slice(), columns.len());
     let between = |a: f64, b: f64, share: f64| a + (b - a) * share;
@@ -144,14 +146,14 @@ fn blend<T: Kernels>(map: &Tensor<T>, w: usize, rows: &[Source], columns: &[Sour
     })
 }
 
-/// Where one row or column comes from: two neighbours, and how far it lies towards the second.
+/// The source of one output row or column: two neighbours, and the interpolation weight of the second.
 struct Source {
     first: usize,
     second: usize,
     share: f64,
 }
 
-/// Pixels between cells whose centres lie where `axis` says.
+/// The sources of `len` pixels between cells whose centres `axis` gives.
 fn centred(cells: usize, len: usize, axis: ReceptiveAxis) -> Vec<Source> {
     let last = cells - 1;
     let source = |pixel: usize| {
@@ -162,10 +164,10 @@ fn centred(cells: usize, len: usize, axis: ReceptiveAxis) -> Vec<Source> {
     (0..len).map(source).collect()
 }
 
-/// Pixels between cells of which the outermost lie in the corners.
+/// The sources of `to` pixels between `from` cells, of which the outermost lie in the corners.
 fn cornered(from: usize, to: usize) -> Vec<Source> {
     let source = |i: usize| {
-        // In whole numbers, so that the corners are met exactly.
+        // In integers, so that the corners are hit exactly.
         let (above, below) = (i * (from - 1), (to - 1).max(1));
         let first = above / below;
         let share = (above % below) as f64 / below as f64;
@@ -181,11 +183,11 @@ fn normalize<T: Kernels>(map: &Tensor<T>) -> Tensor<T> {
     map.map(|v| T::from_f64((v.as_f64() - low) / (high - low + NORMALIZE_EPSILON)))
 }
 
-/// The share of a map's heat, 0 to 1, that lies where `mask` is true: a value per number of the map,
-/// in the same order. `None` if the map has no heat at all.
+/// The share of a map's heat, 0 to 1, where `mask` is true. The mask has one value per element of
+/// the map, in the same order. `None` if the map has no heat at all.
 ///
-/// Meant for a stretched map (whose values are 0 or above) and the background of its image. A map
-/// that does not care where the animal is has the background's share of the area.
+/// Meant for a stretched map (whose values are 0 or above) and the background of its image. For a map that
+/// is independent of the subject's position, the expected share is the background's share of the area.
 ///
 /// # Errors
 /// If mask and map differ in size.

@@ -1,17 +1,17 @@
-//! Why a network answers as it does: maps of the parts of an image that speak for a class.
+//! Explanations of a network's predictions: maps of the parts of an image that support a class.
 //!
 //! ```text
-//! cam        Grad-CAM and HiResCAM, from a layer's features and their gradients
-//! occlusion  what covering a part of the image takes from the score
-//! predictions    what is asked and what the network says: classes, scores, outputs
-//! map        one image's map: raw, brought to the image, normalised
-//! heat       how much of a map lies on the background
-//! sanity     whether a map changes when the weights do
+//! cam          Grad-CAM and HiResCAM, from a layer's features and their gradients
+//! occlusion    the drop of the score when a part of the image is covered
+//! predictions  the classes to explain; the predicted classes, scores and outputs
+//! map          one image's map: raw, at the size of the image, normalised
+//! heat         the share of a map's heat on the background
+//! sanity       whether a map changes when the weights are randomised
 //! ```
 //!
 //! The score of a class is its logit, before softmax or sigmoid. A network with a single sigmoid
-//! tells two classes apart: class 1 has the logit as its score, class 0 its negative. Any number of
-//! images go through together and do not mix.
+//! output has two classes: class 1 has the logit as its score, class 0 the negative logit. Images
+//! of a batch do not influence each other.
 //!
 //! ```
 //! use nn_core::explain::{Cam, Explainer, GradCam, Target};
@@ -27,7 +27,7 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 //!
-//! A further method implements [`CamRule`] if it weighs features by gradients, else [`Explainer`].
+//! To add a method, implement [`CamRule`] if it weights features by gradients, otherwise [`Explainer`].
 
 mod cam;
 #[cfg(feature = "images")]
@@ -53,18 +53,18 @@ use crate::kernels::Kernels;
 use crate::model::Sequential;
 use crate::tensor::Tensor;
 
-/// A way to explain a network's predictions.
+/// A method that explains a network's predictions.
 pub trait Explainer<T: Kernels = f32> {
-    /// The method's name, as the literature writes it.
+    /// The method's name, as in the literature.
     fn name(&self) -> &'static str;
 
     /// One explanation per image of the batch `images [batch, height, width, channels]`, of the
-    /// class that its target asks for.
+    /// class that its target names.
     ///
     /// # Errors
-    /// If the images are not a batch of the model's inputs, there is not one target for each, a
-    /// class does not exist, the model does not end in one output per class, or what it computes
-    /// is not finite.
+    /// If the images are not a batch of the model's inputs, the number of targets is not that of
+    /// the images, a class does not exist, the model does not end in one output per class, or a
+    /// computed value is not finite.
     fn explain(
         &self,
         model: &Sequential<T>,

@@ -1,9 +1,9 @@
-//! Occlusion sensitivity: what covering a part of the image takes from a class's score.
+//! Occlusion sensitivity: the drop of a class's score when a part of the image is covered.
 //!
-//! A square patch moves over the image in steps (Zeiler and Fergus, 2014,
-//! <https://arxiv.org/abs/1311.2901>). Every place gets the mean, over the patches that cover it, of
-//! `score - score with the patch`, and 0 where covering it raises the score. The map has the size of
-//! the image. It needs no gradients and no layer, but a forward pass for every patch.
+//! A square patch moves over the image with a stride (Zeiler and Fergus, 2014,
+//! <https://arxiv.org/abs/1311.2901>). The value of a pixel is the mean of `score - score with the patch`
+//! over the patches that cover it, or 0 where this mean is negative. The map has the size of the image. The
+//! method needs no gradients and no choice of a layer, but one forward pass per patch.
 
 use super::{Explainer, Explanation, Predictions, Target};
 use crate::autograd::Tape;
@@ -47,44 +47,45 @@ impl Default for Occlusion {
 }
 
 impl Occlusion {
-    /// A patch an eighth of the image's shorter side wide, moved by half its width, in the image's
-    /// mean colour.
+    /// A patch whose side is an eighth of the image's shorter side, with a stride of half its side,
+    /// filled with the image's mean colour.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The patch's side, in pixels.
+    /// Sets the side of the patch, in pixels.
     pub fn patch(mut self, side: usize) -> Self {
         self.patch = Some(side);
         self
     }
 
-    /// How far the patch moves, in pixels, at most its side.
+    /// Sets the stride of the patch, in pixels, at most its side.
     pub fn stride(mut self, stride: usize) -> Self {
         self.stride = Some(stride);
         self
     }
 
-    /// The value the patch has in all channels, as the network's input has them (0 to 255 where it
-    /// rescales), instead of the image's mean colour.
+    /// Fills the patch with this value in all channels, in the units of the network's input (0 to
+    /// 255 where the network rescales), instead of the image's mean colour.
     pub fn fill(mut self, value: f64) -> Self {
         self.fill = Some(value);
         self
     }
 
-    /// Images that go through the network together; 8 by default. Changes nothing but time.
+    /// Sets the number of images per forward pass; 8 by default. It affects speed only.
     pub fn batch_size(mut self, images: usize) -> Self {
         self.batch_size = images.max(1);
         self
     }
 
-    /// Asks this before every pass; `Break` ends the work with [`Error::Interrupted`].
+    /// Sets a function that is called before every forward pass; if it returns `Break`, the work
+    /// ends with [`Error::Interrupted`].
     pub fn go_on(mut self, ask: fn() -> ControlFlow<()>) -> Self {
         self.go_on = ask;
         self
     }
 
-    /// Side and stride for images of this size.
+    /// Side and stride of the patch for images of this size.
     fn geometry(&self, height: usize, width: usize) -> Result<(usize, usize)> {
         let shorter = height.min(width);
         let patch = self.patch.unwrap_or(shorter.div_ceil(8));
@@ -164,7 +165,7 @@ impl Occlusion {
         Tensor::from_vec([height, width], drops.iter().zip(&covers).map(mean).collect())
     }
 
-    /// What the patch shows.
+    /// The colour of the patch, one value per channel.
     fn colour<T: Kernels>(&self, image: &[T], channels: usize) -> Vec<T> {
         if let Some(value) = self.fill {
             return vec![T::from_f64(value); channels];
@@ -177,7 +178,7 @@ impl Occlusion {
     }
 }
 
-/// Where a patch begins along an axis: every `stride`, and once more so that it ends at the border.
+/// The starts of the patches along an axis: every `stride`, and one more whose patch ends at the border.
 fn starts(len: usize, side: usize, stride: usize) -> Vec<usize> {
     let last = len - side;
     let mut starts: Vec<usize> = (0..last).step_by(stride).collect();

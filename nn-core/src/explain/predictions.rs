@@ -1,4 +1,4 @@
-//! What is asked of an explanation, and what the network predicts.
+//! The class to explain for each image, and what the network predicts.
 
 use super::{Alignment, Explanation};
 use crate::autograd::Tape;
@@ -9,14 +9,14 @@ use crate::model::{ReceptiveField, Sequential};
 use crate::tensor::{BufferPool, Tensor};
 use crate::train::{class_probabilities, most_probable};
 
-/// Which class an image's map is to explain.
+/// The class that an image's map explains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Target {
-    /// The one the network finds most probable.
+    /// The predicted class.
     #[default]
     Predicted,
-    /// This one.
+    /// The class of this index.
     Class(usize),
 }
 
@@ -25,7 +25,7 @@ pub enum Target {
 pub struct Predictions {
     /// Whether the network has a single output for two classes.
     single: bool,
-    /// Numbers of the network's last layer.
+    /// The number of units of the network's last layer.
     units: usize,
     /// Height and width of the images.
     size: (usize, usize),
@@ -36,7 +36,7 @@ pub struct Predictions {
 }
 
 impl Predictions {
-    /// Reads a batch's `logits [batch, units]`, which the model computed, for these targets.
+    /// Validates a batch's `logits [batch, units]`, computed by the model, against these targets.
     ///
     /// # Errors
     /// If there is not one target per image, a class does not exist, the model does not map images
@@ -127,13 +127,13 @@ impl Predictions {
         sign * logits[unit].as_f64()
     }
 
-    /// Which output a class's score is, and with which sign.
+    /// The output unit that a class's score is read from, and its sign.
     fn unit(&self, class: usize) -> (usize, f64) {
         if self.single { (0, if class == 1 { 1.0 } else { -1.0 }) } else { (class, 1.0) }
     }
 
-    /// The gradient of every image's own score with respect to the logits, `[batch, units]`: rows
-    /// that are zero but for one entry, so that no image's score reaches another.
+    /// The gradient of the sum of the scores with respect to the logits, `[batch, units]`. Each row
+    /// has one entry that is not zero, so the images do not influence each other.
     pub fn score_gradient<T: Kernels>(&self) -> Tensor<T> {
         let mut gradient = Tensor::zeros([self.len(), self.units]);
         for (row, &class) in gradient.as_mut_slice().chunks_mut(self.units).zip(&self.classes) {
@@ -143,8 +143,8 @@ impl Predictions {
         gradient
     }
 
-    /// The explanation of image `i` by `map [height, width]`, 0 or above, whose cells lie where `field`
-    /// says.
+    /// The explanation of image `i` by `map [height, width]`, whose values are 0 or above and whose
+    /// cells have the receptive fields `field`.
     ///
     /// # Errors
     /// If the map is not of two dimensions, empty, or not finite.

@@ -1,10 +1,10 @@
-//! Does an explanation depend on the model?
+//! Sanity check: does an explanation depend on the model's weights?
 //!
-//! A map may look right and say nothing: an edge detector draws the animal, too, and knows no network.
-//! The check of Adebayo et al. (2018, <https://arxiv.org/abs/1810.03292>) draws the network's weights
-//! anew, asks for the same maps again and compares: a map that hardly changes cannot explain what the
-//! weights have learned. Maps are compared by the rank correlation of their values (Spearman), which
-//! looks at the pattern and not at the scale.
+//! A map may look plausible without depending on the model: an edge detector outlines the animal,
+//! too. The check of Adebayo et al. (2018, <https://arxiv.org/abs/1810.03292>) randomises the
+//! network's weights, computes the same maps again and compares them: a map that hardly changes
+//! cannot explain what the weights have learned. Maps are compared by Spearman's rank correlation
+//! of their values, which depends on the pattern and not on the scale.
 
 use super::{Explainer, Explanation, Target};
 use crate::error::Result;
@@ -12,44 +12,44 @@ use crate::kernels::Kernels;
 use crate::model::Sequential;
 use crate::tensor::Tensor;
 
-/// From this mean rank correlation on, a map counts as one that does not depend on the weights.
-/// Maps that ignore the model reach 1, to rounding.
+/// The mean rank correlation from which maps count as independent of the weights. Maps that ignore
+/// the model reach 1, up to rounding.
 pub const INDEPENDENT: f64 = 0.9;
 
-/// Which weights are drawn anew before maps are compared.
+/// Which weights are randomised before maps are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Randomization {
     /// Those of all layers at once: one comparison.
     #[default]
     Full,
-    /// Layer after layer from the output to the input, each with those before it: a comparison
-    /// after every layer that has weights, the last with none of them left.
+    /// One layer after the other, from the output to the input, without restoring the earlier ones:
+    /// one comparison for each layer with weights. In the last, all weights are random.
     Cascade,
 }
 
-/// The maps of one partly or wholly randomised model beside those of the model itself.
+/// The maps of one partly or wholly randomised model, compared with those of the model itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RandomizationStep {
-    /// The layer drawn anew last; in a cascade those behind it are random, too.
+    /// The layer randomised last; in a cascade the layers after it are random, too.
     pub layer: String,
     /// For each image, the rank correlation of its two maps: 1 for the same pattern, about 0 for
     /// unrelated ones, 0 if the randomised model's map is flat. `None` if the model's own map is
-    /// flat, which says nothing.
+    /// flat, so that it cannot be compared.
     pub correlations: Vec<Option<f64>>,
 }
 
 impl RandomizationStep {
-    /// The mean over the images; `None` if no image says anything.
+    /// The mean over the images; `None` if no image could be compared.
     pub fn mean(&self) -> Option<f64> {
         let known: Vec<f64> = self.correlations.iter().copied().flatten().collect();
         (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
     }
 }
 
-/// What [`randomization_check`] found.
+/// The result of [`randomization_check`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct RandomizationCheck {
-    /// The comparisons, from the model's output on; the last is with a wholly random model.
+    /// The comparisons, starting at the model's output; the last is with a wholly random model.
     pub steps: Vec<RandomizationStep>,
 }
 
@@ -60,21 +60,21 @@ impl RandomizationCheck {
         self.steps.last().and_then(RandomizationStep::mean)
     }
 
-    /// Whether the maps depend on the model: `Some(false)` if they reach [`INDEPENDENT`], `None`
-    /// if that cannot be told. That they do is necessary for an explanation, and not sufficient.
+    /// Whether the maps depend on the model: `Some(false)` if the correlation reaches [`INDEPENDENT`],
+    /// `None` if there is no correlation. Dependence is necessary for an explanation, but not sufficient.
     pub fn depends_on_model(&self) -> Option<bool> {
         self.correlation().map(|correlation| correlation < INDEPENDENT)
     }
 }
 
-/// Compares `explanations`, which `explainer` gave of `images`, with those that it gives of the same
-/// classes once the model's weights are drawn anew from `seed`.
+/// Compares `explanations`, which `explainer` computed for `images`, with those of the same classes
+/// after the model's weights are randomised with `seed`.
 ///
-/// A single draw may resemble the model by chance where images are few or maps are small; several
-/// images, or several seeds, tell more.
+/// A single random model may resemble the trained one by chance where images are few or maps are
+/// small; use several images, or several seeds.
 ///
 /// # Errors
-/// As of [`Explainer::explain`].
+/// Those of [`Explainer::explain`].
 ///
 /// ```
 /// use nn_core::Tensor;
@@ -130,8 +130,8 @@ fn is_flat<T: Kernels>(values: &[T]) -> bool {
     values.windows(2).all(|pair| pair[0] == pair[1])
 }
 
-/// Spearman's rank correlation, -1 to 1; equal values share the mean of their ranks. `None` if
-/// the lengths differ, or either side has but one value throughout.
+/// Spearman's rank correlation, -1 to 1; equal values share the mean of their ranks. `None` if the
+/// lengths differ, or if all values of either side are equal.
 ///
 /// ```
 /// use nn_core::explain::rank_correlation;

@@ -1,16 +1,15 @@
-//! `checkpoint.safetensors`: a run in the middle, in one file.
+//! `checkpoint.safetensors`: the complete state of an unfinished run, in one file.
 //!
-//! Tensors are the model's parameters, `model.NAME`, and what the optimiser remembers,
-//! `optimizer.KIND.NAME`; the last one, `xxh3`, is the checksum of everything before it. The
-//! metadata says
+//! Tensors are the model's parameters, `model.NAME`, and the optimiser's state, `optimizer.KIND.NAME`; the
+//! last one, `xxh3`, is the checksum of everything before it. The metadata holds
 //!
 //! ```text
-//! nn.checkpoint   settings, place in the run, history, as JSON
-//! nn.note         what the caller wants to know again
+//! nn.checkpoint   settings, position in the run, history, as JSON
+//! nn.note         the caller's note
 //! ```
 //!
-//! Whatever is random in training follows from seed, epoch and step ([`rng::stream`]), so these
-//! three are the random state.
+//! All randomness in training is derived from seed, epoch and step ([`rng::stream`]), so these
+//! three are the state of the random number generator.
 //!
 //! [`rng::stream`]: crate::rng::stream
 
@@ -27,10 +26,10 @@ use std::path::Path;
 
 const VERSION: u32 = 1;
 
-/// The most steps a run can have: as many as there are streams of random numbers for them.
+/// The most steps a run can have: the number of random streams reserved for them.
 const MOST_STEPS: u64 = 1 << 32;
 
-/// What a checkpoint says beside the tensors.
+/// The content of a checkpoint besides the tensors.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
@@ -51,11 +50,10 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens a checkpoint and compares it with its checksum, which takes a pass over the file.
+    /// Opens a checkpoint and verifies its checksum, which reads the whole file.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is damaged, cut off, or no
-    /// checkpoint.
+    /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is damaged, truncated, or no checkpoint.
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = TensorFile::open(path)?;
         file.verify()?;
@@ -79,7 +77,7 @@ impl Checkpoint {
         Ok(Self { file, state })
     }
 
-    /// What the one who saved it wanted to know again.
+    /// The note that the caller saved with it.
     pub fn note(&self) -> &str {
         self.file.metadata("nn.note").unwrap_or_default()
     }
@@ -94,12 +92,12 @@ impl Checkpoint {
         &self.state.history
     }
 
-    /// Where the file lies.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// The run with these settings can go on from here.
+    /// Checks that the run of `trainer`, with its settings, can continue from this checkpoint.
     fn check<T: Kernels>(&self, trainer: &TrainerState<T>) -> Result<()> {
         let State { options, optimizer, history, .. } = &self.state;
         let epochs = trainer.options.epochs;
@@ -131,13 +129,13 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Puts what the file holds into `trainer`.
+    /// Loads the checkpoint into `trainer`.
     pub(super) fn fill<T: Kernels>(mut self, trainer: &mut TrainerState<T>) -> Result<()> {
         self.check(trainer)?;
         let names = self.file.names();
         let mut left: BTreeSet<&str> =
             names.iter().filter_map(|name| name.strip_prefix("model.")).collect();
-        // One after the other, so that hardly anything is in memory twice.
+        // One tensor at a time, so that hardly anything is in memory twice.
         for i in 0..trainer.model.parameters().len() {
             let name = trainer.model.parameters()[i].name.clone();
             left.remove(name.as_str());
@@ -163,7 +161,7 @@ impl Checkpoint {
     }
 }
 
-/// Writes a checkpoint, up to the wait for the disk, in the place of a spare file if there is one.
+/// Writes a checkpoint up to, but without, the fsync; reuses the spare file if there is one.
 pub(super) fn draft<T: Kernels>(
     trainer: &TrainerState<T>,
     path: &Path,

@@ -1,4 +1,4 @@
-//! The checkpoints of a run in its folder: the newest, and the one before it.
+//! The checkpoints of a run in its folder: the newest, and the previous one.
 
 use super::Checkpoint;
 use super::checkpoint::draft;
@@ -11,40 +11,41 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread::{Builder, JoinHandle};
 
-/// The newest checkpoint's name.
+/// The file name of the newest checkpoint.
 pub const CHECKPOINT_FILE: &str = "checkpoint.safetensors";
 
-/// The name of the one before it.
+/// The file name of the previous checkpoint.
 pub const PREVIOUS_CHECKPOINT_FILE: &str = "checkpoint.previous.safetensors";
 
-/// Where a run saves itself: `checkpoint.safetensors` in a folder, and
-/// `checkpoint.previous.safetensors` beside it.
+/// The folder that a run saves its checkpoints in: `checkpoint.safetensors`, and the previous one
+/// as `checkpoint.previous.safetensors`.
 ///
-/// A checkpoint is written while training waits, at the speed of memory; a thread then waits for the
-/// disk while training goes on, and gives the file its name. The one before the last two is written
-/// over: until the run ends there is room for three.
+/// Training waits while a checkpoint is written to the page cache. A thread then does the fsync and
+/// the atomic rename while training continues. The file of the checkpoint before the last two is
+/// reused, so the disk must have room for three until the run ends.
 #[derive(Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
-    /// Whether the newest checkpoint there is this run's, and worth keeping when the next is saved.
+    /// Whether the newest checkpoint in the folder belongs to this run, and is kept as the previous
+    /// one when the next is saved.
     ours: bool,
     placing: Option<JoinHandle<Result<Option<Spare>>>>,
-    /// The checkpoint before the last two.
+    /// The file of the checkpoint before the last two, for reuse.
     spare: Option<Spare>,
 }
 
-/// What there is to go on from.
+/// The checkpoint to resume from.
 #[derive(Debug)]
 pub struct Latest {
-    /// The newest checkpoint that is whole.
+    /// The newest intact checkpoint.
     pub checkpoint: Checkpoint,
-    /// What is wrong with a newer one.
+    /// What is wrong with a newer one, if it is damaged.
     pub damaged: Option<Error>,
 }
 
 impl Checkpoints {
-    /// The checkpoints in `folder`, which must exist when the first is saved. Those of another run
-    /// are replaced then, unless [`Checkpoints::latest`] was asked for what to go on from.
+    /// The checkpoints in `folder`, which must exist by the first save. The first save replaces
+    /// checkpoints of another run, unless [`Checkpoints::latest`] was called to resume from them.
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_path_buf(), ours: false, placing: None, spare: None }
     }
@@ -57,19 +58,19 @@ impl Checkpoints {
         self.folder.join(PREVIOUS_CHECKPOINT_FILE)
     }
 
-    /// Whether there is a checkpoint, whole or not.
+    /// Whether there is a checkpoint, intact or not.
     pub fn exist(&self) -> bool {
         self.path().exists() || self.previous().exists()
     }
 
-    /// Saves a run as it stands. Returns when everything is written; [`Checkpoints::wait`]
-    /// when it is sure to be on the disk. A run whose weights are no numbers any more is not saved:
-    /// nobody could go on with it, and the last checkpoint may be better.
+    /// Saves the current state of a run. Returns when everything is written; after
+    /// [`Checkpoints::wait`] it is also synced to the disk. A run whose weights are no longer
+    /// finite is not saved: it could not be continued, and the last checkpoint may be better.
     ///
     /// # Errors
-    /// If this checkpoint or the one before it cannot be written; the last that could is still there.
+    /// If this checkpoint or the one before it cannot be written; the last one that was written is kept.
     pub(super) fn save<T: Kernels>(&mut self, trainer: &TrainerState<T>, note: &str) -> Result<()> {
-        // One at a time: the disk is full soon enough.
+        // One at a time, to limit the room needed on the disk.
         self.placed()?;
         if !trainer.model.parameters().iter().all(|p| p.value.is_finite()) {
             return Ok(());
@@ -81,7 +82,7 @@ impl Checkpoints {
             if ours {
                 return draft.commit_and_keep(&previous);
             }
-            // What another run left must never pass for what this one did before.
+            // A checkpoint of another run must never be taken for this run's previous one.
             match fs::remove_file(&previous) {
                 Err(problem) if problem.kind() != ErrorKind::NotFound => {
                     Err(Error::io("replace", &previous)(problem))
@@ -94,8 +95,8 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Waits until the last checkpoint is sure to be on the disk, under its name, and leaves no more
-    /// than that and the one before it.
+    /// Waits until the last checkpoint is synced to the disk and has its final name. Then only it
+    /// and the previous one are left.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -115,12 +116,12 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The newest checkpoint that is whole, if there is any. A damaged one is noticed by its
-    /// checksum and replaced by the one before it; files that a killed program left half-written
-    /// are removed. Nobody else may be saving here.
+    /// The newest intact checkpoint, if there is any. A damaged one is detected by its checksum and
+    /// replaced by the previous one; partial files of a killed program are removed. No other
+    /// process may be saving in this folder.
     ///
     /// # Errors
-    /// If there are checkpoints and none of them is whole, or they cannot be read.
+    /// If there are checkpoints and none is intact, or they cannot be read.
     pub fn latest(&mut self) -> Result<Option<Latest>> {
         let latest = self.find()?;
         self.ours = latest.is_some();
@@ -138,7 +139,7 @@ impl Checkpoints {
         };
         match (open(&previous), damaged) {
             (Ok(Some(_)), damaged) => {
-                // The next one saved moves this one to the second place, not the damaged one.
+                // The next save moves this one to the second place, not the damaged one.
                 fs::rename(&previous, &path).map_err(Error::io("replace", &path))?;
                 sync_folder(&self.folder);
                 let checkpoint = Checkpoint::open(&path)?;
@@ -160,12 +161,12 @@ impl Checkpoints {
 
 impl Drop for Checkpoints {
     fn drop(&mut self) {
-        // A run that failed keeps what it saved last.
+        // If the run failed, its last checkpoint is still completed.
         let _ = self.wait();
     }
 }
 
-/// A checkpoint, unless there is no such file.
+/// Opens a checkpoint; `None` if there is no such file.
 fn open(path: &Path) -> Result<Option<Checkpoint>> {
     match Checkpoint::open(path) {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
@@ -173,7 +174,7 @@ fn open(path: &Path) -> Result<Option<Checkpoint>> {
     }
 }
 
-/// Nothing to go on from.
+/// The error if no checkpoint is intact.
 fn none_left(path: &Path, damage: &Error, also: &str) -> Error {
     let problem = match damage {
         Error::File { problem, .. } => problem.clone(),

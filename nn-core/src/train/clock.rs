@@ -1,7 +1,7 @@
-//! How long something takes, where the system tells.
+//! Elapsed time, on platforms that have a clock.
 
-/// Counts from when it was made. In a browser (`wasm32-unknown-unknown`), where the standard library has no
-/// clock and asking for one ends the program, no time passes.
+/// Measures the time since its creation. On `wasm32-unknown-unknown`, where the standard library
+/// has no clock and `Instant::now` panics, it always returns 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
@@ -9,7 +9,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A clock that begins now.
+    /// A clock that starts now.
     pub fn start() -> Self {
         Self {
             #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

@@ -1,4 +1,4 @@
-//! Looking at a model without changing it.
+//! Evaluation of a model on labelled examples, without changing it.
 
 use super::Examples;
 use crate::autograd::Tape;
@@ -9,7 +9,7 @@ use crate::loss::Loss;
 use crate::model::Sequential;
 use crate::tensor::BufferPool;
 
-/// How a model does on a set of examples.
+/// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Mean loss per sample.
@@ -24,17 +24,17 @@ pub struct Evaluation {
     pub labels: Vec<usize>,
     /// Each sample's probabilities, one per class, in the examples' order.
     pub probabilities: Vec<Vec<f64>>,
-    /// The predicted class of each sample: the most probable one, the first among equals.
+    /// The predicted class of each sample: the argmax of its probabilities, the first one on ties.
     pub predicted: Vec<usize>,
 }
 
 impl Evaluation {
-    /// The share classified correctly; NaN without samples.
+    /// The share of samples classified correctly; NaN without samples.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.n as f64
     }
 
-    /// Whether each answer is right, in the order of the samples.
+    /// Whether each prediction is right, in the order of the samples.
     pub fn hits(&self) -> impl Iterator<Item = bool> {
         self.labels.iter().zip(&self.predicted).map(|(label, predicted)| label == predicted)
     }
@@ -43,8 +43,8 @@ impl Evaluation {
 /// Evaluates `model` on all `examples`, in order, `batch_size` at a time.
 ///
 /// # Errors
-/// If an example cannot be read, does not fit the model's input, or has a label that the model has
-/// no output for, or the batch size is 0. Examples that return [`Error::Interrupted`] end it.
+/// If an example cannot be read, does not fit the model's input, or has a label without an output, or if
+/// the batch size is 0. [`Error::Interrupted`] from the examples ends the evaluation and is returned.
 pub fn evaluate<T: Kernels>(
     model: &Sequential<T>,
     loss: Loss,
@@ -77,7 +77,7 @@ pub(super) fn evaluate_in<T: Kernels>(
     let mut tape = Tape::inference(pool.clone());
     for batch in indices.chunks(batch_size) {
         let (x, labels) = examples.batch(batch, pool)?;
-        // A tape may go to another thread, but not be shared with one.
+        // A tape is `Send`, but not `Sync`.
         let (own, targets) = (&mut tape, &labels[..]);
         let (batch_loss, probabilities) = parallel::on_pool(move || {
             let tape: &Tape<T> = own;
@@ -101,7 +101,7 @@ pub(super) fn evaluate_in<T: Kernels>(
     Ok(result)
 }
 
-/// The number of classes a model tells apart: its outputs, or 2 for a single yes or no.
+/// The number of classes of a model: its outputs, or 2 for a single output.
 pub(super) fn classes<T: Kernels>(model: &Sequential<T>) -> Result<usize> {
     match (model.output_shape().dims(), model.output_kind()) {
         ([1], OutputKind::Sigmoid) => Ok(2),
@@ -115,7 +115,7 @@ pub(super) fn classes<T: Kernels>(model: &Sequential<T>) -> Result<usize> {
     }
 }
 
-/// The class a row of logits stands for.
+/// The predicted class of a row of logits.
 pub(super) fn class_of<T: Kernels>(logits: &[T]) -> usize {
     match logits {
         [yes] => usize::from(*yes > T::zero()),
@@ -123,7 +123,7 @@ pub(super) fn class_of<T: Kernels>(logits: &[T]) -> usize {
     }
 }
 
-/// One probability per class from a sample's output: that of a single yes or no becomes two.
+/// One probability per class from a sample's output: a single output `p` becomes two probabilities.
 pub fn class_probabilities<T: Kernels>(output: &[T]) -> Vec<f64> {
     match output {
         [yes] => vec![1.0 - yes.as_f64(), yes.as_f64()],
@@ -131,7 +131,7 @@ pub fn class_probabilities<T: Kernels>(output: &[T]) -> Vec<f64> {
     }
 }
 
-/// The class of the largest value, the first among equals; 0 if there is none.
+/// The argmax: the index of the largest value, the first one on ties; 0 if there is none.
 pub fn most_probable<T: PartialOrd + Copy>(values: &[T]) -> usize {
     let mut best = 0;
     for (i, &value) in values.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What can be learned from.
+//! The interface for training data.
 
 #[cfg(feature = "images")]
 use crate::data::Dataset;
@@ -6,15 +6,15 @@ use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::tensor::{BufferPool, Tensor};
 
-/// Labelled examples that can be fetched by number, in any order.
+/// Labelled examples that can be fetched by index, in any order.
 ///
-/// A [`Dataset`](crate::data) of images is such examples; implement it for arrays,
-/// sensors or anything else with a label.
+/// A [`Dataset`](crate::data) of images implements it; implement it for arrays, sensor data or
+/// anything else with labels.
 pub trait Examples<T: Kernels = f32> {
     /// The number of examples.
     fn len(&self) -> usize;
 
-    /// The inputs `[indices.len(), ..]` and the class labels of the examples of these numbers.
+    /// The inputs `[indices.len(), ..]` and the class labels of the examples with these indices.
     ///
     /// # Errors
     /// If an example cannot be read.

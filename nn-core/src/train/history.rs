@@ -1,4 +1,4 @@
-//! What happened, epoch by epoch.
+//! The metrics of a run, epoch by epoch.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct EpochRecord {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// Mean training loss per sample, accumulated while the weights changed.
+    /// Mean training loss per sample, accumulated during the epoch while the weights change.
     pub loss: f64,
-    /// Share of training samples classified correctly, accumulated likewise.
+    /// Share of training samples classified correctly, accumulated in the same way.
     pub accuracy: f64,
     /// Mean validation loss after the epoch.
     pub val_loss: Option<f64>,

@@ -1,12 +1,12 @@
 //! Training and evaluation.
 //!
-//! [`Trainer`] owns what changes while training: the model, the optimiser and the place in the
-//! run. [`evaluate()`] only looks at a model. Metrics are counted as Keras counts
-//! them: each batch's loss weighs as many samples as it has, the last, smaller batch included, and
-//! training metrics accumulate while the weights change.
+//! [`Trainer`] owns the state of a run: the model, the optimiser and the position in the run.
+//! [`evaluate()`] does not change the model. Metrics are computed as in Keras: a batch's loss is
+//! weighted by its number of samples, which matters for a smaller last batch, and training metrics
+//! accumulate while the weights change.
 //!
-//! A run can be stopped at any step ([`Observer`]), saved ([`Checkpoints`]), and go on to the same
-//! bits ([`Trainer::resume`]).
+//! A run can be stopped at any step ([`Observer`]), saved ([`Checkpoints`]), and resumed with
+//! bit-identical results ([`Trainer::resume`]).
 
 mod checkpoint;
 mod checkpoints;

@@ -1,4 +1,4 @@
-//! The settings of a run.
+//! The settings of a training run.
 
 use crate::loss::Loss;
 use crate::optim::Schedule;
@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 pub struct FitOptions {
     /// Passes over the training set.
     pub epochs: usize,
-    /// Samples per step; the last step of an epoch takes what is left, and the only one all there are.
+    /// Samples per step; the last step of an epoch may have fewer.
     pub batch_size: usize,
     /// The learning rate the schedule starts from.
     pub learning_rate: f64,
     /// How the learning rate changes from epoch to epoch.
     pub schedule: Schedule,
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: Loss,
-    /// Decides the order of the samples and the dropped units.
+    /// The seed for the order of the samples and for dropout.
     pub seed: u64,
 }
 
 impl Default for FitOptions {
-    /// The reference's: 10 epochs, batches of 4, a constant learning rate of 0.001, seed 27.
+    /// The defaults of the reference: 10 epochs, batches of 4, a constant learning rate of 0.001, seed 27.
     fn default() -> Self {
         Self {
             epochs: 10,

@@ -1,4 +1,4 @@
-//! Layers that say nothing any more.
+//! Dead layers: layers whose outputs are all 0.
 
 use super::Examples;
 use crate::autograd::Tape;
@@ -7,12 +7,12 @@ use crate::kernels::Kernels;
 use crate::model::{Pass, Sequential};
 use crate::tensor::BufferPool;
 
-/// The first layer whose outputs are all 0 for each of the first `samples` examples; none if every layer
-/// reacts to one of them.
+/// The first layer whose outputs are all 0 for each of the first `samples` examples; `None` if
+/// every layer has a nonzero output for one of them.
 ///
-/// What comes after such a layer does not depend on the input, and no gradient goes through it: it stays
-/// as it is. A ReLU gets there when a step was so long that its inputs are below 0 for every sample
-/// ("dying ReLU"; L. Lu et al., "Dying ReLU and Initialization: Theory and Numerical Examples", 2020).
+/// The layers after it do not depend on the input, and no gradient passes through it, so it does not
+/// recover. A ReLU layer dies when a step is so large that its inputs are negative for every sample ("dying
+/// ReLU"; L. Lu et al., "Dying ReLU and Initialization: Theory and Numerical Examples", 2020).
 ///
 /// # Errors
 /// If an example cannot be read or does not fit the model's input.
@@ -41,5 +41,5 @@ pub fn silent_layer<T: Kernels>(
     Ok(silent.first().filter(|_| !indices.is_empty()).map(|name| name.to_string()))
 }
 
-/// Samples in memory at once.
+/// Samples per forward pass.
 const BATCH: usize = 4;

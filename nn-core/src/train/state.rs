@@ -1,4 +1,4 @@
-//! What a run is, between two steps.
+//! The state of a training run between two steps.
 
 use super::{FitOptions, History};
 use crate::kernels::Kernels;
@@ -6,8 +6,8 @@ use crate::model::Sequential;
 use crate::optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
-/// All that decides how a run goes on: what a checkpoint holds. Randomness follows from the seed and the
-/// steps made.
+/// Everything that the rest of a run depends on, and what a checkpoint stores. Randomness is
+/// derived from the seed and the number of steps.
 #[derive(Debug)]
 pub(super) struct TrainerState<T: Kernels> {
     pub model: Sequential<T>,
@@ -15,17 +15,17 @@ pub(super) struct TrainerState<T: Kernels> {
     pub options: FitOptions,
     /// The epochs that are complete.
     pub history: History,
-    /// Steps of the whole run.
+    /// Steps of the run so far.
     pub steps: u64,
-    /// Where the epoch under way stands.
+    /// The progress of the current epoch.
     pub epoch: EpochSoFar,
 }
 
-/// How far an epoch has come, and what it has counted.
+/// The progress of an epoch, and its metrics so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EpochSoFar {
-    /// Steps made.
+    /// Steps completed.
     pub step: usize,
     /// Training samples of a whole epoch; 0 before the first step.
     pub samples: usize,
@@ -33,12 +33,12 @@ pub(super) struct EpochSoFar {
     pub loss: f64,
     /// Samples classified correctly.
     pub correct: usize,
-    /// Time spent, in seconds.
+    /// Time so far, in seconds.
     pub seconds: f64,
 }
 
 impl EpochSoFar {
-    /// Whether an epoch can be there.
+    /// Whether the values are consistent with each other and with this batch size.
     pub fn is_possible(&self, batch_size: usize) -> bool {
         let seconds = self.seconds.is_finite() && self.seconds >= 0.0;
         batch_size > 0

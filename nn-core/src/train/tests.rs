@@ -1,4 +1,4 @@
-//! Runs that stop and go on.
+//! Runs that are stopped and resumed.
 
 use super::*;
 use crate::error::{Error, Result};
@@ -13,10 +13,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Points of two classes by formula, which can run out.
+/// Points of two classes by a formula; reading them can be interrupted.
 struct Points {
     len: usize,
-    /// Batches until the work is asked to stop.
+    /// Batches until the run is interrupted.
     patience: Cell<usize>,
 }
 
@@ -43,7 +43,7 @@ impl<T: Kernels> Examples<T> for Points {
     }
 }
 
-/// Stops after so many steps.
+/// Stops after this many steps.
 struct StopAfter(usize);
 
 impl Observer for StopAfter {
@@ -58,7 +58,7 @@ const OPTIMIZERS: [fn() -> OptimizerConfig; 4] =
         OptimizerConfig::Sgd { momentum: 0.9, nesterov: true }
     }];
 
-/// Ten points in batches of four make three steps an epoch.
+/// Ten points in batches of four: three steps per epoch.
 fn options(epochs: usize) -> FitOptions {
     FitOptions { epochs, learning_rate: 0.05, ..FitOptions::default() }
 }
@@ -76,7 +76,7 @@ fn adam(epochs: usize) -> Trainer {
     trainer(OptimizerConfig::adam(), options(epochs))
 }
 
-/// All that a run is about, but for the time it took.
+/// The outcome of a run without its times: parameters and history.
 fn outcome<T: Kernels>(trainer: &Trainer<T>) -> (Vec<Vec<T>>, Vec<EpochRecord>) {
     let weights =
         trainer.model().parameters().iter().map(|p| p.value.as_slice().to_vec()).collect();
@@ -90,7 +90,7 @@ fn fit<T: Kernels>(mut trainer: Trainer<T>) -> Trainer<T> {
     trainer
 }
 
-/// Stops after `steps` steps and goes on from the file that left.
+/// Stops after `steps` steps and resumes from the saved file.
 fn broken<T: Kernels>(make: impl Fn() -> Trainer<T>, steps: usize) -> Trainer<T> {
     let folder = tempfile::tempdir().unwrap();
     let mut first = make();
@@ -116,7 +116,7 @@ fn a_run_stopped_at_any_step_goes_on_to_the_same_bits() {
     assert_eq!(outcome(&broken(make, 5)), outcome(&fit(make())));
 }
 
-/// Notes what each step tells of its epoch, and stops after so many steps.
+/// Records the metrics reported after each step, and stops after a number of steps.
 struct Noted(Vec<StepRecord>, StopAfter);
 
 impl Observer for Noted {
@@ -161,7 +161,7 @@ fn a_run_stopped_while_validating_goes_on_to_the_same_bits() {
     let unbroken = outcome(&fit(adam(3)));
     let latest = Checkpoints::new(folder.path()).latest().unwrap().unwrap();
     assert_eq!(outcome(&fit(adam(3).resume(latest.checkpoint).unwrap())), unbroken);
-    // So it does without a file.
+    // The same without a file.
     assert_eq!(outcome(&fit(first)), unbroken);
 }
 
@@ -219,7 +219,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
         let warning = latest.damaged.unwrap().to_string();
         assert!(warning.contains(CHECKPOINT_FILE), "{warning}");
         assert_eq!(latest.checkpoint.history().len(), 1);
-        // What is saved next keeps this one, not the damaged one.
+        // The next save keeps this one as the previous one, not the damaged one.
         let mut trainer = adam(2).resume(latest.checkpoint).unwrap();
         trainer.save_to(checkpoints, "");
         assert_eq!(outcome(&fit(trainer)), unbroken);
@@ -245,7 +245,7 @@ fn a_program_that_died_between_two_renames_lost_nothing() {
     assert!(latest.damaged.is_none() && !partial.exists());
     assert_eq!(latest.checkpoint.history().len(), 1);
 
-    // Another run's are replaced, not kept for this one's.
+    // Checkpoints of another run are replaced, not kept as the previous one.
     let folder = two_epochs();
     let mut other = adam(1);
     other.save_to(Checkpoints::new(folder.path()), "another");
@@ -284,7 +284,7 @@ fn a_run_goes_on_as_it_began_or_not_at_all() {
     let f64s = trainer::<f64>(OptimizerConfig::adam(), options(3));
     assert!(f64s.resume(newest(folder.path())).err().unwrap().to_string().contains("F32"));
 
-    // In the middle of an epoch, the samples must be as many.
+    // In the middle of an epoch, the number of samples must be the same.
     let mut stopped = adam(2);
     stopped.fit(&Points::new(10), None, &mut StopAfter(2)).unwrap_err();
     let path = folder.path().join("here");
@@ -313,7 +313,7 @@ fn a_place_that_cannot_be_written_stops_the_run() {
     trainer.save_to(Checkpoints::new(&folder.path().join("missing")), "");
     let message = trainer.fit(&Points::new(10), None, &mut Silent).unwrap_err().to_string();
     assert!(message.contains("missing") && message.contains(CHECKPOINT_FILE), "{message}");
-    // What was trained is not lost to whoever holds the trainer.
+    // After an error, the trainer still has the trained state.
     assert_eq!(trainer.history().len(), 1);
 }
 
@@ -321,7 +321,7 @@ fn a_place_that_cannot_be_written_stops_the_run() {
 fn a_dead_layer_is_named() {
     let mut model = adam(1).into_model();
     assert_eq!(silent_layer(&model, &Points::new(10), 8).unwrap(), None);
-    // Biases so low that the ReLU lets nothing through.
+    // Biases so low that the ReLU outputs 0 for every sample.
     let bias = &mut model.parameters_mut()[1];
     bias.value = std::sync::Arc::new(Tensor::from_fn([5], |_| -100.0));
     let first = model.layers().next().unwrap().0.to_string();

@@ -16,35 +16,34 @@ use crate::tensor::Tensor;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// One training step, as it went.
+/// The metrics of one training step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepRecord {
-    /// Mean loss of the batch, before the step.
+    /// Mean loss of the batch, before the update.
     pub loss: f64,
-    /// Samples of the batch classified correctly, before the step.
+    /// Samples of the batch classified correctly, before the update.
     pub correct: usize,
     /// Samples in the batch.
     pub samples: usize,
 }
 
-/// Somebody who watches a training run and may end it.
+/// Receives the progress of a training run, and can stop it.
 pub trait Observer {
-    /// An epoch of `steps` steps begins, or goes on after `done` of them.
+    /// An epoch of `steps` steps starts, or resumes after `done` of them.
     fn epoch_started(&mut self, _epoch: usize, _steps: usize, _done: usize) {}
 
-    /// A step was made. `Break` stops the run with [`Error::Interrupted`], after saving it if it is
-    /// saved at all ([`Trainer::save_to`]).
-    /// `so_far` is the mean loss and the number of right answers of all samples of the epoch until now,
-    /// those before a resume included.
+    /// A step is complete. `Break` stops the run with [`Error::Interrupted`]; the run is saved
+    /// first if saving is on ([`Trainer::save_to`]). `so_far` has the mean loss, and the numbers of
+    /// correct and of all samples, of the epoch up to now, including the steps before a resume.
     fn step_done(&mut self, _step: &StepRecord, _so_far: &StepRecord) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
-    /// An epoch ended.
+    /// An epoch is complete.
     fn epoch_done(&mut self, _record: &EpochRecord) {}
 }
 
-/// An observer that says nothing.
+/// An observer that does nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
@@ -91,41 +90,41 @@ impl<T: Kernels> Trainer<T> {
         Ok(Self { state, saving: None, tape: Tape::new() })
     }
 
-    /// The model as it stands.
+    /// The model in its current state.
     pub fn model(&self) -> &Sequential<T> {
         &self.state.model
     }
 
-    /// The trained model.
+    /// The model, without the state of training.
     pub fn into_model(self) -> Sequential<T> {
         self.state.model
     }
 
-    /// The epochs so far.
+    /// The metrics of the epochs so far.
     pub fn history(&self) -> &History {
         &self.state.history
     }
 
-    /// The epoch under way, counted from 1, and the steps made in it.
+    /// The current epoch, counted from 1, and the number of steps completed in it.
     pub fn position(&self) -> (usize, usize) {
         (self.state.history.len() + 1, self.state.epoch.step)
     }
 
-    /// Saves the run as it stands, atomically: weights, what the optimiser remembers, the place in
-    /// the epoch and the history, and a note of the caller's. Numbers are written as they are read,
-    /// without a copy of them all.
+    /// Saves the current state of the run with an atomic rename: weights, optimiser state, the
+    /// position in the epoch, the history, and the caller's note. Tensors are written without a
+    /// copy of all of them in memory.
     ///
     /// [`Trainer::save_to`] does so after each epoch.
     ///
     /// # Errors
-    /// If the file cannot be written; what was there is still there then.
+    /// If the file cannot be written; an existing file is then left unchanged.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
         draft(&self.state, path, note, None)?.commit()
     }
 
-    /// Goes on where `checkpoint` was saved: what [`Trainer::fit`] then does is, to the bit, what
-    /// the run would have done had it never stopped. This trainer must be as the other was made:
-    /// with the same model, optimiser and options. Only the number of epochs may be another.
+    /// Resumes from `checkpoint`: the next [`Trainer::fit`] continues with bit-identical results,
+    /// as if the run had never stopped. This trainer must have been created with the same model,
+    /// optimiser and options; only the number of epochs may differ.
     ///
     /// # Errors
     /// If the options differ, the model or optimiser is another, or the file cannot be read.
@@ -167,8 +166,8 @@ impl<T: Kernels> Trainer<T> {
         Ok(self)
     }
 
-    /// From now on [`Trainer::fit`] saves the run after each epoch and when it is stopped, with this
-    /// note.
+    /// Turns saving on: [`Trainer::fit`] then saves the run after each epoch and when it is
+    /// stopped, with this note.
     ///
     /// ```no_run
     /// # use nn_core::{data::Dataset, train::*};
@@ -186,14 +185,13 @@ impl<T: Kernels> Trainer<T> {
         self.saving = Some((checkpoints, note.into()));
     }
 
-    /// Trains the epochs that are left, and what is left of the one under way, validating after
-    /// each.
+    /// Trains the remaining epochs, including the rest of the current one, with a validation after each.
     ///
     /// # Errors
-    /// If there is no training sample, a sample cannot be read, the loss is not finite any more ([`Error::NonFinite`] names the step), a
-    /// checkpoint cannot be written, or the run is stopped ([`Error::Interrupted`]): by the
-    /// observer after a step, or by examples that return this error. A run that was stopped goes on
-    /// with another call.
+    /// If there is no training sample, a sample cannot be read, the loss is no longer finite
+    /// ([`Error::NonFinite`] names the step), a checkpoint cannot be written, or the run is stopped
+    /// ([`Error::Interrupted`]): by the observer after a step, or by examples that return this
+    /// error. A stopped run continues with the next call.
     pub fn fit(
         &mut self,
         train: &dyn Examples<T>,
@@ -247,8 +245,8 @@ impl<T: Kernels> Trainer<T> {
         }
     }
 
-    /// Evaluates the model as it stands on all `examples`, in order, with the memory that training
-    /// uses.
+    /// Evaluates the model in its current state on all `examples`, in order, with the buffers that
+    /// training uses.
     ///
     /// # Errors
     /// As [`evaluate`](super::evaluate()).
@@ -304,15 +302,14 @@ impl<T: Kernels> Trainer<T> {
         })
     }
 
-    /// What the epoch under way has counted, as if it were one step.
+    /// The metrics of the current epoch so far, as a step record.
     fn so_far(&self) -> StepRecord {
         let EpochSoFar { step, samples, loss, correct, .. } = self.state.epoch;
         let samples = samples.min(step * self.state.options.batch_size);
         StepRecord { loss: loss / samples as f64, correct, samples }
     }
 
-    /// One step: forward, backward, update. If the loss is not finite the weights stay as they
-    /// were.
+    /// One step: forward, backward, update. If the loss is not finite, the weights stay unchanged.
     ///
     /// # Errors
     /// If `x [batch, ..]` does not fit the model, or a label has no output.
@@ -344,7 +341,8 @@ impl<T: Kernels> Trainer<T> {
         if record.loss.is_finite() {
             self.tape.backward(&loss)?;
             let gradients = Gradients::take(&mut self.tape, &pass.parameters);
-            // The pass holds the parameters' values; an update in place needs them to itself.
+            // The pass holds references to the parameters' values; an in-place update needs unique
+            // ownership.
             drop((pass, loss));
             self.tape.clear();
             self.state.optimizer.step(

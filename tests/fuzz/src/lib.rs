@@ -1,5 +1,5 @@
-//! What fuzzing runs. The targets themselves (`targets`) are plain functions of bytes, which
-//! `cargo test` calls as well.
+//! The fuzz targets. The targets themselves (`targets`) are plain functions of bytes, which `cargo
+//! test` calls as well.
 
 pub mod targets;
 

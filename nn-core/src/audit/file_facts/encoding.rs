@@ -1,26 +1,26 @@
-//! How a file was made: format, compression, and what a camera or program wrote into it.
+//! How a file was encoded: format, compression, and metadata of the camera or program.
 
 use super::exif::Exif;
 use image::ImageFormat;
 
-/// How a file was made. What a format does not have is empty.
+/// How a file was encoded. Fields that do not apply to a format are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoding {
     /// `jpeg`, `png`, ...
     pub format: String,
-    /// Quality of a JPEG, 1 to 100, as its luminance table has it; 0 for other formats.
+    /// The quality of a JPEG, 1 to 100, estimated from its luminance table; 0 for other formats.
     pub quality: u32,
-    /// A number that stands for a JPEG's quantisation tables.
+    /// A hash of a JPEG's quantisation tables.
     pub tables: u32,
-    /// How a JPEG's colours are sampled: `4:4:4`, `4:2:0`, ..., `grey`.
+    /// The chroma subsampling of a JPEG: `4:4:4`, `4:2:0`, ..., `grey`.
     pub sampling: String,
-    /// Whether a JPEG comes in scans of growing detail, or a PNG is interlaced.
+    /// Whether a JPEG is progressive, or a PNG interlaced.
     pub progressive: bool,
     /// Whether there is an alpha channel, or a transparent colour.
     pub alpha: bool,
-    /// How a PNG's pixels are stored: `8-bit colour`, ...
+    /// The pixel format of a PNG: `8-bit colour`, ...
     pub pixels: String,
-    /// Whether there is EXIF at all.
+    /// Whether there is any EXIF data.
     pub exif: bool,
     /// Make and model from EXIF.
     pub camera: String,
@@ -28,15 +28,15 @@ pub struct Encoding {
     pub software: String,
     /// The date in EXIF: `YYYY:MM:DD hh:mm:ss`.
     pub date: String,
-    /// The colour profile: its length and a number that stands for it.
+    /// The colour profile: its length and a hash.
     pub profile: String,
-    /// The first words of the comment.
+    /// The beginning of the comment.
     pub comment: String,
-    /// The resolution that is claimed: `72 x 72 per inch`, ...
+    /// The declared resolution: `72 x 72 per inch`, ...
     pub density: String,
-    /// What kinds of segments or chunks lie before the picture.
+    /// The kinds of segments or chunks before the image data.
     pub parts: String,
-    /// Bytes after the end of a JPEG or PNG.
+    /// The number of bytes after the end of a JPEG or PNG.
     pub trailing: usize,
 }
 
@@ -44,7 +44,7 @@ pub struct Encoding {
 const COMMENT: usize = 60;
 
 impl Encoding {
-    /// How strongly the file is compressed, in words.
+    /// The strength of the compression, in words.
     pub fn compression(&self) -> String {
         match self.quality {
             0 => "no JPEG".into(),
@@ -52,7 +52,7 @@ impl Encoding {
         }
     }
 
-    /// Reads what comes before the picture.
+    /// Parses everything before the image data.
     pub fn read(bytes: &[u8]) -> Self {
         let format = image::guess_format(bytes).ok();
         let name = format.map_or(String::new(), |format| format!("{format:?}").to_lowercase());
@@ -85,7 +85,7 @@ impl Encoding {
         }
     }
 
-    /// Walks the segments before the compressed data (ITU T.81, annex B).
+    /// Parses the segments before the compressed data (ITU T.81, annex B).
     fn read_jpeg(&mut self, bytes: &[u8]) -> Vec<String> {
         self.trailing = after_last(bytes, &[0xff, 0xd9]);
         let mut parts: Vec<String> = Vec::new();
@@ -124,7 +124,7 @@ impl Encoding {
                     self.add_comment(segment);
                     "comment".into()
                 }
-                // The scan: what follows is the picture.
+                // Start of scan: the image data follows.
                 0xda => break,
                 _ => String::new(),
             };
@@ -137,7 +137,7 @@ impl Encoding {
         parts
     }
 
-    /// Walks the chunks before the picture (PNG specification, third edition, sections 5 and 11).
+    /// Parses the chunks before the image data (PNG specification, third edition, sections 5 and 11).
     fn read_png(&mut self, bytes: &[u8]) -> Vec<String> {
         self.trailing = after_last(bytes, b"IEND").saturating_sub(4);
         let mut parts: Vec<String> = Vec::new();
@@ -176,7 +176,7 @@ impl Encoding {
         parts
     }
 
-    /// Walks the chunks of a WebP file (RFC 9649, section 2).
+    /// Parses the chunks of a WebP file (RFC 9649, section 2).
     fn read_webp(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut parts: Vec<String> = Vec::new();
         let mut rest = bytes.get(12..).unwrap_or_default();
@@ -197,8 +197,8 @@ impl Encoding {
         parts
     }
 
-    /// Quantisation tables. The quality is that for which the standard's luminance table (annex K),
-    /// scaled as the Independent JPEG Group's encoder does, has this sum.
+    /// Parses quantisation tables. The quality is the one at which the standard's luminance table (annex
+    /// K), scaled as by the encoder of the Independent JPEG Group, has the sum of this table.
     fn read_tables(&mut self, mut segment: &[u8]) {
         const STANDARD_SUM: f64 = 3_688.0;
         while let [kind, rest @ ..] = segment {
@@ -219,17 +219,17 @@ impl Encoding {
     }
 }
 
-/// A number that stands for bytes (FNV-1a).
+/// A hash of bytes (FNV-1a).
 fn fold(start: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(start, |sum, &byte| (sum ^ u32::from(byte)).wrapping_mul(16_777_619))
 }
 
-/// Bytes after the last `end`; 0 where there is none.
+/// The number of bytes after the last `end`; 0 if there is none.
 fn after_last(bytes: &[u8], end: &[u8]) -> usize {
     bytes.windows(end.len()).rev().position(|window| window == end).unwrap_or(0)
 }
 
-/// A name for a colour profile; empty for none.
+/// A name for a colour profile; empty if there is none.
 fn profile_name(profile: &[u8]) -> String {
     match profile.len() {
         0 => String::new(),
@@ -258,7 +258,7 @@ fn png_density(chunk: &[u8]) -> String {
     }
 }
 
-/// How the first channel of a frame is sampled, against the second (ITU T.81, B.2.2).
+/// The sampling of the first channel of a frame relative to the second (ITU T.81, B.2.2).
 fn sampling(frame: &[u8]) -> String {
     let factors = |channel: usize| frame.get(7 + 3 * channel).map(|byte| (byte >> 4, byte & 15));
     let Some((wide, tall)) = factors(0) else { return String::new() };
@@ -287,7 +287,7 @@ mod tests {
         bytes
     }
 
-    /// A JPEG with one more segment after its first two bytes.
+    /// A JPEG with one more segment after its SOI marker.
     fn with_segment(marker: u8, segment: &[u8]) -> Encoding {
         let mut bytes = jpeg();
         let length = (segment.len() as u16 + 2).to_be_bytes();
@@ -296,7 +296,7 @@ mod tests {
         Encoding::read(&bytes)
     }
 
-    /// An EXIF structure with a camera, a program, and a date in the camera's settings.
+    /// An EXIF structure with a camera, a program, and a date in the EXIF directory.
     fn exif() -> Vec<u8> {
         let mut tiff = b"MM\0*\0\0\0\x08".to_vec();
         let texts: [(u16, &[u8]); 3] =

@@ -1,4 +1,4 @@
-//! What a camera or program wrote about itself, from a TIFF structure (Exif 2.3, section 4.6).
+//! EXIF metadata of a camera or program, from a TIFF structure (Exif 2.3, section 4.6).
 
 /// The entries that are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,13 +16,13 @@ const MODEL: usize = 0x0110;
 const SOFTWARE: usize = 0x0131;
 const CHANGED: usize = 0x0132;
 const TAKEN: usize = 0x9003;
-/// Where the directory of the camera's settings lies.
+/// The tag of the pointer to the EXIF directory.
 const SETTINGS: usize = 0x8769;
-/// The type of an entry that is text.
+/// The type of ASCII entries.
 const TEXT: usize = 2;
 
 impl Exif {
-    /// Those in `tiff`; none where it is no such structure.
+    /// The entries in `tiff`; `None` if it is no such structure.
     pub fn read(tiff: &[u8]) -> Option<Self> {
         let big = match tiff.get(..4)? {
             b"II*\0" => false,
@@ -72,7 +72,7 @@ impl Tiff<'_> {
         })
     }
 
-    /// The entries of the directory that begins here, as far as the file goes.
+    /// The entries of the directory at this offset, as far as the file goes.
     fn entries(&self, directory: usize) -> Vec<Entry> {
         let count = self.number(directory, 2).unwrap_or(0);
         let place = |i: usize| directory.checked_add(2 + i * 12);

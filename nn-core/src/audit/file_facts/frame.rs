@@ -1,20 +1,20 @@
-//! A plain frame around a picture.
+//! Detection of a plain frame around a picture.
 
 use super::{grey, grey_of};
 use crate::data::Rgb8;
 
 /// The widest frame, in pixels.
 const WIDEST: usize = 64;
-/// Grey levels within which a pixel is of the frame's colour, after JPEG, too.
+/// The tolerance for the frame's grey level, which JPEG compression changes.
 const NEAR: f64 = 20.0;
-/// The share of the pixels of a ring that must be of that colour.
+/// The minimum share of the pixels of a ring that must have the frame's grey level.
 const PLAIN: f64 = 0.95;
-/// The share of the pixels just within the frame that may be of that colour, too: where there are more,
+/// The maximum share of the pixels just within the frame with that grey level: with more of them,
 /// it is the background.
 const WITHIN: f64 = 0.5;
 
-/// The width of the frame around an image, in pixels; 0 if there is none. A background that the subject
-/// stands on is no frame.
+/// The width of the frame around an image, in pixels; 0 if there is none. A plain background of the
+/// subject is no frame.
 pub fn frame(image: &Rgb8) -> usize {
     let widest = WIDEST.min((image.width().min(image.height()) - 1) / 2);
     let mut outermost = ring(image, 0);
@@ -25,7 +25,7 @@ pub fn frame(image: &Rgb8) -> usize {
         let near = ring.iter().filter(|&&value| (value - colour).abs() <= NEAR).count();
         near as f64 / ring.len() as f64
     };
-    // The pixel next to the frame may be a mixture.
+    // The pixel next to the frame may be interpolated.
     let ends = |width: usize| of_frame((width + 1).min(widest)) <= WITHIN;
     match (0..widest).find(|&distance| of_frame(distance) < PLAIN) {
         Some(width) if width > 0 && ends(width) => width,
@@ -33,7 +33,7 @@ pub fn frame(image: &Rgb8) -> usize {
     }
 }
 
-/// The grey of all pixels at this distance from the nearest side.
+/// The grey levels of all pixels at this distance from the nearest side.
 fn ring(image: &Rgb8, distance: usize) -> Vec<f64> {
     let (right, bottom) = (image.width() - 1 - distance, image.height() - 1 - distance);
     let mut ring = Vec::with_capacity(2 * (image.width() + image.height()));
@@ -51,7 +51,7 @@ fn ring(image: &Rgb8, distance: usize) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// An image of 40 x 30 pixels, striped but for a frame, or for everything but a square.
+    /// An image of 40 x 30 pixels, striped where `striped` is true, else plain.
     fn image(striped: impl Fn(usize, usize) -> bool) -> Rgb8 {
         let pixels = (0..30).flat_map(|y| (0..40).map(move |x| (x, y)));
         let value = |(x, y)| if striped(x, y) { [40, 200][(x + y) / 3 % 2] } else { 250 };

@@ -1,4 +1,4 @@
-//! Cheap measures of the pixels: colours, sharpness, and what lies at the edges and in the corners.
+//! Cheap statistics of the pixels: colours, sharpness, border and corners.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -8,55 +8,57 @@ use super::grey;
 use crate::data::Rgb8;
 use crate::kernels::multiversion::{Multiversion, multiversion};
 
-/// The ring along the border, as a share of the shorter side.
+/// The width of the ring along the border, as a share of the shorter side.
 const RING: f64 = 0.05;
-/// Rows that sharpness is told from.
+/// The number of rows that sharpness is measured in.
 const ROWS: usize = 48;
-/// Pixels of a row that sharpness is told from.
+/// The number of pixels per row that sharpness is measured in.
 const COLUMNS: usize = 1_024;
-/// The sides of the squares in the corners, in pixels of the file.
+/// The sides of the squares in the corners, in pixels of the original image.
 pub const CORNERS: [usize; 3] = [1, 4, 16];
 
 /// The upper left, upper right, lower left and lower right corner.
 pub const CORNER_NAMES: [&str; 4] = ["upper left", "upper right", "lower left", "lower right"];
 
-/// Measures of the pixels.
+/// Statistics of the pixels, in grey levels unless stated otherwise.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tones {
     /// Mean red, green and blue.
     pub mean: [f64; 3],
-    /// Median red, green and blue of the border, then the ranges of the middle half of each.
+    /// Median red, green and blue of the border ring, then the interquartile range of each.
     pub ring: [f64; 6],
-    /// The mean difference between the strongest and the weakest of a pixel's colours.
+    /// The mean saturation: the difference between the strongest and the weakest channel of a pixel.
     pub saturation: f64,
-    /// The standard deviation of grey.
+    /// The standard deviation of the grey levels.
     pub contrast: f64,
-    /// The darkest red, green and blue of the small picture: one pixel in a hundred is darker.
+    /// The first percentile of red, green and blue of the small picture.
     pub darkest: [f64; 3],
-    /// The brightest, likewise.
+    /// The 99th percentile, likewise.
     pub brightest: [f64; 3],
-    /// Second differences along rows, as a share of first ones, both squared: 0 for smooth shades, 3 for noise.
+    /// The ratio of squared second differences along rows to squared first differences: 0 for
+    /// smooth shades, 3 for noise.
     pub sharpness: f64,
-    /// The mean second difference along rows.
+    /// The mean absolute second difference along rows.
     pub fine_detail: f64,
-    /// Steps from one 8 x 8 block to the next, as a multiple of steps within blocks.
+    /// Blockiness: steps between 8 x 8 blocks relative to steps within blocks.
     pub blocks: f64,
-    /// Standard deviation of grey in the outermost line of pixels, of the least and of the most even side.
+    /// The standard deviation of grey in the outermost line of pixels, of the least and of the most
+    /// uniform side.
     pub line_spread: [f64; 2],
-    /// Grey of the outermost line of pixels, minus that of the third.
+    /// The mean grey of the outermost line of pixels minus that of the third.
     pub line_step: f64,
     /// The width of a plain frame, in pixels; 0 for none.
     pub frame: usize,
-    /// For each corner and side of [`CORNERS`], the grey of the square there.
+    /// The mean grey of the square in each corner, for each side of [`CORNERS`].
     pub corner: [[f64; 3]; 4],
-    /// The same, minus the grey around it.
+    /// The same, minus the grey around the square.
     pub corner_step: [[f64; 3]; 4],
-    /// The same, its standard deviation.
+    /// The standard deviation of grey in these squares.
     pub corner_spread: [[f64; 3]; 4],
 }
 
 impl Tones {
-    /// Those of an image, shrunk to `small`.
+    /// The statistics of an image, with its small picture `small`.
     pub fn new(image: &Rgb8, small: &Small) -> Self {
         let mut tones = Self::default();
         tones.look_at_colours(small);
@@ -90,7 +92,7 @@ impl Tones {
         }
     }
 
-    /// By ranks, which a subject that reaches the border somewhere does not change.
+    /// By ranks, which are robust if the subject touches the border somewhere.
     fn look_at_ring(&mut self, small: &Small) {
         let (width, height) = (small.width, small.height);
         let ring = ((width.min(height) as f64 * RING).round() as usize).max(1);
@@ -114,11 +116,11 @@ impl Tones {
         }
     }
 
-    /// From the greens of some rows, evenly spread.
+    /// From the green channel of some evenly spaced rows.
     fn look_at_rows(&mut self, image: &Rgb8) {
         let (width, height) = (image.width(), image.height());
         let taken = width.min(COLUMNS);
-        // Begins at a block's edge.
+        // Starts at a block boundary.
         let from = (width - taken) / 2 / 8 * 8;
         let rows = height.min(ROWS);
         let mut sums = Steps::default();
@@ -192,20 +194,20 @@ impl Tones {
     }
 }
 
-/// Sums over the steps of rows.
+/// Sums over the differences along rows.
 #[derive(Default)]
 struct Steps {
-    /// Squares of first and second differences.
+    /// Squared first and second differences.
     first: u64,
     second: u64,
-    /// Sizes of second differences.
+    /// Absolute second differences.
     fine: u64,
-    /// Sizes of first differences, and of those from one 8 x 8 block to the next.
+    /// Absolute first differences: all, and those across the boundaries of 8 x 8 blocks.
     all: u64,
     between: u64,
 }
 
-/// The steps between the greens of a row, but for the last one.
+/// The differences of the green channel along a row, without the last one.
 struct RowSteps<'a> {
     row: &'a [u8],
     line: &'a mut [i32],
@@ -226,7 +228,7 @@ impl Multiversion for RowSteps<'_> {
             return Steps::default();
         }
         let (here, next, last) = (&line[..len], &line[1..][..len], &line[2..][..len]);
-        // 1,024 of them fit.
+        // The sums of 1,024 differences fit in 32 bits.
         let (mut first, mut second, mut fine, mut all) = (0_u32, 0_u32, 0_u32, 0_u32);
         for x in 0..len {
             let step = next[x] - here[x];
@@ -250,7 +252,7 @@ impl Multiversion for RowSteps<'_> {
     }
 }
 
-/// The bin that holds the value of this rank, counted from 1.
+/// The bin that contains the value with this rank, counted from 1.
 fn ranked(histogram: impl Iterator<Item = usize>, rank: usize) -> usize {
     let mut seen = 0;
     histogram

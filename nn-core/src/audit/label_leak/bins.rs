@@ -1,41 +1,42 @@
-//! A fact in few bins, and the questions that are asked of it: is the image in this range of bins?
+//! Facts discretised into bins, and the questions about them: is the value of an image in this
+//! range of bins?
 
 use super::fact::{Fact, Values, Word, date};
 use std::collections::HashMap;
 
-/// The most bins of a fact.
+/// The maximum number of bins of a fact.
 pub const MOST_BINS: usize = 48;
-/// Shares of the images at which numbers are cut, from either end: finer where few images are, since
-/// a leak may be in few images.
+/// The quantiles at which numbers are cut, from either end: finer at the ends, since a leak may
+/// affect few images only.
 const CUTS: [f64; 14] =
     [0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.375];
-/// One in so many images must share a number for it to have a bin of its own.
+/// A number has a bin of its own if at least one in this many images has it.
 const MANY: usize = 20;
-/// Images that must be of a word for it to count by itself.
+/// The minimum number of images with a word for the word to have a bin of its own.
 const LEAST: usize = 2;
 
-/// A fact whose values are in bins.
+/// A fact discretised into bins.
 pub struct Binned {
     /// The bin of each image.
     pub bins: Vec<u8>,
-    /// How many images are in each bin.
+    /// The number of images in each bin.
     pub sizes: Vec<usize>,
-    /// For numbers, the middle rank of each bin; for words, none.
+    /// For numbers, the mean rank of each bin; `None` for words.
     pub ranks: Option<Vec<f64>>,
-    /// The questions.
+    /// The questions about the fact.
     pub questions: Vec<Question>,
-    /// What is in each bin, for people.
+    /// The content of each bin, for messages.
     labels: Vec<Label>,
 }
 
-/// Is an image in one of the bins `from..to`, or, if `not`, in none of them?
+/// Is the value of an image in the bins `from..to`, or, with `not`, outside them?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question {
     /// The first bin.
     pub from: usize,
     /// The one after the last.
     pub to: usize,
-    /// Whether the others are meant.
+    /// Whether the question is negated.
     pub not: bool,
 }
 
@@ -45,7 +46,7 @@ enum Label {
 }
 
 impl Binned {
-    /// The bins of a fact; none if it is the same in all images.
+    /// The bins of a fact; `None` if it is the same in all images.
     pub fn new(fact: &Fact) -> Option<Self> {
         let binned = match &fact.values {
             Values::Numbers(numbers) | Values::Days(numbers) => Self::of_numbers(numbers),
@@ -54,7 +55,7 @@ impl Binned {
         (binned.sizes.len() > 1).then_some(binned)
     }
 
-    /// The bins of numbers. Equal ones are in the same.
+    /// The bins of numbers. Equal numbers are in the same bin.
     pub fn of_numbers(numbers: &[f64]) -> Self {
         let n = numbers.len();
         let mut order: Vec<usize> = (0..n).collect();
@@ -72,7 +73,7 @@ impl Binned {
         let (mut done, mut begun, mut after_many) = (0, 0, false);
         for run in runs {
             let value = numbers[run[0]];
-            // A value that many images share has a bin of its own.
+            // A number that many images share has a bin of its own.
             let many = run.len() * MANY >= n;
             let begins = sizes.is_empty()
                 || (all || many || after_many)
@@ -121,7 +122,7 @@ impl Binned {
         Self { bins, sizes, ranks: Some(ranks), questions, labels }
     }
 
-    /// The bins of words: one for each of the most common, one for the rest.
+    /// The bins of words: one for each of the most common words, one for all others.
     fn of_words(words: &[Word]) -> Self {
         let mut counts: HashMap<&str, (usize, &str)> = HashMap::new();
         for word in words {
@@ -154,18 +155,18 @@ impl Binned {
         Self { bins, sizes, ranks: None, questions, labels }
     }
 
-    /// How many images a question is true of.
+    /// The number of images for which a question is true.
     pub fn size(&self, question: Question) -> usize {
         let within: usize = self.sizes[question.from..question.to].iter().sum();
         if question.not { self.bins.len() - within } else { within }
     }
 
-    /// Whether it is true of an image.
+    /// Whether a question is true for an image.
     pub fn holds(&self, question: Question, image: usize) -> bool {
         (question.from..question.to).contains(&usize::from(self.bins[image])) != question.not
     }
 
-    /// Whether it is true of images that lack something.
+    /// Whether the question is true for images that lack a property.
     pub fn lacks(&self, question: Question) -> bool {
         let nothing = |word: &str| word == "none" || word == "no";
         match &self.labels[question.from] {
@@ -174,7 +175,7 @@ impl Binned {
         }
     }
 
-    /// The question in words, about `fact`.
+    /// The question about `fact`, in words.
     pub fn words(&self, question: Question, fact: &Fact) -> String {
         let Question { from, to, not } = question;
         let (name, unit) = (&fact.name, fact.unit);
@@ -190,7 +191,7 @@ impl Binned {
                 let first = text(*low, before);
                 let last = text(*top, next);
                 match (from == 0, not) {
-                    // Those without a date come first.
+                    // Images without a date come first.
                     (true, false) if is_day && *top <= 0.0 => format!("{name} {last}"),
                     (true, false) => format!("{name} {last}{unit} or {less}"),
                     (true, true) => {
@@ -210,7 +211,7 @@ impl Binned {
         }
     }
 
-    /// The lowest or the highest value of a bin.
+    /// The lowest or the highest value in a bin.
     fn edge(&self, bin: usize, lowest: bool) -> Option<f64> {
         match self.labels.get(bin)? {
             Label::Range(low, high) => Some(if lowest { *low } else { *high }),
@@ -219,7 +220,7 @@ impl Binned {
     }
 }
 
-/// A number in as few digits as tell it from its neighbour.
+/// A number with as few digits as distinguish it from its neighbour.
 fn text(value: f64, neighbour: Option<f64>) -> String {
     let least = if value.fract() == 0.0 { 0 } else { 1 };
     let write = |digits: usize| format!("{value:.digits$}");

@@ -1,26 +1,27 @@
-//! Classes that have in common what the others lack: five of ten from another camera.
+//! Sets of classes that share a property which the others lack: five of ten classes from another camera.
 //!
-//! Of each class alone little is given away then, for the others are half of the rest. So the classes are
-//! divided in two by the share of their images that a question is true of. Chosen to differ, the two sets
-//! differ by chance, too; so the images that divide are others than those that tell the difference:
-//! one half of each class divides and the other tells, and the other way round (M. Stone,
+//! A test of each class against the rest then finds little, since the rest contains the other half.
+//! So the classes are divided into two sets by the share of their images for which a question is
+//! true. Sets chosen by their difference also differ by chance. So the images that define the sets
+//! are not those that the difference is measured on: one half of each class defines the sets and
+//! the other half is measured, and vice versa (two-fold cross-validation; M. Stone,
 //! "Cross-validatory choice and assessment of statistical predictions", 1974).
 
 use super::bins::{Binned, Question};
 use super::effect::{Effect, of_counts};
 
-/// A set of classes that a question is true of.
+/// A set of classes for which a question is true.
 pub struct ClassSet {
     /// The question.
     pub question: Question,
     /// The classes.
     pub classes: Vec<usize>,
-    /// How much more often it is true of them than of the others.
+    /// The difference between the set and the other classes.
     pub effect: Effect,
 }
 
-/// The set that differs most from the others; none where one class, or all but one, are the most that
-/// a question tells apart. The order of the images must say nothing of them.
+/// The set with the largest difference from the other classes; `None` if no question gives at least
+/// two classes on either side. The order of the images must be independent of their values.
 pub fn best_set(binned: &Binned, labels: &[usize], classes: usize) -> Option<ClassSet> {
     let sets = binned.questions.iter().filter_map(|&question| {
         let counts = Counts::new(binned, question, labels, classes);
@@ -30,7 +31,7 @@ pub fn best_set(binned: &Binned, labels: &[usize], classes: usize) -> Option<Cla
         let several = set.len() > 1 && others.len() > 1;
         several.then(|| ClassSet { question, classes: set, effect: counts.effect() })
     });
-    // Of equal ones, that which is true of fewer images says more.
+    // On ties, the question that is true for fewer images is more specific.
     let rank =
         |set: &ClassSet| (binned.size(set.question), set.question.not, binned.lacks(set.question));
     sets.reduce(|best, next| {
@@ -40,7 +41,7 @@ pub fn best_set(binned: &Binned, labels: &[usize], classes: usize) -> Option<Cla
     })
 }
 
-/// For each half of the images and each class, how many a question is true of, and of how many.
+/// For each class and half of the images: the number for which a question is true, and the number of all.
 struct Counts(Vec<[(f64, f64); 2]>);
 
 impl Counts {
@@ -60,8 +61,8 @@ impl Counts {
         self.0[class].iter().map(|(_, all)| all).sum()
     }
 
-    /// The classes of which the question is true more often than in the mean of all classes, as these
-    /// halves tell.
+    /// Whether the share of each class for which the question is true is above the mean of all
+    /// classes, computed on these halves.
     fn above_the_mean(&self, halves: &[usize]) -> Vec<bool> {
         let share = |class: &[(f64, f64); 2]| {
             let sum = |of: fn(&(f64, f64)) -> f64| halves.iter().map(|&h| of(&class[h])).sum();
@@ -74,8 +75,8 @@ impl Counts {
         shares.into_iter().map(|share| share.is_some_and(|share| share > mean)).collect()
     }
 
-    /// The difference between the sets, each image counted in that which the other half puts its class
-    /// into.
+    /// The difference between the sets, where the set of each half of a class is determined by its
+    /// other half.
     fn effect(&self) -> Effect {
         let mut sides = [(0.0, 0.0); 2];
         for half in [0, 1] {

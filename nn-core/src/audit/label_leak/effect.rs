@@ -1,39 +1,39 @@
-//! How large an effect is, and how sure that is.
+//! Effect sizes and their confidence intervals.
 
 use super::bins::{Binned, Question};
 use super::fact::Source;
 
-/// The least difference between the shares of a strong leak.
+/// The minimum difference of shares of a strong leak.
 const LEAST: f64 = 0.15;
-/// The least one where the subject itself may be the reason.
+/// The same for facts that the subject itself may explain.
 const CLEAR: f64 = 0.5;
-/// The odds ratio from which on the subject is rarely the reason, so that [`LEAST`] is enough: that of 50 %
-/// of a class against 5 % of the others, or of 17 % against 1 %. A mean that is shifted, as subjects do,
-/// reaches it only where the shares differ by more than [`CLEAR`], too.
+/// The odds ratio from which the subject is rarely the explanation, so that [`LEAST`] suffices: for
+/// instance 50 % of a class against 5 % of the others, or 17 % against 1 %. Shifts of a mean, as
+/// subjects cause them, reach it only where the difference of shares exceeds [`CLEAR`], too.
 const CLEAR_ODDS: f64 = 19.0;
 
 /// The 97.5 % point of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// How many images of a class, and of the others, answer a question with yes.
+/// The effect of a question on one class: the shares of the class and of the others for which it is true.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effect {
-    /// Share of the class.
+    /// The share of the class.
     pub within: f64,
-    /// Share of all others.
+    /// The share of all others.
     pub elsewhere: f64,
     /// Their difference.
     pub difference: f64,
-    /// Its 95 % interval.
+    /// The 95 % confidence interval of the difference.
     pub interval: [f64; 2],
-    /// The odds of the class divided by those of all others, half an image added to each count so that
-    /// none is 0 (J. B. S. Haldane, "The estimation and significance of the logarithm of a ratio of
-    /// frequencies", 1956).
+    /// The odds ratio of the class against all others, with half an image added to each count so
+    /// that none is 0 (J. B. S. Haldane, "The estimation and significance of the logarithm of a
+    /// ratio of frequencies", 1956).
     pub odds_ratio: f64,
 }
 
 impl Effect {
-    /// That of `question` for `class`.
+    /// The effect of `question` on `class`.
     pub fn new(binned: &Binned, question: Question, labels: &[usize], class: usize) -> Self {
         let (mut yes, mut all) = ([0.0; 2], [0.0; 2]);
         for (image, &label) in labels.iter().enumerate() {
@@ -44,24 +44,24 @@ impl Effect {
         of_counts([(yes[0], all[0]), (yes[1], all[1])])
     }
 
-    /// Whether a fact of this source gives enough away to be learned.
+    /// Whether the effect is large enough for a network to learn, for facts of this source.
     pub fn is_strong(&self, source: Source) -> bool {
         let is_clear = self.odds_ratio >= CLEAR_ODDS && self.difference >= LEAST;
         is_clear || self.difference >= least_gain(source)
     }
 }
 
-/// What must be gained for a leak to be strong: the difference between the shares, or the way from chance
-/// to certainty.
+/// The minimum gain of a strong leak: the difference of shares, or the share of the way from chance
+/// to an accuracy of 1.
 pub fn least_gain(source: Source) -> f64 {
     match source {
         Source::File | Source::Mark | Source::Name => LEAST,
-        // What is shown makes these differ, too.
+        // The content of the pictures affects these facts, too.
         Source::Picture => CLEAR,
     }
 }
 
-/// That of so many yes, of so many images, of the class and of all others.
+/// The effect of counts (true, all), for the class and for all others.
 pub fn of_counts(counts: [(f64, f64); 2]) -> Effect {
     let [within, elsewhere] = counts.map(|(yes, all)| yes / f64::max(all, 1.0));
     let interval = difference(counts);
@@ -70,8 +70,8 @@ pub fn of_counts(counts: [(f64, f64); 2]) -> Effect {
     Effect { within, elsewhere, difference: within - elsewhere, interval, odds_ratio }
 }
 
-/// The 95 % interval of a difference between two shares: R. G. Newcombe, "Interval estimation for the
-/// difference between independent proportions", 1998, method 10.
+/// The 95 % confidence interval of a difference between two shares: R. G. Newcombe, "Interval
+/// estimation for the difference between independent proportions", 1998, method 10.
 fn difference([one, other]: [(f64, f64); 2]) -> [f64; 2] {
     let share = |(k, n): (f64, f64)| k / n.max(1.0);
     let (p, q) = (share(one), share(other));
@@ -81,7 +81,7 @@ fn difference([one, other]: [(f64, f64); 2]) -> [f64; 2] {
     [p - q - below, p - q + above]
 }
 
-/// The 95 % interval of a share (Wilson, 1927).
+/// The 95 % confidence interval of a share (Wilson, 1927).
 fn wilson((k, n): (f64, f64)) -> [f64; 2] {
     let (p, n) = (k / n.max(1.0), n.max(1.0));
     let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
@@ -89,9 +89,9 @@ fn wilson((k, n): (f64, f64)) -> [f64; 2] {
     [(middle - half).max(0.0), (middle + half).min(1.0)]
 }
 
-/// Of all classes at once: the share of images whose class the others in their bin tell, the mean over
-/// classes. The image itself has no vote; a vote counts one over the number of images of its class, and
-/// classes that tie share the answer.
+/// The balanced accuracy of a leave-one-out classifier that predicts the most common class of an
+/// image's bin. Votes are weighted by one over the number of images of their class; on ties the
+/// classes share the prediction.
 pub fn accuracy(binned: &Binned, labels: &[usize], classes: usize) -> f64 {
     let mut counts = vec![0.0_f64; classes];
     let mut votes = vec![vec![0.0_f64; classes]; binned.sizes.len()];

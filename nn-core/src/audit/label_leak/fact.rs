@@ -1,15 +1,15 @@
-//! What a fact is: one value for each image, and the group it is told with.
+//! Facts: one value for each image, in groups that are reported together.
 
-/// Where facts come from, which decides what they mean.
+/// The source of a fact, which determines its interpretation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The file: what shows there has nothing to do with what the picture shows.
+    /// The file: independent of what the picture shows.
     File,
-    /// The picture: it may differ because what is shown differs.
+    /// The picture: may differ because the subjects differ.
     Picture,
-    /// A constant mark in the picture.
+    /// A mark at a constant position in the picture.
     Mark,
-    /// The file's name, which no network sees.
+    /// The file's name, which a network does not see.
     Name,
 }
 
@@ -18,13 +18,14 @@ pub enum Source {
 pub struct Group {
     /// Its name.
     pub name: &'static str,
-    /// Where its facts come from.
+    /// The source of its facts.
     pub source: Source,
-    /// Whether what it gives away strongly is an alarm.
+    /// Whether a strong leak is an alarm.
     pub alarm: bool,
-    /// Whether that should stop a pipeline, too: where the subject is rarely the reason.
+    /// Whether a strong leak should also stop a pipeline: the subject is rarely the explanation.
     pub gate: bool,
-    /// The least difference that matters, in grey levels; 0 where facts are none. See [`Fact::gap`].
+    /// The minimum relevant difference, in grey levels; 0 if the facts are not grey levels. See
+    /// [`Fact::gap`].
     pub material: f64,
 }
 
@@ -38,47 +39,47 @@ const fn group(
     Group { name, source, alarm, gate, material }
 }
 
-/// All groups, in the order in which they are told.
+/// All groups, in the order in which they are reported.
 pub const GROUPS: [Group; 10] = [
     group("image size", Source::File, true, true, 0.0),
     group("format", Source::File, true, true, 0.0),
-    // No network sees it, and what is shown makes files longer or shorter.
+    // A network does not see it, and the content of a picture affects the size of its file.
     group("file size", Source::File, true, false, 0.0),
     group("mark", Source::Mark, true, true, 0.0),
     group("corners", Source::Picture, true, true, 8.0),
     group("border", Source::Picture, true, true, 8.0),
     group("sharpness", Source::Picture, true, false, 0.0),
-    // These are most often the subject's own.
+    // The subject itself often explains these.
     group("mean colour", Source::Picture, false, false, 0.0),
     group("tone", Source::Picture, false, false, 0.0),
     group("file name", Source::Name, false, false, 0.0),
 ];
-/// The place of marks among them.
+/// The index of the group of marks.
 pub const MARK: usize = 3;
-/// The place of the file's length.
+/// The index of the group of the file size.
 pub const FILE_SIZE: usize = 2;
 
 /// One fact of every image.
 pub struct Fact {
     /// Its group, as an index into [`GROUPS`].
     pub group: usize,
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Its unit, with a space before it.
     pub unit: &'static str,
-    /// What it is for each image.
+    /// Its value for each image.
     pub values: Values,
 }
 
 impl Fact {
-    /// The least difference that matters between images of which a question is true and those of which it
-    /// is not. Grey levels have no unit.
+    /// The minimum relevant difference between images for which a question is true and the others.
+    /// Only facts in grey levels, which have no unit, have one.
     pub fn material(&self) -> f64 {
         if self.unit.is_empty() { GROUPS[self.group].material } else { 0.0 }
     }
 
-    /// The difference between the medians of the images that are `chosen` and of the others; infinite where
-    /// values are no numbers.
+    /// The difference between the medians of the `chosen` images and of the others; infinite if the
+    /// values are not numbers.
     pub fn gap(&self, chosen: impl Fn(usize) -> bool) -> f64 {
         let (Values::Numbers(numbers) | Values::Days(numbers)) = &self.values else {
             return f64::INFINITY;
@@ -93,26 +94,26 @@ impl Fact {
     }
 }
 
-/// What a fact is for each image.
+/// The values of a fact, one for each image.
 pub enum Values {
-    /// Numbers, whose order counts.
+    /// Ordinal numbers.
     Numbers(Vec<f64>),
     /// Days, as numbers: see [`days`].
     Days(Vec<f64>),
-    /// Words, which are the same or not.
+    /// Categories, which are equal or not.
     Words(Vec<Word>),
 }
 
-/// A word that stands for a fact.
+/// A category.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Word {
-    /// What is compared.
+    /// The value that is compared.
     pub is: String,
-    /// What people are told, who may be told the same of different words.
+    /// The text for messages, which may be the same for different values.
     pub shown: String,
 }
 
-/// A date, `YYYY:MM:DD` and more, as a number that grows by about one a day; 0 for none.
+/// A date, `YYYY:MM:DD` and more, as a number that grows by about one a day; 0 if there is none.
 pub fn days(date: &str) -> f64 {
     let mut numbers = date.split([':', ' ', '-']).map(|part| part.parse::<f64>().ok());
     match (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten()) {
@@ -121,12 +122,12 @@ pub fn days(date: &str) -> f64 {
     }
 }
 
-/// The date that [`days`] made this number of.
+/// The date that [`days`] converted to this number.
 pub fn date(days: f64) -> String {
     if days <= 0.0 {
         return "none".into();
     }
-    // Months and days begin at 1.
+    // Months and days start at 1.
     let since = (days as usize).saturating_sub(32);
     format!("{:04}-{:02}-{:02}", since / 372, since % 372 / 31 + 1, since % 31 + 1)
 }

@@ -1,14 +1,14 @@
-//! The facts of a set of images, in groups.
+//! Computes the facts of a set of images, in groups.
 
 use super::fact::{Fact, GROUPS, Values, Word, days};
 use super::file_names::Names;
 use crate::audit::file_facts::FileFacts;
 use crate::audit::file_facts::tones::{CORNER_NAMES, CORNERS};
 
-/// The saturation, in grey levels, below which an image has no colours but by rounding.
+/// The mean saturation, in grey levels, below which an image is grey up to rounding.
 const GREY: f64 = 0.5;
 
-/// The facts of `images`, whose names tell `names`.
+/// The facts of `images`, and those derived from their `names`.
 pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
     let mut facts = Vec::new();
     let place = |name| GROUPS.iter().position(|group| group.name == name).unwrap_or_default();
@@ -91,7 +91,7 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
     word("format", "colour profile", &|f| f.encoding.profile.clone());
     word("format", "comment", &|f| f.encoding.comment.clone());
     word("format", "resolution", &|f| f.encoding.density.clone());
-    // Of equal facts the first is told, so what says more comes first.
+    // Of equal facts the first is reported, so the more specific ones come first.
     word("format", "EXIF", &|f| yes(f.encoding.exif));
     word("format", "parts of the file", &|f| f.encoding.parts.clone());
     let tables = |f: &&FileFacts| Word {

@@ -1,18 +1,19 @@
-//! What file names tell: dates, numbers, prefixes, and subjects of whom there are several images.
+//! Information in file names: dates, numbers, prefixes, and subjects with several images.
 
 use super::fact::{Fact, Values, Word};
 use crate::audit::listing::Part;
 use std::collections::{HashMap, HashSet};
 
-/// The share of names that hold the name of their class, above which words and numbers in them are the
-/// numbering of that class.
+/// The share of names that contain the name of their class, above which words and numbers in names
+/// are the numbering of the class, and are ignored.
 const NAMED: f64 = 0.5;
-/// The share of numbers that two classes have in common, above which numbering begins anew in each.
+/// The share of numbers that two classes have in common, above which the numbering starts again in
+/// each class.
 const ANEW: f64 = 0.2;
-/// Subjects that a folder must have.
+/// The minimum number of subjects in a folder.
 const SUBJECTS: usize = 5;
 
-/// What the names of some images tell.
+/// The information in the names of some images.
 #[derive(Default)]
 pub struct Names {
     days: Vec<f64>,
@@ -21,23 +22,23 @@ pub struct Names {
     extensions: Vec<String>,
 }
 
-/// A name in pieces.
+/// A parsed file name.
 struct Name<'a> {
     stem: &'a str,
     extension: &'a str,
-    /// The date in it, as a number that grows by about one a day, and where it lies.
+    /// The date in it, as a number that grows by about one a day, and its byte range.
     date: Option<(f64, std::ops::Range<usize>)>,
 }
 
 impl<'a> Name<'a> {
-    /// Of a path with forward slashes.
+    /// Parses a path with forward slashes.
     fn new(file: &'a str) -> Self {
         let name = file.rsplit('/').next().unwrap_or(file);
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
         Self { stem, extension, date: date(stem) }
     }
 
-    /// The last run of digits that is no date, and where it begins and ends.
+    /// The last run of digits that is not part of a date, and its byte range.
     fn number(&self) -> Option<(f64, std::ops::Range<usize>)> {
         let end = self.stem.rfind(|c: char| c.is_ascii_digit())? + 1;
         let digits = self.stem[..end].rfind(|c: char| !c.is_ascii_digit());
@@ -48,13 +49,14 @@ impl<'a> Name<'a> {
         (!within_date).then_some((number, begin..end))
     }
 
-    /// What comes before the first digit.
+    /// The part before the first digit.
     fn prefix(&self) -> String {
         let letters = self.stem.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
         letters.trim_end_matches(['_', '-', ' ', '.', '(']).to_lowercase()
     }
 
-    /// All but the last number, if there is a number, or a date, in the rest: a subject, a film, a day.
+    /// The part before the last number, if it also contains a number or a date: the name of a
+    /// subject, a film, a day.
     fn subject(&self) -> Option<&'a str> {
         let (_, number) = self.number()?;
         let rest = self.stem[..number.start].trim_end_matches(['_', '-', ' ', '.', '(']);
@@ -63,7 +65,7 @@ impl<'a> Name<'a> {
     }
 }
 
-/// A date `YYYYMMDD` or with one character between its parts.
+/// A date `YYYYMMDD`, or one with a separator of one character, and its byte range.
 fn date(stem: &str) -> Option<(f64, std::ops::Range<usize>)> {
     let bytes = stem.as_bytes();
     let number = |at: usize, len: usize| -> Option<u32> {
@@ -99,7 +101,7 @@ fn plain(name: &str) -> String {
 }
 
 impl Names {
-    /// Of `files`, whose classes have these `labels`.
+    /// Parses the names of `files`, whose classes have these `labels`.
     pub fn new(files: &[&str], labels: &[usize], classes: &[String]) -> Self {
         let names: Vec<Name> = files.iter().map(|file| Name::new(file)).collect();
         let classes: Vec<String> = classes.iter().map(|class| plain(class)).collect();
@@ -125,7 +127,7 @@ impl Names {
         }
     }
 
-    /// As facts of this group.
+    /// The information as facts of this group.
     pub fn facts(&self, group: usize) -> Vec<Fact> {
         let fact = |name: &str, values| Fact { group, name: name.to_string(), unit: "", values };
         let words = |words: &[String]| {
@@ -146,8 +148,8 @@ impl Names {
     }
 }
 
-/// A warning if file names look like several images each of some subjects (`patient003_2`), of whom
-/// some have images in more than one split.
+/// A warning if file names look like several images each of some subjects (`patient003_2`), and
+/// some of the subjects have images in more than one split.
 pub fn subjects_across_splits<'a>(
     files: impl Iterator<Item = (&'a str, Option<Part>)>,
 ) -> Option<String> {

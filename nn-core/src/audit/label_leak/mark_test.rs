@@ -1,4 +1,4 @@
-//! Whether marks that half of the images show are borne by the other half.
+//! The test for marks: are candidate marks from one half of the images present in the other half?
 
 use super::bins::Binned;
 use super::effect::{Effect, accuracy};
@@ -12,12 +12,12 @@ use super::verdict::Telling;
 use super::{FAMILIES, Image, LEVEL, LabelLeak, Set, in_parallel};
 use crate::audit::luma::Luma;
 
-/// The most pictures in which marks are looked for.
+/// The maximum number of pictures that are searched for marks.
 const MOST_PICTURES: usize = 1_000;
-/// Tests of marks: each half of the images is asked in turn.
+/// The number of tests: each half of the images is tested in turn.
 const HALVES: f64 = 2.0;
 
-/// Looks for marks; see [`marks`].
+/// Searches and tests marks; see [`marks`].
 pub fn of_marks(
     images: &[Image],
     chosen: &[usize],
@@ -50,14 +50,14 @@ pub fn of_marks(
     better.leak(set, size)
 }
 
-/// The marks that one half of the images shows, as the other half bears them.
+/// The candidate marks of one half of the images, tested on the other half.
 struct HalfTest {
     marks: Vec<Mark>,
     binned: Vec<Binned>,
-    /// The labels of the images that were asked.
+    /// The labels of the tested images.
     labels: Vec<usize>,
     outcome: Outcome,
-    /// What tells a class, the best first.
+    /// The marks that indicate a class, the best first.
     telling: Vec<Telling>,
 }
 
@@ -99,7 +99,7 @@ impl HalfTest {
         self.telling.first().map_or(1.0, |best| p_of(&self.outcome, best.score))
     }
 
-    /// The verdict; images have about this size in pixels.
+    /// The verdict; `size` is the typical width and height of the images in pixels.
     fn leak(&self, set: &Set, size: [usize; 2]) -> LabelLeak {
         let words = |telling: &Telling| {
             let Mark { place, size: share, .. } = &self.marks[telling.fact];
@@ -124,7 +124,7 @@ impl HalfTest {
     }
 }
 
-/// The p-value of a score, corrected for both halves and for facts that are no marks.
+/// The p-value of a score, corrected for both halves and for the test of other facts.
 fn p_of(outcome: &Outcome, score: f32) -> f64 {
     (HALVES * FAMILIES * outcome.p(score)).min(1.0)
 }

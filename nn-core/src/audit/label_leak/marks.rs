@@ -1,65 +1,66 @@
-//! Marks that lie at the same place in images of one class: a tag, a letter, a ruler, a watermark.
+//! Detection of marks at the same position in images of one class: a tag, a letter, a ruler, a watermark.
 //!
-//! All is told from small grey pictures, brought to one size. Half of the images show, class by class,
-//! what a mark could be; the other half is asked whether they bear it, so that shuffling the labels of
-//! that half says what chance would do. There are two ways to be a mark:
+//! The search uses small grey pictures of one size. Candidate marks of each class are found in one
+//! half of the images (`shown`) and scored in the other half (`asked`), so that a permutation test
+//! on the labels of the second half is valid. There are two kinds of marks:
 //!
-//! - *constant*: places at which the images of a class are far more alike than others, and not just
-//!   plain ground; an image bears it if it is nearly the same there;
-//! - *drawn*: a pattern of local differences that is in the mean of the class and not of the others
-//!   (a faint watermark), or in that of a part of the class; an image bears it if the pattern is in it.
-//!   It is not looked for where most pictures of the class have a plain ground, on which the subject is
-//!   drawn.
+//! - *constant*: pixels at which the images of a class vary far less than others, without being
+//!   plain background; an image has the mark if it has nearly the same values there;
+//! - *drawn*: a pattern of local differences in the mean of the class but not of the others (a
+//!   faint watermark), or in the mean of a part of the class; an image has the mark if it
+//!   correlates with the pattern. It is not searched where most pictures of the class have a plain
+//!   background, on which the subject is drawn.
 
 use super::bins::{Binned, Question};
 use super::in_parallel;
 use super::pictures::{Pictures, PlaceSums};
 
-/// Images of a class, in the half that shows, from which on places can be called alike.
+/// The minimum number of images of a class, in the first half, for its variance to be estimated.
 const LEAST_ALIKE: usize = 4;
-/// The spread of a class at a constant place, as a share of that of the others.
+/// The maximum standard deviation of a class at a constant pixel, relative to that of the others.
 const ALIKE: f64 = 0.3;
-/// The spread of a class at a constant place, in grey levels, at most.
+/// The maximum standard deviation of a class at a constant pixel, in grey levels.
 const MOST_SPREAD: f64 = 12.0;
-/// Places of a constant mark, at least.
+/// The minimum number of pixels of a constant mark.
 const LEAST_PLACES: usize = 2;
-/// Places of a mark, as a share of the picture, at most: what is larger is no mark.
+/// The maximum share of the picture's pixels in a mark: anything larger is no mark.
 const MOST_PLACES: f64 = 0.15;
-/// What [`Mark::separate`] is for constant places, whose scores are logarithms, and for drawn ones.
+/// The values of [`Mark::separate`]: for constant marks, whose scores are logarithms, and for drawn ones.
 const SEPARATE_CONSTANT: f64 = 3.0;
 const SEPARATE_DRAWN: f64 = 4.0;
-/// The box around a mark, as a share of the picture, at most.
+/// The maximum area of the bounding box of a mark, as a share of the picture.
 const MOST_AREA: f64 = 0.3;
-/// Standard errors by which a place of a drawn mark differs.
+/// The minimum t statistic of a pixel of a drawn mark.
 const DIFFERS: f64 = 3.5;
-/// Places of a drawn mark, at most.
+/// The maximum number of pixels of a drawn mark.
 const MOST_DRAWN: usize = 600;
-/// The t of a place of a drawn mark, as a share of that of the clearest place, at least.
+/// The minimum t statistic of a pixel of a drawn mark, relative to the largest one.
 const CLEAR: f64 = 0.4;
-/// The part of a class in which a mark is looked for that the others of it lack: one in so many images.
+/// A mark is also searched in a part of a class: one in this many images.
 const PART: usize = 4;
-/// Rounds in which that part is looked for, at most.
+/// The maximum number of iterations of the search for that part.
 const ROUNDS: usize = 8;
-/// Grey levels within which a pixel is of the ground.
+/// The tolerance, in grey levels, within which a pixel is background.
 const GROUND: i32 = 10;
 
-/// A possible mark of a class.
+/// A candidate mark of a class.
 pub struct Mark {
     /// The class.
     pub class: usize,
-    /// How much each asked image bears it.
+    /// The score of each tested image: how clearly it has the mark.
     pub scores: Vec<f64>,
-    /// Where it lies, in words.
+    /// Its position, in words.
     pub place: String,
-    /// Its width and height as shares of the picture's.
+    /// Its width and height as shares of those of the picture.
     pub size: [f64; 2],
-    /// Standard deviations that must lie between images that bear it and others; see [`separation`].
+    /// The minimum separation between images with the mark and others, in standard deviations; see
+    /// [`separation`].
     pub separate: f64,
 }
 
 impl Mark {
-    /// Its scores in bins. It is only asked of scores that lie far above all lower ones, whatever the
-    /// labels: the fewer questions, the less is due to chance.
+    /// Its scores in bins. The questions are limited to high scores that are well separated from
+    /// all lower ones, independent of the labels: fewer questions increase the power of the test.
     pub fn binned(&self) -> Binned {
         let mut binned = Binned::of_numbers(&self.scores);
         let is_asked = |question: &Question| {
@@ -76,8 +77,8 @@ impl Mark {
     }
 }
 
-/// How far the median of the images that bear a mark lies above the mean of others, in their standard
-/// deviations. Pictures of different things are told apart by what they show, but not as clearly.
+/// The difference between the median score of the images with a mark and the mean score of the others, in
+/// standard deviations of the others. The content of pictures also separates classes, but not as clearly.
 pub fn separation(mut bearers: Vec<f64>, others: &[f64]) -> f64 {
     bearers.sort_by(f64::total_cmp);
     let n = others.len().max(1) as f64;
@@ -87,8 +88,8 @@ pub fn separation(mut bearers: Vec<f64>, others: &[f64]) -> f64 {
     (median - mean) / variance.sqrt().max(1e-9)
 }
 
-/// The marks that `shown` images suggest for each class, and how much the `asked` ones bear them. All
-/// are numbers of `pictures`, which have these `labels`.
+/// The candidate marks of each class, found in the images `shown`, and their scores in the images
+/// `asked`. Both are indices into `pictures`, which have these `labels`.
 pub fn marks(
     pictures: &Pictures,
     labels: &[usize],
@@ -103,7 +104,7 @@ pub fn marks(
         }
         let shown = Shown { pictures, rest: all.without(&pictures.sums(&own)), own };
         let mut found = vec![shown.constant(asked)];
-        // What is drawn on plain ground is the subject.
+        // What is drawn on a plain background is the subject.
         let on_ground = |&&i: &&usize| pictures.ground[i].is_some();
         if 2 * shown.own.iter().filter(on_ground).count() <= shown.own.len() {
             found.push(shown.drawn(&shown.own, asked));
@@ -115,24 +116,25 @@ pub fn marks(
     in_parallel(classes, of_class).into_iter().flatten().collect()
 }
 
-/// Places that may be a mark.
+/// The pixels of a candidate mark, and its scores.
 struct Found {
     scores: Vec<f64>,
     places: Vec<usize>,
     separate: f64,
 }
 
-/// The images that show what a mark of a class could be.
+/// The images in which candidate marks of a class are searched.
 struct Shown<'a> {
     pictures: &'a Pictures,
-    /// Those of the class.
+    /// The images of the class.
     own: Vec<usize>,
-    /// Those of all other classes.
+    /// The sums over the images of all other classes.
     rest: PlaceSums,
 }
 
 impl Shown<'_> {
-    /// Places at which the class is alike; the score is minus the logarithm of how far an image is from it.
+    /// Pixels at which the class varies little; the score is minus the logarithm of the mean
+    /// distance of an image from the class mean there.
     fn constant(&self, asked: &[usize]) -> Option<Found> {
         let Self { pictures, own, rest } = self;
         if own.len() < LEAST_ALIKE {
@@ -164,8 +166,8 @@ impl Shown<'_> {
         Some(Found { scores, places, separate: SEPARATE_CONSTANT })
     }
 
-    /// Places at which the local differences of `some` images of the class are others in the mean; the
-    /// score is how much of that pattern an image has.
+    /// Pixels at which the mean local difference of `some` images of the class differs from that of
+    /// the other classes; the score is the product of an image with that pattern.
     fn drawn(&self, some: &[usize], asked: &[usize]) -> Option<Found> {
         let Self { pictures, rest, .. } = self;
         let sums = pictures.sums(some);
@@ -194,10 +196,11 @@ impl Shown<'_> {
         Some(Found { scores, places, separate: SEPARATE_DRAWN })
     }
 
-    /// Those images of the class that may bear a mark which the others of it lack: the part that has most
-    /// of what tells this part from other classes. It begins as the whole class and becomes sharper with
-    /// each round, as in k-means clustering (S. P. Lloyd, "Least squares quantization in PCM", 1982). What
-    /// an image has in common with the pattern is asked of the pattern without that image.
+    /// The part of the class that may share a mark which the rest of the class lacks: the images
+    /// that correlate most with the pattern that distinguishes this part from other classes. The
+    /// part starts as the whole class and is refined iteratively, as in k-means clustering (S. P.
+    /// Lloyd, "Least squares quantization in PCM", 1982). The correlation of an image is computed
+    /// with the pattern of the other images of the part.
     fn most_alike(&self) -> Option<Vec<usize>> {
         let Self { pictures, own, rest } = self;
         let part = own.len().div_ceil(PART);
@@ -236,12 +239,12 @@ impl Shown<'_> {
     }
 }
 
-/// What was found, with its place in words.
+/// Converts the result of a search, with the position in words.
 fn mark(class: usize, found: Found, pictures: &Pictures) -> Mark {
     let Found { scores, places, separate } = found;
     let (width, height) = (pictures.width, pictures.places / pictures.width);
     let span = |mut along: Vec<usize>, len: usize| {
-        // Without the outermost, which may be there by chance.
+        // Without the outermost pixels, which may be there by chance.
         along.sort_unstable();
         let spare = along.len() / 10;
         let (from, to) = (along[spare], along[along.len() - 1 - spare] + 1);

@@ -1,13 +1,13 @@
-//! Can the class be told from the file, without looking at what it shows?
+//! Label leakage: can the class be predicted from the file, without recognising its content?
 //!
-//! Each fact about a file (its size, its encoding, its border, a mark, ..) is asked for each class
-//! against the rest, and for all classes at once; see `permutations` for how, and how chance is kept
-//! out: one p-value holds for all facts, questions and classes together. A leak is *strong* if it is no
-//! chance and if its effect is worth it, *weak* if it is no chance but little is given away.
+//! Each fact about a file (its size, its encoding, its border, a mark, ..) is tested for each class
+//! against the rest, and for all classes at once. `permutations` describes the permutation test;
+//! its p-values are corrected for all facts, questions and classes together. A leak is *strong* if
+//! it is significant and the effect is large, *weak* if it is significant but the effect is small.
 //!
-//! The effect is the difference between the share of the class that a question is true of and that of
-//! all other images, so it does not depend on how many images a class has. As the question was chosen
-//! for being the best of many, small effects look a little larger than they are.
+//! The effect is the difference between the shares of the class and of all other images for which a
+//! question is true, so it does not depend on the sizes of the classes. Since the best of many
+//! questions is selected, small effects are slightly overestimated.
 
 mod bins;
 mod class_sets;
@@ -39,84 +39,86 @@ use serde::Serialize;
 use std::sync::OnceLock;
 use telling::TestedFacts;
 
-/// The error rate of the whole test: how often labels that mean nothing are said to show anywhere.
+/// The error rate of the whole test: the probability of any leak being reported for random labels.
 pub const LEVEL: f64 = 0.01;
-/// The most images looked at; of more, some are drawn by the seed, all of small classes among them.
+/// The maximum number of images tested; of more, a sample is drawn by the seed, with all images of
+/// small classes.
 const MOST: usize = 3_000;
 /// The shorter side below which the subject fills an image, in pixels.
 const TINY: usize = 64;
-/// The formats whose files are shorter for being compressed more.
+/// The formats with lossy compression.
 const LOSSY: [&str; 2] = ["jpeg", "webp"];
-/// Images a class must have to take part.
+/// The minimum number of images of a class that is tested.
 const LEAST_IN_CLASS: usize = 4;
-/// Families of tests whose p-values are corrected for each other (Bonferroni): facts, and marks.
+/// The number of families of tests whose p-values are corrected for each other (Bonferroni): facts,
+/// and marks.
 const FAMILIES: f64 = 2.0;
-/// How much is given away.
+/// The strength of a leak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strength {
-    /// No more than chance gives.
+    /// Not significant.
     None,
-    /// More than chance gives, but little.
+    /// Significant, but small.
     Weak,
-    /// Enough to be learned instead of what the pictures show.
+    /// Large enough for a network to learn it instead of the content of the pictures.
     Strong,
 }
 
-/// What a group of facts tells of the class.
+/// The result for a group of facts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LabelLeak {
     /// The group: `image size`, `format`, `file size`, `mark`, `corners`, `border`, `sharpness`,
     /// `mean colour`, `tone` or `file name`.
     pub group: &'static str,
-    /// Share of images whose class the best fact tells right, of all classes at once, classes counting
-    /// alike.
+    /// The balanced accuracy over all classes if the best fact is used to predict the class.
     pub accuracy: f64,
-    /// What guessing would give: one over the number of classes.
+    /// The accuracy of guessing: one over the number of classes.
     pub chance: f64,
-    /// How often shuffled labels do as well anywhere: a p-value corrected for all tests.
+    /// The p-value of the permutation test, corrected for all tests.
     pub p: f64,
-    /// How much is given away.
+    /// The strength of the leak.
     pub strength: Strength,
-    /// Whether it is a strong leak that a network can learn from and that the subject is rarely the
-    /// reason of: not `mean colour`, `tone` or `file name`.
+    /// Whether it is a strong leak that a network can learn, and that the subject rarely explains:
+    /// never for `mean colour`, `tone` or `file name`.
     pub alarm: bool,
-    /// Whether it should stop a pipeline: an alarm, but not of `sharpness`.
+    /// Whether it should stop a pipeline: an alarm, except for `sharpness`.
     pub gate: bool,
-    /// Whether all facts of the group are the same in all images, so that there is nothing to tell.
+    /// Whether all facts of the group are the same in all images, so that nothing can leak.
     pub constant: bool,
-    /// The class that is given away most, if any is.
+    /// The class that leaks most, if any leaks.
     pub class: Option<String>,
-    /// All classes that are given away as strongly, the most first.
+    /// All classes that leak about as strongly, the most first.
     pub classes: Vec<String>,
-    /// Whether `classes` have in common what all others lack, and `shares` are those of the set.
+    /// Whether the property is shared by all of `classes` and by no others, and `shares` are those
+    /// of the set.
     pub as_set: bool,
-    /// What is true of that class and not of others, in words.
+    /// The property of that class that others lack, in words.
     pub fact: String,
-    /// The share of that class of which it is true, and the share of all other images.
+    /// The share of that class that has the property, and the share of all other images.
     pub shares: [f64; 2],
     /// Their difference.
     pub effect: f64,
-    /// Its 95 % interval.
+    /// Its 95 % confidence interval.
     pub interval: [f64; 2],
-    /// All of it in words; empty if nothing is given away.
+    /// A summary in words; empty if there is no leak.
     pub reason: String,
 }
 
-/// An image that takes part.
+/// An image that is tested.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
     /// Its facts.
     pub facts: &'a FileFacts,
-    /// Its file, below the folder.
+    /// The path of its file relative to the folder.
     pub file: &'a str,
     /// Its class.
     pub label: usize,
 }
 
-/// Tests each group of facts. The images must not contain duplicates, for one tells the class of the
-/// other; see [`super::Report::groups`]. `picture` is the small picture of an image. Empty if there are not two
-/// classes with enough images.
+/// Tests each group of facts. The images must not contain duplicates, since one would predict the
+/// class of the other; see [`super::Report::groups`]. `picture` returns the small picture of an
+/// image. The result is empty if there are not two classes with enough images.
 pub fn test(
     images: &[Image],
     classes: &[String],
@@ -158,20 +160,20 @@ pub fn test(
     (0..GROUPS.len()).map(leak).collect()
 }
 
-/// What the tests of a set have in common.
+/// The properties of a set that all its tests need.
 struct Set<'a> {
     labels: &'a [usize],
     classes: &'a [String],
     chance: f64,
     /// Whether most images are so small that the subject fills them.
     are_tiny: bool,
-    /// Whether most files are as long as what they show is intricate.
+    /// Whether most files are compressed without loss, so that their sizes depend on the content.
     are_lossless: bool,
 }
 
 impl Set<'_> {
-    /// Whether the subject itself makes such facts differ: digits of 28 x 28 pixels reach the border in
-    /// their own way, and a PNG of a one is shorter than that of an eight.
+    /// Whether the subject itself explains differences in this group: digits of 28 x 28 pixels
+    /// touch the border, and the PNG of a one is smaller than that of an eight.
     fn is_of_the_subject(&self, group: usize) -> bool {
         match GROUPS[group].source {
             Source::Picture | Source::Mark => self.are_tiny,
@@ -181,7 +183,7 @@ impl Set<'_> {
     }
 }
 
-/// `f` of 0, 1, .. up to `n`, on all threads. The loop is compiled once, whatever comes out of `f`.
+/// `f` of 0, 1, .. up to `n`, computed on all threads. The parallel loop is compiled once for all `T`.
 fn in_parallel<T: Send + Sync>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
     fn each(n: usize, f: &(dyn Fn(usize) + Sync)) {
         (0..n).into_par_iter().for_each(f);

@@ -1,37 +1,38 @@
-//! How strongly each fact goes with each class, and how strongly it would by chance.
+//! The permutation test: the association of each fact with each class, and its distribution under
+//! random labels.
 //!
-//! For each question about a fact and each class, the score is minus the logarithm of Fisher's exact
-//! one-sided probability that as many images of the class, or more, answer it with yes. For each fact
-//! there is one more, for all classes at once: minus the logarithm of the p-value of the Kruskal-Wallis
-//! test (numbers) or of Pearson's (words). These scores are only an order of merit. What counts is the
-//! largest, against the largest of all scores when the labels are shuffled: P. H. Westfall and S. S.
-//! Young, "Resampling-based multiple testing", 1993 (single-step maxT). A p-value is never 0: B.
-//! Phipson and G. K. Smyth, "Permutation p-values should never be zero", 2010.
+//! For each question about a fact and each class, the score is minus the logarithm of the one-sided p-value
+//! of Fisher's exact test: the probability that as many images of the class, or more, answer yes. Each fact
+//! has one more score for all classes at once: minus the logarithm of the p-value of the Kruskal-Wallis
+//! test (numbers) or of Pearson's chi-squared test (words). These scores only rank the tests. The
+//! significance comes from comparing the largest score with the largest of all scores for shuffled labels:
+//! P. H. Westfall and S. S. Young, "Resampling-based multiple testing", 1993 (single-step maxT). A p-value
+//! is never 0: B. Phipson and G. K. Smyth, "Permutation p-values should never be zero", 2010.
 
 use super::bins::{Binned, MOST_BINS, Question};
 use super::in_parallel;
 use crate::rng::Rng;
 use std::collections::HashMap;
 
-/// Shuffles of the labels, at most.
+/// The maximum number of permutations.
 pub const SHUFFLES: usize = 999;
-/// Shuffles between two looks at whether more are needed.
+/// The number of permutations between two checks of the stopping rule.
 const ROUND: usize = 50;
-/// Shuffles that do as well as the labels, after which no more are needed: J. Besag and P. Clifford,
-/// "Sequential Monte Carlo p-values", 1991.
+/// The number of permutations that reach the score of the labels, after which the test stops: J.
+/// Besag and P. Clifford, "Sequential Monte Carlo p-values", 1991.
 const ENOUGH: usize = 25;
-/// The stream of the seed used here.
+/// The random stream used here.
 const STREAM: u64 = 0x6c65_616b << 32;
 
 /// A fact that is tested.
 pub struct Tested<'a> {
     /// Its bins.
     pub binned: &'a Binned,
-    /// The class it is about, if it is about one.
+    /// The class that it refers to; `None` for all classes.
     pub class: Option<usize>,
 }
 
-/// The best question for a class about a fact.
+/// The question with the highest score for a class and a fact.
 #[derive(Debug, Clone, Copy)]
 pub struct Best {
     /// Its score.
@@ -40,7 +41,7 @@ pub struct Best {
     pub question: Question,
 }
 
-/// What the labels score on a fact.
+/// The scores of a fact with the given labels.
 pub struct Scored {
     /// For each class, the best question.
     pub classes: Vec<Option<Best>>,
@@ -49,23 +50,23 @@ pub struct Scored {
 }
 
 impl Scored {
-    /// The largest score.
+    /// The largest of these scores.
     pub fn most(&self) -> f32 {
         self.classes.iter().flatten().map(|best| best.score).fold(self.together, f32::max)
     }
 }
 
-/// What the labels score, and the largest scores of shuffled ones.
+/// The scores with the given labels, and the largest scores with shuffled ones.
 pub struct Outcome {
     /// For each fact.
     pub facts: Vec<Scored>,
-    /// The largest score of each shuffle.
+    /// The largest score of each permutation.
     chance: Vec<f32>,
 }
 
 impl Outcome {
-    /// How often the largest score of shuffled labels is as large: a p-value that holds for all facts,
-    /// questions and classes together.
+    /// The p-value of a score: the share of permutations whose largest score reaches it. It is
+    /// corrected for all facts, questions and classes.
     pub fn p(&self, score: f32) -> f64 {
         let as_well =
             self.chance.iter().filter(|&&chance| chance >= score - tolerance(score)).count();
@@ -73,8 +74,8 @@ impl Outcome {
     }
 }
 
-/// Scores `facts`, whose images have these `labels` (below `classes`). `family` numbers the tests that
-/// share a seed.
+/// Scores `facts` of images with these `labels` (below `classes`). `family` distinguishes the
+/// random streams of tests with the same seed.
 pub fn outcome(
     facts: &[Tested],
     labels: &[usize],
@@ -105,17 +106,17 @@ pub fn outcome(
     Outcome { facts: scored, chance }
 }
 
-/// How much two scores may differ that are the same but for rounding.
+/// The difference between two scores that is within rounding error.
 pub fn tolerance(score: f32) -> f32 {
     1e-3 + 1e-5 * score
 }
 
-/// All that does not change when labels are shuffled.
+/// Everything that does not change when labels are shuffled.
 struct Scorer<'a> {
     facts: &'a [Tested<'a>],
-    /// Images of each class.
+    /// The number of images of each class.
     counts: Vec<usize>,
-    /// For each fact, question and class, where the scores of 0, 1, .. images begin in `scores`.
+    /// For each fact, question and class, the offset in `scores` of the scores for 0, 1, .. images.
     places: Vec<Vec<u32>>,
     scores: Vec<f32>,
 }
@@ -162,7 +163,7 @@ impl<'a> Scorer<'a> {
         Self { facts, counts, places, scores }
     }
 
-    /// Counts the images of each class in each bin; `labels` come times [`MOST_BINS`].
+    /// Counts the images of each class in each bin; `labels` are multiplied by [`MOST_BINS`].
     fn count(&self, fact: usize, labels: &[u32], work: &mut [u32]) {
         work.fill(0);
         for (&label, &bin) in labels.iter().zip(&self.facts[fact].binned.bins) {
@@ -170,7 +171,7 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// Calls `each(class, question, score)` for all questions, from counts of images up to each bin.
+    /// Calls `each(class, question, score)` for all questions, from cumulative counts over the bins.
     #[inline(always)]
     fn each(&self, fact: usize, work: &mut [u32], mut each: impl FnMut(usize, usize, f32)) {
         let Tested { binned, class } = &self.facts[fact];
@@ -209,7 +210,7 @@ impl<'a> Scorer<'a> {
         let together = self.together(fact, work);
         self.each(fact, work, |label, number, score| {
             let question = binned.questions[number];
-            // Of equal ones, that which is true of fewer images says more.
+            // On ties, the question that is true for fewer images is more specific.
             let rank = |question| (binned.size(question), question.not);
             let better = classes[label].is_none_or(|best| {
                 let equal = (score - best.score).abs() <= tolerance(best.score);
@@ -222,7 +223,7 @@ impl<'a> Scorer<'a> {
         Scored { classes, together }
     }
 
-    /// The test of all classes at once.
+    /// The score of the test of all classes at once.
     fn together(&self, fact: usize, work: &[u32]) -> f32 {
         let Tested { binned, class } = &self.facts[fact];
         let present = self.counts.iter().filter(|&&count| count > 0).count();
@@ -261,9 +262,9 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// Minus the logarithm of the chance that a chi-squared variable is as large, after E. B. Wilson and
-/// M. M. Hilferty, "The distribution of chi-square", 1931, and P. O. Börjesson and C. E. Sundberg,
-/// "Simple approximations of the error function Q(x)", 1979.
+/// Minus the logarithm of the upper tail probability of the chi-squared distribution, after E. B.
+/// Wilson and M. M. Hilferty, "The distribution of chi-square", 1931, and P. O. Börjesson and C. E.
+/// Sundberg, "Simple approximations of the error function Q(x)", 1979.
 fn chi_squared(value: f64, freedom: f64) -> f32 {
     let spread = 2.0 / (9.0 * freedom);
     let z = ((value / freedom).cbrt() - (1.0 - spread)) / spread.sqrt();
@@ -288,8 +289,9 @@ impl LogFactorials {
         Self(logarithms)
     }
 
-    /// For `a` of 0 to `k`: minus the logarithm of the chance that of `k` images drawn from all, `a` or
-    /// more are among certain `size` ones (the hypergeometric distribution). 0 up to the mean.
+    /// For `a` from 0 to `k`: minus the logarithm of the upper tail of the hypergeometric
+    /// distribution, the probability that of `k` images drawn from all, at least `a` are among
+    /// `size` given ones. 0 up to the mean.
     fn tails(&self, size: usize, k: usize) -> Vec<f32> {
         let n = self.0.len() - 1;
         let mut tails = vec![0.0; k + 1];

@@ -1,4 +1,4 @@
-//! Small grey pictures brought to one size, and what their places have in common.
+//! Small grey pictures resized to one size, and their statistics per pixel.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `kernels/simd.rs`
 
@@ -7,29 +7,29 @@ use crate::audit::luma::Luma;
 use crate::kernels::multiversion::{Multiversion, multiversion};
 use std::collections::HashMap;
 
-/// Local differences beyond this many grey levels count as this many.
+/// Local differences are clamped to this many grey levels.
 const MOST_DIFFERENCE: f32 = 60.0;
-/// Pixels to each side that are around one.
+/// The radius of the neighbourhood of a pixel.
 const AROUND: usize = 2;
-/// The share of a picture that one shade must cover to be its ground.
+/// The minimum share of a picture that one grey level must cover to count as a plain background.
 const GROUND_SHARE: f64 = 0.2;
 
 /// Small pictures of one size.
 pub struct Pictures {
-    /// Columns.
+    /// The width.
     pub width: usize,
-    /// Pixels.
+    /// The number of pixels of a picture.
     pub places: usize,
-    /// Grey, picture by picture.
+    /// Grey levels, `[pictures, places]`.
     grey: Vec<u8>,
-    /// The difference from the mean around, picture by picture.
+    /// Local differences (pixel minus the mean of its neighbourhood), `[pictures, places]`.
     local: Vec<i8>,
-    /// The ground of each picture, if it has one.
+    /// The grey level of the plain background of each picture, if it has one.
     pub ground: Vec<Option<i32>>,
 }
 
 impl Pictures {
-    /// All at the size that most have.
+    /// Resizes all pictures to the most common size.
     pub fn new(pictures: &[Luma]) -> Self {
         let mut sizes: HashMap<(usize, usize), usize> = HashMap::new();
         pictures.iter().for_each(|p| *sizes.entry((p.width, p.height)).or_default() += 1);
@@ -51,7 +51,7 @@ impl Pictures {
         all
     }
 
-    /// The grey of a picture.
+    /// The grey levels of a picture.
     pub fn grey(&self, i: usize) -> &[u8] {
         &self.grey[i * self.places..][..self.places]
     }
@@ -71,7 +71,7 @@ impl Pictures {
         multiversion(Products { local: self.local(i), pattern: weights, squared: true })
     }
 
-    /// Sums over some pictures.
+    /// The sums over some pictures.
     pub fn sums(&self, of: &[usize]) -> PlaceSums {
         let grey = self.sums_of(of, |i| self.grey(i));
         PlaceSums { n: of.len() as f64, grey, local: self.sums_of(of, |i| self.local(i)) }
@@ -94,7 +94,7 @@ impl Pictures {
     }
 }
 
-/// The sum of local differences, or of their squares, times a pattern.
+/// Computes the sum of local differences, or of their squares, times a pattern.
 struct Products<'a> {
     local: &'a [i8],
     pattern: &'a [f32],
@@ -118,28 +118,28 @@ impl Multiversion for Products<'_> {
     }
 }
 
-/// Sums of values and of their squares, place by place.
+/// Sums of values and of their squares, per pixel.
 pub struct PlaceSums {
-    /// How many pictures.
+    /// The number of pictures.
     pub n: f64,
-    /// Of grey.
+    /// The sums for grey levels.
     pub grey: [Vec<f32>; 2],
-    /// Of the local difference.
+    /// The sums for local differences.
     pub local: [Vec<f32>; 2],
 }
 
 impl PlaceSums {
-    /// Mean and variance of grey at a place.
+    /// Mean and variance of the grey level at a pixel.
     pub fn grey_at(&self, place: usize) -> (f64, f64) {
         moments(self.n, [0, 1].map(|i: usize| f64::from(self.grey[i][place])))
     }
 
-    /// Mean and variance of the local difference at a place.
+    /// Mean and variance of the local difference at a pixel.
     pub fn local_at(&self, place: usize) -> (f64, f64) {
         moments(self.n, [0, 1].map(|i: usize| f64::from(self.local[i][place])))
     }
 
-    /// The same without some of the pictures.
+    /// The sums without some of the pictures.
     pub fn without(&self, some: &Self) -> Self {
         let difference = |all: &[Vec<f32>; 2], some: &[Vec<f32>; 2]| {
             [0, 1].map(|i: usize| all[i].iter().zip(&some[i]).map(|(a, b)| a - b).collect())
@@ -158,7 +158,7 @@ fn moments(n: f64, [sum, squares]: [f64; 2]) -> (f64, f64) {
     (mean, (squares / n.max(1.0) - mean * mean).max(0.0))
 }
 
-/// `picture` at another size, each pixel the nearest one.
+/// `picture` resized by nearest-neighbour sampling.
 fn fitted(picture: &Luma, width: usize, height: usize) -> Luma {
     if (picture.width, picture.height) == (width, height) {
         return picture.clone();
@@ -174,7 +174,7 @@ fn fitted(picture: &Luma, width: usize, height: usize) -> Luma {
     fitted
 }
 
-/// Each pixel minus the mean of those around.
+/// Each pixel minus the mean of its neighbourhood.
 fn local(picture: &Luma) -> Vec<i8> {
     multiversion(Local(picture))
 }
@@ -188,7 +188,7 @@ impl Multiversion for Local<'_> {
     fn run(self) -> Vec<i8> {
         let Luma { width, height, ref pixels } = *self.0;
         let mut local = vec![0; width * height];
-        // Sums over the rows around, with a margin on either side.
+        // Sums over the rows of the neighbourhood, with a margin on either side.
         let mut sums = vec![0.0_f32; width + 2 * AROUND];
         for (y, local) in local.chunks_exact_mut(width).enumerate() {
             let (from, to) = (y.saturating_sub(AROUND), (y + AROUND + 1).min(height));
@@ -213,7 +213,7 @@ impl Multiversion for Local<'_> {
     }
 }
 
-/// The shade that covers much of a picture.
+/// The grey level that covers much of a picture, if any.
 fn ground(picture: &Luma) -> Option<i32> {
     let mut histogram = [0_usize; 256];
     picture.pixels.iter().for_each(|&v| histogram[v as usize & 255] += 1);

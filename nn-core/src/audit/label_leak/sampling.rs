@@ -1,13 +1,13 @@
-//! Which images are looked at where there are very many.
+//! Sampling of images from very large sets.
 
 use super::LEAST_IN_CLASS;
 use crate::rng::Rng;
 
-/// The stream of the seed that images are drawn by.
+/// The random stream that images are sampled by.
 const STREAM: u64 = 0x6472_6177 << 32;
 
-/// At most so many of `images`, in a drawn order; those of small classes are kept whole, those of too
-/// small ones left out.
+/// At most `most` of `images`, in random order. Small classes are kept whole; classes that are too
+/// small to be tested are left out.
 pub fn drawn(
     images: &[usize],
     labels: &[usize],

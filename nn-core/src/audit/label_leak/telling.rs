@@ -1,4 +1,4 @@
-//! Which question tells a class best, among the facts of a group.
+//! Selection of the question that predicts a class best, among the facts of a group.
 
 use super::bins::{Binned, Question};
 use super::class_sets::{ClassSet, best_set};
@@ -9,23 +9,23 @@ use super::verdict::{Findings, Telling};
 use super::{FAMILIES, LEVEL, LabelLeak, Set};
 use std::cmp::Ordering;
 
-/// By how much more a set of classes must be given away than any class alone for the set to be told.
+/// The minimum gain of a set of classes over any single class for the set to be reported.
 const SET_TELLS_MORE: f64 = 0.05;
 
-/// The facts of a set of images, and what its labels score on them.
+/// The facts of a set of images, and their scores.
 pub struct TestedFacts<'a> {
     /// All facts.
     pub facts: &'a [Fact],
-    /// Those that are not the same in all images, with their place among `facts`.
+    /// The facts that are not constant, in bins, with their indices in `facts`.
     pub binned: &'a [(usize, Binned)],
-    /// The scores of those.
+    /// The scores of `binned`.
     pub outcome: &'a Outcome,
     /// The images.
     pub set: &'a Set<'a>,
 }
 
 impl TestedFacts<'_> {
-    /// What a group of facts tells of the class.
+    /// The result for a group of facts.
     pub fn leak(&self, group: usize) -> LabelLeak {
         let source = GROUPS[group].source;
         let own: Vec<usize> =
@@ -67,8 +67,8 @@ impl TestedFacts<'_> {
         (FAMILIES * self.outcome.p(score)).min(1.0)
     }
 
-    /// What tells each class best, the best of all first. What does not matter counts only where nothing
-    /// does.
+    /// The best question for each class, the best of all first. Differences that are too small to
+    /// be relevant are only used if there are no relevant ones.
     fn of_each_class(&self, own: &[usize]) -> Vec<Telling> {
         let best = (0..self.set.classes.len()).filter_map(|class| self.best_of_class(own, class));
         let (matters, little): (Vec<Telling>, Vec<Telling>) = best.partition(|t| t.matters);
@@ -99,8 +99,8 @@ impl TestedFacts<'_> {
         Some(Telling { fact, class, question, score, effect, matters, is_given })
     }
 
-    /// What matters before what does not, what is strong before what is weak, then the higher score. Of
-    /// equal ones, that which is true of fewer images says more.
+    /// Orders by relevance, then by strength, then by score. On ties, the question that is true for
+    /// fewer images is better, since it is more specific.
     fn is_better(&self, a: &Telling, b: &Telling) -> bool {
         let worth = |telling: &Telling| (telling.matters, telling.is_given);
         let rank = |telling: &Telling| {
@@ -116,7 +116,7 @@ impl TestedFacts<'_> {
         }
     }
 
-    /// The p-value of the fact that tells most, and how often it tells the class right.
+    /// The p-value of the fact with the highest score, and the accuracy of its predictions.
     fn of_all_classes(&self, own: &[usize]) -> (f64, f64) {
         let scores = own.iter().map(|&fact| (self.outcome.facts[fact].most(), fact));
         match scores.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))) {
@@ -128,8 +128,8 @@ impl TestedFacts<'_> {
         }
     }
 
-    /// The set of classes that is given away most, by what its images have or have not. Not by numbers,
-    /// which are rarely the same in several classes.
+    /// The set of classes with the largest effect of a category. Numbers are not used, since they
+    /// are rarely the same in several classes.
     fn of_a_set_of_classes(&self, own: &[usize]) -> Option<(usize, ClassSet)> {
         let sets = own.iter().filter_map(|&fact| {
             let binned = &self.binned[fact].1;

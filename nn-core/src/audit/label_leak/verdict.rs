@@ -1,4 +1,4 @@
-//! How much a group of facts gives away, and in which words that is told.
+//! The strength of the leak in a group of facts, and its description.
 
 use super::bins::Question;
 use super::class_sets::ClassSet;
@@ -6,29 +6,29 @@ use super::effect::{Effect, least_gain};
 use super::fact::GROUPS;
 use super::{LEVEL, LabelLeak, Set, Strength};
 
-/// The share of the largest effect from which on a class is given away as strongly: of those that lack
-/// what one class has, each is a little.
+/// The share of the largest effect from which a class counts as leaking as strongly. Each class
+/// that lacks a property of one other class leaks a little.
 const AS_STRONGLY: f64 = 0.6;
 
-/// A fact, a question about it and a class of which it is true.
+/// A question about a fact that predicts a class.
 pub struct Telling {
-    /// The fact's number among those that were tested.
+    /// The fact's index among the tested facts.
     pub fact: usize,
     /// The class.
     pub class: usize,
     /// The question.
     pub question: Question,
-    /// How strongly it goes with the class.
+    /// The score of the question for the class.
     pub score: f32,
-    /// How much is given away.
+    /// The effect size.
     pub effect: Effect,
-    /// Whether the images of which it is true differ enough from the others.
+    /// Whether the difference is large enough to be relevant.
     pub matters: bool,
-    /// Whether it matters, is strong and no chance.
+    /// Whether it is relevant, strong and significant.
     pub is_given: bool,
 }
 
-/// What the tests of a group found.
+/// The test results of a group.
 pub struct Findings<'a> {
     /// The group, as an index into [`GROUPS`].
     pub group: usize,
@@ -36,18 +36,18 @@ pub struct Findings<'a> {
     pub constant: bool,
     /// See [`LabelLeak::accuracy`].
     pub accuracy: f64,
-    /// The way from chance to certainty that the accuracy goes.
+    /// The accuracy above chance, relative to the largest possible gain.
     pub gain: f64,
     /// See [`LabelLeak::p`].
     pub p: f64,
-    /// What tells a class best, and that in words.
+    /// The best question, and its description.
     pub best: Option<(&'a Telling, String)>,
-    /// What gives a class away strongly and is no chance, the best for each class.
+    /// The strong and significant questions, the best for each class.
     pub given: Vec<&'a Telling>,
 }
 
 impl Findings<'_> {
-    /// The verdict, for people.
+    /// The verdict with its description.
     pub fn told(self, set: &Set) -> LabelLeak {
         let group = GROUPS[self.group];
         let strength = match self.p <= LEVEL {
@@ -103,7 +103,7 @@ impl LabelLeak {
         (self.effect, self.interval) = (effect.difference, effect.interval);
     }
 
-    /// The same, for a set of classes that is given away more than any of them alone.
+    /// The verdict for a set of classes whose effect exceeds that of any single class.
     pub(super) fn of_set(mut self, set: &ClassSet, fact: String, of: &Set) -> Self {
         self.take(&set.effect);
         self.strength = Strength::Strong;

@@ -1,4 +1,4 @@
-//! Copies of every kind, with parameters drawn for each image: all must be found, and nothing else.
+//! Recall of copies of every kind, with random parameters for each image, and no false positives.
 
 use super::framed::tilted;
 use super::{distinct_photographs, noisy, picture, report, save};
@@ -8,7 +8,7 @@ use image::imageops::{self, FilterType};
 use rayon::prelude::*;
 use tempfile::TempDir;
 
-/// What is done to a copy.
+/// The kind of change of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     Encoded,
@@ -17,13 +17,13 @@ enum Change {
     Turned,
     Cropped,
     Toned,
-    /// Letters as tall as 7 to 14 % of the width.
+    /// Letters of 7 to 14 % of the width in height.
     Written,
-    /// Letters up to a quarter of the width, which may hide half of the animal.
+    /// Letters of up to a quarter of the width, which may hide half of the animal.
     WrittenLarge,
 }
 
-/// The share of copies that must be found, in percent.
+/// The minimum share of copies that must be found, in percent.
 const LEAST: usize = 95;
 
 const CHANGES: [Change; 8] = [
@@ -38,7 +38,7 @@ const CHANGES: [Change; 8] = [
 ];
 
 impl Change {
-    /// A copy of `image`, and the quality to save it at.
+    /// A changed copy of `image`, and the JPEG quality to save it with.
     fn copy(self, image: &RgbImage, rng: &mut Rng) -> (RgbImage, u8) {
         let (width, height) = image.dimensions();
         let quality = if self == Self::Encoded { 20 } else { 60 } + rng.below(31) as u8;
@@ -78,7 +78,7 @@ impl Change {
     }
 }
 
-/// Letters of 3 x 5 dots, a row after the other.
+/// Letters of 3 x 5 dots, row by row.
 const LETTERS: [(char, u16); 8] = [
     ('C', 0b111_100_100_100_111),
     ('O', 0b111_101_101_101_111),
@@ -90,7 +90,7 @@ const LETTERS: [(char, u16); 8] = [
     ('T', 0b111_010_010_010_010),
 ];
 
-/// A line or two of large letters, half transparent, anywhere.
+/// One or two lines of large letters, half transparent, at a random position.
 fn written_over(image: &RgbImage, large: bool, rng: &mut Rng) -> RgbImage {
     let mut copy = image.clone();
     let (width, height) = copy.dimensions();
@@ -129,8 +129,8 @@ fn written_over(image: &RgbImage, large: bool, rng: &mut Rng) -> RgbImage {
     copy
 }
 
-/// Saves `images` and a copy of each, once for every change; how many copies were found, and the
-/// pairs that are none.
+/// Saves `images` and one copy of each per kind of change. Returns the number of copies found, and
+/// the false positives.
 fn recall(images: &[RgbImage], seed: u64) -> (Vec<(Change, usize)>, Vec<String>) {
     let originals = TempDir::new().unwrap();
     let name = |i: usize| format!("{i}.jpg");
@@ -169,8 +169,8 @@ fn every_kind_of_copy_is_found_and_nothing_else() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// Half of the area, four fifths of it stretched to a square, and tilts: of drawn pictures, and of the
-/// photographs where they are.
+/// Parts of half the area, four fifths of the area stretched to a square, and tilts: of drawn
+/// pictures, and of the photographs if available.
 #[test]
 fn parts_stretched_parts_and_tilted_copies_are_found() {
     type Made = fn(&RgbImage) -> RgbImage;
@@ -206,7 +206,7 @@ fn parts_stretched_parts_and_tilted_copies_are_found() {
     }
 }
 
-/// A share of the area, off the middle.
+/// A part with this share of the area, not centred.
 fn part(image: &RgbImage, share: f64) -> RgbImage {
     let side = |len: u32| (f64::from(len) * share.sqrt()) as u32;
     let (width, height) = (side(image.width()), side(image.height()));
@@ -214,7 +214,7 @@ fn part(image: &RgbImage, share: f64) -> RgbImage {
     imageops::crop_imm(image, left, top, width, height).to_image()
 }
 
-/// Takes a minute or two: 230 photographs, eight kinds of copy of each.
+/// Takes a minute or two: 230 photographs, eight kinds of copies of each.
 #[test]
 #[ignore = "long; run with --ignored where the photographs are"]
 fn copies_of_the_photographs_are_found_and_nothing_else() {
@@ -223,7 +223,7 @@ fn copies_of_the_photographs_are_found_and_nothing_else() {
         return;
     };
     assert_eq!(images.len(), 230);
-    // The thresholds were set on copies made by another program, with other parameters.
+    // The thresholds were chosen with copies made by another program, with other parameters.
     let (found, wrong) = recall(&images, 31_847);
     println!("of {}: {found:?}; wrong: {wrong:?}", images.len());
     for (change, right) in &found {

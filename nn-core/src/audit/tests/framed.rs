@@ -1,6 +1,6 @@
-//! Different pictures that have hard edges in common - frames, masks, the corners that a tilt leaves -
-//! are different pictures still, and copies among them are copies. So are copies of pictures that hold
-//! nothing but edges, stripes and round shades.
+//! Pictures that share hard edges (frames, masks, the corners that a rotation leaves) but differ in
+//! content must not count as copies, and copies among them must be found. So must copies of
+//! pictures that contain nothing but edges, stripes and round shades.
 
 use super::{distinct_photographs, picture, report, save};
 use image::imageops::{self, FilterType};
@@ -12,11 +12,11 @@ const BLACK: Rgb<u8> = Rgb([0; 3]);
 
 #[derive(Debug, Clone, Copy)]
 enum Frame {
-    /// A border of a twentieth of the shorter side.
+    /// A border of a twentieth of the shorter side in width.
     Border,
-    /// Black beyond the ellipse that touches all sides.
+    /// Black outside the inscribed ellipse.
     Oval,
-    /// Tilted by so many degrees, on as much black as holds all of it.
+    /// Rotated by this many degrees, on a black canvas that holds all of it.
     Tilted(f64),
 }
 
@@ -57,8 +57,8 @@ pub(super) fn tilted(image: &RgbImage, angle: f64) -> RgbImage {
     })
 }
 
-/// In each frame: the pairs among all of `images` and smaller copies of every fourth, by whether they
-/// are right.
+/// For each frame, the numbers of correct and of wrong pairs among `images` and smaller copies of
+/// every fourth.
 fn pairs(images: &[RgbImage]) -> Vec<(Frame, usize, usize)> {
     let found = |frame: Frame| {
         let root = TempDir::new().unwrap();
@@ -95,7 +95,7 @@ fn photographs_in_frames_are_told_from_each_other() {
     };
     assert_eq!(images.len(), 230);
     for (frame, right, wrong) in pairs(&images) {
-        // A white dog, tilted by half a quarter turn, is little more than its corners.
+        // A white dog rotated by 45 degrees is little more than its corners.
         let most_wrong = if matches!(frame, Frame::Tilted(45.0)) { 2 } else { 0 };
         assert!(
             right == 58 && wrong <= most_wrong,

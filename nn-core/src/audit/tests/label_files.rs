@@ -1,4 +1,4 @@
-//! Labels that files give away: drawn, written, read and tested.
+//! Leakage of labels through files: images are drawn, encoded, read and tested.
 
 use super::labels::{alarms, group};
 use crate::audit::file_facts::FileFacts;
@@ -14,10 +14,10 @@ use tempfile::TempDir;
 const WIDTH: u32 = 128;
 const HEIGHT: u32 = 96;
 
-/// An image file as the audit sees it.
+/// The features of an image file that the audit computes.
 type Read = (FileFacts, Luma);
 
-/// Clouds of all sizes under discs.
+/// Clouds at several scales, under discs.
 fn scene(number: u64) -> RgbImage {
     let mut rng = Rng::new(number, 3);
     let mut values = vec![[128.0_f64; 3]; (WIDTH * HEIGHT) as usize];
@@ -57,7 +57,7 @@ fn jpeg(image: &RgbImage, quality: u8) -> Vec<u8> {
     bytes
 }
 
-/// A JPEG in grey alone.
+/// A JPEG with one channel.
 fn grey(image: &RgbImage) -> Vec<u8> {
     let grey: GrayImage = image::imageops::grayscale(image);
     let mut bytes = Vec::new();
@@ -99,7 +99,7 @@ fn frame(image: &mut RgbImage, wide: u32) {
     }
 }
 
-/// Slanted strokes across the middle, of which so much is seen.
+/// Slanted strokes across the middle, with this opacity.
 fn watermark(image: &mut RgbImage, opaque: f64) {
     for (x, y, pixel) in image.enumerate_pixels_mut() {
         if (20..108).contains(&x) && (38..58).contains(&y) && (x + y / 2) % 8 < 3 {
@@ -108,7 +108,7 @@ fn watermark(image: &mut RgbImage, opaque: f64) {
     }
 }
 
-/// All files as they are seen.
+/// The features of all files.
 fn look(files: &[Vec<u8>]) -> Vec<Read> {
     let root = TempDir::new().unwrap();
     let seen = |(number, bytes): (usize, &Vec<u8>)| {
@@ -132,7 +132,7 @@ fn test(seen: &[&Read], labels: &[usize], classes: usize, seed: u64) -> Vec<Labe
     label_leak::test(&images, &names, |i| Some(seen[i].1.clone()), seed)
 }
 
-/// What is told of classes of these sizes, if the files of one class are written otherwise.
+/// The report for classes of these sizes, if the files of one class are encoded differently.
 fn told_of(
     sizes: &[usize],
     leaky: usize,
@@ -184,7 +184,7 @@ fn one_class_in_another_format_or_in_grey_is_told() {
         };
         assert_eq!(told(&png), "format png");
         assert_eq!(told(&grey), "chroma subsampling grey");
-        // Grey, but written as colours are.
+        // Grey, but encoded with three channels.
         let in_colours = |image: &RgbImage| {
             let mut image = image.clone();
             image.pixels_mut().for_each(|pixel| pixel.0 = [pixel.0[1]; 3]);
@@ -194,7 +194,7 @@ fn one_class_in_another_format_or_in_grey_is_told() {
     }
 }
 
-/// Alarms in so many draws of 100 + 100 images, of which one class bears each leak in 30 of its images.
+/// The number of alarms in this many sets of 100 + 100 images, where 30 images of one class have each leak.
 fn power(draws: u64) -> Vec<(&'static str, usize)> {
     let scenes: Vec<RgbImage> = (0..200).into_par_iter().map(scene).collect();
     let plain = look(&scenes.iter().map(|image| jpeg(image, 88)).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Labels that mean nothing, and ones that are given away.
+//! The test for label leakage on random labels, and on labels with a planted leak.
 
 use crate::audit::file_facts::FileFacts;
 use crate::audit::label_leak::{self, Image, LabelLeak, Strength};
@@ -9,10 +9,10 @@ use crate::rng::Rng;
 use rayon::prelude::*;
 use std::collections::HashSet;
 
-/// Alarms in a hundred draws of labels that are still chance.
+/// The maximum number of false alarms in a hundred random labellings.
 const MOST_OF_A_HUNDRED: usize = 5;
 
-/// Images of each class: balanced, and not.
+/// The numbers of images of the classes: balanced, and imbalanced.
 const SIZES: [&[usize]; 8] = [
     &[100; 2],
     &[190, 10],
@@ -24,7 +24,7 @@ const SIZES: [&[usize]; 8] = [
     &[12; 38],
 ];
 
-/// A set with classes of these sizes, in a drawn order.
+/// A set with classes of these sizes, in random order.
 struct Set {
     facts: Vec<FileFacts>,
     labels: Vec<usize>,
@@ -64,7 +64,7 @@ impl Set {
         }
     }
 
-    /// Draws a mark into the pictures of a class, a share of them.
+    /// Draws a mark into a share of the pictures of a class.
     fn mark(&mut self, class: usize, share: f64, mut draw: impl FnMut(&mut Luma)) {
         let mut rng = Rng::new(9, 9);
         for (picture, &label) in self.pictures.iter_mut().zip(&self.labels) {
@@ -75,7 +75,7 @@ impl Set {
     }
 }
 
-/// Facts that have nothing to do with anything: numbers of all kinds, many of them equal, and words.
+/// Random facts: numbers of several distributions, many of them equal, and words.
 fn facts(rng: &mut Rng) -> FileFacts {
     let mut facts = FileFacts {
         width: [640, 640, 640, 800, 1024][rng.below(5)],
@@ -87,7 +87,7 @@ fn facts(rng: &mut Rng) -> FileFacts {
     facts.encoding.quality = [75, 88, 88, 92][rng.below(4)];
     facts.encoding.tables = facts.encoding.quality;
     facts.encoding.camera = ["", "", "A", "B"][rng.below(4)].into();
-    // A rare one.
+    // A rare comment.
     facts.encoding.comment = if rng.below(60) == 0 { "hello".into() } else { String::new() };
     let tones = &mut facts.tones;
     let scene = 40.0 * rng.normal();
@@ -127,7 +127,7 @@ pub fn alarms(leaks: &[LabelLeak]) -> Vec<&str> {
     leaks.iter().filter(|leak| leak.alarm).map(|leak| leak.group).collect()
 }
 
-/// In how many draws of labels anything is told of them.
+/// The number of random labellings for which any leak is reported.
 fn told_of_shuffled(set: &mut Set, draws: u64) -> usize {
     let mut rng = Rng::new(7, 0);
     let mut told = |draw| {
@@ -145,7 +145,7 @@ fn permuted_labels_are_told_to_be_chance() {
     }
 }
 
-/// Half a minute for each set on two cores.
+/// Takes half a minute for each set on two cores.
 #[test]
 #[ignore = "takes minutes; run with --ignored"]
 fn two_hundred_permutations_of_every_balance_are_told_to_be_chance() {
@@ -283,7 +283,7 @@ fn what_several_classes_have_in_common_is_told_of_them_as_a_set() {
         assert_eq!((format.reason.as_str(), &format.classes[..]), (reason, &set.classes[leaky]));
         assert_eq!((format.shares, format.effect), ([1.0, 0.0], 1.0));
     }
-    // One class is no set, nor are classes that differ each from each.
+    // A single class is no set, nor are classes that all differ from each other.
     let mut set = Set::new(&[20; 10], 14);
     set.plant(4..5, |facts| facts.encoding.software = "scan".into());
     assert!(!group(&set.test(27), "format").as_set);
@@ -291,7 +291,7 @@ fn what_several_classes_have_in_common_is_told_of_them_as_a_set() {
         set.plant(class..class + 1, |facts| facts.encoding.software = format!("scan {class}"));
     }
     assert!(!group(&set.test(27), "format").as_set);
-    // A little more often in half of the classes is little.
+    // A property that is slightly more frequent in half of the classes is a small effect.
     let mut set = Set::new(&[200; 10], 15);
     let mut rng = Rng::new(16, 0);
     for (facts, &label) in set.facts.iter_mut().zip(&set.labels) {
@@ -356,7 +356,7 @@ fn file_names_are_told_of_but_raise_no_alarm() {
     assert_eq!(range.strength, Strength::Strong, "{range:?}");
     let prefix = named(&|i, label| format!("{}{i}.jpg", ["DSC", "IMG"][label]));
     assert_eq!(prefix.strength, Strength::Strong, "{prefix:?}");
-    // The class's own name, and numbers that begin anew in each class, tell nothing.
+    // The class's own name, and a numbering that starts again in each class, carry no information.
     let own = named(&|i, label| format!("{}_{i}.jpg", ["husky", "wolf"][label]));
     assert_eq!(own.strength, Strength::None, "{own:?}");
     let anew = named(&|i, _| format!("{:03}.jpg", i / 2));
@@ -404,7 +404,7 @@ fn marks_are_found_and_their_place_is_told() {
 
 #[test]
 fn a_plain_ground_and_things_in_the_middle_are_no_marks() {
-    // Strokes on black, upright in one class and round in the other, all of them a little different.
+    // Strokes on black, upright in one class and round in the other, with variations.
     let mut set = Set::new(&[100; 2], 12);
     let mut rng = Rng::new(12, 1);
     for (picture, &label) in set.pictures.iter_mut().zip(&set.labels) {

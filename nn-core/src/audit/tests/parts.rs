@@ -1,4 +1,4 @@
-//! The parts an audit is made of, each against something simpler.
+//! The components of the audit, each against a simpler implementation.
 
 use super::picture;
 use crate::audit::descriptor_index::DescriptorIndex;
@@ -12,7 +12,7 @@ use crate::data::Rgb8;
 use crate::rng::Rng;
 use std::io::Cursor;
 
-/// Random descriptors, each bit set in half of them.
+/// Random descriptors, with each bit set with probability one half.
 fn descriptors(n: usize, rng: &mut Rng) -> Vec<Descriptor> {
     let mut byte = || rng.below(256) as Descriptor;
     (0..n).map(|_| (0..16).fold(0, |descriptor, _| descriptor << 8 | byte())).collect()
@@ -52,7 +52,7 @@ fn a_crowd_of_equal_codes_is_passed_over() {
 #[test]
 fn shrinking_takes_the_mean_of_each_area() {
     let mut rng = Rng::new(4, 0);
-    // Four times as wide and as high as its small picture.
+    // Four times the width and height of its small picture.
     let (width, height) = (400, 400);
     let bytes: Vec<u8> = (0..width * height * 3).map(|_| rng.below(256) as u8).collect();
     let small = Small::new(&Rgb8::new(height, width, bytes.clone()).unwrap());
@@ -65,7 +65,7 @@ fn shrinking_takes_the_mean_of_each_area() {
             assert!((small.planes[c][y * 100 + x] - mean).abs() < 1e-3);
         }
     }
-    // Odd sizes, and ones that are smaller than the small picture, keep their brightness.
+    // Odd sizes, and images smaller than the small picture, keep their brightness.
     for (width, height) in [(1, 1), (3, 700), (333, 217), (2_000, 3)] {
         let grey = Rgb8::new(height, width, vec![200; width * height * 3]).unwrap();
         let luma = Small::new(&grey).luma();
@@ -103,7 +103,7 @@ fn blurring_is_a_weighted_mean_with_the_border_continued() {
 #[test]
 fn a_description_turns_and_mirrors_with_its_patch() {
     let mut rng = Rng::new(6, 0);
-    // Smooth, so that no direction lies on the edge between two.
+    // Smooth, so that no direction is on the boundary between two bins.
     let waves: Vec<[f32; 4]> = (0..12)
         .map(|_| [0.3, 0.3, 3.0, 9.0].map(|most| rng.uniform_in(-most, most) as f32))
         .collect();
@@ -132,7 +132,7 @@ fn a_description_turns_and_mirrors_with_its_patch() {
         assert!(differing <= 2, "{symmetry:?}: {differing} bits");
         let other = Symmetry::ALL.into_iter().find(|other| *other != symmetry).unwrap();
         assert!((laid ^ descriptor(&at(other))).count_ones() > 20, "{symmetry:?}");
-        // Laid so that it is most like the pattern, it is the same wherever it came from.
+        // In its best pose a descriptor is the same, whatever the orientation of its patch.
         let posed = |bins| moved(descriptor(bins), Symmetry::ALL[poses(bins)[0] as usize]);
         let differing = (posed(&plain) ^ posed(&at(symmetry))).count_ones();
         assert!(differing <= 4, "{symmetry:?}: {differing} bits");

@@ -1,5 +1,5 @@
-//! Different contents on one template, before one background, in one shape: no copies. And copies among
-//! them are copies.
+//! Different contents on the same template or background, or of the same shape, are no copies;
+//! copies among them are found.
 
 use super::{noisy, picture, report, save};
 use crate::rng::Rng;
@@ -39,7 +39,7 @@ fn form(number: u64) -> RgbImage {
     image
 }
 
-/// A camera that stands still, another blob before it each time.
+/// A fixed camera, with a different blob in front of it each time.
 fn before_one_background(number: u64) -> RgbImage {
     let mut image = noisy(7, 240, 180);
     let mut rng = Rng::new(number, 4);
@@ -57,7 +57,7 @@ fn before_one_background(number: u64) -> RgbImage {
     image
 }
 
-/// One shape, in a colour of its own for each number.
+/// One shape, in a different colour for each number.
 fn badge(number: u64) -> RgbImage {
     let turn = number as f64 * 2.399;
     let channel = |shift: f64| (128.0 + 110.0 * (turn + shift).cos()) as u8;
@@ -76,7 +76,7 @@ fn badge(number: u64) -> RgbImage {
     })
 }
 
-/// A stroke as one hand draws it, another for each number: 28 x 28 pixels.
+/// A handwritten stroke, different for each number: 28 x 28 pixels.
 fn stroke(number: u64) -> RgbImage {
     let mut rng = Rng::new(number, 5);
     let mut point = || (rng.uniform_in(5.0, 23.0), rng.uniform_in(4.0, 24.0));
@@ -97,7 +97,7 @@ fn stroke(number: u64) -> RgbImage {
     })
 }
 
-/// Graph paper with three other curves for each number.
+/// Graph paper with three curves, different for each number.
 fn graph(number: u64) -> RgbImage {
     let mut rng = Rng::new(number, 6);
     let curves: [(f64, f64); 3] =
@@ -197,7 +197,7 @@ fn all_equal_pairs_are_counted_and_some_are_listed() {
     let root = TempDir::new().unwrap();
     for i in 0..60 {
         let part = if i < 40 { "train" } else { "test" };
-        // The same pixels in files that differ: bitmaps with bytes at their end.
+        // The same pixels in different files: bitmaps with trailing bytes.
         let path = root.path().join(format!("{part}/{}/{i}.bmp", i % 2));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut bytes = std::io::Cursor::new(Vec::new());

@@ -6,7 +6,7 @@ use image::{Rgb, RgbImage};
 use std::fs;
 use tempfile::TempDir;
 
-/// A bare folder of two classes, six images each, of different sizes.
+/// A folder with two class folders of six images each, of different sizes.
 fn folder() -> TempDir {
     let root = TempDir::new().unwrap();
     for (label, class) in ["circle", "square"].iter().enumerate() {
@@ -45,7 +45,7 @@ fn a_batch_holds_the_images_asked_for() {
         let image = decode_file(&dataset.samples()[index].path).unwrap();
         assert_eq!(batch.row(row), resize_bilinear(&image, 12, 10).unwrap());
     }
-    // Blue tells class and number.
+    // The blue channel encodes class and number.
     assert_eq!(batch.row(0)[2], 101.0);
 }
 
@@ -57,7 +57,7 @@ fn memory_stays_in_its_bound_and_does_not_change_the_bits() {
     let free = load(root.path(), &options()).unwrap();
     let expected = free.batch(&all, &pool).unwrap();
     assert_eq!(free.streamed(), 0);
-    // Per class 8x9, 15x14 and 22x19 as they are, three resized.
+    // Per class, 8x9, 15x14 and 22x19 are kept as decoded, three resized.
     let resized = 12 * 10 * 3 * 4;
     let per_class = 3 * (8 * 9 + 15 * 14) + 22 * 19 * 3 + 3 * resized;
     assert_eq!(free.bytes(), 2 * per_class);
@@ -189,11 +189,11 @@ fn orders_are_permutations_that_differ() {
     assert_eq!(shuffled_order(70, 27, 1), first);
     assert_ne!(shuffled_order(70, 27, 2), first);
     assert_ne!(shuffled_order(70, 28, 1), first);
-    // Over many epochs every image comes first about as often: 6,000 / 6, give or take 5 sigma.
+    // Over many epochs every image comes first about equally often: 6,000 / 6, within 5 sigma.
     let mut firsts = [0; 6];
     (1..=6000).for_each(|epoch| firsts[shuffled_order(6, 27, epoch)[0]] += 1);
     assert!(firsts.iter().all(|&n: &i32| (n - 1000).abs() < 145), "{firsts:?}");
-    // Fixed for ever: a run of last year is repeated by its seed.
+    // These values must never change: a seed must reproduce an old run.
     assert_eq!(shuffled_order(6, 27, 1), [2, 0, 1, 3, 4, 5]);
 }
 

@@ -1,13 +1,14 @@
-//! The colour under transparent pixels.
+//! The background colour for transparent pixels.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The colour that transparent pixels are laid on: red, green and blue, 0 to 255.
+/// The background colour for transparent pixels: red, green and blue, 0 to 255.
 ///
-/// It is written as a name (`white`, `black`, `grey`) or as `#rrggbb`; `#rgb` and `r,g,b` are read too.
+/// It is formatted as a name (`white`, `black`, `grey`) or as `#rrggbb`; `#rgb` and `r,g,b` are
+/// parsed, too.
 ///
 /// ```
 /// use nn_core::data::AlphaBackground;
@@ -20,16 +21,16 @@ use std::str::FromStr;
 #[serde(try_from = "String", into = "String")]
 pub struct AlphaBackground(pub [u8; 3]);
 
-/// The colours that have names; the first name of a colour is the one written.
+/// The named colours; the first name of a colour is used for formatting.
 const NAMES: [(&str, [u8; 3]); 4] =
     [("white", [255; 3]), ("black", [0; 3]), ("grey", [128; 3]), ("gray", [128; 3])];
 
 impl AlphaBackground {
-    /// The usual one.
+    /// White, the default.
     pub const WHITE: Self = Self([255; 3]);
 
-    /// A channel of a pixel of this opacity laid over the background; 255 is opaque. As browsers do, the
-    /// values are mixed as they are stored.
+    /// One channel of a pixel composited on the background; an `alpha` of 255 is opaque. As in
+    /// browsers, the stored (gamma-encoded) values are mixed.
     pub(super) fn under(self, channel: usize, value: u8, alpha: u8) -> u8 {
         let alpha = u32::from(alpha);
         let mixed = u32::from(value) * alpha + u32::from(self.0[channel]) * (255 - alpha);

@@ -1,13 +1,13 @@
-//! What a file holds, told from its first bytes.
+//! Detection of a file's format from its first bytes.
 
 use image::ImageFormat;
 
-/// The formats that are read.
+/// The image formats that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// JPEG (ITU T.81).
     Jpeg,
-    /// PNG, animated ones among them.
+    /// PNG, including animated PNG.
     Png,
     /// GIF.
     Gif,
@@ -22,7 +22,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What people call it.
+    /// The format's common name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "JPEG",
@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    /// What the `image` crate calls it; JPEG and TIFF are read without it.
+    /// The format in the `image` crate; JPEG and TIFF are decoded by other crates.
     pub(super) fn of_image_crate(self) -> ImageFormat {
         match self {
             Self::Jpeg => ImageFormat::Jpeg,
@@ -49,23 +49,23 @@ impl Format {
     }
 }
 
-/// What a file holds.
+/// The kind of content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// An image that is read, if it is whole.
+    /// An image of a supported format, if it is intact.
     Image(Format),
-    /// A picture of a kind that is not read: its name with an article, as in `an AVIF image`.
+    /// An image of a format that is not supported: its name with an article, as in `an AVIF image`.
     UnreadImage(&'static str),
-    /// No picture: what it is, with an article, as in `an HTML page`.
+    /// Not an image: its name, with an article, as in `an HTML page`.
     Other(&'static str),
-    /// Nothing that is known.
+    /// Unknown content.
     Unknown,
 }
 
-/// Bytes from a file's beginning that [`sniff`] needs to tell all it knows.
+/// The number of bytes from a file's beginning that [`sniff`] uses.
 pub const SNIFFED_BYTES: usize = 1024;
 
-/// Tells from its first [`SNIFFED_BYTES`] what a file holds. Its name has no part in it.
+/// Detects the content of a file from its first [`SNIFFED_BYTES`]. The file's name is not used.
 ///
 /// ```
 /// use nn_core::data::{Content, Format, sniff};
@@ -119,7 +119,7 @@ pub fn sniff(bytes: &[u8]) -> Content {
     of_text(bytes)
 }
 
-/// By their first bytes: where these are, what they are, and of what.
+/// Signatures: offset, bytes, and the content that they stand for.
 const KNOWN: &[(usize, &[u8], Content)] = {
     use Content::{Other, UnreadImage};
     &[
@@ -181,7 +181,7 @@ const KNOWN: &[(usize, &[u8], Content)] = {
     ]
 };
 
-/// By the brand of an ISO base media file (ISO 14496-12, section 4.3).
+/// The content by the brand of an ISO base media file (ISO 14496-12, section 4.3).
 fn of_brand(brand: &[u8]) -> Content {
     use Content::{Other, UnreadImage};
     match brand.get(..4) {
@@ -203,7 +203,7 @@ fn of_brand(brand: &[u8]) -> Content {
     }
 }
 
-/// By what a text begins with.
+/// The content by the beginning of a text.
 fn of_text(bytes: &[u8]) -> Content {
     use Content::{Other, Unknown, UnreadImage};
     let head = &bytes[..bytes.len().min(SNIFFED_BYTES)];
@@ -224,8 +224,8 @@ fn of_text(bytes: &[u8]) -> Content {
     }
 }
 
-/// Whether what begins with `BM` goes on as a bitmap does: with a header of a size that there is. What is
-/// shorter than that may be one that was cut.
+/// Whether a file that begins with `BM` is a bitmap: its header must have a valid size. A file too
+/// short for this check may be a truncated bitmap.
 fn is_bitmap(bytes: &[u8]) -> bool {
     let size =
         bytes.get(14..18).map(|size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]));

@@ -1,34 +1,35 @@
-//! 16 bits to 8.
+//! Reduction of 16-bit samples to 8 bits.
 //!
-//! A detector of 10, 12 or 14 bits is often stored in 16, and takes a sixteenth of their range. Divided
-//! by 257 such an image would be black. So the range is that of the fewest bits among 8, 10, 12, 14 and
-//! 16 that hold the image's largest value: what uses all 16 stays as it is, and among the images of one
-//! detector brightness can be compared, unless one of them is so dark that it needs two bits less. One
-//! factor serves all channels, so that colours stay.
+//! Images of 10-, 12- or 14-bit detectors are often stored in 16 bits. 12-bit values use a
+//! sixteenth of that range; divided by 257, such an image would be nearly black. So the range is
+//! that of the smallest depth among 8, 10, 12, 14 and 16 bits that holds the image's largest value.
+//! The brightness of images of one detector stays comparable, unless an image is so dark that it
+//! fits a smaller depth. All channels have the same factor, so that colours are preserved.
 //!
-//! Where that would leave a grey image fewer than 16 of 256 levels although it has more than 256 of its
-//! own (temperatures in hundredths of a kelvin; 12-bit values with a few dead pixels at 65535), it is
-//! spread from its least to its largest value, but for a thousandth of the pixels at either end.
+//! A grey image that would keep fewer than 16 of 256 levels, although it has more than 256 of its own
+//! (temperatures in hundredths of a kelvin; 12-bit values with a few dead pixels at 65535), is stretched
+//! from its smallest to its largest value, without a thousandth of the pixels at either end.
 
 use super::treatment::Depth;
 
 /// The depths of detectors, in bits.
 const DEPTHS: [u8; 5] = [8, 10, 12, 14, 16];
 
-/// Values brought to 8 bits.
+/// Samples reduced to 8 bits.
 pub(super) struct Reduced {
     pub samples: Vec<u8>,
     pub depth: Depth,
-    /// Whether the 8 bits hold all that the 16 did.
+    /// Whether the 8 bits represent the 16-bit samples exactly.
     pub exact: bool,
 }
 
-/// Brings 16-bit samples to 8 bits, `channels` of them a pixel: grey, grey and alpha, colour, or colour
-/// and alpha. Alpha is of 16 bits always. `known` is for samples that are in their range already.
+/// Reduces 16-bit samples to 8 bits, with `channels` of them per pixel: grey, grey and alpha, RGB,
+/// or RGB and alpha. Alpha always has 16 bits. `known` is the depth of samples that are already
+/// scaled to their range.
 pub(super) fn reduce(samples: &[u16], channels: usize, known: Option<Depth>) -> Reduced {
     let has_alpha = channels.is_multiple_of(2);
     let colours = channels - usize::from(has_alpha);
-    // What is wholly transparent has no colour that counts.
+    // The colours of fully transparent pixels are ignored.
     let seen = || {
         let pixels = samples.chunks_exact(channels);
         pixels.filter(move |pixel| !has_alpha || pixel[colours] > 0).map(move |p| &p[..colours])
@@ -71,8 +72,8 @@ pub(super) fn reduce(samples: &[u16], channels: usize, known: Option<Depth>) -> 
     Reduced { samples: reduced, depth, exact }
 }
 
-/// The least and the largest value but for a thousandth of them at either end, if they are so close that
-/// less than 16 of 256 levels would be left, and more than 256 values apart.
+/// The smallest and the largest value without a thousandth of the pixels at either end, if less
+/// than 16 of 256 levels would be left between them and they are more than 256 values apart.
 fn narrow(values: impl Iterator<Item = u16>, bits: u8) -> Option<(u16, u16)> {
     let mut counts = vec![0_u32; 1 << 16];
     let mut all = 0;
@@ -108,14 +109,14 @@ mod tests {
             let reduced = grey(&[0, top / 2, top]);
             assert_eq!(reduced, (vec![0, 127, 255], Depth::Bits(bits)), "{bits}");
         }
-        // 11 bits are those of a 12-bit detector.
+        // 11-bit values come from a 12-bit detector.
         assert_eq!(grey(&[0, 2047]), (vec![0, 127], Depth::Bits(12)));
         assert_eq!(grey(&[0, 0]), (vec![0, 0], Depth::Bits(8)));
     }
 
     #[test]
     fn brightness_can_be_compared_among_images_of_one_detector() {
-        // The one reaches 4000, the other 1500; 1000 is the same grey in both.
+        // The maxima are 4000 and 1500; 1000 is the same grey in both.
         let (bright, dark) = (grey(&[4000, 1000]).0, grey(&[1500, 1000]).0);
         assert_eq!(bright[1], dark[1]);
     }
@@ -142,7 +143,7 @@ mod tests {
         let (reduced, depth) = grey(&dead);
         assert_eq!((reduced[7], depth), (255, Depth::Spread));
         assert!(reduced[2000].abs_diff(128) < 2);
-        // The noise of a covered lens is not made a picture of.
+        // The noise of a dark frame must not be stretched.
         let dark: Vec<u16> = (30_000..30_100).collect();
         assert_eq!(grey(&dark).1, Depth::Bits(16));
         assert_eq!(grey(&[300, 310]).1, Depth::Bits(10));

@@ -1,4 +1,4 @@
-//! Samples, as a decoder gives them, to 8-bit RGB: fewer bits, no alpha, three channels.
+//! Conversion of decoded samples to 8-bit RGB: bit depth, alpha channel, number of channels.
 
 use super::depth::reduce;
 use super::treatment::{Depth, Treatment};
@@ -6,28 +6,28 @@ use super::{AlphaBackground, Decoded, Failure, Rgb8};
 use image::DynamicImage;
 use twox_hash::XxHash3_128;
 
-/// Levels between the darkest and the brightest below which a picture is of one colour.
+/// The difference between the brightest and the darkest level below which a picture is of one colour.
 const ONE_COLOUR: u8 = 6;
 
-/// An image before it is flattened: `channels` samples a pixel, which are grey, grey and alpha, colour, or
-/// colour and alpha. Colours are not multiplied by alpha.
+/// A decoded image before conversion: `channels` samples per pixel, which are grey, grey and alpha,
+/// RGB, or RGB and alpha. Alpha is not premultiplied.
 pub(super) struct Raw {
     pub height: usize,
     pub width: usize,
     pub channels: usize,
     pub samples: Samples,
-    /// How samples came to 16 bits, if they were not of 16 bits.
+    /// How the samples were scaled to 16 bits, if they were stored in another type.
     pub depth: Option<Depth>,
 }
 
-/// Samples from 0 to the largest of their type.
+/// Samples that use the full range of their type.
 pub(super) enum Samples {
     U8(Vec<u8>),
     U16(Vec<u16>),
 }
 
 impl Raw {
-    /// What the `image` crate decoded.
+    /// The samples of an image decoded by the `image` crate.
     pub fn from_image(image: DynamicImage) -> Self {
         let (height, width) = (image.height() as usize, image.width() as usize);
         let (channels, samples) = match image {
@@ -39,13 +39,13 @@ impl Raw {
             DynamicImage::ImageLumaA16(image) => (2, Samples::U16(image.into_raw())),
             DynamicImage::ImageRgb16(image) => (3, Samples::U16(image.into_raw())),
             DynamicImage::ImageRgba16(image) => (4, Samples::U16(image.into_raw())),
-            // No decoder that is built in gives another kind.
+            // The decoders in use return no other variant.
             other => (4, Samples::U8(other.into_rgba8().into_raw())),
         };
         Self { height, width, channels, samples, depth: None }
     }
 
-    /// Without the rows below this many.
+    /// The image without the rows from `height` on.
     pub fn cut(mut self, height: usize) -> Self {
         self.height = self.height.min(height);
         let len = self.height * self.width * self.channels;
@@ -56,7 +56,7 @@ impl Raw {
         self
     }
 
-    /// As 8-bit RGB on this background.
+    /// Converts to 8-bit RGB on this background.
     ///
     /// # Errors
     /// If there are no pixels.
@@ -102,7 +102,7 @@ fn is_transparent(bytes: &[u8], channels: usize) -> bool {
         && bytes.chunks_exact(channels).any(|pixel| pixel[channels - 1] < u8::MAX)
 }
 
-/// Pixels with alpha laid over the background.
+/// Composites pixels with alpha on the background.
 fn lay(bytes: &[u8], channels: usize, background: AlphaBackground) -> Vec<u8> {
     let mut laid = Vec::with_capacity(bytes.len() / channels * 3);
     for pixel in bytes.chunks_exact(channels) {
@@ -112,23 +112,23 @@ fn lay(bytes: &[u8], channels: usize, background: AlphaBackground) -> Vec<u8> {
     laid
 }
 
-/// Whether all pixels of an RGB picture are of one colour, but for what a lossy format adds.
+/// Whether all pixels of an RGB picture have the same colour, up to lossy compression.
 pub(super) fn is_one_colour(rgb: &[u8]) -> bool {
-    // A picture of more shows that early, as a rule.
+    // Most pictures with more than one colour show it in the first pixels.
     let early = &rgb[..rgb.len().min(3 << 12)];
     let of_one =
         |rgb: &[u8]| (0..3).all(|c| spread(rgb.iter().skip(c).step_by(3).copied()) < ONE_COLOUR);
     of_one(early) && of_one(rgb)
 }
 
-/// The difference between the largest and the smallest.
+/// The difference between the largest and the smallest value.
 fn spread(values: impl Iterator<Item = u8>) -> u8 {
     let (least, most) = values.fold((u8::MAX, 0), |(l, m), value| (l.min(value), m.max(value)));
     most.saturating_sub(least)
 }
 
-/// A hash of the samples as colour and alpha in 16 bits, the same in whatever channels they are kept. What
-/// is wholly transparent has no colour.
+/// A hash of the samples as RGBA in 16 bits, independent of the number of channels they are stored
+/// in. The colours of fully transparent pixels are ignored.
 fn hash<T: Copy>(samples: &[T], channels: usize, wide: impl Fn(T) -> u16) -> u128 {
     let mut hasher = XxHash3_128::new();
     let mut row = Vec::with_capacity(1 << 13);

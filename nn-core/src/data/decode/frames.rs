@@ -1,8 +1,8 @@
-//! Animations: which frame stands for all.
+//! Animations: the choice of the frame that is used as the image.
 //!
-//! It is the first that is not of one colour, for many begin black, or wholly transparent. It is looked
-//! for among the first hundred frames, and not beyond 64 million pixels; if there is none, the first
-//! frame is taken.
+//! It is the first frame that is not of one colour, since many animations begin black or fully
+//! transparent. The search covers at most the first hundred frames and 64 million pixels; if it
+//! finds none, the first frame is used.
 
 use super::content::Format;
 use super::flatten::{Raw, is_one_colour};
@@ -11,12 +11,12 @@ use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{AnimationDecoder, DynamicImage, Frames, ImageDecoder};
 use std::io::Cursor;
 
-/// Frames that are looked at.
+/// The maximum number of frames that are decoded.
 const MOST_FRAMES: usize = 100;
-/// Pixels that are looked at in all of them.
+/// The maximum number of pixels that are decoded over all frames.
 const MOST_PIXELS: u64 = 1 << 26;
 
-/// Whether the file has more frames than one, as far as its blocks can be followed.
+/// Whether the file has more than one frame, as far as its blocks can be parsed.
 pub(super) fn is_animated(bytes: &[u8], format: Format) -> bool {
     match format {
         Format::Gif => gif_images(bytes).take(2).count() == 2,
@@ -26,8 +26,8 @@ pub(super) fn is_animated(bytes: &[u8], format: Format) -> bool {
     }
 }
 
-/// Refuses a file on which its decoder would fail beyond an error: a WebP in which a picture with alpha is
-/// of another size than its frame.
+/// Rejects a file on which the decoder would fail without returning an error: a WebP in which a
+/// picture with alpha has another size than its frame.
 pub(super) fn check(bytes: &[u8], format: Format) -> Result<(), Failure> {
     if format == Format::WebP && !webp_frames(bytes).all(webp_frame_fits) {
         return Err(Failure::Damaged("a frame is not of the size that it says".into()));
@@ -35,7 +35,7 @@ pub(super) fn check(bytes: &[u8], format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The frames of an animation, each whole; none of a kind that only its still image is read of.
+/// The composited frames of an animation; `None` for formats of which only the still image is decoded.
 pub(super) fn all(bytes: &[u8], format: Format) -> Result<Option<Frames<'_>>, Failure> {
     let reader = Cursor::new(bytes);
     let frames = match format {
@@ -51,7 +51,7 @@ pub(super) fn all(bytes: &[u8], format: Format) -> Result<Option<Frames<'_>>, Fa
         }
         Format::Png => {
             let decoder = PngDecoder::with_limits(reader, limits())?;
-            // Frames of 16 bits are not read.
+            // Frames with 16-bit samples are not supported.
             if decoder.color_type().bytes_per_pixel() > decoder.color_type().channel_count() {
                 return Ok(None);
             }
@@ -62,14 +62,14 @@ pub(super) fn all(bytes: &[u8], format: Format) -> Result<Option<Frames<'_>>, Fa
     Ok(Some(frames))
 }
 
-/// The frame that stands for an animation of this many pixels a frame; none if its still image does.
+/// The frame to use for an animation with this many pixels per frame; `None` to use its still image.
 pub(super) fn choose(
     bytes: &[u8],
     format: Format,
     pixels: u64,
     background: AlphaBackground,
 ) -> Result<Option<Decoded>, Failure> {
-    // Several frames are in memory at a time.
+    // The decoder keeps several frames in memory.
     let most = (MOST_PIXELS / pixels.max(1)).min(MOST_FRAMES as u64) as usize;
     if most < 2 {
         return Ok(None);
@@ -79,7 +79,7 @@ pub(super) fn choose(
     for frame in frames.take(most) {
         let frame = match frame {
             Ok(frame) => frame,
-            // A frame that is damaged ends the animation, unless it is the first.
+            // A damaged frame ends the search, unless it is the first.
             Err(_) if first.is_some() => break,
             Err(error) => return Err(error.into()),
         };
@@ -93,7 +93,7 @@ pub(super) fn choose(
     Ok(first)
 }
 
-/// The images of a GIF, by their place (GIF89a, sections 17 to 26).
+/// The offsets of the images in a GIF (GIF89a, sections 17 to 26).
 fn gif_images(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
     let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
     let mut at = 13 + bytes.get(10).map_or(0, |&flags| table(flags));
@@ -101,7 +101,7 @@ fn gif_images(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
         loop {
             let place = at;
             let is_image = match *bytes.get(at)? {
-                // An image: its descriptor, its colours, the size of its codes.
+                // An image: descriptor, local colour table, LZW code size.
                 0x2c => {
                     at += 11 + table(*bytes.get(at + 9)?);
                     true
@@ -113,7 +113,7 @@ fn gif_images(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
                 }
                 _ => return None,
             };
-            // Blocks with their lengths; that of 0 is the last.
+            // Data sub-blocks with their lengths; length 0 ends them.
             loop {
                 let length = usize::from(*bytes.get(at)?);
                 at += 1 + length;
@@ -128,7 +128,7 @@ fn gif_images(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
-/// The number of frames that a PNG announces before its image (PNG 3, section 11.3.6.1).
+/// The number of frames that a PNG declares before its image data (PNG 3, section 11.3.6.1).
 fn apng_frames(bytes: &[u8]) -> u32 {
     let mut rest = bytes.get(8..).unwrap_or_default();
     while let [a, b, c, d, name @ ..] = rest {
@@ -151,21 +151,21 @@ fn webp_frames(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     chunks.filter(|(name, _)| name == b"ANMF").map(|(_, frame)| frame)
 }
 
-/// The chunks of a WebP or of one of its frames: their names, and what is in them as far as it is there.
+/// The chunks of a WebP file or of one of its frames: their names and their data, possibly truncated.
 fn webp_chunks(mut rest: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let name = *rest.first_chunk::<4>()?;
         let length = u32::from_le_bytes(*rest.get(4..)?.first_chunk::<4>()?) as usize;
         let data = &rest[8..];
         let data = &data[..length.min(data.len())];
-        // Chunks begin at even places.
+        // Chunks are padded to even offsets.
         rest = length.checked_add(8 + length % 2).and_then(|end| rest.get(end..)).unwrap_or(&[]);
         Some((name, data))
     })
 }
 
-/// Whether the picture of a frame with an alpha chunk has the frame's size (RFC 9649, section 2.7.1.2, and
-/// RFC 6386, section 9.1).
+/// Whether the bitstream of a frame with an alpha chunk has the frame's size (RFC 9649, section
+/// 2.7.1.2, and RFC 6386, section 9.1).
 fn webp_frame_fits(frame: &[u8]) -> bool {
     let three = |at: usize| {
         let bytes = frame.get(at..at + 3)?;

@@ -1,8 +1,8 @@
-//! A JPEG to 8-bit RGB.
+//! Decoding of a JPEG to 8-bit RGB.
 //!
-//! The decoder is asked itself, not through `image`, which copies the file, reads its head three
-//! times, and has it pass byte by byte through a reader that is not inlined: a tenth of the time of a
-//! photograph.
+//! The decoder is called directly, not through the `image` crate: `image` copies the file, parses
+//! its header three times, and reads byte by byte through a reader that is not inlined, which costs
+//! a tenth of the time of a photograph.
 
 use super::{Failure, Rgb8, check_size, turned};
 use image::metadata::Orientation;
@@ -18,25 +18,25 @@ impl From<DecodeErrors> for Failure {
     }
 }
 
-/// What a JPEG says of itself before its compressed data (ITU T.81, B.2.2).
+/// The frame header of a JPEG (ITU T.81, B.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// The second byte of its marker, 0xc0 to 0xcf: which process compressed it.
+    /// The second byte of its SOF marker, 0xc0 to 0xcf: the coding process.
     pub process: u8,
-    /// Bits a sample.
+    /// Bits per sample.
     pub precision: u8,
     pub height: u16,
     pub width: u16,
 }
 
 impl Frame {
-    /// The frame of the JPEG that `bytes` begins with, if it comes within its first 1,000 segments.
+    /// The frame header of the JPEG in `bytes`, if it is among its first 1,000 segments.
     pub fn find(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(b"\xff\xd8")?;
         for _ in 0..1000 {
             let [0xff, marker, after @ ..] = rest else { return None };
             match marker {
-                // A marker may be filled up with 0xff.
+                // A marker may be preceded by fill bytes 0xff.
                 0xff => {
                     rest = &rest[1..];
                     continue;
@@ -47,7 +47,7 @@ impl Frame {
                     let (height, width) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
                     return Some(Self { process: *marker, precision, height, width });
                 }
-                // The scan: nothing but compressed data follows.
+                // Start of scan: only compressed data follows.
                 0xda => return None,
                 _ => {}
             }
@@ -57,7 +57,7 @@ impl Frame {
         None
     }
 
-    /// What it is called, with an article, if it is not of the kind that is read.
+    /// The name of the coding process, with an article, if it is not supported.
     pub fn unread(&self) -> Option<String> {
         let kind = match self.process {
             0xc3 => "lossless",
@@ -73,7 +73,7 @@ impl Frame {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> std::result::Result<Rgb8, Failure> {
-    // Sizes are checked below, with what may be done about it.
+    // Sizes are checked below, with a more helpful message.
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(usize::MAX)
@@ -89,8 +89,8 @@ pub(super) fn decode(bytes: &[u8]) -> std::result::Result<Rgb8, Failure> {
     turned(width as u32, height as u32, pixels, exif.unwrap_or(Orientation::NoTransforms))
 }
 
-/// Bytes that are read a few at a time, by functions that are inlined where they are called: those
-/// of [`std::io::Cursor`] are not always.
+/// A byte reader for short reads whose functions are always inlined; those of [`std::io::Cursor`]
+/// are not always.
 struct Bytes<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -107,7 +107,8 @@ impl Read for Bytes<'_> {
     #[inline(always)]
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let rest = self.rest();
-        // Mostly, all that is asked for is there, and how much that is known when compiling.
+        // In the common case all requested bytes are available, and their number is a compile-time
+        // constant.
         let len = buffer.len();
         let read = if let Some(bytes) = rest.get(..len) {
             buffer.copy_from_slice(bytes);

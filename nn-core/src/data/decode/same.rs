@@ -1,4 +1,4 @@
-//! Whether two files show the same, in all that they hold.
+//! A hash of everything that an image file shows, to detect equal images in different files.
 
 use super::content::{Content, Format, sniff};
 use super::flatten::Raw;
@@ -9,15 +9,16 @@ use image::DynamicImage;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// Pixels of frames and pages that are compared; files that have more must be equal beyond.
+/// The maximum number of pixels of frames and pages that are hashed; beyond it, the bytes of the
+/// file are hashed instead of the remaining frames.
 const MOST_PIXELS: usize = 1 << 30;
 
-/// SHA-256 of all that a file shows.
+/// SHA-256 of the full content of an image.
 pub type PixelsHash = [u8; 32];
 
-/// A hash of the image that a file shows: of every pixel, its transparency and all its bits, and of every frame
-/// or page. What wholly transparent pixels would look like does not count. Two files show the same image
-/// where it is the same.
+/// A hash of the image that a file shows: every pixel with its alpha channel and full bit depth, of
+/// every frame or page. The colours of fully transparent pixels are ignored. Two files with the
+/// same hash show the same image.
 ///
 /// # Errors
 /// If the file cannot be read or decoded.
@@ -47,7 +48,7 @@ struct Hash {
 }
 
 impl Hash {
-    /// Adds all pages of a TIFF; none if one cannot be read, or there are too many.
+    /// Adds all pages of a TIFF; `None` if one cannot be decoded, or if there are too many pixels.
     fn add_pages(&mut self, bytes: &[u8]) -> Option<()> {
         let mut pages = Pages::of(bytes).ok()?;
         while let Some(page) = pages.decode_next(bytes).ok()? {
@@ -56,7 +57,7 @@ impl Hash {
         Some(())
     }
 
-    /// The same for the frames of an animation.
+    /// Adds all frames of an animation, in the same way.
     fn add_frames(&mut self, bytes: &[u8], format: Format) -> Option<()> {
         for frame in frames::all(bytes, format).ok()?? {
             self.add(Raw::from_image(DynamicImage::from(frame.ok()?.into_buffer())))?;

@@ -30,7 +30,7 @@ fn near(received: [u8; 3], expected: [u8; 3], tolerance: u8) {
     assert!(close, "{received:?} is not {expected:?}");
 }
 
-/// Noise, so that no format can store it in a few bytes.
+/// Noise, so that no format can compress it to a few bytes.
 fn noise(height: u32, width: u32) -> DynamicImage {
     let mut rng = crate::rng::Rng::new(1, 0);
     let mut byte = || rng.next_u32() as u8;
@@ -83,7 +83,7 @@ fn grey_and_16_bits_become_rgb() {
 
 #[test]
 fn cmyk_and_ycck_become_rgb() {
-    // What TensorFlow and Pillow make of them.
+    // The values that TensorFlow and Pillow decode.
     for bytes in [
         include_bytes!("../../../../tests/fixtures/images/cmyk.jpg").as_slice(),
         include_bytes!("../../../../tests/fixtures/images/ycck.jpg"),
@@ -156,7 +156,8 @@ fn truncated_files_are_refused_wherever_they_end() {
         files.push(fixture.to_vec());
     }
     for bytes in files {
-        // The last bytes may be an end mark after the last pixel; 20 bytes less must show.
+        // The last bytes may be an end marker after the last pixel; a file cut by 20 bytes must be
+        // rejected.
         for end in (0..bytes.len() - 20).step_by(7).chain([bytes.len() - 20]) {
             let format = image::guess_format(&bytes).unwrap();
             assert!(decode(&bytes[..end]).is_err(), "{format:?}, {end} of {}", bytes.len());
@@ -185,7 +186,7 @@ fn kinds_of_jpeg_that_are_not_read_are_named() {
 #[test]
 fn markers_are_found_wherever_they_are() {
     for len in [2, 63, 64, 65, 66, 130, 200] {
-        // Stuffed bytes and repeated marks are none.
+        // Escaped 0xff bytes and repeated markers are no end marker.
         let data: Vec<u8> = (0..len).map(|i| if i % 5 == 0 { 0xff } else { 0 }).collect();
         assert_eq!(next_marker(&data), None);
         for at in 0..len - 1 {
@@ -201,13 +202,13 @@ fn a_jpeg_without_its_last_byte_is_refused_and_one_with_more_is_not() {
     let whole = encode(&noise(24, 24), ImageFormat::Jpeg);
     let expected = decode(&whole).unwrap();
     assert!(refused(&whole[..whole.len() - 1]).contains("ends early"));
-    // The space of a download that was never filled.
+    // The zeros of an unfinished download.
     let mut zeros = whole.clone();
     zeros[whole.len() / 2..].fill(0);
     assert!(refused(&zeros).contains("ends early"));
     let more = [whole.as_slice(), b"trailer\0\0"].concat();
     assert_eq!(decode(&more).unwrap(), expected);
-    // The marker of a thumbnail in a segment is not that of the image.
+    // The marker of a thumbnail in a segment is not the image's own.
     let thumbnail = b"\xff\xe1\x00\x06\xff\xd8\xff\xd9";
     let nested = [&whole[..2], thumbnail, &whole[2..]].concat();
     assert_eq!(decode(&nested).unwrap(), expected);
@@ -232,7 +233,7 @@ fn what_is_not_an_image_is_refused() {
     assert!(refused(&flipped).contains("PNG image is damaged"));
 }
 
-/// A PNG header that claims this size, followed by what a small image would hold.
+/// A PNG header that declares this size, followed by the data of a small image.
 fn png_claiming(width: u32, height: u32, color: ExtendedColorType) -> Vec<u8> {
     let mut bytes = Vec::new();
     let pixels = vec![0; 8 * usize::from(color.bits_per_pixel() / 8)];
@@ -257,15 +258,15 @@ fn images_of_gigabytes_are_refused_by_their_header() {
         let message = refused(&png_claiming(width, height, ColorType::Rgba8.into()));
         assert!(message.contains("too large") && message.contains("20000"), "{message}");
     }
-    // Within the sides, beyond the memory.
+    // Within the maximum dimension, but beyond the maximum size.
     let message = refused(&png_claiming(20_000, 20_000, ColorType::Rgba16.into()));
     assert!(message.contains("too large: 20000 x 20000 pixels, 3051 MiB"), "{message}");
-    // Grey takes a byte a pixel to decode, but three to keep.
+    // Grey decodes to one byte per pixel, but is kept as three.
     let message = refused(&png_claiming(18_000, 18_000, ColorType::L8.into()));
     assert!(message.contains("too large"), "{message}");
     assert!(decode(&png_claiming(20_000, 1, ColorType::Rgb8.into())).is_err(), "too little data");
 
-    // A GIF's screen of 65535 x 65535, a JPEG frame of 65500 x 65500.
+    // A GIF with a screen of 65535 x 65535, a JPEG with a frame of 65500 x 65500.
     let mut gif = encode(&noise(4, 4), ImageFormat::Gif);
     gif[6..10].fill(0xff);
     assert!(refused(&gif).contains("too large"));
@@ -324,7 +325,7 @@ fn photographs_are_decoded_as_tensorflow_decodes_them() {
         for c in 0..3 {
             let values = decoded.pixels().iter().skip(c).step_by(3);
             let mean = values.map(|&v| f64::from(v)).sum::<f64>() / area;
-            // The accurate transform, and the fast one that Keras happens to use.
+            // The accurate inverse DCT, and the fast one that Keras uses.
             assert!((mean - numbers("mean")[c]).abs() < 0.5, "{case}: {c} has mean {mean}");
             assert!((mean - numbers("fast_mean")[c]).abs() < 2.0, "{case}: {c} has mean {mean}");
         }

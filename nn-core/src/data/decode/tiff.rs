@@ -1,8 +1,8 @@
-//! A TIFF to samples: grey, colour, palette, CMYK and YCbCr; integers of 1 to 64 bits, with sign and
-//! without, and floating-point numbers; strips and tiles, interleaved and in planes.
+//! Decoding of a TIFF to samples. Supported are grey, colour, palette, CMYK and YCbCr; signed and unsigned
+//! integers of 1 to 64 bits, and floating-point numbers; strips and tiles, interleaved and planar.
 //!
-//! The first page that is no thumbnail or mask is taken. Signed numbers are moved up by the smallest power
-//! of two that leaves none below 0, so that images of one scanner stay comparable.
+//! The first page that is no thumbnail or mask is decoded. Signed values are shifted up by the smallest
+//! power of two that makes all of them nonnegative, so that images of one scanner stay comparable.
 
 mod numbers;
 
@@ -17,7 +17,7 @@ use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError, TiffResult};
 
-/// Pages looked at for one that is no thumbnail.
+/// The maximum number of pages that are searched for one that is no thumbnail.
 const MOST_PAGES: usize = 64;
 
 /// Photometric interpretations (TIFF 6.0, section 8).
@@ -44,7 +44,7 @@ pub(super) struct Page {
     pub orientation: Orientation,
 }
 
-/// The first page, and whether there are more.
+/// The first page that is no thumbnail or mask, and whether there are more.
 pub(super) fn decode(bytes: &[u8]) -> Result<(Page, bool), Failure> {
     let mut pages = Pages::of(bytes)?;
     let Some(first) = pages.next()? else {
@@ -53,7 +53,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Page, bool), Failure> {
         ));
     };
     let page = decode_page(&mut pages.reader, bytes, first)?;
-    // What is damaged behind the page does not count.
+    // Damage after the page is ignored.
     let more = pages.next().is_ok_and(|page| page.is_some());
     Ok((page, more))
 }
@@ -69,7 +69,7 @@ impl<'a> Pages<'a> {
         Ok(Self { reader: reader(Cow::Borrowed(bytes))?, looked_at: 0 })
     }
 
-    /// The number of the next one, at which the reader is then.
+    /// Moves the reader to the next such page; its number.
     fn next(&mut self) -> TiffResult<Option<usize>> {
         const THUMBNAIL_OR_MASK: u32 = 1 | 4;
         while self.looked_at < MOST_PAGES {
@@ -105,7 +105,7 @@ fn reader(bytes: Cow<'_, [u8]>) -> Result<Reader<'_>, Failure> {
     Ok(Decoder::new(Cursor::new(bytes))?.with_limits(limits))
 }
 
-/// Decodes the page of this number, at which the reader is.
+/// Decodes the page with this number, to which the reader was moved.
 fn decode_page(reader: &mut Reader<'_>, bytes: &[u8], index: usize) -> Result<Page, Failure> {
     let orientation = reader.find_tag_unsigned::<u16>(Tag::Orientation).ok().flatten();
     let orientation = orientation.and_then(|tag| Orientation::from_exif(tag.try_into().ok()?));
@@ -113,13 +113,13 @@ fn decode_page(reader: &mut Reader<'_>, bytes: &[u8], index: usize) -> Result<Pa
     let photometric = reader.find_tag_unsigned(Tag::PhotometricInterpretation)?;
     let raw = if photometric == Some(PALETTE) {
         let colours: Vec<u16> = reader.get_tag_u16_vec(Tag::ColorMap)?;
-        // The decoder does not look colours up: it is told that the indices are grey.
+        // The decoder does not support palettes, so the indices are decoded as grey.
         let tag = Tag::PhotometricInterpretation;
         let mut reader = told(reader, bytes, index, (tag, BLACK_IS_ZERO))?;
         look_up(decode_samples(&mut reader, bytes, true)?, &colours)?
     } else if let Some(tiled) = height_in_tiles(reader)? {
-        // The decoder cannot cut the lowest tiles of any plane but the first: it is told that all are
-        // within the image.
+        // The decoder cannot clip the lowest tiles of any plane but the first, so the height is set
+        // to a multiple of the tile height.
         let (_, height) = reader.dimensions()?;
         let mut reader = told(reader, bytes, index, (Tag::ImageLength, tiled))?;
         decode_samples(&mut reader, bytes, false)?.cut(height as usize)
@@ -129,7 +129,7 @@ fn decode_page(reader: &mut Reader<'_>, bytes: &[u8], index: usize) -> Result<Pa
     Ok(Page { raw, orientation })
 }
 
-/// The height of an image of tiles in planes with those parts of the tiles that lie below it, if any do.
+/// The height of a planar, tiled image rounded up to whole tiles, if it is no multiple of the tile height.
 fn height_in_tiles(reader: &mut Reader<'_>) -> Result<Option<u32>, Failure> {
     const IN_PLANES: u16 = 2;
     let planes: u16 = reader.find_tag_unsigned(Tag::PlanarConfiguration)?.unwrap_or(1);
@@ -142,7 +142,7 @@ fn height_in_tiles(reader: &mut Reader<'_>) -> Result<Option<u32>, Failure> {
     Ok((tiled != height).then_some(tiled))
 }
 
-/// A reader of this page in which a number that is in its directory is another.
+/// A reader of this page in which one number of its directory is replaced.
 fn told<'a>(
     reader: &mut Reader<'_>,
     bytes: &[u8],
@@ -160,7 +160,7 @@ fn told<'a>(
         Some(if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) })
     };
     let (first, entry, field) = if is_big_tiff { (8, 20, 12) } else { (2, 12, 8) };
-    // A directory has at most 65,535 entries; the file ends before most.
+    // A directory has at most 65,535 entries; the end of the file usually comes first.
     let entries = (0..=usize::from(u16::MAX)).map(|i| at.checked_add(first + i * entry));
     let place = entries
         .map_while(|place| Some((place?, number(place?)?)))
@@ -178,20 +178,20 @@ fn told<'a>(
     changed.get_mut(at..at + value.len()).ok_or_else(damaged)?.copy_from_slice(&value);
     let mut reader = self::reader(Cow::Owned(changed))?;
     reader.seek_to_image(index)?;
-    // A tag may be there twice.
+    // A tag may occur twice.
     if reader.find_tag_unsigned(tag)? != Some(told) {
         return Err(damaged());
     }
     Ok(reader)
 }
 
-/// Indices into a palette, kept as grey, as colours: all reds come first, then greens, then blues.
+/// Maps palette indices, kept as grey, to colours. The palette stores all reds, then greens, then blues.
 fn look_up(indices: Raw, colours: &[u16]) -> Result<Raw, Failure> {
     let Raw { height, width, channels: 1, samples: Samples::U8(indices), .. } = indices else {
         return Err(Failure::Unread("a TIFF with a palette of more than 256 colours".into()));
     };
     let count = colours.len() / 3;
-    // Some programs write bytes where the standard wants 16 bits.
+    // Some programs write 8-bit palette values, although the standard requires 16 bits.
     let shift = if colours.iter().all(|&value| value < 256) { 0 } else { 8 };
     let colour = |index: u8, c: usize| {
         let at = usize::from(index);
@@ -203,8 +203,8 @@ fn look_up(indices: Raw, colours: &[u16]) -> Result<Raw, Failure> {
     Ok(Raw { height, width, channels: 3, samples: Samples::U8(pixels), depth: None })
 }
 
-/// The samples of the page at which the reader is; small ones as they are if `indices` into a palette are
-/// meant, otherwise spread to a byte.
+/// Decodes the samples of the reader's current page. Samples below 8 bits are kept unscaled if they
+/// are `indices` into a palette, otherwise scaled to 0 to 255.
 fn decode_samples(reader: &mut Reader<'_>, bytes: &[u8], indices: bool) -> Result<Raw, Failure> {
     let (width, height) = reader.dimensions()?;
     let color = reader.colortype()?;
@@ -249,8 +249,8 @@ fn decode_samples(reader: &mut Reader<'_>, bytes: &[u8], indices: bool) -> Resul
     }
 }
 
-/// Refuses strips and tiles that would take far more memory or time than the image does: what a JPEG in
-/// one says of its size, tiles much larger than the image, compressed strips that lie on each other.
+/// Rejects strips and tiles that would take far more memory or time than the image: a JPEG strip
+/// that declares a larger size, tiles much larger than the image, compressed strips that overlap.
 fn check_chunks(
     reader: &mut Reader<'_>,
     bytes: &[u8],
@@ -304,12 +304,12 @@ fn check_chunks(
     Ok(())
 }
 
-/// What the samples of a pixel are.
+/// The meaning of the samples of a pixel.
 struct Layout {
-    /// Samples a pixel that the decoder gives.
+    /// The number of samples per pixel that the decoder returns.
     bands: usize,
     kind: Kind,
-    /// Whether one of them is alpha, and colours are multiplied by it.
+    /// Which kind of alpha one of them is, if any: premultiplied or not.
     alpha: Option<Alpha>,
 }
 
@@ -339,7 +339,7 @@ impl Layout {
         };
         let (bands, kind, alpha) = match color {
             ColorType::Gray(_) => (1, Kind::Grey, None),
-            // One grey, and what lies beside it.
+            // One grey sample, and extra samples.
             ColorType::Multiband { num_samples, .. }
                 if extra.len() + 1 == usize::from(num_samples) && num_samples > 1 =>
             {
@@ -368,7 +368,7 @@ impl Layout {
         }
     }
 
-    /// Samples of the largest value `full` as grey, grey and alpha, RGB, or RGB and alpha.
+    /// Rearranges samples, whose largest value is `full`, to grey, grey and alpha, RGB, or RGB and alpha.
     fn arrange<T>(
         &self,
         values: Vec<T>,
@@ -432,7 +432,7 @@ fn from_ycbcr([y, cb, cr]: [u32; 3]) -> [u32; 3] {
     rgb.map(|value| value.round().clamp(0.0, 255.0) as u32)
 }
 
-/// Samples of 1, 2 or 4 bits a byte each, rows beginning at whole bytes.
+/// Unpacks samples of 1, 2 or 4 bits to one byte each; rows are padded to whole bytes.
 fn unpack(packed: &[u8], width: usize, bits: u8, indices: bool) -> Vec<u8> {
     let per_byte = usize::from(8 / bits.max(1));
     let mask = ((1_u16 << bits) - 1) as u8;

@@ -1,66 +1,66 @@
-//! What was done to images on their way to 8-bit RGB.
+//! The conversions that were applied to images to make them 8-bit RGB.
 
 use super::AlphaBackground;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What was done to one image beyond looking up its colours. Nothing, for an ordinary photograph.
+/// The conversions applied to one image, besides palette lookup. None, for an ordinary photograph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Treatment {
-    /// Some of it is transparent, and was laid on the background.
+    /// It is partly transparent, and was composited on the background.
     pub transparent: bool,
-    /// Laid on the background, it is of one colour, although on another it is not.
+    /// Composited on this background it has only one colour; on another it would have more.
     pub vanished: bool,
-    /// Its values are finer than 8 bits, and were brought to 8.
+    /// How its values were reduced to 8 bits, if they have more.
     pub depth: Option<Depth>,
-    /// It is an animation, of which one frame was taken.
+    /// It is an animation, of which one frame is used.
     pub animation: bool,
-    /// Its file has several pages, of which the first was taken.
+    /// Its file has several pages, of which one is used.
     pub pages: bool,
 }
 
 impl Treatment {
-    /// Whether nothing was done.
+    /// Whether no conversion was applied.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// How values that are not of 8 bits were brought to 8.
+/// How values of more than 8 bits were reduced to 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Depth {
-    /// They are of this many bits, whatever they are stored in: 0 to 2^bits - 1 became 0 to 255.
+    /// They have this many significant bits: 0 to 2^bits - 1 was mapped to 0 to 255.
     Bits(u8),
-    /// They use a small part of their range, and were spread from the least to the largest.
+    /// They use a small part of their range, and were stretched from the smallest to the largest value.
     Spread,
-    /// They are floating-point numbers: 0 to 1, or else spread from the least to the largest.
+    /// They are floating-point numbers: mapped from 0 to 1, or else from the smallest to the largest value.
     Float,
 }
 
-/// How many images were treated in which way.
+/// How many images were converted in which way.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Treated {
-    /// The colour that transparent images were laid on.
+    /// The background colour for transparent images.
     pub alpha_background: AlphaBackground,
     /// Images with transparency.
     pub transparent: usize,
-    /// Those of them that are of one colour on this background and would not be on another.
+    /// Those of them that have only one colour on this background and would have more on another.
     pub vanished: usize,
-    /// Images stored in 16 bits or more, by the bits that their values are of.
+    /// Images stored in 16 bits or more, counted by their significant bits.
     pub bits: BTreeMap<u8, usize>,
-    /// Images in a small part of 14 or 16 bits, spread from their least to their largest value.
+    /// Images that use a small part of 14 or 16 bits, stretched from their smallest to their largest value.
     pub spread: usize,
     /// Images of floating-point numbers.
     pub floating_point: usize,
-    /// Animations, of each of which one frame was taken.
+    /// Animations, of which one frame each is used.
     pub animations: usize,
-    /// Files of several pages, of each of which the first was taken.
+    /// Files of several pages, of which one each is used.
     pub multi_page: usize,
 }
 
 impl Treated {
-    /// No image yet, with this background for those that are transparent.
+    /// Counts of no image, with this background for transparent ones.
     pub fn on(alpha_background: AlphaBackground) -> Self {
         Self { alpha_background, ..Self::default() }
     }
@@ -79,7 +79,7 @@ impl Treated {
         }
     }
 
-    /// Counts the images that `other` has counted.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.transparent += other.transparent;
         self.vanished += other.vanished;

@@ -1,4 +1,4 @@
-//! From a tree of files to classes and parts: the rules at the head of [`super`].
+//! Classification of a file tree into classes and splits, by the rules in the documentation of [`super`].
 
 use super::super::file_kind::EXTENSIONS;
 use super::super::passed_over::{Collector, Reason, relative, summary};
@@ -8,25 +8,25 @@ use crate::data::Part;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// A folder at the top, and what its name says it is for.
+/// A top-level folder, and the split that its name stands for.
 struct Top {
     tree: Tree,
     part: Option<Part>,
 }
 
-/// The images found so far, with the names of their classes.
+/// The images found so far, with the names of their classes and their splits.
 struct Found {
     collector: Collector,
     images: Vec<(PathBuf, Option<String>, Option<Part>)>,
-    /// Images further down than their class folder, and the first folder with such.
+    /// The number of images in subfolders of class folders, and the first such subfolder.
     deeper: (usize, Option<PathBuf>),
     remarks: Vec<String>,
 }
 
-/// Reads classes and parts off `tree`.
+/// Derives classes and splits from `tree`.
 ///
 /// # Errors
-/// Those of [`ImageFolder::scan`] that do not come from reading.
+/// Those of [`ImageFolder::scan`], except for errors of reading.
 pub(super) fn arrange(mut tree: Tree) -> Result<ImageFolder> {
     let root = tree.path.clone();
     if let Some(inner) = wrapped(&tree) {
@@ -64,9 +64,9 @@ pub(super) fn arrange(mut tree: Tree) -> Result<ImageFolder> {
     found.finish(root, layout, is_void)
 }
 
-/// What there is to say of folders that all hold the same sub-folders, and no images beside them: they
-/// look like folds, or like a split whose names nobody knows. Nobody can be sure: `cat/` and `dog/` may
-/// each hold `indoor/` and `outdoor/`.
+/// A remark if all folders contain the same subfolders, and no images beside them: they may be
+/// folds, or a split with unknown names. They may also be classes: `cat/` and `dog/` may each
+/// contain `indoor/` and `outdoor/`.
 fn rather_parts(tops: &[Top]) -> Option<String> {
     let inner = |top: &Top| -> Vec<String> {
         top.tree.folders.iter().filter(|folder| folder.has_images()).map(Tree::name).collect()
@@ -87,7 +87,8 @@ fn rather_parts(tops: &[Top]) -> Option<String> {
     ))
 }
 
-/// Names such as `seg_train`, where the folder holds class folders and no other is for the same.
+/// Recognises names such as `seg_train`, if the folder contains class folders and no other folder
+/// is for the same split.
 fn known_by_last_word(tops: &mut [Top]) {
     let guesses: Vec<Option<Part>> = tops
         .iter()
@@ -102,8 +103,8 @@ fn known_by_last_word(tops: &mut [Top]) {
     }
 }
 
-/// Whether the folders are a split. Class folders may be called `train` or `valid`, too: if all folders
-/// are called so, or one of them holds class folders, they are meant as a split.
+/// Whether the folders are a split. Class folders may also be called `train` or `valid`, so the folders are
+/// a split only if all of them have such names, or one with such a name contains class folders.
 fn is_split(tops: &[Top]) -> bool {
     let named = || tops.iter().filter(|top| top.part.is_some());
     named().count() > 0
@@ -160,7 +161,7 @@ impl Found {
                     self.collector.file(&image, Reason::BesideSplit(names.clone()));
                 }
             } else {
-                // One folder of a split and class folders beside it: nobody can say what is meant.
+                // A folder of a split beside class folders is ambiguous.
                 self.class(tree, None)?;
             }
         }
@@ -185,14 +186,14 @@ impl Found {
         Ok(())
     }
 
-    /// Takes the images of a class folder.
+    /// Adds the images of a class folder.
     fn class(&mut self, tree: Tree, part: Option<Part>) -> Result<()> {
         let folder = tree.path.clone();
         let images = tree.into_images(&mut self.collector, Reason::Empty);
         if images.is_empty() {
             return Ok(());
         }
-        // Class names go into tables, JSON and the model file, where they must come back unchanged.
+        // Class names are written to tables, JSON and the model file, and must be read back unchanged.
         let Some(name) = folder.file_name().unwrap_or_default().to_str().map(String::from) else {
             return Err(Error::file(
                 &folder,
@@ -239,19 +240,19 @@ impl Found {
         let mut images: Vec<FolderImage> = images
             .map(|(path, class, part)| FolderImage { path, label: class.and_then(label), part })
             .collect();
-        // Stable: within a class as they lie there.
+        // A stable sort: the order within a class is kept.
         images.sort_by_key(|image| (rank(image.part), image.label.unwrap_or(usize::MAX)));
         Ok(ImageFolder { root, classes, layout, images, passed_over, remarks: self.remarks })
     }
 }
 
-/// The place of the images of a part: those of none come last.
+/// The position of a split in the order of images; images without one come last.
 pub(super) fn rank(part: Option<Part>) -> usize {
     part.map_or(Part::ALL.len(), |part| part as usize)
 }
 
-/// Takes the one folder out of a folder of a split in which there is nothing else, and the class folders
-/// are in that: `seg_train/seg_train/husky`.
+/// If a folder of a split contains only one folder, which in turn contains the class folders, takes
+/// that folder out: `seg_train/seg_train/husky`.
 fn only_wrapper(tree: &mut Tree) -> Option<Tree> {
     let holds_classes = |inner: &Tree| inner.images.is_empty() && inner.filled().count() > 1;
     let only = tree.images.is_empty() && tree.filled().count() == 1;
@@ -259,7 +260,7 @@ fn only_wrapper(tree: &mut Tree) -> Option<Tree> {
     Some(tree.folders.remove(at))
 }
 
-/// Refuses a class folder that is a split itself: a set of its own, or a class that is split.
+/// Rejects a class folder that contains a split: a data set of its own, or a class that is split by itself.
 fn no_split_within(class: &Tree) -> Result<()> {
     let parts: Vec<&Tree> =
         class.filled().filter(|folder| Part::of_folder(&folder.name()).is_some()).collect();
@@ -294,7 +295,7 @@ fn images_wanted() -> String {
     )
 }
 
-/// The folder in which classes or a split lie, where there is nothing else: `dataset/dataset/train`.
+/// The only folder in `tree`, if it contains the classes or the split: `dataset/dataset/train`.
 fn wrapped(tree: &Tree) -> Option<&Tree> {
     let mut filled =
         tree.folders.iter().filter(|folder| folder.has_images() || folder.has_classes());

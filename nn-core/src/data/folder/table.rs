@@ -1,4 +1,4 @@
-//! Images of which a table says what they show, wherever they lie.
+//! Image folders whose classes and splits are given by a table, not by folders.
 
 use super::super::part::Part;
 use super::super::passed_over::PassedOver;
@@ -7,15 +7,16 @@ use crate::error::{Error, Result};
 use std::path::Path;
 
 impl ImageFolder {
-    /// The folder `root` with images of which a table says what they show, and perhaps what they are for,
-    /// and what was passed over. Images need not have a class. They come class by class, as they are given.
+    /// The folder `root` with images whose classes, and possibly splits, come from a table, and the
+    /// skipped entries. Images may lack a class. They are sorted by split and class; within a
+    /// class, the given order is kept.
     pub fn labelled(
         root: &Path,
         classes: Vec<String>,
         mut images: Vec<FolderImage>,
         mut passed_over: Vec<PassedOver>,
     ) -> Self {
-        // Stable: within a class as they came.
+        // A stable sort: the order within a class is kept.
         images.sort_by_key(|image| {
             (arrangement::rank(image.part), image.label.unwrap_or(usize::MAX))
         });
@@ -30,7 +31,7 @@ impl ImageFolder {
         }
     }
 
-    /// Whether a network can be trained on what the table says.
+    /// Checks that a network can be trained on the images of the table.
     pub(super) fn table_trains(&self) -> Result<()> {
         let refuse = |problem: String, remedy: &str| Err(Error::file(&self.root, problem, remedy));
         if let [only] = &self.classes[..] {

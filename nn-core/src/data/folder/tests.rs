@@ -2,7 +2,7 @@ use super::*;
 use std::ffi::OsStr;
 use tempfile::TempDir;
 
-/// A folder with these files (and folders, where a name ends in `/`), all of them empty.
+/// A folder with these empty files, and folders where a name ends in `/`.
 fn folder(names: &[&str]) -> TempDir {
     let root = TempDir::new().unwrap();
     for name in names {
@@ -23,7 +23,7 @@ fn scan(names: &[&str]) -> (TempDir, ImageFolder) {
     (root, scanned)
 }
 
-/// Training on this folder is refused with these words.
+/// Checks that training on this folder is rejected with a message that contains these words.
 fn refused(names: &[&str], says: &[&str]) {
     let root = folder(names);
     let message = match ImageFolder::scan(root.path()) {
@@ -44,7 +44,7 @@ fn passed_over(all: &[PassedOver]) -> Vec<(&str, String)> {
     all.iter().map(|one| (one.path.as_str(), one.reason.to_string())).collect()
 }
 
-/// What each folder was taken for: `train=train valid=validation`.
+/// The split that each folder was recognised as: `train=train valid=validation`.
 fn parts(folder: &ImageFolder) -> String {
     let part = |part: &PartFolder| format!("{}={}", part.folder, part.part.name());
     folder.parts().iter().map(part).collect::<Vec<_>>().join(" ")
@@ -127,7 +127,7 @@ fn without_a_test_the_validation_stands_in() {
     let (_root, scanned) = scan(&["train/a/1.jpg", "train/b/1.jpg", "val/a/2.jpg", "val/b/2.jpg"]);
     let split = scanned.split(0.125, 27).unwrap();
     assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (2, 2, 0));
-    // But not if it cannot tell of all classes.
+    // But not if it lacks a class.
     refused(&["train/a/1.jpg", "train/b/1.jpg", "val/a/2.jpg"], &["val", "lacks b"]);
     let (_root, scanned) =
         scan(&["train/a/1.jpg", "train/b/1.jpg", "val/a/2.jpg", "test/a/2.jpg", "test/b/2.jpg"]);
@@ -155,7 +155,7 @@ fn class_folders_may_be_called_like_a_split() {
     let (_root, scanned) = scan(&["bus/1.jpg", "train/1.jpg", "test/1.png", ".git/x.jpg"]);
     assert_eq!(scanned.classes, ["bus", "test", "train"]);
     assert!(scanned.layout == Layout::Bare && scanned.samples().len() == 3);
-    // Which is said.
+    // There is a remark on it.
     assert_eq!(scanned.remarks.len(), 2);
     assert!(scanned.remarks[1].starts_with("train/ is taken for a class"), "{:?}", scanned.remarks);
     let (_root, scanned) = scan(&["valid/1.jpg", "invalid/1.jpg"]);
@@ -271,7 +271,7 @@ fn what_this_program_wrote_is_no_data() {
     fs::write(root.path().join("a/v1.2.png"), "a photograph").unwrap();
     let scanned = ImageFolder::scan(root.path()).unwrap();
     assert_eq!(scanned.classes, ["a", "b"]);
-    // Its name is none that such pictures have, so nobody looks into it.
+    // `nn-cli` gives no such name to its pictures, so the file is not opened.
     let files: Vec<String> =
         listed(&scanned.samples(), root.path()).into_iter().map(|s| s.0).collect();
     assert_eq!(files, ["a/1.jpg", "a/3.png", "a/v1.2.png", "b/1.jpg"]);
@@ -288,12 +288,12 @@ fn a_folder_around_the_data_is_named() {
     let inner = ["data/train/a/1.jpg", "data/train/b/1.jpg", "data/test/a/1.jpg"];
     refused(&inner, &["holds one folder", "test/, train/", "pass", "data as the data folder"]);
     refused(&["x/y/a/1.jpg", "x/y/b/1.jpg", "x/read.me"], &["a/, b/", "x/y as the data folder"]);
-    // Several sets, and classes that are split each.
+    // Several data sets, and classes that are split one by one.
     let sets = ["one/train/a/1.jpg", "one/test/a/1.jpg", "two/a/1.jpg"];
     refused(&sets, &["one: lies beside", "holds test/ and train/", "one as the data folder"]);
     let classes = ["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/1.jpg", "dog/test/2.jpg"];
     refused(&classes, &["cat: holds test/ and train/", "above the classes", "test/cat/"]);
-    // Within the folders of a split, one more folder does no harm.
+    // One more nested folder within the folders of a split is accepted.
     let (_root, scanned) = scan(&[
         "seg_train/seg_train/a/1.jpg",
         "seg_train/seg_train/b/1.jpg",
@@ -306,7 +306,7 @@ fn a_folder_around_the_data_is_named() {
     );
     assert!(scanned.split(0.0, 27).is_ok() && scanned.remarks.len() == 2, "{:?}", scanned.remarks);
     refused(&["__MACOSX/", "x/Train/a/1.jpg"], &["x as the data folder"]);
-    // Folds are taken for classes, but not in silence.
+    // Folds are taken for classes, with a remark.
     let both = ["fold1/a/1.jpg", "fold1/b/1.jpg", "fold2/a/2.jpg", "fold2/b/2.jpg"];
     let (_root, scanned) = scan(&both);
     assert_eq!(scanned.classes, ["fold1", "fold2"]);
@@ -373,7 +373,7 @@ fn odd_names_and_looping_links_do_no_harm() {
     fs::write(root.path().join("b").join(OsStr::from_bytes(b"\xff\xfe.jpg")), b"").unwrap();
     let scanned = ImageFolder::scan(root.path()).unwrap();
     assert_eq!(scanned.classes, ["a", "b", "c"]);
-    // a: 1 and the loop, which is for the decoder to refuse; b and its link c: 1 and the odd.
+    // a: 1 and the link to itself, which the decoder rejects; b and its link c: 1 and the odd one.
     let labels: Vec<_> = scanned.samples().iter().map(|s| s.label).collect();
     assert_eq!(labels, [0, 0, 1, 1, 2, 2]);
     let links: Vec<&str> = scanned

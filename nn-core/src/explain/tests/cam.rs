@@ -1,4 +1,4 @@
-//! Grad-CAM and HiResCAM: the formulas of their papers, any layer, any output.
+//! Grad-CAM and HiResCAM against the formulas of their papers, for any layer and any output.
 
 use super::*;
 use crate::layers::GlobalAveragePool2D;
@@ -111,7 +111,7 @@ fn before_a_dense_layer_hirescam_sums_to_the_score() {
         .layer(Dense::new(2).activation(Activation::Softmax))
         .build(4)
         .unwrap();
-    // Nothing speaks against the class, so nothing is cut off.
+    // No contribution is negative, so the ReLU changes nothing.
     let positive = model.get("dense1.weight").unwrap().value.map(f64::abs);
     model.set("dense1.weight", positive).unwrap();
     let image = Tensor::from_fn([1, 8, 8, 1], |i| (i * 7 % 11) as f64);

@@ -1,4 +1,4 @@
-//! Maps at the image's size, and how much of their heat lies where.
+//! Maps at the size of the image, and the share of their heat on the background.
 
 use super::*;
 use crate::data::{Foreground, ForegroundRule, Mask};
@@ -18,7 +18,7 @@ fn stretching_aligns_the_corners() {
         for i in 0..height {
             for j in 0..width {
                 let (y, x) = (place(i, 3, height), place(j, 5, width));
-                // The hat function of every number of the map.
+                // The hat function of every element of the map.
                 let hat = |d: f64| (1.0 - d.abs()).max(0.0);
                 let terms = (0..3).flat_map(|a| (0..5).map(move |b| (a, b))).map(|(a, b)| {
                     map.as_slice()[a * 5 + b] * hat(y - a as f64) * hat(x - b as f64)
@@ -64,7 +64,7 @@ fn heat_on_the_background_is_measured_at_the_images_size() {
     for all in [true, false] {
         assert_eq!(found.on_background(&subject(vec![all; 4])), Err(NoShare::NoSubject));
     }
-    // Two masks: none is told where they lead to other shares.
+    // Two masks: no share is reported where their shares differ.
     let with = |second| Foreground {
         second: Some(mask(second)),
         ..subject(vec![false, true, false, true])
@@ -74,7 +74,7 @@ fn heat_on_the_background_is_measured_at_the_images_size() {
     for other in [vec![true, false, true, false], vec![true; 4]] {
         assert_eq!(found.on_background(&with(other)), Err(NoShare::MasksDisagree));
     }
-    // Nor where they agree on the heat, but not on how much of the image is background: a map whose heat
+    // Nor where they agree on the heat, but not on the area of the background: a map whose heat
     // lies in one corner, and subjects of one quarter and of three.
     let mut corner = found.clone();
     let cells = corner.map.as_mut_slice();
@@ -86,11 +86,11 @@ fn heat_on_the_background_is_measured_at_the_images_size() {
     let wide = subject(vec![false, true, true, true]);
     assert!((alone.heat - corner.on_background(&wide).unwrap().heat).abs() < AGREEMENT);
     assert_eq!(on(Some(wide.mask)), Err(NoShare::MasksDisagree));
-    // The share does not depend on how the map is shown.
+    // The share does not depend on the alignment for display.
     let corners = found.clone().aligned(Alignment::Corners);
     assert_ne!(corners.stretched(), found.stretched());
     assert_eq!(corners.on_background(&subject(vec![false, true, false, true])), Ok(left));
-    // Maps that say nothing of places have none.
+    // Flat maps have no share.
     let mut flat = found.clone();
     for (value, reason) in [(0.0, NoShare::Empty), (0.3, NoShare::Flat)] {
         flat.map.as_mut_slice().fill(value);
@@ -106,7 +106,7 @@ fn heat_and_mask_must_be_of_one_size() {
     assert!(share_where(&map, &[true; 3]).is_err());
 }
 
-/// A network with one output behind these three convolutions, all of whose weights are 1.
+/// A network with one output after these three convolutions, with all weights 1.
 fn adding_up(maps: SequentialBuilder<f32>) -> Sequential {
     let end = maps.layer(GlobalAveragePool2D::new()).layer(Dense::new(1));
     let mut model = end.build(1).unwrap();
@@ -117,7 +117,7 @@ fn adding_up(maps: SequentialBuilder<f32>) -> Sequential {
     model
 }
 
-/// A network that answers to bright places, through convolutions without padding and poolings.
+/// A network that responds to bright spots, with convolutions without padding and pooling layers.
 fn dot_finder(side: (usize, usize)) -> Sequential {
     let relu = |kernel| Conv2D::new(1, kernel).activation(Activation::Relu);
     let maps = Sequential::builder([side.0, side.1, 1])
@@ -144,7 +144,7 @@ fn centroid(map: &Tensor) -> (f64, f64) {
 fn heat_lies_where_its_cause_is() {
     for side in [(64, 64), (96, 72)] {
         let model = dot_finder(side);
-        // The centres of cells of conv3's map, far enough from the border for a whole bell around them.
+        // The centres of cells of conv3's map, far enough from the border for their whole response.
         for cell in [(3, 3), (3, 6), (5, 4), (6, 3)] {
             let field = model.receptive_field("conv3").unwrap();
             let centre = |axis: ReceptiveAxis, at: usize| axis.first + at as f64 * axis.step;
@@ -172,7 +172,7 @@ fn heat_lies_where_its_cause_is() {
 
 #[test]
 fn heat_follows_a_dot_of_any_size_to_any_place() {
-    // Averages alone: what a dot does to the map is a bell around it, wherever it lies between the cells.
+    // Averages only: a dot causes a bell-shaped response around it, wherever it lies between the cells.
     let relu = |kernel| Conv2D::new(1, kernel).activation(Activation::Relu);
     let (height, width) = (72, 96);
     let maps = Sequential::builder([height, width, 1])

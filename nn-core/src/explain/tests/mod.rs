@@ -1,4 +1,4 @@
-//! Explanations: here what holds for every method, beside it what is of one subject.
+//! Explanations: this file tests what holds for every method, the modules test one topic each.
 
 mod cam;
 #[cfg(feature = "images")]

@@ -1,4 +1,4 @@
-//! Occlusion: the mean drop of the score, by another way to it.
+//! Occlusion: the mean drop of the score, computed independently.
 
 use super::*;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! Explanations of a trained network: they depend on what it learned, and lie on it.
+//! Explanations of a trained network depend on its weights, and are largest on what it has learned.
 
 use super::*;
 use crate::loss::Loss;
@@ -17,7 +17,7 @@ fn ranks_of_equal_values_are_shared() {
     assert_eq!(rank_correlation::<f32>(&[], &[]), None);
 }
 
-/// Draws the edges of the image, whatever the network: the length of the brightness's gradient.
+/// Draws the edges of the image, independent of the network: the magnitude of the brightness gradient.
 struct EdgeDetector;
 
 impl Explainer<f32> for EdgeDetector {
@@ -62,7 +62,7 @@ fn spots(count: usize) -> (Tensor<f32>, Vec<usize>) {
     (images, labels)
 }
 
-/// A network that has learned to tell them apart.
+/// A network that has learned to distinguish the two classes.
 fn spot_finder(images: &Tensor<f32>, labels: &[usize]) -> Sequential<f32> {
     let model = Sequential::builder([24, 24, 1])
         .layer(Conv2D::new(6, 3).activation(Activation::Relu))
@@ -131,7 +131,7 @@ fn the_heat_of_a_trained_network_lies_on_what_it_learned() {
         [Box::new(Cam::new(HiResCam)), Box::new(Occlusion::new().patch(5).stride(2))];
     for method in methods {
         for (i, found) in method.explain(&model, &images, &targets).unwrap().iter().enumerate() {
-            // The spot and two pixels about it, of 576.
+            // The spot and a margin of two pixels, out of 576 pixels.
             let bright = |p: usize| images.row(i)[p] == 1.0;
             let near = |p: usize| {
                 let (y, x) = (p / 24, p % 24);

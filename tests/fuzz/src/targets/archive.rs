@@ -1,4 +1,4 @@
-//! Archives, as `data fetch` unpacks them: what is handed on keeps to the limits and stays inside.
+//! Archives, as `data fetch` unpacks them: extracted entries stay within the limits and inside the folder.
 
 use nn_photographs::{Limits, read_archive};
 use std::io::Cursor;

@@ -1,5 +1,4 @@
-//! An image file among others in a folder that is audited: its headers are looked at, and its
-//! pixels compared.
+//! An image file among others in an audited folder: its headers are parsed, and its pixels compared.
 
 use nn_core::audit::{AuditOptions, Divided, Item, Listing, Part, audit};
 use nn_core::data::decode_bytes;

@@ -1,9 +1,9 @@
-//! `checkpoint.safetensors`. What can be read is gone on with by a small trainer, and is saved and read
-//! again as the same; what is damaged gives way to the checkpoint before it.
+//! `checkpoint.safetensors`. A checkpoint that can be read is resumed by a small trainer, saved and
+//! read again with the same content; for a damaged one, the previous checkpoint is used.
 //!
-//! The checksum, which would keep nearly everything out, is put right in the checkpoint before. As a
-//! first byte, `{` says that a header follows, a line end, and the numbers over and over: lengths are made
-//! to fit, what a checkpoint says as text may be written as JSON, and places may be left out.
+//! The checksum, which would reject nearly all inputs, is corrected in the previous checkpoint. If
+//! the first byte is `{`, the input is a header, a line end, and numbers that are repeated: lengths
+//! are made to fit, text in a checkpoint may be written as JSON, and offsets may be omitted.
 
 use super::files::{folder, tensor_file};
 use nn_core::layers::{Activation, Dense, Dropout};
@@ -37,7 +37,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// Goes on from the checkpoint, if it is one of this trainer's.
+/// Resumes from the checkpoint, if it fits this trainer.
 fn check(checkpoint: Checkpoint, again: &Path) {
     let (note, history) = (checkpoint.note().to_string(), checkpoint.history().clone());
     let Some(trainer) = resumed(checkpoint) else { return };
@@ -90,7 +90,7 @@ impl Examples for Points {
     }
 }
 
-/// The file that `data` describes, if it does.
+/// The file that `data` describes, if it has that form.
 fn described(data: &[u8]) -> Option<Vec<u8>> {
     let end = data.iter().position(|&byte| byte == b'\n')?;
     let mut header: Value =

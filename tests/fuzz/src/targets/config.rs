@@ -1,4 +1,4 @@
-//! `config.toml`: what is read and accepted is written, and reads as the same.
+//! `config.toml`: an accepted input is written, and read again as equal.
 
 use nn_cli::fuzz_entry;
 

@@ -1,10 +1,9 @@
-//! Image files, and what is done with the pixels.
+//! Image files: decoding, and operations on the pixels.
 
 use nn_core::data::{decode_bytes, foreground, resize_bilinear};
 use std::path::Path;
 
-/// Images up to this many pixels are looked at more closely; with larger ones that would only cost
-/// time.
+/// The number of pixels up to which images are processed further; larger ones only cost time.
 const CLOSELY: usize = 1 << 14;
 
 pub fn run(data: &[u8]) {

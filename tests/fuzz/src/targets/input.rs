@@ -1,6 +1,6 @@
-//! Choices out of bytes.
+//! Structured choices from fuzzer bytes.
 
-/// Bytes to decide by; when they are used up, every choice is the first.
+/// Bytes that decide choices; when they are used up, every choice is the first.
 pub struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -32,7 +32,7 @@ impl<'a> Input<'a> {
         choices[self.below(choices.len())]
     }
 
-    /// So many numbers from 1 to the bounds.
+    /// Numbers from 1 to each of the bounds.
     pub fn sizes<const N: usize>(&mut self, bounds: [usize; N]) -> [usize; N] {
         bounds.map(|bound| 1 + self.below(bound))
     }

@@ -1,5 +1,5 @@
-//! Convolution kernels on whatever geometry, each against the oracle's plain loops: on small integers
-//! to the bit, where a kernel sums products as they are.
+//! Convolution kernels on random geometries, each against the plain loops of the reference
+//! implementation. On small integers, kernels that sum the products directly must be exact.
 
 use super::input::Input;
 use nn_core::Kernels;
@@ -10,7 +10,7 @@ use nn_core::kernels::isa;
 use nn_core::layers::Padding;
 use nn_core::tensor::{BufferPool, Tensor};
 
-/// The most products in a case: the oracle is slow.
+/// The maximum number of products in a case, since the reference implementation is slow.
 const MOST_FLOPS: f64 = 3e5;
 
 pub fn run(data: &[u8]) {
@@ -122,7 +122,7 @@ fn gradients<T: Kernels>(
     }
 }
 
-/// The kernels that this machine has and the geometry allows.
+/// The kernels that this machine has and that support the geometry.
 fn runnable<'a, K: Conv2dKernel + ?Sized>(
     kernels: &'static [&'static K],
     g: &'a Conv2dGeometry,
@@ -132,8 +132,8 @@ fn runnable<'a, K: Conv2dKernel + ?Sized>(
     kernels.iter().copied().filter(fits)
 }
 
-/// Holds what a kernel computed to its promise, with some room where numbers are transformed: all may
-/// be small but one.
+/// Checks a kernel's result against its error bound, with some tolerance for transforming kernels,
+/// where all numbers but one may be small.
 fn compare<T: Kernels>(name: &str, accuracy: Accuracy, got: &[T], expected: &[f64]) {
     let largest = expected.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     let bound = match accuracy {

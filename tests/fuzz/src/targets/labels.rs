@@ -1,9 +1,9 @@
-//! A table of labels: every image is there once, with a class or without, or was passed over.
+//! A table of labels: every image occurs once, with or without a class, or is skipped.
 
 use nn_cli::fuzz_entry;
 use std::collections::HashSet;
 
-/// Names to be found by all that they may be called.
+/// File names, to be looked up in all their spellings.
 const FILES: [&str; 6] = ["1.png", "2.jpg", "more/2.jpg", "more/a, b.png", "\".png", "ü.v2.png"];
 
 pub fn run(data: &[u8]) {

@@ -1,5 +1,5 @@
-//! The targets: each takes any bytes whatever, and must neither panic, hang, nor ask for much more
-//! memory than it was given bytes. What it makes of them must hold together, which it checks.
+//! The targets: each takes arbitrary bytes, and must neither panic, hang, nor allocate much more
+//! memory than the size of its input. Each checks that its results are consistent.
 
 pub mod archive;
 pub mod audit;

@@ -1,7 +1,8 @@
-//! `model.safetensors`. What can be read can be run, and is written and read again as the same.
+//! `model.safetensors`. A model that can be read can be run, and is written and read again with the
+//! same content.
 //!
-//! As a first byte, `{` says that a header follows, a line end, and the numbers over and over: length
-//! and size are made to fit, which mutation alone hardly achieves.
+//! If the first byte is `{`, the input is a header, a line end, and numbers that are repeated:
+//! length and size are made to fit, which mutation alone rarely achieves.
 
 use super::files::{folder, tensor_file};
 use nn_core::model::safetensors::TensorFile;
@@ -10,7 +11,7 @@ use nn_core::{Tape, Tensor};
 use serde_json::Value;
 use std::path::Path;
 
-/// The most numbers in a sample or between layers of a network that is run.
+/// The maximum number of values in a sample, or between layers of a network that is run.
 const MOST_NUMBERS: usize = 1 << 12;
 
 pub fn run(data: &[u8]) {

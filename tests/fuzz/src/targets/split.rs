@@ -1,10 +1,10 @@
-//! `split.csv`: no image is used twice, or lost without being counted.
+//! `split.csv`: no image is used twice, and images that are left out are counted.
 
 use nn_cli::fuzz_entry;
 use nn_core::data::{ImageFolder, Sample};
 use std::collections::HashSet;
 
-/// Names to be found: plain ones, and such as need quotes.
+/// File names: plain ones, and ones that need quotes.
 const FILES: [&str; 6] =
     ["cat/1.png", "cat/2.png", "cat/a, b.png", "dog/1.png", "dog/\".png", "dog/ü.png"];
 

@@ -1,5 +1,5 @@
-//! Ops in any order, on tensors of any shape, and the gradients of it all: what does not fit is
-//! refused with an error, never with a panic, and a gradient has its value's shape.
+//! Ops in random order, on tensors of any shape, and their gradients: shapes that do not fit are
+//! rejected with an error, never with a panic, and a gradient has the shape of its value.
 
 use super::input::Input;
 use nn_core::Kernels;
@@ -8,16 +8,16 @@ use nn_core::layers::Padding;
 use nn_core::rng::Rng;
 use nn_core::{Result, Tape, Tensor, Var};
 
-/// Ops on one tape.
+/// The maximum number of ops on one tape.
 const MOST_OPS: usize = 24;
 
-/// Elements of a tensor that further ops may work on.
+/// The maximum number of elements of a tensor that further ops use.
 const MOST_ELEMENTS: usize = 1 << 12;
 
-/// Dimensions around what kernels are written for, and none at all.
+/// Dimensions around the tile sizes of kernels, and 0.
 const DIMS: [usize; 12] = [1, 2, 3, 4, 5, 0, 7, 8, 9, 15, 16, 17];
 
-/// Dimensions no memory holds; a tensor without elements may have them all the same.
+/// Dimensions that exceed any memory; a tensor without elements may still have them.
 const VAST: [usize; 4] = [usize::MAX, usize::MAX / 2 + 1, 1 << 40, 1 << 32];
 
 pub fn run(data: &[u8]) {
@@ -166,7 +166,7 @@ fn op<T: Kernels>(tape: &Tape<T>, input: &mut Input, vars: &[Var<T>]) -> Result<
     }
 }
 
-/// What can be done with a tensor that has dimensions beyond memory, but no element.
+/// Ops on a tensor whose dimensions exceed any memory, but which has no element.
 fn vast<T: Kernels>(tape: &mut Tape<T>, input: &mut Input) {
     if input.below(16) != 15 {
         return;
@@ -213,7 +213,7 @@ fn shape(input: &mut Input) -> Vec<usize> {
     if fits { dims } else { dims.iter().map(|&dim| dim.min(4)).collect() }
 }
 
-/// Other dimensions of the same product.
+/// Other dimensions with the same product.
 fn another_shape(input: &mut Input, dims: &[usize]) -> Vec<usize> {
     let mut left = dims.iter().product::<usize>();
     let mut shape = Vec::new();
@@ -298,7 +298,7 @@ fn pooling(input: &mut Input) -> Pool2dOptions {
     }
 }
 
-/// A stride or the side of a window, as may come from a slip of the pen.
+/// A stride or window side, possibly invalid.
 fn steps(input: &mut Input) -> usize {
     match input.byte() {
         255 => input.one_of(&VAST),

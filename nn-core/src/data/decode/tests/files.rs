@@ -1,4 +1,4 @@
-//! Files for tests, written by hand where no encoder writes them.
+//! Image files for tests, built by hand where no encoder writes them.
 
 use super::crc32;
 
@@ -20,7 +20,7 @@ pub fn ihdr(width: u32, height: u32, bits: u8, colour: u8) -> Vec<u8> {
     [&sides[..], &[bits, colour, 0, 0, 0]].concat()
 }
 
-/// Rows of a PNG, not filtered, in a zlib stream that is not compressed.
+/// The image data of a PNG: unfiltered rows in an uncompressed zlib stream.
 pub fn idat(rows: &[&[u8]]) -> Vec<u8> {
     let data: Vec<u8> = rows.iter().flat_map(|row| [&[0], *row].concat()).collect();
     let (mut a, mut b) = (1_u32, 0_u32);
@@ -33,7 +33,7 @@ pub fn idat(rows: &[&[u8]]) -> Vec<u8> {
     [&head[..], &data, &(b << 16 | a).to_be_bytes()].concat()
 }
 
-/// An animated PNG: frames of 8-bit RGBA, of the same size, each with its rows.
+/// An animated PNG: frames of 8-bit RGBA of one size.
 pub fn apng(width: u32, height: u32, frames: &[Vec<u8>]) -> Vec<u8> {
     let mut chunks = vec![(b"IHDR", ihdr(width, height, 8, 6))];
     chunks.push((b"acTL", [(frames.len() as u32).to_be_bytes(), [0; 4]].concat()));
@@ -55,7 +55,7 @@ pub fn apng(width: u32, height: u32, frames: &[Vec<u8>]) -> Vec<u8> {
     png(&chunks)
 }
 
-/// An animated WebP of lossless stills of this size.
+/// An animated WebP of lossless still images of this size.
 pub fn animated_webp(width: u32, height: u32, stills: &[Vec<u8>]) -> Vec<u8> {
     let three = |value: u32| value.to_le_bytes()[..3].to_vec();
     let chunk = |name: &[u8; 4], data: Vec<u8>| {
@@ -63,11 +63,11 @@ pub fn animated_webp(width: u32, height: u32, stills: &[Vec<u8>]) -> Vec<u8> {
         [&name[..], &(data.len() as u32).to_le_bytes(), &data, &padding].concat()
     };
     let sides = [three(width - 1), three(height - 1)].concat();
-    // Animated, with alpha.
+    // The flags: animated, with alpha.
     let mut body = chunk(b"VP8X", [&[0x12, 0, 0, 0][..], &sides].concat());
     body.extend(chunk(b"ANIM", vec![0; 6]));
     for still in stills {
-        // What follows the header of a still is its one chunk.
+        // A still image has a single chunk after its header.
         let head = [vec![0; 6], sides.clone(), three(100), vec![2]].concat();
         body.extend(chunk(b"ANMF", [&head[..], &still[12..]].concat()));
     }
@@ -75,8 +75,8 @@ pub fn animated_webp(width: u32, height: u32, stills: &[Vec<u8>]) -> Vec<u8> {
     [&b"RIFF"[..], &length, b"WEBP", &body].concat()
 }
 
-/// A page of a TIFF: entries of a directory, by tag, as numbers of 16 bits (32 where they need them), and
-/// strips, or tiles where it has entries of their sides.
+/// A page of a TIFF: the entries of its directory, by tag, as 16-bit numbers (32-bit where needed),
+/// and its strips, or tiles if it has entries for their size.
 #[derive(Clone)]
 pub struct TiffPage {
     pub entries: Vec<(u16, Vec<u32>)>,
@@ -102,7 +102,7 @@ pub const SAMPLE_FORMAT: u16 = 339;
 pub const NEW_SUBFILE: u16 = 254;
 
 impl TiffPage {
-    /// A page in one strip, of samples of these bits.
+    /// A page in one strip, with samples of these bit depths.
     pub fn new(width: u32, height: u32, bits: &[u32], photometric: u32, strip: Vec<u8>) -> Self {
         let entries = vec![
             (WIDTH, vec![width]),
@@ -115,7 +115,7 @@ impl TiffPage {
         Self { entries, strips: vec![strip] }
     }
 
-    /// With another entry, or with another value of one.
+    /// Adds an entry, or replaces its value.
     pub fn with(mut self, tag: u16, values: &[u32]) -> Self {
         self.entries.retain(|(other, _)| *other != tag);
         self.entries.push((tag, values.to_vec()));

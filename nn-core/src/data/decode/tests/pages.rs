@@ -1,4 +1,4 @@
-//! TIFF: its many kinds, and what is wrong with some.
+//! TIFF: the supported variants, and damaged files.
 
 use super::files::*;
 use super::*;
@@ -29,7 +29,7 @@ fn grey_of_any_bits_is_read() {
         assert_eq!(grey, expected, "{bits} bits");
         assert_eq!(image.treatment, Treatment::default());
     }
-    // White is zero: a fax.
+    // White is zero, as in a fax.
     let white = decoded(&tiff_of(TiffPage::new(4, 1, &[1], 0, vec![0b1010_0000])));
     assert_eq!(white.image.pixels()[..6], [0, 0, 0, 255, 255, 255]);
 }
@@ -69,11 +69,11 @@ fn signed_and_floating_point_numbers_are_read() {
 fn colours_are_read_in_every_arrangement() {
     let rgb = || TiffPage::new(2, 1, &[8, 8, 8], 2, vec![1, 2, 3, 4, 5, 6]);
     assert_eq!(decoded(&tiff_of(rgb())).image.pixels(), [1, 2, 3, 4, 5, 6]);
-    // In three planes, a strip each.
+    // Planar, with one strip per plane.
     let mut planes = rgb().with(PLANAR, &[2]);
     planes.strips = vec![vec![1, 4], vec![2, 5], vec![3, 6]];
     assert_eq!(decoded(&tiff_of(planes)).image.pixels(), [1, 2, 3, 4, 5, 6]);
-    // In 16 bits, in a strip a row.
+    // 16 bits, with one strip per row.
     let mut deep = TiffPage::new(1, 2, &[16, 16, 16], 2, words(&[65_535, 257, 0]));
     deep.strips.push(words(&[514, 0, 65_535]));
     let deep = deep.with(ROWS_PER_STRIP, &[1]);
@@ -82,7 +82,7 @@ fn colours_are_read_in_every_arrangement() {
     let cmyk = TiffPage::new(3, 1, &[8; 4], 5, vec![0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 128]);
     let cmyk = decoded(&tiff_of(cmyk));
     assert_eq!(cmyk.image.pixels(), [255, 255, 255, 0, 255, 255, 127, 127, 127]);
-    // Luminance and chrominance: grey, and red as JPEG has it.
+    // YCbCr: grey, and red as in JPEG.
     let ycbcr = TiffPage::new(2, 1, &[8; 3], 6, vec![90, 128, 128, 76, 85, 255]).with(530, &[1, 1]);
     let ycbcr = decoded(&tiff_of(ycbcr));
     assert_eq!(ycbcr.image.pixels()[..3], [90; 3]);
@@ -91,7 +91,7 @@ fn colours_are_read_in_every_arrangement() {
 
 #[test]
 fn tiles_are_cut_at_the_border() {
-    // A picture of 3 x 3 in tiles of 16 x 16, each value its place.
+    // An image of 3 x 3 pixels in tiles of 16 x 16, where each value encodes its position.
     let tile = |plane: u8| (0..=255_u8).map(|i| i / 16 * 10 + i % 16 + plane).collect::<Vec<u8>>();
     let with_tiles = |page: TiffPage, tiles: Vec<Vec<u8>>| {
         let page = page.with(TILE_WIDTH, &[16]).with(TILE_HEIGHT, &[16]);
@@ -101,7 +101,7 @@ fn tiles_are_cut_at_the_border() {
     let grey = decoded(&with_tiles(grey, vec![tile(0)])).image;
     assert_eq!((grey.height(), grey.width()), (3, 3));
     assert_eq!((pixel(&grey, 0, 2), pixel(&grey, 2, 1)), ([2; 3], [21; 3]));
-    // In planes, on which the decoder fails if it is not told otherwise.
+    // Planar tiles, on which the decoder fails without the adjusted height.
     for big_endian in [false, true] {
         let planes = TiffPage::new(3, 19, &[8; 3], 2, Vec::new()).with(PLANAR, &[2]);
         let tiles = [1, 1, 2, 2, 3, 3].map(tile).to_vec();
@@ -135,10 +135,10 @@ fn transparency_is_laid_on_the_background() {
     let straight = decoded(&tiff_of(alpha(2, vec![200, 0, 0, 128, 9, 9, 9, 0])));
     assert_eq!(straight.image.pixels(), [227, 127, 127, 255, 255, 255]);
     assert!(straight.treatment.transparent);
-    // The colours multiplied by alpha, as many programs have them.
+    // Premultiplied alpha, as many programs write it.
     let multiplied = decoded(&tiff_of(alpha(1, vec![100, 0, 0, 128, 0, 0, 0, 0])));
     near(pixel(&multiplied.image, 0, 0), [227, 127, 127], 1);
-    // A fourth band that is no alpha: infrared.
+    // A fourth band that is not alpha: infrared.
     let four = decoded(&tiff_of(alpha(0, vec![1, 2, 3, 0, 4, 5, 6, 0])));
     assert_eq!(four.image.pixels(), [1, 2, 3, 4, 5, 6]);
     let grey = TiffPage::new(2, 1, &[8; 2], 1, vec![10, 255, 10, 0]).with(EXTRA_SAMPLES, &[2]);
@@ -185,7 +185,7 @@ fn what_is_not_read_is_named() {
     assert!(lab.contains("not read"), "{lab}");
 }
 
-/// What a TIFF claims may be more than there is memory or time for.
+/// A TIFF may declare more than fits in memory or time.
 #[test]
 fn claims_are_checked_before_memory_is_taken() {
     let page = |width, height| TiffPage::new(width, height, &[8], 1, vec![0; 16]);
@@ -206,7 +206,7 @@ fn claims_are_checked_before_memory_is_taken() {
     let message = refused(&tiff_of(tiles.clone()));
     assert!(message.contains("too large") && message.contains("tiles of"), "{message}");
     refused(&tiff_of(tiles.with(PLANAR, &[2]).with(TILE_HEIGHT, &[u32::MAX])));
-    // Compressed strips that are the same bytes a thousand times.
+    // Compressed strips that are the same bytes, a thousand times.
     let mut overlapping = TiffPage::new(1, 1000, &[8], 1, vec![0; 1 << 10]);
     overlapping = overlapping.with(ROWS_PER_STRIP, &[1]).with(COMPRESSION, &[32_773]);
     let overlapping =
@@ -237,13 +237,13 @@ fn a_jpeg_within_is_read_and_not_believed() {
 #[test]
 fn truncated_pages_are_refused() {
     let bytes = tiff_of(TiffPage::new(10, 10, &[8, 8, 8], 2, (0..300).map(|i| i as u8).collect()));
-    // The directory comes last, as most programs write it: nothing can be done without.
+    // The directory comes last, as most programs write it, so every truncation is an error.
     for end in (4..bytes.len() - 4).step_by(5) {
         assert!(decode(&bytes[..end]).is_err(), "{end} of {}", bytes.len());
     }
 }
 
-/// Whatever bytes change, it is an image or an error.
+/// For any changed bytes, the result is an image or an error.
 #[test]
 fn changed_bytes_do_no_harm() {
     let mut rng = crate::rng::Rng::new(7, 0);

@@ -1,4 +1,4 @@
-//! What becomes of what 8-bit RGB does not hold: transparency, more bits, more frames.
+//! Conversion of content that 8-bit RGB cannot represent: transparency, more bits, more frames.
 
 use super::files::{animated_webp, apng, idat, ihdr, png};
 use super::*;
@@ -13,12 +13,12 @@ fn treatment(bytes: &[u8]) -> Treatment {
     on(bytes, "white").treatment
 }
 
-/// Half transparent blue, and beside it what is not seen.
+/// A half transparent blue pixel, and a fully transparent one.
 fn rgba() -> RgbaImage {
     RgbaImage::from_fn(2, 1, |x, _| Rgba([0, 0, 200, if x == 0 { 128 } else { 0 }]))
 }
 
-/// A cross in the colour, on what is transparent.
+/// A cross of this grey level on a transparent background.
 fn icon(grey: u8, column: u32) -> RgbaImage {
     RgbaImage::from_fn(16, 16, |x, y| {
         Rgba([grey, grey, grey, if x == column || y == 8 { 255 } else { 0 }])
@@ -41,7 +41,7 @@ fn transparency_is_laid_on_the_background_in_every_format() {
             assert!(decoded.treatment.transparent);
         }
     }
-    // A GIF is wholly transparent or not at all.
+    // A pixel of a GIF is fully transparent or opaque.
     let decoded = on(&encode(&icon(90, 3).into(), ImageFormat::Gif), "#0000ff");
     assert_eq!(pixel(&decoded.image, 0, 0), [0, 0, 255]);
     near(pixel(&decoded.image, 0, 3), [90; 3], 4);
@@ -57,7 +57,7 @@ fn transparency_is_laid_on_the_background_in_every_format() {
 #[test]
 fn transparency_by_a_table_or_a_colour_is_seen() {
     let end = (b"IEND", Vec::new());
-    // A palette of red and green, of which green is transparent.
+    // A palette of red and green; green is transparent.
     let palette = png(&[
         (b"IHDR", ihdr(2, 1, 8, 3)),
         (b"PLTE", vec![255, 0, 0, 0, 255, 0]),
@@ -66,7 +66,7 @@ fn transparency_by_a_table_or_a_colour_is_seen() {
         end.clone(),
     ]);
     assert_eq!(on(&palette, "black").image.pixels(), [255, 0, 0, 0, 0, 0]);
-    // Grey of 8 and of 16 bits, of which one value is transparent.
+    // Grey of 8 and of 16 bits; one value is transparent.
     let grey = png(&[
         (b"IHDR", ihdr(2, 1, 8, 0)),
         (b"tRNS", vec![0, 7]),
@@ -106,7 +106,7 @@ fn what_vanishes_on_its_background_is_known() {
     assert!(nothing.transparent && !nothing.vanished, "there is nothing to be seen on any");
 }
 
-/// Whether two files of these contents show the same.
+/// Whether two files with these contents show the same image.
 fn same(a: &[u8], b: &[u8]) -> bool {
     let folder = tempfile::TempDir::new().unwrap();
     let (first, second) = (folder.path().join("a"), folder.path().join("b"));
@@ -122,15 +122,15 @@ fn files_are_the_same_in_colour_and_transparency_and_all_bits() {
     assert!(same(&png(icon(0, 3)), &webp(icon(0, 3))));
     assert!(!same(&png(icon(0, 3)), &png(icon(0, 4))));
     assert!(!same(&png(icon(255, 3)), &png(icon(255, 4))), "both are white on white");
-    // Laid on white by hand it looks the same, and is another image.
+    // Composited on white it looks the same, but is another image.
     let laid = on(&png(icon(0, 3)), "white").image;
     let laid = RgbImage::from_raw(16, 16, laid.pixels().to_vec()).unwrap();
     assert!(!same(&png(icon(0, 3)), &encode(&laid.into(), ImageFormat::Png)));
-    // Colours that are not seen do not count.
+    // The colours of transparent pixels are ignored.
     let mut hidden = icon(0, 3);
     hidden.pixels_mut().filter(|pixel| pixel.0[3] == 0).for_each(|pixel| pixel.0[0] = 77);
     assert!(same(&png(icon(0, 3)), &png(hidden)));
-    // The last bits of 16 do, unless they say nothing.
+    // The low bits of 16 count, unless they carry no information.
     let deep = |values: [u16; 2]| {
         let image = image::ImageBuffer::from_fn(2, 1, |x, _| Luma([values[x as usize]]));
         encode(&image.into(), ImageFormat::Png)
@@ -142,7 +142,7 @@ fn files_are_the_same_in_colour_and_transparency_and_all_bits() {
 
 #[test]
 fn the_bits_in_use_are_the_range() {
-    // A wedge in the 12 bits of a detector, stored in 16.
+    // A gradient in the 12 bits of a detector, stored in 16.
     let wedge = image::ImageBuffer::from_fn(64, 1, |x, _| Luma([(x * 65) as u16]));
     let decoded = on(&encode(&wedge.into(), ImageFormat::Png), "white");
     assert_eq!(decoded.treatment.depth, Some(Depth::Bits(12)));
@@ -151,7 +151,7 @@ fn the_bits_in_use_are_the_range() {
     let colour = image::ImageBuffer::from_pixel(2, 2, Rgb([4095_u16, 2048, 0]));
     let decoded = on(&encode(&colour.into(), ImageFormat::Png), "white");
     assert_eq!(pixel(&decoded.image, 1, 1), [255, 128, 0]);
-    // A PGM says itself what its largest value is.
+    // A PGM declares its largest value.
     let decoded = on(b"P5 2 1 4095\n\x00\x00\x0f\xff", "white");
     assert_eq!(decoded.image.pixels(), [0, 0, 0, 255, 255, 255]);
 }
@@ -160,7 +160,7 @@ fn flat(grey: u8) -> RgbaImage {
     RgbaImage::from_pixel(12, 8, Rgba([grey, grey, grey, 255]))
 }
 
-/// A picture of stripes, those of another `step` being another picture.
+/// A picture of stripes, different for each `step`.
 fn stripes(step: u32) -> RgbaImage {
     RgbaImage::from_fn(12, 8, |x, _| {
         let grey = if (x / step).is_multiple_of(2) { 255 } else { 0 };
@@ -168,7 +168,7 @@ fn stripes(step: u32) -> RgbaImage {
     })
 }
 
-/// An animation of these frames, in each format that has any.
+/// An animation of these frames, in each format with animations.
 fn animations(frames: &[RgbaImage]) -> [Vec<u8>; 3] {
     let mut gif = Vec::new();
     GifEncoder::new(&mut gif).encode_frames(frames.iter().cloned().map(Frame::new)).unwrap();
@@ -189,11 +189,11 @@ fn the_first_frame_that_is_not_of_one_colour_stands_for_an_animation() {
             assert_eq!(decoded.image.pixels(), expected.as_raw(), "{:?}", sniff(&bytes));
         }
     }
-    // If there is none, the first.
+    // If there is none, the first frame is used.
     for bytes in animations(&[flat(0), flat(255)]) {
         assert_eq!(pixel(&on(&bytes, "white").image, 0, 0), [0; 3]);
     }
-    // One frame is no animation.
+    // A single frame is no animation.
     for bytes in animations(&[stripes(2)]) {
         assert!(!treatment(&bytes).animation, "{:?}", sniff(&bytes));
     }

@@ -1,11 +1,11 @@
-//! Numbers of other types to 16 bits.
+//! Conversion of other number types to 16-bit samples.
 
 use super::super::treatment::Depth;
 use tiff::decoder::DecodingResult;
 
-/// Values as unsigned 16-bit samples, and how they came to be that if their bits do not tell any more.
-/// A pixel has so many `bands`, of which the first are `colours`, which alone decide the range; the bands
-/// of a pixel lie together, or each in a plane.
+/// Converts values to unsigned 16-bit samples, and returns how they were scaled if this can no
+/// longer be derived from their bits. A pixel has `bands` values, interleaved or planar. The first
+/// `colours` of them determine the range.
 pub(super) fn to_16_bits(
     values: &DecodingResult,
     bands: usize,
@@ -35,7 +35,7 @@ struct Shape {
     planar: bool,
 }
 
-/// The largest 16-bit value.
+/// The largest 16-bit value, as a float.
 const FULL: f64 = 65_535.0;
 
 impl Shape {
@@ -44,7 +44,7 @@ impl Shape {
         band < self.colours
     }
 
-    /// The least and the largest colour that is a number.
+    /// The smallest and the largest finite colour value.
     fn ends(&self, len: usize, value: &dyn Fn(usize) -> f64) -> (f64, f64) {
         let colours = (0..len).filter(|&i| self.is_colour(i, len)).map(value);
         let finite = colours.filter(|value| value.is_finite());
@@ -66,13 +66,13 @@ impl Shape {
                 true => (value(i) - low) / range,
                 false => value(i) / opaque,
             };
-            // What is no number is black.
+            // NaN becomes black.
             (share * FULL).round().clamp(0.0, FULL) as u16
         };
         (0..len).map(sample).collect()
     }
 
-    /// Integers, those with sign moved up; `opaque` is the largest alpha.
+    /// Integers; signed ones are shifted to be nonnegative. `opaque` is the largest alpha value.
     fn integers(
         &self,
         len: usize,
@@ -82,7 +82,7 @@ impl Shape {
         let (least, most) = self.ends(len, value);
         let low = if least < 0.0 { -power_of_two(-least) } else { 0.0 };
         if most - low <= FULL {
-            // The bits in use decide, as for any other 16-bit image.
+            // The depth is derived from the bits in use, as for any other 16-bit image.
             return (self.map(len, value, (low, low + FULL), opaque), None);
         }
         let bits = (power_of_two(most - low + 1.0).log2() as u8).next_multiple_of(2);
@@ -90,8 +90,8 @@ impl Shape {
         (self.map(len, value, (low, high), opaque), Some(Depth::Bits(bits)))
     }
 
-    /// Floating-point numbers: shares of white if they lie between 0 and 1 and differ by a sixteenth or
-    /// more, else spread from the least to the largest.
+    /// Floating-point numbers: mapped from 0 to 1 if they are in this range and differ by at least
+    /// a sixteenth, otherwise stretched from the smallest to the largest.
     fn floats(&self, len: usize, value: &dyn Fn(usize) -> f64) -> (Vec<u16>, Option<Depth>) {
         let (least, most) = self.ends(len, value);
         let shares = least >= 0.0 && most <= 1.0 && most - least >= 1.0 / 16.0;
@@ -100,7 +100,7 @@ impl Shape {
     }
 }
 
-/// The smallest power of two that is not below `value`.
+/// The smallest power of two that is at least `value`.
 fn power_of_two(value: f64) -> f64 {
     value.max(1.0).log2().ceil().exp2()
 }
@@ -117,7 +117,7 @@ mod tests {
     fn signed_numbers_are_moved_up_by_a_power_of_two() {
         let scan = DecodingResult::I16(vec![-1000, 0, 3000]);
         assert_eq!(grey(&scan), (vec![24, 1024, 4024], None));
-        // As far as in another image of the scanner, whose least is another.
+        // The same shift as for another image of the scanner with another minimum.
         let other = DecodingResult::I16(vec![-600, 0]);
         assert_eq!(grey(&other).0[1], 1024);
         assert_eq!(grey(&DecodingResult::I32(vec![-1, 0])).0, [0, 1]);
