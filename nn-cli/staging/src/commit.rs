@@ -1,4 +1,4 @@
-//! How staged results get their names.
+//! Commits staged results: renames that replace a folder, move its entries or add its files, with `fsync`.
 
 use crate::hidden::{locked, unused};
 use nn_core::files::{folder_of, sync_folder};
@@ -9,17 +9,17 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// How the names of the hidden folders begin in which a replaced folder is kept for a moment, where names
-/// cannot be exchanged.
+/// Name prefix of the hidden folders that hold a replaced folder during the commit, where the system cannot
+/// exchange two names atomically.
 const REPLACED: &str = ".nn-replaced-";
 
-/// The folder within a stage for what was replaced.
+/// The folder within a stage that receives the entries being replaced.
 const ASIDE: &str = ".replaced";
 
-/// Puts the folder `staged` in the place of `target`. If that fails, what was there is still there.
+/// Replaces the folder `target` by the folder `staged`. If that fails, the old content of `target` is kept.
 ///
 /// # Errors
-/// If the disk refuses.
+/// If a file system operation fails.
 pub fn replace_folder(staged: TempDir, target: &Path) -> Result<()> {
     sync_names(staged.path());
     let staged = staged.keep();
@@ -33,7 +33,7 @@ pub fn replace_folder(staged: TempDir, target: &Path) -> Result<()> {
 }
 
 fn replace(staged: &Path, target: &Path) -> io::Result<()> {
-    // An empty folder gives way, on most systems by itself.
+    // An empty target is replaced, on most systems by the rename itself.
     if fs::rename(staged, target).is_ok() {
         return Ok(());
     }
@@ -41,14 +41,14 @@ fn replace(staged: &Path, target: &Path) -> io::Result<()> {
         return fs::rename(staged, target);
     }
     if exchange(staged, target).is_ok() {
-        // What is left of the old folder goes with the next stage.
+        // If some of the old folder cannot be removed, opening the next stage removes it.
         let _ = fs::remove_dir_all(staged);
         return Ok(());
     }
     replace_by_two_renames(staged, target)
 }
 
-/// Exchanges the names of two folders, so that neither is without one at any moment.
+/// Exchanges the names of two folders atomically.
 #[cfg(target_os = "linux")]
 fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -60,22 +60,23 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
-/// Moves `target` aside, `staged` to `target`, and removes the former. The old folder keeps its name, so
-/// that [`restore_replaced`] knows where it belongs if the program is killed between the renames.
+/// Moves `target` into a hidden folder, renames `staged` to `target`, and removes the old folder. The old
+/// folder keeps its name, so that [`restore_replaced`] can restore it if the program is killed between the
+/// renames.
 fn replace_by_two_renames(staged: &Path, target: &Path) -> io::Result<()> {
     let (aside, _in_use) = locked(folder_of(target), REPLACED)?;
     let old = aside.path().join(target.file_name().unwrap_or_default());
     fs::rename(target, &old)?;
     fs::rename(staged, target).inspect_err(|_| {
         if fs::rename(&old, target).is_err() {
-            // It must not be removed; the next stage gives it back.
+            // The old folder must not be removed: opening the next stage restores it.
             std::mem::forget(aside);
         }
     })
 }
 
-/// Gives folders in `parent` back that were moved aside for others which then did not come, and removes
-/// those whose place was taken.
+/// Handles the folders in `parent` that `replace_by_two_renames` left behind: an old folder is moved back
+/// if its target is missing, and removed if the target exists.
 pub fn restore_replaced(parent: &Path) {
     for (aside, _lock) in unused(parent, REPLACED) {
         for old in fs::read_dir(&aside).into_iter().flatten().flatten() {
@@ -86,38 +87,38 @@ pub fn restore_replaced(parent: &Path) {
                 let _ = fs::remove_dir_all(old.path());
             }
         }
-        // What could not be given back stays.
+        // A folder that could not be restored stays where it is.
         let _ = fs::remove_dir(aside);
     }
 }
 
-/// Moves everything in the folder `staged` into `target`, the file `last` at the end.
+/// Moves everything in the folder `staged` into `target`, the file `last` after all others.
 ///
 /// # Errors
-/// If the disk refuses, or `last` was not staged. Without `last`, the target is not complete.
+/// If a file system operation fails, or `last` was not staged. Without `last`, the target is incomplete.
 pub fn move_entries(staged: &Path, target: &Path, last: &str) -> Result<()> {
     let aside = staged.join(ASIDE);
     fs::create_dir(&aside).map_err(Error::io("create", target))?;
     let mut names = entries(staged).map_err(Error::io("read", target))?;
     names.retain(|name| name != ASIDE && name != last);
     sync_names(staged);
-    // From here on the folder does not pass for a complete one.
+    // From here until the end the folder counts as incomplete.
     remove_file(&target.join(last))?;
     sync_folder(target);
     for name in &names {
         move_entry(name.as_ref(), staged, target, &aside)?;
     }
-    // The last one stands for all the others: also if the power fails.
+    // The last file marks the folder as complete, so all other names must be on the disk before it.
     sync_folder(target);
     move_entry(last.as_ref(), staged, target, &aside)?;
     sync_folder(target);
     Ok(())
 }
 
-/// Moves one entry, and what it replaces out of its way.
+/// Moves one entry into `target`, after moving aside a folder that it replaces.
 fn move_entry(name: &Path, staged: &Path, target: &Path, aside: &Path) -> Result<()> {
     let (from, to) = (staged.join(name), target.join(name));
-    // A file replaces a file by itself.
+    // Renaming a file onto a file replaces it.
     if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir() || from.is_dir()) {
         fs::rename(&to, aside.join(name)).map_err(Error::io("replace", &to))?;
     }
@@ -127,8 +128,8 @@ fn move_entry(name: &Path, staged: &Path, target: &Path, aside: &Path) -> Result
 /// Moves the files in the folder `staged` into `target`.
 ///
 /// # Errors
-/// If a name is taken, by a folder or without `overwrite` by a file; nothing is moved then. If the disk
-/// refuses.
+/// If a name is taken by a folder, or by a file and `overwrite` is false; then nothing is moved. If a file
+/// system operation fails.
 pub fn add_files(staged: &Path, target: &Path, overwrite: bool, elsewhere: &str) -> Result<()> {
     let names = entries(staged).map_err(Error::io("read", target))?;
     for name in &names {
@@ -147,7 +148,7 @@ pub fn add_files(staged: &Path, target: &Path, overwrite: bool, elsewhere: &str)
     Ok(())
 }
 
-/// The names in a folder, in order.
+/// The names in a folder, sorted.
 fn entries(folder: &Path) -> io::Result<Vec<OsString>> {
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name()));
     let mut names = names.collect::<io::Result<Vec<_>>>()?;
@@ -155,7 +156,7 @@ fn entries(folder: &Path) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Puts the names in a folder and in those below it on the disk.
+/// Syncs (`fsync`) a folder and all folders below it, so that their names are on the disk.
 fn sync_names(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -190,7 +191,7 @@ mod tests {
         replace_by_two_renames(&new, &old).unwrap();
         assert_eq!(fs::read_to_string(old.join("a")).unwrap(), "new");
         assert_eq!(entries(dir.path()).unwrap(), ["old"]);
-        // Nothing can take its place: it stays.
+        // The rename of the new folder fails, so the old one stays.
         assert!(replace_by_two_renames(&new, &old).is_err());
         assert_eq!(fs::read_to_string(old.join("a")).unwrap(), "new");
         assert_eq!(entries(dir.path()).unwrap(), ["old"]);

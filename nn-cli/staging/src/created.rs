@@ -1,10 +1,10 @@
-//! Folders made on the way to a result, removed again if no result comes.
+//! Folders created for a result, removed again if the result does not come about.
 
 use nn_core::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folders that had to be made. Dropping it removes those that are empty.
+/// The folders that were created. Dropping it removes those that are still empty.
 #[derive(Debug)]
 pub struct CreatedFolders {
     /// The deepest first.
@@ -12,10 +12,10 @@ pub struct CreatedFolders {
 }
 
 impl CreatedFolders {
-    /// Makes `folder` and the folders above it that are not there.
+    /// Creates `folder` and its missing parents.
     ///
     /// # Errors
-    /// If that fails; none of them is left then.
+    /// If that fails; folders created so far are removed.
     pub fn make(folder: &Path) -> Result<Self> {
         let above = folder.ancestors().filter(|path| !path.as_os_str().is_empty());
         let missing = above.take_while(|path| !path.exists());
@@ -28,7 +28,7 @@ impl CreatedFolders {
 impl Drop for CreatedFolders {
     fn drop(&mut self) {
         for folder in &self.created {
-            // Fails where there is something in it, as it should.
+            // Fails if the folder is not empty, which is intended.
             let _ = fs::remove_dir(folder);
         }
     }

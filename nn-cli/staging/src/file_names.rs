@@ -1,20 +1,20 @@
-//! Names for staged files that come from elsewhere: image files and classes.
+//! Safe, unique names for staged files, derived from the names of image files and classes.
 
 use std::collections::HashSet;
 
-/// The longest part of a name, in bytes: file systems take names of up to 255 bytes.
+/// The longest part of a name, in bytes: file systems allow names of up to 255 bytes.
 const LONGEST: usize = 80;
 
-/// Names of files in a folder, each of them once.
+/// The file names used in a folder; each is given out once.
 #[derive(Debug, Default)]
 pub struct FileNames {
-    /// In lower case, for file systems that do not tell `A` from `a`.
+    /// In lower case, for file systems that ignore letter case.
     taken: HashSet<String>,
 }
 
 impl FileNames {
-    /// A name without extension that no other file of this folder has, for `STEM.CLASS` from names that may
-    /// be anything: `STEM.CLASS`, else `STEM-2.CLASS` and so on. Characters that file names cannot hold are
+    /// Reserves a name without extension that is unique in this folder: `STEM.CLASS`, else `STEM-2.CLASS`
+    /// and so on. `stem` and `class` may be any text: characters that file names cannot contain are
     /// replaced.
     pub fn reserve(&mut self, stem: &str, class: &str) -> String {
         let (stem, class) = (safe(stem), safe(class));
@@ -27,8 +27,8 @@ impl FileNames {
     }
 }
 
-/// A part of a file's name: without what file systems or shells stumble over, not empty, not hidden
-/// and not too long. What comes after a dot stays apart from it.
+/// Makes one part of a file name safe: without control characters and characters that file systems or
+/// shells treat specially, not empty, without dots at its ends, and at most [`LONGEST`] bytes long.
 fn safe(name: &str) -> String {
     let harmless = |c: char| {
         let bad = c.is_control() || "/\\:*?\"<>|".contains(c);

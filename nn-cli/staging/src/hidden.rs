@@ -1,4 +1,5 @@
-//! Hidden folders: in use while somebody holds a lock on them, else left by a program that was killed.
+//! Hidden folders: in use while a program holds a lock on them, otherwise left behind by a program that was
+//! killed.
 
 use crate::FolderLock;
 use std::fs;
@@ -6,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// How the names of stages begin.
+/// Name prefix of stages.
 pub const PREFIX: &str = ".nn-draft-";
 
-/// Makes a hidden folder in `parent` whose name begins with `prefix`, and locks it. Others may read it as
-/// usual.
+/// Creates a hidden folder in `parent` whose name begins with `prefix`, and locks it. Its permissions let
+/// others read it as usual.
 ///
 /// # Errors
 /// If nothing can be written there.
@@ -21,7 +22,7 @@ pub fn locked(parent: &Path, prefix: &str) -> io::Result<(TempDir, FolderLock)> 
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
     loop {
         let hidden = builder.tempdir_in(parent)?;
-        // Before it is locked, another program may take it for one that nobody uses.
+        // Until it is locked, another program may take it for an unused one and lock it.
         match FolderLock::try_take(hidden.path()) {
             Some(lock) if hidden.path().is_dir() => return Ok((hidden, lock)),
             _ => {}
@@ -29,7 +30,7 @@ pub fn locked(parent: &Path, prefix: &str) -> io::Result<(TempDir, FolderLock)> 
     }
 }
 
-/// The folders in `parent` whose names begin with `prefix` and that no program uses, each locked. None
+/// The folders in `parent` whose names begin with `prefix` and that no program uses, each locked. Empty
 /// where folders cannot be locked.
 pub fn unused(parent: &Path, prefix: &str) -> impl Iterator<Item = (PathBuf, FolderLock)> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();

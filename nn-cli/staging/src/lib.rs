@@ -1,10 +1,9 @@
 //! Results are staged in a hidden folder and committed when they are complete.
 //!
-//! A final name never stands for half a result. Whoever writes several files opens a [`Stage`], writes
-//! into its [`StagedFolder`], and calls [`Stage::commit`]. A stage that is dropped, because something
-//! failed or the user interrupted, leaves nothing behind. The [`Policy`] says where the stage lies and
-//! how it is committed:
-//!
+//! A folder or file under its final name is never partly written. A writer of several files opens a
+//! [`Stage`], writes into its [`StagedFolder`], and calls [`Stage::commit`]. A stage that is dropped
+//! without a commit, after an error or an interruption, leaves nothing behind. The [`Policy`] decides where
+//! the stage is created and how it is committed:
 //! | policy | staged | commit | for |
 //! |---|---|---|---|
 //! | [`Policy::ReplaceFolder`] | beside the target | one rename of the whole folder | an experiment |
@@ -14,22 +13,23 @@
 //!
 //! # What survives a kill
 //!
-//! | killed | in the target | what is left over |
+//! | killed | state of the target | what is left over |
 //! |---|---|---|
 //! | while staging | what was there before | the stage; the target, empty, if it was made for this |
 //! | in the commit of a whole folder | the old folder or the new one, never a mixture | the old one, hidden; where names cannot be exchanged (other than Linux), the target may be missing until the next stage is opened |
-//! | in the commit by entries | whole entries, old and new; the last one is missing until all others are there | the stage |
-//! | in the commit by files | whole files, some of the new ones may be missing | the stage |
+//! | in the commit by entries | complete entries, old and new; the last one is missing until all others are there | the stage |
+//! | in the commit by files | complete files, some of the new ones may be missing | the stage |
 //! | after the commit | the new results | nothing |
 //!
-//! What is left over is removed when the next stage is opened in the same place. The maker of a stage
-//! holds a lock on it, which the system takes back when a program ends, so that a stage without a lock
-//! is nobody's. Where folders cannot be locked (Windows, some network file systems), nothing is removed.
+//! What is left over is removed when the next stage is opened in the same place. An open stage is locked,
+//! and the system releases the lock when the program ends, so a stage without a lock is not in use. Where
+//! folders cannot be locked (Windows, some network file systems), nothing is removed.
 //!
 //! # Power failures
 //!
-//! Files written with [`StagedFolder::write`] are on the disk before they are named; a commit puts names
-//! on the disk, too. The last entry of [`Policy::MoveEntries`] gets its name after all others are there.
+//! Files written with [`StagedFolder::write`] are synced to the disk before their final names appear; a
+//! commit syncs the names, too. The last entry of [`Policy::MoveEntries`] gets its name after all others
+//! are there.
 //!
 //! # Example
 //!

@@ -1,13 +1,13 @@
-//! One program at a time in a folder.
+//! Locks that keep two programs from writing to the same folder.
 
 use crate::CreatedFolders;
 use nn_core::{Error, Result};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// A lock on a folder. The system takes it back when a program ends, however it ends.
+/// A lock on a folder. The system releases it when the program ends, also after a crash or kill.
 ///
-/// The folder itself is locked, so that no lock file has to be made, or is left behind.
+/// The folder itself is locked, so no lock file is created or left behind.
 #[derive(Debug)]
 pub struct FolderLock {
     /// `None` where the system cannot lock folders (Windows, some network file systems).
@@ -15,7 +15,7 @@ pub struct FolderLock {
 }
 
 impl FolderLock {
-    /// Locks `folder`; `None` if somebody else has locked it.
+    /// Locks `folder`; `None` if another program has locked it.
     pub fn try_take(folder: &Path) -> Option<Self> {
         let Ok(file) = File::open(folder) else { return Some(Self { folder: None }) };
         match file.try_lock() {
@@ -25,10 +25,11 @@ impl FolderLock {
         }
     }
 
-    /// Locks `folder`. `elsewhere` tells the user how to choose another one.
+    /// Locks `folder`. `elsewhere` tells the user how to choose another folder; the error message ends with
+    /// it.
     ///
     /// # Errors
-    /// If somebody else has locked it.
+    /// If another program has locked it.
     pub fn take(folder: &Path, elsewhere: &str) -> Result<Self> {
         Self::try_take(folder).ok_or_else(|| {
             let remedy = format!("wait for it to end, or {elsewhere}");
@@ -36,51 +37,51 @@ impl FolderLock {
         })
     }
 
-    /// Whether others are kept out. If not, the system cannot lock this folder, and users must look out
-    /// for themselves.
+    /// Whether other programs are locked out. If not, the system cannot lock this folder, and users must
+    /// make sure themselves that only one program writes to it.
     pub fn is_held(&self) -> bool {
         self.folder.is_some()
     }
 }
 
-/// A folder that only this program writes to while this lives.
+/// A folder locked for this program until this value is dropped.
 #[derive(Debug)]
 pub struct LockedFolder {
     path: PathBuf,
     lock: Option<FolderLock>,
-    /// Dropped last: removes the folders that were made and stayed empty.
+    /// Dropped last: removes the folders that were created and are still empty.
     _created: CreatedFolders,
 }
 
 impl LockedFolder {
-    /// Makes the folder `path`, if there is none, and locks it. If it was made here and is empty when this
-    /// is dropped, it is removed again. `elsewhere` tells the user how to choose another folder.
+    /// Creates the folder `path` if it is missing, and locks it. A folder created here is removed on drop
+    /// if it is still empty. `elsewhere` tells the user how to choose another folder.
     ///
     /// # Errors
-    /// If the folder cannot be made, or another program has locked it.
+    /// If the folder cannot be created, or another program has locked it.
     pub fn open(path: &Path, elsewhere: &str) -> Result<Self> {
         let created = CreatedFolders::make(path)?;
         let lock = FolderLock::take(path, elsewhere)?;
         Ok(Self { path: path.to_path_buf(), lock: Some(lock), _created: created })
     }
 
-    /// A folder that will be made later, and is not locked until then.
+    /// A folder that will be created later, and is not locked.
     pub(crate) fn later(path: &Path, created: CreatedFolders) -> Self {
         Self { path: path.to_path_buf(), lock: None, _created: created }
     }
 
-    /// Drops the lock and leaves the folder, as if the program had been killed.
+    /// Releases the lock and keeps the folder, as if the program had been killed.
     #[cfg(all(test, unix))]
     pub(crate) fn leave(self) {
         std::mem::forget(self._created);
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether others are kept out; see [`FolderLock::is_held`].
+    /// Whether other programs are locked out; see [`FolderLock::is_held`].
     pub fn is_held(&self) -> bool {
         self.lock.as_ref().is_some_and(FolderLock::is_held)
     }
