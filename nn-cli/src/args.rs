@@ -1,4 +1,4 @@
-//! The command line, as typed. `config` turns it into settings that were checked.
+//! The command line, as typed. `config` turns it into validated settings.
 
 mod audit;
 mod data;
@@ -22,7 +22,7 @@ use nn_study::config::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT};
 use numbers::{rate, seed, share, whole};
 use std::path::{Path, PathBuf};
 
-/// The seed unless the user says otherwise.
+/// The default seed.
 pub const DEFAULT_SEED: u64 = 27;
 
 /// Train, evaluate and look into small image classifiers, and see what data leakage does to them.
@@ -129,7 +129,7 @@ pub struct ImageArgs {
 }
 
 impl ImageArgs {
-    /// Where named sets lie.
+    /// The folder that contains the named sets.
     pub fn root(&self) -> &Path {
         self.data_root.as_deref().unwrap_or(Path::new(DEFAULT_DATA_ROOT))
     }
@@ -263,10 +263,10 @@ pub struct ExperimentArgs {
     pub settings: SettingArgs,
 }
 
-/// The largest seed: what TOML, in which runs are recorded, can hold.
+/// The largest seed: the largest integer of TOML, in which runs are recorded.
 const MOST_SEED: u64 = i64::MAX as u64;
 
-/// Reads the image size of the built-in network.
+/// A parser for the image size of the built-in network.
 fn image_size() -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
     whole(ReferenceCnn::SMALLEST_IMAGE as u64, MAX_IMAGE_SIZE as u64, 256)
 }
@@ -343,7 +343,7 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
-    /// The share of train/ held back for validation.
+    /// The share of train/ held out for validation.
     pub fn share(&self) -> f64 {
         self.validation_split.unwrap_or(DEFAULT_VALIDATION_SPLIT)
     }
@@ -435,7 +435,7 @@ pub enum AlignName {
 }
 
 impl AlignName {
-    /// The name that users write.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Centres => "centres",

@@ -1,11 +1,11 @@
-//! The command line that repeats an experiment, as a shell takes it.
+//! The command line that repeats an experiment, quoted for a shell.
 
 use crate::args::{ExperimentArgs, SettingArgs};
 use clap::ValueEnum;
 use nn_study::shell::{DATA_ROOT, quoted};
 
-/// `nn-cli experiment` with the settings that `args` gives, for another folder. The data root is not named:
-/// the command stands on a page that is passed on.
+/// `nn-cli experiment` with the settings of `args`, but another output folder and without the data root,
+/// because the command is shown on a page that is passed on.
 pub fn command_line(args: &ExperimentArgs) -> String {
     let mut words = vec!["nn-cli".to_string(), "experiment".into()];
     let mut option = |name: &str, value: Option<String>| {
@@ -43,7 +43,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
     words.join(" ")
 }
 
-/// As it is written on the command line.
+/// The name of a value on the command line.
 fn name(value: &impl ValueEnum) -> Option<String> {
     Some(value.to_possible_value()?.get_name().to_string())
 }

@@ -1,7 +1,7 @@
-//! The settings of a run, merged from its configuration file and the command line.
+//! Merges the settings of a run from its configuration file and the command line.
 //!
-//! Options given on the command line win over the file, the file over the defaults. The file that a
-//! run writes holds every setting, so `train --config` repeats it.
+//! Command-line options override the file, and the file overrides the defaults. The file that a run writes
+//! contains every setting, so `train --config` repeats the run.
 
 use crate::args::{ImageArgs, LabelArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs};
 use crate::failure::Failure;
@@ -9,7 +9,7 @@ use nn_core::optim::{OptimizerConfig, Schedule};
 use nn_study::config::RunConfig;
 use std::path::Path;
 
-/// The settings the command line asks for.
+/// The settings of a new run, from the command line and its configuration file.
 ///
 /// # Errors
 /// If the configuration file cannot be read, no data is named, or a setting is out of range.
@@ -22,11 +22,11 @@ pub fn from_args(args: &TrainArgs) -> Result<RunConfig, Failure> {
     Ok(config)
 }
 
-/// The settings `began`, with which the run in `folder` began, for going on as the command line asks: for
-/// more epochs, or with the same images from another place.
+/// The settings `began`, with which the run in `folder` began, changed for resuming it as the command line
+/// asks: with more epochs, or with the same images at another path.
 ///
 /// # Errors
-/// If it asks for what cannot change any more, or a setting is out of range.
+/// If it asks to change a setting that must not change, or a setting is out of range.
 pub fn resumed(began: &RunConfig, args: &TrainArgs, folder: &Path) -> Result<RunConfig, Failure> {
     let mut config = began.clone();
     apply(&mut config, args)?;
@@ -34,12 +34,12 @@ pub fn resumed(began: &RunConfig, args: &TrainArgs, folder: &Path) -> Result<Run
     Ok(config)
 }
 
-/// What the images show, where their folders do not say it.
+/// The options for labels that belong to these settings.
 pub fn label_args(config: &RunConfig) -> LabelArgs {
     LabelArgs { labels: config.labels.clone(), label_column: config.label_column.clone() }
 }
 
-/// Takes over what is given for `train`, and checks the whole.
+/// Applies the options of `train`, and checks the result.
 fn apply(config: &mut RunConfig, args: &TrainArgs) -> Result<(), Failure> {
     if let Some(data) = &args.data.data {
         config.data.clone_from(data);
@@ -54,7 +54,7 @@ fn apply(config: &mut RunConfig, args: &TrainArgs) -> Result<(), Failure> {
     merge(config, &args.data.images, &args.settings)
 }
 
-/// The settings for the data set `name` that the command line asks for.
+/// The settings for the data set `name`, from the options of the command line.
 ///
 /// # Errors
 /// If a setting is out of range.
@@ -69,7 +69,7 @@ pub fn for_set(
     Ok(config)
 }
 
-/// Takes over what is given, and checks the whole.
+/// Applies the given options, and checks the result.
 fn merge(
     config: &mut RunConfig,
     images: &ImageArgs,

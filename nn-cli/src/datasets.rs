@@ -1,4 +1,4 @@
-//! Finding images by name or path, and saying what they are.
+//! Finds image sets by name or path, and describes them.
 
 use crate::args::LabelArgs;
 use crate::failure::Failure;
@@ -15,11 +15,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Finds `data`: a folder if there is one of that path, else a set of that name under `root`, else the
-/// stand-in of that name. Its images are labelled as `labels` say.
+/// Finds `data`: a folder at that path, else a set with that name under `root`, else the stand-in with that
+/// name. Its images get the labels of `labels`, if given.
 ///
 /// # Errors
-/// If it is none of these, or the folder is not one of images; those of [`labels::read`].
+/// If none of these exists, or the folder contains no usable images; those of [`labels::read`].
 pub fn find(
     data: &str,
     root: &Path,
@@ -33,22 +33,23 @@ pub fn find(
     Ok(ImageSet { name, kind, path, folder, rendered })
 }
 
-/// Where images lie, before anybody has looked at them.
+/// The place of an image set, before its files are read.
 pub struct Place {
-    /// The name to show: the set's, or the folder's.
+    /// The name to show: that of the set, or of the folder.
     pub name: String,
-    /// Published photographs, the stand-in, or some folder.
+    /// The origin of the images.
     pub kind: Kind,
-    /// The folder; for a stand-in rendered on the fly, the path it would have.
+    /// The folder's path; for a stand-in rendered on demand, the path it would have.
     pub path: PathBuf,
     /// The folder to read.
     pub folder: PathBuf,
-    /// The rendered pictures, removed when dropped.
+    /// The temporary folder of a stand-in rendered on demand, removed on drop.
     rendered: Option<TempDir>,
 }
 
 impl Place {
-    /// What the folder holds, by its folders or as `labels` say, which is told.
+    /// Reads the folder: its classes come from its subfolders or from `labels`. Reports which columns were
+    /// used.
     ///
     /// # Errors
     /// Those of [`ImageFolder::scan`] and of [`labels::read`].
@@ -60,12 +61,12 @@ impl Place {
         Ok(labelled.folder)
     }
 
-    /// What every output that speaks of these images says about them.
+    /// The description of these images that every output shows.
     pub fn describe(&self) -> String {
         describe(&self.name, self.kind, &self.path)
     }
 
-    /// Tells the user that what follows is about drawings.
+    /// Tells the user if the images are drawings.
     pub fn announce(&self, console: &Console) {
         if self.kind == Kind::StandIn {
             console.note(&format!(
@@ -76,16 +77,16 @@ impl Place {
         }
     }
 
-    /// Finds `data`: a folder if there is one of that path, else a set of that name under `root`,
-    /// else the stand-in of that name.
+    /// Finds `data`: a folder at that path, else a set with that name under `root`, else the stand-in with
+    /// that name.
     ///
     /// # Errors
-    /// If it is none of these.
+    /// If none of these exists.
     pub fn find(data: &str, root: &Path, console: &Console) -> Result<Self, Failure> {
         Self::locate(data, "folder", root, console)
     }
 
-    /// Whether there is a folder or set for `data`.
+    /// Whether `data` is a folder or the name of a set.
     pub fn is_there(data: &str, root: &Path) -> bool {
         Path::new(data).exists()
             || root.join(data).is_dir()
@@ -126,10 +127,10 @@ impl Place {
         Ok(Self { name, kind, folder: path.clone(), path, rendered: None })
     }
 
-    /// Finds the folder that `path` names for a command that looks at single images: as [`Place::find`].
+    /// Finds the folder of single images, like [`Place::find`].
     ///
     /// # Errors
-    /// If there is no such folder or set.
+    /// If no such folder or set exists.
     pub fn find_images(path: &Path, root: &Path, console: &Console) -> Result<Self, Failure> {
         match path.to_str() {
             _ if is_image(path) && !path.exists() => Err(no_image(path)),
@@ -138,7 +139,8 @@ impl Place {
         }
     }
 
-    /// What a file of this folder is called: for a stand-in that is nowhere on disk, its place in the set.
+    /// The name to show of a file in this folder; for a stand-in rendered on demand, its path within the
+    /// set.
     pub fn shown(&self, file: &Path) -> String {
         match self.rendered {
             Some(_) => format!("{}/{}", self.name, relative(&self.folder, file)),
@@ -165,12 +167,12 @@ impl Place {
     }
 }
 
-/// What to say of a name that is neither a folder nor a data set.
+/// The error for a name that is neither a folder nor a data set.
 fn not_found(data: &str, what: &str, root: &Path) -> Failure {
     let names = SyntheticSet::ALL.map(SyntheticSet::name);
     let path = Path::new(data);
     let folder = path.file_name().and_then(OsStr::to_str).unwrap_or(data);
-    // A path is no name: where a set would lie, and does not, its name is to be given.
+    // If a path to a missing set was given, suggest the set's name.
     let same = names.iter().find(|name| **name == folder);
     let is_name = path.components().count() == 1;
     let lying = fs::read_dir(root).into_iter().flatten().flatten();
@@ -196,7 +198,7 @@ fn not_found(data: &str, what: &str, root: &Path) -> Failure {
     Failure::usage(format!("{told}; {advice}"))
 }
 
-/// What to say of an image that is not there.
+/// The error for an image that does not exist.
 fn no_image(path: &Path) -> Failure {
     let typed = path.display().to_string();
     let advice = hints::path(&typed).unwrap_or_else(|| {

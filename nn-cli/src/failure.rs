@@ -1,4 +1,4 @@
-//! Why a command ended without its result, and the exit status that tells scripts.
+//! Failures of commands, and their exit status.
 
 use nn_core::Error;
 use nn_study::StudyError;
@@ -8,15 +8,15 @@ use std::process::ExitCode;
 /// A command's failure.
 #[derive(Debug)]
 pub enum Failure {
-    /// The work failed: status 1.
+    /// The work failed. Exit status 1.
     Failed(String),
-    /// What was asked for makes no sense: status 2.
+    /// The request is invalid. Exit status 2.
     Usage(String),
-    /// A check found what it looks for: status 3.
+    /// A check did not pass. Exit status 3.
     CheckFailed(String),
-    /// The user ended it: status 130.
+    /// The user interrupted it. Exit status 130.
     Interrupted,
-    /// The user ended it, and it can go on as the text says: status 130.
+    /// The user interrupted it, and it can be resumed as the text says. Exit status 130.
     Stopped(String),
 }
 
@@ -26,12 +26,12 @@ impl Failure {
         Self::Failed(reason.to_string())
     }
 
-    /// What was asked for makes no sense.
+    /// The request is invalid, for the reason given.
     pub fn usage(reason: impl fmt::Display) -> Self {
         Self::Usage(reason.to_string())
     }
 
-    /// The exit status scripts see.
+    /// The exit status of the program.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Failed(_) => 1,

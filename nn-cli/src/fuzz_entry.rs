@@ -1,7 +1,8 @@
-//! What fuzzing calls: the program's readers of files from unknown sources, content in, result or error out.
+//! Entry points for fuzzing: parsers of files from untrusted sources, from content to result or error.
 //!
-//! The fuzz targets in `tests/fuzz` and the tests that replay what they found call these functions. Images
-//! and models are read by `nn-core`, manifests and archives by `nn-photographs`: their targets call those.
+//! The fuzz targets in `tests/fuzz`, and the tests that replay their findings, call these functions. Images
+//! and models are read by `nn-core`, manifests and archives by `nn-photographs`: their fuzz targets call
+//! those directly.
 
 use crate::labels;
 use nn_core::Result;
@@ -10,28 +11,27 @@ use nn_core::data::{ImageFolder, Split};
 use nn_study::config::RunConfig;
 use std::path::Path;
 
-/// Reads the content of a `config.toml`, checks it as training does, and returns what a run would
-/// record of it.
+/// Parses the content of a `config.toml`, checks it as training does, and returns what a run would record.
 ///
 /// # Errors
-/// If it is no configuration, or a setting is out of range: the message for the user.
+/// If it is not a configuration, or a setting is out of range: the message for the user.
 pub fn config(text: &str) -> std::result::Result<String, String> {
     let config = RunConfig::parse(text).map_err(|problem| problem.to_string())?;
     config.check().and_then(|()| config.to_toml()).map_err(|failure| failure.to_string())
 }
 
-/// Divides the images of `folder` as a `split.csv` says; returns also how many it leaves out.
+/// Divides the images of `folder` by a `split.csv`; returns also the number of images it leaves out.
 ///
 /// # Errors
-/// If the table cannot be read, or is not one of this folder.
+/// If the table cannot be read, or does not belong to this folder.
 pub fn split(table: &[u8], folder: &ImageFolder) -> Result<(Split, usize)> {
     split_file::divide(table, Path::new("split.csv"), "the folder", folder)
 }
 
-/// Labels the images `names` of the folder `photos` as a table says.
+/// Labels the images `names` of the folder `photos` by a table.
 ///
 /// # Errors
-/// If the table cannot be read, contradicts itself, or is not one of these images.
+/// If the table cannot be read, contradicts itself, or does not belong to these images.
 pub fn labels(table: &[u8], names: &[&str]) -> Result<ImageFolder> {
     let root = Path::new("photos");
     let images = names.iter().map(|name| root.join(name)).collect();

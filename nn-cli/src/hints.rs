@@ -1,4 +1,4 @@
-//! What to say of a name or path that leads nowhere: what it may have meant, and what to do.
+//! Error messages and hints for names and paths that do not exist: what was probably meant, and what to do.
 
 use nn_core::data::EXTENSIONS;
 use nn_study::run_folder::{METRICS_FILE, MODEL_FILE};
@@ -8,16 +8,16 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where runs are written unless the user says otherwise.
+/// The default folder of runs.
 pub const RUNS: &str = "runs";
 
-/// Names that a suggestion lists at most.
+/// The maximum number of suggested names.
 const MOST: usize = 3;
 
-/// Entries of a folder that are looked at for a similar name.
+/// The maximum number of entries of a folder that are searched for a similar name.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Endings of archives, each with the command that unpacks it.
+/// File extensions of archives, each with the command that unpacks it.
 const ARCHIVES: [(&str, &str); 9] = [
     (".tar.gz", "tar -xf"),
     (".tar.xz", "tar -xf"),
@@ -30,8 +30,8 @@ const ARCHIVES: [(&str, &str); 9] = [
     (".rar", "unrar x"),
 ];
 
-/// The names among `known` that `name` resembles, the most similar first: those that differ in letter case,
-/// in a few letters, or in what stands before or after.
+/// The names among `known` that are similar to `name`, the most similar first: they differ in case, in a
+/// few letters, or one begins with the other.
 pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let plain = |text: &str| -> String {
         let letters = text.chars().map(|c| if matches!(c, '-' | ' ' | '.') { '_' } else { c });
@@ -55,7 +55,7 @@ pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
     found.into_iter().map(|(_, known)| known).take(MOST).collect()
 }
 
-/// `; did you mean husky?`, or nothing if nothing is similar.
+/// `; did you mean husky?`, or an empty string if no name is similar.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match similar(name, known).as_slice() {
         [] => String::new(),
@@ -63,7 +63,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     }
 }
 
-/// The names, or the first of them and how many more there are.
+/// The names; of many only the first ones, and the number of the others.
 pub fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 12;
     match names.len().checked_sub(SHOWN).filter(|more| *more > 1) {
@@ -72,8 +72,8 @@ pub fn some_of(names: &[String]) -> String {
     }
 }
 
-/// What a path that leads nowhere was probably meant to be, and what to do: a sentence without its stop.
-/// `None` if nothing is to be said but that it is not there.
+/// A hint for a path that does not exist: what was probably meant, and what to do, without a full stop.
+/// `None` if there is no hint.
 pub fn path(typed: &str) -> Option<String> {
     if typed.trim().is_empty() {
         return Some("it is empty; is a variable of the shell not set?".into());
@@ -113,17 +113,17 @@ pub fn path(typed: &str) -> Option<String> {
     neighbours(Path::new(typed))
 }
 
-/// Whether a path begins with the letter of a drive.
+/// Whether a path begins with a drive letter.
 fn is_drive(typed: &str) -> bool {
     let bytes = typed.as_bytes();
     bytes.len() > 1 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':'
 }
 
-/// What to say of a path as Windows writes it, on another system.
+/// A hint for a Windows path on another system.
 fn windows(typed: &str) -> String {
     let plain = typed.replace('\\', "/");
     let instead = if is_drive(&plain) {
-        // Where Linux runs in Windows, drives are below /mnt.
+        // In WSL, drives are mounted below /mnt.
         let mounted =
             format!("/mnt/{}{}", plain[..1].to_lowercase(), plain[2..].trim_end_matches('/'));
         match Path::new(&mounted).exists() {
@@ -136,7 +136,7 @@ fn windows(typed: &str) -> String {
     format!("it is written as on Windows; {instead}")
 }
 
-/// What lies beside where the path breaks off and has a similar name.
+/// Suggests similar names for the first missing component of the path.
 fn neighbours(path: &Path) -> Option<String> {
     let there = |path: &&Path| path.as_os_str().is_empty() || path.is_dir();
     let folder = path.ancestors().skip(1).find(there)?;
@@ -147,7 +147,7 @@ fn neighbours(path: &Path) -> Option<String> {
     let names = names_in(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
     let found = similar(&missing, names.iter().map(String::as_str));
     let found: Vec<PathBuf> = found.into_iter().map(|name| folder.join(name)).collect();
-    // What is there to the end is better than what breaks off again.
+    // Suggestions under which the whole path exists are preferred.
     let whole: Vec<&PathBuf> = found.iter().filter(|path| path.join(&after).exists()).collect();
     let list = |paths: &[&PathBuf], after: &Path| {
         let shown = |path: &&PathBuf| match after.as_os_str().is_empty() {
@@ -170,14 +170,14 @@ fn neighbours(path: &Path) -> Option<String> {
     }
 }
 
-/// The names in a folder that are not hidden, in their order.
+/// The names in a folder that are not hidden, sorted.
 fn names_in(folder: &Path) -> BTreeSet<String> {
     let name = |entry: fs::DirEntry| entry.file_name().into_string().ok();
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_ENTRIES);
     entries.filter_map(name).filter(|name| !name.starts_with('.')).collect()
 }
 
-/// What to say of a file that stands where a folder of images should: an archive, or one image.
+/// A hint for a file given instead of a folder of images: an archive, or one image.
 pub fn file_as_folder(path: &Path) -> Option<String> {
     let name = path.file_name().map(OsStr::to_string_lossy)?.to_lowercase();
     if let Some((ending, command)) = ARCHIVES.iter().find(|(ending, _)| name.ends_with(ending)) {
@@ -190,7 +190,7 @@ pub fn file_as_folder(path: &Path) -> Option<String> {
     None
 }
 
-/// What a file is that other programs write models to, or that is no model at all.
+/// What a file is if it is a model of another program, or not a model at all.
 pub fn other_model(path: &Path) -> Option<&'static str> {
     let ending = path.extension()?.to_str()?.to_lowercase();
     Some(match ending.as_str() {
@@ -212,7 +212,7 @@ pub fn other_model(path: &Path) -> Option<&'static str> {
     })
 }
 
-/// What to say of a model that is not where it should be.
+/// The error for a model that does not exist.
 pub fn model(typed: &Path) -> String {
     let name = typed.to_string_lossy();
     let run = Path::new(RUNS).join(typed);
@@ -236,7 +236,7 @@ pub fn model(typed: &Path) -> String {
     }
 }
 
-/// What to say of a folder that is given as a model and holds none.
+/// The error for a folder given as a model that contains none.
 pub fn folder_without_model(folder: &Path) -> String {
     let inner = |below: &str| {
         let names = names_in(&folder.join(below));

@@ -1,4 +1,4 @@
-//! Finding and decoding images for a command, with progress and with what was skipped said.
+//! Finds and decodes images for a command; reports progress and skipped files.
 
 use crate::args::ImageArgs;
 use crate::datasets::Place;
@@ -16,14 +16,14 @@ use nn_study::{Kind, format};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Images that go through the network together, where nothing asks for another number.
+/// The default number of images per forward pass.
 pub const BATCH: usize = 4;
 
-/// Some images, as they are and as the network takes them.
+/// Some images, decoded and as input of the network.
 pub struct Batch<'a> {
     pub files: Vec<&'a Path>,
     pub images: Vec<Rgb8>,
-    /// What was done to each.
+    /// What was changed in each image when it was read.
     pub treatments: Vec<Treatment>,
     /// `[files.len(), height, width, 3]`.
     pub pixels: Tensor,
@@ -32,7 +32,7 @@ pub struct Batch<'a> {
 /// Decodes `files` for a network; `None` if none of them could be read.
 ///
 /// # Errors
-/// If one cannot be read and such are not skipped.
+/// If an image cannot be read and unreadable ones are not skipped.
 pub fn read<'a>(
     files: &'a [PathBuf],
     reading: Reading,
@@ -62,7 +62,7 @@ pub fn read<'a>(
     Ok(Some(Batch { files: readable, images, treatments, pixels }))
 }
 
-/// What a command says that could read none of `count` images.
+/// The error if none of `count` images could be read.
 pub fn none_readable(count: usize) -> Failure {
     Failure::failed(format!(
         "none of the {} could be read; see the warnings above",
@@ -70,7 +70,7 @@ pub fn none_readable(count: usize) -> Failure {
     ))
 }
 
-/// Images to look at, found by what the user named.
+/// The images that the user named.
 pub struct Found {
     /// The files, in the order in which they were named.
     pub files: Vec<PathBuf>,
@@ -78,7 +78,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// What a file is called: its path, or its place in the set that stands for it.
+    /// The name to show of a file: its path, or its path within a stand-in rendered on demand.
     pub fn shown(&self, file: &Path) -> String {
         let place = self.places.iter().find(|place| file.starts_with(&place.folder));
         match place {
@@ -87,22 +87,22 @@ impl Found {
         }
     }
 
-    /// What the set is that a file was found in; none if it was not found in a set.
+    /// The origin of the set that contains a file; `None` if it is in no set.
     pub fn kind(&self, file: &Path) -> Option<Kind> {
         let place = self.places.iter().find(|place| file.starts_with(&place.folder));
         place.map(|place| place.kind).filter(|kind| *kind != Kind::Folder)
     }
 }
 
-/// The files named, and the images in the folders and data sets named, at any depth, each folder's own
-/// first. Says what the sets are and what was not looked at.
+/// The named files, and all images in and below the named folders and data sets, each folder's own images
+/// first. Reports the origin of the sets, and what was ignored.
 ///
 /// # Errors
-/// If there is nothing of a name, a folder cannot be read, or there is no image in it.
+/// If a name does not exist, a folder cannot be read, or it contains no image.
 pub fn find(paths: &[PathBuf], from: &ImageArgs, console: &Console) -> Result<Found, Failure> {
     let (mut files, mut places, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
-        // A link that leads nowhere is there, and cannot be read. One image of many may be missing.
+        // A broken link exists, but cannot be read. With `--skip-unreadable`, an image may be missing.
         let is_there = fs::symlink_metadata(path).is_ok() && !path.is_dir();
         if is_there || (!path.exists() && from.skip_unreadable && is_image(path)) {
             if let Some(hint) = hints::file_as_folder(path) {

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks the work to stop in an orderly way, the second ends the program at once.
+//! Handles Ctrl-C: the first asks the work to stop cleanly, the second ends the program at once.
 
 use nn_core::{Error, Result};
 use std::ops::ControlFlow;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// Begins to listen. Where that is impossible, Ctrl-C does what it always does.
+/// Installs the handler. If that is impossible, Ctrl-C keeps its default effect.
 pub fn listen() {
     let _ = ctrlc::set_handler(|| {
         if REQUESTED.swap(true, Ordering::Relaxed) {

@@ -1,11 +1,12 @@
 //! The `nn-cli` program: trains, evaluates and looks into small image classifiers.
 //!
-//! [`main`] is parse, run, report. Commands live in `commands`, one a file; what they share is
-//! beside them: `datasets` finds images by name, `config` merges settings. The work itself is done by
-//! `nn-core` and by the crates nested here: `nn-study` makes runs, experiments and pages.
+//! [`main`] parses the command line, runs the command and reports the result. Commands are in `commands`,
+//! one in each file. Modules that they share are beside it: `datasets` finds images by name, `config`
+//! merges settings. The work itself is done by `nn-core` and by the crates nested here: `nn-study` makes
+//! runs, experiments and pages.
 //!
-//! It is a library only so that tests can reach the readers of files in [`fuzz_entry`]; what other
-//! programs may build on is `nn-core`.
+//! It is a library only so that tests can reach the parsers in [`fuzz_entry`]. Other programs should use
+//! `nn-core` instead.
 
 #![forbid(unsafe_code)]
 
@@ -34,12 +35,12 @@ use nn_core::kernels::isa::{self, Isa};
 use std::process::ExitCode;
 use ui::Console;
 
-/// The program: reads the command line, does what it says, and tells how it went.
+/// Runs the program: parses the command line, runs the command and reports the result.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(refused) if refused.use_stderr() => return wrong_usage(&refused),
-        // Help and version, which were asked for.
+        // Help and version, which the user asked for.
         Err(asked) => asked.exit(),
     };
     let console = Console::new(args.global.json, args.global.quiet);
@@ -52,23 +53,23 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says what is wrong with the command line, in lines that fit.
+/// Reports an error in the command line, wrapped to the terminal.
 fn wrong_usage(refused: &clap::Error) -> ExitCode {
     if refused.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // Help, which is as wide as it should be.
+        // Help, which clap has wrapped already.
         refused.exit();
     }
     Console::new(false, false).complain(&refused.to_string());
     Failure::usage("").exit_code()
 }
 
-/// Applies the options that hold for the whole process.
+/// Applies the options that concern the whole process.
 fn prepare(args: &Args) -> Result<(), Failure> {
     interrupt::listen();
     let kernel = &args.global.kernel;
     isa::force(kernel).map_err(|refused| {
         let known = Isa::ALL.map(Isa::name).into_iter().chain(["auto"]);
-        // A name that is known is one that this machine cannot do.
+        // A known name is refused because this machine does not support it.
         let meant = match known.clone().any(|name| name == kernel) {
             true => String::new(),
             false => hints::did_you_mean(kernel, known),

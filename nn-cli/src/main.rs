@@ -1,4 +1,4 @@
-//! The `nn-cli` program. All of it is in the library of the same name.
+//! The `nn-cli` program. All its code is in the library of the same name.
 
 #![forbid(unsafe_code)]
 

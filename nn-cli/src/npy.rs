@@ -1,12 +1,12 @@
-//! NumPy's file format for arrays, version 1.0, as far as heat maps need it.
+//! Writes NumPy's file format for arrays, version 1.0, as far as heat maps need it.
 
 use nn_core::Tensor;
 
-/// What `np.load` reads as a float32 array of the tensor's shape.
+/// Encodes a tensor so that `np.load` reads it as a float32 array with the same shape.
 pub fn encode(tensor: &Tensor) -> Vec<u8> {
     let dims: String = tensor.dims().iter().map(|len| format!("{len}, ")).collect();
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({dims}), }}");
-    // The numbers begin at a multiple of 64 bytes, after the ten in front of the header.
+    // The data begin at a multiple of 64 bytes; 10 bytes precede the header.
     while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }

@@ -1,4 +1,4 @@
-//! The console watches a study: it shows how far it is, and hands it the user's Ctrl-C.
+//! Implements the observer of a study for the console: it shows progress and forwards Ctrl-C.
 
 use crate::interrupt;
 use crate::ui::{Console, Counter, TrainingProgress};

@@ -1,14 +1,14 @@
-//! Where results go that were given no folder.
+//! Default output folders.
 
 use crate::ui::Console;
 use nn_staging::is_abandoned;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The first of `runs/NAME`, `runs/NAME-2`, ... that is not taken; says so if it is not the first.
+/// The first of `runs/NAME`, `runs/NAME-2`, ... that does not exist; reports it if it is not the first.
 pub fn default_target(name: &str, console: &Console) -> PathBuf {
     let base = Path::new("runs");
-    // A name is one part of a path; that of the root folder is not.
+    // The name must be a single path component; that of the root folder is empty.
     let name = Path::new(name).file_name().map_or("run".into(), OsStr::to_string_lossy);
     let numbered = |i| if i == 1 { name.to_string() } else { format!("{name}-{i}") };
     let is_free = |path: &PathBuf| !path.exists() || is_abandoned(path);

@@ -1,12 +1,12 @@
-//! What was read of a folder of images and what was not, for people.
+//! Reports how a folder of images was read and what was ignored.
 
 use crate::ui::Console;
 use nn_core::data::{ImageFolder, Layout, Part, PassedOver, is_a_loss};
 use nn_study::config::DEFAULT_VALIDATION_SPLIT;
 use nn_study::text::folder::not_looked_at;
 
-/// Says which folder was taken for what, unless it is as everybody has it, and what was not looked at.
-/// `drawn` are the share for validation and the seed that class folders are split by, if they are.
+/// Reports which folder was used for which split, unless the layout is the usual one, and what was ignored.
+/// `drawn` are the validation share and the seed by which class folders are split.
 pub fn tell(folder: &ImageFolder, drawn: Option<(f64, u64)>, console: &Console) {
     match (&folder.layout, drawn) {
         (layout, Some((share, seed))) if folder.is_drawn() => {
@@ -22,7 +22,8 @@ pub fn tell(folder: &ImageFolder, drawn: Option<(f64, u64)>, console: &Console) 
     tell_passed_over(&folder.passed_over_in_training(), console);
 }
 
-/// How class folders are split: `70/10/20 by seed 27`, and which option made it so if it is not that.
+/// The random split of class folders: `70/10/20 by seed 27`, with the option for a share that is not the
+/// default.
 fn how_split(share: f64, seed: u64) -> String {
     let validation = 80.0 * share;
     let digits = |percent: f64| usize::from((percent - percent.round()).abs() > 0.05);
@@ -37,7 +38,7 @@ fn how_split(share: f64, seed: u64) -> String {
     format!("{train}/{validation}/20 by seed {seed}{option}")
 }
 
-/// Says what was not looked at, in one line.
+/// Reports the ignored entries in one line.
 pub fn tell_passed_over(passed_over: &[PassedOver], console: &Console) {
     let Some(line) = not_looked_at(passed_over) else { return };
     if is_a_loss(passed_over) {
@@ -47,14 +48,14 @@ pub fn tell_passed_over(passed_over: &[PassedOver], console: &Console) {
     }
 }
 
-/// Says so if a share for validation was asked for and has no part in how `folder` is split.
+/// Warns if a validation share was given that is not used for splitting `folder`.
 pub fn tell_unused_share(folder: &ImageFolder, given: Option<f64>, console: &Console) {
     if let (Some(share), Some(why)) = (given, folder.no_share_for_validation()) {
         console.warn(&format!("--validation-split {share} is not used: {why}"));
     }
 }
 
-/// Which folder was taken for what, and what the test is on where there is no folder for it.
+/// Which folder is used for which split, and what is tested on if there is no folder for the test.
 fn arrangement(folder: &ImageFolder) -> String {
     let told = folder.arrangement();
     if folder.has(Part::Validation) && !folder.has(Part::Test) {

@@ -5,8 +5,8 @@ use resvg::usvg;
 /// The result of drawing.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a figure could not be drawn. Documents made by [`plots`](crate::plots), at a scale that keeps
-/// them within the limit, cause none of these.
+/// Why a figure could not be drawn. Documents made by [`plots`](crate::plots) cause none of these errors at
+/// a scale that keeps them within the size limit.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,7 +14,7 @@ pub enum Error {
     #[error("cannot draw a picture, which is not valid SVG: {0}; please report this as a bug")]
     Svg(#[from] usvg::Error),
 
-    /// The picture would have no pixel, or too many.
+    /// The picture would have no pixels, or too many.
     #[error(
         "the scale of a picture must be above 0, with at most {limit} pixels a side, received {scale} \
          ({width:.0} by {height:.0} pixels); choose another scale"
@@ -34,18 +34,18 @@ pub enum Error {
     #[error("cannot encode a picture as PNG: {0}")]
     Encode(String),
 
-    /// An image cannot be brought to another size.
+    /// An image cannot be resized.
     #[error("cannot resize a picture: {0}")]
     Resize(String),
 
-    /// An image has fewer or more pixels than its width and height say.
+    /// An image's number of pixels does not match its width and height.
     #[error(
         "an image does not have the {width} by {height} pixels it says; please report this as a bug"
     )]
     Size {
-        /// The width it says, in pixels.
+        /// The stated width, in pixels.
         width: u32,
-        /// The height it says, in pixels.
+        /// The stated height, in pixels.
         height: u32,
     },
 }

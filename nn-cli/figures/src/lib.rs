@@ -1,12 +1,12 @@
 //! Figures: training results as plots, and heat maps over photographs.
 //!
-//! [`plots`] draws training curves, confusion matrices and accuracies beside one another as SVG
-//! documents. [`to_png`] and [`to_image`] draw any SVG document with the fonts built in here ([`FONTS`]),
-//! so no machine needs fonts, fontconfig or a display. [`overlays`] blends heat maps over images. The same
-//! input gives the same bytes.
+//! [`plots`] draws training curves, confusion matrices and comparisons of accuracies as SVG documents.
+//! [`to_png`] and [`to_image`] render any SVG document with built-in fonts ([`FONTS`]), so no installed fonts,
+//! fontconfig or display are needed. [`overlays`] blends heat maps over images. The same input gives the
+//! same bytes.
 //!
-//! A figure is made of plain numbers and names; text may hold anything, it is escaped. What shows images
-//! of the synthetic set says so when it is told to (`synthetic` of each figure).
+//! A figure is made of plain numbers and names; any text is allowed, it is escaped. A figure with the flag
+//! `synthetic` set states that its images are of the synthetic set.
 //!
 //! ```
 //! use nn_figures::plots::{CurvesSpec, Series, curves};

@@ -1,4 +1,4 @@
-//! What figures of the synthetic set say, so that nobody takes drawings for photographs.
+//! Notices on figures of the synthetic set, so that drawings are not mistaken for photographs.
 
 /// On a figure made from many images.
 pub const SYNTHETIC_IMAGES: &str = "STAND-IN DATA · rendered images, not photographs";

@@ -1,4 +1,4 @@
-//! PNG from SVG, with the built-in fonts and nothing from the machine it runs on.
+//! Renders SVG to PNG with the built-in fonts, independent of the fonts of the machine.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,14 +6,14 @@ use crate::error::{Error, Result};
 use image::{Rgb, RgbImage};
 use resvg::{tiny_skia, usvg};
 
-/// Inter, cut down to what labels need; see `fonts/README.md`.
+/// Inter, reduced to the characters that labels need; see `fonts/README.md`.
 static REGULAR: &[u8] = include_bytes!("../fonts/Inter-Regular.ttf");
 static SEMI_BOLD: &[u8] = include_bytes!("../fonts/Inter-SemiBold.ttf");
 
-/// The built-in fonts by their weight in CSS, for pages that pictures are part of.
+/// The built-in fonts by their CSS weight, for pages that include pictures.
 pub static FONTS: [(u16, &[u8]); 2] = [(400, REGULAR), (600, SEMI_BOLD)];
 
-/// The longest side of a picture, in pixels: beyond it a picture is of no use and costs gigabytes.
+/// The longest side of a picture, in pixels: a larger picture is of no use and needs gigabytes.
 const LONGEST_SIDE: f32 = 16_384.0;
 
 fn fonts() -> Arc<usvg::fontdb::Database> {
@@ -28,15 +28,15 @@ fn fonts() -> Arc<usvg::fontdb::Database> {
     Arc::clone(FONTS.get_or_init(load))
 }
 
-/// Reads an SVG document as the renderer sees it.
+/// Parses an SVG document.
 pub fn parse(svg: &str) -> Result<usvg::Tree> {
     let options =
         usvg::Options { fontdb: fonts(), font_family: "Inter".into(), ..Default::default() };
     Ok(usvg::Tree::from_str(svg, &options)?)
 }
 
-/// Draws an SVG document and encodes it as PNG, `scale` pixels for each of its units: 2 suits slides
-/// and sharp screens.
+/// Renders an SVG document and encodes it as PNG, with `scale` pixels for each SVG unit: 2 is right for
+/// slides and high-resolution screens.
 ///
 /// # Errors
 /// If `svg` is not valid, or if `scale` is not a positive number that keeps both sides within
@@ -45,7 +45,7 @@ pub fn to_png(svg: &str, scale: f32) -> Result<Vec<u8>> {
     draw(svg, scale)?.encode_png().map_err(|problem| Error::Encode(problem.to_string()))
 }
 
-/// Draws an SVG document, to draw more onto it; what it leaves transparent becomes white.
+/// Renders an SVG document to an image that can be drawn on; transparent parts become white.
 ///
 /// # Errors
 /// Those of [`to_png`].
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(dark_pixels(&picture("")), 0);
         assert!(dark_pixels(&picture("wolf")) > 100);
         assert_ne!(to_png(&picture("wolf"), 1.0).unwrap(), to_png(&picture("woIf"), 1.0).unwrap());
-        // Letters beyond ASCII come out as themselves, not all as the same empty box.
+        // Characters beyond ASCII must have glyphs of their own, not all the same empty box.
         for pair in [["ä", "ö"], ["λ", "π"], ["ж", "ш"], ["→", "≤"], ["ł", "ő"]] {
             let [a, b] = pair.map(|t| to_png(&picture(t), 1.0).unwrap());
             assert_ne!(a, b, "{pair:?}");

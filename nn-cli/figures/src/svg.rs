@@ -1,12 +1,11 @@
-//! A small SVG writer: escaping, numbers, text measurement, and the few shapes the pictures need.
+//! A small SVG writer: escaping, numbers, text measurement, and the shapes that the figures need.
 //!
-//! Everything that comes from outside (class names, titles) passes through [`escape`], so the output
-//! is well-formed XML whatever the text is. Coordinates are pixels, y downwards, written with at most
-//! two decimals.
+//! All text from outside (class names, titles) passes through [`escape`], so the output is always
+//! well-formed XML. Coordinates are pixels, y downwards, written with at most two decimals.
 
 use std::fmt::Write as _;
 
-/// A colour, with the class a style sheet finds it by (empty: always this colour).
+/// A colour, with the class by which a style sheet can change it (empty: the colour is fixed).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Colour {
     pub hex: &'static str,
@@ -25,15 +24,15 @@ pub const AXIS: Colour = Colour { hex: "#8b949e", class: "plot-axis" };
 pub const NOTICE: Colour = fixed("#7a4300");
 pub const NOTICE_PAPER: Colour = fixed("#ffefcc");
 
-/// Line colours, in the order series are drawn: blue, vermilion, green, purple.
+/// Line colours, by the index of the series: blue, vermilion, green, purple.
 pub const SERIES: [Colour; 4] =
     [fixed("#0072b2"), fixed("#c04d00"), fixed("#00805e"), fixed("#a2467f")];
 
-/// The fonts a viewer tries in turn; the first is the one PNG files are drawn with.
+/// The font families to try in order; the first is the one used for PNG files.
 pub const FONTS: &str =
     "Inter, 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
-/// Where the given point lies on a text's baseline.
+/// Which point of a text's baseline its position refers to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Anchor {
     #[default]
@@ -42,7 +41,7 @@ pub enum Anchor {
     End,
 }
 
-/// How a text looks.
+/// The style of a text.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
     size: f64,
@@ -73,24 +72,24 @@ impl Text {
         self
     }
 
-    /// Turns the text clockwise about its anchor, in degrees.
+    /// Rotates the text clockwise about its anchor, in degrees.
     pub fn turn(mut self, degrees: f64) -> Self {
         self.turn = degrees;
         self
     }
 }
 
-/// A document in the making.
+/// An SVG document being written.
 pub struct Svg {
     out: String,
 }
 
 impl Svg {
-    /// Starts a picture on paper; `title` and `description` are for screen readers.
+    /// Starts a document with a background; `title` and `description` are for screen readers.
     pub fn new(width: f64, height: f64, title: &str, description: &str) -> Self {
         let (w, h) = (num(width), num(height));
         let mut out = String::with_capacity(16 << 10);
-        // A label, not a <title>: that would be shown on hover, over those of the marks.
+        // An `aria-label`, not a `<title>`, which would be shown on hover instead of those of the marks.
         let label = [title, description].map(str::trim);
         let label =
             label.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(". ");
@@ -118,14 +117,14 @@ impl Svg {
         let _ = self.out.write_fmt(args);
     }
 
-    /// A filled rectangle; a `tip` that is not empty is shown on hover.
+    /// A filled rectangle; a non-empty `tip` is shown on hover.
     pub fn rect(&mut self, x: f64, y: f64, w: f64, h: f64, fill: Colour, tip: &str) {
         let (x, y, w, h, fill) = (num(x), num(y), num(w), num(h), paint("fill", fill));
         self.put(format_args!("<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"{fill}"));
         self.close("rect", tip);
     }
 
-    /// A rectangle of a colour computed from a value, `#rrggbb`.
+    /// A rectangle with a computed colour, `#rrggbb`.
     pub fn cell(&mut self, x: f64, y: f64, w: f64, h: f64, hex: &str, tip: &str) {
         let (x, y, w, h) = (num(x), num(y), num(w), num(h));
         self.put(format_args!(
@@ -178,7 +177,7 @@ impl Svg {
         ));
     }
 
-    /// A see-through area.
+    /// A translucent area.
     pub fn area(&mut self, points: &[(f64, f64)], colour: Colour) {
         self.put(format_args!(
             "<polygon points=\"{}\"{} fill-opacity=\"0.18\"/>\n",
@@ -187,7 +186,7 @@ impl Svg {
         ));
     }
 
-    /// A dot of the line's colour, hollow or filled; `tip` is shown on hover.
+    /// A dot in the line's colour, hollow or filled; `tip` is shown on hover.
     pub fn dot(&mut self, at: (f64, f64), radius: f64, colour: Colour, hollow: bool, tip: &str) {
         let fill = if hollow { PAPER } else { colour };
         self.put(format_args!(
@@ -201,13 +200,13 @@ impl Svg {
         self.close("circle", tip);
     }
 
-    /// One line of text, its baseline at `y`.
+    /// One line of text with its baseline at `y`.
     pub fn text(&mut self, x: f64, y: f64, text: &str, style: &Text) {
         self.open_text(x, y, style);
         self.put(format_args!("{}</text>\n", escape(text)));
     }
 
-    /// A strong word followed by a plain one, such as a name and its value.
+    /// A bold text followed by a regular one, such as a name and its value.
     pub fn pair(&mut self, x: f64, y: f64, strong: &str, plain: &str, style: &Text) {
         self.open_text(x, y, style);
         self.put(format_args!(
@@ -271,10 +270,10 @@ fn num(value: f64) -> String {
     if text == "-0" { "0".into() } else { text.into() }
 }
 
-/// Text that is safe between tags and inside quoted attributes.
+/// Escapes text for element content and quoted attributes.
 ///
-/// Line breaks and tabs become spaces, and other control characters, which XML cannot hold, U+FFFD. The
-/// invisible marks that turn the writing direction of what follows are dropped.
+/// Line breaks and tabs become spaces, and other control characters, which XML does not allow, become
+/// U+FFFD. Invisible characters that change the writing direction are removed.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
@@ -305,15 +304,15 @@ const ADVANCE: [u16; 95] = [
     609, 609, 372, 523, 364, 581, 557, 812, 540, 557, 541, 362, 327, 362, 659,
 ];
 
-/// How wide a line of text is, in pixels: exact (kerning aside) for ASCII in the built-in font, an
-/// estimate on the generous side for everything else.
+/// The width of a line of text, in pixels: exact except for kerning for ASCII in the built-in font, an
+/// upper estimate for everything else.
 pub fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     let thousandths: f64 = text
         .chars()
         .map(|c| match c {
             ' '..='~' => f64::from(ADVANCE[c as usize - 0x20]),
             '·' => 280.0,
-            // Scripts that are set in full squares, and pictographs.
+            // Scripts with full-width characters, and pictographs.
             '\u{1100}'..='\u{11FF}' | '\u{2E80}'..='\u{FFEF}' | '\u{1F000}'.. => 1000.0,
             _ => 660.0,
         })
@@ -321,9 +320,9 @@ pub fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     thousandths / 1000.0 * size * if bold { 1.04 } else { 1.0 }
 }
 
-/// The text, or as much of its beginning and end as fits into `room` pixels around an ellipsis.
+/// Shortens the text to `room` pixels: keeps its beginning and end around an ellipsis.
 ///
-/// The end stays because class folders are often told apart only there.
+/// The end is kept because class folders often differ only there.
 pub fn fit(text: &str, room: f64, size: f64, bold: bool) -> String {
     if text_width(text, size, bold) <= room {
         return text.to_string();
@@ -369,7 +368,7 @@ mod tests {
         assert_eq!(fit("", 0.0, 12.0, false), "");
     }
 
-    /// The table of widths belongs to the font that is built in.
+    /// The table of widths must match the built-in font.
     #[test]
     fn widths_match_the_font() {
         use resvg::usvg;

@@ -1,9 +1,9 @@
-//! Reads the files of a folder, a `.tar`, a `.tar.gz` or a `.zip` from unknown sources.
+//! Reads the files of a folder, a `.tar`, a `.tar.gz` or a `.zip` from an untrusted source.
 //!
-//! Nothing is written here: each file's name and content go to a visitor, which decides by
-//! checksum. All the same an archive that contains a path out of itself, a link, a device or more
-//! data than it should is refused as a whole, because it is not what was published.
-//! The format is recognised by the first bytes, not by the name, which a download does not have.
+//! Nothing is written here: each file's name and content are passed to a visitor, which decides by checksum
+//! what to keep. An archive that contains a path leading out of it, a link, a device or more data than the
+//! limits allow is rejected as a whole, because it cannot be the published one. The format is recognised by
+//! the first bytes, not by the name, which a download does not have.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -17,16 +17,16 @@ use tar::EntryType;
 
 use crate::limits::Limits;
 
-/// The most bytes of a tar archive between two files: headers, with names of any length in them.
+/// The most bytes of a tar archive between two files: headers, which can contain names of any length.
 const MAX_HEADER_BYTES: u64 = 1 << 16;
 
-/// Is given the name and the content of a file.
+/// Called with the name and the content of a file.
 pub type Visit<'a> = dyn FnMut(&str, Vec<u8>) -> Result<()> + 'a;
 
-/// Says by its name whether a file's content is of interest.
+/// Decides by its name whether a file's content is read.
 pub type Wanted<'a> = dyn Fn(&str) -> bool + 'a;
 
-/// A file format, told by a file's first bytes.
+/// A file format, recognised by a file's first bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum Format {
     Gzip,
@@ -34,11 +34,11 @@ enum Format {
     Zip,
 }
 
-/// Calls `visit` for every wanted file in `path`, a folder or an archive; errors speak of `origin`.
+/// Calls `visit` for every wanted file in `path`, a folder or an archive; errors name `origin`.
 ///
 /// # Errors
-/// An archive that cannot be read, has another format or is damaged; an entry whose path leads out of the
-/// archive, a link or a device; more data than `limits` allow; and whatever `visit` returns.
+/// If an archive cannot be read, has another format or is damaged; if an entry is a link or a device, or
+/// its path leads out of the archive; if there is more data than `limits` allow; and any error of `visit`.
 pub fn read_files(
     path: &Path,
     origin: &Path,
@@ -53,11 +53,11 @@ pub fn read_files(
     read_archive(BufReader::new(file), origin, limits, wanted, visit)
 }
 
-/// Calls `visit` for every wanted file in an archive that is open; errors speak of `origin`.
+/// Calls `visit` for every wanted file in an open archive; errors name `origin`.
 ///
 /// # Errors
-/// An archive that cannot be read, has another format or is damaged; an entry whose path leads out of the
-/// archive, a link or a device; more data than `limits` allow; and whatever `visit` returns.
+/// If the archive cannot be read, has another format or is damaged; if an entry is a link or a device, or
+/// its path leads out of the archive; if there is more data than `limits` allow; and any error of `visit`.
 pub fn read_archive(
     mut archive: impl BufRead + Seek,
     origin: &Path,
@@ -92,7 +92,7 @@ fn format(head: &[u8]) -> Option<Format> {
     }
 }
 
-/// An archive that cannot serve, with the advice that always helps.
+/// The error for an archive that cannot be used, with general advice.
 pub fn unusable(origin: &Path, problem: impl Display) -> Error {
     let remedy = "get the archive again, or give a folder or archive that holds the photographs \
                   with --from";
@@ -123,7 +123,8 @@ impl Reader<'_> {
         let mut entries = archive.entries().map_err(damaged)?;
         let mut unread = 0;
         for count in 0.. {
-            // What the last entry left is passed by; names are kept in memory, so they have a limit.
+            // The unread rest of the last entry is skipped. Names are kept in memory, so their size is
+            // limited.
             ahead.set(MAX_HEADER_BYTES.saturating_add(unread));
             let Some(entry) = entries.next() else { break };
             let entry = entry.map_err(damaged)?;
@@ -132,7 +133,7 @@ impl Reader<'_> {
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             self.check_count(count)?;
             match entry.header().entry_type() {
-                // A comment by git, naming the commit.
+                // A global header, in which git stores the commit.
                 EntryType::XGlobalHeader => continue,
                 EntryType::Directory => self.check_name(&name)?,
                 EntryType::Regular | EntryType::Continuous => {
@@ -152,7 +153,7 @@ impl Reader<'_> {
             }
         }
         ahead.set(u64::MAX);
-        // The checksum of a gzip stream stands at its very end.
+        // The checksum of a gzip stream is at its very end.
         io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(damaged)?;
         Ok(())
     }
@@ -171,7 +172,7 @@ impl Reader<'_> {
             if entry.is_symlink() {
                 return Err(self.refused(&name, "is a symbolic link"));
             }
-            // Archives made elsewhere than on Unix have no file type here.
+            // Entries of archives made on other systems than Unix have no file type here.
             let file_type = entry.unix_mode().map_or(0, |mode| mode & 0o170_000);
             if !matches!(file_type, 0 | 0o100_000 | 0o040_000) {
                 return Err(self.refused(&name, "is a device or pipe"));
@@ -187,7 +188,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads one file, never more of it than the limit, whatever size the archive states.
+    /// Reads one file, never more than the limit, whatever size the archive states.
     fn content(&self, name: &str, entry: impl Read) -> Result<Vec<u8>, Unread> {
         let limit = self.limits.file_bytes;
         let mut content = Vec::new();
@@ -247,8 +248,9 @@ impl Unread {
     }
 }
 
-/// Fails once more than `left` bytes were read, and says so in `exceeded`: the error itself may
-/// come out wrapped. Fails also once more than `ahead` were, which is set anew from entry to entry.
+/// Limits the bytes read: fails after more than `left` bytes in total, and notes that in `exceeded`,
+/// because the error itself may come out wrapped. Also fails after more than `ahead` bytes, a limit that is
+/// set anew for each entry.
 struct Limited<R> {
     stream: R,
     left: u64,
@@ -274,9 +276,8 @@ impl<R: Read> Read for Limited<R> {
     }
 }
 
-/// Visits the files of a folder, in sorted order. Hidden folders and links to folders are not
-/// entered, and files too large to be a photograph are passed by: the folder is the user's own
-/// and may hold anything.
+/// Visits the files of a folder in sorted order. Hidden folders and links to folders are not entered. Files
+/// too large to be a photograph are skipped, not refused, because a user's own folder may contain anything.
 fn walk(root: &Path, limits: &Limits, wanted: &Wanted, visit: &mut Visit) -> Result<()> {
     let mut waiting = vec![root.to_path_buf()];
     while let Some(dir) = waiting.pop() {

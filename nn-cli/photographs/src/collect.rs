@@ -1,4 +1,4 @@
-//! Gathers wanted photographs from a folder or an archive into staged folders, by checksum.
+//! Copies wanted photographs from a folder or an archive into staged folders, matched by checksum.
 
 use crate::archive::{read_files, unusable};
 use crate::limits::Limits;
@@ -14,23 +14,24 @@ use std::path::{Path, PathBuf};
 pub struct WantedFile<'a> {
     /// Its line of the manifest.
     pub entry: &'a Entry,
-    /// Where it is to be written.
+    /// The path to write it to.
     pub path: PathBuf,
 }
 
-/// Gathers the wanted files of one source.
+/// Copies the wanted files out of one source.
 pub struct Collector<'a> {
     files: Vec<WantedFile<'a>>,
-    /// Which of `files` have a checksum: several, where the same photograph was published twice.
+    /// Indices into `files` by checksum: several where the same photograph was published more than once.
     by_checksum: HashMap<Checksum, Vec<usize>>,
     written: Vec<bool>,
-    /// Files of the source that have a wanted file's path, but another content.
+    /// Files of the source that have a wanted file's path but different content.
     changed: Vec<String>,
     progress: &'a mut dyn FnMut(Progress) -> Result<()>,
 }
 
 impl<'a> Collector<'a> {
-    /// Will gather `files` and tell `progress`, which stops it by returning an error.
+    /// Prepares to collect `files`. `progress` is called during [`Self::collect`] and stops it by returning
+    /// an error.
     pub fn new(
         files: Vec<WantedFile<'a>>,
         progress: &'a mut dyn FnMut(Progress) -> Result<()>,
@@ -43,11 +44,11 @@ impl<'a> Collector<'a> {
         Self { files, by_checksum, written, changed: Vec::new(), progress }
     }
 
-    /// Writes all wanted files from `source`, a folder or an archive; errors speak of `origin`.
+    /// Writes all wanted files from `source`, a folder or an archive; errors name `origin`.
     ///
     /// # Errors
-    /// A source that cannot be read, exceeds `limits` or lacks a wanted file; a disk that is full; and
-    /// whatever `progress` returns.
+    /// If the source cannot be read, exceeds `limits` or lacks a wanted file; if the disk is full; and any
+    /// error of `progress`.
     pub fn collect(mut self, source: &Path, origin: &Path, limits: &Limits) -> Result<()> {
         let extensions: Vec<String> =
             self.files.iter().filter_map(|file| extension(&file.entry.path)).collect();
@@ -71,7 +72,7 @@ impl<'a> Collector<'a> {
         Err(unusable(origin, problem))
     }
 
-    /// Writes `content` wherever its checksum belongs; `name` matters for messages alone.
+    /// Writes `content` to every wanted path with its checksum; `name` is used for messages only.
     fn take(&mut self, name: &str, content: &[u8]) -> Result<()> {
         let Some(indices) = self.by_checksum.get(&checksum(content)) else {
             if self.files.iter().any(|file| is_suffix(name, &file.entry.path)) {
@@ -95,7 +96,8 @@ fn extension(name: &str) -> Option<String> {
     Some(Path::new(name).extension()?.to_str()?.to_ascii_lowercase())
 }
 
-/// Whether `name` ends in the whole of `path`: `top/a/b.jpg` ends in `a/b.jpg`, but `aa/b.jpg` does not.
+/// Whether `name` ends with `path` as whole components: `top/a/b.jpg` ends with `a/b.jpg`, but `aa/b.jpg`
+/// does not.
 fn is_suffix(name: &str, path: &str) -> bool {
     name.strip_suffix(path).is_some_and(|above| above.is_empty() || above.ends_with('/'))
 }

@@ -1,10 +1,9 @@
-//! Downloads one file over HTTP(S) into a working folder, going on where an earlier run stopped.
+//! Downloads one file over HTTP(S) into a working folder, resuming an interrupted download.
 //!
-//! Two files: `archive.part`, the bytes so far, and `archive.json`, which says what they are the
-//! beginning of. A download is resumed only if the address is the same and the server gave a
-//! validator (a strong `ETag`, or `Last-Modified`), and only by `If-Range`: a server whose file
-//! changed then sends the whole new one. Anything else starts over. What cannot be resumed is not
-//! kept.
+//! There are two files: `archive.part`, the bytes so far, and `archive.json`, which records their origin. A
+//! download is resumed only if the address is the same and the server sent a validator (a strong `ETag`, or
+//! `Last-Modified`), and only with `If-Range`: if the file has changed, the server then sends the whole new
+//! one. In all other cases the download starts over. A part that cannot be resumed is deleted.
 
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
@@ -21,21 +20,21 @@ use crate::progress::Progress;
 
 /// A finished download.
 pub struct Download {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// How much of that was there from an earlier run.
+    /// How many of these bytes an earlier run had downloaded.
     pub resumed_from: u64,
 }
 
-/// What is known of a part file. Absent or unreadable, the part is stale.
+/// The state of a part file. If it is missing or unreadable, the part is stale.
 #[derive(Serialize, Deserialize)]
 struct State {
     url: String,
-    /// The value for `If-Range`; without one the rest cannot be asked for.
+    /// The value for `If-Range`; without one the download cannot be resumed.
     validator: Option<String>,
-    /// The size of the whole, where the server said it.
+    /// The size of the whole file, if the server stated it.
     total: Option<u64>,
     complete: bool,
 }
@@ -48,14 +47,14 @@ fn state_path(dir: &Path) -> PathBuf {
     dir.join("archive.json")
 }
 
-/// Forgets what was downloaded into `dir`.
+/// Deletes what was downloaded into `dir`.
 pub fn discard(dir: &Path) {
-    // Nothing there is as good as removed, and what cannot be removed is overwritten next time.
+    // A missing file needs no removal, and one that cannot be removed is overwritten by the next download.
     let _ = fs::remove_file(part_path(dir));
     let _ = fs::remove_file(state_path(dir));
 }
 
-/// Whether `dir` holds something a later run can use.
+/// Whether `dir` contains a download that a later run can resume.
 pub fn is_kept(dir: &Path) -> bool {
     part_path(dir).exists()
 }
@@ -63,7 +62,7 @@ pub fn is_kept(dir: &Path) -> bool {
 /// Checks that `url` is an http or https address and returns it parsed.
 ///
 /// # Errors
-/// Anything else.
+/// If it is anything else.
 pub fn parse_url(url: &str) -> Result<Uri> {
     let uri = url.parse::<Uri>().ok();
     let web = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
@@ -73,12 +72,12 @@ pub fn parse_url(url: &str) -> Result<Uri> {
     })
 }
 
-/// Downloads `url` into `dir`, which exists and is nobody else's.
+/// Downloads `url` into `dir`, which exists and is used by nobody else.
 ///
 /// # Errors
-/// A server that cannot be reached, answers with another status than success, breaks off, stalls or
-/// sends too much; a disk that is full; and whatever `progress` returns. What can be resumed is
-/// kept.
+/// If the server cannot be reached, answers with another status than success, closes the connection early,
+/// stalls or sends too much; if the disk is full; and any error of `progress`. A part that can be resumed
+/// is kept.
 pub fn download(
     url: &str,
     dir: &Path,
@@ -138,7 +137,7 @@ pub fn download(
     }
 }
 
-/// Why a transfer stopped, and whether what came until then is good.
+/// Why a transfer stopped, and whether the bytes received so far are usable.
 struct Failure {
     error: Error,
     resumable: bool,
@@ -150,7 +149,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Writes the body behind the `have` bytes that are there; returns the size of the whole.
+/// Appends the body to the first `have` bytes; returns the size of the whole file.
 fn receive(
     url: &str,
     dir: &Path,
@@ -202,7 +201,7 @@ fn receive(
     Ok(bytes)
 }
 
-/// The part an earlier run left of the same address, with its size.
+/// The part that an earlier run left of the same address, with its size.
 fn earlier_part(url: &str, dir: &Path) -> Option<(State, u64)> {
     let state: State = serde_json::from_slice(&fs::read(state_path(dir)).ok()?).ok()?;
     let bytes = fs::metadata(part_path(dir)).ok()?.len();
@@ -219,15 +218,15 @@ fn save_state(dir: &Path, state: &State) -> Result<()> {
 fn agent(uri: &Uri, limits: &Limits) -> Agent {
     let mut config = Agent::config_builder()
         .user_agent(concat!("nn-cli/", env!("CARGO_PKG_VERSION")))
-        // The bytes of the archive, not a re-encoding of them, or a range would mean nothing.
+        // The archive's own bytes, not a re-encoding, for which a byte range would have no meaning.
         .accept_encoding("identity")
         .http_status_as_error(false)
-        // A redirect must not lose the encryption that was asked for.
+        // A redirect must not downgrade from https to http.
         .https_only(uri.scheme_str() == Some("https"))
         .timeout_resolve(Some(limits.stall))
         .timeout_connect(Some(limits.stall))
         .timeout_recv_response(Some(limits.stall))
-        // The whole may take long on a slow line; only silence is an error.
+        // A slow connection may take long for the whole file; only a stall is an error.
         .timeout_per_read(Some(limits.stall));
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let address = host.parse::<std::net::IpAddr>();
@@ -237,7 +236,7 @@ fn agent(uri: &Uri, limits: &Limits) -> Agent {
     config.build().new_agent()
 }
 
-/// Asks for the whole, or for what follows the first bytes of the version `validator` names.
+/// Requests the whole file, or the rest after `range`: a validator and the number of bytes present.
 fn request(agent: &Agent, url: &str, range: Option<&(String, u64)>) -> Result<Response<Body>> {
     let mut request = agent.get(url);
     if let Some((validator, have)) = range {
@@ -287,7 +286,7 @@ fn validator(headers: &HeaderMap) -> Option<String> {
     strong.or_else(|| header(headers, "last-modified")).map(str::to_owned)
 }
 
-/// Whether a partial answer is of the same version and begins exactly behind the `have` bytes:
+/// Whether a partial response is of the same version and begins exactly after the first `have` bytes:
 /// `Content-Range: bytes 7-99/100`.
 fn continues(headers: &HeaderMap, version: &str, have: u64) -> bool {
     let same = validator(headers).is_none_or(|now| now == version);

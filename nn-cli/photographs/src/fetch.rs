@@ -1,11 +1,11 @@
-//! Gets the published photographs and puts them in place, set by set.
+//! Fetches the published photographs and puts them in place, set by set.
 //!
-//! Invariants, whatever the source and wherever it stops:
+//! Invariants for every source, also if a fetch is interrupted at any point:
 //! - a file is written only if its checksum is in the manifest, and under the manifest's path, not
 //!   the archive's;
-//! - a set appears under its final name when all wanted sets are complete and on the disk
-//!   (see `nn_staging`), so a partial set never lies there;
-//! - a download lies in `ROOT/.fetch`, which afterwards holds one that can be resumed, or is gone.
+//! - a set appears under its final name only when all wanted sets are complete and synced to the disk
+//!   (see `nn_staging`), so a partial set is never visible;
+//! - a download is kept in `ROOT/.fetch`, which afterwards contains one that can be resumed, or is removed.
 
 use crate::collect::{Collector, WantedFile};
 use crate::download;
@@ -25,20 +25,20 @@ use std::path::{Path, PathBuf};
 /// What to fetch, from where to where.
 #[derive(Clone, Debug)]
 pub struct FetchOptions {
-    /// The data root; made if need be.
+    /// The data root; created if it is missing.
     pub root: PathBuf,
     /// Where the photographs come from.
     pub source: Source,
     /// The sets wanted; all if empty.
     pub sets: Vec<String>,
-    /// Whether a folder that is in a set's place but is not that set may be replaced.
+    /// Whether a folder in a set's place that is not that set may be replaced.
     pub overwrite: bool,
-    /// Bounds on what the source may do.
+    /// Limits on what the source may send.
     pub limits: Limits,
 }
 
 impl FetchOptions {
-    /// All sets into `root` from the published archive, replacing nothing.
+    /// Fetches all sets into `root` from the published archive and replaces nothing.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -50,7 +50,7 @@ impl FetchOptions {
     }
 }
 
-/// What became of a set.
+/// What happened to a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -71,7 +71,7 @@ pub struct FetchedSet {
     pub path: PathBuf,
     /// The number of its files.
     pub files: usize,
-    /// What became of it.
+    /// What happened to it.
     pub outcome: Outcome,
 }
 
@@ -84,21 +84,21 @@ pub struct FetchReport {
     pub source: Option<String>,
     /// Size of the download, if there was one.
     pub downloaded_bytes: Option<u64>,
-    /// How much of it was there from an earlier run.
+    /// How much of it an earlier run had downloaded.
     pub resumed_from: Option<u64>,
     /// The sets asked for, all of them in place.
     pub sets: Vec<FetchedSet>,
 }
 
-/// Puts the sets of `manifest` that `options` asks for in place. `progress` is told how far it is
-/// and stops it by returning an error, which comes back unchanged.
+/// Puts those sets of `manifest` in place that `options` asks for. `progress` is called during the work and
+/// stops it by returning an error, which is returned unchanged.
 ///
-/// Sets that are there as published are left alone; if all are, the source is not touched.
+/// Sets that match the published ones are left alone; if all match, the source is not used.
 ///
 /// # Errors
-/// An unknown set; a folder in a set's place that is not it, without `overwrite`; a source that
-/// cannot be read or reached, is refused (see `archive`), or lacks a file of a wanted set. Then no
-/// set changed. A folder that cannot be written; then each set is wholly there or as it was.
+/// If a set is unknown, a folder in a set's place is not that set and `overwrite` is not set, or the source
+/// cannot be read or reached, is rejected (see `archive`), or lacks a file of a wanted set; no set has
+/// changed then. If a folder cannot be written; each set is then either complete or unchanged.
 pub fn fetch(
     manifest: &Manifest,
     options: &FetchOptions,
@@ -114,12 +114,12 @@ pub fn fetch(
     for name in names {
         sets.push(plan(manifest, options, name)?);
     }
-    // A data root that needs nothing may be read-only.
+    // If there is nothing to fetch, the data root may be read-only.
     if there(&sets) {
         return Ok(untouched(root, sets));
     }
     let folder = FetchFolder::open(root)?;
-    // Another fetch may have ended before this one locked the folder.
+    // Another fetch may have finished before this one locked the folder.
     for set in sets.iter_mut().filter(|set| set.outcome != Outcome::AlreadyThere) {
         *set = plan(manifest, options, &set.name)?;
     }
@@ -151,7 +151,7 @@ pub fn fetch(
     if let Err(Error::File { .. }) = &unpacked
         && downloaded.is_some()
     {
-        // The archive itself is bad, so going on with it another time would fail again.
+        // The archive itself is bad, so resuming its download would fail again.
         download::discard(folder.path());
     }
     unpacked?;
@@ -182,12 +182,12 @@ fn wanted_sets<'a>(manifest: &'a Manifest, asked: &[String]) -> Result<Vec<&'a s
     Ok(all.into_iter().filter(wanted).collect())
 }
 
-/// What is to become of the set `name`, given what is in its place.
+/// Decides what to do about the set `name`, given what is in its place.
 fn plan(manifest: &Manifest, options: &FetchOptions, name: &str) -> Result<FetchedSet> {
     let report = verify_set(manifest, name, &options.root.join(name))?;
     let outcome = match report.state {
         SetState::Published => Outcome::AlreadyThere,
-        // An empty folder holds nothing anyone would miss.
+        // Replacing an empty folder loses nothing.
         SetState::Different if is_empty(&report.path) => Outcome::Fetched,
         SetState::Different if options.overwrite => Outcome::Replaced,
         SetState::Different => return Err(in_the_way(&report)),
@@ -197,17 +197,17 @@ fn plan(manifest: &Manifest, options: &FetchOptions, name: &str) -> Result<Fetch
     Ok(FetchedSet { name, path, files, outcome })
 }
 
-/// The stage from which a set is put in place.
+/// Opens the stage from which a set is put in place.
 fn open_stage(set: &FetchedSet) -> Result<Stage> {
     let policy = match set.outcome {
-        // The user said so.
+        // The user asked for it with `overwrite`.
         Outcome::Replaced => Policy::ReplaceFolder { may_replace: |_| Ok(()) },
         _ => Policy::NewFolder,
     };
     Stage::open(&set.path, policy, "replace it with --overwrite")
 }
 
-/// The report of a fetch that took nothing from its source.
+/// The report of a fetch that used no source.
 fn untouched(root: &Path, sets: Vec<FetchedSet>) -> FetchReport {
     let root = root.to_path_buf();
     FetchReport { root, source: None, downloaded_bytes: None, resumed_from: None, sets }

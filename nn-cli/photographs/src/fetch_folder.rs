@@ -1,4 +1,5 @@
-//! The folder `ROOT/.fetch`: it holds a download, and keeps two fetches into one data root apart.
+//! The folder `ROOT/.fetch`: it contains a download, and its lock keeps two fetches into one data root
+//! apart.
 
 use crate::download;
 use nn_core::{Error, Result};
@@ -6,20 +7,20 @@ use nn_staging::{CreatedFolders, FolderLock};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folder of one fetch, locked while this lives. Afterwards it is there only if it holds a download that
-/// can be resumed.
+/// The folder of one fetch, locked until this is dropped. On drop it is removed unless it contains a
+/// download that can be resumed.
 pub struct FetchFolder {
     path: PathBuf,
     _lock: FolderLock,
-    /// Dropped last: removes the data root if it was made for this and stayed empty.
+    /// Dropped last: removes the data root if it was created for this fetch and is still empty.
     _created: CreatedFolders,
 }
 
 impl FetchFolder {
-    /// Makes the folder below `root` and locks it.
+    /// Creates the folder below `root` and locks it.
     ///
     /// # Errors
-    /// Another fetch is at work there, or the folder cannot be made.
+    /// If another fetch is using it, or the folder cannot be created.
     pub fn open(root: &Path) -> Result<Self> {
         let path = root.join(".fetch");
         let created = CreatedFolders::make(&path)?;
@@ -29,7 +30,7 @@ impl FetchFolder {
         Ok(Self { path, _lock: lock, _created: created })
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -39,7 +40,7 @@ impl Drop for FetchFolder {
     fn drop(&mut self) {
         if !download::is_kept(&self.path) {
             download::discard(&self.path);
-            // What cannot be removed is found by the next fetch.
+            // A folder that cannot be removed is reused by the next fetch.
             let _ = fs::remove_dir(&self.path);
         }
     }

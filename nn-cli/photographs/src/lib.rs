@@ -5,7 +5,7 @@
 //! name only if its checksum is in the manifest, so it does not matter which server, mirror or disk an
 //! archive came from.
 //!
-//! Nothing is printed: [`fetch()`] tells its [`Progress`] to a callback, which can also stop it.
+//! Nothing is printed: [`fetch()`] reports its [`Progress`] to a callback, which can also stop it.
 //!
 //! ```
 //! use nn_photographs::{Manifest, SetState, verify};

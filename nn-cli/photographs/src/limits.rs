@@ -1,8 +1,8 @@
-//! How much a source of photographs may send.
+//! Limits on what a source of photographs may send.
 
 use std::time::Duration;
 
-/// Bounds on what a source may send.
+/// Limits on what a source may send.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Size of a download, in bytes.

@@ -1,4 +1,4 @@
-//! The list of the published photographs, one SHA-256 and path a line.
+//! The list of the published photographs, one SHA-256 checksum and path a line.
 //!
 //! The format is that of `sha256sum`: 64 hexadecimal digits, two spaces, a path with forward
 //! slashes. A path's first component names the set it belongs to, so `sha256sum -c
@@ -60,8 +60,8 @@ impl Manifest {
     /// Reads a manifest; `origin` names it in errors.
     ///
     /// # Errors
-    /// A line that is not a checksum and a path, a path that leaves the root or names no set, or a
-    /// path that comes twice; the error names the line.
+    /// If a line is not a checksum and a path, or a path leaves the root, names no set or comes twice; the
+    /// error names the line.
     pub fn parse(text: &str, origin: &Path) -> Result<Self> {
         let mut entries = Vec::new();
         let mut seen = HashSet::new();

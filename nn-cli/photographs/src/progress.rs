@@ -1,13 +1,13 @@
-//! What a fetch tells while it works.
+//! The progress of a fetch.
 
-/// How far a fetch is.
+/// The progress of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Bytes that have come, of those expected if the server said how many.
+    /// Bytes received, of those expected if the server stated a size.
     Downloading {
-        /// Bytes that are there, those of an earlier run included.
+        /// Bytes received, including those of an earlier run.
         bytes: u64,
-        /// The size of the whole.
+        /// The size of the whole file.
         total: Option<u64>,
     },
     /// Photographs found and verified, of those wanted.

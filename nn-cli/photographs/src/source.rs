@@ -1,4 +1,4 @@
-//! Where the photographs were published, and where else they may come from.
+//! Where the photographs were published, and the sources they can be fetched from.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,9 @@
-//! What lies in the place of a published set.
+//! The state of a published set's folder.
 
 use serde::Serialize;
 
-/// What lies in the place of a published set. In files it is called by what serves the set's name then.
+/// The state of a published set's folder. Its serialised name says which images are used under the set's
+/// name in this state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum SetState {
     /// The published photographs: all checksums match and there is no other image. `published` in files.
@@ -11,7 +12,7 @@ pub enum SetState {
     /// A folder that differs from the published set. `folder` in files.
     #[serde(rename = "folder")]
     Different,
-    /// Nothing, so that a drawn set serves the name. `stand-in` in files.
+    /// No folder, so the synthetic set is used under this name. `stand-in` in files.
     #[serde(rename = "stand-in")]
     Absent,
 }

@@ -1,5 +1,5 @@
-//! For the tests of this module: a small set of "photographs", archives of it, good and bad, and
-//! an HTTP server on loopback that behaves as told.
+//! For the tests of this crate: a small set of "photographs", archives of it, valid and invalid, and an
+//! HTTP server on loopback with prepared replies.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -14,14 +14,14 @@ use tar::EntryType;
 
 use crate::manifest::Manifest;
 
-/// A data root in miniature: the set `swap` of two files, and `leaky` of three, two of them the same.
+/// A small data root: the set `swap` of two files, and `leaky` of three, two of them identical.
 pub struct Small {
     pub manifest: Manifest,
     pub files: Vec<(String, Vec<u8>)>,
 }
 
 pub fn small_set() -> Small {
-    // Noise, so that a compressed archive is long enough to be cut anywhere.
+    // Noise does not compress, so an archive of it is long enough to be cut anywhere.
     let noise = |seed: u32| -> Vec<u8> {
         let step = |x: &u32| Some(x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
         std::iter::successors(Some(seed), step)
@@ -58,7 +58,7 @@ impl Small {
         }
     }
 
-    /// The files as a hosting site packs them: a comment, a top folder, and files of other kinds.
+    /// The files as a hosting site packs them: a comment, a top folder, and files of other types.
     pub fn tar_entries(&self) -> Vec<TarEntry> {
         let mut entries = vec![
             TarEntry::new(EntryType::XGlobalHeader, "pax_global_header", b"19 comment=d76e391\n"),
@@ -101,7 +101,7 @@ impl TarEntry {
     }
 }
 
-/// Packs without any of the checks a packing library makes, so that hostile archives can be made.
+/// Packs a tar archive without the checks of a packing library, so that hostile archives can be made.
 pub fn tar(entries: &[TarEntry]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in entries {
@@ -140,7 +140,7 @@ pub fn photographs() -> Option<PathBuf> {
     found
 }
 
-/// One answer of the server.
+/// One reply of the server.
 #[derive(Clone, Default)]
 pub struct Reply {
     /// Such as `200 OK`.
@@ -148,9 +148,9 @@ pub struct Reply {
     /// Whole lines without their ends. `Content-Length` is added unless there is `chunked`.
     pub headers: Vec<String>,
     pub body: Vec<u8>,
-    /// Close the connection after so many bytes of the body.
+    /// Close the connection after this many bytes of the body.
     pub cut: Option<usize>,
-    /// Keep the connection open afterwards, in silence, until the server ends.
+    /// Keep the connection open afterwards, without sending anything, until the server ends.
     pub stall: bool,
 }
 
@@ -165,8 +165,8 @@ impl Reply {
     }
 }
 
-/// A server on loopback that gives the replies it was made with, one a request, in order. It ends
-/// when it has no more, so that a request too many is refused.
+/// A server on loopback that sends its prepared replies in order, one for each request. It ends after the
+/// last one, so that a further request is refused.
 pub struct Server {
     pub url: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -184,7 +184,7 @@ impl Server {
             while let Some(reply) = replies.pop_front() {
                 let (stream, _) = listener.accept().unwrap();
                 log.lock().unwrap().push(read_request(&stream));
-                // A client that refuses to read on is part of the test.
+                // A client that stops reading is part of some tests.
                 let _ = answer(&stream, &reply);
                 if reply.stall {
                     stalled.push(stream);

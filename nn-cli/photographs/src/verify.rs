@@ -1,4 +1,4 @@
-//! Compares folders with the published sets: every file there, unchanged, and no other image.
+//! Compares folders with the published sets: every file present, unchanged, and no other image.
 //!
 //! An additional image counts as much as a missing one, because training would use it. Other files
 //! (a licence, a note) and anything in dot-folders do not, because image folders skip them.
@@ -16,25 +16,25 @@ use serde::Serialize;
 use crate::manifest::{Checksum, Manifest, checksum};
 use crate::state::SetState;
 
-/// One set compared with the manifest. Paths are below the set's folder, with forward slashes.
+/// One set compared with the manifest. Paths are relative to the set's folder, with forward slashes.
 #[derive(Clone, Debug, Serialize)]
 pub struct SetReport {
     /// The set's name.
     pub name: String,
-    /// The folder looked at.
+    /// The folder that was checked.
     pub path: PathBuf,
     /// The verdict.
     #[serde(rename = "kind")]
     pub state: SetState,
     /// How many files the manifest lists.
     pub files: usize,
-    /// How many of them are there and match.
+    /// How many of them are present and match.
     pub ok: usize,
-    /// Listed files that are not there.
+    /// Listed files that are missing.
     pub missing: Vec<String>,
     /// Listed files whose content differs.
     pub changed: Vec<String>,
-    /// Images that are not listed, and folders that are not (they end in `/`).
+    /// Images and folders that are not listed (folders end in `/`).
     pub extra: Vec<String>,
 }
 
@@ -48,17 +48,17 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    /// Whether every set is there as published.
+    /// Whether every set matches the published one.
     pub fn is_complete(&self) -> bool {
         self.sets.iter().all(|set| set.state == SetState::Published)
     }
 }
 
-/// Compares every set under the data root `root` with the manifest. A root or set that is not
-/// there is no error: all its files are missing, and it is absent.
+/// Compares every set under the data root `root` with the manifest. A missing root or set is not an error:
+/// all its files are reported missing, and its state is absent.
 ///
 /// # Errors
-/// A file or folder that is there but cannot be read.
+/// If a file or folder exists but cannot be read.
 pub fn verify(manifest: &Manifest, root: &Path) -> Result<VerifyReport> {
     let sets = manifest
         .sets()
@@ -71,7 +71,7 @@ pub fn verify(manifest: &Manifest, root: &Path) -> Result<VerifyReport> {
 /// Compares the folder `dir` with the set `name`.
 ///
 /// # Errors
-/// A file or folder that is there but cannot be read.
+/// If a file or folder exists but cannot be read.
 pub fn verify_set(manifest: &Manifest, name: &str, dir: &Path) -> Result<SetReport> {
     enum Found {
         Ok,
@@ -79,7 +79,7 @@ pub fn verify_set(manifest: &Manifest, name: &str, dir: &Path) -> Result<SetRepo
         Changed,
     }
     let entries: Vec<_> = manifest.set(name).collect();
-    // Each file is one task and the results keep the manifest's order.
+    // Files are hashed in parallel; the results keep the manifest's order.
     let found: Vec<Found> = entries
         .par_iter()
         .map(|entry| {
@@ -123,10 +123,10 @@ pub fn verify_set(manifest: &Manifest, name: &str, dir: &Path) -> Result<SetRepo
     })
 }
 
-/// Which published set the folder `dir` holds, whatever the folder is called; `None` if none, or if it
+/// Which published set the folder `dir` contains, whatever its name; `None` if it contains none, or if it
 /// cannot be read completely.
 ///
-/// Sets may have the same file names and differ in content alone, so each file is hashed once and compared
+/// Sets may have the same file names and differ only in content, so each file is hashed once and compared
 /// with every set that lists it.
 pub fn identify(dir: &Path) -> Option<&'static str> {
     let manifest = Manifest::published();
@@ -169,7 +169,7 @@ fn extra_in(manifest: &Manifest, name: &str, dir: &Path) -> Result<Vec<String>> 
             let file_name = item.file_name().to_string_lossy().into_owned();
             let separator = if folder.is_empty() { "" } else { "/" };
             let relative = format!("{folder}{separator}{file_name}");
-            // Follows links, as reading the images would.
+            // Follows links, as reading the images does.
             if item.path().is_dir() {
                 if folders.contains(relative.as_str()) {
                     waiting.push(relative);

@@ -73,7 +73,7 @@ impl From<RepairAs> for repair::RepairAs {
 }
 
 impl AuditArgs {
-    /// The share of train/ held back for validation.
+    /// The share of train/ held out for validation.
     pub fn share(&self) -> f64 {
         self.validation_split.unwrap_or(DEFAULT_VALIDATION_SPLIT)
     }

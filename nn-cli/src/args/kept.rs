@@ -1,4 +1,4 @@
-//! The options of `nn-cli runs`, and of what is printed for shells and for `man`.
+//! The options of `nn-cli runs`, `nn-cli completions` and `nn-cli man`.
 
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The options that say what images show.
+//! The options for labels from a table.
 
 use clap::Args as ClapArgs;
 use std::path::PathBuf;

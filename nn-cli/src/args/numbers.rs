@@ -1,8 +1,8 @@
-//! Numbers on the command line: what is expected is said in words, with an example.
+//! Parsers for numbers on the command line. Their errors say what is expected, with an example.
 
 use super::MOST_SEED;
 
-/// Reads a whole number from `least` to `most`; `example` is one that is usual.
+/// A parser for an integer from `least` to `most`; errors show `example`.
 pub fn whole<T: TryFrom<u64>>(
     least: u64,
     most: u64,
@@ -31,12 +31,12 @@ pub fn whole<T: TryFrom<u64>>(
     }
 }
 
-/// Reads a seed: what TOML, in which runs are recorded, can hold.
+/// A parser for a seed, up to the largest integer of TOML, in which runs are recorded.
 pub fn seed() -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
     whole(0, MOST_SEED, 27)
 }
 
-/// Reads a step size: a number above 0.
+/// Parses a learning rate: a finite number above 0.
 pub fn rate(typed: &str) -> Result<f64, String> {
     let expected = "expected a number above 0";
     match number(typed) {
@@ -46,7 +46,7 @@ pub fn rate(typed: &str) -> Result<f64, String> {
     }
 }
 
-/// Reads a share of images: a number from 0 to below 1.
+/// Parses a share of images: a number from 0 to below 1.
 pub fn share(typed: &str) -> Result<f64, String> {
     let expected = "expected a share from 0 to below 1";
     match number(typed) {
@@ -68,7 +68,7 @@ fn number(typed: &str) -> Option<f64> {
     typed.trim().parse().ok()
 }
 
-/// What was expected, with what was typed for an example if only its comma is wrong.
+/// What was expected, with an example: what was typed, if only its decimal comma is wrong.
 fn with_point(typed: &str, expected: &str, example: &str) -> String {
     let pointed = typed.trim().replacen(',', ".", 1);
     match number(&pointed) {

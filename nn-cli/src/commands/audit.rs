@@ -19,7 +19,7 @@ use nn_study::{audit, repair};
 use serde::Serialize;
 use std::path::Path;
 
-/// The result, as `--json` shows it.
+/// The result, as printed by `--json`.
 #[derive(Serialize)]
 struct Found<'a> {
     dataset: &'a str,
@@ -28,7 +28,7 @@ struct Found<'a> {
     report: &'a Report,
     /// The folders of the user's split, if there is one.
     folders: &'a [PartFolder],
-    /// What of the folder was not looked at.
+    /// Entries of the folder that were ignored.
     passed_over: &'a [PassedOver],
 }
 
@@ -56,7 +56,7 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     if let Some(out) = &args.repair {
         let done = repair::write(&listing, &found, args.seed, out, args.repair_as.into())?;
         let moved = format::plural(done.moved as u64, "image");
-        // A folder that is written has class folders.
+        // If the repaired split is a folder, its class folders give the labels.
         let labels = args.labels.labels.as_ref().filter(|_| done.folder.is_none());
         let labels =
             labels.map(|path| format!(" --labels {}", quoted(&path.display().to_string())));
@@ -85,7 +85,7 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     }
 }
 
-/// Why the check for duplicates fails, in a sentence: what was counted, and what to do; none if it does not.
+/// Why the check for duplicates fails, in a sentence with a count and advice; `None` if it passes.
 fn duplicates_check(found: &Report, listing: &Listing, args: &AuditArgs) -> Option<String> {
     let (leaks, allowed) = (found.summary.leaks(), args.allow);
     if leaks <= allowed {
@@ -115,7 +115,7 @@ fn duplicates_check(found: &Report, listing: &Listing, args: &AuditArgs) -> Opti
     })
 }
 
-/// Why the check for scenes that are in several splits fails, if these are to count.
+/// Why the check for scenes in several splits fails; `None` if it passes or `--strict` is not given.
 fn scenes_check(found: &Report, args: &AuditArgs) -> Option<String> {
     let summary = &found.summary;
     let scenes = match summary.divided {

@@ -20,12 +20,12 @@ pub fn run(command: &DataCommand, console: &Console) -> Result<(), Failure> {
     }
 }
 
-/// A named set, as `list` shows it.
+/// A named set, as printed by `list`.
 #[derive(Serialize)]
 struct Listed {
     name: String,
     kind: Kind,
-    /// `None` where a name is served by the stand-in, rendered when it is asked for.
+    /// `None` for a name without a folder, for which the stand-in is rendered on demand.
     path: Option<PathBuf>,
     images: usize,
 }
@@ -86,7 +86,7 @@ fn verify(args: &DataRootArgs, console: &Console) -> Result<(), Failure> {
     )))
 }
 
-/// A set's line, and a line for each file that is not as it should be.
+/// A line about the set, and a line for each missing, changed or extra file.
 fn verdict(set: &SetReport) -> String {
     if set.missing.len() == set.files {
         return format!("{}: not there\n", set.name);
@@ -140,7 +140,7 @@ fn fetch(args: &FetchArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A set that was rendered, as `--json` shows it.
+/// A rendered set, as printed by `--json`.
 #[derive(Serialize)]
 struct Rendered {
     name: &'static str,

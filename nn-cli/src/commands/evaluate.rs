@@ -1,4 +1,4 @@
-//! `nn-cli evaluate`: a trained model on a set of images.
+//! `nn-cli evaluate`: evaluates a trained model on a set of images.
 
 use super::model::{self, Classifier};
 use crate::args::{EvaluateArgs, SplitName};
@@ -23,7 +23,7 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// The result, as `--json` shows it.
+/// The result, as printed by `--json`.
 #[derive(Serialize)]
 struct Evaluated<'a> {
     dataset: &'a str,
@@ -38,18 +38,18 @@ struct Evaluated<'a> {
     confusion: &'a [Vec<u64>],
     skipped: Vec<String>,
     treated: &'a Treated,
-    /// By what the model's run used the images for, if it is known.
+    /// The accuracy by the split in which the model's run used the images, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     by_seen: Option<BySeen>,
     #[serde(skip_serializing_if = "Option::is_none")]
     without_twins: Option<WithoutTwins>,
     /// The folders of the user's split, if there is one.
     folders: &'a [PartFolder],
-    /// What of the folder was not looked at.
+    /// Entries of the folder that were ignored.
     passed_over: Vec<PassedOver>,
 }
 
-/// The result on those images that have no duplicate in another split, by the names scripts know.
+/// The result on the images without a duplicate in another split. The names are part of the JSON format.
 #[derive(Serialize)]
 struct WithoutTwins {
     accuracy: f64,
@@ -181,13 +181,13 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is asked for, with what the model's run knows where nothing was said: without `--data`, its data
-/// and the table that split it, and in any case the seed and share of its split.
+/// Completes `args` from the model's run: without `--data`, its data, labels and split table; in any case
+/// the seed and share of its split, unless given.
 ///
 /// # Errors
-/// If the run's data is nowhere any more, or its settings cannot be read.
+/// If the run's data cannot be found any more, or its settings cannot be read.
 fn of_run(args: &EvaluateArgs, console: &Console) -> Result<EvaluateArgs, Failure> {
-    // A model that is not there is told before its data is asked for.
+    // A missing model is reported before missing data.
     model::located(&args.model.model)?;
     let mut args = args.clone();
     let Some(run) = run_folder::of_model(&args.model.model) else { return Ok(args) };
@@ -212,18 +212,18 @@ fn of_run(args: &EvaluateArgs, console: &Console) -> Result<EvaluateArgs, Failur
         }
     }
     args.seed = args.seed.or(Some(config.fit.seed));
-    // A share that was not given is not spoken of where it has no part.
+    // A default share is not set, so that no warning says that it is unused.
     if args.validation_split.is_none() && config.validation_split != args.share() {
         args.validation_split = Some(config.validation_split);
     }
     Ok(args)
 }
 
-/// What they are called, the images, and which of them the model's run has seen, if it is known.
+/// The name of the split, its images, and how the model's run used them, if that is known.
 type Chosen = (&'static str, Vec<Sample>, Option<Seen>);
 
-/// The images asked for, divided as the model's run had them: where it is known, where the folders leave it
-/// to a draw.
+/// The images of the requested split, divided as in the model's run, if the run knows them all and the
+/// folders leave the division to a random draw.
 fn by_run(set: &ImageSet, args: &EvaluateArgs, made: Option<&UsedBy>) -> Option<Chosen> {
     let part = part(args.split?)?;
     let folder = &set.folder;
@@ -231,19 +231,19 @@ fn by_run(set: &ImageSet, args: &EvaluateArgs, made: Option<&UsedBy>) -> Option<
         folder.is_drawn() || part != Part::Test && folder.no_share_for_validation().is_none();
     let samples = match folder.is_drawn() {
         true => folder.samples(),
-        // Training and validation, which are drawn from one folder.
+        // Training and validation images, which are drawn from one folder.
         false => folder.samples_for(Part::Train, 0.0, 0).ok()?,
     };
     let (samples, seen) = made.filter(|_| is_drawn)?.divided(&samples, part)?;
     Some((part.name(), samples, Some(seen)))
 }
 
-/// Whether nothing that was given says how the images are divided.
+/// Whether no option says how the images are divided.
 fn is_open(args: &EvaluateArgs) -> bool {
     args.split_file.is_none() && args.seed.is_none() && args.validation_split.is_none()
 }
 
-/// The part of that name; none for all.
+/// The split with that name; `None` for all.
 fn part(name: SplitName) -> Option<Part> {
     match name {
         SplitName::Train => Some(Part::Train),
@@ -253,7 +253,7 @@ fn part(name: SplitName) -> Option<Part> {
     }
 }
 
-/// The images asked for. Of a folder that is not split, those the model's run has not seen.
+/// The requested images. For a folder without split, those that the model's run has not seen.
 fn choose(
     set: &ImageSet,
     args: &EvaluateArgs,
@@ -282,8 +282,7 @@ fn choose(
     Ok((name, samples, seen))
 }
 
-/// The samples with the labels that the model has for their classes. There may be classes that it knows
-/// and the folder does not hold, which is said.
+/// The samples with the model's label indices. Warns about classes of the model without images.
 fn of_model(
     mut samples: Vec<Sample>,
     set: &ImageSet,
@@ -312,7 +311,7 @@ fn of_model(
 /// The files that have a duplicate in another split.
 ///
 /// # Errors
-/// If the images looked at are not a split, or the user interrupts.
+/// If the images are not of one split, or the user interrupts.
 fn with_duplicates(
     set: &ImageSet,
     split: &str,

@@ -1,4 +1,4 @@
-//! `nn-cli experiment`: with leakage and without, compared.
+//! `nn-cli experiment`: compares training with and without leakage.
 
 mod table;
 
@@ -40,7 +40,7 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The images of the experiment, of which is told what they are and how they were read.
+/// Finds the image sets of the experiment; reports what they are and how they were read.
 fn find(plan: &Plan, console: &Console) -> Result<ExperimentSets, Failure> {
     let find = |name: &str| {
         let root = &plan.config().data_root;

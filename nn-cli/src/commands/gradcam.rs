@@ -1,4 +1,4 @@
-//! `nn-cli gradcam`: where in images a model looks.
+//! `nn-cli gradcam`: heat maps that show where in images a model looks.
 
 mod look;
 mod pages;
@@ -92,7 +92,7 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The class asked for.
+/// The class to explain.
 fn target(args: &GradcamArgs, classes: &[String]) -> Result<Target, Failure> {
     let Some(name) = &args.class else { return Ok(Target::Predicted) };
     match classes.iter().position(|class| class == name) {
@@ -105,7 +105,7 @@ fn target(args: &GradcamArgs, classes: &[String]) -> Result<Target, Failure> {
     }
 }
 
-/// How far each map of a batch resembles that of a network with random weights.
+/// The rank correlation of each map of a batch with that of a network with random weights.
 fn against_random(
     method: &Method,
     classifier: &Classifier,
@@ -119,10 +119,10 @@ fn against_random(
     Ok(last.map_or_else(|| vec![None; found.len()], |step| step.correlations))
 }
 
-/// Decides the random weights of `--check`.
+/// The seed of the random weights for `--check`.
 const CHECK_SEED: u64 = 1;
 
-/// Says whether the maps depend on the model.
+/// Reports whether the maps depend on the model.
 fn tell_check(explained: &[Explained], console: &Console) -> Result<(), Failure> {
     let correlations = explained.iter().map(|one| one.random_weights_correlation.flatten());
     let step = RandomizationStep { layer: String::new(), correlations: correlations.collect() };
@@ -141,7 +141,7 @@ fn tell_check(explained: &[Explained], console: &Console) -> Result<(), Failure>
     Ok(console.text(&format!("the maps change {found}\n"))?)
 }
 
-/// Checks that the network has maps of the layer `name`.
+/// Checks that the network has a layer `name` with maps.
 fn known_layer(name: &str, model: &Sequential) -> Result<(), Failure> {
     let usable = layers_with_maps(model);
     if usable.contains(&name) {
@@ -155,7 +155,7 @@ fn known_layer(name: &str, model: &Sequential) -> Result<(), Failure> {
     Err(Failure::usage(format!("--layer {name} {problem} {}{meant}", usable.join(", "))))
 }
 
-/// How heat is found, and what that is called.
+/// The method for heat maps and its names.
 struct Method {
     explainer: Box<dyn Explainer + Sync>,
     name: &'static str,
@@ -201,7 +201,7 @@ fn cam<R: CamRule>(rule: R, args: &GradcamArgs) -> Cam<R> {
     }
 }
 
-/// What people read.
+/// The table for people.
 fn table(all: &[Explained], most: Option<usize>) -> String {
     let header = ["image", "class", "probability", "heat on background", "background"];
     let share = |share: Option<f64>| share.map_or("–".to_string(), format::percent);

@@ -1,4 +1,4 @@
-//! `nn-cli completions` and `nn-cli man`: the command line for shells and for `man`.
+//! `nn-cli completions` and `nn-cli man`: shell completions and manual pages.
 
 use crate::args::{Args, CompletionsArgs, ManArgs};
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use nn_core::files::write_atomically;
 use nn_staging::CreatedFolders;
 use nn_study::format;
 
-/// The program's name, by which shells and `man` know it.
+/// The program's name for shells and `man`.
 const NAME: &str = "nn-cli";
 
 pub fn completions(args: &CompletionsArgs, console: &Console) -> Result<(), Failure> {
@@ -37,13 +37,13 @@ pub fn pages(args: &ManArgs, console: &Console) -> Result<(), Failure> {
     Ok(console.json(&pages.iter().map(|(name, _)| folder.join(name)).collect::<Vec<_>>())?)
 }
 
-/// Prints what is for another program to read: its lines stay as they are.
+/// Prints text for another program, without wrapping its lines.
 fn print(text: &str, console: &Console) -> Result<(), Failure> {
     console.raw(text)?;
     Ok(console.json(text)?)
 }
 
-/// The page of a command, and those of the commands below it, by file name.
+/// Collects the pages of a command and of its subcommands, with their file names.
 fn collect(
     command: Command,
     above: String,

@@ -1,4 +1,4 @@
-//! The commands, one a file.
+//! The commands, one in each file.
 
 mod audit;
 mod bench;
@@ -17,7 +17,7 @@ use crate::args::{Args, Command};
 use crate::failure::Failure;
 use crate::ui::Console;
 
-/// Runs the command that was asked for.
+/// Runs the command of the command line.
 pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     match &args.command {
         Command::Train(args) => train::run(args, console),

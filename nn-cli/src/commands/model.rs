@@ -1,4 +1,4 @@
-//! Loading a trained model for the commands that use one.
+//! Loads trained models for the commands that use one.
 
 use crate::args::ModelArgs;
 use crate::failure::Failure;
@@ -10,13 +10,13 @@ use nn_study::images::Reading;
 use nn_study::run_folder::{ALPHA_BACKGROUND_NOTE, MODEL_FILE};
 use std::path::{Path, PathBuf};
 
-/// The image size of a model nothing else is known about.
+/// The image size of a model for which it is not known.
 pub const DEFAULT_IMAGE_SIZE: usize = 256;
 
 /// Loads the model at `path`: a file, or a run folder that holds one.
 ///
 /// # Errors
-/// If there is none, or it is not a model of images.
+/// If there is no model, or it is not an image classifier.
 pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure> {
     let path = located(path)?;
     let file = model::load(&path, image_size)?;
@@ -34,7 +34,7 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure
 /// The file that holds the model at `path`, a file or a run folder.
 ///
 /// # Errors
-/// If there is none, or it is what other programs write.
+/// If there is none, or it was written by another program.
 pub fn located(path: &Path) -> Result<PathBuf, Failure> {
     let shown = path.display();
     if path.is_dir() {
@@ -57,20 +57,20 @@ pub fn located(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// A trained model and what its outputs are called.
+/// A trained model with the names of its classes.
 pub struct Classifier {
     pub model: Sequential,
     pub classes: Vec<String>,
     pub path: PathBuf,
-    /// The colour that transparent images are laid on: the one asked for, or that of the training.
+    /// The colour that transparent images are composited onto: the requested one, or that of the training.
     pub alpha_background: AlphaBackground,
 }
 
 impl Classifier {
-    /// Loads the model; where its file does not name the classes, `known` does, else their numbers.
+    /// Loads the model. If its file does not name the classes, they are `known`, or else their indices.
     ///
     /// # Errors
-    /// If the file cannot be read, or one of the known is not among its classes.
+    /// If the file cannot be read, or one of the `known` classes is not among those in the file.
     pub fn load(args: &ModelArgs, known: Option<&[String]>) -> Result<Self, Failure> {
         let file = load(&args.model, args.image_size)?;
         let outputs = match file.model.output_shape().dims() {
@@ -113,18 +113,18 @@ impl Classifier {
         .into())
     }
 
-    /// How images are read for this model.
+    /// How images are decoded for this model.
     pub fn reading(&self, skip_unreadable: bool) -> Reading {
         let (size, alpha_background) = (self.image_size(), self.alpha_background);
         Reading { size, alpha_background, skip_unreadable }
     }
 
-    /// Counts of what is done to images that are read for this model, all of them 0.
+    /// Counters, all 0, of what is changed in images when they are read for this model.
     pub fn treated(&self) -> Treated {
         Treated::on(self.alpha_background)
     }
 
-    /// Height and width the model takes.
+    /// Height and width of the model's input.
     pub fn image_size(&self) -> (usize, usize) {
         match self.model.input_shape().dims() {
             [height, width, ..] => (*height, *width),

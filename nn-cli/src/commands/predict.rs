@@ -1,4 +1,4 @@
-//! `nn-cli predict`: class and probabilities for images.
+//! `nn-cli predict`: classes and probabilities of images.
 
 mod shown;
 
@@ -18,19 +18,19 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// One image's prediction, as `--json` shows it.
+/// One image's prediction, as printed by `--json`.
 #[derive(Serialize)]
 struct Prediction {
     file: String,
     label: String,
     probabilities: BTreeMap<String, f64>,
-    /// With `--top`: the most probable classes, in their order.
+    /// With `--top`: the most probable classes, in descending order.
     #[serde(skip_serializing_if = "Option::is_none")]
     top: Option<Vec<Answer>>,
-    /// What the named set is that the image was found in, if it was found in one.
+    /// The origin of the named set that contains the image, if it is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<Kind>,
-    /// What was done to the image when it was read, if anything was.
+    /// What was changed in the image when it was read, if anything.
     #[serde(skip_serializing_if = "Treatment::is_none")]
     treatment: Treatment,
 }
@@ -43,11 +43,11 @@ struct Answer {
 }
 
 impl Prediction {
-    /// The most probable classes, of equals the first by name.
+    /// The `n` most probable classes; equal ones are sorted by name.
     fn best(&self, n: usize) -> Vec<(&str, f64)> {
         let all = self.probabilities.iter().map(|(class, &p)| (class.as_str(), p));
         let mut all: Vec<(&str, f64)> = all.collect();
-        // The predicted one first, also where another is as probable.
+        // The predicted class comes first, also if another is equally probable.
         all.sort_by(|a, b| b.1.total_cmp(&a.1).then((b.0 == self.label).cmp(&(a.0 == self.label))));
         all.truncate(n);
         all

@@ -1,4 +1,4 @@
-//! `nn-cli runs`: the runs there are, and what tells them apart.
+//! `nn-cli runs`: lists the runs, and compares some of them.
 
 use crate::args::{RunOrder, RunsArgs};
 use crate::failure::Failure;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The columns that the whole list needs to be read well.
+/// The width in columns that the complete table needs.
 const ALL_COLUMNS: usize = 76;
 
 pub fn run(args: &RunsArgs, console: &Console) -> Result<(), Failure> {
@@ -82,14 +82,14 @@ fn list(folder: &Path, args: &RunsArgs, console: &Console) -> Result<(), Failure
     Ok(console.json(&runs)?)
 }
 
-/// The day on which the results were written.
+/// The date on which the results were written.
 fn day(run: &KeptRun) -> String {
     let day = run.finished.as_ref().and_then(|time| time.get(..10));
     day.unwrap_or("–").to_string()
 }
 
 fn sort(runs: &mut [KeptRun], order: RunOrder) {
-    // By name already, which decides between equals.
+    // The runs are sorted by name already; the sorts are stable.
     match order {
         RunOrder::Name => {}
         RunOrder::Date => runs.sort_by_key(|run| Reverse(run.written)),
@@ -102,11 +102,11 @@ fn sort(runs: &mut [KeptRun], order: RunOrder) {
     }
 }
 
-/// Runs side by side, as `--json` shows them.
+/// A comparison of runs, as printed by `--json`.
 #[derive(Serialize)]
 struct Compared<'a> {
     runs: &'a [KeptRun],
-    /// The settings that are not the same in all of them, each with its value in each run.
+    /// The settings that differ between the runs, each with its value in each run.
     settings: BTreeMap<&'a str, Vec<Option<&'a str>>>,
 }
 
@@ -161,7 +161,7 @@ fn compare(named: &[PathBuf], console: &Console) -> Result<(), Failure> {
     Ok(console.json(&Compared { runs: &runs, settings })?)
 }
 
-/// The settings that are not the same in all runs.
+/// The settings that differ between the runs.
 fn differing(runs: &[KeptRun]) -> BTreeMap<&str, Vec<Option<&str>>> {
     let read = || runs.iter().filter(|run| run.result.is_some());
     let names = read().flat_map(|run| run.settings.keys()).map(String::as_str);
@@ -175,7 +175,7 @@ fn differing(runs: &[KeptRun]) -> BTreeMap<&str, Vec<Option<&str>>> {
     names.filter(differs).map(|name| (name, values(name))).collect()
 }
 
-/// The run that is meant: a folder, or the name of one in `runs`.
+/// The folder of a run, given as a path or as a name in `runs`.
 fn located(typed: &Path) -> Result<PathBuf, Failure> {
     let named = Path::new(RUNS).join(typed);
     let candidates = [typed.to_path_buf(), named];

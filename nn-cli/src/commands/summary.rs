@@ -1,4 +1,4 @@
-//! `nn-cli summary`: the layer table.
+//! `nn-cli summary`: prints the table of layers.
 
 use super::model;
 use crate::args::SummaryArgs;
@@ -16,7 +16,7 @@ pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
         None => {
             let size = args.image_size.unwrap_or(model::DEFAULT_IMAGE_SIZE);
             check_image_size(size)?;
-            // Which weights it starts from does not show in a summary.
+            // The seed of the weights does not matter for a summary.
             built_in(args.classes, size, 0)?
         }
     };

@@ -1,4 +1,4 @@
-//! `nn-cli train`: from a folder of images to a run folder.
+//! `nn-cli train`: trains a model on a folder of images and writes a run folder.
 
 use crate::args::TrainArgs;
 use crate::config;
@@ -37,7 +37,7 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
         ));
     }
     let open = |target: &Path| OpenRun::begin(target, args.overwrite);
-    // A folder that cannot be used is refused before images are looked for, or drawn.
+    // An unusable output folder is reported before images are searched or rendered.
     let folder = args.out.as_deref().map(open).transpose()?;
     let set = find(&config, args, console)?;
     let folder = match folder {
@@ -47,7 +47,7 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     make(&config, &set, folder, (None, args.keep_checkpoints), console)
 }
 
-/// Goes on with the run in `target`.
+/// Resumes the run in `target`.
 fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Failure> {
     let (folder, start) = OpenRun::resume(target)?;
     let (config, from) = match start {
@@ -89,7 +89,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
     make(&config, &set, folder, (from, args.keep_checkpoints), console)
 }
 
-/// The images to train on, which can be trained on.
+/// Finds the images and checks that they can be trained on.
 fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<ImageSet, Failure> {
     let (data, root) = (&config.data, &config.data_root);
     let set = datasets::find(data, root, &config::label_args(config), console)?;
@@ -103,7 +103,7 @@ fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<Image
         )),
         _ => reading::tell_unused_share(&set.folder, share, console),
     }
-    // A table may divide what the folders do not.
+    // A table may define the split if the folders do not.
     if !by_table || set.folder.classes.len() < 2 {
         set.folder.ready_to_train().map_err(|error| match set.folder.layout {
             Layout::Flat => or_labels(error),
@@ -113,7 +113,7 @@ fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<Image
     Ok(set)
 }
 
-/// Tells of `--labels` in an error about a folder without classes.
+/// Adds a hint about `--labels` to an error about a folder without classes.
 fn or_labels(error: Error) -> Error {
     match error {
         Error::File { path, problem, remedy } => {
@@ -124,8 +124,8 @@ fn or_labels(error: Error) -> Error {
     }
 }
 
-/// Whether all epochs were made and all results are there. More epochs than those may be asked for,
-/// but not fewer.
+/// Whether all epochs are trained and all results are written. It is an error to ask for fewer epochs than
+/// were trained.
 fn is_finished(
     config: &RunConfig,
     checkpoint: &Checkpoint,
@@ -154,7 +154,7 @@ fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result
     Ok(console.json(&metrics)?)
 }
 
-/// What of a finished run's folder is there to train it further, in words.
+/// The size of the checkpoints in a finished run's folder, in words; empty if there are none.
 fn to_go_on(folder: &Path) -> String {
     let size = |name: &str| fs::metadata(folder.join(name)).map_or(0, |metadata| metadata.len());
     match size(CHECKPOINT_FILE) + size(PREVIOUS_CHECKPOINT_FILE) {
@@ -166,8 +166,8 @@ fn to_go_on(folder: &Path) -> String {
     }
 }
 
-/// Makes the run, going on from a checkpoint if there is one, writes its results and keeps as many
-/// checkpoints as are said.
+/// Makes the run, resuming it from a checkpoint if there is one, writes its results and keeps `keep`
+/// checkpoints.
 fn make(
     config: &RunConfig,
     set: &ImageSet,

@@ -1,10 +1,10 @@
-//! Which column of a table of labels holds what.
+//! Identifies the columns of a table of labels by their names.
 
 use super::Row;
 use csv::StringRecord;
 use nn_core::data::Part;
 
-/// Names of the column with the files, the best first; letter case and separators do not count.
+/// Names of the column with the files, in order of preference; letter case and separators are ignored.
 const FILES: [&str; 17] = [
     "file",
     "filename",
@@ -43,7 +43,7 @@ const LABELS: [&str; 14] = [
     "y",
 ];
 
-/// Names of the column that says what an image is for.
+/// Names of the column with the splits.
 const SPLITS: [&str; 4] = ["split", "subset", "partition", "set"];
 
 /// A column.
@@ -53,12 +53,12 @@ pub(super) struct Column {
     pub name: String,
 }
 
-/// Where the classes are.
+/// The column or columns with the classes.
 #[derive(Debug, PartialEq, Eq)]
 enum Label {
-    /// In one column, by name.
+    /// One column with the names of the classes.
     Names(Column),
-    /// In a column for each class: 1 for the one, 0 for the others.
+    /// One column for each class (one-hot): 1 for the image's class, 0 for the others.
     OneHot(Vec<Column>),
 }
 
@@ -71,11 +71,12 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Finds them by name; the classes in the column `label`, if it is given. Where no column has a name
-    /// for classes, the only other one has them, or each of the others is a class, with 1 or 0 in it.
+    /// Finds the columns by name; the classes are in the column `label`, if it is given. If no column has a
+    /// known name for classes, the only other column contains them, or the other columns are one-hot with 1
+    /// or 0.
     ///
     /// # Errors
-    /// Which is not there, and what is.
+    /// If a column is missing: which one, and the columns that exist.
     pub fn find(
         header: &StringRecord,
         records: &[(u64, StringRecord)],
@@ -140,7 +141,7 @@ impl Columns {
         Ok(Self { file, label, split })
     }
 
-    /// Which column was taken for what: `files in image_id, classes in dx, split in subset`.
+    /// The columns and their use: `files in image_id, classes in dx, split in subset`.
     pub fn describe(&self) -> String {
         let mut told = format!("files in column {}, ", self.file.name);
         told += &match &self.label {
@@ -153,10 +154,10 @@ impl Columns {
         told
     }
 
-    /// What a line says.
+    /// Parses a row.
     ///
     /// # Errors
-    /// The column, and what is wrong in it.
+    /// The column, and the problem in it.
     pub fn row(&self, line: u64, record: &StringRecord) -> Result<Row, (String, String)> {
         let cell = |column: &Column| record.get(column.at).unwrap_or_default();
         let file = cell(&self.file).to_string();
@@ -201,7 +202,7 @@ fn plain(name: &str) -> String {
     name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
-/// Whether each cell of these columns says yes or no.
+/// Whether each cell of these columns is a flag: yes or no.
 fn are_flags(columns: &[Column], records: &[(u64, StringRecord)]) -> bool {
     let is_flag = |(_, record): &(u64, StringRecord)| {
         columns.iter().all(|column| flag(record.get(column.at).unwrap_or_default()).is_some())

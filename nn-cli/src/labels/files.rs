@@ -1,22 +1,22 @@
-//! Which image of a folder a table means.
+//! Matches the file names of a table with the images of a folder.
 
 use nn_core::data::relative;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// The images of a folder by all that they may be called.
+/// The images of a folder, indexed by the forms in which a table may name them.
 pub(super) struct Files {
-    /// Their paths below the folder, with forward slashes.
+    /// The paths relative to the folder, with forward slashes.
     names: Vec<String>,
     paths: Index,
-    /// Without their extensions.
+    /// Paths without extensions.
     stems: Index,
-    /// Without the folders they lie in.
+    /// File names without folders.
     bare: Index,
     bare_stems: Index,
 }
 
-/// Which images have a name.
+/// The indices of the images with a name.
 type Index = HashMap<String, Vec<usize>>;
 
 impl Files {
@@ -38,16 +38,16 @@ impl Files {
         }
     }
 
-    /// An image's path below the folder.
+    /// An image's path relative to the folder.
     pub fn name(&self, image: usize) -> &str {
         &self.names[image]
     }
 
-    /// The image that `cell` means: by its path below the folder, or that from further up, then by its name
-    /// alone; with its extension or without.
+    /// The image that `cell` names: by its path relative to the folder or to a parent of the folder, else
+    /// by its file name alone; with or without extension. `None` if there is no such image.
     ///
     /// # Errors
-    /// If it may be one of several.
+    /// If it names several images.
     pub fn find(&self, cell: &str) -> Result<Option<usize>, String> {
         let cell = cell.replace('\\', "/");
         let cell = cell.trim_start_matches("./").trim_start_matches('/');
@@ -83,7 +83,7 @@ fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// A path without the extension of its last name, if that has one.
+/// A path without the extension of its file name, if there is one.
 fn without_extension(path: &str) -> &str {
     let name = path.len() - last(path).len();
     match path[name..].rfind('.') {

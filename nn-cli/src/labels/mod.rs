@@ -1,7 +1,7 @@
-//! Labels from a table: `--labels FILE` says what the images of a folder show, wherever they lie in it.
+//! Labels from a table: `--labels FILE` gives the classes of the images in a folder.
 //!
-//! `columns` finds the columns by their names, `files` the images that are meant. Both name line and column
-//! of what they cannot make sense of.
+//! `columns` finds the columns by their names, `files` the images that the rows name. Errors name line and
+//! column.
 
 mod columns;
 mod files;
@@ -24,28 +24,28 @@ const MAX_TABLE_BYTES: u64 = 256 << 20;
 
 const REMEDY: &str = "expected a CSV table with a line for each image: its file, and its class";
 
-/// A folder whose images a table has labelled.
+/// A folder whose images got labels from a table.
 pub struct Labelled {
     pub folder: ImageFolder,
-    /// Which columns were taken for what, in words.
+    /// The columns that were used, in words.
     pub note: String,
 }
 
-/// What a line says of an image.
+/// One row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
     line: u64,
     file: String,
-    /// None where there is nothing in the cell.
+    /// `None` if the cell is empty.
     class: Option<String>,
     part: Option<Part>,
 }
 
-/// Reads the folder `root` as the table says that `args` name; none if they name none.
+/// Reads the folder `root` with the labels of the table that `args` name; `None` if they name none.
 ///
 /// # Errors
-/// If folder or table cannot be read, a column is not found, a line contradicts another or names what may
-/// be several images, or no image has a class.
+/// If folder or table cannot be read, a column is not found, a row contradicts another or names several
+/// images, or no image has a class.
 pub fn read(args: &LabelArgs, root: &Path) -> Result<Option<Labelled>> {
     let Some(path) = &args.labels else { return Ok(None) };
     if !path.exists() && root.join(path).is_file() {
@@ -61,7 +61,7 @@ pub fn read(args: &LabelArgs, root: &Path) -> Result<Option<Labelled>> {
     label(&table, column, path, root, images, passed_over).map(Some)
 }
 
-/// [`read`], from what was read: `path` is what errors call the table.
+/// [`read`] for a table and a list of images that were already read; `path` is the table's name in errors.
 pub fn label(
     table: &[u8],
     label_column: Option<&str>,
@@ -134,7 +134,7 @@ pub fn label(
     Ok(Labelled { folder: ImageFolder::labelled(root, classes, labelled, passed_over), note })
 }
 
-/// What a row says: `cat, for the test`.
+/// The content of a row: `cat, for the test`.
 fn told(row: &Row) -> String {
     let class = row.class.as_deref().unwrap_or("without a class");
     match row.part {
@@ -143,10 +143,10 @@ fn told(row: &Row) -> String {
     }
 }
 
-/// The text of a table.
+/// The text of a table's file.
 ///
 /// # Errors
-/// If it is none, and what it is instead.
+/// If the file is not text: what it is instead.
 fn text<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str> {
     let refuse = |problem: String| Error::file(path, problem, REMEDY);
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -174,7 +174,7 @@ fn text<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str> {
     Ok(text)
 }
 
-/// A table as text.
+/// A table as text, with its path for errors.
 struct Table<'a> {
     path: &'a Path,
     text: &'a str,
@@ -190,7 +190,7 @@ impl Table<'_> {
         Error::file(self.path, problem, "correct this line, or take it out")
     }
 
-    /// The columns, and what each line says.
+    /// The columns, and the parsed rows.
     fn read(&self, label_column: Option<&str>) -> Result<(Columns, Vec<Row>)> {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter(self.text))
@@ -228,11 +228,11 @@ impl Table<'_> {
     }
 }
 
-/// What stands between the cells: what is most frequent in the first line of comma, semicolon and tab.
+/// The delimiter: the most frequent of comma, semicolon and tab in the first line.
 fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
     let count = |delimiter: &u8| first.bytes().filter(|byte| byte == delimiter).count();
-    // Of equals the last: the comma.
+    // Of equally frequent ones the last: the comma.
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 

@@ -2,7 +2,7 @@ use super::*;
 
 const FOLDER: &str = "photos";
 
-/// The classes and parts of `a.jpg`, `b.png`, `more/c.jpg` and `more/d.v2.jpg` by this table.
+/// The classes and splits of `a.jpg`, `b.png`, `more/c.jpg` and `more/d.v2.jpg` by this table.
 fn labelled(table: &str) -> Result<Labelled> {
     with_column(table, None)
 }
@@ -13,7 +13,7 @@ fn with_column(table: &str, column: Option<&str>) -> Result<Labelled> {
     label(table.as_bytes(), column, Path::new("t.csv"), Path::new(FOLDER), images, Vec::new())
 }
 
-/// `file: class part` of all images, in the folder's order.
+/// `file: class split` of all images, in the folder's order.
 fn told(table: &str) -> Vec<String> {
     let folder = labelled(table).map_err(|error| panic!("{error}: {table}")).unwrap().folder;
     let image = |image: &FolderImage| {
@@ -56,7 +56,7 @@ fn a_column_says_what_is_for_what() {
     assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (2, 1, 1));
     let note = labelled(table).unwrap().note;
     assert!(note.ends_with("files in column filename, classes in label, split in Split"), "{note}");
-    // Without validation images and without training images of a class.
+    // Without validation images, and without training images of one class.
     let folder = labelled("file,label,split\na,dog,train\nb,cat,test\n").unwrap().folder;
     let message = folder.split(0.0, 1).unwrap_err().to_string();
     assert!(message.contains("no image for training of class cat"), "{message}");
@@ -128,7 +128,7 @@ fn errors_name_line_and_column() {
         vec![],
     );
     assert!(latin.err().unwrap().to_string().contains("line 2: this is not UTF-8"));
-    // Two images of one name.
+    // Two images with the same file name.
     let images = ["x/a.jpg", "y/a.jpg"].map(PathBuf::from).to_vec();
     let table = b"file,label\na,dog\n";
     let found = label(table, None, Path::new("t.csv"), Path::new(""), images, vec![]);

@@ -1,33 +1,33 @@
-//! Lines that fit: how wide a text may be, and text broken at words.
+//! Text width and line wrapping.
 //!
-//! On a terminal, or where `COLUMNS` says so, lines are broken at words; in a pipe or a file every line
-//! stays whole, so that it can be searched for.
+//! On a terminal, or if `COLUMNS` is set, lines are wrapped at words; in a pipe or a file lines are not
+//! wrapped, so that they can be searched.
 
 use std::io::IsTerminal;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The narrowest terminal that text is broken for: below, nothing fits in any case.
+/// The narrowest terminal that text is wrapped for; below, nothing fits in any case.
 const NARROWEST: usize = 20;
 
-/// The columns of long texts where nobody says how many there are.
+/// The width of long texts if the terminal's width is unknown.
 pub const TEXT: usize = 80;
 
-/// How far the lines after the first of a paragraph are set in.
+/// The indentation of a paragraph's lines after the first.
 const HANGING: usize = 2;
 
-/// Something that may be a terminal whose size the system knows.
+/// A stream that may be a terminal whose size the system knows.
 #[cfg(unix)]
 pub trait Stream: IsTerminal + std::os::fd::AsFd {}
 #[cfg(unix)]
 impl<T: IsTerminal + std::os::fd::AsFd> Stream for T {}
-/// Something that may be a terminal whose size the system knows.
+/// A stream that may be a terminal whose size the system knows.
 #[cfg(windows)]
 pub trait Stream: IsTerminal + std::os::windows::io::AsHandle {}
 #[cfg(windows)]
 impl<T: IsTerminal + std::os::windows::io::AsHandle> Stream for T {}
 
-/// The columns that text may take on `stream`: what `COLUMNS` says, or the terminal; `None` where lines
-/// stay whole.
+/// The width for text on `stream` in columns: `COLUMNS`, or that of the terminal; `None` if lines are not
+/// wrapped.
 pub fn columns_of(stream: &impl Stream) -> Option<usize> {
     let told = std::env::var("COLUMNS").ok().and_then(|text| text.trim().parse().ok());
     let shown = || {
@@ -37,12 +37,12 @@ pub fn columns_of(stream: &impl Stream) -> Option<usize> {
     told.or_else(shown).filter(|&width| width > 0).map(|width| width.max(NARROWEST))
 }
 
-/// The columns that a text takes on a terminal.
+/// The width of a text on a terminal, in columns.
 pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// A text of at most `most` columns: its beginning and its end, with an ellipsis between.
+/// A text shortened to at most `most` columns: its beginning and its end, with an ellipsis between.
 pub fn shortened(text: &str, most: usize) -> String {
     if text.width() <= most {
         return text.to_string();
@@ -67,16 +67,16 @@ pub fn shortened(text: &str, most: usize) -> String {
     start
 }
 
-/// A text whose lines take at most `most` columns, broken at words. What follows a break is set in a
-/// little further than its line. Frames stay as they are; a command stays whole, to be copied, and so does a word that is longer
-/// than a line.
+/// Wraps the lines of a text to at most `most` columns at words. Continuation lines are indented further
+/// than their line. Lines of a table frame are not wrapped. Commands are not broken, so that they can be
+/// copied, nor are words longer than a line.
 pub fn broken(text: &str, most: usize) -> String {
     let lines: Vec<String> = text.split('\n').flat_map(|line| broken_line(line, most)).collect();
     lines.join("\n")
 }
 
 fn broken_line(line: &str, most: usize) -> Vec<String> {
-    // A line of a frame says nothing broken.
+    // A wrapped line of a table frame would be unreadable.
     if line.width() <= most || line.contains(['─', '━', '│', '┃']) {
         return vec![line.to_string()];
     }
@@ -97,7 +97,7 @@ fn broken_line(line: &str, most: usize) -> Vec<String> {
     lines
 }
 
-/// The pieces between which a line may be broken: words, numbers with their unit, and whole commands.
+/// The pieces that are not broken: words, numbers with their unit, and whole commands.
 fn words(line: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = line;
@@ -109,16 +109,16 @@ fn words(line: &str) -> Vec<&str> {
     pieces
 }
 
-/// Where the first piece of `text` ends.
+/// The end of the first piece of `text`, in bytes.
 fn piece(text: &str) -> usize {
     let bare = text.trim_start_matches('(');
     let opened = text.len() - bare.len();
-    // What stands between back quotes, with what follows the second of them.
+    // A text in backquotes, with what follows the second one up to a space.
     if let Some(close) = bare.strip_prefix('`').and_then(|quoted| quoted.find('`')) {
         let after = opened + close + 2;
         return after + text[after..].find(' ').unwrap_or(text.len() - after);
     }
-    // A command that is not quoted ends its sentence, or its line.
+    // An unquoted command extends to the end of its clause or line.
     if bare.starts_with("nn-cli ") {
         let end = [";", ", or ", "`"].iter().filter_map(|end| text.find(end)).min();
         return end

@@ -1,7 +1,7 @@
-//! What people see: results, tables, progress, and where each of them goes.
+//! Terminal output: results, tables, progress, and the stream that each is written to.
 //!
-//! [`Console`] knows whether the user asked for JSON or for quiet and whether a terminal is attached;
-//! everything printed passes through it. The rest returns text or numbers and prints nothing.
+//! [`Console`] knows the options `--json` and `--quiet` and whether a terminal is attached; everything
+//! printed passes through it. The other modules return text or numbers and print nothing.
 
 pub mod lines;
 pub mod output;

@@ -1,4 +1,4 @@
-//! Who prints what where.
+//! The streams of the program's output.
 //!
 //! | | stdout | stderr |
 //! |---|---|---|
@@ -7,11 +7,11 @@
 //! | `--json` | one JSON document | results for people, notes, warnings, progress |
 //! | `--json --quiet` | one JSON document | warnings |
 //!
-//! On a terminal, or where `COLUMNS` says how wide it is, lines are broken at words ([`lines`]).
+//! On a terminal, or if `COLUMNS` is set, lines are wrapped at words ([`lines`]).
 //!
-//! A reader that goes away (`nn-cli ... | head -1`) is no failure: what it no longer wants is dropped
-//! and the work goes on. Any other failure to write a result is an error; a message on stderr that
-//! cannot be written has nobody left to tell.
+//! If the reader closes the pipe (`nn-cli ... | head -1`), that is not a failure: further output is dropped
+//! and the work goes on. Any other failure to write a result is an error. A failure to write a message to
+//! stderr is ignored.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
@@ -24,10 +24,10 @@ use serde::Serialize;
 use super::{lines, table};
 use nn_study::format::clean;
 
-/// Where a message goes.
+/// The destination of a message.
 type Sink = Mutex<Box<dyn Write + Send>>;
 
-/// The program's stdout and stderr, and how the user wants them used.
+/// The program's stdout and stderr, with the options of the user.
 pub struct Console {
     out: Sink,
     err: Sink,
@@ -35,7 +35,7 @@ pub struct Console {
     quiet: bool,
     bars: MultiProgress,
     draws_bars: bool,
-    /// The columns of stdout and of stderr, where lines are broken.
+    /// The widths of stdout and of stderr in columns, if lines are wrapped.
     columns: [Option<usize>; 2],
 }
 
@@ -48,8 +48,8 @@ impl Console {
         Self { columns, ..Self::with(Box::new(out), Box::new(err), json, quiet, terminal) }
     }
 
-    /// A console over any two writers, whose lines stay whole; `terminal` tells whether `err` is one that
-    /// can show bars.
+    /// A console for any two writers, without line wrapping; `terminal` says whether `err` can show
+    /// progress bars.
     pub fn with(
         out: Box<dyn Write + Send>,
         err: Box<dyn Write + Send>,
@@ -65,26 +65,26 @@ impl Console {
         Self { out, err, json, quiet, bars, draws_bars, columns }
     }
 
-    /// Whether stdout belongs to a JSON document.
+    /// Whether stdout is reserved for a JSON document.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Whether moving bars are shown; if not, progress is told in lines, unless quiet.
+    /// Whether progress bars are shown; if not, progress is printed in lines, unless quiet.
     pub(super) fn draws_bars(&self) -> bool {
         self.draws_bars
     }
 
-    /// The bars on display, to add one.
+    /// The displayed progress bars, to add one.
     pub(super) fn bars(&self) -> &MultiProgress {
         &self.bars
     }
 
-    /// Prints a result for people: on stdout, or on stderr where stdout belongs to JSON. A line break
-    /// is added if there is none.
+    /// Prints a result for people: on stdout, or on stderr if stdout is reserved for JSON. A line break is
+    /// added if it is missing.
     ///
     /// # Errors
-    /// If stdout cannot be written, unless because its reader is gone.
+    /// If stdout cannot be written, unless its reader closed the pipe.
     pub fn text(&self, text: &str) -> Result<()> {
         if self.json {
             if !self.quiet {
@@ -99,13 +99,13 @@ impl Console {
         self.bars.suspend(|| print(&self.out, text))
     }
 
-    /// The columns that results for people may take; `None` where their lines stay whole.
+    /// The width for results for people, in columns; `None` if lines are not wrapped.
     pub fn columns(&self) -> Option<usize> {
         self.columns[usize::from(self.json)]
     }
 
-    /// Prints a table as a result for people: [`table::columns_within`] what there is room for, with the
-    /// first `text` columns to the left.
+    /// Prints a table as a result for people with [`table::columns_within`], in the available width; the
+    /// first `text` columns are left-aligned.
     ///
     /// # Errors
     /// As for [`Console::text`].
@@ -118,7 +118,7 @@ impl Console {
         self.text(&table::columns_within(self.columns(), header, rows, text))
     }
 
-    /// Prints what is for another program to read, as it is; nothing under `--json`.
+    /// Prints text for another program unchanged; nothing under `--json`.
     ///
     /// # Errors
     /// As for [`Console::text`].
@@ -144,44 +144,44 @@ impl Console {
         self.bars.suspend(|| print(&self.out, &text))
     }
 
-    /// Says on stderr what is being done, unless quiet.
+    /// Prints on stderr what is being done, unless quiet.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.tell(text);
         }
     }
 
-    /// Says on stderr why the command failed, always.
+    /// Prints on stderr why the command failed, always.
     pub fn error(&self, text: &str) {
         self.tell(&format!("error: {text}"));
     }
 
-    /// Says on stderr what is wrong with the command line: a text that begins with `error:` itself.
+    /// Prints an error of the command line on stderr; the text itself begins with `error:`.
     pub fn complain(&self, text: &str) {
         self.tell(text);
     }
 
-    /// Warns on stderr, always.
+    /// Prints a warning on stderr, always.
     pub fn warn(&self, text: &str) {
         self.tell(&format!("warning: {text}"));
     }
 
     fn tell(&self, text: &str) {
         self.bars.suspend(|| {
-            // File names go into messages, and can hold anything. Lines stay lines.
+            // Messages contain file names, which may contain control characters. Line breaks are kept.
             let text = text.split('\n').map(clean).collect::<Vec<_>>().join("\n");
             let text = match self.columns[1] {
                 Some(most) => lines::broken(&text, most),
                 None => text,
             };
-            // Nobody is left to tell if this fails.
+            // A failure to write to stderr cannot be reported.
             let _ = print(&self.err, &text);
         });
     }
 }
 
 fn print(sink: &Sink, text: &str) -> Result<()> {
-    // A writer that panicked elsewhere can still be written to.
+    // After a panic in another thread the writer can still be used.
     let mut sink = sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let done = sink
@@ -219,7 +219,7 @@ pub(super) mod testing {
         }
     }
 
-    /// A console whose two outputs can be looked at; no terminal.
+    /// A console without terminal whose two outputs can be read.
     pub fn console(json: bool, quiet: bool) -> (Console, Shared, Shared) {
         let (out, err) = (Shared::default(), Shared::default());
         let console =

@@ -1,4 +1,4 @@
-//! Progress: a moving bar on a terminal, one line for each epoch elsewhere, nothing if quiet.
+//! Progress: a bar on a terminal, one line for each epoch elsewhere, nothing if quiet.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use super::Console;
 use nn_core::train::StepRecord;
 use nn_study::{TrainingDisplay, format};
 
-/// The bar of an epoch, within 80 columns; a narrower terminal cuts the message, never wraps it.
+/// The bar of an epoch, within 80 columns; a narrower terminal cuts the message and does not wrap it.
 const EPOCH: &str = "{prefix} {bar:10.cyan/dim} {pos}/{len}  {eta} left  {wide_msg}";
 
-/// Shows a training run: for each epoch a bar with batches, images per second, time left and running
+/// Shows a training run: for each epoch a bar with batches, images per second, remaining time and running
 /// loss and accuracy, then a line that stays.
 pub struct TrainingProgress<'a> {
     console: &'a Console,
     run: String,
     epochs: usize,
-    /// Images since the epoch began, or went on.
+    /// The number of images since the epoch began, or was resumed.
     images: usize,
     bar: ProgressBar,
 }
 
 impl<'a> TrainingProgress<'a> {
-    /// For a run of `epochs` epochs; `run` names it where there are several, else it is empty.
+    /// For a run of `epochs` epochs; `run` is its name if there are several runs, else empty.
     pub fn new(console: &'a Console, run: &str, epochs: usize) -> Self {
         let bar = if console.draws_bars() {
             console.bars().add(ProgressBar::new(0).with_style(style(EPOCH)))
@@ -41,10 +41,10 @@ impl<'a> TrainingProgress<'a> {
         format!("{}epoch {epoch:>wide$}/{}", self.run, self.epochs)
     }
 
-    /// At most 80 columns, unless the numbers are extraordinary.
+    /// At most 80 columns for usual numbers.
     fn line(&self, result: &EpochRecord) -> String {
         let (loss, accuracy) = (format::loss(result.loss), format::percent(result.accuracy));
-        // The names of several runs take the place of words that the first lines made plain.
+        // With several runs, the run's name replaces the word "accuracy".
         let word = if self.run.is_empty() { "accuracy " } else { "" };
         let mut line = format!("{}  loss {loss:>6}  {word}{accuracy:>7}", self.label(result.epoch));
         if let (Some(loss), Some(accuracy)) = (result.val_loss, result.val_accuracy) {
@@ -77,25 +77,25 @@ impl TrainingDisplay for TrainingProgress<'_> {
         self.bar.inc(1);
     }
 
-    /// Its line is printed and stays.
+    /// The line of the epoch is printed and stays.
     fn epoch_done(&mut self, result: &EpochRecord) {
         self.console.note(&self.line(result));
     }
 
-    /// Also of a run that failed: the bar goes away.
+    /// Removes the bar, also after a failure.
     fn finish(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
 impl Drop for TrainingProgress<'_> {
-    /// An error on the way out must not leave half a bar on the screen.
+    /// Removes the bar if the run ends with an error.
     fn drop(&mut self) {
         self.finish();
     }
 }
 
-/// Counts towards a known total: images evaluated, or bytes downloaded.
+/// A progress counter with a known total: images evaluated, or bytes downloaded.
 pub struct Counter {
     bar: ProgressBar,
 }
@@ -112,7 +112,7 @@ impl Counter {
         Self::new(console, doing, total, &items_template(things))
     }
 
-    /// Counts `total` bytes; 0 stands for a size that is not known.
+    /// Counts `total` bytes; 0 stands for an unknown size.
     pub fn bytes(console: &Console, doing: &str, total: u64) -> Self {
         Self::new(console, doing, total, bytes_template(total))
     }
@@ -127,12 +127,12 @@ impl Counter {
         Self { bar }
     }
 
-    /// Goes on by `amount`.
+    /// Adds `amount` to the count.
     pub fn add(&self, amount: u64) {
         self.bar.inc(amount);
     }
 
-    /// Jumps to `position`, such as where a download is resumed.
+    /// Sets the count to `position`, for instance when a download is resumed.
     pub fn set(&self, position: u64) {
         self.bar.set_position(position);
     }
@@ -145,7 +145,7 @@ impl Drop for Counter {
 }
 
 fn items_template(things: &str) -> String {
-    // A brace would be read as a placeholder.
+    // A brace would be parsed as a placeholder.
     let things = things.replace(['{', '}'], "");
     format!("{{prefix}} {{bar:10.cyan/dim}} {{pos}}/{{len}} {things}  {{rate}}/s  {{eta}} left")
 }
@@ -160,11 +160,11 @@ fn bytes_template(total: u64) -> &'static str {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // A template that cannot be read gives a plain bar, not a failed run; a test reads them all.
+    // An invalid template gives a plain bar instead of an error; a test checks all templates.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-            // A bar that cannot be drawn is no failure.
+            // A failure to draw a bar is ignored.
             let _ = write!(out, "{:.0}", state.per_sec());
         })
         .progress_chars("━╸─")
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(err.text(), "epoch 1/1  loss 0.5000  accuracy  75.0 %  3.2 s\n");
     }
 
-    /// A bar that is drawn into memory.
+    /// A bar that is drawn to memory.
     fn drawn(template: &str, total: u64) -> (ProgressBar, indicatif::InMemoryTerm) {
         let terminal = indicatif::InMemoryTerm::new(10, 80);
         let target =
@@ -257,7 +257,7 @@ mod tests {
         let mut progress = TrainingProgress::new(&console, "", 10);
         progress.bar = bar;
         progress.epoch_started(3, 18, 0);
-        // Without any time gone by the rate has no end of digits.
+        // Without elapsed time the rate would have too many digits.
         std::thread::sleep(Duration::from_millis(50));
         for batch in 1..=9 {
             progress.step_done(&steps(4), &steps(4 * batch));

@@ -1,4 +1,4 @@
-//! Tables for people: the result of an evaluation, and plain columns.
+//! Tables for people: the result of an evaluation, and aligned columns.
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
@@ -6,13 +6,14 @@ use super::lines::{shortened, width};
 use nn_study::format::{self, class_name};
 use nn_study::stats::{self, wilson};
 
-/// From this many classes on, a matrix is wider than a terminal and is told class by class.
+/// Above this number of classes, a matrix would be wider than a terminal; there is a line for each class
+/// instead.
 const MATRIX_UP_TO: usize = 12;
 
-/// Only a rule under the header: spaces are enough between columns.
+/// A table style with only a rule under the header; columns are separated by spaces.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
-/// The result of an evaluation, as far as its table shows it.
+/// The parts of an evaluation's result that its table shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Evaluation<'a> {
     /// What was evaluated: `same_backgrounds, test set (published)`.
@@ -21,7 +22,7 @@ pub struct Evaluation<'a> {
     pub loss: f64,
     /// The classes' names.
     pub classes: &'a [String],
-    /// `confusion[true][predicted]`; what is missing counts as zero.
+    /// `confusion[true][predicted]`; missing entries count as zero.
     pub confusion: &'a [Vec<u64>],
 }
 
@@ -35,14 +36,14 @@ impl Evaluation<'_> {
     }
 }
 
-/// Columns that tables of an evaluation are set in by.
+/// The indentation of the tables of an evaluation.
 const INSET: usize = 2;
 
-/// Columns that a class's name takes at most, and the fewest that it is shortened to.
+/// The width of a class's name: the minimum it is shortened to, and the maximum.
 const NAME: std::ops::RangeInclusive<usize> = 8..=28;
 
-/// Writes loss, accuracy with its 95 % interval, and the confusion matrix, in at most `most` columns where
-/// a limit is given.
+/// Formats loss, accuracy with its 95 % interval, and the confusion matrix, in at most `most` columns if
+/// given.
 pub fn evaluation(result: &Evaluation<'_>, most: Option<usize>) -> String {
     let n = result.classes.len();
     let correct: u64 = (0..n).map(|i| result.count(i, i)).sum();
@@ -68,7 +69,7 @@ pub fn evaluation(result: &Evaluation<'_>, most: Option<usize>) -> String {
     out
 }
 
-/// A row for each true class, a column for each predicted one; names take at most `row_name` and
+/// A row for each true class and a column for each predicted one; names are shortened to `row_name` and
 /// `column_name` columns.
 fn matrix(result: &Evaluation<'_>, row_name: usize, column_name: usize) -> String {
     let n = result.classes.len();
@@ -84,14 +85,14 @@ fn matrix(result: &Evaluation<'_>, row_name: usize, column_name: usize) -> Strin
     columns(&header, rows)
 }
 
-/// A line for each class, with what it was most often taken for; names take at most `name` columns.
+/// A line for each class, with its most frequent wrong prediction; names are shortened to `name` columns.
 fn by_class(result: &Evaluation<'_>, name: usize) -> String {
     let n = result.classes.len();
     let header =
         ["class", "images", "right", "95 % interval", "most often called"].map(String::from);
     let rows = (0..n).map(|row| {
         let (right, total) = (result.count(row, row), result.total(row));
-        // The first of equals, so that the table is the same everywhere.
+        // The first of equals, so that the table is deterministic.
         let worst = (0..n)
             .filter(|&c| c != row && result.count(row, c) > 0)
             .max_by_key(|&c| (result.count(row, c), std::cmp::Reverse(c)));
@@ -109,18 +110,18 @@ fn share(part: u64, total: u64) -> String {
     if total == 0 { "–".into() } else { format::percent(part as f64 / total as f64) }
 }
 
-/// A name of at most `most` columns.
+/// A name shortened to at most `most` columns.
 fn short(name: &str, most: usize) -> String {
     shortened(&class_name(name), most)
 }
 
-/// Aligned columns under a ruled header: the first to the left, the others to the right. Line breaks
-/// and control characters in cells are made harmless; nothing depends on the terminal's width.
+/// Aligned columns under a header with a rule: the first to the left, the others to the right. Line breaks
+/// and control characters in cells are replaced; the layout does not depend on the terminal's width.
 pub fn columns(header: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     columns_with_text(header, rows, 1)
 }
 
-/// Like [`columns`], with the first `text` columns to the left.
+/// Like [`columns`], with the first `text` columns left-aligned.
 pub fn columns_with_text(
     header: &[String],
     rows: impl IntoIterator<Item = Vec<String>>,
@@ -132,11 +133,11 @@ pub fn columns_with_text(
 /// The space between columns.
 const GAP: usize = 2;
 
-/// The fewest columns that a cell is broken to.
+/// The minimum width of a column whose cells are wrapped.
 const NARROWEST: usize = 6;
 
-/// Like [`columns_with_text`], in at most `most` columns where a limit is given: what is too long for that
-/// is broken within its cell, the longest first, so that nothing is left out.
+/// Like [`columns_with_text`], in at most `most` columns if given: cells that are too long are wrapped, the
+/// widest column first, so that nothing is cut off.
 pub fn columns_within(
     most: Option<usize>,
     header: &[String],
@@ -166,7 +167,7 @@ pub fn columns_within(
     table.trim_fmt()
 }
 
-/// The columns that each column of a table gets.
+/// The width of each column of a table.
 fn widths(most: usize, header: &[String], rows: &[Vec<String>]) -> Vec<usize> {
     let mut widths: Vec<usize> = (0..header.len())
         .map(|i| {
@@ -184,7 +185,7 @@ fn widths(most: usize, header: &[String], rows: &[Vec<String>]) -> Vec<usize> {
     widths
 }
 
-/// A cell in lines of at most `most` columns, broken after the signs that part names, or anywhere.
+/// Wraps a cell to lines of at most `most` columns, after separators in names, or anywhere.
 fn within(cell: &str, most: usize) -> String {
     let mut lines = vec![String::new()];
     for piece in cell.split_inclusive([' ', '/', '_', '-', '.', ',']) {

@@ -75,7 +75,7 @@ fn replace_by_two_renames(staged: &Path, target: &Path) -> io::Result<()> {
     })
 }
 
-/// Handles the folders in `parent` that [`replace_by_two_renames`] left behind: an old folder is moved back
+/// Handles the folders in `parent` that `replace_by_two_renames` left behind: an old folder is moved back
 /// if its target is missing, and removed if the target exists.
 pub fn restore_replaced(parent: &Path) {
     for (aside, _lock) in unused(parent, REPLACED) {

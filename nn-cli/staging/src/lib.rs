@@ -17,8 +17,7 @@
 //! |---|---|---|
 //! | while staging | what was there before | the stage; the target, empty, if it was made for this |
 //! | in the commit of a whole folder | the old folder or the new one, never a mixture | the old one, hidden; where names cannot be exchanged (other than Linux), the target may be missing until the next stage is opened |
-//! | in the commit by entries | complete entries, old and new; the last one is missing until all others are
-//! there | the stage |
+//! | in the commit by entries | complete entries, old and new; the last one is missing until all others are there | the stage |
 //! | in the commit by files | complete files, some of the new ones may be missing | the stage |
 //! | after the commit | the new results | nothing |
 //!

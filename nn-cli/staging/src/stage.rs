@@ -1,4 +1,4 @@
-//! A stage: the hidden folder in which results are written until they are complete.
+//! A stage: the hidden folder that results are written to until they are complete.
 
 use crate::commit;
 use crate::hidden::{PREFIX, is_named, locked, unused};
@@ -13,52 +13,52 @@ use tempfile::TempDir;
 /// Where results are staged, and how they are committed.
 #[derive(Debug, Clone, Copy)]
 pub enum Policy {
-    /// The staged folder takes the place of the target, at once. It is staged beside the target, which is
-    /// made, empty, and locked while the stage is open.
+    /// The staged folder replaces the target in one step. It is staged beside the target. While the stage
+    /// is open the target is locked; it is created empty if it is missing.
     ReplaceFolder {
-        /// Refuses the target if it must not be replaced. Asked when the stage is opened and again when it
-        /// is committed, if there is anything in the target.
+        /// Returns an error if the target must not be replaced. Called when the stage is opened and again
+        /// at the commit, if the target is not empty.
         may_replace: fn(&Path) -> Result<()>,
     },
-    /// The staged folder becomes the target, where there is none yet, or an empty folder. Until then,
-    /// nothing is there.
+    /// The staged folder becomes the target, which must be missing or empty. A missing target does not
+    /// appear before the commit.
     NewFolder,
-    /// What was staged is moved into the target, where it replaces what has the same names. It is staged
-    /// within the target, which is locked.
+    /// Staged entries are moved into the target, where they replace entries of the same names. They are
+    /// staged within the target, which is locked.
     MoveEntries {
-        /// This file tells that all others are there: an old one is removed before anything else is
-        /// moved, and the new one, which must have been staged, is moved last.
+        /// This file marks the results as complete: an old one is removed before anything else is moved,
+        /// and the new one, which must have been staged, is moved last.
         last: &'static str,
     },
-    /// The files that were staged are moved into the target: all of them, or none if a name is taken. They
-    /// are staged within the target, which is locked.
+    /// The staged files are moved into the target: all of them, or none if a name is taken. They are staged
+    /// within the target, which is locked.
     AddFiles {
-        /// Whether the target may have files already, which new ones of the same names replace.
+        /// Whether the target may contain files, which new ones of the same names replace.
         overwrite: bool,
     },
 }
 
-/// Results on their way to the target. Dropping it removes what was staged.
+/// Staged results that are not committed yet. Dropping it removes them.
 #[derive(Debug)]
 pub struct Stage {
     hidden: TempDir,
     folder: StagedFolder,
     policy: Policy,
     elsewhere: String,
-    /// Tells other programs that this stage is in use.
+    /// Shows other programs that this stage is in use.
     _in_use: FolderLock,
-    /// Dropped after the stage, which may lie in it.
+    /// Dropped after the stage, which may be inside it.
     target: LockedFolder,
 }
 
 impl Stage {
-    /// Opens a stage for the folder `target`, which need not exist, and removes stages that programs which
-    /// were killed left there. `elsewhere` tells the user how to choose another target, as in "choose another
-    /// --out"; errors end in it.
+    /// Opens a stage for the folder `target`, which may be missing, and removes stages that killed programs
+    /// left there. `elsewhere` tells the user how to choose another target, as in "choose another --out";
+    /// error messages end with it.
     ///
     /// # Errors
-    /// If the target is no folder, or has something in it that the policy does not allow; if another program
-    /// is writing to it, or nothing can be written there.
+    /// If the target is not a folder, or has content that the policy does not allow; if another program is
+    /// writing to it, or it cannot be written to.
     pub fn open(target: &Path, policy: Policy, elsewhere: &str) -> Result<Self> {
         match policy {
             Policy::ReplaceFolder { .. } | Policy::NewFolder => {
@@ -85,17 +85,17 @@ impl Stage {
         Self::within(locked, policy, elsewhere)
     }
 
-    /// Opens a stage for a folder that is locked already, without looking at what is in it.
+    /// Opens a stage for a folder that is already locked, without checking what it contains.
     ///
     /// # Errors
-    /// If nothing can be written there.
+    /// If the folder cannot be written to.
     pub fn within(target: LockedFolder, policy: Policy, elsewhere: &str) -> Result<Self> {
         let parent = match policy {
             Policy::ReplaceFolder { .. } | Policy::NewFolder => folder_of(target.path()),
             Policy::MoveEntries { .. } | Policy::AddFiles { .. } => target.path(),
         };
         for (left, _lock) in unused(parent, PREFIX) {
-            // What cannot be removed is in nobody's way.
+            // A leftover that cannot be removed does no harm.
             let _ = fs::remove_dir_all(left);
         }
         let (hidden, in_use) = locked(parent, PREFIX).map_err(Error::io("write to", parent))?;
@@ -103,21 +103,22 @@ impl Stage {
         Ok(Self { hidden, folder, policy, elsewhere: elsewhere.into(), _in_use: in_use, target })
     }
 
-    /// Where files are written.
+    /// The staged folder, to write files into.
     pub fn folder(&self) -> &StagedFolder {
         &self.folder
     }
 
-    /// Where the results will be.
+    /// The final folder of the results.
     pub fn target(&self) -> &Path {
         self.target.path()
     }
 
-    /// Gives the results their names. The target stays locked until what is returned is dropped.
+    /// Commits the results under their final names. The target stays locked until the returned value is
+    /// dropped.
     ///
     /// # Errors
-    /// If something is in the way that the policy does not replace, or the disk refuses. [`Policy`] and the
-    /// crate's documentation say what is in the target then.
+    /// If something is in the way that the policy does not replace, or a file system operation fails.
+    /// [`Policy`] and the crate's documentation say what the target then contains.
     pub fn commit(self) -> Result<LockedFolder> {
         let Self { hidden, policy, elsewhere, target, .. } = self;
         let path = target.path();
@@ -136,7 +137,7 @@ impl Stage {
 }
 
 impl Policy {
-    /// Whether a whole folder may take the place of `target`.
+    /// Checks that a whole folder may replace `target`.
     fn check_target(self, target: &Path, elsewhere: &str) -> Result<()> {
         let Ok(metadata) = fs::symlink_metadata(target) else { return Ok(()) };
         if !metadata.is_dir() {
@@ -154,8 +155,8 @@ impl Policy {
     }
 }
 
-/// A staged folder, or one within it: where its files are written for now, and where they will be, which
-/// is what messages say.
+/// A staged folder or one of its subfolders: its current path, where files are written, and its final path,
+/// which messages show.
 #[derive(Debug, Clone)]
 pub struct StagedFolder {
     path: PathBuf,
@@ -163,28 +164,28 @@ pub struct StagedFolder {
 }
 
 impl StagedFolder {
-    /// Where it is for now. Files that others write there should be on the disk (`File::sync_all`) before
-    /// the commit.
+    /// The current path. Files that others write there should be synced (`File::sync_all`) before the
+    /// commit.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it will be.
+    /// The final path, for messages.
     pub fn shown(&self) -> &Path {
         &self.shown
     }
 
-    /// Makes the folder `name` within this one, if there is none.
+    /// Creates the folder `name` within this one if it is missing.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn folder(&self, name: &str) -> Result<Self> {
         let folder = Self { path: self.path.join(name), shown: self.shown.join(name) };
         fs::create_dir_all(&folder.path).map_err(Error::io("create", &folder.shown))?;
         Ok(folder)
     }
 
-    /// Writes a file, and makes sure that it is on the disk.
+    /// Writes a file and syncs it to the disk.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -215,8 +216,7 @@ impl StagedFolder {
     }
 }
 
-/// Whether there is nothing in `folder` but stages: those in use, and those that programs which were
-/// killed left behind.
+/// Whether `folder` contains nothing but stages, in use or left behind by killed programs.
 ///
 /// # Errors
 /// If the folder cannot be read.
@@ -229,8 +229,8 @@ pub fn holds_only_stages(folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether `folder` was made by a program that was killed before anything came of it: it is empty, and
-/// nobody has locked it.
+/// Whether `folder` was created by a program that was killed before it wrote a result: it is empty and not
+/// locked.
 pub fn is_abandoned(folder: &Path) -> bool {
     let is_empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
     is_empty && FolderLock::try_take(folder).is_some()

@@ -1,6 +1,7 @@
-//! Leaks in a set of images, and what a model scores without the duplicates among its test images.
+//! Audits a set of images for leaks, and computes a model's accuracy without the test images that have
+//! duplicates.
 //!
-//! The finding itself is [`nn_core::audit`].
+//! The detection itself is in [`nn_core::audit`].
 
 use crate::Observer;
 use crate::stats::Repeated;
@@ -9,10 +10,10 @@ use nn_core::audit::{AuditOptions, Listing, Report, Stage, audit};
 use nn_core::data::AlphaBackground;
 use nn_core::train::Evaluation;
 
-/// Audits the images of `listing`, transparent ones laid on `alpha_background`.
+/// Audits the images of `listing`; transparent images are composited onto `alpha_background`.
 ///
 /// # Errors
-/// If the observer ends it.
+/// If the observer stops it.
 pub fn examine(
     listing: &Listing,
     seed: u64,
@@ -33,22 +34,22 @@ pub fn examine(
     })
 }
 
-/// What models score on those test images that have no duplicate in another split.
+/// The result of models on those test images that have no duplicate in another split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WithoutDuplicates {
     /// The test images left out, by name.
     pub duplicates: Vec<String>,
-    /// Those that remain.
+    /// The number of remaining test images.
     pub n: usize,
-    /// Right answers to them, of all models together.
+    /// The number of correct predictions on them, summed over all models.
     pub correct: usize,
-    /// The accuracy on them, unless none remain.
+    /// The accuracy on them; `None` if none remain.
     pub accuracy: Option<Repeated>,
 }
 
 impl WithoutDuplicates {
-    /// From the answers of one model or more to the same images, the images' names, and whether each is a
-    /// duplicate of one in another split.
+    /// Computes it from the evaluations of one or more models on the same images. `images` has for each
+    /// image its name and whether it is a duplicate of one in another split.
     pub fn of(evaluations: &[Evaluation], images: impl Iterator<Item = (String, bool)>) -> Self {
         let (names, is_duplicate): (Vec<String>, Vec<bool>) = images.unzip();
         let left_out = names.into_iter().zip(&is_duplicate).filter(|(_, duplicate)| **duplicate);
@@ -69,7 +70,7 @@ impl WithoutDuplicates {
 mod tests {
     use super::*;
 
-    /// Two models on four images, right on the first three and on the first.
+    /// Two models on four images: the first is right on the first three, the second on the first.
     fn evaluations() -> [Evaluation; 2] {
         [3, 1].map(|right: usize| Evaluation {
             loss: 0.5,
@@ -92,7 +93,7 @@ mod tests {
         assert_eq!((found.duplicates.len(), found.n, found.correct), (0, 4, 4));
         let found = without([true, false, true, false]);
         assert_eq!((found.duplicates, found.n), (vec!["a".to_string(), "c".into()], 2));
-        // Of b and d the first model has one right, the second none.
+        // On b and d the first model is right once, the second never.
         assert_eq!((found.correct, found.accuracy.unwrap().mean), (1, 0.25));
         let found = without([true; 4]);
         assert_eq!((found.n, found.accuracy), (0, None));

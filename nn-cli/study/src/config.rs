@@ -1,4 +1,4 @@
-//! What a training run is made of: the settings in its `config.toml`, which repeat it.
+//! The settings of a training run, stored in its `config.toml`, with which the run can be repeated.
 
 use crate::StudyError;
 use nn_core::Error;
@@ -12,60 +12,60 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-/// The settings of a run, in its folder.
+/// The file in a run's folder with its settings.
 pub const CONFIG_FILE: &str = "config.toml";
 
-/// Where named sets lie, unless the user says otherwise.
+/// The default folder of the named sets.
 pub const DEFAULT_DATA_ROOT: &str = "data";
 
-/// The share of the training images that validates, unless the user says otherwise: that of the reference.
+/// The default share of the training images used for validation: that of the reference.
 pub const DEFAULT_VALIDATION_SPLIT: f64 = 0.125;
 
-/// The largest `config.toml` that is read, in bytes. Those that runs write have one thousand.
+/// The largest `config.toml` that is read, in bytes. Those that runs write have about one thousand.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
-/// Everything that repeats a run.
+/// All settings needed to repeat a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
     /// A folder of images, or the name of a set.
     pub data: String,
-    /// Where named sets lie.
+    /// The folder that contains the named sets.
     pub data_root: PathBuf,
     /// Whether unreadable images are left out.
     pub skip_unreadable: bool,
-    /// Height and width images are resized to.
+    /// Height and width that images are resized to.
     pub image_size: usize,
-    /// The colour that transparent images are laid on.
+    /// The colour that transparent images are composited onto.
     pub alpha_background: AlphaBackground,
-    /// Share of `train/` held back for validation.
+    /// The share of `train/` held out for validation.
     pub validation_split: f64,
-    /// The kernels the run was computed with, several if it went on with others: only the same give the
-    /// same bits. What computes is for `--kernel` to say.
+    /// The kernels (`isa::active`) the run was computed with; several if it was resumed with others. Only
+    /// the same kernels give the same bits. This is a record: the kernels are selected with `--kernel`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
-    /// A table of which image is for what, instead of a split by seed.
+    /// A table that assigns images to splits, instead of a random split by seed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<PathBuf>,
-    /// A table of what the images show.
+    /// A table of labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<PathBuf>,
-    /// The column of that table with the classes.
+    /// The column of that table that contains the classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
     /// Epochs, batch size, learning rate, loss and seed.
     pub fit: FitOptions,
-    /// How weights follow gradients.
+    /// The optimiser and its settings.
     pub optimizer: OptimizerConfig,
 }
 
-/// The kernels this process computes with.
+/// The name of the kernels of this process.
 fn kernel_here() -> String {
     isa::active().name().to_string()
 }
 
 impl Default for RunConfig {
-    /// The reference's settings, without data.
+    /// The settings of the reference, without data.
     fn default() -> Self {
         Self {
             data: String::new(),
@@ -85,11 +85,11 @@ impl Default for RunConfig {
 }
 
 impl RunConfig {
-    /// Checks that a run in `folder`, which began with these settings, can go on with those of `config`: for
-    /// more epochs, or with the same images from another place.
+    /// Checks that the run in `folder`, which began with these settings, can be resumed with those of
+    /// `config`: with more epochs, or with the same images at another path.
     ///
     /// # Errors
-    /// If it asks for what cannot change any more.
+    /// If it changes a setting that must not change.
     pub fn check_resumed(&self, config: &Self, folder: &Path) -> Result<(), StudyError> {
         let (began, asked) = (&self.fit, &config.fit);
         let show = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
@@ -124,14 +124,14 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Notes the kernels of this process, with which a run begins. Returns those noted so far, if they are
-    /// others.
+    /// Records the kernels of this process when a run begins. Returns the previously recorded kernels if
+    /// they differ.
     pub fn note_kernel(&mut self) -> Option<String> {
         let here = kernel_here();
         self.kernel.replace(here.clone()).filter(|before| *before != here)
     }
 
-    /// These settings, with the kernels of this process noted beside those the run was computed with.
+    /// These settings, with the kernels of this process added to the recorded ones.
     pub fn going_on(mut self) -> Self {
         let here = kernel_here();
         let kernels = self.kernel.get_or_insert_with(|| here.clone());
@@ -144,7 +144,7 @@ impl RunConfig {
     /// Reads a `config.toml`.
     ///
     /// # Errors
-    /// If it cannot be read, is larger than any, or is none.
+    /// If the file cannot be read, is too large, or is not a run's configuration.
     pub fn read(path: &Path) -> Result<Self, StudyError> {
         let remedy = "pass the config.toml of a run folder";
         let refuse = |problem: &dyn Display| {
@@ -155,7 +155,7 @@ impl RunConfig {
         Ok(Self::parse(&text).map_err(|problem| refuse(&problem))?)
     }
 
-    /// Reads the content of `config.toml`; nothing in it is checked but its form.
+    /// Parses the content of `config.toml`; checks its form, not its values.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
@@ -169,7 +169,7 @@ impl RunConfig {
         })
     }
 
-    /// Whether a run can be made of this.
+    /// Checks the settings.
     ///
     /// # Errors
     /// If no data is named, or a setting is out of range.
@@ -192,13 +192,13 @@ impl RunConfig {
             return Err(Error::setting("the learning rate", "above 0", 0, remedy).into());
         }
         check_validation_split(self.validation_split)?;
-        // Said now, not after the training: a path that is no Unicode cannot be recorded.
+        // Fails now rather than after the training: a path that is not Unicode cannot be recorded.
         self.to_toml().map(drop)
     }
 }
 
-/// The largest image size that is taken for meant. There the weights, their gradients and what Adam
-/// remembers of them take 2 GB, and four images on their way through the network more.
+/// The largest image size that is accepted; larger ones are probably a mistake. At this size the weights,
+/// their gradients and Adam's moments take 2 GB, and the activations of a batch of four images more.
 pub const MAX_IMAGE_SIZE: usize = 1024;
 
 /// Checks the image size of the built-in network.

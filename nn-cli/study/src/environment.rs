@@ -1,9 +1,9 @@
-//! What computed the results.
+//! The program version and the number of threads that computed the results.
 
 use nn_core::kernels::isa;
 use serde::Serialize;
 
-/// What computed the results.
+/// The program version and the number of threads that computed the results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Environment {
     version: &'static str,
@@ -12,13 +12,13 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// By name, for people.
+    /// The facts as pairs of name and value, for people.
     pub fn facts(&self) -> [(String, String); 2] {
-        // The kernel is among the settings.
+        // The kernels are recorded in the settings.
         [("nn-cli".into(), self.version.into()), ("threads".into(), self.threads.to_string())]
     }
 
-    /// This program on this machine, as it is used now.
+    /// The environment of this process.
     pub fn here() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),

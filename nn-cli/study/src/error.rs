@@ -1,4 +1,4 @@
-//! Why a study ended without its result.
+//! Errors of a study.
 
 use nn_core::Error;
 use std::fmt::Display;
@@ -7,23 +7,23 @@ use std::io;
 /// The result of a study's work.
 pub type Result<T, E = StudyError> = std::result::Result<T, E>;
 
-/// Why a study ended without its result. Each is a text for people.
+/// Why a study ended without a result. Every message is meant for users.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StudyError {
     /// The work failed.
     #[error("{0}")]
     Failed(String),
-    /// The disk is full, or the user's share of it.
+    /// The disk is full, or the user's quota is exhausted.
     #[error("{0}")]
     DiskFull(String),
-    /// What was asked for makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// The observer ended it.
+    /// The observer stopped it.
     #[error("interrupted")]
     Interrupted,
-    /// The observer ended it, and it can be resumed as the text says.
+    /// The observer stopped it, and it can be resumed as the text says.
     #[error("interrupted {0}")]
     Stopped(String),
 }
@@ -34,7 +34,7 @@ impl StudyError {
         Self::Failed(reason.to_string())
     }
 
-    /// What was asked for makes no sense.
+    /// The request is invalid, for the reason given.
     pub fn invalid(reason: impl Display) -> Self {
         Self::Invalid(reason.to_string())
     }
@@ -59,7 +59,7 @@ impl From<nn_figures::Error> for StudyError {
     }
 }
 
-/// Whether a disk, or a user's share of it, is full.
+/// Whether an error means that the disk is full or the user's quota is exhausted.
 fn is_disk_full(problem: &io::Error) -> bool {
     matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

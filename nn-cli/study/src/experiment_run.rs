@@ -1,4 +1,4 @@
-//! Makes an experiment: its runs, several at once, what they score, and what is written of it.
+//! Makes an experiment: its runs, several in parallel, their evaluation, and the files with the results.
 
 use crate::config::RunConfig;
 use crate::experiment::{
@@ -21,11 +21,11 @@ use nn_staging::StagedFolder;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-/// An experiment whose runs are made.
+/// An experiment whose runs are finished.
 pub struct Experiment<'a> {
     plan: &'a Plan,
     sets: &'a ExperimentSets,
-    /// Runs made at the same time.
+    /// The number of runs made in parallel.
     jobs: usize,
     finished: Vec<Finished>,
     comparison: Comparison,
@@ -34,11 +34,11 @@ pub struct Experiment<'a> {
 }
 
 impl<'a> Experiment<'a> {
-    /// Makes the runs of `plan`, `jobs` at a time, or as many as this machine can, and writes each of them
-    /// into `folder`.
+    /// Makes the runs of `plan`, `jobs` at a time or by default as many as this machine allows, and writes
+    /// each into `folder`.
     ///
     /// # Errors
-    /// If a run fails, or the observer ends it.
+    /// If a run fails, or the observer stops it.
     pub fn make(
         plan: &'a Plan,
         sets: &'a ExperimentSets,
@@ -67,7 +67,7 @@ impl<'a> Experiment<'a> {
         Ok(Self { plan, sets, jobs, finished, comparison, background, leaks })
     }
 
-    /// What a summary is made of.
+    /// The inputs of the summary.
     pub fn parts(&self) -> Parts<'_> {
         Parts {
             seeds: &self.plan.seeds,
@@ -80,7 +80,7 @@ impl<'a> Experiment<'a> {
         }
     }
 
-    /// Writes summary, pictures and pages; `command` repeats the experiment.
+    /// Writes summary, pictures and pages; `command` is the command line that repeats the experiment.
     ///
     /// # Errors
     /// If a file cannot be written, or an image cannot be read any more.
@@ -114,7 +114,7 @@ impl<'a> Experiment<'a> {
         Ok(())
     }
 
-    /// What was done to the images of the three sets when they were read.
+    /// What was changed in the images of the three sets when they were read.
     pub fn treated(&self) -> Treated {
         let swap = self.finished.iter().find_map(|run| run.swap.as_ref());
         let mut all = Treated::on(self.leaks[0].report.treated.alpha_background);
@@ -123,27 +123,28 @@ impl<'a> Experiment<'a> {
         all
     }
 
-    /// Warnings drawn from the runs' numbers.
+    /// The warnings of all runs.
     pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
         self.finished.iter().flat_map(|run| &run.warnings)
     }
 }
 
-/// The images of an experiment.
+/// The three image sets of an experiment.
 pub struct ExperimentSets {
-    /// The background gives the class away.
+    /// The background reveals the class.
     pub leaky: ImageSet,
-    /// All on the same background.
+    /// All images on the same background.
     pub clean: ImageSet,
-    /// The backgrounds of the leaky set have changed places.
+    /// The leaky set with swapped backgrounds.
     pub swap: ImageSet,
 }
 
 impl ExperimentSets {
-    /// Checks that an experiment can be made of these.
+    /// Checks that an experiment can be made with these sets.
     ///
     /// # Errors
-    /// If training and test images are not divided, a set cannot be trained on, or their classes differ.
+    /// If a set is not divided into training and test images or cannot be trained on, or the classes
+    /// differ.
     pub fn new(leaky: ImageSet, clean: ImageSet, swap: ImageSet) -> Result<Self, StudyError> {
         for set in [&leaky, &clean] {
             if !matches!(set.folder.layout, Layout::Split(_)) {
@@ -179,14 +180,14 @@ fn unfit(path: &Path, problem: &str, remedy: &str) -> StudyError {
     Error::file(path, problem.to_string(), remedy.to_string()).into()
 }
 
-/// How many runs this machine can make at once.
+/// The number of runs that this machine can make in parallel.
 fn fitting(runs: usize, config: &RunConfig, sets: &ExperimentSets) -> Result<usize, StudyError> {
     let size = config.image_size;
     let parameters = built_in(sets.leaky.folder.classes.len(), size, 0)?.parameter_count();
     Ok(workers(runs, rayon::current_num_threads(), parameters, size))
 }
 
-/// What is kept of a run whose model is written.
+/// The results kept of a finished run.
 struct Finished {
     arm: Arm,
     history: History,
@@ -194,18 +195,18 @@ struct Finished {
     model: Summary,
     /// Training and validation images.
     used: (usize, usize),
-    /// Warnings drawn from the run's numbers.
+    /// The warnings of the run.
     warnings: Vec<Warning>,
-    /// What guessing would score while it trains.
+    /// The baseline of its training curves: the accuracy of guessing.
     guessing: Guessing,
-    /// The test images, in the order of the answers to them.
+    /// The test images, in the order of their predictions.
     tested: Vec<PathBuf>,
     test: Inspection,
     /// The leaky model on the swapped set.
     swap: Option<Inspection>,
 }
 
-/// Makes one run, writes its folder and tests its model once more if it is a leaky one.
+/// Makes one run, writes its folder and tests a leaky model on the swapped set, too.
 fn make(
     planned: &PlannedRun,
     sets: &ExperimentSets,
@@ -256,7 +257,7 @@ fn make(
     })
 }
 
-/// The run's model on the swapped set, written to `folder`.
+/// The inspection of the run's model on the swapped set, written to `folder`.
 fn swapped(
     run: &Run<'_>,
     set: &ImageSet,
@@ -274,7 +275,7 @@ fn swapped(
     Inspection::make(&run.model, set, &images, evaluation, &pictures, observer)
 }
 
-/// Says which of the runs it was.
+/// Adds the name of the run to an error.
 fn named(failure: StudyError, label: &str) -> StudyError {
     match failure {
         StudyError::Failed(reason) => StudyError::Failed(format!("run {label}: {reason}")),
@@ -298,7 +299,7 @@ fn compare(finished: &[Finished]) -> Comparison {
     }
 }
 
-/// What an audit of the arm's set finds, as the first seed divided it.
+/// Audits the set of an arm, with the split of the first seed.
 fn leaks(
     finished: &[Finished],
     arm: Arm,
@@ -313,7 +314,7 @@ fn leaks(
     Leaks::find(sets.of(arm), divided, background, measured, tested, observer)
 }
 
-/// The heat on the background of the three measurements, over all seeds.
+/// The heat on the background for the three measurements, over all seeds.
 fn background(finished: &[Finished]) -> [MeanShare; 3] {
     let mean = |inspections: Vec<&Inspection>| {
         let classes = inspections.first().map_or(&[][..], |first| &first.classes);
@@ -325,14 +326,14 @@ fn background(finished: &[Finished]) -> [MeanShare; 3] {
     [own(Arm::Leaky), swap, own(Arm::Clean)]
 }
 
-/// The models of all seeds looked into: the three measurements in their order.
+/// The inspections of all seeds: for the three measurements in their order.
 fn looked(finished: &[Finished]) -> [Vec<&Inspection>; 3] {
     let own = |arm| of_arm(finished, arm).map(|run| &run.test).collect();
     let swap = finished.iter().filter_map(|run| run.swap.as_ref()).collect();
     [own(Arm::Leaky), swap, own(Arm::Clean)]
 }
 
-/// The first seed's models looked into: the three measurements in their order.
+/// The inspections of the first seed: for the three measurements in their order.
 fn first(finished: &[Finished]) -> Result<[&Inspection; 3], StudyError> {
     let own = |arm| of_arm(finished, arm).next().map(|run| &run.test);
     let swap = finished.iter().find_map(|run| run.swap.as_ref());
@@ -342,18 +343,18 @@ fn first(finished: &[Finished]) -> Result<[&Inspection; 3], StudyError> {
     }
 }
 
-/// The layers of the networks, which are the same in all runs.
+/// The layers of the network, which is the same in all runs.
 fn model(finished: &[Finished]) -> Result<Summary, StudyError> {
     let first = finished.first().map(|run| run.model.clone());
     first.ok_or_else(|| StudyError::failed("an experiment without runs has nothing to show"))
 }
 
-/// Training and validation images of an arm.
+/// The numbers of training and validation images of an arm.
 fn used(finished: &[Finished], arm: Arm) -> Option<(usize, usize)> {
     of_arm(finished, arm).next().map(|run| run.used)
 }
 
-/// How an arm's runs trained, and what guessing would have scored.
+/// The training curves of an arm's runs, and the accuracy of guessing.
 fn curves(
     finished: &[Finished],
     arm: Arm,

@@ -1,4 +1,4 @@
-//! What the figures of a run show: its curves, and its confusion matrix.
+//! The data of a run's figures: training curves and confusion matrix.
 
 use crate::Kind;
 use crate::format::class_name;
@@ -27,7 +27,7 @@ impl Run<'_> {
         }
     }
 
-    /// What guessing would score on the validation images, or on those for training where there are none.
+    /// The accuracy of guessing on the validation images, or on the training images if there are none.
     pub fn guessing(&self) -> Guessing {
         let Splits { train, validation, .. } = &self.data;
         let images = if validation.is_empty() { train } else { validation };
@@ -48,7 +48,7 @@ impl Run<'_> {
     }
 }
 
-/// Curves of one run, or of several: then their mean, and a band from the lowest to the highest.
+/// The curves of one run; of several runs their mean, with a band from the lowest value to the highest.
 pub fn curves_of(histories: &[&History], guessing: &Guessing) -> CurvesSpec {
     let series = |name: &str, value: fn(&EpochRecord) -> Option<f64>| {
         let values = |history: &&History| {

@@ -1,11 +1,11 @@
-//! Numbers and names as people read them.
+//! Formats numbers and names for people.
 
 use std::time::Duration;
 
-/// A name that cannot disturb what stands around it, on a terminal or in a document.
+/// A name that is safe to print on a terminal or in a document.
 ///
-/// Line breaks and tabs become spaces, other control characters (which could steer a terminal, and
-/// which XML cannot hold) U+FFFD; invisible marks that turn the writing direction are dropped.
+/// Line breaks and tabs become spaces; other control characters, which could control a terminal and which
+/// XML does not allow, become U+FFFD; invisible characters that change the writing direction are removed.
 pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|c| {
@@ -20,18 +20,18 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
-/// A class's name, made visible if it is empty.
+/// The name of a class, with a placeholder if it is empty.
 pub fn class_name(name: &str) -> String {
     let name = clean(name);
     if name.trim().is_empty() { "(no name)".into() } else { name }
 }
 
-/// `90.0 %`; a dash for what is not a number.
+/// A percentage: `90.0 %`; a dash if it is not finite.
 pub fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", share * 100.0) } else { "–".into() }
 }
 
-/// A loss with four decimals, or in scientific notation where these would say nothing.
+/// A loss with four decimals, or in scientific notation if it is too small or too large for that.
 pub fn loss(value: f64) -> String {
     if !value.is_finite() {
         return if value.is_nan() { "–".into() } else { value.to_string() };
@@ -58,7 +58,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// `850 ms`, `12.3 s`, `3:07 min`, `1:02 h`: a duration in few columns.
+/// A duration in few columns: `850 ms`, `12.3 s`, `3:07 min`, `1:02 h`.
 pub fn clock(time: Duration) -> String {
     let whole = time.as_secs_f64().round() as u64;
     match time.as_secs_f64() {
@@ -68,7 +68,7 @@ pub fn clock(time: Duration) -> String {
     }
 }
 
-/// `28 MB`, `1.4 GB`: what a file or folder takes on the disk.
+/// A size on disk: `28 MB`, `1.4 GB`.
 pub fn bytes(size: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
     let Some((unit, name)) = units.into_iter().find(|(unit, _)| size >= *unit) else {
@@ -85,7 +85,7 @@ pub fn plural(n: u64, what: &str) -> String {
     format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// With a capital letter.
+/// `text` with its first letter capitalised.
 pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())

@@ -1,4 +1,4 @@
-//! A set of images, and what is known about it.
+//! A set of images with its name and origin.
 
 use nn_core::Result;
 use nn_core::data::{ImageFolder, Part, Sample, relative};
@@ -6,38 +6,38 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// What the images of a set are.
+/// The origin of a set's images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// The published photographs, to the byte.
+    /// The published photographs, byte for byte.
     Published,
-    /// Drawn animals that stand in for the photographs.
+    /// The synthetic set: drawn animals instead of the photographs.
     StandIn,
     /// Any other images.
     Folder,
 }
 
-/// An image folder, and what is known about it.
+/// An image folder with its name and origin.
 pub struct ImageSet {
-    /// The name to show: the set's, or the folder's.
+    /// The name to show: that of the set, or of the folder.
     pub name: String,
-    /// Published photographs, the stand-in, or some folder.
+    /// The origin of the images.
     pub kind: Kind,
-    /// The folder; for a set that is rendered when it is asked for, the path it would have.
+    /// The folder's path; for a set rendered on demand, the path it would have.
     pub path: PathBuf,
     /// Classes and files.
     pub folder: ImageFolder,
-    /// Where the images lie, if they are to be removed with the set.
+    /// The temporary folder of a set rendered on demand, removed when this is dropped.
     pub rendered: Option<TempDir>,
 }
 
 impl ImageSet {
-    /// The images to measure a model on, and what they are: those in the folder for the test where there
-    /// is one, else those for validation, else all.
+    /// The images to evaluate a model on, and the name of their split: those of the test folder if there is
+    /// one, else of the validation folder, else all.
     ///
     /// # Errors
-    /// If there are two folders for it.
+    /// If there are two such folders.
     pub fn test_samples(&self) -> Result<(&'static str, Vec<Sample>)> {
         for part in [Part::Test, Part::Validation] {
             if self.folder.has(part) {
@@ -47,23 +47,23 @@ impl ImageSet {
         Ok(("all", self.folder.samples()))
     }
 
-    /// What a run on this set is called unless told otherwise: as the folder is, whatever is in it.
+    /// The default name of a run on this set: the folder's name.
     pub fn run_name(&self) -> String {
         folder_name(&self.path)
     }
 
-    /// A file's path below the set's folder, with forward slashes.
+    /// The path of a file relative to the set's folder, with forward slashes.
     pub fn relative(&self, path: &Path) -> String {
         relative(&self.folder.root, path)
     }
 
-    /// What every output that speaks of this set says about it.
+    /// The description of this set that every output shows.
     pub fn describe(&self) -> String {
         describe(&self.name, self.kind, &self.path)
     }
 }
 
-/// What every output that speaks of the images of this name, kind and path says about them.
+/// The description of images with this name, kind and path that every output shows.
 pub fn describe(name: &str, kind: Kind, path: &Path) -> String {
     match kind {
         Kind::Published => format!("{name} (published photographs)"),
@@ -72,7 +72,7 @@ pub fn describe(name: &str, kind: Kind, path: &Path) -> String {
     }
 }
 
-/// A folder's name as it was asked for, or its own where the path ends in `.` or `..`.
+/// The folder's name as the user gave it, or its real name if the path ends in `.` or `..`.
 pub fn folder_name(path: &Path) -> String {
     let absolute = || path.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
     match path.file_name().map(ToOwned::to_owned).or_else(absolute) {
@@ -81,8 +81,7 @@ pub fn folder_name(path: &Path) -> String {
     }
 }
 
-/// What the animals of `class` stand on in the set `name` of the experiment; none of a set or a class that is
-/// not known.
+/// The background of `class` in the set `name` of the experiment; `None` for an unknown set or class.
 pub fn known_ground(name: &str, kind: Kind, class: &str) -> Option<&'static str> {
     if kind == Kind::Folder {
         return None;

@@ -5,19 +5,19 @@ use crate::{Observer, format};
 use nn_core::data::{AlphaBackground, Dataset, DatasetOptions, Sample};
 use nn_core::{Error, Result};
 
-/// How images are read for a network.
+/// How images are decoded for a network.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
-    /// Height and width to which they are resized.
+    /// Height and width that images are resized to.
     pub size: (usize, usize),
-    /// The colour that transparent ones are laid on.
+    /// The colour that transparent images are composited onto.
     pub alpha_background: AlphaBackground,
-    /// Whether unreadable ones are left out.
+    /// Whether unreadable images are skipped.
     pub skip_unreadable: bool,
 }
 
 impl Reading {
-    /// For a network that is trained with these settings.
+    /// The settings for a network that is trained with `config`.
     pub fn of(config: &RunConfig) -> Self {
         Self {
             size: (config.image_size, config.image_size),
@@ -27,10 +27,10 @@ impl Reading {
     }
 }
 
-/// Decodes `samples` for a network. What was done to them is for the caller to tell.
+/// Decodes `samples` for a network. The caller reports what was changed in the images.
 ///
 /// # Errors
-/// If an image cannot be read and such are not skipped, or the observer ends it.
+/// If an image cannot be read and unreadable ones are not skipped, or the observer stops it.
 pub fn load(
     samples: Vec<Sample>,
     classes: &[String],
@@ -58,7 +58,7 @@ pub fn load(
     Ok(dataset)
 }
 
-/// Tells of `--skip-unreadable` in an error about an image.
+/// Adds a hint about `--skip-unreadable` to an error about an image.
 pub fn or_skip(error: Error) -> Error {
     match error {
         Error::File { path, problem, remedy } => Error::File {
@@ -75,5 +75,5 @@ pub fn or_skip(error: Error) -> Error {
     }
 }
 
-/// Images that go through the network together, where nothing asks for another number.
+/// The default number of images per forward pass.
 pub const BATCH: usize = 4;

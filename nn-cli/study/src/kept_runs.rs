@@ -1,5 +1,5 @@
-//! The runs that lie in a folder, read for lists and comparisons. One that is broken or was never finished
-//! is told as that, and keeps no other from being read.
+//! Finds the runs in a folder and reads them for lists and comparisons. Broken and unfinished runs are
+//! listed as such and do not stop the others from being read.
 
 use crate::config::CONFIG_FILE;
 use crate::run_folder::{METRICS_FILE, size};
@@ -13,59 +13,59 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The largest `metrics.json` that is read, in bytes. Ten epochs take ten thousand.
+/// The largest `metrics.json` that is read, in bytes. Ten epochs take about ten thousand.
 const MAX_METRICS_BYTES: u64 = 64 << 20;
 
-/// How deep below a folder runs are looked for: those of an experiment lie two below its own.
+/// The search depth below a folder: the runs of an experiment are two levels below its folder.
 const DEPTH: usize = 3;
 
-/// A run's folder, and what is known of it.
+/// A run's folder, and what is known about the run.
 #[derive(Debug, Serialize)]
 pub struct KeptRun {
-    /// Its path below the folder that was looked through.
+    /// The path relative to the searched folder.
     pub name: String,
     /// The folder.
     pub path: PathBuf,
-    /// Whether it is finished.
+    /// Whether the run is finished, unfinished or broken.
     pub state: State,
-    /// Why it is broken, or what became of it.
+    /// Why the run is broken or unfinished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// What it scored, if it is finished.
+    /// The results of a finished run.
     #[serde(flatten)]
     pub result: Option<RunResult>,
-    /// When its results were written, in universal time: `2026-03-01T14:05:00Z`.
+    /// When its results were written, in UTC: `2026-03-01T14:05:00Z`.
     pub finished: Option<String>,
-    /// What it takes on the disk.
+    /// The size of the folder on disk, in bytes.
     pub bytes: u64,
     /// When its metrics were written.
     #[serde(skip)]
     pub written: Option<SystemTime>,
-    /// Its settings, by dotted names.
+    /// Its settings, by names with dots.
     #[serde(skip)]
     pub settings: BTreeMap<String, String>,
 }
 
-/// How far a run has come.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It has all its results.
     Finished,
-    /// It was stopped, or is being made.
+    /// It was stopped, or is still running.
     Unfinished,
-    /// It cannot be read.
+    /// Its files cannot be read.
     Broken,
 }
 
-/// What a finished run says of itself.
+/// The results of a finished run.
 #[derive(Debug, Serialize)]
 pub struct RunResult {
     /// The name of the set it was trained on.
     pub dataset: String,
-    /// What that set's images are.
+    /// The origin of that set's images.
     pub kind: String,
-    /// The epochs it made.
+    /// The number of trained epochs.
     pub epochs: usize,
     /// The accuracy on the test images, from 0 to 1; NaN without any.
     pub accuracy: f64,
@@ -73,15 +73,15 @@ pub struct RunResult {
     pub loss: f64,
     /// The number of test images.
     pub n: u64,
-    /// Those of them that were classified correctly.
+    /// The number of them that were classified correctly.
     pub correct: u64,
     /// The accuracy on the validation images after the last epoch.
     pub val_accuracy: Option<f64>,
-    /// What all epochs took.
+    /// The duration of all epochs, in seconds.
     pub seconds: f64,
 }
 
-/// As much of a `metrics.json` as is needed.
+/// The part of `metrics.json` that is needed here.
 #[derive(Deserialize)]
 struct Metrics {
     dataset: Dataset,
@@ -106,13 +106,13 @@ struct Test {
     correct: u64,
 }
 
-/// Whether a folder looks like a run's, be it whole or not.
+/// Whether a folder looks like that of a run, complete or not.
 pub fn is_run(folder: &Path) -> bool {
     let there = |name: &str| folder.join(name).is_file();
     there(METRICS_FILE) || there(CHECKPOINT_FILE) || there(CONFIG_FILE)
 }
 
-/// The runs in `folder`, by name, those of experiments among them.
+/// The runs in `folder`, sorted by name, including those of experiments.
 ///
 /// # Errors
 /// If the folder cannot be read.
@@ -143,7 +143,7 @@ fn look(entries: fs::ReadDir, above: &str, depth: usize, found: &mut Vec<KeptRun
 }
 
 impl KeptRun {
-    /// Reads what there is to know of the run in `path`.
+    /// Reads the run in `path`.
     pub fn read(path: &Path, name: String) -> Self {
         let mut run = Self {
             name,
@@ -210,7 +210,7 @@ fn metrics(file: &Path) -> Result<Metrics, String> {
         .map_err(|problem| format!("{METRICS_FILE} is not one of a run ({problem})"))
 }
 
-/// Settings within settings, by dotted names.
+/// Flattens nested settings to names with dots.
 fn flatten(name: &str, value: &Value, into: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(parts) => {
@@ -225,7 +225,7 @@ fn flatten(name: &str, value: &Value, into: &mut BTreeMap<String, String>) {
     }
 }
 
-/// `2026-03-01T14:05:00`, in universal time.
+/// `2026-03-01T14:05:00`, in UTC.
 fn utc(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);

@@ -1,24 +1,25 @@
-//! The study of nn-cli: what a network learned from images, and what leaks in them do to its score.
+//! The study of nn-cli: training runs, their inspection, experiments on data leakage, results and report
+//! pages.
 //!
 //! ```text
-//! image_set     images, and what is known about them
-//! config        the settings of a run, as config.toml has them
-//! training      a run: from settings and images to a model and its score
+//! image_set     images, with their name and origin
+//! config        the settings of a run, stored as config.toml
+//! training      trains and evaluates a model from settings and images
 //! run           a run from its settings to the results in its folder
-//! open_run      the folder of a run while it is made
-//! inspection    a look into the answers: where in the images the heat lies
-//! experiment    runs with leakage and without, compared; experiment_run makes them
-//! audit         leaks in a set of images, and the score without duplicates; repair writes a split without them
-//! seen          which images a model was made with
-//! figures       what the figures of a run show
-//! results       what a run leaves in its folder
-//! report        pages that tell all this
-//! kept_runs     the runs that are on the disk
-//! stats, format numbers as people read them, with their uncertainty
+//! open_run      the folder of a run while it is being made
+//! inspection    predictions and heat maps: where in the images the heat is
+//! experiment    compares runs with and without leakage; experiment_run makes them
+//! audit         leaks in a set of images, and the accuracy without duplicates; repair writes a split without them
+//! seen          which images a model was trained and validated on
+//! figures       the data of a run's figures
+//! results       the files that a run writes to its folder
+//! report        HTML pages with the results
+//! kept_runs     the runs on disk
+//! stats, format uncertainty of scores, and numbers as text
 //! ```
 //!
-//! Everything here can be told how far it is and be stopped, through an [`Observer`]. It prints nothing, reads
-//! no command line and knows no exit status. Finding images by name is the caller's: a set comes in as an
+//! All work reports its progress to an [`Observer`], which can also stop it. This crate prints nothing,
+//! reads no command line and sets no exit status. The caller finds images by name and passes them as an
 //! [`ImageSet`].
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Who is told how the work goes, and may end it.
+//! The interface through which a study reports progress and can be stopped.
 
 use crate::text;
 use nn_core::data::{Dataset, Treated};
@@ -7,24 +7,24 @@ use nn_core::{Error, Tensor, tensor::BufferPool};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Somebody who watches a study. Runs of an experiment report from several threads.
+/// Receives the progress of a study. Runs of an experiment report from several threads.
 pub trait Observer: Sync {
-    /// What is being done, or was found.
+    /// Reports what is being done, or was found.
     fn note(&self, text: &str);
 
-    /// What deserves attention, though the work goes on.
+    /// Reports a problem that does not stop the work.
     fn warn(&self, text: &str);
 
-    /// Work on `total` things begins, such as `decoding` of `images`. It ends when the counter is dropped.
+    /// Begins work on `total` things, such as `decoding` of `images`. It ends when the counter is dropped.
     fn count(&self, doing: &str, total: u64, things: &str) -> Box<dyn Counter + '_>;
 
-    /// A training run of `epochs` epochs begins; `run` names it where there are several, else it is empty.
+    /// Begins a training run of `epochs` epochs; `run` is its name if there are several runs, else empty.
     fn training(&self, run: &str, epochs: usize) -> Box<dyn TrainingDisplay + '_>;
 
-    /// `Break` to end the work.
+    /// Returns `Break` to stop the work.
     fn flow(&self) -> ControlFlow<()>;
 
-    /// What was done to images when they were read.
+    /// Reports what was changed in images when they were read.
     fn treated(&self, treated: &Treated) {
         if let Some(done) = text::treated::done(treated) {
             self.note(&format!("read: {done}"));
@@ -35,7 +35,7 @@ pub trait Observer: Sync {
     }
 
     /// # Errors
-    /// [`Error::Interrupted`] to end the work.
+    /// [`Error::Interrupted`] to stop the work.
     fn check(&self) -> nn_core::Result<()> {
         match self.flow() {
             ControlFlow::Continue(()) => Ok(()),
@@ -44,28 +44,28 @@ pub trait Observer: Sync {
     }
 }
 
-/// Counts towards a known total.
+/// A progress counter with a known total.
 pub trait Counter: Sync {
-    /// So many are done.
+    /// Sets the number of finished things.
     fn set(&self, done: u64);
 }
 
 /// Shows a training run.
 pub trait TrainingDisplay {
-    /// Epoch `epoch` (from 1) of `steps` steps begins, or goes on after `done` of them.
+    /// Epoch `epoch` (from 1) of `steps` steps begins, or is resumed after `done` steps.
     fn epoch_started(&mut self, epoch: usize, steps: usize, done: usize);
 
-    /// A step was made; `so_far` is what the epoch has come to.
+    /// A step is finished; `so_far` is the running result of the epoch.
     fn step_done(&mut self, step: &StepRecord, so_far: &StepRecord);
 
-    /// An epoch ended.
+    /// An epoch is finished.
     fn epoch_done(&mut self, record: &EpochRecord);
 
-    /// The training is over.
+    /// The training has ended.
     fn finish(&mut self);
 }
 
-/// A training run between its display and the observer, who may end it.
+/// Connects a training run to its display and to the observer, which may stop it.
 pub(crate) struct Watched<'a> {
     pub display: Box<dyn TrainingDisplay + 'a>,
     pub observer: &'a dyn Observer,
@@ -86,8 +86,8 @@ impl nn_core::train::Observer for Watched<'_> {
     }
 }
 
-/// Watches one of several runs: what all of them would say is said once elsewhere, and it ends when
-/// another one has failed.
+/// The observer of one of several parallel runs. It drops the notes, which are reported once elsewhere, and
+/// stops the run when another one has failed.
 pub(crate) struct OneOfSeveral<'a> {
     pub observer: &'a dyn Observer,
     pub run: &'a str,
@@ -120,11 +120,12 @@ impl Observer for OneOfSeveral<'_> {
     }
 }
 
-/// Images that run out when the observer ends the work, for work that asks nobody else.
+/// Wraps a data set so that fetching a batch fails once the observer stops the work; for work without an
+/// observer of its own.
 pub struct Interruptible<'a> {
     /// The images.
     pub images: &'a Dataset,
-    /// Who may end the work.
+    /// The observer that may stop the work.
     pub observer: &'a dyn Observer,
 }
 

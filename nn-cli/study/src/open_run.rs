@@ -1,8 +1,9 @@
-//! The folder of a run while the run is made.
+//! The folder of a run while the run is being made.
 //!
-//! It is locked. The run is saved in it as it goes; results are staged within it and committed when all
-//! of them are there, `metrics.json` last. So every file under a final name is whole, `metrics.json` says
-//! that all are there, and whatever happens before, [`OpenRun::resume`] finds what to go on from.
+//! The folder is locked. Checkpoints are saved in it during the training. Results are staged within it and
+//! committed when all are complete, `metrics.json` last. So every file under a final name is complete,
+//! `metrics.json` marks the results as complete, and after an interruption at any time [`OpenRun::resume`]
+//! finds the state to resume from.
 
 use crate::StudyError;
 use crate::config::{CONFIG_FILE, RunConfig};
@@ -15,7 +16,7 @@ use nn_staging::{LockedFolder, Policy, Stage, StagedFolder, holds_only_stages};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A run folder, open for a run.
+/// A run folder, locked for a run.
 pub struct OpenRun {
     /// Dropped before the stage, which removes the folder if it is new and empty.
     settings: ProvisionalSettings,
@@ -23,20 +24,20 @@ pub struct OpenRun {
     checkpoints: Option<Checkpoints>,
 }
 
-/// The settings of a run that is killed before it is ever saved. A run that fails before that takes
-/// them away again.
+/// The settings of a run without a checkpoint, kept in case it is killed. If it fails before the first
+/// checkpoint, they are removed again.
 struct ProvisionalSettings {
     target: PathBuf,
     are_there: bool,
 }
 
-/// What is in a folder that is to become a run's.
+/// The content of a folder that a run will be written to.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Nothing,
-    /// A run with its results.
+    /// A run with all results.
     Finished,
-    /// A run that was saved, or just begun.
+    /// A run with a checkpoint, or one that just began.
     Unfinished,
     Other,
 }
@@ -45,8 +46,8 @@ impl OpenRun {
     /// Opens `target` for a new run.
     ///
     /// # Errors
-    /// If there is something in it and it is not a run, or must not be overwritten; if another
-    /// program is writing there, or nobody can.
+    /// If the folder is not empty and not a run's, or must not be overwritten; if another program is
+    /// writing to it, or it cannot be written to.
     pub fn begin(target: &Path, overwrite: bool) -> Result<Self, StudyError> {
         let refuse = |problem: &str, remedy: &str| {
             Err(StudyError::from(Error::file(target, problem.to_string(), remedy.to_string())))
@@ -62,7 +63,7 @@ impl OpenRun {
                 return refuse("is not a run folder, so it is not overwritten", ELSEWHERE);
             }
             Found::Unfinished if overwrite => {
-                // A run that is resumed must be the one that was begun last.
+                // Old files must not be resumed: a resumed run must be the one begun last.
                 for name in [CHECKPOINT_FILE, PREVIOUS_CHECKPOINT_FILE, CONFIG_FILE] {
                     remove(&target.join(name))?;
                 }
@@ -82,12 +83,12 @@ impl OpenRun {
         Self::open(locked)
     }
 
-    /// Opens `target` for going on with the run in it, with what there is to go on from: a
-    /// checkpoint, or the settings of a run that was never saved, or nothing.
+    /// Opens `target` to resume the run in it. Returns also what to resume from: a checkpoint, the settings
+    /// of a run without checkpoint, or nothing.
     ///
     /// # Errors
-    /// If something else is in it, or no checkpoint is whole; if another program is writing there,
-    /// or nobody can.
+    /// If the folder contains something else, or no checkpoint is intact; if another program is writing to
+    /// it, or it cannot be written to.
     pub fn resume(target: &Path) -> Result<(Self, Start), StudyError> {
         let none = |problem: &str, remedy: &str| {
             StudyError::from(Error::file(target, problem.to_string(), remedy.to_string()))
@@ -116,7 +117,7 @@ impl OpenRun {
         Ok((run, start))
     }
 
-    /// Makes the folder if there is none, and keeps others out.
+    /// Creates the folder if it is missing, and locks it.
     fn lock(target: &Path) -> Result<LockedFolder, StudyError> {
         resolve(target)?;
         let locked = LockedFolder::open(target, ELSEWHERE)?;
@@ -137,16 +138,17 @@ impl OpenRun {
         self.stage.target()
     }
 
-    /// Where the run is saved, for whoever makes it.
+    /// The checkpoints of the run; to be taken once, by the code that trains.
     pub fn take_checkpoints(&mut self) -> Checkpoints {
         self.checkpoints.take().unwrap_or_else(|| Checkpoints::new(self.stage.target()))
     }
 
-    /// Notes the settings of a run that is about to begin, so that it can begin again should it be
-    /// killed before it is saved. Results of another run keep theirs.
+    /// Records the settings of a run that is about to begin, so that it can be restarted if it is killed
+    /// before the first checkpoint. If the folder contains a checkpoint or results already, nothing is
+    /// written.
     ///
     /// # Errors
-    /// If they cannot be written.
+    /// If the settings cannot be written.
     pub fn note(&mut self, config: &RunConfig) -> Result<(), StudyError> {
         let target = self.stage.target();
         if Checkpoints::new(target).exist() || target.join(METRICS_FILE).exists() {
@@ -160,20 +162,20 @@ impl OpenRun {
         Ok(())
     }
 
-    /// Where results are written.
+    /// The staged folder for the results.
     pub fn folder(&self) -> &StagedFolder {
         self.stage.folder()
     }
 
-    /// The command that goes on with this run.
+    /// The command line that resumes this run.
     pub fn command(&self) -> String {
         let target = self.target().display().to_string();
-        // An option's value must not look like an option.
+        // A path that begins with `-` must not be parsed as an option.
         let target = if target.starts_with('-') { format!("./{target}") } else { target };
         format!("nn-cli train --resume --out {}", quoted(&target))
     }
 
-    /// What to say of a failure: when the disk was full, and the run was saved before that, how to go on.
+    /// A function that adds to a disk-full error how to resume the run, if a checkpoint was saved.
     pub fn with_resume_hint(&self) -> impl FnOnce(StudyError) -> StudyError + use<> {
         let (command, checkpoints) = (self.command(), Checkpoints::new(self.target()));
         move |failure| match failure {
@@ -184,7 +186,7 @@ impl OpenRun {
         }
     }
 
-    /// Commits the results, keeps `keep` checkpoints and returns the folder's path.
+    /// Commits the results, keeps `keep` checkpoints and returns the path of the folder.
     ///
     /// # Errors
     /// If something is in the way; the run can be resumed then.
@@ -192,7 +194,8 @@ impl OpenRun {
         let locked = self.stage.commit()?;
         self.settings.are_there = false;
         let target = locked.path();
-        // Only now that all results are there, and the newest last: the run is whole at any moment.
+        // Checkpoints are removed after all results are committed, the newest last, so that the run is
+        // complete or can be resumed at any moment.
         let checkpoints = [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE];
         for name in &checkpoints[..checkpoints.len().saturating_sub(keep.into())] {
             remove(&target.join(name))?;
@@ -210,15 +213,16 @@ impl Drop for ProvisionalSettings {
     }
 }
 
-/// What a run goes on from.
+/// The state to resume a run from.
 pub enum Start {
-    /// Where it was saved.
+    /// A checkpoint.
     Checkpoint(Box<Latest>),
-    /// It was killed before it was saved: from the beginning, with these settings.
+    /// No checkpoint: the run was killed before it was saved, and restarts from the beginning with these
+    /// settings.
     Settings(RunConfig),
-    /// It is finished, with these settings, and kept no checkpoint.
+    /// The run is finished with these settings, and kept no checkpoint.
     Finished(RunConfig),
-    /// It never began.
+    /// No run in the folder.
     Nothing,
 }
 
@@ -236,8 +240,8 @@ impl Found {
     }
 }
 
-/// What to say of the finished run in `target` that is to make `epochs` and has no checkpoint: how to get
-/// there all the same.
+/// The error for training the finished run in `target`, which has no checkpoint, to `epochs` epochs: says
+/// how to get there.
 pub fn no_checkpoint(target: &Path, epochs: usize) -> StudyError {
     let settings = quoted(&target.join(CONFIG_FILE).display().to_string());
     let problem = "the run is finished and its checkpoint is gone, and with it what the optimiser knew of \

@@ -1,4 +1,4 @@
-//! Images as data in a page: small, and of the size at which they are shown on a sharp screen.
+//! Images embedded in a page as `data:` URLs: small, at the size shown on a high-resolution screen.
 
 use crate::StudyError;
 use base64::Engine;
@@ -10,21 +10,21 @@ use nn_core::data::{AlphaBackground, decode_file_on};
 use nn_figures::overlays::{fitted, jet, resized, rgb_image};
 use std::path::Path;
 
-/// Height and width of a photograph in the page. It is squeezed into a square, as the network
-/// sees it.
+/// Height and width of a photograph in the page. It is squeezed into a square, like the input of the
+/// network.
 pub const SIDE: u32 = 256;
 
-/// Height and width of a heat map: it has no detail that would need more.
+/// Height and width of a heat map, which has no finer detail.
 const HEAT_SIDE: u32 = 96;
 
-/// The longer side of an image whose aspect is kept.
+/// The length of the longer side of an image whose aspect ratio is kept.
 const THUMBNAIL_SIDE: u32 = 400;
 
-/// Quality of the JPEG files, of 100.
+/// The quality of the JPEG images, from 1 to 100.
 const PHOTO_QUALITY: u8 = 80;
 const HEAT_QUALITY: u8 = 75;
 
-/// The image squeezed into a square, as a `data:` address.
+/// The image squeezed into a square, as a `data:` URL.
 ///
 /// # Errors
 /// If it cannot be encoded.
@@ -32,7 +32,7 @@ pub fn squeezed(image: &RgbImage) -> Result<String, StudyError> {
     jpeg(&resized(image, SIDE, SIDE)?, PHOTO_QUALITY)
 }
 
-/// The image in `file`, its aspect kept, as a `data:` address.
+/// The image in `file` with its aspect ratio kept, as a `data:` URL.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -40,7 +40,7 @@ pub fn thumbnail(file: &Path, alpha_background: AlphaBackground) -> Result<Strin
     thumbnail_of(file, alpha_background, THUMBNAIL_SIDE)
 }
 
-/// [`thumbnail`] of at most `side` pixels.
+/// A [`thumbnail`] of at most `side` pixels.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -50,12 +50,12 @@ pub fn thumbnail_of(
     side: u32,
 ) -> Result<String, StudyError> {
     let image = rgb_image(decode_file_on(file, alpha_background)?.image)?;
-    // A small image is not enlarged: the page can do that.
+    // A small image is not enlarged: the browser can scale it.
     let side = side.min(image.width().max(image.height()));
     jpeg(&fitted(&image, side.into())?, PHOTO_QUALITY)
 }
 
-/// A map `[height, width]` of values from 0 to 1, in jet colours, as a `data:` address.
+/// A map `[height, width]` of values from 0 to 1 in jet colours, as a `data:` URL.
 ///
 /// # Errors
 /// If it cannot be encoded.

@@ -1,4 +1,4 @@
-//! Writing a split that keeps duplicates together.
+//! Writes a repaired split, in which duplicates are in the same split.
 
 use crate::StudyError;
 use crate::run_folder;
@@ -10,31 +10,31 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// How a repaired split is written.
+/// The output format of a repaired split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepairAs {
-    /// As a table for training.
+    /// A table for `train --split`.
     Manifest,
-    /// As a folder with `train/` and `test/`, in which the images are copied.
+    /// A folder with `train/` and `test/` that contains copies of the images.
     Copy,
-    /// As such a folder, whose images are hard links.
+    /// The same folder with hard links instead of copies.
     Hardlink,
 }
 
-/// What a repair did.
+/// The result of a repair.
 pub struct Repaired {
     /// The table to train with.
     pub table: PathBuf,
-    /// The folder to train on, if one was made.
+    /// The folder to train on, if one was written.
     pub folder: Option<PathBuf>,
-    /// Images that changed their split.
+    /// The number of images that moved to another split.
     pub moved: usize,
 }
 
-/// Refuses a place that something is at already: said before an audit, which may take long.
+/// Fails if `out` exists already: checked before an audit, which may take long.
 ///
 /// # Errors
-/// If there is something.
+/// If `out` exists.
 pub fn check_free(out: &Path) -> Result<(), StudyError> {
     if out.symlink_metadata().is_ok() {
         return Err(Error::file(out, "exists already", "choose another --repair").into());
@@ -42,8 +42,8 @@ pub fn check_free(out: &Path) -> Result<(), StudyError> {
     Ok(())
 }
 
-/// Refuses a split in which a class has no training or no test images any more: a group of copies that is
-/// divided goes to training whole.
+/// Fails if a class has lost all its training or test images. This may happen because a group of duplicates
+/// that is spread over splits moves to training as a whole.
 fn check_complete(
     listing: &Listing,
     unreadable: &HashSet<&str>,
@@ -71,11 +71,12 @@ fn check_complete(
     Ok(())
 }
 
-/// Writes the repaired split of `listing` to `out`, without the images that cannot be read.
+/// Writes the repaired split of `listing` to `out`, without the images that cannot be read or have no
+/// class.
 ///
 /// # Errors
-/// If the folder cannot be split at all, a class would lose its training or test images, `out` is there
-/// already, or a file cannot be written.
+/// If the folder has no split, a class would lose its training or test images, `out` exists, or a file
+/// cannot be written.
 pub fn write(
     listing: &Listing,
     report: &Report,
@@ -92,7 +93,7 @@ pub fn write(
     let unreadable: HashSet<&str> = report.unreadable().collect();
     let is_readable = |item: &Item| !unreadable.contains(item.file.as_str());
     let parts = repaired(&listing.items, &report.groups, is_readable, seed);
-    // Nobody can train on an image without a class.
+    // Images without a class cannot be trained on.
     let class = |item: &Item| Some(listing.classes[item.label?].as_str());
     let kept: Vec<(&Item, &str, Part)> = listing
         .items
@@ -116,7 +117,7 @@ pub fn write(
         let half = match part {
             Part::Test => "test",
             Part::Validation if has_validation => "val",
-            // Without a folder of their own, they are taken out of train/ by the table.
+            // Without a folder for validation, the table assigns validation images from train/.
             Part::Train | Part::Validation => "train",
         };
         let name = names.free(&format!("{half}/{class}"), &item.path);
@@ -133,16 +134,17 @@ pub fn write(
     Ok(Repaired { table: folder.join(SPLIT_FILE), folder: Some(folder), moved })
 }
 
-/// The names that are given in new folders. Names that differ in case alone are one on some file systems.
+/// The file names used in the new folders. Names that differ only in case are the same on some file
+/// systems.
 #[derive(Default)]
 struct Names {
     taken: HashSet<String>,
-    /// For each name that was wanted several times, how often so far.
+    /// For each name that was requested several times, the number of requests so far.
     wanted: HashMap<String, usize>,
 }
 
 impl Names {
-    /// The file's own name, or the first of `NAME-2`, `NAME-3`, ... that is free in the folder.
+    /// The file's own name, or the first of `NAME-2`, `NAME-3`, ... that is unused in the folder.
     fn free(&mut self, folder: &str, path: &Path) -> String {
         let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         let (own, stem) = (text(path.file_name()), text(path.file_stem()));

@@ -1,4 +1,4 @@
-//! What a training run leaves in its folder, besides the model.
+//! The files that a training run writes to its folder.
 
 use crate::Environment;
 use crate::ImageSet;
@@ -19,10 +19,10 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 
-/// The version of `metrics.json`'s layout.
+/// The version of the `metrics.json` schema.
 const SCHEMA: u32 = 1;
 
-/// Pixels per unit of the drawings: sharp on a projector.
+/// Pixels per SVG unit of the PNG files: sharp on a projector.
 const PNG_SCALE: f32 = 2.0;
 
 /// The content of `metrics.json`.
@@ -34,9 +34,9 @@ pub struct Metrics<'a> {
     config: &'a RunConfig,
     history: &'a [EpochRecord],
     test: TestMetrics<'a>,
-    /// A network that learned nothing, or was better before.
+    /// Warnings that the network learned nothing, or was better in an earlier epoch.
     warnings: &'a [Warning],
-    /// What of the folder was not looked at.
+    /// Entries of the folder that were ignored.
     passed_over: Vec<PassedOver>,
     environment: Environment,
 }
@@ -58,7 +58,7 @@ struct DatasetMetrics<'a> {
 
 #[derive(Serialize)]
 struct TestMetrics<'a> {
-    /// The images tested on: `test`, or `validation` where there are no others.
+    /// The split that was tested on: `test`, or `validation` if there are no test images.
     split: &'static str,
     loss: f64,
     accuracy: f64,
@@ -102,7 +102,7 @@ impl Run<'_> {
         }
     }
 
-    /// Which image was used for what.
+    /// The content of `split.csv`: which image is in which split.
     fn split(&self) -> nn_core::Result<Vec<u8>> {
         let classes = &self.set.folder.classes;
         split_file::table(self.data.named().into_iter().flat_map(|(name, data)| {
@@ -111,7 +111,7 @@ impl Run<'_> {
         }))
     }
 
-    /// What each of these images holds.
+    /// The content of `images.sha256`: the checksum of each image.
     fn checksums(&self) -> String {
         contents::lines(self.data.named().into_iter().flat_map(|(name, data)| {
             let samples = data.samples().iter().zip(self.contents.named(name));
@@ -120,10 +120,10 @@ impl Run<'_> {
     }
 }
 
-/// The images with their labels, predictions and probabilities.
+/// A table of the images with labels, predictions and probabilities.
 ///
 /// # Errors
-/// If they cannot be written as a table.
+/// If the table cannot be written.
 pub fn predictions(
     set: &ImageSet,
     images: &Dataset,
@@ -147,7 +147,7 @@ pub fn predictions(
 }
 
 /// Writes settings, model, metrics, tables, pictures and the page of `run`, whose test images were
-/// looked into.
+/// inspected as `test`, into `folder`.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -165,7 +165,7 @@ pub fn write(folder: &StagedFolder, run: &Run<'_>, test: &Inspection) -> Result<
     Ok(folder.write(REPORT_FILE, report::render(&page)?)?)
 }
 
-/// What of a `metrics.json` tells which run it is of.
+/// The part of `metrics.json` that identifies a run.
 #[derive(Deserialize)]
 struct Written {
     config: RunConfig,
@@ -178,12 +178,12 @@ impl Written {
     }
 }
 
-/// Whether the file `metrics.json` at `path` is that of a run with these settings and this history.
+/// Whether the `metrics.json` at `path` is that of a run with these settings and this history.
 pub fn is_written(path: &Path, config: &RunConfig, history: &History) -> bool {
     Written::read(path).is_some_and(|run| run.config == *config && run.history == *history)
 }
 
-/// Whether the file `metrics.json` at `path` is that of a run with these settings that made all its epochs.
+/// Whether the `metrics.json` at `path` is that of a run with these settings that is finished.
 pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
     let all = |run: Written| run.config == *config && run.history.len() == config.fit.epochs;
     Written::read(path).is_some_and(all)

@@ -8,8 +8,8 @@ use crate::{ImageSet, Observer, StudyError, results};
 use nn_core::train::Checkpoint;
 use std::path::PathBuf;
 
-/// Makes a run in `folder`, resuming it `from` a checkpoint if there is one, writes its results and keeps
-/// `keep` checkpoints. Returns also where they are.
+/// Makes a run in `folder`, resuming it from the checkpoint `from` if there is one, writes its results and
+/// keeps `keep` checkpoints. Returns also the path of the folder.
 ///
 /// # Errors
 /// Those of [`Run::make`] and [`Inspection::make`]; if a file cannot be written.

@@ -1,4 +1,4 @@
-//! The folders of runs and experiments: what lies in them, and which of them may be replaced.
+//! The folders of runs and experiments: their files, and which folders may be replaced.
 
 use crate::StudyError;
 use crate::format;
@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 
 /// The trained model's name within a run folder.
 pub const MODEL_FILE: &str = "model.safetensors";
-/// Under which a model file notes the colour that transparent images are laid on.
+/// The metadata key in a model file for the colour that transparent images are composited onto.
 pub const ALPHA_BACKGROUND_NOTE: &str = "nn.alpha_background";
 
-/// What a run scored, in its folder.
+/// The file in a run's folder with its results.
 pub const METRICS_FILE: &str = "metrics.json";
 
 /// The summary of an experiment, in its folder.
 pub const EXPERIMENT_FILE: &str = "experiment.json";
 
-/// Files by which a folder is known to be a run's or an experiment's, and may be overwritten.
+/// Files that identify the folder of a run or an experiment, which may be overwritten.
 const MARKS: [&[&str]; 2] = [&["config.toml", METRICS_FILE], &[EXPERIMENT_FILE, "runs"]];
 
-/// What to do where a folder cannot be written to.
+/// The advice for a folder that cannot be written to.
 pub const ELSEWHERE: &str = "choose another --out";
 
 /// The run folder that the model at `path`, a file or a folder, belongs to.
@@ -34,7 +34,7 @@ pub fn of_model(path: &Path) -> Option<PathBuf> {
     is_run.then(|| folder.to_path_buf())
 }
 
-/// What the files in `folder` and below take on the disk, as far as they can be seen.
+/// The size on disk of all files in and below `folder`, in bytes; unreadable ones are not counted.
 pub fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let size = |entry: fs::DirEntry| match entry.metadata() {
@@ -45,7 +45,7 @@ pub fn size(folder: &Path) -> u64 {
     entries.map(size).sum()
 }
 
-/// `runs/a, 119 MB`: where results were written, and what they take.
+/// `runs/a, 119 MB`: the folder of the results, and its size.
 pub fn written(folder: &Path) -> String {
     format!("{}, {}", folder.display(), format::bytes(size(folder)))
 }
@@ -64,18 +64,18 @@ pub fn save_model(
     let notes = [(ALPHA_BACKGROUND_NOTE.to_string(), alpha_background.to_string())].into();
     model::save_with(&path, model, Some(classes), &notes).map_err(|error| match error {
         Error::Io { action, source, .. } => {
-            // The name of the stage says nothing to anybody.
+            // Errors show the final path, not that of the stage.
             Error::Io { action, path: folder.shown().join(MODEL_FILE), source }.into()
         }
         other => other.into(),
     })
 }
 
-/// Opens a stage for a whole folder of results, of an experiment or of a repair.
+/// Opens a stage for a whole folder of results: an experiment, or a repaired split.
 ///
 /// # Errors
-/// If something is there that is not to be replaced, another program is writing there, or nothing can
-/// be written beside it.
+/// If a folder exists there that must not be replaced, another program is writing to it, or nothing can be
+/// written beside it.
 pub fn stage(target: &Path, overwrite: bool) -> Result<Stage, StudyError> {
     let may_replace = if overwrite { only_results } else { nothing };
     Ok(Stage::open(&resolve(target)?, Policy::ReplaceFolder { may_replace }, ELSEWHERE)?)
@@ -94,10 +94,10 @@ fn only_results(target: &Path) -> Result<(), Error> {
     Err(Error::file(target, "is not a run folder, so it is not overwritten", ELSEWHERE))
 }
 
-/// `target` as a path that ends in its own name, which `.` and `..` do not.
+/// `target` as a path that ends with the folder's name, not with `.` or `..`.
 ///
 /// # Errors
-/// If nothing is there, and the path ends in no name.
+/// If the folder does not exist and its path ends in no name.
 pub fn resolve(target: &Path) -> Result<PathBuf, StudyError> {
     match target.file_name() {
         Some(_) => Ok(target.to_path_buf()),

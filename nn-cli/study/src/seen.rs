@@ -1,5 +1,5 @@
-//! Which of the images that a model is measured on were used to make it. They are recognised by their contents,
-//! from the tables that the model's run wrote.
+//! Which images a model's run was trained, validated and tested on. Images are identified by their content,
+//! using the checksums and the split table in the run's folder.
 
 use crate::training::contents::{self, CHECKSUMS_FILE, Checksum, checksum};
 use crate::{Observer, run_folder, stats};
@@ -10,17 +10,18 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// What a run used which image for.
+/// The images that a run used, by content.
 pub struct UsedBy {
     folder: PathBuf,
-    /// By checksum; of an image that was there several times what taught most.
+    /// The split of each checksum. If the same content was used several times, the split with most
+    /// influence on the model counts: training, then validation, then test.
     parts: HashMap<Checksum, Part>,
 }
 
-/// The images of which it is known what the run used them for.
+/// The split in which the run used each image; images unknown to the run are missing.
 pub type Seen = HashMap<PathBuf, Part>;
 
-/// How many are right of those the run was trained on, validated on, and of all others.
+/// Correct predictions on the images that the run was trained on, validated on, and on all others.
 #[derive(Debug, Serialize)]
 pub struct BySeen {
     train: Share,
@@ -35,8 +36,8 @@ struct Share {
 }
 
 impl UsedBy {
-    /// The run whose model lies at `model`; none if it lies in no run's folder. Says so if its table does
-    /// not tell.
+    /// Reads what the run used whose model is at `model`; `None` if the model is not in a run's folder.
+    /// Warns if the run's tables cannot be read.
     pub fn of(model: &Path, observer: &dyn Observer) -> Option<Self> {
         let folder = run_folder::of_model(model)?;
         let table = folder.join(SPLIT_FILE);
@@ -51,7 +52,7 @@ impl UsedBy {
         }
     }
 
-    /// What the run used these images for, of those it knows. Files that cannot be read are known to nobody.
+    /// The split in which the run used each of these images. Unknown and unreadable files are missing.
     pub fn seen(&self, samples: &[Sample]) -> Seen {
         let part = |sample: &Sample| {
             let sum = checksum(&sample.path).ok()?;
@@ -60,8 +61,8 @@ impl UsedBy {
         samples.par_iter().filter_map(part).collect()
     }
 
-    /// Of all images of a folder that is not split, those the run has not seen, and what they are called; all,
-    /// if it has seen none or all.
+    /// From all images of a folder without split, those that the run was neither trained nor validated on,
+    /// with a name for them. Returns all images if the run has seen none of them or all.
     pub fn unseen(
         &self,
         samples: Vec<Sample>,
@@ -85,7 +86,7 @@ impl UsedBy {
         (name, samples.into_iter().filter(is_new).collect(), seen)
     }
 
-    /// The images that the run used for `part`, where it knows all of them; none if it does not.
+    /// The images that the run used for `part`; `None` if the run does not know all of `samples`.
     pub fn divided(&self, samples: &[Sample], part: Part) -> Option<(Vec<Sample>, Seen)> {
         let seen = self.seen(samples);
         let all = samples.iter().all(|sample| seen.contains_key(&sample.path));
@@ -93,7 +94,7 @@ impl UsedBy {
         all.then(|| (samples.iter().filter(of).cloned().collect(), seen.clone()))
     }
 
-    /// The images as the run divided them, without those it does not know.
+    /// The images in the run's split, without those it does not know.
     pub fn split(&self, samples: &[Sample]) -> Split {
         let seen = self.seen(samples);
         let of = |part: Part| {
@@ -103,14 +104,14 @@ impl UsedBy {
         Split { train: of(Part::Train), validation: of(Part::Validation), test: of(Part::Test) }
     }
 
-    /// Its folder, for people.
+    /// The path of the run's folder, as text.
     pub fn name(&self) -> String {
         self.folder.display().to_string()
     }
 }
 
-/// What a run used each content for, by its table and its checksums; of one that was there several times what
-/// taught most: training before validation before test.
+/// The split of each checksum, from a run's split table and its checksums; of several splits the one with
+/// most influence: training before validation before test.
 fn parts_by_content(table: &Path, checksums: &Path) -> nn_core::Result<HashMap<Checksum, Part>> {
     let by_file: HashMap<String, Part> = split_file::parts(table)?
         .into_iter()
@@ -129,7 +130,7 @@ fn parts_by_content(table: &Path, checksums: &Path) -> nn_core::Result<HashMap<C
 }
 
 impl BySeen {
-    /// Counts answers by what the run used each image for.
+    /// Counts predictions by the split in which the run used each image.
     pub fn count<'a>(answers: impl Iterator<Item = (&'a Path, bool)>, seen: &Seen) -> Self {
         let mut counts = Self {
             train: Share::default(),
@@ -148,7 +149,7 @@ impl BySeen {
         counts
     }
 
-    /// What follows the name of the images in a title.
+    /// A suffix for the name of the images in a title.
     pub fn title(&self) -> String {
         match (self.train.n, self.validation.n + self.others.n) {
             (0, _) => String::new(),
@@ -157,7 +158,7 @@ impl BySeen {
         }
     }
 
-    /// The accuracy on each kind, if there are several and one of them was trained on.
+    /// The accuracy on each group, if there are several and one of them was trained on.
     pub fn lines(&self) -> Option<String> {
         let told = |(name, share): (&str, &Share)| {
             let accuracy = stats::accuracy(share.correct as u64, share.n as u64);
@@ -172,7 +173,8 @@ impl BySeen {
         (self.train.n > 0 && lines.len() > 1).then(|| format!("\n{}", lines.concat()))
     }
 
-    /// That a number on such images is no measure, if so; `asked` if training images were asked for.
+    /// A warning if some of the images were trained on, so that the accuracy says little about new images;
+    /// none if the user asked for training images (`asked`).
     pub fn warning(&self, run: &str, asked: bool) -> Option<String> {
         let all = self.train.n + self.validation.n + self.others.n;
         (self.train.n > 0 && !asked).then(|| {

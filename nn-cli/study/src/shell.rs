@@ -1,9 +1,9 @@
-//! Command lines, as a shell takes them.
+//! Command lines, quoted for a shell.
 
-/// What stands for a folder of the user's in a command that others read.
+/// A placeholder for a user's folder in a command that is shown to others.
 pub const DATA_ROOT: &str = "DATA_ROOT";
 
-/// A word of a command line, quoted where a shell would take it apart.
+/// A word of a command line, quoted if it contains characters special to a shell.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,6 +1,6 @@
-//! The parts that all poses share: legs, tails, the colours of a trunk, a head in its place.
+//! Parts shared by all poses: legs, tails, the colours of the trunk, and placing the head.
 //!
-//! Units as in [`crate::body`].
+//! Units are those of [`crate::body`].
 
 use crate::animal::Animal;
 use crate::canvas::{Canvas, Hair, Ink, blob, mix, oval, shade, tube};
@@ -8,10 +8,10 @@ use crate::head;
 use nn_core::rng::Rng;
 use tiny_skia::{Point, Transform};
 
-/// What darkens a part that lies in shade.
+/// The colour that darkens parts in shade.
 pub const SHADOW: Ink = [0.05, 0.05, 0.07];
 
-/// Long hair of the trunk, neck and tail.
+/// The long hair of trunk, neck and tail.
 pub fn long(animal: &Animal) -> Hair {
     let length = 0.045 + 0.035 * animal.build.ruff.clamp(0.0, 1.0);
     Hair { length, grizzle: animal.coat.grizzle, density: 0.5 }
@@ -22,7 +22,8 @@ pub fn short(animal: &Animal) -> Hair {
     Hair { length: 0.025, grizzle: 0.7 * animal.coat.grizzle, density: 0.5 }
 }
 
-/// Puts the head at `(x, y)`, turned `tilt` radians (downwards), `size` units to half a head.
+/// Draws the head at `(x, y)`, tilted downwards by `tilt` radians; scaled so that half a head measures
+/// `size` units.
 pub fn head_at(
     canvas: &mut Canvas,
     animal: &Animal,
@@ -36,7 +37,7 @@ pub fn head_at(
         .pre_concat(Transform::from_rotate(tilt.to_degrees()))
         .pre_scale(size, size);
     canvas.placed(spot, |canvas| {
-        // The head throws a shadow on what is behind it.
+        // The head casts a shadow on what is behind it.
         canvas.tint(&oval(-0.05, 0.32, 0.62, 0.42), SHADOW, 0.38, 0.30);
         if animal.faces_viewer {
             head::front(canvas, animal, rng);
@@ -62,7 +63,7 @@ pub fn leg(
     limb.fill(&oval(x + 0.035, y + 0.01, r + 0.035, 0.042), shade(top, gain));
     let below = [(-1.0, -0.42), (1.5, -0.42), (1.5, 0.2), (-1.0, 0.2)];
     limb.tint(&blob(&below), shade(coat.pale, gain), 0.35 + 0.6 * coat.mask, 0.12);
-    // The hind edge lies in shade.
+    // The hind edge is in shade.
     let edge: Vec<_> = joints.iter().map(|&(x, y, r)| (x - 0.75 * r, y, 0.4 * r)).collect();
     limb.tint(&tube(&edge), SHADOW, 0.22, 0.05);
     for toe in [0.045, 0.012] {
@@ -73,8 +74,8 @@ pub fn leg(
     canvas.over(&limb);
 }
 
-/// Draws the tail from `(x, y)`: a bushy tube that turns as it goes, up and over for a curled
-/// tail, down for a hanging one.
+/// Draws the tail from `(x, y)` as a bushy tube: a curled tail bends upwards and forwards, a hanging one
+/// downwards.
 pub fn tail(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng, x: f32, y: f32) {
     let (coat, curl) = (&animal.coat, animal.build.tail.clamp(-0.1, 1.15));
     // Heading, in radians: pi is backwards, more is up.
@@ -109,7 +110,7 @@ pub fn tail(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng, x: f32, y: f32)
     canvas.over(&brush);
 }
 
-/// Draws a tail that lies on the ground, through `(x, y, radius)`.
+/// Draws a tail resting on the ground, through the joints `(x, y, radius)`.
 pub fn resting_tail(
     canvas: &mut Canvas,
     animal: &Animal,
@@ -122,7 +123,7 @@ pub fn resting_tail(
     canvas.over(&brush);
 }
 
-/// Colours a trunk: dark saddle above `back`, pale below `belly`, shade underneath.
+/// Colours a trunk: a dark saddle above `back`, pale below `belly`, with a shadow underneath.
 pub fn colour_trunk(trunk: &mut Canvas, animal: &Animal, back: f32, belly: f32) {
     let coat = &animal.coat;
     let depth = belly - back;
@@ -139,7 +140,7 @@ pub fn colour_trunk(trunk: &mut Canvas, animal: &Animal, back: f32, belly: f32) 
     ];
     let blanket_ink = mix(coat.back, coat.side, 0.4 * (1.0 - coat.mask));
     trunk.tint(&blob(&saddle), blanket_ink, 0.95, 0.03 + 1.3 * coat.edge);
-    // The pale underside reaches higher where the coat is of two colours.
+    // The pale underside reaches higher on coats with a strong mask.
     let high = 0.13 * coat.mask;
     let under = [
         (-1.0, belly - 0.05 - high),

@@ -1,15 +1,16 @@
-//! What an animal is like: the few traits that tell a husky from a wolf, and the many that do not.
+//! The traits of an animal: a few that differ between huskies and wolves, and many that do not.
 //!
-//! As in the photographs, no single trait decides. Each is drawn from a normal distribution or a table that
-//! differs between the species but overlaps ([`CUES`], [`COATS`]); pose, size, place, side and
-//! light are drawn alike for both.
+//! As in the photographs, no single trait decides the class. Each trait is drawn from a normal distribution
+//! or a table that differs between the species but overlaps ([`CUES`], [`COATS`]). Pose, size, place, side
+//! and light have the same distribution for both.
 //!
-//! How far the distributions of a trait lie apart sets how hard the task is. With means `d` standard deviations
-//! apart, a threshold halfway between them is right with probability `Phi(d / 2)`. The means of the mask are
-//! two standard deviations apart, so the mask alone tells 84 %. The coat's colour, which a small network
-//! learns first, tells 87 %: the sum over [`COATS`] of the larger of both shares, halved. That limits what
-//! colour alone can teach. The limit was found by trial: with 91 % the reference network learns nearly all
-//! there is, with 84 % it often ends at chance, misled by animals in the other species' coat.
+//! The distance between the two distributions of a trait sets how hard the task is. If the means are `d`
+//! standard deviations apart, a threshold halfway between them is right with probability `Phi(d / 2)`. The
+//! means of the mask are two standard deviations apart, so the mask alone gives an accuracy of 84 %. The
+//! colour of the coat, which a small network learns first, gives 87 %: half the sum over [`COATS`] of the
+//! larger of the two shares. This bounds what can be learned from colour alone. The bound was found by
+//! trial: with 91 % the reference network learns nearly the whole task, with 84 % it often ends at chance
+//! level, misled by animals whose coat is typical of the other species.
 
 use crate::canvas::{Ink, mix, shade};
 use nn_core::rng::Rng;
@@ -35,7 +36,7 @@ impl Species {
     }
 }
 
-/// How one trait is spread in each species.
+/// The distribution of one trait in each species: the two means and the common standard deviation.
 struct Cue {
     husky: f64,
     wolf: f64,
@@ -48,12 +49,12 @@ impl Cue {
             Species::Husky => self.husky,
             Species::Wolf => self.wolf,
         };
-        // Bounded, so that no animal is deformed.
+        // Truncated, so that no animal looks deformed.
         (centre + self.spread * rng.normal().clamp(-2.0, 2.0)) as f32
     }
 }
 
-/// The traits that differ, all on a scale where 0 is one extreme and 1 the other.
+/// The traits that differ, each on a scale where 0 is one extreme and 1 the other.
 struct Cues {
     mask: Cue,
     ears: Cue,
@@ -65,7 +66,7 @@ struct Cues {
 }
 
 const CUES: Cues = Cues {
-    // A soft wolf's face .. a husky's sharp black-and-white mask.
+    // A wolf's soft face .. a husky's sharp black-and-white mask.
     mask: Cue { husky: 0.74, wolf: 0.34, spread: 0.20 },
     // Small .. large.
     ears: Cue { husky: 0.60, wolf: 0.40, spread: 0.25 },
@@ -124,7 +125,7 @@ pub struct Coat {
     pub nose: Ink,
 }
 
-/// The proportions of an animal, each about 0 to 1.
+/// The proportions of an animal, each roughly from 0 to 1.
 #[derive(Clone, Copy)]
 pub struct Build {
     /// Small to large.
@@ -141,7 +142,7 @@ pub struct Build {
     pub girth: f32,
 }
 
-/// What the animal does.
+/// The pose of an animal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pose {
     /// On four legs, seen from the side.
@@ -156,25 +157,25 @@ pub enum Pose {
     Portrait,
 }
 
-/// Everything that is drawn of one animal.
+/// Everything that determines how an animal is drawn.
 pub struct Animal {
     /// Colours.
     pub coat: Coat,
     /// Proportions.
     pub build: Build,
-    /// What it does.
+    /// The pose.
     pub pose: Pose,
     /// Whether its face is turned to the viewer.
     pub faces_viewer: bool,
-    /// Turn of a face that is turned to the viewer, in radians to the (unmirrored) right.
+    /// The yaw of a face that is turned to the viewer, in radians, positive to the right before mirroring.
     pub yaw: f32,
-    /// Nod of the head, in radians, down.
+    /// The nod of the head, in radians, positive downwards.
     pub nod: f32,
-    /// Stride, -1 to 1; 0 stands still.
+    /// The stride, from -1 to 1; 0 for standing still.
     pub stride: f32,
     /// How far the mouth is open, 0 to 1.
     pub pant: f32,
-    /// Small personal deviations, for whoever draws to use.
+    /// Small individual deviations, normally distributed, used in drawing.
     pub quirk: [f32; 6],
 }
 
@@ -237,7 +238,7 @@ fn coat(species: Species, quantile: f64, mask: f32, rng: &mut Rng) -> Coat {
         }
     };
     let left = iris(rng, species);
-    // One blue and one brown eye happens, to huskies mostly.
+    // Occasionally the eyes differ in colour: one blue and one brown, mostly in huskies.
     let right = if rng.uniform() < 0.1 { iris(rng, species) } else { left };
     let (back, side, pale) = (own(dye.back), own(dye.side), own(dye.pale));
     Coat {
@@ -252,7 +253,8 @@ fn coat(species: Species, quantile: f64, mask: f32, rng: &mut Rng) -> Coat {
     }
 }
 
-/// The index whose share of `[0, 1)` holds `quantile`, where shares are proportional to the weights.
+/// The index of the interval that contains `quantile`, where `[0, 1)` is divided into intervals with
+/// lengths proportional to `weights`.
 fn choose(quantile: f64, weights: &[f64]) -> usize {
     let mut left = quantile * weights.iter().sum::<f64>();
     for (i, weight) in weights.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! Bodies: legs, trunk, tail and where the head goes, for each pose.
+//! Draws bodies: legs, trunk, tail and the position of the head, for each pose.
 //!
-//! Units: a standing animal is about one unit high at the shoulder; the ground is y = 0, up is
-//! negative, and the animal looks right (whoever places the canvas may mirror it).
+//! Units: a standing animal is about one unit high at the shoulder; the ground is y = 0, y points down, and
+//! the animal faces right (the canvas may be mirrored when it is placed).
 
 use crate::anatomy::{SHADOW, colour_trunk, head_at, leg, long, resting_tail, short, tail};
 use crate::animal::{Animal, Pose};
@@ -9,7 +9,7 @@ use crate::canvas::{Canvas, Hair, blob, mix, oval, tube};
 use nn_core::rng::Rng;
 use tiny_skia::Point;
 
-/// The box an animal fills, in units: left, top, right, bottom.
+/// The bounding box of an animal, in units: left, top, right, bottom.
 pub fn extent(animal: &Animal) -> [f32; 4] {
     match animal.pose {
         Pose::Standing => [-0.85, -1.62, 0.98, 0.06],
@@ -40,7 +40,7 @@ fn standing(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
     let carry = 0.10 * (0.5 - build.legs) + 0.09 * animal.quirk[4];
     let knee = |foot: f32| 0.45 * foot;
 
-    // A hanging tail is behind the legs, a raised one before the trunk.
+    // A hanging tail is drawn behind the legs, a raised one in front of the trunk.
     if build.tail < 0.45 {
         tail(canvas, animal, rng, -0.50, back + 0.10);
     }
@@ -94,7 +94,7 @@ fn standing(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
         coat.side,
     );
     colour_trunk(&mut trunk, animal, back, belly);
-    // Nape dark, throat pale.
+    // The nape is dark and the throat pale.
     trunk.tint(
         &tube(&[(0.12, back, 0.08), (0.34, back - 0.13, 0.08), (hx - 0.16, hy, 0.08)]),
         coat.back,
@@ -120,7 +120,7 @@ fn standing(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
 
     leg(canvas, animal, rng, &hind(swing, 0.0), 1.0);
     leg(canvas, animal, rng, &fore(-swing, 0.0), 1.0);
-    // Thigh and shoulder hair run into the trunk: cover the joints' upper edge.
+    // The hair of thigh and shoulder merges into the trunk: it covers the joints' upper edges.
     let mut haunch = canvas.layer();
     haunch.fill(&oval(-0.36, belly - 0.18, 0.165, 0.20), coat.side);
     haunch.fill(&oval(0.29, belly - 0.17, 0.13, 0.17), coat.side);
@@ -139,7 +139,7 @@ fn sitting_front(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
     let (coat, build) = (&animal.coat, animal.build);
     let (wide, high) = (0.03 * build.girth, 0.10 * (build.legs - 0.5));
     let side = if animal.quirk[3] > 0.0 { 1.0 } else { -1.0 };
-    // The tail lies on the ground beside, or shows above the hip.
+    // The tail rests on the ground beside the animal, or is visible above the hip.
     if build.tail > 0.6 {
         tail(canvas, animal, rng, -0.26, -0.40);
     } else {
@@ -352,7 +352,7 @@ fn lying(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
     head_at(canvas, animal, rng, hx, hy, tilt, 0.33);
 }
 
-/// Head and chest; the body leaves the picture below.
+/// Draws head and chest; the body extends below the lower edge of the picture.
 fn portrait(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
     let (coat, build) = (&animal.coat, animal.build);
     let wide = 0.05 * build.ruff + 0.03 * build.girth;

@@ -1,31 +1,31 @@
-//! A canvas of soft, hairy shapes.
+//! A canvas for soft, hairy shapes.
 //!
-//! Shapes are given in *units* (an animal is about one unit tall) and reach the pixels through
-//! [`Canvas::place`]; y points down. `tiny-skia` turns a path into coverage; colours are blended
-//! here, in `f32`, premultiplied, so that many faint layers do not round away.
+//! Shapes are given in *units* (an animal is about one unit tall) and mapped to pixels by
+//! [`Canvas::place`]; y points down. `tiny-skia` rasterises a path to coverage. Colours are blended here in
+//! `f32` with premultiplied alpha, so that many faint layers do not vanish by rounding.
 
 use nn_core::rng::Rng;
 use tiny_skia::{FillRule, Mask, Path, PathBuilder, Point, Stroke, Transform};
 
-/// A colour, red-green-blue, 0 to 1.
+/// A colour: red, green and blue, each from 0 to 1.
 pub type Ink = [f32; 3];
 
-/// `a` and `b` mixed, `t` of the way from `a` to `b`.
+/// Linear interpolation from `a` (`t` = 0) to `b` (`t` = 1).
 pub fn mix(a: Ink, b: Ink, t: f32) -> Ink {
     std::array::from_fn(|c| a[c] + (b[c] - a[c]) * t)
 }
 
-/// `ink` made lighter (`gain > 1`) or darker.
+/// `ink` multiplied by `gain`: lighter if `gain > 1`, else darker.
 pub fn shade(ink: Ink, gain: f32) -> Ink {
     ink.map(|v| (v * gain).clamp(0.0, 1.0))
 }
 
-/// A picture with coverage: premultiplied red, green, blue and coverage per pixel, row by row.
+/// A square picture with alpha: premultiplied red, green, blue and coverage for each pixel, row by row.
 #[derive(Clone)]
 pub struct Canvas {
     /// Width and height in pixels.
     pub size: u32,
-    /// From units to pixels.
+    /// The transform from units to pixels.
     pub place: Transform,
     /// The pixels.
     pub pixels: Vec<[f32; 4]>,
@@ -40,24 +40,25 @@ struct Window {
     y1: usize,
 }
 
-/// How a coat of hair looks.
+/// The appearance of a coat of hair.
 #[derive(Clone, Copy)]
 pub struct Hair {
     /// Length in units.
     pub length: f32,
-    /// Brightness differs between hairs by this standard deviation (relative).
+    /// Standard deviation of the relative brightness of single hairs.
     pub grizzle: f32,
-    /// Hairs per pixel of coat.
+    /// Hairs tried per pixel of the painted area's bounding box, in a picture of 256 x 256 pixels.
     pub density: f32,
 }
 
 impl Canvas {
-    /// An empty canvas of `size` x `size` pixels.
+    /// An empty (transparent) canvas of `size` x `size` pixels.
     pub fn new(size: u32, place: Transform) -> Self {
         Self { size, place, pixels: vec![[0.0; 4]; (size * size) as usize] }
     }
 
-    /// Runs `draw` with shapes placed by `inner` first: a head on its body, say.
+    /// Runs `draw` with `inner` applied to shapes before [`Canvas::place`], to place a head on its body for
+    /// instance.
     pub fn placed(&mut self, inner: Transform, draw: impl FnOnce(&mut Self)) {
         let outer = self.place;
         self.place = outer.pre_concat(inner);
@@ -65,7 +66,7 @@ impl Canvas {
         self.place = outer;
     }
 
-    /// An empty canvas placed like this one.
+    /// An empty canvas with the same size and transform.
     pub fn layer(&self) -> Self {
         Self::new(self.size, self.place)
     }
@@ -76,13 +77,13 @@ impl Canvas {
         (t.sx * t.sy - t.kx * t.ky).abs().sqrt()
     }
 
-    /// Paints `path` over what is there.
+    /// Fills `path` with `ink` over the existing content.
     pub fn fill(&mut self, path: &Path, ink: Ink) {
         self.cover(path, 0.0, |pixel, cover| lay(pixel, ink, cover));
     }
 
-    /// Colours what is already painted inside `path`, with an edge blurred over `soft` units;
-    /// coverage stays.
+    /// Tints the existing content inside `path` with `ink`, with an edge blurred over `soft` units;
+    /// coverage does not change.
     pub fn tint(&mut self, path: &Path, ink: Ink, opacity: f32, soft: f32) {
         self.cover(path, soft, |pixel, cover| {
             let t = cover * opacity;
@@ -92,7 +93,7 @@ impl Canvas {
         });
     }
 
-    /// Paints a soft-edged `path` over what is there.
+    /// Fills `path`, with an edge blurred over `soft` units, over the existing content.
     pub fn haze(&mut self, path: &Path, ink: Ink, opacity: f32, soft: f32) {
         self.cover(path, soft, |pixel, cover| lay(pixel, ink, cover * opacity));
     }
@@ -119,8 +120,8 @@ impl Canvas {
         }
     }
 
-    /// Covers what is painted with hairs in its own colours, growing along `flow` (units to a
-    /// direction in units, any length); hairs at the rim stick out of it.
+    /// Covers the painted area with hairs in its own colours. `flow` maps a position in units to the
+    /// direction of growth (its length is ignored). Hairs at the edge extend beyond the area.
     pub fn comb(&mut self, rng: &mut Rng, hair: Hair, flow: impl Fn(Point) -> Point) {
         let Some(back) = self.place.invert() else { return };
         let Some(w) = self.painted() else { return };
@@ -156,8 +157,8 @@ impl Canvas {
         }
     }
 
-    /// One tapering hair or blade of grass, in pixels: from `root` to `tip`, bowed sideways by
-    /// `bow`, `width` wide at the root.
+    /// Draws one tapering hair or blade of grass, in pixels: from `root` to `tip`, bent sideways by `bow`,
+    /// `width` wide at the root.
     pub fn strand(&mut self, root: Point, tip: Point, bow: f32, width: f32, ink: Ink, alpha: f32) {
         let (dx, dy) = (tip.x - root.x, tip.y - root.y);
         let length = (dx * dx + dy * dy).sqrt();
@@ -174,7 +175,7 @@ impl Canvas {
         }
     }
 
-    /// A soft dot of `width` pixels at a place given in pixels.
+    /// Draws a soft dot, `width` pixels wide, at a position in pixels.
     fn dab(&mut self, x: f32, y: f32, width: f32, ink: Ink, alpha: f32) {
         let reach = 0.5 * width.max(1.0) + 0.5;
         let size = self.size as i32;
@@ -189,7 +190,8 @@ impl Canvas {
         }
     }
 
-    /// Rasterises `path`, blurs its coverage over `soft` units and hands on each touched pixel.
+    /// Rasterises `path`, blurs its coverage over `soft` units and calls `blend` with each covered pixel
+    /// and its coverage.
     fn cover(&mut self, path: &Path, soft: f32, mut blend: impl FnMut(&mut [f32; 4], f32)) {
         let Some(path) = path.clone().transform(self.place) else { return };
         let Some(mut mask) = Mask::new(self.size, self.size) else { return };
@@ -219,7 +221,7 @@ impl Canvas {
         }
     }
 
-    /// The smallest window that holds everything painted.
+    /// The smallest window that contains everything painted.
     fn painted(&self) -> Option<Window> {
         let size = self.size as usize;
         let mut w = Window { x0: size, y0: size, x1: 0, y1: 0 };
@@ -236,7 +238,7 @@ impl Canvas {
     }
 }
 
-/// `ink` over `pixel`.
+/// Blends `ink` with coverage `cover` over `pixel`.
 fn lay(pixel: &mut [f32; 4], ink: Ink, cover: f32) {
     for c in 0..3 {
         pixel[c] += (ink[c] - pixel[c]) * cover;
@@ -244,8 +246,8 @@ fn lay(pixel: &mut [f32; 4], ink: Ink, cover: f32) {
     pixel[3] += (1.0 - pixel[3]) * cover;
 }
 
-/// Blurs a picture of one channel, rows of `width`: three box blurs of `radius`, nearly a Gaussian.
-/// The edge value continues outside.
+/// Blurs an image with one channel and rows of `width` by three box blurs of `radius`, approximately a
+/// Gaussian. Edge values are replicated outside.
 pub fn blur(picture: &mut [f32], width: usize, radius: usize) {
     if radius == 0 || width == 0 || picture.is_empty() {
         return;
@@ -262,7 +264,7 @@ pub fn blur(picture: &mut [f32], width: usize, radius: usize) {
     }
 }
 
-/// One box blur along `count` values that lie `stride` apart.
+/// One box blur along `count` values with the given `stride`.
 fn box_blur(values: &mut [f32], stride: usize, count: usize, radius: usize, line: &mut [f32]) {
     for i in 0..count {
         line[i] = values[i * stride];
@@ -277,7 +279,7 @@ fn box_blur(values: &mut [f32], stride: usize, count: usize, radius: usize, line
     }
 }
 
-/// Goes on from the second of four points to the third, smoothly (Catmull-Rom).
+/// Appends the smooth (Catmull-Rom) curve from the second of four points to the third.
 fn segment(path: &mut PathBuilder, [p0, p1, p2, p3]: [(f32, f32); 4]) {
     path.cubic_to(
         p1.0 + (p2.0 - p0.0) / 6.0,
@@ -345,7 +347,7 @@ pub fn oval(x: f32, y: f32, rx: f32, ry: f32) -> Path {
     finish(path)
 }
 
-/// The path, or, where the numbers made none, a dot too small to see.
+/// The finished path. If its coordinates give no valid path, a dot too small to see.
 pub fn finish(path: PathBuilder) -> Path {
     path.finish().unwrap_or_else(|| {
         let speck = tiny_skia::Rect::from_xywh(0.0, 0.0, 1e-6, 1e-6);

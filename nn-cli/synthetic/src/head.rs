@@ -1,7 +1,7 @@
-//! Heads, in units of half a head: the middle of the skull is the origin, y points down.
+//! Draws heads, in units of half a head: the origin is the centre of the skull, y points down.
 //!
-//! A head seen from the front is a set of points in space, turned by yaw and nod before it is
-//! drawn; a head seen from the side is flat and looks right.
+//! The front view of a head is a set of points in 3D, rotated by yaw and nod before it is drawn. The side
+//! view is flat and faces right.
 
 use crate::animal::Animal;
 use crate::canvas::{Canvas, Hair, blob, curve, finish, mix, oval, shade, tube};
@@ -11,7 +11,7 @@ use tiny_skia::{Path, PathBuilder, Point, Transform};
 const DARK: [f32; 3] = [0.06, 0.05, 0.05];
 const TONGUE: [f32; 3] = [0.86, 0.47, 0.50];
 
-/// A pointed shape: from `a` by way of `b` to the tip, and by way of `c` back to `d`.
+/// The shape of an ear: from `a` via `b` to the tip, and via `c` back to `d`.
 fn ear(a: (f32, f32), b: (f32, f32), tip: (f32, f32), c: (f32, f32), d: (f32, f32)) -> Path {
     let mut path = PathBuilder::new();
     path.move_to(a.0, a.1);
@@ -105,11 +105,11 @@ pub fn front(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
         let line = [at(s * 0.28, -0.04, 0.3), at(s * 0.46, 0.10, 0.1), at(s * 0.60, 0.2, 0.0)];
         skull.tint(&curve_band(&line, 0.035), coat.back, 0.5, 0.07);
     }
-    // Bridge of the nose, in the flank's colour where the face is soft.
+    // The bridge of the nose, in the colour of the flanks where the mask is weak.
     let bridge = [at(0.0, -0.25, 0.3), at(0.0, 0.05, 0.5), at(0.0, 0.20, 0.6)];
     skull.tint(&curve_band(&bridge, 0.09), coat.side, 0.75 * (1.0 - coat.mask), 0.07);
     skull.tint(&curve_band(&bridge, 0.02), coat.back, 0.4 * coat.mask, 0.03);
-    // Round shading: the far cheek and the underside are darker.
+    // Shading for a round shape: the far cheek and the underside are darker.
     let (x, y) = at(0.0, 0.70, 0.1);
     skull.tint(&oval(x, y, 0.5, 0.16), DARK, 0.28, 0.18);
     skull.comb(rng, hair(0.13, 0.5), away);
@@ -126,13 +126,13 @@ pub fn front(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
     }
 }
 
-/// A line as a path with a width.
+/// A line as an area of constant width, with the given `radius`.
 fn curve_band(points: &[(f32, f32)], radius: f32) -> Path {
     let joints: Vec<_> = points.iter().map(|&(x, y)| (x, y, radius)).collect();
     tube(&joints)
 }
 
-/// The muzzle: it comes towards the viewer, so it moves most when the head turns.
+/// Draws the muzzle. It protrudes towards the viewer, so it moves most when the head turns.
 fn muzzle_front(
     canvas: &mut Canvas,
     animal: &Animal,
@@ -267,7 +267,7 @@ pub fn side(canvas: &mut Canvas, animal: &Animal, rng: &mut Rng) {
         canvas.over(&mouth);
     }
     let mut head = canvas.layer();
-    // A closed mouth hides the lower jaw in the outline of the upper.
+    // A closed mouth hides the lower jaw behind the outline of the upper.
     let chin = if gape > 0.0 { 0.0 } else { 0.08 };
     head.fill(
         &blob(&[

@@ -1,14 +1,15 @@
-//! The synthetic data set: drawn huskies and wolves for those who do not have the photographs.
+//! The synthetic data set: drawn huskies and wolves, for users without the photographs.
 //!
-//! The published experiment teaches a network to tell huskies on grass from wolves on snow, and finds that
-//! it learned the ground, not the animal. The pictures drawn here have the same leak, in the same folders
-//! and numbers: backgrounds that differ at a glance (`scene`), animals that differ in a few overlapping traits
-//! (`animal`) and are alike in everything else. They are drawn with vector shapes and hairs (`canvas`, `head`,
-//! `anatomy`, `body`) and then finished as a camera would (`picture`).
+//! The published experiment trains a network to distinguish huskies on grass from wolves on snow, and finds
+//! that it learned the background, not the animal. The pictures drawn here have the same leak, in the same
+//! folders with the same file numbers: backgrounds that differ clearly (`scene`), and animals that differ
+//! in a few overlapping traits (`animal`) and have all other properties in common. They are drawn from
+//! vector shapes and hairs (`canvas`, `head`, `anatomy`, `body`), and then get the exposure, blur and grain
+//! of a camera (`picture`).
 //!
-//! Each picture is a pure function of its [`Spec`], the seed and the size, whatever the number of threads. A
-//! rendered folder holds a [`Marker`], so that no later step can mistake it for the photographs. On the
-//! command line and in files the set is called the stand-in.
+//! Each picture is a pure function of its [`Spec`], the seed and the size, independent of the number of
+//! threads. A rendered folder contains a [`Marker`], so that later steps do not mistake it for the
+//! photographs. On the command line and in files the set is called the stand-in.
 //!
 //! ```
 //! use nn_synthetic::{DEFAULT_SEED, SyntheticSet, render_image, specs};

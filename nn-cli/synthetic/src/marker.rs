@@ -1,4 +1,5 @@
-//! The marker that tells a rendered folder from photographs: a file for programs, and a note for people.
+//! The marker that distinguishes a rendered folder from photographs: a file for programs, and a note for
+//! people.
 
 use crate::sets::SyntheticSet;
 use nn_core::{Error, Result};
@@ -9,10 +10,10 @@ use std::path::Path;
 /// The machine-readable marker's file name.
 pub const MARKER_FILE: &str = "stand-in.json";
 
-/// The marker for people.
+/// The file name of the note for people.
 pub(crate) const NOTE_FILE: &str = "STAND-IN.txt";
 
-/// What tells a rendered folder from photographs: the content of `stand-in.json`.
+/// Marks a rendered folder: the content of `stand-in.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
     /// Always `"stand-in"`.
@@ -28,10 +29,10 @@ pub struct Marker {
 }
 
 impl Marker {
-    /// Reads the marker of the folder `dir`; none if the folder is not a rendered one.
+    /// Reads the marker of the folder `dir`; `None` if the folder has no marker.
     ///
     /// # Errors
-    /// If there is a marker that cannot be read.
+    /// If the marker exists but cannot be read.
     pub fn read(dir: &Path) -> Result<Option<Self>> {
         use std::io::ErrorKind::{NotADirectory, NotFound};
         let path = dir.join(MARKER_FILE);

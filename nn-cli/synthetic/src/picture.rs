@@ -1,4 +1,4 @@
-//! From an animal and a ground to a finished picture: framing, light, blur and grain.
+//! Composes a picture from an animal and a background: framing, light, blur and grain.
 
 use crate::animal::{Animal, Pose, Species};
 use crate::body;
@@ -8,26 +8,25 @@ use image::{GrayImage, RgbImage};
 use nn_core::rng::Rng;
 use tiny_skia::Transform;
 
-/// A rendered picture and where in it the animal is.
+/// A rendered picture and the animal's mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     /// The picture itself.
     pub rgb: RgbImage,
-    /// 255 where the animal covers a pixel, 0 where it does not touch it.
+    /// 255 where the animal covers a pixel completely, 0 where it does not touch it.
     pub mask: GrayImage,
 }
 
-/// Where the animal stands in the frame.
+/// The position of the animal in the frame.
 struct Framing {
-    /// From animal units to pixels.
+    /// The transform from animal units to pixels.
     place: Transform,
-    /// Left and right end of what touches the ground and the ground's height, fractions of the
-    /// frame.
+    /// The left and right end and the height of the contact with the ground, as fractions of the frame.
     ground: (f32, f32, f32),
 }
 
-/// Places an animal at random: size, position, side, a slight tilt, and a change of aspect as photographs
-/// of other formats have when they are made square.
+/// Places an animal at random: size, position, side, a slight tilt, and a change of aspect ratio like that
+/// of photographs squeezed to squares.
 fn frame(animal: &Animal, size: u32, rng: &mut Rng) -> Framing {
     let [left, top, right, bottom] = body::extent(animal);
     let (wide, high) = (right - left, bottom - top);
@@ -41,7 +40,7 @@ fn frame(animal: &Animal, size: u32, rng: &mut Rng) -> Framing {
     };
     let scale = fill / (wide * squeeze).max(high);
     let (w, h) = (wide * scale * squeeze, high * scale);
-    // The centre of the box: anywhere it fits, or a little beyond for a close-up.
+    // The centre of the bounding box: anywhere it fits into the frame, or slightly beyond for a close-up.
     let slack = |extent: f32| ((1.0 - extent) / 2.0).max(spare);
     let x = 0.5 + slack(w) * rng.uniform_in(-1.0, 1.0) as f32;
     let low = if animal.pose == Pose::Portrait { -0.3 } else { -0.1 };
@@ -79,7 +78,7 @@ impl Shot {
         }
     }
 
-    /// Exposure and colour of one pixel, not premultiplied.
+    /// Applies exposure and colour to one pixel, without premultiplied alpha.
     fn develop(&self, ink: [f32; 3]) -> [f32; 3] {
         let grey = 0.30 * ink[0] + 0.59 * ink[1] + 0.11 * ink[2];
         std::array::from_fn(|c| {
@@ -89,11 +88,11 @@ impl Shot {
     }
 }
 
-/// How many streams of random numbers a picture draws from.
+/// The number of random streams of a picture.
 pub const STREAMS: u64 = 3;
 
-/// Renders one picture. `coat_quantile` from 0 to 1 chooses the coat, `stream` tells apart the pictures of one
-/// `seed`.
+/// Renders one picture. `coat_quantile` from 0 to 1 chooses the coat; `stream` distinguishes the pictures
+/// of one `seed`.
 pub fn compose(
     species: Species,
     coat_quantile: f64,
@@ -102,7 +101,8 @@ pub fn compose(
     stream: u64,
     size: u32,
 ) -> Picture {
-    // The animal must not depend on the ground's use of random numbers, nor the reverse.
+    // Separate streams keep the animal independent of the random numbers that the background uses, and vice
+    // versa.
     let mut rng = Rng::new(seed, STREAMS * stream);
     let mut scenery = Rng::new(seed, STREAMS * stream + 1);
     let mut camera = Rng::new(seed, STREAMS * stream + 2);
@@ -119,7 +119,7 @@ pub fn compose(
         }
     }
     if ground == Ground::White {
-        // Only the animal may be blurred: the white around it stays white.
+        // On white, only the animal is blurred: the background stays white.
         soften(&mut figure, shot.defocus);
     }
     let (x0, x1, feet) = framing.ground;
@@ -140,8 +140,8 @@ pub fn compose(
     expose(&scene.canvas, &figure, ground, &shot, &mut camera)
 }
 
-/// Blurs a canvas by `radius`, a fraction of its size. For a fraction of a pixel the picture is mixed with a
-/// version blurred by the next whole number of pixels.
+/// Blurs a canvas by `radius`, a fraction of its size. For a fractional number of pixels, the canvas is
+/// mixed with a version blurred by the next integer number of pixels.
 fn soften(canvas: &mut Canvas, radius: f32) {
     let radius = radius * canvas.size as f32;
     let whole = radius.ceil();
@@ -154,8 +154,8 @@ fn soften(canvas: &mut Canvas, radius: f32) {
     }
 }
 
-/// Develops the scene to bytes. On a white ground, light and grain touch the animal only, so the
-/// background stays at exactly 255.
+/// Converts the scene to bytes. On a white background, light and grain affect only the animal, so the
+/// background stays exactly 255.
 fn expose(scene: &Canvas, figure: &Canvas, ground: Ground, shot: &Shot, rng: &mut Rng) -> Picture {
     let size = scene.size;
     let mut rgb = RgbImage::new(size, size);

@@ -1,4 +1,4 @@
-//! Renders pictures and whole sets.
+//! Renders single pictures and whole sets.
 
 use crate::marker::Marker;
 use crate::picture::{self, Picture};
@@ -11,26 +11,26 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The seed with which a set is rendered unless the user asks for another.
+/// The default seed.
 pub const DEFAULT_SEED: u64 = 27;
 
-/// Width and height of a picture unless the user asks for another: what the network reads.
+/// The default width and height of a picture: the input size of the network.
 pub const DEFAULT_SIZE: u32 = 256;
 
-/// Changes whenever the same seed would give other pictures.
+/// Incremented whenever the same seed would give different pictures.
 pub const RENDERER_VERSION: u32 = 3;
 
-/// Renders one picture, `size` pixels square, and the animal's outline. The same arguments always
-/// give the same picture.
+/// Renders one picture of `size` x `size` pixels, with the animal's mask. The same arguments always give
+/// the same picture.
 pub fn render_image(spec: &Spec, seed: u64, size: u32) -> Picture {
     let ground = spec.set.ground(spec.species);
     picture::compose(spec.species, spec.coat_quantile(seed), ground, seed, spec.stream(), size)
 }
 
-/// Renders `set` into the new folder `dir`, on all threads of the current rayon pool. `progress` is
-/// told, from any thread, how many pictures are done; [`ControlFlow::Break`] stops the work.
+/// Renders `set` into the new folder `dir`, on all threads of the current rayon pool. `progress` is called,
+/// from any thread, with the number of finished pictures; [`ControlFlow::Break`] stops the work.
 ///
-/// The pictures are staged (see `nn_staging`), so `dir` is complete or not there.
+/// The pictures are staged (see `nn_staging`), so `dir` is either complete or missing.
 ///
 /// # Errors
 /// If `size` is not between 32 and 4096, `dir` exists and is not empty, something cannot be

@@ -1,7 +1,7 @@
-//! Backgrounds: grass, snow, or nothing at all. This is the cue that leaks.
+//! Draws backgrounds: grass, snow or plain white. The background is the leaking cue.
 //!
 //! Scenes vary in season, light, horizon and vegetation, but grass and snow are never mistaken for each other.
-//! All lengths are fractions of the picture.
+//! All lengths are fractions of the picture's size.
 
 use crate::canvas::{Canvas, Ink, blob, finish, mix, oval, shade};
 use nn_core::rng::Rng;
@@ -25,12 +25,13 @@ pub struct Scene {
     ground: Ground,
     /// The picture behind the animal.
     pub canvas: Canvas,
-    /// Where sky or trees end, as a fraction from the top; negative if the ground fills the picture.
+    /// The height at which sky or trees end, as a fraction from the top; negative if the ground fills the
+    /// picture.
     horizon: f32,
     near: Ink,
     far: Ink,
     dark: Ink,
-    /// Light that falls on the animal, too.
+    /// The colour of the light, which also falls on the animal.
     pub light: Ink,
     tall: f32,
 }
@@ -44,7 +45,7 @@ impl Scene {
         let dim = rng.uniform_in(0.72, 1.12) as f32;
         let (near, far, dark): (Ink, Ink, Ink) = match ground {
             Ground::Grass => {
-                // From fresh lawn to dry meadow.
+                // From a fresh lawn to a dry meadow.
                 let dry = (rng.uniform().powi(2) * 0.9) as f32;
                 let fresh = [0.27, 0.47, 0.13];
                 let hay = [0.60, 0.54, 0.27];
@@ -81,12 +82,13 @@ impl Scene {
         scene
     }
 
-    /// How far away the ground at height `y` is: 0 at the lower edge, 1 at the horizon.
+    /// The distance of the ground at height `y`: 0 at the lower edge, 1 at the horizon.
     fn distance(&self, y: f32) -> f32 {
         ((1.0 - y) / (1.0 - self.horizon)).clamp(0.0, 1.0)
     }
 
-    /// Fills every pixel: `ink` is given the place (fractions) and up to three noises.
+    /// Fills every pixel: `ink` gets the position (fractions) and three noise values, one for each of
+    /// `scales`.
     fn flood(&mut self, rng: &mut Rng, scales: [f32; 3], ink: impl Fn(f32, f32, [f32; 3]) -> Ink) {
         let size = self.canvas.size;
         let noises = scales.map(|scale| noise(size, scale, rng));
@@ -110,7 +112,7 @@ impl Scene {
             let leaf = shade(mix([0.13, 0.24, 0.10], near, 0.25), rng.uniform_in(0.7, 1.3) as f32);
             self.backdrop(sky, leaf, 1.25, rng);
         }
-        // Blades, far ones first, each a little off the colour of its place.
+        // Blades of grass, distant ones first, each slightly different from the colour of its position.
         let size = self.canvas.size as f32;
         let start = horizon.max(0.0) as f64;
         let mut blades: Vec<f64> = (0..5200).map(|_| rng.uniform_in(start, 1.08)).collect();
@@ -143,7 +145,8 @@ impl Scene {
         self.canvas.strand(root, tip, 0.2 * lean * length, width, ink, 0.85);
     }
 
-    /// Sky (or none: a wood fills it) and a line of bushes or trees at the horizon.
+    /// Draws the sky, if there is one (otherwise a wood fills it), and a line of bushes or trees at the
+    /// horizon.
     fn backdrop(&mut self, sky: Option<Ink>, leaf: Ink, busy: f32, rng: &mut Rng) {
         let h = self.horizon;
         let size = self.canvas.size;
@@ -175,7 +178,7 @@ impl Scene {
             for value in &mut pixel[..3] {
                 *value = (*value * (1.0 + gain * texture[i])).clamp(0.0, 1.0);
             }
-            // Bushes end where the ground begins, with a ragged, soft edge.
+            // Bushes end at the ground, with a ragged, soft edge.
             let below = (i / size as usize) as f32 - cut as f32 - 2.0 * texture[i];
             let keep = (1.0 - below * 0.4).clamp(0.0, 1.0);
             *pixel = pixel.map(|v| v * keep);
@@ -187,7 +190,7 @@ impl Scene {
         let (near, far, shadow, horizon) = (self.near, self.far, self.dark, self.horizon);
         let sun = rng.uniform_in(0.4, 1.0) as f32;
         let drift = rng.uniform_in(0.10, 0.45) as f32;
-        // Shade by the slope of a noise relief, lit from the side.
+        // Shading by the slope of a noise height map, lit from the side.
         let size = self.canvas.size as usize;
         let relief = noise(self.canvas.size, drift, rng);
         let crumbs = noise(self.canvas.size, 0.035, rng);
@@ -299,7 +302,7 @@ impl Scene {
         self.canvas.tint(&oval(middle, y, half, 0.09 * half + 0.008), ink, strength, 0.035);
     }
 
-    /// What stands in front of the feet at `y`: blades of grass, or snow they sink into.
+    /// Draws what covers the feet at `y`: blades of grass, or snow.
     pub fn foreground(&mut self, x0: f32, x1: f32, y: f32, rng: &mut Rng) {
         let size = self.canvas.size as f32;
         match self.ground {
@@ -331,7 +334,7 @@ impl Scene {
         }
     }
 
-    /// Falling snow.
+    /// Draws falling snow.
     fn flakes(&mut self, rng: &mut Rng) {
         for _ in 0..40 + rng.below(160) {
             let (x, y) = (rng.uniform() as f32, rng.uniform() as f32);
@@ -341,7 +344,7 @@ impl Scene {
     }
 }
 
-/// A shape with four straight sides.
+/// A quadrilateral.
 fn quad(corners: [(f32, f32); 4]) -> Path {
     let mut path = PathBuilder::new();
     path.move_to(corners[0].0, corners[0].1);
@@ -352,12 +355,12 @@ fn quad(corners: [(f32, f32); 4]) -> Path {
     finish(path)
 }
 
-/// A horizontal place, a little beyond the edges.
+/// A random horizontal position, up to slightly beyond the edges.
 fn rng_x(rng: &mut Rng) -> f32 {
     rng.uniform_in(-0.03, 1.03) as f32
 }
 
-/// Smooth noise, about -1 to 1, with bumps about `scale` of the picture wide.
+/// Smooth noise, about -1 to 1, whose bumps are about `scale` wide, as a fraction of the picture.
 fn noise(size: u32, scale: f32, rng: &mut Rng) -> Vec<f32> {
     let size = size as usize;
     let cells = (1.0 / scale).ceil() as usize + 2;

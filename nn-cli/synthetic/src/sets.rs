@@ -1,4 +1,4 @@
-//! Which pictures the sets hold: their grounds, folders and numbers.
+//! The pictures of each set: backgrounds, folders and numbers.
 
 use crate::animal::Species;
 use crate::picture::STREAMS;
@@ -7,7 +7,7 @@ use nn_core::rng::Rng;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The named sets, as they were published with photographs.
+/// The named sets, which exist under the same names as published photographs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SyntheticSet {
@@ -15,7 +15,7 @@ pub enum SyntheticSet {
     SameBackgrounds,
     /// Huskies on grass, wolves on snow: the leak.
     DifferentBackgrounds,
-    /// Huskies on snow, wolves on grass: the leak exposed.
+    /// Huskies on snow, wolves on grass: the test that exposes the leak.
     BackgroundSwap,
 }
 
@@ -38,7 +38,7 @@ impl SyntheticSet {
         }
     }
 
-    /// What `species` stands on in this set.
+    /// The background of `species` in this set.
     pub fn ground(self, species: Species) -> Ground {
         match (self, species) {
             (Self::SameBackgrounds, _) => Ground::White,
@@ -57,12 +57,12 @@ pub enum Subset {
     Train,
     /// In `test/`.
     Test,
-    /// The set is not divided: class folders lie directly in it.
+    /// The set is not divided: its folder contains the class folders.
     All,
 }
 
 impl Subset {
-    /// The numbers of each class's pictures.
+    /// The numbers of the pictures of each class.
     fn numbers(self) -> std::ops::Range<u32> {
         match self {
             Self::Train => 10..50,
@@ -97,9 +97,9 @@ impl Spec {
         }
     }
 
-    /// Where the picture's coat lies among those of its species, from 0 to 1. The coats of a class are a
-    /// stratified sample: of `n` pictures in a subset, one lies in each interval of length `1 / n`, in random
-    /// order. So even ten test pictures represent the species.
+    /// The quantile of the picture's coat within its species, from 0 to 1. The coats of a class are a
+    /// stratified sample: of the `n` pictures of a subset, one is in each interval of length `1 / n`, in
+    /// random order. So even ten test pictures represent the species.
     pub(crate) fn coat_quantile(&self, seed: u64) -> f64 {
         let all = Self { number: u32::from(u16::MAX), ..*self };
         let mut rng = Rng::new(seed, STREAMS * all.stream());
@@ -109,7 +109,7 @@ impl Spec {
         (place as f64 + rng.uniform()) / numbers.len() as f64
     }
 
-    /// A number that no other picture of any set has: the stream of its random numbers.
+    /// The picture's random stream, a number that is unique over all sets.
     pub(crate) fn stream(&self) -> u64 {
         let class = match self.species {
             Species::Husky => 0,
@@ -119,8 +119,8 @@ impl Spec {
     }
 }
 
-/// The pictures of `set`, numbered as the photographs are: 0 to 9 for testing and 10 to 49 for
-/// training in each class, or 1 to 20 in the undivided set.
+/// The pictures of `set`, with the numbers of the photographs: in each class 0 to 9 for testing and 10 to
+/// 49 for training, or 1 to 20 in the undivided set.
 pub fn specs(set: SyntheticSet) -> Vec<Spec> {
     let subsets: &[Subset] = match set {
         SyntheticSet::BackgroundSwap => &[Subset::All],

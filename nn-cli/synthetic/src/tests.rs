@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// Small pictures keep the tests quick; every law holds at any size.
+/// Small pictures keep the tests fast; the tested properties hold at any size.
 const SIZE: u32 = 64;
 
 fn quiet(_: usize) -> ControlFlow<()> {
@@ -25,7 +25,7 @@ fn some(set: SyntheticSet, count: usize) -> Vec<(Spec, Picture)> {
     taken.into_par_iter().map(|spec| (spec, render_image(&spec, DEFAULT_SEED, SIZE))).collect()
 }
 
-/// Mean colour of the outermost pixels, below any horizon, that the animal does not touch.
+/// The mean colour of the outermost pixels, below any horizon, that the animal does not touch.
 fn ring(picture: &Picture) -> [f64; 3] {
     let (mut sum, mut count) = ([0.0; 3], 0.0);
     for (x, y, pixel) in picture.rgb.enumerate_pixels() {
@@ -136,16 +136,16 @@ fn white_is_exactly_white_and_the_animal_is_seen() {
     }
 }
 
-/// How many of the labelled values the best threshold, either way round, gets right.
+/// The accuracy of the best threshold on the labelled values, in either direction.
 fn best_threshold(mut values: Vec<(f64, bool)>) -> f64 {
     values.sort_by(|a, b| a.0.total_cmp(&b.0));
     let total = values.len() as f64;
     let wolves = values.iter().filter(|v| v.1).count() as f64;
-    // Everything above the cut is called a wolf.
+    // Everything above the threshold is classified as a wolf.
     let (mut right, mut best) = (wolves, wolves.max(total - wolves));
     for (i, (value, wolf)) in values.iter().enumerate() {
         right += if *wolf { -1.0 } else { 1.0 };
-        // No threshold parts equal values.
+        // A threshold cannot separate equal values.
         if values.get(i + 1).is_none_or(|next| next.0 > *value) {
             best = best.max(right).max(total - right);
         }
@@ -153,7 +153,7 @@ fn best_threshold(mut values: Vec<(f64, bool)>) -> f64 {
     best / total
 }
 
-/// What someone sees of an animal, or of its picture, as one number.
+/// A named measurement of an animal or its picture.
 type Measure<'a, T> = (&'a str, fn(&T) -> f64);
 
 #[test]
@@ -183,8 +183,8 @@ fn traits_tell_what_the_documentation_says() {
         let told = tells(&value);
         assert!((told - documented).abs() < 0.02, "{name} tells {told}, not {documented}");
     }
-    // Whoever weighs them all, each by what it tells, is nearly always right; hence no animal is
-    // beyond telling.
+    // A weighted sum of all traits, each weighted by how well it separates the classes, is nearly always
+    // right; hence every animal can be classified.
     let weights = traits.map(|((_, value), _)| {
         let moments = |wolf: bool| {
             let own = animals.iter().filter(|a| a.1 == wolf).map(|a| value(&a.0));
@@ -253,7 +253,7 @@ fn colour_tells_something_and_size_next_to_nothing() {
             Look { colour: sum.map(|total| total / size), size, wolf }
         })
         .collect();
-    // No one channel tells more than the coats themselves do.
+    // No single channel separates the classes better than the coats themselves do.
     const COATS: f64 = 0.87;
     let measures: [(Measure<Look>, [f64; 2]); 6] = [
         (("red", |l| l.colour[0]), [0.5, COATS]),

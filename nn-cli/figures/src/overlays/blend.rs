@@ -1,4 +1,4 @@
-//! Heat maps and outlines drawn onto images.
+//! Blends heat maps over images and draws outlines on them.
 
 use super::jet::jet;
 use image::{Rgb, RgbImage};
@@ -7,10 +7,11 @@ use nn_core::data::Mask;
 use nn_core::explain::place;
 use nn_core::model::ReceptiveField;
 
-/// How much of an overlay is heat; the rest is the image.
+/// The opacity of the heat map over the image.
 const ALPHA: f64 = 0.5;
 
-/// `heat [height, width]`, from 0 to 1, in colours over `image`, stretched to its size.
+/// Blends `heat` `[height, width]`, with values from 0 to 1, in jet colours over `image`, resized to its
+/// size.
 pub fn overlay(image: &RgbImage, heat: &Tensor) -> RgbImage {
     let (height, width) = (image.height() as usize, image.width() as usize);
     let &[rows, columns] = heat.dims() else { return image.clone() };
@@ -18,7 +19,7 @@ pub fn overlay(image: &RgbImage, heat: &Tensor) -> RgbImage {
     let mut out = image.clone();
     for (pixel, &heat) in out.pixels_mut().zip(heat.as_slice()) {
         let blend = |under: u8, over: u8| {
-            // To the nearest: the cast cuts off.
+            // Adding 0.5 rounds to the nearest integer, because the cast truncates.
             (f64::from(under) * (1.0 - ALPHA) + f64::from(over) * ALPHA + 0.5) as u8
         };
         let (under, over) = (pixel.0, jet(heat.into()));
@@ -27,11 +28,11 @@ pub fn overlay(image: &RgbImage, heat: &Tensor) -> RgbImage {
     out
 }
 
-/// Pixels of a dash of an outline.
+/// The length of an outline's dashes, in pixels.
 const DASH: u32 = 5;
 
-/// Draws the border of `mask`, brought to the size of `image`: two pixels wide, in black and white dashes
-/// that are seen on any ground.
+/// Draws the border of `mask`, resized to the size of `image`: two pixels wide, in black and white dashes
+/// that are visible on any background.
 pub fn outline(image: &mut RgbImage, mask: &Mask) {
     let (width, height) = image.dimensions();
     let Ok(mask) = mask.resized(height as usize, width as usize) else { return };

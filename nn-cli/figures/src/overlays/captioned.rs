@@ -1,4 +1,4 @@
-//! Overlays with captions: beside the original with a colour bar, and many on a page.
+//! Overlays with captions: next to the original with a colour bar, or many in a grid.
 
 use super::blend::{outline, overlay};
 use super::jet::jet;
@@ -16,31 +16,31 @@ use nn_core::data::Mask;
 pub struct HeatFigure<'a> {
     /// The image.
     pub image: &'a RgbImage,
-    /// The normalised map, of any size.
+    /// The normalised map (values from 0 to 1), of any size.
     pub heat: &'a Tensor,
-    /// What was taken for the animal, to be outlined.
+    /// The mask taken for the animal, to be outlined.
     pub subject: Option<&'a Mask>,
-    /// What the image is called: its file.
+    /// The image's name: its file.
     pub title: &'a str,
     /// The class with its probability.
     pub class: &'a str,
     /// A further line.
     pub note: &'a str,
-    /// Whether the image is of the synthetic set, which the picture then says.
+    /// Whether the image is of the synthetic set, which the picture then states.
     pub synthetic: bool,
 }
 
 /// The most overlays on one [`grid`].
 pub const GRID_MOST: usize = 48;
 
-/// Pixels per unit.
+/// Pixels per SVG unit.
 const SCALE: f64 = 1.5;
 const MARGIN: f64 = 20.0;
 /// The longer side of each of the two images side by side.
 const SIDE: f64 = 320.0;
 const GAP: f64 = 12.0;
 const BAR: f64 = 14.0;
-/// Between the bar and the picture's edge, for its numbers.
+/// Room for the numbers between the bar and the picture's edge.
 const BAR_LABELS: f64 = 30.0;
 
 const TILE: f64 = 132.0;
@@ -48,10 +48,10 @@ const TILE_GAP: f64 = 4.0;
 const TILE_PAIRS: usize = 4;
 const TILE_TEXT: f64 = 38.0;
 
-/// The image, and the heat over it, side by side under the caption.
+/// Draws the image and its overlay side by side, with the caption above them.
 ///
 /// # Errors
-/// None that input can cause; a picture that cannot be drawn.
+/// No input causes one; only if the picture cannot be rendered.
 pub fn side_by_side(figure: &HeatFigure<'_>) -> Result<RgbImage> {
     let image = fitted(figure.image, SIDE * SCALE)?;
     let (wide, high) = (f64::from(image.width()) / SCALE, f64::from(image.height()) / SCALE);
@@ -92,7 +92,7 @@ pub fn side_by_side(figure: &HeatFigure<'_>) -> Result<RgbImage> {
     Ok(picture)
 }
 
-/// The steps of a colour bar, from no heat on: each one's place and the colour.
+/// The steps of a colour bar, from no heat to the most: position (0 to 1) and colour.
 fn bar_steps() -> impl Iterator<Item = (f64, String)> {
     const STEPS: u32 = 64;
     (0..STEPS).map(|i| {
@@ -101,11 +101,11 @@ fn bar_steps() -> impl Iterator<Item = (f64, String)> {
     })
 }
 
-/// The bar that says which colour is how much heat, upright.
+/// A vertical colour bar: which colour stands for how much heat.
 fn colour_bar(svg: &mut Svg, x: f64, y: f64, high: f64) {
     for (place, hex) in bar_steps() {
-        // From its lower end up to the top, to be covered by the next, so that no paper shows
-        // between two.
+        // Each step is drawn from its lower end to the top and covered by the next, so that no background
+        // shows between two.
         svg.cell(x, y, BAR, high * (1.0 - place), &hex, "");
     }
     let style = Text::new(11.0).colour(MUTED);
@@ -114,7 +114,7 @@ fn colour_bar(svg: &mut Svg, x: f64, y: f64, high: f64) {
     }
 }
 
-/// The same, lying, with its right end and its numbers before `right`.
+/// A horizontal colour bar, whose right end and numbers end before `right`.
 fn small_colour_bar(svg: &mut Svg, right: f64, y: f64) {
     let (wide, high) = (120.0, 8.0);
     let left = right - wide - 14.0;
@@ -126,10 +126,10 @@ fn small_colour_bar(svg: &mut Svg, right: f64, y: f64) {
     svg.text(left - 6.0, y, "0", &style.anchor(Anchor::End));
 }
 
-/// Up to [`GRID_MOST`] images beside their overlays, with their captions beneath.
+/// Draws up to [`GRID_MOST`] images beside their overlays, each pair with its caption beneath.
 ///
 /// # Errors
-/// None that input can cause; a picture that cannot be drawn.
+/// No input causes one; only if the picture cannot be rendered.
 pub fn grid(title: &str, note: &str, shown: &[HeatFigure<'_>]) -> Result<RgbImage> {
     let shown = &shown[..shown.len().min(GRID_MOST)];
     let columns = shown.len().clamp(1, TILE_PAIRS);

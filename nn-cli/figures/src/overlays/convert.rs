@@ -1,24 +1,24 @@
-//! Images in and out: from decoded pixels, and to PNG files.
+//! Converts decoded images for drawing, and encodes pictures as PNG.
 
 use crate::error::{Error, Result};
 use image::RgbImage;
 use image::codecs::png::PngEncoder;
 use nn_core::data::{Rgb8, SIGNATURE};
 
-/// A decoded image as one to draw with.
+/// Converts a decoded image to one that can be drawn on.
 ///
 /// # Errors
-/// None that input can cause.
+/// No input causes one.
 pub fn rgb_image(image: Rgb8) -> Result<RgbImage> {
     let (width, height) = (image.width() as u32, image.height() as u32);
     RgbImage::from_raw(width, height, image.pixels().to_vec()).ok_or(Error::Size { width, height })
 }
 
-/// A picture as the content of a PNG file, which says that this program drew it: where it lies among
-/// photographs, nobody takes it for one.
+/// Encodes a picture as PNG. The file states in a `tEXt` chunk that this program drew it, so that it is not
+/// taken for a photograph.
 ///
 /// # Errors
-/// None that input can cause.
+/// No input causes one.
 pub fn encode(image: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     image
@@ -28,7 +28,7 @@ pub fn encode(image: &RgbImage) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Where PNG's signature and header end.
+/// The offset at which PNG's signature and header end.
 const AFTER_HEADER: usize = 8 + 25;
 
 /// A PNG chunk `tEXt`: length, name, text, CRC-32 of name and text (PNG specification, 11.3.4.3).

@@ -1,27 +1,27 @@
-//! The colour map jet, as matplotlib has it: dark blue, blue, cyan, yellow, red, dark red.
+//! The colour map jet, as in matplotlib: dark blue, blue, cyan, yellow, red, dark red.
 //!
-//! It is what the reference shows heat in. It is no good scale for numbers (its brightness rises and
-//! falls), so a colour bar stands beside it wherever there is room.
+//! The reference shows heat in it. It is a poor scale for reading values, because its brightness rises and
+//! falls, so a colour bar is drawn beside it wherever there is room.
 
 use std::array;
 use std::sync::LazyLock;
 
-/// Where each channel's value changes its slope: `(position, value)`, both 0 to 1.
+/// The points of each channel's piecewise linear function: `(position, value)`, both from 0 to 1.
 const RED: [(f64, f64); 5] = [(0.0, 0.0), (0.35, 0.0), (0.66, 1.0), (0.89, 1.0), (1.0, 0.5)];
 const GREEN: [(f64, f64); 6] =
     [(0.0, 0.0), (0.125, 0.0), (0.375, 1.0), (0.64, 1.0), (0.91, 0.0), (1.0, 0.0)];
 const BLUE: [(f64, f64); 5] = [(0.0, 0.5), (0.11, 1.0), (0.34, 1.0), (0.65, 0.0), (1.0, 0.0)];
 
-/// The colours, from no heat on.
+/// The 256 colours, from no heat to the most.
 static COLOURS: LazyLock<[[u8; 3]; 256]> = LazyLock::new(|| array::from_fn(colour));
 
-/// The colour of `heat`, from 0 to 1 (what is beyond is cut off), in 256 steps.
+/// The colour of `heat`, from 0 to 1 (clamped), in 256 steps.
 pub fn jet(heat: f64) -> [u8; 3] {
-    // The cast keeps to 0..=255, and makes 0 of NaN.
+    // The cast saturates to 0..=255, and turns NaN into 0.
     COLOURS[usize::from((heat * 256.0) as u8)]
 }
 
-/// The colour of the step `step`, of 0 to 255.
+/// The colour of step `step`, from 0 to 255.
 fn colour(step: usize) -> [u8; 3] {
     let at = step as f64 / 255.0;
     let value = |points: &[(f64, f64)]| {
@@ -52,7 +52,7 @@ mod tests {
             (0.9, [241, 7, 0]),
             (1.0, [127, 0, 0]),
         ] {
-            // Where theirs rounds just below a whole number, ours may not.
+            // Where theirs rounds to just below a whole number, ours may not.
             let near =
                 jet(heat).into_iter().zip(expected).all(|(a, b): (u8, u8)| a.abs_diff(b) <= 1);
             assert!(near, "{heat}: {:?} is not {expected:?}", jet(heat));

@@ -1,8 +1,8 @@
-//! Heat maps over photographs: the colours, the blend, and pictures with captions.
+//! Heat maps over photographs: the colour map, the blending, and pictures with captions.
 //!
-//! [`overlay`] blends one map over one image, as the reference notebook shows it: the colour map jet, half
-//! and half. [`side_by_side`] sets it beside the original, with a caption and a colour bar; [`grid`] puts
-//! many on a page.
+//! [`overlay`] blends one map over one image, as in the reference notebook: the colour map jet at an
+//! opacity of one half. [`side_by_side`] shows it next to the original, with a caption and a colour bar;
+//! [`grid`] shows many on one page.
 
 mod blend;
 mod captioned;

@@ -1,4 +1,4 @@
-//! Pictures at another size.
+//! Resizes pictures.
 
 use crate::error::{Error, Result};
 use fast_image_resize::images::{Image, ImageRef};
@@ -6,11 +6,11 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::buffer::ConvertBuffer;
 use image::{RgbImage, RgbaImage};
 
-/// `image` at another size. Where it shrinks, a pixel is a mean of all it stands for; where it grows,
-/// it goes smoothly from one to the next.
+/// `image` resized to `width` x `height` pixels. Shrinking averages all source pixels that a pixel covers;
+/// enlarging interpolates between them.
 ///
 /// # Errors
-/// None that input can cause.
+/// No input causes one.
 pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
     let (old_width, old_height) = image.dimensions();
     let four: RgbaImage = image.convert(); // the library is built for pixels of four bytes alone
@@ -26,10 +26,10 @@ pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
     Ok(to.convert())
 }
 
-/// `image` with its longer side `side` pixels long, its aspect kept.
+/// `image` resized so that its longer side has `side` pixels, keeping its aspect ratio.
 ///
 /// # Errors
-/// None that input can cause.
+/// No input causes one.
 pub fn fitted(image: &RgbImage, side: f64) -> Result<RgbImage> {
     let (width, height) = image.dimensions();
     let scale = side / f64::from(width.max(height));
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn pixels_become_means_and_one_colour_stays() {
-        // Stripes finer than what is left of them.
+        // Stripes narrower than the pixels after shrinking.
         let stripes = RgbImage::from_fn(400, 30, |x, _| Rgb([255 * (x % 2) as u8, 90, 7]));
         let small = resized(&stripes, 40, 10).unwrap();
         assert_eq!(small.dimensions(), (40, 10));

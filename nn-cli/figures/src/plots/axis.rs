@@ -1,4 +1,4 @@
-//! Axes: round tick values, and numbers written as a reader expects them.
+//! Axes: round tick values, and the format of their numbers.
 
 /// Round values that cover `low..=high`, about `count` of them: steps are 1, 2, 2.5 or 5 times a
 /// power of ten. The first is at or below `low`, the last at or above `high`.
@@ -13,12 +13,12 @@ pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
         .unwrap_or(10.0 * power);
     let first = (low / step + 1e-9).floor();
     let last = (high / step - 1e-9).ceil();
-    // Whole multiples, not a running sum, so that 0.3 is the number nearest 0.3.
+    // Integer multiples, not a running sum, so that 0.3 is the floating-point number nearest to 0.3.
     (0..=(last - first) as usize).map(|i| (first + i as f64) * step).collect()
 }
 
-/// Epochs to name on an axis that runs from 1 to `epochs`: all of them as far as they fit, else
-/// every 2nd, 5th, 10th, ...; the first and the last where they do not crowd a round one.
+/// Tick positions of an axis from epoch 1 to `epochs`: all of them if there are at most `at_most`, else
+/// every 2nd, 5th, 10th, ... epoch, and the first one if the step is larger than 2.
 pub fn epoch_ticks(epochs: usize, at_most: usize) -> Vec<usize> {
     let at_most = at_most.max(2);
     if epochs <= at_most {
@@ -35,7 +35,7 @@ pub fn epoch_ticks(epochs: usize, at_most: usize) -> Vec<usize> {
     all
 }
 
-/// Labels for ticks `step` apart, all with the decimals the step needs.
+/// Labels for `ticks`, all with the decimals that their step needs.
 pub fn tick_labels(ticks: &[f64]) -> Vec<String> {
     let step = if ticks.len() > 1 { ticks[1] - ticks[0] } else { 1.0 };
     let largest = ticks.iter().fold(0f64, |m, t| m.max(t.abs()));

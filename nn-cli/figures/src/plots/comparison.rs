@@ -1,4 +1,4 @@
-//! Accuracies one below the other, each with its interval: the result of an experiment.
+//! A plot of accuracies, one below the other, each with its interval: the result of an experiment.
 
 use super::axis::percent;
 use super::header::{MARGIN, header};
@@ -12,11 +12,11 @@ pub struct ComparisonSpec {
     pub title: String,
     /// A line beneath it; may be empty.
     pub subtitle: String,
-    /// Whether any of the data is the synthetic set, which the picture then says.
+    /// Whether any of the data is the synthetic set, which the picture then states.
     pub synthetic: bool,
     /// From top to bottom.
     pub rows: Vec<ComparisonRow>,
-    /// What the hollow diamonds are called.
+    /// The label of the hollow diamonds in the key.
     pub reference: String,
 }
 
@@ -27,23 +27,23 @@ pub struct ComparisonRow {
     pub name: String,
     /// A line beneath the name.
     pub detail: String,
-    /// From 0 to 1, as all that follow.
+    /// From 0 to 1, as are all values below.
     pub accuracy: f64,
     /// The lower and the upper end of its 95 % interval.
     pub interval: (f64, f64),
-    /// Single values it is the mean of; none if there is only one.
+    /// The individual values of which it is the mean; empty if there is only one.
     pub each: Vec<f64>,
-    /// The accuracy that others published: a hollow diamond.
+    /// The accuracy that others published, drawn as a hollow diamond.
     pub reference: f64,
-    /// Levels to compare it with, such as what guessing would score on these images.
+    /// Levels to compare it with, such as the accuracy of guessing on these images.
     pub baselines: Vec<Baseline>,
 }
 
 const WIDTH: f64 = 900.0;
 const ROW: f64 = 72.0;
-/// Room for the names.
+/// Width for the names.
 const NAMES: f64 = 300.0;
-/// Room for the accuracy at the right.
+/// Width for the accuracy at the right.
 const VALUES: f64 = 84.0;
 
 /// Draws the accuracies as an SVG document.
@@ -107,7 +107,7 @@ fn diamond(svg: &mut Svg, (x, y): (f64, f64)) {
     svg.polyline(&points, svg::SERIES[1], 2.0);
 }
 
-/// What the marks mean.
+/// Draws the key of the marks.
 fn key(svg: &mut Svg, spec: &ComparisonSpec, left: f64, y: f64) {
     let style = Text::new(12.0).colour(svg::MUTED);
     let several = spec.rows.iter().any(|row| !row.each.is_empty());
@@ -138,7 +138,7 @@ fn key(svg: &mut Svg, spec: &ComparisonSpec, left: f64, y: f64) {
     }
 }
 
-/// The description for screen readers.
+/// The description, for screen readers.
 fn describe(spec: &ComparisonSpec) -> String {
     spec.rows.iter().fold(String::new(), |text, row| {
         text + &format!(

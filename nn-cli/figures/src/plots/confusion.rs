@@ -9,36 +9,36 @@ use super::header::{MARGIN, header, header_width};
 use crate::notice::SYNTHETIC_IMAGES;
 use crate::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
 
-/// A confusion matrix and what to write above it.
+/// A confusion matrix and its texts.
 #[derive(Clone, Debug, Default)]
 pub struct ConfusionSpec {
-    /// The headline; it should name the data set and the split. If empty there is no header, for a
-    /// page that says it all.
+    /// The headline; it should name the data set and the split. If empty, no header is drawn, for a page
+    /// that has its own.
     pub title: String,
-    /// A line beneath it; if empty, the accuracy.
+    /// The line beneath it; if empty, the accuracy.
     pub subtitle: String,
-    /// The lower and the upper end of the accuracy's 95 % interval, told with the accuracy.
+    /// The lower and the upper end of the accuracy's 95 % interval, shown with the accuracy.
     pub interval: Option<(f64, f64)>,
-    /// Whether the data is the synthetic set, which the picture then says.
+    /// Whether the data is the synthetic set, which the picture then states.
     pub synthetic: bool,
-    /// The classes' names as they are to be shown, in the order of rows and columns.
+    /// The classes' names as shown, in the order of rows and columns.
     pub classes: Vec<String>,
-    /// `counts[true][predicted]`; what is missing counts as zero.
+    /// `counts[true][predicted]`; missing entries count as zero.
     pub counts: Vec<Vec<u64>>,
 }
 
 impl ConfusionSpec {
-    /// Images of the class `row` that were given the class `column`.
+    /// The number of images of class `row` that were predicted as class `column`.
     pub fn count(&self, row: usize, column: usize) -> u64 {
         self.counts.get(row).and_then(|r| r.get(column)).copied().unwrap_or(0)
     }
 
-    /// Images of the class `row`.
+    /// The number of images of class `row`.
     pub fn row_total(&self, row: usize) -> u64 {
         (0..self.classes.len()).map(|c| self.count(row, c)).sum()
     }
 
-    /// Correct predictions, and all of them.
+    /// The number of correct predictions, and of all.
     fn score(&self) -> (u64, u64) {
         let n = self.classes.len();
         ((0..n).map(|i| self.count(i, i)).sum(), (0..n).map(|i| self.row_total(i)).sum())
@@ -57,11 +57,11 @@ impl ConfusionSpec {
     }
 }
 
-/// Longest label beside the rows and beneath the columns, in pixels.
+/// The longest label beside the rows and beneath the columns, in pixels.
 const ROW_LABEL: f64 = 190.0;
 const COLUMN_LABEL: f64 = 130.0;
 
-/// The least width of a picture without header: that of the colour key.
+/// The minimum width of a picture without header: the width of the colour key.
 const NARROW: f64 = 400.0;
 
 /// Draws a confusion matrix as an SVG document.
@@ -80,7 +80,7 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     let rows = named(ROW_LABEL);
     let columns = named(COLUMN_LABEL);
     let level = longest(&columns) <= cell - 8.0;
-    // Slanted names reach to the left of their column and below it.
+    // Slanted names extend to the left of their column and below it.
     let slant = longest(&columns) * std::f64::consts::FRAC_1_SQRT_2;
     let below = if level { 30.0 } else { slant + size + 12.0 };
     let mut before = 34.0 + longest(&rows) + 12.0;
@@ -138,10 +138,10 @@ pub fn confusion(spec: &ConfusionSpec) -> String {
     svg.finish()
 }
 
-/// Up to this many classes the description has every count.
+/// Up to this many classes the description lists every count.
 const COUNTED_UP_TO: usize = 12;
 
-/// The description for screen readers.
+/// The description, for screen readers.
 fn describe(spec: &ConfusionSpec) -> String {
     let n = spec.classes.len();
     let mut out = format!("Confusion matrix of {n} classes.");
@@ -187,7 +187,7 @@ impl Grid {
                     );
                     svg.cell(x, y, cell, cell, &shade(right, share), &tip);
                 } else if right {
-                    // The diagonal stays visible where nothing lies on it.
+                    // The diagonal stays visible also where its counts are zero.
                     svg.cell(x, y, cell, cell, &shade(true, 0.0), "");
                 }
                 self.numbers(
@@ -202,7 +202,7 @@ impl Grid {
         }
     }
 
-    /// Writes as much as the cell has room for: count and percentage, the count, or nothing.
+    /// Writes what fits into the cell: count and percentage, the count, or nothing.
     fn numbers(
         &self,
         svg: &mut Svg,
@@ -214,7 +214,7 @@ impl Grid {
     ) {
         let cell = self.cell;
         let strong = if dark { LIGHT } else { svg::TEXT };
-        // On a shaded cell the ink must not change with the page's theme.
+        // On a shaded cell the text colour must not change with the page's theme.
         let strong = if count > 0 && !dark { DARK } else { strong };
         let text = count.to_string();
         let with_percent = cell >= 44.0 && total > 0;
@@ -225,7 +225,7 @@ impl Grid {
             return;
         }
         if count == 0 {
-            // Zeros are pale, and left out of small cells, where they would hide the other numbers.
+            // Zeros are pale. Small cells leave them out, because they would hide the other numbers.
             if cell >= 32.0 {
                 let ink = if on_diagonal { ZERO } else { svg::MUTED };
                 let style = Text::new(size).colour(ink).anchor(Anchor::Middle);
@@ -259,7 +259,7 @@ impl Grid {
     }
 }
 
-/// One decimal where it fits.
+/// A percentage, with one decimal if that fits.
 fn share_in_cell(share: f64, cell: f64, size: f64) -> String {
     let exact = percent(share);
     if text_width(&exact, size, false) <= cell - 6.0 {
@@ -270,11 +270,11 @@ fn share_in_cell(share: f64, cell: f64, size: f64) -> String {
 }
 
 const LIGHT: Colour = Colour { hex: "#ffffff", class: "" };
-/// A zero on the diagonal, whose cell is pale in either theme.
+/// The colour of a zero on the diagonal, whose cell is pale in either theme.
 const ZERO: Colour = Colour { hex: "#59636e", class: "" };
 const DARK: Colour = Colour { hex: "#1b1f24", class: "" };
 
-/// The colour of a cell holding `share` of its row.
+/// The colour of a cell with this `share` of its row.
 fn shade(right: bool, share: f64) -> String {
     let (from, to) = if right {
         ([0xea, 0xf3, 0xfa], [0x00, 0x4f, 0x86])
@@ -289,13 +289,13 @@ fn shade(right: bool, share: f64) -> String {
     out
 }
 
-/// Whether white text reads better than dark on the cell: the brightness, weighted as the eye does.
+/// Whether white text is more readable than dark text on the cell, by the cell's relative luminance.
 fn is_dark(right: bool, share: f64) -> bool {
     let hex = shade(right, share);
     let part = |i: usize| f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap_or(255)) / 255.0;
     let linear = |v: f64| if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) };
     let y = 0.2126 * linear(part(1)) + 0.7152 * linear(part(3)) + 0.0722 * linear(part(5));
-    // Where the contrast with white equals that with near-black (WCAG 2: (a + 0.05) / (b + 0.05)).
+    // Compares the contrast with white to that with near-black (WCAG 2: (a + 0.05) / (b + 0.05)).
     1.05 / (y + 0.05) > (y + 0.05) / 0.063
 }
 

@@ -1,8 +1,8 @@
 //! Training curves: loss and accuracy side by side, one line for each series.
 //!
-//! Lines are named where they end, so no legend is needed. Loss starts at zero and accuracy spans 0 to 100 %,
-//! so that two pictures can be compared by eye. A value that is not finite leaves a gap in its line; a missing
-//! validation set is given as such values.
+//! Lines are labelled at their ends, so there is no legend. The loss axis starts at zero and the accuracy
+//! axis spans 0 to 100 %, so that two pictures can be compared by eye. A value that is not finite leaves a
+//! gap in its line; a missing validation set is passed as such values.
 
 use super::axis::{loss, percent};
 use super::header::{MARGIN, header};
@@ -18,13 +18,13 @@ pub struct CurvesSpec {
     pub title: String,
     /// A line beneath it (images, seed, ...); may be empty.
     pub subtitle: String,
-    /// Whether the data is the synthetic set, which the picture then says.
+    /// Whether the data is the synthetic set, which the picture then states.
     pub synthetic: bool,
-    /// Loss, one series for each line; a series keeps its colour by its place.
+    /// Loss, one series for each line; a series' index determines its colour.
     pub loss: Vec<Series>,
-    /// Accuracy as shares from 0 to 1.
+    /// Accuracy, from 0 to 1.
     pub accuracy: Vec<Series>,
-    /// Levels to compare the accuracy with, such as what guessing would score.
+    /// Levels to compare the accuracy with, such as that of guessing.
     pub baselines: Vec<Baseline>,
 }
 
@@ -46,11 +46,11 @@ pub fn curves(spec: &CurvesSpec) -> String {
     svg.finish()
 }
 
-/// Width of a picture of one panel: readable without zooming also on a phone.
+/// The width of a picture with one panel: readable without zooming also on a phone.
 const NARROW: f64 = 440.0;
 
-/// Draws loss and accuracy as two documents without header, for a page that sets them side by side or
-/// one above the other and says the rest.
+/// Draws loss and accuracy as two documents without header, for a page that lays them out and has its own
+/// header.
 pub fn panels(spec: &CurvesSpec) -> [String; 2] {
     let (panels, room) = both(spec);
     let top = 40.0;
@@ -62,7 +62,7 @@ pub fn panels(spec: &CurvesSpec) -> [String; 2] {
     })
 }
 
-/// Both panels, and the room they leave for labels: the same, so that their epochs line up.
+/// Both panels, and their common room for labels, which keeps their epochs aligned.
 fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
     let panels = [
         Panel { title: "Loss", series: &spec.loss, is_share: false, baselines: &[] },
@@ -77,13 +77,13 @@ fn both(spec: &CurvesSpec) -> ([Panel<'_>; 2], f64) {
     (panels, room)
 }
 
-/// The height of the header, found by drawing it into a picture that is not used.
+/// The height of the header, measured by drawing it into a document that is thrown away.
 fn header_height(spec: &CurvesSpec) -> f64 {
     let mut scratch = Svg::new(WIDTH, 1.0, "", "");
     header(&mut scratch, WIDTH, &spec.title, &spec.subtitle, spec.synthetic)
 }
 
-/// The description for screen readers: where each line ends.
+/// The description for screen readers: the last value of each line.
 fn describe(spec: &CurvesSpec) -> String {
     let mut out = String::new();
     for (what, all, write) in [
@@ -168,7 +168,7 @@ mod tests {
 
         one.loss.clear();
         assert!(curves(&one).contains("no values"));
-        // One value alone between gaps is still seen.
+        // A single value between gaps is still visible.
         one.loss = vec![Series::new("training", [vec![f64::NAN; 60], vec![0.5]].concat())];
         one.accuracy.clear();
         assert_eq!(count(&curves(&one), "circle"), 1);

@@ -1,4 +1,4 @@
-//! What stands above every plot: title, subtitle, and the notice that data is synthetic.
+//! The header of every plot: title, subtitle, and the notice that the data is synthetic.
 
 use crate::notice::SYNTHETIC_IMAGES;
 use crate::svg::{self, Anchor, Svg, Text, fit};
@@ -6,8 +6,8 @@ use crate::svg::{self, Anchor, Svg, Text, fit};
 /// Left and right margin of every picture.
 pub const MARGIN: f64 = 32.0;
 
-/// Draws title, subtitle and the notice of synthetic data from `left` on; returns the height they take. Without
-/// a title nothing is drawn: such a picture is part of a page that says all this.
+/// Draws title, subtitle and the notice of synthetic data, starting at `left`; returns the header's height.
+/// Without a title nothing is drawn: such a picture is part of a page with its own header.
 pub fn header(svg: &mut Svg, width: f64, title: &str, subtitle: &str, synthetic: bool) -> f64 {
     if title.is_empty() {
         return 0.0;
@@ -35,7 +35,7 @@ pub fn header(svg: &mut Svg, width: f64, title: &str, subtitle: &str, synthetic:
     y
 }
 
-/// How wide a picture must be to show its header uncut, within reason.
+/// The width at which a picture shows its whole header, within a limit.
 pub fn header_width(title: &str, subtitle: &str, synthetic: bool) -> f64 {
     let notice = if synthetic { svg::text_width(SYNTHETIC_IMAGES, 13.0, true) + 30.0 } else { 0.0 };
     let text = svg::text_width(title, 22.0, true).max(svg::text_width(subtitle, 14.0, false));

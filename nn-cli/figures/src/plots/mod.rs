@@ -1,11 +1,11 @@
-//! Training results as plots: curves, confusion matrices and accuracies beside one another.
+//! Training results as plots: curves, confusion matrices and comparisons of accuracies.
 //!
-//! [`curves()`], [`panels`], [`confusion()`] and [`comparison()`] return complete SVG documents. Their colours can
-//! be told apart by colour-blind readers (after Okabe and Ito, 2008).
+//! [`curves()`], [`panels`], [`confusion()`] and [`comparison()`] return complete SVG documents. Their
+//! colours can be distinguished by colour-blind readers (palette after Okabe and Ito, 2008).
 //!
-//! Elements in the colours of a page have a class (`plot-paper`, `plot-text`, `plot-muted`, `plot-grid`,
-//! `plot-axis`), so that a page with a dark theme can restyle an inlined SVG: a style rule wins over the
-//! attribute. Marks and cells carry a `<title>`, which browsers show on hover.
+//! Elements in the page's colours have a class (`plot-paper`, `plot-text`, `plot-muted`, `plot-grid`,
+//! `plot-axis`), so that a page with a dark theme can restyle an inlined SVG: a style rule overrides the
+//! attribute. Marks and cells have a `<title>`, which browsers show on hover.
 
 mod axis;
 mod comparison;

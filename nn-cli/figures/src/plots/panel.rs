@@ -4,27 +4,27 @@ use super::axis::{epoch_ticks, loss, percent, tick_labels, ticks};
 use super::series::{Baseline, Series, is_drawable, last_value};
 use crate::svg::{self, Anchor, Colour, Svg, Text, fit, text_width};
 
-/// Height of a plotting area.
+/// Height of the plotting area.
 pub const HIGH: f64 = 280.0;
-/// Room for the tick labels left of a plotting area.
+/// Width of the tick labels left of the plotting area.
 const AXIS_ROOM: f64 = 52.0;
 const LABEL_SIZE: f64 = 13.0;
-/// Up to this many epochs, each has a dot.
+/// Up to this many epochs, each epoch has a dot.
 pub const DOTS_UP_TO: usize = 40;
 
-/// What a panel shows.
+/// The content of a panel.
 pub struct Panel<'a> {
     /// `Loss` or `Accuracy`.
     pub title: &'static str,
     /// The lines, in the order of their colours.
     pub series: &'a [Series],
-    /// Whether values are shares: written as percentages, on an axis from 0 to 1.
+    /// Whether the values are shares: shown as percentages, on an axis from 0 to 1.
     pub is_share: bool,
     /// Levels to compare the values with, as shares.
     pub baselines: &'a [Baseline],
 }
 
-/// Where epochs and values lie on the page.
+/// Maps epochs and values to positions on the page.
 struct Frame {
     left: f64,
     right: f64,
@@ -71,8 +71,8 @@ impl Panel<'_> {
             .fold(0.0, f64::max)
     }
 
-    /// The values the axis spans. Bands may extend it upwards, but not below zero: a loss is never negative, even
-    /// where the mean minus the spread is.
+    /// The range of the vertical axis. Bands may extend it upwards, but not below zero: a loss is never
+    /// negative, even where the mean minus the spread is.
     fn range(&self) -> Option<(f64, f64)> {
         let values =
             self.series.iter().flat_map(|s| &s.values).copied().filter(|v| is_drawable(*v));
@@ -84,8 +84,8 @@ impl Panel<'_> {
         Some((low, high))
     }
 
-    /// Draws the panel with its plotting area `HIGH` high from `top` on, and as far right as `left + wide`;
-    /// labels go beyond.
+    /// Draws the panel: its plotting area is `HIGH` high from `top` on and extends to `left + wide`; labels
+    /// may extend further right.
     pub fn draw(&self, svg: &mut Svg, left: f64, top: f64, wide: f64) {
         svg.text(left, top - 18.0, self.title, &Text::new(15.0).bold());
         let range = self.range();
@@ -162,7 +162,7 @@ impl Panel<'_> {
             if points.len() > 1 {
                 svg.polyline(&points, colour, wide);
             }
-            // A value between two gaps is only visible as a dot.
+            // A single value between two gaps is only visible as a dot.
             if frame.epochs <= DOTS_UP_TO || points.len() == 1 {
                 for (i, (&point, &value)) in points.iter().zip(run).enumerate() {
                     let (epoch, value) = (start + i, self.write(value));
@@ -173,7 +173,7 @@ impl Panel<'_> {
         }
     }
 
-    /// Names the lines at their ends, moved apart where they would overlap.
+    /// Labels the lines at their ends, moving labels apart where they would overlap.
     fn end_labels(&self, svg: &mut Svg, frame: &Frame) {
         let apart = LABEL_SIZE + 5.0;
         let mut labels: Vec<_> = self
@@ -190,7 +190,7 @@ impl Panel<'_> {
             labels.push((frame.y(line.accuracy), svg::MUTED, label));
         }
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // Downwards until each has its room, then back up from the bottom edge.
+        // Moves overlapping labels down, then back up from the bottom edge.
         for i in 1..labels.len() {
             labels[i].0 = labels[i].0.max(labels[i - 1].0 + apart);
         }
@@ -206,7 +206,7 @@ impl Panel<'_> {
     }
 }
 
-/// The stretches of usable values, each with the epoch it starts at.
+/// The runs of consecutive drawable values, each with the epoch it starts at.
 fn runs(values: &[f64]) -> Vec<(usize, &[f64])> {
     let mut epoch = 1;
     let mut out = Vec::new();
@@ -221,7 +221,7 @@ fn runs(values: &[f64]) -> Vec<(usize, &[f64])> {
 
 fn band(svg: &mut Svg, frame: &Frame, series: &Series, colour: Colour) {
     let Some(band) = &series.band else { return };
-    // An epoch belongs to the band where both of its edges are known.
+    // The band covers an epoch only if both of its edges are drawable.
     let both: Vec<f64> =
         band.lower.iter().zip(&band.upper).map(|(l, u)| (u - l).abs() + l.abs()).collect();
     for (start, run) in runs(&both) {
@@ -231,7 +231,7 @@ fn band(svg: &mut Svg, frame: &Frame, series: &Series, colour: Colour) {
         let lower = epochs.rev().map(|e| (frame.x(e), y(band.lower[e - 1])));
         let mut points: Vec<(f64, f64)> = upper.chain(lower).collect();
         if let [top, bottom] = points[..] {
-            // One epoch alone has no width: give it that of an error bar.
+            // A single epoch has no width: draw it as wide as an error bar.
             points = vec![
                 (top.0 - 6.0, top.1),
                 (top.0 + 6.0, top.1),

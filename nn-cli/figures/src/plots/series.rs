@@ -3,11 +3,11 @@
 /// One line: a value for each epoch, the first for epoch 1.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
-    /// What the line is called: `training`, `validation`.
+    /// The line's name: `training`, `validation`.
     pub name: String,
-    /// One value for each epoch; NaN where there is none.
+    /// One value for each epoch; NaN if there is none.
     pub values: Vec<f64>,
-    /// The spread around the values, such as over seeds.
+    /// The spread around the values, for instance over seeds.
     pub band: Option<Band>,
 }
 
@@ -26,8 +26,8 @@ impl Series {
         Self { name: name.into(), values, band: None }
     }
 
-    /// The mean over several runs, which have a value for each epoch, and a band from the lowest to
-    /// the highest.
+    /// The mean over several runs with one value for each epoch, and a band from the lowest value to the
+    /// highest.
     pub fn over_runs(name: impl Into<String>, runs: &[Vec<f64>]) -> Self {
         let epochs = runs.iter().map(Vec::len).min().unwrap_or(0);
         let over = |fold: fn(f64, f64) -> f64, epoch: usize| {
@@ -46,7 +46,7 @@ impl Series {
     }
 }
 
-/// Whether a value can be placed on an axis; anything else is a gap in its line.
+/// Whether a value can be drawn; any other value is a gap in its line.
 pub(super) fn is_drawable(value: f64) -> bool {
     value.is_finite() && value.abs() < 1e100
 }
@@ -56,13 +56,12 @@ pub(super) fn last_value(values: &[f64]) -> Option<(usize, f64)> {
     values.iter().enumerate().rfind(|(_, v)| is_drawable(**v)).map(|(i, &v)| (i + 1, v))
 }
 
-/// A level that an accuracy is compared with, such as what guessing would score: drawn as a dashed or
-/// dotted line.
+/// A level to compare an accuracy with, such as the accuracy of guessing: a dashed or dotted line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
-    /// What the line is called.
+    /// The line's name.
     pub name: String,
-    /// Where it lies: a share from 0 to 1.
+    /// Its accuracy, from 0 to 1.
     pub accuracy: f64,
     /// Whether it is dotted; otherwise it is dashed.
     pub dotted: bool,

@@ -1,24 +1,24 @@
-//! What an audit found, as text for a terminal of 80 columns: the worst first.
+//! The findings of an audit as text for a terminal of 80 columns: the worst first.
 
 use crate::ui::table;
 use nn_core::audit::{Pair, Report};
 use nn_study::format::{clean, count};
 use nn_study::text::{leaks, treated};
 
-/// Columns that lines keep to, where names allow.
+/// The maximum width of lines, unless names are longer.
 const WIDTH: usize = 80;
-/// Columns that stand in front of every table and paragraph below a heading.
+/// The indentation of every table and paragraph below a heading.
 const INDENT: &str = "  ";
-/// Copies that are shown, in all and of one group.
+/// The number of copies shown: in total and of one group.
 const COPIES: (usize, usize) = (30, 6);
-/// Pairs of one scene that are shown, in all and of one group.
+/// The number of pairs of one scene shown: in total and of one group.
 const SCENES: (usize, usize) = (5, 2);
-/// Odd images that are shown.
+/// The number of odd images shown.
 const ODD: usize = 30;
-/// Columns for what gives a class away, beside those for the numbers.
+/// The width of the column that says what reveals a class.
 const REASON: usize = 35;
 
-/// The whole report about the images called `title`, which were read as these lines say.
+/// The whole report about the images called `title`; `read` are lines about how they were read.
 pub fn report(title: &str, report: &Report, read: &[String]) -> String {
     let mut out = format!("{}\n\n", clean(title));
     out += &wrapped("", &leaks::images(report));
@@ -66,8 +66,8 @@ pub fn report(title: &str, report: &Report, read: &[String]) -> String {
     out
 }
 
-/// Pairs as a table, a line each; two lines where names are too long for that. What they have in common
-/// is told `with_what`.
+/// A table of pairs with one line each, or two if the names are too long. `with_what` adds what they have
+/// in common.
 fn pairs(pairs: &[&Pair], with_what: bool) -> String {
     if pairs.is_empty() {
         return String::new();
@@ -96,7 +96,7 @@ fn pairs(pairs: &[&Pair], with_what: bool) -> String {
     ruled(&header[..columns - 1], rows, columns - 1)
 }
 
-/// What was found, in a table; what was not, in a line; and what to do.
+/// The findings as a table, the groups without findings in one line, and advice.
 fn label_leaks(report: &Report) -> String {
     let mut out = String::new();
     let rows: Vec<Vec<String>> = leaks::found(report)
@@ -127,7 +127,7 @@ fn label_leaks(report: &Report) -> String {
     out
 }
 
-/// A ruled table, indented; the first `text` columns are words.
+/// An indented table with a rule below the header; the first `text` columns contain text.
 fn ruled(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, text: usize) -> String {
     let header: Vec<String> = header.iter().map(|cell| cell.to_string()).collect();
     let mut out = String::from("\n");
@@ -137,16 +137,16 @@ fn ruled(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, text: usi
     out
 }
 
-/// A paragraph that is broken at 80 columns, every line after `indent`.
+/// A paragraph wrapped at 80 columns; every line begins with `indent`.
 fn wrapped(indent: &str, text: &str) -> String {
     let lines = lines(&clean(text), WIDTH - indent.len());
     lines.iter().map(|line| format!("{indent}{line}\n")).collect()
 }
 
-/// `text` in lines of at most `width` characters, unless a word is longer.
+/// `text` wrapped to lines of at most `width` characters, unless a word is longer.
 fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    // A number and its percent sign stay on one line.
+    // A non-breaking space keeps a number and its percent sign on one line.
     for word in text.replace(" %", "\u{a0}%").split(' ') {
         let word = word.replace('\u{a0}', " ");
         match lines.last_mut() {

@@ -1,7 +1,7 @@
-//! The passes of each layer by themselves, with the numbers a training step would give them.
+//! Times the passes of each layer separately, on inputs like those of a training step.
 //!
-//! Kernels are called as the tape calls them. What flows forward comes from real weights and the layer
-//! before, because how many outputs a ReLU leaves at zero decides how much of the backward there is.
+//! Kernels are called as the tape calls them. Activations are computed with real weights from the layer
+//! before, because the number of zeros after a ReLU determines the work of the backward pass.
 
 use super::timing::Clock;
 use super::{SEED, pixels};
@@ -19,14 +19,14 @@ const FORWARD: &str = "forward";
 const INPUT_GRADIENT: &str = "input gradient";
 const WEIGHT_GRADIENT: &str = "weight gradient";
 
-/// What a pass of a layer took.
+/// The time of one pass of a layer.
 #[derive(Serialize)]
 pub struct LayerTime {
     pub name: String,
     pub pass: &'static str,
-    /// Milliseconds, the median.
+    /// The median, in milliseconds.
     pub ms: f64,
-    /// Operations per second as plain loops would need them, in 1e9.
+    /// Operations per second in 1e9, counted as in a direct computation.
     pub gflops: f64,
 }
 
@@ -36,13 +36,13 @@ impl LayerTime {
     }
 }
 
-/// The number of passes [`measure`] times.
+/// The number of passes that [`measure`] times.
 pub fn count(network: &ReferenceCnn) -> usize {
-    // The pixels need no gradient.
+    // The first layer computes no gradient of the pixels.
     3 * network.filters.len() - 1 + 2 * 3
 }
 
-/// Times every layer with weights.
+/// Times every layer that has weights.
 pub fn measure(network: &ReferenceCnn, batch: usize, clock: &Clock) -> Result<Vec<LayerTime>> {
     let model = network.build::<f32>(SEED)?;
     let mut bench = Bench { model: &model, rng: Rng::new(SEED, 1), clock, times: Vec::new() };
@@ -65,7 +65,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// A convolution with ReLU and pooling on `x` of `dims`; returns what comes out.
+    /// Times a convolution with ReLU and pooling on `x` with dimensions `dims`; returns the output and its
+    /// dimensions.
     fn convolution(
         &mut self,
         name: &str,
@@ -101,7 +102,7 @@ impl Bench<'_> {
         Ok((y, p.output_dims()))
     }
 
-    /// A dense layer on `batch` rows `x`; returns what comes out, rectified.
+    /// Times a dense layer on `batch` rows of `x`; returns the output after ReLU.
     fn dense(&mut self, name: &str, batch: usize, x: &[f32]) -> Result<Vec<f32>> {
         let (weight, bias) = parameters(self.model, name)?;
         let dims = Dims { batch, inputs: x.len() / batch, outputs: bias.len() };
@@ -125,7 +126,7 @@ impl Bench<'_> {
         Ok(y)
     }
 
-    /// A gradient from further on.
+    /// A random output gradient.
     fn gradient(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| self.rng.uniform_in(-1.0, 1.0) as f32).collect()
     }

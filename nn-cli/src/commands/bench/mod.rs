@@ -1,4 +1,4 @@
-//! `nn-cli bench`: how fast this machine trains the built-in network, and where the time goes.
+//! `nn-cli bench`: the speed of training the built-in network on this machine, in total and by layer.
 
 mod layers;
 mod timing;
@@ -19,16 +19,16 @@ use nn_study::format;
 use serde::Serialize;
 use timing::Times;
 
-/// Decides weights and pixels.
+/// The seed of weights and pixels.
 const SEED: u64 = 27;
 
-/// Two, as in the reference's task.
+/// Two classes, as in the reference's task.
 const CLASSES: usize = 2;
 
-/// Steps and passes before the clock counts: memory is mapped, buffers are there.
+/// The number of untimed steps and passes: afterwards memory is mapped and buffers are allocated.
 const WARM_UP: usize = 3;
 
-/// The result, as `--json` shows it. Times are in milliseconds.
+/// The result, as printed by `--json`. Times are in milliseconds.
 #[derive(Serialize)]
 struct BenchResult {
     kernel: &'static str,
@@ -37,7 +37,8 @@ struct BenchResult {
     image_size: usize,
     step_ms: Times,
     forward_ms: f64,
-    /// Multiplications and additions per second in registers alone, all threads together, in 1e9.
+    /// The peak rate of multiplications and additions on registers only, with all threads, in 1e9 per
+    /// second.
     peak_gflops: f64,
     layers: Vec<LayerTime>,
 }
@@ -71,7 +72,7 @@ pub fn run(args: &BenchArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A batch of images of noise, with values from 0 to 255.
+/// A batch of random images, with values from 0 to 255.
 fn pixels(network: &ReferenceCnn, batch: usize) -> Tensor {
     let (height, width) = network.image_size;
     let mut rng = Rng::new(SEED, 0);
@@ -79,7 +80,7 @@ fn pixels(network: &ReferenceCnn, batch: usize) -> Tensor {
     Tensor::from_fn(shape, |_| rng.uniform_in(0.0, 255.0) as f32)
 }
 
-/// Times whole training steps: forward, backward, Adam.
+/// Times complete training steps: forward, backward, Adam.
 fn step(network: &ReferenceCnn, batch: usize, clock: &timing::Clock) -> Result<Times, Error> {
     let options = FitOptions::default();
     let learning_rate = options.learning_rate;
@@ -90,7 +91,7 @@ fn step(network: &ReferenceCnn, batch: usize, clock: &timing::Clock) -> Result<T
     clock.time(|| x.clone(), |x| trainer.step(x, &labels, learning_rate).map(drop))
 }
 
-/// Times predictions for a batch.
+/// Times predictions of a batch.
 fn forward(network: &ReferenceCnn, batch: usize, clock: &timing::Clock) -> Result<Times, Error> {
     let model = network.build::<f32>(SEED)?;
     let x = pixels(network, batch);

@@ -1,4 +1,4 @@
-//! A stopwatch for something that is done again and again.
+//! Measures the time of repeated work.
 
 use crate::interrupt;
 use crate::ui::Counter;
@@ -6,28 +6,28 @@ use nn_core::Result;
 use serde::Serialize;
 use std::time::Instant;
 
-/// How long something took, in milliseconds.
+/// The duration of repeated work, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Times {
     pub min: f64,
     pub median: f64,
 }
 
-/// How often things are done, and who watches.
+/// The number of repetitions, and the progress counter.
 pub struct Clock {
-    /// Runs that count, 1 or more.
+    /// The number of timed runs, 1 or more.
     pub steps: usize,
-    /// Runs before them.
+    /// The number of untimed runs before them.
     pub warm_up: usize,
-    /// Told of each run.
+    /// Incremented after each run.
     pub counter: Counter,
 }
 
 impl Clock {
-    /// Times `work`; making its input does not count.
+    /// Times `work`; creating its input is not timed.
     ///
     /// # Errors
-    /// The work's, or that the user asked to stop.
+    /// Any error of the work, or that the user interrupted it.
     pub fn time<I>(
         &self,
         mut input: impl FnMut() -> I,
@@ -49,7 +49,7 @@ impl Clock {
 }
 
 impl Times {
-    /// The least and the middle of `times`, which are at least one.
+    /// The minimum and the median of `times`, which must not be empty.
     fn of(mut times: Vec<f64>) -> Self {
         times.sort_by(f64::total_cmp);
         let (low, high) = (times[(times.len() - 1) / 2], times[times.len() / 2]);

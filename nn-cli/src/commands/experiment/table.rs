@@ -1,4 +1,4 @@
-//! The result of an experiment as tables and sentences.
+//! The result of an experiment as tables and sentences for the terminal.
 
 use crate::ui::lines::broken;
 use crate::ui::table::columns_within;
@@ -7,7 +7,7 @@ use nn_study::format::{self, percent};
 use nn_study::inspection::{MeanShare, not_counted};
 use std::collections::BTreeMap;
 
-/// The comparison and what follows from it, in lines of at most `most` columns.
+/// The comparison and its conclusions, in lines of at most `most` columns.
 pub fn table(parts: &Parts<'_>, conclusions: &Conclusions, most: usize) -> String {
     let Parts { comparison, background, seeds, .. } = parts;
     let columns =
@@ -57,10 +57,10 @@ pub fn table(parts: &Parts<'_>, conclusions: &Conclusions, most: usize) -> Strin
     out
 }
 
-/// Answers of more classes share a line.
+/// Above this number of predicted classes, all predictions share a line.
 const CLASSES_APART: usize = 3;
 
-/// How much of the heat lies on the background, for each answer; empty if no map has a share to tell.
+/// The share of heat on the background, for each predicted class; empty if no map has a share.
 fn heat_table(rows: &[Row<'_>; 3], background: &[MeanShare; 3], most: usize) -> String {
     let line = |row: &Row<'_>, answer: String, images: usize, heat: f64, area: f64| {
         vec![row.title.to_string(), answer, images.to_string(), percent(heat), percent(area)]

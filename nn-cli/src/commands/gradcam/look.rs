@@ -1,4 +1,4 @@
-//! One image's heat map: the numbers, the picture and its words.
+//! One image's heat map: its numbers, its picture and their captions.
 
 use super::Method;
 use crate::commands::model::Classifier;
@@ -17,14 +17,14 @@ use nn_synthetic::Marker;
 use serde::Serialize;
 use std::path::Path;
 
-/// The longer side of the images kept for a page, in pixels.
+/// The longer side of the thumbnails on overview pages, in pixels.
 const THUMBNAIL: f64 = 240.0;
 
-/// One image's heat map, as `--json` shows it.
+/// One image's heat map, as printed by `--json`.
 #[derive(Serialize)]
 pub struct Explained {
     pub file: String,
-    /// What the named set is that the image was found in, if it was found in one.
+    /// The origin of the named set that contains the image, if it is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<Kind>,
     /// The class that is explained.
@@ -35,60 +35,60 @@ pub struct Explained {
     predicted: String,
     /// The picture that was written.
     pub overlay: String,
-    /// The share of the heat on the background, if there is one to tell.
+    /// The share of the heat on the background; `None` if it cannot be determined.
     pub background_share: Option<f64>,
     /// The share of the picture that is background.
     pub background_area: Option<f64>,
     /// Why there is no share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_share: Option<NoShare>,
-    /// How the background was found.
+    /// The method by which the background was found.
     mask: ForegroundRule,
-    /// How the map is brought to the image.
+    /// How the map is aligned with the image.
     align: &'static str,
     method: &'static str,
     layer: Option<String>,
-    /// With `--raw`: the map as computed, and as shown.
+    /// With `--raw`: the files of the map as computed, and as shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     raw: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     full: Option<String>,
-    /// With `--check`: the rank correlation of the map with that of random weights; none if the map
-    /// is flat.
+    /// With `--check`: the rank correlation of the map with that of random weights; `None` if the map is
+    /// flat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub random_weights_correlation: Option<Option<f64>>,
-    /// What was done to the image when it was read, if anything was.
+    /// What was changed in the image when it was read, if anything.
     #[serde(skip_serializing_if = "Treatment::is_none")]
     pub treatment: Treatment,
 }
 
-/// What is known of one image.
+/// The heat map of one image, with everything that is shown about it.
 pub struct Look {
     pub found: Explanation,
-    /// A small version for the page of all.
+    /// A thumbnail for the overview page.
     pub thumbnail: RgbImage,
     file: String,
     kind: Option<Kind>,
-    /// The file's name after that of its folder.
+    /// The file's name with that of its folder.
     pub short: String,
     stem: String,
     class: String,
     predicted: String,
     background: Result<BackgroundHeat, NoShare>,
-    /// What was taken for the animal.
+    /// The mask taken for the animal.
     pub subject: Foreground,
-    /// The class with its probability.
+    /// The predicted class with its probability.
     pub answer: String,
     pub synthetic: bool,
-    /// The picture, encoded.
+    /// The picture, encoded as PNG.
     pub png: Vec<u8>,
 }
 
 impl Look {
-    /// Looks at one image of a batch, and draws its picture.
+    /// Computes the share of heat for one image of a batch, and draws its picture.
     ///
     /// # Errors
-    /// None that input can cause; a picture that cannot be drawn.
+    /// No input causes one; only if the picture cannot be drawn.
     pub fn at(
         found: Explanation,
         image: Rgb8,
@@ -145,7 +145,7 @@ impl Look {
         })
     }
 
-    /// Writes the picture, and with `raw` the maps.
+    /// Writes the picture, and with `raw` also the maps.
     pub fn write(
         &self,
         raw: bool,
@@ -197,7 +197,7 @@ fn short_name(file: &Path) -> String {
     folder.unwrap_or(Path::new("")).join(name).display().to_string()
 }
 
-/// Whether a file lies in a rendered set: in `SET`, `SET/CLASS` or `SET/test/CLASS`.
+/// Whether a file is in a rendered set: in `SET`, `SET/CLASS` or `SET/test/CLASS`.
 fn is_synthetic(file: &Path) -> bool {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
     file.ancestors().skip(1).take(3).any(|dir| matches!(Marker::read(dir), Ok(Some(_))))

@@ -1,4 +1,4 @@
-//! Pages with many overlays.
+//! Overview pages with many overlays.
 
 use super::Method;
 use super::look::Look;
@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use nn_figures::overlays::{self, GRID_MOST, HeatFigure, encode};
 use nn_staging::Stage;
 
-/// Pages with many overlays, written as they fill up.
+/// Overview pages, each written when it is full.
 pub struct Pages {
     title: String,
     model: String,
@@ -23,14 +23,14 @@ impl Pages {
     }
 
     pub fn add(&mut self, mut look: Look, stage: &Stage) -> Result<(), Failure> {
-        // The picture is written, and large.
+        // The picture is already written and takes much memory.
         look.png = Vec::new();
         self.waiting.push(look);
         self.seen += 1;
         if self.waiting.len() == GRID_MOST { self.write(stage) } else { Ok(()) }
     }
 
-    /// Writes the last page, and says where all are; there is none of a single image.
+    /// Writes the last page, and reports the paths of all; a single image has no page.
     pub fn finish(mut self, stage: &Stage) -> Result<Vec<String>, Failure> {
         if self.seen > 1 && !self.waiting.is_empty() {
             self.write(stage)?;

@@ -1,4 +1,4 @@
-//! Predictions as tables: for people, and as CSV.
+//! Predictions as tables, for people and as CSV.
 
 use super::Prediction;
 use crate::args::PredictArgs;
@@ -7,13 +7,13 @@ use nn_core::data::is_image;
 use nn_study::format::{self, class_name};
 use std::path::{Path, PathBuf};
 
-/// Up to so many classes each has a column of its own.
+/// Up to this many classes, each has its own column.
 const COLUMNS: usize = 5;
 
-/// The classes shown of an image where there are more.
+/// The number of classes shown of each image if there are more.
 const SHOWN: usize = 3;
 
-/// Where the CSV goes.
+/// The destination of the CSV.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Csv {
     None,
@@ -22,11 +22,11 @@ pub enum Csv {
 }
 
 impl Csv {
-    /// Where it is to go, and all images. `--csv` takes what follows for its file: what is an image or a
-    /// folder is none.
+    /// The destination of the CSV, and all images. `--csv` consumes the argument after it as its file; if
+    /// that is an image or a folder, it is counted as an image and the CSV goes to stdout.
     ///
     /// # Errors
-    /// If no images are left, or two results are to go to stdout.
+    /// If no images are left, or two results would be written to stdout.
     pub fn of(args: &PredictArgs, json: bool) -> Result<(Self, Vec<PathBuf>), Failure> {
         let mut images = args.images.clone();
         let csv = match &args.csv {
@@ -53,11 +53,11 @@ impl Csv {
     }
 }
 
-/// The predictions as CSV: file, predicted class, and the probability of each class; with `top`, that of the
-/// most probable ones alone, each after its name.
+/// The predictions as CSV: file, predicted class, and the probability of each class. With `top`, only the
+/// most probable classes, each with its probability.
 ///
 /// # Errors
-/// If they cannot be written as a table.
+/// If the table cannot be written.
 pub fn csv(
     predictions: &[Prediction],
     classes: &[String],
@@ -94,7 +94,8 @@ pub fn csv(
     table.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// Header and rows of the table for people: a column for each class, or for many the most probable ones.
+/// Header and rows of the table for people: a column for each class, or the most probable classes if there
+/// are many or `top` is given.
 pub fn table(
     predictions: &[Prediction],
     classes: &[String],

@@ -1,4 +1,4 @@
-//! Every policy, from an open stage to the commit, and what is left where there is none.
+//! Every policy from opening a stage to its commit, and what is left without a commit.
 
 use super::*;
 use std::io;
@@ -7,7 +7,7 @@ const ELSEWHERE: &str = "choose another --out";
 const ADD: Policy = Policy::AddFiles { overwrite: false };
 const MOVE: Policy = Policy::MoveEntries { last: "metrics.json" };
 
-/// Results of this program and nothing else may be replaced.
+/// Only folders with results of this program may be replaced.
 fn only_runs(folder: &Path) -> Result<()> {
     if folder.join("metrics.json").exists() {
         return Ok(());
@@ -74,7 +74,7 @@ fn a_whole_folder_replaces_what_may_be_replaced() {
     fs::remove_file(target.join("metrics.json")).unwrap();
     let refused = refusal(open(&target, REPLACE));
     assert!(refused.contains("is not a run folder"), "{refused}");
-    // Something arrives while it is staged.
+    // Another file appears in the target while the stage is open.
     let late = dir.path().join("late");
     for policy in [REPLACE, Policy::NewFolder] {
         let stage = open(&late, policy).unwrap();
@@ -133,14 +133,14 @@ fn entries_are_moved_into_what_is_there() {
         // A folder is replaced, not added to.
         assert_eq!(entries(&target.join("heat")), [round]);
     }
-    // A file takes the place of a folder, and the other way round.
+    // A file replaces a folder, and a folder replaces a file.
     let stage = open(target, MOVE).unwrap();
     stage.folder().write("heat", "a file").unwrap();
     stage.folder().write("metrics.json", "3").unwrap();
     stage.folder().folder("model").unwrap();
     stage.commit().unwrap();
     assert!(target.join("heat").is_file() && target.join("model").is_dir());
-    // Without the last one, the target must not pass for complete.
+    // Without the last file, the target must count as incomplete.
     let stage = open(target, MOVE).unwrap();
     stage.folder().write("model", "4").unwrap();
     assert!(stage.commit().is_err());
@@ -169,7 +169,7 @@ fn files_are_added_all_or_none() {
     assert_eq!(entries(&target), ["a.png", "b.png", "c.png", "mine.txt"]);
 }
 
-/// Leaves everything as a killed program does: no destructor runs, the system takes the locks back.
+/// Simulates a killed program: no destructor runs, and the system releases the locks.
 #[cfg(unix)]
 fn kill(stage: Stage) -> PathBuf {
     let Stage { hidden, target, .. } = stage;
@@ -202,7 +202,7 @@ fn what_a_killed_program_left_is_removed_and_nothing_else() {
         assert_eq!(entries(&path("run")), ["metrics.json"]);
         fs::remove_dir_all(path("run")).unwrap();
     }
-    // What somebody works at stays, and what only looks like a stage.
+    // A stage in use stays, and so does a file that is only named like a stage.
     let at_work = open(&path("other"), REPLACE).unwrap();
     fs::write(path(".nn-draft-file"), "mine").unwrap();
     fs::create_dir(path(".nn-draft-killed")).unwrap();

@@ -1,19 +1,19 @@
-//! The two arms of the experiment, and the set that tells what the leaky one learned.
+//! The two arms of the experiment, and the set that shows what the leaky model learned.
 
-/// A way to train: with the leak or without.
+/// An arm of the experiment: training with leakage or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arm {
-    /// Every husky on grass, every wolf on snow: the background gives the class away.
+    /// Every husky on grass, every wolf on snow: the background reveals the class.
     Leaky,
-    /// All on white.
+    /// All images on white.
     Clean,
 }
 
-/// The set on which the leaky model is tested once more: the backgrounds have changed places.
+/// The set on which the leaky model is tested in addition: the backgrounds are swapped.
 pub const SWAPPED: &str = "background_swap";
 
 impl Arm {
-    /// In the order in which they are trained and told.
+    /// In the order in which they are trained and reported.
     pub const ALL: [Self; 2] = [Self::Leaky, Self::Clean];
 
     /// The arm's name, in paths and JSON.

@@ -1,4 +1,4 @@
-//! What an audit of the experiment's sets finds, and what duplicates among the test images do to a score.
+//! The audit of the experiment's sets, and the effect of duplicates among the test images on the accuracy.
 
 use super::Measured;
 use crate::ImageSet;
@@ -11,28 +11,28 @@ use nn_core::data::{AlphaBackground, Treated};
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// A set that a model was trained on, audited.
+/// The audit of a set that a model was trained on.
 pub struct Leaks {
-    /// The images, as they were divided.
+    /// The images with their splits.
     pub listing: Listing,
     /// What the audit found.
     pub report: Report,
-    /// The model's score without duplicates; none if no test image is one.
+    /// The model's result without duplicates; `None` if no test image is a duplicate.
     pub without_duplicates: Option<WithoutDuplicates>,
 }
 
-/// A score without duplicates as JSON shows it.
+/// The result without duplicates, as in the JSON.
 #[derive(Serialize)]
 struct WithoutCopies<'a> {
     /// The test images left out.
     copies: &'a [String],
-    /// Those that remain.
+    /// The number of remaining test images.
     n: usize,
-    /// The score on them, unless none remain.
+    /// The accuracy on them; `None` if none remain.
     accuracy: Option<Repeated>,
 }
 
-/// The audit as JSON shows it.
+/// The audit, as in the JSON.
 #[derive(Serialize)]
 pub struct LeaksSummary<'a> {
     summary: &'a Summary,
@@ -42,11 +42,11 @@ pub struct LeaksSummary<'a> {
 }
 
 impl Leaks {
-    /// Audits `set` as it was divided by this validation share and seed. `tested` are the test images
-    /// in the order in which `measured` has the answers to them.
+    /// Audits `set` with the split of this validation share and seed. `tested` are the test images in the
+    /// order of the predictions in `measured`.
     ///
     /// # Errors
-    /// If the folder cannot be read any more, or the observer ends it.
+    /// If the folder cannot be read any more, or the observer stops it.
     pub fn find(
         set: &ImageSet,
         (validation_split, seed): (f64, u64),
@@ -64,7 +64,7 @@ impl Leaks {
         Ok(Self { listing, report, without_duplicates })
     }
 
-    /// The part of it that belongs into a summary.
+    /// The part of the audit that goes into the summary.
     pub fn summary(&self) -> LeaksSummary<'_> {
         LeaksSummary {
             summary: &self.report.summary,

@@ -1,4 +1,4 @@
-//! What the models of the experiment scored.
+//! The accuracies of the models of an experiment.
 
 use crate::stats::{Interval, Repeated, difference, wilson};
 use nn_core::train::Evaluation;
@@ -7,20 +7,20 @@ use serde::Serialize;
 /// The models of one arm, one for each seed, on one set of images.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// One evaluation for each seed, all of the same images.
+    /// One evaluation for each seed, all on the same images.
     pub evaluations: Vec<Evaluation>,
-    /// Accuracy over seeds and images.
+    /// The accuracy over seeds and images.
     pub accuracy: Repeated,
 }
 
 impl Measured {
-    /// From the evaluations of all seeds.
+    /// Computes the accuracy from the evaluations of all seeds.
     pub fn new(evaluations: Vec<Evaluation>) -> Self {
         let accuracy = accuracy(&evaluations, |_| true);
         Self { evaluations, accuracy }
     }
 
-    /// The accuracy on those images that `counts` says yes to.
+    /// The accuracy on those images (by index) for which `counts` is true.
     pub fn on(&self, counts: impl Fn(usize) -> bool) -> Repeated {
         accuracy(&self.evaluations, counts)
     }
@@ -40,12 +40,12 @@ impl Measured {
         self.evaluations.first().map_or(0, |e| e.n)
     }
 
-    /// Right answers of all seeds together.
+    /// The number of correct predictions, summed over all seeds.
     pub fn correct(&self) -> usize {
         self.evaluations.iter().map(|e| e.correct).sum()
     }
 
-    /// The confusion matrices of all seeds, added up.
+    /// The sum of the confusion matrices of all seeds.
     pub fn confusion(&self) -> Vec<Vec<u64>> {
         let mut sum = self.evaluations.first().map_or(Vec::new(), |e| e.confusion.clone());
         for evaluation in self.evaluations.iter().skip(1) {
@@ -57,7 +57,7 @@ impl Measured {
     }
 }
 
-/// The accuracy over seeds and those images that count.
+/// The accuracy over seeds and those images for which `counts` is true.
 fn accuracy(evaluations: &[Evaluation], counts: impl Fn(usize) -> bool) -> Repeated {
     let right = |e: &Evaluation| {
         (0..e.n).filter(|&image| counts(image)).map(|i| e.labels[i] == e.predicted[i]).collect()
@@ -65,36 +65,36 @@ fn accuracy(evaluations: &[Evaluation], counts: impl Fn(usize) -> bool) -> Repea
     Repeated::new(&evaluations.iter().map(right).collect::<Vec<_>>())
 }
 
-/// The three measurements the experiment is about.
+/// The three measurements of the experiment.
 #[derive(Debug, Clone)]
 pub struct Comparison {
     /// The leaky model on its own test images.
     pub leaky: Measured,
-    /// The leaky model where the backgrounds have changed places.
+    /// The leaky model on the set with swapped backgrounds.
     pub swap: Measured,
     /// The clean model on its own test images.
     pub clean: Measured,
 }
 
-/// One of the three, with what is to be said about it.
+/// One of the three measurements, with its names and the notebook's result.
 pub struct Row<'a> {
     /// Its name in JSON.
     pub key: &'static str,
-    /// Which model on which images.
+    /// The model and the images.
     pub title: &'static str,
-    /// What the notebook got: right answers, and images.
+    /// The notebook's result: correct predictions, and images.
     pub notebook: (u64, u64),
-    /// What our models scored.
+    /// The result of our models.
     pub measured: &'a Measured,
 }
 
 impl Row<'_> {
-    /// The accuracy that the notebook printed.
+    /// The accuracy reported by the notebook.
     pub fn notebook_accuracy(&self) -> f64 {
         self.notebook.0 as f64 / self.notebook.1 as f64
     }
 
-    /// How much higher the accuracy is here than in the notebook, 95 % interval.
+    /// The 95 % interval of our accuracy minus the notebook's.
     pub fn beyond_notebook(&self) -> Interval {
         let (ours, theirs) = (self.measured.accuracy, self.notebook_accuracy());
         let range = wilson(self.notebook.0, self.notebook.1);
@@ -103,7 +103,7 @@ impl Row<'_> {
 }
 
 impl Comparison {
-    /// The three in the order the story is told.
+    /// The three measurements in the order in which they are reported.
     pub fn rows(&self) -> [Row<'_>; 3] {
         let row = |key, title, notebook, measured| Row { key, title, notebook, measured };
         [
@@ -114,11 +114,11 @@ impl Comparison {
     }
 }
 
-/// One seed's score, as JSON shows it.
+/// The result of one seed, as in the JSON.
 #[derive(Debug, Serialize)]
 pub struct SeedScore {
     pub seed: u64,
-    /// The run's folder within the experiment's.
+    /// The run's folder, relative to the experiment's.
     pub run: String,
     pub loss: f64,
     pub accuracy: f64,
@@ -129,7 +129,7 @@ pub struct SeedScore {
 }
 
 impl SeedScore {
-    /// The score of the model in the folder `run`.
+    /// The result of the model in the folder `run`.
     pub fn new(seed: u64, run: String, evaluation: &Evaluation) -> Self {
         Self {
             seed,

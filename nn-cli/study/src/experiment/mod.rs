@@ -1,13 +1,13 @@
 //! The experiment of the notebook: one network trained with leakage and one without, compared.
 //!
 //! ```text
-//! arms          which sets there are, what each is for, what the notebook got
+//! arms          the two arms and their sets
 //! plan          seeds and settings: the runs to make
-//! workers       several runs at once, each on threads of its own
-//! measured      what one run, and all runs of an arm, scored
-//! leaks         what an audit of the sets finds, and the score without duplicates
-//! conclusions   what the numbers allow to conclude, and what not
-//! summary       the whole as JSON, and as a picture
+//! workers       several runs in parallel, each on its own thread pool
+//! measured      the accuracies of one run, and of all runs of an arm
+//! leaks         the audit of the sets, and the accuracy without duplicates
+//! conclusions   the conclusions that the numbers support
+//! summary       all results as JSON, and as a picture
 //! ```
 
 mod arms;

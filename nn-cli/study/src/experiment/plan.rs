@@ -1,30 +1,31 @@
-//! Which runs an experiment is made of.
+//! The runs of an experiment.
 
 use super::Arm;
 use crate::config::RunConfig;
 
-/// The runs of an experiment, in the order they begin: for each seed both arms.
+/// The runs of an experiment, in the order in which they begin: for each seed both arms.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The seeds, in the order in which they are told.
+    /// The seeds, in the order in which they are reported.
     pub seeds: Vec<u64>,
     /// The runs, in the order in which they begin.
     pub runs: Vec<PlannedRun>,
-    /// The share for validation, if one was asked for.
+    /// The validation share, if the user gave one.
     pub given_share: Option<f64>,
 }
 
 /// One training run.
 #[derive(Debug, Clone)]
 pub struct PlannedRun {
-    /// With the leak, or without.
+    /// The arm it belongs to.
     pub arm: Arm,
-    /// What `train` with these settings would be given.
+    /// The settings, as `train` would use them.
     pub config: RunConfig,
 }
 
 impl Plan {
-    /// For each of `count` seeds a run of both arms, with the settings that `config` has for an arm.
+    /// Plans a run of both arms for each of `count` seeds, with the settings that `config` returns for an
+    /// arm.
     ///
     /// # Errors
     /// Those of `config`.
@@ -46,20 +47,20 @@ impl Plan {
         Ok(Self { runs: runs.collect(), seeds, given_share })
     }
 
-    /// The settings all runs share; the seed is the first one.
+    /// The settings that all runs share; the seed is that of the first run.
     pub fn config(&self) -> &RunConfig {
         &self.runs[0].config
     }
 }
 
 impl PlannedRun {
-    /// The run's name among the others, and that of its folder: `leaky-27`.
+    /// The name of the run and of its folder: `leaky-27`.
     pub fn label(&self) -> String {
         format!("{}-{}", self.arm.name(), self.config.fit.seed)
     }
 }
 
-/// `count` seeds: `first`, then 1, 2, 3, ... without it.
+/// `count` seeds: `first`, followed by 1, 2, 3, ... without `first`.
 pub fn seeds(first: u64, count: usize) -> Vec<u64> {
     std::iter::once(first).chain((1..).filter(|&seed| seed != first)).take(count).collect()
 }

@@ -1,4 +1,4 @@
-//! The experiment's result: as JSON, and as a picture.
+//! The result of an experiment: as JSON, and as a picture.
 
 use super::conclusions::{Conclusions, Evidence};
 use super::leaks::{Leaks, LeaksSummary};
@@ -29,12 +29,12 @@ pub struct Summary<'a> {
     conclusions: &'a Conclusions,
     config: &'a RunConfig,
     jobs: usize,
-    /// What of the sets' folders was not looked at.
+    /// Entries of the sets' folders that were ignored.
     passed_over: Vec<PassedOver>,
     environment: Environment,
 }
 
-/// What an audit of the two sets that were trained on finds.
+/// The audits of the two sets that models were trained on.
 #[derive(Serialize)]
 struct Audit<'a> {
     leaky: LeaksSummary<'a>,
@@ -46,9 +46,9 @@ struct Audit<'a> {
 struct Measurement<'a> {
     dataset: &'a str,
     kind: Kind,
-    /// Mean over the seeds.
+    /// The mean over the seeds.
     accuracy: f64,
-    /// Standard deviation from seed to seed.
+    /// The standard deviation over the seeds.
     deviation: Option<f64>,
     interval: Interval,
     n: usize,
@@ -58,37 +58,37 @@ struct Measurement<'a> {
     runs: Vec<SeedScore>,
 }
 
-/// What the summary is made of.
+/// The inputs of the summary.
 pub struct Parts<'a> {
     /// The seeds of the runs.
     pub seeds: &'a [u64],
-    /// What the models scored.
+    /// The three measurements.
     pub comparison: &'a Comparison,
-    /// The sets of the three rows, in their order.
+    /// The sets of the three rows, in the order of the rows.
     pub sets: [&'a ImageSet; 3],
-    /// The heat on the background of the three rows, over all seeds.
+    /// The heat on the background for the three rows, over all seeds.
     pub background: &'a [MeanShare; 3],
     /// The leaks in the sets of the leaky and of the clean model.
     pub leaks: &'a [Leaks; 2],
     /// The settings all runs share.
     pub config: &'a RunConfig,
-    /// Runs made at the same time.
+    /// The number of runs made in parallel.
     pub jobs: usize,
 }
 
 impl Parts<'_> {
-    /// What all three sets are, if they are the same.
+    /// The kind of the images, if it is the same for all three sets.
     pub fn kind(&self) -> Option<Kind> {
         let [first, rest @ ..] = self.sets.map(|set| set.kind);
         rest.iter().all(|kind| *kind == first).then_some(first)
     }
 
-    /// What guessing would score on the images of a row.
+    /// The accuracy of guessing on the images of a row.
     pub fn guessing(&self, row: &Row<'_>) -> Guessing {
         Guessing::of_confusion(&self.sets[0].folder.classes, &row.measured.confusion())
     }
 
-    /// What can be concluded.
+    /// The conclusions from the numbers.
     pub fn conclusions(&self) -> Conclusions {
         let [_, swap, clean] = self.comparison.rows().map(|row| self.guessing(&row));
         Conclusions::draw(&Evidence {
@@ -171,7 +171,7 @@ impl Parts<'_> {
     }
 }
 
-/// What of the set's folder was not looked at, below the folder of all sets.
+/// The ignored entries of the set's folder, with paths relative to the folder of all sets.
 fn passed_over(set: &ImageSet) -> impl Iterator<Item = PassedOver> {
     set.folder
         .passed_over_in_training()

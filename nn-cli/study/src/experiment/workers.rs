@@ -1,46 +1,46 @@
-//! Several runs at once.
+//! Runs several training runs in parallel.
 //!
-//! A worker is a thread that makes one run after the other on a thread pool of its own. A training
-//! step splits its work over threads many times and waits for the slowest each time; two runs on one
-//! thread each never wait for one another. Results do not depend on it: a run gives the same bits
-//! on any number of threads.
+//! A worker is a thread that makes one run after another on its own thread pool. A training step splits its
+//! work over the threads many times and waits for the slowest each time; two runs with one thread each
+//! avoid this synchronisation. Results do not depend on it: a run gives the same bits on any number of
+//! threads.
 //!
-//! Measured on two cores that other work kept busy, for an experiment of two runs: at 256 pixels 69
-//! and 85 s with both at once, 81 and 102 s one after the other; at 64 pixels no difference beyond
-//! noise (50, 56, 57 s against 49, 49, 54). Each run at once more took 240 MB and 21 MB. Hence the rule: as many
-//! at once as there are threads, within bounds.
+//! Measured on two cores shared with other processes, for an experiment of two runs: at 256 pixels 69 and
+//! 85 s with both in parallel, 81 and 102 s one after the other; at 64 pixels no difference beyond noise
+//! (50, 56, 57 s against 49, 49, 54). Each additional parallel run took 240 MB at 256 pixels and 21 MB at
+//! 64. Hence the default: as many workers as there are threads, within limits.
 
 use crate::StudyError;
 use nn_core::Error;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Runs that are made at once unless the user says otherwise: memory grows with each.
+/// The default upper limit of parallel runs, because each takes memory.
 const MOST: usize = 4;
 
-/// What all workers together may take, by the estimate of [`bytes`].
+/// The memory limit of all workers together in bytes, by the estimate of [`bytes`].
 const MEMORY: usize = 4 << 30;
 
-/// How many runs to make at once: one for each thread, but at most four, no more than there
-/// are, and as many as fit into 4 GiB, by an estimate.
+/// The default number of parallel runs: one for each thread, but at most four, at most `runs`, and no more
+/// than fit into 4 GiB by an estimate.
 pub fn workers(runs: usize, threads: usize, parameters: usize, image_size: usize) -> usize {
     let fit = MEMORY / bytes(parameters, image_size).max(1);
     runs.min(threads).min(MOST).min(fit).max(1)
 }
 
-/// About what one run takes, in batches of four: the weights, their gradients and Adam's two moments,
-/// and what has the size of the first layer's 64 channels twice. That is 256 MB at 256 pixels (240
-/// measured) and 17 at 64 (21 measured).
+/// An estimate of the memory of one run with batches of four, in bytes: the weights, their gradients and
+/// Adam's two moments, and two tensors of the size of the first layer's activations, which have 64
+/// channels. It gives 256 MB at 256 pixels (240 measured) and 17 at 64 (21 measured).
 fn bytes(parameters: usize, image_size: usize) -> usize {
     let value = size_of::<f32>();
     parameters * 4 * value + image_size * image_size * 4 * 64 * 2 * value
 }
 
-/// Calls `work(i, stop)` for each of `count` runs, `workers` at a time, and returns what came out, in
-/// order. `work` should end early once `stop` is set, which is when another run has failed.
+/// Calls `work(i, stop)` for each of `count` runs, `workers` at a time, and returns the results in order.
+/// `stop` is set when a run has failed; `work` should then end early.
 ///
 /// # Errors
-/// The first failure that is not a run's having been stopped.
+/// The first error that is more than the stopping of a run.
 pub fn run_all<T: Send>(
     count: usize,
     workers: usize,
@@ -56,7 +56,7 @@ pub fn run_all<T: Send>(
         (0..count).map(|_| Mutex::new(None)).collect();
     let pools: Vec<rayon::ThreadPool> = (0..workers)
         .map(|worker| {
-            // What does not divide goes to the first workers.
+            // The remainder goes to the first workers.
             let share = threads / workers + usize::from(worker < threads % workers);
             rayon::ThreadPoolBuilder::new().num_threads(share.max(1)).build().map_err(|problem| {
                 StudyError::failed(format!(
@@ -96,7 +96,7 @@ pub fn run_all<T: Send>(
     }
 }
 
-/// Whether `found` says more than what was found before it: being stopped says nothing.
+/// Whether `found` says more than the error `before`: that a run was stopped says nothing.
 fn is_better(found: &StudyError, before: Option<&StudyError>) -> bool {
     match before {
         None => true,

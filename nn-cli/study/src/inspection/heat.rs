@@ -1,4 +1,4 @@
-//! Where in an image the heat lies: Grad-CAM maps, and their share on the background.
+//! Grad-CAM maps of images, and the share of their heat on the background.
 
 use crate::StudyError;
 use crate::format::plural;
@@ -9,41 +9,42 @@ use nn_core::model::Sequential;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Up to this many classes, an image has a map for each; beyond, for its answer and its true class.
+/// Up to this many classes, an image has a map for each class; beyond, for the predicted and the true
+/// class.
 const CLASSES_WITH_MAPS: usize = 3;
 
-/// The heat on the background, on average over images.
+/// The share of heat on the background, averaged over images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MeanShare {
-    /// The share of the heat for the answer; none if no map has one.
+    /// The mean share for the maps of the predicted class; `None` if no map has a share.
     pub heat: Option<f64>,
-    /// The background's share of the picture: what a map would have whose heat is spread evenly.
+    /// The background's mean share of the picture: the expected share of evenly spread heat.
     pub area: Option<f64>,
-    /// The images that count: those whose map has a share to tell.
+    /// The number of images whose map has a share.
     pub images: usize,
-    /// The images that do not count, by the reason.
+    /// The number of images without a share, by reason.
     pub without: BTreeMap<NoShare, usize>,
-    /// The same for each class that was answered.
+    /// The same for each predicted class.
     pub by_answer: Vec<AnswerShare>,
-    /// The ways the backgrounds were found.
+    /// The methods by which the backgrounds were found.
     pub masks: BTreeSet<&'static str>,
 }
 
-/// The heat on the background of images that got the same answer.
+/// The share of heat on the background for images with the same prediction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AnswerShare {
-    /// The class answered.
+    /// The predicted class.
     pub class: String,
     pub heat: f64,
     pub area: f64,
     pub images: usize,
 }
 
-/// The share of one image's map, for its answer.
+/// The predicted class, and the share of heat on the background of one image's map for it.
 pub type ImageShare = (usize, Result<BackgroundHeat, NoShare>);
 
 impl MeanShare {
-    /// The mean of `shares`, each with the answer's class.
+    /// The mean of `shares`; `classes` are the names of the classes.
     pub fn of(shares: impl Iterator<Item = ImageShare>, classes: &[String]) -> Self {
         let (mut told, mut without) = (Vec::new(), BTreeMap::new());
         for (answer, share) in shares {
@@ -69,14 +70,14 @@ impl MeanShare {
     }
 }
 
-/// Mean heat and area, if there is any share.
+/// The mean of heat and area; `None` without any share.
 fn mean<'a>(shares: impl Iterator<Item = &'a BackgroundHeat> + Clone) -> Option<(f64, f64)> {
     let n = shares.clone().count() as f64;
     let sum = |of: fn(&BackgroundHeat) -> f64| shares.clone().map(of).sum::<f64>() / n;
     (n > 0.0).then(|| (sum(|share| share.heat), sum(|share| share.area)))
 }
 
-/// Why a map has no share, for people.
+/// Why a map has no share, as text.
 pub fn no_share(reason: NoShare) -> &'static str {
     match reason {
         NoShare::Empty => "empty map: nothing in the image speaks for this class",
@@ -86,7 +87,8 @@ pub fn no_share(reason: NoShare) -> &'static str {
     }
 }
 
-/// How many maps have no share, and why: `Not counted: 2 maps (empty map: ..).` Empty if all have one.
+/// The number of maps without a share and the reasons: `Not counted: 2 maps (empty map: ..).` Empty if all
+/// have one.
 pub fn not_counted(without: &BTreeMap<NoShare, usize>) -> String {
     let told = without
         .iter()
@@ -97,11 +99,11 @@ pub fn not_counted(without: &BTreeMap<NoShare, usize>) -> String {
     }
 }
 
-/// A batch of images with a model's answers.
+/// A batch of images with a model's predictions.
 pub struct Batch<'a> {
-    /// `[batch, height, width, 3]`, as the model takes them.
+    /// `[batch, height, width, 3]`, as the model's input.
     pub pixels: &'a Tensor,
-    /// The class answered for each image.
+    /// The predicted class of each image.
     pub answers: &'a [usize],
     /// The true class of each image.
     pub labels: &'a [usize],
@@ -109,7 +111,7 @@ pub struct Batch<'a> {
     pub classes: usize,
 }
 
-/// One class's map of an image, and its share of heat on the background.
+/// The map of one class for an image, and its share of heat on the background.
 #[derive(Debug, Clone)]
 pub struct View {
     /// The map.
@@ -119,17 +121,17 @@ pub struct View {
 }
 
 impl View {
-    /// The map of an image with this subject.
+    /// Computes the share of a map's heat outside of `subject`.
     pub fn new(explanation: Explanation, subject: &Foreground) -> Self {
         let background = explanation.on_background(subject);
         Self { explanation, background }
     }
 }
 
-/// What speaks for which class in each image, the answer's map first.
+/// Grad-CAM maps of each image, that of the predicted class first.
 ///
 /// # Errors
-/// If what the model computes is not finite.
+/// If the model's outputs or gradients are not finite.
 pub fn explain(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Vec<Explanation>>, StudyError> {
     let explainer = Cam::new(GradCam);
     let mut pass = explainer.pass(model, batch.pixels)?;
@@ -140,7 +142,7 @@ pub fn explain(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Vec<Explanat
         .map(|e| vec![e])
         .collect();
     if batch.classes <= CLASSES_WITH_MAPS {
-        // In turn the first, second, ... class after the answer.
+        // In turn the first, second, ... class after the predicted one (modulo the number of classes).
         for step in 1..batch.classes {
             let target = |&answer: &usize| Target::Class((answer + step) % batch.classes);
             let more = explain(answers().map(target).collect())?;

@@ -1,4 +1,4 @@
-//! A look into a model: its answers to a set of images, and where in these images the heat lies.
+//! Inspects a model: its predictions on a set of images, and where in these images the heat of Grad-CAM is.
 
 mod heat;
 mod pictures;
@@ -20,75 +20,75 @@ use nn_figures::overlays::rgb_image;
 use nn_staging::{FileNames, StagedFolder};
 use rayon::prelude::*;
 
-/// The folder of the pictures within that of the results.
+/// The folder of the heat-map pictures, within that of the results.
 pub const PICTURES: &str = "gradcam";
 
-/// Images that go through the network together.
+/// The number of images per forward pass.
 const BATCH: usize = 4;
 
-/// Right answers, and wrong ones, of which heat maps are made: all of a small set, the most confident
-/// of a large one.
+/// Heat maps are made of at most this many correct and this many wrong predictions, the most confident
+/// ones.
 const MOST: usize = 48;
 
-/// A model on a set of images.
+/// The inspection of a model on a set of images.
 #[derive(Debug, Clone)]
 pub struct Inspection {
     /// The set's name.
     pub name: String,
-    /// What its images are.
+    /// The origin of its images.
     pub kind: Kind,
     /// The names of the classes.
     pub classes: Vec<String>,
-    /// The model's answers and score.
+    /// The model's predictions and accuracy.
     pub evaluation: Evaluation,
-    /// What was done to the set's images when they were read.
+    /// What was changed in the images when they were read.
     pub treated: Treated,
-    /// The images looked into: wrong answers first, each kind by falling confidence.
+    /// The inspected images: wrong predictions first, then correct ones, each by decreasing confidence.
     pub images: Vec<Inspected>,
 }
 
-/// One image and the answer to it.
+/// One inspected image.
 #[derive(Debug, Clone)]
 pub struct Inspected {
-    /// The file, below the set's folder.
+    /// The file, relative to the set's folder.
     pub file: String,
-    /// The image squeezed into a square, as a `data:` address.
+    /// The image squeezed into a square, as a `data:` URL.
     pub photo: String,
     /// The true class.
     pub label: usize,
-    /// The answer.
+    /// The predicted class.
     pub predicted: usize,
-    /// The answer's probability.
+    /// The probability of the predicted class.
     pub confidence: f64,
-    /// What speaks for which class: first for the answer. There is at least that.
+    /// The heat maps; the first is for the predicted class and always present.
     pub views: Vec<View>,
-    /// What was taken for the animal.
+    /// The mask taken for the animal.
     pub subject: Foreground,
 }
 
 impl Inspected {
-    /// The answer's map.
+    /// The map of the predicted class.
     pub fn heat(&self) -> &Explanation {
         &self.views[0].explanation
     }
 
-    /// The answer, and its heat on the background.
+    /// The predicted class, and the share of its heat on the background.
     pub fn share(&self) -> ImageShare {
         (self.predicted, self.views[0].background)
     }
 
-    /// Whether the answer is right.
+    /// Whether the prediction is correct.
     pub fn is_right(&self) -> bool {
         self.label == self.predicted
     }
 }
 
 impl Inspection {
-    /// Looks into the answers `evaluation` that `model` gave to `dataset`, which are of `set`, and writes a
-    /// picture of each image that it looks into to `folder`. Each is decoded once.
+    /// Inspects the predictions `evaluation` of `model` on `dataset`, the images of `set`, and writes a
+    /// picture of each inspected image to `folder`. Each inspected image is decoded once.
     ///
     /// # Errors
-    /// If the images cannot be read any more, a picture cannot be written, or the observer ends it.
+    /// If an image cannot be read any more, a picture cannot be written, or the observer stops it.
     pub fn make(
         model: &Sequential,
         set: &ImageSet,
@@ -107,14 +107,14 @@ impl Inspection {
             images: Vec::with_capacity(chosen.len()),
         };
         let mut names = FileNames::default();
-        // As many decoded images at a time as there are threads, in whole batches.
+        // As many decoded images at a time as there are threads, rounded up to full batches.
         let at_once = rayon::current_num_threads().next_multiple_of(BATCH);
         for chosen in chosen.chunks(at_once) {
             let explained = inspection.explain(model, dataset, chosen, observer)?;
             let looked = chosen.iter().zip(explained).map(|(&i, explanations)| {
                 let sample = &dataset.samples()[i];
                 let stem = sample.path.file_stem().unwrap_or_default().to_string_lossy();
-                // In order, so that the same image gets the same name each time.
+                // In order, so that an image gets the same name each time.
                 let class = &inspection.classes[inspection.evaluation.predicted[i]];
                 (i, sample, explanations, names.reserve(&stem, class))
             });
@@ -133,7 +133,7 @@ impl Inspection {
         Ok(inspection)
     }
 
-    /// The maps of the images `chosen`, the answer's first.
+    /// The maps of the images `chosen`, that of the predicted class first.
     fn explain(
         &self,
         model: &Sequential,
@@ -161,7 +161,7 @@ impl Inspection {
         Ok(all)
     }
 
-    /// What there is to see in image `i`, and the image.
+    /// Inspects image `i`; returns also the decoded image.
     fn inspect(
         &self,
         i: usize,
@@ -187,13 +187,14 @@ impl Inspection {
     }
 }
 
-/// The images to look into: wrong answers first, each kind by falling confidence.
+/// Chooses the images to inspect: wrong predictions first, then correct ones, each by decreasing
+/// confidence.
 fn choose(evaluation: &Evaluation) -> Vec<usize> {
     let confidence = |i: usize| evaluation.probabilities[i][evaluation.predicted[i]];
     let sorted = |wanted: bool| {
         let is_right = |i: &usize| evaluation.predicted[*i] == evaluation.labels[*i];
         let mut all: Vec<usize> = (0..evaluation.n).filter(|i| is_right(i) == wanted).collect();
-        // The sort is stable: among equals the set's order stands.
+        // The sort is stable: equal ones stay in the set's order.
         all.sort_by(|&a, &b| confidence(b).total_cmp(&confidence(a)));
         all.truncate(MOST);
         all

@@ -7,7 +7,7 @@ use crate::format::{class_name, percent};
 use image::RgbImage;
 use nn_figures::overlays::{self, HeatFigure, encode};
 
-/// The picture of one image: itself, and the heat for the answer over it.
+/// The picture of one image: the image, and its overlay with the heat for the predicted class.
 ///
 /// # Errors
 /// If it cannot be drawn.

@@ -15,12 +15,13 @@ use nn_core::data::AlphaBackground;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Copies that are shown, in all and of one group; the page is to be mailed.
+/// The number of copies shown: in total and of one group. It is limited because the page is meant to be
+/// mailed.
 const COPIES: (usize, usize) = (100, 6);
-/// Pairs of one scene that are shown, likewise.
+/// The number of pairs of one scene shown: in total and of one group.
 const SCENES: (usize, usize) = (6, 2);
 
-/// What an audit does not find.
+/// What an audit cannot detect.
 const LIMITS: [&str; 5] = [
     "Copies that show less than 40 % of the other picture.",
     "Copies that are tilted by more than 15 degrees. Quarter turns and mirror images are found.",
@@ -53,7 +54,7 @@ pub struct AuditPage {
     commands: Vec<String>,
 }
 
-/// A number that matters.
+/// A number at the top of the page.
 struct Figure {
     title: &'static str,
     value: String,
@@ -61,7 +62,7 @@ struct Figure {
 }
 
 impl AuditPage {
-    /// The page of what was found in `listing`, the images of this name, kind and folder.
+    /// The page of the findings in `listing`, the images with this name, kind and folder.
     pub fn new(
         (name, kind, path): (&str, Kind, &Path),
         listing: &Listing,
@@ -165,7 +166,7 @@ impl AuditPage {
     }
 }
 
-/// The worst that was found, in a few words.
+/// The worst finding, in a few words.
 fn headline(report: &Report) -> String {
     let summary = &report.summary;
     let copies = match (summary.divided, summary.across_splits) {
@@ -183,7 +184,7 @@ fn headline(report: &Report) -> String {
     }
 }
 
-/// The page's first sentences: the leaks that there are, or that there are none.
+/// The first sentences of the page: the leaks, or that there are none.
 fn lede(report: &Report) -> String {
     let summary = &report.summary;
     let pairs = |n: usize| format::plural(n as u64, "pair");
@@ -215,7 +216,7 @@ fn lede(report: &Report) -> String {
             first.group,
             clean(&first.reason)
         );
-        // The worst comes first.
+        // The worst finding comes first.
         let copies_are_worse = summary.leaks() > 0;
         found.insert(if copies_are_worse { found.len() } else { 0 }, told);
     } else if report.label_leaks.iter().any(|leak| leak.strength == Strength::Weak) {
@@ -226,7 +227,7 @@ fn lede(report: &Report) -> String {
     format!("{} Looked at: {}.", found.join(" "), leak_text::images(report))
 }
 
-/// The numbers that matter.
+/// The numbers at the top of the page.
 fn figures(report: &Report) -> Vec<Figure> {
     let summary = &report.summary;
     let figure = |title, value: String, detail: String| Figure { title, value, detail };
@@ -273,10 +274,10 @@ fn figures(report: &Report) -> Vec<Figure> {
     ]
 }
 
-/// How many classes can be told without looking at the subject.
+/// The number of classes that can be predicted without looking at the subject.
 fn given_away(report: &Report) -> usize {
     let alarms = || report.label_leaks.iter().filter(|leak| leak.alarm);
-    // Of two classes, either tells the other.
+    // Of two classes, each determines the other.
     if report.classes.len() == 2 {
         return if alarms().count() > 0 { 2 } else { 0 };
     }
@@ -284,12 +285,12 @@ fn given_away(report: &Report) -> usize {
     classes.collect::<BTreeSet<_>>().len()
 }
 
-/// Whether a repaired split would differ from the one there is.
+/// Whether a repaired split would differ from the current one.
 fn can_be_repaired(listing: &Listing, report: &Report) -> bool {
     report.summary.across_splits > 0 && listing.problem.is_none()
 }
 
-/// What to do next, in sentences that fit what was found.
+/// Advice that depends on the findings.
 fn next(listing: &Listing, report: &Report) -> Vec<String> {
     let summary = &report.summary;
     let mut next = Vec::new();
@@ -328,7 +329,7 @@ fn next(listing: &Listing, report: &Report) -> Vec<String> {
     next
 }
 
-/// The commands for that, and the one to repeat the audit.
+/// The command lines for that advice, and the one that repeats the audit.
 fn commands(data: &str, listing: &Listing, report: &Report) -> Vec<String> {
     let mut commands = vec![format!("nn-cli audit {data}")];
     let told = report.label_leaks.iter().any(|leak| leak.alarm);

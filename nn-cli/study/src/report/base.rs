@@ -1,29 +1,29 @@
-//! What every page has: title, style, script and the fonts that are built in.
+//! The common parts of all pages: title, style, script and the built-in fonts.
 
 use crate::ImageSet;
 use crate::Kind;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// The head of a page, as `base.html` shows it.
+/// The common parts of a page, as used by `base.html`.
 pub struct Base {
-    /// Above the title: what kind of page this is.
+    /// The kind of the page, shown above the title.
     pub kicker: String,
     pub title: String,
-    /// Below it: the result in one or two sentences; empty where the page says it elsewhere.
+    /// The result in one or two sentences, shown below the title; empty if it is elsewhere on the page.
     pub lede: String,
-    /// What nobody may overlook, such as that the images are drawings.
+    /// An important notice, such as that the images are drawings.
     pub notice: Option<String>,
     /// The sections' ids and names.
     pub sections: Vec<(&'static str, &'static str)>,
     pub version: &'static str,
     pub style: &'static str,
     pub script: &'static str,
-    /// `@font-face` rules with the fonts in them.
+    /// `@font-face` rules with embedded fonts.
     pub fonts: String,
 }
 
-/// The sections of a page about trained models.
+/// The sections of a page about trained models: ids and names.
 const RESULT: [(&str, &str); 7] = [
     ("result", "Result"),
     ("training", "Training"),
@@ -35,7 +35,7 @@ const RESULT: [(&str, &str); 7] = [
 ];
 
 impl Base {
-    /// The head of the page `title` about trained models; other pages set their own sections.
+    /// The common parts of a page about trained models; other pages replace the sections.
     pub fn new(kicker: &str, title: String, lede: String) -> Self {
         Self {
             kicker: kicker.to_string(),
@@ -50,7 +50,7 @@ impl Base {
         }
     }
 
-    /// Says so if any of `sets` is drawn.
+    /// Adds a notice if any of `sets` is synthetic.
     pub fn about(self, sets: &[&ImageSet]) -> Self {
         let sets: Vec<_> = sets.iter().map(|set| (set.name.as_str(), set.kind)).collect();
         self.about_kinds(&sets)
@@ -70,7 +70,7 @@ impl Base {
     }
 }
 
-/// Who published the photographs, if images of this kind are shown.
+/// The credit for the photographs, if images of this kind are photographs.
 pub fn credit_for(kind: Kind) -> Option<&'static str> {
     (kind == Kind::Published).then_some(
         "The photographs are those that Shaivi Malik published with the notebook \u{201c}Exploring \
@@ -78,7 +78,7 @@ pub fn credit_for(kind: Kind) -> Option<&'static str> {
     )
 }
 
-/// What a set's images are, in the page's words.
+/// The origin of a set's images, as text for the page.
 pub fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Published => "published photographs, checksums match",
@@ -87,7 +87,7 @@ pub fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// Who published the photographs, if they are shown.
+/// The credit for the photographs, if any of `sets` contains them.
 pub fn credit(sets: &[&ImageSet]) -> Option<&'static str> {
     sets.iter().find_map(|set| credit_for(set.kind))
 }

@@ -1,17 +1,17 @@
-//! Training curves on a page: drawn, as values, and what they show.
+//! Training curves on a page: as pictures, as a table of values, and their interpretation.
 
 use super::parts::Table;
 use crate::format::{self, percent};
 use crate::stats::Guessing;
 use nn_figures::plots::{self, CurvesSpec, Series};
 
-/// Training curves, drawn and as values.
+/// Training curves, as pictures and as a table of values.
 pub struct Curves {
     pub title: String,
     pub subtitle: String,
     pub loss: String,
     pub accuracy: String,
-    /// Whether they show overfitting.
+    /// The interpretation: whether the curves show overfitting.
     pub reading: String,
     pub values: Table,
 }
@@ -42,7 +42,7 @@ impl Curves {
     }
 }
 
-/// What the lines of guessing are, where there are two.
+/// An explanation of the baselines, if there are two.
 fn lines(spec: &CurvesSpec, guessing: &Guessing) -> String {
     if guessing.is_even() {
         return String::new();
@@ -55,11 +55,11 @@ fn lines(spec: &CurvesSpec, guessing: &Guessing) -> String {
     )
 }
 
-/// By how much the last validation loss must exceed the lowest to be called overfitting: with few
-/// validation images it goes up and down by some percent on its own.
+/// The factor by which the last validation loss must exceed the lowest to be called overfitting. With few
+/// validation images it varies by several percent by chance.
 const RISE: f64 = 1.1;
 
-/// What the losses show: overfitting is a validation loss that rises while the training loss falls.
+/// The interpretation of the losses: overfitting is a rising validation loss while the training loss falls.
 fn reading(loss: &[Series]) -> String {
     let Some(training) = loss.first().map(|series| &series.values) else { return String::new() };
     let Some(validation) = loss.get(1).map(|series| &series.values) else {
@@ -118,7 +118,7 @@ mod tests {
             said.contains("risen to 0.9000") && said.contains("from 0.5000 to 0.1000"),
             "{said}"
         );
-        // Both fall; both rise; the rise is within what few images give.
+        // Both fall; both rise; the rise is within the random variation of few images.
         assert!(read(&[0.7, 0.5], &[0.7, 0.6]).starts_with("No overfitting is seen"));
         assert!(read(&[0.7, 0.9], &[0.7, 0.9]).starts_with("No clear overfitting"));
         assert!(read(&[0.7, 0.6], &[0.70, 0.72]).starts_with("No clear overfitting"));

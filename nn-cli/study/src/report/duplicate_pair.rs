@@ -6,7 +6,7 @@ use crate::text::leaks as leak_text;
 use nn_core::audit::{Kind, Listing, Pair};
 use nn_core::data::AlphaBackground;
 
-/// A pair, as the macro `duplicates` of `parts.html` shows it.
+/// A pair, as used by the macro `duplicates` of `parts.html`.
 pub struct DuplicatePair {
     pub across: bool,
     pub what: String,
@@ -18,12 +18,13 @@ pub struct DuplicatePair {
 pub struct Shot {
     pub file: String,
     pub class: String,
-    /// None of a file that cannot be read: its bytes may be the same as another's all the same.
+    /// `None` for a file that cannot be decoded: it may still have the same bytes as another.
     pub photo: Option<String>,
 }
 
 impl DuplicatePair {
-    /// The images of `pair`, which is one of `listing`, transparent ones laid on a background.
+    /// The images of `pair`, taken from `listing`; transparent images are composited onto
+    /// `alpha_background`.
     pub fn new(pair: &Pair, listing: &Listing, alpha_background: AlphaBackground) -> Self {
         let shot = |i: usize| {
             let item = &listing.items[pair.items[i]];
@@ -34,7 +35,7 @@ impl DuplicatePair {
             }
         };
         Self {
-            // One scene in two splits need not be a leak.
+            // One scene in two splits is not necessarily a leak.
             across: pair.across_splits && pair.kind != Kind::Scene,
             what: clean(&leak_text::what(pair)),
             splits: leak_text::splits(pair),

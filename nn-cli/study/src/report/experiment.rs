@@ -30,7 +30,7 @@ pub struct ExperimentPage<'a> {
     samples: Vec<Samples>,
     headline: String,
     scores: Vec<Score>,
-    /// The lines of guessing, by look and name.
+    /// The baselines of guessing: CSS class and name.
     guessing: Vec<(&'static str, &'static str)>,
     several: bool,
     conclusions: &'a Conclusions,
@@ -57,28 +57,28 @@ pub struct ExperimentPage<'a> {
     facts: Vec<(String, String)>,
 }
 
-/// What the page tells.
+/// The data of the page.
 pub struct Told<'a> {
     /// The measurements and what they were made on.
     pub parts: &'a Parts<'a>,
     /// What can be concluded from them.
     pub conclusions: &'a Conclusions,
-    /// The first seed's models: the three measurements looked into, in their order.
+    /// The inspections of the first seed's models: for the three measurements in their order.
     pub first: [&'a Inspection; 3],
-    /// The same of all seeds.
+    /// The inspections of all seeds' models.
     pub looked: [Vec<&'a Inspection>; 3],
-    /// Training of the leaky and of the clean model.
+    /// The training curves and guessing baselines of the leaky and of the clean model.
     pub curves: [(CurvesSpec, Guessing); 2],
-    /// Training and validation images of the three sets, where they have such.
+    /// The numbers of training and validation images of the three sets, if any.
     pub used: [Option<(usize, usize)>; 3],
     /// The layers of the networks.
     pub model: Summary,
-    /// The command that repeats it.
+    /// The command line that repeats the experiment.
     pub command: String,
 }
 
 impl<'a> ExperimentPage<'a> {
-    /// The page that tells all this.
+    /// Creates the page.
     ///
     /// # Errors
     /// If an image cannot be read any more.
@@ -161,7 +161,7 @@ fn head(told: &Told<'_>) -> Base {
     base
 }
 
-/// What to know before typing the command.
+/// A note about the command line.
 fn repeat_note(command: &str) -> &'static str {
     if command.contains(DATA_ROOT) {
         "DATA_ROOT stands for the folder that holds the three sets."
@@ -265,7 +265,8 @@ fn matrices(parts: &Parts<'_>) -> Vec<Matrix> {
         };
         Matrix::draw(&ConfusionSpec {
             title: sentence(row.title),
-            // Something must stand there, or the picture would count answers as if independent.
+            // A non-empty subtitle is needed: otherwise the figure would show an accuracy that treats all
+            // answers as independent.
             subtitle: if several { subtitle } else { subtitle + "." },
             synthetic: false,
             interval: None,

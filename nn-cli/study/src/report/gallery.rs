@@ -1,4 +1,4 @@
-//! Photographs with their heat maps, and the worst errors.
+//! Photographs with their heat maps, and a table of the worst errors.
 
 use super::outline::outline;
 use super::parts::Table;
@@ -8,7 +8,7 @@ use crate::inspection::{self, Inspected, Inspection, no_share};
 use crate::picture;
 use rayon::prelude::*;
 
-/// Images of a set by how they were answered.
+/// Images of a set, grouped by whether the prediction is correct.
 pub struct Gallery {
     pub id: &'static str,
     pub title: String,
@@ -18,13 +18,13 @@ pub struct Gallery {
     pub side: u32,
 }
 
-/// Right answers, or wrong ones.
+/// The correct or the wrong predictions.
 pub struct Group {
     pub title: String,
     pub cards: Vec<Card>,
 }
 
-/// One image: the photograph, and beside it the map of the view that the switch chooses.
+/// One image: the photograph, and next to it the heat map selected by the switch.
 pub struct Card {
     pub right: bool,
     pub id: String,
@@ -33,26 +33,26 @@ pub struct Card {
     pub answer: String,
     pub file: String,
     pub views: Vec<Shown>,
-    /// The subject's outline, as a path of SVG; empty if it is not known.
+    /// The outline of the subject as an SVG path; empty if it is not known.
     pub outline: String,
 }
 
-/// A heat map of a photograph, with a caption of its own.
+/// A heat map of a photograph, with its caption.
 pub struct Shown {
-    /// By which the switch finds it.
+    /// The CSS class by which the switch selects it.
     pub class: String,
     pub image: String,
     pub alt: String,
     pub caption: String,
 }
 
-/// A position of the switch between heat maps.
+/// A position of the switch that selects the heat map.
 pub struct View {
     pub class: String,
     pub name: String,
 }
 
-/// The positions of the switch, for images of these classes.
+/// The positions of the switch for images of these classes.
 pub fn views(classes: &[String]) -> Vec<View> {
     let view = |class: &str, name: String| View { class: class.to_string(), name };
     let mut all = vec![view("own", "the answer given".into())];
@@ -66,11 +66,11 @@ pub fn views(classes: &[String]) -> Vec<View> {
     all
 }
 
-/// Up to this many classes each has a position of the switch (the style sheet has `c0` to `c2`).
+/// Up to this many classes, each has a position of the switch (the style sheet has `c0` to `c2`).
 const MAPS_BY_CLASS: usize = 3;
 
 impl Gallery {
-    /// Shows what was looked into.
+    /// Creates the gallery of an inspection.
     ///
     /// # Errors
     /// If an image cannot be read any more.
@@ -152,10 +152,10 @@ fn card(image: &Inspected, inspection: &Inspection, id: String) -> Result<Card, 
     })
 }
 
-/// Errors listed for each set.
+/// The number of errors listed for each set.
 const WORST: usize = 8;
 
-/// The wrong answers given with most confidence.
+/// A table of the wrong predictions with the highest confidence.
 pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
     let header =
         ["file", "model and test set", "true class", "answer", "probability of the answer"];
@@ -182,7 +182,7 @@ pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
     table
 }
 
-/// What the heat maps are.
+/// An explanation of the heat maps.
 pub const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last convolution. Red: \
     evidence for a class; blue: no evidence for it (there may be evidence against). The heat of a region is \
     the sum of the map over it. Each map has its own \

@@ -1,5 +1,5 @@
-//! A sheet of exercises about an experiment: one page A4, to be printed and handed out. The answers stand on
-//! the experiment's own page.
+//! A worksheet with exercises about an experiment: one A4 page, to be printed. The answers are on the
+//! experiment's own page.
 
 use super::base::Base;
 use super::samples::Samples;
@@ -9,7 +9,7 @@ use crate::format::{class_name, percent};
 use crate::stats::{Guessing, wilson};
 use askama::Template;
 
-/// The exercises as a page.
+/// The page of the exercises.
 #[derive(Template)]
 #[template(path = "handout.html")]
 pub struct HandoutPage {
@@ -18,14 +18,14 @@ pub struct HandoutPage {
     exercises: Vec<Exercise>,
 }
 
-/// One exercise, and the lines to write on.
+/// One exercise, and the lines for the answer.
 struct Exercise {
     text: String,
     lines: Vec<()>,
 }
 
 impl HandoutPage {
-    /// The exercises about an experiment.
+    /// Creates the exercises about an experiment.
     ///
     /// # Errors
     /// If an image cannot be read any more.
@@ -42,12 +42,12 @@ impl HandoutPage {
     }
 }
 
-/// `18 of 20`: right answers of the first seed's model.
+/// `18 of 20`: correct predictions and images of the first seed's model.
 fn counted(measured: &Measured) -> (u64, u64) {
     measured.evaluations.first().map_or((0, 0), |e| (e.correct as u64, e.n as u64))
 }
 
-/// The exercises, and how many lines their answers take.
+/// The exercises, each with the number of lines for its answer.
 fn exercises(parts: &Parts<'_>) -> Vec<(String, usize)> {
     let comparison = parts.comparison;
     let ((leaky, tested), (clean, of)) = (counted(&comparison.leaky), counted(&comparison.clean));

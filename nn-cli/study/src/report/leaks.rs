@@ -1,4 +1,4 @@
-//! What an audit of an experiment's sets finds, and what the copies do to the scores.
+//! The audit of an experiment's sets, and the effect of the copies on the accuracies.
 
 use super::duplicate_pair::DuplicatePair;
 use super::parts::Table;
@@ -7,25 +7,25 @@ use crate::experiment::Leaks;
 use crate::format::{self, clean, percent};
 use crate::text::leaks as leak_text;
 
-/// Pairs that are shown of a set, in all and of one group.
+/// The number of pairs shown of a set: in total and of one group.
 const SHOWN: (usize, usize) = (12, 6);
 
-/// One set's leaks on the page.
+/// The leaks of one set, as shown on the page.
 pub struct SetLeaks {
     pub title: String,
     pub set: String,
     pub copies: String,
     pub label_leaks: String,
-    /// What the copies do to the score.
+    /// The effect of the copies on the accuracy.
     pub effect: String,
     pub pairs: Vec<DuplicatePair>,
 }
 
 impl SetLeaks {
-    /// Of the `set` that the `arm` model was trained on and that gave it the accuracy `scored`.
+    /// From the audit of `set`, on which the `arm` model was trained and reached the accuracy `scored`.
     pub fn new(arm: &str, set: &ImageSet, leaks: &Leaks, scored: f64) -> Self {
         let report = &leaks.report;
-        // The worst come first.
+        // The worst pairs come first.
         let shown = leak_text::examples(&report.pairs, SHOWN).into_iter();
         let pairs: Vec<DuplicatePair> = shown
             .filter(|pair| pair.across_splits)
@@ -52,7 +52,7 @@ impl SetLeaks {
     }
 }
 
-/// What the copies do to the score, in a sentence or two.
+/// The effect of the copies on the accuracy, in a sentence or two.
 fn effect(arm: &str, leaks: &Leaks, scored: f64) -> String {
     let Some(without) = &leaks.without_duplicates else {
         return "No test image has a copy in training or validation, so copies do not change the score."
@@ -78,7 +78,7 @@ fn effect(arm: &str, leaks: &Leaks, scored: f64) -> String {
     }
 }
 
-/// What gives the class away in both sets.
+/// A table of the label leaks in both sets.
 pub fn label_table(sets: &[(&ImageSet, &Leaks)]) -> Table {
     let header = [&["set"], &leak_text::LEAK_HEADER[..]].concat();
     let caption = "What gives the class away, besides the subject";

@@ -1,13 +1,13 @@
-//! A confusion matrix on a page: drawn, in words, and as a table.
+//! A confusion matrix on a page: as a picture, in words, and as a table.
 
 use super::parts::Table;
 use crate::format::{class_name, percent};
 use nn_figures::plots::{self, ConfusionSpec};
 
-/// From this many classes on, the table has a row for each class and no column.
+/// Above this number of classes, the table has a row for each class, but no column for each.
 const MATRIX_UP_TO: usize = 12;
 
-/// A confusion matrix, drawn and as a table.
+/// A confusion matrix, as a picture and as a table.
 pub struct Matrix {
     pub title: String,
     pub subtitle: String,
@@ -16,7 +16,7 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Draws `spec`, with its title as text of the page.
+    /// Draws `spec`; its title becomes text of the page.
     pub fn draw(spec: &ConfusionSpec) -> Self {
         let bare = ConfusionSpec { title: String::new(), synthetic: false, ..spec.clone() };
         Self {

@@ -1,27 +1,27 @@
-//! Pages that tell results. Each is one file that loads nothing, so that it can be passed on.
+//! HTML pages with results. Each page is one self-contained file that can be passed on.
 //!
 //! ```text
-//! templates/   base.html (head, header, footer), parts.html (macros), a file a page, style, script
-//! base         what every page has
-//! parts        what the macros of parts.html show
+//! templates/   base.html (head, header, footer), parts.html (macros), one file for each page, style, script
+//! base         the common parts of all pages
+//! parts        data for the macros of parts.html
 //! places       names of folders and files without their path on the disk
-//! samples      pictures of the data
+//! samples      sample pictures of the data
 //! curves       training curves, and whether they show overfitting
-//! matrix       a confusion matrix, drawn and as a table
+//! matrix       a confusion matrix, as a picture and as a table
 //! gallery      photographs with their heat maps, and the worst errors
-//! shares       heat on the background, by the class that was answered
+//! shares       heat on the background, by predicted class
 //! outline      the outline of a mask
 //! duplicate_pair  two images that are duplicates, side by side
-//! leaks        what an audit finds in an experiment's sets
+//! leaks        the audit of an experiment's sets
 //! run          the page of a training run
 //! experiment   the page of an experiment
-//! handout      a sheet of exercises about it
+//! handout      a worksheet with exercises about it
 //! audit        the page of an audit
 //! ```
 //!
-//! A page holds all it shows and may load nothing, which its content security policy enforces; names
-//! of files and classes are escaped by the templates. A further page extends `base.html`, fills
-//! `base::Base` and uses the macros it likes.
+//! A page embeds everything it shows; its content security policy forbids loading anything. The templates
+//! escape names of files and classes. A new page extends `base.html`, fills `base::Base` and uses the
+//! macros it needs.
 
 mod audit;
 mod base;
@@ -47,18 +47,18 @@ pub use experiment::{ExperimentPage, Told};
 pub use handout::HandoutPage;
 pub use run::RunPage;
 
-/// A page as the content of its file.
+/// Renders a page to HTML.
 ///
 /// # Errors
-/// If a template fails, which would be a mistake in it.
+/// If a template fails, which would be a bug in the template.
 pub fn render(page: &impl Template) -> Result<String, StudyError> {
     let html = page.render().map_err(StudyError::failed)?;
-    // A number and its percent sign stay on one line.
+    // A non-breaking space keeps a number and its percent sign on one line.
     Ok(html.replace(" %", "\u{a0}%"))
 }
 
-/// The page's name in the folder it reports on.
+/// The file name of a page, in the folder it reports on.
 pub const REPORT_FILE: &str = "report.html";
 
-/// The name of the sheet of exercises beside an experiment's page.
+/// The file name of the worksheet, next to an experiment's page.
 pub const HANDOUT_FILE: &str = "handout.html";

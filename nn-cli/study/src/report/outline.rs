@@ -1,13 +1,14 @@
-//! The outline of a mask, as a path of SVG.
+//! The outline of a mask as an SVG path.
 
 use nn_core::data::Mask;
 use std::fmt::Write as _;
 
-/// Height and width of the grid that outlines follow: fine enough for a picture of [`crate::picture::SIDE`].
+/// Height and width of the grid that outlines follow: fine enough for a picture with
+/// [`crate::picture::SIDE`] pixels.
 const GRID: usize = 64;
 
-/// The border between inside and outside of `mask`, stretched over a square of `side`: straight pieces along a grid.
-/// Empty if nothing or everything is inside.
+/// The border of `mask`, scaled to a square with sides of `side`: straight segments along a grid. Empty if
+/// the mask is all set or all unset.
 pub fn outline(mask: &Mask, side: u32) -> String {
     let Ok(mask) = mask.resized(GRID, GRID) else { return String::new() };
     let step = f64::from(side) / GRID as f64;

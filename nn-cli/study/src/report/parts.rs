@@ -1,4 +1,4 @@
-//! What the macros of `parts.html` show: texts and positions, ready to be put in place.
+//! Data for the macros of `parts.html`: formatted texts and positions.
 
 use super::places;
 use crate::StudyError;
@@ -12,40 +12,40 @@ use nn_core::model::Summary;
 pub struct Table {
     pub caption: String,
     pub header: Vec<String>,
-    /// How many of the first columns are words, not numbers.
+    /// How many of the first columns contain text, not numbers.
     pub text: usize,
     pub rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table without rows yet.
+    /// A table without rows.
     pub fn new(caption: impl Into<String>, header: &[&str], text: usize) -> Self {
         let header = header.iter().map(|cell| cell.to_string()).collect();
         Self { caption: caption.into(), header, text, rows: Vec::new() }
     }
 }
 
-/// An accuracy: the number, and where it lies between 0 and 100 %.
+/// An accuracy: the number, and its position between 0 and 100 % on a strip.
 pub struct Score {
     pub title: String,
     pub set: String,
     pub accuracy: String,
     pub detail: String,
     pub note: String,
-    /// What guessing would score, where that is not the same for each class.
+    /// The accuracy of guessing, if it depends on the way of guessing.
     pub guessed: Option<String>,
-    /// The strip in words.
+    /// A description of the strip, in words.
     pub described: String,
     pub mean: String,
     pub low: String,
     pub width: String,
-    /// The lines of guessing: how they look, and where they are.
+    /// The baselines of guessing: CSS class and position.
     pub guessing: Vec<(&'static str, String)>,
     pub notebook: Option<String>,
     pub seeds: Vec<String>,
 }
 
-/// What a [`Score`] is made of.
+/// The inputs of a [`Score`].
 pub struct Scored<'a> {
     pub title: &'a str,
     pub set: String,
@@ -61,7 +61,7 @@ pub struct Scored<'a> {
 }
 
 impl Scored<'_> {
-    /// Puts it into words and places.
+    /// Formats the texts and positions.
     pub fn show(self) -> Score {
         let accuracy = percent(self.accuracy);
         let interval = format!("95 % interval {}", self.interval);
@@ -85,7 +85,7 @@ impl Scored<'_> {
     }
 }
 
-/// The lines of guessing by look and name, each once.
+/// The baselines of guessing by CSS class and name, without duplicates.
 pub fn guessing_key<'a>(
     all: impl IntoIterator<Item = &'a Guessing>,
 ) -> Vec<(&'static str, &'static str)> {
@@ -98,12 +98,12 @@ pub fn guessing_key<'a>(
     key
 }
 
-/// How the style sheet calls the line of that name.
+/// The CSS class of the baseline with that name.
 fn look(name: &str) -> &'static str {
     if name == UNIFORM { "uniform" } else { "chance" }
 }
 
-/// A share as a length in percent, for a style.
+/// A share as a CSS length in percent.
 pub fn place(share: f64) -> String {
     if share.is_finite() { format!("{:.2}", share.clamp(0.0, 1.0) * 100.0) } else { "0".into() }
 }
@@ -128,10 +128,10 @@ pub fn layers(model: &Summary) -> Table {
     table
 }
 
-/// The settings of a run by name, without where its files lie.
+/// The settings of a run by name, without the paths of its files.
 ///
 /// # Errors
-/// If they cannot be written as TOML.
+/// If the settings cannot be written as TOML.
 pub fn settings(config: &RunConfig) -> Result<Vec<(String, String)>, StudyError> {
     let mut all = by_name(&config.to_toml()?);
     all.retain(|(name, _)| name != "data root");
@@ -164,7 +164,7 @@ fn by_name(toml: &str) -> Vec<(String, String)> {
         }
     }
     let mut out = Vec::new();
-    // What was just written as TOML can be read as TOML; if not, there is nothing to show.
+    // TOML that was just written can be parsed; if not, nothing is shown.
     if let Ok(table) = toml.parse::<toml::Table>() {
         walk("", &table, &mut out);
     }

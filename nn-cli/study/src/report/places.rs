@@ -1,12 +1,12 @@
-//! Names of folders and files on a page, without their path on the disk: pages are passed on.
+//! Names of folders and files on a page, without their path on the disk, because pages are passed on.
 
 use std::path::Path;
 
-/// `path` below `root`, the folder of all sets, if it lies there; else its own name.
+/// `path` relative to `root`, the folder of all sets, if it is below `root`; else its own name.
 pub fn shown(path: &Path, root: &Path) -> String {
     let below = path.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty());
     match below {
-        // `..` would lead out again.
+        // A path with `..` might lead out of `root`.
         Some(below) if below.components().all(|part| part.as_os_str() != "..") => {
             let parts: Vec<_> =
                 below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
@@ -16,14 +16,14 @@ pub fn shown(path: &Path, root: &Path) -> String {
     }
 }
 
-/// The last part of `path` that is a name.
+/// The last component of `path` that is a name.
 pub fn name(path: &Path) -> String {
     let absolute = || path.canonicalize().ok()?.file_name().map(ToOwned::to_owned);
     let name = path.file_name().map(ToOwned::to_owned).or_else(absolute);
     name.map_or("folder".into(), |name| name.to_string_lossy().into_owned())
 }
 
-/// `text` with the folder `root` taken out of the paths in it.
+/// `text` without the folder `root` in the paths it contains.
 pub fn without(text: &str, root: &Path) -> String {
     let mut text = text.to_string();
     for root in [root.canonicalize().ok().as_deref(), Some(root)].into_iter().flatten() {

@@ -22,7 +22,7 @@ use nn_figures::plots::ConfusionSpec;
 #[template(path = "run.html")]
 pub struct RunPage {
     base: Base,
-    /// Warnings drawn from the run's numbers.
+    /// The warnings of the run.
     warnings: Vec<String>,
     score: Score,
     shares: Vec<Shares>,
@@ -42,7 +42,7 @@ pub struct RunPage {
 }
 
 impl RunPage {
-    /// The page of `run`, whose test images were looked into.
+    /// Creates the page of `run`, whose test images were inspected as `test`.
     ///
     /// # Errors
     /// If an image cannot be read any more.
@@ -100,7 +100,7 @@ impl RunPage {
     }
 }
 
-/// Which images the runs used for what.
+/// A table of the number of images in each split.
 fn images(runs: &[&Run<'_>]) -> Table {
     let header = ["set", "what it is", "classes", "training", "validation", "test"];
     let mut table = Table::new("What the images were used for", &header, 3);

@@ -1,4 +1,4 @@
-//! Pictures of the data an experiment is about: a few of each class and set.
+//! Sample pictures of an experiment's data: a few of each class and set.
 
 use crate::ImageSet;
 use crate::StudyError;
@@ -9,19 +9,19 @@ use crate::known_ground;
 use crate::picture;
 use nn_core::data::AlphaBackground;
 
-/// Pictures of each class that are shown.
+/// The number of pictures of each class.
 const OF_CLASS: usize = 2;
-/// Classes that are shown.
+/// The number of classes shown.
 const CLASSES: usize = 3;
 
-/// Pictures of one set.
+/// Sample pictures of one set.
 pub struct Samples {
     pub title: String,
     pub about: String,
     pub shots: Vec<Shot>,
 }
 
-/// One of them.
+/// One sample picture.
 pub struct Shot {
     pub photo: String,
     pub alt: String,
@@ -44,7 +44,7 @@ impl Samples {
         for (label, class) in set.folder.classes.iter().enumerate().take(CLASSES) {
             let caption = caption(set, class);
             let of_class = all.iter().filter(|sample| sample.label == label);
-            // A file that cannot be read is another part's to complain about.
+            // Unreadable files are skipped here; they are reported elsewhere.
             let photos = of_class.filter_map(|sample| {
                 let photo = picture::thumbnail_of(&sample.path, alpha_background, picture::SIDE);
                 Some((sample, photo.ok()?))
@@ -60,7 +60,7 @@ impl Samples {
 }
 
 impl Samples {
-    /// Pictures of the three sets of an experiment.
+    /// Sample pictures of the three sets of an experiment.
     ///
     /// # Errors
     /// If an image cannot be read any more.
@@ -75,20 +75,20 @@ impl Samples {
             .collect()
     }
 
-    /// Keeps the first picture of each class.
+    /// Keeps only the first picture of each class.
     pub fn one_of_each(&mut self) {
         self.shots.dedup_by(|a, b| a.caption == b.caption);
     }
 }
 
-/// What all pictures of a set were taken against, where that is known and the same for all classes.
+/// The background of all pictures of a set, if it is known and the same for all classes.
 pub fn ground(looked: &Inspection) -> Option<&'static str> {
     let [one, other] =
         ["husky", "wolf"].map(|class| known_ground(&looked.name, looked.kind, class));
     one.filter(|_| one == other)
 }
 
-/// What is to be seen: `husky on grass` where the set is known, else the class.
+/// A caption: `husky on grass` if the background is known, else the class.
 fn caption(set: &ImageSet, class: &str) -> String {
     match known_ground(&set.name, set.kind, class) {
         Some(ground) => format!("{class} on {ground}"),

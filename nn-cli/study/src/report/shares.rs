@@ -1,8 +1,8 @@
-//! How much of the heat lies on the background, by the class that was answered.
+//! How much of the heat is on the background, by predicted class.
 //!
-//! One mean over all answers would hide what matters: a model can tell one class from the animal and the
-//! other from what is around it. What an answer rests on is said where the 95 % interval (Student's t over
-//! images) of the difference to evenly spread heat does not reach zero.
+//! A mean over all predictions would hide the main effect: a model can recognise one class by the animal
+//! and the other by the background. A statement about a class is made only if the 95 % interval (Student's
+//! t over images) of its difference to evenly spread heat excludes zero.
 
 use super::parts::place;
 use super::samples::ground;
@@ -12,30 +12,30 @@ use crate::stats::{Interval, mean_interval};
 use nn_core::explain::BackgroundHeat;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Up to this many classes each has a row; beyond, all answers share one.
+/// Up to this many classes, each has a row; beyond, all predictions share one row.
 const CLASSES_APART: usize = 3;
 
-/// The shares of one model, or of those of several seeds, on a set of images.
+/// The shares of one model, or of the models of several seeds, on a set of images.
 pub struct Shares {
     pub title: String,
     pub rows: Vec<Row>,
-    /// Which maps are not among them, and why.
+    /// The number of maps without a share, and why.
     pub without: String,
-    /// What follows from them.
+    /// The interpretation of the shares.
     pub meaning: String,
 }
 
-/// The shares of the images that were given one class.
+/// The shares of the images predicted as one class.
 pub struct Row {
-    /// Such as `Answered wolf`.
+    /// The row's name, such as `Answered wolf`.
     pub name: String,
     pub mean: String,
     pub detail: String,
-    /// The strip in words.
+    /// A description of the strip, in words.
     pub described: String,
-    /// The background's share of the picture: that of heat spread evenly.
+    /// The background's share of the picture: the share of evenly spread heat.
     pub area: String,
-    /// Where the mean lies.
+    /// The position of the mean.
     pub at: String,
     pub each: Vec<OneShare>,
 }
@@ -47,17 +47,17 @@ pub struct OneShare {
     pub tip: String,
 }
 
-/// An image, the class that was answered, and the share of its map for that.
+/// An image, its predicted class, and the share of its map for that class.
 #[derive(Clone, Copy)]
 struct Known<'a> {
     file: &'a str,
     answer: usize,
     share: BackgroundHeat,
-    /// Which of the models.
+    /// The index of the model.
     model: usize,
 }
 
-/// Those of `inspections` that have a share.
+/// The images of `inspections` that have a share.
 fn known<'a>(inspections: &[&'a Inspection]) -> Vec<Known<'a>> {
     let of_model = |(model, one): (usize, &&'a Inspection)| {
         one.images.iter().filter_map(move |image: &'a Inspected| {
@@ -68,7 +68,7 @@ fn known<'a>(inspections: &[&'a Inspection]) -> Vec<Known<'a>> {
     inspections.iter().enumerate().flat_map(of_model).collect()
 }
 
-/// How many have none, by the reason; empty if all have one.
+/// The number of images without a share, by reason; empty if all have one.
 fn without(inspections: &[&Inspection]) -> String {
     let mut reasons = BTreeMap::new();
     for image in inspections.iter().flat_map(|one| &one.images) {
@@ -80,7 +80,7 @@ fn without(inspections: &[&Inspection]) -> String {
 }
 
 impl Shares {
-    /// Those of the models of all seeds, which looked at the same set; none if there is no share.
+    /// The shares of the models of all seeds, inspected on the same set; `None` if there is no share.
     pub fn new(title: &str, inspections: &[&Inspection]) -> Option<Self> {
         let first = inspections.first()?;
         let all = known(inspections);
@@ -119,7 +119,7 @@ impl Row {
         let (heat, area) = (mean(|share| share.heat), mean(|share| share.area));
         let each = given.iter().enumerate().map(|(i, Known { file, share, .. })| OneShare {
             at: place(share.heat),
-            // Spread over the strip's height, so that equal shares can be told apart.
+            // Spread over the strip's height, so that equal shares remain distinguishable.
             high: place(0.12 + 0.76 * (i * 7 % 11) as f64 / 10.0),
             tip: format!("{}: {:.0} %", clean(file), share.heat * 100.0),
         });
@@ -142,7 +142,7 @@ impl Row {
     }
 }
 
-/// How far the means of several models lie apart: `; single seeds 2 to 85 %`.
+/// The range of the means of several models: `; single seeds 2 to 85 %`.
 fn by_model(given: &[Known<'_>]) -> String {
     let mut of_model: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for one in given {
@@ -158,19 +158,19 @@ fn by_model(given: &[Known<'_>]) -> String {
     format!("; single seeds {low:.0} to {high:.0} %")
 }
 
-/// What answers rest on, as far as heat can tell.
+/// What the predictions of a class are based on, as far as heat shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rests {
-    /// More heat on the background than evenly spread heat would put there.
+    /// More heat is on the background than with evenly spread heat.
     Background,
-    /// Less.
+    /// Less heat is on the background than with evenly spread heat.
     Animal,
-    /// Neither is shown.
+    /// Neither is significant.
     Unknown,
 }
 
-/// By how much the share of heat on the background exceeds an even spread, 95 % interval, where there are images
-/// enough. Models of several seeds that saw the same image count as one.
+/// The 95 % interval of the share of heat on the background minus that of evenly spread heat; `None` for
+/// too few images. Several models' shares of the same image are averaged and count as one image.
 fn beyond(given: &[Known<'_>]) -> Option<Interval> {
     let mut of_image: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for Known { file, share, .. } in given {
@@ -181,7 +181,7 @@ fn beyond(given: &[Known<'_>]) -> Option<Interval> {
     mean_interval(&differences)
 }
 
-/// What answers rest on whose heat on the background exceeds an even spread by this.
+/// Interprets the interval `beyond` of the difference to evenly spread heat.
 fn rests(beyond: Option<Interval>) -> Rests {
     match beyond {
         Some(interval) if interval.is_above(0.0) => Rests::Background,
@@ -190,8 +190,8 @@ fn rests(beyond: Option<Interval>) -> Rests {
     }
 }
 
-/// In a sentence or two: what tells each class. `ground` is what the background is, where that is known.
-/// Of several models it is what they do on average.
+/// An interpretation in a sentence or two: what each class is recognised by. `ground` is the background, if
+/// it is known. For several models it describes their average.
 fn meaning(classes: &[(&str, Option<Interval>)], ground: Option<&str>, models: usize) -> String {
     let who = match models {
         1 => "This model says".to_string(),
@@ -216,7 +216,7 @@ fn meaning(classes: &[(&str, Option<Interval>)], ground: Option<&str>, models: u
         (true, false) => told.push(format!("{who} {} from the animal.", list(&animal))),
         (true, true) => {}
     }
-    // Where some answers are said from the animal, others can be shown to be said less from it.
+    // If some classes are recognised by the animal, others may be significantly less so.
     let least = classes.iter().filter_map(|(_, beyond)| *beyond).filter(|one| one.is_below(0.0));
     let least = least.map(|one| one.high).reduce(f64::max);
     let (apart, unknown): (Vec<_>, Vec<_>) = classes
@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(of(&[0.2, 0.3, 0.25, 0.31]), Rests::Animal);
         assert_eq!(of(&[0.2, 0.95, 0.6, 0.9]), Rests::Unknown);
         assert_eq!(of(&[0.95, 0.95]), Rests::Unknown, "two images show nothing");
-        // Five seeds on two images are two images.
+        // Five seeds on two images count as two images.
         let seeds: Vec<_> = (0..10).map(|i| one(names[i % 2], 0, 0.9 + 0.001 * i as f64)).collect();
         assert_eq!(rests(beyond(&seeds)), Rests::Unknown);
     }
@@ -297,7 +297,7 @@ mod tests {
         let expected =
             "This model says \u{201c}wolf\u{201d} from the background. For \u{201c}husky";
         assert!(said.starts_with(expected), "{said}");
-        // Not more than an even spread, but far more than for the other class.
+        // Not more than evenly spread heat, but far more than for the other class.
         let apart = [("husky", range(-0.7, -0.5)), ("wolf", range(-0.05, 0.2))];
         let said = meaning(&apart, Some("white"), 1);
         let expected = "from the animal. When it says \u{201c}wolf\u{201d}, clearly more of the heat lies on the \
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(places, ["30 %", "30.00", "70.00"]);
         assert!(row.detail.contains("70 % of the picture (2 maps)"), "{}", row.detail);
         assert_eq!(row.each[1].tip, "c: 40 %");
-        // Of several models the range of their means stands beside.
+        // For several models the range of their means is shown, too.
         let other = Known { model: 1, ..one("a", 0, 0.9) };
         let row = Row::new("Answered husky", &[one("a", 0, 0.2), one("c", 0, 0.4), other]);
         assert!(row.detail.contains("(3 maps; single seeds 30 to 90 %)"), "{}", row.detail);

@@ -1,21 +1,21 @@
-//! The accuracy of guessing: what a model scores that does not look at the image.
+//! The accuracy of guessing: that of a model that ignores the image.
 
 use crate::format::{class_name, percent};
 use nn_figures::plots::Baseline;
 
-/// Two ways to guess. They score the same where all classes have the same number of images.
+/// Two ways to guess. They have the same accuracy if all classes have the same number of images.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Guessing {
-    /// The class with most images; the first of equals.
+    /// The class with the most images; the first of equals.
     pub class: String,
-    /// Its share of the images, which is what always answering it would score.
+    /// Its share of the images: the accuracy of always predicting it.
     pub largest: f64,
-    /// What each class drawn equally often would score: one by the number of classes.
+    /// The accuracy of predicting each class equally often: one divided by the number of classes.
     pub uniform: f64,
 }
 
 impl Guessing {
-    /// From the number of images of each class. Without any image both are uniform.
+    /// From the number of images of each class. Without any images both accuracies are `uniform`.
     pub fn new(classes: &[String], counts: &[u64]) -> Self {
         let uniform = 1.0 / classes.len().max(1) as f64;
         let total: u64 = counts.iter().sum();
@@ -39,12 +39,12 @@ impl Guessing {
         Self::new(classes, &counts)
     }
 
-    /// Whether both ways score the same.
+    /// Whether both ways have the same accuracy.
     pub fn is_even(&self) -> bool {
         self.largest - self.uniform < 1e-9
     }
 
-    /// The scores by name: first what an accuracy has to be compared with.
+    /// The accuracies by name; the first is the main baseline.
     pub fn marks(&self) -> Vec<(&'static str, f64)> {
         if self.is_even() {
             vec![(GUESSING, self.uniform)]
@@ -53,7 +53,7 @@ impl Guessing {
         }
     }
 
-    /// The lines to draw.
+    /// The baselines to draw.
     pub fn baselines(&self) -> Vec<Baseline> {
         let line = |(name, accuracy)| Baseline {
             name: String::from(name),
@@ -63,7 +63,7 @@ impl Guessing {
         self.marks().into_iter().map(line).collect()
     }
 
-    /// Both in words: `guessing would score 50.0 %`.
+    /// Both accuracies in words: `guessing would score 50.0 %`.
     pub fn told(&self) -> String {
         if self.is_even() {
             return format!("guessing would score {}", percent(self.uniform));
@@ -77,10 +77,10 @@ impl Guessing {
     }
 }
 
-/// The names of the lines.
+/// The name of the main baseline.
 pub const GUESSING: &str = "guessing";
 pub const LARGEST: &str = "largest class";
-/// What guessing each class equally often is called.
+/// The name of guessing each class equally often.
 pub const UNIFORM: &str = "uniform guessing";
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
         let even = Guessing::new(&classes(4), &[5; 4]);
         assert_eq!(even.marks(), [(GUESSING, 0.25)]);
         assert_eq!(even.told(), "guessing would score 25.0 %");
-        // Without images nothing is known of the largest class.
+        // Without images the largest class is not known.
         assert_eq!(Guessing::new(&classes(2), &[0, 0]).marks(), [(GUESSING, 0.5)]);
         assert_eq!(Guessing::new(&[], &[]).uniform, 1.0);
     }

@@ -13,7 +13,7 @@ use std::fmt;
 /// The 97.5th percentile of the normal distribution: two-sided 95 %.
 const Z: f64 = 1.959_964;
 
-/// A range of shares between 0 and 1, or of differences between -1 and 1.
+/// An interval of shares between 0 and 1, or of differences between -1 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// Lower end.
@@ -28,25 +28,26 @@ impl Interval {
         (self.low, self.high)
     }
 
-    /// Whether all of it lies above `value`, also as it is printed, in whole percent: 50 to 86 % is not above 50 %.
+    /// Whether the whole interval is above `value`, also after rounding to whole percent as in the output:
+    /// 50 to 86 % is not above 50 %.
     pub fn is_above(&self, value: f64) -> bool {
         self.low > value && (self.low * 100.0).round() > value * 100.0
     }
 
-    /// Whether all of it lies below `value`, also as it is printed.
+    /// Whether the whole interval is below `value`, also after rounding.
     pub fn is_below(&self, value: f64) -> bool {
         self.high < value && (self.high * 100.0).round() < value * 100.0
     }
 }
 
-/// As people read it: `70 to 97 %`.
+/// For people: `70 to 97 %`.
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.0} to {:.0} %", self.low * 100.0, self.high * 100.0)
     }
 }
 
-/// An accuracy as people read it: `90.0 % (18 of 20; 95 % interval 70 to 97 %)`.
+/// An accuracy for people: `90.0 % (18 of 20; 95 % interval 70 to 97 %)`.
 pub fn accuracy(correct: u64, n: u64) -> String {
     if n == 0 {
         return "– (no images)".into();
@@ -58,8 +59,8 @@ pub fn accuracy(correct: u64, n: u64) -> String {
 /// The 95 % interval of a share from `correct` right answers of `n`, after Wilson (1927), "Probable
 /// inference, the law of succession, and statistical inference".
 ///
-/// Unlike the textbook interval it stays within 0 and 1 and keeps its coverage for few images and for
-/// shares near the ends, which is where these experiments live. Without any image it is 0 to 1.
+/// Unlike the normal (Wald) interval it stays within 0 and 1 and keeps its coverage for few images and for
+/// shares near the ends, as they occur in these experiments. Without any images it is 0 to 1.
 pub fn wilson(correct: u64, n: u64) -> Interval {
     if n == 0 {
         return Interval { low: 0.0, high: 1.0 };
@@ -67,21 +68,21 @@ pub fn wilson(correct: u64, n: u64) -> Interval {
     score(correct.min(n) as f64 / n as f64, n as f64, Z)
 }
 
-/// Wilson's interval around the share `p` that is as good as one from `n` independent answers, `z`
-/// standard errors to each side.
+/// Wilson's interval around the share `p`, which is as precise as one from `n` independent answers; `z` is
+/// the normal or t quantile.
 fn score(p: f64, n: f64, z: f64) -> Interval {
     let z2 = z * z;
     let centre = p + z2 / (2.0 * n);
     let spread = z * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z2 / n;
-    // The ends are exact where nothing or everything is right; rounding must not blur that.
+    // The ends are exact if all or no answers are right; rounding must not change that.
     let low = if p == 0.0 { 0.0 } else { (centre - spread) / scale };
     let high = if p == 1.0 { 1.0 } else { (centre + spread) / scale };
     Interval { low, high }
 }
 
-/// The 95 % interval of the mean of `values`, after Student (1908), "The probable error of a mean"; none for
-/// fewer than three values, of which nobody knows how they vary.
+/// The 95 % interval of the mean of `values`, after Student (1908), "The probable error of a mean"; `None`
+/// for fewer than three values, which say too little about their variance.
 pub fn mean_interval(values: &[f64]) -> Option<Interval> {
     let n = values.len() as f64;
     if values.len() < 3 {
@@ -143,7 +144,7 @@ mod tests {
         }
     }
 
-    /// Student's own example, as of `t.test(c(0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0))` in R.
+    /// Student's own example: `t.test(c(0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0))` in R.
     #[test]
     fn a_mean_has_an_interval() {
         let sleep = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
@@ -162,7 +163,7 @@ mod tests {
         assert!(range(0.338, 0.5).is_above(1.0 / 3.0) && !range(0.334, 0.5).is_above(1.0 / 3.0));
         assert!(range(0.1, 0.494).is_below(0.5) && !range(0.1, 0.496).is_below(0.5));
         assert!(!range(0.004, 0.3).is_above(0.0));
-        // Rounding upwards excludes nothing that is within.
+        // Rounding must not exclude a value that is within the interval.
         assert!(!range(0.5051, 0.86).is_above(0.508) && !range(0.1, 0.4949).is_below(0.492));
     }
 

@@ -1,20 +1,20 @@
-//! One set of images, answered by models of several seeds.
+//! The accuracy of models of several seeds on the same set of images, with its uncertainty.
 //!
-//! The answers of five models to twenty images are not a hundred independent answers: an image that
-//! is hard is hard for all five, and a seed that went wrong is wrong on all twenty. So both are
-//! counted as drawn at random, seeds and images, in the crossed two-way layout (Cornfield and Tukey
-//! 1956, "Average values of mean squares in factorials"): with the mean squares `S` between seeds,
-//! `I` between images and `E` of the rest, the variance of the mean over all `N` answers is
-//! `(S + I - E) / N`. The interval is Wilson's for as many independent answers as would have that
-//! variance (Franco et al. 2019, "Comparative study of confidence intervals for proportions in
-//! complex sample surveys"), with Student's t for the normal quantile, its degrees of freedom after
-//! Satterthwaite (1946), "An approximate distribution of estimates of variance components".
+//! The answers of five models to twenty images are not a hundred independent answers: a hard image is hard
+//! for all five, and a poorly trained model is wrong on many images. So seeds and images are both treated
+//! as random effects, in the crossed two-way layout (Cornfield and Tukey 1956, "Average values of mean
+//! squares in factorials"): with the mean squares `S` between seeds, `I` between images and `E` of the
+//! residual, the variance of the mean over all `N` answers is `(S + I - E) / N`. The interval is Wilson's
+//! for the number of independent answers that would have that variance (Franco et al. 2019, "Comparative
+//! study of confidence intervals for proportions in complex sample surveys"), with Student's t instead of
+//! the normal quantile and degrees of freedom after Satterthwaite (1946), "An approximate distribution of
+//! estimates of variance components".
 //!
-//! On simulated crossed answers (2, 5 and 10 seeds, 20 and 40 images, means of 5 to 87 %, seeds and
-//! images of weak to strong influence; 24 cases, 600 draws each) this interval held the truth in 92
-//! to 99 % of the draws. Wilson's interval of the pooled answers held it in 53 to 92 %, the
-//! percentile interval of a bootstrap over seeds and images (Owen 2007, "The pigeonhole bootstrap")
-//! in 74 to 99 %; and where all answers are right the latter has no width at all.
+//! On simulated crossed answers (2, 5 and 10 seeds, 20 and 40 images, means of 5 to 87 %, weak to strong
+//! effects of seeds and images; 24 cases, 600 draws each) this interval contained the true value in 92 to
+//! 99 % of the draws. Wilson's interval of the pooled answers contained it in 53 to 92 %, the percentile
+//! interval of a bootstrap over seeds and images (Owen 2007, "The pigeonhole bootstrap") in 74 to 99 %. If
+//! all answers are right, the bootstrap interval has zero width.
 
 use super::{Interval, Z, score, wilson};
 use serde::Serialize;
@@ -24,16 +24,16 @@ use serde::Serialize;
 pub struct Repeated {
     /// Mean accuracy over the seeds.
     pub mean: f64,
-    /// Standard deviation of the accuracy from seed to seed; none for one seed.
+    /// The standard deviation of the accuracy over the seeds; `None` for one seed.
     pub deviation: Option<f64>,
-    /// 95 % interval: what another seed may score on other such images, on average over both.
+    /// The 95 % interval of the accuracy expected over other seeds and other such images.
     pub interval: Interval,
 }
 
 impl Repeated {
-    /// From `right[seed][image]`: which answers were right. All seeds answered the same images.
+    /// From `right[seed][image]`: whether each answer is right. All seeds answered the same images.
     ///
-    /// For one seed the interval is Wilson's, as it is for seeds that agree on every image.
+    /// For one seed, or if all seeds agree on every image, the interval is Wilson's.
     pub fn new(right: &[Vec<bool>]) -> Self {
         let images = right.first().map_or(0, Vec::len);
         let value = |seed: usize, image: usize| f64::from(u8::from(right[seed][image]));
@@ -64,17 +64,17 @@ impl Repeated {
     }
 }
 
-/// The interval around `mean` of `answers` answers to `images` images, from the mean squares between
-/// seeds, between images and of the rest, each with its degrees of freedom.
+/// The interval around `mean` of `answers` answers to `images` images, from three mean squares with their
+/// degrees of freedom: between seeds, between images, and residual.
 fn interval(mean: f64, answers: f64, images: f64, mean_squares: [(f64, f64); 3]) -> Interval {
     let binomial = mean * (1.0 - mean);
     let [(seeds, _), (between, _), (rest, _)] = mean_squares;
     let sum = seeds + between - rest;
-    // All right or all wrong: nothing is known of what varies, so no image counts more than once.
+    // All right or all wrong: the variance cannot be estimated, so each image counts once.
     if binomial <= 0.0 {
         return score(mean, images, Z);
     }
-    // Never better than independent answers, whatever chance made of the mean squares.
+    // Never narrower than for independent answers, even if the mean squares happen to be small.
     if sum <= binomial {
         return score(mean, answers, Z);
     }
@@ -83,8 +83,8 @@ fn interval(mean: f64, answers: f64, images: f64, mean_squares: [(f64, f64); 3])
     score(mean, binomial * answers / sum, student(freedom.max(1.0)))
 }
 
-/// The 97.5th percentile of Student's t: Abramowitz and Stegun (1964), 26.7.5. From 3 degrees of
-/// freedom on it is right to half a percent, for 2 to 2 %, for 1 it is a tenth too small.
+/// The 97.5th percentile of Student's t: Abramowitz and Stegun (1964), 26.7.5. Its relative error is up to
+/// 0.5 % from 3 degrees of freedom on, 2 % for 2; for 1 it is a tenth too small.
 pub(super) fn student(freedom: f64) -> f64 {
     let z = Z;
     let terms = [
@@ -130,7 +130,7 @@ mod tests {
         let row = "11111111111111000000";
         let all = Repeated::new(&answers(&[row; 5]));
         assert_eq!((all.mean, all.deviation), (0.7, Some(0.0)));
-        // The same twenty answers five times over: no better than twenty.
+        // The same twenty answers five times: the interval must not be narrower than for twenty.
         let once = wilson(14, 20);
         assert!(all.interval.low < once.low + 0.01 && all.interval.high > once.high - 0.01);
         let right = Repeated::new(&answers(&["11111111111111111111"; 5]));
@@ -152,10 +152,10 @@ mod tests {
         assert_eq!(Repeated::new(&[vec![true], vec![true]]).interval, wilson(2, 2));
     }
 
-    /// The interval holds the truth as often as it says, and the pooled one does not.
+    /// The interval has its nominal coverage, and the pooled one does not.
     #[test]
     fn the_interval_covers_on_simulated_seeds_and_images() {
-        // Numbers from a fixed multiplicative generator are random enough here.
+        // A multiplicative congruential generator with a fixed seed is random enough here.
         let mut state = 27u64;
         let mut uniform = move || {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

@@ -1,11 +1,11 @@
-//! How a folder of images was read, and what was left out.
+//! How a folder of images was read and what was ignored, as text.
 
 use crate::format;
 use nn_core::audit::{Divided, Listing};
 use nn_core::data::{PassedOver, summary};
 
-/// What an audit's report says of how `listing` was read; nothing if it is as everybody has it and
-/// nothing was left out.
+/// The lines of an audit's report about how `listing` was read; empty if the layout is the usual one and
+/// nothing was ignored.
 pub fn lines(listing: &Listing) -> Vec<String> {
     let mut lines = Vec::new();
     let usual = listing.folders.iter().map(|part| part.folder.as_str()).eq(["train", "test"]);
@@ -21,7 +21,7 @@ pub fn lines(listing: &Listing) -> Vec<String> {
     lines
 }
 
-/// What was not looked at, in one line; none if there is nothing.
+/// The ignored entries, in one line; `None` if there are none.
 pub fn not_looked_at(passed_over: &[PassedOver]) -> Option<String> {
     Some(format!("not looked at: {}", format::clean(&summary(passed_over)?)))
 }

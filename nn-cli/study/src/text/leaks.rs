@@ -1,4 +1,4 @@
-//! What an audit found, in sentences and rows, for the terminal and for pages.
+//! The findings of an audit as sentences and table rows, for the terminal and for pages.
 
 use crate::format::{self, clean};
 use nn_core::audit::{
@@ -9,14 +9,14 @@ use std::collections::HashMap;
 /// The columns of [`label_leak`].
 pub const LEAK_HEADER: [&str; 5] =
     ["from", "leak", "what is true of a class", "points (95 %)", "p"];
-/// The group that no network sees.
+/// The group of facts that no network sees.
 const FILE_NAME: &str = "file name";
-/// How many of these columns hold text, not numbers.
+/// The number of these columns that contain text, not numbers.
 pub const LEAK_TEXT: usize = 3;
-/// What the numbers in them mean, briefly.
+/// What the numbers in these columns mean, briefly.
 pub const LEAK_KEY: &str = "Points: percent of the class minus percent of all other images (percentage \
     points). p: how often shuffled labels give such a result, corrected for all facts and classes.";
-/// The same at length.
+/// The same in more detail.
 pub const LEAK_NOTE: &str = "Points: percentage points, that is, the percentage of the class of which it is \
     true minus that of all other images, with the 95 % interval. p: how often shuffled labels give such a result \
     anywhere in this test; it is corrected for all facts and classes. A leak is reported if p is 0.01 or less. \
@@ -28,8 +28,8 @@ pub const SCENES_NOTE: &str = "These images share a background, a view or a form
     they are no copies, and no leak by themselves. Frames of one film or burst are a leak if they are in \
     several splits: keep each group of them in one split.";
 
-/// The first of `pairs`, at most so many in all and of each group. Pairs that have an image in common,
-/// directly or through others, are a group.
+/// The first of `pairs`, limited in total and for each group. Pairs that share an image, directly or
+/// through other pairs, form a group.
 pub fn examples(pairs: &[Pair], (most, of_group): (usize, usize)) -> Vec<&Pair> {
     let mut parents: HashMap<usize, usize> = HashMap::new();
     for pair in pairs {
@@ -45,7 +45,7 @@ pub fn examples(pairs: &[Pair], (most, of_group): (usize, usize)) -> Vec<&Pair> 
     pairs.iter().filter(in_bounds).take(most).collect()
 }
 
-/// The first image of the group that `item` is in; the way there becomes shorter.
+/// The representative of the group that contains `item` (union-find with path halving).
 fn root(parents: &mut HashMap<usize, usize>, mut item: usize) -> usize {
     while let Some(&parent) = parents.get(&item).filter(|&&parent| parent != item) {
         let next = parents.get(&parent).copied().unwrap_or(parent);
@@ -55,7 +55,7 @@ fn root(parents: &mut HashMap<usize, usize>, mut item: usize) -> usize {
     item
 }
 
-/// That not all copies are shown.
+/// States how many copies are not shown.
 pub fn left_out(shown: usize, all: usize) -> String {
     format!(
         "{} of {} pairs are shown; --json lists up to 100 pairs of each group.",
@@ -64,7 +64,7 @@ pub fn left_out(shown: usize, all: usize) -> String {
     )
 }
 
-/// How many images there are of what.
+/// The numbers of images, by split.
 pub fn images(report: &Report) -> String {
     let sum = |part: fn(&nn_core::audit::ClassCount) -> usize| -> usize {
         report.classes.iter().map(part).sum()
@@ -93,7 +93,7 @@ pub fn images(report: &Report) -> String {
     format!("{all} of {classes}: {split}")
 }
 
-/// In what the copies are the same: `8 with the same bytes, 2 changed`.
+/// The kinds of the copies: `8 with the same bytes, 2 changed`.
 pub fn kinds(summary: &Summary) -> String {
     let kinds = [
         (summary.bytes, "with the same bytes"),
@@ -112,7 +112,7 @@ pub fn kinds(summary: &Summary) -> String {
     kinds.join(", ")
 }
 
-/// The verdict on copies, in a sentence: those across splits first.
+/// A sentence about the copies: those across splits first.
 pub fn copies(report: &Report) -> String {
     let summary = &report.summary;
     if summary.pairs == 0 {
@@ -138,7 +138,7 @@ pub fn copies(report: &Report) -> String {
     }
 }
 
-/// The verdict on images that share a scene or template, in a sentence; none if there are no such.
+/// A sentence about images that share a scene or template; `None` if there are none.
 pub fn scenes(report: &Report) -> Option<String> {
     let summary = &report.summary;
     if summary.scene_groups == 0 {
@@ -157,7 +157,7 @@ pub fn scenes(report: &Report) -> Option<String> {
     ))
 }
 
-/// Several names in a sentence: `a, b and c`.
+/// Several names as a list: `a, b and c`.
 pub fn listed(names: &[&str]) -> String {
     match names {
         [] => String::new(),
@@ -166,7 +166,7 @@ pub fn listed(names: &[&str]) -> String {
     }
 }
 
-/// The verdict on label leaks, in a sentence.
+/// A sentence about label leaks.
 pub fn label_leaks(report: &Report) -> String {
     match report.classes.len() {
         0 => return "not tested, as there are no classes".into(),
@@ -205,12 +205,12 @@ pub fn label_leaks(report: &Report) -> String {
     }
 }
 
-/// The groups of facts that tell something of the class.
+/// The groups of facts that reveal something about the class.
 pub fn found(report: &Report) -> impl Iterator<Item = &LabelLeak> {
     report.label_leaks.iter().filter(|leak| leak.strength != Strength::None)
 }
 
-/// In which groups of facts nothing was found, in a sentence or two; none if there are none.
+/// The groups of facts that reveal nothing, in a sentence or two; `None` if there are none.
 pub fn nothing_in(report: &Report) -> Option<String> {
     let without = |constant: bool| -> Vec<&str> {
         let leaks = report.label_leaks.iter();
@@ -228,7 +228,7 @@ pub fn nothing_in(report: &Report) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-/// What to do about the leaks that were found, each piece of advice once.
+/// Advice about the leaks that were found, each piece once.
 pub fn leak_advice(report: &Report) -> Vec<&'static str> {
     let mut advice = Vec::new();
     for leak in report.label_leaks.iter().filter(|leak| leak.strength == Strength::Strong) {
@@ -266,7 +266,7 @@ pub fn leak_advice(report: &Report) -> Vec<&'static str> {
     advice
 }
 
-/// Why the check for label leaks fails, in a sentence; none if it does not.
+/// Why the check for label leaks fails, as a sentence; `None` if it passes.
 pub fn leak_check(report: &Report) -> Option<String> {
     let mut leaks = report.label_leaks.iter().filter(|leak| leak.gate);
     let first = leaks.next()?;
@@ -285,7 +285,7 @@ pub fn leak_check(report: &Report) -> Option<String> {
     ))
 }
 
-/// In what the two images of a pair are the same.
+/// What the two images of a pair have in common.
 pub fn what(pair: &Pair) -> String {
     match pair.kind {
         Kind::Bytes => "same bytes".into(),
@@ -295,14 +295,14 @@ pub fn what(pair: &Pair) -> String {
     }
 }
 
-/// `train / test`, or the one split both are in.
+/// `train / test`, or the one split that contains both.
 pub fn splits(pair: &Pair) -> String {
     let name = |part: Option<Part>| part.map_or("–", Part::name);
     let [a, b] = pair.splits.map(name);
     if a == b { a.to_string() } else { format!("{a} / {b}") }
 }
 
-/// A row about a group of facts.
+/// The table row of a group of facts.
 pub fn label_leak(leak: &LabelLeak) -> [String; 5] {
     let (verdict, told) = match leak.strength {
         Strength::None => ("none", String::new()),
@@ -312,7 +312,7 @@ pub fn label_leak(leak: &LabelLeak) -> [String; 5] {
     let others = leak.classes.iter().filter(|class| leak.class.as_ref() != Some(*class));
     let others: Vec<&str> = others.map(String::as_str).collect();
     let told = match others.len() {
-        // Of two classes, either tells the other.
+        // Of two classes, each determines the other.
         _ if leak.chance == 0.5 || leak.as_set => told,
         0 => told,
         n @ 1..=4 => format!("{told}; likewise {}", others[..n].join(", ")),
@@ -330,7 +330,7 @@ pub fn label_leak(leak: &LabelLeak) -> [String; 5] {
     [leak.group.to_string(), verdict.into(), clean(&told), effect, p]
 }
 
-/// A row about an odd image.
+/// The table row of an odd image.
 pub fn odd_image(odd: &OddImage) -> [String; 3] {
     let what = match odd.oddity {
         Oddity::Unreadable => "cannot be read",

@@ -1,4 +1,4 @@
-//! What was found and done, in sentences, for a terminal and for pages.
+//! Findings and actions as sentences, for the terminal and for pages.
 
 pub mod folder;
 pub mod leaks;

@@ -1,9 +1,9 @@
-//! What was done to images when they were read.
+//! What was changed in images when they were read, as text.
 
 use crate::format;
 use nn_core::data::{AlphaBackground, Treated};
 
-/// What was done: `12 images with transparency, laid on white; 30 images of 12 bits in 16`.
+/// The changes: `12 images with transparency, laid on white; 30 images of 12 bits in 16`.
 pub fn done(treated: &Treated) -> Option<String> {
     let images = |n: usize| format::plural(n as u64, "image");
     let mut parts = Vec::new();
@@ -31,7 +31,7 @@ pub fn done(treated: &Treated) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// That images vanish on their background.
+/// A warning if images become invisible on their background.
 pub fn warning(treated: &Treated) -> Option<String> {
     let n = treated.vanished;
     let background = treated.alpha_background;

@@ -1,6 +1,6 @@
-//! Checksums of a run's images, by which they are recognised wherever they lie.
+//! SHA-256 checksums of a run's images, which identify the images independent of their paths.
 //!
-//! A run writes them in the format of `sha256sum`, which can check them in the data folder.
+//! A run writes them in the format of `sha256sum`, which can verify them in the data folder.
 
 use super::Splits;
 use crate::Observer;
@@ -22,15 +22,15 @@ pub struct Contents {
     pub train: Vec<Checksum>,
     /// Those of the validation images.
     pub validation: Vec<Checksum>,
-    /// Those of the validation once more, if there is no other test.
+    /// Those of the test images; the validation images again if there are no others.
     pub test: Vec<Checksum>,
 }
 
 impl Contents {
-    /// Reads every file once more, which takes a small part of the time that decoding them did.
+    /// Hashes every file, in a small part of the time of decoding.
     ///
     /// # Errors
-    /// If one cannot be read any more, or the observer ends it.
+    /// If a file cannot be read any more, or the observer stops it.
     pub fn of(data: &Splits, observer: &dyn Observer) -> Result<Self, StudyError> {
         let of = |dataset: &Dataset| -> Result<Vec<Checksum>, StudyError> {
             let sum = |sample: &Sample| {
@@ -47,7 +47,7 @@ impl Contents {
         Ok(Self { train: of(&data.train)?, validation, test })
     }
 
-    /// The checksums of a part by its name in [`Splits::named`].
+    /// The checksums of a split by its name in [`Splits::named`].
     pub fn named(&self, name: &str) -> &[Checksum] {
         match name {
             "train" => &self.train,
@@ -66,13 +66,13 @@ pub fn checksum(path: &Path) -> Result<Checksum, Error> {
     Ok(Sha256::digest(content).into())
 }
 
-/// The name of the file with the checksums in a run's folder.
+/// The file in a run's folder with the checksums.
 pub const CHECKSUMS_FILE: &str = "images.sha256";
 
-/// The longest such file that is read, in bytes: a line for each of a million images.
+/// The largest checksum file that is read, in bytes: a line for each of a million images.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// The lines of such a file for these checksums and names.
+/// The lines of a checksum file for these names and checksums.
 pub fn lines(images: impl Iterator<Item = (String, Checksum)>) -> String {
     let line = |(name, sum): (String, Checksum)| {
         let (mark, name) = escaped(&name);
@@ -81,10 +81,10 @@ pub fn lines(images: impl Iterator<Item = (String, Checksum)>) -> String {
     images.map(line).collect()
 }
 
-/// The checksums in the file at `path`, with the names in the form of [`escaped`].
+/// Reads the checksum file at `path`; names stay escaped as by [`escaped`].
 ///
 /// # Errors
-/// If it cannot be read, or a line is not such a one.
+/// If it cannot be read, or a line is malformed.
 pub fn read(path: &Path) -> Result<Vec<(Checksum, String)>, Error> {
     let remedy = "expected lines as sha256sum writes them; train again, or leave the file away";
     let text = String::from_utf8(read_limited(path, MAX_BYTES, remedy)?)
@@ -98,7 +98,8 @@ pub fn read(path: &Path) -> Result<Vec<(Checksum, String)>, Error> {
     text.lines().enumerate().map(line).collect()
 }
 
-/// A name as it stands behind a checksum, and the mark before that if it is not itself.
+/// Escapes a file name as `sha256sum` does; returns the line's prefix (a backslash if the name changed) and
+/// the name.
 pub fn escaped(name: &str) -> (&'static str, String) {
     let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
     (if escaped == name { "" } else { "\\" }, escaped)
@@ -115,7 +116,7 @@ fn bytes(hex: &str) -> Option<Checksum> {
     Some(sum)
 }
 
-/// As text.
+/// Hexadecimal digits.
 pub fn hex(checksum: &[u8]) -> String {
     checksum.iter().map(|byte| format!("{byte:02x}")).collect()
 }

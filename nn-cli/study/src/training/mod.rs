@@ -1,7 +1,7 @@
-//! A training run: from settings and a set of images to a model and what it scores.
+//! A training run: trains and evaluates a model from settings and a set of images.
 //!
-//! `train` makes one, `experiment` many; each is the same to the bit, whoever asked for it and
-//! however many threads it got.
+//! `train` makes one run, `experiment` many. With the same settings they give the same bits, independent of
+//! the command and of the number of threads.
 
 pub mod contents;
 mod saving;
@@ -26,29 +26,29 @@ use nn_core::train::{Evaluation, Examples, History, Trainer, silent_layer};
 pub struct Run<'a> {
     /// Its settings.
     pub config: &'a RunConfig,
-    /// The images it was made on.
+    /// The images it was trained on.
     pub set: &'a ImageSet,
-    /// These images, decoded, by what they were used for.
+    /// These images, decoded, by split.
     pub data: Splits,
-    /// What its images hold.
+    /// The checksums of its images.
     pub contents: Contents,
     /// The trained network.
     pub model: Sequential,
     /// Loss and accuracy of each epoch.
     pub history: History,
-    /// The model on the test images.
+    /// The evaluation of the model on the test images.
     pub test: Evaluation,
-    /// Warnings drawn from its numbers.
+    /// Warnings about the run.
     pub warnings: Vec<Warning>,
 }
 
 impl<'a> Run<'a> {
-    /// Trains the built-in network on `set` and tests it, saving it on the way if it is to be saved;
-    /// the observer is told how it goes and may end it.
+    /// Trains the built-in network on `set` and tests it. Checkpoints are saved if `saving` is given. The
+    /// observer receives the progress and may stop the run.
     ///
     /// # Errors
-    /// If an image cannot be read, a setting does not fit the images or the run gone on with, the
-    /// loss is no number any more, the run cannot be saved, or the observer ends it.
+    /// If an image cannot be read, a setting does not fit the images or the resumed run, the loss becomes
+    /// NaN, a checkpoint cannot be saved, or the observer stops it.
     pub fn make(
         config: &'a RunConfig,
         set: &'a ImageSet,
@@ -117,19 +117,19 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Training images that a layer must leave untouched to be called dead.
+/// The number of training images on which a layer must output only zeros to be called dead.
 const LOOKED_AT: usize = 64;
 
-/// The built-in network with weights drawn from `seed`.
+/// The built-in network, initialised with `seed`.
 ///
 /// # Errors
-/// A number of classes or an image size that it cannot be built with: wrong usage, for nothing else
-/// can be wrong with it.
+/// If the network cannot be built with this number of classes or image size. This is invalid usage, because
+/// nothing else can fail.
 pub fn built_in(classes: usize, image_size: usize, seed: u64) -> Result<Sequential, StudyError> {
     ReferenceCnn::new(classes, image_size).build(seed).map_err(StudyError::invalid)
 }
 
-/// Training that only the test images show to have failed.
+/// The error if training diverged and only the evaluation on the test images shows it.
 fn diverged(test: &Evaluation, config: &RunConfig) -> StudyError {
     StudyError::failed(format!(
         "after {} the loss on the test images is {}; lower --learning-rate, which was {}",

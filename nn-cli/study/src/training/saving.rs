@@ -1,5 +1,5 @@
-//! What a run saves beside weights and history, and whether it may be resumed: only with the settings and on the
-//! images it began with.
+//! What a checkpoint stores besides weights and history, and whether a run may be resumed: only with the
+//! settings and the images it began with.
 
 use super::Splits;
 use super::contents::{Checksum, Contents, hex};
@@ -14,28 +14,28 @@ use nn_core::train::{Checkpoint, Checkpoints, Trainer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Where a run is saved, and what it goes on from.
+/// Where checkpoints of a run are saved, and what it is resumed from.
 pub struct Saving {
-    /// The files.
+    /// The checkpoint files.
     pub checkpoints: Checkpoints,
-    /// Where it stopped, if it is not new.
+    /// The checkpoint to resume from; `None` for a new run.
     pub from: Option<Checkpoint>,
-    /// The command that goes on with it.
+    /// The command line that resumes the run.
     pub command: String,
 }
 
-/// What is saved beside weights, moments and history.
+/// The note stored in a checkpoint, besides weights, moments and history.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// The settings of the run.
     pub config: RunConfig,
     images: Identity,
-    /// The kernels, whose last bits differ.
+    /// The name of the kernels; others may differ in the last bits.
     kernel: String,
 }
 
-/// Which images a run is about: their places in the set, their classes and their contents.
+/// The images of a run: their paths within the set, their classes and contents.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Identity {
@@ -45,7 +45,7 @@ struct Identity {
     test: PartIdentity,
 }
 
-/// The images for one purpose, in their order.
+/// The number of images of a split, and a hash over them in order.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PartIdentity {
@@ -54,10 +54,10 @@ struct PartIdentity {
 }
 
 impl Saving {
-    /// Makes `trainer` save itself, after taking it to where the run stopped.
+    /// Restores `trainer` from the checkpoint, if there is one, and makes it save checkpoints.
     ///
     /// # Errors
-    /// If the images are not those the run began with, or cannot be read.
+    /// If the images are not those that the run began with, or cannot be read.
     pub fn begin(
         self,
         mut trainer: Trainer,
@@ -80,12 +80,12 @@ impl Saving {
     }
 }
 
-/// How to go on with a run that the user stopped.
+/// The error for a run that the user stopped: says how to resume it.
 pub fn stopped(trainer: &Trainer, command: &str) -> StudyError {
     StudyError::Stopped(format!("{}; to go on: {command}", place(trainer)))
 }
 
-/// Where a run stands.
+/// The position of a run, in words.
 fn place(trainer: &Trainer) -> String {
     match trainer.position() {
         (1, 0) => "before the first epoch".into(),
@@ -97,10 +97,10 @@ fn place(trainer: &Trainer) -> String {
 }
 
 impl Note {
-    /// The note in a checkpoint.
+    /// Reads the note in a checkpoint.
     ///
     /// # Errors
-    /// If it is not one of this program's.
+    /// If it is not a note of this program.
     pub fn read(checkpoint: &Checkpoint) -> Result<Self, StudyError> {
         serde_json::from_str(checkpoint.note()).map_err(|problem| {
             let problem = format!("the settings in it cannot be understood: {problem}");
@@ -109,7 +109,7 @@ impl Note {
         })
     }
 
-    /// Whether a run with this note can go on with what is there `now`.
+    /// Checks that a run with this note can be resumed with the note `now`.
     fn allows(
         &self,
         now: &Self,
@@ -133,13 +133,13 @@ impl Note {
 }
 
 impl Identity {
-    /// Of the images of a run.
+    /// The identity of a run's images.
     fn of(set: &ImageSet, data: &Splits, contents: &Contents) -> Self {
         let part = |dataset: &Dataset, sums: &[Checksum]| {
             let mut all = Sha256::new();
             for (sample, sum) in dataset.samples().iter().zip(sums) {
                 let name = set.relative(&sample.path);
-                // The name's length tells it from what follows.
+                // The length separates the name from the data that follows.
                 all.update((name.len() as u64).to_le_bytes());
                 all.update(name);
                 all.update((sample.label as u64).to_le_bytes());
@@ -155,7 +155,7 @@ impl Identity {
         }
     }
 
-    /// What changed between then and now, in words.
+    /// What changed between the two, in words; `None` if nothing.
     fn difference(&self, now: &Self) -> Option<String> {
         if self.classes != now.classes {
             return Some(format!(

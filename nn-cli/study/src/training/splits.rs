@@ -1,4 +1,4 @@
-//! The images of a run, by what they are for.
+//! The images of a run, by split.
 
 use crate::ImageSet;
 use crate::StudyError;
@@ -10,13 +10,13 @@ use std::path::Path;
 
 /// The images of a run, decoded.
 pub struct Splits {
-    /// They change the weights.
+    /// The images that the weights are trained on.
     pub train: Dataset,
-    /// They are looked at after each epoch.
+    /// The images that the model is evaluated on after each epoch.
     pub validation: Dataset,
-    /// They are kept for the end: the validation images once more, if there are no others.
+    /// The images for the final test: the validation images again, if there are no others.
     pub test: Dataset,
-    /// What they are: `test` or `validation`.
+    /// The name of the split that is tested on: `test` or `validation`.
     pub tested_on: &'static str,
 }
 
@@ -24,7 +24,7 @@ impl Splits {
     /// Divides and decodes the images of `set`.
     ///
     /// # Errors
-    /// If an image cannot be read and such are not skipped, or the observer ends it.
+    /// If an image cannot be read and unreadable ones are not skipped, or the observer stops it.
     pub fn load(
         set: &ImageSet,
         config: &RunConfig,
@@ -49,7 +49,7 @@ impl Splits {
         Ok(data)
     }
 
-    /// What was done to the images when they were read, each counted once.
+    /// What was changed in the images when they were read; each image counts once.
     pub fn treated(&self) -> Treated {
         let (_, first) = self.named()[0];
         let mut all = first.treated().clone();
@@ -57,7 +57,7 @@ impl Splits {
         all
     }
 
-    /// The sets and their names, each image once.
+    /// The splits with their names, each image once.
     pub fn named(&self) -> Vec<(&'static str, &Dataset)> {
         let mut named = vec![("train", &self.train), ("validation", &self.validation)];
         if self.tested_on == "test" {
@@ -66,14 +66,14 @@ impl Splits {
         named
     }
 
-    /// The number of images that are kept for the test alone.
+    /// The number of images used only for the test.
     pub fn kept_for_test(&self) -> usize {
         if self.tested_on == "test" { self.test.len() } else { 0 }
     }
 }
 
-/// Divides the images of `set` as the table at `path` says. Images that are not in it are left out, which is
-/// told.
+/// Divides the images of `set` as the table at `path` says. Images missing in the table are left out, which
+/// is reported.
 ///
 /// # Errors
 /// Those of [`split_file::read`].

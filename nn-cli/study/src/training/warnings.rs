@@ -1,5 +1,5 @@
-//! Warnings about a finished run: the network learned nothing, gives one answer to all images, or was better in
-//! an earlier epoch.
+//! Warnings about a finished run: the network learned nothing, predicts the same class for all images, or
+//! was better in an earlier epoch.
 
 use crate::Observer;
 use crate::config::RunConfig;
@@ -10,20 +10,20 @@ use nn_core::train::{EpochRecord, Evaluation};
 use nn_core::{Result, train::History};
 use serde::Serialize;
 
-/// A warning about a run, drawn from its numbers.
+/// A warning about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// `no-learning`, `one-answer` or `earlier-epoch-better`.
     pub kind: &'static str,
-    /// A sentence, with what to do.
+    /// A sentence, with advice.
     pub text: String,
-    /// Whether training may just have been short: then it is told as a note.
+    /// Whether the training may only have been too short; then it is shown as a note.
     #[serde(skip)]
     pub is_early: bool,
 }
 
 impl Warning {
-    /// Passes it to the observer: as a note if training may just have been short.
+    /// Reports it to the observer: as a note if the training may only have been too short.
     pub fn tell(&self, observer: &dyn Observer) {
         match self.is_early {
             true => observer.note(&format!("note: {}", self.text)),
@@ -32,38 +32,39 @@ impl Warning {
     }
 }
 
-/// A run as it is judged.
+/// The data of a run from which warnings are derived.
 pub struct Judged<'a> {
     pub config: &'a RunConfig,
     pub classes: &'a [String],
     /// The class of each training image.
     pub trained: &'a [usize],
-    /// Validation images.
+    /// The number of validation images.
     pub validation: usize,
     pub history: &'a History,
     pub test: &'a Evaluation,
-    /// What was tested on: `test` or `validation`.
+    /// The split that was tested on: `test` or `validation`.
     pub tested_on: &'a str,
 }
 
-/// The share of the loss of guessing that has to be undercut to count as learning.
+/// Learning means a loss below this share of the loss of guessing.
 const LEARNED: f64 = 0.98;
 
-/// Images from which on a single answer for all is told even if the loss says otherwise.
+/// From this many images on, a single prediction for all is reported even if the loss is better than
+/// guessing.
 const ENOUGH: usize = 8;
 
-/// Epochs from which on a network should have learned something: those of the reference.
+/// The number of epochs after which a network should have learned something: that of the reference.
 const LONG: usize = 10;
 
-/// The learning rate up to which it is not the first to blame: that of the reference.
+/// Up to this learning rate, other causes are more likely than the rate: that of the reference.
 const USUAL_RATE: f64 = 0.001;
 
 impl Judged<'_> {
-    /// All there is to say. `silent` names a layer whose outputs are 0 for all images, if there is one; it is
-    /// asked only if the network seems to have learned nothing.
+    /// All warnings about the run. `silent` returns the name of a layer whose outputs are 0 for all images,
+    /// if there is one; it is called only if the network seems to have learned nothing.
     ///
     /// # Errors
-    /// Those of `silent`.
+    /// Any error of `silent`.
     pub fn warnings(
         &self,
         silent: impl FnOnce() -> Result<Option<String>>,
@@ -89,12 +90,12 @@ impl Judged<'_> {
         Ok(vec![Warning { kind, text, is_early }])
     }
 
-    /// Whether the epochs were few, and the steps not long.
+    /// Whether the training was short and the learning rate not high.
     fn is_early(&self) -> bool {
         self.history.len() < LONG && self.config.fit.learning_rate <= USUAL_RATE
     }
 
-    /// The loss of answering with each class's share of the training images: their entropy.
+    /// The loss of predicting the class frequencies of the training images: their entropy in nats.
     fn guessing(&self) -> f64 {
         let n = self.trained.len() as f64;
         let of = |class: usize| self.trained.iter().filter(|&&label| label == class).count();
@@ -102,7 +103,7 @@ impl Judged<'_> {
         -shares.filter(|&share| share > 0.0).map(|share| share * share.ln()).sum::<f64>()
     }
 
-    /// Whether the loss is no lower than that of guessing, nor the answers better.
+    /// Whether the network is no better than guessing, neither by loss nor by accuracy.
     fn is_stuck(&self) -> bool {
         let Some(last) = self.history.last() else { return false };
         let guessing = self.guessing();
@@ -110,7 +111,7 @@ impl Judged<'_> {
         !low(last.loss) && !last.val_loss.is_some_and(low) && !self.beats_the_largest_class()
     }
 
-    /// That the network has learned nothing: not yet, or not any more.
+    /// The warning that the network has learned nothing, or has lost what it learned.
     fn stuck(&self, is_early: bool) -> String {
         let (epoch, now) =
             self.history.last().map_or((0, f64::NAN), |last| (last.epoch, last.loss));
@@ -135,26 +136,26 @@ impl Judged<'_> {
         self.history.iter().min_by(|a, b| a.loss.total_cmp(&b.loss))
     }
 
-    /// Whether the loss was clearly below that of guessing before.
+    /// Whether the loss is now at that of guessing, but was clearly below it in an earlier epoch.
     fn lost_it(&self) -> bool {
         let guessing = self.guessing();
         let is_high = self.history.last().is_some_and(|last| last.loss >= LEARNED * guessing);
         is_high && self.best_loss().is_some_and(|best| best.loss < 0.9 * guessing)
     }
 
-    /// The number of images of each class that were tested.
+    /// The number of tested images of each class.
     fn tested(&self) -> Vec<u64> {
         self.test.confusion.iter().map(|row| row.iter().sum()).collect()
     }
 
-    /// Whether more are right than naming the most frequent class would have, beyond chance.
+    /// Whether the accuracy is significantly higher than that of always predicting the most frequent class.
     fn beats_the_largest_class(&self) -> bool {
         let n = self.test.n as u64;
         let largest = self.tested().into_iter().max().unwrap_or(0) as f64 / n as f64;
         wilson(self.test.correct as u64, n).low > largest
     }
 
-    /// That all images get the same answer, if so and if they are not all of one class.
+    /// The warning that all images get the same prediction though they are of several classes.
     fn only_answer(&self) -> Option<String> {
         let first = *self.test.predicted.first()?;
         let tested = self.tested();
@@ -185,14 +186,14 @@ impl Judged<'_> {
         )
     }
 
-    /// That an earlier epoch was clearly better on the validation images, if so.
+    /// The warning that an earlier epoch was clearly better on the validation images.
     fn better_before(&self) -> Option<Warning> {
         let validated = |record: &&EpochRecord| record.val_loss.is_some();
         let last = self.history.last().filter(validated)?;
         let earlier = || self.history.iter().filter(validated);
         let accuracy = |record: &EpochRecord| record.val_accuracy.unwrap_or(0.0);
         let val_loss = |record: &EpochRecord| record.val_loss.unwrap_or(f64::INFINITY);
-        // Of equals the one with the lowest loss, and of those the first.
+        // Among equal accuracies the one with the lowest loss, and among those the first.
         let by_accuracy = earlier().min_by(|a, b| {
             accuracy(b).total_cmp(&accuracy(a)).then(val_loss(a).total_cmp(&val_loss(b)))
         })?;
@@ -225,23 +226,23 @@ impl Judged<'_> {
     }
 }
 
-/// By which factor the validation loss must have risen to be called worse, and by how much: of losses near
-/// nothing, where every image is right, one can be many times another.
+/// The factor and the difference by which the validation loss must have risen to be called worse. The
+/// difference is needed because of losses near zero, where the factor alone means nothing.
 const RISEN: (f64, f64) = (1.5, 0.1);
 
-/// Whether a loss that is `now` is clearly above the `best` one.
+/// Whether the loss `now` is clearly above `best`.
 fn has_risen(best: f64, now: f64) -> bool {
     now > RISEN.0 * best && now - best > RISEN.1
 }
 
-/// Whether the share `a` of `n` images is above the share `b` beyond chance: by more than 1.64 standard
-/// errors of a difference, those of 5 % of the cases where both are the same.
+/// Whether the accuracy `a` on `n` images is significantly above `b`: by more than 1.64 standard errors of
+/// the difference (one-sided, 5 %).
 fn clearly(a: f64, b: f64, n: usize) -> bool {
     let mean = (a + b) / 2.0;
     a > b && a - b > 1.64 * (2.0 * mean * (1.0 - mean) / n as f64).sqrt()
 }
 
-/// To one digit that counts.
+/// Rounds to one significant digit.
 fn rounded(rate: f64) -> f64 {
     format!("{rate:.0e}").parse().unwrap_or(rate)
 }
@@ -255,7 +256,7 @@ mod tests {
         EpochRecord { epoch, loss, accuracy: 0.5, val_loss, val_accuracy, seconds: 0.0 }
     }
 
-    /// A test of images of two classes, so many of each, with these answers.
+    /// A test with `of[class]` images of two classes and these predictions.
     fn tested(of: [usize; 2], predicted: &[usize]) -> Evaluation {
         let labels: Vec<usize> = (0..2).flat_map(|class| vec![class; of[class]]).collect();
         let mut confusion = vec![vec![0; 2]; 2];
@@ -300,15 +301,15 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} is missing: {text}");
         }
-        // It learned: the loss says so, or the answers do.
+        // It learned, by the loss or by the accuracy.
         let fell = vec![record(1, 0.7, 0.69, 0.5), record(2, 0.4, 0.5, 0.8)];
         assert_eq!(judge(&fell, [50, 50], &tested([3, 3], &[1; 6]), 0.03), []);
         let right: Vec<usize> = (0..40).map(|i| i / 20).collect();
         assert_eq!(judge(&stuck, [50, 50], &tested([20, 20], &right), 0.03), []);
-        // A dead layer does not come back, however few the epochs.
+        // A dead layer does not recover, however few the epochs.
         let found = judge(&stuck, [50, 50], &tested([3, 3], &[1; 6]), 0.001);
         assert!(!found[0].is_early && found[0].text.contains("did not learn"), "{found:?}");
-        // It did, and no longer does.
+        // It learned at first, and lost it.
         let lost = vec![record(1, 0.2, 0.2, 0.9), record(2, 0.7, 0.6935, 0.5)];
         let found = judge(&lost, [50, 50], &tested([3, 3], &[0; 6]), 0.001);
         assert!(found[0].text.contains("lost it again"), "{found:?}");
@@ -325,7 +326,7 @@ mod tests {
         let history = vec![record(1, 0.15, 0.15, 0.95)];
         let found = judge(&history, [95, 5], &tested([19, 1], &[0; 20]), 0.001);
         assert_eq!((found.len(), found[0].kind), (1, "one-answer"));
-        // All of one class: nothing else could be answered.
+        // All images are of one class, so a single prediction is correct.
         assert_eq!(judge(&history, [95, 5], &tested([20, 0], &[0; 20]), 0.001), []);
     }
 
@@ -341,10 +342,10 @@ mod tests {
         let says = "epoch 2 was better on the validation images (95.0 % right, loss 0.3000) than the last \
                     one, 4 (70.0 % right, loss 0.4400), whose weights are kept (--epochs 2 ends there)";
         assert_eq!(found[0].text, says);
-        // As many right, but the loss has risen by more than half.
+        // The same accuracy, but the loss has risen by more than half.
         history[3] = record(4, 0.01, 0.5, 0.95);
         assert_eq!(judge(&history, [50, 50], &good, 0.001).len(), 1);
-        // Many times almost nothing is almost nothing.
+        // A multiple of almost zero is still almost zero.
         let perfect =
             vec![record(1, 0.5, 0.5, 0.8), record(2, 0.1, 6e-5, 1.0), record(3, 0.1, 4e-4, 1.0)];
         assert_eq!(judge(&perfect, [50, 50], &good, 0.001), []);

@@ -1,4 +1,4 @@
-//! What an archive can hold that it must not.
+//! Archives that are damaged, incomplete or hostile.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use super::*;
 fn a_damaged_download_is_refused_and_not_kept() {
     let mut bench = Bench::new();
     let archive = bench.small.tar_gz();
-    // Whole to the transfer, but cut before it was served; and with one bit of the data flipped.
+    // Transferred completely, but cut before it was served; and with one bit of the data flipped.
     let mut flipped = archive.clone();
     flipped[archive.len() / 2] ^= 1;
     let truncated = &archive[..archive.len() - 9];
@@ -38,7 +38,7 @@ fn names_in_the_archive_do_not_matter_only_content_does() {
         .files
         .iter()
         .enumerate()
-        // The last has the content of the third, and is found there.
+        // The last file has the same content as the third, so it is found there.
         .take(4)
         .map(|(i, (_, content))| TarEntry::new(EntryType::Regular, &format!("{i}.JPG"), content))
         .collect();
@@ -64,7 +64,7 @@ fn entries_that_reach_outside_are_refused() {
         (EntryType::Fifo, "top/pipe", "pipe"),
         (EntryType::new(b'V'), "top/volume", "neither"),
     ] {
-        // Behind all that is wanted: a bad entry anywhere spoils the archive.
+        // The bad entry follows all wanted files: a bad entry anywhere makes the archive invalid.
         let mut entries = bench.small.tar_entries();
         entries.push(TarEntry::new(kind, name, b""));
         let error = bench.fetch_bytes(&gzip(&pack(&entries))).unwrap_err().to_string();
@@ -112,7 +112,7 @@ fn archives_that_unpack_to_too_much_are_refused() {
         let limits = Limits { entries: 3, ..Limits::default() };
         refused(limits, archive, "more than 3 entries");
     }
-    // 64 MB of nothing behind the wanted files, in a few kilobytes.
+    // 64 MB of zeros after the wanted files, compressed to a few kilobytes.
     let mut entries = small_set().tar_entries();
     entries.push(TarEntry::new(EntryType::Regular, "top/bomb.bin", &vec![0; 64 << 20]));
     let bomb = gzip(&pack(&entries));

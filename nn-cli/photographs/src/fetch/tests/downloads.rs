@@ -1,4 +1,4 @@
-//! What a server can do on the way: redirects, interruptions, stale parts, refusals, silence.
+//! Failures of a download: redirects, interruptions, stale parts, rejected requests, stalls.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn a_good_download_puts_every_set_in_place() {
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["sets"][0]["outcome"], "fetched");
 
-    // The server has no second reply, so this must not ask it.
+    // The server has no second reply, so this must not send a request.
     let again = bench.fetch().unwrap();
     assert_eq!(outcomes(&again), [Outcome::AlreadyThere; 2]);
     assert_eq!(again.source, None);
@@ -160,7 +160,7 @@ fn a_stop_while_unpacking_does_not_cost_the_download() {
     });
     assert!(matches!(stopped, Err(Error::Interrupted)));
     assert_eq!(bench.listing(), [".fetch"]);
-    // The server would not answer again.
+    // The server has no further reply.
     bench.fetch().unwrap();
     bench.assert_complete();
 }
@@ -209,7 +209,7 @@ fn answers_other_than_success_are_named() {
 #[test]
 fn https_is_never_given_up() {
     let mut bench = Bench::new();
-    // It speaks no TLS, so there can be no handshake, and asking without TLS would succeed.
+    // The server speaks no TLS, so no handshake can succeed, but a plain request would.
     let server = Server::new([Reply::ok(&bench.small.tar_gz())]);
     let url = server.url.replace("http://", "https://");
     bench.options.source = Source::Url(url.clone());

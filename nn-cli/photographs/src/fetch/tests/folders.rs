@@ -1,4 +1,4 @@
-//! Where photographs come from and go to on this machine.
+//! Local sources and targets.
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn a_folder_in_the_way_is_replaced_only_if_told() {
     assert_eq!(fs::read(&mine).unwrap(), b"mine");
 
     bench.options.overwrite = true;
-    // A bad archive costs nothing that was there.
+    // A bad archive leaves existing folders unchanged.
     bench.fetch_bytes(&archive[..archive.len() - 40]).unwrap_err();
     assert_eq!(fs::read(&mine).unwrap(), b"mine");
     assert_eq!(bench.listing(), ["leaky", "swap"]);
@@ -71,7 +71,7 @@ fn sets_can_be_fetched_one_by_one() {
     bench.assert_complete();
 }
 
-/// Where folders cannot be locked, nothing is taken for left over.
+/// Where folders cannot be locked, none counts as left over.
 #[cfg(unix)]
 #[test]
 fn what_a_killed_fetch_left_is_put_right() {
@@ -79,7 +79,8 @@ fn what_a_killed_fetch_left_is_put_right() {
     let root = bench.options.root.clone();
     fs::create_dir_all(root.join(".nn-draft-1/a")).unwrap();
     fs::write(root.join(".nn-draft-1/a/a_1.jpg"), "half").unwrap();
-    // Where folders cannot be exchanged, it was stopped between moving the old one away and the new one in.
+    // Simulates a kill, on a system that cannot exchange folders, between moving the old folder away and
+    // the new one in.
     fs::create_dir_all(root.join(".nn-replaced-1/leaky")).unwrap();
     fs::write(root.join(".nn-replaced-1/leaky/mine.jpg"), "mine").unwrap();
     let archive = bench.small.tar_gz();
