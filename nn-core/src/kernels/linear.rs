@@ -571,15 +571,27 @@ mod tests {
 
     #[test]
     fn all_sets_agree() {
-        let (w, x) = (random(1003, 5), random(1003, 6));
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
-            let portable = simd::run(Isa::Portable, Dot(&w, &x));
-            assert!((portable - simd::run(isa, Dot(&w, &x))).abs() < 1e-12);
-            let (mut a, mut b) = (x.clone(), x.clone());
-            let scaled = |isa, sums| simd::run(isa, AddScaled { sums, factors: [0.3], rows: [&w] });
-            scaled(Isa::Portable, &mut a);
-            scaled(isa, &mut b);
-            close(&a, b.into_iter());
+        let narrow = |v: &[f64]| v.iter().map(|&v| v as f32).collect::<Vec<_>>();
+        for len in [0, 1, 7, 63, 64, 65, 1003] {
+            let (w, x) = (random(len, 5), random(len, 6));
+            let (w32, x32) = (narrow(&w), narrow(&x));
+            let mut fused = Vec::new();
+            for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+                let portable = f64::dot(Isa::Portable, &w, &x);
+                assert!((portable - f64::dot(isa, &w, &x)).abs() < 1e-12);
+                let dot = f32::dot(isa, &w32, &x32);
+                assert!((portable - f64::from(dot)).abs() < 1e-4, "{isa}, {len}: {dot}");
+                let (mut a, mut b, mut c) = (x.clone(), x.clone(), x32.clone());
+                f64::add_scaled(Isa::Portable, &mut a, [0.3], [&w]);
+                f64::add_scaled(isa, &mut b, [0.3], [&w]);
+                close(&a, b.into_iter());
+                f32::add_scaled(isa, &mut c, [0.3], [&w32]);
+                assert!(a.iter().zip(&c).all(|(&a, &c)| (a - f64::from(c)).abs() < 1e-6));
+                if matches!(isa, Isa::Avx2 | Isa::Avx512) {
+                    fused.push((dot.to_bits(), c));
+                }
+            }
+            assert!(fused.windows(2).all(|sets| sets[0] == sets[1]), "bits differ, {len}");
         }
     }
 
