@@ -4,6 +4,7 @@
 //! [`Stage`], writes into its [`StagedFolder`], and calls [`Stage::commit`]. A stage that is dropped
 //! without a commit, after an error or an interruption, leaves nothing behind. The [`Policy`] decides where
 //! the stage is created and how it is committed:
+//!
 //! | policy | staged | commit | for |
 //! |---|---|---|---|
 //! | [`Policy::ReplaceFolder`] | beside the target | one rename of the whole folder | an experiment |

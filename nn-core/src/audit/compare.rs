@@ -54,7 +54,9 @@ const LEAST_SAME: f32 = 0.33;
 const SAME_IF_BARE: f32 = 0.5;
 /// The number of blocks with enough contrast below which there is little structure.
 const BARE: usize = 45;
-/// The same where there is nothing but edges, stripes and shades.
+/// The number of such blocks from which there is much structure.
+const MUCH: usize = 60;
+/// The minimum share of same blocks where there is nothing but edges, stripes and shades.
 const SAME_IF_PLAIN: f32 = 0.9;
 /// The minimum share of same blocks where one picture is a part of the other, and the maximum share
 /// of different ones.
@@ -227,14 +229,33 @@ impl Comparable {
     /// Compares `self` with `b`, which `placement` may place on it. `None` if they do not match:
     /// most candidates are rejected at the coarse resolution.
     pub fn compare(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
-        let refined = self.refined(b, placement).map(|found| self.look_closely(b, found));
+        let refined = self.refined(b, placement).map(|found| self.look_both_ways(b, found));
         if refined.is_some_and(|found| found.verdict == Verdict::Copy) {
             return refined;
         }
         // What is drawn over a copy biases the placement.
         let framed = self.edge_to_edge(b, placement, refined.map(|found| found.placement));
-        let framed = framed.map(|found| self.look_closely(b, found));
+        let framed = framed.map(|found| self.look_both_ways(b, found));
         framed.into_iter().chain(refined).max_by_key(|found| found.verdict)
+    }
+
+    /// `found`, with close comparisons. An enlarged picture has few pixels, and resampling it loses other
+    /// detail than resampling the other one, so pictures with much structure are compared both ways:
+    /// whether they are copies must not depend on which of the two is first.
+    fn look_both_ways(&self, b: &Self, found: Comparison) -> Comparison {
+        let found = self.look_closely(b, found);
+        let is_enlarged = self.pixel.max(b.pixel) > 1.0 && found.evidence >= MUCH;
+        if found.verdict != Verdict::Different || !is_enlarged {
+            return found;
+        }
+        let inverted = found.placement.inverted();
+        let turned = inverted.and_then(|placed| agreement(b.fine(), self.fine(), placed));
+        match turned.map(|turned| b.look_closely(self, turned)) {
+            Some(Comparison { verdict: Verdict::Copy, is_grey, is_written_over, .. }) => {
+                Comparison { verdict: Verdict::Copy, is_grey, is_written_over, ..found }
+            }
+            _ => found,
+        }
     }
 
     /// `found`, with a close comparison if the two agree.

@@ -18,7 +18,7 @@ const HEIGHT: u32 = 96;
 type Read = (FileFacts, Luma);
 
 /// Clouds at several scales, under discs.
-fn scene(number: u64) -> RgbImage {
+pub fn scene(number: u64) -> RgbImage {
     let mut rng = Rng::new(number, 3);
     let mut values = vec![[128.0_f64; 3]; (WIDTH * HEIGHT) as usize];
     for (cell, height) in [(32, 30.0), (16, 25.0), (8, 15.0), (4, 10.0), (2, 8.0), (1, 5.0)] {
