@@ -241,7 +241,7 @@ impl Comparable {
 
     /// `found`, with close comparisons. An enlarged picture has few pixels, and resampling it loses other
     /// detail than resampling the other one, so pictures with much structure are compared both ways:
-    /// whether they are copies must not depend on which of the two is first.
+    /// otherwise whether they are copies depends on which of the two is first.
     fn look_both_ways(&self, b: &Self, found: Comparison) -> Comparison {
         let found = self.look_closely(b, found);
         let is_enlarged = self.pixel.max(b.pixel) > 1.0 && found.evidence >= MUCH;

@@ -3,12 +3,12 @@
 //! All take their input by value and overwrite it if it is not shared. ReLU saves one bit per element,
 //! the others save their output, which the next op usually saves as well.
 
-use super::elementwise::update;
+use super::elementwise::{update, update_from};
 use super::mask::Masked;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::kernels::parallel::{CHUNK, for_each_chunk};
+use crate::kernels::parallel::for_each_chunk;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -56,10 +56,7 @@ impl<T: Kernels> Op<T> for FromOutput<T> {
 
 impl<T: Kernels> FromOutput<T> {
     fn zip(&self, gradient: &mut [T], f: impl Fn(T, T) -> T + Sync) {
-        for_each_chunk(gradient, CHUNK, |i, gradient| {
-            let y = &self.y.as_slice()[i * CHUNK..];
-            gradient.iter_mut().zip(y).for_each(|(g, &y)| *g = f(*g, y));
-        });
+        update_from(gradient, self.y.as_slice(), f);
     }
 
     fn rows(&self, gradient: &mut [T], f: impl Fn(&mut [T], &[T]) + Sync) {
@@ -162,6 +159,7 @@ fn last_dim<T: Kernels>(at: &str, x: &Var<T>) -> Result<usize> {
 mod tests {
     use super::super::testing::{assert_close, check, refused, run, sample};
     use super::*;
+    use crate::kernels::parallel::CHUNK;
     use std::slice::from_ref;
 
     type Unary<T> = fn(&Tape<T>, Var<T>) -> Result<Var<T>>;

@@ -1,11 +1,11 @@
 //! 2-D convolution, alone or fused with a following ReLU, or ReLU and max-pooling.
 
+use super::elementwise::update_from;
 use super::packed::Packed;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::conv::{Conv2dForward, MAX_FUSED_WINDOW, Output, OutputGradient};
-use crate::kernels::parallel::{CHUNK, for_each_chunk};
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Pool2dGeometry, Pool2dOptions};
 use crate::tensor::{Buffer, Tensor};
 use std::sync::Arc;
@@ -54,6 +54,7 @@ impl<T: Kernels> Op<T> for Conv2d<T> {
     }
 }
 
+/// A convolution followed by ReLU.
 struct Conv2dRelu<T: Kernels> {
     conv: Saved<T>,
     /// The output after ReLU. The next op usually saves it as well.
@@ -66,12 +67,10 @@ impl<T: Kernels> Op<T> for Conv2dRelu<T> {
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        for_each_chunk(gradient.as_mut_slice(), CHUNK, |i, gradient| {
-            for (g, &y) in gradient.iter_mut().zip(&self.y.as_slice()[i * CHUNK..]) {
-                // False for NaN, which passes its gradient on.
-                let stopped = y <= T::zero();
-                *g = if stopped { T::zero() } else { *g };
-            }
+        update_from(gradient.as_mut_slice(), self.y.as_slice(), |g, y| {
+            // False for NaN, which passes its gradient on.
+            let stopped = y <= T::zero();
+            if stopped { T::zero() } else { g }
         });
         self.conv.backward(OutputGradient::Dense(gradient.as_slice()), inputs)
     }
@@ -123,16 +122,12 @@ impl<T: Kernels> Tape<T> {
         b: Option<&Var<T>>,
         options: Conv2dOptions,
     ) -> Result<Var<T>> {
-        let geometry = checked(x, w, b, options)?;
-        let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
-        let out = Output::Dense { y: y.as_mut_slice(), relu: false };
-        self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
-        let op = Conv2d(Saved { geometry, x: x.share(), w: w.share() });
-        Ok(self.record(op, &inputs(x, w, b), y))
+        let (conv, y) = self.feature_map((x, w, b), options, false)?;
+        Ok(self.record(Conv2d(conv), &inputs(x, w, b), y))
     }
 
-    /// `relu(conv2d(x, w, b))` in one op: the same values and gradients, with one pass over memory less
-    /// in each direction.
+    /// `relu(conv2d(x, w, b))` in one op: the same values and gradients, with one forward pass
+    /// over memory less, and without the mask that [`Tape::relu`] saves.
     ///
     /// # Errors
     /// As [`Tape::conv2d`].
@@ -143,12 +138,8 @@ impl<T: Kernels> Tape<T> {
         b: Option<&Var<T>>,
         options: Conv2dOptions,
     ) -> Result<Var<T>> {
-        let geometry = checked(x, w, b, options)?;
-        let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
-        let out = Output::Dense { y: y.as_mut_slice(), relu: true };
-        self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
+        let (conv, y) = self.feature_map((x, w, b), options, true)?;
         let y = Arc::new(y);
-        let conv = Saved { geometry, x: x.share(), w: w.share() };
         Ok(self.record(Conv2dRelu { conv, y: Arc::clone(&y) }, &inputs(x, w, b), y))
     }
 
@@ -182,6 +173,20 @@ impl<T: Kernels> Tape<T> {
         self.convolve(T::conv2d().forward(&geometry, Some(&pool)), &geometry, (x, w, b), out);
         let conv = Saved { geometry, x: x.share(), w: w.share() };
         Ok(self.record(Conv2dReluMaxPool { conv, pool, argmax }, &inputs(x, w, b), y))
+    }
+
+    /// The convolution's output, after ReLU if `relu`, and what its backward pass needs.
+    fn feature_map(
+        &self,
+        (x, w, b): (&Var<T>, &Var<T>, Option<&Var<T>>),
+        options: Conv2dOptions,
+        relu: bool,
+    ) -> Result<(Saved<T>, Tensor<T>)> {
+        let geometry = checked(x, w, b, options)?;
+        let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
+        let out = Output::Dense { y: y.as_mut_slice(), relu };
+        self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
+        Ok((Saved { geometry, x: x.share(), w: w.share() }, y))
     }
 
     fn convolve(

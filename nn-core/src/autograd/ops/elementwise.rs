@@ -121,6 +121,13 @@ pub(super) fn update<T: Kernels>(data: &mut [T], f: impl Fn(T) -> T + Sync) {
     for_each_chunk(data, CHUNK, |_, chunk| chunk.iter_mut().for_each(|v| *v = f(*v)));
 }
 
+/// Replaces every element of `data` by `f` of it and of the element of `other` at the same index.
+pub(super) fn update_from<T: Kernels>(data: &mut [T], other: &[T], f: impl Fn(T, T) -> T + Sync) {
+    for_each_chunk(data, CHUNK, |i, chunk| {
+        chunk.iter_mut().zip(&other[i * CHUNK..]).for_each(|(v, &o)| *v = f(*v, o));
+    });
+}
+
 impl<T: Kernels> Tape<T> {
     /// `a + b`, element by element. Shapes are aligned at the last dimension, and dimensions that
     /// are missing or 1 are repeated, as in NumPy.

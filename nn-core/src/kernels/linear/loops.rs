@@ -8,11 +8,11 @@ use crate::kernels::Kernels;
 use crate::kernels::isa::Isa;
 use crate::kernels::simd::{self, MAX_LANES, Simd, SimdFn};
 
-/// `a * b + c`, rounded once if `FUSED` and twice otherwise: without a hardware instruction, a fused
-/// multiply-add is a slow library call.
+/// `a * b + c`, rounded once if `V`'s set has an instruction for it and twice otherwise: without one, a
+/// fused multiply-add is a slow library call.
 #[inline(always)]
-fn multiply_add<T: Kernels, const FUSED: bool>(a: T, b: T, c: T) -> T {
-    if FUSED { a.mul_add(b, c) } else { a * b + c }
+fn multiply_add<V: Simd, T: Kernels>(a: T, b: T, c: T) -> T {
+    if V::FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// The inner loops of one element type.
@@ -115,10 +115,7 @@ unsafe fn dot<V: Simd, const REGISTERS: usize>(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     let tail = a[whole..len].iter().zip(&b[whole..len]);
-    tail.fold(lanes[0], |sum, (&a, &b)| match V::FUSED {
-        true => multiply_add::<f32, true>(a, b, sum),
-        false => multiply_add::<f32, false>(a, b, sum),
-    })
+    tail.fold(lanes[0], |sum, (&a, &b)| multiply_add::<V, _>(a, b, sum))
 }
 
 /// See [`Loops::add_scaled`].
@@ -152,10 +149,7 @@ impl<const N: usize> SimdFn for AddScaled<'_, N> {
         }
         for at in whole..len {
             for i in 0..N {
-                sums[at] = match V::FUSED {
-                    true => multiply_add::<f32, true>(factors[i], rows[i][at], sums[at]),
-                    false => multiply_add::<f32, false>(factors[i], rows[i][at], sums[at]),
-                };
+                sums[at] = multiply_add::<V, _>(factors[i], rows[i][at], sums[at]);
             }
         }
     }
@@ -169,22 +163,21 @@ impl SimdFn for PlainDot<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Simd>(self) -> f64 {
-        match (V::LANES, V::FUSED) {
-            (..8, true) => plain_dot::<32, true>(self.0, self.1),
-            (..8, false) => plain_dot::<32, false>(self.0, self.1),
-            _ => plain_dot::<64, true>(self.0, self.1),
+        match V::LANES {
+            ..8 => plain_dot::<V, 32>(self.0, self.1),
+            _ => plain_dot::<V, 64>(self.0, self.1),
         }
     }
 }
 
 #[inline(always)]
-fn plain_dot<const SUMS: usize, const FUSED: bool>(a: &[f64], b: &[f64]) -> f64 {
+fn plain_dot<V: Simd, const SUMS: usize>(a: &[f64], b: &[f64]) -> f64 {
     let (a, a_tail) = a.as_chunks::<SUMS>();
     let (b, b_tail) = b.as_chunks::<SUMS>();
     let mut sums = [0.0; SUMS];
     for (a, b) in a.iter().zip(b) {
         for lane in 0..SUMS {
-            sums[lane] = multiply_add::<f64, FUSED>(a[lane], b[lane], sums[lane]);
+            sums[lane] = multiply_add::<V, _>(a[lane], b[lane], sums[lane]);
         }
     }
     let mut width = SUMS;
@@ -195,7 +188,7 @@ fn plain_dot<const SUMS: usize, const FUSED: bool>(a: &[f64], b: &[f64]) -> f64 
         }
     }
     let tail = a_tail.iter().zip(b_tail);
-    tail.fold(sums[0], |sum, (&a, &b)| multiply_add::<f64, FUSED>(a, b, sum))
+    tail.fold(sums[0], |sum, (&a, &b)| multiply_add::<V, _>(a, b, sum))
 }
 
 /// [`AddScaled`] in plain loops.
@@ -213,10 +206,7 @@ impl<const N: usize> SimdFn for PlainAddScaled<'_, N> {
         let Self { sums, factors, rows } = self;
         for (at, sum) in sums.iter_mut().enumerate() {
             for (&factor, row) in factors.iter().zip(&rows) {
-                *sum = match V::FUSED {
-                    true => multiply_add::<f64, true>(factor, row[at], *sum),
-                    false => multiply_add::<f64, false>(factor, row[at], *sum),
-                };
+                *sum = multiply_add::<V, _>(factor, row[at], *sum);
             }
         }
     }
