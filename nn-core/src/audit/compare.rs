@@ -11,27 +11,19 @@
 //! Text or a mark drawn over a copy biases the refined placement, so a pair that is almost aligned
 //! edge to edge is also compared exactly edge to edge.
 
+use super::agreement::{NEAR_FRAME, ON_THE_BORDER, agreement};
 use super::align::refine;
-use super::blocks::{BLOCK, BlockMoments, Blocks};
 use super::colour::{ColourMatch, Colours};
+use super::comparison::{Comparison, MIN_EVIDENCE, OTHER_IN_PART, Verdict};
 use super::difference::{Difference, Overlay};
 use super::luma::{Luma, MOST_BLUR};
 use super::placement::Placement;
-use crate::kernels::multiversion::multiversion;
 use std::sync::OnceLock;
 
-/// The number of blocks with enough contrast below which two pictures count as different.
-const MIN_EVIDENCE: usize = 6;
-/// The minimum denominator of the share of agreeing blocks in one picture alone.
-const MIN_VISIBLE: usize = 24;
-/// Variance left by compression and resampling in a flat block, in squared grey levels.
-const NOISE: f32 = 6.0;
 /// The agreement from which a pair is compared closely.
 const AGREES: f32 = 0.65;
 /// The same where one of the pictures was enlarged from few pixels.
 const AGREES_IF_ENLARGED: f32 = 0.5;
-/// The correlation from which a block agrees.
-const ALIKE: f32 = 0.7;
 /// The size of a picture's original pixels, in pixels of the small picture, from which it may lack
 /// detail that the other has.
 const FEW_PIXELS: f32 = 0.5;
@@ -40,32 +32,12 @@ const SOFT: f32 = 2.0;
 /// Pixels within this distance from the border of a part are ignored: they are blurred with what
 /// lies beyond.
 const MARGIN: f32 = 2.5;
-/// The same for the first stage.
-const PART_MARGIN: f32 = 1.5;
-/// The margin of pictures aligned edge to edge: half a pixel beyond the border still counts.
-const ON_THE_BORDER: f32 = -0.5;
 /// The share of same blocks from which no blurred comparison is needed.
 const CLEARLY_SAME: f32 = 0.9;
-/// The minimum ratio of same blocks to blocks that are neither the same nor different.
-const CLEAR: f32 = 0.55;
-/// The minimum share of same blocks in copies and scenes.
-const LEAST_SAME: f32 = 0.33;
-/// The same where there is little structure: strokes, letters, figures on a plain background.
-const SAME_IF_BARE: f32 = 0.5;
-/// The number of blocks with enough contrast below which there is little structure.
-const BARE: usize = 45;
-/// The number of such blocks from which there is much structure.
+/// The number of blocks with enough contrast from which there is much structure.
 const MUCH: usize = 60;
-/// The minimum share of same blocks where there is nothing but edges, stripes and shades.
-const SAME_IF_PLAIN: f32 = 0.9;
-/// The minimum share of same blocks where one picture is a part of the other, and the maximum share
-/// of different ones.
-const SAME_IN_PART: f32 = 0.66;
-const OTHER_IN_PART: f32 = 0.03;
 /// The largest share of differing pixels at which a part may be compared blurred.
 const FAR_IN_PART: f32 = 0.01;
-/// The largest share of differing pixels in a part, of those in visible blocks.
-const FAR_OF_VISIBLE: f32 = 0.05;
 /// The largest share of different blocks at which a picture enlarged from few pixels may be
 /// compared blurred.
 const OTHER_IF_ENLARGED: f32 = 0.12;
@@ -75,102 +47,6 @@ const WRITTEN_OVER: f32 = 0.2;
 const NEARLY: f32 = 0.7;
 /// The share of differing pixels from which a copy is reported as drawn over.
 const TO_BE_SEEN: f32 = 0.005;
-/// The standard deviation from which a block has enough contrast to be visible.
-const VISIBLE: f32 = 4.0;
-
-/// The result of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
-    /// The placement of `b` on `a`.
-    pub placement: Placement,
-    /// Agreement of the pixels: 1 for the same picture, about 0 for different ones.
-    pub agreement: f32,
-    /// The share of the area of `a` that `b` covers.
-    pub share_of_a: f32,
-    /// The share of the area of `b` that lies on `a`.
-    pub share_of_b: f32,
-    /// The number of visible blocks, without those whose gradients have one direction only.
-    pub evidence: usize,
-    /// Whether there were too few such blocks, so that those with one direction were counted, too:
-    /// there is nothing but edges, stripes and shades.
-    pub is_plain: bool,
-    /// The share of agreeing blocks among the visible blocks of one picture, for the picture for
-    /// which it is higher: what is drawn over a copy is visible in that copy only.
-    pub agreeing_of_one: f32,
-    /// The largest distance of a corner of `b` from the nearest corner of `a`, as a share of the
-    /// longer side of `a`.
-    pub off_frame: f32,
-    /// The contrast of `b` relative to that of `a`, as a factor.
-    pub contrast: f32,
-    /// The difference of mean brightness, `b` minus `a`, in grey levels.
-    pub brightness: f32,
-    /// An upper bound for the share of visible blocks that a close comparison finds the same.
-    pub same_at_most: f32,
-    /// A lower bound for the share that it finds different.
-    pub other_at_least: f32,
-    /// The relation of the two; different until a close comparison finds otherwise.
-    pub verdict: Verdict,
-    /// Whether one of two copies is grey and the other is not.
-    pub is_grey: bool,
-    /// Whether something was drawn over one of two copies.
-    pub is_written_over: bool,
-}
-
-/// The relation of two pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// Different pictures.
-    Different,
-    /// Different contents on the same background or template.
-    Scene,
-    /// The same picture.
-    Copy,
-}
-
-/// The conditions for a copy or a picture of the same scene.
-struct Asked {
-    /// The minimum share of visible blocks that are the same.
-    same: f32,
-    /// The maximum share of different blocks.
-    other: f32,
-    /// The maximum share of differing pixels, of those in visible blocks.
-    far: f32,
-}
-
-impl Asked {
-    fn is_met_by(&self, difference: &Difference) -> bool {
-        // Blocks that are neither may only come from the edges of what was drawn over.
-        let unclear = 1.0 - difference.same - difference.other;
-        difference.visible >= MIN_EVIDENCE
-            && difference.same >= self.same.max(CLEAR * unclear)
-            && difference.other <= self.other
-            && difference.far_of_visible <= self.far
-    }
-}
-
-impl Comparison {
-    /// The conditions for this pair if `visible` blocks are visible.
-    ///
-    /// Of pictures aligned edge to edge, half of the visible blocks may have been drawn over. Of a part,
-    /// all must be the same, since the outlines alone agree for any two animals of similar shape and pose.
-    /// The same holds where there is nothing but edges, stripes and shades, which many pictures share.
-    fn asked(&self, visible: usize) -> Asked {
-        let is_bare = visible < BARE;
-        match (self.is_whole(), self.is_plain) {
-            (true, false) => {
-                let same = if is_bare { SAME_IF_BARE } else { LEAST_SAME };
-                Asked { same, other: 1.0, far: 1.0 }
-            }
-            (true, true) => Asked { same: SAME_IF_PLAIN, other: 0.0, far: 1.0 },
-            (false, _) => Asked { same: SAME_IN_PART, other: OTHER_IN_PART, far: FAR_OF_VISIBLE },
-        }
-    }
-
-    /// Whether the pictures are aligned edge to edge.
-    fn is_whole(&self) -> bool {
-        self.share_of_a > 0.96 && self.share_of_b > 0.96 && self.off_frame < 0.02
-    }
-}
 
 /// A picture at the resolutions that a comparison needs. Most candidates need only the coarsest.
 #[derive(Debug, Clone)]
@@ -369,8 +245,6 @@ const HALF: Stage = Stage { steps: 4, stride: 2, least: 0.35, least_of_part: 0.7
 const FINE: Stage =
     Stage { steps: 2, stride: 3, least: 0.35, least_of_part: AGREES, maybe_same: 0.0 };
 
-/// The largest distance of corners at a lower resolution at which edges may still become aligned.
-const NEAR_FRAME: f32 = 0.04;
 /// The largest anisotropy at a lower resolution at which one may be a part of the other.
 const NEAR_SIMILAR: f32 = 1.6;
 
@@ -388,140 +262,4 @@ impl Stage {
         let agrees = found.agreement >= self.least && found.same_at_most >= self.maybe_same;
         (agrees && may_be).then_some(placement)
     }
-}
-
-/// Sums over blocks.
-#[derive(Default)]
-struct Tally {
-    /// Of correlations, weighted by contrast.
-    sum: f32,
-    weights: f32,
-    /// The number of visible blocks.
-    evidence: usize,
-    agreeing: usize,
-    /// The same for either picture.
-    visible: [usize; 2],
-    agreeing_of: [usize; 2],
-}
-
-impl Tally {
-    /// The sums over those blocks that are evidence for one of the pictures.
-    fn of(
-        blocks: &[&BlockMoments],
-        contrast: f32,
-        tells: impl Fn(&BlockMoments) -> [bool; 2],
-    ) -> Self {
-        let mut tally = Self::default();
-        for block in blocks {
-            let tells = tells(block);
-            if tells != [false; 2] {
-                tally.add(block, contrast, tells);
-            }
-        }
-        tally
-    }
-
-    /// Adds a block; `tells` says for which of the pictures it is evidence.
-    fn add(&mut self, block: &BlockMoments, contrast: f32, tells: [bool; 2]) {
-        let (var_a, var_b, covariance) = block.moments();
-        // Scaled to the contrast of b.
-        let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
-        let deviation = var_a.max(var_b).sqrt();
-        let correlation = covariance / ((var_a + NOISE) * (var_b + NOISE)).sqrt();
-        let weight = block.n * deviation;
-        self.sum += weight * correlation;
-        self.weights += weight;
-        if deviation >= VISIBLE {
-            let agrees = correlation >= ALIKE;
-            self.evidence += 1;
-            self.agreeing += usize::from(agrees);
-            for (side, variance) in [var_a, var_b].into_iter().enumerate() {
-                let is_visible = tells[side] && variance.sqrt() >= VISIBLE;
-                self.visible[side] += usize::from(is_visible);
-                self.agreeing_of[side] += usize::from(is_visible && agrees);
-            }
-        }
-    }
-
-    /// The share of agreeing blocks among the visible blocks of one picture.
-    fn share_of(&self, side: usize) -> f32 {
-        self.agreeing_of[side] as f32 / self.visible[side].max(MIN_VISIBLE) as f32
-    }
-}
-
-/// The agreement of `b` with `a`.
-fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison> {
-    if a.width.min(a.height) < 2 {
-        return None;
-    }
-    // Near the border of a part, pixels are blurred with what lies beyond.
-    let is_framed = placement.off_frame(a.size(), b.size()) < NEAR_FRAME;
-    let margin = if is_framed { ON_THE_BORDER } else { PART_MARGIN };
-    judge(a, b, placement, &multiversion(Blocks { a, b, placement, margin }))
-}
-
-fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[BlockMoments]) -> Option<Comparison> {
-    let mut all = BlockMoments::default();
-    for s in blocks {
-        all.n += s.n;
-        all.a += s.a;
-        all.b += s.b;
-        all.aa += s.aa;
-        all.bb += s.bb;
-        all.ab += s.ab;
-    }
-    if all.n < 32.0 {
-        return None;
-    }
-    let (var_a, var_b, _) = all.moments();
-    let contrast = ((var_b + NOISE) / (var_a + NOISE)).sqrt();
-    let blocks: Vec<&BlockMoments> =
-        blocks.iter().filter(|block| block.n >= (BLOCK * BLOCK / 4) as f32).collect();
-    let (same_at_most, other_at_least) = bounds(&blocks, contrast);
-    let telling = Tally::of(&blocks, contrast, |block| block.slopes.map(|s| !s.are_one_way()));
-    let is_plain = telling.evidence < MIN_EVIDENCE;
-    let tally = if is_plain { Tally::of(&blocks, contrast, |_| [true; 2]) } else { telling };
-    let area = |picture: &Luma| (picture.width * picture.height) as f32;
-    Some(Comparison {
-        placement,
-        agreement: if tally.weights > 0.0 { tally.sum / tally.weights } else { 0.0 },
-        share_of_a: (all.n * placement.determinant().abs() / area(a)).min(1.0),
-        share_of_b: all.n / area(b),
-        evidence: tally.evidence,
-        is_plain,
-        agreeing_of_one: tally.share_of(0).max(tally.share_of(1)),
-        off_frame: placement.off_frame(a.size(), b.size()),
-        contrast,
-        brightness: (all.b - all.a) / all.n,
-        same_at_most,
-        other_at_least,
-        verdict: Verdict::Different,
-        is_grey: false,
-        is_written_over: false,
-    })
-}
-
-/// The variances from which a block may count, or certainly counts, in a close comparison.
-const MAYBE_VISIBLE: f32 = 8.0;
-const CLEARLY_VISIBLE: f32 = 32.0;
-/// The correlation below which a block is certainly not the same.
-const MAYBE_SAME: f32 = 0.85;
-/// The variance from which, and the correlation below which, a block is certainly different.
-const CLEARLY_OTHER: (f32, f32) = (150.0, 0.6);
-
-/// Bounds for the result of a close comparison, from correlations, which hardly depend on the tone
-/// of a picture: the maximum share of same blocks, and the minimum share of different ones.
-fn bounds(blocks: &[&BlockMoments], contrast: f32) -> (f32, f32) {
-    let (mut visible, mut not_same, mut others) = (0, 0, 0);
-    for block in blocks {
-        let (var_a, var_b, covariance) = block.moments();
-        let (var_a, covariance) = (var_a * contrast * contrast, covariance * contrast);
-        let variance = var_a.max(var_b);
-        let correlation = covariance / (var_a * var_b).sqrt().max(1e-3);
-        visible += usize::from(variance >= MAYBE_VISIBLE);
-        not_same += usize::from(variance >= CLEARLY_VISIBLE && correlation < MAYBE_SAME);
-        others += usize::from(variance >= CLEARLY_OTHER.0 && correlation < CLEARLY_OTHER.1);
-    }
-    let share = |n: usize| n as f32 / visible.max(1) as f32;
-    (share(visible - not_same), share(others))
 }

@@ -5,7 +5,8 @@
 //! pictures of the folder share are no copies ([`super::template`]).
 
 use super::candidates::{Candidate, Fingerprint, candidates};
-use super::compare::{Comparable, Comparison, Verdict};
+use super::compare::Comparable;
+use super::comparison::{Comparison, Verdict};
 use super::listing::Item;
 use super::pairs::{Kind, Pair};
 use super::sets::Sets;

@@ -42,11 +42,13 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
+mod agreement;
 mod align;
 mod blocks;
 mod candidates;
 mod colour;
 mod compare;
+mod comparison;
 mod descriptor_index;
 mod difference;
 mod duplicates;

@@ -1,6 +1,6 @@
 //! Pairs of duplicates, or of images that share a scene, with their description.
 
-use super::compare::Comparison;
+use super::comparison::Comparison;
 use super::listing::{Item, Part};
 use super::survey::ImageFeatures;
 use serde::Serialize;

@@ -42,6 +42,12 @@ impl<T: Kernels> Gradient<T> {
         }
     }
 
+    /// Adds a gradient of the same shape.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let (sum, more) = (self.tensor_mut().as_mut_slice(), other.tensor().as_slice());
+        sum.iter_mut().zip(more).for_each(|(s, &m)| *s += m);
+    }
+
     /// The gradient as a tensor; a product is computed at the first call.
     pub fn tensor(&self) -> &Tensor<T> {
         match &self.0 {

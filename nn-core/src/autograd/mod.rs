@@ -27,7 +27,9 @@ pub mod ops;
 mod tape;
 #[cfg(test)]
 mod tests;
+mod var;
 
 pub use crate::kernels::geometry::{Conv2dOptions, Pool2dOptions};
 pub use gradient::Gradient;
-pub use tape::{Backward, LeafId, OnLeaf, Op, Tape, Var};
+pub use tape::{Backward, OnLeaf, Op, Tape};
+pub use var::{LeafId, Var};

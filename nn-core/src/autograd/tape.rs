@@ -1,6 +1,7 @@
 //! The tape: nodes, values, gradients.
 
 use super::Gradient;
+use super::var::{LeafId, NodeRef, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::tensor::{BufferPool, Shape, Tensor};
@@ -23,74 +24,6 @@ pub trait Op<T: Kernels>: Send {
     fn backward(&self, gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()>;
 }
 
-/// A value, and its node on the tape if gradients flow through it. Clones are cheap and share the
-/// value.
-#[derive(Clone)]
-pub struct Var<T: Kernels = f32> {
-    value: Arc<Tensor<T>>,
-    node: Option<NodeRef>,
-}
-
-/// A node of the tape: its recording, and its index there.
-#[derive(Clone)]
-struct NodeRef {
-    recording: Arc<()>,
-    index: usize,
-    is_leaf: bool,
-}
-
-impl<T: Kernels> Var<T> {
-    /// The value.
-    pub fn value(&self) -> &Tensor<T> {
-        &self.value
-    }
-
-    /// The value, shared: for an op that saves it for its backward pass.
-    pub fn share(&self) -> Arc<Tensor<T>> {
-        Arc::clone(&self.value)
-    }
-
-    /// The value's shape.
-    pub fn shape(&self) -> &Shape {
-        self.value.shape()
-    }
-
-    /// The value's dimensions.
-    pub fn dims(&self) -> &[usize] {
-        self.value.dims()
-    }
-
-    /// Whether gradients flow through this variable.
-    pub fn requires_grad(&self) -> bool {
-        self.node.is_some()
-    }
-
-    /// The identifier of this leaf on its tape; `None` if it is no leaf. See
-    /// [`Tape::backward_on_leaf`].
-    pub fn leaf_id(&self) -> Option<LeafId> {
-        self.node.as_ref().filter(|node| node.is_leaf).map(|node| LeafId(node.index))
-    }
-
-    /// The value, without a copy if it is not shared; otherwise a copy.
-    pub fn into_owned(self, pool: &BufferPool<T>) -> Tensor<T> {
-        self.take(pool).0
-    }
-
-    /// [`Var::into_owned`], together with the variable without its value, to be recorded as the input.
-    /// Element-wise ops use it to reuse their input's memory.
-    pub fn take(self, pool: &BufferPool<T>) -> (Tensor<T>, Var<T>) {
-        let value = Arc::try_unwrap(self.value).unwrap_or_else(|shared| shared.clone_in(pool));
-        let empty = Arc::new(Tensor::zeros([0]));
-        (value, Var { value: empty, node: self.node })
-    }
-}
-
-impl<T: Kernels> fmt::Debug for Var<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Var({:?})", self.value)
-    }
-}
-
 struct Node<T: Kernels> {
     /// `None` for a leaf, and after a backward pass has consumed the op.
     op: Option<Box<dyn Op<T>>>,
@@ -105,10 +38,6 @@ enum NodeKind {
     Inner,
     Retained,
 }
-
-/// Identifies a leaf of a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LeafId(usize);
 
 /// A record of operations, in the order they ran.
 ///
@@ -513,10 +442,7 @@ fn add_to<T: Kernels>(slot: &mut Option<Gradient<T>>, gradient: Gradient<T>) -> 
     match slot {
         None => slot.insert(gradient),
         Some(sum) => {
-            let values = sum.tensor_mut().as_mut_slice();
-            for (s, &g) in values.iter_mut().zip(gradient.tensor().as_slice()) {
-                *s += g;
-            }
+            sum.add(&gradient);
             sum
         }
     }

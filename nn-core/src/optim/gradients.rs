@@ -58,10 +58,7 @@ impl<T: Kernels> Gradients<T> {
         }
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             match (mine, theirs) {
-                (Some(sum), Some(more)) => {
-                    let (sum, more) = (sum.tensor_mut().as_mut_slice(), more.tensor().as_slice());
-                    sum.iter_mut().zip(more).for_each(|(s, &m)| *s += m);
-                }
+                (Some(sum), Some(more)) => sum.add(more),
                 (slot @ None, Some(more)) => *slot = Some(more.clone()),
                 (_, None) => {}
             }
