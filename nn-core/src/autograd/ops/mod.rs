@@ -3,6 +3,7 @@
 mod activation;
 mod broadcast;
 mod conv;
+mod conv_transpose;
 mod dropout;
 mod elementwise;
 mod loss;
