@@ -4,6 +4,7 @@ mod activation;
 mod add_relu;
 mod broadcast;
 mod conv;
+mod conv_transpose;
 mod dropout;
 mod elementwise;
 mod loss;
