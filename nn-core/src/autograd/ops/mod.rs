@@ -5,6 +5,7 @@ mod broadcast;
 mod conv;
 mod dropout;
 mod elementwise;
+mod functions;
 mod loss;
 mod mask;
 mod matmul;
