@@ -1,7 +1,9 @@
 //! The ops, one family per file: each adds methods to [`Tape`](super::Tape).
 
 mod activation;
+mod axes;
 mod broadcast;
+mod compare;
 mod conv;
 mod dropout;
 mod elementwise;
@@ -13,6 +15,7 @@ mod packed;
 mod pool;
 mod reduce;
 mod shape;
+mod walk;
 
 #[cfg(test)]
 pub(super) mod testing;
