@@ -4,6 +4,7 @@
 //! order: results are bit-identical for any number of threads.
 
 use super::broadcast::{Broadcast, narrow};
+use super::join::require_axis;
 use super::reduce::no_elements;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
@@ -30,10 +31,8 @@ impl Reduction {
         let (mut kept, mut is_reduced) = (x.dims().to_vec(), vec![false; x.rank()]);
         let mut count = 1;
         for &axis in axes {
-            let Some(reduced) = is_reduced.get_mut(axis) else {
-                return Err(no_axis(at, axis, x));
-            };
-            if std::mem::replace(reduced, true) {
+            require_axis(at, x, axis)?;
+            if std::mem::replace(&mut is_reduced[axis], true) {
                 return Err(Error::setting(
                     format!("{at}: the axes"),
                     "different dimensions",
@@ -49,14 +48,6 @@ impl Reduction {
         let plan = Broadcast::new(at, &kept.into(), x)?;
         Ok(Self { plan, output: output.into(), count })
     }
-}
-
-fn no_axis(at: &str, axis: usize, x: &Shape) -> Error {
-    let remedy = match x.rank() {
-        0 => "a number has no dimension to reduce".to_owned(),
-        rank => format!("choose an axis below {rank}"),
-    };
-    Error::shape(at, format!("an input with a dimension {axis}, counted from 0"), x, remedy)
 }
 
 /// `factor` times the sum.
@@ -266,9 +257,7 @@ impl<T: Kernels> Tape<T> {
     /// If `x` has no such dimension, or it has length 0.
     pub fn argmax(&self, x: &Var<T>, axis: usize) -> Result<Vec<usize>> {
         let dims = x.dims();
-        let Some(&len) = dims.get(axis) else {
-            return Err(no_axis("argmax", axis, x.shape()));
-        };
+        let len = require_axis("argmax", x.shape(), axis)?;
         if len == 0 {
             return Err(nothing_to_choose("argmax", x.shape()));
         }
@@ -505,6 +494,6 @@ mod tests {
         let x = tape.leaf(Tensor::zeros([3, 1]));
         refused(tape.variance_axes(&x, &[1], false, 1), &["more than 1 element", "[3, 1]"]);
         let x = tape.leaf(Tensor::scalar(1.0));
-        refused(tape.max_axes(&x, &[0], false), &["max_axes", "no dimension"]);
+        refused(tape.max_axes(&x, &[0], false), &["max_axes", "reshape"]);
     }
 }
