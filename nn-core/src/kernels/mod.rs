@@ -3,12 +3,13 @@
 //! Kernels know nothing of the autograd tape. All `unsafe` code of this crate is here.
 #![allow(unsafe_code)]
 
+pub(crate) mod activation;
 pub(crate) mod conv;
+pub(crate) mod erf;
 pub(crate) mod geometry;
 pub mod isa;
 pub(crate) mod linear;
 pub(crate) mod matmul;
-#[cfg(feature = "audit")]
 pub(crate) mod multiversion;
 pub(crate) mod pages;
 pub(crate) mod parallel;
@@ -45,6 +46,9 @@ pub trait Tables: Element + linear::Loops {
     /// The products of dense layers; use the functions of [`linear`].
     fn linear() -> linear::Products<Self>;
 
+    /// Element-wise activation functions.
+    fn activations() -> activation::Activations<Self>;
+
     /// The weight updates of optimisers.
     fn updates() -> update::Updates<Self>;
 
@@ -77,6 +81,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // inlined in another crate, the products would be compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn activations() -> activation::Activations<Self> {
+                activation::Activations::COMPILED
             }
 
             #[inline(never)] // as for `linear`

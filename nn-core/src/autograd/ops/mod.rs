@@ -12,6 +12,7 @@ mod packed;
 mod pool;
 mod reduce;
 mod shape;
+mod softmax;
 
 #[cfg(test)]
 pub(super) mod testing;
