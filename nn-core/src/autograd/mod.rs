@@ -30,7 +30,7 @@ mod tests;
 mod var;
 
 pub use crate::kernels::activation::Gelu;
-pub use crate::kernels::geometry::{Conv2dOptions, Pool2dOptions};
+pub use crate::kernels::geometry::{Conv2dOptions, ConvTranspose2dOptions, Pool2dOptions};
 pub use gradient::Gradient;
 pub use tape::{Backward, OnLeaf, Op, Tape};
 pub use var::{LeafId, Var};

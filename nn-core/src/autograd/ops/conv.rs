@@ -236,7 +236,7 @@ mod tests {
     use crate::kernels::Padding;
 
     fn cases() -> Vec<(Conv2dOptions, Pool2dOptions)> {
-        let conv = |stride, padding| Conv2dOptions { stride, padding };
+        let conv = |stride, padding| Conv2dOptions { stride, padding, ..Conv2dOptions::new() };
         let pool = |window, stride| Pool2dOptions { window, stride };
         vec![
             (conv((1, 1), Padding::Valid), pool((2, 2), (2, 2))),
