@@ -20,7 +20,9 @@ pub(crate) mod reference;
 mod simd;
 pub(crate) mod update;
 
-pub(crate) use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
+pub(crate) use geometry::{
+    Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions, Pooled,
+};
 pub(crate) use isa::Isa;
 
 use crate::tensor::Element;
