@@ -19,6 +19,7 @@ mod permute;
 mod pool;
 mod reduce;
 mod shape;
+mod softmax;
 mod walk;
 
 #[cfg(test)]
