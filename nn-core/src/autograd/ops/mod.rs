@@ -1,6 +1,7 @@
 //! The ops, one family per file: each adds methods to [`Tape`](super::Tape).
 
 mod activation;
+mod add_relu;
 mod broadcast;
 mod conv;
 mod dropout;
