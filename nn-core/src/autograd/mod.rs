@@ -29,7 +29,7 @@ mod tape;
 mod tests;
 mod var;
 
-pub use crate::kernels::geometry::{Conv2dOptions, Pool2dOptions};
+pub use crate::kernels::geometry::{Conv2dOptions, ConvTranspose2dOptions, Pool2dOptions};
 pub use gradient::Gradient;
 pub use tape::{Backward, OnLeaf, Op, Tape};
 pub use var::{LeafId, Var};

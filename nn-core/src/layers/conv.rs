@@ -73,7 +73,7 @@ impl Conv2D {
 
     /// Stride and padding as options of the op.
     pub(crate) fn options(&self) -> Conv2dOptions {
-        Conv2dOptions { stride: self.stride, padding: self.padding }
+        Conv2dOptions { stride: self.stride, padding: self.padding, ..Conv2dOptions::new() }
     }
 
     fn geometry(&self, input: &Shape) -> Result<Conv2dGeometry> {
