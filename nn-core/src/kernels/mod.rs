@@ -4,6 +4,8 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod conv;
+pub(crate) mod erf;
+pub(crate) mod functions;
 pub(crate) mod geometry;
 pub mod isa;
 pub(crate) mod linear;
@@ -48,6 +50,9 @@ pub trait Tables: Element + linear::Loops {
     /// The weight updates of optimisers.
     fn updates() -> update::Updates<Self>;
 
+    /// The functions of one number.
+    fn functions() -> functions::Functions<Self>;
+
     /// `C = alpha A B + beta C` over raw pointers; use [`matmul::gemm`], which checks sizes and
     /// strides.
     ///
@@ -82,6 +87,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // as for `linear`
             fn updates() -> update::Updates<Self> {
                 update::Updates::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn functions() -> functions::Functions<Self> {
+                functions::Functions::COMPILED
             }
 
             unsafe fn raw_gemm(
