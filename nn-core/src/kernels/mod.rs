@@ -11,6 +11,7 @@ pub(crate) mod geometry;
 pub mod isa;
 pub(crate) mod linear;
 pub(crate) mod matmul;
+#[cfg(feature = "audit")]
 pub(crate) mod multiversion;
 pub(crate) mod pages;
 pub(crate) mod parallel;
@@ -133,7 +134,10 @@ impl_kernels!(
             &Direct { isa: Isa::Neon },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
         input_gradient: &[
@@ -144,14 +148,20 @@ impl_kernels!(
             &SparseInput { isa: Isa::Portable },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
         weight_gradient: &[
             &SparseWeight { isa: Isa::Avx512 },
             &SparseWeight { isa: Isa::Avx2 },
             &SparseWeight { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
     }
@@ -159,11 +169,7 @@ impl_kernels!(
 impl_kernels!(
     f64,
     matrixmultiply::dgemm,
-    Conv2dKernels {
-        forward: &[&Depthwise, &Im2col],
-        input_gradient: &[&Depthwise, &Im2col],
-        weight_gradient: &[&Depthwise, &Im2col],
-    }
+    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
 );
 
 /// Whether this build has kernels for `isa`.
