@@ -31,5 +31,6 @@ mod var;
 
 pub use crate::kernels::geometry::{Conv2dOptions, Pool2dOptions};
 pub use gradient::Gradient;
+pub use ops::pad::PadMode;
 pub use tape::{Backward, OnLeaf, Op, Tape};
 pub use var::{LeafId, Var};

@@ -1,6 +1,7 @@
 //! The ops, one family per file: each adds methods to [`Tape`](super::Tape).
 
 mod activation;
+mod along;
 mod axes;
 mod broadcast;
 mod compare;
@@ -8,15 +9,19 @@ mod conv;
 mod dropout;
 mod elementwise;
 mod functions;
+mod gather;
 mod join;
+mod largest;
 mod loss;
 mod mask;
 mod matmul;
 mod packed;
+pub(super) mod pad;
 mod permute;
 mod pool;
 mod reduce;
 mod shape;
+mod tile;
 mod walk;
 
 #[cfg(test)]
