@@ -32,5 +32,6 @@ mod var;
 pub use crate::kernels::activation::Gelu;
 pub use crate::kernels::geometry::{Conv2dOptions, ConvTranspose2dOptions, Pool2dOptions};
 pub use gradient::Gradient;
+pub use ops::BatchNorm;
 pub use tape::{Backward, OnLeaf, Op, Tape};
 pub use var::{LeafId, Var};

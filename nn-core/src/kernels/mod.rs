@@ -11,6 +11,7 @@ pub mod isa;
 pub(crate) mod linear;
 pub(crate) mod matmul;
 pub(crate) mod multiversion;
+pub(crate) mod norm;
 pub(crate) mod pages;
 pub(crate) mod parallel;
 #[cfg(not(target_family = "wasm"))] // it measures time
@@ -51,6 +52,9 @@ pub trait Tables: Element + linear::Loops {
     /// Element-wise activation functions.
     fn activations() -> activation::Activations<Self>;
 
+    /// Normalisations.
+    fn norms() -> norm::Norms<Self>;
+
     /// The weight updates of optimisers.
     fn updates() -> update::Updates<Self>;
 
@@ -88,6 +92,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // as for `linear`
             fn activations() -> activation::Activations<Self> {
                 activation::Activations::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn norms() -> norm::Norms<Self> {
+                norm::Norms::COMPILED
             }
 
             #[inline(never)] // as for `linear`

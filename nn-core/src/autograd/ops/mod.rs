@@ -8,11 +8,14 @@ mod elementwise;
 mod loss;
 mod mask;
 mod matmul;
+mod norm;
 mod packed;
 mod pool;
 mod reduce;
 mod shape;
 mod softmax;
+
+pub use norm::BatchNorm;
 
 #[cfg(test)]
 pub(super) mod testing;
