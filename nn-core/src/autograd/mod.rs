@@ -31,6 +31,7 @@ mod var;
 
 pub use crate::kernels::activation::Gelu;
 pub use crate::kernels::geometry::{Conv2dOptions, ConvTranspose2dOptions, Pool2dOptions};
+pub use crate::kernels::resize::Interpolation;
 pub use gradient::Gradient;
 pub use ops::BatchNorm;
 pub use tape::{Backward, OnLeaf, Op, Tape};

@@ -18,6 +18,7 @@ pub(crate) mod parallel;
 pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod reference;
+pub(crate) mod resize;
 mod simd;
 pub(crate) mod update;
 

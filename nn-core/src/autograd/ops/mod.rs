@@ -3,6 +3,7 @@
 mod activation;
 mod broadcast;
 mod conv;
+mod drop_path;
 mod dropout;
 mod elementwise;
 mod loss;
@@ -12,7 +13,9 @@ mod norm;
 mod packed;
 mod pool;
 mod reduce;
+mod resize;
 mod shape;
+mod shuffle;
 mod softmax;
 
 pub use norm::BatchNorm;
