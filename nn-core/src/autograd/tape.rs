@@ -435,6 +435,14 @@ impl<T: Kernels> Backward<'_, T> {
         add_to(&mut self.pending[index], gradient);
         Ok(())
     }
+
+    /// Calls `add` with the gradient of input `i`, zero before anything was added: for an op that uses a
+    /// part of its input, and adds to that part alone.
+    pub(super) fn add_to_part(&mut self, i: usize, add: impl FnOnce(&mut [T])) {
+        let Some(&Some(index)) = self.inputs.get(i) else { return };
+        let none = || Tensor::zeros_in(&self.nodes[index].shape, self.pool).into();
+        add(self.pending[index].get_or_insert_with(none).tensor_mut().as_mut_slice());
+    }
 }
 
 /// Adds `gradient` to what `slot` holds, and returns the sum.

@@ -118,9 +118,8 @@ fn tail(x: f64) -> f64 {
     (-z * z - 0.5625).exp() * ((z - x) * (z + x) + exponent).exp() / x
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "its complement is what activations use"))]
 /// `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to `x`.
-pub fn erf(x: f64) -> f64 {
+pub(crate) fn erf(x: f64) -> f64 {
     if x.is_nan() {
         return x;
     }
@@ -133,7 +132,7 @@ pub fn erf(x: f64) -> f64 {
 }
 
 /// `1 - erf(x)`, without the loss of digits for large `x`.
-pub fn erfc(x: f64) -> f64 {
+pub(crate) fn erfc(x: f64) -> f64 {
     if x.is_nan() {
         return x;
     }
@@ -174,6 +173,25 @@ mod tests {
             assert!(close(erfc(x), erfc_of_x), "erfc({x}) = {:e}, not {erfc_of_x:e}", erfc(x));
             assert_eq!(erf(-x), -erf(x));
             assert!(close(erfc(-x), 1.0 + erf_of_x));
+        }
+    }
+
+    #[test]
+    fn the_series_around_zero_gives_the_same() {
+        // The Maclaurin series, whose terms do not grow for small `x`.
+        let series = |x: f64| {
+            let (mut power, mut sum) = (x, x);
+            for n in 1..60 {
+                power *= -x * x / f64::from(n);
+                sum += power / f64::from(2 * n + 1);
+            }
+            std::f64::consts::FRAC_2_SQRT_PI * sum
+        };
+        for i in -1000..=1000 {
+            let x = f64::from(i) / 1000.0;
+            let expected = series(x);
+            assert!((erf(x) - expected).abs() <= 4.0 * f64::EPSILON * expected.abs(), "{x}");
+            assert!((erfc(x) - (1.0 - expected)).abs() <= 4.0 * f64::EPSILON, "{x}");
         }
     }
 

@@ -6,6 +6,7 @@
 pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod erf;
+pub(crate) mod functions;
 pub(crate) mod geometry;
 pub mod isa;
 pub(crate) mod linear;
@@ -29,7 +30,7 @@ pub(crate) use isa::Isa;
 
 use crate::tensor::Element;
 use conv::{
-    Conv2dKernels, direct::Direct, im2col::Im2col, sparse_input::SparseInput,
+    Conv2dKernels, depthwise::Depthwise, direct::Direct, im2col::Im2col, sparse_input::SparseInput,
     sparse_weight::SparseWeight, winograd::Winograd,
 };
 
@@ -58,6 +59,9 @@ pub trait Tables: Element + linear::Loops {
 
     /// The weight updates of optimisers.
     fn updates() -> update::Updates<Self>;
+
+    /// The functions of one number.
+    fn functions() -> functions::Functions<Self>;
 
     /// `C = alpha A B + beta C` over raw pointers; use [`matmul::gemm`], which checks sizes and
     /// strides.
@@ -105,6 +109,11 @@ macro_rules! impl_kernels {
                 update::Updates::COMPILED
             }
 
+            #[inline(never)] // as for `linear`
+            fn functions() -> functions::Functions<Self> {
+                functions::Functions::COMPILED
+            }
+
             unsafe fn raw_gemm(
                 m: usize,
                 k: usize,
@@ -134,6 +143,7 @@ impl_kernels!(
             &Direct { isa: Isa::Neon },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
+            &Depthwise,
             &Im2col,
         ],
         input_gradient: &[
@@ -144,12 +154,14 @@ impl_kernels!(
             &SparseInput { isa: Isa::Portable },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
+            &Depthwise,
             &Im2col,
         ],
         weight_gradient: &[
             &SparseWeight { isa: Isa::Avx512 },
             &SparseWeight { isa: Isa::Avx2 },
             &SparseWeight { isa: Isa::Portable },
+            &Depthwise,
             &Im2col,
         ],
     }
@@ -157,7 +169,11 @@ impl_kernels!(
 impl_kernels!(
     f64,
     matrixmultiply::dgemm,
-    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
+    Conv2dKernels {
+        forward: &[&Depthwise, &Im2col],
+        input_gradient: &[&Depthwise, &Im2col],
+        weight_gradient: &[&Depthwise, &Im2col],
+    }
 );
 
 /// Whether this build has kernels for `isa`.

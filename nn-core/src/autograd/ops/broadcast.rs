@@ -5,10 +5,15 @@
 //! each operand has step 1 or 0. Neighbouring dimensions that both operands traverse alike are merged
 //! first, so that runs are long.
 
+use super::walk::Walk;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+use crate::kernels::parallel::prelude::*;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::{BufferPool, Shape, Tensor};
+use crate::tensor::{BufferPool, Scratch, Shape, Tensor};
+
+/// Minimum number of elements summed by one task.
+const BLOCK: usize = 1 << 16;
 
 /// The broadcasting of two operands to one output.
 pub(super) struct Broadcast {
@@ -74,59 +79,125 @@ impl Broadcast {
         &self.output
     }
 
-    /// Calls `f(output index, index in operand `side`, step of the operand, run length)`.
-    fn for_each_run(&self, side: usize, mut f: impl FnMut(usize, usize, usize, usize)) {
-        let Some((run, outer)) = self.dims.split_last() else { return };
-        let runs: usize = outer.iter().map(|dim| dim.len).product();
-        if run.len == 0 {
-            return;
-        }
-        let mut index = vec![0; outer.len()];
-        let mut operand = 0;
-        for i in 0..runs {
-            f(i * run.len, operand, run.steps[side], run.len);
-            for (at, dim) in index.iter_mut().zip(outer).rev() {
-                *at += 1;
-                operand += dim.steps[side];
-                if *at < dim.len {
-                    break;
-                }
-                operand -= dim.len * dim.steps[side];
-                *at = 0;
-            }
-        }
+    /// The place in operand `side` of each run of the output, from run `first` on.
+    fn places(&self, side: usize, first: usize) -> impl Iterator<Item = usize> {
+        let outer = &self.dims[..self.dims.len() - 1];
+        Walk::new(outer.iter().map(|dim| (dim.len, dim.steps[side])), first)
     }
 
     /// `output = f(output, operand)`, element by element, where `values` are the elements of operand
     /// `side`.
-    pub fn zip<T: Kernels>(
+    pub fn zip<T: Kernels, V: Copy + Sync>(
         &self,
         output: &mut [T],
         side: usize,
-        values: &[T],
-        f: impl Fn(T, T) -> T + Sync,
+        values: &[V],
+        f: impl Fn(T, V) -> T + Sync,
     ) {
+        let each = |output: &mut [T], values: &[V]| {
+            output.iter_mut().zip(values).for_each(|(o, &v)| *o = f(*o, v));
+        };
         if self.shapes[side] == self.output {
-            for_each_chunk(output, CHUNK, |i, output| {
-                let values = &values[i * CHUNK..];
-                output.iter_mut().zip(values).for_each(|(o, &v)| *o = f(*o, v));
-            });
+            for_each_chunk(output, CHUNK, |i, output| each(output, &values[i * CHUNK..]));
             return;
         }
-        self.for_each_run(side, |at, operand, step, len| {
-            let output = &mut output[at..at + len];
-            if step == 0 {
-                let value = values[operand];
+        let Some(run) = self.dims.last().filter(|_| !output.is_empty()) else { return };
+        let step = run.steps[side];
+        let piece = |output: &mut [T], place: usize| match step {
+            0 => {
+                let value = values[place];
                 output.iter_mut().for_each(|o| *o = f(*o, value));
-            } else {
-                let values = &values[operand..operand + len];
-                output.iter_mut().zip(values).for_each(|(o, &v)| *o = f(*o, v));
+            }
+            _ => each(output, &values[place..]),
+        };
+        let runs = (CHUNK / run.len).max(1);
+        output.par_chunks_mut(runs * run.len).enumerate().for_each(|(task, output)| {
+            let places = self.places(side, task * runs);
+            for (output, place) in output.chunks_mut(run.len).zip(places) {
+                if run.len > CHUNK {
+                    for_each_chunk(output, CHUNK, |i, output| {
+                        piece(output, place + i * CHUNK * step);
+                    });
+                } else {
+                    piece(output, place);
+                }
             }
         });
     }
 
-    /// The gradient of operand `side` from the gradients of its repeated elements: their sum, in output
-    /// order and in double precision.
+    /// For each element of operand `side`, `add` of `term(its index, value)` over all output elements
+    /// that repeat it, in double precision: `values` are the output's elements, `none` is the result of
+    /// no elements. Eight partial results run along a long row, and long columns are cut into pieces
+    /// of fixed size: results are bit-identical for any number of threads.
+    pub fn fold<T: Kernels>(
+        &self,
+        side: usize,
+        values: &[T],
+        pool: &BufferPool<T>,
+        none: f64,
+        term: impl Fn(usize, T) -> f64 + Sync,
+        add: impl Fn(f64, f64) -> f64 + Sync,
+    ) -> Scratch<f64> {
+        let mut results = pool.scratch_of::<f64>(self.shapes[side].len());
+        results.fill(none);
+        let Some((&first, inner)) = self.dims.split_first().filter(|_| !values.is_empty()) else {
+            return results;
+        };
+        // A part of `count` entries along the first dimension.
+        let part = |count: usize, values: &[T], start: usize, results: &mut [f64]| {
+            let (run, step) =
+                inner.last().map_or((count, first.steps[side]), |dim| (dim.len, dim.steps[side]));
+            let outer = [Dim { len: count, ..first }].into_iter().chain(inner.iter().copied());
+            let outer = outer.take(inner.len()).map(|dim| (dim.len, dim.steps[side]));
+            for (values, place) in values.chunks_exact(run).zip(Walk::new(outer, 0)) {
+                if step == 0 {
+                    let mut partial = [none; 8];
+                    let (eights, rest) = values.as_chunks::<8>();
+                    let fold = |partial: &mut [f64; 8], values: &[T]| {
+                        for (partial, &v) in partial.iter_mut().zip(values) {
+                            *partial = add(*partial, term(start + place, v));
+                        }
+                    };
+                    eights.iter().for_each(|eight| fold(&mut partial, eight));
+                    fold(&mut partial, rest);
+                    let row = partial.into_iter().fold(none, &add);
+                    results[place] = add(results[place], row);
+                } else {
+                    let results = results[place..].iter_mut().zip(values).enumerate();
+                    for (i, (result, &v)) in results {
+                        *result = add(*result, term(start + place + i, v));
+                    }
+                }
+            }
+        };
+        let (block, step) = (values.len() / first.len, first.steps[side]);
+        if step > 0 {
+            // Different results for each entry of the first dimension.
+            let count = (BLOCK / block).max(1);
+            results.par_chunks_mut(count * step).enumerate().for_each(|(task, results)| {
+                let values = &values[task * count * block..][..results.len() / step * block];
+                part(results.len() / step, values, task * count * step, results);
+            });
+            return results;
+        }
+        let count = BLOCK.max(16 * results.len()).div_ceil(block);
+        if count >= first.len {
+            part(first.len, values, 0, &mut results);
+            return results;
+        }
+        let len = results.len();
+        let mut parts = pool.scratch_of::<f64>(first.len.div_ceil(count) * len);
+        parts.fill(none);
+        let tasks = parts.par_chunks_mut(len).zip(values.par_chunks(count * block));
+        tasks.for_each(|(results, values)| part(values.len() / block, values, 0, results));
+        for part in parts.chunks_exact(len) {
+            results.iter_mut().zip(part).for_each(|(result, &p)| *result = add(*result, p));
+        }
+        results
+    }
+
+    /// The gradient of operand `side` from the gradients of its repeated elements: their sum, in double
+    /// precision.
     pub fn sum_to<T: Kernels>(
         &self,
         side: usize,
@@ -137,22 +208,17 @@ impl Broadcast {
         if *shape == self.output {
             return gradient;
         }
-        let mut sums = pool.scratch_of::<f64>(shape.len());
-        sums.fill(0.0);
-        self.for_each_run(side, |at, operand, step, len| {
-            let run = gradient.as_slice()[at..at + len].iter().map(|g| g.as_f64());
-            if step == 0 {
-                sums[operand] += run.sum::<f64>();
-            } else {
-                sums[operand..operand + len].iter_mut().zip(run).for_each(|(s, g)| *s += g);
-            }
-        });
-        let mut total = Tensor::uninit(shape, pool);
-        for (total, &sum) in total.as_mut_slice().iter_mut().zip(&*sums) {
-            *total = T::from_f64(sum);
-        }
-        total
+        let sums = self.fold(side, gradient.as_slice(), pool, 0.0, |_, g| g.as_f64(), |a, b| a + b);
+        narrow(shape, &sums, pool)
     }
+}
+
+/// The nearest representable numbers, as a tensor.
+pub(super) fn narrow<T: Kernels>(shape: &Shape, wide: &[f64], pool: &BufferPool<T>) -> Tensor<T> {
+    let mut tensor = Tensor::uninit(shape, pool);
+    let pairs = tensor.as_mut_slice().iter_mut().zip(wide);
+    pairs.for_each(|(to, &from)| *to = T::from_f64(from));
+    tensor
 }
 
 fn mismatch(at: &str, a: &Shape, b: &Shape) -> Error {

@@ -181,7 +181,7 @@ impl<T: Kernels> Tape<T> {
     }
 }
 
-fn no_elements(at: &str, shape: &Shape) -> Error {
+pub(super) fn no_elements(at: &str, shape: &Shape) -> Error {
     Error::shape(
         at,
         "at least one element to average",

@@ -47,7 +47,13 @@ impl<T: Kernels> Op<T> for Transpose {
 const STRIP: usize = 16;
 
 /// Transposes each of `batch` matrices of `rows` x `cols` from `from` into `to`.
-fn transpose_each<T: Kernels>(batch: usize, rows: usize, cols: usize, from: &[T], to: &mut [T]) {
+pub(super) fn transpose_each<T: Kernels>(
+    batch: usize,
+    rows: usize,
+    cols: usize,
+    from: &[T],
+    to: &mut [T],
+) {
     debug_assert!(from.len() == batch * rows * cols && to.len() == from.len());
     for_each_tile(to, rows * cols, STRIP * rows, |n, strip, to| {
         let from = &from[n * rows * cols..][..rows * cols];
