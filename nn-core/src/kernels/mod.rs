@@ -13,12 +13,14 @@ pub(crate) mod linear;
 pub(crate) mod matmul;
 #[cfg(feature = "audit")]
 pub(crate) mod multiversion;
+pub(crate) mod norm;
 pub(crate) mod pages;
 pub(crate) mod parallel;
 #[cfg(not(target_family = "wasm"))] // it measures time
 pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod reference;
+pub(crate) mod resize;
 mod simd;
 pub(crate) mod update;
 
@@ -52,6 +54,9 @@ pub trait Tables: Element + linear::Loops {
 
     /// Element-wise activation functions.
     fn activations() -> activation::Activations<Self>;
+
+    /// Normalisations.
+    fn norms() -> norm::Norms<Self>;
 
     /// The weight updates of optimisers.
     fn updates() -> update::Updates<Self>;
@@ -93,6 +98,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // as for `linear`
             fn activations() -> activation::Activations<Self> {
                 activation::Activations::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn norms() -> norm::Norms<Self> {
+                norm::Norms::COMPILED
             }
 
             #[inline(never)] // as for `linear`
