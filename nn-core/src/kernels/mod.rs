@@ -3,6 +3,7 @@
 //! Kernels know nothing of the autograd tape. All `unsafe` code of this crate is here.
 #![allow(unsafe_code)]
 
+pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod erf;
 pub(crate) mod functions;
@@ -21,7 +22,9 @@ pub(crate) mod reference;
 mod simd;
 pub(crate) mod update;
 
-pub(crate) use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
+pub(crate) use geometry::{
+    Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions, Pooled,
+};
 pub(crate) use isa::Isa;
 
 use crate::tensor::Element;
@@ -46,6 +49,9 @@ pub trait Tables: Element + linear::Loops {
 
     /// The products of dense layers; use the functions of [`linear`].
     fn linear() -> linear::Products<Self>;
+
+    /// Element-wise activation functions.
+    fn activations() -> activation::Activations<Self>;
 
     /// The weight updates of optimisers.
     fn updates() -> update::Updates<Self>;
@@ -82,6 +88,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // inlined in another crate, the products would be compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn activations() -> activation::Activations<Self> {
+                activation::Activations::COMPILED
             }
 
             #[inline(never)] // as for `linear`

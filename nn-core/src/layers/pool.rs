@@ -61,7 +61,7 @@ macro_rules! windowed_pool {
 
             /// Window and stride as options of the op.
             pub(crate) fn options(&self) -> Pool2dOptions {
-                Pool2dOptions { window: self.window, stride: self.stride }
+                Pool2dOptions::new(self.window).stride(self.stride)
             }
         }
 

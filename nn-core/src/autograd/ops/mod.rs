@@ -2,6 +2,7 @@
 
 mod activation;
 mod add_relu;
+mod along;
 mod axes;
 mod broadcast;
 mod compare;
@@ -10,15 +11,20 @@ mod conv_transpose;
 mod dropout;
 mod elementwise;
 mod functions;
+mod gather;
 mod join;
+mod largest;
 mod loss;
 mod mask;
 mod matmul;
 mod packed;
+pub(super) mod pad;
 mod permute;
 mod pool;
 mod reduce;
 mod shape;
+mod softmax;
+mod tile;
 mod walk;
 
 #[cfg(test)]

@@ -221,7 +221,7 @@ impl Conv2dGeometry {
     }
 }
 
-fn image_dims(at: &str, input: &[usize]) -> Result<[usize; 4]> {
+pub(super) fn image_dims(at: &str, input: &[usize]) -> Result<[usize; 4]> {
     input.try_into().map_err(|_| {
         let expected = "an input [batch, height, width, channels]";
         Error::shape(at, expected, input, "add the missing dimensions with reshape")
