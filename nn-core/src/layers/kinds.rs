@@ -1,8 +1,10 @@
 //! The kinds of layers: those of this crate, and those that a program adds.
 
 use super::{
-    Activation, Add, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
-    LayerConfig, MaxPool2D, Multiply, Rescaling,
+    Activation, AdaptiveAveragePool2D, Add, AveragePool2D, BatchNormalization, ChannelShuffle,
+    ChannelSlice, Concatenate, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D,
+    GlobalMaxPool2D, GroupNormalization, Layer, LayerConfig, LayerNormalization, MaxPool2D,
+    Multiply, Rescaling, Scale, StochasticDepth, UpSampling2D,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -75,16 +77,27 @@ impl<T: Kernels> LayerKinds<T> {
             };
         }
         add!(
+            AdaptiveAveragePool2D,
             Add,
             AveragePool2D,
+            BatchNormalization,
+            ChannelShuffle,
+            ChannelSlice,
+            Concatenate,
             Conv2D,
             Dense,
             Dropout,
             Flatten,
             GlobalAveragePool2D,
+            GlobalMaxPool2D,
+            GroupNormalization,
+            LayerNormalization,
             MaxPool2D,
             Multiply,
             Rescaling,
+            Scale,
+            StochasticDepth,
+            UpSampling2D,
         );
         kinds.kinds.insert("Activation", |config| {
             let ActivationLayer { function } = config.read()?;
