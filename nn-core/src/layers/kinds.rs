@@ -2,8 +2,10 @@
 
 use super::config::field_names;
 use super::{
-    Activation, Add, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
-    LayerConfig, MaxPool2D, Multiply, Rescaling,
+    Activation, AdaptiveAveragePool2D, Add, AveragePool2D, BatchNormalization, ChannelShuffle,
+    ChannelSlice, Concatenate, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D,
+    GlobalMaxPool2D, GroupNormalization, Layer, LayerConfig, LayerNormalization, MaxPool2D,
+    Multiply, Rescaling, Scale, StochasticDepth, UpSampling2D,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -83,16 +85,27 @@ impl<T: Kernels> LayerKinds<T> {
             };
         }
         add!(
+            AdaptiveAveragePool2D,
             Add,
             AveragePool2D,
+            BatchNormalization,
+            ChannelShuffle,
+            ChannelSlice,
+            Concatenate,
             Conv2D,
             Dense,
             Dropout,
             Flatten,
             GlobalAveragePool2D,
+            GlobalMaxPool2D,
+            GroupNormalization,
+            LayerNormalization,
             MaxPool2D,
             Multiply,
             Rescaling,
+            Scale,
+            StochasticDepth,
+            UpSampling2D,
         );
         let read: Read<T> = |config| {
             let ActivationLayer { function } = config.read()?;

@@ -22,6 +22,23 @@ fn output_shapes() -> Result<()> {
     assert_eq!(shape_of(MaxPool2D::new(3).stride((2, 1)), &image)?, [5, 6, 3]);
     assert_eq!(shape_of(AveragePool2D::new((4, 1)), &image)?, [2, 8, 3]);
     assert_eq!(shape_of(GlobalAveragePool2D::new(), &image)?, [3]);
+    assert_eq!(shape_of(GlobalMaxPool2D::new(), &image)?, [3]);
+    let padded = MaxPool2D::new(3).stride(2).padding(Padding::symmetric(1));
+    assert_eq!(shape_of(padded, &image)?, [6, 4, 3]);
+    assert_eq!(shape_of(padded.ceil_mode(true), &image)?, [6, 5, 3]);
+    assert_eq!(shape_of(AveragePool2D::new(2).padding(Padding::Same), &image)?, [6, 4, 3]);
+    assert_eq!(shape_of(MaxPool2D::new(3).stride(1).dilation((2, 3)), &image)?, [7, 2, 3]);
+    assert_eq!(shape_of(AdaptiveAveragePool2D::new((7, 2)), &image)?, [7, 2, 3]);
+    assert_eq!(shape_of(UpSampling2D::new((2, 3)), &image)?, [22, 24, 3]);
+    assert_eq!(shape_of(BatchNormalization::new(), &image)?, image);
+    assert_eq!(shape_of(LayerNormalization::new(), &[7])?, [7]);
+    assert_eq!(shape_of(GroupNormalization::new(3), &image)?, image);
+    assert_eq!(shape_of(Scale::new(0.1), &image)?, image);
+    assert_eq!(shape_of(StochasticDepth::new(0.1), &image)?, image);
+    assert_eq!(shape_of(ChannelShuffle::new(3), &image)?, image);
+    assert_eq!(shape_of(ChannelSlice::new(1..3), &image)?, [11, 8, 2]);
+    let branches = [[11, 8, 3], [11, 8, 4], [11, 8, 1]].map(Shape::from);
+    assert_eq!(Concatenate::new().output_shape(&branches)?.dims(), [11, 8, 8]);
     assert_eq!(shape_of(Flatten::new(), &image)?, [264]);
     assert_eq!(shape_of(Flatten::new(), &[7])?, [7]);
     assert_eq!(shape_of(Dense::new(4), &[264])?, [4]);
@@ -37,7 +54,104 @@ fn parameters_are_in_pytorch_layout() -> Result<()> {
     let specs = Dense::new(5).parameters(&[Shape::from([12])])?;
     assert_eq!(specs[0].shape.dims(), [5, 12]);
     assert!(specs.iter().all(|spec| spec.trainable));
+    let specs = BatchNormalization::new().parameters(&[Shape::from([9, 9, 3])])?;
+    let specs: Vec<_> =
+        specs.iter().map(|s| (s.name.as_str(), s.shape.dims(), s.trainable)).collect();
+    let expected =
+        [("weight", true), ("bias", true), ("running_mean", false), ("running_var", false)];
+    assert_eq!(specs, expected.map(|(name, trainable)| (name, &[3][..], trainable)));
     Ok(())
+}
+
+/// A batch normalisation of one channel, in training, whose running mean is 1 and variance 2: its output
+/// for these numbers, and its state afterwards.
+fn train_on(layer: BatchNormalization, numbers: &[f64]) -> Result<(Vec<f64>, Option<[f64; 2]>)> {
+    let tape = crate::autograd::Tape::<f64>::new();
+    let mut rng = Rng::new(0, 0);
+    let mut cx = Forward::new(&tape, true, &mut rng);
+    let x = tape.leaf(Tensor::from_vec([numbers.len(), 1], numbers.to_vec())?);
+    let parameters = [3.0, 4.0, 1.0, 2.0].map(|v| tape.constant(Tensor::full([1], v)));
+    let y = layer.forward(&mut cx, vec![x], &parameters)?;
+    let updates = cx.take_updates();
+    let state = match updates.as_slice() {
+        [] => None,
+        [(old_mean, mean), (old_variance, variance)] => {
+            assert_eq!((old_mean.item()?, old_variance.item()?), (1.0, 2.0));
+            Some([mean.item()?, variance.item()?])
+        }
+        other => panic!("{} updates", other.len()),
+    };
+    Ok((y.value().as_slice().to_vec(), state))
+}
+
+#[test]
+fn running_statistics_follow_both_conventions() -> Result<()> {
+    // Mean 5, squared distances 9 + 1 + 1 + 9 = 20: variance 5, unbiased 20 / 3.
+    let numbers = [2.0, 4.0, 6.0, 8.0];
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-14, "{a} and {b}");
+    let (y, state) = train_on(BatchNormalization::new(), &numbers)?;
+    close(y[3], 3.0 * 3.0 / (5.0f64 + 1e-5).sqrt() + 4.0);
+    let [mean, variance] = state.unwrap();
+    close(mean, 0.9 * 1.0 + 0.1 * 5.0);
+    close(variance, 0.9 * 2.0 + 0.1 * 20.0 / 3.0);
+    let (y, state) = train_on(BatchNormalization::keras(), &numbers)?;
+    close(y[3], 3.0 * 3.0 / (5.0f64 + 1e-3).sqrt() + 4.0);
+    let [mean, variance] = state.unwrap();
+    close(mean, 0.99 * 1.0 + 0.01 * 5.0);
+    close(variance, 0.99 * 2.0 + 0.01 * 5.0);
+    // One number tells nothing about the spread.
+    assert_eq!(train_on(BatchNormalization::new(), &[7.0])?, (vec![4.0], None));
+    Ok(())
+}
+
+#[test]
+fn a_batch_normalization_infers_by_its_state_and_changes_nothing() -> Result<()> {
+    let tape = crate::autograd::Tape::<f64>::new();
+    let mut rng = Rng::new(0, 0);
+    let mut cx = Forward::new(&tape, false, &mut rng);
+    let x = tape.constant(Tensor::from_vec([2, 1], vec![2.0, 8.0])?);
+    let parameters = [3.0, 4.0, 1.0, 2.0].map(|v| tape.constant(Tensor::full([1], v)));
+    let layer = BatchNormalization::new().epsilon(0.25);
+    let y = layer.forward(&mut cx, vec![x], &parameters)?;
+    assert_eq!(y.value().as_slice(), [1.0 / 1.5 * 3.0 + 4.0, 7.0 / 1.5 * 3.0 + 4.0]);
+    assert!(cx.take_updates().is_empty());
+    Ok(())
+}
+
+#[test]
+fn windows_of_poolings() -> Result<()> {
+    let input = [Shape::from([11, 12, 3])];
+    let window = |layer: &dyn LayerSpec| layer.window(&input);
+    let padded = MaxPool2D::new(3).stride(2).padding(Padding::symmetric((1, 0)));
+    let expected = Window2d { size: (3, 3), stride: (2, 2), padding: (1, 0) };
+    assert_eq!(window(&padded)?, Some(expected));
+    let dilated = MaxPool2D::new((2, 3)).stride(1).dilation((3, 2));
+    let expected = Window2d { size: (4, 5), stride: (1, 1), padding: (0, 0) };
+    assert_eq!(window(&dilated)?, Some(expected));
+    let same = AveragePool2D::new(3).stride(2).padding(Padding::SameLower);
+    let expected = Window2d { size: (3, 3), stride: (2, 2), padding: (1, 1) };
+    assert_eq!(window(&same)?, Some(expected));
+    assert_eq!(window(&AdaptiveAveragePool2D::new(5))?, None);
+    assert_eq!(window(&UpSampling2D::new(2))?, None);
+    for layer in [&BatchNormalization::new() as &dyn LayerSpec, &ChannelShuffle::new(3)] {
+        assert_eq!(window(layer)?, Some(Window2d::PIXEL));
+    }
+    Ok(())
+}
+
+#[test]
+fn branches_that_do_not_fit_are_refused() {
+    let image = Shape::from([4, 5, 3]);
+    for (others, part) in [
+        (vec![], "two inputs"),
+        (vec![Shape::from([4, 4, 3])], "[4, 5, 3] and [4, 4, 3]"),
+        (vec![Shape::from([3])], "[4, 5, 3] and [3]"),
+        (vec![Shape::from([4, 5, usize::MAX])], "equal shapes"),
+    ] {
+        let inputs: Vec<_> = [image.clone()].into_iter().chain(others).collect();
+        let message = Concatenate::new().output_shape(&inputs).unwrap_err().to_string();
+        assert!(message.contains(part), "no `{part}` in: {message}");
+    }
 }
 
 #[test]
@@ -67,6 +181,22 @@ fn settings_out_of_range_are_refused() {
         (shape_of(MaxPool2D::new(0), &image), "window"),
         (shape_of(AveragePool2D::new(2).stride((1, 0)), &image), "stride"),
         (shape_of(Dense::new(0), &[9]), "units"),
+        (shape_of(MaxPool2D::new(2).dilation(0), &image), "dilation"),
+        (shape_of(MaxPool2D::new(2).padding(Padding::symmetric(2)), &image), "padding"),
+        (shape_of(AdaptiveAveragePool2D::new((0, 1)), &image), "size"),
+        (shape_of(UpSampling2D::new((2, 0)), &image), "factor"),
+        (shape_of(BatchNormalization::new().momentum(0.0), &image), "momentum"),
+        (shape_of(BatchNormalization::new().momentum(1.5), &image), "Keras"),
+        (shape_of(BatchNormalization::new().epsilon(0.0), &image), "epsilon"),
+        (shape_of(LayerNormalization::new().epsilon(f64::NAN), &image), "epsilon"),
+        (shape_of(GroupNormalization::new(2), &image), "groups"),
+        (shape_of(ChannelShuffle::new(0), &image), "groups"),
+        (shape_of(ChannelSlice::new(1..4), &image), "range"),
+        (shape_of(ChannelSlice::new(1..1), &image), "range"),
+        (shape_of(Scale::new(f64::NAN), &image), "initial"),
+        (shape_of(StochasticDepth::new(1.0), &image), "rate"),
+        (shape_of(Activation::LeakyRelu { slope: f64::NAN }, &image), "slope"),
+        (shape_of(Activation::HardSigmoid { alpha: 0.2, beta: f64::NAN }, &image), "beta"),
         (shape_of(Dropout::new(1.0), &image), "rate"),
         (shape_of(Dropout::new(-0.1), &image), "rate"),
         (shape_of(Dropout::new(f64::NAN), &image), "rate"),
@@ -80,7 +210,7 @@ fn settings_out_of_range_are_refused() {
 
 #[test]
 fn every_layer_is_stored_and_read() {
-    let layers: [Arc<dyn Layer<f32>>; 9] = [
+    let layers: Vec<Arc<dyn Layer<f32>>> = vec![
         Arc::new(Rescaling::new(1.0 / 255.0).offset(-0.5)),
         Arc::new(Conv2D::new(4, (3, 5)).stride(2).padding(Padding::Same)),
         Arc::new(MaxPool2D::new(2)),
@@ -90,7 +220,30 @@ fn every_layer_is_stored_and_read() {
         Arc::new(Dense::new(7).activation(Activation::Sigmoid)),
         Arc::new(Dropout::new(0.3)),
         Arc::new(Activation::Softmax),
+        Arc::new(Activation::LeakyRelu { slope: 0.1 }),
+        Arc::new(Activation::HARD_SIGMOID),
+        Arc::new(Activation::GeluTanh),
+        Arc::new(MaxPool2D::new(3).padding(Padding::symmetric(1)).ceil_mode(true).dilation(2)),
+        Arc::new(AveragePool2D::new(3).padding(Padding::Same).count_include_pad(false)),
+        Arc::new(GlobalMaxPool2D::new()),
+        Arc::new(AdaptiveAveragePool2D::new((3, 2))),
+        Arc::new(
+            UpSampling2D::new(2).interpolation(Interpolation::Bilinear { align_corners: true }),
+        ),
+        Arc::new(BatchNormalization::new()),
+        Arc::new(BatchNormalization::keras()),
+        Arc::new(LayerNormalization::new()),
+        Arc::new(GroupNormalization::new(4)),
+        Arc::new(Add::new()),
+        Arc::new(Multiply::new()),
+        Arc::new(Concatenate::new()),
+        Arc::new(ChannelSlice::new(2..5)),
+        Arc::new(ChannelShuffle::new(2)),
+        Arc::new(Scale::new(1e-6)),
+        Arc::new(StochasticDepth::new(0.2)),
     ];
+    let kinds: std::collections::BTreeSet<_> = layers.iter().map(|layer| layer.kind()).collect();
+    assert!(LayerKinds::<f32>::built_in().names().eq(kinds), "a kind is missing here");
     for layer in layers {
         let config = layer.config().unwrap();
         let text = serde_json::to_string(&config).unwrap();
@@ -99,6 +252,17 @@ fn every_layer_is_stored_and_read() {
         assert_eq!(read, config);
         let layer = LayerKinds::<f64>::built_in().layer(read.clone()).unwrap();
         assert_eq!(layer.config(), Some(read));
+    }
+    // What was stored before there were more settings is read, and stored in the same way.
+    for text in [
+        r#"{"kind":"MaxPool2D","window":[2,2],"stride":[2,2]}"#,
+        r#"{"kind":"AveragePool2D","window":[3,2],"stride":[1,2]}"#,
+        r#"{"kind":"Activation","function":"relu"}"#,
+        r#"{"kind":"BatchNormalization","momentum":0.1,"epsilon":0.00001}"#,
+    ] {
+        let read: LayerConfig = serde_json::from_str(text).unwrap();
+        let layer = LayerKinds::<f32>::built_in().layer(read).unwrap();
+        assert_eq!(serde_json::to_string(&layer.config()).unwrap(), text);
     }
     let unknown = r#"{"kind": "Dense", "units": 3, "activation": "linear",
                       "initializer": "zeros", "dilation": 2}"#;
