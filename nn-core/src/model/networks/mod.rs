@@ -28,7 +28,10 @@ pub const NAMES: [(&str, &str); 6] = [
     ("vgg-small", "six convolutions with batch normalisation in three blocks, as VGG has them"),
     ("resnet10", "a residual network of four basic blocks, half of ResNet-18"),
     ("resnet18", "ResNet-18 (He et al., 2015)"),
-    ("mobilenetv2", "MobileNetV2 (Sandler et al., 2018): depthwise convolutions, few multiply-adds"),
+    (
+        "mobilenetv2",
+        "MobileNetV2 (Sandler et al., 2018): depthwise convolutions, few multiply-adds",
+    ),
 ];
 
 /// The graph of a network for images `[height, width, channels]`, and the node of its logits.

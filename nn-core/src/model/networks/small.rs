@@ -10,11 +10,7 @@ use crate::model::{GraphBuilder, NodeId};
 
 /// LeNet-5 (LeCun et al., Gradient-based learning applied to document recognition, 1998), with all
 /// feature maps connected.
-pub(super) fn lenet<T: Kernels>(
-    graph: &mut GraphBuilder<T>,
-    x: NodeId,
-    classes: usize,
-) -> NodeId {
+pub(super) fn lenet<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes: usize) -> NodeId {
     let tanh = |filters| Conv2D::new(filters, 5).activation(Activation::Tanh);
     let x = graph.layer(tanh(6).padding(Padding::symmetric(2)), x);
     let x = graph.layer(AveragePool2D::new(2), x);

@@ -33,7 +33,9 @@ fn each_answers_and_names_its_parameters() {
         }
     }
     let resnet = build("resnet18", 32, 3);
-    for name in ["conv1.weight", "bn1.running_var", "layer2.0.downsample.1.bias", "layer4.1.bn2.weight"] {
+    for name in
+        ["conv1.weight", "bn1.running_var", "layer2.0.downsample.1.bias", "layer4.1.bn2.weight"]
+    {
         assert!(resnet.get(name).is_some(), "{name}");
     }
     assert!(resnet.get("conv1.bias").is_none());
