@@ -8,7 +8,7 @@ mod kernels {
     pub mod cases;
 }
 
-use kernels::cases::{Case, cases, few_and_many_channels};
+use kernels::cases::{Case, cases, few_many_and_grouped_channels};
 use nn_core::Kernels;
 use nn_core::internals::conv::{
     Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output,
@@ -261,7 +261,7 @@ impl<'a, T: Kernels> Problem<'a, T> {
             let expected = Expected {
                 values: reference::conv2d_backward_input(g, spread, &self.w),
                 magnitude: reference::conv2d_backward_input(g, size, &absolute(&self.w)),
-                terms: g.kernel_h * g.kernel_w * g.out_c + terms,
+                terms: g.taps() * g.group_out() + terms,
             };
             let what = self.label(kernel, &format!("input gradient from {name} gradient"));
             self.judge(kernel).check(&what, &dx, &expected);
@@ -372,7 +372,7 @@ fn what_is_forced_is_what_runs() {
 
 #[test]
 fn nan_reaches_the_output_and_the_gradients() {
-    let cases = few_and_many_channels([1, 8, 8], 4);
+    let cases = few_many_and_grouped_channels([1, 8, 8], 4);
     let mut problems = cases.each_ref().map(|case| Problem::<f32>::new(case, false));
     let scratch = BufferPool::new();
     for problem in &mut problems {
@@ -419,7 +419,7 @@ fn nan_reaches_the_output_and_the_gradients() {
 
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
-    let cases = few_and_many_channels([3, 41, 67], 19);
+    let cases = few_many_and_grouped_channels([3, 41, 67], 19);
     let problems = cases.each_ref().map(|case| Problem::<f32>::new(case, false));
     let same = |name: &str, run: &(dyn Fn() -> Vec<f32> + Sync)| {
         let on = |threads| {

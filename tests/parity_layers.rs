@@ -93,14 +93,14 @@ fn one_layer<T: Kernels>(case: &LayerCase, tolerance: f64) {
         .map(|spec| tape.leaf(spec.tensor()))
         .collect();
 
-    let input = Shape::from(&x.dims()[1..]);
+    let input = [Shape::from(&x.dims()[1..])];
     let asked = layer.parameters(&input).unwrap();
     let shapes: Vec<_> = asked.iter().map(|spec| &spec.shape).collect();
     assert_eq!(shapes, parameters.iter().map(|p| p.shape()).collect::<Vec<_>>(), "{what}");
 
     let mut rng = Rng::new(0, 0);
-    let y =
-        layer.forward(&mut Forward::new(&tape, true, &mut rng), x.clone(), &parameters).unwrap();
+    let mut cx = Forward::new(&tape, true, &mut rng);
+    let y = layer.forward(&mut cx, vec![x.clone()], &parameters).unwrap();
     assert_eq!(layer.output_shape(&input).unwrap().dims(), &y.dims()[1..], "{what}");
     judge(&format!("output of {what}"), case.output.error(y.value(), tolerance));
 

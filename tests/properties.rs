@@ -24,6 +24,10 @@ fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, rng_seed, failure_persistence: None, ..ProptestConfig::default() }
 }
 
+fn config(layer: impl LayerSpec) -> LayerConfig {
+    layer.config().unwrap()
+}
+
 fn smooth() -> impl Strategy<Value = Activation> {
     prop_oneof![Just(Activation::Linear), Just(Activation::Tanh), Just(Activation::Sigmoid)]
 }
@@ -33,13 +37,13 @@ fn convolution() -> impl Strategy<Value = LayerConfig> {
     let sizes = (1..=5usize, (1..=4usize, 1..=4usize), (1..=3usize, 1..=3usize));
     (sizes, padding, smooth()).prop_map(|((filters, kernel, stride), padding, activation)| {
         let conv = Conv2D::new(filters, kernel).stride(stride);
-        LayerConfig::Conv2D(conv.padding(padding).activation(activation))
+        config(conv.padding(padding).activation(activation))
     })
 }
 
 fn dense() -> impl Strategy<Value = LayerConfig> {
     (1..=5usize, smooth())
-        .prop_map(|(units, function)| LayerConfig::Dense(Dense::new(units).activation(function)))
+        .prop_map(|(units, function)| config(Dense::new(units).activation(function)))
 }
 
 /// Any of the layers that images go through.
@@ -48,25 +52,22 @@ fn image_layer() -> impl Strategy<Value = LayerConfig> {
     prop_oneof![
         4 => convolution(),
         1 => (pair(), pair()).prop_map(|(window, stride)| {
-            LayerConfig::AveragePool2D(AveragePool2D::new(window).stride(stride))
+            config(AveragePool2D::new(window).stride(stride))
         }),
-        1 => (0.0..0.9).prop_map(|rate| LayerConfig::Dropout(Dropout::new(rate))),
-        1 => (-2.0..2.0).prop_map(|scale| LayerConfig::Rescaling(Rescaling::new(scale).offset(0.3))),
-        1 => smooth().prop_map(|function| LayerConfig::Activation { function }),
+        1 => (0.0..0.9).prop_map(|rate| config(Dropout::new(rate))),
+        1 => (-2.0..2.0).prop_map(|scale| config(Rescaling::new(scale).offset(0.3))),
+        1 => smooth().prop_map(|function| config(function)),
     ]
 }
 
 /// An input's shape and layers, which need not fit each other.
 fn network() -> impl Strategy<Value = ([usize; 3], Vec<LayerConfig>)> {
     let first = proptest::option::of((1..=3usize, 1..=3usize));
-    let flat = prop_oneof![
-        Just(LayerConfig::Flatten(Flatten::new())),
-        Just(LayerConfig::GlobalAveragePool2D(GlobalAveragePool2D::new())),
-    ];
+    let flat = prop_oneof![Just(config(Flatten::new())), Just(config(GlobalAveragePool2D::new())),];
     let layers = (first, vec(image_layer(), 0..4), flat, vec(dense(), 0..3));
     ([1..=9usize, 1..=9usize, 1..=4usize], layers).prop_map(
         |(input, (first, images, flat, dense))| {
-            let first = first.map(|window| LayerConfig::MaxPool2D(MaxPool2D::new(window)));
+            let first = first.map(|window| config(MaxPool2D::new(window)));
             let layers = first.into_iter().chain(images).chain([flat]).chain(dense);
             (input, layers.collect())
         },
@@ -76,18 +77,7 @@ fn network() -> impl Strategy<Value = ([usize; 3], Vec<LayerConfig>)> {
 fn build(input: [usize; 3], layers: &[LayerConfig]) -> nn_core::Result<Sequential<f32>> {
     let mut builder = Sequential::builder(input);
     for layer in layers {
-        builder = match layer.clone() {
-            LayerConfig::Rescaling(layer) => builder.layer(layer),
-            LayerConfig::Conv2D(layer) => builder.layer(layer),
-            LayerConfig::MaxPool2D(layer) => builder.layer(layer),
-            LayerConfig::AveragePool2D(layer) => builder.layer(layer),
-            LayerConfig::GlobalAveragePool2D(layer) => builder.layer(layer),
-            LayerConfig::Flatten(layer) => builder.layer(layer),
-            LayerConfig::Dense(layer) => builder.layer(layer),
-            LayerConfig::Dropout(layer) => builder.layer(layer),
-            LayerConfig::Activation { function } => builder.layer(function),
-            other => unreachable!("{other:?} is not drawn"),
-        };
+        builder = builder.shared(LayerKinds::built_in().layer(layer.clone())?);
     }
     builder.build(27)
 }
@@ -178,9 +168,9 @@ proptest! {
     #[test]
     fn backward_is_what_differences_say((input, layers) in network()) {
         let layers: Vec<Arc<dyn Layer<f64>>> =
-            layers.into_iter().map(LayerConfig::into_layer).collect();
-        let mut shape = Shape::from(input);
-        let mut inputs = vec![distinct(shape.batched(2))];
+            layers.into_iter().map(|layer| LayerKinds::built_in().layer(layer).unwrap()).collect();
+        let mut shape = [Shape::from(input)];
+        let mut inputs = vec![distinct(shape[0].batched(2))];
         let mut counts = Vec::new();
         for layer in &layers {
             let Ok(output) = layer.output_shape(&shape) else { return Ok(()) };
@@ -189,7 +179,7 @@ proptest! {
             for spec in wanted {
                 inputs.push(uniform(&spec.shape, inputs.len() as u64));
             }
-            shape = output;
+            shape = [output];
         }
         let report = gradcheck(&inputs, |tape, vars| {
             // Dropout drops the same units each time.
@@ -198,7 +188,7 @@ proptest! {
             let (mut x, mut left) = (vars[0].clone(), &vars[1..]);
             for (layer, &count) in layers.iter().zip(&counts) {
                 let (own, rest) = left.split_at(count);
-                x = layer.forward(&mut cx, x, own)?;
+                x = layer.forward(&mut cx, vec![x], own)?;
                 left = rest;
             }
             Ok(x)
@@ -210,7 +200,7 @@ proptest! {
     fn a_saved_model_is_the_same_when_loaded((input, layers) in network(), softmax: bool) {
         let mut layers = layers;
         if softmax {
-            layers.push(LayerConfig::Dense(Dense::new(3).activation(Activation::Softmax)));
+            layers.push(config(Dense::new(3).activation(Activation::Softmax)));
         }
         let Ok(model) = build(input, &layers) else { return Ok(()) };
         let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@
 
 use nn_core::layers::{
     Activation, Conv2D, Dense, Forward, GlobalAveragePool2D, Layer, LayerSpec, Padding,
-    ParameterSpec,
+    ParameterSpec, single,
 };
 use nn_core::model::Sequential;
 use nn_core::optim::OptimizerConfig;
@@ -29,8 +29,9 @@ impl LayerSpec for Residual {
         "Residual"
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        let output = self.convolution.output_shape(input)?;
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let input = single("Residual", inputs)?;
+        let output = self.convolution.output_shape(inputs)?;
         if output != *input {
             let remedy = "give the block as many channels as its input has";
             return Err(Error::shape("Residual", &output, input, remedy));
@@ -38,14 +39,15 @@ impl LayerSpec for Residual {
         Ok(output)
     }
 
-    fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
-        self.convolution.parameters(input)
+    fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
+        self.convolution.parameters(inputs)
     }
 }
 
 impl<T: Kernels> Layer<T> for Residual {
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, own: &[Var<T>]) -> Result<Var<T>> {
-        let y = self.convolution.forward(cx, x.clone(), own)?;
+    fn forward(&self, cx: &mut Forward<'_, T>, x: Vec<Var<T>>, own: &[Var<T>]) -> Result<Var<T>> {
+        let x = single("Residual", x)?;
+        let y = self.convolution.forward(cx, vec![x.clone()], own)?;
         Ok(cx.tape.relu(cx.tape.add(&x, &y)?))
     }
 }

@@ -17,7 +17,7 @@ fn case(
     options: Conv2dOptions,
     pool: Pool2dOptions,
 ) -> Option<Case> {
-    let weight = [out_c, input[3], kernel.0, kernel.1];
+    let weight = [out_c, input[3] / options.groups, kernel.0, kernel.1];
     let g = Conv2dGeometry::new(&input, &weight, options).ok()?;
     Some(Case { g, pool: Pool2dGeometry::new(&g.output_dims(), pool).ok() })
 }
@@ -76,13 +76,60 @@ pub fn cases() -> Vec<Case> {
     ] {
         cases.push(case(input, out, (3, 3), options, Pool2dOptions::default()));
     }
+    cases.extend(options_of_all_kinds());
     cases.into_iter().flatten().collect()
 }
 
-/// Two 3x3 convolutions of `[batch, height, width]`: there are separate kernels for few and for
-/// many input channels.
-pub fn few_and_many_channels(size: [usize; 3], out: usize) -> [Case; 2] {
+/// Dilation, groups and padding that differs from side to side; depthwise kernels with and without a
+/// multiplier, and channels that fill whole blocks of vectors, parts of them, and both.
+fn options_of_all_kinds() -> impl Iterator<Item = Option<Case>> {
+    let plain = Conv2dOptions::new();
+    let uneven = Padding::Explicit { top: 2, bottom: 0, left: 1, right: 4 };
+    let wide = Padding::Explicit { top: 5, bottom: 7, left: 6, right: 4 };
+    let (lower, same) = (Padding::SameLower, Padding::Same);
+    [
+        // Plain kernels, so that the fast ones see these paddings.
+        ([2, 9, 11, 3], 17, (3, 3), plain.padding(uneven)),
+        ([2, 9, 11, 16], 17, (3, 3), plain.padding(uneven)),
+        ([2, 9, 6, 16], 9, (3, 3), plain.padding(wide)),
+        ([1, 5, 6, 2], 9, (3, 3), plain.padding(wide)),
+        ([2, 10, 9, 5], 6, (4, 3), plain.padding(lower).stride(2)),
+        ([3, 8, 9, 20], 33, (1, 1), plain),
+        ([3, 8, 9, 20], 33, (1, 1), plain.stride(2)),
+        ([3, 8, 9, 20], 33, (1, 1), plain.padding(uneven)),
+        // Dilated.
+        ([2, 12, 13, 5], 7, (3, 3), plain.dilation(2)),
+        ([2, 12, 13, 16], 16, (3, 3), plain.dilation((2, 3)).padding(same)),
+        ([1, 12, 13, 3], 4, (2, 4), plain.dilation((4, 2)).padding(uneven).stride((2, 1))),
+        ([1, 7, 8, 3], 4, (3, 3), plain.dilation(3).padding(wide).stride(4)),
+        // Grouped.
+        ([2, 9, 10, 12], 18, (3, 3), plain.groups(3)),
+        ([2, 9, 10, 12], 8, (3, 2), plain.groups(4).padding(uneven).stride((1, 2))),
+        ([2, 11, 10, 8], 6, (3, 3), plain.groups(2).dilation(2).padding(lower)),
+        ([2, 7, 6, 32], 64, (1, 1), plain.groups(8)),
+        // Depthwise.
+        ([2, 12, 11, 3], 3, (3, 3), plain.groups(3).padding(same)),
+        ([1, 20, 19, 48], 48, (3, 3), plain.groups(48).padding(same).stride(2)),
+        ([3, 9, 10, 41], 41, (5, 5), plain.groups(41).padding(uneven)),
+        ([1, 30, 31, 72], 72, (3, 3), plain.groups(72)),
+        ([2, 9, 10, 16], 48, (3, 3), plain.groups(16).padding(same)),
+        ([2, 9, 10, 5], 10, (2, 3), plain.groups(5).dilation((3, 2)).padding(wide).stride((3, 2))),
+        ([1, 40, 3, 130], 260, (7, 1), plain.groups(130).padding(lower)),
+    ]
+    .into_iter()
+    .map(|(input, out, kernel, options)| {
+        case(input, out, kernel, options, Pool2dOptions::new(2).stride((2, 1)))
+            .or_else(|| panic!("{input:?} {out} {kernel:?} {options:?} does not fit"))
+    })
+}
+
+/// 3x3 convolutions of `[batch, height, width]`: there are separate kernels for few and for many input
+/// channels, and for one channel per group.
+pub fn few_many_and_grouped_channels(size: [usize; 3], out: usize) -> [Case; 4] {
     let [n, h, w] = size;
-    let (conv, pool) = (Conv2dOptions::default(), Pool2dOptions::default());
-    [3, 20].map(|channels| case([n, h, w, channels], out, (3, 3), conv, pool).expect("it fits"))
+    let pool = Pool2dOptions::default();
+    [(3, out, 1), (20, out, 1), (out, out, out), (6, 12, 3)].map(|(channels, out, groups)| {
+        let conv = Conv2dOptions::default().groups(groups);
+        case([n, h, w, channels], out, (3, 3), conv, pool).expect("it fits")
+    })
 }

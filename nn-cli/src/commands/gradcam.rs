@@ -174,7 +174,7 @@ impl Method {
         if let Some(name) = &args.layer {
             known_layer(name, &classifier.model)?;
         }
-        let layer = args.layer.as_deref().or(classifier.model.last_convolution());
+        let layer = args.layer.as_deref().or(classifier.model.last_feature_map());
         let explainer: Box<dyn Explainer + Sync> = match args.method {
             MethodName::GradCam => Box::new(cam(GradCam, args)),
             MethodName::HiResCam => Box::new(cam(HiResCam, args)),

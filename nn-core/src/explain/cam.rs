@@ -16,7 +16,7 @@ use super::{Explainer, Explanation, Predictions, Target};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::model::{Pass, ReceptiveField, Sequential};
+use crate::model::{Model, Pass, ReceptiveField};
 use crate::tensor::Tensor;
 
 /// How features and gradients are combined into a map.
@@ -91,8 +91,8 @@ impl<R: CamRule> Cam<R> {
     }
 
     /// The name of the layer whose features are used.
-    fn find<'a, T: Kernels>(&'a self, model: &'a Sequential<T>) -> Result<&'a str> {
-        let layer = self.layer.as_deref().or(model.last_convolution());
+    fn find<'a, T: Kernels>(&'a self, model: &'a Model<T>) -> Result<&'a str> {
+        let layer = self.layer.as_deref().or(model.last_feature_map());
         let usable = layers_with_maps(model);
         match layer {
             Some(layer) if usable.contains(&layer) => Ok(layer),
@@ -113,7 +113,7 @@ impl<R: CamRule> Cam<R> {
 
 /// The layers whose outputs are `[height, width, channels]`, in network order: those that class
 /// activation maps can be computed for.
-pub fn layers_with_maps<T: Kernels>(model: &Sequential<T>) -> Vec<&str> {
+pub fn layers_with_maps<T: Kernels>(model: &Model<T>) -> Vec<&str> {
     let has_map = |name: &&str| model.layer_output_shape(name).is_ok_and(|shape| shape.rank() == 3);
     model.layers().map(|(name, _)| name).filter(has_map).collect()
 }
@@ -141,7 +141,7 @@ impl<R: CamRule> Cam<R> {
     /// ```
     pub fn pass<'a, T: Kernels>(
         &'a self,
-        model: &'a Sequential<T>,
+        model: &'a Model<T>,
         images: &Tensor<T>,
     ) -> Result<CamPass<'a, R, T>> {
         let layers = [self.find(model)?];
@@ -160,7 +160,7 @@ impl<R: CamRule> Cam<R> {
 #[derive(Debug)]
 pub struct CamPass<'a, R, T: Kernels = f32> {
     rule: &'a R,
-    model: &'a Sequential<T>,
+    model: &'a Model<T>,
     tape: Tape<T>,
     output: Var<T>,
     features: Var<T>,
@@ -201,7 +201,7 @@ impl<T: Kernels, R: CamRule> Explainer<T> for Cam<R> {
 
     fn explain(
         &self,
-        model: &Sequential<T>,
+        model: &Model<T>,
         images: &Tensor<T>,
         targets: &[Target],
     ) -> Result<Vec<Explanation<T>>> {

@@ -50,7 +50,7 @@ pub use sanity::{
 
 use crate::error::Result;
 use crate::kernels::Kernels;
-use crate::model::Sequential;
+use crate::model::Model;
 use crate::tensor::Tensor;
 
 /// A method that explains a network's predictions.
@@ -67,7 +67,7 @@ pub trait Explainer<T: Kernels = f32> {
     /// computed value is not finite.
     fn explain(
         &self,
-        model: &Sequential<T>,
+        model: &Model<T>,
         images: &Tensor<T>,
         targets: &[Target],
     ) -> Result<Vec<Explanation<T>>>;

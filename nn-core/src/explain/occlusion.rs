@@ -9,7 +9,7 @@ use super::{Explainer, Explanation, Predictions, Target};
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::model::{ReceptiveField, Sequential};
+use crate::model::{Model, ReceptiveField};
 use crate::tensor::{BufferPool, Tensor};
 use std::ops::ControlFlow;
 
@@ -112,7 +112,7 @@ impl Occlusion {
     /// The map of one image `[height, width, channels]`.
     fn map<T: Kernels>(
         &self,
-        model: &Sequential<T>,
+        model: &Model<T>,
         image: &[T],
         score: f64,
         score_of: impl Fn(&[T]) -> f64,
@@ -193,7 +193,7 @@ impl<T: Kernels> Explainer<T> for Occlusion {
 
     fn explain(
         &self,
-        model: &Sequential<T>,
+        model: &Model<T>,
         images: &Tensor<T>,
         targets: &[Target],
     ) -> Result<Vec<Explanation<T>>> {

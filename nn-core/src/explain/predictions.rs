@@ -5,7 +5,7 @@ use crate::autograd::Tape;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::OutputKind;
-use crate::model::{ReceptiveField, Sequential};
+use crate::model::{Model, ReceptiveField};
 use crate::tensor::{BufferPool, Tensor};
 use crate::train::{class_probabilities, most_probable};
 
@@ -42,7 +42,7 @@ impl Predictions {
     /// If there is not one target per image, a class does not exist, the model does not map images
     /// to one output per class, or an output is not finite.
     pub fn new<T: Kernels>(
-        model: &Sequential<T>,
+        model: &Model<T>,
         logits: &Tensor<T>,
         targets: &[Target],
     ) -> Result<Self> {
@@ -187,7 +187,7 @@ impl Predictions {
 }
 
 /// Height and width of the model's images, and the number of its outputs.
-fn image_classifier<T: Kernels>(model: &Sequential<T>) -> Result<((usize, usize), usize)> {
+fn image_classifier<T: Kernels>(model: &Model<T>) -> Result<((usize, usize), usize)> {
     match (model.input_shape().dims(), model.output_shape().dims()) {
         (&[height, width, _], &[units]) => Ok(((height, width), units)),
         (input, output) => Err(Error::shape(

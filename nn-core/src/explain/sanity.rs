@@ -9,7 +9,7 @@
 use super::{Explainer, Explanation, Target};
 use crate::error::Result;
 use crate::kernels::Kernels;
-use crate::model::Sequential;
+use crate::model::Model;
 use crate::tensor::Tensor;
 
 /// The mean rank correlation from which maps count as independent of the weights. Maps that ignore
@@ -93,7 +93,7 @@ impl RandomizationCheck {
 /// ```
 pub fn randomization_check<T: Kernels>(
     explainer: &dyn Explainer<T>,
-    model: &Sequential<T>,
+    model: &Model<T>,
     images: &Tensor<T>,
     explanations: &[Explanation<T>],
     randomization: Randomization,

@@ -10,7 +10,6 @@ pub(crate) mod geometry;
 pub mod isa;
 pub(crate) mod linear;
 pub(crate) mod matmul;
-#[cfg(feature = "audit")]
 pub(crate) mod multiversion;
 pub(crate) mod pages;
 pub(crate) mod parallel;
@@ -26,7 +25,7 @@ pub(crate) use isa::Isa;
 
 use crate::tensor::Element;
 use conv::{
-    Conv2dKernels, direct::Direct, im2col::Im2col, sparse_input::SparseInput,
+    Conv2dKernels, depthwise::Depthwise, direct::Direct, im2col::Im2col, sparse_input::SparseInput,
     sparse_weight::SparseWeight, winograd::Winograd,
 };
 
@@ -123,6 +122,7 @@ impl_kernels!(
             &Direct { isa: Isa::Neon },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
+            &Depthwise,
             &Im2col,
         ],
         input_gradient: &[
@@ -133,12 +133,14 @@ impl_kernels!(
             &SparseInput { isa: Isa::Portable },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
+            &Depthwise,
             &Im2col,
         ],
         weight_gradient: &[
             &SparseWeight { isa: Isa::Avx512 },
             &SparseWeight { isa: Isa::Avx2 },
             &SparseWeight { isa: Isa::Portable },
+            &Depthwise,
             &Im2col,
         ],
     }
@@ -146,7 +148,11 @@ impl_kernels!(
 impl_kernels!(
     f64,
     matrixmultiply::dgemm,
-    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
+    Conv2dKernels {
+        forward: &[&Depthwise, &Im2col],
+        input_gradient: &[&Depthwise, &Im2col],
+        weight_gradient: &[&Depthwise, &Im2col],
+    }
 );
 
 /// Whether this build has kernels for `isa`.

@@ -69,7 +69,8 @@ fn for_each_product(g: &Conv2dGeometry, mut f: impl FnMut(usize, usize, usize)) 
             for ox in 0..g.out_w {
                 for ky in 0..g.kernel_h {
                     for kx in 0..g.kernel_w {
-                        let (iy, ix) = (oy * g.stride_h + ky, ox * g.stride_w + kx);
+                        let iy = oy * g.stride_h + ky * g.dilation_h;
+                        let ix = ox * g.stride_w + kx * g.dilation_w;
                         let inside = (g.pad_top..g.pad_top + g.in_h).contains(&iy)
                             && (g.pad_left..g.pad_left + g.in_w).contains(&ix);
                         if !inside {
@@ -77,10 +78,11 @@ fn for_each_product(g: &Conv2dGeometry, mut f: impl FnMut(usize, usize, usize)) 
                         }
                         let (iy, ix) = (iy - g.pad_top, ix - g.pad_left);
                         for oc in 0..g.out_c {
-                            for ic in 0..g.in_c {
+                            let first = oc / g.group_out() * g.group_in();
+                            for ic in 0..g.group_in() {
                                 f(
-                                    ((n * g.in_h + iy) * g.in_w + ix) * g.in_c + ic,
-                                    ((oc * g.in_c + ic) * g.kernel_h + ky) * g.kernel_w + kx,
+                                    ((n * g.in_h + iy) * g.in_w + ix) * g.in_c + first + ic,
+                                    ((oc * g.group_in() + ic) * g.kernel_h + ky) * g.kernel_w + kx,
                                     ((n * g.out_h + oy) * g.out_w + ox) * g.out_c + oc,
                                 );
                             }

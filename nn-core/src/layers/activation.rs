@@ -1,11 +1,12 @@
 //! Activation functions: as part of a layer, as a layer, and as the output kind of a network.
 
-use super::{Forward, Layer, LayerSpec};
+use super::{Forward, Layer, LayerConfig, LayerSpec, single};
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// An activation function, as part of a layer or as a layer of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,14 +47,23 @@ impl LayerSpec for Activation {
         "Activation"
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        Ok(input.clone())
+    fn config(&self) -> Option<LayerConfig> {
+        LayerConfig::new(self.kind(), &BTreeMap::from([("function", self)]))
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        Ok(single("Activation", inputs)?.clone())
     }
 }
 
 impl<T: Kernels> Layer<T> for Activation {
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
-        self.apply(cx.tape, x)
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        _: &[Var<T>],
+    ) -> Result<Var<T>> {
+        self.apply(cx.tape, single("Activation", inputs)?)
     }
 }
 

@@ -1,69 +1,112 @@
-//! The built-in layers as data.
+//! Layers as data, to be stored and read.
 
-use super::{
-    Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
-    MaxPool2D, Rescaling,
-};
-use crate::kernels::Kernels;
-use serde::{Deserialize, Serialize};
-use std::any::Any;
-use std::sync::Arc;
+use serde::de::{self, DeserializeOwned, MapAccess};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::fmt;
 
-/// Any built-in layer, as saved in JSON: `{"kind": "Conv2D", "filters": 64, ..}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-#[allow(missing_docs)] // see the layers' documentation
-#[non_exhaustive]
-pub enum LayerConfig {
-    Rescaling(Rescaling),
-    Conv2D(Conv2D),
-    MaxPool2D(MaxPool2D),
-    AveragePool2D(AveragePool2D),
-    GlobalAveragePool2D(GlobalAveragePool2D),
-    Flatten(Flatten),
-    Dense(Dense),
-    Dropout(Dropout),
-    Activation { function: Activation },
+/// A layer as data: its kind and its settings. In JSON, `{"kind": "Conv2D", "filters": 64, ..}`.
+///
+/// [`LayerSpec::config`](super::LayerSpec::config) gives it, [`LayerKinds`](super::LayerKinds) makes a
+/// layer of it.
+///
+/// ```
+/// use nn_core::layers::{Dense, LayerConfig, LayerKinds, LayerSpec};
+/// let dense = Dense::new(3).config().unwrap();
+/// let text = serde_json::to_string(&dense).unwrap();
+/// assert!(text.starts_with(r#"{"kind":"Dense","units":3,"#));
+/// let read: LayerConfig = serde_json::from_str(&text).unwrap();
+/// let layer = LayerKinds::<f32>::built_in().layer(read)?;
+/// assert_eq!(layer.config(), Some(dense));
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerConfig {
+    kind: String,
+    /// In the order in which the layer declares them.
+    settings: Vec<(String, Value)>,
 }
 
 impl LayerConfig {
-    /// The configuration of a built-in layer; `None` for a layer of another crate, which cannot be
-    /// saved.
-    pub fn of<T: Kernels>(layer: &dyn Layer<T>) -> Option<Self> {
-        let layer: &dyn Any = layer;
-        macro_rules! find {
-            ($($kind:ident),*) => {
-                $(if let Some(layer) = layer.downcast_ref::<$kind>() {
-                    return Some(Self::$kind(layer.clone()));
-                })*
-            };
-        }
-        find!(
-            Rescaling,
-            Conv2D,
-            MaxPool2D,
-            AveragePool2D,
-            GlobalAveragePool2D,
-            Flatten,
-            Dense,
-            Dropout
-        );
-        let function = *layer.downcast_ref::<Activation>()?;
-        Some(Self::Activation { function })
+    /// The configuration of a layer with these settings, a struct; `None` if they are not a list of
+    /// names and values, or one of them is named `kind`.
+    pub fn new(kind: &str, settings: &impl Serialize) -> Option<Self> {
+        // Through text, because a JSON map of values would not keep the order of the names.
+        let text = serde_json::to_string(settings).ok()?;
+        let Settings(settings) = serde_json::from_str(&text).ok()?;
+        let clash = settings.iter().any(|(name, _)| name == KIND);
+        (!clash).then(|| Self { kind: kind.into(), settings })
     }
 
-    /// The layer of this configuration.
-    pub fn into_layer<T: Kernels>(self) -> Arc<dyn Layer<T>> {
-        match self {
-            Self::Rescaling(layer) => Arc::new(layer),
-            Self::Conv2D(layer) => Arc::new(layer),
-            Self::MaxPool2D(layer) => Arc::new(layer),
-            Self::AveragePool2D(layer) => Arc::new(layer),
-            Self::GlobalAveragePool2D(layer) => Arc::new(layer),
-            Self::Flatten(layer) => Arc::new(layer),
-            Self::Dense(layer) => Arc::new(layer),
-            Self::Dropout(layer) => Arc::new(layer),
-            Self::Activation { function } => Arc::new(function),
+    /// The layer's kind: `Conv2D`.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The names and values of its settings, in their order.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.settings.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The settings as a struct.
+    pub(super) fn read<L: DeserializeOwned>(self) -> serde_json::Result<L> {
+        L::deserialize(Value::Object(Map::from_iter(self.settings)))
+    }
+}
+
+const KIND: &str = "kind";
+
+impl Serialize for LayerConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.settings.len() + 1))?;
+        map.serialize_entry(KIND, &self.kind)?;
+        for (name, value) in &self.settings {
+            map.serialize_entry(name, value)?;
         }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for LayerConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Settings(mut settings) = Settings::deserialize(deserializer)?;
+        let Some(at) = settings.iter().position(|(name, _)| name == KIND) else {
+            return Err(de::Error::missing_field(KIND));
+        };
+        match settings.remove(at).1 {
+            Value::String(kind) => Ok(Self { kind, settings }),
+            other => Err(de::Error::custom(format!("kind must be a text, but is {other}"))),
+        }
+    }
+}
+
+/// Names and values in their order.
+struct Settings(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Settings;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names and values")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Settings, M::Error> {
+                let mut settings: Vec<(String, Value)> = Vec::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    if settings.iter().any(|(known, _)| *known == name) {
+                        return Err(de::Error::custom(format!("{name} stands twice")));
+                    }
+                    settings.push((name, value));
+                }
+                Ok(Settings(settings))
+            }
+        }
+
+        deserializer.deserialize_map(Visitor)
     }
 }

@@ -1,8 +1,8 @@
 //! Convolution layer.
 
 use super::{
-    Activation, Forward, Layer, LayerSpec, Pair, ParameterSpec, Window2d, check_extents,
-    image_dims, weight_and_bias,
+    Activation, Forward, Layer, LayerConfig, LayerSpec, Pair, ParameterSpec, Window2d,
+    check_extents, image_dims, single, weight_and_bias,
 };
 use crate::autograd::Var;
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ impl Conv2D {
 
     /// Stride and padding as options of the op.
     pub(crate) fn options(&self) -> Conv2dOptions {
-        Conv2dOptions { stride: self.stride, padding: self.padding }
+        Conv2dOptions { stride: self.stride, padding: self.padding, ..Conv2dOptions::new() }
     }
 
     fn geometry(&self, input: &Shape) -> Result<Conv2dGeometry> {
@@ -96,30 +96,46 @@ impl LayerSpec for Conv2D {
         "Conv2D"
     }
 
+    fn config(&self) -> Option<LayerConfig> {
+        LayerConfig::new(self.kind(), self)
+    }
+
     fn name_prefix(&self) -> String {
         "conv".into()
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        let geometry = self.geometry(input)?;
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let geometry = self.geometry(single("Conv2D", inputs)?)?;
         Ok(Shape::from([geometry.out_h, geometry.out_w, geometry.out_c]))
     }
 
-    fn window(&self, input: &Shape) -> Result<Option<Window2d>> {
-        let Conv2dGeometry { pad_top, pad_left, .. } = self.geometry(input)?;
+    fn window(&self, inputs: &[Shape]) -> Result<Option<Window2d>> {
+        let Conv2dGeometry { pad_top, pad_left, .. } = self.geometry(single("Conv2D", inputs)?)?;
         let (size, stride) = (self.kernel_size, self.stride);
         Ok(Some(Window2d { size, stride, padding: (pad_top, pad_left) }))
     }
 
-    fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
-        let [.., channels] = image_dims("Conv2D", input)?;
+    fn multiply_adds(&self, inputs: &[Shape]) -> Result<u64> {
+        let geometry = self.geometry(single("Conv2D", inputs)?)?;
+        let weight = self.weight_dims(geometry.in_c).iter().product::<usize>();
+        Ok((geometry.out_h * geometry.out_w) as u64 * weight as u64)
+    }
+
+    fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
+        let [.., channels] = image_dims("Conv2D", single("Conv2D", inputs)?)?;
         let weight = ParameterSpec::weight(self.weight_dims(channels), self.initializer);
         Ok(vec![weight, ParameterSpec::bias(self.filters)])
     }
 }
 
 impl<T: Kernels> Layer<T> for Conv2D {
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>> {
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        parameters: &[Var<T>],
+    ) -> Result<Var<T>> {
+        let x = single("Conv2D", inputs)?;
         let (weight, bias) = weight_and_bias("Conv2D", parameters)?;
         if self.activation == Activation::Relu {
             return cx.tape.conv2d_relu(&x, weight, Some(bias), self.options());

@@ -1,6 +1,8 @@
 //! The fully connected layer.
 
-use super::{Activation, Forward, Layer, LayerSpec, ParameterSpec, weight_and_bias};
+use super::{
+    Activation, Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, single, weight_and_bias,
+};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -40,7 +42,8 @@ impl Dense {
         self
     }
 
-    fn inputs(input: &Shape) -> Result<usize> {
+    fn features(inputs: &[Shape]) -> Result<usize> {
+        let input = single("Dense", inputs)?;
         match *input.dims() {
             [n] => Ok(n),
             _ => Err(Error::shape(
@@ -58,22 +61,36 @@ impl LayerSpec for Dense {
         "Dense"
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        Self::inputs(input)?;
+    fn config(&self) -> Option<LayerConfig> {
+        LayerConfig::new(self.kind(), self)
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        Self::features(inputs)?;
         if self.units == 0 {
             return Err(Error::setting("Dense's units", "1 or more", 0, "64 is usual"));
         }
         Ok(Shape::from([self.units]))
     }
 
-    fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
-        let weight = ParameterSpec::weight([self.units, Self::inputs(input)?], self.initializer);
+    fn multiply_adds(&self, inputs: &[Shape]) -> Result<u64> {
+        Ok(self.units as u64 * Self::features(inputs)? as u64)
+    }
+
+    fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
+        let weight = ParameterSpec::weight([self.units, Self::features(inputs)?], self.initializer);
         Ok(vec![weight, ParameterSpec::bias(self.units)])
     }
 }
 
 impl<T: Kernels> Layer<T> for Dense {
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>> {
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        parameters: &[Var<T>],
+    ) -> Result<Var<T>> {
+        let x = single("Dense", inputs)?;
         let (weight, bias) = weight_and_bias("Dense", parameters)?;
         let y = cx.tape.linear(&x, weight, Some(bias))?;
         drop(x);

@@ -1,6 +1,6 @@
 //! Dropout (Srivastava et al., 2014).
 
-use super::{Forward, Layer, LayerSpec};
+use super::{Forward, Layer, LayerConfig, LayerSpec, single};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -28,7 +28,11 @@ impl LayerSpec for Dropout {
         "Dropout"
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+    fn config(&self) -> Option<LayerConfig> {
+        LayerConfig::new(self.kind(), self)
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         if !(0.0..1.0).contains(&self.rate) {
             return Err(Error::setting(
                 "Dropout's rate",
@@ -37,12 +41,18 @@ impl LayerSpec for Dropout {
                 "0.5 is usual",
             ));
         }
-        Ok(input.clone())
+        Ok(single("Dropout", inputs)?.clone())
     }
 }
 
 impl<T: Kernels> Layer<T> for Dropout {
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        _: &[Var<T>],
+    ) -> Result<Var<T>> {
+        let x = single("Dropout", inputs)?;
         if cx.training && self.rate > 0.0 { cx.tape.dropout(x, self.rate, cx.rng) } else { Ok(x) }
     }
 }

@@ -1,6 +1,6 @@
 //! Flattening of images to feature vectors.
 
-use super::{Forward, Layer, LayerSpec};
+use super::{Forward, Layer, LayerConfig, LayerSpec, single};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -25,7 +25,12 @@ impl LayerSpec for Flatten {
         "Flatten"
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+    fn config(&self) -> Option<LayerConfig> {
+        LayerConfig::new(self.kind(), self)
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let input = single("Flatten", inputs)?;
         let len = input.checked_len().ok_or_else(|| {
             Error::shape("Flatten", "an input that fits into memory", input, "use smaller images")
         })?;
@@ -34,7 +39,13 @@ impl LayerSpec for Flatten {
 }
 
 impl<T: Kernels> Layer<T> for Flatten {
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        _: &[Var<T>],
+    ) -> Result<Var<T>> {
+        let x = single("Flatten", inputs)?;
         match *x.dims() {
             [_, _] => Ok(x),
             [_, _, _, _] => cx.tape.flatten_channels_first(&x),

@@ -1,18 +1,18 @@
 //! Layers of a network.
 //!
 //! A layer describes a computation and holds no parameters: the model keeps those the layer specifies
-//! and passes them to its forward. Shapes here are those of one sample, without the batch dimension;
-//! images are `[height, width, channels]`.
+//! and passes them to its forward. It takes one input or several. Shapes here are those of one sample,
+//! without the batch dimension; images are `[height, width, channels]`.
 //!
-//! The built-in layers are plain data, collected in [`LayerConfig`], so that a network's architecture
-//! can be saved. Layers of other crates implement [`Layer`] and can be used in the same way, but not
-//! saved.
+//! The built-in layers are plain data, a [`LayerConfig`], so that a network's architecture can be saved.
+//! Layers of other crates implement [`Layer`] and are used in the same way. They are saved as well if
+//! they give their configuration, and read if [`LayerKinds`] has their kind.
 //!
 //! ```
 //! use nn_core::layers::{Activation, Conv2D, LayerSpec};
 //! use nn_core::Shape;
 //! let conv = Conv2D::new(64, 3).activation(Activation::Relu);
-//! let output = conv.output_shape(&Shape::from([256, 256, 3]))?;
+//! let output = conv.output_shape(&[Shape::from([256, 256, 3])])?;
 //! assert_eq!(output.dims(), [254, 254, 64]);
 //! # Ok::<(), nn_core::Error>(())
 //! ```
@@ -23,6 +23,8 @@ mod conv;
 mod dense;
 mod dropout;
 mod flatten;
+mod kinds;
+mod merge;
 mod parameter;
 mod pool;
 mod rescaling;
@@ -33,6 +35,8 @@ pub use conv::Conv2D;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
+pub use kinds::LayerKinds;
+pub use merge::{Add, Multiply};
 pub use parameter::{Parameter, ParameterSpec};
 pub use pool::{AveragePool2D, GlobalAveragePool2D, MaxPool2D};
 pub use rescaling::Rescaling;
@@ -42,9 +46,10 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 pub use crate::kernels::geometry::{Padding, Pair};
 use crate::rng::Rng;
-use crate::tensor::Shape;
+use crate::tensor::{Shape, Tensor};
 use std::any::Any;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// The context of a layer's forward pass.
 #[derive(Debug)]
@@ -52,24 +57,60 @@ use std::fmt::Debug;
 pub struct Forward<'a, T: Kernels> {
     /// The tape for its ops.
     pub tape: &'a Tape<T>,
-    /// Whether this is training; dropout is active only then.
+    /// Whether this is training; dropout is active only then, and statistics are learned.
     pub training: bool,
     /// Random numbers for this pass, used in training only.
     pub rng: &'a mut Rng,
+    /// New values of state, each with the value it replaces.
+    updates: Vec<(Arc<Tensor<T>>, Tensor<T>)>,
 }
 
 impl<'a, T: Kernels> Forward<'a, T> {
     /// The context of one pass.
     pub fn new(tape: &'a Tape<T>, training: bool, rng: &'a mut Rng) -> Self {
-        Self { tape, training, rng }
+        Self { tape, training, rng, updates: Vec::new() }
+    }
+
+    /// Gives one of the layer's parameters that is [state](ParameterSpec::state) the value that it has
+    /// after this step. The model takes it over when the step is made
+    /// ([`Model::update_state`](crate::model::Model::update_state)); the pass itself still runs with the
+    /// old value.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    pub fn update_state(&mut self, state: &Var<T>, value: Tensor<T>) -> Result<()> {
+        if state.shape() != value.shape() {
+            return Err(Error::shape(
+                "update_state",
+                format!("a new value of the state's shape {}", state.shape()),
+                value.shape(),
+                "keep the shape of the state",
+            ));
+        }
+        self.updates.push((state.share(), value));
+        Ok(())
+    }
+
+    /// The new values of state since the last call, each with the value it replaces.
+    pub fn take_updates(&mut self) -> Vec<(Arc<Tensor<T>>, Tensor<T>)> {
+        std::mem::take(&mut self.updates)
     }
 }
 
-/// The part of a layer that does not depend on the element type: its kind, shapes and parameters. A
-/// layer that contains others calls their methods; see [`Layer`] for an example.
+/// The part of a layer that does not depend on the element type: its kind, shapes and parameters. See
+/// [`Layer`] for an example.
+///
+/// `inputs` are the shapes of the layer's inputs, in their order. A layer with one input takes it from
+/// there by [`single`].
 pub trait LayerSpec: Any + Debug + Send + Sync {
     /// The kind of layer, as shown to users: `Conv2D`.
     fn kind(&self) -> &'static str;
+
+    /// The layer as data, to be saved with a model; by default `None`: it cannot be saved. See
+    /// [`LayerKinds`] for an example.
+    fn config(&self) -> Option<LayerConfig> {
+        None
+    }
 
     /// The prefix of the names of such layers: `conv` for `conv1`, `conv2`, ...; by default the kind in
     /// lower case.
@@ -77,80 +118,114 @@ pub trait LayerSpec: Any + Debug + Send + Sync {
         self.kind().to_lowercase()
     }
 
-    /// The output's shape for an input's shape, both without the batch dimension.
+    /// The output's shape for the inputs' shapes, all without the batch dimension.
     ///
     /// # Errors
-    /// If the layer does not accept such an input, or a setting is invalid.
-    fn output_shape(&self, input: &Shape) -> Result<Shape>;
+    /// If the layer does not accept such inputs, or a setting is invalid.
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape>;
 
-    /// The parameters for an input of this shape; by default none.
+    /// The parameters for inputs of these shapes; by default none.
     ///
     /// # Errors
-    /// If the layer does not accept such an input.
-    fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
-        let _ = input;
+    /// If the layer does not accept such inputs.
+    fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
+        let _ = inputs;
         Ok(Vec::new())
     }
 
-    /// The windows that the layer moves over an image of this shape, one for each position of its
+    /// The windows that the layer moves over images of these shapes, one for each position of its
     /// output; `None` if they are unknown. By default single pixels if height and width stay the same.
     ///
     /// # Errors
-    /// If the layer does not accept such an input.
-    fn window(&self, input: &Shape) -> Result<Option<Window2d>> {
-        let same = self.output_shape(input)?.dims().get(..2) == input.dims().get(..2);
+    /// If the layer does not accept such inputs.
+    fn window(&self, inputs: &[Shape]) -> Result<Option<Window2d>> {
+        let output = self.output_shape(inputs)?;
+        let same = inputs.iter().all(|input| input.dims().get(..2) == output.dims().get(..2));
         Ok(same.then_some(Window2d::PIXEL))
+    }
+
+    /// The multiply-adds of one sample, as they are usually counted: those of convolutions and dense
+    /// products, whatever kernel computes them. By default 0.
+    ///
+    /// # Errors
+    /// If the layer does not accept such inputs.
+    fn multiply_adds(&self, inputs: &[Shape]) -> Result<u64> {
+        let _ = inputs;
+        Ok(0)
     }
 }
 
 /// One layer of a network: a [`LayerSpec`] with a forward pass.
 ///
-/// A layer maps one input to one output, and may contain other layers. A residual block, for example,
-/// contains layers, returns their parameters under prefixed names, and adds its input to their output.
-/// A batch normalisation returns its running statistics as [`ParameterSpec`]s that are not trainable;
-/// they are passed in as constants and saved like all others. (Updated statistics will be returned in a
-/// field of [`Forward`], which is therefore non-exhaustive.)
+/// A layer maps its inputs to one output. A layer with statistics of its own, such as a batch
+/// normalisation, specifies them as [state](ParameterSpec::state): they are passed in as constants and
+/// saved like all parameters, and change by [`Forward::update_state`] in training.
 ///
 /// ```
-/// use nn_core::layers::{Activation, Dense, Forward, Layer, LayerSpec, ParameterSpec};
-/// use nn_core::{Kernels, Result, Shape, Var};
+/// use nn_core::layers::{Dense, Forward, Layer, LayerSpec, single};
+/// use nn_core::model::GraphBuilder;
+/// use nn_core::{Error, Kernels, Result, Shape, Tensor, Var};
 ///
-/// /// `x + dense(x)`
+/// /// `|a - b|^2`, element by element, of two inputs.
 /// #[derive(Debug)]
-/// struct Residual {
-///     dense: Dense,
-/// }
+/// struct SquaredDistance;
 ///
-/// impl LayerSpec for Residual {
+/// impl LayerSpec for SquaredDistance {
 ///     fn kind(&self) -> &'static str {
-///         "Residual"
+///         "SquaredDistance"
 ///     }
-///     fn output_shape(&self, input: &Shape) -> Result<Shape> {
-///         self.dense.output_shape(input)
-///     }
-///     fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
-///         self.dense.parameters(input)
-///     }
-/// }
-///
-/// impl<T: Kernels> Layer<T> for Residual {
-///     fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, own: &[Var<T>]) -> Result<Var<T>> {
-///         let y = self.dense.forward(cx, x.clone(), own)?;
-///         cx.tape.add(&x, &y)
+///     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+///         match inputs {
+///             [a, b] if a == b => Ok(a.clone()),
+///             _ => Err(Error::shape("SquaredDistance", "two equal inputs", inputs.len(), "")),
+///         }
 ///     }
 /// }
 ///
-/// let block = Residual { dense: Dense::new(8).activation(Activation::Relu) };
-/// assert_eq!(block.output_shape(&Shape::from([8]))?.dims(), [8]);
+/// impl<T: Kernels> Layer<T> for SquaredDistance {
+///     fn forward(&self, cx: &mut Forward<'_, T>, x: Vec<Var<T>>, _: &[Var<T>]) -> Result<Var<T>> {
+///         let difference = cx.tape.sub(&x[0], &x[1])?;
+///         cx.tape.mul(&difference, &difference)
+///     }
+/// }
+///
+/// let mut graph = GraphBuilder::new([8]);
+/// let a = graph.layer(Dense::new(4), graph.input());
+/// let b = graph.layer(Dense::new(4), graph.input());
+/// let distance = graph.layer(SquaredDistance, [a, b]);
+/// let model = graph.build(distance, 27)?;
+/// assert_eq!(model.predict(Tensor::full([1, 8], 0.5))?.dims(), [1, 4]);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 pub trait Layer<T: Kernels>: LayerSpec {
-    /// The output for `x`, a batch, given the values of the parameters in the order of
+    /// The output for `inputs`, batches, given the values of the parameters in the order of
     /// [`LayerSpec::parameters`].
     ///
     /// # Errors
     /// If the shapes do not match.
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, parameters: &[Var<T>]) -> Result<Var<T>>;
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        parameters: &[Var<T>],
+    ) -> Result<Var<T>>;
+}
+
+/// The only one of a layer's inputs, or of their shapes.
+///
+/// # Errors
+/// If there is not exactly one; `kind` is the layer's.
+pub fn single<X>(kind: &str, inputs: impl IntoIterator<Item = X>) -> Result<X> {
+    let mut inputs = inputs.into_iter();
+    match (inputs.next(), inputs.count()) {
+        (Some(input), 0) => Ok(input),
+        (first, more) => Err(Error::shape(
+            kind,
+            "one input",
+            format!("{} inputs", usize::from(first.is_some()) + more),
+            "connect it to one node; Add, Multiply and Concatenate join several",
+        )),
+    }
 }
 
 /// The windows that a layer moves over an image, vertical before horizontal.

@@ -16,8 +16,7 @@ pub struct ParameterSpec {
     pub initializer: Initializer,
     /// The fans for the initialiser.
     pub fans: Fans,
-    /// Whether gradients are computed and optimisers may change it. Running statistics, of a batch
-    /// normalisation for example, are parameters that are not trainable.
+    /// Whether gradients are computed and optimisers may change it. State is not trainable.
     pub trainable: bool,
 }
 
@@ -27,6 +26,13 @@ impl ParameterSpec {
         let shape = shape.into();
         let fans = Fans::of_weight(&shape);
         Self { name: "weight".into(), shape, initializer, fans, trainable: true }
+    }
+
+    /// State that starts with this value everywhere: what a layer learns from what passes through it
+    /// instead of from gradients, such as the running statistics of a batch normalisation.
+    pub fn state(name: impl Into<String>, shape: impl Into<Shape>, value: Initializer) -> Self {
+        let (shape, fans) = (shape.into(), Fans::default());
+        Self { name: name.into(), shape, initializer: value, fans, trainable: false }
     }
 
     /// A trainable bias of `n` zeros.

@@ -1,7 +1,9 @@
 //! Pooling over images, without padding: rows and columns left over at the bottom and right are
 //! dropped, as is the default in Keras.
 
-use super::{Forward, Layer, LayerSpec, Pair, Window2d, check_extents, image_dims};
+use super::{
+    Forward, Layer, LayerConfig, LayerSpec, Pair, Window2d, check_extents, image_dims, single,
+};
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -68,26 +70,36 @@ macro_rules! windowed_pool {
                 stringify!($layer)
             }
 
+            fn config(&self) -> Option<LayerConfig> {
+                LayerConfig::new(self.kind(), self)
+            }
+
             fn name_prefix(&self) -> String {
                 "pool".into()
             }
 
-            fn output_shape(&self, input: &Shape) -> Result<Shape> {
-                let [height, width, channels] = image_dims(stringify!($layer), input)?;
+            fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+                let [height, width, channels] =
+                    image_dims(stringify!($layer), single(stringify!($layer), inputs)?)?;
                 check_extents(stringify!($layer), "window and stride", [self.window, self.stride])?;
                 let geometry = Pool2dGeometry::new(&[1, height, width, channels], self.options())?;
                 Ok(Shape::from([geometry.out_h, geometry.out_w, channels]))
             }
 
-            fn window(&self, _: &Shape) -> Result<Option<Window2d>> {
+            fn window(&self, _: &[Shape]) -> Result<Option<Window2d>> {
                 let (size, stride) = (self.window, self.stride);
                 Ok(Some(Window2d { size, stride, padding: (0, 0) }))
             }
         }
 
         impl<T: Kernels> Layer<T> for $layer {
-            fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
-                cx.tape.$op(&x, self.options())
+            fn forward(
+                &self,
+                cx: &mut Forward<'_, T>,
+                inputs: Vec<Var<T>>,
+                _: &[Var<T>],
+            ) -> Result<Var<T>> {
+                cx.tape.$op(&single(stringify!($layer), inputs)?, self.options())
             }
         }
     };
@@ -101,18 +113,28 @@ impl LayerSpec for GlobalAveragePool2D {
         "GlobalAveragePool2D"
     }
 
+    fn config(&self) -> Option<LayerConfig> {
+        LayerConfig::new(self.kind(), self)
+    }
+
     fn name_prefix(&self) -> String {
         "pool".into()
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        let [.., channels] = image_dims("GlobalAveragePool2D", input)?;
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let [.., channels] =
+            image_dims("GlobalAveragePool2D", single("GlobalAveragePool2D", inputs)?)?;
         Ok(Shape::from([channels]))
     }
 }
 
 impl<T: Kernels> Layer<T> for GlobalAveragePool2D {
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
-        cx.tape.global_average_pool2d(&x)
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        _: &[Var<T>],
+    ) -> Result<Var<T>> {
+        cx.tape.global_average_pool2d(&single("GlobalAveragePool2D", inputs)?)
     }
 }

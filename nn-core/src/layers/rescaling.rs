@@ -1,6 +1,6 @@
 //! The layer `x * scale + offset`, as one op with one pass over the elements.
 
-use super::{Forward, Layer, LayerSpec};
+use super::{Forward, Layer, LayerConfig, LayerSpec, single};
 use crate::autograd::{Backward, Op, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -54,7 +54,11 @@ impl LayerSpec for Rescaling {
         "Rescaling"
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+    fn config(&self) -> Option<LayerConfig> {
+        LayerConfig::new(self.kind(), self)
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         if !(self.scale.is_finite() && self.offset.is_finite()) {
             return Err(Error::setting(
                 "Rescaling's scale and offset",
@@ -63,12 +67,18 @@ impl LayerSpec for Rescaling {
                 "1/255 and 0 are usual for pixels",
             ));
         }
-        Ok(input.clone())
+        Ok(single("Rescaling", inputs)?.clone())
     }
 }
 
 impl<T: Kernels> Layer<T> for Rescaling {
-    fn forward(&self, cx: &mut Forward<'_, T>, x: Var<T>, _: &[Var<T>]) -> Result<Var<T>> {
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        _: &[Var<T>],
+    ) -> Result<Var<T>> {
+        let x = single("Rescaling", inputs)?;
         let (scale, offset) = (T::from_f64(self.scale), T::from_f64(self.offset));
         let mut y = Tensor::uninit(x.shape(), cx.tape.pool());
         let source = x.value().as_slice();

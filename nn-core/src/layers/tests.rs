@@ -6,7 +6,7 @@ use crate::kernels::Padding;
 use std::sync::Arc;
 
 fn shape_of(layer: impl Layer<f32>, input: &[usize]) -> Result<Vec<usize>> {
-    layer.output_shape(&Shape::from(input)).map(|shape| shape.dims().to_vec())
+    layer.output_shape(&[Shape::from(input)]).map(|shape| shape.dims().to_vec())
 }
 
 #[test]
@@ -30,11 +30,11 @@ fn output_shapes() -> Result<()> {
 
 #[test]
 fn parameters_are_in_pytorch_layout() -> Result<()> {
-    let specs = Conv2D::new(5, (2, 4)).parameters(&Shape::from([9, 9, 3]))?;
+    let specs = Conv2D::new(5, (2, 4)).parameters(&[Shape::from([9, 9, 3])])?;
     let shapes: Vec<_> = specs.iter().map(|s| (s.name.as_str(), s.shape.dims())).collect();
     assert_eq!(shapes, [("weight", &[5, 3, 2, 4][..]), ("bias", &[5])]);
     assert_eq!((specs[0].fans.input, specs[0].fans.output), (24, 40));
-    let specs = Dense::new(5).parameters(&Shape::from([12]))?;
+    let specs = Dense::new(5).parameters(&[Shape::from([12])])?;
     assert_eq!(specs[0].shape.dims(), [5, 12]);
     assert!(specs.iter().all(|spec| spec.trainable));
     Ok(())
@@ -92,16 +92,26 @@ fn every_layer_is_stored_and_read() {
         Arc::new(Activation::Softmax),
     ];
     for layer in layers {
-        let config = LayerConfig::of(layer.as_ref()).unwrap();
+        let config = layer.config().unwrap();
         let text = serde_json::to_string(&config).unwrap();
         assert!(text.starts_with(&format!("{{\"kind\":\"{}\"", layer.kind())), "{text}");
         let read: LayerConfig = serde_json::from_str(&text).unwrap();
         assert_eq!(read, config);
-        let layer = read.clone().into_layer::<f64>();
-        assert_eq!(LayerConfig::of(layer.as_ref()), Some(read));
+        let layer = LayerKinds::<f64>::built_in().layer(read.clone()).unwrap();
+        assert_eq!(layer.config(), Some(read));
     }
     let unknown = r#"{"kind": "Dense", "units": 3, "activation": "linear",
                       "initializer": "zeros", "dilation": 2}"#;
-    let error = serde_json::from_str::<LayerConfig>(unknown).unwrap_err().to_string();
-    assert!(error.contains("dilation"), "{error}");
+    let unknown = serde_json::from_str::<LayerConfig>(unknown).unwrap();
+    let error = LayerKinds::<f32>::built_in().layer(unknown).unwrap_err().to_string();
+    assert!(error.contains("Dense") && error.contains("dilation"), "{error}");
+    for (text, word) in [
+        (r#"{"units": 3}"#, "kind"),
+        (r#"{"kind": 3}"#, "kind must be a text"),
+        (r#"{"kind": "Dense", "units": 3, "units": 4}"#, "stands twice"),
+        ("[1]", "names and values"),
+    ] {
+        let error = serde_json::from_str::<LayerConfig>(text).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
 }

@@ -1,11 +1,13 @@
 //! The architecture of a network as data.
 
-use super::{Sequential, SequentialBuilder};
+use super::graph::{GraphBuilder, INPUT, NodeId};
+use super::{Model, Node};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::layers::{LayerConfig, OutputKind};
+use crate::layers::{LayerConfig, LayerKinds, OutputKind};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// A network without its parameters, as saved in a model file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,13 +17,16 @@ pub struct Architecture {
     pub name: String,
     /// The shape of an input, without the batch dimension.
     pub input: Vec<usize>,
-    /// The layers, in order.
+    /// The layers, in an order in which each takes values of earlier ones only.
     pub layers: Vec<NamedLayer>,
+    /// The names of the layers whose values are outputs, the main one first; `None` for the last layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Vec<String>>,
     /// The output kind.
     pub output: OutputKind,
 }
 
-/// A layer and its name.
+/// A layer, its name, and the names of what it takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedLayer {
@@ -29,45 +34,85 @@ pub struct NamedLayer {
     pub name: String,
     /// The layer.
     pub layer: LayerConfig,
+    /// The names of the layers whose outputs it takes, `input` for the model's input; `None` for the
+    /// layer before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Vec<String>>,
 }
 
 impl Architecture {
-    /// A builder with these layers.
-    pub fn builder<T: Kernels>(self) -> SequentialBuilder<T> {
-        let mut builder =
-            SequentialBuilder::new(self.input).name(self.name).output_as_built(self.output);
-        for NamedLayer { name, layer } in self.layers {
-            builder = builder.shared_layer(Some(name), layer.into_layer());
+    /// Whether each layer takes the value of the one before it, and the last one's is the only output.
+    pub fn is_chain(&self) -> bool {
+        self.outputs.is_none() && self.layers.iter().all(|layer| layer.inputs.is_none())
+    }
+
+    /// A graph with these layers, and the node of its main output.
+    ///
+    /// # Errors
+    /// If a name leads to no layer before it, or a layer's kind is not among `kinds`.
+    pub fn graph<T: Kernels>(self, kinds: &LayerKinds<T>) -> Result<(GraphBuilder<T>, NodeId)> {
+        let mut graph = GraphBuilder::new(self.input).name(self.name).output_as_built(self.output);
+        let mut last = graph.input();
+        let mut nodes = HashMap::from([(INPUT.to_owned(), last)]);
+        for NamedLayer { name, layer, inputs } in self.layers {
+            let inputs = match inputs {
+                None => vec![last],
+                Some(names) => {
+                    let found = names.iter().map(|input| find(&nodes, &name, input));
+                    found.collect::<Result<_>>()?
+                }
+            };
+            last = graph.shared_layer(Some(name.clone()), kinds.layer(layer)?, &inputs);
+            nodes.insert(name, last);
         }
-        builder
+        let outputs = self.outputs.unwrap_or_default();
+        let outputs = outputs.iter().map(|output| find(&nodes, "the model's outputs", output));
+        let outputs: Vec<NodeId> = outputs.collect::<Result<_>>()?;
+        outputs.iter().skip(1).for_each(|&output| graph.also_output(output));
+        Ok((graph, outputs.first().copied().unwrap_or(last)))
     }
 }
 
-impl<T: Kernels> Sequential<T> {
+fn find(nodes: &HashMap<String, NodeId>, at: &str, name: &str) -> Result<NodeId> {
+    nodes.get(name).copied().ok_or_else(|| {
+        Error::setting(
+            format!("{at}: what it takes"),
+            format!("the name of a layer before it, or {INPUT}"),
+            format!("{name:?}"),
+            "check the spelling; layers stand in the order in which they are computed",
+        )
+    })
+}
+
+impl<T: Kernels> Model<T> {
     /// The network's architecture.
     ///
     /// # Errors
-    /// If a layer is not a built-in one.
+    /// If a layer does not give its configuration.
     pub fn architecture(&self) -> Result<Architecture> {
-        let layer = |stage: &super::Stage<T>| match &stage.config {
-            Some(layer) => Ok(NamedLayer { name: stage.name.clone(), layer: layer.clone() }),
-            None => Err(not_built_in(&stage.label())),
+        let layer = |(i, node): (usize, &Node<T>)| {
+            let layer = node.layer.config().ok_or_else(|| cannot_be_stored(&node.label()))?;
+            let names = || node.inputs.iter().map(|&value| self.value_name(value).into()).collect();
+            let inputs = (node.inputs != [i]).then(names);
+            Ok(NamedLayer { name: node.name.clone(), layer, inputs })
         };
+        let outputs = || self.outputs().map(String::from).collect();
         Ok(Architecture {
             name: self.name.clone(),
             input: Shape::dims(&self.input).to_vec(),
-            layers: self.stages.iter().map(layer).collect::<Result<_>>()?,
-            output: self.output,
+            layers: self.nodes.iter().enumerate().map(layer).collect::<Result<_>>()?,
+            outputs: (self.outputs != [self.nodes.len()]).then(outputs),
+            output: self.kind,
         })
     }
 }
 
-/// The error for a layer that is not built in and cannot be saved.
-pub(super) fn not_built_in(layer: &str) -> Error {
+/// The error for a layer that does not give its configuration.
+pub(super) fn cannot_be_stored(layer: &str) -> Error {
     Error::setting(
         "a layer to be stored or cast",
-        "one of the built-in kinds",
+        "a built-in one, or one that gives its configuration",
         layer,
-        "rebuild the model in code and copy its parameters with `set`",
+        "implement LayerSpec::config, or rebuild the model in code and copy its parameters with `set`",
     )
 }

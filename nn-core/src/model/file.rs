@@ -4,7 +4,7 @@
 //! `format = "pt"` and these keys:
 //!
 //! ```text
-//! nn.version        1, the version of this format
+//! nn.version        1 for a chain of layers, 2 for any other graph
 //! nn.architecture   the layers, as JSON
 //! nn.classes        the classes' names in the outputs' order, as JSON
 //! nn.image_size     height x width of the images, as in 256x256
@@ -13,13 +13,14 @@
 //! A file without `nn.architecture` is loaded as the built-in network ([`ReferenceCnn`]).
 
 use super::safetensors::{TensorFile, list, write};
-use super::{Architecture, ReferenceCnn, Sequential, SequentialBuilder};
+use super::{Architecture, GraphBuilder, Model, NodeId, ReferenceCnn, SequentialBuilder};
 use crate::error::{Error, Result};
-use crate::layers::OutputKind;
+use crate::layers::{LayerKinds, OutputKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-const VERSION: &str = "1";
+/// The versions of this format: of files that hold a chain of layers, and of all others.
+const VERSIONS: [&str; 2] = ["1", "2"];
 
 /// The metadata keys of this format.
 const OWN_KEYS: [&str; 4] = ["nn.version", "nn.architecture", "nn.classes", "nn.image_size"];
@@ -31,7 +32,7 @@ const USUAL_IMAGE_SIZE: usize = 256;
 #[derive(Debug, Clone)]
 pub struct ModelFile {
     /// The model.
-    pub model: Sequential<f32>,
+    pub model: Model<f32>,
     /// The classes' names, in the order of the outputs, if stored.
     pub classes: Option<Vec<String>>,
     /// Additional metadata stored by programs: all entries whose keys start with `nn.` and are not
@@ -43,7 +44,7 @@ pub struct ModelFile {
 ///
 /// # Errors
 /// Those of [`save_with`].
-pub fn save(path: &Path, model: &Sequential<f32>, classes: Option<&[String]>) -> Result<()> {
+pub fn save(path: &Path, model: &Model<f32>, classes: Option<&[String]>) -> Result<()> {
     save_with(path, model, classes, &BTreeMap::new())
 }
 
@@ -55,7 +56,7 @@ pub fn save(path: &Path, model: &Sequential<f32>, classes: Option<&[String]>) ->
 /// the file cannot be written; an existing file is unchanged then.
 pub fn save_with(
     path: &Path,
-    model: &Sequential<f32>,
+    model: &Model<f32>,
     classes: Option<&[String]>,
     notes: &BTreeMap<String, String>,
 ) -> Result<()> {
@@ -66,7 +67,8 @@ pub fn save_with(
     }
     let mut metadata = notes.clone();
     metadata.insert("format".to_owned(), "pt".to_owned());
-    metadata.insert("nn.version".into(), VERSION.into());
+    let version = VERSIONS[usize::from(!architecture.is_chain())];
+    metadata.insert("nn.version".into(), version.into());
     metadata.insert("nn.architecture".into(), to_json(&architecture)?);
     if let Some(classes) = classes {
         if !fits(model, classes) {
@@ -97,7 +99,7 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
 }
 
 /// Whether the number of classes fits the model's outputs.
-fn fits(model: &Sequential<f32>, classes: &[String]) -> bool {
+fn fits(model: &Model<f32>, classes: &[String]) -> bool {
     match (model.output_kind(), model.output_shape().dims()) {
         (OutputKind::Sigmoid, [1]) => classes.len() == 2,
         (_, [outputs]) => *outputs == classes.len(),
@@ -112,10 +114,18 @@ fn fits(model: &Sequential<f32>, classes: &[String]) -> bool {
 /// If the file cannot be read, is not a safetensors file, or is not a model this crate can run: a
 /// tensor is missing, unexpected, of another type or shape, or contains NaN or infinity.
 pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile> {
+    load_with(path, image_size, &LayerKinds::built_in())
+}
+
+/// [`load`] for files with layers of other crates: `kinds` has theirs.
+///
+/// # Errors
+/// As [`load`]; if a layer is of a kind that is not among `kinds`.
+pub fn load_with(path: &Path, image_size: Option<usize>, kinds: &LayerKinds) -> Result<ModelFile> {
     let mut file = TensorFile::open(path)?;
     let notes = file.all_metadata().filter(|(key, _)| is_note(key));
     let notes = notes.map(|(key, note)| (key.to_string(), note.to_string())).collect();
-    let (builder, classes) = match file.metadata("nn.architecture") {
+    let ((graph, output), classes) = match file.metadata("nn.architecture") {
         Some(text) => {
             check_version(&file)?;
             let architecture: Architecture = parse(&file, "nn.architecture", text)?;
@@ -123,11 +133,11 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile> {
             let classes = file.metadata("nn.classes");
             let classes: Option<Vec<String>> =
                 classes.map(|text| parse(&file, "nn.classes", text)).transpose()?;
-            (architecture.builder(), classes)
+            (architecture.graph(kinds).map_err(|e| cannot_be_built(path, e))?, classes)
         }
-        None => (builtin(&file, image_size)?, None),
+        None => (builtin(&file, image_size)?.into_graph(), None),
     };
-    let model = fill(builder, &mut file)?;
+    let model = fill(graph, output, &mut file)?;
     if let Some(classes) = &classes
         && !fits(&model, classes)
     {
@@ -142,10 +152,14 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile> {
 
 fn check_version(file: &TensorFile) -> Result<()> {
     match file.metadata("nn.version") {
-        Some(VERSION) => Ok(()),
+        Some(version) if VERSIONS.contains(&version) => Ok(()),
         other => Err(Error::file(
             file.path(),
-            format!("its nn.version is {}, not {VERSION}", other.unwrap_or("missing")),
+            format!(
+                "its nn.version is {}, not {}",
+                other.unwrap_or("missing"),
+                VERSIONS.join(" or ")
+            ),
             "read it with the version of this program that wrote it, or a newer one",
         )),
     }
@@ -172,10 +186,10 @@ fn parse<T: serde::de::DeserializeOwned>(file: &TensorFile, key: &str, text: &st
 }
 
 /// Builds the model with the parameters in the file; each is checked before memory is allocated for it.
-fn fill(builder: SequentialBuilder<f32>, file: &mut TensorFile) -> Result<Sequential<f32>> {
+fn fill(graph: GraphBuilder<f32>, output: NodeId, file: &mut TensorFile) -> Result<Model<f32>> {
     let path = file.path().to_path_buf();
     let mut left: BTreeSet<_> = file.names().into_iter().collect();
-    let model = builder.build_with(|_, name, spec| {
+    let model = graph.build_with(output, |_, name, spec| {
         left.remove(name);
         if let Some(shape) = file.shape(name)
             && shape != spec.shape.dims()
@@ -196,14 +210,7 @@ fn fill(builder: SequentialBuilder<f32>, file: &mut TensorFile) -> Result<Sequen
         }
         Ok(tensor)
     });
-    let model = model.map_err(|error| match error {
-        Error::Shape { .. } | Error::Setting { .. } => Error::file(
-            &path,
-            format!("the network it describes cannot be built: {error}"),
-            "the file is damaged, or not from this program",
-        ),
-        other => other,
-    })?;
+    let model = model.map_err(|error| cannot_be_built(&path, error))?;
     if !left.is_empty() {
         let left: Vec<_> = left.into_iter().collect();
         return Err(Error::file(
@@ -213,6 +220,18 @@ fn fill(builder: SequentialBuilder<f32>, file: &mut TensorFile) -> Result<Sequen
         ));
     }
     Ok(model)
+}
+
+/// An error of the network that a file describes, as one of the file.
+fn cannot_be_built(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Shape { .. } | Error::Setting { .. } => Error::file(
+            path,
+            format!("the network it describes cannot be built: {error}"),
+            "the file is damaged, or not from this program",
+        ),
+        other => other,
+    }
 }
 
 /// The built-in network with the sizes of the file's tensors.

@@ -1,11 +1,11 @@
 //! The forward pass of a model.
 
-use super::{Sequential, Stage};
+use super::fusion::{self, Step};
+use super::{Model, Node};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::kernels::conv::MAX_FUSED_WINDOW;
-use crate::layers::{Activation, Forward, LayerConfig};
+use crate::layers::Forward;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -50,19 +50,34 @@ impl<'a> Pass<'a> {
 /// Drop it before the next optimiser step: a parameter that is still shared is copied when it changes.
 #[derive(Debug)]
 pub struct Output<T: Kernels = f32> {
-    /// The network's output: `[batch, ..]`, logits for a classifier.
+    /// The network's main output: `[batch, ..]`, logits for a classifier.
     pub output: Var<T>,
+    /// The outputs beside the main one, in the model's order.
+    pub also: Vec<Var<T>>,
     /// The parameters' variables on the tape, in the model's order.
     pub parameters: Vec<Var<T>>,
     /// The watched layers' names and outputs, in the network's order.
     pub watched: Vec<(String, Var<T>)>,
+    /// What the layers' state becomes by this pass, in training.
+    pub state: StateUpdates<T>,
 }
 
-impl<T: Kernels> Sequential<T> {
+/// New values of a model's state, such as running statistics: see [`Model::update_state`].
+#[derive(Debug, Clone)]
+pub struct StateUpdates<T: Kernels = f32>(Vec<(usize, Tensor<T>)>);
+
+impl<T: Kernels> StateUpdates<T> {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T: Kernels> Model<T> {
     /// Runs the model on a batch `[batch, ..input shape]`.
     ///
-    /// If a convolution with ReLU is directly followed by max-pooling and its output is not watched,
-    /// both run as one op that does not store the feature map.
+    /// Layers that one op can compute without storing what lies between them run as one, unless that is
+    /// watched: a convolution with ReLU and max-pooling, for example. A value is freed after its last use.
     ///
     /// # Errors
     /// If `x` is not a batch of this model's inputs, or a watched layer does not exist.
@@ -75,51 +90,57 @@ impl<T: Kernels> Sequential<T> {
                 "resize the images to the model's image size, or build a model for these",
             ));
         }
-        for layer in pass.watch {
-            self.stage_index(layer)?;
-        }
+        let watch = pass.watch.iter().map(|layer| self.node_index(layer));
+        let watch = watch.collect::<Result<Vec<usize>>>()?;
         let training = pass.rng.is_some();
+        let constant = pass.frozen || !tape.is_recording();
         let mut idle = Rng::new(0, 0);
-        let rng = pass.rng.unwrap_or(&mut idle);
-        let mut cx = Forward::new(tape, training, rng);
-        let is_watched = |stage: &Stage<T>| pass.watch.contains(&stage.name.as_str());
-        let mut watched = Vec::new();
-        let mut parameters = Vec::with_capacity(self.parameters.len());
-        let mut x = x;
-        let mut stages = self.stages.iter().peekable();
-        while let Some(stage) = stages.next() {
-            // Leaves are created just before their layer runs. The backward pass therefore reaches them
-            // just after that layer, so gradients become final in reverse order of the layers.
-            parameters.extend(self.parameters[stage.parameters.clone()].iter().map(|parameter| {
-                let value = Arc::clone(&parameter.value);
-                if parameter.trainable && !pass.frozen {
-                    cx.tape.leaf(value)
-                } else {
-                    cx.tape.constant(value)
+        let mut run = Run {
+            model: self,
+            cx: Forward::new(tape, training, pass.rng.unwrap_or(&mut idle)),
+            frozen: pass.frozen,
+            values: Values::new(self, x),
+            parameters: vec![None; self.parameters.len()],
+            watched: vec![None; self.nodes.len()],
+            state: Vec::new(),
+        };
+        for step in fusion::plan(self, &watch, constant && !training) {
+            run.step(&step, &watch)?;
+        }
+        let mut outputs = self.outputs.iter().map(|&value| run.values.take(value));
+        let output = outputs.next().transpose()?.ok_or_else(lost)?;
+        let also = outputs.collect::<Result<_>>()?;
+        let names = self.nodes.iter().map(|node| node.name.clone());
+        Ok(Output {
+            output,
+            also,
+            parameters: run.parameters.into_iter().collect::<Option<_>>().ok_or_else(lost)?,
+            watched: names.zip(run.watched).filter_map(|(name, var)| Some((name, var?))).collect(),
+            state: StateUpdates(run.state),
+        })
+    }
+
+    /// Gives the model's state, such as running statistics, the values that a pass in training found
+    /// ([`Output::state`]). [`Trainer`](crate::train::Trainer) calls it at each step; a loop of your own
+    /// does after the optimiser's step.
+    ///
+    /// # Errors
+    /// If they come from another model.
+    pub fn update_state(&mut self, updates: StateUpdates<T>) -> Result<()> {
+        for (i, value) in updates.0 {
+            match self.parameters.get_mut(i) {
+                Some(own) if own.value.shape() == value.shape() => own.value = Arc::new(value),
+                _ => {
+                    return Err(Error::setting(
+                        format!("new state of model {:?}", self.name),
+                        "what a pass of this model found",
+                        format!("state number {i} of shape {}", value.shape()),
+                        "pass on the state of its own forward pass",
+                    ));
                 }
-            }));
-            let own = &parameters[stage.parameters.clone()];
-            let named = |e| named(e, stage);
-            let last = match stages.next_if(|next| !is_watched(stage) && fuses(stage, next)) {
-                Some(pool) => {
-                    x = fused(&mut cx, &x, own, stage, pool).map_err(named)?;
-                    pool
-                }
-                None => {
-                    x = stage.layer.forward(&mut cx, x, own).map_err(named)?;
-                    stage
-                }
-            };
-            if is_watched(last) {
-                if cx.tape.tracks(&[&x]) {
-                    cx.tape.retain_grad(&x)?;
-                } else if cx.tape.is_recording() {
-                    x = cx.tape.leaf(x.share());
-                }
-                watched.push((last.name.clone(), x.clone()));
             }
         }
-        Ok(Output { output: x, parameters, watched })
+        Ok(())
     }
 
     /// The network's output for a batch, without gradients or dropout.
@@ -137,45 +158,136 @@ impl<T: Kernels> Sequential<T> {
     /// # Errors
     /// If the output kind is softmax and `output` has no dimension.
     pub fn probabilities(&self, tape: &Tape<T>, output: Var<T>) -> Result<Var<T>> {
-        self.output.apply(tape, output)
+        self.kind.apply(tape, output)
     }
 }
 
-/// Whether a layer and the next one are a convolution with ReLU and a max-pooling whose window the
-/// fused op supports.
-fn fuses<T: Kernels>(stage: &Stage<T>, next: &Stage<T>) -> bool {
-    matches!(
-        (&stage.config, &next.config),
-        (Some(LayerConfig::Conv2D(conv)), Some(LayerConfig::MaxPool2D(pool)))
-            if conv.activation == Activation::Relu
-                && pool.window.0 * pool.window.1 <= MAX_FUSED_WINDOW
-    )
+/// The values of a pass that are still needed.
+struct Values<T: Kernels> {
+    /// Each value, from its computation to its last use.
+    values: Vec<Option<Var<T>>>,
+    /// How often each will still be used.
+    uses: Vec<usize>,
 }
 
-/// Runs two layers for which [`fuses`] is true as one op.
-fn fused<T: Kernels>(
-    cx: &mut Forward<'_, T>,
-    x: &Var<T>,
-    parameters: &[Var<T>],
-    stage: &Stage<T>,
-    next: &Stage<T>,
-) -> Result<Var<T>> {
-    match (&stage.config, &next.config, parameters) {
-        (Some(LayerConfig::Conv2D(conv)), Some(LayerConfig::MaxPool2D(pool)), [weight, bias]) => {
-            cx.tape.conv2d_relu_max_pool(x, weight, Some(bias), conv.options(), pool.options())
+impl<T: Kernels> Values<T> {
+    fn new(model: &Model<T>, x: Var<T>) -> Self {
+        let mut uses = vec![0; model.nodes.len() + 1];
+        let taken = model.nodes.iter().flat_map(|node| &node.inputs).chain(&model.outputs);
+        taken.for_each(|&value| uses[value] += 1);
+        let mut values = vec![None; uses.len()];
+        values[0] = Some(x);
+        Self { values, uses }
+    }
+
+    /// A value, for one of its uses; the last one takes it away.
+    fn take(&mut self, value: usize) -> Result<Var<T>> {
+        self.uses[value] -= 1;
+        let slot = &mut self.values[value];
+        if self.uses[value] == 0 { slot.take() } else { slot.clone() }.ok_or_else(lost)
+    }
+}
+
+/// One pass over the nodes.
+struct Run<'a, T: Kernels> {
+    model: &'a Model<T>,
+    cx: Forward<'a, T>,
+    frozen: bool,
+    values: Values<T>,
+    parameters: Vec<Option<Var<T>>>,
+    watched: Vec<Option<Var<T>>>,
+    state: Vec<(usize, Tensor<T>)>,
+}
+
+impl<T: Kernels> Run<'_, T> {
+    fn step(&mut self, step: &Step, watch: &[usize]) -> Result<()> {
+        let model = self.model;
+        let (first, last) = (&model.nodes[step.first()], &model.nodes[step.last()]);
+        let inputs = first.inputs.iter().map(|&value| self.values.take(value));
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        // Leaves are created just before their layer runs. The backward pass therefore reaches them
+        // just after that layer, so gradients become final in reverse order of the layers.
+        let own: Vec<Vec<Var<T>>> =
+            step.nodes.iter().map(|&i| self.leaves(&model.nodes[i])).collect();
+        let fused = fusion::run(model, step, &mut self.cx, &inputs, &own);
+        let mut y = match fused.map_err(|e| named(e, first))? {
+            Some(y) => y,
+            None => {
+                let [own] = own.as_slice() else { return Err(lost()) };
+                first.layer.forward(&mut self.cx, inputs, own).map_err(|e| named(e, first))?
+            }
+        };
+        for (old, new) in self.cx.take_updates() {
+            self.state.push((self.state_index(step, &old)?, new));
         }
-        _ => {
-            let y = stage.layer.forward(cx, x.clone(), parameters)?;
-            next.layer.forward(cx, y, &[])
+        if watch.contains(&step.last()) {
+            if self.cx.tape.tracks(&[&y]) {
+                self.cx.tape.retain_grad(&y)?;
+            } else if self.cx.tape.is_recording() {
+                y = self.cx.tape.leaf(y.share());
+            }
+            self.watched[step.last()] = Some(y.clone());
+        }
+        if y.dims().get(1..) != Some(last.output.dims()) {
+            return Err(Error::shape(
+                last.label(),
+                format!("an output [batch, ..] of the shape {} that it declares", last.output),
+                y.shape(),
+                "let `forward` compute what `output_shape` says",
+            ));
+        }
+        self.values.values[step.last() + 1] = Some(y);
+        Ok(())
+    }
+
+    /// The variables of a node's parameters.
+    fn leaves(&mut self, node: &Node<T>) -> Vec<Var<T>> {
+        let leaf = |i: usize| {
+            let parameter = &self.model.parameters[i];
+            let value = Arc::clone(&parameter.value);
+            if parameter.trainable && !self.frozen {
+                self.cx.tape.leaf(value)
+            } else {
+                self.cx.tape.constant(value)
+            }
+        };
+        let own: Vec<_> = node.parameters.clone().map(leaf).collect();
+        for (slot, var) in self.parameters[node.parameters.clone()].iter_mut().zip(&own) {
+            *slot = Some(var.clone());
+        }
+        own
+    }
+
+    /// The number of the state that has the value `old` among the parameters of a step's nodes.
+    fn state_index(&self, step: &Step, old: &Arc<Tensor<T>>) -> Result<usize> {
+        let parameters = &self.model.parameters;
+        let mut own = step.nodes.iter().flat_map(|&i| self.model.nodes[i].parameters.clone());
+        let is_it = |&i: &usize| !parameters[i].trainable && Arc::ptr_eq(&parameters[i].value, old);
+        match (own.find(is_it), own.find(is_it)) {
+            (Some(i), None) => Ok(i),
+            (found, _) => Err(Error::setting(
+                format!("{}: update_state", self.model.nodes[step.first()].label()),
+                "one of the layer's own parameters that are state",
+                match found {
+                    None => "another variable",
+                    Some(_) => "a value that two of them share",
+                },
+                "pass one of the variables that `forward` was given, and set no two states to one tensor",
+            )),
         }
     }
+}
+
+/// The error for a plan that does not compute what it should: a mistake in this crate.
+fn lost() -> Error {
+    Error::Internal("a value of the network was used before it was computed".into())
 }
 
 /// Adds the layer's name to a shape error.
-fn named<T: Kernels>(error: Error, stage: &Stage<T>) -> Error {
+fn named<T: Kernels>(error: Error, node: &Node<T>) -> Error {
     match error {
         Error::Shape { at, expected, received, remedy } => {
-            Error::Shape { at: format!("{}: {at}", stage.label()), expected, received, remedy }
+            Error::Shape { at: format!("{}: {at}", node.label()), expected, received, remedy }
         }
         other => other,
     }
@@ -184,12 +296,8 @@ fn named<T: Kernels>(error: Error, stage: &Stage<T>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::{AveragePool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D};
-
-    fn are_fused(conv: Conv2D, pool: impl Layer<f32> + 'static) -> bool {
-        let model = Sequential::builder([40, 40, 1]).layer(conv).layer(pool).build(0).unwrap();
-        fuses(&model.stages[0], &model.stages[1])
-    }
+    use crate::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D};
+    use crate::model::Sequential;
 
     #[test]
     fn gradients_are_final_from_the_last_layer_to_the_first() {
@@ -217,16 +325,5 @@ mod tests {
         };
         let told: Vec<_> = told.into_iter().map(layers).collect();
         assert_eq!(told, ["dense1", "dense1", "conv2", "conv2", "conv1", "conv1"]);
-    }
-
-    #[test]
-    fn what_runs_as_one_op() {
-        let relu = || Conv2D::new(2, 3).activation(Activation::Relu);
-        assert!(are_fused(relu(), MaxPool2D::new(2)));
-        assert!(are_fused(relu().stride(2), MaxPool2D::new((3, 2)).stride(1)));
-        assert!(!are_fused(relu(), MaxPool2D::new(17)));
-        assert!(!are_fused(relu(), AveragePool2D::new(2)));
-        assert!(!are_fused(Conv2D::new(2, 3), MaxPool2D::new(2)));
-        assert!(!are_fused(Conv2D::new(2, 3).activation(Activation::Tanh), MaxPool2D::new(2)));
     }
 }

@@ -1,7 +1,9 @@
-//! Models: sequences of layers with their parameters, and their files.
+//! Models: graphs of layers with their parameters, and their files.
 //!
-//! A [`Sequential`] is built once, with every shape inferred and checked; after that only its
-//! parameters can change. Parameters are named `LAYER.PART` (`conv1.weight`) and have a fixed order.
+//! A [`Model`] is built once, with every shape inferred and checked; after that only its parameters can
+//! change. Its nodes are layers, each with the values it takes: the model's input, or outputs of earlier
+//! nodes. [`GraphBuilder`] builds any graph; [`Sequential::builder`] is the short way to write a chain.
+//! Parameters are named `NODE.PART` (`conv1.weight`) and have a fixed order.
 //!
 //! ```
 //! use nn_core::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, Rescaling};
@@ -22,8 +24,11 @@
 
 mod architecture;
 mod builder;
+mod feature_map;
 mod file;
 mod forward;
+mod fusion;
+mod graph;
 mod predictor;
 mod receptive_field;
 mod reference;
@@ -32,8 +37,9 @@ mod summary;
 
 pub use architecture::{Architecture, NamedLayer};
 pub use builder::SequentialBuilder;
-pub use file::{ModelFile, load, save, save_with};
-pub use forward::{Output, Pass};
+pub use file::{ModelFile, load, load_with, save, save_with};
+pub use forward::{Output, Pass, StateUpdates};
+pub use graph::{GraphBuilder, NodeId};
 pub use predictor::Predictor;
 pub use receptive_field::{ReceptiveAxis, ReceptiveField};
 pub use reference::ReferenceCnn;
@@ -43,41 +49,54 @@ pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::layers::{Layer, LayerConfig, OutputKind, Parameter};
+use crate::layers::{Layer, LayerKinds, OutputKind, Parameter};
 use crate::rng::{Rng, stream};
 use crate::tensor::{Shape, Tensor};
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A sequence of layers, with their parameters.
+/// A graph of layers, with their parameters.
 ///
 /// Clones share the parameters' memory until one of them changes it.
 #[derive(Debug, Clone)]
-pub struct Sequential<T: Kernels = f32> {
+pub struct Model<T: Kernels = f32> {
     name: String,
     input: Shape,
-    stages: Vec<Stage<T>>,
+    /// In an order in which each takes values of earlier ones only.
+    nodes: Vec<Node<T>>,
     parameters: Vec<Parameter<T>>,
-    output: OutputKind,
+    /// The values that are outputs, the main one first: 0 is the model's input, `i + 1` that of node `i`.
+    outputs: Vec<usize>,
+    kind: OutputKind,
 }
 
-/// One layer of a model.
+/// The name of a [`Model`] that is a chain of layers.
+pub type Sequential<T = f32> = Model<T>;
+
+/// A layer in a graph.
 #[derive(Debug, Clone)]
-struct Stage<T: Kernels> {
+struct Node<T: Kernels> {
     name: String,
     layer: Arc<dyn Layer<T>>,
-    /// The layer's configuration, if it is a built-in one.
-    config: Option<LayerConfig>,
+    /// The values it takes, numbered as [`Model::outputs`].
+    inputs: Vec<usize>,
     /// Shape of its output, without the batch dimension.
     output: Shape,
     /// The range of its parameters among the model's.
     parameters: Range<usize>,
 }
 
-impl<T: Kernels> Stage<T> {
+impl<T: Kernels> Node<T> {
     /// Its name in errors: `conv3 (Conv2D)`.
     fn label(&self) -> String {
         label(&self.name, self.layer.kind())
+    }
+
+    /// The layer, if it is of this type.
+    fn is<L: 'static>(&self) -> Option<&L> {
+        let layer: &dyn Any = self.layer.as_ref();
+        layer.downcast_ref()
     }
 }
 
@@ -85,15 +104,15 @@ fn label(name: &str, kind: &str) -> String {
     format!("{name} ({kind})")
 }
 
-impl Sequential {
-    /// Starts a network in `f32` for inputs of this shape, without the batch dimension:
+impl Model {
+    /// Starts a chain of layers in `f32` for inputs of this shape, without the batch dimension:
     /// `[height, width, channels]` for images. For `f64` use [`SequentialBuilder::new`].
     pub fn builder(input: impl Into<Shape>) -> SequentialBuilder {
         SequentialBuilder::new(input)
     }
 }
 
-impl<T: Kernels> Sequential<T> {
+impl<T: Kernels> Model<T> {
     /// The model's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -106,7 +125,7 @@ impl<T: Kernels> Sequential<T> {
 
     /// The shape of the output, without the batch dimension.
     pub fn output_shape(&self) -> &Shape {
-        self.stages.last().map_or(&self.input, |stage| &stage.output)
+        self.value_shape(self.outputs[0])
     }
 
     /// The number of outputs, one per class in a classifier.
@@ -116,19 +135,41 @@ impl<T: Kernels> Sequential<T> {
 
     /// The output kind.
     pub fn output_kind(&self) -> OutputKind {
-        self.output
+        self.kind
     }
 
     /// The layers' names and kinds, in order.
     pub fn layers(&self) -> impl DoubleEndedIterator<Item = (&str, &'static str)> {
-        self.stages.iter().map(|stage| (stage.name.as_str(), stage.layer.kind()))
+        self.nodes.iter().map(|node| (node.name.as_str(), node.layer.kind()))
     }
 
-    /// The name of the last convolution, Grad-CAM's default layer.
-    pub fn last_convolution(&self) -> Option<&str> {
-        let is_convolution =
-            |stage: &&Stage<T>| matches!(stage.config, Some(LayerConfig::Conv2D(_)));
-        self.stages.iter().rev().find(is_convolution).map(|stage| stage.name.as_str())
+    /// The names of the layers whose outputs a layer takes; `input` is the model's input.
+    ///
+    /// # Errors
+    /// If there is no layer of that name.
+    pub fn layer_inputs(&self, layer: &str) -> Result<Vec<&str>> {
+        let inputs = &self.nodes[self.node_index(layer)?].inputs;
+        Ok(inputs.iter().map(|&value| self.value_name(value)).collect())
+    }
+
+    /// The names of the layers whose values are outputs, the main one first.
+    pub fn outputs(&self) -> impl Iterator<Item = &str> {
+        self.outputs.iter().map(|&value| self.value_name(value))
+    }
+
+    /// The name of a value, by its number.
+    fn value_name(&self, value: usize) -> &str {
+        value.checked_sub(1).map_or(graph::INPUT, |node| &self.nodes[node].name)
+    }
+
+    /// The shape of a value, by its number.
+    fn value_shape(&self, value: usize) -> &Shape {
+        value.checked_sub(1).map_or(&self.input, |node| &self.nodes[node].output)
+    }
+
+    /// The shapes of a node's inputs.
+    fn input_shapes(&self, node: &Node<T>) -> Vec<Shape> {
+        node.inputs.iter().map(|&value| self.value_shape(value).clone()).collect()
     }
 
     /// The shape of a layer's output, without the batch dimension.
@@ -136,11 +177,11 @@ impl<T: Kernels> Sequential<T> {
     /// # Errors
     /// If there is no layer of that name.
     pub fn layer_output_shape(&self, layer: &str) -> Result<&Shape> {
-        Ok(&self.stages[self.stage_index(layer)?].output)
+        Ok(&self.nodes[self.node_index(layer)?].output)
     }
 
-    fn stage_index(&self, layer: &str) -> Result<usize> {
-        self.stages.iter().position(|stage| stage.name == layer).ok_or_else(|| {
+    fn node_index(&self, layer: &str) -> Result<usize> {
+        self.nodes.iter().position(|node| node.name == layer).ok_or_else(|| {
             let names: Vec<_> = self.layers().map(|(name, _)| name).collect();
             Error::setting("the layer", format!("one of {}", names.join(", ")), layer, "choose one")
         })
@@ -161,7 +202,7 @@ impl<T: Kernels> Sequential<T> {
     /// # Errors
     /// If there is no layer of that name.
     pub fn layer_parameters(&self, layer: &str) -> Result<&[Parameter<T>]> {
-        Ok(&self.parameters[self.stages[self.stage_index(layer)?].parameters.clone()])
+        Ok(&self.parameters[self.nodes[self.node_index(layer)?].parameters.clone()])
     }
 
     /// The parameter of this name: `conv1.weight`.
@@ -203,10 +244,9 @@ impl<T: Kernels> Sequential<T> {
     /// # Errors
     /// If there is no layer of that name.
     pub fn reinitialize(&mut self, layer: &str, seed: u64) -> Result<()> {
-        let at = self.stage_index(layer)?;
-        let input = at.checked_sub(1).map_or(&self.input, |before| &self.stages[before].output);
-        let specs = self.stages[at].layer.parameters(input)?;
-        for (i, spec) in self.stages[at].parameters.clone().zip(specs) {
+        let node = &self.nodes[self.node_index(layer)?];
+        let specs = node.layer.parameters(&self.input_shapes(node))?;
+        for (i, spec) in node.parameters.clone().zip(specs) {
             let mut rng = Rng::new(seed, stream::RANDOMIZE + i as u64);
             let value = spec.initializer.tensor(&spec.shape, spec.fans, &mut rng);
             self.parameters[i].value = Arc::new(value);
@@ -223,17 +263,17 @@ impl<T: Kernels> Sequential<T> {
     ///
     /// # Errors
     /// If a layer is not a built-in one: it exists in one precision only.
-    pub fn cast<U: Kernels>(&self) -> Result<Sequential<U>> {
-        let stage = |stage: &Stage<T>| {
-            let Some(config) = stage.config.clone() else {
-                return Err(architecture::not_built_in(&stage.label()));
-            };
-            Ok(Stage {
-                name: stage.name.clone(),
-                layer: config.clone().into_layer(),
-                config: Some(config),
-                output: stage.output.clone(),
-                parameters: stage.parameters.clone(),
+    pub fn cast<U: Kernels>(&self) -> Result<Model<U>> {
+        let kinds = LayerKinds::built_in();
+        let node = |node: &Node<T>| {
+            let config = node.layer.config();
+            let config = config.ok_or_else(|| architecture::cannot_be_stored(&node.label()))?;
+            Ok(Node {
+                name: node.name.clone(),
+                layer: kinds.layer(config)?,
+                inputs: node.inputs.clone(),
+                output: node.output.clone(),
+                parameters: node.parameters.clone(),
             })
         };
         let parameter = |parameter: &Parameter<T>| Parameter {
@@ -241,12 +281,13 @@ impl<T: Kernels> Sequential<T> {
             value: Arc::new(parameter.value.cast()),
             trainable: parameter.trainable,
         };
-        Ok(Sequential {
+        Ok(Model {
             name: self.name.clone(),
             input: self.input.clone(),
-            stages: self.stages.iter().map(stage).collect::<Result<_>>()?,
+            nodes: self.nodes.iter().map(node).collect::<Result<_>>()?,
             parameters: self.parameters.iter().map(parameter).collect(),
-            output: self.output,
+            outputs: self.outputs.clone(),
+            kind: self.kind,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Repeated predictions.
 
-use super::Sequential;
+use super::Model;
 use crate::autograd::Tape;
 use crate::error::Result;
 use crate::kernels::{Kernels, parallel};
@@ -27,17 +27,17 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub struct Predictor<'a, T: Kernels = f32> {
-    model: &'a Sequential<T>,
+    model: &'a Model<T>,
     tape: Tape<T>,
 }
 
-impl<T: Kernels> Sequential<T> {
-    /// A predictor for many predictions; for a single one, use [`Sequential::predict`].
+impl<T: Kernels> Model<T> {
+    /// A predictor for many predictions; for a single one, use [`Model::predict`].
     pub fn predictor(&self) -> Predictor<'_, T> {
         Predictor { model: self, tape: Tape::inference(BufferPool::new()) }
     }
 
-    /// Predictions for a batch: [`Sequential::infer`] and [`Sequential::probabilities`].
+    /// Predictions for a batch: [`Model::infer`] and [`Model::probabilities`].
     ///
     /// # Errors
     /// If `x` is not a batch of this model's inputs.
@@ -47,7 +47,7 @@ impl<T: Kernels> Sequential<T> {
 }
 
 impl<T: Kernels> Predictor<'_, T> {
-    /// The same result as [`Sequential::predict`], bit-identical.
+    /// The same result as [`Model::predict`], bit-identical.
     ///
     /// # Errors
     /// If `x` is not a batch of the model's inputs.

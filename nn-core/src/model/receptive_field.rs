@@ -13,10 +13,11 @@
 //! (Araujo, Norris and Sim: Computing receptive fields of convolutional neural networks, Distill 2019,
 //! <https://distill.pub/2019/computing-receptive-fields>.)
 
-use super::Sequential;
+use super::{Model, Node};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::Window2d;
+use crate::tensor::Shape;
 
 /// The grid of receptive fields along one axis of the image, in pixels; pixel `i` has its centre at
 /// `i`.
@@ -47,6 +48,14 @@ impl ReceptiveAxis {
             step: self.step * stride as f64,
             first: self.first + (reach / 2.0 - padding as f64) * self.step,
         }
+    }
+
+    /// The grid of cells that see what this one and another's see.
+    fn joined(self, other: Self) -> Self {
+        let edge = |axis: Self, side: f64| axis.first + side * (axis.size - 1.0) / 2.0;
+        let low = edge(self, -1.0).min(edge(other, -1.0));
+        let high = edge(self, 1.0).max(edge(other, 1.0));
+        Self { size: high - low + 1.0, step: self.step.max(other.step), first: (low + high) / 2.0 }
     }
 
     /// The grid after a resize from `from` to `to` cells that covers the same extent evenly.
@@ -82,6 +91,14 @@ impl ReceptiveField {
         }
     }
 
+    /// What cells see that see both.
+    fn joined(self, other: Self) -> Self {
+        Self {
+            vertical: self.vertical.joined(other.vertical),
+            horizontal: self.horizontal.joined(other.horizontal),
+        }
+    }
+
     fn through(self, Window2d { size, stride, padding }: Window2d) -> Self {
         Self {
             vertical: self.vertical.through(size.0, stride.0, padding.0),
@@ -90,14 +107,15 @@ impl ReceptiveField {
     }
 }
 
-impl<T: Kernels> Sequential<T> {
-    /// The receptive fields of a layer's feature map in the model's images. If a layer of another crate
-    /// does not report its windows and changes the size, its cells are assumed to divide the input
-    /// evenly.
+impl<T: Kernels> Model<T> {
+    /// The receptive fields of a layer's feature map in the model's images. Where branches meet, a cell
+    /// sees what any of them sees; a branch that is spread over a larger map, such as the weights of a
+    /// squeeze-and-excite block, does not count. If a layer of another crate does not report its windows
+    /// and changes the size, its cells are assumed to divide the input evenly.
     ///
     /// # Errors
-    /// If there is no layer of that name, or an output up to it is not a feature map
-    /// `[height, width, channels]`.
+    /// If there is no layer of that name, or its output is not a feature map `[height, width, channels]`
+    /// that is computed from others.
     ///
     /// ```
     /// use nn_core::layers::{Conv2D, MaxPool2D};
@@ -114,28 +132,54 @@ impl<T: Kernels> Sequential<T> {
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn receptive_field(&self, layer: &str) -> Result<ReceptiveField> {
-        let mut field = ReceptiveField::PIXELS;
-        let mut input = &self.input;
-        for stage in &self.stages[..=self.stage_index(layer)?] {
-            let (&[height, width, _], &[out_h, out_w, _]) = (input.dims(), stage.output.dims())
-            else {
-                return Err(Error::shape(
-                    format!("receptive field of {layer}"),
-                    "layers of maps [height, width, channels] up to it",
-                    format!("{} from {input} to {}", stage.label(), stage.output),
-                    "choose a layer before Flatten and the dense layers",
-                ));
-            };
-            field = match stage.layer.window(input)? {
-                Some(window) => field.through(window),
-                None => ReceptiveField {
-                    vertical: field.vertical.resampled(height, out_h),
-                    horizontal: field.horizontal.resampled(width, out_w),
-                },
-            };
-            input = &stage.output;
+        let end = self.node_index(layer)?;
+        // Those of all values up to the layer: `None` for one that is no map, or not made of maps.
+        let mut fields = vec![map_size(&self.input).map(|_| ReceptiveField::PIXELS)];
+        for node in &self.nodes[..=end] {
+            fields.push(self.field_of(node, &fields)?);
         }
-        Ok(field)
+        fields[end + 1].ok_or_else(|| {
+            let node = &self.nodes[end];
+            let inputs: Vec<_> = self.input_shapes(node).iter().map(Shape::to_string).collect();
+            Error::shape(
+                format!("receptive field of {layer}"),
+                "layers of maps [height, width, channels] up to it",
+                format!("{} from {} to {}", node.label(), inputs.join(" and "), node.output),
+                "choose a layer before Flatten and the dense layers",
+            )
+        })
+    }
+
+    /// The fields of a node's map, from those of the values before it.
+    fn field_of(
+        &self,
+        node: &Node<T>,
+        fields: &[Option<ReceptiveField>],
+    ) -> Result<Option<ReceptiveField>> {
+        let Some((out_h, out_w)) = map_size(&node.output) else { return Ok(None) };
+        let maps = node
+            .inputs
+            .iter()
+            .filter_map(|&value| Some((map_size(self.value_shape(value))?, fields[value]?)));
+        let maps: Vec<_> = maps.collect();
+        let Some(&(size, _)) = maps.iter().max_by_key(|((h, w), _)| h * w) else { return Ok(None) };
+        let largest = maps.iter().filter(|(other, _)| *other == size).map(|&(_, field)| field);
+        let Some(field) = largest.reduce(ReceptiveField::joined) else { return Ok(None) };
+        Ok(Some(match node.layer.window(&self.input_shapes(node))? {
+            Some(window) => field.through(window),
+            None => ReceptiveField {
+                vertical: field.vertical.resampled(size.0, out_h),
+                horizontal: field.horizontal.resampled(size.1, out_w),
+            },
+        }))
+    }
+}
+
+/// Height and width of a map; `None` for another shape.
+fn map_size(shape: &Shape) -> Option<(usize, usize)> {
+    match *shape.dims() {
+        [height, width, _] => Some((height, width)),
+        _ => None,
     }
 }
 
@@ -144,7 +188,7 @@ mod tests {
     use super::*;
     use crate::kernels::Padding;
     use crate::layers::{AveragePool2D, Conv2D, Dropout, Flatten, MaxPool2D, Rescaling};
-    use crate::model::SequentialBuilder;
+    use crate::model::{Sequential, SequentialBuilder};
     use crate::tensor::Tensor;
 
     /// The first and last row and column of the pixels that affect a cell of `layer`'s map.

@@ -1,6 +1,6 @@
 //! The built-in network.
 
-use super::{Sequential, SequentialBuilder};
+use super::{Model, SequentialBuilder};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::{Activation, Conv2D, Dense, Flatten, MaxPool2D, Rescaling};
@@ -93,7 +93,7 @@ impl ReferenceCnn {
     /// # Errors
     /// If there are fewer than two classes, or the images are too small for the kernels and poolings
     /// (22 pixels are enough by default) or too large for memory.
-    pub fn build<T: Kernels>(&self, seed: u64) -> Result<Sequential<T>> {
+    pub fn build<T: Kernels>(&self, seed: u64) -> Result<Model<T>> {
         if self.classes < 2 {
             return Err(Error::setting(
                 "the number of classes",

@@ -1,6 +1,6 @@
 //! The table of layers, in the format of Keras.
 
-use super::Sequential;
+use super::Model;
 use crate::kernels::Kernels;
 use crate::layers::OutputKind;
 use serde::Serialize;
@@ -38,27 +38,27 @@ pub struct SummaryRow {
     pub parameters: usize,
 }
 
-impl<T: Kernels> Sequential<T> {
+impl<T: Kernels> Model<T> {
     /// The table of layers.
     pub fn summary(&self) -> Summary {
         let count = |parameters: &[crate::layers::Parameter<T>]| {
             parameters.iter().map(|p| p.value.len()).sum()
         };
-        let row = |stage: &super::Stage<T>| SummaryRow {
-            name: stage.name.clone(),
-            kind: stage.layer.kind(),
-            output_shape: stage.output.dims().to_vec(),
-            parameters: count(&self.parameters[stage.parameters.clone()]),
+        let row = |node: &super::Node<T>| SummaryRow {
+            name: node.name.clone(),
+            kind: node.layer.kind(),
+            output_shape: node.output.dims().to_vec(),
+            parameters: count(&self.parameters[node.parameters.clone()]),
         };
         let trainable = self.parameters.iter().filter(|p| p.trainable).map(|p| p.value.len());
         Summary {
             name: self.name.clone(),
             input_shape: self.input.dims().to_vec(),
-            layers: self.stages.iter().map(row).collect(),
+            layers: self.nodes.iter().map(row).collect(),
             parameters: count(&self.parameters),
             trainable: trainable.sum(),
             element_bytes: size_of::<T>(),
-            output: self.output,
+            output: self.kind,
         }
     }
 }

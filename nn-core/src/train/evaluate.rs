@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{Kernels, parallel};
 use crate::layers::OutputKind;
 use crate::loss::Loss;
-use crate::model::Sequential;
+use crate::model::Model;
 use crate::tensor::BufferPool;
 
 /// The result of an evaluation.
@@ -46,7 +46,7 @@ impl Evaluation {
 /// If an example cannot be read, does not fit the model's input, or has a label without an output, or if
 /// the batch size is 0. [`Error::Interrupted`] from the examples ends the evaluation and is returned.
 pub fn evaluate<T: Kernels>(
-    model: &Sequential<T>,
+    model: &Model<T>,
     loss: Loss,
     examples: &dyn Examples<T>,
     batch_size: usize,
@@ -56,7 +56,7 @@ pub fn evaluate<T: Kernels>(
 
 /// [`evaluate`], with buffers from `pool`.
 pub(super) fn evaluate_in<T: Kernels>(
-    model: &Sequential<T>,
+    model: &Model<T>,
     loss: Loss,
     examples: &dyn Examples<T>,
     batch_size: usize,
@@ -102,7 +102,7 @@ pub(super) fn evaluate_in<T: Kernels>(
 }
 
 /// The number of classes of a model: its outputs, or 2 for a single output.
-pub(super) fn classes<T: Kernels>(model: &Sequential<T>) -> Result<usize> {
+pub(super) fn classes<T: Kernels>(model: &Model<T>) -> Result<usize> {
     match (model.output_shape().dims(), model.output_kind()) {
         ([1], OutputKind::Sigmoid) => Ok(2),
         (&[outputs], _) if outputs > 1 => Ok(outputs),

@@ -4,7 +4,7 @@ use super::Examples;
 use crate::autograd::Tape;
 use crate::error::Result;
 use crate::kernels::Kernels;
-use crate::model::{Pass, Sequential};
+use crate::model::{Model, Pass};
 use crate::tensor::BufferPool;
 
 /// The first layer whose outputs are all 0 for each of the first `samples` examples; `None` if
@@ -17,7 +17,7 @@ use crate::tensor::BufferPool;
 /// # Errors
 /// If an example cannot be read or does not fit the model's input.
 pub fn silent_layer<T: Kernels>(
-    model: &Sequential<T>,
+    model: &Model<T>,
     examples: &dyn Examples<T>,
     samples: usize,
 ) -> Result<Option<String>> {

@@ -2,7 +2,7 @@
 
 use super::{FitOptions, History};
 use crate::kernels::Kernels;
-use crate::model::Sequential;
+use crate::model::Model;
 use crate::optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// derived from the seed and the number of steps.
 #[derive(Debug)]
 pub(super) struct TrainerState<T: Kernels> {
-    pub model: Sequential<T>,
+    pub model: Model<T>,
     pub optimizer: Box<dyn Optimizer<T>>,
     pub options: FitOptions,
     /// The epochs that are complete.

@@ -9,7 +9,7 @@ use crate::autograd::Tape;
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
 use crate::kernels::{Kernels, parallel};
-use crate::model::{Pass, Sequential};
+use crate::model::{Model, Pass};
 use crate::optim::{Gradients, Optimizer, check_learning_rate};
 use crate::rng::{Rng, stream};
 use crate::tensor::Tensor;
@@ -76,7 +76,7 @@ impl<T: Kernels> Trainer<T> {
     /// If the batch size is 0, the learning rate is not a finite number of 0 or above, or the model
     /// is not a classifier that the loss fits.
     pub fn new(
-        model: Sequential<T>,
+        model: Model<T>,
         optimizer: Box<dyn Optimizer<T>>,
         options: FitOptions,
     ) -> Result<Self> {
@@ -91,12 +91,12 @@ impl<T: Kernels> Trainer<T> {
     }
 
     /// The model in its current state.
-    pub fn model(&self) -> &Sequential<T> {
+    pub fn model(&self) -> &Model<T> {
         &self.state.model
     }
 
     /// The model, without the state of training.
-    pub fn into_model(self) -> Sequential<T> {
+    pub fn into_model(self) -> Model<T> {
         self.state.model
     }
 
@@ -343,13 +343,15 @@ impl<T: Kernels> Trainer<T> {
             let gradients = Gradients::take(&mut self.tape, &pass.parameters);
             // The pass holds references to the parameters' values; an in-place update needs unique
             // ownership.
-            drop((pass, loss));
+            let state = pass.state;
+            drop((pass.output, pass.also, pass.parameters, pass.watched, loss));
             self.tape.clear();
             self.state.optimizer.step(
                 self.state.model.parameters_mut(),
                 &gradients,
                 learning_rate,
             )?;
+            self.state.model.update_state(state)?;
             self.state.steps += 1;
         }
         Ok(record)

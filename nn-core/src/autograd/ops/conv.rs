@@ -99,11 +99,12 @@ impl<T: Kernels> Op<T> for Conv2dReluMaxPool<T> {
 
 impl<T: Kernels> Tape<T> {
     /// The convolution (as is usual in deep learning, a cross-correlation) of
-    /// `x [batch, height, width, in]` with `w [out, in, kernel height, kernel width]`, plus `b [out]`:
-    /// `[batch, out height, out width, out]`.
+    /// `x [batch, height, width, in]` with `w [out, in / groups, kernel height, kernel width]`, plus
+    /// `b [out]`: `[batch, out height, out width, out]`.
     ///
     /// # Errors
-    /// If the channels of `x` and `w` or the length of `b` differ, or the kernel does not fit.
+    /// If the channels of `x` and `w` or the length of `b` differ, the groups do not divide the
+    /// channels, or the kernel does not fit.
     ///
     /// ```
     /// use nn_core::autograd::Conv2dOptions;
@@ -236,13 +237,33 @@ mod tests {
     use crate::kernels::Padding;
 
     fn cases() -> Vec<(Conv2dOptions, Pool2dOptions)> {
-        let conv = |stride, padding| Conv2dOptions { stride, padding };
-        let pool = |window, stride| Pool2dOptions { window, stride };
+        let conv = |stride, padding| Conv2dOptions { stride, padding, ..Conv2dOptions::new() };
+        let pool = |window: (usize, usize), stride: (usize, usize)| {
+            Pool2dOptions::new(window).stride(stride)
+        };
+        let uneven = Padding::Explicit { top: 0, bottom: 2, left: 3, right: 1 };
         vec![
             (conv((1, 1), Padding::Valid), pool((2, 2), (2, 2))),
             (conv((1, 1), Padding::Same), pool((3, 2), (2, 1))),
             (conv((2, 1), Padding::Valid), pool((1, 2), (1, 3))),
             (conv((2, 3), Padding::Same), pool((2, 1), (1, 1))),
+            (conv((1, 1), uneven), pool((2, 2), (2, 2))),
+            (conv((1, 2), Padding::SameLower).dilation((2, 1)), pool((2, 2), (1, 1))),
+            (conv((2, 1), uneven).dilation((2, 3)), pool((2, 1), (1, 1))),
+        ]
+    }
+
+    /// Grouped convolutions of 6 channels: with the output channels of each group.
+    fn grouped() -> Vec<(Conv2dOptions, usize)> {
+        let plain = Conv2dOptions::new();
+        let uneven = Padding::Explicit { top: 1, bottom: 0, left: 0, right: 3 };
+        vec![
+            (plain.groups(2), 2),
+            (plain.groups(3).padding(Padding::Same).stride(2), 1),
+            (plain.groups(2).padding(uneven).dilation(2), 3),
+            (plain.groups(6), 1),
+            (plain.groups(6).padding(uneven).stride((2, 1)), 2),
+            (plain.groups(6).padding(Padding::SameLower).dilation((1, 2)).stride((1, 2)), 3),
         ]
     }
 
@@ -257,6 +278,67 @@ mod tests {
             });
         }
         check(&inputs[..2], |tape, v| tape.conv2d(&v[0], &v[1], None, Conv2dOptions::default()));
+        for (conv, out) in grouped() {
+            let weight = [conv.groups * out, 6 / conv.groups, 2, 3];
+            let inputs = [sample([2, 5, 6, 6], 1), sample(weight, 2), sample([weight[0]], 3)];
+            let pool = Pool2dOptions::new((2, 1));
+            check(&inputs, |tape, v| tape.conv2d(&v[0], &v[1], Some(&v[2]), conv));
+            check(&inputs, |tape, v| tape.conv2d_relu(&v[0], &v[1], Some(&v[2]), conv));
+            check(&inputs, |tape, v| {
+                tape.conv2d_relu_max_pool(&v[0], &v[1], Some(&v[2]), conv, pool)
+            });
+        }
+    }
+
+    /// A grouped convolution is one convolution per group, side by side.
+    #[test]
+    fn groups_are_convolutions_of_their_own() -> Result<()> {
+        let tape = Tape::<f64>::new();
+        for (options, out) in grouped() {
+            let (groups, each) = (options.groups, 6 / options.groups);
+            let (x, w) = (sample([2, 5, 6, 6], 1), sample([groups * out, each, 2, 3], 2));
+            let whole = [&x, &w].map(|t| tape.constant(t.clone()));
+            let whole = tape.conv2d(&whole[0], &whole[1], None, options)?;
+            for group in 0..groups {
+                let part = Tensor::from_fn([2, 5, 6, each], |i| {
+                    x.as_slice()[i / each * 6 + group * each + i % each]
+                });
+                let len = out * each * 6;
+                let kernel = w.as_slice()[group * len..][..len].to_vec();
+                let kernel = Tensor::from_vec([out, each, 2, 3], kernel)?;
+                let part = [part, kernel].map(|t| tape.constant(t));
+                let y = tape.conv2d(&part[0], &part[1], None, options.groups(1))?;
+                for (i, y) in y.value().as_slice().iter().enumerate() {
+                    let at = i / out * groups * out + group * out + i % out;
+                    approx::assert_abs_diff_eq!(*y, whole.value().as_slice()[at], epsilon = 1e-12);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn images_without_pixels_give_the_bias() -> Result<()> {
+        let padding = Padding::symmetric(2);
+        for dims in [[0, 4, 4, 6], [1, 0, 4, 6], [1, 4, 0, 6]] {
+            for groups in [1, 2, 6] {
+                let mut tape = Tape::<f32>::new();
+                let x = tape.leaf(Tensor::zeros(dims));
+                let w = tape.leaf(Tensor::full([6, 6 / groups, 3, 3], 1.0));
+                let b = tape.leaf(Tensor::full([6], 2.0));
+                let options = Conv2dOptions::new().padding(padding).groups(groups);
+                let y = tape.conv2d(&x, &w, Some(&b), options)?;
+                assert!(y.value().as_slice().iter().all(|&v| v == 2.0));
+                let pixels = y.value().len() / 6;
+                assert_eq!(pixels > 0, dims[0] > 0);
+                tape.backward_from(&y, Tensor::full(y.shape(), 1.0))?;
+                let dw = tape.grad(&w).expect("a gradient");
+                assert!(dw.as_slice().iter().all(|&v| v == 0.0));
+                let db = tape.grad(&b).expect("a gradient");
+                assert_eq!(*db, Tensor::full([6], pixels as f32));
+            }
+        }
+        Ok(())
     }
 
     #[test]
@@ -326,5 +408,7 @@ mod tests {
         let huge = Pool2dOptions::new(16);
         let x = tape.constant(Tensor::zeros([1, 20, 20, 3]));
         refused(tape.conv2d_relu_max_pool(&x, &w, None, options, huge), &["255", "16x16"]);
+        let options = Conv2dOptions::new().groups(2);
+        refused(tape.conv2d(&x, &w, None, options), &["conv2d: groups", "3 input", "do: 1"]);
     }
 }

@@ -1,11 +1,13 @@
 //! The ops, one family per file: each adds methods to [`Tape`](super::Tape).
 
 mod activation;
+mod add_relu;
 mod along;
 mod axes;
 mod broadcast;
 mod compare;
 mod conv;
+mod conv_transpose;
 mod dropout;
 mod elementwise;
 mod functions;

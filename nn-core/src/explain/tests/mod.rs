@@ -11,7 +11,7 @@ use crate::autograd::Tape;
 use crate::layers::{
     Activation, AveragePool2D, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Rescaling,
 };
-use crate::model::SequentialBuilder;
+use crate::model::{Sequential, SequentialBuilder};
 use crate::rng::Rng;
 
 const SIDE: usize = 20;

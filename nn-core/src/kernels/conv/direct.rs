@@ -55,7 +55,8 @@ impl Conv2dKernel for Direct {
     }
 
     fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
-        (g.stride_h, g.stride_w) == (1, 1)
+        g.is_plain()
+            && (g.stride_h, g.stride_w) == (1, 1)
             && (1..=MAX_CHANNELS).contains(&g.in_c)
             && g.out_c > 0
             && pool.is_none_or(Pool2dGeometry::is_2x2)

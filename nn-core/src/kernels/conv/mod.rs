@@ -11,6 +11,7 @@
 //! that needs its weights packed packs them into scratch memory at each call, or offers
 //! [`Conv2dForward::pack`] to callers that keep packed weights.
 
+pub(crate) mod depthwise;
 pub(crate) mod direct;
 mod epilogue;
 pub(crate) mod im2col;

@@ -9,7 +9,7 @@ fn the_flagship_has_the_reference_sizes() {
     assert_eq!(shapes[6], [64, 115_200]);
     assert_eq!(shapes[8], [2, 64]);
     assert_eq!(model.parameter_count(), 7_596_226);
-    assert_eq!(model.last_convolution(), Some("conv3"));
+    assert_eq!(model.last_feature_map(), Some("conv3"));
     assert_eq!(model.output_kind(), OutputKind::Softmax);
     assert_eq!(model.classes(), 2);
     assert_eq!(model.layer_output_shape("conv3").unwrap().dims(), [60, 60, 128]);
@@ -155,7 +155,7 @@ fn the_final_activation_becomes_the_output_kind() {
         assert_eq!((found, layers), (kind, 1));
         let stays = if activation == Activation::Tanh { activation } else { Activation::Linear };
         let dense = Dense::new(2).activation(stays);
-        assert_eq!(architecture.layers[0].layer, LayerConfig::Dense(dense));
+        assert_eq!(Some(&architecture.layers[0].layer), dense.config().as_ref());
         // As a separate layer.
         let (found, layers, _) = built(end(Dense::new(2)).layer(activation));
         assert_eq!(found, kind);
@@ -164,8 +164,8 @@ fn the_final_activation_becomes_the_output_kind() {
     let plain = end(Dense::new(2).activation(Activation::Sigmoid)).output(OutputKind::Linear);
     let (found, _, architecture) = built(plain);
     assert_eq!(found, OutputKind::Linear);
-    let sigmoid = LayerConfig::Dense(Dense::new(2).activation(Activation::Sigmoid));
-    assert_eq!(architecture.layers[0].layer, sigmoid);
+    let sigmoid = Dense::new(2).activation(Activation::Sigmoid).config();
+    assert_eq!(Some(&architecture.layers[0].layer), sigmoid.as_ref());
     let conflict = end(Dense::new(2).activation(Activation::Sigmoid)).output(OutputKind::Softmax);
     assert!(conflict.build(0).unwrap_err().to_string().contains("Sigmoid"));
 }
@@ -181,7 +181,8 @@ fn an_architecture_builds_the_same_model() {
         let text = serde_json::to_string(&model.architecture().unwrap()).unwrap();
         let read: Architecture = serde_json::from_str(&text).unwrap();
         let seed = if model.name() == "sequential" && model.layers().count() == 1 { 3 } else { 27 };
-        let again = read.builder::<f32>().build(seed).unwrap();
+        let (graph, output) = read.graph::<f32>(&LayerKinds::built_in()).unwrap();
+        let again = graph.build(output, seed).unwrap();
         assert_eq!(again.architecture().unwrap(), model.architecture().unwrap());
         for (a, b) in again.parameters().iter().zip(model.parameters()) {
             assert_eq!((&a.name, &a.value), (&b.name, &b.value));
@@ -224,14 +225,13 @@ impl LayerSpec for Offset {
         "Offset"
     }
 
-    fn output_shape(&self, input: &Shape) -> Result<Shape> {
-        Ok(input.clone())
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        Ok(single("Offset", inputs)?.clone())
     }
 
-    fn parameters(&self, input: &Shape) -> Result<Vec<ParameterSpec>> {
-        let initializer = crate::init::Initializer::Constant(2.0);
-        let spec = ParameterSpec::weight(input, initializer);
-        Ok(vec![ParameterSpec { name: "factor".into(), trainable: false, ..spec }])
+    fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
+        let factor = crate::init::Initializer::Constant(2.0);
+        Ok(vec![ParameterSpec::state("factor", single("Offset", inputs)?, factor)])
     }
 }
 
@@ -239,10 +239,10 @@ impl<T: Kernels> Layer<T> for Offset {
     fn forward(
         &self,
         cx: &mut Forward<'_, T>,
-        x: crate::Var<T>,
+        inputs: Vec<crate::Var<T>>,
         p: &[crate::Var<T>],
     ) -> Result<crate::Var<T>> {
-        cx.tape.mul(&x, &p[0])
+        cx.tape.mul(&single("Offset", inputs)?, &p[0])
     }
 }
 

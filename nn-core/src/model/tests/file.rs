@@ -170,7 +170,7 @@ fn descriptions_that_make_no_sense_are_refused() {
         TensorFile::open(&path).unwrap().metadata("nn.architecture").unwrap().to_owned();
     let entry = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     for (version, architecture, classes, word) in [
-        (Some("2"), architecture.clone(), "[]", "nn.version is 2"),
+        (Some("3"), architecture.clone(), "[]", "nn.version is 3"),
         (None, architecture.clone(), "[]", "nn.version is missing"),
         (Some("1"), "{".into(), "[]", "nn.architecture cannot be understood"),
         (Some("1"), architecture.clone(), "[1]", "nn.classes cannot be understood"),

@@ -187,20 +187,20 @@ fn errors_inside_a_layer_name_it() {
         fn kind(&self) -> &'static str {
             "Liar"
         }
-        fn output_shape(&self, _: &Shape) -> Result<Shape> {
+        fn output_shape(&self, _: &[Shape]) -> Result<Shape> {
             Ok(Shape::from([9]))
         }
     }
 
     impl Layer<f32> for Liar {
-        fn forward(&self, _: &mut Forward<'_, f32>, x: Var, _: &[Var]) -> Result<Var> {
-            Ok(x)
+        fn forward(&self, _: &mut Forward<'_, f32>, x: Vec<Var>, _: &[Var]) -> Result<Var> {
+            single("Liar", x)
         }
     }
     let model: Sequential =
         Sequential::builder([3]).layer(Liar).layer(Dense::new(2)).build(0).unwrap();
     let message = model.predict(Tensor::zeros([1, 3])).unwrap_err().to_string();
-    assert!(message.starts_with("dense1 (Dense): "), "{message}");
+    assert!(message.starts_with("liar1 (Liar): ") && message.contains("declares"), "{message}");
 }
 
 #[test]

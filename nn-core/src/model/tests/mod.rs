@@ -3,6 +3,7 @@
 mod build;
 mod file;
 mod forward;
+mod graph;
 mod safetensors;
 
 use super::*;

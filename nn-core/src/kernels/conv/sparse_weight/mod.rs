@@ -80,7 +80,11 @@ impl Conv2dKernel for SparseWeight {
 pub(super) fn fits(g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
     let three = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w) == (3, 3, 1, 1);
     let valid = (g.pad_top, g.pad_left, g.out_h + 2, g.out_w + 2) == (0, 0, g.in_h, g.in_w);
-    g.in_c * g.out_c > 0 && three && valid && pool.is_some_and(Pool2dGeometry::is_2x2)
+    g.is_plain()
+        && g.in_c * g.out_c > 0
+        && three
+        && valid
+        && pool.is_some_and(Pool2dGeometry::is_2x2)
 }
 
 impl Conv2dWeightGradient<f32> for SparseWeight {

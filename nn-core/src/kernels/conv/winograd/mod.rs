@@ -72,7 +72,9 @@ impl Conv2dKernel for Winograd {
 
     fn supports(&self, g: &Conv2dGeometry, _: Option<&Pool2dGeometry>) -> bool {
         let sizes = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w);
-        sizes == (3, 3, 1, 1) && g.in_c > 0 && g.out_c > 0
+        // The input's gradient has the complementary padding, which must not be negative.
+        let padding = g.pad_top.max(g.pad_left);
+        g.is_plain() && sizes == (3, 3, 1, 1) && padding < 3 && g.in_c > 0 && g.out_c > 0
     }
 
     fn accuracy(&self) -> Accuracy {

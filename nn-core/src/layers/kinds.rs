@@ -1,0 +1,142 @@
+//! The kinds of layers: those of this crate, and those that a program adds.
+
+use super::{
+    Activation, Add, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
+    LayerConfig, MaxPool2D, Multiply, Rescaling,
+};
+use crate::error::{Error, Result};
+use crate::kernels::Kernels;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The kinds of layers that a stored network may have: the built-in ones, and those of other crates
+/// that are added here.
+///
+/// ```
+/// use nn_core::layers::{Forward, Layer, LayerConfig, LayerKinds, LayerSpec, single};
+/// use nn_core::{Kernels, Result, Shape, Var};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// `x * factor`
+/// #[derive(Debug, Serialize, Deserialize)]
+/// struct Times {
+///     factor: f64,
+/// }
+///
+/// impl LayerSpec for Times {
+///     fn kind(&self) -> &'static str {
+///         "Times"
+///     }
+///     fn config(&self) -> Option<LayerConfig> {
+///         LayerConfig::new(self.kind(), self)
+///     }
+///     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+///         Ok(single("Times", inputs)?.clone())
+///     }
+/// }
+///
+/// impl<T: Kernels> Layer<T> for Times {
+///     fn forward(&self, cx: &mut Forward<'_, T>, x: Vec<Var<T>>, _: &[Var<T>]) -> Result<Var<T>> {
+///         Ok(cx.tape.scale(single("Times", x)?, T::from_f64(self.factor)))
+///     }
+/// }
+///
+/// let stored = serde_json::to_string(&Times { factor: 2.5 }.config()).unwrap();
+/// let read: LayerConfig = serde_json::from_str(&stored).unwrap();
+/// let kinds = LayerKinds::<f32>::built_in().with::<Times>("Times");
+/// assert_eq!(kinds.layer(read.clone())?.kind(), "Times");
+/// assert!(LayerKinds::<f32>::built_in().layer(read).is_err());
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct LayerKinds<T: Kernels = f32> {
+    kinds: BTreeMap<&'static str, Read<T>>,
+}
+
+type Read<T> = fn(LayerConfig) -> serde_json::Result<Arc<dyn Layer<T>>>;
+
+/// An activation that stands alone, as data.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActivationLayer {
+    function: Activation,
+}
+
+impl<T: Kernels> LayerKinds<T> {
+    /// The built-in layers.
+    pub fn built_in() -> Self {
+        let mut kinds = Self { kinds: BTreeMap::new() };
+        macro_rules! add {
+            ($($kind:ident),* $(,)?) => {
+                $(kinds = kinds.with::<$kind>(stringify!($kind));)*
+            };
+        }
+        add!(
+            Add,
+            AveragePool2D,
+            Conv2D,
+            Dense,
+            Dropout,
+            Flatten,
+            GlobalAveragePool2D,
+            MaxPool2D,
+            Multiply,
+            Rescaling,
+        );
+        kinds.kinds.insert("Activation", |config| {
+            let ActivationLayer { function } = config.read()?;
+            Ok(Arc::new(function))
+        });
+        kinds
+    }
+
+    /// Adds a layer of another crate: `kind` is what its [`kind`](super::LayerSpec::kind) returns.
+    pub fn with<L: Layer<T> + DeserializeOwned + 'static>(mut self, kind: &'static str) -> Self {
+        self.kinds.insert(kind, |config| Ok(Arc::new(config.read::<L>()?)));
+        self
+    }
+
+    /// The names of the kinds.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.kinds.keys().copied()
+    }
+
+    /// The layer of a configuration.
+    ///
+    /// # Errors
+    /// If its kind is not among these, or does not have these settings.
+    pub fn layer(&self, config: LayerConfig) -> Result<Arc<dyn Layer<T>>> {
+        let kind = config.kind().to_owned();
+        let Some(read) = self.kinds.get(kind.as_str()) else {
+            return Err(Error::setting(
+                "the kind of a layer",
+                format!("one of {}", self.names().collect::<Vec<_>>().join(", ")),
+                kind,
+                "check its spelling; for a layer of your own, add its kind to LayerKinds",
+            ));
+        };
+        read(config).map_err(|problem| {
+            Error::setting(
+                format!("the settings of {kind}"),
+                "those of the layer's fields, with values that they can have",
+                problem,
+                "see the layer's documentation",
+            )
+        })
+    }
+}
+
+impl<T: Kernels> Default for LayerKinds<T> {
+    fn default() -> Self {
+        Self::built_in()
+    }
+}
+
+impl<T: Kernels> fmt::Debug for LayerKinds<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.kinds.keys()).finish()
+    }
+}

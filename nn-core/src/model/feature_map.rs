@@ -1,0 +1,42 @@
+//! The feature map that class activation maps look at by default.
+
+use super::{Model, Node};
+use crate::kernels::Kernels;
+use crate::layers::{AveragePool2D, Dropout, MaxPool2D};
+
+impl<T: Kernels> Model<T> {
+    /// The last feature map `[height, width, channels]` before pooling or flattening ends the picture:
+    /// Grad-CAM's default layer. `None` if no layer has such an output.
+    ///
+    /// It is the last node on the way to the output whose map has more than one place, or the one that
+    /// its poolings and dropouts take their values from: in a chain that ends in convolution, ReLU,
+    /// pooling and `Flatten`, the ReLU; in a residual network, the last ReLU before the global pooling.
+    ///
+    /// ```
+    /// use nn_core::model::{ReferenceCnn, Sequential};
+    /// let model: Sequential = ReferenceCnn::new(2, 64).build(27)?;
+    /// assert_eq!(model.last_feature_map(), Some("conv3"));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn last_feature_map(&self) -> Option<&str> {
+        let maps = || self.nodes.iter().enumerate().filter(|(_, node)| node.output.rank() == 3);
+        let places = |node: &Node<T>| node.output.dims()[0] * node.output.dims()[1];
+        let large = maps().rev().find(|(_, node)| places(node) > 1);
+        let (mut at, _) = large.or_else(|| maps().next_back())?;
+        while let [value] = self.nodes[at].inputs[..]
+            && ends_the_picture(&self.nodes[at])
+            && let Some(before) = value.checked_sub(1)
+            && self.nodes[before].output.rank() == 3
+        {
+            at = before;
+        }
+        Some(&self.nodes[at].name)
+    }
+}
+
+/// Whether a node only makes a map smaller, or nothing of it at inference.
+fn ends_the_picture<T: Kernels>(node: &Node<T>) -> bool {
+    node.is::<MaxPool2D>().is_some()
+        || node.is::<AveragePool2D>().is_some()
+        || node.is::<Dropout>().is_some()
+}

@@ -1,0 +1,183 @@
+//! Fusion: which nodes of a graph run together as one op.
+//!
+//! A pass over the graph joins a node with the only node that takes its value, where one op computes both
+//! without storing what lies between them. A value that is watched, or an output, is never joined away.
+
+use super::{Model, Node};
+use crate::autograd::Var;
+use crate::error::Result;
+use crate::kernels::Kernels;
+use crate::kernels::conv::MAX_FUSED_WINDOW;
+use crate::layers::{Activation, Add, Conv2D, Forward, MaxPool2D};
+
+/// Nodes that run as one, in their order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub nodes: Vec<usize>,
+}
+
+impl Step {
+    pub fn first(&self) -> usize {
+        self.nodes[0]
+    }
+
+    pub fn last(&self) -> usize {
+        self.nodes[self.nodes.len() - 1]
+    }
+}
+
+/// The steps of a pass, in the order in which they can run.
+pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[usize], constant: bool) -> Vec<Step> {
+    let _ = constant;
+    let takers = Takers::new(model);
+    let mut joined = vec![false; model.nodes.len()];
+    let mut steps = Vec::with_capacity(model.nodes.len());
+    for i in 0..model.nodes.len() {
+        if joined[i] {
+            continue;
+        }
+        let mut nodes = vec![i];
+        let mut last = i;
+        // The one node that takes the last one's value, if it may be joined and `is_next` likes it.
+        let mut join = |is_next: &dyn Fn(&Node<T>) -> bool| {
+            let next = takers.only(last).filter(|_| !watch.contains(&last));
+            let next = next.filter(|&next| is_next(&model.nodes[next]));
+            if let Some(next) = next {
+                nodes.push(next);
+                joined[next] = true;
+                last = next;
+            }
+            next.is_some()
+        };
+        let is_relu = |node: &Node<T>| node.is() == Some(&Activation::Relu);
+        let is_pool = |node: &Node<T>| {
+            node.is::<MaxPool2D>()
+                .is_some_and(|pool| pool.window.0 * pool.window.1 <= MAX_FUSED_WINDOW)
+        };
+        let node = &model.nodes[i];
+        if let Some(conv) = node.is::<Conv2D>() {
+            let relu = match conv.activation {
+                Activation::Relu => true,
+                Activation::Linear => join(&is_relu),
+                _ => false,
+            };
+            if relu {
+                join(&is_pool);
+            }
+        } else if node.is::<Add>().is_some() && node.inputs.len() == 2 {
+            join(&is_relu);
+        }
+        steps.push(Step { nodes });
+    }
+    steps
+}
+
+/// Which node takes the value of a node, where there is only one.
+struct Takers(Vec<Option<usize>>);
+
+impl Takers {
+    fn new<T: Kernels>(model: &Model<T>) -> Self {
+        let mut takers = vec![Vec::new(); model.nodes.len() + 1];
+        for (i, node) in model.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&value| takers[value].push(Some(i)));
+        }
+        // The caller of the pass takes outputs.
+        model.outputs.iter().for_each(|&value| takers[value].push(None));
+        let only = |takers: Vec<Option<usize>>| match takers.as_slice() {
+            [Some(one)] => Some(*one),
+            _ => None,
+        };
+        Self(takers.into_iter().skip(1).map(only).collect())
+    }
+
+    fn only(&self, node: usize) -> Option<usize> {
+        self.0[node]
+    }
+}
+
+/// Runs a step of several nodes as one op; `None` for a single node, which its layer computes.
+pub(super) fn run<T: Kernels>(
+    model: &Model<T>,
+    step: &Step,
+    cx: &mut Forward<'_, T>,
+    inputs: &[Var<T>],
+    own: &[Vec<Var<T>>],
+) -> Result<Option<Var<T>>> {
+    if step.nodes.len() < 2 {
+        return Ok(None);
+    }
+    let (first, last) = (&model.nodes[step.first()], &model.nodes[step.last()]);
+    match (first.is::<Conv2D>(), inputs, own[0].as_slice()) {
+        (Some(conv), [x], [weight, bias @ ..]) => {
+            let (bias, options) = (bias.first(), conv.options());
+            let y = match last.is::<MaxPool2D>() {
+                Some(pool) => {
+                    cx.tape.conv2d_relu_max_pool(x, weight, bias, options, pool.options())
+                }
+                None => cx.tape.conv2d_relu(x, weight, bias, options),
+            };
+            y.map(Some)
+        }
+        (None, [a, b], _) => cx.tape.add_relu(a, b).map(Some),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{AveragePool2D, Dropout, Flatten, Layer};
+    use crate::model::{GraphBuilder, Sequential};
+
+    fn steps(model: &Model, watch: &[usize]) -> Vec<Vec<usize>> {
+        plan(model, watch, false).into_iter().map(|step| step.nodes).collect()
+    }
+
+    fn are_fused(conv: Conv2D, pool: impl Layer<f32> + 'static) -> bool {
+        let model = Sequential::builder([40, 40, 1]).layer(conv).layer(pool).build(0).unwrap();
+        steps(&model, &[]).len() == 1
+    }
+
+    #[test]
+    fn what_runs_as_one_op() {
+        let relu = || Conv2D::new(2, 3).activation(Activation::Relu);
+        assert!(are_fused(relu(), MaxPool2D::new(2)));
+        assert!(are_fused(relu().stride(2), MaxPool2D::new((3, 2)).stride(1)));
+        assert!(are_fused(Conv2D::new(2, 3), Activation::Relu));
+        assert!(!are_fused(relu(), MaxPool2D::new(17)));
+        assert!(!are_fused(relu(), AveragePool2D::new(2)));
+        assert!(!are_fused(relu(), Dropout::new(0.5)));
+        assert!(!are_fused(Conv2D::new(2, 3), MaxPool2D::new(2)));
+        assert!(!are_fused(Conv2D::new(2, 3), Activation::Tanh));
+        assert!(!are_fused(Conv2D::new(2, 3).activation(Activation::Tanh), MaxPool2D::new(2)));
+    }
+
+    #[test]
+    fn watching_prevents_fusion() {
+        let model = Sequential::builder([9, 9, 1])
+            .layer(Conv2D::new(2, 3))
+            .layer(Activation::Relu)
+            .layer(MaxPool2D::new(2))
+            .layer(Flatten::new())
+            .build(0)
+            .unwrap();
+        assert_eq!(steps(&model, &[]), [vec![0, 1, 2], vec![3]]);
+        assert_eq!(steps(&model, &[0]), [vec![0], vec![1], vec![2], vec![3]]);
+        assert_eq!(steps(&model, &[1]), [vec![0, 1], vec![2], vec![3]]);
+        assert_eq!(steps(&model, &[2]), [vec![0, 1, 2], vec![3]]);
+    }
+
+    #[test]
+    fn a_value_that_others_take_is_computed() {
+        let mut graph = GraphBuilder::new([6, 6, 2]);
+        let conv = graph.layer(Conv2D::new(2, 1), graph.input());
+        let relu = graph.layer(Activation::Relu, conv);
+        let sum = graph.layer(Add::new(), [conv, relu]);
+        let output = graph.layer(Activation::Relu, sum);
+        let model = graph.clone().build(output, 1).unwrap();
+        assert_eq!(steps(&model, &[]), [vec![0], vec![1], vec![2, 3]]);
+        graph.also_output(sum);
+        let model = graph.build(output, 1).unwrap();
+        assert_eq!(steps(&model, &[]), [vec![0], vec![1], vec![2], vec![3]]);
+    }
+}
