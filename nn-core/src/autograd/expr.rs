@@ -112,8 +112,8 @@ impl<T: Kernels> Expr<'_, T> {
     /// use nn_core::{Tape, Tensor};
     /// let tape = Tape::<f32>::new();
     /// let x = tape.leaf(Tensor::from_vec([2], vec![0.0, 3.0])?);
-    /// let y = (tape.expr(&x) * 2.0).apply(|tape, x| tape.gather(&x, 0, &[1, 1, 0])).var()?;
-    /// assert_eq!(y.value().as_slice(), [6.0, 6.0, 0.0]);
+    /// let y = (tape.expr(&x) * 2.0).apply(|tape, x| tape.tile(&x, &[2])).var()?;
+    /// assert_eq!(y.value().as_slice(), [0.0, 6.0, 0.0, 6.0]);
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn apply(mut self, op: impl FnOnce(&Tape<T>, Var<T>) -> Result<Var<T>>) -> Self {
@@ -216,6 +216,7 @@ methods! {
     transpose() => |tape, x| tape.transpose(&x);
     permute(axes: &[usize]) => |tape, x| tape.permute(&x, axes);
     slice(axis: usize, range: Range<usize>) => |tape, x| tape.slice(&x, axis, range);
+    gather(axis: usize, indices: &[usize]) => |tape, x| tape.gather(&x, axis, indices);
     broadcast_to(shape: impl Into<Shape>) => |tape, x| tape.broadcast_to(&x, shape);
 }
 
