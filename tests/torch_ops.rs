@@ -233,13 +233,12 @@ enum Op {
     Transpose,
 }
 
+/// An op's outputs, and further results in the fixture's order.
+type Results<T> = (Vec<Var<T>>, Vec<Tensor<T>>);
+
 impl Op {
-    /// Runs the op on `x`, its inputs: its outputs, and further results in the fixture's order.
-    fn run<T: Kernels>(
-        &self,
-        tape: &Tape<T>,
-        x: &[Var<T>],
-    ) -> Result<(Vec<Var<T>>, Vec<Tensor<T>>)> {
+    /// Runs the op on `x`, its inputs.
+    fn run<T: Kernels>(&self, tape: &Tape<T>, x: &[Var<T>]) -> Result<Results<T>> {
         let first = || x[0].clone();
         let output = match self {
             Self::Conv2d { stride, padding, dilation, groups } => {
@@ -377,7 +376,7 @@ fn with_statistics<T: Kernels>(
     norm: BatchNorm<T>,
     running: &[Var<T>],
     momentum: f64,
-) -> (Vec<Var<T>>, Vec<Tensor<T>>) {
+) -> Results<T> {
     let count = norm.count as f64;
     let after = |before: &Var<T>, now: &Tensor<T>, factor: f64| {
         Tensor::from_fn(now.shape().clone(), |i| {
