@@ -28,6 +28,7 @@ mod merge;
 mod parameter;
 mod pool;
 mod rescaling;
+mod written;
 
 pub use activation::{Activation, OutputKind};
 pub use config::LayerConfig;

@@ -1,6 +1,7 @@
 //! Pooling over images, without padding: rows and columns left over at the bottom and right are
 //! dropped, as is the default in Keras.
 
+use super::written::{pair, some_pair};
 use super::{
     Forward, Layer, LayerConfig, LayerSpec, Pair, Window2d, check_extents, image_dims, single,
 };
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 /// The maximum of each window. If several numbers are equal, the gradient goes to the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct MaxPool2D {
     /// Height and width of the window.
     pub window: (usize, usize),
@@ -23,12 +24,22 @@ pub struct MaxPool2D {
 
 /// The mean of each window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct AveragePool2D {
     /// Height and width of the window.
     pub window: (usize, usize),
     /// Stride, vertical before horizontal.
     pub stride: (usize, usize),
+}
+
+/// A pooling as it may be written: the stride is that of the window if it is left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(deserialize_with = "pair")]
+    window: (usize, usize),
+    #[serde(default, deserialize_with = "some_pair")]
+    stride: Option<(usize, usize)>,
 }
 
 /// The mean of each channel over all pixels: `[height, width, channels]` to `[channels]`.
@@ -62,6 +73,13 @@ macro_rules! windowed_pool {
             /// Window and stride as options of the op.
             pub(crate) fn options(&self) -> Pool2dOptions {
                 Pool2dOptions::new(self.window).stride(self.stride)
+            }
+        }
+
+        impl From<Written> for $layer {
+            fn from(written: Written) -> Self {
+                let Written { window, stride } = written;
+                Self { window, stride: stride.unwrap_or(window) }
             }
         }
 
