@@ -34,5 +34,6 @@ pub use crate::kernels::geometry::{Conv2dOptions, ConvTranspose2dOptions, Pool2d
 pub use crate::kernels::resize::Interpolation;
 pub use gradient::Gradient;
 pub use ops::BatchNorm;
+pub use ops::pad::PadMode;
 pub use tape::{Backward, OnLeaf, Op, Tape};
 pub use var::{LeafId, Var};

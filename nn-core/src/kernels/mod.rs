@@ -143,7 +143,10 @@ impl_kernels!(
             &Direct { isa: Isa::Neon },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
         input_gradient: &[
@@ -154,14 +157,20 @@ impl_kernels!(
             &SparseInput { isa: Isa::Portable },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
         weight_gradient: &[
             &SparseWeight { isa: Isa::Avx512 },
             &SparseWeight { isa: Isa::Avx2 },
             &SparseWeight { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
     }
@@ -169,11 +178,7 @@ impl_kernels!(
 impl_kernels!(
     f64,
     matrixmultiply::dgemm,
-    Conv2dKernels {
-        forward: &[&Depthwise, &Im2col],
-        input_gradient: &[&Depthwise, &Im2col],
-        weight_gradient: &[&Depthwise, &Im2col],
-    }
+    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
 );
 
 /// Whether this build has kernels for `isa`.

@@ -1,5 +1,6 @@
 //! Convolution layer.
 
+use super::written::{one, padding, pair};
 use super::{
     Activation, Forward, Layer, LayerConfig, LayerSpec, Pair, ParameterSpec, Window2d,
     check_extents, image_dims, single, weight_and_bias,
@@ -22,14 +23,19 @@ pub struct Conv2D {
     /// Channels of the output.
     pub filters: usize,
     /// Height and width of the kernel.
+    #[serde(deserialize_with = "pair")]
     pub kernel_size: (usize, usize),
     /// Stride, vertical before horizontal.
+    #[serde(default = "one", deserialize_with = "pair")]
     pub stride: (usize, usize),
     /// Padding.
+    #[serde(default, deserialize_with = "padding")]
     pub padding: Padding,
     /// Activation of the output.
+    #[serde(default)]
     pub activation: Activation,
     /// Initialiser of the weight; biases are initialised to zero.
+    #[serde(default)]
     pub initializer: Initializer,
 }
 

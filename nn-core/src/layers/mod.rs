@@ -21,6 +21,7 @@ mod activation;
 mod channels;
 mod config;
 mod conv;
+mod defaults;
 mod dense;
 mod dropout;
 mod flatten;
@@ -31,6 +32,7 @@ mod parameter;
 mod pool;
 mod rescaling;
 mod upsampling;
+mod written;
 
 pub use activation::{Activation, OutputKind};
 pub use channels::{ChannelShuffle, ChannelSlice, Concatenate, Scale};
@@ -321,28 +323,6 @@ fn weight_and_bias<'a, T: Kernels>(
             "pass those that `parameters` asked for",
         )),
     }
-}
-
-// What fields of stored layers are if they are left out.
-
-fn once() -> (usize, usize) {
-    (1, 1)
-}
-
-fn is_once(pair: &(usize, usize)) -> bool {
-    *pair == once()
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn is_true(value: &bool) -> bool {
-    *value
-}
-
-fn is_default<V: Default + PartialEq>(value: &V) -> bool {
-    *value == V::default()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod activation;
 mod add_relu;
+mod along;
 mod axes;
 mod broadcast;
 mod compare;
@@ -11,12 +12,15 @@ mod drop_path;
 mod dropout;
 mod elementwise;
 mod functions;
+mod gather;
 mod join;
+mod largest;
 mod loss;
 mod mask;
 mod matmul;
 mod norm;
 mod packed;
+pub(super) mod pad;
 mod permute;
 mod pool;
 mod reduce;
@@ -24,6 +28,7 @@ mod resize;
 mod shape;
 mod shuffle;
 mod softmax;
+mod tile;
 mod walk;
 
 pub use norm::BatchNorm;
