@@ -284,7 +284,7 @@ fn channels(kind: &str, input: &Shape) -> Result<usize> {
 
 /// Checks that groups divide the channels.
 fn check_groups(kind: &str, groups: usize, channels: usize) -> Result<()> {
-    if groups > 0 && channels % groups == 0 {
+    if groups > 0 && channels.is_multiple_of(groups) {
         return Ok(());
     }
     Err(Error::setting(
