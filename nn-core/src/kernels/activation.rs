@@ -54,7 +54,7 @@ impl Function {
 
     /// Whether [`Activations::backward`] takes the function's value instead of its input: the two
     /// tell the same, and the value is usually saved by the next op anyway.
-    pub fn from_output(self) -> bool {
+    pub fn needs_value(self) -> bool {
         match self {
             Self::Relu6 => true,
             Self::LeakyRelu { slope } => slope > 0.0,
@@ -69,7 +69,7 @@ pub struct Activations<T: Element> {
     /// Replaces each element by the function's value.
     pub forward: fn(Function, &mut [T]),
     /// Multiplies each gradient by the derivative at the saved number, the function's input or output
-    /// according to [`Function::from_output`].
+    /// according to [`Function::needs_value`].
     pub backward: fn(Function, &mut [T], &[T]),
 }
 

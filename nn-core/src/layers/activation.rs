@@ -5,8 +5,11 @@ use crate::autograd::{Gelu, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::tensor::Shape;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// An activation function, as part of a layer or as a layer of its own.
 ///
@@ -15,9 +18,12 @@ use std::collections::BTreeMap;
 /// let stored = |activation| serde_json::to_string(&activation).unwrap();
 /// assert_eq!(stored(Activation::HardSwish), r#""hard_swish""#);
 /// assert_eq!(stored(Activation::LeakyRelu { slope: 0.1 }), r#"{"leaky_relu":{"slope":0.1}}"#);
+/// // The name alone means the usual settings.
+/// let read: Activation = serde_json::from_str(r#""leaky_relu""#).unwrap();
+/// assert_eq!(read, Activation::LeakyRelu { slope: 0.01 });
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(remote = "Self", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Activation {
     /// The identity.
@@ -113,6 +119,42 @@ impl Activation {
                 Err(Error::setting(format!("the {what}"), "finite", value, "0.01 to 1 is usual"))
             }
         }
+    }
+}
+
+impl Serialize for Activation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Activation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Written)
+    }
+}
+
+/// An activation as it may be written: by its name alone, or with settings.
+struct Written;
+
+impl<'de> Visitor<'de> for Written {
+    type Value = Activation;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an activation, or { name = { settings } }")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Activation, E> {
+        match name {
+            "leaky_relu" => Ok(Activation::LeakyRelu { slope: 0.01 }),
+            "elu" => Ok(Activation::Elu { alpha: 1.0 }),
+            "hard_sigmoid" => Ok(Activation::HARD_SIGMOID),
+            _ => Activation::deserialize(StrDeserializer::new(name)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Activation, A::Error> {
+        Activation::deserialize(MapAccessDeserializer::new(map))
     }
 }
 

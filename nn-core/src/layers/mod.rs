@@ -21,6 +21,7 @@ mod activation;
 mod channels;
 mod config;
 mod conv;
+mod defaults;
 mod dense;
 mod dropout;
 mod flatten;
@@ -283,7 +284,7 @@ fn channels(kind: &str, input: &Shape) -> Result<usize> {
 
 /// Checks that groups divide the channels.
 fn check_groups(kind: &str, groups: usize, channels: usize) -> Result<()> {
-    if groups > 0 && channels % groups == 0 {
+    if groups > 0 && channels.is_multiple_of(groups) {
         return Ok(());
     }
     Err(Error::setting(
@@ -322,28 +323,6 @@ fn weight_and_bias<'a, T: Kernels>(
             "pass those that `parameters` asked for",
         )),
     }
-}
-
-// What fields of stored layers are if they are left out.
-
-fn once() -> (usize, usize) {
-    (1, 1)
-}
-
-fn is_once(pair: &(usize, usize)) -> bool {
-    *pair == once()
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn is_true(value: &bool) -> bool {
-    *value
-}
-
-fn is_default<V: Default + PartialEq>(value: &V) -> bool {
-    *value == V::default()
 }
 
 #[cfg(test)]

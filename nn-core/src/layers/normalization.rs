@@ -3,7 +3,8 @@
 //! Each subtracts a mean, divides by a standard deviation, and then scales by `weight [channels]` and adds
 //! `bias [channels]`, which are trained.
 
-use super::{Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, is_default, single};
+use super::defaults::is_default;
+use super::{Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, single};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::{Fans, Initializer};
@@ -49,14 +50,14 @@ pub enum RunningVariance {
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct BatchNormalization {
     /// The weight of a batch in the running statistics, PyTorch's convention: above 0, at most 1.
     pub momentum: f64,
     /// Added to the variance.
     pub epsilon: f64,
     /// Which variance is kept for inference.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     pub running_variance: RunningVariance,
 }
 
@@ -64,7 +65,7 @@ impl BatchNormalization {
     /// PyTorch's defaults.
     pub fn new() -> Self {
         let running_variance = RunningVariance::Unbiased;
-        Self { momentum: 0.1, epsilon: 1e-5, running_variance }
+        Self { momentum: 0.1, epsilon: usual_epsilon(), running_variance }
     }
 
     /// Keras' defaults.
@@ -180,7 +181,7 @@ impl<T: Kernels> Layer<T> for BatchNormalization {
 ///
 /// Parameters: `weight [channels]`, `bias [channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct LayerNormalization {
     /// Added to the variance.
     pub epsilon: f64,
@@ -189,7 +190,7 @@ pub struct LayerNormalization {
 impl LayerNormalization {
     /// With PyTorch's epsilon, 1e-5. Keras' is 1e-3, ConvNeXt's 1e-6.
     pub fn new() -> Self {
-        Self { epsilon: 1e-5 }
+        Self { epsilon: usual_epsilon() }
     }
 
     /// Sets the number added to the variance.
@@ -255,13 +256,14 @@ pub struct GroupNormalization {
     /// The number of groups, which divides the channels.
     pub groups: usize,
     /// Added to the variance.
+    #[serde(default = "usual_epsilon")]
     pub epsilon: f64,
 }
 
 impl GroupNormalization {
     /// This many groups, with PyTorch's epsilon, 1e-5. Keras' is 1e-3.
     pub fn new(groups: usize) -> Self {
-        Self { groups, epsilon: 1e-5 }
+        Self { groups, epsilon: usual_epsilon() }
     }
 
     /// Sets the number added to the variance.
@@ -320,6 +322,11 @@ fn scale_and_shift(channels: usize) -> [ParameterSpec; 2] {
 /// The last dimension of the only input.
 fn channels(kind: &str, inputs: &[Shape]) -> Result<usize> {
     super::channels(kind, single(kind, inputs)?)
+}
+
+/// PyTorch's.
+fn usual_epsilon() -> f64 {
+    1e-5
 }
 
 fn check_epsilon(kind: &str, epsilon: f64) -> Result<()> {

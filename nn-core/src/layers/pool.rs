@@ -1,9 +1,10 @@
 //! Pooling over windows of images, and over whole images.
 
+use super::defaults::{is_default, is_once, is_yes, once, yes};
 use super::written::{padding, pair, some_pair};
 use super::{
     Forward, Layer, LayerConfig, LayerSpec, Padding, Pair, Window2d, check_extents, image_dims,
-    is_default, is_once, is_true, once, single, yes,
+    single,
 };
 use crate::autograd::Var;
 use crate::error::{Error, Result};
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "WrittenMax")]
+#[serde(from = "WrittenMaxPool")]
 pub struct MaxPool2D {
     /// Height and width of the window.
     pub window: (usize, usize),
@@ -45,7 +46,7 @@ pub struct MaxPool2D {
 /// The mean of each window. By default there is no padding, and rows and columns left over at the bottom
 /// and right are dropped, as in Keras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "WrittenAverage")]
+#[serde(from = "WrittenAveragePool")]
 pub struct AveragePool2D {
     /// Height and width of the window.
     pub window: (usize, usize),
@@ -58,14 +59,14 @@ pub struct AveragePool2D {
     #[serde(skip_serializing_if = "is_default")]
     pub ceil_mode: bool,
     /// Whether the padding counts as zeros, as by default in PyTorch; Keras does not count it.
-    #[serde(skip_serializing_if = "is_true")]
+    #[serde(skip_serializing_if = "is_yes")]
     pub count_include_pad: bool,
 }
 
 /// A [`MaxPool2D`] as it may be written: the stride is that of the window if it is left out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenMax {
+struct WrittenMaxPool {
     #[serde(deserialize_with = "pair")]
     window: (usize, usize),
     #[serde(default, deserialize_with = "some_pair")]
@@ -78,10 +79,17 @@ struct WrittenMax {
     dilation: (usize, usize),
 }
 
+impl From<WrittenMaxPool> for MaxPool2D {
+    fn from(written: WrittenMaxPool) -> Self {
+        let WrittenMaxPool { window, stride, padding, ceil_mode, dilation } = written;
+        Self { window, stride: stride.unwrap_or(window), padding, ceil_mode, dilation }
+    }
+}
+
 /// An [`AveragePool2D`] as it may be written: the stride is that of the window if it is left out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenAverage {
+struct WrittenAveragePool {
     #[serde(deserialize_with = "pair")]
     window: (usize, usize),
     #[serde(default, deserialize_with = "some_pair")]
@@ -94,16 +102,9 @@ struct WrittenAverage {
     count_include_pad: bool,
 }
 
-impl From<WrittenMax> for MaxPool2D {
-    fn from(written: WrittenMax) -> Self {
-        let WrittenMax { window, stride, padding, ceil_mode, dilation } = written;
-        Self { window, stride: stride.unwrap_or(window), padding, ceil_mode, dilation }
-    }
-}
-
-impl From<WrittenAverage> for AveragePool2D {
-    fn from(written: WrittenAverage) -> Self {
-        let WrittenAverage { window, stride, padding, ceil_mode, count_include_pad } = written;
+impl From<WrittenAveragePool> for AveragePool2D {
+    fn from(written: WrittenAveragePool) -> Self {
+        let WrittenAveragePool { window, stride, padding, ceil_mode, count_include_pad } = written;
         Self { window, stride: stride.unwrap_or(window), padding, ceil_mode, count_include_pad }
     }
 }
@@ -289,6 +290,7 @@ global_pool!(GlobalMaxPool2D, global_max_pool2d);
 #[serde(deny_unknown_fields)]
 pub struct AdaptiveAveragePool2D {
     /// Height and width of the output.
+    #[serde(deserialize_with = "pair")]
     pub size: (usize, usize),
 }
 

@@ -304,6 +304,27 @@ fn settings_may_be_left_out_and_pairs_written_as_one_number() {
             r#"{"kind": "AveragePool2D", "window": 3, "stride": 2}"#,
             AveragePool2D::new(3).stride(2).config(),
         ),
+        (
+            r#"{"kind": "MaxPool2D", "window": 3, "stride": 2, "padding": 1, "dilation": 2}"#,
+            MaxPool2D::new(3).stride(2).padding(around(1, 1)).dilation(2).config(),
+        ),
+        (r#"{"kind": "AdaptiveAveragePool2D", "size": 7}"#, AdaptiveAveragePool2D::new(7).config()),
+        (r#"{"kind": "UpSampling2D", "factor": 2}"#, UpSampling2D::new(2).config()),
+        (r#"{"kind": "BatchNormalization"}"#, BatchNormalization::new().config()),
+        (
+            r#"{"kind": "BatchNormalization", "momentum": 0.01}"#,
+            BatchNormalization::new().momentum(0.01).config(),
+        ),
+        (r#"{"kind": "LayerNormalization"}"#, LayerNormalization::new().config()),
+        (r#"{"kind": "GroupNormalization", "groups": 2}"#, GroupNormalization::new(2).config()),
+        (
+            r#"{"kind": "Activation", "function": "hard_sigmoid"}"#,
+            Activation::HARD_SIGMOID.config(),
+        ),
+        (
+            r#"{"kind": "Dense", "units": 3, "activation": {"elu": {"alpha": 2}}}"#,
+            Dense::new(3).activation(Activation::Elu { alpha: 2.0 }).config(),
+        ),
         (r#"{"kind": "Dense", "units": 3}"#, Dense::new(3).config()),
         (r#"{"kind": "Rescaling", "scale": 0.5}"#, Rescaling::new(0.5).config()),
     ] {
@@ -316,6 +337,10 @@ fn settings_may_be_left_out_and_pairs_written_as_one_number() {
         (r#"{"kind": "Conv2D", "filters": 4, "kernel_size": [3]}"#, "length"),
         (r#"{"kind": "Conv2D", "filters": 4, "kernel_size": 3, "padding": "al"}"#, "same_lower"),
         (r#"{"kind": "MaxPool2D", "window": 2, "strides": 2}"#, "strides"),
+        (r#"{"kind": "BatchNormalization", "eps": 2}"#, "eps"),
+        (r#"{"kind": "Activation", "function": "rellu"}"#, "unknown variant `rellu`"),
+        (r#"{"kind": "Activation", "function": {"elu": {"beta": 1}}}"#, "alpha"),
+        (r#"{"kind": "Activation", "function": 3}"#, "name of an activation"),
     ] {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(says), "{says:?} is missing: {error}");
@@ -325,7 +350,10 @@ fn settings_may_be_left_out_and_pairs_written_as_one_number() {
 #[test]
 fn every_kind_tells_the_names_of_its_settings() {
     let kinds = LayerKinds::<f32>::built_in();
-    assert_eq!(kinds.settings("MaxPool2D"), Some(&["window", "stride"][..]));
+    let of_pool = ["window", "stride", "padding", "ceil_mode", "dilation"];
+    assert_eq!(kinds.settings("MaxPool2D"), Some(&of_pool[..]));
+    let of_norm = ["momentum", "epsilon", "running_variance"];
+    assert_eq!(kinds.settings("BatchNormalization"), Some(&of_norm[..]));
     assert_eq!(kinds.settings("Activation"), Some(&["function"][..]));
     assert_eq!(kinds.settings("Flatten"), Some(&[][..]));
     for layer in [Conv2D::new(1, 1).config(), Dense::new(1).config(), Dropout::new(0.5).config()] {

@@ -1,5 +1,6 @@
 //! Upsampling of images.
 
+use super::written::pair;
 use super::{
     Forward, Layer, LayerConfig, LayerSpec, Pair, Window2d, check_extents, image_dims, single,
 };
@@ -16,8 +17,10 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct UpSampling2D {
     /// By how much height and width grow.
+    #[serde(deserialize_with = "pair")]
     pub factor: (usize, usize),
     /// How new values are made.
+    #[serde(default)]
     pub interpolation: Interpolation,
 }
 

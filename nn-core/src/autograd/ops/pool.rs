@@ -157,6 +157,7 @@ mod tests {
     use super::*;
     use crate::autograd::ops::testing::{assert_close, check, refused, sample};
     use crate::kernels::Padding;
+    use std::slice::from_ref;
 
     #[test]
     fn gradients_agree_with_differences() {
@@ -292,7 +293,7 @@ mod tests {
             tape.reshape(tape.adaptive_average_pool2d(&leaf, (1, 1))?, [2, 3])?,
         ] {
             assert_eq!(found.dims(), [2, 3]);
-            assert_close(&[found.value().as_slice().to_vec()], &[means.clone()], 1e-14);
+            assert_close(&[found.value().as_slice().to_vec()], from_ref(&means), 1e-14);
         }
         assert_eq!(tape.adaptive_average_pool2d(&leaf, (5, 4))?.value(), &x);
         Ok(())
@@ -307,6 +308,8 @@ mod tests {
         Ok(())
     }
 
+    type Pooling = fn(&Tape<f32>, &Var<f32>, Pool2dOptions) -> Result<Var<f32>>;
+
     #[test]
     fn the_number_of_threads_changes_no_bit() -> Result<()> {
         let x = sample([2, 70, 90, 5], 8);
@@ -314,13 +317,13 @@ mod tests {
         let run = |threads| -> Result<_> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             pool.expect("a pool").install(|| {
-                let ops: [fn(&Tape<f32>, &Var<f32>, Pool2dOptions) -> Result<Var<f32>>; 4] = [
+                let ops: [Pooling; 4] = [
                     |tape, x, options| tape.max_pool2d(x, options),
                     |tape, x, options| tape.average_pool2d(x, options),
                     |tape, x, _| tape.adaptive_average_pool2d(x, (7, 4)),
                     |tape, x, _| tape.global_average_pool2d(x),
                 ];
-                let run = |op: &fn(&Tape<f32>, &Var<f32>, Pool2dOptions) -> _| {
+                let run = |op: &Pooling| {
                     let mut tape = Tape::new();
                     let x = tape.leaf(x.cast::<f32>());
                     let y: Var<f32> = op(&tape, &x, overlapping)?;
