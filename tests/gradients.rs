@@ -158,6 +158,38 @@ fn convolution() {
 }
 
 #[test]
+fn dilated_grouped_and_unevenly_padded_convolution() {
+    let uneven = Padding::Explicit { top: 2, bottom: 0, left: 1, right: 3 };
+    let relu = Activation::Relu;
+    check_layer(&[6, 7, 2], Conv2D::new(3, 3).dilation(2).bias(false));
+    check_layer(&[6, 5, 2], Conv2D::new(3, (2, 3)).padding(uneven).stride(2).activation(relu));
+    check_layer(&[5, 5, 4], Conv2D::new(6, 2).groups(2).padding(Padding::SameLower));
+    check_layer(&[4, 5, 6], Conv2D::new(3, 3).groups(3).padding(uneven).dilation((1, 2)));
+    check_layer(&[5, 4, 3], DepthwiseConv2D::new(3).padding(Padding::Same).activation(relu));
+    check_layer(&[6, 5, 2], DepthwiseConv2D::new((2, 3)).multiplier(3).stride((1, 2)).bias(false));
+    check_layer(&[6, 6, 3], DepthwiseConv2D::new(2).dilation(2).padding(uneven));
+}
+
+#[test]
+fn transposed_convolution() {
+    let uneven = Padding::Explicit { top: 1, bottom: 0, left: 0, right: 2 };
+    let up = |filters, kernel: (usize, usize)| Conv2DTranspose::new(filters, kernel).stride(2);
+    check_layer(&[3, 4, 2], Conv2DTranspose::new(3, (3, 2)));
+    check_layer(&[3, 2, 2], up(3, (3, 3)).padding(Padding::Same).activation(Activation::Tanh));
+    check_layer(&[3, 3, 4], up(2, (2, 3)).groups(2).padding(uneven).output_padding((1, 0)));
+    check_layer(&[2, 3, 2], up(2, (2, 2)).dilation((2, 1)).bias(false));
+}
+
+#[test]
+fn zero_padding() {
+    check_layer(&[3, 2, 2], ZeroPadding2D::sides((1, 0), (2, 3)));
+    let builder = SequentialBuilder::new([4, 5, 2])
+        .layer(ZeroPadding2D::new(1))
+        .layer(Conv2D::new(3, 3).activation(Activation::Relu));
+    check(builder.output(OutputKind::Linear), 2, Objective::Weighted);
+}
+
+#[test]
 fn pooling() {
     check_layer(&[5, 6, 2], MaxPool2D::new(2));
     check_layer(&[5, 6, 2], MaxPool2D::new((3, 2)).stride(1));
@@ -264,6 +296,9 @@ fn convolution_and_pooling_in_one() {
         (conv(), MaxPool2D::new(2)),
         (conv().padding(Padding::Same), MaxPool2D::new(3).stride(2)),
         (conv().stride((1, 2)), MaxPool2D::new((1, 2))),
+        (conv().dilation(2).bias(false), MaxPool2D::new(2)),
+        (conv().padding(Padding::symmetric((2, 0))), MaxPool2D::new(2)),
+        (Conv2D { filters: 4, groups: 2, ..conv() }, MaxPool2D::new(2)),
     ] {
         let builder = SequentialBuilder::new([8, 9, 2]).layer(conv).layer(pool);
         check(builder, 2, Objective::Weighted);

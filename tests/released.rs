@@ -39,12 +39,12 @@ impl Released {
                 (name.as_str(), numbers.flat_map(f32::to_le_bytes).collect())
             })
             .collect();
-        let view = |(&name, bytes)| {
+        let mut views = Vec::new();
+        for (&name, bytes) in &bytes {
             let shape = self.tensors[name].clone();
             let dtype = if name == CHECKSUM { Dtype::U8 } else { Dtype::F32 };
-            (name, TensorView::new(dtype, shape, bytes).unwrap())
-        };
-        let views: Vec<_> = bytes.iter().map(view).collect();
+            views.push((name, TensorView::new(dtype, shape, bytes).unwrap()));
+        }
         let mut bytes = serialize(views, Some(self.metadata.clone())).unwrap();
         if self.tensors.contains_key(CHECKSUM) {
             // The last 16 bytes are the hash of all others.

@@ -4,6 +4,19 @@ pub fn once() -> (usize, usize) {
     (1, 1)
 }
 
+/// One group of channels.
+pub fn single() -> usize {
+    1
+}
+
+pub fn is_single(number: &usize) -> bool {
+    *number == single()
+}
+
+pub fn is_none(pair: &(usize, usize)) -> bool {
+    *pair == (0, 0)
+}
+
 pub fn yes() -> bool {
     true
 }

@@ -3,9 +3,10 @@
 use super::config::field_names;
 use super::{
     Activation, AdaptiveAveragePool2D, Add, AveragePool2D, BatchNormalization, ChannelShuffle,
-    ChannelSlice, Concatenate, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D,
-    GlobalMaxPool2D, GroupNormalization, Layer, LayerConfig, LayerNormalization, MaxPool2D,
-    Multiply, Rescaling, Scale, StochasticDepth, UpSampling2D,
+    ChannelSlice, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, Flatten,
+    GlobalAveragePool2D, GlobalMaxPool2D, GroupNormalization, Layer, LayerConfig,
+    LayerNormalization, MaxPool2D, Multiply, Rescaling, Scale, StochasticDepth, UpSampling2D,
+    ZeroPadding2D,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -93,7 +94,9 @@ impl<T: Kernels> LayerKinds<T> {
             ChannelSlice,
             Concatenate,
             Conv2D,
+            Conv2DTranspose,
             Dense,
+            DepthwiseConv2D,
             Dropout,
             Flatten,
             GlobalAveragePool2D,
@@ -106,6 +109,7 @@ impl<T: Kernels> LayerKinds<T> {
             Scale,
             StochasticDepth,
             UpSampling2D,
+            ZeroPadding2D,
         );
         let read: Read<T> = |config| {
             let ActivationLayer { function } = config.read()?;

@@ -21,8 +21,10 @@ mod activation;
 mod channels;
 mod config;
 mod conv;
+mod conv_transpose;
 mod defaults;
 mod dense;
+mod depthwise;
 mod dropout;
 mod flatten;
 mod kinds;
@@ -33,12 +35,15 @@ mod pool;
 mod rescaling;
 mod upsampling;
 mod written;
+mod zero_padding;
 
 pub use activation::{Activation, OutputKind};
 pub use channels::{ChannelShuffle, ChannelSlice, Concatenate, Scale};
 pub use config::LayerConfig;
 pub use conv::Conv2D;
+pub use conv_transpose::Conv2DTranspose;
 pub use dense::Dense;
+pub use depthwise::DepthwiseConv2D;
 pub use dropout::{Dropout, StochasticDepth};
 pub use flatten::Flatten;
 pub use kinds::LayerKinds;
@@ -52,6 +57,7 @@ pub use pool::{
 };
 pub use rescaling::Rescaling;
 pub use upsampling::UpSampling2D;
+pub use zero_padding::ZeroPadding2D;
 
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};

@@ -18,6 +18,18 @@ fn output_shapes() -> Result<()> {
     assert_eq!(shape_of(Conv2D::new(5, 3), &image)?, [9, 6, 5]);
     assert_eq!(shape_of(Conv2D::new(5, (2, 4)).stride((3, 2)), &image)?, [4, 3, 5]);
     assert_eq!(shape_of(Conv2D::new(5, 4).stride(2).padding(Padding::Same), &image)?, [6, 4, 5]);
+    let uneven = Padding::Explicit { top: 0, bottom: 2, left: 1, right: 0 };
+    assert_eq!(shape_of(Conv2D::new(6, 3).padding(uneven).groups(3), &image)?, [11, 7, 6]);
+    assert_eq!(shape_of(Conv2D::new(5, 3).dilation((2, 3)), &image)?, [7, 2, 5]);
+    assert_eq!(shape_of(DepthwiseConv2D::new(3).stride(2), &image)?, [5, 3, 3]);
+    assert_eq!(shape_of(DepthwiseConv2D::new((2, 1)).multiplier(4), &image)?, [10, 8, 12]);
+    assert_eq!(shape_of(Conv2DTranspose::new(5, 3), &image)?, [13, 10, 5]);
+    let up = Conv2DTranspose::new(6, (4, 3)).stride(2).groups(3);
+    assert_eq!(shape_of(up.clone().padding(Padding::Same), &image)?, [22, 16, 6]);
+    let cut = up.padding(Padding::symmetric(1)).output_padding((0, 1));
+    assert_eq!(shape_of(cut, &image)?, [22, 16, 6]);
+    assert_eq!(shape_of(ZeroPadding2D::new(2), &image)?, [15, 12, 3]);
+    assert_eq!(shape_of(ZeroPadding2D::sides((0, 1), (2, 3)), &image)?, [12, 13, 3]);
     assert_eq!(shape_of(MaxPool2D::new(2), &image)?, [5, 4, 3]);
     assert_eq!(shape_of(MaxPool2D::new(3).stride((2, 1)), &image)?, [5, 6, 3]);
     assert_eq!(shape_of(AveragePool2D::new((4, 1)), &image)?, [2, 8, 3]);
@@ -51,6 +63,21 @@ fn parameters_are_in_pytorch_layout() -> Result<()> {
     let shapes: Vec<_> = specs.iter().map(|s| (s.name.as_str(), s.shape.dims())).collect();
     assert_eq!(shapes, [("weight", &[5, 3, 2, 4][..]), ("bias", &[5])]);
     assert_eq!((specs[0].fans.input, specs[0].fans.output), (24, 40));
+    let dims = |layer: &dyn Layer<f32>| -> Result<Vec<Vec<usize>>> {
+        let specs = layer.parameters(&[Shape::from([9, 9, 6])])?;
+        Ok(specs.iter().map(|spec| spec.shape.dims().to_vec()).collect())
+    };
+    assert_eq!(dims(&Conv2D::new(4, 3).groups(2).bias(false))?, [vec![4, 3, 3, 3]]);
+    assert_eq!(dims(&DepthwiseConv2D::new(3).multiplier(2))?, [vec![12, 1, 3, 3], vec![12]]);
+    assert_eq!(dims(&DepthwiseConv2D::new((1, 2)).bias(false))?, [vec![6, 1, 1, 2]]);
+    assert_eq!(dims(&Conv2DTranspose::new(4, (3, 2)).groups(2))?, [vec![6, 2, 3, 2], vec![4]]);
+    assert_eq!(dims(&Conv2DTranspose::new(4, 2).bias(false))?, [vec![6, 4, 2, 2]]);
+    let six = &[Shape::from([9, 9, 6])];
+    // Within a group: what an output sees, and what sees an input.
+    let fans = Conv2D::new(4, 3).groups(2).parameters(six)?[0].fans;
+    assert_eq!((fans.input, fans.output), (27, 18));
+    let fans = Conv2DTranspose::new(4, 3).groups(2).parameters(six)?[0].fans;
+    assert_eq!((fans.input, fans.output), (27, 18));
     let specs = Dense::new(5).parameters(&[Shape::from([12])])?;
     assert_eq!(specs[0].shape.dims(), [5, 12]);
     assert!(specs.iter().all(|spec| spec.trainable));
@@ -118,6 +145,33 @@ fn a_batch_normalization_infers_by_its_state_and_changes_nothing() -> Result<()>
     Ok(())
 }
 
+/// The text that released versions wrote: what they do not know is left out at its default.
+#[test]
+fn a_plain_convolution_is_stored_as_ever() {
+    let conv = Conv2D::new(4, (3, 5)).stride(2).padding(Padding::Same);
+    let text = serde_json::to_string(&conv.config().unwrap()).unwrap();
+    let old = r#"{"kind":"Conv2D","filters":4,"kernel_size":[3,5],"stride":[2,2],"#.to_owned()
+        + r#""padding":"same","activation":"linear","initializer":"glorot_uniform"}"#;
+    assert_eq!(text, old);
+}
+
+#[test]
+fn windows_count_dilation_and_padding() -> Result<()> {
+    let window = |layer: &dyn Layer<f32>| layer.window(&[Shape::from([9, 11, 4])]);
+    let of = |size, stride, padding| Some(Window2d { size, stride, padding });
+    let conv = Conv2D::new(4, (3, 2)).dilation((2, 3)).stride((1, 2)).groups(2);
+    assert_eq!(window(&conv)?, of((5, 4), (1, 2), (0, 0)));
+    let uneven = Padding::Explicit { top: 3, bottom: 0, left: 1, right: 2 };
+    assert_eq!(window(&conv.padding(uneven))?, of((5, 4), (1, 2), (3, 1)));
+    let depthwise = DepthwiseConv2D::new(3).padding(Padding::Same);
+    assert_eq!(window(&depthwise)?, of((3, 3), (1, 1), (1, 1)));
+    let transposed = Conv2DTranspose::new(4, 3).dilation((2, 1)).padding(uneven);
+    assert_eq!(window(&transposed)?, of((5, 3), (1, 1), (1, 1)));
+    assert_eq!(window(&Conv2DTranspose::new(4, 3).stride(2))?, None);
+    assert_eq!(window(&ZeroPadding2D::sides((1, 0), (2, 0)))?, of((1, 1), (1, 1), (1, 2)));
+    Ok(())
+}
+
 #[test]
 fn windows_of_poolings() -> Result<()> {
     let input = [Shape::from([11, 12, 3])];
@@ -155,9 +209,23 @@ fn branches_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn multiply_adds_count_groups_once() -> Result<()> {
+    let count = |layer: &dyn Layer<f32>| layer.multiply_adds(&[Shape::from([9, 9, 4])]);
+    assert_eq!(count(&Conv2D::new(6, 3).groups(2))?, 49 * 6 * 2 * 9);
+    assert_eq!(count(&DepthwiseConv2D::new(3).multiplier(2))?, 49 * 8 * 9);
+    assert_eq!(count(&Conv2DTranspose::new(6, 3).groups(2).stride(2))?, 81 * 4 * 3 * 9);
+    Ok(())
+}
+
+#[test]
 fn inputs_of_the_wrong_kind_are_refused() {
     for (result, advice) in [
         (shape_of(Conv2D::new(5, 3), &[100]), "before Flatten"),
+        (shape_of(DepthwiseConv2D::new(3), &[100]), "before Flatten"),
+        (shape_of(Conv2DTranspose::new(5, 3), &[100]), "before Flatten"),
+        (shape_of(ZeroPadding2D::new(1), &[100]), "before Flatten"),
+        (shape_of(Conv2D::new(6, 3).groups(4), &[9, 9, 9]), "these would do: 1, 3"),
+        (shape_of(Conv2D::new(5, 3).dilation(4), &[8, 9, 1]), "larger images"),
         (shape_of(MaxPool2D::new(2), &[4, 4]), "before Flatten"),
         (shape_of(GlobalAveragePool2D::new(), &[4]), "before Flatten"),
         (shape_of(Dense::new(5), &[4, 4, 3]), "Flatten or GlobalAveragePool2D before"),
@@ -178,6 +246,18 @@ fn settings_out_of_range_are_refused() {
         (shape_of(Conv2D::new(4, (3, 0)), &image), "kernel size"),
         (shape_of(Conv2D::new(4, usize::MAX).padding(Padding::Same), &image), "kernel size"),
         (shape_of(Conv2D::new(4, 3).stride(0), &image), "stride"),
+        (shape_of(Conv2D::new(4, 3).dilation(0), &image), "dilation"),
+        (shape_of(Conv2D::new(4, 3).groups(0), &image), "groups"),
+        (shape_of(DepthwiseConv2D::new(3).multiplier(0), &image), "multiplier"),
+        (shape_of(DepthwiseConv2D::new(0), &image), "DepthwiseConv2D's kernel size"),
+        (shape_of(DepthwiseConv2D::new(3).dilation(usize::MAX), &image), "dilation"),
+        (shape_of(Conv2DTranspose::new(0, 3), &image), "filters"),
+        (shape_of(Conv2DTranspose::new(4, 3).groups(3), &image), "filters"),
+        (shape_of(Conv2DTranspose::new(4, 3).groups(0), &image), "groups"),
+        (shape_of(Conv2DTranspose::new(4, 3).stride(usize::MAX), &image), "stride"),
+        (shape_of(Conv2DTranspose::new(4, 3).output_padding(1), &image), "output padding"),
+        (shape_of(Conv2DTranspose::new(4, 3).padding(Padding::symmetric(9)), &image), "padding"),
+        (shape_of(ZeroPadding2D::new(usize::MAX), &image), "rows and columns"),
         (shape_of(MaxPool2D::new(0), &image), "window"),
         (shape_of(AveragePool2D::new(2).stride((1, 0)), &image), "stride"),
         (shape_of(Dense::new(0), &[9]), "units"),
@@ -213,6 +293,12 @@ fn every_layer_is_stored_and_read() {
     let layers: Vec<Arc<dyn Layer<f32>>> = vec![
         Arc::new(Rescaling::new(1.0 / 255.0).offset(-0.5)),
         Arc::new(Conv2D::new(4, (3, 5)).stride(2).padding(Padding::Same)),
+        Arc::new(Conv2D::new(4, 3).dilation(2).groups(2).bias(false)),
+        Arc::new(DepthwiseConv2D::new(3).padding(Padding::SameLower)),
+        Arc::new(DepthwiseConv2D::new(3).dilation(2).multiplier(3).bias(false)),
+        Arc::new(Conv2DTranspose::new(4, 3).stride(2).padding(Padding::symmetric((1, 0)))),
+        Arc::new(Conv2DTranspose::new(4, 3).stride(3).output_padding(2).dilation(2).groups(2)),
+        Arc::new(ZeroPadding2D::sides((0, 1), (2, 3))),
         Arc::new(MaxPool2D::new(2)),
         Arc::new(AveragePool2D::new(3).stride(2)),
         Arc::new(GlobalAveragePool2D::new()),
@@ -356,7 +442,9 @@ fn every_kind_tells_the_names_of_its_settings() {
     assert_eq!(kinds.settings("BatchNormalization"), Some(&of_norm[..]));
     assert_eq!(kinds.settings("Activation"), Some(&["function"][..]));
     assert_eq!(kinds.settings("Flatten"), Some(&[][..]));
-    for layer in [Conv2D::new(1, 1).config(), Dense::new(1).config(), Dropout::new(0.5).config()] {
+    assert!(kinds.settings("Conv2D").is_some_and(|names| names.contains(&"groups")));
+    // These store all their settings.
+    for layer in [Dense::new(1).config(), Dropout::new(0.5).config()] {
         let layer = layer.unwrap();
         let written: Vec<_> = layer.settings().map(|(name, _)| name).collect();
         assert_eq!(kinds.settings(layer.kind()), Some(&written[..]));
