@@ -7,9 +7,11 @@ mod fixture;
 
 use fixture::{Tensors, compare, describe, here, tolerance};
 use nn_core::autograd::{
-    BatchNorm, Conv2dOptions, ConvTranspose2dOptions, Gelu, Interpolation, PadMode, Pool2dOptions,
+    Conv2dOptions, ConvTranspose2dOptions, Gelu, Interpolation, PadMode, Pool2dOptions,
 };
-use nn_core::layers::Padding;
+use nn_core::layers::{BatchNormalization, Padding, RunningVariance};
+use nn_core::model::{Pass, SequentialBuilder};
+use nn_core::rng::Rng;
 use nn_core::{Kernels, Result, Tape, Tensor, Var};
 use serde::Deserialize;
 
@@ -285,8 +287,7 @@ impl Op {
                 tape.resize2d(&x[0], *size, mode)?
             }
             Self::BatchNorm { epsilon, momentum } => {
-                let norm = tape.batch_norm(&x[0], &x[1], &x[2], *epsilon)?;
-                return Ok(with_statistics(norm, &x[3..], *momentum));
+                return batch_norm(tape, x, *epsilon, *momentum);
             }
             Self::BatchNormInference { epsilon } => {
                 tape.batch_norm_inference(&x[0], &x[1], &x[2], &x[3], &x[4], *epsilon)?
@@ -370,24 +371,34 @@ impl Op {
     }
 }
 
-/// A batch normalisation's output; its statistics, and the running ones (`mean`, `variance`) after them:
-/// PyTorch's, which count the unbiased variance, and Keras', which count the biased one.
-fn with_statistics<T: Kernels>(
-    norm: BatchNorm<T>,
-    running: &[Var<T>],
+/// A batch normalisation's output and statistics, and `running`, mean and variance, after them: with the
+/// unbiased variance, as PyTorch counts it, then with the biased one.
+fn batch_norm<T: Kernels>(
+    tape: &Tape<T>,
+    x: &[Var<T>],
+    epsilon: f64,
     momentum: f64,
-) -> Results<T> {
-    let count = norm.count as f64;
-    let after = |before: &Var<T>, now: &Tensor<T>, factor: f64| {
-        Tensor::from_fn(now.shape().clone(), |i| {
-            let (before, now) = (before.value().as_slice()[i], now.as_slice()[i]);
-            T::from_f64(before.as_f64() * (1.0 - momentum) + now.as_f64() * factor * momentum)
-        })
-    };
-    let mean = after(&running[0], &norm.mean, 1.0);
-    let variance = after(&running[1], &norm.variance, count / (count - 1.0));
-    let biased = after(&running[1], &norm.variance, 1.0);
-    (vec![norm.output], vec![norm.mean, norm.variance, mean, variance, biased])
+) -> Result<Results<T>> {
+    let norm = tape.batch_norm(&x[0], &x[1], &x[2], epsilon)?;
+    let mut results = vec![norm.mean, norm.variance];
+    for variance in [RunningVariance::Unbiased, RunningVariance::Biased] {
+        let layer = BatchNormalization::new().epsilon(epsilon).momentum(momentum);
+        let mut model = SequentialBuilder::<T>::new(&x[0].dims()[1..])
+            .channels_last()
+            .named("bn", layer.running_variance(variance))
+            .build(0)?;
+        for (name, value) in ["weight", "bias", "running_mean", "running_var"].iter().zip(&x[1..]) {
+            model.set(&format!("bn.{name}"), value.share())?;
+        }
+        let mut rng = Rng::new(0, 0);
+        let pass = model.forward(tape, x[0].clone(), Pass::training(&mut rng))?;
+        model.update_state(pass.state)?;
+        let state = model.parameters().iter().filter(|p| !p.trainable);
+        results.extend(state.map(|p| p.value.as_ref().clone()));
+    }
+    // The mean is the same for both.
+    results.remove(4);
+    Ok((vec![norm.output], results))
 }
 
 /// Runs a case; `Err` says what is not as PyTorch has it.
