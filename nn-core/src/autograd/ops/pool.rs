@@ -113,9 +113,9 @@ impl<T: Kernels> Tape<T> {
     /// # Errors
     /// If `x` is not four-dimensional, or has no pixels.
     pub fn global_average_pool2d(&self, x: &Var<T>) -> Result<Var<T>> {
-        let [batch, height, width, channels] = image_dims("global_average_pool2d", x)?;
-        let geometry = Pool2dGeometry::new(x.dims(), Pool2dOptions::new((height, width)))?;
-        Ok(self.average(x, geometry.pooled(), [batch, channels].into()))
+        let [batch, .., channels] = image_dims("global_average_pool2d", x)?;
+        let whole = Pooled::adaptive("global_average_pool2d", x.dims(), (1, 1))?;
+        Ok(self.average(x, whole, [batch, channels].into()))
     }
 
     /// The means of `x [batch, height, width, channels]` over a grid of `size` windows, whatever the
@@ -351,6 +351,20 @@ mod tests {
                 assert_eq!(y.dims(), [dims[0], 2, 2, dims[3]]);
                 tape.backward_from(&y, Tensor::zeros(y.shape()))?;
                 assert!(tape.grad(&x).expect("a gradient").is_empty());
+            }
+        }
+        // Without a channel or an image, sides may be longer than any memory.
+        for dims in [[0, 1 << 40, 3, 2], [1, 3, 1 << 40, 0]] {
+            let x = tape.leaf(Tensor::zeros(dims));
+            let options = Pool2dOptions::new((1 << 30, 2)).stride((1 << 29, 1));
+            let options = options.padding(Padding::symmetric(((1 << 30) - 1, 1)));
+            for y in [
+                tape.max_pool2d(&x, options)?,
+                tape.average_pool2d(&x, options)?,
+                tape.adaptive_average_pool2d(&x, (2, 1 << 20))?,
+                tape.global_average_pool2d(&x)?,
+            ] {
+                tape.backward_from(&y, Tensor::zeros(y.shape()))?;
             }
         }
         Ok(())

@@ -133,6 +133,9 @@ fn gradients_across_blocks_and_tasks() {
             (samples * channels, &|i| i / sample_len * channels + i % channels),
         ];
         for (norm, (count, cell)) in norms().into_iter().zip(cells) {
+            if count == x.len() {
+                continue; // one number in each: the gradient is 0 but for rounding
+            }
             let mut tape = Tape::new();
             let v = [&x, &gamma, &beta].map(|t| tape.leaf(t.clone()));
             let y = norm(&tape, &v).unwrap();
