@@ -19,14 +19,15 @@ struct Along {
 }
 
 /// The entries of the output that are one entry of the input, for each of them, in order.
-struct Inverse {
+pub(super) struct Inverse {
     /// Where the list of each entry begins in `entries`, and where the last one ends.
     starts: Vec<usize>,
     entries: Vec<usize>,
 }
 
 impl Inverse {
-    fn new(map: &[usize], len: usize) -> Self {
+    /// The inverse of `map`, whose entries are below `len` or [`OUTSIDE`].
+    pub fn new(map: &[usize], len: usize) -> Self {
         let inside = || map.iter().enumerate().filter(|&(_, &from)| from != OUTSIDE);
         let mut starts = vec![0; len + 1];
         inside().for_each(|(_, &from)| starts[from + 1] += 1);
@@ -41,7 +42,8 @@ impl Inverse {
         Self { starts, entries }
     }
 
-    fn of(&self, entry: usize) -> &[usize] {
+    /// Where entry `entry` of the input went.
+    pub fn of(&self, entry: usize) -> &[usize] {
         &self.entries[self.starts[entry]..self.starts[entry + 1]]
     }
 }
