@@ -2,6 +2,7 @@
 
 use super::conv::{fans, weight_and_bias};
 use super::defaults::{is_none, is_once, is_single, is_yes, once, single as one, yes};
+use super::written::{padding, pair};
 use super::{
     Activation, Forward, Layer, LayerConfig, LayerSpec, Pair, ParameterSpec, Window2d,
     check_extents, image_dims, single,
@@ -34,16 +35,19 @@ pub struct Conv2DTranspose {
     /// Channels of the output.
     pub filters: usize,
     /// Height and width of the kernel.
+    #[serde(deserialize_with = "pair")]
     pub kernel_size: (usize, usize),
     /// Stride, in output pixels; vertical before horizontal.
+    #[serde(default = "once", deserialize_with = "pair")]
     pub stride: (usize, usize),
     /// Padding, which is cut off the output.
+    #[serde(default, deserialize_with = "padding")]
     pub padding: Padding,
     /// Rows and columns added at the bottom and right.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, deserialize_with = "pair", skip_serializing_if = "is_none")]
     pub output_padding: (usize, usize),
     /// Distance of neighbouring elements of the kernel, in output pixels; vertical before horizontal.
-    #[serde(default = "once", skip_serializing_if = "is_once")]
+    #[serde(default = "once", deserialize_with = "pair", skip_serializing_if = "is_once")]
     pub dilation: (usize, usize),
     /// Groups of channels that do not see each other.
     #[serde(default = "one", skip_serializing_if = "is_single")]
@@ -52,8 +56,10 @@ pub struct Conv2DTranspose {
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub bias: bool,
     /// Activation of the output.
+    #[serde(default)]
     pub activation: Activation,
     /// Initialiser of the weight; biases are initialised to zero.
+    #[serde(default)]
     pub initializer: Initializer,
 }
 

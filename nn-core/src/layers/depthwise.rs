@@ -2,6 +2,7 @@
 
 use super::conv::window;
 use super::defaults::{is_once, is_single, is_yes, once, single as one, yes};
+use super::written::{padding, pair};
 use super::{
     Activation, Conv2D, Forward, Layer, LayerConfig, LayerSpec, Pair, ParameterSpec, Window2d,
     image_dims, single,
@@ -34,13 +35,16 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct DepthwiseConv2D {
     /// Height and width of the kernel.
+    #[serde(deserialize_with = "pair")]
     pub kernel_size: (usize, usize),
     /// Stride, vertical before horizontal.
+    #[serde(default = "once", deserialize_with = "pair")]
     pub stride: (usize, usize),
     /// Padding.
+    #[serde(default, deserialize_with = "padding")]
     pub padding: Padding,
     /// Distance of neighbouring elements of the kernel, in pixels; vertical before horizontal.
-    #[serde(default = "once", skip_serializing_if = "is_once")]
+    #[serde(default = "once", deserialize_with = "pair", skip_serializing_if = "is_once")]
     pub dilation: (usize, usize),
     /// Output channels per input channel.
     #[serde(default = "one", skip_serializing_if = "is_single")]
@@ -49,8 +53,10 @@ pub struct DepthwiseConv2D {
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub bias: bool,
     /// Activation of the output.
+    #[serde(default)]
     pub activation: Activation,
     /// Initialiser of the weight; biases are initialised to zero.
+    #[serde(default)]
     pub initializer: Initializer,
 }
 

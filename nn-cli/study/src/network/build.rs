@@ -6,7 +6,6 @@ use crate::StudyError;
 use nn_core::Error;
 use nn_core::layers::{Layer, LayerConfig, LayerKinds, OutputKind};
 use nn_core::model::{Architecture, NamedLayer, Sequential};
-use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -314,12 +313,4 @@ fn in_words(problem: &str) -> String {
         other => other.replace('`', ""),
     };
     format!("expected {expected}, received {received}")
-}
-
-/// A setting of a layer, for files: whole numbers in pairs once if they are equal.
-pub(super) fn short(value: &Value) -> Option<Value> {
-    match value.as_array()?.as_slice() {
-        [a, b] if a == b && a.is_u64() => Some(a.clone()),
-        _ => None,
-    }
 }

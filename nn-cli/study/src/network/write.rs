@@ -1,6 +1,5 @@
 //! Writes an architecture as a file that people can read and change.
 
-use super::build::short;
 use super::description::CLASSES;
 use crate::StudyError;
 use nn_core::layers::{LayerConfig, LayerKinds};
@@ -87,6 +86,22 @@ fn given(layer: &LayerConfig, kinds: &LayerKinds) -> Vec<(String, Value)> {
         }
     }
     written.settings().map(|(key, value)| (key.to_string(), value.clone())).collect()
+}
+
+/// A shorter form of a setting: one number for two equal ones, and as PyTorch has it for the padding of
+/// opposite sides.
+fn short(value: &Value) -> Option<Value> {
+    let both = |a: &Value, b: &Value| match a == b {
+        true => a.clone(),
+        false => Value::from(vec![a.clone(), b.clone()]),
+    };
+    if let [a, b] = value.as_array().map_or(&[][..], Vec::as_slice) {
+        return (a == b && a.is_u64()).then(|| a.clone());
+    }
+    let sides = value.get("explicit")?;
+    let (top, left) = (sides.get("top")?, sides.get("left")?);
+    let is_symmetric = sides.get("bottom")? == top && sides.get("right")? == left;
+    is_symmetric.then(|| both(top, left))
 }
 
 fn key(name: &str) -> String {
