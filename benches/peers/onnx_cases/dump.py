@@ -84,7 +84,6 @@ def main():
         listed.append({
             "name": case.name,
             "op": node.op_type,
-            "opset": case.model.opset_import[0].version,
             "rtol": case.rtol,
             "atol": case.atol,
             "attributes": {a.name: plain(a) for a in node.attribute},

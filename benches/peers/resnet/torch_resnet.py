@@ -1,10 +1,10 @@
 """Trains torchvision's ResNet-18 on a folder of classes, once for each seed, and prints one JSON line for each.
 
-    python torch_resnet.py FOLDER [--seeds 5] [--epochs 4]
+    python torch_resnet.py FOLDER [--seeds 5] [--epochs 8]
 
 FOLDER holds train/, val/ and test/ (`digits.py` writes one). The same work as
 
-    nn-cli train --data FOLDER --architecture resnet18 --image-size 64 --batch-size 32 --epochs 4 --seed SEED
+    nn-cli train --data FOLDER --architecture resnet18 --image-size 64 --batch-size 32 --epochs 8 --seed SEED
 
 Pictures are stretched to 64 x 64 (bilinear, as `nn-cli` does it) and divided by 255, labels are the sorted folder names,
 the optimiser is Adam with Keras' epsilon, and the order of the training images is drawn anew in each epoch. Weights are
@@ -63,7 +63,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=0.001)
     parser.add_argument("--size", type=int, default=64)

@@ -54,7 +54,7 @@ impl Function {
 
     /// Whether [`Activations::backward`] takes the function's value instead of its input: the two
     /// tell the same, and the value is usually saved by the next op anyway.
-    pub fn from_output(self) -> bool {
+    pub fn needs_value(self) -> bool {
         match self {
             Self::Relu6 => true,
             Self::LeakyRelu { slope } => slope > 0.0,
@@ -69,7 +69,7 @@ pub struct Activations<T: Element> {
     /// Replaces each element by the function's value.
     pub forward: fn(Function, &mut [T]),
     /// Multiplies each gradient by the derivative at the saved number, the function's input or output
-    /// according to [`Function::from_output`].
+    /// according to [`Function::needs_value`].
     pub backward: fn(Function, &mut [T], &[T]),
 }
 
@@ -123,7 +123,7 @@ impl<T: Element> Multiversion for Forward<'_, T> {
                 let alpha = T::from_f64(alpha);
                 each!(x, v => if v > zero { v } else { v.exp_m1() * alpha });
             }
-            Function::Gelu(Gelu::Exact) => each!(x, v => v * normal_cdf(v)),
+            Function::Gelu(Gelu::Exact) => each!(x, v => v * normal(v).0),
             Function::Gelu(Gelu::Tanh) => each!(x, v => v * sigmoid(gelu_argument(v).0)),
             Function::Silu => each!(x, v => v * sigmoid(v)),
             Function::HardSwish => {
@@ -169,16 +169,19 @@ impl<T: Element> Multiversion for Backward<'_, T> {
                 each_pair!(gradient, saved, g, v => if v > zero { g } else { g * alpha * v.exp() });
             }
             Function::Gelu(Gelu::Exact) => {
-                each_pair!(gradient, saved, g, v => g * (normal_cdf(v) + v * normal_density(v)));
+                each_pair!(gradient, saved, g, v => {
+                    let (distribution, density) = normal(v);
+                    g * (distribution + v * density)
+                });
             }
             Function::Gelu(Gelu::Tanh) => each_pair!(gradient, saved, g, v => {
                 let (argument, slope) = gelu_argument(v);
                 let s = sigmoid(argument);
-                g * (s + v * slope * s * sigmoid(-argument))
+                g * (s + v * slope * s * (one - s))
             }),
             Function::Silu => each_pair!(gradient, saved, g, v => {
                 let s = sigmoid(v);
-                g * (s + v * s * sigmoid(-v))
+                g * (s + v * s * (one - s))
             }),
             Function::HardSwish => {
                 let (three, half) = (T::from_f64(3.0), T::from_f64(0.5));
@@ -255,14 +258,97 @@ fn tanh_softplus<T: Element>(x: T) -> (T, T) {
     (above / (above + rest), rest / (above + rest))
 }
 
-/// The density of the standard normal distribution.
+/// Distribution function and density of the standard normal distribution.
 #[inline(always)]
-fn normal_density<T: Element>(x: T) -> T {
-    let scale = T::from_f64(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
-    (x * x * T::from_f64(-0.5)).exp() * scale
+fn normal<T: Element>(x: T) -> (T, T) {
+    let x = x.as_f64();
+    let (distribution, density) = if size_of::<T>() == size_of::<f32>() {
+        normal_of_single(x)
+    } else {
+        (0.5 * erfc(x * -FRAC_1_SQRT_2), (x * x * -0.5).exp() * DENSITY)
+    };
+    (T::from_f64(distribution), T::from_f64(density))
 }
 
-/// The distribution function of the standard normal distribution.
-fn normal_cdf<T: Element>(x: T) -> T {
-    T::from_f64(0.5 * erfc(x.as_f64() * -FRAC_1_SQRT_2))
+/// `1 / sqrt(2 pi)`.
+const DENSITY: f64 = 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
+
+/// Coefficients of a polynomial of degree 10 in `u = (z - 2.5) / (z + 2.5)`, by interpolation at Chebyshev
+/// nodes, which is `(z + 2.5) exp(z^2) erfc(z)` to 1e-8 of it for all `z` from 0 on. The substitution is that
+/// of Shepherd and Laframboise (Mathematics of Computation 36, 1981).
+const SCALED_ERFC: [f64; 11] = [
+    1.0540318203057186,
+    -0.8046519341397563,
+    0.45391424971984373,
+    -0.17124941820504647,
+    0.028358867589944096,
+    0.00838288613996067,
+    -0.004803457390644443,
+    -0.0004136003576351174,
+    0.0006662245805040876,
+    2.686380127608407e-05,
+    -7.292342502813136e-05,
+];
+
+/// [`normal`] to 1e-8 of the values, without branches, so that it is vectorised.
+#[inline(always)]
+fn normal_of_single(x: f64) -> (f64, f64) {
+    // Beyond 40 both are 0 or 1 in single precision.
+    let z = clamp(x.abs(), 0.0, 40.0) * FRAC_1_SQRT_2;
+    let e = exp_of_single(-z * z);
+    let inverse = 1.0 / (z + 2.5);
+    let u = (z - 2.5) * inverse;
+    let mut scaled = 0.0;
+    for i in (0..SCALED_ERFC.len()).rev() {
+        scaled = scaled * u + SCALED_ERFC[i];
+    }
+    let tail = 0.5 * e * scaled * inverse;
+    (if x < 0.0 { tail } else { 1.0 - tail }, e * DENSITY)
+}
+
+/// `exp(x)` for `x` from -1000 to 0, to 1e-10 of it, or 0 far below what single precision holds.
+#[inline(always)]
+fn exp_of_single(x: f64) -> f64 {
+    use std::f64::consts::{LN_2, LOG2_E};
+    // Adding it rounds to a whole number, which is then in the lowest bits.
+    const ROUND: f64 = 1.5 * (1u64 << 52) as f64;
+    let shifted = clamp(x, -700.0, 0.0) * LOG2_E + ROUND;
+    let rest = x - (shifted - ROUND) * LN_2;
+    let mut sum = 0.0;
+    for i in (0..INVERSE_FACTORIALS.len()).rev() {
+        sum = sum * rest + INVERSE_FACTORIALS[i];
+    }
+    let power = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52));
+    if x < -700.0 { 0.0 } else { sum * power }
+}
+
+/// `1 / n!`.
+const INVERSE_FACTORIALS: [f64; 11] = {
+    let mut all = [1.0; 11];
+    let mut n = 1;
+    while n < 11 {
+        all[n] = all[n - 1] / n as f64;
+        n += 1;
+    }
+    all
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_normal_distribution_of_single_precision_is_exact_enough() {
+        for i in -14_000..=14_000 {
+            let x = f64::from(i) / 1000.0;
+            let expected = 0.5 * erfc(x * -FRAC_1_SQRT_2);
+            let (distribution, density) = normal_of_single(x);
+            assert!((distribution / expected - 1.0).abs() < 1e-8, "{x}: {distribution}");
+            let expected = (-0.5 * x * x).exp() * DENSITY;
+            assert!((density / expected - 1.0).abs() < 1e-10, "{x}: {density}");
+        }
+        assert_eq!(normal_of_single(1e300), (1.0, 0.0));
+        assert_eq!(normal_of_single(f64::NEG_INFINITY), (0.0, 0.0));
+        assert!(normal_of_single(f64::NAN).0.is_nan());
+    }
 }

@@ -11,7 +11,6 @@ pub(crate) mod geometry;
 pub mod isa;
 pub(crate) mod linear;
 pub(crate) mod matmul;
-#[cfg(feature = "audit")]
 pub(crate) mod multiversion;
 pub(crate) mod norm;
 pub(crate) mod pages;

@@ -12,9 +12,12 @@
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `multiversion`
 
+mod rows;
+
 use super::multiversion::{Multiversion, multiversion};
 use super::parallel::{CHUNK, for_each_chunk, for_each_tile_of_two};
 use crate::tensor::{BufferPool, Element};
+use rows::{RowGradient, RowMoments, RowNormalize};
 
 /// How an array is seen; see above.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +89,13 @@ impl Parts {
     }
 }
 
+impl<'a, T> Statistics<'a, T> {
+    /// Those of some groups, counted over all samples.
+    fn of(self, groups: std::ops::Range<usize>) -> Self {
+        Self { mean: &self.mean[groups.clone()], inverse: &self.inverse[groups], ..self }
+    }
+}
+
 fn moments<T: Element>(
     p: Parts,
     x: &[T],
@@ -102,6 +112,10 @@ fn moments<T: Element>(
         (mean, whole.0, whole.1),
         (variance, whole.0, whole.1),
         |_, task, mean, variance| {
+            if p.positions == 1 {
+                let x = &x[task * together * c..][..mean.len() * p.group_len()];
+                return multiversion(RowMoments { len: p.group_len(), x, mean, variance });
+            }
             let mut sums = pool.scratch_of::<f64>(p.blocks() * 2 * c);
             let outputs = mean.chunks_exact_mut(p.groups).zip(variance.chunks_exact_mut(p.groups));
             for (i, (mean, variance)) in outputs.enumerate() {
@@ -109,7 +123,7 @@ fn moments<T: Element>(
                 let x = &x[sample * p.sample_len()..][..p.sample_len()];
                 for_each_chunk(&mut sums, 2 * c, |block, sums| {
                     let x = rows_of_block(&p, x, block);
-                    multiversion(BlockMoments { x, sums });
+                    multiversion(Channels(BlockMoments { x, sums }));
                 });
                 let (total, rest) = sums.split_at_mut(2 * c);
                 let mut rows = p.block().min(p.positions);
@@ -142,37 +156,83 @@ fn merge(total: &mut [f64], rows: f64, block: &[f64], more: f64) {
     }
 }
 
+/// A computation on each channel of some rows by itself.
+trait EachChannel {
+    /// The number of channels.
+    fn channels(&self) -> usize;
+
+    /// Computes the `N` channels from `at` on, whose sums and coefficients stay in registers from row to
+    /// row. Must be `#[inline(always)]`.
+    fn run<const N: usize>(&mut self, at: usize);
+}
+
+/// Runs over all channels of some rows: sixteen at a time, a cache line of `f32`.
+struct Channels<C>(C);
+
+impl<C: EachChannel> Multiversion for Channels<C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let (channels, mut at) = (self.0.channels(), 0);
+        while at + 16 <= channels {
+            self.0.run::<16>(at);
+            at += 16;
+        }
+        if at + 8 <= channels {
+            self.0.run::<8>(at);
+            at += 8;
+        }
+        while at < channels {
+            self.0.run::<1>(at);
+            at += 1;
+        }
+    }
+}
+
+/// `N` elements from `at` on.
+#[inline(always)]
+fn lanes<T: Copy, const N: usize>(from: &[T], at: usize) -> [T; N] {
+    let mut lanes = [from[at]; N];
+    lanes.copy_from_slice(&from[at..at + N]);
+    lanes
+}
+
 /// The means of the channels of some rows, and the sums of squared distances from them.
 struct BlockMoments<'a, T> {
     x: &'a [T],
     sums: &'a mut [f64],
 }
 
-impl<T: Element> Multiversion for BlockMoments<'_, T> {
-    type Output = ();
+impl<T: Element> EachChannel for BlockMoments<'_, T> {
+    #[inline(always)]
+    fn channels(&self) -> usize {
+        self.sums.len() / 2
+    }
 
     #[inline(always)]
-    fn run(self) {
-        let c = self.sums.len() / 2;
-        let (mean, squares) = self.sums.split_at_mut(c);
-        mean.fill(0.0);
-        squares.fill(0.0);
-        let squares = &mut squares[..c];
+    fn run<const N: usize>(&mut self, at: usize) {
+        let c = self.channels();
+        let (mut mean, mut squares) = ([0.0; N], [0.0; N]);
         for row in self.x.chunks_exact(c) {
-            for i in 0..c {
+            let row = &row[at..at + N];
+            for i in 0..N {
                 mean[i] += row[i].as_f64();
             }
         }
         let rows = (self.x.len() / c) as f64;
-        for i in 0..c {
+        for i in 0..N {
             mean[i] /= rows;
         }
         for row in self.x.chunks_exact(c) {
-            for i in 0..c {
+            let row = &row[at..at + N];
+            for i in 0..N {
                 let distance = row[i].as_f64() - mean[i];
                 squares[i] += distance * distance;
             }
         }
+        self.sums[at..at + N].copy_from_slice(&mean);
+        self.sums[c + at..c + at + N].copy_from_slice(&squares);
     }
 }
 
@@ -226,6 +286,12 @@ fn normalize<T: Element>(p: Parts, x: &[T], s: Statistics<'_, T>, beta: &[T], y:
     }
     let (len, together, block) = (p.sample_len(), p.together(), p.block() * p.channels);
     for_each_chunk(y, len * together, |task, y| {
+        if p.positions == 1 {
+            let x = &x[task * together * len..][..y.len()];
+            let first = task * together * p.groups;
+            let s = s.of(first..first + y.len() / p.group_len());
+            return multiversion(RowNormalize { p, x, s, beta, y });
+        }
         let mut coefficients = vec![0.0; 2 * p.channels];
         let (mean, scale) = coefficients.split_at_mut(p.channels);
         for (i, y) in y.chunks_exact_mut(len).enumerate() {
@@ -238,7 +304,7 @@ fn normalize<T: Element>(p: Parts, x: &[T], s: Statistics<'_, T>, beta: &[T], y:
             let (mean, scale) = (&*mean, &*scale);
             for_each_chunk(y, block, |i, y| {
                 let x = rows_of_block(&p, x, i);
-                multiversion(NormalizeBlock { x, mean, scale, beta, y });
+                multiversion(Channels(NormalizeBlock { x, mean, scale, beta, y }));
             });
         }
     });
@@ -262,18 +328,22 @@ struct NormalizeBlock<'a, T> {
     y: &'a mut [T],
 }
 
-impl<T: Element> Multiversion for NormalizeBlock<'_, T> {
-    type Output = ();
+impl<T: Element> EachChannel for NormalizeBlock<'_, T> {
+    #[inline(always)]
+    fn channels(&self) -> usize {
+        self.mean.len()
+    }
 
     #[inline(always)]
-    fn run(self) {
-        let Self { x, mean, scale, beta, y } = self;
-        let c = mean.len();
-        let (scale, beta) = (&scale[..c], &beta[..c]);
-        for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-            for i in 0..c {
+    fn run<const N: usize>(&mut self, at: usize) {
+        let c = self.channels();
+        let (mean, scale) = (lanes::<_, N>(self.mean, at), lanes::<_, N>(self.scale, at));
+        let beta = lanes::<_, N>(self.beta, at).map(T::as_f64);
+        for (y, x) in self.y.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
+            let (y, x) = (&mut y[at..at + N], &x[at..at + N]);
+            for i in 0..N {
                 let distance = x[i].as_f64() - mean[i];
-                y[i] = T::from_f64(distance * scale[i] + beta[i].as_f64());
+                y[i] = T::from_f64(distance * scale[i] + beta[i]);
             }
         }
     }
@@ -301,6 +371,12 @@ fn gradient<T: Element>(
         (&mut partial, whole.1, 2 * c),
         |_, task, dy, partial| {
             partial.fill(0.0);
+            if p.positions == 1 {
+                let x = &x[task * together * len..][..dy.len()];
+                let first = task * together * p.groups;
+                let s = s.of(first..first + dy.len() / p.group_len());
+                return multiversion(RowGradient { p, x, s, constant, dy, partial });
+            }
             let mut sums = pool.scratch_of::<f64>(p.blocks() * 2 * c);
             let mut coefficients = pool.scratch_of::<f64>(4 * c);
             for (i, dy) in dy.chunks_exact_mut(len).enumerate() {
@@ -311,7 +387,7 @@ fn gradient<T: Element>(
                 let (mean, of_y) = (&*mean, &*dy);
                 for_each_chunk(&mut sums, 2 * c, |block, sums| {
                     let (x, dy) = (rows_of_block(&p, x, block), rows_of_block(&p, of_y, block));
-                    multiversion(BlockSums { x, dy, mean, sums });
+                    multiversion(Channels(BlockSums { x, dy, mean, sums }));
                 });
                 let (total, rest) = sums.split_at_mut(2 * c);
                 for block in rest.chunks_exact(2 * c) {
@@ -329,7 +405,7 @@ fn gradient<T: Element>(
                 let coefficients = &*coefficients;
                 for_each_chunk(dy, p.block() * c, |block, dy| {
                     let x = rows_of_block(&p, x, block);
-                    multiversion(GradientBlock { x, mean, coefficients, dy });
+                    multiversion(Channels(GradientBlock { x, mean, coefficients, dy }));
                 });
             }
         },
@@ -350,23 +426,27 @@ struct BlockSums<'a, T> {
     sums: &'a mut [f64],
 }
 
-impl<T: Element> Multiversion for BlockSums<'_, T> {
-    type Output = ();
+impl<T: Element> EachChannel for BlockSums<'_, T> {
+    #[inline(always)]
+    fn channels(&self) -> usize {
+        self.mean.len()
+    }
 
     #[inline(always)]
-    fn run(self) {
-        let c = self.mean.len();
-        let (plain, weighted) = self.sums.split_at_mut(c);
-        plain.fill(0.0);
-        weighted.fill(0.0);
-        let (mean, weighted) = (&self.mean[..c], &mut weighted[..c]);
+    fn run<const N: usize>(&mut self, at: usize) {
+        let c = self.channels();
+        let mean = lanes::<_, N>(self.mean, at);
+        let (mut plain, mut weighted) = ([0.0; N], [0.0; N]);
         for (x, dy) in self.x.chunks_exact(c).zip(self.dy.chunks_exact(c)) {
-            for i in 0..c {
+            let (x, dy) = (&x[at..at + N], &dy[at..at + N]);
+            for i in 0..N {
                 let gradient = dy[i].as_f64();
                 plain[i] += gradient;
                 weighted[i] += gradient * (x[i].as_f64() - mean[i]);
             }
         }
+        self.sums[at..at + N].copy_from_slice(&plain);
+        self.sums[c + at..c + at + N].copy_from_slice(&weighted);
     }
 }
 
@@ -418,18 +498,22 @@ struct GradientBlock<'a, T> {
     dy: &'a mut [T],
 }
 
-impl<T: Element> Multiversion for GradientBlock<'_, T> {
-    type Output = ();
+impl<T: Element> EachChannel for GradientBlock<'_, T> {
+    #[inline(always)]
+    fn channels(&self) -> usize {
+        self.mean.len()
+    }
 
     #[inline(always)]
-    fn run(self) {
-        let Self { x, mean, coefficients, dy } = self;
-        let c = mean.len();
-        let (factor, rest) = coefficients.split_at(c);
-        let (offset, slope) = rest.split_at(c);
-        let slope = &slope[..c];
-        for (dy, x) in dy.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-            for i in 0..c {
+    fn run<const N: usize>(&mut self, at: usize) {
+        let c = self.channels();
+        let mean = lanes::<_, N>(self.mean, at);
+        let factor = lanes::<_, N>(self.coefficients, at);
+        let offset = lanes::<_, N>(self.coefficients, c + at);
+        let slope = lanes::<_, N>(self.coefficients, 2 * c + at);
+        for (dy, x) in self.dy.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
+            let (dy, x) = (&mut dy[at..at + N], &x[at..at + N]);
+            for i in 0..N {
                 let distance = x[i].as_f64() - mean[i];
                 let gradient = factor[i] * dy[i].as_f64();
                 dy[i] = T::from_f64(gradient - offset[i] - slope[i] * distance);

@@ -225,6 +225,9 @@ const LONG: usize = 256;
 
 /// Means over the windows of `x`.
 pub fn average_forward<T: Element>(p: &Pooled, x: &[T], y: &mut [T]) {
+    if y.is_empty() {
+        return; // its dimensions may be of any size
+    }
     if p.rows.reach().saturating_mul(p.columns.reach()) < LONG {
         means::<T, T>(p, x, y);
     } else {
@@ -237,7 +240,7 @@ fn means<T: Element, S: Element>(p: &Pooled, x: &[T], y: &mut [T]) {
     let (c, row) = (p.channels, p.columns.output() * p.channels);
     let (pitch, image) = (p.columns.input() * c, p.rows.input() * p.columns.input() * c);
     // Large windows make few outputs from many inputs, which are what takes the time.
-    let inputs = p.rows.reach() * pitch;
+    let inputs = p.rows.reach().saturating_mul(pitch);
     let together = (parallel::CHUNK / inputs.max(1)).max(1);
     parallel::for_each_tile(y, p.rows.output() * row, together * row, |n, tile, y| {
         let x = &x[n * image..][..image];

@@ -17,11 +17,12 @@ use serde::{Deserialize, Serialize};
 ///
 /// Between pixels, bilinear interpolation weighs the two neighbours by their distance; beyond the last
 /// pixel it is the last one. A smaller image is made in the same way, without averaging.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Interpolation {
     /// The nearest pixel at or before the position.
+    #[default]
     Nearest,
     /// Linear interpolation between the four neighbours.
     Bilinear {

@@ -2,8 +2,11 @@
 
 use super::config::field_names;
 use super::{
-    Activation, Add, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
-    LayerConfig, MaxPool2D, Multiply, Rescaling,
+    Activation, AdaptiveAveragePool2D, Add, AveragePool2D, BatchNormalization, ChannelShuffle,
+    ChannelSlice, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, Flatten,
+    GlobalAveragePool2D, GlobalMaxPool2D, GroupNormalization, Layer, LayerConfig,
+    LayerNormalization, MaxPool2D, Multiply, Rescaling, Scale, StochasticDepth, UpSampling2D,
+    ZeroPadding2D,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -83,16 +86,30 @@ impl<T: Kernels> LayerKinds<T> {
             };
         }
         add!(
+            AdaptiveAveragePool2D,
             Add,
             AveragePool2D,
+            BatchNormalization,
+            ChannelShuffle,
+            ChannelSlice,
+            Concatenate,
             Conv2D,
+            Conv2DTranspose,
             Dense,
+            DepthwiseConv2D,
             Dropout,
             Flatten,
             GlobalAveragePool2D,
+            GlobalMaxPool2D,
+            GroupNormalization,
+            LayerNormalization,
             MaxPool2D,
             Multiply,
             Rescaling,
+            Scale,
+            StochasticDepth,
+            UpSampling2D,
+            ZeroPadding2D,
         );
         let read: Read<T> = |config| {
             let ActivationLayer { function } = config.read()?;

@@ -157,7 +157,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn activate(&self, function: Function, x: Var<T>) -> Var<T> {
-        let input = (self.tracks(&[&x]) && !function.from_output()).then(|| x.share());
+        let input = (self.tracks(&[&x]) && !function.needs_value()).then(|| x.share());
         let (mut y, x) = x.take(self.pool());
         let forward = T::activations().forward;
         for_each_chunk(y.as_mut_slice(), CHUNK, |_, y| forward(function, y));

@@ -205,7 +205,7 @@ impl<T: Kernels> Tape<T> {
                 "add the batch dimension with reshape",
             ));
         };
-        if groups == 0 || channels % groups != 0 {
+        if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(Error::setting(
                 "group_norm: groups",
                 format!("a divisor of {channels}, the number of channels"),

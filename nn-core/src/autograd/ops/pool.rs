@@ -113,9 +113,9 @@ impl<T: Kernels> Tape<T> {
     /// # Errors
     /// If `x` is not four-dimensional, or has no pixels.
     pub fn global_average_pool2d(&self, x: &Var<T>) -> Result<Var<T>> {
-        let [batch, height, width, channels] = image_dims("global_average_pool2d", x)?;
-        let geometry = Pool2dGeometry::new(x.dims(), Pool2dOptions::new((height, width)))?;
-        Ok(self.average(x, geometry.pooled(), [batch, channels].into()))
+        let [batch, .., channels] = image_dims("global_average_pool2d", x)?;
+        let whole = Pooled::adaptive("global_average_pool2d", x.dims(), (1, 1))?;
+        Ok(self.average(x, whole, [batch, channels].into()))
     }
 
     /// The means of `x [batch, height, width, channels]` over a grid of `size` windows, whatever the
@@ -157,6 +157,7 @@ mod tests {
     use super::*;
     use crate::autograd::ops::testing::{assert_close, check, refused, sample};
     use crate::kernels::Padding;
+    use std::slice::from_ref;
 
     #[test]
     fn gradients_agree_with_differences() {
@@ -292,7 +293,7 @@ mod tests {
             tape.reshape(tape.adaptive_average_pool2d(&leaf, (1, 1))?, [2, 3])?,
         ] {
             assert_eq!(found.dims(), [2, 3]);
-            assert_close(&[found.value().as_slice().to_vec()], &[means.clone()], 1e-14);
+            assert_close(&[found.value().as_slice().to_vec()], from_ref(&means), 1e-14);
         }
         assert_eq!(tape.adaptive_average_pool2d(&leaf, (5, 4))?.value(), &x);
         Ok(())
@@ -307,6 +308,8 @@ mod tests {
         Ok(())
     }
 
+    type Pooling = fn(&Tape<f32>, &Var<f32>, Pool2dOptions) -> Result<Var<f32>>;
+
     #[test]
     fn the_number_of_threads_changes_no_bit() -> Result<()> {
         let x = sample([2, 70, 90, 5], 8);
@@ -314,13 +317,13 @@ mod tests {
         let run = |threads| -> Result<_> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             pool.expect("a pool").install(|| {
-                let ops: [fn(&Tape<f32>, &Var<f32>, Pool2dOptions) -> Result<Var<f32>>; 4] = [
+                let ops: [Pooling; 4] = [
                     |tape, x, options| tape.max_pool2d(x, options),
                     |tape, x, options| tape.average_pool2d(x, options),
                     |tape, x, _| tape.adaptive_average_pool2d(x, (7, 4)),
                     |tape, x, _| tape.global_average_pool2d(x),
                 ];
-                let run = |op: &fn(&Tape<f32>, &Var<f32>, Pool2dOptions) -> _| {
+                let run = |op: &Pooling| {
                     let mut tape = Tape::new();
                     let x = tape.leaf(x.cast::<f32>());
                     let y: Var<f32> = op(&tape, &x, overlapping)?;
@@ -348,6 +351,20 @@ mod tests {
                 assert_eq!(y.dims(), [dims[0], 2, 2, dims[3]]);
                 tape.backward_from(&y, Tensor::zeros(y.shape()))?;
                 assert!(tape.grad(&x).expect("a gradient").is_empty());
+            }
+        }
+        // Without a channel or an image, sides may be longer than any memory.
+        for dims in [[0, 1 << 40, 3, 2], [1, 3, 1 << 40, 0]] {
+            let x = tape.leaf(Tensor::zeros(dims));
+            let options = Pool2dOptions::new((1 << 30, 2)).stride((1 << 29, 1));
+            let options = options.padding(Padding::symmetric(((1 << 30) - 1, 1)));
+            for y in [
+                tape.max_pool2d(&x, options)?,
+                tape.average_pool2d(&x, options)?,
+                tape.adaptive_average_pool2d(&x, (2, 1 << 20))?,
+                tape.global_average_pool2d(&x)?,
+            ] {
+                tape.backward_from(&y, Tensor::zeros(y.shape()))?;
             }
         }
         Ok(())

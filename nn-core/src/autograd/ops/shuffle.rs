@@ -63,7 +63,7 @@ impl<T: Kernels> Tape<T> {
                 "reshape the number to [1]",
             ));
         };
-        if groups == 0 || channels % groups != 0 {
+        if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(Error::setting(
                 "channel_shuffle: groups",
                 format!("a divisor of {channels}, the number of channels"),

@@ -78,7 +78,7 @@ fn gradients() {
     for (seed, dims) in SHAPES.into_iter().enumerate() {
         let inputs = inputs(dims, 20 + seed as u64);
         for norm in norms() {
-            check(&inputs, |tape, v| norm(tape, v));
+            check(&inputs, norm);
             check(&inputs, |tape, v| {
                 // The input is used once more.
                 let y = norm(tape, v)?;
@@ -86,10 +86,63 @@ fn gradients() {
             });
         }
     }
-    // More rows than one block has, so that blocks are merged.
-    let many = [sample([67, 2], 1), sample([2], 2), sample([2], 3)];
-    for norm in norms() {
-        check(&many, |tape, v| norm(tape, v));
+}
+
+/// Gradients of `x`, `gamma` and `beta` by their formulas, in one pass over the elements of each cell.
+fn defined_gradients(
+    [x, gamma, dy]: [&Tensor<f64>; 3],
+    cells: usize,
+    cell: impl Fn(usize) -> usize,
+) -> Vec<Vec<f64>> {
+    let (channels, values) = (gamma.len(), x.as_slice());
+    let count = (values.len() / cells) as f64;
+    let per_cell = |f: &dyn Fn(usize) -> f64| {
+        let mut means = vec![0.0; cells];
+        (0..values.len()).for_each(|i| means[cell(i)] += f(i) / count);
+        means
+    };
+    let mean = per_cell(&|i| values[i]);
+    let variance = per_cell(&|i| (values[i] - mean[cell(i)]).powi(2));
+    let inverse: Vec<f64> = variance.iter().map(|v| 1.0 / (v + EPSILON).sqrt()).collect();
+    let normal = |i: usize| (values[i] - mean[cell(i)]) * inverse[cell(i)];
+    let scaled = |i: usize| dy.as_slice()[i] * gamma.as_slice()[i % channels];
+    let (plain, weighted) = (per_cell(&scaled), per_cell(&|i| scaled(i) * normal(i)));
+    let dx =
+        |i: usize| inverse[cell(i)] * (scaled(i) - plain[cell(i)] - normal(i) * weighted[cell(i)]);
+    let mut per_channel = [vec![0.0; channels], vec![0.0; channels]];
+    for (i, &dy) in dy.as_slice().iter().enumerate() {
+        per_channel[0][i % channels] += dy * normal(i);
+        per_channel[1][i % channels] += dy;
+    }
+    let [d_gamma, d_beta] = per_channel;
+    vec![(0..values.len()).map(dx).collect(), d_gamma, d_beta]
+}
+
+#[test]
+fn gradients_across_blocks_and_tasks() {
+    // 6 channels: blocks of 2730 rows; tasks of as many rows where rows are the samples.
+    for dims in [&[3, 61, 53, 6][..], &[20_000, 6]] {
+        let [x, gamma, beta] = inputs(dims, 40);
+        let dy = sample(dims, 43);
+        let (channels, samples) = (gamma.len(), dims[0]);
+        let sample_len = x.len() / samples;
+        let cells: [(usize, &dyn Fn(usize) -> usize); 4] = [
+            (channels, &|i| i % channels),
+            (x.len() / channels, &|i| i / channels),
+            (samples * 2, &|i| i / sample_len * 2 + i % channels / (channels / 2)),
+            (samples * channels, &|i| i / sample_len * channels + i % channels),
+        ];
+        for (norm, (count, cell)) in norms().into_iter().zip(cells) {
+            if count == x.len() {
+                continue; // one number in each: the gradient is 0 but for rounding
+            }
+            let mut tape = Tape::new();
+            let v = [&x, &gamma, &beta].map(|t| tape.leaf(t.clone()));
+            let y = norm(&tape, &v).unwrap();
+            tape.backward_from(&y, dy.clone()).unwrap();
+            let found = v.map(|v| tape.grad(&v).unwrap().as_slice().to_vec());
+            assert_close(&found, &defined_gradients([&x, &gamma, &dy], count, cell), 1e-12);
+        }
     }
 }
 
