@@ -37,6 +37,9 @@ struct State {
     options: FitOptions,
     optimizer: String,
     optimizer_step: u64,
+    /// The name of the objective, unless it is the loss of the options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    objective: Option<String>,
     steps: u64,
     history: History,
     epoch: EpochSoFar,
@@ -118,6 +121,16 @@ impl Checkpoint {
                 "ask for more, or begin a new run",
             ));
         }
+        let (then, now) = (self.state.objective.as_deref(), trainer.own_objective_name());
+        if then != now {
+            let name = |own: Option<&str>| own.unwrap_or(options.loss.name()).to_string();
+            return Err(Error::setting(
+                "the objective of a run that goes on",
+                name(then),
+                name(now),
+                "use the one it began with, or begin a new run",
+            ));
+        }
         if optimizer != trainer.optimizer.name() {
             return Err(Error::setting(
                 "the optimizer of a run that goes on",
@@ -174,6 +187,7 @@ pub(super) fn draft<T: Kernels>(
         options: trainer.options.clone(),
         optimizer: trainer.optimizer.name().into(),
         optimizer_step: remembered.step,
+        objective: trainer.own_objective_name().map(Into::into),
         steps: trainer.steps,
         history: trainer.history.clone(),
         epoch: trainer.epoch,
