@@ -32,7 +32,7 @@ impl Objective<'_> {
                 let weighted = tape.mul(output, &tape.constant(weights))?;
                 Ok(tape.sum(&weighted))
             }
-            Self::Loss(loss, targets) => loss.apply(tape, output, *targets),
+            Self::Loss(loss, targets) => loss.apply(tape, output, targets),
         }
     }
 }
