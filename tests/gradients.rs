@@ -9,7 +9,7 @@ use nn_core::Kernels;
 use nn_core::layers::Padding;
 use nn_core::layers::*;
 use nn_core::loss::{Loss, Targets};
-use nn_core::model::{Pass, Sequential, SequentialBuilder};
+use nn_core::model::{GraphBuilder, NodeId, Pass, Sequential, SequentialBuilder};
 use nn_core::rng::Rng;
 use nn_core::{Result, Tape, Tensor, Var};
 
@@ -91,7 +91,11 @@ fn compare(what: &str, gradient: &[f64], expected: &[f64], tolerance: f64) {
 
 /// Checks the gradients of all parameters and of the input.
 fn check(builder: SequentialBuilder<f64>, batch: usize, objective: Objective<'_>) {
-    let mut model = builder.build(1).unwrap();
+    check_model(builder.build(1).unwrap(), batch, objective);
+}
+
+/// [`check`] of any graph. State gets no gradient.
+fn check_model(mut model: Sequential<f64>, batch: usize, objective: Objective<'_>) {
     scramble(&mut model);
     let input = uniform(model.input_shape().batched(batch).dims(), 7);
     let names: Vec<_> = model.layers().map(|(name, _)| name.to_owned()).collect();
@@ -113,10 +117,22 @@ fn check(builder: SequentialBuilder<f64>, batch: usize, objective: Objective<'_>
         tape.backward(&total).unwrap();
         compare("input", tape.grad(&x).unwrap().as_slice(), &along_input, TOLERANCE);
         for (i, parameter) in model.parameters().iter().enumerate() {
+            if !parameter.trainable {
+                assert!(tape.grad(&parameters[i]).is_none(), "{}", parameter.name);
+                continue;
+            }
             let gradient = tape.grad(&parameters[i]).unwrap().as_slice();
             compare(&parameter.name, gradient, &along_parameters[i], TOLERANCE);
         }
     }
+}
+
+/// Checks a graph of an input of this shape, built by `nodes`.
+fn check_graph(input: &[usize], nodes: impl Fn(&mut GraphBuilder<f64>, NodeId) -> NodeId) {
+    let mut graph = GraphBuilder::new(input);
+    let input = graph.input();
+    let output = nodes(&mut graph, input);
+    check_model(graph.build(output, 1).unwrap(), 3, Objective::Weighted);
 }
 
 fn check_layer(input: &[usize], layer: impl Layer<f64> + 'static) {
@@ -141,12 +157,135 @@ fn convolution() {
 }
 
 #[test]
+fn dilated_grouped_and_unevenly_padded_convolution() {
+    let uneven = Padding::Explicit { top: 2, bottom: 0, left: 1, right: 3 };
+    let relu = Activation::Relu;
+    check_layer(&[6, 7, 2], Conv2D::new(3, 3).dilation(2).bias(false));
+    check_layer(&[6, 5, 2], Conv2D::new(3, (2, 3)).padding(uneven).stride(2).activation(relu));
+    check_layer(&[5, 5, 4], Conv2D::new(6, 2).groups(2).padding(Padding::SameLower));
+    check_layer(&[4, 5, 6], Conv2D::new(3, 3).groups(3).padding(uneven).dilation((1, 2)));
+    check_layer(&[5, 4, 3], DepthwiseConv2D::new(3).padding(Padding::Same).activation(relu));
+    check_layer(&[6, 5, 2], DepthwiseConv2D::new((2, 3)).multiplier(3).stride((1, 2)).bias(false));
+    check_layer(&[6, 6, 3], DepthwiseConv2D::new(2).dilation(2).padding(uneven));
+}
+
+#[test]
+fn transposed_convolution() {
+    let uneven = Padding::Explicit { top: 1, bottom: 0, left: 0, right: 2 };
+    let up = |filters, kernel: (usize, usize)| Conv2DTranspose::new(filters, kernel).stride(2);
+    check_layer(&[3, 4, 2], Conv2DTranspose::new(3, (3, 2)));
+    check_layer(&[3, 2, 2], up(3, (3, 3)).padding(Padding::Same).activation(Activation::Tanh));
+    check_layer(&[3, 3, 4], up(2, (2, 3)).groups(2).padding(uneven).output_padding((1, 0)));
+    check_layer(&[2, 3, 2], up(2, (2, 2)).dilation((2, 1)).bias(false));
+}
+
+#[test]
+fn zero_padding() {
+    check_layer(&[3, 2, 2], ZeroPadding2D::sides((1, 0), (2, 3)));
+    let builder = SequentialBuilder::new([4, 5, 2])
+        .layer(ZeroPadding2D::new(1))
+        .layer(Conv2D::new(3, 3).activation(Activation::Relu));
+    check(builder.output(OutputKind::Linear), 2, Objective::Weighted);
+}
+
+#[test]
 fn pooling() {
     check_layer(&[5, 6, 2], MaxPool2D::new(2));
     check_layer(&[5, 6, 2], MaxPool2D::new((3, 2)).stride(1));
     check_layer(&[5, 6, 2], AveragePool2D::new(2));
     check_layer(&[5, 6, 2], AveragePool2D::new((2, 3)).stride((1, 2)));
     check_layer(&[4, 3, 2], GlobalAveragePool2D::new());
+    check_layer(&[4, 3, 2], GlobalMaxPool2D::new());
+    let uneven = Padding::Explicit { top: 0, bottom: 1, left: 2, right: 1 };
+    for padding in [Padding::Same, Padding::SameLower, Padding::symmetric(1), uneven] {
+        check_layer(&[5, 6, 2], MaxPool2D::new(3).stride(2).padding(padding));
+        check_layer(&[5, 6, 2], AveragePool2D::new(3).stride(2).padding(padding));
+        let inside = AveragePool2D::new(3).stride((1, 2)).padding(padding).count_include_pad(false);
+        check_layer(&[5, 6, 2], inside);
+    }
+    check_layer(&[5, 6, 2], MaxPool2D::new(2).ceil_mode(true));
+    check_layer(&[5, 6, 2], AveragePool2D::new((2, 3)).stride(2).ceil_mode(true));
+    check_layer(&[6, 7, 2], MaxPool2D::new((2, 3)).stride(1).dilation((3, 2)));
+    check_layer(&[5, 7, 2], AdaptiveAveragePool2D::new((2, 3)));
+    check_layer(&[3, 2, 2], AdaptiveAveragePool2D::new((5, 2)));
+}
+
+#[test]
+fn upsampling() {
+    for interpolation in [
+        Interpolation::Nearest,
+        Interpolation::Bilinear { align_corners: false },
+        Interpolation::Bilinear { align_corners: true },
+    ] {
+        check_layer(&[3, 4, 2], UpSampling2D::new((2, 3)).interpolation(interpolation));
+    }
+}
+
+#[test]
+fn normalization() {
+    for input in [&[4, 3, 6][..], &[5, 6], &[6]] {
+        check_layer(input, BatchNormalization::new());
+        check_layer(input, BatchNormalization::keras());
+        check_layer(input, LayerNormalization::new().epsilon(1e-2));
+        if input.len() > 1 {
+            check_layer(input, GroupNormalization::new(2));
+            check_layer(input, GroupNormalization::new(6));
+        }
+    }
+    check_layer(&[4, 3, 6], Scale::new(1e-6));
+}
+
+#[test]
+fn channels_and_branches() {
+    check_layer(&[3, 2, 6], ChannelShuffle::new(3));
+    check_layer(&[3, 2, 6], ChannelSlice::new(1..4));
+    check_layer(&[3, 2, 6], StochasticDepth::new(0.5));
+    // A unit of a ShuffleNet: a split, a branch, a join and a shuffle.
+    check_graph(&[3, 4, 6], |graph, x| {
+        let kept = graph.layer(ChannelSlice::new(0..3), x);
+        let branch = graph.layer(ChannelSlice::new(3..6), x);
+        // Before a batch normalisation alone a bias has no effect, and no gradient to compare.
+        let conv = Conv2D::new(3, 3).padding(Padding::Same).activation(Activation::Silu);
+        let branch = graph.layer(conv, branch);
+        let branch = graph.layer(BatchNormalization::new(), branch);
+        let joined = graph.layer(Concatenate::new(), [kept, branch, x]);
+        graph.layer(ChannelShuffle::new(2), joined)
+    });
+    // A residual block with everything that such blocks have, and a squeeze-and-excite.
+    check_graph(&[4, 5, 4], |graph, x| {
+        let conv =
+            Conv2D::new(4, 3).padding(Padding::Same).activation(Activation::Elu { alpha: 1.0 });
+        let y = graph.layer(conv, x);
+        let y = graph.layer(BatchNormalization::keras(), y);
+        let y = graph.layer(Activation::HardSwish, y);
+        let squeezed = graph.layer(GlobalAveragePool2D::new(), y);
+        let gate = graph.layer(Dense::new(4).activation(Activation::HARD_SIGMOID), squeezed);
+        let y = graph.layer(Multiply::new(), [y, gate]);
+        let y = graph.layer(Scale::new(0.1), y);
+        let y = graph.layer(StochasticDepth::new(0.3), y);
+        let sum = graph.layer(Add::new(), [x, y]);
+        graph.layer(LayerNormalization::new(), sum)
+    });
+}
+
+#[test]
+fn activations() {
+    for activation in [
+        Activation::LeakyRelu { slope: 0.2 },
+        Activation::Elu { alpha: 1.3 },
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Silu,
+        Activation::HardSwish,
+        Activation::HARD_SIGMOID,
+        Activation::Relu6,
+        Activation::Softplus,
+        Activation::Mish,
+    ] {
+        check_layer(&[6], Dense::new(4).activation(activation));
+        check_layer(&[5, 4, 2], Conv2D::new(3, 2).activation(activation));
+        check_layer(&[3, 4], activation);
+    }
 }
 
 #[test]
@@ -156,6 +295,9 @@ fn convolution_and_pooling_in_one() {
         (conv(), MaxPool2D::new(2)),
         (conv().padding(Padding::Same), MaxPool2D::new(3).stride(2)),
         (conv().stride((1, 2)), MaxPool2D::new((1, 2))),
+        (conv().dilation(2).bias(false), MaxPool2D::new(2)),
+        (conv().padding(Padding::symmetric((2, 0))), MaxPool2D::new(2)),
+        (Conv2D { filters: 4, groups: 2, ..conv() }, MaxPool2D::new(2)),
     ] {
         let builder = SequentialBuilder::new([8, 9, 2]).layer(conv).layer(pool);
         check(builder, 2, Objective::Weighted);

@@ -372,7 +372,7 @@ fn what_is_forced_is_what_runs() {
 
 #[test]
 fn nan_reaches_the_output_and_the_gradients() {
-    let cases = few_many_and_grouped_channels([1, 8, 8], 4);
+    let cases = few_many_and_grouped_channels([1, 8, 8], 17);
     let mut problems = cases.each_ref().map(|case| Problem::<f32>::new(case, false));
     let scratch = BufferPool::new();
     for problem in &mut problems {

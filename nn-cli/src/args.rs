@@ -16,8 +16,6 @@ pub use predict::PredictArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
 use nn_core::explain::Alignment;
-use nn_core::model::ReferenceCnn;
-use nn_study::config::MAX_IMAGE_SIZE;
 use nn_study::config::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT};
 use numbers::{rate, seed, share, whole};
 use std::path::{Path, PathBuf};
@@ -94,7 +92,7 @@ pub enum Command {
     Audit(AuditArgs),
     /// List the runs there are, or compare some of them
     Runs(RunsArgs),
-    /// Show a network's layers, their output shapes and numbers of parameters
+    /// Show a network's layers and their sizes, print it as a file, draw it
     Summary(SummaryArgs),
     /// Time training steps, predictions and each layer's passes on this machine
     Bench(BenchArgs),
@@ -140,6 +138,7 @@ impl ImageArgs {
     nn-cli train --data same_backgrounds\n  \
     nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
     nn-cli train --data photos/ --labels labels.csv --out runs/photos\n  \
+    nn-cli train --data photos/ --architecture resnet18 --image-size 64\n  \
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
     The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/, \
@@ -209,7 +208,11 @@ pub struct SettingArgs {
     /// images. The same seed gives the same result [default: 27]
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
-    /// Height and width images are resized to [default: 256]
+    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
+    /// TOML file that describes it, as `summary --toml` prints one [default: reference]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub architecture: Option<String>,
+    /// Height and width images are resized to [default: 256, or what the network's file says]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
     /// Share of the images not kept for the test that validates, where there is no folder for it
@@ -266,9 +269,9 @@ pub struct ExperimentArgs {
 /// The largest seed: the largest integer of TOML, in which runs are recorded.
 const MOST_SEED: u64 = i64::MAX as u64;
 
-/// A parser for the image size of the built-in network.
+/// A parser for an image size. Its range depends on the network.
 fn image_size() -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
-    whole(ReferenceCnn::SMALLEST_IMAGE as u64, MAX_IMAGE_SIZE as u64, 256)
+    whole(0, u64::MAX, 256)
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -393,7 +396,8 @@ pub struct GradcamArgs {
     /// The class to explain [default: the one the model predicts]
     #[arg(long, value_name = "NAME")]
     pub class: Option<String>,
-    /// The layer to look at [default: the last convolution]
+    /// The layer to look at, by its name in `summary` [default: the last feature map before the network
+    /// pools or flattens it, such as the last convolution]
     #[arg(long, value_name = "NAME")]
     pub layer: Option<String>,
     /// How the heat map is computed
@@ -455,31 +459,55 @@ impl From<AlignName> for Alignment {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  nn-cli summary\n  \
-    nn-cli summary --model runs/same_backgrounds")]
+    nn-cli summary --model runs/same_backgrounds\n  \
+    nn-cli summary --architecture resnet18 --image-size 64 --classes 10\n  \
+    nn-cli summary --architecture resnet18 --toml > mine.toml\n  \
+    nn-cli summary --architecture mine.toml --svg mine.svg\n\n\
+    Multiply-adds are those of convolutions and dense layers, as plain loops would compute them. The memory \
+    is that of the numbers alone; where layers run as one, less is needed.\n\n\
+    A file for --architecture lists the layers, each below a line [[layers]]: its kind, its settings where \
+    they are not the usual ones, perhaps a name, and what it takes where that is not the layer above \
+    (inputs = [\"stem\", \"conv2\"]). units = \"classes\" stands for the number of class folders. --toml \
+    prints such a file for any network.")]
 pub struct SummaryArgs {
-    /// A model.safetensors or run folder [default: the built-in network]
-    #[arg(long, value_name = "FILE|RUN")]
+    /// A model.safetensors or run folder [default: the network that --architecture names]
+    #[arg(long, value_name = "FILE|RUN", conflicts_with = "architecture")]
     pub model: Option<PathBuf>,
-    /// Image size of the built-in network [default: 256]
+    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
+    /// TOML file that describes it [default: reference]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub architecture: Option<String>,
+    /// Image size of the network [default: 256, or what its file says]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
-    /// Classes of the built-in network
+    /// Classes of the network
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2, value_parser = whole::<usize>(2, u64::MAX, 2))]
     pub classes: usize,
+    /// Print the network as a file for --architecture
+    #[arg(long, conflicts_with = "json")]
+    pub toml: bool,
+    /// Also draw the network's graph
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  nn-cli bench\n  \
-    nn-cli bench --batch-size 16 --image-size 128 --threads 1\n\n\
+    nn-cli bench --batch-size 16 --image-size 128 --threads 1\n  \
+    nn-cli bench --architecture resnet18 --image-size 64\n\n\
     Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and \
     neighbours change more than programs do.")]
 pub struct BenchArgs {
+    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
+    /// TOML file that describes it [default: reference]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub architecture: Option<String>,
     /// Images per step
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: usize,
-    /// Height and width of the images
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value_t = 256, value_parser = image_size())]
-    pub image_size: usize,
+    /// Height and width of the images [default: 256, or what the network's file says]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
+    pub image_size: Option<usize>,
     /// How often each thing is timed
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20, value_parser = whole::<usize>(1, u64::MAX, 20))]
     pub steps: usize,

@@ -3,6 +3,7 @@
 use crate::args::{ExperimentArgs, SettingArgs};
 use clap::ValueEnum;
 use nn_study::shell::{DATA_ROOT, quoted};
+use std::path::Path;
 
 /// `nn-cli experiment` with the settings of `args`, but another output folder and without the data root,
 /// because the command is shown on a page that is passed on.
@@ -23,6 +24,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
         schedule,
         optimizer,
         seed,
+        architecture,
         image_size,
         validation_split,
         alpha_background,
@@ -33,6 +35,12 @@ pub fn command_line(args: &ExperimentArgs) -> String {
     option("--learning-rate", learning_rate.map(|v| text(&v)));
     option("--schedule", schedule.and_then(|v| name(&v)));
     option("--optimizer", optimizer.and_then(|v| name(&v)));
+    // Of a file only the name: the page does not tell where it lies.
+    let architecture = architecture.as_ref().map(|typed| {
+        let name = Path::new(typed).file_name().and_then(|name| name.to_str());
+        name.unwrap_or(typed).to_string()
+    });
+    option("--architecture", architecture);
     option("--image-size", image_size.map(|v| text(&v)));
     option("--validation-split", validation_split.map(|v| text(&v)));
     option("--alpha-background", alpha_background.map(|v| text(&v)));

@@ -6,6 +6,7 @@
 use crate::args::{ImageArgs, LabelArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs};
 use crate::failure::Failure;
 use nn_core::optim::{OptimizerConfig, Schedule};
+use nn_study::Network;
 use nn_study::config::RunConfig;
 use std::path::Path;
 
@@ -79,12 +80,16 @@ fn merge(
         config.data_root.clone_from(root);
     }
     config.skip_unreadable |= images.skip_unreadable;
+    if let Some(typed) = &settings.architecture {
+        config.architecture = Network::find(typed)?;
+        config.fit.loss = config.architecture.loss()?;
+    }
     let fit = &mut config.fit;
     set(&mut fit.epochs, settings.epochs);
     set(&mut fit.batch_size, settings.batch_size);
     set(&mut fit.learning_rate, settings.learning_rate);
     set(&mut fit.seed, settings.seed);
-    set(&mut config.image_size, settings.image_size);
+    config.image_size = image_size(&config.architecture, settings.image_size, config.image_size)?;
     set(&mut config.alpha_background, settings.alpha_background);
     set(&mut config.validation_split, settings.validation_split);
     if let Some(name) = settings.schedule {
@@ -94,6 +99,28 @@ fn merge(
         config.optimizer = optimizer(name);
     }
     Ok(config.check()?)
+}
+
+/// The image size for a network: that of its file where it says one, else the given one or the default.
+///
+/// # Errors
+/// If the network is for images of another size than the given one.
+pub fn image_size(
+    network: &Network,
+    given: Option<usize>,
+    default: usize,
+) -> Result<usize, Failure> {
+    match (network.fixed_input(), given) {
+        (None, given) => Ok(given.unwrap_or(default)),
+        (Some([height, width, _]), Some(given)) if (height, width) != (given, given) => {
+            Err(Failure::usage(format!(
+                "--image-size {given}: the network {} is for images of {height}x{width} pixels, as its \
+                 file says; leave the option away, or input out of the file",
+                network.name()
+            )))
+        }
+        (Some([height, ..]), _) => Ok(height),
+    }
 }
 
 fn set<T>(setting: &mut T, given: Option<T>) {

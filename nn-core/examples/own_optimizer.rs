@@ -21,7 +21,12 @@ struct RmsProp {
 }
 
 impl Optimizer<f32> for RmsProp {
-    fn step(&mut self, parameters: &mut [Parameter], gradients: &Gradients, rate: f64) -> Result<()> {
+    fn step(
+        &mut self,
+        parameters: &mut [Parameter],
+        gradients: &Gradients,
+        rate: f64,
+    ) -> Result<()> {
         self.squares.resize_with(parameters.len(), Vec::new);
         for (i, parameter) in parameters.iter_mut().enumerate() {
             let Some(gradient) = gradients.get(i) else { continue };

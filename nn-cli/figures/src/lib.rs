@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod graph;
 mod notice;
 pub mod overlays;
 pub mod plots;

@@ -177,6 +177,24 @@ impl Svg {
         ));
     }
 
+    /// A cubic curve with two control points.
+    pub fn curve(
+        &mut self,
+        from: (f64, f64),
+        [a, b]: [(f64, f64); 2],
+        to: (f64, f64),
+        colour: Colour,
+        wide: f64,
+    ) {
+        self.put(format_args!(
+            "<path d=\"M{} C{}\" fill=\"none\"{} stroke-width=\"{}\"/>\n",
+            join(&[from]),
+            join(&[a, b, to]),
+            paint("stroke", colour),
+            num(wide),
+        ));
+    }
+
     /// A translucent area.
     pub fn area(&mut self, points: &[(f64, f64)], colour: Colour) {
         self.put(format_args!(

@@ -1,11 +1,10 @@
 //! The settings of a training run, stored in its `config.toml`, with which the run can be repeated.
 
-use crate::StudyError;
+use crate::{Network, StudyError};
 use nn_core::Error;
 use nn_core::data::{AlphaBackground, check_validation_split};
 use nn_core::files::read_limited;
 use nn_core::kernels::isa;
-use nn_core::model::ReferenceCnn;
 use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
 use nn_core::train::{FitOptions, check_batch_size};
 use serde::{Deserialize, Serialize};
@@ -34,6 +33,9 @@ pub struct RunConfig {
     pub data_root: PathBuf,
     /// Whether unreadable images are left out.
     pub skip_unreadable: bool,
+    /// The network: the name of a built-in one, or what a file said of it.
+    #[serde(skip_serializing_if = "Network::is_reference")]
+    pub architecture: Network,
     /// Height and width that images are resized to.
     pub image_size: usize,
     /// The colour that transparent images are composited onto.
@@ -71,6 +73,7 @@ impl Default for RunConfig {
             data: String::new(),
             data_root: PathBuf::from(DEFAULT_DATA_ROOT),
             skip_unreadable: false,
+            architecture: Network::default(),
             image_size: 256,
             alpha_background: AlphaBackground::WHITE,
             validation_split: DEFAULT_VALIDATION_SPLIT,
@@ -114,6 +117,11 @@ impl RunConfig {
                 folder.display()
             )))
         };
+        if self.architecture != config.architecture {
+            let (before, now) = (self.architecture.name(), config.architecture.name());
+            let now = if before == now { "another network of that name" } else { now };
+            return refuse("--architecture", &format!("the network {before}"), now);
+        }
         if let Some((option, before, now)) = settings.iter().find(|(_, then, now)| then != now) {
             return refuse(option, before, now);
         }
@@ -122,6 +130,11 @@ impl RunConfig {
             return refuse("--epochs", &before, &format!("one over {}", asked.epochs));
         }
         Ok(())
+    }
+
+    /// The shape of the network's input: `[height, width, channels]`.
+    pub fn input(&self) -> [usize; 3] {
+        self.architecture.fixed_input().unwrap_or([self.image_size, self.image_size, 3])
     }
 
     /// Records the kernels of this process when a run begins. Returns the previously recorded kernels if
@@ -184,7 +197,7 @@ impl RunConfig {
             let remedy = "pass --epochs 10, say";
             return Err(Error::setting("epochs", "at least 1", 0, remedy).into());
         }
-        check_image_size(self.image_size)?;
+        self.architecture.check_image_size(self.image_size)?;
         check_batch_size(self.fit.batch_size)?;
         check_learning_rate(self.fit.learning_rate)?;
         if self.fit.learning_rate == 0.0 {
@@ -200,14 +213,3 @@ impl RunConfig {
 /// The largest image size that is accepted; larger ones are probably a mistake. At this size the weights,
 /// their gradients and Adam's moments take 2 GB, and the activations of a batch of four images more.
 pub const MAX_IMAGE_SIZE: usize = 1024;
-
-/// Checks the image size of the built-in network.
-pub fn check_image_size(size: usize) -> Result<(), StudyError> {
-    let smallest = ReferenceCnn::SMALLEST_IMAGE;
-    if (smallest..=MAX_IMAGE_SIZE).contains(&size) {
-        return Ok(());
-    }
-    let expected =
-        format!("from {smallest}, the least the network can work on, to {MAX_IMAGE_SIZE}");
-    Err(Error::setting("image size", expected, size, "256 is the reference's").into())
-}

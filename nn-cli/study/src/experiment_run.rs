@@ -11,7 +11,7 @@ use crate::observer::{Interruptible, OneOfSeveral};
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::run_folder::EXPERIMENT_FILE;
 use crate::stats::Guessing;
-use crate::training::{Run, Warning, built_in};
+use crate::training::{Run, Warning};
 use crate::{ImageSet, Kind, Observer, StudyError, figures, format, results};
 use nn_core::Error;
 use nn_core::data::{Layout, Treated};
@@ -183,9 +183,11 @@ fn unfit(path: &Path, problem: &str, remedy: &str) -> StudyError {
 
 /// The number of runs that this machine can make in parallel.
 fn fitting(runs: usize, config: &RunConfig, sets: &ExperimentSets) -> Result<usize, StudyError> {
-    let size = config.image_size;
-    let parameters = built_in(sets.leaky.folder.classes.len(), size, 0)?.parameter_count();
-    Ok(workers(runs, rayon::current_num_threads(), parameters, size))
+    let (input, classes) = (config.input(), sets.leaky.folder.classes.len());
+    let Summary { parameters, activations, .. } =
+        config.architecture.classifier(input, classes, 0)?.summary();
+    let activations = activations * config.fit.batch_size;
+    Ok(workers(runs, rayon::current_num_threads(), parameters, activations))
 }
 
 /// The results kept of a finished run.

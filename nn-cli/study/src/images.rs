@@ -19,8 +19,9 @@ pub struct Reading {
 impl Reading {
     /// The settings for a network that is trained with `config`.
     pub fn of(config: &RunConfig) -> Self {
+        let [height, width, _] = config.input();
         Self {
-            size: (config.image_size, config.image_size),
+            size: (height, width),
             alpha_background: config.alpha_background,
             skip_unreadable: config.skip_unreadable,
         }

@@ -4,6 +4,7 @@
 //! ```text
 //! image_set     images, with their name and origin
 //! config        the settings of a run, stored as config.toml
+//! network       the network of a run: a built-in one, or one that a file describes
 //! training      trains and evaluates a model from settings and images
 //! run           a run from its settings to the results in its folder
 //! open_run      the folder of a run while it is being made
@@ -37,6 +38,7 @@ pub mod image_set;
 pub mod images;
 pub mod inspection;
 pub mod kept_runs;
+pub mod network;
 pub mod observer;
 pub mod open_run;
 mod picture;
@@ -56,5 +58,6 @@ pub use error::{Result, StudyError};
 pub use evaluation::Evaluation;
 pub use experiment_run::{Experiment, ExperimentSets};
 pub use image_set::{ImageSet, Kind, known_ground};
+pub use network::Network;
 pub use observer::{Counter, Observer, TrainingDisplay};
 pub use run::make_run;

@@ -21,6 +21,7 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
+pub mod expr;
 pub mod gradcheck;
 mod gradient;
 pub mod ops;
@@ -29,7 +30,12 @@ mod tape;
 mod tests;
 mod var;
 
+pub use crate::kernels::activation::Gelu;
 pub use crate::kernels::geometry::{Conv2dOptions, ConvTranspose2dOptions, Pool2dOptions};
+pub use crate::kernels::resize::Interpolation;
+pub use expr::Expr;
 pub use gradient::Gradient;
+pub use ops::BatchNorm;
+pub use ops::pad::PadMode;
 pub use tape::{Backward, OnLeaf, Op, Tape};
 pub use var::{LeafId, Var};

@@ -107,7 +107,7 @@ impl<T: Kernels> Tape<T> {
 
     /// The result of `with`, applied to the data of type `P` that ops prepared for later runs, such as
     /// packed weights. `None` on a recording tape: training changes weights at every step.
-    pub(super) fn prepared<P: Any + Default + Send, R>(
+    pub(crate) fn prepared<P: Any + Default + Send, R>(
         &self,
         with: impl FnOnce(&mut P, &BufferPool<T>) -> R,
     ) -> Option<R> {

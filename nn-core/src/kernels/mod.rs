@@ -3,6 +3,7 @@
 //! Kernels know nothing of the autograd tape. All `unsafe` code of this crate is here.
 #![allow(unsafe_code)]
 
+pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod erf;
 pub(crate) mod functions;
@@ -11,16 +12,20 @@ pub mod isa;
 pub(crate) mod linear;
 pub(crate) mod matmul;
 pub(crate) mod multiversion;
+pub(crate) mod norm;
 pub(crate) mod pages;
 pub(crate) mod parallel;
 #[cfg(not(target_family = "wasm"))] // it measures time
 pub(crate) mod peak;
 pub(crate) mod pool;
 pub(crate) mod reference;
+pub(crate) mod resize;
 mod simd;
 pub(crate) mod update;
 
-pub(crate) use geometry::{Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions};
+pub(crate) use geometry::{
+    Conv2dGeometry, Conv2dOptions, Padding, Pool2dGeometry, Pool2dOptions, Pooled,
+};
 pub(crate) use isa::Isa;
 
 use crate::tensor::Element;
@@ -45,6 +50,12 @@ pub trait Tables: Element + linear::Loops {
 
     /// The products of dense layers; use the functions of [`linear`].
     fn linear() -> linear::Products<Self>;
+
+    /// Element-wise activation functions.
+    fn activations() -> activation::Activations<Self>;
+
+    /// Normalisations.
+    fn norms() -> norm::Norms<Self>;
 
     /// The weight updates of optimisers.
     fn updates() -> update::Updates<Self>;
@@ -81,6 +92,16 @@ macro_rules! impl_kernels {
             #[inline(never)] // inlined in another crate, the products would be compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn activations() -> activation::Activations<Self> {
+                activation::Activations::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn norms() -> norm::Norms<Self> {
+                norm::Norms::COMPILED
             }
 
             #[inline(never)] // as for `linear`
@@ -122,7 +143,10 @@ impl_kernels!(
             &Direct { isa: Isa::Neon },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
         input_gradient: &[
@@ -133,14 +157,20 @@ impl_kernels!(
             &SparseInput { isa: Isa::Portable },
             &Winograd { isa: Isa::Neon },
             &Winograd { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
         weight_gradient: &[
             &SparseWeight { isa: Isa::Avx512 },
             &SparseWeight { isa: Isa::Avx2 },
             &SparseWeight { isa: Isa::Portable },
-            &Depthwise,
+            &Depthwise { isa: Isa::Avx512 },
+            &Depthwise { isa: Isa::Avx2 },
+            &Depthwise { isa: Isa::Neon },
+            &Depthwise { isa: Isa::Portable },
             &Im2col,
         ],
     }
@@ -148,11 +178,7 @@ impl_kernels!(
 impl_kernels!(
     f64,
     matrixmultiply::dgemm,
-    Conv2dKernels {
-        forward: &[&Depthwise, &Im2col],
-        input_gradient: &[&Depthwise, &Im2col],
-        weight_gradient: &[&Depthwise, &Im2col],
-    }
+    Conv2dKernels { forward: &[&Im2col], input_gradient: &[&Im2col], weight_gradient: &[&Im2col] }
 );
 
 /// Whether this build has kernels for `isa`.

@@ -49,6 +49,22 @@ impl LayerConfig {
         self.settings.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// The same layer without one of its settings, which then has its usual value.
+    pub fn without(mut self, setting: &str) -> Self {
+        self.settings.retain(|(name, _)| name != setting);
+        self
+    }
+
+    /// The same layer with another value of one of its settings.
+    pub fn with(mut self, setting: &str, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        match self.settings.iter_mut().find(|(name, _)| name == setting) {
+            Some((_, old)) => *old = value,
+            None => self.settings.push((setting.into(), value)),
+        }
+        self
+    }
+
     /// The settings as a struct.
     pub(super) fn read<L: DeserializeOwned>(self) -> serde_json::Result<L> {
         L::deserialize(Value::Object(Map::from_iter(self.settings)))
@@ -108,5 +124,39 @@ impl<'de> Deserialize<'de> for Settings {
         }
 
         deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// The names of the fields of a struct; empty for what is no struct.
+pub(super) fn field_names<L: DeserializeOwned>() -> &'static [&'static str] {
+    let mut found: &'static [&'static str] = &[];
+    // It fails on purpose: only the names are asked for.
+    let _ = L::deserialize(FieldNames(&mut found));
+    found
+}
+
+/// Takes note of the fields that a struct asks for, and gives it none.
+struct FieldNames<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("no value"))
+    }
+
+    fn deserialize_struct<V: de::Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }

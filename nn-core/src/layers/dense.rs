@@ -19,8 +19,10 @@ pub struct Dense {
     /// The number of outputs.
     pub units: usize,
     /// Activation of the output.
+    #[serde(default)]
     pub activation: Activation,
     /// Initialiser of the weight; biases are initialised to zero.
+    #[serde(default)]
     pub initializer: Initializer,
 }
 

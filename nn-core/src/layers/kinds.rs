@@ -1,8 +1,12 @@
 //! The kinds of layers: those of this crate, and those that a program adds.
 
+use super::config::field_names;
 use super::{
-    Activation, Add, AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer,
-    LayerConfig, MaxPool2D, Multiply, Rescaling,
+    Activation, AdaptiveAveragePool2D, Add, AveragePool2D, BatchNormalization, ChannelShuffle,
+    ChannelSlice, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, Flatten,
+    GlobalAveragePool2D, GlobalMaxPool2D, GroupNormalization, Layer, LayerConfig,
+    LayerNormalization, MaxPool2D, Multiply, Rescaling, Scale, StochasticDepth, UpSampling2D,
+    ZeroPadding2D,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -53,7 +57,14 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct LayerKinds<T: Kernels = f32> {
-    kinds: BTreeMap<&'static str, Read<T>>,
+    kinds: BTreeMap<&'static str, Kind<T>>,
+}
+
+/// How a kind of layer is read, and the names of its settings.
+#[derive(Clone, Copy)]
+struct Kind<T: Kernels> {
+    read: Read<T>,
+    settings: &'static [&'static str],
 }
 
 type Read<T> = fn(LayerConfig) -> serde_json::Result<Arc<dyn Layer<T>>>;
@@ -75,27 +86,44 @@ impl<T: Kernels> LayerKinds<T> {
             };
         }
         add!(
+            AdaptiveAveragePool2D,
             Add,
             AveragePool2D,
+            BatchNormalization,
+            ChannelShuffle,
+            ChannelSlice,
+            Concatenate,
             Conv2D,
+            Conv2DTranspose,
             Dense,
+            DepthwiseConv2D,
             Dropout,
             Flatten,
             GlobalAveragePool2D,
+            GlobalMaxPool2D,
+            GroupNormalization,
+            LayerNormalization,
             MaxPool2D,
             Multiply,
             Rescaling,
+            Scale,
+            StochasticDepth,
+            UpSampling2D,
+            ZeroPadding2D,
         );
-        kinds.kinds.insert("Activation", |config| {
+        let read: Read<T> = |config| {
             let ActivationLayer { function } = config.read()?;
             Ok(Arc::new(function))
-        });
+        };
+        let settings = field_names::<ActivationLayer>();
+        kinds.kinds.insert("Activation", Kind { read, settings });
         kinds
     }
 
     /// Adds a layer of another crate: `kind` is what its [`kind`](super::LayerSpec::kind) returns.
     pub fn with<L: Layer<T> + DeserializeOwned + 'static>(mut self, kind: &'static str) -> Self {
-        self.kinds.insert(kind, |config| Ok(Arc::new(config.read::<L>()?)));
+        let read: Read<T> = |config| Ok(Arc::new(config.read::<L>()?));
+        self.kinds.insert(kind, Kind { read, settings: field_names::<L>() });
         self
     }
 
@@ -104,13 +132,25 @@ impl<T: Kernels> LayerKinds<T> {
         self.kinds.keys().copied()
     }
 
+    /// The names of the settings that layers of this kind have; `None` if there is no such kind.
+    ///
+    /// ```
+    /// use nn_core::layers::LayerKinds;
+    /// let kinds = LayerKinds::<f32>::built_in();
+    /// assert_eq!(kinds.settings("Dense"), Some(&["units", "activation", "initializer"][..]));
+    /// assert_eq!(kinds.settings("Dens"), None);
+    /// ```
+    pub fn settings(&self, kind: &str) -> Option<&'static [&'static str]> {
+        Some(self.kinds.get(kind)?.settings)
+    }
+
     /// The layer of a configuration.
     ///
     /// # Errors
     /// If its kind is not among these, or does not have these settings.
     pub fn layer(&self, config: LayerConfig) -> Result<Arc<dyn Layer<T>>> {
         let kind = config.kind().to_owned();
-        let Some(read) = self.kinds.get(kind.as_str()) else {
+        let Some(Kind { read, .. }) = self.kinds.get(kind.as_str()) else {
             return Err(Error::setting(
                 "the kind of a layer",
                 format!("one of {}", self.names().collect::<Vec<_>>().join(", ")),

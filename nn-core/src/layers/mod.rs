@@ -18,33 +18,52 @@
 //! ```
 
 mod activation;
+mod channels;
 mod config;
 mod conv;
+mod conv_transpose;
+mod defaults;
 mod dense;
+mod depthwise;
 mod dropout;
 mod flatten;
 mod kinds;
 mod merge;
+mod normalization;
 mod parameter;
 mod pool;
 mod rescaling;
+mod upsampling;
+mod written;
+mod zero_padding;
 
 pub use activation::{Activation, OutputKind};
+pub use channels::{ChannelShuffle, ChannelSlice, Concatenate, Scale};
 pub use config::LayerConfig;
 pub use conv::Conv2D;
+pub use conv_transpose::Conv2DTranspose;
 pub use dense::Dense;
-pub use dropout::Dropout;
+pub use depthwise::DepthwiseConv2D;
+pub use dropout::{Dropout, StochasticDepth};
 pub use flatten::Flatten;
 pub use kinds::LayerKinds;
 pub use merge::{Add, Multiply};
+pub use normalization::{
+    BatchNormalization, GroupNormalization, LayerNormalization, RunningVariance,
+};
 pub use parameter::{Parameter, ParameterSpec};
-pub use pool::{AveragePool2D, GlobalAveragePool2D, MaxPool2D};
+pub use pool::{
+    AdaptiveAveragePool2D, AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D,
+};
 pub use rescaling::Rescaling;
+pub use upsampling::UpSampling2D;
+pub use zero_padding::ZeroPadding2D;
 
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 pub use crate::kernels::geometry::{Padding, Pair};
+pub use crate::kernels::resize::Interpolation;
 use crate::rng::Rng;
 use crate::tensor::{Shape, Tensor};
 use std::any::Any;
@@ -255,6 +274,31 @@ fn image_dims(kind: &str, input: &Shape) -> Result<[usize; 3]> {
             "put it before Flatten and the dense layers",
         )),
     }
+}
+
+/// The channels of a shape: its last dimension.
+fn channels(kind: &str, input: &Shape) -> Result<usize> {
+    input.dims().last().copied().ok_or_else(|| {
+        Error::shape(
+            kind,
+            "an input whose last dimension is the channels",
+            input,
+            "give the network an input with a dimension",
+        )
+    })
+}
+
+/// Checks that groups divide the channels.
+fn check_groups(kind: &str, groups: usize, channels: usize) -> Result<()> {
+    if groups > 0 && channels.is_multiple_of(groups) {
+        return Ok(());
+    }
+    Err(Error::setting(
+        format!("{kind}'s groups"),
+        format!("a divisor of {channels}, the number of channels"),
+        groups,
+        "1 and the number of channels always divide it",
+    ))
 }
 
 /// Checks that sizes of kernels and windows, and strides, are at least 1 and at most 2^16.

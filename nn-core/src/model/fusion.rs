@@ -2,13 +2,19 @@
 //!
 //! A pass over the graph joins a node with the only node that takes its value, where one op computes both
 //! without storing what lies between them. A value that is watched, or an output, is never joined away.
+//!
+//! ```text
+//! convolution, batch normalisation at inference, ReLU, max-pooling
+//! addition, ReLU
+//! ```
 
+use super::folding::folded;
 use super::{Model, Node};
 use crate::autograd::Var;
 use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::kernels::conv::MAX_FUSED_WINDOW;
-use crate::layers::{Activation, Add, Conv2D, Forward, MaxPool2D};
+use crate::layers::{Activation, Add, BatchNormalization, Conv2D, Forward, MaxPool2D};
 
 /// Nodes that run as one, in their order.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,9 +32,9 @@ impl Step {
     }
 }
 
-/// The steps of a pass, in the order in which they can run.
+/// The steps of a pass, in the order in which they can run. If the parameters are `constant` and the
+/// statistics are those learned, batch normalisations are folded into convolutions.
 pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[usize], constant: bool) -> Vec<Step> {
-    let _ = constant;
     let takers = Takers::new(model);
     let mut joined = vec![false; model.nodes.len()];
     let mut steps = Vec::with_capacity(model.nodes.len());
@@ -38,10 +44,10 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[usize], constant: bool
         }
         let mut nodes = vec![i];
         let mut last = i;
-        // The one node that takes the last one's value, if it may be joined and `is_next` likes it.
-        let mut join = |is_next: &dyn Fn(&Node<T>) -> bool| {
+        // The one node that takes the last one's value, if it may be joined and is as wanted.
+        let mut join = |is_wanted: &dyn Fn(&Node<T>) -> bool| {
             let next = takers.only(last).filter(|_| !watch.contains(&last));
-            let next = next.filter(|&next| is_next(&model.nodes[next]));
+            let next = next.filter(|&next| is_wanted(&model.nodes[next]));
             if let Some(next) = next {
                 nodes.push(next);
                 joined[next] = true;
@@ -49,20 +55,14 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[usize], constant: bool
             }
             next.is_some()
         };
-        let is_relu = |node: &Node<T>| node.is() == Some(&Activation::Relu);
-        let is_pool = |node: &Node<T>| {
-            node.is::<MaxPool2D>()
-                .is_some_and(|pool| pool.window.0 * pool.window.1 <= MAX_FUSED_WINDOW)
-        };
         let node = &model.nodes[i];
         if let Some(conv) = node.is::<Conv2D>() {
-            let relu = match conv.activation {
-                Activation::Relu => true,
-                Activation::Linear => join(&is_relu),
-                _ => false,
-            };
-            if relu {
-                join(&is_pool);
+            let plain = conv.activation == Activation::Linear;
+            if constant && plain {
+                join(&|node| node.is::<BatchNormalization>().is_some());
+            }
+            if conv.activation == Activation::Relu || plain && join(&is_relu) {
+                join(&is_fused_pool);
             }
         } else if node.is::<Add>().is_some() && node.inputs.len() == 2 {
             join(&is_relu);
@@ -70,6 +70,15 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[usize], constant: bool
         steps.push(Step { nodes });
     }
     steps
+}
+
+fn is_relu<T: Kernels>(node: &Node<T>) -> bool {
+    node.is() == Some(&Activation::Relu)
+}
+
+/// Whether a node is a pooling that a convolution computes along.
+fn is_fused_pool<T: Kernels>(node: &Node<T>) -> bool {
+    node.is::<MaxPool2D>().is_some_and(|pool| pool.window.0 * pool.window.1 <= MAX_FUSED_WINDOW)
 }
 
 /// Which node takes the value of a node, where there is only one.
@@ -106,21 +115,30 @@ pub(super) fn run<T: Kernels>(
     if step.nodes.len() < 2 {
         return Ok(None);
     }
-    let (first, last) = (&model.nodes[step.first()], &model.nodes[step.last()]);
-    match (first.is::<Conv2D>(), inputs, own[0].as_slice()) {
-        (Some(conv), [x], [weight, bias @ ..]) => {
-            let (bias, options) = (bias.first(), conv.options());
-            let y = match last.is::<MaxPool2D>() {
-                Some(pool) => {
-                    cx.tape.conv2d_relu_max_pool(x, weight, bias, options, pool.options())
-                }
-                None => cx.tape.conv2d_relu(x, weight, bias, options),
-            };
-            y.map(Some)
+    let nodes = || step.nodes.iter().map(|&i| &model.nodes[i]);
+    let Some(conv) = model.nodes[step.first()].is::<Conv2D>() else {
+        let [a, b] = inputs else { return Ok(None) };
+        return cx.tape.add_relu(a, b).map(Some);
+    };
+    let ([x], [weight, bias @ ..]) = (inputs, own[0].as_slice()) else { return Ok(None) };
+    let (mut weight, mut bias) = (weight.clone(), bias.first().cloned());
+    for (node, own) in nodes().zip(own) {
+        if let Some(norm) = node.is::<BatchNormalization>() {
+            let (w, b) = folded(cx.tape, (&weight, bias.as_ref()), own, norm.epsilon)?;
+            (weight, bias) = (w, Some(b));
         }
-        (None, [a, b], _) => cx.tape.add_relu(a, b).map(Some),
-        _ => Ok(None),
     }
+    let relu = conv.activation == Activation::Relu || nodes().any(is_relu);
+    let pool = nodes().find_map(|node| node.is::<MaxPool2D>());
+    let (bias, options) = (bias.as_ref(), conv.options());
+    let y = match (relu, pool) {
+        (true, Some(pool)) => {
+            cx.tape.conv2d_relu_max_pool(x, &weight, bias, options, pool.options())
+        }
+        (true, None) => cx.tape.conv2d_relu(x, &weight, bias, options),
+        (false, _) => cx.tape.conv2d(x, &weight, bias, options),
+    };
+    y.map(Some)
 }
 
 #[cfg(test)]

@@ -23,6 +23,15 @@ pub struct Summary {
     pub element_bytes: usize,
     /// The output kind.
     pub output: OutputKind,
+    /// Multiply-adds of one sample: those of convolutions and dense products
+    /// ([`LayerSpec::multiply_adds`](crate::layers::LayerSpec::multiply_adds)).
+    pub multiply_adds: u64,
+    /// Number of elements of all values of one sample, which training keeps for the backward pass; less
+    /// where layers are fused.
+    pub activations: usize,
+    /// Number of elements of one sample's values that inference needs at the same time, at most: the
+    /// widest cut through the graph.
+    pub widest_cut: usize,
 }
 
 /// One layer of a [`Summary`].
@@ -36,6 +45,10 @@ pub struct SummaryRow {
     pub output_shape: Vec<usize>,
     /// Number of elements of its parameters.
     pub parameters: usize,
+    /// The names of the layers whose outputs it takes; `input` is the model's input.
+    pub connected_to: Vec<String>,
+    /// Multiply-adds of one sample.
+    pub multiply_adds: u64,
 }
 
 impl<T: Kernels> Model<T> {
@@ -49,17 +62,47 @@ impl<T: Kernels> Model<T> {
             kind: node.layer.kind(),
             output_shape: node.output.dims().to_vec(),
             parameters: count(&self.parameters[node.parameters.clone()]),
+            connected_to: node.inputs.iter().map(|&i| self.value_name(i).to_owned()).collect(),
+            // A layer of a built model has accepted these shapes.
+            multiply_adds: node.layer.multiply_adds(&self.input_shapes(node)).unwrap_or(0),
         };
+        let layers: Vec<SummaryRow> = self.nodes.iter().map(row).collect();
         let trainable = self.parameters.iter().filter(|p| p.trainable).map(|p| p.value.len());
         Summary {
             name: self.name.clone(),
             input_shape: self.input.dims().to_vec(),
-            layers: self.nodes.iter().map(row).collect(),
+            multiply_adds: layers.iter().map(|layer| layer.multiply_adds).sum(),
+            layers,
             parameters: count(&self.parameters),
             trainable: trainable.sum(),
             element_bytes: size_of::<T>(),
             output: self.kind,
+            activations: (0..=self.nodes.len()).map(|value| self.value_shape(value).len()).sum(),
+            widest_cut: self.widest_cut(),
         }
+    }
+
+    /// The largest number of elements of one sample that are alive while a layer runs: its inputs, its
+    /// output, and what later layers take or the model returns.
+    fn widest_cut(&self) -> usize {
+        let mut last_use: Vec<usize> = (0..=self.nodes.len()).collect();
+        for (i, node) in self.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&value| last_use[value] = i + 1);
+        }
+        self.outputs.iter().for_each(|&value| last_use[value] = usize::MAX);
+        let size = |value: usize| self.value_shape(value).len();
+        let mut alive: usize = size(0);
+        let mut widest = alive;
+        for (i, node) in self.nodes.iter().enumerate() {
+            alive += size(i + 1);
+            widest = widest.max(alive);
+            let mut inputs = node.inputs.clone();
+            inputs.sort_unstable();
+            inputs.dedup();
+            let dead = inputs.into_iter().filter(|&value| last_use[value] == i + 1);
+            alive -= dead.map(size).sum::<usize>();
+        }
+        widest
     }
 }
 
@@ -68,14 +111,23 @@ impl Summary {
     pub fn rows(&self) -> &[SummaryRow] {
         &self.layers
     }
+
+    /// Whether each layer takes the output of the one before it, and nothing else.
+    pub fn is_chain(&self) -> bool {
+        let before =
+            std::iter::once("input").chain(self.layers.iter().map(|row| row.name.as_str()));
+        self.layers.iter().zip(before).all(|(row, before)| row.connected_to == [before])
+    }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header = ["Layer (type)", "Output Shape", "Param #"].map(String::from);
+        // Keras shows the connections of a graph only.
+        let shown = if self.is_chain() { 3 } else { 4 };
+        let header = ["Layer (type)", "Output Shape", "Param #", "Connected to"].map(String::from);
         let rows: Vec<_> = self.layers.iter().map(SummaryRow::cells).collect();
         // Keras' column widths; Keras wraps longer text, this table widens the column.
-        let mut widths = [31, 22, 13];
+        let mut widths = [31, 22, 13, 18];
         for cells in &rows {
             for (width, cell) in widths.iter_mut().zip(cells) {
                 *width = cell.chars().count().max(*width);
@@ -83,11 +135,12 @@ impl fmt::Display for Summary {
         }
         let rule = |f: &mut fmt::Formatter<'_>, [left, line, middle, right]: [&str; 4]| {
             let lines = widths.map(|width| line.repeat(width + 2));
-            writeln!(f, "{left}{}{right}", lines.join(middle))
+            writeln!(f, "{left}{}{right}", lines[..shown].join(middle))
         };
-        let row = |f: &mut fmt::Formatter<'_>, bar: &str, [a, b, c]: &[String; 3]| {
-            let [wa, wb, wc] = widths;
-            writeln!(f, "{bar} {a:<wa$} {bar} {b:<wb$} {bar} {c:>wc$} {bar}")
+        let row = |f: &mut fmt::Formatter<'_>, bar: &str, [a, b, c, d]: &[String; 4]| {
+            let [wa, wb, wc, wd] = widths;
+            write!(f, "{bar} {a:<wa$} {bar} {b:<wb$} {bar} {c:>wc$} {bar}")?;
+            if shown == 4 { writeln!(f, " {d:<wd$} {bar}") } else { writeln!(f) }
         };
         writeln!(f, "Model: \"{}\"", self.name)?;
         rule(f, ["┏", "━", "┳", "┓"])?;
@@ -117,20 +170,21 @@ impl fmt::Display for Summary {
 }
 
 impl SummaryRow {
-    fn cells(&self) -> [String; 3] {
+    fn cells(&self) -> [String; 4] {
         let shape: String = self.output_shape.iter().map(|dim| format!(", {dim}")).collect();
         [
             format!("{} ({})", self.name, self.kind),
             format!("(None{shape})"),
             thousands(self.parameters as u64),
+            self.connected_to.join(", "),
         ]
     }
 }
 
 impl Summary {
-    /// The memory of `parameters` elements, formatted as by Keras: units of 1024, two decimals.
-    fn memory(&self, parameters: usize) -> String {
-        let mut size = (parameters * self.element_bytes) as f64;
+    /// The memory of `elements` elements, formatted as by Keras: units of 1024, two decimals.
+    pub fn memory(&self, elements: usize) -> String {
+        let mut size = (elements * self.element_bytes) as f64;
         for unit in ["B", "KB", "MB", "GB"] {
             if size < 1024.0 {
                 return format!("{size:.2} {unit}");

@@ -15,7 +15,7 @@ use nn_core::tensor::BufferPool;
 use nn_core::{Error, Result, Tensor};
 use serde::Serialize;
 
-const FORWARD: &str = "forward";
+pub const FORWARD: &str = "forward";
 const INPUT_GRADIENT: &str = "input gradient";
 const WEIGHT_GRADIENT: &str = "weight gradient";
 
@@ -31,7 +31,7 @@ pub struct LayerTime {
 }
 
 impl LayerTime {
-    fn new(name: &str, pass: &'static str, ms: f64, operations: f64) -> Self {
+    pub fn new(name: &str, pass: &'static str, ms: f64, operations: f64) -> Self {
         Self { name: name.into(), pass, ms, gflops: operations / ms / 1e6 }
     }
 }
@@ -46,8 +46,10 @@ pub fn count(network: &ReferenceCnn) -> usize {
 pub fn measure(network: &ReferenceCnn, batch: usize, clock: &Clock) -> Result<Vec<LayerTime>> {
     let model = network.build::<f32>(SEED)?;
     let mut bench = Bench { model: &model, rng: Rng::new(SEED, 1), clock, times: Vec::new() };
-    let mut x: Vec<f32> = pixels(network, batch).as_slice().iter().map(|v| v / 255.0).collect();
-    let mut dims = [batch, network.image_size.0, network.image_size.1, network.channels];
+    let (height, width) = network.image_size;
+    let input = [height, width, network.channels];
+    let mut x: Vec<f32> = pixels(&input, batch).as_slice().iter().map(|v| v / 255.0).collect();
+    let mut dims = [batch, height, width, network.channels];
     for i in 0..network.filters.len() {
         (x, dims) = bench.convolution(&format!("conv{}", i + 1), x, dims, i > 0)?;
     }

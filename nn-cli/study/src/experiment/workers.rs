@@ -23,17 +23,16 @@ const MEMORY: usize = 4 << 30;
 
 /// The default number of parallel runs: one for each thread, but at most four, at most `runs`, and no more
 /// than fit into 4 GiB by an estimate.
-pub fn workers(runs: usize, threads: usize, parameters: usize, image_size: usize) -> usize {
-    let fit = MEMORY / bytes(parameters, image_size).max(1);
+pub fn workers(runs: usize, threads: usize, parameters: usize, activations: usize) -> usize {
+    let fit = MEMORY / bytes(parameters, activations).max(1);
     runs.min(threads).min(MOST).min(fit).max(1)
 }
 
-/// An estimate of the memory of one run with batches of four, in bytes: the weights, their gradients and
-/// Adam's two moments, and two tensors of the size of the first layer's activations, which have 64
-/// channels. It gives 256 MB at 256 pixels (240 measured) and 17 at 64 (21 measured).
-fn bytes(parameters: usize, image_size: usize) -> usize {
-    let value = size_of::<f32>();
-    parameters * 4 * value + image_size * image_size * 4 * 64 * 2 * value
+/// An estimate of the memory of one run, in bytes: the weights, their gradients and Adam's two moments, and
+/// the values of a batch at all layers. For the reference with batches of four it gives 260 MB at 256 pixels
+/// (240 measured) and 16 at 64 (21 measured).
+fn bytes(parameters: usize, activations: usize) -> usize {
+    (parameters.saturating_mul(4).saturating_add(activations)).saturating_mul(size_of::<f32>())
 }
 
 /// Calls `work(i, stop)` for each of `count` runs, `workers` at a time, and returns the results in order.
@@ -112,12 +111,12 @@ mod tests {
     #[test]
     fn workers_are_bounded_by_runs_threads_and_memory() {
         let flagship = 7_596_226;
-        assert_eq!(workers(2, 1, flagship, 256), 1);
-        assert_eq!(workers(1, 8, flagship, 256), 1);
-        assert_eq!(workers(10, 2, flagship, 256), 2);
-        assert_eq!(workers(10, 64, flagship, 256), MOST);
-        assert_eq!(workers(10, 64, 130_000_000, 1024), 1);
-        assert_eq!(workers(10, 64, usize::MAX / 32, 64), 1);
+        assert_eq!(workers(2, 1, flagship, 4 * 8_700_000), 1);
+        assert_eq!(workers(1, 8, flagship, 4 * 8_700_000), 1);
+        assert_eq!(workers(10, 2, flagship, 4 * 8_700_000), 2);
+        assert_eq!(workers(10, 64, flagship, 4 * 8_700_000), MOST);
+        assert_eq!(workers(10, 64, 130_000_000, 4 * 139_000_000), 1);
+        assert_eq!(workers(10, 64, usize::MAX / 32, 4 * 490_000), 1);
     }
 
     #[test]

@@ -183,7 +183,8 @@ pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
 }
 
 /// An explanation of the heat maps.
-pub const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last convolution. Red: \
+pub const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last feature \
+    map before the network pools or flattens it. Red: \
     evidence for a class; blue: no evidence for it (there may be evidence against). The heat of a region is \
     the sum of the map over it. Each map has its own \
     scale from its lowest to its highest value, so compare colours within a picture, not between pictures. \

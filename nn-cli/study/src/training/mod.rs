@@ -20,7 +20,7 @@ use crate::config::RunConfig;
 use crate::observer::{Interruptible, Watched};
 use crate::{Observer, format};
 use nn_core::Error;
-use nn_core::model::{ReferenceCnn, Sequential};
+use nn_core::model::Sequential;
 use nn_core::train::{Examples, History, Trainer, silent_layer};
 
 /// A finished run.
@@ -44,7 +44,7 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Trains the built-in network on `set` and tests it. Checkpoints are saved if `saving` is given. The
+    /// Trains the network of `config` on `set` and tests it. Checkpoints are saved if `saving` is given. The
     /// observer receives the progress and may stop the run.
     ///
     /// # Errors
@@ -56,7 +56,8 @@ impl<'a> Run<'a> {
         saving: Option<Saving>,
         observer: &dyn Observer,
     ) -> Result<Self, StudyError> {
-        let network = built_in(set.folder.classes.len(), config.image_size, config.fit.seed)?;
+        let classes = set.folder.classes.len();
+        let network = config.architecture.classifier(config.input(), classes, config.fit.seed)?;
         let data = Splits::load(set, config, observer)?;
         observer.treated(&data.treated());
         let mut trainer = Trainer::new(network, config.optimizer.build()?, config.fit.clone())?;
@@ -120,15 +121,6 @@ impl<'a> Run<'a> {
 
 /// The number of training images on which a layer must output only zeros to be called dead.
 const LOOKED_AT: usize = 64;
-
-/// The built-in network, initialised with `seed`.
-///
-/// # Errors
-/// If the network cannot be built with this number of classes or image size. This is invalid usage, because
-/// nothing else can fail.
-pub fn built_in(classes: usize, image_size: usize, seed: u64) -> Result<Sequential, StudyError> {
-    ReferenceCnn::new(classes, image_size).build(seed).map_err(StudyError::invalid)
-}
 
 /// The error if training diverged and only the evaluation on the test images shows it.
 fn diverged(test: &Evaluation, config: &RunConfig) -> StudyError {

@@ -146,7 +146,7 @@ impl<T: Kernels> Tape<T> {
 
     /// `max_pool2d(relu(conv2d(x, w, b)))` in one op that never stores the feature map: the same
     /// values and gradients, in a fraction of the memory and time. The pool's window has at most
-    /// 255 elements.
+    /// 255 elements. Where windows are padded, dilated or hang over, the ops run one after the other.
     ///
     /// # Errors
     /// As [`Tape::conv2d`] and [`Tape::max_pool2d`].
@@ -156,10 +156,14 @@ impl<T: Kernels> Tape<T> {
         w: &Var<T>,
         b: Option<&Var<T>>,
         options: Conv2dOptions,
-        pool: Pool2dOptions,
+        pooling: Pool2dOptions,
     ) -> Result<Var<T>> {
         let geometry = checked(x, w, b, options)?;
-        let pool = Pool2dGeometry::new(&geometry.output_dims(), pool)?;
+        let pool = Pool2dGeometry::new(&geometry.output_dims(), pooling)?;
+        if !pool.is_inside() {
+            let map = self.conv2d_relu(x, w, b, options)?;
+            return self.max_pool2d(&map, pooling);
+        }
         if pool.window_len() > MAX_FUSED_WINDOW {
             return Err(Error::setting(
                 "conv2d_relu_max_pool: pooling window",
@@ -247,9 +251,15 @@ mod tests {
             (conv((1, 1), Padding::Same), pool((3, 2), (2, 1))),
             (conv((2, 1), Padding::Valid), pool((1, 2), (1, 3))),
             (conv((2, 3), Padding::Same), pool((2, 1), (1, 1))),
+            (conv((1, 1), Padding::Same), pool((3, 3), (2, 2)).padding(Padding::symmetric(1))),
+            (conv((1, 2), Padding::Valid), pool((2, 2), (2, 2)).ceil_mode(true)),
+            (conv((1, 1), Padding::Valid), pool((2, 2), (1, 2)).dilation(2)),
             (conv((1, 1), uneven), pool((2, 2), (2, 2))),
             (conv((1, 2), Padding::SameLower).dilation((2, 1)), pool((2, 2), (1, 1))),
             (conv((2, 1), uneven).dilation((2, 3)), pool((2, 1), (1, 1))),
+            (conv((1, 1), Padding::Same), pool((3, 3), (2, 2)).padding(Padding::symmetric(1))),
+            (conv((1, 2), Padding::Valid), pool((2, 2), (2, 2)).ceil_mode(true)),
+            (conv((1, 1), Padding::Valid), pool((2, 2), (1, 2)).dilation(2)),
         ]
     }
 

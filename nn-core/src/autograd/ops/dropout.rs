@@ -7,6 +7,19 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::rng::Rng;
 
+/// Checks a share of elements or samples to drop.
+pub(super) fn check_rate(name: &str, what: &str, rate: f64) -> Result<()> {
+    if (0.0..1.0).contains(&rate) {
+        return Ok(());
+    }
+    Err(Error::setting(
+        format!("{name}'s rate"),
+        "at least 0 and below 1",
+        rate,
+        format!("pass the share of {what} to drop, such as 0.5"),
+    ))
+}
+
 impl<T: Kernels> Tape<T> {
     /// Sets each element of `x` to zero with probability `rate` and divides the others by `1 - rate`,
     /// in place if `x` is not shared. For training only.
@@ -14,14 +27,7 @@ impl<T: Kernels> Tape<T> {
     /// # Errors
     /// If `rate` is negative, or 1 or more.
     pub fn dropout(&self, x: Var<T>, rate: f64, rng: &mut Rng) -> Result<Var<T>> {
-        if !(0.0..1.0).contains(&rate) {
-            return Err(Error::setting(
-                "dropout's rate",
-                "at least 0 and below 1",
-                rate,
-                "pass the share of elements to drop, such as 0.5",
-            ));
-        }
+        check_rate("dropout", "elements", rate)?;
         if rate == 0.0 {
             return Ok(x);
         }

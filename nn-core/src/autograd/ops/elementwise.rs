@@ -61,8 +61,10 @@ impl<T: Kernels> Binary<T> {
                 self.plan.zip(gradient, 1, b.as_slice(), |g, b| g / b);
             }
             (Arithmetic::Div, 1, Some(a), Some(b)) => {
+                // `b` is divided by twice: its square could overflow or vanish.
+                self.plan.zip(gradient, 1, b.as_slice(), |g, b| -g / b);
                 self.plan.zip(gradient, 0, a.as_slice(), |g, a| g * a);
-                self.plan.zip(gradient, 1, b.as_slice(), |g, b| -g / (b * b));
+                self.plan.zip(gradient, 1, b.as_slice(), |g, b| g / b);
             }
             _ => {} // add, and the left side of sub: the gradient itself
         }
@@ -375,6 +377,16 @@ mod tests {
             let narrow = run::<f32>(&inputs, |tape, x| narrow(tape, &x[0], &x[1]));
             let wide = run::<f64>(&inputs, |tape, x| wide(tape, &x[0], &x[1]));
             assert_close(&narrow, &wide, 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_square_of_a_divisor_neither_overflows_nor_vanishes() {
+        for (a, b) in [(1e25, 1e25), (1e-30, 1e-25), (3.0, -2.0)] {
+            let [a, b] = [a, b].map(|v: f32| Tensor::full([2], f64::from(v)));
+            let narrow = run::<f32>(&[a.clone(), b.clone()], |tape, x| tape.div(&x[0], &x[1]));
+            let (found, a, b) = (narrow[2][0], a.as_slice()[0], b.as_slice()[0]);
+            assert!((found / (-a / (b * b)) - 1.0).abs() < 1e-6, "{found} for {a} / {b}");
         }
     }
 

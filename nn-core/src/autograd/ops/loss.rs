@@ -4,10 +4,10 @@
 //! Each loss is computed in double precision for any element type (a batch has few logits), together
 //! with the gradient of its first input, which the backward pass only scales.
 
-use super::activation::sigmoid;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+use crate::kernels::activation::sigmoid;
 use crate::tensor::Tensor;
 
 /// A mean loss with the gradient of its first input. If a second input is recorded, its gradient is the

@@ -134,11 +134,9 @@ impl Conv2dGeometry {
         }
         check_groups(AT, groups, [("input", in_c)])?;
         let [rows, columns] = windows(AT, [kernel_h, kernel_w], [stride, dilation])?;
-        let (top, out_h) =
-            rows.transposed(AT, in_h, output_padding.0, padding, |amounts| amounts[0])?;
-        let (left, out_w) =
-            columns.transposed(AT, in_w, output_padding.1, padding, |amounts| amounts[1])?;
-        let out_c = group_c.checked_mul(groups).unwrap_or(usize::MAX);
+        let (top, out_h) = rows.transposed(AT, in_h, output_padding.0, padding, 0)?;
+        let (left, out_w) = columns.transposed(AT, in_w, output_padding.1, padding, 1)?;
+        let out_c = group_c.saturating_mul(groups);
         Shape::from([batch, out_h, out_w, out_c]).ensure_possible(AT)?;
         Ok(Self {
             batch,
@@ -223,7 +221,7 @@ impl Conv2dGeometry {
     }
 }
 
-fn image_dims(at: &str, input: &[usize]) -> Result<[usize; 4]> {
+pub(super) fn image_dims(at: &str, input: &[usize]) -> Result<[usize; 4]> {
     input.try_into().map_err(|_| {
         let expected = "an input [batch, height, width, channels]";
         Error::shape(at, expected, input, "add the missing dimensions with reshape")

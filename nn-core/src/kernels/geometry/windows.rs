@@ -100,15 +100,15 @@ impl Windows {
         })
     }
 
-    /// Leading padding and output size of a transposed convolution. `side` picks this dimension of
-    /// [`Padding::amounts`].
+    /// Leading padding and output size of a transposed convolution. `axis` is this dimension's index
+    /// in [`Padding::amounts`].
     pub fn transposed(
         &self,
         at: &str,
         input: usize,
         output_padding: usize,
         padding: Padding,
-        side: fn([(usize, usize); 2]) -> (usize, usize),
+        axis: usize,
     ) -> Result<(usize, usize)> {
         let Self { along, kernel, stride, extent } = *self;
         let too_large = || {
@@ -131,7 +131,7 @@ impl Windows {
             }
             let output = input.checked_mul(stride).filter(within).ok_or_else(too_large)?;
             let (before, after) =
-                side(padding.amounts((output, output), (extent, extent), (stride, stride)));
+                padding.amounts((output, output), (extent, extent), (stride, stride))[axis];
             self.padded(at, output, (before, after))?;
             return Ok((before, output));
         }
@@ -147,7 +147,7 @@ impl Windows {
         if input == 0 {
             return Ok((0, 0));
         }
-        let (before, after) = side(padding.amounts((0, 0), (1, 1), (1, 1)));
+        let (before, after) = padding.amounts((0, 0), (1, 1), (1, 1))[axis];
         self.padded(at, 0, (before, after))?;
         let full = (input - 1).checked_mul(stride).filter(within).ok_or_else(too_large)?;
         let full =

@@ -247,7 +247,7 @@ fn state_changes_by_training_only_and_is_stored() {
         .unwrap();
     let mean = |model: &Model| model.get("runningmean1.mean").unwrap().value.as_slice().to_vec();
     let x = Tensor::from_vec([2, 2], vec![1., 10., 3., 30.]).unwrap();
-    assert_eq!(model.parameters()[0].trainable, false);
+    assert!(!model.parameters()[0].trainable);
 
     let tape = Tape::new();
     let pass = model.forward(&tape, tape.constant(x.clone()), Pass::inference()).unwrap();
@@ -287,4 +287,24 @@ fn branches_that_meet_see_what_any_of_them_sees() {
         );
     }
     assert!(model.receptive_field("pool1").is_err());
+}
+
+#[test]
+fn a_graphs_summary_has_connections_and_sizes() {
+    let mut graph = GraphBuilder::<f32>::new([4, 4, 2]);
+    let a = graph.layer(Conv2D::new(3, 3).padding(Padding::Same), graph.input());
+    let b = graph.layer(Conv2D::new(3, 1), a);
+    let sum = graph.layer(Add::new(), [a, b]);
+    let model = graph.build(sum, 0).unwrap();
+    let summary = model.summary();
+    assert!(!summary.is_chain());
+    assert_eq!(summary.layers[2].connected_to, ["conv1", "conv2"]);
+    assert_eq!(summary.layers[0].connected_to, ["input"]);
+    // 16 pixels: 3 * 2 * 9 and 3 * 3 products each.
+    assert_eq!((summary.layers[0].multiply_adds, summary.multiply_adds), (864, 864 + 144));
+    // 2 channels at the input, 3 after each layer; `conv1` and `conv2` live until the sum is made.
+    assert_eq!((summary.activations, summary.widest_cut), (16 * 11, 16 * 9));
+    let text = summary.to_string();
+    assert!(text.contains("┃ Connected to"), "{text}");
+    assert!(text.contains("│ conv1, conv2"), "{text}");
 }

@@ -1,55 +1,56 @@
-//! The inner loops of depthwise convolutions, compiled for the machine's vectors.
+//! The inner loops of depthwise convolutions.
 //!
 //! Pixels are `channels` numbers side by side, and channels do not mix. So the loops take a block of
-//! channels whose sums stay in registers, block by block; what is left over goes in smaller blocks.
+//! channels whose sums stay in registers, block by block. The last block may overlap the one before it,
+//! so that it is a whole vector; only pixels shorter than a vector are read in part.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
-use super::reach::Reach;
-use crate::kernels::multiversion::Multiversion;
-use crate::tensor::Element;
+use super::reach::{Axis, Reach};
+use crate::kernels::simd::{MAX_LANES, Simd, SimdFn};
+use std::ops::Range;
 
-/// Channels of a whole block: as many vectors as hide the latency of a sum.
-const BLOCK: usize = 32;
-/// Channels of a small block.
-const SMALL: usize = 8;
+/// Vectors of channels in a large block: as many as hide the latency of a sum.
+const VECTORS: usize = 4;
 
-/// Calls `$block::<T, N>` for blocks of channels that make up `$channels`.
+/// Runs `$large` for blocks of [`VECTORS`] vectors of `$channels` and `$small` for what is left over,
+/// vector by vector; `$at` is the block's first channel.
 macro_rules! for_each_block {
-    ($channels:expr, |$at:ident, $N:ident| $body:expr) => {{
-        let (channels, mut $at) = ($channels, 0);
-        while $at + BLOCK <= channels {
-            const $N: usize = BLOCK;
-            $body;
-            $at += $N;
+    ($V:ty, $channels:expr, |$at:ident| $large:expr, $small:expr) => {{
+        let (channels, mut next) = ($channels, 0);
+        while next + VECTORS * <$V>::LANES <= channels {
+            let $at = next;
+            $large;
+            next += VECTORS * <$V>::LANES;
         }
-        while $at + SMALL <= channels {
-            const $N: usize = SMALL;
-            $body;
-            $at += $N;
-        }
-        while $at < channels {
-            const $N: usize = 1;
-            $body;
-            $at += $N;
+        while next < channels {
+            let $at = next.min(channels.saturating_sub(<$V>::LANES));
+            $small;
+            next += <$V>::LANES;
         }
     }};
+}
+
+/// The numbers of a block of `R` vectors of pixels with `channels` channels.
+#[inline(always)]
+fn block_len<V: Simd, const R: usize>(channels: usize) -> usize {
+    if R > 1 { R * V::LANES } else { V::LANES.min(channels) }
 }
 
 /// Each pixel of some rows of a target: the sum of the source's pixels it is connected with, each times
 /// the kernel's element that connects them. The forward pass and the input's gradient differ only
 /// in what is connected.
-pub struct Connected<'a, T> {
+pub struct Connected<'a> {
     /// Rows of the source, from row `top` on.
-    pub source: &'a [T],
+    pub source: &'a [f32],
     pub top: usize,
     /// Pixels of a source row.
     pub source_w: usize,
     /// `[kernel row, kernel column, channel]`.
-    pub weights: &'a [T],
+    pub weights: &'a [f32],
     pub kernel_w: usize,
     pub channels: usize,
-    pub bias: Option<&'a [T]>,
+    pub bias: Option<&'a [f32]>,
     pub relu: bool,
     pub rows: &'a Reach,
     pub columns: &'a Reach,
@@ -57,104 +58,217 @@ pub struct Connected<'a, T> {
     pub first: usize,
     /// Pixels of a target row.
     pub target_w: usize,
-    pub target: &'a mut [T],
+    pub target: &'a mut [f32],
 }
 
-impl<T: Element> Multiversion for Connected<'_, T> {
+impl SimdFn for Connected<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
+    unsafe fn run<V: Simd>(mut self) {
         let pixels = self.target.len() / self.channels;
         for pixel in 0..pixels {
             let at = (self.first + pixel / self.target_w, pixel % self.target_w);
-            for_each_block!(self.channels, |channel, N| self.block::<N>(pixel, at, channel));
+            // SAFETY: the caller's promise.
+            unsafe {
+                for_each_block!(
+                    V,
+                    self.channels,
+                    |channel| self.block::<V, VECTORS>(pixel, at, channel),
+                    self.block::<V, 1>(pixel, at, channel)
+                );
+            }
         }
     }
 }
 
-impl<T: Element> Connected<'_, T> {
-    /// The channels from `channel` on of the target's pixel at `(y, x)`.
+impl Connected<'_> {
+    /// `R` vectors of channels, from `channel` on, of the target's pixel at `(y, x)`.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set.
     #[inline(always)]
-    fn block<const N: usize>(&mut self, pixel: usize, (y, x): (usize, usize), channel: usize) {
-        let mut sums = [T::zero(); N];
-        if let Some(bias) = self.bias {
-            sums.copy_from_slice(&bias[channel..channel + N]);
-        }
-        let (rows, columns) = (self.rows.of(y), self.columns.of(x));
-        for i in 0..rows.len() {
-            let (sy, ky) = rows[i];
-            let row = &self.source[(sy - self.top) * self.source_w * self.channels..];
-            let weights = &self.weights[ky * self.kernel_w * self.channels..];
-            for j in 0..columns.len() {
-                let (sx, kx) = columns[j];
-                let v = &row[sx * self.channels + channel..][..N];
-                let w = &weights[kx * self.channels + channel..][..N];
-                for lane in 0..N {
-                    sums[lane] += v[lane] * w[lane];
+    unsafe fn block<V: Simd, const R: usize>(
+        &mut self,
+        pixel: usize,
+        (y, x): (usize, usize),
+        channel: usize,
+    ) {
+        let len = block_len::<V, R>(self.channels);
+        // SAFETY: the caller's promise, for every vector here.
+        unsafe {
+            let mut sums = [V::zero(); R];
+            if let Some(bias) = self.bias {
+                let bias = &bias[channel..][..len];
+                for i in 0..R {
+                    sums[i] = V::read(&bias[i * V::LANES..]);
                 }
             }
-        }
-        if self.relu {
-            for lane in 0..N {
-                // False for NaN, which stays.
-                sums[lane] = if sums[lane] <= T::zero() { T::zero() } else { sums[lane] };
+            let (rows, columns) = (self.rows.of(y), self.columns.of(x));
+            for i in 0..rows.len() {
+                let (sy, ky) = rows[i];
+                let row = &self.source[(sy - self.top) * self.source_w * self.channels..];
+                let weights = &self.weights[ky * self.kernel_w * self.channels..];
+                for j in 0..columns.len() {
+                    let (sx, kx) = columns[j];
+                    let v = &row[sx * self.channels + channel..][..len];
+                    let w = &weights[kx * self.channels + channel..][..len];
+                    for i in 0..R {
+                        let (v, w) = (V::read(&v[i * V::LANES..]), V::read(&w[i * V::LANES..]));
+                        sums[i] = v.mul_add(w, sums[i]);
+                    }
+                }
+            }
+            let to = &mut self.target[pixel * self.channels + channel..][..len];
+            for i in 0..R {
+                // NaN is not at most zero, and stays.
+                let zero = V::zero();
+                let stopped = sums[i].at_most(zero);
+                let v = if self.relu { V::select(stopped, zero, sums[i]) } else { sums[i] };
+                v.write(&mut to[i * V::LANES..]);
             }
         }
-        self.target[pixel * self.channels + channel..][..N].copy_from_slice(&sums);
     }
 }
 
-/// Adds to the gradient of a kernel's element, for one row of outputs: the sum of the outputs'
-/// gradients, each times the input under the element.
-pub struct Products<'a, T> {
-    /// The gradients, from the first output on whose input exists.
-    pub dy: &'a [T],
-    /// The inputs, from that of the first output on.
-    pub x: &'a [T],
-    /// The distance of the inputs of neighbouring outputs, in pixels.
-    pub stride: usize,
-    /// Outputs.
-    pub len: usize,
+/// Adds to the gradients of weight and bias those from some rows of outputs.
+pub struct Gradients<'a> {
+    /// The gradients of the rows.
+    pub dy: &'a [f32],
+    /// The numbers of the rows.
+    pub targets: Range<usize>,
+    /// Rows of the input, from row `top` on.
+    pub x: &'a [f32],
+    pub top: usize,
+    /// Pixels of an input row.
+    pub x_w: usize,
     pub channels: usize,
-    /// The element's gradient, one number per channel.
-    pub sums: &'a mut [T],
+    pub rows: &'a Reach,
+    pub columns: &'a Axis,
+    /// `[kernel row, kernel column, channel]`.
+    pub dw: &'a mut [f32],
+    pub db: &'a mut [f32],
 }
 
-impl<T: Element> Multiversion for Products<'_, T> {
+impl SimdFn for Gradients<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
-        for_each_block!(self.channels, |channel, N| self.block::<N>(channel));
+    unsafe fn run<V: Simd>(self) {
+        let Self { channels, columns, .. } = self;
+        let pitch = columns.output * channels;
+        for (i, oy) in self.targets.enumerate() {
+            let dy = &self.dy[i * pitch..][..pitch];
+            let inputs = self.rows.of(oy);
+            for i in 0..inputs.len() {
+                let (iy, ky) = inputs[i];
+                let x = &self.x[(iy - self.top) * self.x_w * channels..][..self.x_w * channels];
+                for kx in 0..columns.kernel {
+                    let (outputs, first) = columns.outputs_inside(kx);
+                    let row = Products {
+                        dy: &dy[outputs.start * channels..],
+                        x: &x[first * channels..],
+                        stride: columns.stride,
+                        len: outputs.len(),
+                        channels,
+                    };
+                    let sums = &mut self.dw[(ky * columns.kernel + kx) * channels..][..channels];
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        for_each_block!(
+                            V,
+                            channels,
+                            |channel| row.add_to::<V, VECTORS, 1>(channel, sums),
+                            row.add_to::<V, 1, VECTORS>(channel, sums)
+                        );
+                    }
+                }
+            }
+            for pixel in 0..columns.output {
+                for channel in 0..channels {
+                    self.db[channel] += dy[pixel * channels + channel];
+                }
+            }
+        }
     }
 }
 
-impl<T: Element> Products<'_, T> {
+/// The outputs of one row that one element of the kernel is part of.
+struct Products<'a> {
+    /// The gradients, from the first of these outputs on.
+    dy: &'a [f32],
+    /// The inputs, from that of the first output on.
+    x: &'a [f32],
+    /// The distance of the inputs of neighbouring outputs, in pixels.
+    stride: usize,
+    /// Outputs.
+    len: usize,
+    channels: usize,
+}
+
+impl Products<'_> {
+    /// Adds, for `R` vectors of channels from `channel` on, the sum of the outputs' gradients, each times
+    /// its input. `P` outputs at a time have sums of their own, to hide the latency of a sum.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set.
     #[inline(always)]
-    fn block<const N: usize>(&mut self, channel: usize) {
-        // Two sums, of even and odd outputs, hide the latency of each other.
-        let mut sums = [[T::zero(); N]; 2];
-        for i in 0..self.len / 2 {
-            for parity in 0..2 {
-                self.add(2 * i + parity, channel, &mut sums[parity]);
+    unsafe fn add_to<V: Simd, const R: usize, const P: usize>(
+        &self,
+        channel: usize,
+        to: &mut [f32],
+    ) {
+        let len = block_len::<V, R>(self.channels);
+        // SAFETY: the caller's promise, for every vector here.
+        unsafe {
+            let mut sums = [[V::zero(); R]; P];
+            for first in (0..self.len - self.len % P).step_by(P) {
+                for p in 0..P {
+                    self.product(first + p, channel, len, &mut sums[p]);
+                }
             }
-        }
-        if self.len % 2 == 1 {
-            self.add(self.len - 1, channel, &mut sums[0]);
-        }
-        let to = &mut self.sums[channel..][..N];
-        for lane in 0..N {
-            to[lane] += sums[0][lane] + sums[1][lane];
+            for output in self.len - self.len % P..self.len {
+                self.product(output, channel, len, &mut sums[0]);
+            }
+            for p in 1..P {
+                for i in 0..R {
+                    sums[0][i] = sums[0][i].add(sums[p][i]);
+                }
+            }
+            // A block that overlaps the one before it adds what that one has not.
+            let done = channel % V::LANES;
+            if done == 0 {
+                let to = &mut to[channel..][..len];
+                for i in 0..R {
+                    let to = &mut to[i * V::LANES..];
+                    V::read(to).add(sums[0][i]).write(to);
+                }
+            } else {
+                let mut lanes = [0.0; MAX_LANES];
+                sums[0][0].write(&mut lanes);
+                for lane in V::LANES - done..len {
+                    to[channel + lane] += lanes[lane];
+                }
+            }
         }
     }
 
+    /// # Safety
+    /// As for [`Products::add_to`].
     #[inline(always)]
-    fn add<const N: usize>(&self, output: usize, channel: usize, sums: &mut [T; N]) {
-        let dy = &self.dy[output * self.channels + channel..][..N];
-        let x = &self.x[output * self.stride * self.channels + channel..][..N];
-        for lane in 0..N {
-            sums[lane] += dy[lane] * x[lane];
+    unsafe fn product<V: Simd, const R: usize>(
+        &self,
+        output: usize,
+        channel: usize,
+        len: usize,
+        sums: &mut [V; R],
+    ) {
+        let dy = &self.dy[output * self.channels + channel..][..len];
+        let x = &self.x[output * self.stride * self.channels + channel..][..len];
+        for i in 0..R {
+            // SAFETY: the caller's promise.
+            let (dy, x) = unsafe { (V::read(&dy[i * V::LANES..]), V::read(&x[i * V::LANES..])) };
+            sums[i] = dy.mul_add(x, sums[i]);
         }
     }
 }

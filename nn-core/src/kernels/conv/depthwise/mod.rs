@@ -17,14 +17,12 @@ mod reach;
 use super::{
     Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output, OutputGradient,
 };
-use crate::kernels::Kernels;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
-use crate::kernels::isa::Isa;
-use crate::kernels::multiversion::multiversion;
-use crate::kernels::parallel;
+use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel::prelude::*;
+use crate::kernels::{parallel, simd};
 use crate::tensor::{Buffer, BufferPool, Tensor};
-use loops::{Connected, Products};
+use loops::{Connected, Gradients};
 use reach::Axis;
 use std::ops::Deref;
 
@@ -34,26 +32,40 @@ const BAND: usize = 1 << 15;
 /// Number of partial sums of the weights' gradient: enough for the threads of a large machine.
 const WEIGHT_PARTS: usize = 16;
 
-/// The kernel for depthwise convolutions. Its loops are compiled for every instruction set, and give the
-/// same bits on each.
-pub struct Depthwise;
+/// Depthwise convolution with the vectors of one instruction set.
+pub struct Depthwise {
+    /// The instruction set.
+    pub isa: Isa,
+}
 
 impl Conv2dKernel for Depthwise {
     fn name(&self) -> &'static str {
-        "depthwise"
+        self.isa.pick(PerIsa {
+            portable: "depthwise-portable",
+            avx2: "depthwise-avx2",
+            avx512: "depthwise-avx512",
+            neon: "depthwise-neon",
+        })
     }
 
     fn isa(&self) -> Isa {
-        Isa::Portable
+        self.isa
     }
 
     fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
-        g.groups > 1 && g.groups == g.in_c && pool.is_none()
+        // Pixels shorter than a vector are for shorter vectors.
+        let fills_vectors = g.out_c >= simd::lanes(self.isa) || self.isa == Isa::Portable;
+        g.groups > 1 && g.groups == g.in_c && fills_vectors && pool.is_none()
     }
 }
 
-impl<T: Kernels> Conv2dForward<T> for Depthwise {
-    fn pack(&self, g: &Conv2dGeometry, w: &[T], scratch: &BufferPool<T>) -> Option<Tensor<T>> {
+impl Conv2dForward<f32> for Depthwise {
+    fn pack(
+        &self,
+        g: &Conv2dGeometry,
+        w: &[f32],
+        scratch: &BufferPool<f32>,
+    ) -> Option<Tensor<f32>> {
         let mut packed = Tensor::uninit([g.taps(), g.out_c], scratch);
         transpose(w, g.taps(), packed.as_mut_slice());
         Some(packed)
@@ -62,11 +74,11 @@ impl<T: Kernels> Conv2dForward<T> for Depthwise {
     fn forward_packed(
         &self,
         g: &Conv2dGeometry,
-        x: &[T],
-        packed: &[T],
-        b: Option<&[T]>,
-        out: Output<'_, T>,
-        scratch: &BufferPool<T>,
+        x: &[f32],
+        packed: &[f32],
+        b: Option<&[f32]>,
+        out: Output<'_, f32>,
+        scratch: &BufferPool<f32>,
     ) {
         let Output::Dense { y, relu } = out else {
             unreachable!("`supports` refuses pooling");
@@ -79,33 +91,36 @@ impl<T: Kernels> Conv2dForward<T> for Depthwise {
             let seen = rows.span(first..first + y.len() / pitch);
             let x =
                 &x[n * g.input_len()..][seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c];
-            multiversion(Connected {
-                source: &spread(g, x, scratch),
-                top: seen.start,
-                source_w: g.in_w,
-                weights: packed,
-                kernel_w: g.kernel_w,
-                channels: g.out_c,
-                bias: b,
-                relu,
-                rows: &rows,
-                columns: &columns,
-                first,
-                target_w: g.out_w,
-                target: y,
-            });
+            simd::run(
+                self.isa,
+                Connected {
+                    source: &spread(g, x, scratch),
+                    top: seen.start,
+                    source_w: g.in_w,
+                    weights: packed,
+                    kernel_w: g.kernel_w,
+                    channels: g.out_c,
+                    bias: b,
+                    relu,
+                    rows: &rows,
+                    columns: &columns,
+                    first,
+                    target_w: g.out_w,
+                    target: y,
+                },
+            );
         });
     }
 }
 
-impl<T: Kernels> Conv2dInputGradient<T> for Depthwise {
+impl Conv2dInputGradient<f32> for Depthwise {
     fn backward_input(
         &self,
         g: &Conv2dGeometry,
-        dy: OutputGradient<'_, T>,
-        w: &[T],
-        dx: &mut [T],
-        scratch: &BufferPool<T>,
+        dy: OutputGradient<'_, f32>,
+        w: &[f32],
+        dx: &mut [f32],
+        scratch: &BufferPool<f32>,
     ) {
         let mut weights = scratch.scratch(g.weight_len());
         transpose(w, g.taps(), &mut weights);
@@ -116,22 +131,25 @@ impl<T: Kernels> Conv2dInputGradient<T> for Depthwise {
             let first = i * band;
             let seen = rows.span(first..first + dx.len() / pitch);
             let source = dy.rows(g, n, &seen, scratch);
-            let run = |target: &mut [T]| {
-                multiversion(Connected {
-                    source: &source,
-                    top: seen.start,
-                    source_w: g.out_w,
-                    weights: &weights,
-                    kernel_w: g.kernel_w,
-                    channels: g.out_c,
-                    bias: None,
-                    relu: false,
-                    rows: &rows,
-                    columns: &columns,
-                    first,
-                    target_w: g.in_w,
-                    target,
-                });
+            let run = |target: &mut [f32]| {
+                simd::run(
+                    self.isa,
+                    Connected {
+                        source: &source,
+                        top: seen.start,
+                        source_w: g.out_w,
+                        weights: &weights,
+                        kernel_w: g.kernel_w,
+                        channels: g.out_c,
+                        bias: None,
+                        relu: false,
+                        rows: &rows,
+                        columns: &columns,
+                        first,
+                        target_w: g.in_w,
+                        target,
+                    },
+                );
             };
             let multiplier = g.group_out();
             if multiplier == 1 {
@@ -140,26 +158,25 @@ impl<T: Kernels> Conv2dInputGradient<T> for Depthwise {
             let mut spread = scratch.scratch(dx.len() * multiplier);
             run(&mut spread);
             for (dx, spread) in dx.iter_mut().zip(spread.chunks_exact(multiplier)) {
-                *dx = spread.iter().fold(T::zero(), |sum, &v| sum + v);
+                *dx = spread.iter().sum();
             }
         });
     }
 }
 
-impl<T: Kernels> Conv2dWeightGradient<T> for Depthwise {
+impl Conv2dWeightGradient<f32> for Depthwise {
     fn backward_weight(
         &self,
         g: &Conv2dGeometry,
-        x: &[T],
-        dy: OutputGradient<'_, T>,
-        dw: &mut [T],
-        db: &mut [T],
-        scratch: &BufferPool<T>,
+        x: &[f32],
+        dy: OutputGradient<'_, f32>,
+        dw: &mut [f32],
+        db: &mut [f32],
+        scratch: &BufferPool<f32>,
     ) {
         let channels = g.out_c;
         let [rows, columns] = Axis::of(g);
         let inputs = rows.inputs();
-        let inside: Vec<_> = (0..g.kernel_w).map(|kx| columns.outputs_inside(kx)).collect();
         // Blocks of rows, the same number in every image; each part takes consecutive blocks.
         let block = band(g.out_w * channels).min(g.out_h.max(1));
         let blocks = g.out_h.div_ceil(block);
@@ -169,7 +186,7 @@ impl<T: Kernels> Conv2dWeightGradient<T> for Depthwise {
         let part_len = (g.taps() + 1) * channels;
         let mut sums = scratch.scratch(parts * part_len);
         sums.par_chunks_exact_mut(part_len).enumerate().for_each(|(part, sum)| {
-            sum.fill(T::zero());
+            sum.fill(0.0);
             let (dw, db) = sum.split_at_mut(g.taps() * channels);
             for index in part * all / parts..(part + 1) * all / parts {
                 let (image, top) = (index / blocks, index % blocks * block);
@@ -178,27 +195,21 @@ impl<T: Kernels> Conv2dWeightGradient<T> for Depthwise {
                 let seen = inputs.span(targets.clone());
                 let rows_of_x = seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c;
                 let x = spread(g, &x[image * g.input_len()..][rows_of_x], scratch);
-                for (oy, dy) in targets.zip(dy.chunks_exact((g.out_w * channels).max(1))) {
-                    for &(iy, ky) in inputs.of(oy) {
-                        let x = &x[(iy - seen.start) * g.in_w * channels..];
-                        for (kx, (inside, first)) in inside.iter().enumerate() {
-                            let tap = ky * g.kernel_w + kx;
-                            multiversion(Products {
-                                dy: &dy[inside.start * channels..],
-                                x: &x[first * channels..],
-                                stride: g.stride_w,
-                                len: inside.len(),
-                                channels,
-                                sums: &mut dw[tap * channels..][..channels],
-                            });
-                        }
-                    }
-                    for dy in dy.chunks_exact(channels) {
-                        for (sum, &v) in db.iter_mut().zip(dy) {
-                            *sum += v;
-                        }
-                    }
-                }
+                simd::run(
+                    self.isa,
+                    Gradients {
+                        dy: &dy,
+                        targets,
+                        x: &x,
+                        top: seen.start,
+                        x_w: g.in_w,
+                        channels,
+                        rows: &inputs,
+                        columns: &columns,
+                        dw,
+                        db,
+                    },
+                );
             }
         });
         let total = parallel::sum_parts(&mut sums, part_len);
@@ -214,7 +225,7 @@ fn band(pitch: usize) -> usize {
 }
 
 /// A matrix of rows of `columns` elements, transposed.
-fn transpose<T: Kernels>(matrix: &[T], columns: usize, to: &mut [T]) {
+fn transpose(matrix: &[f32], columns: usize, to: &mut [f32]) {
     let rows = matrix.len() / columns;
     parallel::for_each_chunk(to, rows, |column, to| {
         for (row, to) in to.iter_mut().enumerate() {
@@ -224,18 +235,14 @@ fn transpose<T: Kernels>(matrix: &[T], columns: usize, to: &mut [T]) {
 }
 
 /// Pixels of the input, with each channel as often as it has output channels.
-enum Spread<'a, T: Kernels> {
+enum Spread<'a> {
     /// Once, so the input itself.
-    Stored(&'a [T]),
+    Stored(&'a [f32]),
     /// Several times.
-    Copied(Buffer<T>),
+    Copied(Buffer<f32>),
 }
 
-fn spread<'a, T: Kernels>(
-    g: &Conv2dGeometry,
-    x: &'a [T],
-    scratch: &BufferPool<T>,
-) -> Spread<'a, T> {
+fn spread<'a>(g: &Conv2dGeometry, x: &'a [f32], scratch: &BufferPool<f32>) -> Spread<'a> {
     let multiplier = g.group_out();
     if multiplier == 1 {
         return Spread::Stored(x);
@@ -247,10 +254,10 @@ fn spread<'a, T: Kernels>(
     Spread::Copied(copied)
 }
 
-impl<T: Kernels> Deref for Spread<'_, T> {
-    type Target = [T];
+impl Deref for Spread<'_> {
+    type Target = [f32];
 
-    fn deref(&self) -> &[T] {
+    fn deref(&self) -> &[f32] {
         match self {
             Self::Stored(pixels) => pixels,
             Self::Copied(pixels) => pixels,
