@@ -1,4 +1,4 @@
-//! A convolutional autoencoder: pictures of one bright square are squeezed through 6x6x2 numbers and drawn
+//! A convolutional autoencoder: pictures of one bright square are squeezed through 6x6x4 numbers and drawn
 //! again. Its targets are its inputs.
 //!
 //! `cargo run --release -p nn-core --example autoencoder`
@@ -30,12 +30,12 @@ fn pictures(n: usize, rng: &mut Rng) -> Result<InMemory> {
 fn main() -> Result<()> {
     let same = |filters| Conv2D::new(filters, 3).padding(Padding::Same);
     let model = Sequential::builder([SIDE, SIDE, 1])
-        .layer(same(8).activation(Activation::Relu))
+        .layer(same(16).activation(Activation::Relu))
         .layer(MaxPool2D::new(2))
-        .layer(same(2))
-        .layer(Conv2DTranspose::new(8, 3).padding(Padding::Same).activation(Activation::Relu))
+        .layer(same(4))
+        .layer(Conv2DTranspose::new(16, 3).padding(Padding::Same).activation(Activation::Relu))
         .layer(UpSampling2D::new(2))
-        .layer(same(1).activation(Activation::Sigmoid))
+        .layer(same(1))
         .output(OutputKind::Sigmoid)
         .build(27)?;
     println!("{}", model.summary());

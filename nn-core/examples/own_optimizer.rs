@@ -13,8 +13,7 @@ use nn_core::{Result, Tensor};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// RMSprop (Hinton, 2012): steps divided by the root of the mean square of recent gradients. To resume
-/// a run from a file, it would implement `state` and `load_state`, too.
+/// RMSprop (Hinton, 2012). To resume a run from a file, it would implement `state` and `load_state`.
 #[derive(Debug, Default)]
 struct RmsProp {
     squares: Vec<Vec<f32>>,
@@ -42,7 +41,7 @@ impl Optimizer<f32> for RmsProp {
     }
 }
 
-/// Stops when the validation loss has not become lower for ten epochs.
+/// Stops when the validation loss has not become lower for 20 epochs.
 struct Patience {
     lowest: f64,
     since: usize,
@@ -53,7 +52,7 @@ impl Observer for Patience {
         let loss = epoch.record.val_loss.unwrap_or(f64::NAN);
         self.since = if loss < self.lowest { 0 } else { self.since + 1 };
         self.lowest = self.lowest.min(loss);
-        if self.since == 10 { ControlFlow::Break(Stop::Finish) } else { ControlFlow::Continue(()) }
+        if self.since == 20 { ControlFlow::Break(Stop::Finish) } else { ControlFlow::Continue(()) }
     }
 }
 
@@ -69,7 +68,8 @@ fn main() -> Result<()> {
         .layer(Dense::new(1))
         .output(OutputKind::Linear)
         .build(27)?;
-    let options = FitOptions { epochs: 200, loss: Loss::MeanSquaredError, ..Default::default() };
+    let loss = Loss::MeanSquaredError;
+    let options = FitOptions { epochs: 200, learning_rate: 0.005, loss, ..Default::default() };
     let mut trainer = Trainer::new(model, RmsProp::default(), options)?;
     let mut patience = Patience { lowest: f64::INFINITY, since: 0 };
     trainer.fit(&train, Some(&validation), &mut patience)?;
