@@ -13,12 +13,11 @@ pub use description::Description;
 pub use write::{Purpose, to_toml};
 
 use crate::StudyError;
-use crate::config::MAX_IMAGE_SIZE;
 use nn_core::Error;
 use nn_core::files::read_limited;
 use nn_core::layers::{LayerKinds, OutputKind};
 use nn_core::loss::Loss;
-use nn_core::model::{Architecture, ReferenceCnn, Sequential};
+use nn_core::model::{ReferenceCnn, Sequential, networks};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -27,6 +26,10 @@ use std::path::Path;
 
 /// The largest file of an architecture that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The largest image size that is accepted; larger ones are probably a mistake. At this size the reference's
+/// weights, their gradients and Adam's moments take 2 GB, and the activations of a batch of four images more.
+const MAX_IMAGE_SIZE: usize = 1024;
 
 /// The name of the network that is trained unless another one is asked for.
 const REFERENCE: &str = "reference";
@@ -49,7 +52,7 @@ impl Default for Network {
 
 /// The names of the built-in networks.
 pub fn built_in() -> impl Iterator<Item = &'static str> {
-    [REFERENCE].into_iter()
+    networks::NAMES.into_iter().map(|(name, _)| name)
 }
 
 impl Network {
@@ -126,7 +129,7 @@ impl Network {
     /// The loss that its output asks for, with images of classes.
     ///
     /// # Errors
-    /// Those of [`Network::architecture`].
+    /// If the file that describes it is wrong.
     pub fn loss(&self) -> Result<Loss, StudyError> {
         Ok(match self {
             Self::BuiltIn(_) => Loss::CategoricalCrossentropy,
@@ -160,21 +163,6 @@ impl Network {
         .into())
     }
 
-    /// Its architecture for images `[height, width, channels]` and this number of classes.
-    ///
-    /// # Errors
-    /// If it does not accept such images, or the file that describes it is wrong.
-    pub fn architecture(
-        &self,
-        input: [usize; 3],
-        classes: usize,
-    ) -> Result<Architecture, StudyError> {
-        match self {
-            Self::BuiltIn(name) => named(name, input, classes).map_err(StudyError::invalid),
-            Self::Described(description) => description.architecture(input, classes),
-        }
-    }
-
     /// The network, with parameters drawn from `seed`.
     ///
     /// # Errors
@@ -185,14 +173,16 @@ impl Network {
         classes: usize,
         seed: u64,
     ) -> Result<Sequential, StudyError> {
-        let architecture = self.architecture(input, classes)?;
-        let built = architecture
-            .graph(&LayerKinds::built_in())
-            .and_then(|(graph, output)| graph.build(output, seed));
-        built.map_err(|error| match self {
-            Self::BuiltIn(_) => StudyError::invalid(error),
-            Self::Described(description) => description.misfit(error),
-        })
+        match self {
+            Self::BuiltIn(name) => networks::graph(name, input, classes)
+                .and_then(|(graph, output)| graph.build(output, seed))
+                .map_err(StudyError::invalid),
+            Self::Described(description) => description
+                .architecture(input, classes)?
+                .graph(&LayerKinds::built_in())
+                .and_then(|(graph, output)| graph.build(output, seed))
+                .map_err(|error| description.misfit(error)),
+        }
     }
 
     /// The network as a classifier of these classes, with parameters drawn from `seed`.
@@ -225,14 +215,6 @@ pub fn loss_for(output: OutputKind) -> Loss {
         OutputKind::Sigmoid => Loss::BinaryCrossentropy,
         _ => Loss::CategoricalCrossentropy,
     }
-}
-
-fn named(name: &str, input: [usize; 3], classes: usize) -> nn_core::Result<Architecture> {
-    let [height, width, channels] = input;
-    let mut network = ReferenceCnn::new(classes, height);
-    (network.image_size, network.channels) = ((height, width), channels);
-    let _ = name;
-    network.build::<f32>(0)?.architecture()
 }
 
 impl<'de> Deserialize<'de> for Network {
