@@ -32,8 +32,7 @@ impl Objective<'_> {
                 let weighted = tape.mul(output, &tape.constant(weights))?;
                 Ok(tape.sum(&weighted))
             }
-            Self::Loss(loss, Targets::Classes(classes)) => loss.apply(tape, output, classes),
-            Self::Loss(loss, Targets::Values(values)) => loss.apply(tape, output, values),
+            Self::Loss(loss, targets) => loss.apply(tape, output, targets),
         }
     }
 }

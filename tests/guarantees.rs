@@ -11,7 +11,9 @@ use nn_core::model::{ModelFile, Sequential, SequentialBuilder, Summary};
 use nn_core::optim::{Gradients, Optimizer, OptimizerConfig};
 use nn_core::rng::Rng;
 use nn_core::tensor::BufferPool;
-use nn_core::train::{Examples, FitOptions, Observer, Silent, StepRecord, Trainer, evaluate};
+use nn_core::train::{
+    Batch, Examples, FitOptions, Observer, Silent, StepDone, Stop, Trainer, evaluate,
+};
 use nn_core::{Error, Result, Shape, Tape, Tensor, Var};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -127,18 +129,22 @@ impl Examples for Points<'_, '_> {
         10
     }
 
-    fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<(Tensor, Vec<usize>)> {
+    fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<Batch> {
         (self.0.borrow_mut())()?;
         let x = Tensor::from_fn([indices.len(), 3], |i| (indices[i / 3] * 3 + i % 3) as f32);
-        Ok((x, indices.iter().map(|i| i % 2).collect()))
+        let labels: Vec<usize> = indices.iter().map(|i| i % 2).collect();
+        Ok((x, labels).into())
     }
 }
 
 struct Asking<'a, 'b>(&'a mut Ask<'b>);
 
 impl Observer for Asking<'_, '_> {
-    fn step_done(&mut self, _: &StepRecord, _: &StepRecord) -> ControlFlow<()> {
-        if (self.0)().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    fn step_done(&mut self, _: &StepDone) -> ControlFlow<Stop> {
+        match (self.0)() {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(Stop::Interrupt),
+        }
     }
 }
 

@@ -56,7 +56,7 @@ fn image_layer() -> impl Strategy<Value = LayerConfig> {
         }),
         1 => (0.0..0.9).prop_map(|rate| config(Dropout::new(rate))),
         1 => (-2.0..2.0).prop_map(|scale| config(Rescaling::new(scale).offset(0.3))),
-        1 => smooth().prop_map(|function| config(function)),
+        1 => smooth().prop_map(config),
     ]
 }
 

@@ -73,7 +73,7 @@ fn main() -> Result<()> {
             ((if labels[image] == 0 { row } else { column }) / 2 % 2) as f32
         };
         let step_done = trainer.step(Tensor::from_fn([8, 12, 12, 1], stripe), &labels, 0.003)?;
-        correct += if step >= 150 { step_done.correct } else { 0 };
+        correct += step_done.correct.filter(|_| step >= 150).unwrap_or(0);
     }
     println!("{correct} of the last 400 images told");
     assert!(correct > 360);

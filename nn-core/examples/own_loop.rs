@@ -4,7 +4,7 @@
 //! `cargo run --release -p nn-core --example own_loop`
 
 use nn_core::layers::{Activation, Dense, OutputKind};
-use nn_core::loss::{Loss, Targets};
+use nn_core::loss::Loss;
 use nn_core::model::{Pass, Sequential};
 use nn_core::optim::{Gradients, OptimizerConfig, Schedule};
 use nn_core::rng::Rng;
@@ -19,7 +19,7 @@ fn gradients(
 ) -> Result<(Gradients, f32)> {
     tape.clear();
     let pass = model.forward(tape, tape.constant(x), Pass::training(rng))?;
-    let loss = Loss::MeanSquaredError.apply(tape, &pass.output, Targets::Values(&y))?;
+    let loss = Loss::MeanSquaredError.apply(tape, &pass.output, &y)?;
     tape.backward(&loss)?;
     Ok((Gradients::take(tape, &pass.parameters), loss.value().item()?))
 }

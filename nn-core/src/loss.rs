@@ -4,6 +4,10 @@
 //! cross-entropies are computed directly from the logits: computing probabilities first would lose
 //! precision and could overflow.
 
+mod targets;
+
+pub use targets::{OwnedTargets, Targets};
+
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -16,7 +20,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Loss {
-    /// `logsumexp(z) - z_y`: exactly one class `y` is right.
+    /// `logsumexp(z) - z_y`: exactly one class `y` is right. For soft labels `y`, probabilities that sum
+    /// to 1, `-sum y log softmax(z)`.
     #[default]
     CategoricalCrossentropy,
     /// `-y log p - (1 - y) log (1 - p)` with `p = sigmoid(z)`, averaged over all outputs: each output
@@ -24,33 +29,6 @@ pub enum Loss {
     BinaryCrossentropy,
     /// `(prediction - y)^2`, averaged over all outputs.
     MeanSquaredError,
-}
-
-/// The targets of a batch.
-#[derive(Debug, Clone, Copy)]
-pub enum Targets<'a, T: Kernels = f32> {
-    /// The index of each sample's class.
-    Classes(&'a [usize]),
-    /// A number for every output, `[batch, outputs]`: one-hot classes, binary labels, or values.
-    Values(&'a Tensor<T>),
-}
-
-impl<'a, T: Kernels> From<&'a [usize]> for Targets<'a, T> {
-    fn from(classes: &'a [usize]) -> Self {
-        Self::Classes(classes)
-    }
-}
-
-impl<'a, T: Kernels> From<&'a Vec<usize>> for Targets<'a, T> {
-    fn from(classes: &'a Vec<usize>) -> Self {
-        Self::Classes(classes)
-    }
-}
-
-impl<'a, T: Kernels> From<&'a Tensor<T>> for Targets<'a, T> {
-    fn from(values: &'a Tensor<T>) -> Self {
-        Self::Values(values)
-    }
 }
 
 impl Loss {
@@ -87,42 +65,59 @@ impl Loss {
         ))
     }
 
-    /// The loss of a batch, a scalar: `logits [batch, outputs]` against `targets`.
+    /// The loss of a batch, a scalar: `logits [batch, ..]` against `targets` of one output.
+    ///
+    /// The categorical cross-entropy takes logits `[batch, classes]`, with the classes' indices or with
+    /// labels of that shape, one-hot or soft. The other two take logits of any shape, with values of
+    /// that shape, or logits `[batch, outputs]` with class indices.
     ///
     /// # Errors
     /// If output or targets do not fit: the wrong number of targets, a class that does not exist, or
-    /// targets of a categorical cross-entropy that are not one-hot.
+    /// labels of a categorical cross-entropy that are no probabilities.
     pub fn apply<'a, T: Kernels>(
         self,
         tape: &Tape<T>,
         logits: &Var<T>,
         targets: impl Into<Targets<'a, T>>,
     ) -> Result<Var<T>> {
-        let targets = targets.into();
-        let &[batch, outputs] = logits.dims() else {
-            return Err(Error::shape(
+        self.of(tape, logits, targets.into())
+    }
+
+    fn of<T: Kernels>(
+        self,
+        tape: &Tape<T>,
+        logits: &Var<T>,
+        targets: Targets<'_, T>,
+    ) -> Result<Var<T>> {
+        if self == Self::CategoricalCrossentropy {
+            self.rows(logits)?;
+            return match targets {
+                Targets::Classes(classes) => tape.softmax_cross_entropy(logits, classes),
+                targets => match labels_of(self.values(targets, logits)?)? {
+                    Labels::OneHot(classes) => tape.softmax_cross_entropy(logits, &classes),
+                    Labels::Soft(labels) => {
+                        tape.softmax_cross_entropy_soft(logits, &tape.constant(labels))
+                    }
+                },
+            };
+        }
+        let targets = tape.constant(self.values(targets, logits)?);
+        match self {
+            Self::MeanSquaredError => tape.mean_squared_error(logits, &targets),
+            _ => tape.binary_cross_entropy_with_logits(logits, &targets),
+        }
+    }
+
+    /// The sizes of outputs `[batch, outputs]`, or an error if they are not.
+    fn rows<T: Kernels>(self, logits: &Var<T>) -> Result<[usize; 2]> {
+        logits.dims().try_into().map_err(|_| {
+            Error::shape(
                 self.name(),
                 "outputs [batch, outputs]",
                 logits.shape(),
                 "end the network in Flatten, GlobalAveragePool2D or Dense",
-            ));
-        };
-        match (self, targets) {
-            (Self::CategoricalCrossentropy, Targets::Classes(classes)) => {
-                tape.softmax_cross_entropy(logits, classes)
-            }
-            (Self::CategoricalCrossentropy, Targets::Values(values)) => {
-                tape.softmax_cross_entropy(logits, &classes_of_one_hot(values)?)
-            }
-            (Self::BinaryCrossentropy, targets) => {
-                let targets = tape.constant(self.values(targets, batch, outputs)?);
-                tape.binary_cross_entropy_with_logits(logits, &targets)
-            }
-            (Self::MeanSquaredError, targets) => {
-                let targets = tape.constant(self.values(targets, batch, outputs)?);
-                tape.mean_squared_error(logits, &targets)
-            }
-        }
+            )
+        })
     }
 
     /// The loss's name in configuration files.
@@ -134,74 +129,89 @@ impl Loss {
         }
     }
 
-    /// Targets as numbers. For a single output, classes 0 and 1 become these numbers; for several
-    /// outputs, classes become one-hot rows.
-    fn values<T: Kernels>(
-        self,
-        targets: Targets<'_, T>,
-        batch: usize,
-        outputs: usize,
-    ) -> Result<Tensor<T>> {
-        match targets {
-            Targets::Values(values) if values.dims() == [batch, outputs] => Ok(values.clone()),
-            Targets::Values(values) => Err(Error::shape(
+    /// Targets as numbers of the shape of `logits`. For a single output, classes 0 and 1 become these
+    /// numbers; for several outputs, classes become one-hot rows.
+    fn values<T: Kernels>(self, targets: Targets<'_, T>, logits: &Var<T>) -> Result<Tensor<T>> {
+        let classes = match targets {
+            Targets::Classes(classes) => classes,
+            Targets::Values(values) if values.shape() == logits.shape() => {
+                return Ok(values.clone());
+            }
+            Targets::Values(_) | Targets::Several(_) => {
+                return Err(Error::shape(
+                    self.name(),
+                    format!("targets {}, one number per output", logits.shape()),
+                    targets.describe(),
+                    "pass a number for every output; for several outputs write an objective of your own",
+                ));
+            }
+        };
+        let [batch, outputs] = self.rows(logits)?;
+        if classes.len() != batch {
+            return Err(Error::shape(
                 self.name(),
-                format!("targets [{batch}, {outputs}], one per output"),
-                values.shape(),
-                "pass a number for every output",
-            )),
-            Targets::Classes(classes) => {
-                if classes.len() != batch {
-                    return Err(Error::shape(
-                        self.name(),
-                        format!("{batch} classes, one per sample"),
-                        classes.len(),
-                        "pass the classes of this batch",
-                    ));
-                }
-                let known = outputs.max(2);
-                if let Some(class) = classes.iter().find(|&&class| class >= known) {
-                    return Err(Error::data(
-                        format!("{}: class", self.name()),
-                        format!("from 0 to {}", known - 1),
-                        class,
-                        "give the network an output for every class",
-                    ));
-                }
-                let mut values = Tensor::zeros([batch, outputs]);
-                for (i, &class) in classes.iter().enumerate() {
-                    let row = &mut values.as_mut_slice()[i * outputs..(i + 1) * outputs];
-                    match row {
-                        [single] => *single = T::from_f64(class as f64),
-                        row => row[class] = T::one(),
-                    }
-                }
-                Ok(values)
+                format!("{batch} classes, one per sample"),
+                classes.len(),
+                "pass the classes of this batch",
+            ));
+        }
+        let known = outputs.max(2);
+        if let Some(class) = classes.iter().find(|&&class| class >= known) {
+            return Err(Error::data(
+                format!("{}: class", self.name()),
+                format!("from 0 to {}", known - 1),
+                class,
+                "give the network an output for every class",
+            ));
+        }
+        let mut values = Tensor::zeros([batch, outputs]);
+        for (i, &class) in classes.iter().enumerate() {
+            let row = &mut values.as_mut_slice()[i * outputs..(i + 1) * outputs];
+            match row {
+                [single] => *single = T::from_f64(class as f64),
+                row => row[class] = T::one(),
             }
         }
+        Ok(values)
     }
 }
 
-/// The classes of one-hot rows.
-fn classes_of_one_hot<T: Kernels>(values: &Tensor<T>) -> Result<Vec<usize>> {
-    let refuse = |received: String| {
-        Error::shape(
-            "categorical_crossentropy",
-            "one-hot targets [batch, classes]: a single 1 in each row of zeros",
-            received,
-            "pass class indices instead",
-        )
-    };
-    let &[batch, _] = values.dims() else {
-        return Err(refuse(format!("shape {}", values.shape())));
-    };
-    let class = |i: usize| {
+/// Labels of a categorical cross-entropy.
+enum Labels<T: Kernels> {
+    /// A single 1 in each row: its index.
+    OneHot(Vec<usize>),
+    /// Probabilities in each row.
+    Soft(Tensor<T>),
+}
+
+/// How far the probabilities of a sample may be from a sum of 1, for numbers in single precision.
+const SUM_TOLERANCE: f64 = 1e-3;
+
+/// The labels `[batch, classes]`, checked.
+fn labels_of<T: Kernels>(values: Tensor<T>) -> Result<Labels<T>> {
+    let hot = |i: usize| {
         let row = values.row(i);
         let hot = row.iter().position(|&v| v == T::one());
         let cold = row.iter().filter(|&&v| v == T::zero()).count();
-        hot.filter(|_| cold + 1 == row.len()).ok_or_else(|| refuse(format!("row {i}: {row:?}")))
+        hot.filter(|_| cold + 1 == row.len())
     };
-    (0..batch).map(class).collect()
+    let batch = values.dims()[0];
+    if let Some(classes) = (0..batch).map(hot).collect() {
+        return Ok(Labels::OneHot(classes));
+    }
+    let is_soft = |&i: &usize| {
+        let row = || values.row(i).iter().map(|v| v.as_f64());
+        row().all(|v| v >= 0.0) && (row().sum::<f64>() - 1.0).abs() <= SUM_TOLERANCE
+    };
+    if let Some(i) = (0..batch).find(|i| !is_soft(i)) {
+        return Err(Error::shape(
+            Loss::CategoricalCrossentropy.name(),
+            "labels [batch, classes]: in each row probabilities, which sum to 1",
+            format!("row {i}: {:?}", values.row(i)),
+            "divide each row by its sum, or pass class indices",
+        ));
+    }
+    Ok(Labels::Soft(values))
 }
 
 #[cfg(test)]
@@ -229,7 +239,13 @@ mod tests {
         let kind = Loss::CategoricalCrossentropy;
         assert!((loss(kind, 3, &[2, 0][..])? - expected).abs() < 1e-14);
         let one_hot = values([2, 3], &[0., 0., 1., 1., 0., 0.]);
-        assert!((loss(kind, 3, &one_hot)? - expected).abs() < 1e-14);
+        assert_eq!(loss(kind, 3, &one_hot)?, loss(kind, 3, &[2, 0])?);
+        // Soft labels are a mean over classes.
+        let soft = values([2, 3], &[0.25, 0., 0.75, 0.5, 0.5, 0.]);
+        let expected = 0.25 * row(&LOGITS[..3], 0)
+            + 0.75 * row(&LOGITS[..3], 2)
+            + 0.5 * (row(&LOGITS[3..], 0) + row(&LOGITS[3..], 1));
+        assert!((loss(kind, 3, &soft)? - expected / 2.0).abs() < 1e-14);
         Ok(())
     }
 
@@ -258,19 +274,30 @@ mod tests {
         let expected = squares.sum::<f64>() / 6.0;
         let found = loss(Loss::MeanSquaredError, 2, &values([3, 2], &targets))?;
         assert!((found - expected).abs() < 1e-14);
+        // Any shape, such as that of images.
+        let tape = Tape::<f64>::new();
+        let image = |numbers: [f64; 6]| Tensor::from_vec([1, 3, 2, 1], numbers.to_vec());
+        let output = tape.leaf(image(LOGITS)?);
+        let loss = Loss::MeanSquaredError.apply(&tape, &output, &image(targets)?)?;
+        assert_eq!(loss.value().item()?, found);
         Ok(())
     }
 
     #[test]
     fn targets_that_do_not_fit_are_refused() {
         use Loss::{BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError};
-        let soft = values([2, 3], &[0.5, 0.5, 0., 1., 0., 0.]);
+        let short = values([2, 3], &[0.5, 0.4, 0., 1., 0., 0.]);
         let two_hot = values([2, 3], &[1., 1., 0., 1., 0., 0.]);
+        let below_0 = values([2, 3], &[1.5, -0.5, 0., 1., 0., 0.]);
         let wide = values([2, 4], &[0.; 8]);
+        let several = OwnedTargets::Several(vec![vec![0, 1].into(), wide.clone().into()]);
         for result in [
             loss(CategoricalCrossentropy, 3, &[0][..]),
             loss(CategoricalCrossentropy, 3, &[0, 3][..]),
-            loss(CategoricalCrossentropy, 3, &soft),
+            loss(CategoricalCrossentropy, 3, &short),
+            loss(CategoricalCrossentropy, 3, &below_0),
+            loss(CategoricalCrossentropy, 3, &several),
+            loss(MeanSquaredError, 3, &several),
             loss(CategoricalCrossentropy, 3, &two_hot),
             loss(CategoricalCrossentropy, 3, &Tensor::scalar(1.0)),
             loss(BinaryCrossentropy, 1, &[0, 1, 2, 0, 0, 0][..]),

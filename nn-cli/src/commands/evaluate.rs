@@ -18,7 +18,7 @@ use nn_study::format;
 use nn_study::observer::Interruptible;
 use nn_study::seen::{BySeen, Seen, UsedBy};
 use nn_study::training::read_split;
-use nn_study::{ImageSet, Kind, Observer, images, run_folder, stats};
+use nn_study::{Evaluation, ImageSet, Kind, Observer, images, run_folder, stats};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -119,9 +119,9 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let dataset = images::load(samples, &classifier.classes, reading, console)?;
     console.treated(dataset.treated());
     let loss = nn_core::loss::Loss::for_output(classifier.model.output_kind());
-    let result = {
+    let result: Evaluation = {
         let images = Interruptible { images: &dataset, observer: console };
-        evaluate(&classifier.model, loss, &images, args.batch_size)?
+        evaluate(&classifier.model, loss, &images, args.batch_size)?.try_into()?
     };
 
     let right = (0..result.n).map(|i| result.predicted[i] == dataset.labels()[i]);

@@ -43,7 +43,8 @@ impl<'a> TrainingProgress<'a> {
 
     /// At most 80 columns for usual numbers.
     fn line(&self, result: &EpochRecord) -> String {
-        let (loss, accuracy) = (format::loss(result.loss), format::percent(result.accuracy));
+        let accuracy = result.accuracy.map_or_else(|| "–".into(), format::percent);
+        let loss = format::loss(result.loss);
         // With several runs, the run's name replaces the word "accuracy".
         let word = if self.run.is_empty() { "accuracy " } else { "" };
         let mut line = format!("{}  loss {loss:>6}  {word}{accuracy:>7}", self.label(result.epoch));
@@ -72,7 +73,7 @@ impl TrainingDisplay for TrainingProgress<'_> {
         self.bar.set_message(format!(
             "loss {}  accuracy {}  {rate:.0} images/s",
             format::loss(so_far.loss),
-            format::percent(so_far.correct as f64 / so_far.samples as f64)
+            so_far.accuracy().map_or_else(|| "–".into(), format::percent)
         ));
         self.bar.inc(1);
     }
@@ -179,7 +180,7 @@ mod tests {
         EpochRecord {
             epoch,
             loss: 0.5,
-            accuracy: 0.75,
+            accuracy: Some(0.75),
             val_loss: Some(0.6429),
             val_accuracy: Some(1.0),
             seconds: 3.2,
@@ -187,7 +188,7 @@ mod tests {
     }
 
     fn steps(samples: usize) -> StepRecord {
-        StepRecord { loss: 0.7, correct: samples / 2, samples }
+        StepRecord { loss: 0.7, correct: Some(samples / 2), samples }
     }
 
     fn run(json: bool, quiet: bool) -> (String, String) {

@@ -3,12 +3,12 @@
 //!
 //! The detection itself is in [`nn_core::audit`].
 
+use crate::Evaluation;
 use crate::Observer;
 use crate::stats::Repeated;
 use nn_core::Result;
 use nn_core::audit::{AuditOptions, Listing, Report, Stage, audit};
 use nn_core::data::AlphaBackground;
-use nn_core::train::Evaluation;
 
 /// Audits the images of `listing`; transparent images are composited onto `alpha_background`.
 ///

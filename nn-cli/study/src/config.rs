@@ -209,7 +209,3 @@ impl RunConfig {
         self.to_toml().map(drop)
     }
 }
-
-/// The largest image size that is accepted; larger ones are probably a mistake. At this size the weights,
-/// their gradients and Adam's moments take 2 GB, and the activations of a batch of four images more.
-pub const MAX_IMAGE_SIZE: usize = 1024;

@@ -1,5 +1,6 @@
 //! Makes an experiment: its runs, several in parallel, their evaluation, and the files with the results.
 
+use crate::Evaluation;
 use crate::config::RunConfig;
 use crate::experiment::{
     Arm, Comparison, Conclusions, Leaks, Measured, Parts, Plan, PlannedRun, run_all, workers,
@@ -15,7 +16,7 @@ use crate::{ImageSet, Kind, Observer, StudyError, figures, format, results};
 use nn_core::Error;
 use nn_core::data::{Layout, Treated};
 use nn_core::model::Summary;
-use nn_core::train::{Evaluation, History, evaluate};
+use nn_core::train::{History, evaluate};
 use nn_figures::plots::{self, CurvesSpec};
 use nn_staging::StagedFolder;
 use std::path::{Path, PathBuf};
@@ -270,8 +271,9 @@ fn swapped(
     let (_, samples) = set.test_samples()?;
     let images = images::load(samples, &set.folder.classes, Reading::of(config), observer)?;
     let (loss, batch) = (config.fit.loss, config.fit.batch_size);
-    let evaluation =
-        evaluate(&run.model, loss, &Interruptible { images: &images, observer }, batch)?;
+    let evaluation: Evaluation =
+        evaluate(&run.model, loss, &Interruptible { images: &images, observer }, batch)?
+            .try_into()?;
     folder.write("predictions.csv", results::predictions(set, &images, &evaluation)?)?;
     let pictures = folder.folder(PICTURES)?;
     Inspection::make(&run.model, set, &images, evaluation, &pictures, observer)

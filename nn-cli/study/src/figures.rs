@@ -57,7 +57,7 @@ pub fn curves_of(histories: &[&History], guessing: &Guessing) -> CurvesSpec {
         Series::over_runs(name, &histories.iter().map(values).collect::<Vec<_>>())
     };
     let mut loss = vec![series("training", |r| Some(r.loss))];
-    let mut accuracy = vec![series("training", |r| Some(r.accuracy))];
+    let mut accuracy = vec![series("training", |r| r.accuracy)];
     if histories.iter().any(|history| history.iter().any(|r| r.val_loss.is_some())) {
         loss.push(series("validation", |r| r.val_loss));
         accuracy.push(series("validation", |r| r.val_accuracy));

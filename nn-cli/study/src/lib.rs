@@ -29,6 +29,7 @@ pub mod audit;
 pub mod config;
 mod environment;
 pub mod error;
+mod evaluation;
 pub mod experiment;
 mod experiment_run;
 pub mod figures;
@@ -54,6 +55,7 @@ pub mod training;
 
 pub use environment::Environment;
 pub use error::{Result, StudyError};
+pub use evaluation::Evaluation;
 pub use experiment_run::{Experiment, ExperimentSets};
 pub use image_set::{ImageSet, Kind, known_ground};
 pub use network::Network;

@@ -1,9 +1,10 @@
 //! The interface through which a study reports progress and can be stopped.
 
 use crate::text;
+use nn_core::Error;
 use nn_core::data::{Dataset, Treated};
-use nn_core::train::{EpochRecord, Examples, StepRecord};
-use nn_core::{Error, Tensor, tensor::BufferPool};
+use nn_core::tensor::BufferPool;
+use nn_core::train::{Batch, EpochDone, EpochRecord, Examples, StepDone, StepRecord, Stop};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -76,13 +77,17 @@ impl nn_core::train::Observer for Watched<'_> {
         self.display.epoch_started(epoch, steps, done);
     }
 
-    fn step_done(&mut self, step: &StepRecord, so_far: &StepRecord) -> ControlFlow<()> {
-        self.display.step_done(step, so_far);
-        self.observer.flow()
+    fn step_done(&mut self, done: &StepDone<'_>) -> ControlFlow<Stop> {
+        self.display.step_done(&done.step, &done.so_far);
+        match self.observer.flow() {
+            ControlFlow::Continue(()) => ControlFlow::Continue(()),
+            ControlFlow::Break(()) => ControlFlow::Break(Stop::Interrupt),
+        }
     }
 
-    fn epoch_done(&mut self, record: &EpochRecord) {
-        self.display.epoch_done(record);
+    fn epoch_done(&mut self, done: &EpochDone<'_>) -> ControlFlow<Stop> {
+        self.display.epoch_done(&done.record);
+        ControlFlow::Continue(())
     }
 }
 
@@ -134,12 +139,8 @@ impl Examples for Interruptible<'_> {
         self.images.len()
     }
 
-    fn batch(
-        &self,
-        indices: &[usize],
-        pool: &BufferPool<f32>,
-    ) -> nn_core::Result<(Tensor, Vec<usize>)> {
+    fn batch(&self, indices: &[usize], pool: &BufferPool<f32>) -> nn_core::Result<Batch> {
         self.observer.check()?;
-        self.images.batch(indices, pool)
+        Examples::batch(self.images, indices, pool)
     }
 }

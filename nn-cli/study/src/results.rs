@@ -1,6 +1,7 @@
 //! The files that a training run writes to its folder.
 
 use crate::Environment;
+use crate::Evaluation;
 use crate::ImageSet;
 use crate::Kind;
 use crate::StudyError;
@@ -12,7 +13,7 @@ use crate::training::contents::{self, CHECKSUMS_FILE};
 use crate::training::{Run, Warning};
 use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
-use nn_core::train::{EpochRecord, Evaluation, History};
+use nn_core::train::{EpochRecord, History};
 use nn_figures::plots;
 use nn_staging::StagedFolder;
 use serde::{Deserialize, Serialize};

@@ -45,6 +45,9 @@ pub struct Expr<'t, T: Kernels = f32> {
 #[derive(Debug)]
 pub struct Operand<T: Kernels = f32>(Kind<T>);
 
+/// An op of two variables.
+type Binary<T> = fn(&Tape<T>, &Var<T>, &Var<T>) -> Result<Var<T>>;
+
 #[derive(Debug)]
 enum Kind<T: Kernels> {
     Value(Result<Var<T>>),
@@ -122,11 +125,7 @@ impl<T: Kernels> Expr<'_, T> {
     }
 
     /// Any op of two variables.
-    fn apply_with(
-        self,
-        other: impl Into<Operand<T>>,
-        op: fn(&Tape<T>, &Var<T>, &Var<T>) -> Result<Var<T>>,
-    ) -> Self {
+    fn apply_with(self, other: impl Into<Operand<T>>, op: Binary<T>) -> Self {
         let other = other.into().var();
         self.apply(|tape, x| op(tape, &x, &other?))
     }
@@ -251,9 +250,7 @@ mod tests {
         let tape = Tape::<f64>::new();
         let [a, b] = leaves(&tape);
         let (x, y) = (|| tape.expr(&a), || tape.expr(&b));
-        let both = |op: fn(&Tape<f64>, &Var<f64>, &Var<f64>) -> Result<Var<f64>>| {
-            op(&tape, &a, &b).unwrap().value().clone()
-        };
+        let both = |op: Binary<f64>| op(&tape, &a, &b).unwrap().value().clone();
         let all: [(_, Expr<'_, f64>, Expr<'_, f64>, Expr<'_, f64>); 4] = [
             (both(Tape::add), x() + y(), x() + &b, &a + y()),
             (both(Tape::sub), x() - y(), x() - &b, &a - y()),
@@ -272,7 +269,8 @@ mod tests {
         let tape = Tape::<f64>::new();
         let [a, _] = leaves(&tape);
         let x = || tape.expr(&a);
-        let all: [(Expr<'_, f64>, fn(f64) -> f64); 10] = [
+        type Case<'t> = (Expr<'t, f64>, fn(f64) -> f64);
+        let all: [Case<'_>; 10] = [
             (x() + 2.0, |v| v + 2.0),
             (x() - 2.0, |v| v - 2.0),
             (x() * 3.0, |v| v * 3.0),

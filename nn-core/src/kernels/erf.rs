@@ -50,7 +50,7 @@ pub(crate) fn erfc(x: f64) -> f64 {
 /// `erf(c)` and its derivative `2 / sqrt(pi) exp(-c^2)` at `c = 0, 1/8, 2/8, ..`, rounded from 80 digits.
 #[allow(clippy::approx_constant)] // the first derivative is 2 / sqrt(pi)
 const GRID: [(f64, f64); 49] = [
-    (0.0, 1.1283791670955126),
+    (0.0, std::f64::consts::FRAC_2_SQRT_PI),
     (0.1403162048013338, 1.1108852695966625),
     (0.27632639016823696, 1.0600141293761143),
     (0.4041169094348223, 0.9803528095459079),

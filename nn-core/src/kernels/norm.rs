@@ -12,11 +12,13 @@
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `multiversion`
 
+mod blocks;
 mod rows;
 
 use super::multiversion::{Multiversion, multiversion};
 use super::parallel::{CHUNK, for_each_chunk, for_each_tile_of_two};
 use crate::tensor::{BufferPool, Element};
+use blocks::{BlockMoments, BlockSums, Channels, GradientBlock, NormalizeBlock};
 use rows::{RowGradient, RowMoments, RowNormalize};
 
 /// How an array is seen; see above.
@@ -156,86 +158,6 @@ fn merge(total: &mut [f64], rows: f64, block: &[f64], more: f64) {
     }
 }
 
-/// A computation on each channel of some rows by itself.
-trait EachChannel {
-    /// The number of channels.
-    fn channels(&self) -> usize;
-
-    /// Computes the `N` channels from `at` on, whose sums and coefficients stay in registers from row to
-    /// row. Must be `#[inline(always)]`.
-    fn run<const N: usize>(&mut self, at: usize);
-}
-
-/// Runs over all channels of some rows: sixteen at a time, a cache line of `f32`.
-struct Channels<C>(C);
-
-impl<C: EachChannel> Multiversion for Channels<C> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(mut self) {
-        let (channels, mut at) = (self.0.channels(), 0);
-        while at + 16 <= channels {
-            self.0.run::<16>(at);
-            at += 16;
-        }
-        if at + 8 <= channels {
-            self.0.run::<8>(at);
-            at += 8;
-        }
-        while at < channels {
-            self.0.run::<1>(at);
-            at += 1;
-        }
-    }
-}
-
-/// `N` elements from `at` on.
-#[inline(always)]
-fn lanes<T: Copy, const N: usize>(from: &[T], at: usize) -> [T; N] {
-    let mut lanes = [from[at]; N];
-    lanes.copy_from_slice(&from[at..at + N]);
-    lanes
-}
-
-/// The means of the channels of some rows, and the sums of squared distances from them.
-struct BlockMoments<'a, T> {
-    x: &'a [T],
-    sums: &'a mut [f64],
-}
-
-impl<T: Element> EachChannel for BlockMoments<'_, T> {
-    #[inline(always)]
-    fn channels(&self) -> usize {
-        self.sums.len() / 2
-    }
-
-    #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let c = self.channels();
-        let (mut mean, mut squares) = ([0.0; N], [0.0; N]);
-        for row in self.x.chunks_exact(c) {
-            let row = &row[at..at + N];
-            for i in 0..N {
-                mean[i] += row[i].as_f64();
-            }
-        }
-        let rows = (self.x.len() / c) as f64;
-        for i in 0..N {
-            mean[i] /= rows;
-        }
-        for row in self.x.chunks_exact(c) {
-            let row = &row[at..at + N];
-            for i in 0..N {
-                let distance = row[i].as_f64() - mean[i];
-                squares[i] += distance * distance;
-            }
-        }
-        self.sums[at..at + N].copy_from_slice(&mean);
-        self.sums[c + at..c + at + N].copy_from_slice(&squares);
-    }
-}
-
 /// Mean and variance of each group, from means and squared distances of the channels of a sample.
 struct GroupMoments<'a> {
     p: Parts,
@@ -319,36 +241,6 @@ fn expand<'a, T>(p: &Parts, s: Statistics<'a, T>, sample: usize, mean: &mut [f64
     &s.inverse[groups]
 }
 
-/// `y = (x - mean) * scale + beta`.
-struct NormalizeBlock<'a, T> {
-    x: &'a [T],
-    mean: &'a [f64],
-    scale: &'a [f64],
-    beta: &'a [T],
-    y: &'a mut [T],
-}
-
-impl<T: Element> EachChannel for NormalizeBlock<'_, T> {
-    #[inline(always)]
-    fn channels(&self) -> usize {
-        self.mean.len()
-    }
-
-    #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let c = self.channels();
-        let (mean, scale) = (lanes::<_, N>(self.mean, at), lanes::<_, N>(self.scale, at));
-        let beta = lanes::<_, N>(self.beta, at).map(T::as_f64);
-        for (y, x) in self.y.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
-            let (y, x) = (&mut y[at..at + N], &x[at..at + N]);
-            for i in 0..N {
-                let distance = x[i].as_f64() - mean[i];
-                y[i] = T::from_f64(distance * scale[i] + beta[i]);
-            }
-        }
-    }
-}
-
 fn gradient<T: Element>(
     p: Parts,
     x: &[T],
@@ -418,38 +310,6 @@ fn gradient<T: Element>(
     }
 }
 
-/// Of each channel of some rows the sum of `dy`, and that of `dy * (x - mean)`.
-struct BlockSums<'a, T> {
-    x: &'a [T],
-    dy: &'a [T],
-    mean: &'a [f64],
-    sums: &'a mut [f64],
-}
-
-impl<T: Element> EachChannel for BlockSums<'_, T> {
-    #[inline(always)]
-    fn channels(&self) -> usize {
-        self.mean.len()
-    }
-
-    #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let c = self.channels();
-        let mean = lanes::<_, N>(self.mean, at);
-        let (mut plain, mut weighted) = ([0.0; N], [0.0; N]);
-        for (x, dy) in self.x.chunks_exact(c).zip(self.dy.chunks_exact(c)) {
-            let (x, dy) = (&x[at..at + N], &dy[at..at + N]);
-            for i in 0..N {
-                let gradient = dy[i].as_f64();
-                plain[i] += gradient;
-                weighted[i] += gradient * (x[i].as_f64() - mean[i]);
-            }
-        }
-        self.sums[at..at + N].copy_from_slice(&plain);
-        self.sums[c + at..c + at + N].copy_from_slice(&weighted);
-    }
-}
-
 /// From the sums of a sample its share in the gradients of `beta` and `gamma`, and the coefficients of
 /// [`GradientBlock`].
 struct SampleGradient<'a, T> {
@@ -484,39 +344,6 @@ impl<T: Element> Multiversion for SampleGradient<'_, T> {
                 coefficients[2 * c + first + i] = slope;
                 partial[first + i] += plain[first + i];
                 partial[c + first + i] += weighted[first + i] * inverse;
-            }
-        }
-    }
-}
-
-/// `dx = factor * dy - offset - slope * (x - mean)`, with the three coefficients of each channel, in place
-/// of `dy`.
-struct GradientBlock<'a, T> {
-    x: &'a [T],
-    mean: &'a [f64],
-    coefficients: &'a [f64],
-    dy: &'a mut [T],
-}
-
-impl<T: Element> EachChannel for GradientBlock<'_, T> {
-    #[inline(always)]
-    fn channels(&self) -> usize {
-        self.mean.len()
-    }
-
-    #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let c = self.channels();
-        let mean = lanes::<_, N>(self.mean, at);
-        let factor = lanes::<_, N>(self.coefficients, at);
-        let offset = lanes::<_, N>(self.coefficients, c + at);
-        let slope = lanes::<_, N>(self.coefficients, 2 * c + at);
-        for (dy, x) in self.dy.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
-            let (dy, x) = (&mut dy[at..at + N], &x[at..at + N]);
-            for i in 0..N {
-                let distance = x[i].as_f64() - mean[i];
-                let gradient = factor[i] * dy[i].as_f64();
-                dy[i] = T::from_f64(gradient - offset[i] - slope[i] * distance);
             }
         }
     }

@@ -50,17 +50,24 @@ pub(crate) fn on_each_thread<R: Send>(f: impl Fn() -> R + Sync) -> Vec<R> {
 /// Minimum number of elements of a parallel task.
 pub const CHUNK: usize = 1 << 14;
 
+// The functions below hand a closure to the pool by reference, so that the pool's code is compiled once for
+// each type of element and not for each closure. The call costs nothing beside a task.
+
 /// Calls `f(i, chunk)` for the `i`-th chunk of `len` elements of `data`.
 pub fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mut [T]) + Sync) {
     if data.is_empty() {
         return;
     }
     let tasks = (CHUNK / len.max(1)).max(1);
-    data.par_chunks_mut(len * tasks).enumerate().for_each(|(task, chunks)| {
+    for_each_task(data, len * tasks, &|task, chunks| {
         for (i, chunk) in chunks.chunks_mut(len).enumerate() {
             f(task * tasks + i, chunk);
         }
     });
+}
+
+fn for_each_task<T: Send>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    data.par_chunks_mut(len).enumerate().for_each(|(i, part)| f(i, part));
 }
 
 /// Like [`for_each_chunk`], over two arrays of equal length, split at the same indices.
@@ -74,13 +81,23 @@ pub fn for_each_chunk_pair<T: Send, U: Send>(
         return;
     }
     let tasks = (CHUNK / len.max(1)).max(1);
-    let chunks = first.par_chunks_mut(len * tasks).zip(second.par_chunks_mut(len * tasks));
-    chunks.enumerate().for_each(|(task, (first, second))| {
+    for_each_task_of_two((first, len * tasks), (second, len * tasks), &|task, first, second| {
         let chunks = first.chunks_mut(len).zip(second.chunks_mut(len));
         for (i, (first, second)) in chunks.enumerate() {
             f(task * tasks + i, first, second);
         }
     });
+}
+
+type OfTwo<'a, T, U> = dyn Fn(usize, &mut [T], &mut [U]) + Sync + 'a;
+
+fn for_each_task_of_two<T: Send, U: Send>(
+    (first, first_len): (&mut [T], usize),
+    (second, second_len): (&mut [U], usize),
+    f: &OfTwo<'_, T, U>,
+) {
+    let parts = first.par_chunks_mut(first_len).zip(second.par_chunks_mut(second_len));
+    parts.enumerate().for_each(|(i, (first, second))| f(i, first, second));
 }
 
 /// Calls `f(image, i, tile)` for the `i`-th tile of `tile_len` elements of each image of `image_len`;
@@ -94,8 +111,8 @@ pub fn for_each_tile<T: Send>(
     if data.is_empty() {
         return;
     }
-    data.par_chunks_mut(image_len).enumerate().for_each(|(n, image)| {
-        image.par_chunks_mut(tile_len).enumerate().for_each(|(i, tile)| f(n, i, tile));
+    for_each_task(data, image_len, &|n, image| {
+        for_each_task(image, tile_len, &|i, tile| f(n, i, tile));
     });
 }
 
@@ -120,10 +137,9 @@ pub fn for_each_tile_of_two<T: Send, U: Send>(
     if first.is_empty() || second.is_empty() {
         return;
     }
-    let images = first.par_chunks_mut(first_image).zip(second.par_chunks_mut(second_image));
-    images.enumerate().for_each(|(n, (first, second))| {
-        let tiles = first.par_chunks_mut(first_tile).zip(second.par_chunks_mut(second_tile));
-        tiles.enumerate().for_each(|(i, (first, second))| f(n, i, first, second));
+    for_each_task_of_two((first, first_image), (second, second_image), &|n, first, second| {
+        let tiles = ((first, first_tile), (second, second_tile));
+        for_each_task_of_two(tiles.0, tiles.1, &|i, first, second| f(n, i, first, second));
     });
 }
 

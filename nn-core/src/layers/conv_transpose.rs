@@ -141,7 +141,7 @@ impl Conv2DTranspose {
         check_extents(KIND, "kernel size and stride", [self.kernel_size, self.stride])?;
         check_extents(KIND, "dilation and stride", [self.dilation, self.stride])?;
         let groups = self.groups.max(1);
-        if self.filters == 0 || self.filters % groups != 0 {
+        if self.filters == 0 || !self.filters.is_multiple_of(groups) {
             return Err(Error::setting(
                 format!("{KIND}'s filters"),
                 format!("a multiple of its groups, {groups}"),

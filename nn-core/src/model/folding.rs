@@ -24,7 +24,7 @@ pub(super) fn folded<T: Kernels>(
     };
     let sources: Vec<_> =
         [weight, gamma, beta, mean, variance].into_iter().chain(bias).map(Var::share).collect();
-    let fold = || {
+    let fold = &|| {
         let channels = gamma.value().len();
         let number = |var: &Var<T>, i: usize| var.value().as_slice()[i].as_f64();
         let scale: Vec<f64> = (0..channels)
@@ -41,7 +41,7 @@ pub(super) fn folded<T: Kernels>(
         });
         (Arc::new(w), Arc::new(b))
     };
-    let kept = tape.prepared(|kept: &mut Folded<T>, _| kept.get(&sources, &fold));
+    let kept = tape.prepared(|kept: &mut Folded<T>, _| kept.get(&sources, fold));
     let (w, b) = kept.unwrap_or_else(fold);
     Ok((tape.constant(w), tape.constant(b)))
 }

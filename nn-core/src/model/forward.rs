@@ -126,6 +126,22 @@ impl<T: Kernels> Model<T> {
     ///
     /// # Errors
     /// If they come from another model.
+    ///
+    /// ```
+    /// use nn_core::layers::BatchNormalization;
+    /// use nn_core::model::{Pass, Sequential};
+    /// use nn_core::rng::Rng;
+    /// use nn_core::{Tape, Tensor};
+    ///
+    /// let mut model = Sequential::builder([2]).layer(BatchNormalization::new()).build(27)?;
+    /// let (tape, mut rng) = (Tape::new(), Rng::new(1, 0));
+    /// let x = tape.constant(Tensor::from_vec([2, 2], vec![1., 10., 3., 30.])?);
+    /// let pass = model.forward(&tape, x, Pass::training(&mut rng))?;
+    /// model.update_state(pass.state)?;
+    /// // 0.9 * 0 + 0.1 * mean
+    /// assert_eq!(model.get("bn1.running_mean").unwrap().value.as_slice(), [0.2, 2.0]);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
     pub fn update_state(&mut self, updates: StateUpdates<T>) -> Result<()> {
         for (i, value) in updates.0 {
             match self.parameters.get_mut(i) {

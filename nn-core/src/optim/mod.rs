@@ -39,9 +39,38 @@ use crate::tensor::Tensor;
 use std::fmt::Debug;
 
 /// An update rule for parameters.
+///
+/// A rule without memory implements [`step`](Optimizer::step) alone:
+///
+/// ```
+/// use nn_core::layers::Parameter;
+/// use nn_core::optim::{Gradients, Optimizer};
+/// use nn_core::Result;
+/// use std::sync::Arc;
+///
+/// /// Steps of one length, whatever the size of the gradient (signSGD; Bernstein et al., 2018).
+/// #[derive(Debug)]
+/// struct SignSgd;
+///
+/// impl Optimizer<f32> for SignSgd {
+///     fn step(&mut self, parameters: &mut [Parameter], gradients: &Gradients, rate: f64) -> Result<()> {
+///         for (i, parameter) in parameters.iter_mut().enumerate() {
+///             let Some(gradient) = gradients.get(i) else { continue };
+///             let weights = Arc::make_mut(&mut parameter.value).as_mut_slice();
+///             for (w, g) in weights.iter_mut().zip(gradient.as_slice()) {
+///                 *w -= rate as f32 * g.signum();
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Optimizer<T: Kernels>: Debug + Send {
-    /// The rule's name: `adam`, `adamw`, `sgd`.
-    fn name(&self) -> &'static str;
+    /// The rule's name in a checkpoint, so that a run goes on with the rule it began with: `adam`,
+    /// `adamw`, `sgd`; by default `own`.
+    fn name(&self) -> &str {
+        "own"
+    }
 
     /// Makes one step. Parameters that are not trainable or have no gradient are unchanged.
     ///
@@ -58,11 +87,15 @@ pub trait Optimizer<T: Kernels>: Debug + Send {
         learning_rate: f64,
     ) -> Result<()>;
 
-    /// The optimiser's state, for a checkpoint.
-    fn state(&self) -> OptimizerState<'_, T>;
+    /// The optimiser's state, for a checkpoint; by default none. A rule with a memory, such as momentum,
+    /// implements this and [`load_state`](Optimizer::load_state): without them, a resumed run begins
+    /// with an empty memory and ends at other weights.
+    fn state(&self) -> OptimizerState<'_, T> {
+        OptimizerState { step: 0, tensors: Vec::new() }
+    }
 
     /// Restores the state from a checkpoint: `tensors` named as by [`Optimizer::state`], for a model
-    /// with these `parameters`.
+    /// with these `parameters`. By default there is nothing to restore.
     ///
     /// # Errors
     /// If a tensor is missing, unexpected or of another shape; the optimiser is unchanged then.
@@ -71,7 +104,46 @@ pub trait Optimizer<T: Kernels>: Debug + Send {
         step: u64,
         tensors: Vec<(String, Tensor<T>)>,
         parameters: &[Parameter<T>],
-    ) -> Result<()>;
+    ) -> Result<()> {
+        let _ = (step, parameters);
+        match tensors.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::setting(
+                format!("the optimizer {}", self.name()),
+                "a checkpoint without state, as it has none",
+                name,
+                "use the optimizer that saved it",
+            )),
+        }
+    }
+}
+
+impl<T: Kernels> Optimizer<T> for Box<dyn Optimizer<T>> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn step(
+        &mut self,
+        parameters: &mut [Parameter<T>],
+        gradients: &Gradients<T>,
+        learning_rate: f64,
+    ) -> Result<()> {
+        (**self).step(parameters, gradients, learning_rate)
+    }
+
+    fn state(&self) -> OptimizerState<'_, T> {
+        (**self).state()
+    }
+
+    fn load_state(
+        &mut self,
+        step: u64,
+        tensors: Vec<(String, Tensor<T>)>,
+        parameters: &[Parameter<T>],
+    ) -> Result<()> {
+        (**self).load_state(step, tensors, parameters)
+    }
 }
 
 /// The state of an optimiser between steps.

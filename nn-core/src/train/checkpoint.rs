@@ -37,6 +37,9 @@ struct State {
     options: FitOptions,
     optimizer: String,
     optimizer_step: u64,
+    /// The name of the objective, unless it is the loss of the options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    objective: Option<String>,
     steps: u64,
     history: History,
     epoch: EpochSoFar,
@@ -118,6 +121,16 @@ impl Checkpoint {
                 "ask for more, or begin a new run",
             ));
         }
+        let (then, now) = (self.state.objective.as_deref(), trainer.own_objective_name());
+        if then != now {
+            let name = |own: Option<&str>| own.unwrap_or(options.loss.name()).to_string();
+            return Err(Error::setting(
+                "the objective of a run that goes on",
+                name(then),
+                name(now),
+                "use the one it began with, or begin a new run",
+            ));
+        }
         if optimizer != trainer.optimizer.name() {
             return Err(Error::setting(
                 "the optimizer of a run that goes on",
@@ -174,6 +187,7 @@ pub(super) fn draft<T: Kernels>(
         options: trainer.options.clone(),
         optimizer: trainer.optimizer.name().into(),
         optimizer_step: remembered.step,
+        objective: trainer.own_objective_name().map(Into::into),
         steps: trainer.steps,
         history: trainer.history.clone(),
         epoch: trainer.epoch,
@@ -191,4 +205,21 @@ pub(super) fn draft<T: Kernels>(
     let tensors: Vec<_> = model.chain(remembered).collect();
     let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), *tensor));
     draft_with_checksum(path, tensors, &metadata, spare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What version 0.1.0 wrote for a classifier.
+    const RELEASED: &str = r#"{"version":1,"options":{"epochs":3,"batch_size":4,"learning_rate":0.05,"schedule":{"kind":"constant"},"loss":"categorical_crossentropy","seed":27},"optimizer":"adam","optimizer_step":5,"steps":5,"history":[{"epoch":1,"loss":0.75,"accuracy":0.5,"val_loss":0.5,"val_accuracy":1.0,"seconds":0.25}],"epoch":{"step":2,"samples":10,"loss":4.5,"correct":3,"seconds":0.125}}"#;
+
+    #[test]
+    fn the_state_of_a_classifier_is_read_and_written_as_it_was() {
+        let state: State = serde_json::from_str(RELEASED).unwrap();
+        assert_eq!(state.history[0].accuracy, Some(0.5));
+        assert_eq!(state.epoch.correct(), Some(3));
+        assert_eq!(state.objective, None);
+        assert_eq!(serde_json::to_string(&state).unwrap(), RELEASED);
+    }
 }

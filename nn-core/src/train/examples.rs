@@ -4,21 +4,61 @@
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::kernels::Kernels;
+use crate::loss::OwnedTargets;
 use crate::tensor::{BufferPool, Tensor};
 
-/// Labelled examples that can be fetched by index, in any order.
+/// Some examples: what goes into the network, and what should come out.
 ///
-/// A [`Dataset`](crate::data) of images implements it; implement it for arrays, sensor data or
-/// anything else with labels.
+/// It is made from a pair: `Ok((inputs, labels).into())`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch<T: Kernels = f32> {
+    /// The inputs, `[batch, ..]`.
+    pub inputs: Tensor<T>,
+    /// The targets: class indices, values of any shape, or several of these.
+    pub targets: OwnedTargets<T>,
+}
+
+impl<T: Kernels, Y: Into<OwnedTargets<T>>> From<(Tensor<T>, Y)> for Batch<T> {
+    fn from((inputs, targets): (Tensor<T>, Y)) -> Self {
+        Self { inputs, targets: targets.into() }
+    }
+}
+
+/// Examples that can be fetched by index, in any order.
+///
+/// A [`Dataset`](crate::data) of images and arrays [`InMemory`](super::InMemory) implement it; implement it
+/// for anything else:
+///
+/// ```
+/// use nn_core::tensor::BufferPool;
+/// use nn_core::train::{Batch, Examples};
+/// use nn_core::{Result, Tensor};
+///
+/// /// The numbers below 1000, even or odd.
+/// struct Numbers;
+///
+/// impl Examples for Numbers {
+///     fn len(&self) -> usize {
+///         1000
+///     }
+///     fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<Batch> {
+///         let bits = Tensor::from_fn([indices.len(), 10], |i| (indices[i / 10] >> (i % 10) & 1) as f32);
+///         let labels: Vec<usize> = indices.iter().map(|number| number % 2).collect();
+///         Ok((bits, labels).into())
+///     }
+/// }
+/// assert_eq!(Numbers.batch(&[5], &BufferPool::new())?.inputs.as_slice()[..3], [1., 0., 1.]);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
 pub trait Examples<T: Kernels = f32> {
     /// The number of examples.
     fn len(&self) -> usize;
 
-    /// The inputs `[indices.len(), ..]` and the class labels of the examples with these indices.
+    /// The inputs `[indices.len(), ..]` and the targets of the examples with these indices.
     ///
     /// # Errors
     /// If an example cannot be read.
-    fn batch(&self, indices: &[usize], pool: &BufferPool<T>) -> Result<(Tensor<T>, Vec<usize>)>;
+    fn batch(&self, indices: &[usize], pool: &BufferPool<T>) -> Result<Batch<T>>;
 
     /// Whether there is no example.
     fn is_empty(&self) -> bool {
@@ -32,7 +72,7 @@ impl Examples for Dataset {
         Dataset::len(self)
     }
 
-    fn batch(&self, indices: &[usize], pool: &BufferPool<f32>) -> Result<(Tensor, Vec<usize>)> {
-        Dataset::batch(self, indices, pool)
+    fn batch(&self, indices: &[usize], pool: &BufferPool<f32>) -> Result<Batch> {
+        Dataset::batch(self, indices, pool).map(Batch::from)
     }
 }

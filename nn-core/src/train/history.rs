@@ -9,11 +9,13 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Mean training loss per sample, accumulated during the epoch while the weights change.
     pub loss: f64,
-    /// Share of training samples classified correctly, accumulated in the same way.
-    pub accuracy: f64,
+    /// Share of training samples classified correctly, accumulated in the same way; `None` if the
+    /// targets are no classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// Mean validation loss after the epoch.
     pub val_loss: Option<f64>,
-    /// Validation accuracy after the epoch.
+    /// Validation accuracy after the epoch, if the targets are classes.
     pub val_accuracy: Option<f64>,
     /// Wall time of the epoch, validation included, in seconds.
     pub seconds: f64,

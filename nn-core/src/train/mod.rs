@@ -1,19 +1,25 @@
 //! Training and evaluation.
 //!
-//! [`Trainer`] owns the state of a run: the model, the optimiser and the position in the run.
-//! [`evaluate()`] does not change the model. Metrics are computed as in Keras: a batch's loss is
-//! weighted by its number of samples, which matters for a smaller last batch, and training metrics
-//! accumulate while the weights change.
+//! [`Trainer`] owns the state of a run: the model, the optimiser and the position in the run. It minimises
+//! a [`Loss`](crate::loss::Loss) or an [`Objective`] of your own, on [`Examples`] from image folders,
+//! arrays ([`InMemory`]) or elsewhere. [`evaluate()`] does not change the model. Metrics are computed as in
+//! Keras: a batch's loss is weighted by its number of samples, which matters for a smaller last batch, and
+//! training metrics accumulate while the weights change. Accuracy is measured where the targets are
+//! classes, one for each sample, and the main output has one number per class.
 //!
 //! A run can be stopped at any step ([`Observer`]), saved ([`Checkpoints`]), and resumed with
 //! bit-identical results ([`Trainer::resume`]).
 
 mod checkpoint;
 mod checkpoints;
+mod classification;
 mod clock;
 mod evaluate;
 mod examples;
 mod history;
+mod in_memory;
+mod objective;
+mod observer;
 mod options;
 mod silent;
 mod state;
@@ -21,14 +27,18 @@ mod trainer;
 
 pub use checkpoint::Checkpoint;
 pub use checkpoints::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_FILE};
+pub use classification::{Classification, class_probabilities, most_probable};
 #[doc(hidden)]
 pub use evaluate::check_batch_size;
-pub use evaluate::{Evaluation, class_probabilities, evaluate, most_probable};
-pub use examples::Examples;
+pub use evaluate::{Evaluation, evaluate};
+pub use examples::{Batch, Examples};
 pub use history::{EpochRecord, History};
+pub use in_memory::InMemory;
+pub use objective::Objective;
+pub use observer::{EpochDone, Observer, Silent, StepDone, StepRecord, Stop};
 pub use options::FitOptions;
 pub use silent::silent_layer;
-pub use trainer::{Observer, Silent, StepRecord, Trainer};
+pub use trainer::Trainer;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,8 @@ pub struct FitOptions {
     pub learning_rate: f64,
     /// How the learning rate changes from epoch to epoch.
     pub schedule: Schedule,
-    /// The loss that is minimised.
+    /// The loss that is minimised, unless the trainer has an objective of its own
+    /// ([`Trainer::with_objective`](super::Trainer::with_objective)).
     pub loss: Loss,
     /// The seed for the order of the samples and for dropout.
     pub seed: u64,

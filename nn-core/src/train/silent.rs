@@ -26,8 +26,7 @@ pub fn silent_layer<T: Kernels>(
     let pool = BufferPool::new();
     for batch in indices.chunks(BATCH) {
         let tape = Tape::inference(pool.clone());
-        let (x, _) = examples.batch(batch, &pool)?;
-        let x = tape.constant(x);
+        let x = tape.constant(examples.batch(batch, &pool)?.inputs);
         let pass = model.forward(&tape, x, Pass::inference().frozen().watch(&silent))?;
         let speaks = |name: &str| {
             let outputs = pass.watched.iter().find(|(watched, _)| watched == name);

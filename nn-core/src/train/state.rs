@@ -1,17 +1,19 @@
 //! The state of a training run between two steps.
 
-use super::{FitOptions, History};
+use super::{FitOptions, History, Objective, StepRecord};
 use crate::kernels::Kernels;
 use crate::model::Model;
 use crate::optim::Optimizer;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Everything that the rest of a run depends on, and what a checkpoint stores. Randomness is
 /// derived from the seed and the number of steps.
-#[derive(Debug)]
 pub(super) struct TrainerState<T: Kernels> {
     pub model: Model<T>,
     pub optimizer: Box<dyn Optimizer<T>>,
+    /// What is minimised instead of the loss of the options.
+    pub own_objective: Option<Box<dyn Objective<T>>>,
     pub options: FitOptions,
     /// The epochs that are complete.
     pub history: History,
@@ -19,6 +21,32 @@ pub(super) struct TrainerState<T: Kernels> {
     pub steps: u64,
     /// The progress of the current epoch.
     pub epoch: EpochSoFar,
+}
+
+impl<T: Kernels> TrainerState<T> {
+    /// What is minimised.
+    pub fn objective(&self) -> &dyn Objective<T> {
+        self.own_objective.as_deref().unwrap_or(&self.options.loss)
+    }
+
+    /// The name of the objective, unless it is the loss of the options.
+    pub fn own_objective_name(&self) -> Option<&str> {
+        self.own_objective.as_ref().map(|objective| objective.name())
+    }
+}
+
+impl<T: Kernels> fmt::Debug for TrainerState<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrainerState")
+            .field("model", &self.model)
+            .field("optimizer", &self.optimizer)
+            .field("objective", &self.objective().name())
+            .field("options", &self.options)
+            .field("history", &self.history)
+            .field("steps", &self.steps)
+            .field("epoch", &self.epoch)
+            .finish()
+    }
 }
 
 /// The progress of an epoch, and its metrics so far.
@@ -33,11 +61,27 @@ pub(super) struct EpochSoFar {
     pub loss: f64,
     /// Samples classified correctly.
     pub correct: usize,
+    /// Whether there were targets that are no classes, so that there is no accuracy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_classes: bool,
     /// Time so far, in seconds.
     pub seconds: f64,
 }
 
 impl EpochSoFar {
+    /// Counts a step.
+    pub fn add(&mut self, step: &StepRecord) {
+        self.step += 1;
+        self.loss += step.loss * step.samples as f64;
+        self.correct += step.correct.unwrap_or(0);
+        self.without_classes |= step.correct.is_none();
+    }
+
+    /// How many samples were classified correctly, if all targets are classes.
+    pub fn correct(&self) -> Option<usize> {
+        (!self.without_classes).then_some(self.correct)
+    }
+
     /// Whether the values are consistent with each other and with this batch size.
     pub fn is_possible(&self, batch_size: usize) -> bool {
         let seconds = self.seconds.is_finite() && self.seconds >= 0.0;

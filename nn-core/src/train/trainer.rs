@@ -1,53 +1,25 @@
 //! The training loop.
 
 use super::checkpoint::draft;
+use super::classification::{count_correct, labels_for};
 use super::clock::Clock;
-use super::evaluate::{Evaluation, check_batch_size, class_of, classes, evaluate_in};
+use super::evaluate::{Evaluation, check_batch_size, evaluate_in};
 use super::state::{EpochSoFar, TrainerState};
-use super::{Checkpoint, Checkpoints, EpochRecord, Examples, FitOptions, History};
-use crate::autograd::Tape;
+use super::{
+    Checkpoint, Checkpoints, EpochDone, EpochRecord, Examples, FitOptions, History, Objective,
+    Observer, StepDone, StepRecord, Stop,
+};
+use crate::autograd::{Tape, Var};
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
 use crate::kernels::{Kernels, parallel};
-use crate::model::{Model, Pass};
+use crate::loss::Targets;
+use crate::model::{Model, Output, Pass};
 use crate::optim::{Gradients, Optimizer, check_learning_rate};
 use crate::rng::{Rng, stream};
 use crate::tensor::Tensor;
 use std::ops::ControlFlow;
 use std::path::Path;
-
-/// The metrics of one training step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepRecord {
-    /// Mean loss of the batch, before the update.
-    pub loss: f64,
-    /// Samples of the batch classified correctly, before the update.
-    pub correct: usize,
-    /// Samples in the batch.
-    pub samples: usize,
-}
-
-/// Receives the progress of a training run, and can stop it.
-pub trait Observer {
-    /// An epoch of `steps` steps starts, or resumes after `done` of them.
-    fn epoch_started(&mut self, _epoch: usize, _steps: usize, _done: usize) {}
-
-    /// A step is complete. `Break` stops the run with [`Error::Interrupted`]; the run is saved
-    /// first if saving is on ([`Trainer::save_to`]). `so_far` has the mean loss, and the numbers of
-    /// correct and of all samples, of the epoch up to now, including the steps before a resume.
-    fn step_done(&mut self, _step: &StepRecord, _so_far: &StepRecord) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    /// An epoch is complete.
-    fn epoch_done(&mut self, _record: &EpochRecord) {}
-}
-
-/// An observer that does nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl Observer for Silent {}
 
 /// A model in training.
 ///
@@ -73,26 +45,55 @@ impl<T: Kernels> Trainer<T> {
     /// A trainer at the start of its run.
     ///
     /// # Errors
-    /// If the batch size is 0, the learning rate is not a finite number of 0 or above, or the model
-    /// is not a classifier that the loss fits.
+    /// If the batch size is 0, the learning rate is not a finite number of 0 or above, or the loss does
+    /// not fit the model.
     pub fn new(
         model: Model<T>,
+        optimizer: impl Optimizer<T> + 'static,
+        options: FitOptions,
+    ) -> Result<Self> {
+        Self::build(model, Box::new(optimizer), None, options)
+    }
+
+    /// A trainer that minimises an objective of your own; [`FitOptions::loss`] does not matter then.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn with_objective(
+        model: Model<T>,
+        optimizer: impl Optimizer<T> + 'static,
+        objective: impl Objective<T> + 'static,
+        options: FitOptions,
+    ) -> Result<Self> {
+        Self::build(model, Box::new(optimizer), Some(Box::new(objective)), options)
+    }
+
+    fn build(
+        model: Model<T>,
         optimizer: Box<dyn Optimizer<T>>,
+        own_objective: Option<Box<dyn Objective<T>>>,
         options: FitOptions,
     ) -> Result<Self> {
         check_batch_size(options.batch_size)?;
         check_learning_rate(options.learning_rate)?;
         options.schedule.check()?;
-        options.loss.check(model.output_kind())?;
-        classes(&model)?;
         let (history, epoch) = (History::new(), EpochSoFar::default());
-        let state = TrainerState { model, optimizer, options, history, steps: 0, epoch };
+        let state =
+            TrainerState { model, optimizer, own_objective, options, history, steps: 0, epoch };
+        state.objective().check(&state.model)?;
         Ok(Self { state, saving: None, tape: Tape::new() })
     }
 
     /// The model in its current state.
     pub fn model(&self) -> &Model<T> {
         &self.state.model
+    }
+
+    /// The model, to be changed between steps: to freeze a layer, for example. Parameters keep their
+    /// shapes and order. A checkpoint holds their values alone, so a resumed run needs the other changes
+    /// again.
+    pub fn model_mut(&mut self) -> &mut Model<T> {
+        &mut self.state.model
     }
 
     /// The model, without the state of training.
@@ -131,14 +132,9 @@ impl<T: Kernels> Trainer<T> {
     ///
     /// ```
     /// # use nn_core::{layers::Dense, model::Sequential, optim::OptimizerConfig, train::*};
-    /// # use nn_core::{Tensor, tensor::BufferPool};
-    /// # struct Points;
-    /// # impl Examples for Points {
-    /// #     fn len(&self) -> usize { 8 }
-    /// #     fn batch(&self, i: &[usize], _: &BufferPool<f32>) -> nn_core::Result<(Tensor, Vec<usize>)> {
-    /// #         Ok((Tensor::from_fn([i.len(), 1], |k| i[k] as f32), i.iter().map(|i| i % 2).collect()))
-    /// #     }
-    /// # }
+    /// # use nn_core::Tensor;
+    /// # let labels: Vec<usize> = (0..8).map(|i| i % 2).collect();
+    /// # let points = InMemory::new(Tensor::from_fn([8, 1], |i| i as f32), labels)?;
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("checkpoint.safetensors");
     /// let trainer = |epochs| {
@@ -147,16 +143,16 @@ impl<T: Kernels> Trainer<T> {
     ///     Trainer::<f32>::new(model, OptimizerConfig::adam().build()?, options)
     /// };
     /// let mut first = trainer(1)?;
-    /// first.fit(&Points, None, &mut Silent)?;
+    /// first.fit(&points, None, &mut Silent)?;
     /// first.save(&path, "by an example")?;
     ///
     /// let checkpoint = Checkpoint::open(&path)?;
     /// assert_eq!((checkpoint.note(), checkpoint.history().len()), ("by an example", 1));
     /// let mut second = trainer(2)?.resume(checkpoint)?;
-    /// second.fit(&Points, None, &mut Silent)?;
+    /// second.fit(&points, None, &mut Silent)?;
     ///
     /// let mut unbroken = trainer(2)?;
-    /// unbroken.fit(&Points, None, &mut Silent)?;
+    /// unbroken.fit(&points, None, &mut Silent)?;
     /// let weights = |t: &Trainer| t.model().get("dense1.weight").unwrap().value.as_slice().to_vec();
     /// assert_eq!(weights(&second), weights(&unbroken));
     /// # Ok::<(), nn_core::Error>(())
@@ -189,14 +185,14 @@ impl<T: Kernels> Trainer<T> {
     ///
     /// # Errors
     /// If there is no training sample, a sample cannot be read, the loss is no longer finite
-    /// ([`Error::NonFinite`] names the step), a checkpoint cannot be written, or the run is stopped
-    /// ([`Error::Interrupted`]): by the observer after a step, or by examples that return this
-    /// error. A stopped run continues with the next call.
+    /// ([`Error::NonFinite`] names the step), a checkpoint cannot be written, or the run is interrupted
+    /// ([`Error::Interrupted`]): by the observer, or by examples that return this error. A stopped run
+    /// continues with the next call; one that the observer finished ([`Stop::Finish`]) is no error.
     pub fn fit(
         &mut self,
         train: &dyn Examples<T>,
         validation: Option<&dyn Examples<T>>,
-        observer: &mut dyn Observer,
+        observer: &mut dyn Observer<T>,
     ) -> Result<()> {
         if train.is_empty() {
             return Err(Error::data(
@@ -214,28 +210,44 @@ impl<T: Kernels> Trainer<T> {
                 "go on with the samples it began with",
             ));
         }
-        let mut outcome = self.epochs(train, validation, observer);
-        if let Err(Error::Interrupted) = outcome {
-            outcome = self.save_now().and(outcome);
-        }
+        let outcome = match self.epochs(train, validation, observer) {
+            Ok(ControlFlow::Break(Stop::Interrupt)) => Err(Error::Interrupted),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
         let saved = self.saving.as_mut().map_or(Ok(()), |(checkpoints, _)| checkpoints.wait());
         outcome.and(saved)
     }
 
+    /// Trains the remaining epochs, or until the run is stopped, which has then been saved.
     fn epochs(
         &mut self,
         train: &dyn Examples<T>,
         validation: Option<&dyn Examples<T>>,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
+        observer: &mut dyn Observer<T>,
+    ) -> Result<ControlFlow<Stop>> {
         while self.state.history.len() < self.state.options.epochs {
-            let record = self.epoch(train, validation, observer)?;
+            let record = match self.epoch(train, validation, observer) {
+                Ok(ControlFlow::Continue(record)) => record,
+                Ok(ControlFlow::Break(stop)) => {
+                    self.save_now()?;
+                    return Ok(ControlFlow::Break(stop));
+                }
+                Err(Error::Interrupted) => {
+                    self.save_now()?;
+                    return Ok(ControlFlow::Break(Stop::Interrupt));
+                }
+                Err(error) => return Err(error),
+            };
             self.state.history.push(record);
             self.state.epoch = EpochSoFar::default();
             self.save_now()?;
-            observer.epoch_done(&record);
+            let done = EpochDone { record, model: &self.state.model };
+            if let ControlFlow::Break(stop) = observer.epoch_done(&done) {
+                return Ok(ControlFlow::Break(stop));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn save_now(&mut self) -> Result<()> {
@@ -251,16 +263,17 @@ impl<T: Kernels> Trainer<T> {
     /// # Errors
     /// As [`evaluate`](super::evaluate()).
     pub fn evaluate(&self, examples: &dyn Examples<T>) -> Result<Evaluation> {
-        let FitOptions { loss, batch_size, .. } = self.state.options;
-        evaluate_in(&self.state.model, loss, examples, batch_size, self.tape.pool())
+        let TrainerState { model, options, .. } = &self.state;
+        let objective = self.state.objective();
+        evaluate_in(model, objective, examples, options.batch_size, self.tape.pool())
     }
 
     fn epoch(
         &mut self,
         train: &dyn Examples<T>,
         validation: Option<&dyn Examples<T>>,
-        observer: &mut dyn Observer,
-    ) -> Result<EpochRecord> {
+        observer: &mut dyn Observer<T>,
+    ) -> Result<ControlFlow<Stop, EpochRecord>> {
         let started = Clock::start();
         let before = self.state.epoch.seconds;
         let epoch = self.state.history.len() + 1;
@@ -272,18 +285,23 @@ impl<T: Kernels> Trainer<T> {
         let steps = order.len().div_ceil(options.batch_size);
         observer.epoch_started(epoch, steps, self.state.epoch.step);
         for batch in order.chunks(options.batch_size).skip(self.state.epoch.step) {
-            let (x, labels) = train.batch(batch, self.tape.pool())?;
-            let step = self.step(x, &labels, learning_rate)?;
-            if !step.loss.is_finite() {
-                let loss = step.loss.to_string();
+            let batch = train.batch(batch, self.tape.pool())?;
+            let made = self.make_step(batch.inputs, batch.targets.view(), learning_rate)?;
+            if !made.record.loss.is_finite() {
+                let loss = made.record.loss.to_string();
                 return Err(Error::NonFinite { epoch, step: self.state.epoch.step + 1, loss });
             }
-            self.state.epoch.step += 1;
-            self.state.epoch.loss += step.loss * step.samples as f64;
-            self.state.epoch.correct += step.correct;
+            self.state.epoch.add(&made.record);
             self.state.epoch.seconds = before + started.seconds();
-            if observer.step_done(&step, &self.so_far()).is_break() {
-                return Err(Error::Interrupted);
+            let done = StepDone {
+                step: made.record,
+                so_far: self.so_far(),
+                model: &self.state.model,
+                output: &made.output,
+                also: &made.also,
+            };
+            if let ControlFlow::Break(stop) = observer.step_done(&done) {
+                return Ok(ControlFlow::Break(stop));
             }
         }
 
@@ -292,59 +310,70 @@ impl<T: Kernels> Trainer<T> {
             _ => None,
         };
         let n = order.len() as f64;
-        Ok(EpochRecord {
+        Ok(ControlFlow::Continue(EpochRecord {
             epoch,
             loss: self.state.epoch.loss / n,
-            accuracy: self.state.epoch.correct as f64 / n,
+            accuracy: self.state.epoch.correct().map(|correct| correct as f64 / n),
             val_loss: validated.as_ref().map(|v| v.loss),
-            val_accuracy: validated.as_ref().map(|v| v.accuracy()),
+            val_accuracy: validated.as_ref().and_then(Evaluation::accuracy),
             seconds: before + started.seconds(),
-        })
+        }))
     }
 
     /// The metrics of the current epoch so far, as a step record.
     fn so_far(&self) -> StepRecord {
-        let EpochSoFar { step, samples, loss, correct, .. } = self.state.epoch;
+        let EpochSoFar { step, samples, loss, .. } = self.state.epoch;
         let samples = samples.min(step * self.state.options.batch_size);
-        StepRecord { loss: loss / samples as f64, correct, samples }
+        StepRecord { loss: loss / samples as f64, correct: self.state.epoch.correct(), samples }
     }
 
     /// One step: forward, backward, update. If the loss is not finite, the weights stay unchanged.
     ///
+    /// The targets are class indices (`&[usize]`), values (a tensor) or several of these.
+    ///
     /// # Errors
-    /// If `x [batch, ..]` does not fit the model, or a label has no output.
-    pub fn step(
+    /// If `x [batch, ..]` does not fit the model, or the targets do not fit its outputs.
+    pub fn step<'a>(
         &mut self,
         x: Tensor<T>,
-        labels: &[usize],
+        targets: impl Into<Targets<'a, T>>,
         learning_rate: f64,
     ) -> Result<StepRecord> {
-        parallel::on_pool(|| self.step_here(x, labels, learning_rate))
+        Ok(self.make_step(x, targets.into(), learning_rate)?.record)
+    }
+
+    fn make_step(
+        &mut self,
+        x: Tensor<T>,
+        targets: Targets<'_, T>,
+        learning_rate: f64,
+    ) -> Result<Made<T>> {
+        parallel::on_pool(|| self.step_here(x, targets, learning_rate))
     }
 
     fn step_here(
         &mut self,
         x: Tensor<T>,
-        labels: &[usize],
+        targets: Targets<'_, T>,
         learning_rate: f64,
-    ) -> Result<StepRecord> {
-        let mut rng = Rng::new(self.state.options.seed, stream::DROPOUT + self.state.steps);
+    ) -> Result<Made<T>> {
+        let TrainerState { model, options, steps, .. } = &self.state;
+        let mut rng = Rng::new(options.seed, stream::DROPOUT + steps);
+        let samples = x.dims().first().copied().unwrap_or(0);
         self.tape.clear();
         let x = self.tape.constant(x);
-        let pass = self.state.model.forward(&self.tape, x, Pass::training(&mut rng))?;
-        let loss = self.state.options.loss.apply(&self.tape, &pass.output, labels)?;
-        let correct = (labels.iter().enumerate())
-            .filter(|&(i, &label)| class_of(pass.output.value().row(i)) == label)
-            .count();
-        let record =
-            StepRecord { loss: loss.value().item()?.as_f64(), correct, samples: labels.len() };
+        let pass = model.forward(&self.tape, x, Pass::training(&mut rng))?;
+        let loss = self.state.objective().loss(&self.tape, &pass, targets)?;
+        let labels = labels_for(model, targets.classes(), samples);
+        let correct = labels.map(|labels| count_correct(&pass.output, labels));
+        let record = StepRecord { loss: loss.value().item()?.as_f64(), correct, samples };
+        let Output { output, also, parameters, watched, state } = pass;
         if record.loss.is_finite() {
             self.tape.backward(&loss)?;
-            let gradients = Gradients::take(&mut self.tape, &pass.parameters);
+            let gradients = Gradients::take(&mut self.tape, &parameters);
             // The pass holds references to the parameters' values; an in-place update needs unique
             // ownership.
-            let state = pass.state;
-            drop((pass.output, pass.also, pass.parameters, pass.watched, loss));
+            drop((parameters, watched, loss));
             self.tape.clear();
             self.state.optimizer.step(
                 self.state.model.parameters_mut(),
@@ -354,6 +383,13 @@ impl<T: Kernels> Trainer<T> {
             self.state.model.update_state(state)?;
             self.state.steps += 1;
         }
-        Ok(record)
+        Ok(Made { record, output, also })
     }
+}
+
+/// A step that was made: its metrics, and the outputs before the update.
+struct Made<T: Kernels> {
+    record: StepRecord,
+    output: Var<T>,
+    also: Vec<Var<T>>,
 }

@@ -237,7 +237,7 @@ fn list(names: &[String]) -> String {
 mod tests {
     use super::super::Measured;
     use super::*;
-    use nn_core::train::Evaluation;
+    use crate::Evaluation;
 
     /// `seeds` models with the same `correct` of `n` predictions right.
     fn measured(correct: usize, n: usize, seeds: usize) -> Measured {

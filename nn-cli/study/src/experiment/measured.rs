@@ -1,7 +1,7 @@
 //! The accuracies of the models of an experiment.
 
+use crate::Evaluation;
 use crate::stats::{Interval, Repeated, difference, wilson};
-use nn_core::train::Evaluation;
 use serde::Serialize;
 
 /// The models of one arm, one for each seed, on one set of images.

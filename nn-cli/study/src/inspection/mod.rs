@@ -5,6 +5,7 @@ mod pictures;
 
 pub use heat::{ImageShare, MeanShare, View, no_share, not_counted};
 
+use crate::Evaluation;
 use crate::ImageSet;
 use crate::Kind;
 use crate::Observer;
@@ -15,7 +16,6 @@ use nn_core::data::{Dataset, Foreground, Sample, Treated, decode_file_on, foregr
 use nn_core::explain::Explanation;
 use nn_core::model::Sequential;
 use nn_core::tensor::BufferPool;
-use nn_core::train::Evaluation;
 use nn_figures::overlays::rgb_image;
 use nn_staging::{FileNames, StagedFolder};
 use rayon::prelude::*;

@@ -71,7 +71,8 @@ impl Description {
             let remedy = format!("the kinds are {}", all.join(", "));
             return Err(self.origin.refuse(Place::Key(i, &shown, "kind"), problem, &remedy));
         };
-        for key in entry.settings.keys().filter(|key| !known.contains(&key.as_str())) {
+        let mut keys = entry.settings.keys();
+        if let Some(key) = keys.find(|key| !known.contains(&key.as_str())) {
             let all: Vec<_> = ["name", "kind", "inputs"].iter().chain(known).copied().collect();
             let meant = did_you_mean(key, all.iter().copied());
             let problem = format!("unknown key {key}, expected one of {}{meant}", all.join(", "));
@@ -244,9 +245,9 @@ impl Description {
         model: &Sequential,
         classes: usize,
     ) -> Result<(), StudyError> {
-        let fits = match model.output_shape().dims() {
-            &[1] => model.output_kind() == OutputKind::Sigmoid && classes == 2,
-            &[outputs] => outputs == classes,
+        let fits = match *model.output_shape().dims() {
+            [1] => model.output_kind() == OutputKind::Sigmoid && classes == 2,
+            [outputs] => outputs == classes,
             _ => false,
         };
         if fits {

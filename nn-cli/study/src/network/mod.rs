@@ -13,7 +13,6 @@ pub use description::Description;
 pub use write::{Purpose, to_toml};
 
 use crate::StudyError;
-use crate::config::MAX_IMAGE_SIZE;
 use nn_core::Error;
 use nn_core::files::read_limited;
 use nn_core::layers::{LayerKinds, OutputKind};
@@ -27,6 +26,10 @@ use std::path::Path;
 
 /// The largest file of an architecture that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The largest image size that is accepted; larger ones are probably a mistake. At this size the reference's
+/// weights, their gradients and Adam's moments take 2 GB, and the activations of a batch of four images more.
+const MAX_IMAGE_SIZE: usize = 1024;
 
 /// The name of the network that is trained unless another one is asked for.
 const REFERENCE: &str = "reference";

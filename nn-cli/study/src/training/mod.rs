@@ -13,6 +13,7 @@ pub use splits::{Splits, read_split};
 pub use warnings::Warning;
 
 use self::contents::Contents;
+use crate::Evaluation;
 use crate::ImageSet;
 use crate::StudyError;
 use crate::config::RunConfig;
@@ -20,7 +21,7 @@ use crate::observer::{Interruptible, Watched};
 use crate::{Observer, format};
 use nn_core::Error;
 use nn_core::model::Sequential;
-use nn_core::train::{Evaluation, Examples, History, Trainer, silent_layer};
+use nn_core::train::{Examples, History, Trainer, silent_layer};
 
 /// A finished run.
 pub struct Run<'a> {
@@ -89,8 +90,8 @@ impl<'a> Run<'a> {
         let mut progress = Watched { display: observer.training("", config.fit.epochs), observer };
         let fitted = trainer.fit(&data.train, validation, &mut progress);
         progress.display.finish();
-        let tested = fitted.and_then(|()| trainer.evaluate(&watched(&data.test)));
-        let test = tested.map_err(|error| match (error, &command) {
+        let tested = fitted.and_then(|()| trainer.evaluate(&watched(&data.test))?.try_into());
+        let test: Evaluation = tested.map_err(|error| match (error, &command) {
             (Error::Interrupted, Some(command)) => saving::stopped(&trainer, command),
             (error @ Error::NonFinite { .. }, _) => StudyError::failed(format!(
                 "{error} (--learning-rate was {})",

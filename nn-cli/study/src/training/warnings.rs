@@ -1,12 +1,13 @@
 //! Warnings about a finished run: the network learned nothing, predicts the same class for all images, or
 //! was better in an earlier epoch.
 
+use crate::Evaluation;
 use crate::Observer;
 use crate::config::RunConfig;
 use crate::format::{class_name, loss, percent, plural};
 use crate::stats::wilson;
 use nn_core::optim::Schedule;
-use nn_core::train::{EpochRecord, Evaluation};
+use nn_core::train::EpochRecord;
 use nn_core::{Result, train::History};
 use serde::Serialize;
 
@@ -253,7 +254,7 @@ mod tests {
 
     fn record(epoch: usize, loss: f64, val_loss: f64, val_accuracy: f64) -> EpochRecord {
         let (val_loss, val_accuracy) = (Some(val_loss), Some(val_accuracy));
-        EpochRecord { epoch, loss, accuracy: 0.5, val_loss, val_accuracy, seconds: 0.0 }
+        EpochRecord { epoch, loss, accuracy: Some(0.5), val_loss, val_accuracy, seconds: 0.0 }
     }
 
     /// A test with `of[class]` images of two classes and these predictions.

@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn values_and_gradients_of_every_mode() {
-        let cases: [(&[usize], &[(usize, usize)]); 6] = [
+        type Case<'a> = (&'a [usize], &'a [(usize, usize)]);
+        let cases: [Case; 6] = [
             (&[4], &[(2, 1)]),
             (&[3, 2], &[(0, 0), (1, 1)]),
             (&[1, 3, 4, 2], &[(0, 0), (1, 2), (3, 0), (0, 0)]),

@@ -247,7 +247,7 @@ fn state_changes_by_training_only_and_is_stored() {
         .unwrap();
     let mean = |model: &Model| model.get("runningmean1.mean").unwrap().value.as_slice().to_vec();
     let x = Tensor::from_vec([2, 2], vec![1., 10., 3., 30.]).unwrap();
-    assert_eq!(model.parameters()[0].trainable, false);
+    assert!(!model.parameters()[0].trainable);
 
     let tape = Tape::new();
     let pass = model.forward(&tape, tape.constant(x.clone()), Pass::inference()).unwrap();

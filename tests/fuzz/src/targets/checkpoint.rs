@@ -12,8 +12,8 @@ use nn_core::model::safetensors::TensorFile;
 use nn_core::optim::OptimizerConfig;
 use nn_core::tensor::BufferPool;
 use nn_core::train::{
-    CHECKPOINT_FILE, Checkpoint, Checkpoints, Examples, FitOptions, PREVIOUS_CHECKPOINT_FILE,
-    Silent, Trainer,
+    Batch, CHECKPOINT_FILE, Checkpoint, Checkpoints, Examples, FitOptions,
+    PREVIOUS_CHECKPOINT_FILE, Silent, Trainer,
 };
 use nn_core::{Result, Tensor};
 use serde_json::{Value, json};
@@ -84,9 +84,10 @@ impl Examples for Points {
         5
     }
 
-    fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<(Tensor, Vec<usize>)> {
+    fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<Batch> {
         let x = Tensor::from_fn([indices.len(), 2], |i| (indices[i / 2] + i % 2) as f32);
-        Ok((x, indices.iter().map(|i| i % 2).collect()))
+        let labels: Vec<usize> = indices.iter().map(|i| i % 2).collect();
+        Ok((x, labels).into())
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernels::geometry::Padding;
 
 /// The pixels of every window, by the definition; `None` where they are padding.
 fn windows(
