@@ -155,7 +155,7 @@ impl Network {
             return Ok(());
         }
         Err(Error::setting(
-            "'--image-size <PIXELS>'",
+            "'--image-size <PIXELS>': the image size",
             format!("from {smallest} to {MAX_IMAGE_SIZE} for the network {}", self.name()),
             format!("'{size}'"),
             "256 is the reference's",
