@@ -5,6 +5,7 @@
 //! the cause and the remedy, and leave no files behind.
 
 mod cli {
+    mod architecture;
     mod audit;
     mod audit_words;
     mod bad_data;

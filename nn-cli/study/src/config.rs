@@ -198,6 +198,14 @@ impl RunConfig {
             return Err(Error::setting("epochs", "at least 1", 0, remedy).into());
         }
         self.architecture.check_image_size(self.image_size)?;
+        let [.., channels] = self.input();
+        if channels != 3 {
+            return Err(StudyError::invalid(format!(
+                "the network {} takes images of {channels} channels, but they are read in colour, with 3; \
+                 change input in its file, or leave it out",
+                self.architecture.name()
+            )));
+        }
         check_batch_size(self.fit.batch_size)?;
         check_learning_rate(self.fit.learning_rate)?;
         if self.fit.learning_rate == 0.0 {
