@@ -1,0 +1,40 @@
+//! The options of `summary`.
+
+use super::image_size;
+use super::numbers::whole;
+use clap::Args as ClapArgs;
+use std::path::PathBuf;
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  nn-cli summary\n  \
+    nn-cli summary --model runs/same_backgrounds\n  \
+    nn-cli summary --architecture resnet18 --image-size 64 --classes 10\n  \
+    nn-cli summary --architecture resnet18 --toml > mine.toml\n  \
+    nn-cli summary --architecture mine.toml --svg mine.svg\n\n\
+    Multiply-adds are those of convolutions and dense layers, as plain loops would compute them. The memory \
+    is that of the numbers alone; where layers run as one, less is needed.\n\n\
+    A file for --architecture lists the layers, each below a line [[layers]]: its kind, its settings where \
+    they are not the usual ones, perhaps a name, and what it takes where that is not the layer above \
+    (inputs = [\"stem\", \"conv2\"]). units = \"classes\" stands for the number of class folders. --toml \
+    prints such a file for any network.")]
+pub struct SummaryArgs {
+    /// A model.safetensors or run folder [default: the network that --architecture names]
+    #[arg(long, value_name = "FILE|RUN", conflicts_with = "architecture")]
+    pub model: Option<PathBuf>,
+    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
+    /// TOML file that describes it [default: reference]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub architecture: Option<String>,
+    /// Image size of the network [default: 256, or what its file says]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
+    pub image_size: Option<usize>,
+    /// Classes of the network
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2, value_parser = whole::<usize>(2, u64::MAX, 2))]
+    pub classes: usize,
+    /// Print the network as a file for --architecture
+    #[arg(long, conflicts_with = "json")]
+    pub toml: bool,
+    /// Also draw the network's graph
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
