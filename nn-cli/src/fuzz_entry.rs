@@ -8,7 +8,9 @@ use crate::labels;
 use nn_core::Result;
 use nn_core::data::split_file;
 use nn_core::data::{ImageFolder, Split};
+use nn_study::Network;
 use nn_study::config::RunConfig;
+use nn_study::network::{Purpose, to_toml};
 use std::path::Path;
 
 /// Parses the content of a `config.toml`, checks it as training does, and returns what a run would record.
@@ -18,6 +20,20 @@ use std::path::Path;
 pub fn config(text: &str) -> std::result::Result<String, String> {
     let config = RunConfig::parse(text).map_err(|problem| problem.to_string())?;
     config.check().and_then(|()| config.to_toml()).map_err(|failure| failure.to_string())
+}
+
+/// Parses a file of `--architecture`, and returns the network as `summary --toml` prints it.
+///
+/// # Errors
+/// If it does not describe a network: the message for the user.
+pub fn architecture(text: &str) -> std::result::Result<String, String> {
+    let network = Network::parse(text, Path::new("network.toml"));
+    let Network::Described(described) = network.map_err(|failure| failure.to_string())? else {
+        return Err("a built-in network".into());
+    };
+    let architecture = described.architecture([32, 32, 3], 2);
+    let written = architecture.and_then(|network| to_toml(&network, Purpose::ThisNetwork));
+    written.map_err(|failure| failure.to_string())
 }
 
 /// Divides the images of `folder` by a `split.csv`; returns also the number of images it leaves out.

@@ -6,7 +6,7 @@ use crate::StudyError;
 use nn_core::Error;
 use nn_core::layers::{Layer, LayerConfig, LayerKinds, OutputKind};
 use nn_core::model::{Architecture, NamedLayer, Sequential};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The name of the model's input.
@@ -34,6 +34,10 @@ impl Description {
         input: [usize; 3],
         classes: usize,
     ) -> Result<Architecture, StudyError> {
+        if self.layers.is_empty() {
+            let remedy = "`nn-cli summary --toml` prints an example";
+            return Err(self.origin.refuse(Place::Top("layers"), "there are no layers", remedy));
+        }
         let kinds = LayerKinds::<f32>::built_in();
         let made = (0..self.layers.len()).map(|i| self.layer(i, classes, &kinds));
         let made: Vec<(LayerConfig, Arc<dyn Layer<f32>>)> = made.collect::<Result<_, _>>()?;
@@ -119,11 +123,19 @@ impl Description {
                 return Err(self.origin.refuse(place, problem, remedy));
             }
         }
+        // The last number given to each prefix.
+        let mut numbers = HashMap::new();
         let named = self.layers.iter().zip(prefixes).map(|(entry, prefix)| match &entry.name {
             Some(name) => name.clone(),
             None => {
-                let mut free = (1..).map(|n| format!("{prefix}{n}"));
-                free.find(|name| taken.insert(name.clone())).unwrap_or(prefix)
+                let number = numbers.entry(prefix.clone()).or_insert(0usize);
+                loop {
+                    *number += 1;
+                    let name = format!("{prefix}{number}");
+                    if taken.insert(name.clone()) {
+                        break name;
+                    }
+                }
             }
         });
         Ok(named.collect())
@@ -131,10 +143,11 @@ impl Description {
 
     /// Checks that layers take values of earlier ones, and that outputs are layers.
     fn check_connections(&self, names: &[String]) -> Result<(), StudyError> {
+        let mut known = HashSet::from([INPUT]);
         for (i, entry) in self.layers.iter().enumerate() {
             let earlier = || names[..i].iter().map(String::as_str).chain([INPUT]);
             for input in entry.inputs.iter().flatten() {
-                if earlier().any(|name| name == input) {
+                if known.contains(input.as_str()) {
                     continue;
                 }
                 let problem = match names[i..].contains(input) {
@@ -154,6 +167,7 @@ impl Description {
                 let remedy = "name layers above this one, or leave inputs out for the one before";
                 return Err(self.origin.refuse(place, "inputs is an empty list", remedy));
             }
+            known.insert(&names[i]);
         }
         for output in self.outputs.iter().flatten() {
             if !names.contains(output) {

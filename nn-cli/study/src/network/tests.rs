@@ -192,7 +192,7 @@ fn settings_keep_what_a_file_said() {
     let json = serde_json::to_string(&network).unwrap();
     assert_eq!(serde_json::from_str::<Network>(&json).unwrap(), network);
     assert_eq!(serde_json::to_string(&Network::default()).unwrap(), "\"reference\"");
-    for wrong in ["\"resnet\"", "3", "{\"layers\": [{\"kind\": \"Conv\"}]}"] {
+    for wrong in ["\"resnet\"", "3", "{\"layers\": [{\"kind\": \"Conv\"}]}", "{\"layers\": []}"] {
         assert!(serde_json::from_str::<Network>(wrong).is_err(), "{wrong}");
     }
     // Only settings count, not the lines in which they stood.

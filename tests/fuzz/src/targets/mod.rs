@@ -1,6 +1,7 @@
 //! The targets: each takes arbitrary bytes, and must neither panic, hang, nor allocate much more
 //! memory than the size of its input. Each checks that its results are consistent.
 
+pub mod architecture;
 pub mod archive;
 pub mod audit;
 pub mod checkpoint;
