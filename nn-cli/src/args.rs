@@ -4,16 +4,16 @@ mod audit;
 mod data;
 mod kept;
 mod labels;
+mod network;
 mod numbers;
 mod predict;
-mod summary;
 
 pub use audit::AuditArgs;
 pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 pub use labels::LabelArgs;
+pub use network::{BenchArgs, SummaryArgs};
 pub use predict::PredictArgs;
-pub use summary::SummaryArgs;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
@@ -457,26 +457,4 @@ impl From<AlignName> for Alignment {
             AlignName::Corners => Self::Corners,
         }
     }
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  nn-cli bench\n  \
-    nn-cli bench --batch-size 16 --image-size 128 --threads 1\n  \
-    nn-cli bench --architecture resnet18 --image-size 64\n\n\
-    Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and \
-    neighbours change more than programs do.")]
-pub struct BenchArgs {
-    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
-    /// TOML file that describes it [default: reference]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub architecture: Option<String>,
-    /// Images per step
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
-    pub batch_size: usize,
-    /// Height and width of the images [default: 256, or what the network's file says]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
-    pub image_size: Option<usize>,
-    /// How often each thing is timed
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20, value_parser = whole::<usize>(1, u64::MAX, 20))]
-    pub steps: usize,
 }

@@ -411,6 +411,14 @@ fn settings_may_be_left_out_and_pairs_written_as_one_number() {
             r#"{"kind": "Dense", "units": 3, "activation": {"elu": {"alpha": 2}}}"#,
             Dense::new(3).activation(Activation::Elu { alpha: 2.0 }).config(),
         ),
+        (
+            r#"{"kind": "DepthwiseConv2D", "kernel_size": 3, "padding": 1}"#,
+            DepthwiseConv2D::new(3).padding(around(1, 1)).config(),
+        ),
+        (
+            r#"{"kind": "Conv2DTranspose", "filters": 4, "kernel_size": 2, "stride": 2}"#,
+            Conv2DTranspose::new(4, 2).stride(2).config(),
+        ),
         (r#"{"kind": "Dense", "units": 3}"#, Dense::new(3).config()),
         (r#"{"kind": "Rescaling", "scale": 0.5}"#, Rescaling::new(0.5).config()),
     ] {
