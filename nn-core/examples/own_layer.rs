@@ -1,5 +1,4 @@
-//! A custom layer that contains another: a residual block, `relu(x + convolution(x))`, in a network
-//! that is trained for some steps.
+//! A custom layer that contains another: a residual block, `relu(x + convolution(x))`, trained.
 //!
 //! `cargo run --release -p nn-core --example own_layer`
 
@@ -33,8 +32,7 @@ impl LayerSpec for Residual {
         let input = single("Residual", inputs)?;
         let output = self.convolution.output_shape(inputs)?;
         if output != *input {
-            let remedy = "give the block as many channels as its input has";
-            return Err(Error::shape("Residual", &output, input, remedy));
+            return Err(Error::shape("Residual", &output, input, "give it the input's channels"));
         }
         Ok(output)
     }

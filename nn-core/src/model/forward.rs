@@ -110,12 +110,13 @@ impl<T: Kernels> Model<T> {
         let mut outputs = self.outputs.iter().map(|&value| run.values.take(value));
         let output = outputs.next().transpose()?.ok_or_else(lost)?;
         let also = outputs.collect::<Result<_>>()?;
-        let names = self.nodes.iter().map(|node| node.name.clone());
+        let watched = self.nodes.iter().zip(run.watched);
+        let watched = watched.filter_map(|(node, var)| Some((node.name.clone(), var?))).collect();
         Ok(Output {
             output,
             also,
             parameters: run.parameters.into_iter().collect::<Option<_>>().ok_or_else(lost)?,
-            watched: names.zip(run.watched).filter_map(|(name, var)| Some((name, var?))).collect(),
+            watched,
             state: StateUpdates(run.state),
         })
     }
