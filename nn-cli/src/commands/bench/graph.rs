@@ -11,6 +11,7 @@ use nn_core::model::{Architecture, Pass, Sequential};
 use nn_core::rng::Rng;
 use nn_core::tensor::BufferPool;
 use nn_core::{Result, Tape, Tensor};
+use std::collections::HashSet;
 
 const BACKWARD: &str = "backward";
 
@@ -19,12 +20,18 @@ pub fn count(model: &Sequential) -> usize {
     2 * model.summary().layers.iter().filter(|layer| layer.multiply_adds > 0).count()
 }
 
-/// Times every layer that multiplies by weights: forward, and the gradients of its weights and of its
-/// input.
+/// Times every layer that multiplies by weights: forward, and the gradients of its weights and, where there
+/// are weights before it, of its input.
 pub fn measure(model: &Sequential, batch: usize, clock: &Clock) -> Result<Vec<LayerTime>> {
     let mut times = Vec::new();
     let summary = model.summary();
+    // The layers whose values depend on weights: a training step computes their gradients.
+    let mut learned: HashSet<&str> = HashSet::new();
     for (row, named) in summary.layers.iter().zip(model.architecture()?.layers) {
+        let is_learned = row.connected_to.iter().any(|name| learned.contains(name.as_str()));
+        if is_learned || row.parameters > 0 {
+            learned.insert(&row.name);
+        }
         let [taken] = &row.connected_to[..] else { continue };
         if row.multiply_adds == 0 {
             continue;
@@ -55,13 +62,14 @@ pub fn measure(model: &Sequential, batch: usize, clock: &Clock) -> Result<Vec<La
         let backward = clock.time(
             || {
                 let tape = Tape::with_pool(pool.clone());
-                let x = tape.leaf(x.clone());
+                let x = if is_learned { tape.leaf(x.clone()) } else { tape.constant(x.clone()) };
                 let pass = layer.forward(&tape, x, Pass::inference());
                 (tape, pass, gradient.clone())
             },
             |(mut tape, pass, gradient)| tape.backward_from(&pass?.output, gradient),
         )?;
-        times.push(LayerTime::new(&row.name, BACKWARD, backward.median, 2.0 * operations));
+        let gradients = if is_learned { 2.0 } else { 1.0 };
+        times.push(LayerTime::new(&row.name, BACKWARD, backward.median, gradients * operations));
     }
     Ok(times)
 }
