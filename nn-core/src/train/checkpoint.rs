@@ -211,7 +211,8 @@ pub(super) fn draft<T: Kernels>(
 mod tests {
     use super::*;
 
-    /// What version 0.1.0 wrote for a classifier.
+    /// The form in which version 0.1.0 stored the state of a classifier; `tests/released.rs` reads a
+    /// whole file.
     const RELEASED: &str = r#"{"version":1,"options":{"epochs":3,"batch_size":4,"learning_rate":0.05,"schedule":{"kind":"constant"},"loss":"categorical_crossentropy","seed":27},"optimizer":"adam","optimizer_step":5,"steps":5,"history":[{"epoch":1,"loss":0.75,"accuracy":0.5,"val_loss":0.5,"val_accuracy":1.0,"seconds":0.25}],"epoch":{"step":2,"samples":10,"loss":4.5,"correct":3,"seconds":0.125}}"#;
 
     #[test]
