@@ -12,7 +12,7 @@ pub use audit::AuditArgs;
 pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 pub use labels::LabelArgs;
-pub use network::{BenchArgs, SummaryArgs};
+pub use network::{BenchArgs, NetworkArgs, SummaryArgs};
 pub use predict::PredictArgs;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -210,10 +210,8 @@ pub struct SettingArgs {
     /// images. The same seed gives the same result [default: 27]
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
-    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
-    /// TOML file that describes it, as `summary --toml` prints one [default: reference]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub architecture: Option<String>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// Height and width images are resized to [default: 256, or what the network's file says]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,

@@ -1,6 +1,6 @@
 //! The command line that repeats an experiment, quoted for a shell.
 
-use crate::args::{ExperimentArgs, SettingArgs};
+use crate::args::{ExperimentArgs, NetworkArgs, SettingArgs};
 use clap::ValueEnum;
 use nn_study::shell::{DATA_ROOT, quoted};
 use std::path::Path;
@@ -24,7 +24,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
         schedule,
         optimizer,
         seed,
-        architecture,
+        network: NetworkArgs { architecture },
         image_size,
         validation_split,
         alpha_background,

@@ -80,7 +80,7 @@ fn merge(
         config.data_root.clone_from(root);
     }
     config.skip_unreadable |= images.skip_unreadable;
-    if let Some(typed) = &settings.architecture {
+    if let Some(typed) = &settings.network.architecture {
         config.architecture = Network::find(typed)?;
         config.fit.loss = config.architecture.loss()?;
     }

@@ -5,6 +5,15 @@ use super::numbers::whole;
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
 
+/// Which network to build.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct NetworkArgs {
+    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
+    /// TOML file that describes it, as `summary --toml` prints one [default: reference]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub architecture: Option<String>,
+}
+
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  nn-cli summary\n  \
     nn-cli summary --model runs/same_backgrounds\n  \
@@ -21,10 +30,8 @@ pub struct SummaryArgs {
     /// A model.safetensors or run folder [default: the network that --architecture names]
     #[arg(long, value_name = "FILE|RUN", conflicts_with = "architecture")]
     pub model: Option<PathBuf>,
-    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
-    /// TOML file that describes it [default: reference]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub architecture: Option<String>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// Image size of the network [default: 256, or what its file says]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
@@ -46,10 +53,8 @@ pub struct SummaryArgs {
     Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and \
     neighbours change more than programs do.")]
 pub struct BenchArgs {
-    /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, mobilenetv2), or a
-    /// TOML file that describes it [default: reference]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub architecture: Option<String>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// Images per step
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: usize,

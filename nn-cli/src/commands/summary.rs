@@ -39,7 +39,7 @@ pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
 
 /// The network that `--architecture` names, and what it is printed for.
 fn asked_for(args: &SummaryArgs) -> Result<(Sequential, Purpose), Failure> {
-    let network = args.architecture.as_deref().map(Network::find).transpose()?;
+    let network = args.network.architecture.as_deref().map(Network::find).transpose()?;
     let network = network.unwrap_or_default();
     let size = image_size(&network, args.image_size, model::DEFAULT_IMAGE_SIZE)?;
     network.check_image_size(size)?;

@@ -16,6 +16,7 @@
 //! results       the files that a run writes to its folder
 //! report        HTML pages with the results
 //! kept_runs     the runs on disk
+//! similar       names that were probably meant
 //! stats, format uncertainty of scores, and numbers as text
 //! ```
 //!
@@ -49,6 +50,7 @@ mod run;
 pub mod run_folder;
 pub mod seen;
 pub mod shell;
+pub mod similar;
 pub mod stats;
 pub mod text;
 pub mod training;

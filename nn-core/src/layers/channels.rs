@@ -1,7 +1,8 @@
 //! Layers that join, cut out, mix and scale channels.
 
 use super::{
-    Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, channels, check_groups, single,
+    Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, channels, check_groups, check_several,
+    listed, single, with_channels,
 };
 use crate::autograd::Var;
 use crate::error::{Error, Result};
@@ -33,35 +34,23 @@ impl LayerSpec for Concatenate {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
-        if inputs.len() < 2 {
-            return Err(Error::shape(
-                "Concatenate",
-                "two inputs or more",
-                inputs.len(),
-                "connect it to several nodes",
-            ));
-        }
+        check_several(self.kind(), inputs.len())?;
         let mut joined = 0usize;
         let places = |shape: &Shape| shape.dims().split_last().map(|(_, places)| places.to_vec());
         for input in inputs {
             let own = channels("Concatenate", input)?;
             let sum = joined.checked_add(own).filter(|_| places(input) == places(&inputs[0]));
             let Some(sum) = sum else {
-                let shapes: Vec<_> = inputs.iter().map(Shape::to_string).collect();
                 return Err(Error::shape(
                     "Concatenate",
                     "inputs of equal shapes but for the channels, their last dimension",
-                    shapes.join(" and "),
+                    listed(inputs),
                     "give the branches the same strides and padding",
                 ));
             };
             joined = sum;
         }
-        let mut dims = inputs[0].dims().to_vec();
-        if let Some(last) = dims.last_mut() {
-            *last = joined;
-        }
-        Ok(Shape::from(dims))
+        Ok(with_channels(&inputs[0], joined))
     }
 }
 
@@ -118,11 +107,7 @@ impl LayerSpec for ChannelSlice {
                 "count channels from 0; the end is not included",
             ));
         }
-        let mut dims = input.dims().to_vec();
-        if let Some(last) = dims.last_mut() {
-            *last = self.end - self.start;
-        }
-        Ok(Shape::from(dims))
+        Ok(with_channels(input, self.end - self.start))
     }
 }
 

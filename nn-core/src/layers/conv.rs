@@ -1,10 +1,10 @@
 //! Convolution layer.
 
-use super::defaults::{is_once, is_single, is_yes, single as one_group, yes};
-use super::written::{one, padding, pair};
+use super::defaults::{is_once, is_single, is_yes, once, single as one, yes};
+use super::written::{padding, pair};
 use super::{
     Activation, Forward, Layer, LayerConfig, LayerSpec, Pair, ParameterSpec, Window2d,
-    check_extents, image_dims, single,
+    check_extents, image_dims, single, weight_and_bias,
 };
 use crate::autograd::Var;
 use crate::error::{Error, Result};
@@ -37,16 +37,16 @@ pub struct Conv2D {
     #[serde(deserialize_with = "pair")]
     pub kernel_size: (usize, usize),
     /// Stride, vertical before horizontal.
-    #[serde(default = "one", deserialize_with = "pair")]
+    #[serde(default = "once", deserialize_with = "pair")]
     pub stride: (usize, usize),
     /// Padding.
     #[serde(default, deserialize_with = "padding")]
     pub padding: Padding,
     /// Distance of neighbouring elements of the kernel, in pixels; vertical before horizontal.
-    #[serde(default = "one", deserialize_with = "pair", skip_serializing_if = "is_once")]
+    #[serde(default = "once", deserialize_with = "pair", skip_serializing_if = "is_once")]
     pub dilation: (usize, usize),
     /// Groups of channels that do not see each other.
-    #[serde(default = "one_group", skip_serializing_if = "is_single")]
+    #[serde(default = "one", skip_serializing_if = "is_single")]
     pub groups: usize,
     /// Whether there is a bias.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
@@ -147,8 +147,7 @@ impl Conv2D {
         let dims = [g.out_c, g.group_in(), g.kernel_h, g.kernel_w];
         let mut weight = ParameterSpec::weight(dims, self.initializer);
         weight.fans = fans(g);
-        let bias = self.bias.then(|| ParameterSpec::bias(g.out_c));
-        std::iter::once(weight).chain(bias).collect()
+        with_bias(weight, self.bias, g.out_c)
     }
 
     /// The layer's output. `kind` is the layer that errors name.
@@ -174,6 +173,12 @@ pub(super) fn fans(g: &Conv2dGeometry) -> Fans {
     Fans { input: g.patch_len(), output: g.taps() * g.group_out() }
 }
 
+/// A weight, and a bias for `filters` if there is one.
+pub(super) fn with_bias(weight: ParameterSpec, bias: bool, filters: usize) -> Vec<ParameterSpec> {
+    let bias = bias.then(|| ParameterSpec::bias(filters));
+    std::iter::once(weight).chain(bias).collect()
+}
+
 /// The window that a convolution moves over its input.
 pub(super) fn window(g: &Conv2dGeometry, stride: (usize, usize)) -> Window2d {
     let extent = |kernel: usize, dilation: usize| (kernel - 1) * dilation + 1;
@@ -181,24 +186,6 @@ pub(super) fn window(g: &Conv2dGeometry, stride: (usize, usize)) -> Window2d {
         size: (extent(g.kernel_h, g.dilation_h), extent(g.kernel_w, g.dilation_w)),
         stride,
         padding: (g.pad_top, g.pad_left),
-    }
-}
-
-/// The weight, and the bias if there is one, from the parameters passed to a layer.
-pub(super) fn weight_and_bias<'a, T: Kernels>(
-    kind: &str,
-    has_bias: bool,
-    parameters: &'a [Var<T>],
-) -> Result<(&'a Var<T>, Option<&'a Var<T>>)> {
-    match (has_bias, parameters) {
-        (true, [weight, bias]) => Ok((weight, Some(bias))),
-        (false, [weight]) => Ok((weight, None)),
-        _ => Err(Error::shape(
-            kind,
-            if has_bias { "2 parameters, weight and bias" } else { "1 parameter, the weight" },
-            parameters.len(),
-            "pass those that `parameters` asked for",
-        )),
     }
 }
 
@@ -225,8 +212,7 @@ impl LayerSpec for Conv2D {
     }
 
     fn multiply_adds(&self, inputs: &[Shape]) -> Result<u64> {
-        let g = self.geometry("Conv2D", inputs)?;
-        Ok((g.out_h * g.out_w) as u64 * g.weight_len() as u64)
+        Ok(self.geometry("Conv2D", inputs)?.multiply_adds())
     }
 
     fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {

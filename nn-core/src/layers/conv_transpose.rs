@@ -1,11 +1,11 @@
 //! Transposed convolution layer.
 
-use super::conv::{fans, weight_and_bias};
+use super::conv::{fans, window, with_bias};
 use super::defaults::{is_none, is_once, is_single, is_yes, once, single as one, yes};
 use super::written::{padding, pair};
 use super::{
     Activation, Forward, Layer, LayerConfig, LayerSpec, Pair, ParameterSpec, Window2d,
-    check_extents, image_dims, single,
+    check_extents, image_dims, single, weight_and_bias,
 };
 use crate::autograd::{ConvTranspose2dOptions, Var};
 use crate::error::{Error, Result};
@@ -178,8 +178,7 @@ impl LayerSpec for Conv2DTranspose {
     /// Known with stride 1, where it is a convolution with the complementary padding. Larger strides put
     /// several outputs between neighbouring inputs, which no whole stride describes.
     fn window(&self, inputs: &[Shape]) -> Result<Option<Window2d>> {
-        let Window2d { size, stride, padding } =
-            super::conv::window(&self.geometry(inputs)?, self.stride);
+        let Window2d { size, stride, padding } = window(&self.geometry(inputs)?, self.stride);
         let complement = |size: usize, padding: usize| (size - 1).checked_sub(padding);
         let padding = (complement(size.0, padding.0), complement(size.1, padding.1));
         Ok(match (stride, padding) {
@@ -191,8 +190,7 @@ impl LayerSpec for Conv2DTranspose {
     }
 
     fn multiply_adds(&self, inputs: &[Shape]) -> Result<u64> {
-        let g = self.geometry(inputs)?;
-        Ok((g.out_h * g.out_w) as u64 * g.weight_len() as u64)
+        Ok(self.geometry(inputs)?.multiply_adds())
     }
 
     fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
@@ -202,8 +200,7 @@ impl LayerSpec for Conv2DTranspose {
         // What is the input of the convolution is this layer's output.
         let Fans { input, output } = fans(&g);
         weight.fans = Fans { input: output, output: input };
-        let bias = self.bias.then(|| ParameterSpec::bias(self.filters));
-        Ok(std::iter::once(weight).chain(bias).collect())
+        Ok(with_bias(weight, self.bias, self.filters))
     }
 }
 

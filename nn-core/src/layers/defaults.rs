@@ -1,5 +1,6 @@
 //! Settings that a stored layer leaves out.
 
+/// A stride or dilation of 1.
 pub fn once() -> (usize, usize) {
     (1, 1)
 }

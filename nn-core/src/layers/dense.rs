@@ -93,8 +93,8 @@ impl<T: Kernels> Layer<T> for Dense {
         parameters: &[Var<T>],
     ) -> Result<Var<T>> {
         let x = single("Dense", inputs)?;
-        let (weight, bias) = weight_and_bias("Dense", parameters)?;
-        let y = cx.tape.linear(&x, weight, Some(bias))?;
+        let (weight, bias) = weight_and_bias("Dense", true, parameters)?;
+        let y = cx.tape.linear(&x, weight, bias)?;
         drop(x);
         self.activation.apply(cx.tape, y)
     }

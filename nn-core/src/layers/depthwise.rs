@@ -174,8 +174,7 @@ impl LayerSpec for DepthwiseConv2D {
     }
 
     fn multiply_adds(&self, inputs: &[Shape]) -> Result<u64> {
-        let (_, g) = self.conv(inputs)?;
-        Ok((g.out_h * g.out_w) as u64 * g.weight_len() as u64)
+        Ok(self.conv(inputs)?.1.multiply_adds())
     }
 
     fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {

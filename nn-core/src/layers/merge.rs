@@ -1,6 +1,6 @@
 //! Layers that join several inputs element by element.
 
-use super::{Forward, Layer, LayerConfig, LayerSpec};
+use super::{Forward, Layer, LayerConfig, LayerSpec, check_several, listed, single};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -54,9 +54,10 @@ macro_rules! merge {
                 inputs: Vec<Var<T>>,
                 _: &[Var<T>],
             ) -> Result<Var<T>> {
+                check_several(self.kind(), inputs.len())?;
                 let rank = inputs.iter().map(|x| x.shape().rank()).max().unwrap_or(0);
                 let mut inputs = inputs.into_iter();
-                let Some(mut y) = inputs.next() else { return Err(too_few(stringify!($layer), 0)) };
+                let mut y = single(self.kind(), inputs.next())?;
                 y = raised(cx, y, rank)?;
                 for x in inputs {
                     y = cx.tape.$op(&y, &raised(cx, x, rank)?)?;
@@ -83,9 +84,7 @@ fn raised<T: Kernels>(cx: &Forward<'_, T>, x: Var<T>, rank: usize) -> Result<Var
 
 /// The shape of an element-wise combination of inputs, without the batch dimension.
 fn merged(kind: &str, inputs: &[Shape]) -> Result<Shape> {
-    if inputs.len() < 2 {
-        return Err(too_few(kind, inputs.len()));
-    }
+    check_several(kind, inputs.len())?;
     let rank = inputs.iter().map(Shape::rank).max().unwrap_or(0);
     let mut dims = vec![1; rank];
     for input in inputs {
@@ -94,11 +93,10 @@ fn merged(kind: &str, inputs: &[Shape]) -> Result<Shape> {
                 (a, b) if a == b || b == 1 => {}
                 (1, b) => *dim = b,
                 _ => {
-                    let shapes: Vec<_> = inputs.iter().map(Shape::to_string).collect();
                     return Err(Error::shape(
                         kind,
                         "inputs of equal shapes, or with dimensions of 1 to be repeated",
-                        shapes.join(" and "),
+                        listed(inputs),
                         "give the branches the same strides, padding and number of filters",
                     ));
                 }
@@ -106,8 +104,4 @@ fn merged(kind: &str, inputs: &[Shape]) -> Result<Shape> {
         }
     }
     Ok(Shape::from(dims))
-}
-
-fn too_few(kind: &str, found: usize) -> Error {
-    Error::shape(kind, "two inputs or more", format!("{found}"), "connect it to several nodes")
 }

@@ -288,6 +288,28 @@ fn channels(kind: &str, input: &Shape) -> Result<usize> {
     })
 }
 
+/// The shape with another number of channels, its last dimension.
+fn with_channels(shape: &Shape, channels: usize) -> Shape {
+    let mut dims = shape.dims().to_vec();
+    if let Some(last) = dims.last_mut() {
+        *last = channels;
+    }
+    Shape::from(dims)
+}
+
+/// Checks that a layer that joins inputs has at least two.
+fn check_several(kind: &str, inputs: usize) -> Result<()> {
+    if inputs >= 2 {
+        return Ok(());
+    }
+    Err(Error::shape(kind, "two inputs or more", inputs, "connect it to several nodes"))
+}
+
+/// The shapes of inputs, for a message.
+fn listed(inputs: &[Shape]) -> String {
+    inputs.iter().map(Shape::to_string).collect::<Vec<_>>().join(" and ")
+}
+
 /// Checks that groups divide the channels.
 fn check_groups(kind: &str, groups: usize, channels: usize) -> Result<()> {
     if groups > 0 && channels.is_multiple_of(groups) {
@@ -315,16 +337,18 @@ fn check_extents(kind: &str, what: &str, extents: [(usize, usize); 2]) -> Result
     ))
 }
 
-/// Weight and bias from the parameters passed to a layer, or an error if there are not exactly two.
+/// The weight, and the bias if there is one, from the parameters passed to a layer.
 fn weight_and_bias<'a, T: Kernels>(
     kind: &str,
+    has_bias: bool,
     parameters: &'a [Var<T>],
-) -> Result<(&'a Var<T>, &'a Var<T>)> {
-    match parameters {
-        [weight, bias] => Ok((weight, bias)),
+) -> Result<(&'a Var<T>, Option<&'a Var<T>>)> {
+    match (has_bias, parameters) {
+        (true, [weight, bias]) => Ok((weight, Some(bias))),
+        (false, [weight]) => Ok((weight, None)),
         _ => Err(Error::shape(
             kind,
-            "2 parameters, weight and bias",
+            if has_bias { "2 parameters, weight and bias" } else { "1 parameter, the weight" },
             parameters.len(),
             "pass those that `parameters` asked for",
         )),

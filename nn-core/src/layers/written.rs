@@ -29,11 +29,6 @@ pub(super) fn padding<'de, D: Deserializer<'de>>(from: D) -> Result<Padding, D::
     })
 }
 
-/// A stride or dilation of 1, the usual one.
-pub(super) fn one() -> (usize, usize) {
-    (1, 1)
-}
-
 enum Form {
     Pair((usize, usize)),
     Padding(Padding),

@@ -189,9 +189,7 @@ struct Values<T: Kernels> {
 
 impl<T: Kernels> Values<T> {
     fn new(model: &Model<T>, x: Var<T>) -> Self {
-        let mut uses = vec![0; model.nodes.len() + 1];
-        let taken = model.nodes.iter().flat_map(|node| &node.inputs).chain(&model.outputs);
-        taken.for_each(|&value| uses[value] += 1);
+        let uses = model.uses();
         let mut values = vec![None; uses.len()];
         values[0] = Some(x);
         Self { values, uses }

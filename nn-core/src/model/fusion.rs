@@ -86,17 +86,14 @@ struct Takers(Vec<Option<usize>>);
 
 impl Takers {
     fn new<T: Kernels>(model: &Model<T>) -> Self {
-        let mut takers = vec![Vec::new(); model.nodes.len() + 1];
+        let uses = model.uses();
+        let mut takers = vec![None; model.nodes.len()];
         for (i, node) in model.nodes.iter().enumerate() {
-            node.inputs.iter().for_each(|&value| takers[value].push(Some(i)));
+            for &value in node.inputs.iter().filter(|&&value| value > 0 && uses[value] == 1) {
+                takers[value - 1] = Some(i);
+            }
         }
-        // The caller of the pass takes outputs.
-        model.outputs.iter().for_each(|&value| takers[value].push(None));
-        let only = |takers: Vec<Option<usize>>| match takers.as_slice() {
-            [Some(one)] => Some(*one),
-            _ => None,
-        };
-        Self(takers.into_iter().skip(1).map(only).collect())
+        Self(takers)
     }
 
     fn only(&self, node: usize) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! Building of graphs: nodes, their names, shape inference, initial parameters.
 
+use super::names::LayerNames;
 use super::{Model, Node, label};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -7,7 +8,6 @@ use crate::layers::{Activation, Dense, Layer, OutputKind, Parameter, ParameterSp
 use crate::rng::{Rng, stream};
 use crate::tensor::{Shape, Tensor};
 use std::any::Any;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Maximum number of elements of a model's parameters: 4 GB of `f32`. This limit and the next keep a
@@ -300,14 +300,14 @@ impl<T: Kernels> GraphBuilder<T> {
 
     /// The nodes' names: given ones unchanged, others from prefix and counter.
     fn names(&self) -> Result<Vec<String>> {
-        let mut taken = HashSet::new();
+        let mut names = LayerNames::default();
         let is_chain = self.nodes.iter().enumerate().all(|(i, draft)| draft.inputs == [NodeId(i)]);
         if !is_chain {
-            taken.insert(INPUT.to_owned());
+            names.take(INPUT);
         }
         for draft in &self.nodes {
             let Some(name) = &draft.name else { continue };
-            if name.is_empty() || !taken.insert(format!("{}{name}", draft.scope)) {
+            if name.is_empty() || !names.take(format!("{}{name}", draft.scope)) {
                 return Err(Error::setting(
                     "a layer's name",
                     "non-empty and used once; in a graph, input is the model's input",
@@ -316,16 +316,11 @@ impl<T: Kernels> GraphBuilder<T> {
                 ));
             }
         }
-        let name = |draft: &Draft<T>| {
-            let (scope, layer) = (&draft.scope, &draft.layer);
-            if let Some(name) = &draft.name {
-                return format!("{scope}{name}");
-            }
-            let prefix = format!("{scope}{}", layer.name_prefix());
-            let mut free = (1..).map(|i| format!("{prefix}{i}"));
-            free.find(|name| taken.insert(name.clone())).unwrap_or(prefix)
-        };
-        Ok(self.nodes.iter().map(name).collect())
+        let named = self.nodes.iter().map(|Draft { scope, name, layer, .. }| match name {
+            Some(name) => format!("{scope}{name}"),
+            None => names.count(format!("{scope}{}", layer.name_prefix())),
+        });
+        Ok(named.collect())
     }
 
     /// Checks that nodes take values that are there before them, and that each leads to an output.

@@ -30,6 +30,7 @@ mod folding;
 mod forward;
 mod fusion;
 mod graph;
+mod names;
 pub mod networks;
 mod predictor;
 mod receptive_field;
@@ -42,6 +43,8 @@ pub use builder::SequentialBuilder;
 pub use file::{ModelFile, load, load_with, save, save_with};
 pub use forward::{Output, Pass, StateUpdates};
 pub use graph::{GraphBuilder, NodeId};
+#[doc(hidden)]
+pub use names::LayerNames;
 pub use predictor::Predictor;
 pub use receptive_field::{ReceptiveAxis, ReceptiveField};
 pub use reference::ReferenceCnn;
@@ -167,6 +170,14 @@ impl<T: Kernels> Model<T> {
     /// The shape of a value, by its number.
     fn value_shape(&self, value: usize) -> &Shape {
         value.checked_sub(1).map_or(&self.input, |node| &self.nodes[node].output)
+    }
+
+    /// How often each value is taken, by nodes and as an output.
+    fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.nodes.len() + 1];
+        let taken = self.nodes.iter().flat_map(|node| &node.inputs).chain(&self.outputs);
+        taken.for_each(|&value| uses[value] += 1);
+        uses
     }
 
     /// The shapes of a node's inputs.

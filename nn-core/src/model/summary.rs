@@ -85,22 +85,17 @@ impl<T: Kernels> Model<T> {
     /// The largest number of elements of one sample that are alive while a layer runs: its inputs, its
     /// output, and what later layers take or the model returns.
     fn widest_cut(&self) -> usize {
-        let mut last_use: Vec<usize> = (0..=self.nodes.len()).collect();
-        for (i, node) in self.nodes.iter().enumerate() {
-            node.inputs.iter().for_each(|&value| last_use[value] = i + 1);
-        }
-        self.outputs.iter().for_each(|&value| last_use[value] = usize::MAX);
+        let mut uses = self.uses();
         let size = |value: usize| self.value_shape(value).len();
-        let mut alive: usize = size(0);
+        let mut alive = size(0);
         let mut widest = alive;
         for (i, node) in self.nodes.iter().enumerate() {
             alive += size(i + 1);
             widest = widest.max(alive);
-            let mut inputs = node.inputs.clone();
-            inputs.sort_unstable();
-            inputs.dedup();
-            let dead = inputs.into_iter().filter(|&value| last_use[value] == i + 1);
-            alive -= dead.map(size).sum::<usize>();
+            for &value in &node.inputs {
+                uses[value] -= 1;
+                alive -= if uses[value] == 0 { size(value) } else { 0 };
+            }
         }
         widest
     }

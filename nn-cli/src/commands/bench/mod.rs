@@ -69,7 +69,7 @@ impl Forward {
 }
 
 pub fn run(args: &BenchArgs, console: &Console) -> Result<(), Failure> {
-    let network = args.architecture.as_deref().map(Network::find).transpose()?;
+    let network = args.network.architecture.as_deref().map(Network::find).transpose()?;
     let named = network.as_ref().map(|network| network.name().to_string());
     let network = network.unwrap_or_default();
     let size = image_size(&network, args.image_size, DEFAULT_IMAGE_SIZE)?;

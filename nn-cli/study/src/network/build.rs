@@ -1,12 +1,12 @@
 //! Makes an architecture of a description. What is wrong is told with its line and key.
 
 use super::description::{CLASSES, Description, LayerEntry, Place};
-use super::names::did_you_mean;
 use crate::StudyError;
+use crate::similar::did_you_mean;
 use nn_core::Error;
 use nn_core::layers::{Layer, LayerConfig, LayerKinds, OutputKind};
-use nn_core::model::{Architecture, NamedLayer, Sequential};
-use std::collections::{HashMap, HashSet};
+use nn_core::model::{Architecture, LayerNames, NamedLayer, Sequential};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The name of the model's input.
@@ -110,10 +110,11 @@ impl Description {
 
     /// The layers' names: given ones unchanged, others from prefix and counter.
     fn names(&self, prefixes: impl Iterator<Item = String>) -> Result<Vec<String>, StudyError> {
-        let mut taken = HashSet::from([INPUT.to_string()]);
+        let mut names = LayerNames::default();
+        names.take(INPUT);
         for (i, entry) in self.layers.iter().enumerate() {
             let Some(name) = &entry.name else { continue };
-            if !taken.insert(name.clone()) {
+            if !names.take(name) {
                 let problem = match name.as_str() {
                     INPUT => "input is the name of the network's input".to_string(),
                     name => format!("another layer is named {name}, too"),
@@ -123,20 +124,9 @@ impl Description {
                 return Err(self.origin.refuse(place, problem, remedy));
             }
         }
-        // The last number given to each prefix.
-        let mut numbers = HashMap::new();
         let named = self.layers.iter().zip(prefixes).map(|(entry, prefix)| match &entry.name {
             Some(name) => name.clone(),
-            None => {
-                let number = numbers.entry(prefix.clone()).or_insert(0usize);
-                loop {
-                    *number += 1;
-                    let name = format!("{prefix}{number}");
-                    if taken.insert(name.clone()) {
-                        break name;
-                    }
-                }
-            }
+            None => names.count(prefix),
         });
         Ok(named.collect())
     }

@@ -5,7 +5,6 @@
 
 mod build;
 mod description;
-mod names;
 mod read;
 mod write;
 
@@ -13,6 +12,7 @@ pub use description::Description;
 pub use write::{Purpose, to_toml};
 
 use crate::StudyError;
+use crate::similar::did_you_mean;
 use nn_core::Error;
 use nn_core::files::read_limited;
 use nn_core::layers::{LayerKinds, OutputKind};
@@ -69,7 +69,7 @@ impl Network {
             return Self::read(path);
         }
         let known: Vec<_> = built_in().collect();
-        let meant = names::did_you_mean(typed, known.iter().copied());
+        let meant = did_you_mean(typed, known.iter().copied());
         let problem = match path.is_dir() {
             true => "is a folder, not a file that describes a network".to_string(),
             false => {

@@ -1,8 +1,8 @@
 //! Reads the description of a network from TOML.
 
 use super::description::{Description, LayerEntry, Origin, Place};
-use super::names::did_you_mean;
 use crate::StudyError;
+use crate::similar::did_you_mean;
 use nn_core::Error;
 use nn_core::layers::OutputKind;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! The sum of two values and its ReLU in one op: where branches of a residual network meet.
 
-use super::elementwise::update_from;
+use super::elementwise::{stop_where_zero, update_from};
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
@@ -18,11 +18,7 @@ impl<T: Kernels> Op<T> for AddRelu<T> {
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        update_from(gradient.as_mut_slice(), self.y.as_slice(), |g, y| {
-            // False for NaN, which passes its gradient on.
-            let stopped = y <= T::zero();
-            if stopped { T::zero() } else { g }
-        });
+        stop_where_zero(gradient.as_mut_slice(), self.y.as_slice());
         if inputs.needs(0) && inputs.needs(1) {
             let copy = gradient.clone_in(inputs.pool());
             inputs.accumulate(0, copy)?;

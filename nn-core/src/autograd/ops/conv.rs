@@ -1,6 +1,6 @@
 //! 2-D convolution, alone or fused with a following ReLU, or ReLU and max-pooling.
 
-use super::elementwise::update_from;
+use super::elementwise::stop_where_zero;
 use super::packed::Packed;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
@@ -67,11 +67,7 @@ impl<T: Kernels> Op<T> for Conv2dRelu<T> {
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        update_from(gradient.as_mut_slice(), self.y.as_slice(), |g, y| {
-            // False for NaN, which passes its gradient on.
-            let stopped = y <= T::zero();
-            if stopped { T::zero() } else { g }
-        });
+        stop_where_zero(gradient.as_mut_slice(), self.y.as_slice());
         self.conv.backward(OutputGradient::Dense(gradient.as_slice()), inputs)
     }
 }

@@ -123,6 +123,15 @@ pub(super) fn update<T: Kernels>(data: &mut [T], f: impl Fn(T) -> T + Sync) {
     for_each_chunk(data, CHUNK, |_, chunk| chunk.iter_mut().for_each(|v| *v = f(*v)));
 }
 
+/// Sets the gradient to 0 where the output `y` of a ReLU is 0.
+pub(super) fn stop_where_zero<T: Kernels>(gradient: &mut [T], y: &[T]) {
+    update_from(gradient, y, |g, y| {
+        // False for NaN, which passes its gradient on.
+        let stopped = y <= T::zero();
+        if stopped { T::zero() } else { g }
+    });
+}
+
 /// Replaces every element of `data` by `f` of it and of the element of `other` at the same index.
 pub(super) fn update_from<T: Kernels>(data: &mut [T], other: &[T], f: impl Fn(T, T) -> T + Sync) {
     for_each_chunk(data, CHUNK, |i, chunk| {

@@ -215,9 +215,14 @@ impl Conv2dGeometry {
         [self.batch, self.in_h, self.in_w, self.in_c]
     }
 
+    /// Multiply-adds of one direct pass over an image.
+    pub fn multiply_adds(&self) -> u64 {
+        (self.output_len() as u64).saturating_mul(self.patch_len() as u64)
+    }
+
     /// Floating-point operations of one direct pass: multiplications and additions.
     pub fn flops(&self) -> f64 {
-        2.0 * self.batch as f64 * self.output_len() as f64 * self.patch_len() as f64
+        2.0 * self.batch as f64 * self.multiply_adds() as f64
     }
 }
 
