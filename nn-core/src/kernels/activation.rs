@@ -1,7 +1,7 @@
 //! Element-wise activation functions and their derivatives, over plain slices.
 //!
-//! The loops are called through [`Kernels::activations`](super::Kernels::activations), so they are
-//! compiled with this crate, and for the machine's vectors: those without `exp` are vectorised.
+//! They are among the [functions](super::functions) of one number. The loops are compiled for the machine's
+//! vectors: those without `exp` are vectorised.
 //!
 //! No function overflows where its value is finite. At kinks derivatives are PyTorch's.
 
@@ -24,7 +24,9 @@ pub enum Gelu {
 
 /// An activation function with its settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Function {
+pub enum Activation {
+    Sigmoid,
+    Tanh,
     LeakyRelu { slope: f64 },
     Elu { alpha: f64 },
     Gelu(Gelu),
@@ -36,10 +38,12 @@ pub enum Function {
     Mish,
 }
 
-impl Function {
+impl Activation {
     /// The op's name, for errors.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
             Self::LeakyRelu { .. } => "leaky_relu",
             Self::Elu { .. } => "elu",
             Self::Gelu(_) => "gelu",
@@ -52,47 +56,35 @@ impl Function {
         }
     }
 
-    /// Whether [`Activations::backward`] takes the function's value instead of its input: the two
+    /// Whether [`backward`] takes the function's value instead of its input: the two
     /// tell the same, and the value is usually saved by the next op anyway.
     pub fn needs_value(self) -> bool {
         match self {
-            Self::Relu6 => true,
+            Self::Sigmoid | Self::Tanh | Self::Relu6 => true,
             Self::LeakyRelu { slope } => slope > 0.0,
             _ => false,
         }
     }
 }
 
-/// The loops for one element type.
-#[derive(Debug, Clone, Copy)]
-pub struct Activations<T: Element> {
-    /// Replaces each element by the function's value.
-    pub forward: fn(Function, &mut [T]),
-    /// Multiplies each gradient by the derivative at the saved number, the function's input or output
-    /// according to [`Function::needs_value`].
-    pub backward: fn(Function, &mut [T], &[T]),
-}
-
-impl<T: Element> Activations<T> {
-    /// The functions of this file.
-    pub(super) const COMPILED: Self = Self { forward, backward };
-}
-
-fn forward<T: Element>(function: Function, x: &mut [T]) {
+/// Replaces each element by the function's value.
+pub(super) fn forward<T: Element>(function: Activation, x: &mut [T]) {
     multiversion(Forward { function, x });
 }
 
-fn backward<T: Element>(function: Function, gradient: &mut [T], saved: &[T]) {
+/// Multiplies each gradient by the derivative at the saved number, the function's input or output according
+/// to [`Activation::needs_value`].
+pub(super) fn backward<T: Element>(function: Activation, gradient: &mut [T], saved: &[T]) {
     multiversion(Backward { function, gradient, saved });
 }
 
 struct Forward<'a, T> {
-    function: Function,
+    function: Activation,
     x: &'a mut [T],
 }
 
 struct Backward<'a, T> {
-    function: Function,
+    function: Activation,
     gradient: &'a mut [T],
     saved: &'a [T],
 }
@@ -115,29 +107,31 @@ impl<T: Element> Multiversion for Forward<'_, T> {
         let Self { function, x } = self;
         let (zero, six) = (T::zero(), T::from_f64(6.0));
         match function {
-            Function::LeakyRelu { slope } => {
+            Activation::Sigmoid => each!(x, v => sigmoid(v)),
+            Activation::Tanh => each!(x, v => v.tanh()),
+            Activation::LeakyRelu { slope } => {
                 let slope = T::from_f64(slope);
                 each!(x, v => if v > zero { v } else { v * slope });
             }
-            Function::Elu { alpha } => {
+            Activation::Elu { alpha } => {
                 let alpha = T::from_f64(alpha);
                 each!(x, v => if v > zero { v } else { v.exp_m1() * alpha });
             }
-            Function::Gelu(Gelu::Exact) => each!(x, v => v * normal(v).0),
-            Function::Gelu(Gelu::Tanh) => each!(x, v => v * sigmoid(gelu_argument(v).0)),
-            Function::Silu => each!(x, v => v * sigmoid(v)),
-            Function::HardSwish => {
+            Activation::Gelu(Gelu::Exact) => each!(x, v => v * normal(v).0),
+            Activation::Gelu(Gelu::Tanh) => each!(x, v => v * sigmoid(gelu_argument(v).0)),
+            Activation::Silu => each!(x, v => v * sigmoid(v)),
+            Activation::HardSwish => {
                 let (three, sixth) = (T::from_f64(3.0), T::from_f64(1.0 / 6.0));
                 // The factor is exactly 0 and 1 beyond the kinks, so that nothing overflows.
                 each!(x, v => v * (clamp(v + three, zero, six) * sixth));
             }
-            Function::HardSigmoid { alpha, beta } => {
+            Activation::HardSigmoid { alpha, beta } => {
                 let (alpha, beta) = (T::from_f64(alpha), T::from_f64(beta));
                 each!(x, v => clamp(v * alpha + beta, zero, T::one()));
             }
-            Function::Relu6 => each!(x, v => clamp(v, zero, six)),
-            Function::Softplus => each!(x, v => relu(v) + (-v.abs()).exp().ln_1p()),
-            Function::Mish => each!(x, v => v * tanh_softplus(v).0),
+            Activation::Relu6 => each!(x, v => clamp(v, zero, six)),
+            Activation::Softplus => each!(x, v => relu(v) + (-v.abs()).exp().ln_1p()),
+            Activation::Mish => each!(x, v => v * tanh_softplus(v).0),
         }
     }
 }
@@ -160,30 +154,32 @@ impl<T: Element> Multiversion for Backward<'_, T> {
         let Self { function, gradient, saved } = self;
         let (zero, one) = (T::zero(), T::one());
         match function {
-            Function::LeakyRelu { slope } => {
+            Activation::Sigmoid => each_pair!(gradient, saved, g, y => g * y * (one - y)),
+            Activation::Tanh => each_pair!(gradient, saved, g, y => g * (one - y * y)),
+            Activation::LeakyRelu { slope } => {
                 let slope = T::from_f64(slope);
                 each_pair!(gradient, saved, g, v => if v > zero { g } else { g * slope });
             }
-            Function::Elu { alpha } => {
+            Activation::Elu { alpha } => {
                 let alpha = T::from_f64(alpha);
                 each_pair!(gradient, saved, g, v => if v > zero { g } else { g * alpha * v.exp() });
             }
-            Function::Gelu(Gelu::Exact) => {
+            Activation::Gelu(Gelu::Exact) => {
                 each_pair!(gradient, saved, g, v => {
                     let (distribution, density) = normal(v);
                     g * (distribution + v * density)
                 });
             }
-            Function::Gelu(Gelu::Tanh) => each_pair!(gradient, saved, g, v => {
+            Activation::Gelu(Gelu::Tanh) => each_pair!(gradient, saved, g, v => {
                 let (argument, slope) = gelu_argument(v);
                 let s = sigmoid(argument);
                 g * (s + v * slope * s * (one - s))
             }),
-            Function::Silu => each_pair!(gradient, saved, g, v => {
+            Activation::Silu => each_pair!(gradient, saved, g, v => {
                 let s = sigmoid(v);
                 g * (s + v * s * (one - s))
             }),
-            Function::HardSwish => {
+            Activation::HardSwish => {
                 let (three, half) = (T::from_f64(3.0), T::from_f64(0.5));
                 let third = T::from_f64(1.0 / 3.0);
                 each_pair!(gradient, saved, g, v => {
@@ -192,7 +188,7 @@ impl<T: Element> Multiversion for Backward<'_, T> {
                     if v <= -three { zero } else { inner }
                 });
             }
-            Function::HardSigmoid { alpha, beta } => {
+            Activation::HardSigmoid { alpha, beta } => {
                 let (alpha, beta) = (T::from_f64(alpha), T::from_f64(beta));
                 each_pair!(gradient, saved, g, v => {
                     let y = v * alpha + beta;
@@ -200,15 +196,15 @@ impl<T: Element> Multiversion for Backward<'_, T> {
                     if stopped { zero } else { g * alpha }
                 });
             }
-            Function::Relu6 => {
+            Activation::Relu6 => {
                 let six = T::from_f64(6.0);
                 each_pair!(gradient, saved, g, v => {
                     let stopped = (v <= zero) | (v >= six);
                     if stopped { zero } else { g }
                 });
             }
-            Function::Softplus => each_pair!(gradient, saved, g, v => g * sigmoid(v)),
-            Function::Mish => each_pair!(gradient, saved, g, v => {
+            Activation::Softplus => each_pair!(gradient, saved, g, v => g * sigmoid(v)),
+            Activation::Mish => each_pair!(gradient, saved, g, v => {
                 let (t, rest) = tanh_softplus(v);
                 g * (t + v * sigmoid(v) * rest * (one + t))
             }),

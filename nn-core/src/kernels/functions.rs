@@ -3,6 +3,7 @@
 //! The loops are called through [`Tables::functions`](super::Tables::functions). So they are compiled
 //! with this crate for each element type, independently of the build settings of the crate that calls.
 
+use super::activation::{self, Activation};
 use super::erf::erf;
 use crate::tensor::Element;
 use std::f64::consts::FRAC_2_SQRT_PI;
@@ -24,6 +25,8 @@ pub enum Function {
     Erf,
     /// `x` to a fixed power.
     Power(f64),
+    /// An activation function of a network.
+    Activation(Activation),
 }
 
 impl Function {
@@ -37,12 +40,17 @@ impl Function {
             Self::Square => "square",
             Self::Erf => "erf",
             Self::Power(_) => "powf",
+            Self::Activation(function) => function.name(),
         }
     }
 
     /// Whether the derivative is computed from the function's value, not from its argument.
     pub fn needs_value(self) -> bool {
-        matches!(self, Self::Exp | Self::Sqrt)
+        match self {
+            Self::Exp | Self::Sqrt => true,
+            Self::Activation(function) => function.needs_value(),
+            _ => false,
+        }
     }
 }
 
@@ -74,6 +82,7 @@ fn apply<T: Element>(function: Function, data: &mut [T]) {
             let power = T::from_f64(power);
             each.for_each(|v| *v = v.powf(power));
         }
+        Function::Activation(function) => activation::forward(function, data),
     }
 }
 
@@ -95,6 +104,7 @@ fn differentiate<T: Element>(function: Function, gradient: &mut [T], saved: &[T]
             let (power, less) = (T::from_f64(power), T::from_f64(power - 1.0));
             pairs.for_each(|(g, &x)| *g *= power * x.powf(less));
         }
+        Function::Activation(function) => activation::backward(function, gradient, saved),
     }
 }
 

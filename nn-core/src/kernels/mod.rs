@@ -51,9 +51,6 @@ pub trait Tables: Element + linear::Loops {
     /// The products of dense layers; use the functions of [`linear`].
     fn linear() -> linear::Products<Self>;
 
-    /// Element-wise activation functions.
-    fn activations() -> activation::Activations<Self>;
-
     /// Normalisations.
     fn norms() -> norm::Norms<Self>;
 
@@ -92,11 +89,6 @@ macro_rules! impl_kernels {
             #[inline(never)] // inlined in another crate, the products would be compiled there
             fn linear() -> linear::Products<Self> {
                 linear::Products::COMPILED
-            }
-
-            #[inline(never)] // as for `linear`
-            fn activations() -> activation::Activations<Self> {
-                activation::Activations::COMPILED
             }
 
             #[inline(never)] // as for `linear`

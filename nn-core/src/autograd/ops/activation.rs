@@ -4,66 +4,11 @@
 //! the others save their output, which the next op usually saves as well, or, where the derivative needs
 //! it, their input.
 
-use super::elementwise::{update, update_from};
 use super::mask::Masked;
-use crate::autograd::{Backward, Op, Tape, Var};
-use crate::error::Result;
+use crate::autograd::{Tape, Var};
 use crate::kernels::Kernels;
-use crate::kernels::activation::{Function, Gelu, sigmoid};
-use crate::kernels::parallel::{CHUNK, for_each_chunk};
-use crate::tensor::Tensor;
-use std::sync::Arc;
-
-#[derive(Clone, Copy)]
-enum Squashing {
-    Sigmoid,
-    Tanh,
-}
-
-/// A function whose derivative is computed from its value.
-struct FromOutput<T: Kernels> {
-    function: Squashing,
-    y: Arc<Tensor<T>>,
-}
-
-impl<T: Kernels> Op<T> for FromOutput<T> {
-    fn name(&self) -> &'static str {
-        match self.function {
-            Squashing::Sigmoid => "sigmoid",
-            Squashing::Tanh => "tanh",
-        }
-    }
-
-    fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let (one, y, g) = (T::one(), self.y.as_slice(), gradient.as_mut_slice());
-        match self.function {
-            Squashing::Sigmoid => update_from(g, y, |g, y| g * y * (one - y)),
-            Squashing::Tanh => update_from(g, y, |g, y| g * (one - y * y)),
-        }
-        inputs.accumulate(0, gradient)
-    }
-}
-
-/// A function of the kernels, and what they take its derivative from: its input or its output.
-struct Activation<T: Kernels> {
-    function: Function,
-    saved: Arc<Tensor<T>>,
-}
-
-impl<T: Kernels> Op<T> for Activation<T> {
-    fn name(&self) -> &'static str {
-        self.function.name()
-    }
-
-    fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let backward = T::activations().backward;
-        for_each_chunk(gradient.as_mut_slice(), CHUNK, |i, gradient| {
-            let saved = &self.saved.as_slice()[i * CHUNK..][..gradient.len()];
-            backward(self.function, gradient, saved);
-        });
-        inputs.accumulate(0, gradient)
-    }
-}
+use crate::kernels::activation::{Activation, Gelu};
+use crate::kernels::functions::Function;
 
 impl<T: Kernels> Tape<T> {
     /// `max(x, 0)`. NaN stays NaN; the gradient at 0 is 0.
@@ -80,24 +25,24 @@ impl<T: Kernels> Tape<T> {
 
     /// `1 / (1 + exp(-x))`.
     pub fn sigmoid(&self, x: Var<T>) -> Var<T> {
-        self.squash(Squashing::Sigmoid, x, sigmoid)
+        self.activate(Activation::Sigmoid, x)
     }
 
     /// The hyperbolic tangent.
     pub fn tanh(&self, x: Var<T>) -> Var<T> {
-        self.squash(Squashing::Tanh, x, T::tanh)
+        self.activate(Activation::Tanh, x)
     }
 
     /// `x` where it is above 0, `slope * x` elsewhere (Maas et al., 2013). The derivative at 0 is
     /// `slope`.
     pub fn leaky_relu(&self, x: Var<T>, slope: f64) -> Var<T> {
-        self.activate(Function::LeakyRelu { slope }, x)
+        self.activate(Activation::LeakyRelu { slope }, x)
     }
 
     /// `x` where it is above 0, `alpha * (exp(x) - 1)` elsewhere (Clevert et al., 2016). The derivative
     /// at 0 is `alpha`.
     pub fn elu(&self, x: Var<T>, alpha: f64) -> Var<T> {
-        self.activate(Function::Elu { alpha }, x)
+        self.activate(Activation::Elu { alpha }, x)
     }
 
     /// The Gaussian error linear unit (Hendrycks and Gimpel, 2016): `x Phi(x)`, where `Phi` is the
@@ -114,56 +59,43 @@ impl<T: Kernels> Tape<T> {
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn gelu(&self, x: Var<T>, form: Gelu) -> Var<T> {
-        self.activate(Function::Gelu(form), x)
+        self.activate(Activation::Gelu(form), x)
     }
 
     /// `x * sigmoid(x)`, also called Swish (Ramachandran et al., 2017).
     pub fn silu(&self, x: Var<T>) -> Var<T> {
-        self.activate(Function::Silu, x)
+        self.activate(Activation::Silu, x)
     }
 
     /// `x * clamp(x + 3, 0, 6) / 6`, an approximation of [`Tape::silu`] (Howard et al., MobileNetV3,
     /// 2019). The derivative is 0 at -3 and 1 at 3.
     pub fn hard_swish(&self, x: Var<T>) -> Var<T> {
-        self.activate(Function::HardSwish, x)
+        self.activate(Activation::HardSwish, x)
     }
 
     /// `clamp(alpha * x + beta, 0, 1)`: with 1/6 and 0.5 as in PyTorch and Keras 3, with 0.2 and 0.5 as
     /// in ONNX. The derivative at both kinks is 0.
     pub fn hard_sigmoid(&self, x: Var<T>, alpha: f64, beta: f64) -> Var<T> {
-        self.activate(Function::HardSigmoid { alpha, beta }, x)
+        self.activate(Activation::HardSigmoid { alpha, beta }, x)
     }
 
     /// `clamp(x, 0, 6)` (Sandler et al., MobileNetV2, 2018). The derivative at both kinks is 0.
     pub fn relu6(&self, x: Var<T>) -> Var<T> {
-        self.activate(Function::Relu6, x)
+        self.activate(Activation::Relu6, x)
     }
 
     /// `ln(1 + exp(x))`, without overflow.
     pub fn softplus(&self, x: Var<T>) -> Var<T> {
-        self.activate(Function::Softplus, x)
+        self.activate(Activation::Softplus, x)
     }
 
     /// `x * tanh(softplus(x))` (Misra, 2019).
     pub fn mish(&self, x: Var<T>) -> Var<T> {
-        self.activate(Function::Mish, x)
+        self.activate(Activation::Mish, x)
     }
 
-    fn squash(&self, function: Squashing, x: Var<T>, f: impl Fn(T) -> T + Sync) -> Var<T> {
-        let (mut y, x) = x.take(self.pool());
-        update(y.as_mut_slice(), f);
-        let y = Arc::new(y);
-        self.record(FromOutput { function, y: Arc::clone(&y) }, &[&x], y)
-    }
-
-    fn activate(&self, function: Function, x: Var<T>) -> Var<T> {
-        let input = (self.tracks(&[&x]) && !function.needs_value()).then(|| x.share());
-        let (mut y, x) = x.take(self.pool());
-        let forward = T::activations().forward;
-        for_each_chunk(y.as_mut_slice(), CHUNK, |_, y| forward(function, y));
-        let y = Arc::new(y);
-        let saved = input.unwrap_or_else(|| Arc::clone(&y));
-        self.record(Activation { function, saved }, &[&x], y)
+    fn activate(&self, function: Activation, x: Var<T>) -> Var<T> {
+        self.function(Function::Activation(function), x)
     }
 }
 
@@ -171,6 +103,8 @@ impl<T: Kernels> Tape<T> {
 mod tests {
     use super::super::testing::{assert_close, check, run, sample};
     use super::*;
+    use crate::kernels::parallel::CHUNK;
+    use crate::tensor::Tensor;
     use std::slice::from_ref;
 
     type Unary<T> = fn(&Tape<T>, Var<T>) -> Var<T>;
