@@ -15,6 +15,7 @@ use nn_core::train::evaluate;
 use nn_study::audit::{WithoutDuplicates, examine};
 use nn_study::config::{CONFIG_FILE, RunConfig};
 use nn_study::format;
+use nn_study::network::loss_for;
 use nn_study::observer::Interruptible;
 use nn_study::seen::{BySeen, Seen, UsedBy};
 use nn_study::training::read_split;
@@ -118,13 +119,13 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let reading = classifier.reading(args.data.images.skip_unreadable);
     let dataset = images::load(samples, &classifier.classes, reading, console)?;
     console.treated(dataset.treated());
-    let loss = nn_core::loss::Loss::for_output(classifier.model.output_kind());
+    let loss = loss_for(classifier.model.output_kind());
     let result: Evaluation = {
         let images = Interruptible { images: &dataset, observer: console };
         evaluate(&classifier.model, loss, &images, args.batch_size)?.try_into()?
     };
 
-    let right = (0..result.n).map(|i| result.predicted[i] == dataset.labels()[i]);
+    let right = result.hits();
     let paths = dataset.samples().iter().map(|sample| sample.path.as_path());
     let by_seen = seen.map(|seen| BySeen::count(paths.zip(right), &seen));
     let of_them = by_seen.as_ref().map(BySeen::title).unwrap_or_default();
@@ -149,7 +150,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
             console.text(&format!(
                 "  with all of them         {}\n  without copies of others {}\n\n  left out, for {}: \
                  {}{}",
-                of(result.correct, result.n),
+                of(result.correct, result.images()),
                 of(correct, n),
                 "there is a copy in another split",
                 format::plural(duplicates.len() as u64, "image"),
@@ -167,7 +168,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         model: classifier.path.clone(),
         loss: result.loss,
         accuracy: result.accuracy(),
-        n: result.n,
+        n: result.images(),
         correct: result.correct,
         classes,
         confusion,

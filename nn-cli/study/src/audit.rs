@@ -69,17 +69,19 @@ impl WithoutDuplicates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nn_core::train::Classification;
 
     /// Two models on four images: the first is right on the first three, the second on the first.
     fn evaluations() -> [Evaluation; 2] {
         [3, 1].map(|right: usize| Evaluation {
             loss: 0.5,
-            n: 4,
-            correct: right,
-            confusion: vec![vec![right as u64, 4 - right as u64], vec![0, 0]],
-            labels: vec![0; 4],
-            predicted: (0..4).map(|i| usize::from(i >= right)).collect(),
-            probabilities: vec![vec![0.5, 0.5]; 4],
+            classification: Classification {
+                correct: right,
+                confusion: vec![vec![right as u64, 4 - right as u64], vec![0, 0]],
+                labels: vec![0; 4],
+                predicted: (0..4).map(|i| usize::from(i >= right)).collect(),
+                probabilities: vec![vec![0.5, 0.5]; 4],
+            },
         })
     }
 

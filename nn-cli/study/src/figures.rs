@@ -41,7 +41,7 @@ impl Run<'_> {
             title: format!("{}, {} images", self.set.name, self.data.tested_on),
             subtitle: String::new(),
             synthetic: self.is_synthetic(),
-            interval: Some(wilson(self.test.correct as u64, self.test.n as u64).ends()),
+            interval: Some(wilson(self.test.correct as u64, self.test.images() as u64).ends()),
             classes: self.set.folder.classes.iter().map(|name| class_name(name)).collect(),
             counts: self.test.confusion.clone(),
         }

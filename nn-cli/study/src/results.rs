@@ -93,7 +93,7 @@ impl Run<'_> {
                 split: self.data.tested_on,
                 loss: self.test.loss,
                 accuracy: self.test.accuracy(),
-                n: self.test.n,
+                n: self.test.images(),
                 correct: self.test.correct,
                 confusion: &self.test.confusion,
             },

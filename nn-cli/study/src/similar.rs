@@ -25,6 +25,10 @@ pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
         known.into_iter().filter_map(|known| Some((distance(known)?, known))).collect();
     found.sort();
     found.dedup();
+    // The same name in other letters is the one that was meant.
+    if let Some(((0, _), _)) = found.first() {
+        found.retain(|((distance, _), _)| *distance == 0);
+    }
     found.into_iter().map(|(_, known)| known).take(MOST).collect()
 }
 
@@ -54,6 +58,7 @@ mod tests {
             assert_eq!(similar(typed, sets)[0], meant, "{typed}");
         }
         assert!(similar("photos", sets).is_empty());
+        assert_eq!(similar("conv2d", ["Conv2D", "Conv2DTranspose"]), ["Conv2D"]);
         assert_eq!(did_you_mean("wolv", ["husky", "wolf"]), "; did you mean wolf?");
         assert_eq!(did_you_mean("cat", ["husky", "wolf"]), "");
         assert_eq!(did_you_mean("WÖLF", ["wölf"]), "; did you mean wölf?");

@@ -238,19 +238,19 @@ mod tests {
     use super::super::Measured;
     use super::*;
     use crate::Evaluation;
+    use nn_core::train::Classification;
 
     /// `seeds` models with the same `correct` of `n` predictions right.
     fn measured(correct: usize, n: usize, seeds: usize) -> Measured {
         let predicted: Vec<usize> = (0..n).map(|i| usize::from(i >= correct)).collect();
-        let one = Evaluation {
-            loss: 0.5,
-            n,
+        let classification = Classification {
             correct,
             confusion: vec![vec![correct as u64, (n - correct) as u64], vec![0, 0]],
             labels: vec![0; n],
             probabilities: predicted.iter().map(|&p| vec![1.0 - p as f64, p as f64]).collect(),
             predicted,
         };
+        let one = Evaluation { loss: 0.5, classification };
         Measured::new(vec![one; seeds])
     }
 

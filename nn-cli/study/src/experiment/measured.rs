@@ -27,7 +27,7 @@ impl Measured {
 
     /// The accuracy of each seed.
     pub fn accuracies(&self) -> Vec<f64> {
-        self.evaluations.iter().map(Evaluation::accuracy).collect()
+        self.evaluations.iter().map(|e| e.accuracy()).collect()
     }
 
     /// The mean loss over the seeds.
@@ -37,7 +37,7 @@ impl Measured {
 
     /// The number of images.
     pub fn images(&self) -> usize {
-        self.evaluations.first().map_or(0, |e| e.n)
+        self.evaluations.first().map_or(0, |e| e.images())
     }
 
     /// The number of correct predictions, summed over all seeds.
@@ -60,7 +60,8 @@ impl Measured {
 /// The accuracy over seeds and those images for which `counts` is true.
 fn accuracy(evaluations: &[Evaluation], counts: impl Fn(usize) -> bool) -> Repeated {
     let right = |e: &Evaluation| {
-        (0..e.n).filter(|&image| counts(image)).map(|i| e.labels[i] == e.predicted[i]).collect()
+        let hits = e.hits().enumerate().filter(|&(image, _)| counts(image));
+        hits.map(|(_, hit)| hit).collect()
     };
     Repeated::new(&evaluations.iter().map(right).collect::<Vec<_>>())
 }
@@ -136,9 +137,9 @@ impl SeedScore {
             run,
             loss: evaluation.loss,
             accuracy: evaluation.accuracy(),
-            n: evaluation.n,
+            n: evaluation.images(),
             correct: evaluation.correct,
-            interval: wilson(evaluation.correct as u64, evaluation.n as u64),
+            interval: wilson(evaluation.correct as u64, evaluation.images() as u64),
             confusion: evaluation.confusion.clone(),
         }
     }

@@ -16,6 +16,7 @@ use nn_core::data::{Dataset, Foreground, Sample, Treated, decode_file_on, foregr
 use nn_core::explain::Explanation;
 use nn_core::model::Sequential;
 use nn_core::tensor::BufferPool;
+use nn_core::train::Classification;
 use nn_figures::overlays::rgb_image;
 use nn_staging::{FileNames, StagedFolder};
 use rayon::prelude::*;
@@ -141,7 +142,7 @@ impl Inspection {
         chosen: &[usize],
         observer: &dyn Observer,
     ) -> Result<Vec<Vec<Explanation>>, StudyError> {
-        let Evaluation { predicted, labels, .. } = &self.evaluation;
+        let Classification { predicted, labels, .. } = &self.evaluation.classification;
         let pool = BufferPool::new();
         let mut all = Vec::with_capacity(chosen.len());
         for batch in chosen.chunks(BATCH) {
@@ -169,7 +170,8 @@ impl Inspection {
         file: String,
         explanations: Vec<Explanation>,
     ) -> Result<(Inspected, RgbImage), StudyError> {
-        let Evaluation { predicted, labels, probabilities, .. } = &self.evaluation;
+        let Classification { predicted, labels, probabilities, .. } =
+            &self.evaluation.classification;
         let decoded = decode_file_on(&sample.path, self.treated.alpha_background)?;
         let subject = foreground(&decoded.image);
         let photo = rgb_image(decoded.image)?;
@@ -193,7 +195,8 @@ fn choose(evaluation: &Evaluation) -> Vec<usize> {
     let confidence = |i: usize| evaluation.probabilities[i][evaluation.predicted[i]];
     let sorted = |wanted: bool| {
         let is_right = |i: &usize| evaluation.predicted[*i] == evaluation.labels[*i];
-        let mut all: Vec<usize> = (0..evaluation.n).filter(|i| is_right(i) == wanted).collect();
+        let mut all: Vec<usize> =
+            (0..evaluation.images()).filter(|i| is_right(i) == wanted).collect();
         // The sort is stable: equal ones stay in the set's order.
         all.sort_by(|&a, &b| confidence(b).total_cmp(&confidence(a)));
         all.truncate(MOST);

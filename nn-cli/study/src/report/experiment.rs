@@ -242,7 +242,7 @@ fn sets(told: &Told<'_>) -> Table {
     let mut table = Table::new("What the images were used for", &header, 3);
     let uses = ["leaky model", "leaky model, second test", "clean model"];
     for (i, set) in told.parts.sets.iter().enumerate() {
-        let n = told.first[i].evaluation.n;
+        let n = told.first[i].evaluation.images();
         let count = |n: Option<usize>| n.map_or("–".into(), |n| n.to_string());
         table.rows.push(vec![
             clean(&places::shown(&set.path, &told.parts.config.data_root)),

@@ -90,7 +90,7 @@ impl Gallery {
             let total = if right {
                 inspection.evaluation.correct
             } else {
-                inspection.evaluation.n - inspection.evaluation.correct
+                inspection.evaluation.images() - inspection.evaluation.correct
             };
             let kind = if right { "right answer" } else { "wrong answer" };
             let shown = if cards.len() < total {

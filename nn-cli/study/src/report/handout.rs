@@ -44,7 +44,7 @@ impl HandoutPage {
 
 /// `18 of 20`: correct predictions and images of the first seed's model.
 fn counted(measured: &Measured) -> (u64, u64) {
-    measured.evaluations.first().map_or((0, 0), |e| (e.correct as u64, e.n as u64))
+    measured.evaluations.first().map_or((0, 0), |e| (e.correct as u64, e.images() as u64))
 }
 
 /// The exercises, each with the number of lines for its answer.

@@ -48,7 +48,7 @@ impl RunPage {
     /// If an image cannot be read any more.
     pub fn new(run: &Run<'_>, test: &Inspection) -> Result<Self, StudyError> {
         let (set, name) = (run.set, clean(&run.set.name));
-        let (correct, n) = (run.test.correct as u64, run.test.n as u64);
+        let (correct, n) = (run.test.correct as u64, run.test.images() as u64);
         let lede = format!(
             "After {} of training the network classifies {} of {} correctly ({}).",
             format::plural(run.history.len() as u64, "epoch"),

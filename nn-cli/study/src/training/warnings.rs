@@ -71,7 +71,7 @@ impl Judged<'_> {
         silent: impl FnOnce() -> Result<Option<String>>,
     ) -> Result<Vec<Warning>> {
         let stuck = self.is_stuck();
-        let answer = self.only_answer().filter(|_| stuck || self.test.n >= ENOUGH);
+        let answer = self.only_answer().filter(|_| stuck || self.test.images() >= ENOUGH);
         if !stuck && answer.is_none() {
             return Ok(self.better_before().into_iter().collect());
         }
@@ -151,7 +151,7 @@ impl Judged<'_> {
 
     /// Whether the accuracy is significantly higher than that of always predicting the most frequent class.
     fn beats_the_largest_class(&self) -> bool {
-        let n = self.test.n as u64;
+        let n = self.test.images() as u64;
         let largest = self.tested().into_iter().max().unwrap_or(0) as f64 / n as f64;
         wilson(self.test.correct as u64, n).low > largest
     }
@@ -164,7 +164,7 @@ impl Judged<'_> {
         if kinds < 2 || self.test.predicted.iter().any(|&answer| answer != first) {
             return None;
         }
-        let images = format!("{} {} images", self.test.n, self.tested_on);
+        let images = format!("{} {} images", self.test.images(), self.tested_on);
         let right = tested.get(first).copied().unwrap_or(0);
         Some(format!(
             "it answers {} for all {images}, {right} of which are",
@@ -251,6 +251,7 @@ fn rounded(rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nn_core::train::Classification;
 
     fn record(epoch: usize, loss: f64, val_loss: f64, val_accuracy: f64) -> EpochRecord {
         let (val_loss, val_accuracy) = (Some(val_loss), Some(val_accuracy));
@@ -263,10 +264,11 @@ mod tests {
         let mut confusion = vec![vec![0; 2]; 2];
         labels.iter().zip(predicted).for_each(|(&label, &answer)| confusion[label][answer] += 1);
         let correct = (confusion[0][0] + confusion[1][1]) as usize;
-        let n = labels.len();
-        let probabilities = vec![vec![0.5, 0.5]; n];
+        let probabilities = vec![vec![0.5, 0.5]; labels.len()];
         let predicted = predicted.to_vec();
-        Evaluation { loss: 0.7, n, correct, confusion, labels, probabilities, predicted }
+        let classification =
+            Classification { correct, confusion, labels, probabilities, predicted };
+        Evaluation { loss: 0.7, classification }
     }
 
     fn judge(history: &History, trained: [usize; 2], test: &Evaluation, rate: f64) -> Vec<Warning> {
