@@ -14,6 +14,7 @@ mod cli {
     mod bad_settings;
     mod bench;
     mod browser;
+    mod channels;
     mod console;
     mod data;
     mod experiment;

@@ -24,7 +24,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
         schedule,
         optimizer,
         seed,
-        network: NetworkArgs { architecture },
+        network: NetworkArgs { architecture, channels },
         image_size,
         validation_split,
         alpha_background,
@@ -42,6 +42,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
     });
     option("--architecture", architecture);
     option("--image-size", image_size.map(|v| text(&v)));
+    option("--channels", channels.map(|v| text(&v)));
     option("--validation-split", validation_split.map(|v| text(&v)));
     option("--alpha-background", alpha_background.map(|v| text(&v)));
     if args.images.skip_unreadable {

@@ -5,6 +5,7 @@
 
 use crate::args::{ImageArgs, LabelArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs};
 use crate::failure::Failure;
+use nn_core::data::Channels;
 use nn_core::optim::{OptimizerConfig, Schedule};
 use nn_study::Network;
 use nn_study::config::RunConfig;
@@ -90,6 +91,7 @@ fn merge(
     set(&mut fit.learning_rate, settings.learning_rate);
     set(&mut fit.seed, settings.seed);
     config.image_size = image_size(&config.architecture, settings.image_size, config.image_size)?;
+    config.channels = channels(&config.architecture, settings.network.channels, config.channels)?;
     set(&mut config.alpha_background, settings.alpha_background);
     set(&mut config.validation_split, settings.validation_split);
     if let Some(name) = settings.schedule {
@@ -120,6 +122,32 @@ pub fn image_size(
             )))
         }
         (Some([height, ..]), _) => Ok(height),
+    }
+}
+
+/// The channels for a network: those of its file where it says them, else the given ones or the default.
+///
+/// # Errors
+/// If the network is for images of other channels than the given ones, or of none that images have.
+pub fn channels(
+    network: &Network,
+    given: Option<Channels>,
+    default: Channels,
+) -> Result<Channels, Failure> {
+    let Some([.., count]) = network.fixed_input() else {
+        return Ok(given.unwrap_or(default));
+    };
+    let name = network.name();
+    match (Channels::from_count(count), given) {
+        (Some(said), Some(given)) if said != given => Err(Failure::usage(format!(
+            "--channels {given}: the network {name} is for images in {said}, as its file says; leave the \
+             option away, or input out of the file"
+        ))),
+        (Some(said), _) => Ok(said),
+        (None, _) => Err(Failure::usage(format!(
+            "the network {name} is for images of {count} channels, as its file says, and images have 3 (rgb) \
+             or 1 (grey); change input in the file, or leave it out"
+        ))),
     }
 }
 

@@ -7,8 +7,8 @@ use crate::hints;
 use crate::reading;
 use crate::ui::Console;
 use nn_core::data::{
-    EXTENSIONS, PassedOver, Rgb8, Treatment, decode_file_on, images_below, is_image,
-    resize_bilinear, summary,
+    EXTENSIONS, PassedOver, Rgb8, Treatment, decode_file_on, images_below, is_image, network_input,
+    summary,
 };
 use nn_core::{Error, Tensor};
 use nn_study::images::{Reading, or_skip};
@@ -25,7 +25,7 @@ pub struct Batch<'a> {
     pub images: Vec<Rgb8>,
     /// What was changed in each image when it was read.
     pub treatments: Vec<Treatment>,
-    /// `[files.len(), height, width, 3]`.
+    /// `[files.len(), height, width, channels]`.
     pub pixels: Tensor,
 }
 
@@ -38,12 +38,13 @@ pub fn read<'a>(
     reading: Reading,
     console: &Console,
 ) -> Result<Option<Batch<'a>>, Failure> {
-    let Reading { size: (height, width), alpha_background, skip_unreadable } = reading;
+    let Reading { size: (height, width), channels, alpha_background, skip_unreadable } = reading;
     let (mut readable, mut images, mut pixels) = (Vec::new(), Vec::new(), Vec::new());
     let mut treatments = Vec::new();
     for file in files {
-        let decoded = decode_file_on(file, alpha_background)
-            .and_then(|decoded| Ok((resize_bilinear(&decoded.image, height, width)?, decoded)));
+        let decoded = decode_file_on(file, alpha_background).and_then(|decoded| {
+            Ok((network_input(&decoded.image, channels, height, width)?, decoded))
+        });
         match decoded {
             Ok((resized, decoded)) => {
                 readable.push(file.as_path());
@@ -58,7 +59,7 @@ pub fn read<'a>(
     if readable.is_empty() {
         return Ok(None);
     }
-    let pixels = Tensor::from_vec([readable.len(), height, width, 3], pixels)?;
+    let pixels = Tensor::from_vec([readable.len(), height, width, channels.count()], pixels)?;
     Ok(Some(Batch { files: readable, images, treatments, pixels }))
 }
 

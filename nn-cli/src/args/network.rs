@@ -3,6 +3,8 @@
 use super::image_size;
 use super::numbers::whole;
 use clap::Args as ClapArgs;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use nn_core::data::Channels;
 use std::path::PathBuf;
 
 /// Which network to build.
@@ -12,6 +14,16 @@ pub struct NetworkArgs {
     /// TOML file that describes it, as `summary --toml` prints one [default: reference]
     #[arg(long, value_name = "NAME|FILE")]
     pub architecture: Option<String>,
+    /// The channels in which the network takes images: in colour or in grey [default: rgb, or what the
+    /// network's file says]
+    #[arg(long, value_name = "rgb|grey", value_parser = channels())]
+    pub channels: Option<Channels>,
+}
+
+fn channels() -> impl TypedValueParser<Value = Channels> {
+    let grey = PossibleValue::new(Channels::Grey.name()).alias("gray");
+    PossibleValuesParser::new([PossibleValue::new(Channels::Rgb.name()), grey])
+        .try_map(|name| name.parse::<Channels>())
 }
 
 #[derive(Debug, ClapArgs)]
@@ -28,7 +40,7 @@ pub struct NetworkArgs {
     prints such a file for any network.")]
 pub struct SummaryArgs {
     /// A model.safetensors or run folder [default: the network that --architecture names]
-    #[arg(long, value_name = "FILE|RUN", conflicts_with = "architecture")]
+    #[arg(long, value_name = "FILE|RUN", conflicts_with_all = ["architecture", "channels"])]
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub network: NetworkArgs,

@@ -4,7 +4,7 @@ use crate::args::ModelArgs;
 use crate::failure::Failure;
 use crate::hints;
 use nn_core::Error;
-use nn_core::data::{AlphaBackground, Treated};
+use nn_core::data::{AlphaBackground, Channels, Treated};
 use nn_core::model::{self, ModelFile, Sequential};
 use nn_study::images::Reading;
 use nn_study::run_folder::{ALPHA_BACKGROUND_NOTE, MODEL_FILE};
@@ -20,14 +20,26 @@ pub const DEFAULT_IMAGE_SIZE: usize = 256;
 pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure> {
     let path = located(path)?;
     let file = model::load(&path, image_size)?;
-    match file.model.input_shape().dims() {
-        [_, _, 3] => Ok(file),
-        other => Err(Error::file(
+    match channels(&file.model) {
+        Some(_) => Ok(file),
+        None => Err(Error::file(
             &path,
-            format!("is a model of inputs {other:?}, not of colour images [height, width, 3]"),
+            format!(
+                "is a model of inputs {:?}, not of images [height, width, 3] in colour or [height, width, 1] \
+                 in grey",
+                file.model.input_shape().dims()
+            ),
             "use a model that `nn-cli train` wrote",
         )
         .into()),
+    }
+}
+
+/// The channels in which a model takes images; `None` if its inputs are no images.
+fn channels(model: &Sequential) -> Option<Channels> {
+    match model.input_shape().dims() {
+        [_, _, channels] => Channels::from_count(*channels),
+        _ => None,
     }
 }
 
@@ -115,8 +127,12 @@ impl Classifier {
 
     /// How images are decoded for this model.
     pub fn reading(&self, skip_unreadable: bool) -> Reading {
-        let (size, alpha_background) = (self.image_size(), self.alpha_background);
-        Reading { size, alpha_background, skip_unreadable }
+        Reading {
+            size: self.image_size(),
+            channels: channels(&self.model).unwrap_or_default(),
+            alpha_background: self.alpha_background,
+            skip_unreadable,
+        }
     }
 
     /// Counters, all 0, of what is changed in images when they are read for this model.

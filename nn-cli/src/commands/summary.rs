@@ -2,19 +2,17 @@
 
 use super::model;
 use crate::args::SummaryArgs;
-use crate::config::image_size;
+use crate::config::{channels, image_size};
 use crate::failure::Failure;
 use crate::ui::Console;
 use crate::ui::lines::width;
+use nn_core::data::Channels;
 use nn_core::files::write_atomically;
 use nn_core::model::{Sequential, Summary};
 use nn_figures::graph::{self, GraphNode};
 use nn_study::network::{Purpose, to_toml};
 use nn_study::{Network, format};
 use std::path::Path;
-
-/// Colour images.
-const CHANNELS: usize = 3;
 
 pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
     let (network, purpose) = match &args.model {
@@ -43,7 +41,8 @@ fn asked_for(args: &SummaryArgs) -> Result<(Sequential, Purpose), Failure> {
     let network = network.unwrap_or_default();
     let size = image_size(&network, args.image_size, model::DEFAULT_IMAGE_SIZE)?;
     network.check_image_size(size)?;
-    let input = network.fixed_input().unwrap_or([size, size, CHANNELS]);
+    let channels = channels(&network, args.network.channels, Channels::Rgb)?;
+    let input = network.input(size, channels);
     // The seed of the weights does not matter here.
     let built = network.build(input, args.classes, 0)?;
     let purpose = match network.fixed_input() {

@@ -2,7 +2,7 @@
 
 use crate::{Network, StudyError};
 use nn_core::Error;
-use nn_core::data::{AlphaBackground, check_validation_split};
+use nn_core::data::{AlphaBackground, Channels, check_validation_split};
 use nn_core::files::read_limited;
 use nn_core::kernels::isa;
 use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
@@ -38,6 +38,9 @@ pub struct RunConfig {
     pub architecture: Network,
     /// Height and width that images are resized to.
     pub image_size: usize,
+    /// The channels in which images are read.
+    #[serde(skip_serializing_if = "is_rgb")]
+    pub channels: Channels,
     /// The colour that transparent images are composited onto.
     pub alpha_background: AlphaBackground,
     /// The share of `train/` held out for validation.
@@ -61,6 +64,10 @@ pub struct RunConfig {
     pub optimizer: OptimizerConfig,
 }
 
+fn is_rgb(channels: &Channels) -> bool {
+    *channels == Channels::Rgb
+}
+
 /// The name of the kernels of this process.
 fn kernel_here() -> String {
     isa::active().name().to_string()
@@ -75,6 +82,7 @@ impl Default for RunConfig {
             skip_unreadable: false,
             architecture: Network::default(),
             image_size: 256,
+            channels: Channels::Rgb,
             alpha_background: AlphaBackground::WHITE,
             validation_split: DEFAULT_VALIDATION_SPLIT,
             kernel: None,
@@ -103,6 +111,7 @@ impl RunConfig {
             ("--optimizer", show(&self.optimizer), show(&config.optimizer)),
             ("--seed", show(&began.seed), show(&asked.seed)),
             ("--image-size", show(&self.image_size), show(&config.image_size)),
+            ("--channels", self.channels.to_string(), config.channels.to_string()),
             (
                 "--alpha-background",
                 self.alpha_background.to_string(),
@@ -134,7 +143,7 @@ impl RunConfig {
 
     /// The shape of the network's input: `[height, width, channels]`.
     pub fn input(&self) -> [usize; 3] {
-        self.architecture.fixed_input().unwrap_or([self.image_size, self.image_size, 3])
+        self.architecture.input(self.image_size, self.channels)
     }
 
     /// Records the kernels of this process when a run begins. Returns the previously recorded kernels if
@@ -199,11 +208,13 @@ impl RunConfig {
         }
         self.architecture.check_image_size(self.image_size)?;
         let [.., channels] = self.input();
-        if channels != 3 {
+        if channels != self.channels.count() {
             return Err(StudyError::invalid(format!(
-                "the network {} takes images of {channels} channels, but they are read in colour, with 3; \
-                 change input in its file, or leave it out",
-                self.architecture.name()
+                "the network {} takes images of {channels} channels, but they are read in {} with {}; \
+                 change input in its file, or channels (rgb or grey)",
+                self.architecture.name(),
+                self.channels,
+                self.channels.count()
             )));
         }
         check_batch_size(self.fit.batch_size)?;

@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::{Observer, format};
-use nn_core::data::{AlphaBackground, Dataset, DatasetOptions, Sample};
+use nn_core::data::{AlphaBackground, Channels, Dataset, DatasetOptions, Sample};
 use nn_core::{Error, Result};
 
 /// How images are decoded for a network.
@@ -10,6 +10,8 @@ use nn_core::{Error, Result};
 pub struct Reading {
     /// Height and width that images are resized to.
     pub size: (usize, usize),
+    /// The channels in which images are read.
+    pub channels: Channels,
     /// The colour that transparent images are composited onto.
     pub alpha_background: AlphaBackground,
     /// Whether unreadable images are skipped.
@@ -22,6 +24,7 @@ impl Reading {
         let [height, width, _] = config.input();
         Self {
             size: (height, width),
+            channels: config.channels,
             alpha_background: config.alpha_background,
             skip_unreadable: config.skip_unreadable,
         }
@@ -38,11 +41,12 @@ pub fn load(
     reading: Reading,
     observer: &dyn Observer,
 ) -> Result<Dataset> {
-    let Reading { size: (height, width), alpha_background, skip_unreadable } = reading;
+    let Reading { size: (height, width), channels, alpha_background, skip_unreadable } = reading;
     let counter = observer.count("decoding", samples.len() as u64, "images");
     let options = DatasetOptions {
         height,
         width,
+        channels,
         skip_unreadable,
         alpha_background,
         ..DatasetOptions::default()

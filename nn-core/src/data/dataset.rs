@@ -13,9 +13,10 @@
 //! All three give bit-identical batches. Values are 0 to 255 and not rounded; rescaling them is the
 //! network's first layer.
 
-use super::decode::{AlphaBackground, MAX_DECODED_BYTES, Rgb8, Treated, Treatment, decode_file_on};
+use super::channels::{Channels, Raster};
+use super::decode::{AlphaBackground, MAX_DECODED_BYTES, Treated, Treatment, decode_file_on};
 use super::labels::shuffled_order;
-use super::resize::{resize_bilinear, resize_into};
+use super::resize::resize_into;
 use super::sample::Sample;
 use super::spill::Spill;
 use super::split::unknown_label;
@@ -48,6 +49,8 @@ pub struct DatasetOptions {
     pub skip_unreadable: bool,
     /// The background colour for transparent images; white by default.
     pub alpha_background: AlphaBackground,
+    /// The channels of every image; red, green, blue by default.
+    pub channels: Channels,
 }
 
 impl Default for DatasetOptions {
@@ -59,6 +62,7 @@ impl Default for DatasetOptions {
             disk_bound: 4 << 30,
             skip_unreadable: false,
             alpha_background: AlphaBackground::WHITE,
+            channels: Channels::Rgb,
         }
     }
 }
@@ -74,7 +78,7 @@ pub struct Skipped {
 
 /// Where an image is kept between batches, and in which form.
 enum Kept {
-    Decoded(Rgb8),
+    Decoded(Raster),
     Resized(Vec<f32>),
     /// At this offset of the temporary file: as decoded, with this height and width, or resized.
     Spilled {
@@ -89,7 +93,7 @@ impl Kept {
     /// The pixels in memory.
     fn pixels(&self) -> &[u8] {
         match self {
-            Self::Decoded(image) => image.pixels(),
+            Self::Decoded(image) => &image.values,
             Self::Resized(values) => bytemuck::cast_slice(values),
             Self::Spilled { .. } | Self::Streamed => &[],
         }
@@ -104,7 +108,7 @@ impl Kept {
         }
         *free = 0;
         let decoded = match &self {
-            Self::Decoded(image) => Some((image.height(), image.width())),
+            Self::Decoded(image) => Some((image.height, image.width)),
             _ => None,
         };
         match spill.append(self.pixels()) {
@@ -125,6 +129,7 @@ pub struct Dataset {
     treated: Treated,
     height: usize,
     width: usize,
+    channels: Channels,
 }
 
 impl Dataset {
@@ -153,7 +158,7 @@ impl Dataset {
         options: &DatasetOptions,
         mut progress: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<Self> {
-        let (height, width) = (options.height, options.width);
+        let (height, width, channels) = (options.height, options.width, options.channels);
         check_size(height, width)?;
         if let Some(sample) = samples.iter().find(|sample| sample.label >= classes.len()) {
             return Err(unknown_label(sample.label, classes.len()));
@@ -170,17 +175,20 @@ impl Dataset {
             treated: Treated::on(options.alpha_background),
             height,
             width,
+            channels,
         };
         let mut free = options.memory_bound;
         let mut done = 0;
         for chunk in samples.chunks(CHUNK * rayon::current_num_threads()) {
             let keep = |sample: &Sample| {
                 let decoded = decode_file_on(&sample.path, options.alpha_background)?;
-                let (image, treatment) = (decoded.image, decoded.treatment);
-                if image.pixels().len() <= height * width * 3 * size_of::<f32>() {
+                let (image, treatment) = (Raster::of(decoded.image, channels), decoded.treatment);
+                let len = height * width * channels.count();
+                if image.values.len() <= len * size_of::<f32>() {
                     return Ok((Kept::Decoded(image), treatment));
                 }
-                let resized = resize_bilinear(&image, height, width)?;
+                let mut resized = vec![0.0; len];
+                resize_into(&image, &mut resized, height, width);
                 Ok((Kept::Resized(resized), treatment))
             };
             // Every file is decoded before an error is returned, so that the error does not depend
@@ -230,7 +238,7 @@ impl Dataset {
     }
 
     /// The images with the indices `indices`, in this order, as a tensor `[indices.len(), height,
-    /// width, 3]` with values from 0 to 255, and their labels. The buffer comes from `pool`.
+    /// width, channels]` with values from 0 to 255, and their labels. The buffer comes from `pool`.
     ///
     /// # Errors
     /// If `indices` is empty or has an index that is not below [`Dataset::len`], or if the file of
@@ -251,9 +259,9 @@ impl Dataset {
                 "take indices from 0..len",
             ));
         }
-        let (height, width) = (self.height, self.width);
-        let mut batch = Tensor::uninit([indices.len(), height, width, 3], pool);
-        let outputs = batch.as_mut_slice().par_chunks_exact_mut(height * width * 3);
+        let (height, width, channels) = (self.height, self.width, self.channels.count());
+        let mut batch = Tensor::uninit([indices.len(), height, width, channels], pool);
+        let outputs = batch.as_mut_slice().par_chunks_exact_mut(height * width * channels);
         let results: Vec<Result<()>> =
             outputs.zip(indices).map(|(out, &index)| self.write(index, out)).collect();
         results.into_iter().collect::<Result<()>>()?;
@@ -283,16 +291,17 @@ impl Dataset {
         let Some((height, width)) = decoded else {
             return self.spill.read(at, bytemuck::cast_slice_mut(out));
         };
-        let mut pixels = vec![0; height * width * 3];
-        self.spill.read(at, &mut pixels)?;
-        let image = Rgb8::new(height, width, pixels).map_err(io::Error::other)?;
-        resize_into(&image, out, self.height, self.width);
+        let channels = self.channels;
+        let mut values = vec![0; height * width * channels.count()];
+        self.spill.read(at, &mut values)?;
+        resize_into(&Raster { height, width, channels, values }, out, self.height, self.width);
         Ok(())
     }
 
     fn write_streamed(&self, index: usize, out: &mut [f32]) -> Result<()> {
         let decoded = decode_file_on(&self.samples[index].path, self.treated.alpha_background)?;
-        resize_into(&decoded.image, out, self.height, self.width);
+        let image = Raster::of(decoded.image, self.channels);
+        resize_into(&image, out, self.height, self.width);
         Ok(())
     }
 
@@ -340,6 +349,11 @@ impl Dataset {
     /// The `(height, width)` of every image in a batch.
     pub fn image_size(&self) -> (usize, usize) {
         (self.height, self.width)
+    }
+
+    /// The channels of every image in a batch.
+    pub fn channels(&self) -> Channels {
+        self.channels
     }
 
     /// The bytes of pixels kept in memory between batches; at most the memory bound.

@@ -97,6 +97,11 @@ impl Rgb8 {
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
+
+    /// The values of [`Rgb8::pixels`], without a copy.
+    pub(super) fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
 }
 
 /// A decoded image, and how it was converted.

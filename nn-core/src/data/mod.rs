@@ -27,6 +27,8 @@
 //! ```
 
 #[cfg(feature = "images")]
+mod channels;
+#[cfg(feature = "images")]
 mod dataset;
 #[cfg(feature = "images")]
 pub(crate) mod decode;
@@ -55,6 +57,8 @@ pub mod split_file;
 mod tree;
 
 #[cfg(feature = "images")]
+pub use channels::Channels;
+#[cfg(feature = "images")]
 pub use dataset::{Dataset, DatasetOptions, Skipped};
 #[cfg(feature = "images")]
 pub use decode::{
@@ -79,7 +83,7 @@ pub use passed_over::relative;
 #[cfg(feature = "images")]
 pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
 #[cfg(feature = "images")]
-pub use resize::resize_bilinear;
+pub use resize::{network_input, resize_bilinear};
 pub use sample::Sample;
 #[doc(hidden)]
 pub use split::check_validation_split;

@@ -11,11 +11,9 @@
 //! and the value is `top + (bottom - top) * ty`, where `top = tl + (tr - tl) * tx` and `bottom`
 //! likewise. All is computed in f32 and in this order, since another order rounds differently.
 
+use super::channels::{Channels, Raster};
 use super::decode::Rgb8;
 use crate::error::{Error, Result};
-
-/// Colour channels of an image.
-const CHANNELS: usize = 3;
 
 /// The source of one output row or column: two input rows or columns, and the interpolation weight.
 struct Source {
@@ -54,32 +52,77 @@ fn sources(in_len: usize, out_len: usize) -> Vec<Source> {
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 pub fn resize_bilinear(image: &Rgb8, height: usize, width: usize) -> Result<Vec<f32>> {
-    let len = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(CHANNELS));
-    let Some(len) = len.filter(|&len| len > 0) else {
-        return Err(Error::setting(
+    let mut out = output(Channels::Rgb, height, width)?;
+    resize_values::<3>(image.pixels(), (image.height(), image.width()), &mut out, (height, width));
+    Ok(out)
+}
+
+/// `image` as a network takes it, in its channels and then [resized](resize_bilinear): `[height, width,
+/// channels]`, values in `0.0..=255.0`, rows from the top.
+///
+/// # Errors
+/// If the height or width is 0, or their product overflows.
+///
+/// ```
+/// use nn_core::data::{Channels, Rgb8, network_input};
+/// let image = Rgb8::new(1, 2, vec![0, 0, 0, 255, 0, 0])?; // a black and a red pixel
+/// assert_eq!(network_input(&image, Channels::Grey, 1, 2)?, [0.0, 76.0]);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+pub fn network_input(
+    image: &Rgb8,
+    channels: Channels,
+    height: usize,
+    width: usize,
+) -> Result<Vec<f32>> {
+    if channels == Channels::Rgb {
+        return resize_bilinear(image, height, width);
+    }
+    let mut out = output(channels, height, width)?;
+    resize_into(&Raster::of(image.clone(), channels), &mut out, height, width);
+    Ok(out)
+}
+
+/// Room for an image of this size.
+fn output(channels: Channels, height: usize, width: usize) -> Result<Vec<f32>> {
+    let len = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels.count()));
+    match len.filter(|&len| len > 0) {
+        Some(len) => Ok(vec![0.0; len]),
+        None => Err(Error::setting(
             "image size",
             "a height and a width of at least 1",
             format!("{height} x {width}"),
             "choose a larger size",
-        ));
-    };
-    let mut out = vec![0.0; len];
-    resize_into(image, &mut out, height, width);
-    Ok(out)
+        )),
+    }
 }
 
-/// [`resize_bilinear`] into `out`, which must have `height * width * 3` elements, at least one.
-pub(super) fn resize_into(image: &Rgb8, out: &mut [f32], height: usize, width: usize) {
-    debug_assert_eq!(out.len(), height * width * CHANNELS);
-    let stride = image.width() * CHANNELS;
-    let columns: Vec<Source> = sources(image.width(), width)
+/// `image` resized into `out`, which must have `height * width * channels` elements, at least one.
+pub(super) fn resize_into(image: &Raster, out: &mut [f32], height: usize, width: usize) {
+    let (from, to) = ((image.height, image.width), (height, width));
+    match image.channels {
+        Channels::Rgb => resize_values::<3>(&image.values, from, out, to),
+        Channels::Grey => resize_values::<1>(&image.values, from, out, to),
+    }
+}
+
+/// Resizes `values`, `[from.0, from.1, CHANNELS]`, into `out`, `[to.0, to.1, CHANNELS]`.
+fn resize_values<const CHANNELS: usize>(
+    values: &[u8],
+    from: (usize, usize),
+    out: &mut [f32],
+    to: (usize, usize),
+) {
+    debug_assert_eq!(out.len(), to.0 * to.1 * CHANNELS);
+    let stride = from.1 * CHANNELS;
+    let columns: Vec<Source> = sources(from.1, to.1)
         .into_iter()
         .map(|s| Source { lower: s.lower * CHANNELS, upper: s.upper * CHANNELS, ..s })
         .collect();
-    let rows = sources(image.height(), height);
-    for (out_row, row) in out.chunks_exact_mut(width * CHANNELS).zip(&rows) {
-        let top = &image.pixels()[row.lower * stride..][..stride];
-        let bottom = &image.pixels()[row.upper * stride..][..stride];
+    let rows = sources(from.0, to.0);
+    for (out_row, row) in out.chunks_exact_mut(to.1 * CHANNELS).zip(&rows) {
+        let top = &values[row.lower * stride..][..stride];
+        let bottom = &values[row.upper * stride..][..stride];
         for (pixel, column) in out_row.chunks_exact_mut(CHANNELS).zip(&columns) {
             let (left, right) = (column.lower, column.upper);
             let corners = [
@@ -112,6 +155,19 @@ mod tests {
         let start = 14_695_981_039_346_656_037_u64;
         let step = |h: u64, v: &f32| (h ^ u64::from(v.to_bits())).wrapping_mul(1_099_511_628_211);
         format!("{:016x}", values.iter().fold(start, step))
+    }
+
+    #[test]
+    fn grey_is_taken_before_the_image_is_resized() {
+        // Two pixels of luma 29 and 76: their mean is 52.5, while the luma of the mean colour is 53.
+        let image = Rgb8::new(1, 2, vec![0, 0, 255, 255, 0, 0]).unwrap();
+        assert_eq!(network_input(&image, Channels::Grey, 1, 1).unwrap(), [52.5]);
+        let image = formula(7, 5);
+        let grey = Raster::of(image.clone(), Channels::Grey);
+        let alike = grey.values.iter().flat_map(|&value| [value; 3]).collect();
+        let alike = resize_bilinear(&Rgb8::new(7, 5, alike).unwrap(), 9, 4).unwrap();
+        let one: Vec<f32> = alike.chunks_exact(3).map(|pixel| pixel[0]).collect();
+        assert_eq!(network_input(&image, Channels::Grey, 9, 4).unwrap(), one);
     }
 
     #[test]

@@ -6,10 +6,11 @@ mod timing;
 
 use super::model::DEFAULT_IMAGE_SIZE;
 use crate::args::BenchArgs;
-use crate::config::image_size;
+use crate::config::{channels, image_size};
 use crate::failure::Failure;
 use crate::ui::{Console, Counter, table};
 use layers::LayerTime;
+use nn_core::data::Channels;
 use nn_core::internals::peak;
 use nn_core::kernels::isa;
 use nn_core::model::{ReferenceCnn, Sequential};
@@ -27,9 +28,6 @@ const SEED: u64 = 27;
 
 /// Two classes, as in the reference's task.
 const CLASSES: usize = 2;
-
-/// Colour images.
-const CHANNELS: usize = 3;
 
 /// The number of untimed steps and passes: afterwards memory is mapped and buffers are allocated.
 const WARM_UP: usize = 3;
@@ -78,9 +76,11 @@ pub fn run(args: &BenchArgs, console: &Console) -> Result<(), Failure> {
     if args.steps == 0 {
         return Err(Failure::usage("steps must be at least 1, received 0; 20 are usual"));
     }
-    let input = network.fixed_input().unwrap_or([size, size, CHANNELS]);
+    let channels = channels(&network, args.network.channels, Channels::Rgb)?;
+    let input = network.input(size, channels);
     let model = network.build(input, CLASSES, SEED)?;
-    let reference = network.is_reference().then(|| ReferenceCnn::new(CLASSES, size));
+    let reference = (network.is_reference() && channels == Channels::Rgb)
+        .then(|| ReferenceCnn::new(CLASSES, size));
     let passes = match &reference {
         Some(reference) => layers::count(reference),
         None => graph::count(&model),

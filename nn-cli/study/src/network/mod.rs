@@ -14,6 +14,7 @@ pub use write::{Purpose, to_toml};
 use crate::StudyError;
 use crate::similar::did_you_mean;
 use nn_core::Error;
+use nn_core::data::Channels;
 use nn_core::files::read_limited;
 use nn_core::layers::{LayerKinds, OutputKind};
 use nn_core::loss::Loss;
@@ -124,6 +125,12 @@ impl Network {
             Self::BuiltIn(_) => None,
             Self::Described(description) => description.input,
         }
+    }
+
+    /// The shape of its input, `[height, width, channels]`: that of its file, or else this size and these
+    /// channels.
+    pub fn input(&self, size: usize, channels: Channels) -> [usize; 3] {
+        self.fixed_input().unwrap_or([size, size, channels.count()])
     }
 
     /// The loss that its output asks for, with images of classes.

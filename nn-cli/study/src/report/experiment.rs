@@ -2,7 +2,7 @@
 
 use super::base::{self, Base};
 use super::curves::Curves;
-use super::gallery::{Gallery, HEAT_NOTE, View, views, worst};
+use super::gallery::{Gallery, View, heat_note, views, worst};
 use super::handout;
 use super::leaks::{SetLeaks, label_table};
 use super::matrix::Matrix;
@@ -126,7 +126,7 @@ impl<'a> ExperimentPage<'a> {
                 .map(|(spec, guessing)| Curves::draw(spec, guessing))
                 .collect(),
             matrices: matrices(parts),
-            heat_note: format!("{HEAT_NOTE}{seed_note}"),
+            heat_note: heat_note(parts.config.channels) + &seed_note,
             shares: shares.collect(),
             shares_note: shares::note(&told.looked.concat()),
             views: views(&leaky.classes),

@@ -6,6 +6,7 @@ use crate::StudyError;
 use crate::format::{class_name, clean, percent, plural};
 use crate::inspection::{self, Inspected, Inspection, no_share};
 use crate::picture;
+use nn_core::data::Channels;
 use rayon::prelude::*;
 
 /// Images of a set, grouped by whether the prediction is correct.
@@ -182,10 +183,17 @@ pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
     table
 }
 
-/// An explanation of the heat maps.
-pub const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last feature \
+/// An explanation of the heat maps of networks that take images in `channels`.
+pub fn heat_note(channels: Channels) -> String {
+    let seen = match channels {
+        Channels::Rgb => "as the network sees them",
+        Channels::Grey => "as the network sees them, except that it takes them in grey",
+    };
+    format!("{HEAT_NOTE} Pictures are squeezed into a square, {seen}.")
+}
+
+const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last feature \
     map before the network pools or flattens it. Red: \
     evidence for a class; blue: no evidence for it (there may be evidence against). The heat of a region is \
     the sum of the map over it. Each map has its own \
-    scale from its lowest to its highest value, so compare colours within a picture, not between pictures. \
-    Pictures are squeezed into a square, as the network sees them.";
+    scale from its lowest to its highest value, so compare colours within a picture, not between pictures.";

@@ -2,7 +2,7 @@
 
 use super::base::{self, Base};
 use super::curves::Curves;
-use super::gallery::{Gallery, HEAT_NOTE, View, views, worst};
+use super::gallery::{Gallery, View, heat_note, views, worst};
 use super::matrix::Matrix;
 use super::parts::{Score, Scored, Table, guessing_key, layers, settings};
 use super::places;
@@ -32,7 +32,7 @@ pub struct RunPage {
     guessing: Vec<(&'static str, &'static str)>,
     curves: Curves,
     matrix: Matrix,
-    heat_note: &'static str,
+    heat_note: String,
     views: Vec<View>,
     gallery: Gallery,
     worst: Table,
@@ -89,7 +89,7 @@ impl RunPage {
             credit: base::credit(&[set]),
             curves: Curves::draw(&run.curves(), &run.guessing()),
             matrix: Matrix::draw(&ConfusionSpec { title: tested.clone(), ..run.confusion() }),
-            heat_note: HEAT_NOTE,
+            heat_note: heat_note(run.config.channels),
             views: views(&test.classes),
             gallery: Gallery::new("gallery-test", &tested, test)?,
             worst: worst(&[(run.data.tested_on, test)]),

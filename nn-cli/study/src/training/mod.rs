@@ -20,6 +20,7 @@ use crate::config::RunConfig;
 use crate::observer::{Interruptible, Watched};
 use crate::{Observer, format};
 use nn_core::Error;
+use nn_core::data::Channels;
 use nn_core::model::Sequential;
 use nn_core::train::{Examples, History, Trainer, silent_layer};
 
@@ -62,9 +63,13 @@ impl<'a> Run<'a> {
         observer.treated(&data.treated());
         let mut trainer = Trainer::new(network, config.optimizer.build()?, config.fit.clone())?;
         observer.note(&format!(
-            "training on {}: {} images, {} for validation, {} for the test, {} parameters",
+            "training on {}: {} images{}, {} for validation, {} for the test, {} parameters",
             set.describe(),
             data.train.len(),
+            match config.channels {
+                Channels::Rgb => "",
+                Channels::Grey => " in grey",
+            },
             data.validation.len(),
             match data.tested_on {
                 "test" => data.test.len().to_string(),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::data::ImageFolder;
 use crate::data::decode_file;
-use crate::data::one_hot;
+use crate::data::{network_input, one_hot, resize_bilinear};
 use image::{Rgb, RgbImage};
 use std::fs;
 use tempfile::TempDir;
@@ -47,6 +47,26 @@ fn a_batch_holds_the_images_asked_for() {
     }
     // The blue channel encodes class and number.
     assert_eq!(batch.row(0)[2], 101.0);
+}
+
+#[test]
+fn grey_images_are_the_same_wherever_they_are_kept() {
+    let root = folder();
+    let all: Vec<usize> = (0..12).collect();
+    let grey = DatasetOptions { channels: Channels::Grey, ..options() };
+    let nowhere = DatasetOptions { memory_bound: 0, disk_bound: 0, ..grey.clone() };
+    let on_disk = DatasetOptions { memory_bound: 0, ..grey.clone() };
+    for (options, streamed) in [(grey, 0), (on_disk, 0), (nowhere, 12)] {
+        let dataset = load(root.path(), &options).unwrap();
+        assert_eq!((dataset.streamed(), dataset.channels()), (streamed, Channels::Grey));
+        let (batch, _) = dataset.batch(&all, &BufferPool::new()).unwrap();
+        assert_eq!(batch.dims(), [12, 12, 10, 1]);
+        for (index, sample) in dataset.samples().iter().enumerate() {
+            let image = decode_file(&sample.path).unwrap();
+            let expected = network_input(&image, Channels::Grey, 12, 10).unwrap();
+            assert_eq!(batch.row(index), expected);
+        }
+    }
 }
 
 #[test]
