@@ -73,6 +73,10 @@ pub fn cases() -> Vec<Case> {
         ([1, 7, 254, 17], 40, valid),
         ([1, 5, 254, 3], 64, valid),
         ([1, 10, 127, 130], 3, valid),
+        // Many channels: more than one block and group, the last ones not full.
+        ([3, 13, 6, 37], 45, same),
+        ([2, 5, 70, 24], 70, same),
+        ([4, 1, 1, 33], 40, same),
     ] {
         cases.push(case(input, out, (3, 3), options, Pool2dOptions::default()));
     }
@@ -128,7 +132,7 @@ fn options_of_all_kinds() -> impl Iterator<Item = Option<Case>> {
 pub fn few_many_and_grouped_channels(size: [usize; 3], out: usize) -> [Case; 4] {
     let [n, h, w] = size;
     let pool = Pool2dOptions::default();
-    [(3, out, 1), (20, out, 1), (out, out, out), (6, 12, 3)].map(|(channels, out, groups)| {
+    [(3, out, 1), (48, out, 1), (out, out, out), (6, 12, 3)].map(|(channels, out, groups)| {
         let conv = Conv2dOptions::default().groups(groups);
         case([n, h, w, channels], out, (3, 3), conv, pool).expect("it fits")
     })

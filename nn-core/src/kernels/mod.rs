@@ -31,7 +31,7 @@ pub(crate) use isa::Isa;
 use crate::tensor::Element;
 use conv::{
     Conv2dKernels, depthwise::Depthwise, direct::Direct, im2col::Im2col, sparse_input::SparseInput,
-    sparse_weight::SparseWeight, winograd::Winograd,
+    sparse_weight::SparseWeight, winograd::Winograd, winograd::weight_gradient::WinogradWeight,
 };
 
 /// An element type with kernels: `f32`, or `f64` for gradient checks.
@@ -157,8 +157,12 @@ impl_kernels!(
         ],
         weight_gradient: &[
             &SparseWeight { isa: Isa::Avx512 },
+            &WinogradWeight { isa: Isa::Avx512 },
             &SparseWeight { isa: Isa::Avx2 },
+            &WinogradWeight { isa: Isa::Avx2 },
             &SparseWeight { isa: Isa::Portable },
+            &WinogradWeight { isa: Isa::Neon },
+            &WinogradWeight { isa: Isa::Portable },
             &Depthwise { isa: Isa::Avx512 },
             &Depthwise { isa: Isa::Avx2 },
             &Depthwise { isa: Isa::Neon },

@@ -250,6 +250,17 @@ pub(crate) fn run<W: SimdFn>(isa: Isa, work: W) -> W::Output {
     }
 }
 
+/// Rows of the tallest register tile of `isa`: [`Simd::MR`].
+pub(crate) fn tile_rows(isa: Isa) -> usize {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => x86::F32x16::MR,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => x86::F32x8::MR,
+        _ => Array::MR,
+    }
+}
+
 /// Lanes of the vectors of `isa`.
 pub(crate) fn lanes(isa: Isa) -> usize {
     match isa {

@@ -1,5 +1,5 @@
 //! Winograd's minimal filtering, F(4x4, 3x3): the forward pass and the input's gradient of 3x3
-//! convolutions with stride 1.
+//! convolutions with stride 1. The weight's gradient is in `weight_gradient/`.
 //!
 //! A tile of 4x4 outputs is computed from a 6x6 patch of input. Patch and weights are transformed so
 //! that the convolution becomes 36 products, one for each point of `transform.rs`, instead of 144 for
@@ -28,6 +28,7 @@ mod patch;
 mod plan;
 mod tiles;
 mod transform;
+pub(crate) mod weight_gradient;
 mod weights;
 
 use super::epilogue::Epilogue;

@@ -35,69 +35,83 @@ impl SimdFn for Products<'_> {
         let groups = tiles.div_ceil(V::MR);
         for group in 0..groups {
             let (first, end) = (group * tiles / groups, (group + 1) * tiles / groups);
+            let tile = RegisterTile {
+                depth,
+                v: (v.wrapping_add(first * v_pitch), v_pitch),
+                u,
+                m: (m.wrapping_add(first * m_pitch), m_pitch),
+            };
             // SAFETY: rows `first..end` of `tiles`, which lie in `v` and `m`, and `depth` rows of
             // `u`, as asserted; the caller promised the instructions.
-            unsafe {
-                let (v, m) = ((v.add(first * v_pitch), v_pitch), (m.add(first * m_pitch), m_pitch));
-                match end - first {
-                    1 => register_tile::<V, 1>(depth, v, u, m),
-                    2 => register_tile::<V, 2>(depth, v, u, m),
-                    3 => register_tile::<V, 3>(depth, v, u, m),
-                    4 => register_tile::<V, 4>(depth, v, u, m),
-                    5 => register_tile::<V, 5>(depth, v, u, m),
-                    6 => register_tile::<V, 6>(depth, v, u, m),
-                    7 => register_tile::<V, 7>(depth, v, u, m),
-                    8 => register_tile::<V, 8>(depth, v, u, m),
-                    9 => register_tile::<V, 9>(depth, v, u, m),
-                    10 => register_tile::<V, 10>(depth, v, u, m),
-                    11 => register_tile::<V, 11>(depth, v, u, m),
-                    12 => register_tile::<V, 12>(depth, v, u, m),
-                    13 => register_tile::<V, 13>(depth, v, u, m),
-                    14 => register_tile::<V, 14>(depth, v, u, m),
-                    rows => unreachable!("{rows} rows in a register tile"),
-                }
-            }
+            unsafe { for_rows::<V>(end - first, tile) };
         }
     }
 }
 
-/// Computes `R` rows of `m`: their sums stay in registers while `u` is read once.
+/// A computation of some rows, whose sums stay in registers.
+pub trait Rows {
+    /// Computes `R` rows. Must be `#[inline(always)]`.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set; and what the computation itself asks for.
+    unsafe fn run<V: Simd, const R: usize>(self);
+}
+
+/// Runs `work` for `rows` rows, at most [`Simd::MR`], compiled for each number of them.
 ///
 /// # Safety
-/// The processor has the instructions of `V`'s set, and the matrices lie inside their allocations.
+/// That of [`Rows::run`].
 #[inline(always)]
-unsafe fn register_tile<V: Simd, const R: usize>(
-    depth: usize,
-    (v, v_pitch): (*const f32, usize),
-    u: *const f32,
-    (m, m_pitch): (*mut f32, usize),
-) {
-    // Evaluated at compile time, so that sets with fewer registers get no code for tall tiles.
-    if R > V::MR {
-        unreachable!("{R} rows in a register tile");
-    }
-    // SAFETY: `k` counts the rows of `u` and the columns of `v`, `r` the rows of `v` and `m`, all
-    // inside matrices that the caller vouches for.
-    unsafe {
-        let mut sums = [[V::zero(); NR]; R];
-        for k in 0..depth {
-            let u = u.add(k * NR * V::LANES);
-            // Prefetches the next point's weights, which follow these, from the L3 cache. After the
-            // last point the prefetched address is past the end, which is harmless.
-            for j in 0..NR {
-                prefetch(u.wrapping_add(depth * NR * V::LANES + j * V::LANES));
+pub unsafe fn for_rows<V: Simd>(rows: usize, work: impl Rows) {
+    // Evaluated at compile time, so that sets with fewer registers get no code for more rows.
+    macro_rules! match_rows {
+        ($($r:literal)*) => {
+            match rows {
+                // SAFETY: the caller's promise.
+                $($r if $r <= V::MR => unsafe { work.run::<V, $r>() },)*
+                rows => unreachable!("{rows} rows in a register tile"),
             }
-            let u = [V::load(u), V::load(u.add(V::LANES))];
-            for r in 0..R {
-                let v = V::splat(*v.add(r * v_pitch + k));
+        };
+    }
+    match_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+}
+
+/// Rows of `m`: their sums stay in registers while `u` is read once. The matrices lie inside their
+/// allocations.
+struct RegisterTile {
+    depth: usize,
+    v: (*const f32, usize),
+    u: *const f32,
+    m: (*mut f32, usize),
+}
+
+impl Rows for RegisterTile {
+    #[inline(always)]
+    unsafe fn run<V: Simd, const R: usize>(self) {
+        let Self { depth, v: (v, v_pitch), u, m: (m, m_pitch) } = self;
+        // SAFETY: `k` counts the rows of `u` and the columns of `v`, `r` the rows of `v` and `m`, all
+        // inside matrices that the caller vouches for.
+        unsafe {
+            let mut sums = [[V::zero(); NR]; R];
+            for k in 0..depth {
+                let u = u.add(k * NR * V::LANES);
+                // Prefetches the next point's weights, which follow these, from the L3 cache. After the
+                // last point the prefetched address is past the end, which is harmless.
                 for j in 0..NR {
-                    sums[r][j] = v.mul_add(u[j], sums[r][j]);
+                    prefetch(u.wrapping_add(depth * NR * V::LANES + j * V::LANES));
+                }
+                let u = [V::load(u), V::load(u.add(V::LANES))];
+                for r in 0..R {
+                    let v = V::splat(*v.add(r * v_pitch + k));
+                    for j in 0..NR {
+                        sums[r][j] = v.mul_add(u[j], sums[r][j]);
+                    }
                 }
             }
-        }
-        for r in 0..R {
-            for j in 0..NR {
-                sums[r][j].store(m.add(r * m_pitch + j * V::LANES));
+            for r in 0..R {
+                for j in 0..NR {
+                    sums[r][j].store(m.add(r * m_pitch + j * V::LANES));
+                }
             }
         }
     }
