@@ -30,8 +30,9 @@ pub(crate) use isa::Isa;
 
 use crate::tensor::Element;
 use conv::{
-    Conv2dKernels, depthwise::Depthwise, direct::Direct, im2col::Im2col, sparse_input::SparseInput,
-    sparse_weight::SparseWeight, winograd::Winograd, winograd::weight_gradient::WinogradWeight,
+    Conv2dKernels, depthwise::Depthwise, direct::Direct, im2col::Im2col, implicit::Implicit,
+    sparse_input::SparseInput, sparse_weight::SparseWeight, winograd::Winograd,
+    winograd::weight_gradient::WinogradWeight,
 };
 
 /// An element type with kernels: `f32`, or `f64` for gradient checks.
@@ -139,6 +140,10 @@ impl_kernels!(
             &Depthwise { isa: Isa::Avx2 },
             &Depthwise { isa: Isa::Neon },
             &Depthwise { isa: Isa::Portable },
+            &Implicit { isa: Isa::Avx512 },
+            &Implicit { isa: Isa::Avx2 },
+            &Implicit { isa: Isa::Neon },
+            &Implicit { isa: Isa::Portable },
             &Im2col,
         ],
         input_gradient: &[
@@ -153,6 +158,10 @@ impl_kernels!(
             &Depthwise { isa: Isa::Avx2 },
             &Depthwise { isa: Isa::Neon },
             &Depthwise { isa: Isa::Portable },
+            &Implicit { isa: Isa::Avx512 },
+            &Implicit { isa: Isa::Avx2 },
+            &Implicit { isa: Isa::Neon },
+            &Implicit { isa: Isa::Portable },
             &Im2col,
         ],
         weight_gradient: &[

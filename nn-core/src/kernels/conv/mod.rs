@@ -15,6 +15,7 @@ pub(crate) mod depthwise;
 pub(crate) mod direct;
 mod epilogue;
 pub(crate) mod im2col;
+pub(crate) mod implicit;
 pub(crate) mod sparse_input;
 pub(crate) mod sparse_weight;
 pub(crate) mod winograd;

@@ -1,0 +1,301 @@
+//! The inner loops: register tiles of some pixels by a few vectors of channels.
+
+use super::plan::Plan;
+use crate::kernels::isa::Isa;
+use crate::kernels::pool;
+use crate::kernels::simd::{self, Simd, SimdFn};
+use std::ops::Range;
+
+/// Source elements summed between two visits of the target: the weights they meet fill 64 KB.
+const CHUNK: usize = 256;
+
+/// Rows of the register tiles of two vectors from which on a set has 32 registers.
+const MANY_REGISTERS: usize = 8;
+
+/// Vectors of the widest block of channels, for `vectors` vectors that are left.
+pub fn widest(isa: Isa, vectors: usize) -> usize {
+    let most = if simd::tile_rows(isa) >= MANY_REGISTERS { 4 } else { 2 };
+    1 << vectors.min(most).ilog2()
+}
+
+/// Rows of the tallest register tile of `vectors` vectors. The sums, a row of weights and one input fill
+/// 29 of 32 registers, or 15 of 16.
+const fn tallest<V: Simd>(vectors: usize) -> usize {
+    match vectors {
+        4 => 6,
+        2 if V::MR < MANY_REGISTERS => V::MR,
+        _ => 12,
+    }
+}
+
+/// Adjacent elements of the source under the kernel: the distance from the pixel, and their number.
+type Run = (isize, usize);
+
+/// A part of the target of one image: some rows, and some blocks of channels.
+pub struct Task<'a> {
+    pub plan: &'a Plan,
+    pub isa: Isa,
+    /// The rows of the source that the part sees, [`Plan::pitch`] apart, with padding if there is any.
+    pub band: &'a [f32],
+    /// The row of the source at which `band` begins.
+    pub top: isize,
+    pub weights: &'a [f32],
+    pub bias: Option<&'a [f32]>,
+    pub relu: bool,
+    /// The rows of the target.
+    pub rows: Range<usize>,
+    /// The blocks, counted through the groups.
+    pub blocks: Range<usize>,
+    /// The first of the rows: `rows.len()` rows of the target, of which no one else writes the blocks'
+    /// channels.
+    pub target: *mut f32,
+}
+
+impl SimdFn for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Simd>(self) {
+        let plan = self.plan;
+        let blocks = plan.blocks(self.isa);
+        for index in 0..plan.phases.len() {
+            let pixels = self.pixels(index);
+            let runs = self.runs(index);
+            let taken = plan.phases[index].tap_count() * plan.depth;
+            for block in self.blocks.clone() {
+                let (group, (first, vectors)) =
+                    (block / blocks.len(), blocks[block % blocks.len()]);
+                let start = group * plan.group_weights()
+                    + plan.phases[index].weights
+                    + first * V::LANES * taken;
+                let weights = &self.weights[start..start + taken * vectors * V::LANES];
+                let channel = group * plan.width + first * V::LANES;
+                let channels = (vectors * V::LANES).min(plan.width - first * V::LANES);
+                let block = Block {
+                    bias: self.bias.map(|b| &b[channel..channel + channels]),
+                    relu: self.relu,
+                    source: self.band.as_ptr().wrapping_add(group * plan.depth),
+                    target: self.target.wrapping_add(channel),
+                    channels,
+                    pixels: &pixels,
+                };
+                // SAFETY: the caller's promise; pixels and runs lie in the band, as `runs` and `pixels`
+                // asserted, and the block's channels in their pixels.
+                unsafe {
+                    match vectors {
+                        4 if V::MR >= MANY_REGISTERS => block.run::<V, 4>(&runs, weights),
+                        2 => block.run::<V, 2>(&runs, weights),
+                        _ => block.run::<V, 1>(&runs, weights),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Task<'_> {
+    /// The pixels of a phase: where each begins in the band and in the target, counted from `target`.
+    fn pixels(&self, phase: usize) -> Vec<(usize, usize)> {
+        let (plan, phase) = (self.plan, &self.plan.phases[phase]);
+        let rows = phase.rows.inside(&self.rows);
+        // What lies outside the band after rounding down here is brought back by the runs.
+        let place = |y: usize, x: usize| {
+            let row = (y * phase.rows.stride) as isize - self.top;
+            let column = (x * phase.columns.stride) as isize - plan.columns.start;
+            let pitch = plan.columns.len() as isize;
+            (row * pitch + column) * plan.source.channels as isize
+        };
+        let mut pixels = Vec::with_capacity(rows.len() * phase.columns.count);
+        for y in rows.clone() {
+            let row = phase.rows.first + y * phase.rows.step - self.rows.start;
+            for x in 0..phase.columns.count {
+                let column = phase.columns.first + x * phase.columns.step;
+                let to = row * plan.target.row() + column * plan.target.channels;
+                pixels.push((place(y, x) as usize, to));
+            }
+        }
+        if let (Some(seen), Some(columns)) =
+            (phase.rows.span(&rows), phase.columns.span(&(0..phase.columns.count)))
+        {
+            assert!(seen.start >= self.top && columns.start >= plan.columns.start);
+            assert!(columns.end <= plan.columns.end);
+            assert!((seen.end - self.top) as usize * plan.pitch() <= self.band.len());
+        }
+        pixels
+    }
+
+    /// What a pixel of the phase sees, in pieces of at most [`CHUNK`] elements.
+    fn runs(&self, phase: usize) -> Vec<Run> {
+        let plan = self.plan;
+        let mut runs: Vec<Run> = Vec::new();
+        let pitch = plan.columns.len() as isize;
+        for (_, y, x) in plan.phases[phase].taps(plan.kernel_w) {
+            let mut at = (y * pitch + x) * plan.source.channels as isize;
+            let mut left = plan.depth;
+            if let Some((start, len)) = runs.last_mut()
+                && *start + *len as isize == at
+            {
+                let more = left.min(CHUNK.saturating_sub(*len));
+                *len += more;
+                (at, left) = (at + more as isize, left - more);
+            }
+            while left > 0 {
+                runs.push((at, left.min(CHUNK)));
+                (at, left) = (at + left.min(CHUNK) as isize, left - left.min(CHUNK));
+            }
+        }
+        runs
+    }
+}
+
+/// A block of the target's channels, at some pixels.
+struct Block<'a> {
+    bias: Option<&'a [f32]>,
+    relu: bool,
+    /// The source, at the group's first channel.
+    source: *const f32,
+    /// The target, at the block's first channel.
+    target: *mut f32,
+    channels: usize,
+    pixels: &'a [(usize, usize)],
+}
+
+impl Block<'_> {
+    /// Computes all pixels, [`CHUNK`] elements of the source after the other: their weights then stay in
+    /// the cache for all pixels. Each sum goes on from where the last chunk left it, so its additions
+    /// have the same order as in one go.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`'s set. Every run lies in the source at every pixel, and
+    /// `channels` elements of the target are this block's alone at every pixel.
+    #[inline(always)]
+    unsafe fn run<V: Simd, const N: usize>(&self, runs: &[Run], weights: &[f32]) {
+        let (mut from, mut used) = (0, 0);
+        loop {
+            let (mut to, mut taken) = (from, 0);
+            while to < runs.len() && (to == from || taken + runs[to].1 <= CHUNK) {
+                taken += runs[to].1;
+                to += 1;
+            }
+            let step = Step {
+                runs: &runs[from..to],
+                weights: &weights[used..used + taken * N * V::LANES],
+                first: from == 0,
+                last: to == runs.len(),
+            };
+            let (count, rows) = (self.pixels.len(), tallest::<V>(N));
+            let tiles = count.div_ceil(rows);
+            for tile in 0..tiles {
+                let pixels = &self.pixels[tile * count / tiles..(tile + 1) * count / tiles];
+                // SAFETY: the caller's promise.
+                unsafe { self.rows::<V, N>(pixels, &step) };
+            }
+            if step.last {
+                return;
+            }
+            (from, used) = (to, used + taken * N * V::LANES);
+        }
+    }
+
+    /// Computes one register tile, compiled for several numbers of rows.
+    ///
+    /// # Safety
+    /// As for `run`.
+    #[inline(always)]
+    unsafe fn rows<V: Simd, const N: usize>(&self, pixels: &[(usize, usize)], step: &Step<'_>) {
+        // Evaluated at compile time, so that narrow sets get no code for more rows.
+        macro_rules! at_least {
+            ($($r:literal)*) => {
+                match pixels.len() {
+                    // SAFETY: the caller's promise.
+                    $(rows if rows <= $r && $r <= tallest::<V>(N) => unsafe {
+                        self.tile::<V, N, $r>(pixels, step)
+                    },)*
+                    rows => unreachable!("{rows} rows in a register tile"),
+                }
+            };
+        }
+        at_least!(1 2 3 4 5 6 8 10 12);
+    }
+
+    /// Computes a register tile of `R` rows. If there are fewer pixels, the last is computed several times.
+    ///
+    /// # Safety
+    /// As for `run`.
+    #[inline(always)]
+    unsafe fn tile<V: Simd, const N: usize, const R: usize>(
+        &self,
+        pixels: &[(usize, usize)],
+        step: &Step<'_>,
+    ) {
+        assert!(!pixels.is_empty() && pixels.len() <= R);
+        let channels = |j: usize| self.channels.saturating_sub(j * V::LANES).min(V::LANES);
+        // SAFETY: the caller's promise. The weights have a row of `N` vectors for every element of the
+        // runs, as `run` cut them.
+        unsafe {
+            let mut sums = [[V::zero(); N]; R];
+            if step.first {
+                if let Some(bias) = self.bias {
+                    for j in 0..N {
+                        let bias = V::read(&bias[(j * V::LANES).min(bias.len())..]);
+                        for r in 0..R {
+                            sums[r][j] = bias;
+                        }
+                    }
+                }
+            } else {
+                for r in 0..R {
+                    let to = self.target.wrapping_add(pixels[r.min(pixels.len() - 1)].1);
+                    for j in 0..N {
+                        let at = to.wrapping_add(j * V::LANES);
+                        sums[r][j] = V::read(std::slice::from_raw_parts(at, channels(j)));
+                    }
+                }
+            }
+            let mut starts = [self.source; R];
+            for r in 0..R {
+                starts[r] = self.source.wrapping_add(pixels[r.min(pixels.len() - 1)].0);
+            }
+            let mut w = step.weights.as_ptr();
+            for i in 0..step.runs.len() {
+                let (offset, len) = step.runs[i];
+                let mut x = starts;
+                for r in 0..R {
+                    x[r] = x[r].wrapping_offset(offset);
+                }
+                for k in 0..len {
+                    let mut weights = [V::zero(); N];
+                    for j in 0..N {
+                        weights[j] = V::load(w.add(j * V::LANES));
+                    }
+                    w = w.add(N * V::LANES);
+                    for r in 0..R {
+                        let v = V::splat(*x[r].add(k));
+                        for j in 0..N {
+                            sums[r][j] = v.mul_add(weights[j], sums[r][j]);
+                        }
+                    }
+                }
+            }
+            let relu = self.relu && step.last;
+            for r in 0..R {
+                if r < pixels.len() {
+                    let to = self.target.wrapping_add(pixels[r].1);
+                    for j in 0..N {
+                        let sum = if relu { pool::relu(sums[r][j]) } else { sums[r][j] };
+                        let at = to.wrapping_add(j * V::LANES);
+                        sum.write(std::slice::from_raw_parts_mut(at, channels(j)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A chunk of the sums.
+struct Step<'a> {
+    runs: &'a [Run],
+    weights: &'a [f32],
+    first: bool,
+    last: bool,
+}
