@@ -8,7 +8,7 @@ mod kernels {
     pub mod cases;
 }
 
-use kernels::cases::{Case, cases, few_many_and_grouped_channels};
+use kernels::cases::{Case, cases, few_many_and_grouped_channels, random_cases};
 use nn_core::Kernels;
 use nn_core::internals::conv::{
     Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output,
@@ -358,6 +358,70 @@ fn f64_kernels_stay_within_the_rounding_bound() {
 fn small_integers_are_exact() {
     check_registry::<f32>(true);
     check_registry::<f64>(true);
+}
+
+/// The kernels that take any geometry, on random ones, and on one to four threads.
+#[test]
+fn random_geometries_stay_within_the_rounding_bound() {
+    const CASES: usize = 200;
+    let cases = random_cases(CASES);
+    let problems: Vec<_> = cases.iter().map(|case| Problem::<f32>::new(case, false)).collect();
+    let (kernels, scratch) = (f32::conv2d(), BufferPool::new());
+    let pools = [1, 2, 3, 4].map(|threads| {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool")
+    });
+    let same_bits = |what: &str, run: &(dyn Fn() -> Vec<f32> + Sync)| {
+        let [one, others @ ..] = &pools;
+        let expected = one.install(run);
+        for pool in others {
+            let threads = pool.current_num_threads();
+            assert!(pool.install(run) == expected, "{what} on {threads} threads");
+        }
+    };
+    let general = |kernel: &dyn Conv2dKernel| {
+        kernel.name().starts_with("implicit-") && kernel.isa().is_available()
+    };
+    let mut tried = 0;
+    for kernel in kernels.forward.iter().filter(|kernel| general(**kernel)) {
+        for (i, problem) in problems.iter().enumerate() {
+            let g = &problem.case.g;
+            if !kernel.supports(g, None) {
+                continue;
+            }
+            tried += 1;
+            problem.check_forward(*kernel, &scratch);
+            problem.check_pooled_forward(*kernel, &scratch);
+            if i % 8 == 0 {
+                same_bits(&problem.label(*kernel, "forward"), &|| {
+                    let mut y = vec![f32::NAN; g.batch * g.output_len()];
+                    let out = Output::Dense { y: &mut y, relu: true };
+                    kernel.forward(g, &problem.xt, &problem.wt, None, out, &BufferPool::new());
+                    y
+                });
+            }
+        }
+    }
+    let sets = kernels.forward.iter().filter(|kernel| general(**kernel)).count();
+    assert!(tried > sets * CASES / 2, "{tried} of {CASES} for each of {sets} kernels");
+    for kernel in kernels.input_gradient.iter().filter(|kernel| general(**kernel)) {
+        for (i, problem) in problems.iter().enumerate() {
+            let g = &problem.case.g;
+            if !kernel.supports(g, None) {
+                continue;
+            }
+            problem.check_input_gradient(*kernel, false, &scratch);
+            if i % 8 == 0 {
+                problem.for_each_gradient(true, |Start { gradient, .. }| {
+                    same_bits(&problem.label(*kernel, "input gradient"), &|| {
+                        let mut dx = vec![f32::NAN; problem.x.len()];
+                        let scratch = BufferPool::new();
+                        kernel.backward_input(g, gradient, &problem.wt, &mut dx, &scratch);
+                        dx
+                    });
+                });
+            }
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry};
 use nn_core::layers::Padding;
+use nn_core::rng::Rng;
 
 /// A convolution, and a pooling after it if one fits.
 pub struct Case {
@@ -125,6 +126,37 @@ fn options_of_all_kinds() -> impl Iterator<Item = Option<Case>> {
         case(input, out, kernel, options, Pool2dOptions::new(2).stride((2, 1)))
             .or_else(|| panic!("{input:?} {out} {kernel:?} {options:?} does not fit"))
     })
+}
+
+/// The most multiply-adds of a random convolution, so that the oracle takes seconds for all.
+const MOST_WORK: u64 = 1_500_000;
+
+/// Random convolutions: kernels of 1 to 7, strides of 1 to 4, dilation of 1 to 3, groups, padding that
+/// differs from side to side, 1 to 70 channels, 1 to 5 images of 5 to 70 rows and columns.
+pub fn random_cases(count: usize) -> Vec<Case> {
+    let rng = &mut Rng::new(29, 0);
+    let mut from_to = |low: usize, high: usize| low + rng.below(high - low + 1);
+    let mut cases = Vec::new();
+    while cases.len() < count {
+        let groups = [1, 1, 1, 2, 3, 7][from_to(0, 5)];
+        let mut channels = || groups * from_to(1, 70 / groups);
+        let (in_c, out_c) = (channels(), channels());
+        let input = [from_to(1, 5), from_to(5, 70), from_to(5, 70), in_c];
+        let kernel = (from_to(1, 7), from_to(1, 7));
+        let mut side = || from_to(0, 3);
+        let padding =
+            Padding::Explicit { top: side(), bottom: side(), left: side(), right: side() };
+        let options = Conv2dOptions::new()
+            .stride((from_to(1, 4), from_to(1, 4)))
+            .dilation((from_to(1, 3), from_to(1, 3)))
+            .padding(padding)
+            .groups(groups);
+        let pool = Pool2dOptions::new((2, 3)).stride((2, 1));
+        let case = case(input, out_c, kernel, options, pool);
+        let small = |case: &Case| case.g.batch as u64 * case.g.multiply_adds() <= MOST_WORK;
+        cases.extend(case.filter(small));
+    }
+    cases
 }
 
 /// 3x3 convolutions of `[batch, height, width]`: there are separate kernels for few and for many input

@@ -229,36 +229,38 @@ impl Block<'_> {
         step: &Step<'_>,
     ) {
         assert!(!pixels.is_empty() && pixels.len() <= R);
-        let channels = |j: usize| self.channels.saturating_sub(j * V::LANES).min(V::LANES);
+        let mut places = [pixels[pixels.len() - 1]; R];
+        places[..pixels.len()].copy_from_slice(pixels);
+        // Only loops that are unrolled may touch the sums: an index known at run time alone would keep them
+        // in memory. So what is not whole vectors goes through `outside`.
         // SAFETY: the caller's promise. The weights have a row of `N` vectors for every element of the
         // runs, as `run` cut them.
         unsafe {
             let mut sums = [[V::zero(); N]; R];
-            if step.first {
-                if let Some(bias) = self.bias {
+            if !step.first {
+                let outside = self.read::<V, N, R>(&places);
+                for r in 0..R {
                     for j in 0..N {
-                        let bias = V::read(&bias[(j * V::LANES).min(bias.len())..]);
-                        for r in 0..R {
-                            sums[r][j] = bias;
-                        }
+                        sums[r][j] = outside[r][j];
                     }
                 }
-            } else {
+            } else if let Some(bias) = self.bias {
+                let mut row = [V::zero(); N];
+                for j in 0..N {
+                    row[j] = V::read(&bias[(j * V::LANES).min(bias.len())..]);
+                }
                 for r in 0..R {
-                    let to = self.target.wrapping_add(pixels[r.min(pixels.len() - 1)].1);
                     for j in 0..N {
-                        let at = to.wrapping_add(j * V::LANES);
-                        sums[r][j] = V::read(std::slice::from_raw_parts(at, channels(j)));
+                        sums[r][j] = row[j];
                     }
                 }
             }
             let mut starts = [self.source; R];
             for r in 0..R {
-                starts[r] = self.source.wrapping_add(pixels[r.min(pixels.len() - 1)].0);
+                starts[r] = self.source.wrapping_add(places[r].0);
             }
             let mut w = step.weights.as_ptr();
-            for i in 0..step.runs.len() {
-                let (offset, len) = step.runs[i];
+            for &(offset, len) in step.runs {
                 let mut x = starts;
                 for r in 0..R {
                     x[r] = x[r].wrapping_offset(offset);
@@ -277,16 +279,77 @@ impl Block<'_> {
                     }
                 }
             }
-            let relu = self.relu && step.last;
-            for r in 0..R {
-                if r < pixels.len() {
-                    let to = self.target.wrapping_add(pixels[r].1);
+            if self.relu && step.last {
+                for r in 0..R {
                     for j in 0..N {
-                        let sum = if relu { pool::relu(sums[r][j]) } else { sums[r][j] };
-                        let at = to.wrapping_add(j * V::LANES);
-                        sum.write(std::slice::from_raw_parts_mut(at, channels(j)));
+                        sums[r][j] = pool::relu(sums[r][j]);
                     }
                 }
+            }
+            if self.channels == N * V::LANES {
+                // A pixel that was computed several times is written as often, with the same numbers.
+                for r in 0..R {
+                    let to = self.target.wrapping_add(places[r].1);
+                    for j in 0..N {
+                        sums[r][j].store(to.wrapping_add(j * V::LANES));
+                    }
+                }
+            } else {
+                let mut outside = [[V::zero(); N]; R];
+                for r in 0..R {
+                    for j in 0..N {
+                        outside[r][j] = sums[r][j];
+                    }
+                }
+                self.write::<V, N, R>(&places, &outside);
+            }
+        }
+    }
+
+    /// Channels in vector `j` of the block.
+    #[inline(always)]
+    fn lanes<V: Simd>(&self, j: usize) -> usize {
+        self.channels.saturating_sub(j * V::LANES).min(V::LANES)
+    }
+
+    /// Reads the block's channels at `places`.
+    ///
+    /// # Safety
+    /// As for `run`.
+    #[inline(always)]
+    unsafe fn read<V: Simd, const N: usize, const R: usize>(
+        &self,
+        places: &[(usize, usize); R],
+    ) -> [[V; N]; R] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut vectors = [[V::zero(); N]; R];
+            for (r, &(_, at)) in places.iter().enumerate() {
+                for j in 0..N {
+                    let from = self.target.wrapping_add(at + j * V::LANES);
+                    vectors[r][j] = V::read(std::slice::from_raw_parts(from, self.lanes::<V>(j)));
+                }
+            }
+            vectors
+        }
+    }
+
+    /// Writes the block's channels at `places`.
+    ///
+    /// # Safety
+    /// As for `run`.
+    #[inline(always)]
+    unsafe fn write<V: Simd, const N: usize, const R: usize>(
+        &self,
+        places: &[(usize, usize); R],
+        vectors: &[[V; N]; R],
+    ) {
+        for (r, &(_, at)) in places.iter().enumerate() {
+            for j in 0..N {
+                let to = self.target.wrapping_add(at + j * V::LANES);
+                // SAFETY: the caller's promise.
+                let to = unsafe { std::slice::from_raw_parts_mut(to, self.lanes::<V>(j)) };
+                vectors[r][j].write(to);
             }
         }
     }
