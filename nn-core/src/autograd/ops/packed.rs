@@ -17,6 +17,8 @@ struct Entry<T: Kernels> {
     weights: Weak<Tensor<T>>,
     /// The name of the kernel they are packed for.
     kernel: &'static str,
+    /// The groups of the convolution they are packed for.
+    groups: usize,
     packed: Arc<Tensor<T>>,
 }
 
@@ -38,6 +40,7 @@ impl<T: Kernels> Packed<T> {
         let known = |entry: &&Entry<T>| {
             std::ptr::eq(entry.weights.as_ptr(), Arc::as_ptr(weights))
                 && entry.kernel == kernel.name()
+                && entry.groups == g.groups
         };
         if let Some(entry) = self.0.iter().find(known) {
             return Some(Arc::clone(&entry.packed));
@@ -47,6 +50,7 @@ impl<T: Kernels> Packed<T> {
         self.0.push(Entry {
             weights: Arc::downgrade(weights),
             kernel: kernel.name(),
+            groups: g.groups,
             packed: Arc::clone(&packed),
         });
         Some(packed)

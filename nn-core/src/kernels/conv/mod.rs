@@ -119,7 +119,7 @@ pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
     }
 
     /// The weights packed for this kernel; `None` if it reads them unpacked. Depends only on the
-    /// kernel, `w` and its shape.
+    /// kernel, `w` and its shape, and the number of groups.
     fn pack(&self, _g: &Conv2dGeometry, _w: &[T], _scratch: &BufferPool<T>) -> Option<Tensor<T>> {
         None
     }
