@@ -1,22 +1,13 @@
 //! The inner loops: register tiles of some pixels by a few vectors of channels.
 
-use super::plan::{Phase, Plan};
+use super::plan::{MANY_REGISTERS, Phase, Plan};
 use crate::kernels::isa::Isa;
 use crate::kernels::pool;
-use crate::kernels::simd::{self, Simd, SimdFn};
+use crate::kernels::simd::{Simd, SimdFn};
 use std::ops::Range;
 
 /// Source elements summed between two visits of the target: the weights they meet fill 64 KB.
 const CHUNK: usize = 256;
-
-/// Rows of the register tiles of two vectors from which on a set has 32 registers.
-const MANY_REGISTERS: usize = 8;
-
-/// Vectors of the widest block of channels, for `vectors` vectors that are left.
-pub fn widest(isa: Isa, vectors: usize) -> usize {
-    let most = if simd::tile_rows(isa) >= MANY_REGISTERS { 4 } else { 2 };
-    1 << vectors.min(most).ilog2()
-}
 
 /// Rows of the tallest register tile of `vectors` vectors. The sums, a row of weights and one input fill
 /// 29 of 32 registers, or 15 of 16.
