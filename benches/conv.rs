@@ -1,16 +1,37 @@
-//! The three convolutions of the reference network at batch 4, forward and backward, plain and
-//! fused with ReLU and max-pool, for every kernel this machine can run. Throughput is that of a
-//! direct convolution: 1 Gelem/s is 1 GFLOP/s.
+//! The three convolutions of the reference network at batch 4, then those of other usual networks:
+//! forward and backward, plain and fused with ReLU and max-pool, for every kernel this machine can run.
+//! Throughput is that of a direct convolution: 1 Gelem/s is 1 GFLOP/s.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
 use nn_core::internals::conv::{Conv2dKernel, Output, OutputGradient};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
+use nn_core::layers::Padding;
 use nn_core::rng::Rng;
 use nn_core::tensor::BufferPool;
 
 const LAYERS: [(&str, usize, usize, usize); 3] =
     [("conv1", 256, 3, 64), ("conv2", 127, 64, 128), ("conv3", 62, 128, 128)];
+
+/// A convolution: name, input, output channels, size of the kernel, stride, padding.
+type Layer = (&'static str, [usize; 4], usize, usize, usize, Padding);
+
+/// A small network for digits, one of strided and one of pointwise convolutions, and residual networks.
+const OTHERS: [Layer; 13] = [
+    ("mnist-conv1", [64, 28, 28, 1], 32, 5, 1, Padding::Valid),
+    ("mnist-conv2", [64, 12, 12, 32], 64, 5, 1, Padding::Valid),
+    ("strided-conv2", [16, 64, 64, 64], 128, 3, 2, Padding::Same),
+    ("strided-conv3", [16, 32, 32, 128], 256, 3, 2, Padding::Same),
+    ("strided-conv4", [16, 16, 16, 256], 256, 3, 2, Padding::Same),
+    ("pointwise-64-256", [8, 56, 56, 64], 256, 1, 1, Padding::Valid),
+    ("pointwise-256-64", [8, 56, 56, 256], 64, 1, 1, Padding::Valid),
+    ("resnet-56", [4, 56, 56, 64], 64, 3, 1, Padding::Same),
+    ("resnet-28", [4, 28, 28, 128], 128, 3, 1, Padding::Same),
+    ("resnet-14", [4, 14, 14, 256], 256, 3, 1, Padding::Same),
+    ("resnet-7", [4, 7, 7, 512], 512, 3, 1, Padding::Same),
+    ("resnet-stem", [4, 224, 224, 3], 64, 7, 2, Padding::Same),
+    ("resnet-pointwise-strided", [4, 56, 56, 256], 512, 1, 2, Padding::Valid),
+];
 
 fn random(rng: &mut Rng, len: usize) -> Vec<f32> {
     (0..len).map(|_| rng.uniform_in(-1.0, 1.0) as f32).collect()
@@ -85,6 +106,11 @@ fn conv(c: &mut Criterion) {
         let dims = ([4, size, size, in_c], [out_c, in_c, 3, 3]);
         let g = Conv2dGeometry::new(&dims.0, &dims.1, Conv2dOptions::default()).expect("it fits");
         layer(c, name, &g);
+    }
+    for (name, input, out_c, kernel, stride, padding) in OTHERS {
+        let options = Conv2dOptions::new().stride(stride).padding(padding);
+        let weight = [out_c, input[3], kernel, kernel];
+        layer(c, name, &Conv2dGeometry::new(&input, &weight, options).expect("it fits"));
     }
 }
 

@@ -4,7 +4,6 @@
 //! other way round. With a stride, the pixels of the input fall into phases that see different taps. Inside
 //! a phase all pixels see the same taps at the same distances, as in a forward pass.
 
-use super::tile;
 use crate::kernels::geometry::Conv2dGeometry;
 use crate::kernels::isa::Isa;
 use crate::kernels::simd;
@@ -19,6 +18,15 @@ const MIN_TASKS: usize = 8;
 
 /// Minimum number of pixels in a task, if there are as many.
 const MIN_PIXELS: usize = 48;
+
+/// Rows of the register tiles of two vectors from which on a set has 32 registers.
+pub const MANY_REGISTERS: usize = 8;
+
+/// Vectors of the widest block of channels, for `vectors` vectors that are left.
+fn widest(isa: Isa, vectors: usize) -> usize {
+    let most = if simd::tile_rows(isa) >= MANY_REGISTERS { 4 } else { 2 };
+    1 << vectors.min(most).ilog2()
+}
 
 /// The connections of one phase along one dimension.
 pub struct Axis {
@@ -225,7 +233,7 @@ impl Plan {
         let (mut first, end) = (0, self.width.div_ceil(self.lanes));
         let mut blocks = Vec::new();
         while first < end {
-            let vectors = tile::widest(isa, end - first);
+            let vectors = widest(isa, end - first);
             blocks.push((first, vectors));
             first += vectors;
         }

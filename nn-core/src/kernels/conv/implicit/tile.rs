@@ -1,22 +1,13 @@
 //! The inner loops: register tiles of some pixels by a few vectors of channels.
 
-use super::plan::Plan;
+use super::plan::{MANY_REGISTERS, Phase, Plan};
 use crate::kernels::isa::Isa;
 use crate::kernels::pool;
-use crate::kernels::simd::{self, Simd, SimdFn};
+use crate::kernels::simd::{Simd, SimdFn};
 use std::ops::Range;
 
 /// Source elements summed between two visits of the target: the weights they meet fill 64 KB.
 const CHUNK: usize = 256;
-
-/// Rows of the register tiles of two vectors from which on a set has 32 registers.
-const MANY_REGISTERS: usize = 8;
-
-/// Vectors of the widest block of channels, for `vectors` vectors that are left.
-pub fn widest(isa: Isa, vectors: usize) -> usize {
-    let most = if simd::tile_rows(isa) >= MANY_REGISTERS { 4 } else { 2 };
-    1 << vectors.min(most).ilog2()
-}
 
 /// Rows of the tallest register tile of `vectors` vectors. The sums, a row of weights and one input fill
 /// 29 of 32 registers, or 15 of 16.
@@ -58,16 +49,17 @@ impl SimdFn for Task<'_> {
     unsafe fn run<V: Simd>(self) {
         let plan = self.plan;
         let blocks = plan.blocks(self.isa);
-        for index in 0..plan.phases.len() {
-            let pixels = self.pixels(index);
-            let runs = self.runs(index);
-            let taken = plan.phases[index].tap_count() * plan.depth;
+        for (rows, taps, phase) in self.alike() {
+            let pixels = self.pixels(phase, &rows);
+            let runs = self.runs(phase, &taps);
+            let (all, before) = (phase.tap_count() * plan.depth, taps.start * plan.depth);
+            let taken = taps.len() * plan.depth;
             for block in self.blocks.clone() {
                 let (group, (first, vectors)) =
                     (block / blocks.len(), blocks[block % blocks.len()]);
                 let start = group * plan.group_weights()
-                    + plan.phases[index].weights
-                    + first * V::LANES * taken;
+                    + phase.weights
+                    + (first * all + vectors * before) * V::LANES;
                 let weights = &self.weights[start..start + taken * vectors * V::LANES];
                 let channel = group * plan.width + first * V::LANES;
                 let channels = (vectors * V::LANES).min(plan.width - first * V::LANES);
@@ -94,11 +86,33 @@ impl SimdFn for Task<'_> {
 }
 
 impl Task<'_> {
-    /// The pixels of a phase: where each begins in the band and in the target, counted from `target`.
-    fn pixels(&self, phase: usize) -> Vec<(usize, usize)> {
-        let (plan, phase) = (self.plan, &self.plan.phases[phase]);
-        let rows = phase.rows.inside(&self.rows);
-        // What lies outside the band after rounding down here is brought back by the runs.
+    /// The rows of each phase, in pieces that see the same taps besides padding: the rows, counted in the
+    /// phase, and the taps.
+    fn alike(&self) -> Vec<(Range<usize>, Range<usize>, &Phase)> {
+        let mut pieces: Vec<(Range<usize>, Range<usize>, &Phase)> = Vec::new();
+        for phase in &self.plan.phases {
+            let across = phase.columns.taps.len();
+            let mut begun = false;
+            for y in phase.rows.inside(&self.rows) {
+                let at = |tap: &(usize, isize)| (y * phase.rows.stride) as isize + tap.1;
+                let first = phase.rows.taps.partition_point(|tap| at(tap) < 0);
+                let height = self.plan.source.height as isize;
+                let end = phase.rows.taps.partition_point(|tap| at(tap) < height).max(first);
+                let taps = first * across..end * across;
+                match pieces.last_mut() {
+                    Some((rows, same, _)) if begun && *same == taps => rows.end = y + 1,
+                    _ => pieces.push((y..y + 1, taps, phase)),
+                }
+                begun = true;
+            }
+        }
+        pieces
+    }
+
+    /// Pixels of a phase: where each begins in the band and in the target, counted from `target`.
+    fn pixels(&self, phase: &Phase, rows: &Range<usize>) -> Vec<(usize, usize)> {
+        let plan = self.plan;
+        // A pixel may begin outside the band; the runs lead back into it.
         let place = |y: usize, x: usize| {
             let row = (y * phase.rows.stride) as isize - self.top;
             let column = (x * phase.columns.stride) as isize - plan.columns.start;
@@ -115,7 +129,7 @@ impl Task<'_> {
             }
         }
         if let (Some(seen), Some(columns)) =
-            (phase.rows.span(&rows), phase.columns.span(&(0..phase.columns.count)))
+            (phase.rows.span(rows), phase.columns.span(&(0..phase.columns.count)))
         {
             assert!(seen.start >= self.top && columns.start >= plan.columns.start);
             assert!(columns.end <= plan.columns.end);
@@ -124,12 +138,12 @@ impl Task<'_> {
         pixels
     }
 
-    /// What a pixel of the phase sees, in pieces of at most [`CHUNK`] elements.
-    fn runs(&self, phase: usize) -> Vec<Run> {
+    /// What a pixel of the phase sees under some taps, in pieces of at most [`CHUNK`] elements.
+    fn runs(&self, phase: &Phase, taps: &Range<usize>) -> Vec<Run> {
         let plan = self.plan;
         let mut runs: Vec<Run> = Vec::new();
         let pitch = plan.columns.len() as isize;
-        for (_, y, x) in plan.phases[phase].taps(plan.kernel_w) {
+        for (_, y, x) in phase.taps(plan.kernel_w).skip(taps.start).take(taps.len()) {
             let mut at = (y * pitch + x) * plan.source.channels as isize;
             let mut left = plan.depth;
             if let Some((start, len)) = runs.last_mut()
