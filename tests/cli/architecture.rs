@@ -235,3 +235,41 @@ fn plain_outputs_are_evaluated_by_the_loss_that_trained_them() {
     let told = sandbox.run(["evaluate", "--model", "run", "--json"]).json();
     assert_eq!(trained["test"]["loss"], told["loss"], "{told}");
 }
+
+#[test]
+fn networks_without_feature_maps_and_with_two_heads_come_to_their_results() {
+    let sandbox = Sandbox::with_set();
+    let train = |name: &str, layers: &str| {
+        sandbox.write("net.toml", layers);
+        let train =
+            ["train", "--data", "set", "--epochs", "1", "--image-size", "16", "--out", name];
+        sandbox.run([&train[..], &["--architecture", "net.toml"]].concat()).ok();
+        sandbox.text(&format!("{name}/report.html"))
+    };
+    let dense =
+        "[[layers]]\nkind = \"Flatten\"\n[[layers]]\nkind = \"Dense\"\nunits = \"classes\"\n";
+    let page = train("flat", dense);
+    assert!(page.contains("made by occlusion") && !page.contains("made by Grad-CAM"));
+    let conv = |name: &str, inputs: &str| {
+        format!(
+            "[[layers]]\nkind = \"Conv2D\"\nname = \"{name}\"\nfilters = 2\nkernel_size = 3\ninputs = [\"{inputs}\"]\n"
+        )
+    };
+    let pool = "[[layers]]\nkind = \"GlobalAveragePool2D\"\nname = \"pool\"\ninputs = [\"c\"]\n";
+    let head =
+        "[[layers]]\nkind = \"Dense\"\nname = \"d\"\nunits = \"classes\"\ninputs = [\"pool\"]\n";
+    let two =
+        format!("outputs = [\"d\", \"m\"]\n{}{pool}{head}{}", conv("c", "input"), conv("m", "c"));
+    assert!(train("two", &two).contains("made by Grad-CAM"));
+}
+
+#[test]
+fn a_schedule_that_spans_the_run_spans_a_longer_one() {
+    let sandbox = Sandbox::with_set();
+    sandbox.train(&["--data", "set", "--schedule", "cosine", "--out", "short"]).ok();
+    let longer = ["train", "--config", "short/config.toml", "--epochs", "3", "--out", "longer"];
+    sandbox.run(longer).ok();
+    let config = sandbox.text("longer/config.toml");
+    let schedule = config.split("[fit.schedule]").nth(1).expect("a schedule");
+    assert!(schedule.contains("epochs = 3"), "{config}");
+}
