@@ -116,7 +116,9 @@ fn the_summary_tells_connections_and_sizes_and_draws_the_graph() {
     assert_eq!(result["layers"][4]["connected_to"][0], "stem");
     // 256 pixels: 4 * 3 * 9 and 4 * 4 * 9 products each; 4 * 2 at the end.
     assert_eq!(result["multiply_adds"], 256 * (108 + 144) + 8);
-    for name in ["reference", "lenet", "vgg-small", "resnet10", "resnet18", "mobilenetv2"] {
+    let help = sandbox.run(["summary", "--help"]).ok().out;
+    for (name, _) in nn_core::model::networks::NAMES {
+        assert!(help.contains(name), "{name} in {help}");
         let args = ["summary", "--architecture", name, "--image-size", "64", "--classes", "5"];
         sandbox.run(args).ok().says(&["(None, 5)", "Multiply-adds: "], &[]);
     }
