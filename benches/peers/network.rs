@@ -32,6 +32,7 @@ fn main() -> Result<()> {
     let x = Tensor::from_fn(shape, |_| rng.uniform_in(0.0, 1.0) as f32);
     let summary = model.summary();
     let first = summary.layers.iter().map(|layer| layer.multiply_adds).find(|&n| n > 0);
+    let before = reset_peak();
     let times = if forward {
         let mut predictor = model.predictor();
         time(&x, |x| predictor.predict(x).map(drop))?
@@ -41,16 +42,19 @@ fn main() -> Result<()> {
         let labels: Vec<usize> = (0..batch).map(|i| i % CLASSES).collect();
         time(&x, |x| trainer.step(x, &labels, 0.001).map(drop))?
     };
+    let peak = memory("VmHWM:");
     println!(
         "{{\"median_ms\": {:.3}, \"min_ms\": {:.3}, \"parameters\": {}, \"multiply_adds\": {}, \
-         \"first_multiply_adds\": {}, \"peak_gflops\": {:.1}, \"peak_mb\": {:.1}}}",
+         \"first_multiply_adds\": {}, \"peak_gflops\": {:.1}, \"peak_mb\": {:.1}, \
+         \"working_mb\": {:.1}}}",
         times[STEPS / 2],
         times[0],
         summary.trainable,
         summary.multiply_adds,
         first.unwrap_or(0),
         peak::measure(isa::active()) / 1e9,
-        peak_memory(),
+        peak,
+        peak - before,
     );
     Ok(())
 }
@@ -115,10 +119,17 @@ fn time(x: &Tensor, mut run: impl FnMut(Tensor) -> Result<()>) -> Result<Vec<f64
     Ok(times)
 }
 
-/// The most memory the process had so far, in MB; 0 where the system does not say (only Linux does).
-fn peak_memory() -> f64 {
+/// Makes the peak of the memory that of now, and returns it, in MB: what the network takes before it works.
+fn reset_peak() -> f64 {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    memory("VmRSS:")
+}
+
+/// The memory of the process, in MB: `VmRSS:` that of now, `VmHWM:` its peak. 0 where the system does not say
+/// (only Linux does).
+fn memory(what: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kb = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     kb.unwrap_or(0.0) / 1024.0
 }

@@ -2,9 +2,9 @@
 
     cargo build --release -p nn-core --example network && python table.py --ours ../../target/release/examples/network
 
-Run it with a Python that has torch, torchvision, onnx and onnxruntime; a peer that is not installed is named and left out.
+TensorFlow is not among the peers yet. Run it with a Python that has torch, torchvision, onnx and onnxruntime; a peer that is not installed is named and left out.
 `floor` is the time of the multiply-adds at the measured peak: one forward pass, or for a step three without the first
-layer's input gradient. The ratio is ours over the best peer; memory is the peak of the process, libraries included.
+layer's input gradient. The ratio is ours over the best peer; memory is the peak above what the process takes before its first pass.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def row(name, batch, threads, forward, results):
     cells = [name, batch, threads, "forward" if forward else "step", f"{ours['median_ms']:.2f}"]
     cells += [f"{peers[p]['median_ms']:.2f}" if p in peers else "" for p in PEERS]
     cells += [f"{ours['median_ms'] / best:.2f}" if best else "", f"{floor:.2f}"]
-    cells.append(" / ".join(f"{r['peak_mb']:.0f}" for r in results.values()))
+    cells.append(" / ".join(f"{r['working_mb']:.0f}" for r in results.values()))
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
