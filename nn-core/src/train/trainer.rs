@@ -89,9 +89,11 @@ impl<T: Kernels> Trainer<T> {
         &self.state.model
     }
 
-    /// The model, to be changed between steps: to freeze a layer, for example. Parameters keep their
-    /// shapes and order. A checkpoint holds their values alone, so a resumed run needs the other changes
-    /// again.
+    /// The model, to be changed between steps: to freeze a layer, for example, or to thaw it. The built-in
+    /// optimisers keep the moments of a frozen parameter, and begin with zeros for one that was never
+    /// trained. Parameters keep their shapes and order. A checkpoint holds their values and moments alone,
+    /// so a resumed run needs the other changes again: freeze what was frozen before
+    /// [`Trainer::resume`].
     pub fn model_mut(&mut self) -> &mut Model<T> {
         &mut self.state.model
     }
