@@ -4,6 +4,7 @@ use super::checkpoint::draft;
 use super::classification::{count_correct, labels_for};
 use super::clock::Clock;
 use super::evaluate::{Evaluation, check_batch_size, evaluate_in};
+use super::examples::fetch;
 use super::state::{EpochSoFar, TrainerState};
 use super::{
     Checkpoint, Checkpoints, EpochDone, EpochRecord, Examples, FitOptions, History, Objective,
@@ -287,7 +288,7 @@ impl<T: Kernels> Trainer<T> {
         let steps = order.len().div_ceil(options.batch_size);
         observer.epoch_started(epoch, steps, self.state.epoch.step);
         for batch in order.chunks(options.batch_size).skip(self.state.epoch.step) {
-            let batch = train.batch(batch, self.tape.pool())?;
+            let batch = fetch(train, batch, self.tape.pool())?;
             let made = self.make_step(batch.inputs, batch.targets.view(), learning_rate)?;
             if !made.record.loss.is_finite() {
                 let loss = made.record.loss.to_string();
