@@ -131,7 +131,9 @@ impl<T: Kernels> Trainer<T> {
     /// optimiser and options; only the number of epochs may differ.
     ///
     /// # Errors
-    /// If the options differ, the model or optimiser is another, or the file cannot be read.
+    /// If the options or the optimiser's settings differ, the model or optimiser is another, or the file
+    /// cannot be read. Checkpoints of version 0.1.0 do not hold the optimiser's settings: there they are
+    /// not compared.
     ///
     /// ```
     /// # use nn_core::{layers::Dense, model::Sequential, optim::OptimizerConfig, train::*};
