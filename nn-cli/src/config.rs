@@ -86,7 +86,11 @@ fn merge(
         config.fit.loss = config.architecture.loss()?;
     }
     let fit = &mut config.fit;
+    let before = fit.epochs;
     set(&mut fit.epochs, settings.epochs);
+    if let Some(name) = spanning(fit.schedule, before) {
+        fit.schedule = schedule(name, fit.epochs);
+    }
     set(&mut fit.batch_size, settings.batch_size);
     set(&mut fit.learning_rate, settings.learning_rate);
     set(&mut fit.seed, settings.seed);
@@ -155,6 +159,12 @@ fn set<T>(setting: &mut T, given: Option<T>) {
     if let Some(value) = given {
         *setting = value;
     }
+}
+
+/// The name of a schedule that spans `epochs`, as [`schedule`] makes it: with more epochs, it spans those.
+fn spanning(given: Schedule, epochs: usize) -> Option<ScheduleName> {
+    let names = [ScheduleName::Constant, ScheduleName::Step, ScheduleName::Cosine];
+    names.into_iter().find(|&name| schedule(name, epochs) == given)
 }
 
 fn schedule(name: ScheduleName, epochs: usize) -> Schedule {

@@ -63,8 +63,9 @@
 //! Each module depends only on those below it:
 //!
 //! ```text
-//! explain, train           Grad-CAM; fit, evaluate, predict
-//! data      model          image folders; Sequential, its file format
+//! explain                  Grad-CAM and occlusion
+//! train                    fit, evaluate, predict
+//! data      model          image folders; Model, its builders and file format
 //! loss      optim  layers  loss functions, optimisers, network layers
 //! autograd                 the tape and its ops
 //! kernels                  convolution, pooling, matrix products: nearly all the run time is spent here

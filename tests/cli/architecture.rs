@@ -116,7 +116,9 @@ fn the_summary_tells_connections_and_sizes_and_draws_the_graph() {
     assert_eq!(result["layers"][4]["connected_to"][0], "stem");
     // 256 pixels: 4 * 3 * 9 and 4 * 4 * 9 products each; 4 * 2 at the end.
     assert_eq!(result["multiply_adds"], 256 * (108 + 144) + 8);
-    for name in ["reference", "lenet", "vgg-small", "resnet10", "resnet18", "mobilenetv2"] {
+    let help = sandbox.run(["summary", "--help"]).ok().out;
+    for (name, _) in nn_core::model::networks::NAMES {
+        assert!(help.contains(name), "{name} in {help}");
         let args = ["summary", "--architecture", name, "--image-size", "64", "--classes", "5"];
         sandbox.run(args).ok().says(&["(None, 5)", "Multiply-adds: "], &[]);
     }
@@ -234,4 +236,42 @@ fn plain_outputs_are_evaluated_by_the_loss_that_trained_them() {
     let trained: Value = serde_json::from_str(&sandbox.text("run/metrics.json")).unwrap();
     let told = sandbox.run(["evaluate", "--model", "run", "--json"]).json();
     assert_eq!(trained["test"]["loss"], told["loss"], "{told}");
+}
+
+#[test]
+fn networks_without_feature_maps_and_with_two_heads_come_to_their_results() {
+    let sandbox = Sandbox::with_set();
+    let train = |name: &str, layers: &str| {
+        sandbox.write("net.toml", layers);
+        let train =
+            ["train", "--data", "set", "--epochs", "1", "--image-size", "16", "--out", name];
+        sandbox.run([&train[..], &["--architecture", "net.toml"]].concat()).ok();
+        sandbox.text(&format!("{name}/report.html"))
+    };
+    let dense =
+        "[[layers]]\nkind = \"Flatten\"\n[[layers]]\nkind = \"Dense\"\nunits = \"classes\"\n";
+    let page = train("flat", dense);
+    assert!(page.contains("made by occlusion") && !page.contains("made by Grad-CAM"));
+    let conv = |name: &str, inputs: &str| {
+        format!(
+            "[[layers]]\nkind = \"Conv2D\"\nname = \"{name}\"\nfilters = 2\nkernel_size = 3\ninputs = [\"{inputs}\"]\n"
+        )
+    };
+    let pool = "[[layers]]\nkind = \"GlobalAveragePool2D\"\nname = \"pool\"\ninputs = [\"c\"]\n";
+    let head =
+        "[[layers]]\nkind = \"Dense\"\nname = \"d\"\nunits = \"classes\"\ninputs = [\"pool\"]\n";
+    let two =
+        format!("outputs = [\"d\", \"m\"]\n{}{pool}{head}{}", conv("c", "input"), conv("m", "c"));
+    assert!(train("two", &two).contains("made by Grad-CAM"));
+}
+
+#[test]
+fn a_schedule_that_spans_the_run_spans_a_longer_one() {
+    let sandbox = Sandbox::with_set();
+    sandbox.train(&["--data", "set", "--schedule", "cosine", "--out", "short"]).ok();
+    let longer = ["train", "--config", "short/config.toml", "--epochs", "3", "--out", "longer"];
+    sandbox.run(longer).ok();
+    let config = sandbox.text("longer/config.toml");
+    let schedule = config.split("[fit.schedule]").nth(1).expect("a schedule");
+    assert!(schedule.contains("epochs = 3"), "{config}");
 }

@@ -131,12 +131,12 @@ impl RunConfig {
             let now = if before == now { "another network of that name" } else { now };
             return refuse("--architecture", &format!("the network {before}"), now);
         }
-        if let Some((option, before, now)) = settings.iter().find(|(_, then, now)| then != now) {
-            return refuse(option, before, now);
-        }
         if asked.epochs != began.epochs && began.schedule != Schedule::Constant {
             let before = format!("a learning rate that falls over {} epochs", began.epochs);
             return refuse("--epochs", &before, &format!("one over {}", asked.epochs));
+        }
+        if let Some((option, before, now)) = settings.iter().find(|(_, then, now)| then != now) {
+            return refuse(option, before, now);
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ pub use crate::kernels::resize::Interpolation;
 pub use expr::Expr;
 pub use gradient::Gradient;
 pub use ops::BatchNorm;
+pub(crate) use ops::check_variances;
 pub use ops::pad::PadMode;
 pub use tape::{Backward, OnLeaf, Op, Tape};
 pub use var::{LeafId, Var};

@@ -10,6 +10,7 @@ pub(crate) mod functions;
 pub(crate) mod geometry;
 pub mod isa;
 pub(crate) mod linear;
+pub(crate) mod mask;
 pub(crate) mod matmul;
 pub(crate) mod multiversion;
 pub(crate) mod norm;
@@ -61,6 +62,9 @@ pub trait Tables: Element + linear::Loops {
     /// The functions of one number.
     fn functions() -> functions::Functions<Self>;
 
+    /// The bits of what ReLU and dropout passed on.
+    fn masks() -> mask::Masks<Self>;
+
     /// `C = alpha A B + beta C` over raw pointers; use [`matmul::gemm`], which checks sizes and
     /// strides.
     ///
@@ -105,6 +109,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // as for `linear`
             fn functions() -> functions::Functions<Self> {
                 functions::Functions::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn masks() -> mask::Masks<Self> {
+                mask::Masks::COMPILED
             }
 
             unsafe fn raw_gemm(

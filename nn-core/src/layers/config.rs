@@ -97,6 +97,10 @@ impl<'de> Deserialize<'de> for LayerConfig {
     }
 }
 
+/// The most settings that a layer may have. The built-in ones have fewer than ten; a file with many would
+/// take long to search.
+const MOST_SETTINGS: usize = 64;
+
 /// Names and values in their order.
 struct Settings(Vec<(String, Value)>);
 
@@ -116,6 +120,10 @@ impl<'de> Deserialize<'de> for Settings {
                 while let Some((name, value)) = map.next_entry()? {
                     if settings.iter().any(|(known, _)| *known == name) {
                         return Err(de::Error::custom(format!("{name} stands twice")));
+                    }
+                    if settings.len() == MOST_SETTINGS {
+                        let most = format!("a layer has more than {MOST_SETTINGS} settings");
+                        return Err(de::Error::custom(most));
                     }
                     settings.push((name, value));
                 }

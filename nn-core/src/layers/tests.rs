@@ -364,6 +364,10 @@ fn every_layer_is_stored_and_read() {
         let error = serde_json::from_str::<LayerConfig>(text).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }
+    let many: Vec<String> = (0..100_000).map(|i| format!("\"s{i}\": 0")).collect();
+    let many = format!("{{\"kind\": \"Dense\", {}}}", many.join(", "));
+    let error = serde_json::from_str::<LayerConfig>(&many).unwrap_err().to_string();
+    assert!(error.contains("more than 64 settings"), "{error}");
 }
 
 #[test]

@@ -44,7 +44,8 @@ impl<T: Kernels> SequentialBuilder<T> {
         self
     }
 
-    /// Adds a layer that is shared or was read from a file.
+    /// Adds a layer whose description is shared, or was read from a file. Its parameters are its own: a
+    /// layer is a description without numbers.
     pub fn shared(mut self, layer: Arc<dyn Layer<T>>) -> Self {
         self.last = self.graph.shared_layer(None, layer, &[self.last]);
         self

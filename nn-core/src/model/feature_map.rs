@@ -2,7 +2,9 @@
 
 use super::{Model, Node};
 use crate::kernels::Kernels;
-use crate::layers::{AveragePool2D, Dropout, MaxPool2D};
+use crate::layers::{
+    Activation, AdaptiveAveragePool2D, AveragePool2D, Dropout, MaxPool2D, StochasticDepth,
+};
 
 impl<T: Kernels> Model<T> {
     /// The last feature map `[height, width, channels]` before pooling or flattening ends the picture:
@@ -19,7 +21,11 @@ impl<T: Kernels> Model<T> {
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn last_feature_map(&self) -> Option<&str> {
-        let maps = || self.nodes.iter().enumerate().filter(|(_, node)| node.output.rank() == 3);
+        let on_the_way = self.nodes_before(self.outputs[0]);
+        let maps = || {
+            let nodes = self.nodes.iter().enumerate();
+            nodes.filter(|(i, node)| on_the_way[*i] && node.output.rank() == 3)
+        };
         let places = |node: &Node<T>| node.output.dims()[0] * node.output.dims()[1];
         let large = maps().rev().find(|(_, node)| places(node) > 1);
         let (mut at, _) = large.or_else(|| maps().next_back())?;
@@ -32,11 +38,32 @@ impl<T: Kernels> Model<T> {
         }
         Some(&self.nodes[at].name)
     }
+
+    /// For each node, whether the value depends on it.
+    fn nodes_before(&self, value: usize) -> Vec<bool> {
+        let mut before = vec![false; self.nodes.len()];
+        let mark = |before: &mut [bool], value: usize| {
+            if let Some(node) = value.checked_sub(1) {
+                before[node] = true;
+            }
+        };
+        mark(&mut before, value);
+        // A node takes values of earlier nodes only.
+        for node in (0..self.nodes.len()).rev() {
+            if before[node] {
+                self.nodes[node].inputs.iter().for_each(|&value| mark(&mut before, value));
+            }
+        }
+        before
+    }
 }
 
 /// Whether a node only makes a map smaller, or nothing of it at inference.
 fn ends_the_picture<T: Kernels>(node: &Node<T>) -> bool {
     node.is::<MaxPool2D>().is_some()
         || node.is::<AveragePool2D>().is_some()
+        || node.is::<AdaptiveAveragePool2D>().is_some()
         || node.is::<Dropout>().is_some()
+        || node.is::<StochasticDepth>().is_some()
+        || node.is::<Activation>() == Some(&Activation::Linear)
 }

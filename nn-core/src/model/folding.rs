@@ -4,7 +4,7 @@
 //! adds `beta - mean s`. A convolution with `w s` and `b s + beta - mean s` computes both at once
 //! (Jacob et al., 2017, section 3.2, <https://arxiv.org/abs/1712.05877>).
 
-use crate::autograd::{Tape, Var};
+use crate::autograd::{Tape, Var, check_variances};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::tensor::Tensor;
@@ -22,6 +22,7 @@ pub(super) fn folded<T: Kernels>(
     let [gamma, beta, mean, variance] = statistics else {
         return Err(Error::Internal("a batch normalisation has four parameters".into()));
     };
+    check_variances("batch_norm_inference", variance.value(), epsilon)?;
     let sources: Vec<_> =
         [weight, gamma, beta, mean, variance].into_iter().chain(bias).map(Var::share).collect();
     let fold = &|| {

@@ -1,5 +1,6 @@
 //! Building of graphs: nodes, their names, shape inference, initial parameters.
 
+use super::checks::{check_channels_last, check_parameters, check_sample};
 use super::names::LayerNames;
 use super::{Model, Node, label};
 use crate::error::{Error, Result};
@@ -9,14 +10,6 @@ use crate::rng::{Rng, stream};
 use crate::tensor::{Shape, Tensor};
 use std::any::Any;
 use std::sync::Arc;
-
-/// Maximum number of elements of a model's parameters: 4 GB of `f32`. This limit and the next keep a
-/// typing mistake, or a forged file, from exhausting the machine's memory.
-const MOST_PARAMETERS: usize = 1 << 30;
-
-/// Maximum number of elements of one sample, at the input and after any layer: 512 MiB of `f32`, twice
-/// what the built-in network needs for images of 1024 x 1024 pixels.
-const MOST_NUMBERS: usize = 1 << 27;
 
 /// The name by which files call a model's input.
 pub(super) const INPUT: &str = "input";
@@ -224,7 +217,7 @@ impl<T: Kernels> GraphBuilder<T> {
             });
             shapes.push(next);
         }
-        check_total(&specs)?;
+        check_parameters(&specs)?;
         let mut parameters = Vec::with_capacity(specs.len());
         for (i, (name, spec)) in specs.into_iter().enumerate() {
             let value = Arc::new(value(i, &name, &spec)?);
@@ -373,12 +366,15 @@ impl<T: Kernels> GraphBuilder<T> {
     }
 
     /// The side of the smallest square image that these layers accept, with the input's channels;
-    /// `None` if the input is not an image, or no image of up to 4096 pixels a side is accepted.
+    /// `None` if the input is not an image, or no image of up to 4096 pixels a side is accepted (fewer
+    /// if there are thousands of layers).
     pub fn smallest_square_input(&self) -> Option<usize> {
         let &[_, _, channels] = self.input.dims() else {
             return None;
         };
-        (1..=4096).find(|&side| {
+        // A file may describe any number of layers.
+        let most = (MOST_TRIALS / self.nodes.len().max(1)).clamp(1, 4096);
+        (1..=most).find(|&side| {
             let mut shapes = vec![Shape::from([side, side, channels])];
             self.nodes.iter().all(|draft| {
                 let shape = draft.layer.output_shape(&inputs_of(&shapes, &draft.inputs));
@@ -387,6 +383,9 @@ impl<T: Kernels> GraphBuilder<T> {
         })
     }
 }
+
+/// The most shapes that are inferred to find an image size.
+const MOST_TRIALS: usize = 1 << 22;
 
 fn inputs_of(shapes: &[Shape], inputs: &[NodeId]) -> Vec<Shape> {
     inputs.iter().filter_map(|input| shapes.get(input.0)).cloned().collect()
@@ -409,53 +408,4 @@ fn infer<T: Kernels>(
     let output = layer.output_shape(inputs)?;
     check_sample(layer.kind(), "output", &output)?;
     Ok((output, layer.parameters(inputs)?))
-}
-
-fn check_sample(at: &str, what: &str, shape: &Shape) -> Result<()> {
-    if shape.checked_len().is_some_and(|len| len <= MOST_NUMBERS) {
-        return Ok(());
-    }
-    Err(Error::shape(
-        at,
-        format!("at most {MOST_NUMBERS} numbers in its {what}"),
-        shape,
-        "use smaller images or fewer filters",
-    ))
-}
-
-/// Rejects an input that looks like a channels-first image. Such a network would build, with few rows
-/// and many channels, and learn nothing.
-fn check_channels_last(input: &Shape) -> Result<()> {
-    // Minimum height and width that make the shape look like an image.
-    const MANY: usize = 16;
-    match *input.dims() {
-        [channels @ (1 | 3 | 4), height, width] if height >= MANY && width >= MANY => {
-            Err(Error::shape(
-                "model input",
-                format!("an image with its channels last, [{height}, {width}, {channels}]"),
-                input,
-                "put the channels last, or call channels_last() where they are",
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_total(specs: &[(String, ParameterSpec)]) -> Result<()> {
-    let mut total = 0usize;
-    for (name, spec) in specs {
-        let sum = spec.shape.checked_len().and_then(|len| total.checked_add(len));
-        match sum {
-            Some(sum) if sum <= MOST_PARAMETERS => total = sum,
-            _ => {
-                return Err(Error::shape(
-                    name,
-                    format!("at most {MOST_PARAMETERS} parameters in the whole model"),
-                    format!("a tensor of shape {}", spec.shape),
-                    "use smaller images, more pooling, or fewer filters and units",
-                ));
-            }
-        }
-    }
-    Ok(())
 }

@@ -24,6 +24,7 @@
 
 mod architecture;
 mod builder;
+mod checks;
 mod feature_map;
 mod file;
 mod folding;

@@ -1,10 +1,12 @@
-//! Grad-CAM maps of images, and the share of their heat on the background.
+//! Heat maps of images, and the share of their heat on the background.
 
 use crate::StudyError;
 use crate::format::plural;
 use nn_core::Tensor;
 use nn_core::data::Foreground;
-use nn_core::explain::{BackgroundHeat, Cam, Explanation, GradCam, NoShare, Target};
+use nn_core::explain::{
+    BackgroundHeat, Cam, Explainer, Explanation, GradCam, NoShare, Occlusion, Target,
+};
 use nn_core::model::Sequential;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,14 +130,48 @@ impl View {
     }
 }
 
-/// Grad-CAM maps of each image, that of the predicted class first.
+/// The method of the maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Grad-CAM at the last feature map.
+    GradCam,
+    /// Occlusion, for networks without feature maps.
+    Occlusion,
+}
+
+impl Method {
+    /// The method for a network.
+    pub fn of(model: &Sequential) -> Self {
+        match model.last_feature_map() {
+            Some(_) => Self::GradCam,
+            None => Self::Occlusion,
+        }
+    }
+
+    /// Its name, as in the literature.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GradCam => "Grad-CAM",
+            Self::Occlusion => "occlusion",
+        }
+    }
+}
+
+/// Maps of each image, by the [`Method`] for this network, that of the predicted class first.
 ///
 /// # Errors
 /// If the model's outputs or gradients are not finite.
 pub fn explain(model: &Sequential, batch: &Batch<'_>) -> Result<Vec<Vec<Explanation>>, StudyError> {
-    let explainer = Cam::new(GradCam);
-    let mut pass = explainer.pass(model, batch.pixels)?;
-    let mut explain = |targets: Vec<Target>| pass.explain(&targets);
+    let (cam, occlusion) = (Cam::new(GradCam), Occlusion::new());
+    // One forward pass serves the maps of all classes.
+    let mut pass = match Method::of(model) {
+        Method::GradCam => Some(cam.pass(model, batch.pixels)?),
+        Method::Occlusion => None,
+    };
+    let mut explain = |targets: Vec<Target>| match &mut pass {
+        Some(pass) => pass.explain(&targets),
+        None => occlusion.explain(model, batch.pixels, &targets),
+    };
     let answers = || batch.answers.iter();
     let mut found: Vec<Vec<Explanation>> = explain(answers().map(|&c| Target::Class(c)).collect())?
         .into_iter()

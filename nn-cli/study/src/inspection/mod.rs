@@ -1,9 +1,9 @@
-//! Inspects a model: its predictions on a set of images, and where in these images the heat of Grad-CAM is.
+//! Inspects a model: its predictions on a set of images, and where in these images the heat of its maps is.
 
 mod heat;
 mod pictures;
 
-pub use heat::{ImageShare, MeanShare, View, no_share, not_counted};
+pub use heat::{ImageShare, MeanShare, Method, View, no_share, not_counted};
 
 use crate::Evaluation;
 use crate::ImageSet;
@@ -44,6 +44,8 @@ pub struct Inspection {
     pub evaluation: Evaluation,
     /// What was changed in the images when they were read.
     pub treated: Treated,
+    /// The method of the heat maps.
+    pub method: Method,
     /// The inspected images: wrong predictions first, then correct ones, each by decreasing confidence.
     pub images: Vec<Inspected>,
 }
@@ -105,6 +107,7 @@ impl Inspection {
             classes: set.folder.classes.clone(),
             evaluation,
             treated: dataset.treated().clone(),
+            method: Method::of(model),
             images: Vec::with_capacity(chosen.len()),
         };
         let mut names = FileNames::default();
@@ -124,7 +127,7 @@ impl Inspection {
                 observer.check()?;
                 let file = set.relative(&sample.path);
                 let (image, photo) = inspection.inspect(i, sample, file, explanations)?;
-                let picture = pictures::draw(&image, &photo, &inspection.classes, set.kind)?;
+                let picture = pictures::draw(&image, &photo, &inspection)?;
                 folder.write(&format!("{name}.png"), picture)?;
                 Ok(image)
             };

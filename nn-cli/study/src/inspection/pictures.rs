@@ -1,6 +1,6 @@
 //! The heat maps as picture files: `gradcam/STEM.CLASS.png`.
 
-use super::{Inspected, no_share};
+use super::{Inspected, Inspection, no_share};
 use crate::Kind;
 use crate::StudyError;
 use crate::format::{class_name, percent};
@@ -14,21 +14,21 @@ use nn_figures::overlays::{self, HeatFigure, encode};
 pub fn draw(
     image: &Inspected,
     photo: &RgbImage,
-    classes: &[String],
-    kind: Kind,
+    inspection: &Inspection,
 ) -> Result<Vec<u8>, StudyError> {
-    let class = |class: usize| class_name(&classes[class]);
+    let class = |class: usize| class_name(&inspection.classes[class]);
+    let method = inspection.method.name();
     let mut answer = format!("{} {}", class(image.predicted), percent(image.confidence));
     if !image.is_right() {
         answer += &format!(" \u{b7} is: {}", class(image.label));
     }
     let note = match image.views[0].background {
         Ok(on) => format!(
-            "Grad-CAM \u{b7} {} of the heat on the background, which is {} of the picture",
+            "{method} \u{b7} {} of the heat on the background, which is {} of the picture",
             percent(on.heat),
             percent(on.area)
         ),
-        Err(reason) => format!("Grad-CAM \u{b7} {}", no_share(reason)),
+        Err(reason) => format!("{method} \u{b7} {}", no_share(reason)),
     };
     let picture = overlays::side_by_side(&HeatFigure {
         image: photo,
@@ -37,7 +37,7 @@ pub fn draw(
         title: &image.file,
         class: &answer,
         note: &note,
-        synthetic: kind == Kind::StandIn,
+        synthetic: inspection.kind == Kind::StandIn,
     })?;
     Ok(encode(&picture)?)
 }

@@ -126,7 +126,7 @@ impl<'a> ExperimentPage<'a> {
                 .map(|(spec, guessing)| Curves::draw(spec, guessing))
                 .collect(),
             matrices: matrices(parts),
-            heat_note: heat_note(parts.config.channels) + &seed_note,
+            heat_note: heat_note(leaky.method, parts.config.channels) + &seed_note,
             shares: shares.collect(),
             shares_note: shares::note(&told.looked.concat()),
             views: views(&leaky.classes),

@@ -4,7 +4,7 @@ use super::outline::outline;
 use super::parts::Table;
 use crate::StudyError;
 use crate::format::{class_name, clean, percent, plural};
-use crate::inspection::{self, Inspected, Inspection, no_share};
+use crate::inspection::{self, Inspected, Inspection, Method, no_share};
 use crate::picture;
 use nn_core::data::Channels;
 use rayon::prelude::*;
@@ -184,16 +184,25 @@ pub fn worst(inspections: &[(&str, &Inspection)]) -> Table {
 }
 
 /// An explanation of the heat maps of networks that take images in `channels`.
-pub fn heat_note(channels: Channels) -> String {
+pub fn heat_note(method: Method, channels: Channels) -> String {
+    let made = match method {
+        Method::GradCam => GRAD_CAM_NOTE,
+        Method::Occlusion => OCCLUSION_NOTE,
+    };
     let seen = match channels {
         Channels::Rgb => "as the network sees them",
         Channels::Grey => "as the network sees them, except that it takes them in grey",
     };
-    format!("{HEAT_NOTE} Pictures are squeezed into a square, {seen}.")
+    format!("{made} {HEAT_NOTE} Pictures are squeezed into a square, {seen}.")
 }
 
-const HEAT_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last feature \
-    map before the network pools or flattens it. Red: \
+const GRAD_CAM_NOTE: &str = "The maps are made by Grad-CAM (Selvaraju et al. 2017) at the last feature map \
+    before the network pools or flattens it.";
+
+const OCCLUSION_NOTE: &str = "The network has no feature maps, so the maps are made by occlusion (Zeiler and \
+    Fergus 2014): by how much the score of a class falls where a patch of the picture is covered.";
+
+const HEAT_NOTE: &str = "Red: \
     evidence for a class; blue: no evidence for it (there may be evidence against). The heat of a region is \
     the sum of the map over it. Each map has its own \
     scale from its lowest to its highest value, so compare colours within a picture, not between pictures.";

@@ -89,7 +89,7 @@ impl RunPage {
             credit: base::credit(&[set]),
             curves: Curves::draw(&run.curves(), &run.guessing()),
             matrix: Matrix::draw(&ConfusionSpec { title: tested.clone(), ..run.confusion() }),
-            heat_note: heat_note(run.config.channels),
+            heat_note: heat_note(test.method, run.config.channels),
             views: views(&test.classes),
             gallery: Gallery::new("gallery-test", &tested, test)?,
             worst: worst(&[(run.data.tested_on, test)]),

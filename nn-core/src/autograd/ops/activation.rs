@@ -14,12 +14,7 @@ impl<T: Kernels> Tape<T> {
     /// `max(x, 0)`. NaN stays NaN; the gradient at 0 is 0.
     pub fn relu(&self, x: Var<T>) -> Var<T> {
         let (mut y, x) = x.take(self.pool());
-        let op = Masked::update("relu", y.as_mut_slice(), self.pool(), |v| {
-            // False for NaN, so that NaN stays and passes its gradient on.
-            let stopped = *v <= T::zero();
-            *v = if stopped { T::zero() } else { *v };
-            !stopped
-        });
+        let op = Masked::relu(y.as_mut_slice(), self.pool());
         self.record(op, &[&x], y)
     }
 

@@ -18,6 +18,15 @@ pub(super) struct Masked<T> {
 }
 
 impl<T: Kernels> Masked<T> {
+    /// ReLU, in place. NaN stays and passes its gradient on.
+    pub fn relu(data: &mut [T], pool: &BufferPool<T>) -> Self {
+        let mut bits = pool.scratch_bytes(data.len().div_ceil(8));
+        // CHUNK is a multiple of 8: no byte belongs to two tasks.
+        let chunks = data.par_chunks_mut(CHUNK).zip(bits.par_chunks_mut(CHUNK / 8));
+        chunks.for_each(|(data, bits)| (T::masks().relu)(data, bits));
+        Self { name: "relu", bits, scale: T::one() }
+    }
+
     /// Applies `f` to every element of `data`, in place, and sets the bits of those for which it
     /// returned true.
     pub fn update(
@@ -57,12 +66,7 @@ impl<T: Kernels> Masked<T> {
     /// Scales the elements whose bits are set and zeroes the others.
     pub fn apply(&self, data: &mut [T]) {
         for_each_chunk(data, CHUNK, |i, data| {
-            let bits = &self.bits[i * (CHUNK / 8)..];
-            for (eight, &byte) in data.chunks_mut(8).zip(bits) {
-                for (bit, v) in eight.iter_mut().enumerate() {
-                    *v = if byte >> bit & 1 == 1 { *v * self.scale } else { T::zero() };
-                }
-            }
+            (T::masks().keep)(self.scale, data, &self.bits[i * (CHUNK / 8)..]);
         });
     }
 }

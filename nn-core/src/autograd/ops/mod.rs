@@ -32,6 +32,7 @@ mod tile;
 mod walk;
 
 pub use norm::BatchNorm;
+pub(crate) use norm::check_variances;
 
 #[cfg(test)]
 pub(super) mod testing;

@@ -143,16 +143,9 @@ impl<T: Kernels> Tape<T> {
             *to = value.as_f64();
         }
         let mut variances = self.pool().scratch_of::<f64>(channels);
-        for (i, (to, value)) in variances.iter_mut().zip(variance.value().as_slice()).enumerate() {
+        check_variances(NAME, variance.value(), epsilon)?;
+        for (to, value) in variances.iter_mut().zip(variance.value().as_slice()) {
             *to = value.as_f64();
-            if *to + epsilon <= 0.0 {
-                return Err(Error::data(
-                    format!("{NAME}: variance {i} plus epsilon"),
-                    "above 0",
-                    format!("{to} + {epsilon}"),
-                    "look for broken statistics, or raise epsilon",
-                ));
-            }
         }
         let inputs = [x, gamma, beta, mean, variance];
         Ok(self.normalize(NAME, parts, &inputs, means, variances, epsilon))
@@ -249,6 +242,24 @@ impl<T: Kernels> Tape<T> {
         let (x, gamma) = (x.share(), gamma.share());
         let op = Norm { name, parts, x, gamma, mean, inverse, given: inputs.len() > 3 };
         self.record(op, inputs, y)
+    }
+}
+
+/// Checks that each variance of the op `name` has a square root, with `epsilon` added.
+pub(crate) fn check_variances<T: Kernels>(
+    name: &str,
+    variances: &Tensor<T>,
+    epsilon: f64,
+) -> Result<()> {
+    let mut all = variances.as_slice().iter().map(|value| value.as_f64()).enumerate();
+    match all.find(|(_, variance)| variance + epsilon <= 0.0) {
+        None => Ok(()),
+        Some((i, variance)) => Err(Error::data(
+            format!("{name}: variance {i} plus epsilon"),
+            "above 0",
+            format!("{variance} + {epsilon}"),
+            "look for broken statistics, or raise epsilon",
+        )),
     }
 }
 

@@ -7,6 +7,23 @@
 //! supports the geometry. The tests compare every kernel in the registry with
 //! [`reference`](super::reference), so no untested kernel can be chosen.
 //!
+//! # Which kernel serves which convolution
+//!
+//! | convolution | forward | gradient of the input | gradient of the weight |
+//! |---|---|---|---|
+//! | up to 7 input channels, stride 1 | `direct` | as below | as below |
+//! | 3x3, stride 1, behind it ReLU and 2x2 pooling, no padding | `winograd` | `sparse_input` | `sparse_weight` |
+//! | 3x3, stride 1, enough tiles (`transforms_pay`) | `winograd` | `winograd` | `winograd`, from 24 channels on |
+//! | one channel per group | `depthwise` | `depthwise` | `depthwise` |
+//! | any other kernel, stride up to 8, dilation, groups | `implicit` | `implicit` | `im2col` |
+//! | the rest, and `f64` | `im2col` | `im2col` | `im2col` |
+//!
+//! Where they cross, on two cores with AVX-512: from 8 input channels on, `winograd` is faster than `direct`.
+//! Winograd's transformed weights must be used for 4 tiles of an image (16 where they exceed 16 MB), else
+//! `implicit` is faster. Its weight gradient is as fast as `im2col` at 20 channels (harmonic mean of both
+//! sides), 0.8 times the time at 24, half at 64. `implicit` was faster than `im2col` on every shape tried; not so
+//! with plain arrays on a machine where `matrixmultiply` finds AVX2.
+//!
 //! Activations are `[batch, height, width, channels]`, weights `[out, in, height, width]`. A kernel
 //! that needs its weights packed packs them into scratch memory at each call, or offers
 //! [`Conv2dForward::pack`] to callers that keep packed weights.

@@ -308,3 +308,68 @@ fn a_graphs_summary_has_connections_and_sizes() {
     assert!(text.contains("┃ Connected to"), "{text}");
     assert!(text.contains("│ conv1, conv2"), "{text}");
 }
+
+#[test]
+fn the_last_feature_map_lies_on_the_way_to_the_main_output() {
+    let mut graph = GraphBuilder::new([12, 12, 3]);
+    let map = graph.named("map", same(4), graph.input());
+    let same_map = graph.layer(StochasticDepth::new(0.1), map);
+    let pooled = graph.layer(AdaptiveAveragePool2D::new((2, 2)), same_map);
+    let flat = graph.layer(Flatten::new(), pooled);
+    let logits = graph.layer(Dense::new(3), flat);
+    let side = graph.named("side", same(2), map);
+    graph.also_output(side);
+    let model: Model = graph.build(logits, 1).unwrap();
+    assert_eq!(model.last_feature_map(), Some("map"));
+    let flat: Model =
+        Sequential::builder([4, 4, 1]).layer(Flatten::new()).layer(Dense::new(2)).build(1).unwrap();
+    assert_eq!(flat.last_feature_map(), None);
+}
+
+/// Two parameters of one name.
+#[derive(Debug)]
+struct Twins;
+
+impl LayerSpec for Twins {
+    fn kind(&self) -> &'static str {
+        "Twins"
+    }
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        Ok(single(self.kind(), inputs)?.clone())
+    }
+    fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
+        let shape = single(self.kind(), inputs)?;
+        let offset = || ParameterSpec::state("offset", shape, Initializer::Zeros);
+        Ok(vec![offset(), offset()])
+    }
+}
+
+impl<T: Kernels> Layer<T> for Twins {
+    fn forward(&self, cx: &mut Forward<'_, T>, x: Vec<Var<T>>, own: &[Var<T>]) -> Result<Var<T>> {
+        cx.tape.sub(&single(self.kind(), x)?, &own[0])
+    }
+}
+
+#[test]
+fn each_parameter_has_a_name_of_its_own() {
+    let built = Sequential::<f32>::builder([2]).layer(Twins).build(1);
+    let message = built.unwrap_err().to_string();
+    assert!(message.contains("twins1.offset twice"), "{message}");
+}
+
+#[test]
+fn broken_statistics_are_told_where_they_are_folded() {
+    let mut model: Model = Sequential::builder([6, 6, 2])
+        .layer(same(3))
+        .layer(BatchNormalization::new())
+        .layer(GlobalAveragePool2D::new())
+        .build(1)
+        .unwrap();
+    let x = || Tensor::full([1, 6, 6, 2], 1.0);
+    model.predict(x()).unwrap();
+    let mut parameters = model.parameters_mut().iter_mut();
+    let variance = parameters.find(|parameter| parameter.name.ends_with("running_var"));
+    Arc::make_mut(&mut variance.unwrap().value).as_mut_slice()[1] = -1.0;
+    let message = model.predict(x()).unwrap_err().to_string();
+    assert!(message.contains("variance 1 plus epsilon"), "{message}");
+}
