@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::model::{Model, ReceptiveField};
 use crate::tensor::{BufferPool, Tensor};
+use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Occlusion sensitivity.
 ///
@@ -36,13 +38,22 @@ pub struct Occlusion {
     stride: Option<usize>,
     fill: Option<f64>,
     batch_size: usize,
-    go_on: fn() -> ControlFlow<()>,
+    go_on: Option<GoOn>,
+}
+
+/// A function that is asked whether to go on.
+#[derive(Clone)]
+struct GoOn(Arc<dyn Fn() -> ControlFlow<()> + Send + Sync>);
+
+impl fmt::Debug for GoOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GoOn")
+    }
 }
 
 impl Default for Occlusion {
     fn default() -> Self {
-        let go_on = || ControlFlow::Continue(());
-        Self { patch: None, stride: None, fill: None, batch_size: 8, go_on }
+        Self { patch: None, stride: None, fill: None, batch_size: 8, go_on: None }
     }
 }
 
@@ -80,8 +91,8 @@ impl Occlusion {
 
     /// Sets a function that is called before every forward pass; if it returns `Break`, the work
     /// ends with [`Error::Interrupted`].
-    pub fn go_on(mut self, ask: fn() -> ControlFlow<()>) -> Self {
-        self.go_on = ask;
+    pub fn go_on(mut self, ask: impl Fn() -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        self.go_on = Some(GoOn(Arc::new(ask)));
         self
     }
 
@@ -136,7 +147,7 @@ impl Occlusion {
         let pool = BufferPool::new();
         let tape = Tape::inference(pool.clone());
         for places in places.chunks(self.batch_size) {
-            if (self.go_on)().is_break() {
+            if self.go_on.as_ref().is_some_and(|GoOn(ask)| ask().is_break()) {
                 return Err(Error::Interrupted);
             }
             let mut batch = Tensor::uninit([places.len(), height, width, channels], &pool);

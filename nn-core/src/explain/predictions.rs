@@ -39,8 +39,9 @@ impl Predictions {
     /// Validates a batch's `logits [batch, units]`, computed by the model, against these targets.
     ///
     /// # Errors
-    /// If there is not one target per image, a class does not exist, the model does not map images
-    /// to one output per class, or an output is not finite.
+    /// If the logits do not have the shape of the model's outputs, there is not one target per image, a
+    /// class does not exist, the model does not map images to one output per class, or an output is not
+    /// finite.
     pub fn new<T: Kernels>(
         model: &Model<T>,
         logits: &Tensor<T>,
@@ -49,7 +50,12 @@ impl Predictions {
         let (size, units) = image_classifier(model)?;
         let single = units == 1 && model.output_kind() == OutputKind::Sigmoid;
         let known = if single { 2 } else { units };
-        let batch = logits.dims()[0];
+        let &[batch, outputs] = logits.dims() else {
+            return Err(not_logits(logits, units));
+        };
+        if outputs != units {
+            return Err(not_logits(logits, units));
+        }
         if targets.len() != batch {
             return Err(Error::shape(
                 "explanation",
@@ -122,6 +128,9 @@ impl Predictions {
     }
 
     /// The score of a class in a row of logits.
+    ///
+    /// # Panics
+    /// If the row is not one of the model's, or there is no such class.
     pub fn score<T: Kernels>(&self, logits: &[T], class: usize) -> f64 {
         let (unit, sign) = self.unit(class);
         sign * logits[unit].as_f64()
@@ -184,6 +193,16 @@ impl Predictions {
             alignment: Alignment::default(),
         })
     }
+}
+
+/// The error for logits of a shape that is not the model's.
+fn not_logits<T: Kernels>(logits: &Tensor<T>, units: usize) -> Error {
+    Error::shape(
+        "explanation",
+        format!("logits [images, {units}], one for each of the network's outputs"),
+        logits.shape(),
+        "pass the outputs of Model::infer for the batch of images",
+    )
 }
 
 /// Height and width of the model's images, and the number of its outputs.

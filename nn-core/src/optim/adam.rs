@@ -72,6 +72,15 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
         if self.weight_decay.is_some() { "adamw" } else { "adam" }
     }
 
+    fn settings(&self) -> String {
+        let Self { beta1, beta2, epsilon, .. } = self;
+        let adam = format!("beta1 {beta1}, beta2 {beta2}, epsilon {epsilon}");
+        match self.weight_decay {
+            Some(decay) => format!("{adam}, weight decay {decay}"),
+            None => adam,
+        }
+    }
+
     fn step(
         &mut self,
         parameters: &mut [Parameter<T>],

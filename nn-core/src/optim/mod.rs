@@ -72,6 +72,12 @@ pub trait Optimizer<T: Kernels>: Debug + Send {
         "own"
     }
 
+    /// The rule's settings in words, each with its value, such as `momentum 0.9`, so that a run goes on
+    /// with the settings it began with; by default none. The learning rate is not one of them.
+    fn settings(&self) -> String {
+        String::new()
+    }
+
     /// Makes one step. Parameters that are not trainable or have no gradient are unchanged.
     ///
     /// A parameter whose value is still shared is copied before it changes, so drop the forward pass's
@@ -121,6 +127,10 @@ pub trait Optimizer<T: Kernels>: Debug + Send {
 impl<T: Kernels> Optimizer<T> for Box<dyn Optimizer<T>> {
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn settings(&self) -> String {
+        (**self).settings()
     }
 
     fn step(

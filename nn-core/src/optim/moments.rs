@@ -15,7 +15,8 @@ const CHUNK: usize = 1 << 14;
 /// Elements of a gradient computed at a time if it is stored as a product.
 const BLOCK: usize = 1 << 10;
 
-/// An optimiser's moments: for each trainable parameter, one tensor of each of the `N` kinds.
+/// An optimiser's moments: for each trainable parameter, one tensor of each of the `N` kinds. A parameter
+/// that is frozen keeps its moments; one that is trained for the first time begins with zeros.
 #[derive(Debug, Clone)]
 pub(super) struct Moments<T: Kernels, const N: usize> {
     kinds: [&'static str; N],
@@ -27,7 +28,7 @@ pub(super) struct Moments<T: Kernels, const N: usize> {
 struct Moment<T: Kernels, const N: usize> {
     parameter: String,
     shape: Shape,
-    /// `None` for a parameter that is not trainable.
+    /// `None` for a parameter that was never trainable.
     tensors: Option<[Tensor<T>; N]>,
 }
 
@@ -41,8 +42,8 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         self.step
     }
 
-    /// Checks that parameters, gradients and moments match, creates the moments at the first step, and
-    /// counts the step.
+    /// Checks that parameters, gradients and moments match, creates the moments of the parameters that are
+    /// trainable for the first time, and counts the step.
     pub fn begin(&mut self, parameters: &[Parameter<T>], gradients: &Gradients<T>) -> Result<()> {
         if gradients.len() != parameters.len() {
             return Err(Error::shape(
@@ -65,11 +66,9 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
             }
         }
         if self.step == 0 {
-            self.entries = parameters.iter().map(|p| Moment::new(p, |_| zeros_like(p))).collect();
+            self.entries = parameters.iter().map(|p| Moment::new(p, None)).collect();
         }
-        let fits = |(slot, p): (&Moment<T, N>, &Parameter<T>)| {
-            slot.shape == *p.value.shape() && slot.tensors.is_some() == p.trainable
-        };
+        let fits = |(slot, p): (&Moment<T, N>, &Parameter<T>)| slot.shape == *p.value.shape();
         if self.entries.len() != parameters.len() || !self.entries.iter().zip(parameters).all(fits)
         {
             return Err(Error::shape(
@@ -78,6 +77,11 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
                 "others",
                 "make a new optimizer for a new model",
             ));
+        }
+        for (slot, parameter) in self.entries.iter_mut().zip(parameters) {
+            if parameter.trainable && slot.tensors.is_none() {
+                slot.tensors = Some(std::array::from_fn(|_| zeros_like(parameter)));
+            }
         }
         self.step += 1;
         Ok(())
@@ -94,7 +98,9 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         for ((parameter, gradient), slot) in
             parameters.iter_mut().zip(gradients.as_slice()).zip(&mut self.entries)
         {
-            let (Some(gradient), Some(tensors)) = (gradient, &mut slot.tensors) else {
+            let (true, Some(gradient), Some(tensors)) =
+                (parameter.trainable, gradient, &mut slot.tensors)
+            else {
                 continue;
             };
             let value = std::sync::Arc::make_mut(&mut parameter.value).as_mut_slice();
@@ -146,26 +152,31 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         // Before the first step there are no moments.
         let remembering = if step == 0 { &[] } else { parameters };
         for parameter in remembering {
-            let mut found = Vec::new();
-            for kind in self.kinds.iter().filter(|_| parameter.trainable) {
-                let name = slot_name(kind, &parameter.name);
-                let received = tensors.remove(&name);
-                match received {
-                    Some(tensor) if tensor.shape() == parameter.value.shape() => found.push(tensor),
+            let names = self.kinds.map(|kind| slot_name(kind, &parameter.name));
+            // A frozen parameter has moments if it was trained before.
+            if !parameter.trainable && !names.iter().any(|name| tensors.contains_key(name)) {
+                entries.push(Moment::new(parameter, None));
+                continue;
+            }
+            let mut found = names.each_ref().map(|_| None);
+            for (found, name) in found.iter_mut().zip(&names) {
+                match tensors.remove(name) {
+                    Some(tensor) if tensor.shape() == parameter.value.shape() => {
+                        *found = Some(tensor);
+                    }
                     other => {
                         return Err(Error::shape(
                             format!("optimizer state {name}"),
                             format!("a tensor of shape {}", parameter.value.shape()),
                             other.map_or("none".into(), |t| t.shape().to_string()),
-                            "resume with the model and optimizer the checkpoint was written by",
+                            "resume with the model and optimizer the checkpoint was written by; \
+                             what was frozen then is thawed after that",
                         ));
                     }
                 }
             }
-            let mut found = found.into_iter();
-            entries.push(Moment::new(parameter, |_| {
-                found.next().unwrap_or_else(|| zeros_like(parameter))
-            }));
+            let found = found.map(|found| found.unwrap_or_else(|| zeros_like(parameter)));
+            entries.push(Moment::new(parameter, Some(found)));
         }
         if let Some(name) = tensors.keys().min() {
             return Err(Error::shape(
@@ -182,12 +193,8 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
 }
 
 impl<T: Kernels, const N: usize> Moment<T, N> {
-    fn new(parameter: &Parameter<T>, tensor: impl FnMut(usize) -> Tensor<T>) -> Self {
-        Self {
-            parameter: parameter.name.clone(),
-            shape: parameter.value.shape().clone(),
-            tensors: parameter.trainable.then(|| std::array::from_fn(tensor)),
-        }
+    fn new(parameter: &Parameter<T>, tensors: Option<[Tensor<T>; N]>) -> Self {
+        Self { parameter: parameter.name.clone(), shape: parameter.value.shape().clone(), tensors }
     }
 }
 

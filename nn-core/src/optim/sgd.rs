@@ -54,6 +54,10 @@ impl<T: Kernels> Optimizer<T> for Sgd<T> {
         "sgd"
     }
 
+    fn settings(&self) -> String {
+        format!("momentum {}, nesterov {}", self.momentum, self.nesterov)
+    }
+
     fn step(
         &mut self,
         parameters: &mut [Parameter<T>],

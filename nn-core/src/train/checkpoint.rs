@@ -6,6 +6,7 @@
 //! ```text
 //! nn.checkpoint   settings, position in the run, history, as JSON
 //! nn.note         the caller's note
+//! nn.optimizer    the optimiser's settings (not in version 0.1.0)
 //! ```
 //!
 //! All randomness in training is derived from seed, epoch and step ([`rng::stream`]), so these
@@ -28,6 +29,10 @@ const VERSION: u32 = 1;
 
 /// The most steps a run can have: the number of random streams reserved for them.
 const MOST_STEPS: u64 = 1 << 32;
+
+/// The metadata with the optimiser's settings. They stand beside the state, so that programs of before read
+/// the file as well.
+const OPTIMIZER: &str = "nn.optimizer";
 
 /// The content of a checkpoint besides the tensors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -139,7 +144,17 @@ impl Checkpoint {
                 "use the one it began with, or begin a new run",
             ));
         }
-        Ok(())
+        let now = trainer.optimizer.settings();
+        match self.file.metadata(OPTIMIZER) {
+            Some(then) if then != now => Err(Error::setting(
+                format!("the settings of the optimizer {optimizer} of a run that goes on"),
+                format!("{then:?}, which it began with"),
+                format!("{now:?}"),
+                "use those it began with, or begin a new run",
+            )),
+            // Version 0.1.0 did not store them.
+            _ => Ok(()),
+        }
     }
 
     /// Loads the checkpoint into `trainer`.
@@ -195,8 +210,11 @@ pub(super) fn draft<T: Kernels>(
     let state = serde_json::to_string(&state).map_err(|problem| {
         Error::Internal(format!("the checkpoint cannot be written as JSON: {problem}"))
     })?;
-    let metadata =
-        BTreeMap::from([("nn.checkpoint".to_string(), state), ("nn.note".into(), note.into())]);
+    let metadata = BTreeMap::from([
+        ("nn.checkpoint".to_string(), state),
+        ("nn.note".into(), note.into()),
+        (OPTIMIZER.into(), trainer.optimizer.settings()),
+    ]);
     let named = |prefix: &str, name: &str| format!("{prefix}.{name}");
     let model = trainer.model.parameters().iter();
     let model = model.map(|p| (named("model", &p.name), p.value.as_ref()));

@@ -21,16 +21,32 @@ pub struct Classification {
     pub predicted: Vec<usize>,
 }
 
+/// The most classes with a confusion matrix: it then has 2^30 numbers, 8 GiB.
+const MOST_CLASSES: usize = 1 << 15;
+
 impl Classification {
     /// Before the first sample.
-    pub(super) fn of_classes(classes: usize) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// If there are too many classes for a confusion matrix.
+    pub(super) fn of_classes(classes: usize) -> Result<Self> {
+        if classes > MOST_CLASSES {
+            return Err(Error::setting(
+                "the number of classes of an evaluation",
+                format!("at most {MOST_CLASSES}, as the confusion matrix has its square"),
+                classes,
+                "use fewer outputs, or train without a validation set and judge the outputs of \
+                 Model::infer yourself",
+            ));
+        }
+        Ok(Self {
             correct: 0,
-            confusion: vec![vec![0; classes]; classes],
+            // Row by row: memory that is zero from the start takes no room before it is counted in.
+            confusion: (0..classes).map(|_| vec![0; classes]).collect(),
             labels: Vec::new(),
             probabilities: Vec::new(),
             predicted: Vec::new(),
-        }
+        })
     }
 
     /// Counts a batch: the model's `probabilities [batch, outputs]`, and a class for each.

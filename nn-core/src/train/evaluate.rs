@@ -1,6 +1,7 @@
 //! Evaluation of a model on examples, without changing it.
 
 use super::classification::{classes, labels_for};
+use super::examples::fetch;
 use super::{Classification, Examples, Objective};
 use crate::autograd::Tape;
 use crate::error::{Error, Result};
@@ -31,7 +32,8 @@ impl Evaluation {
 ///
 /// # Errors
 /// If an example cannot be read, does not fit the model's input, or has a label without an output, if the
-/// objective does not fit the model, or if the batch size is 0. [`Error::Interrupted`] from the examples
+/// objective does not fit the model, if there are more than 32768 classes, if the examples are not as many as
+/// asked for, or if the batch size is 0. [`Error::Interrupted`] from the examples
 /// ends the evaluation and is returned.
 ///
 /// ```
@@ -65,14 +67,25 @@ pub(super) fn evaluate_in<T: Kernels>(
 ) -> Result<Evaluation> {
     check_batch_size(batch_size)?;
     objective.check(model)?;
-    let mut classification = classes(model).ok().map(Classification::of_classes);
+    // The confusion matrix is made when the first batch has classes: its size is the square of the
+    // model's outputs, and what fits values has many outputs and no classes.
+    let classes = classes(model).ok();
+    let mut classification = match classes {
+        Some(classes) if examples.is_empty() => Classification::of_classes(classes).ok(),
+        _ => None,
+    };
+    let mut only_classes = true;
     let (mut loss, mut n) = (0.0, 0);
     let indices: Vec<usize> = (0..examples.len()).collect();
     let mut tape = Tape::inference(pool.clone());
     for indices in indices.chunks(batch_size) {
-        let batch = examples.batch(indices, pool)?;
+        let batch = fetch(examples, indices, pool)?;
         let (x, targets) = (batch.inputs, batch.targets.view());
         let labels = labels_for(model, targets.classes(), indices.len());
+        only_classes &= labels.is_some();
+        if let (true, None, Some(classes)) = (only_classes, &classification, classes) {
+            classification = Some(Classification::of_classes(classes)?);
+        }
         // A tape is `Send`, but not `Sync`.
         let own = &mut tape;
         let (batch_loss, probabilities) = parallel::on_pool(move || {
@@ -86,7 +99,7 @@ pub(super) fn evaluate_in<T: Kernels>(
         n += indices.len();
         match (&mut classification, labels, probabilities) {
             (Some(all), Some(labels), Some(probabilities)) => all.add(&probabilities, labels),
-            _ => classification = None,
+            _ => (classification, only_classes) = (None, false),
         }
     }
     Ok(Evaluation { loss: loss / n as f64, n, classification })

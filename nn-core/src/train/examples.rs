@@ -2,7 +2,7 @@
 
 #[cfg(feature = "images")]
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::loss::OwnedTargets;
 use crate::tensor::{BufferPool, Tensor};
@@ -54,7 +54,8 @@ pub trait Examples<T: Kernels = f32> {
     /// The number of examples.
     fn len(&self) -> usize;
 
-    /// The inputs `[indices.len(), ..]` and the targets of the examples with these indices.
+    /// The inputs `[indices.len(), ..]` and the targets of the examples with these indices, in their order.
+    /// Another number of inputs is refused by training and evaluation.
     ///
     /// # Errors
     /// If an example cannot be read.
@@ -64,6 +65,28 @@ pub trait Examples<T: Kernels = f32> {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The examples with these indices.
+///
+/// # Errors
+/// If one cannot be read, or there are not as many inputs as indices: the means of loss and accuracy would be
+/// wrong.
+pub(super) fn fetch<T: Kernels>(
+    examples: &dyn Examples<T>,
+    indices: &[usize],
+    pool: &BufferPool<T>,
+) -> Result<Batch<T>> {
+    let batch = examples.batch(indices, pool)?;
+    if batch.inputs.dims().first() == Some(&indices.len()) {
+        return Ok(batch);
+    }
+    Err(Error::shape(
+        "a batch of examples",
+        format!("inputs [{}, ..], one for each index", indices.len()),
+        batch.inputs.shape(),
+        "return the example of every index that Examples::batch is asked for, and no others",
+    ))
 }
 
 #[cfg(feature = "images")]

@@ -5,8 +5,9 @@ mod own;
 use super::*;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::layers::{Activation, Dense, Dropout};
-use crate::model::SequentialBuilder;
+use crate::layers::{Activation, Add, Dense, Dropout};
+use crate::loss::Loss;
+use crate::model::{GraphBuilder, SequentialBuilder};
 use crate::optim::OptimizerConfig;
 use crate::tensor::{BufferPool, Tensor};
 use std::cell::Cell;
@@ -331,4 +332,100 @@ fn a_dead_layer_is_named() {
     let first = model.layers().next().unwrap().0.to_string();
     assert_eq!(silent_layer(&model, &Points::new(10), 8).unwrap(), Some(first));
     assert_eq!(silent_layer(&model, &Points::new(0), 8).unwrap(), None);
+}
+
+#[test]
+fn a_dead_branch_beside_a_skip_connection_is_no_dead_layer() {
+    let mut graph = GraphBuilder::<f32>::new([3]);
+    let x = graph.named("stem", Dense::new(4), graph.input());
+    let y = graph.named("branch", Dense::new(4).activation(Activation::Relu), x);
+    let sum = graph.named("sum", Add::new(), [x, y]);
+    let hidden = graph.named("hidden", Dense::new(4).activation(Activation::Relu), sum);
+    let out = graph.named("out", Dense::new(2), hidden);
+    let mut model = graph.build(out, 27).unwrap();
+    let low = || Tensor::from_fn([4], |_| -100.0);
+    model.set("branch.bias", low()).unwrap();
+    assert_eq!(silent_layer(&model, &Points::new(10), 8).unwrap(), None);
+    // A layer that all ways pass is one.
+    model.set("hidden.bias", low()).unwrap();
+    assert_eq!(silent_layer(&model, &Points::new(10), 8).unwrap().as_deref(), Some("hidden"));
+}
+
+#[test]
+fn many_outputs_are_evaluated_without_a_table_of_their_square() {
+    // The confusion matrix of this many classes would have 320 GB.
+    let wide = 200_000;
+    let model = SequentialBuilder::new([1]).layer(Dense::new(wide)).build(27).unwrap();
+    let x = || Tensor::<f32>::zeros([3, 1]);
+    let values = InMemory::new(x(), Tensor::full([3, wide], 2.0)).unwrap();
+    let found = evaluate(&model, Loss::MeanSquaredError, &values, 2).unwrap();
+    assert_eq!((found.loss, found.n, found.classification), (4.0, 3, None));
+    let classes = InMemory::new(x(), vec![0, 1, 2]).unwrap();
+    let loss = Loss::CategoricalCrossentropy;
+    let message = evaluate(&model, loss, &classes, 2).unwrap_err().to_string();
+    assert!(message.contains("200000") && message.contains("32768"), "{message}");
+    // Many classes that are possible, of which few occur.
+    let model = SequentialBuilder::new([1]).layer(Dense::new(2000)).build(27).unwrap();
+    let found = evaluate(&model, loss, &classes, 2).unwrap().classification.unwrap();
+    assert_eq!((found.labels, found.confusion.len()), (vec![0, 1, 2], 2000));
+    assert_eq!(found.confusion.iter().flatten().sum::<u64>(), 3);
+}
+
+/// Leaves out the last example of a batch, or repeats it.
+struct Careless {
+    rows: fn(usize) -> usize,
+}
+
+impl Examples for Careless {
+    fn len(&self) -> usize {
+        8
+    }
+
+    fn batch(&self, indices: &[usize], _: &BufferPool<f32>) -> Result<Batch> {
+        let rows = (self.rows)(indices.len());
+        Ok((Tensor::zeros([rows, 3]), vec![0; rows]).into())
+    }
+}
+
+#[test]
+fn another_number_of_examples_than_asked_for_is_refused() {
+    for rows in [(|n| n - 1) as fn(usize) -> usize, |n| n + 1] {
+        let mut trainer = adam(1);
+        let careless = Careless { rows };
+        let refused = [
+            trainer.fit(&careless, None, &mut Silent).unwrap_err(),
+            trainer.evaluate(&careless).unwrap_err(),
+            silent_layer(trainer.model(), &careless, 8).unwrap_err(),
+        ];
+        for error in refused {
+            assert!(error.to_string().contains("one for each index"), "{error}");
+        }
+        assert_eq!(trainer.position(), (1, 0));
+    }
+}
+
+#[test]
+fn a_run_goes_on_with_the_settings_of_its_optimizer() {
+    use OptimizerConfig::{Adam, AdamW, Sgd};
+    let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-7);
+    let adam = Adam { beta1, beta2, epsilon };
+    let adamw = |weight_decay| AdamW { beta1, beta2, epsilon, weight_decay };
+    let sgd = |momentum, nesterov| Sgd { momentum, nesterov };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c");
+    for (then, now, values) in [
+        (adam, Adam { beta1: 0.8, beta2, epsilon }, ["beta1 0.9", "beta1 0.8"]),
+        (adam, Adam { beta1, beta2: 0.99, epsilon }, ["beta2 0.999", "beta2 0.99"]),
+        (adam, Adam { beta1, beta2, epsilon: 0.5 }, ["epsilon 0.0000001", "epsilon 0.5"]),
+        (adamw(0.004), adamw(0.25), ["decay 0.004", "decay 0.25"]),
+        (sgd(0.9, false), sgd(0.5, false), ["momentum 0.9", "momentum 0.5"]),
+        (sgd(0.9, false), sgd(0.9, true), ["nesterov false", "nesterov true"]),
+    ] {
+        fit(trainer::<f32>(then, options(1))).save(&path, "").unwrap();
+        let go_on =
+            |with| trainer::<f32>(with, options(2)).resume(Checkpoint::open(&path).unwrap());
+        let message = go_on(now).unwrap_err().to_string();
+        assert!(values.iter().all(|value| message.contains(value)), "{message}");
+        assert!(go_on(then).is_ok());
+    }
 }

@@ -4,6 +4,7 @@ use super::checkpoint::draft;
 use super::classification::{count_correct, labels_for};
 use super::clock::Clock;
 use super::evaluate::{Evaluation, check_batch_size, evaluate_in};
+use super::examples::fetch;
 use super::state::{EpochSoFar, TrainerState};
 use super::{
     Checkpoint, Checkpoints, EpochDone, EpochRecord, Examples, FitOptions, History, Objective,
@@ -89,9 +90,11 @@ impl<T: Kernels> Trainer<T> {
         &self.state.model
     }
 
-    /// The model, to be changed between steps: to freeze a layer, for example. Parameters keep their
-    /// shapes and order. A checkpoint holds their values alone, so a resumed run needs the other changes
-    /// again.
+    /// The model, to be changed between steps: to freeze a layer, for example, or to thaw it. The built-in
+    /// optimisers keep the moments of a frozen parameter, and begin with zeros for one that was never
+    /// trained. Parameters keep their shapes and order. A checkpoint holds their values and moments alone,
+    /// so a resumed run needs the other changes again: freeze what was frozen before
+    /// [`Trainer::resume`].
     pub fn model_mut(&mut self) -> &mut Model<T> {
         &mut self.state.model
     }
@@ -128,7 +131,9 @@ impl<T: Kernels> Trainer<T> {
     /// optimiser and options; only the number of epochs may differ.
     ///
     /// # Errors
-    /// If the options differ, the model or optimiser is another, or the file cannot be read.
+    /// If the options or the optimiser's settings differ, the model or optimiser is another, or the file
+    /// cannot be read. Checkpoints of version 0.1.0 do not hold the optimiser's settings: there they are
+    /// not compared.
     ///
     /// ```
     /// # use nn_core::{layers::Dense, model::Sequential, optim::OptimizerConfig, train::*};
@@ -285,7 +290,7 @@ impl<T: Kernels> Trainer<T> {
         let steps = order.len().div_ceil(options.batch_size);
         observer.epoch_started(epoch, steps, self.state.epoch.step);
         for batch in order.chunks(options.batch_size).skip(self.state.epoch.step) {
-            let batch = train.batch(batch, self.tape.pool())?;
+            let batch = fetch(train, batch, self.tape.pool())?;
             let made = self.make_step(batch.inputs, batch.targets.view(), learning_rate)?;
             if !made.record.loss.is_finite() {
                 let loss = made.record.loss.to_string();

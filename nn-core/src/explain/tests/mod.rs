@@ -181,3 +181,21 @@ fn networks_that_are_no_image_classifiers_are_refused() {
     assert!(refused.unwrap_err().to_string().contains("occlusion"));
     assert!(Occlusion::new().explain(&no_convolution, &image, &[Target::Predicted]).is_ok());
 }
+
+#[test]
+fn logits_of_another_shape_are_refused() {
+    let single = network::<f32>(Dense::new(1).activation(Activation::Sigmoid));
+    for (model, shapes) in [
+        (three_classes::<f32>(), vec![vec![], vec![3], vec![1, 1], vec![1, 4], vec![1, 3, 1]]),
+        (single, vec![vec![], vec![1], vec![1, 2]]),
+    ] {
+        let units = model.output_shape().dims()[0];
+        assert!(Predictions::new(&model, &Tensor::zeros([1, units]), &[Target::Class(1)]).is_ok());
+        for shape in shapes {
+            let logits = Tensor::zeros(shape.clone());
+            let found = Predictions::new(&model, &logits, &[Target::Class(1)]);
+            let message = found.unwrap_err().to_string();
+            assert!(message.contains(&format!("logits [images, {units}]")), "{shape:?}: {message}");
+        }
+    }
+}

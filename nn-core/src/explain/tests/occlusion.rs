@@ -2,6 +2,8 @@
 
 use super::*;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
 fn occlusion_is_the_mean_drop_over_the_patches_that_cover_a_place() {
@@ -58,6 +60,17 @@ fn occlusion_can_be_stopped_and_refuses_senseless_patches() {
     let explain = |method: Occlusion| method.explain(&model, &images, &[Target::Predicted]);
     let stopped = explain(Occlusion::new().go_on(|| ControlFlow::Break(())));
     assert!(matches!(stopped, Err(crate::Error::Interrupted)));
+    // It is asked before every forward pass: two of one patch each here, and stopped at the third.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let stopped = explain(Occlusion::new().batch_size(1).go_on(move || {
+        match counter.fetch_add(1, Ordering::Relaxed) {
+            2 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }));
+    assert!(matches!(stopped, Err(crate::Error::Interrupted)));
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
     for method in [
         Occlusion::new().patch(0),
         Occlusion::new().patch(19),

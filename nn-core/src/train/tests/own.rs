@@ -293,6 +293,67 @@ fn a_model_can_be_changed_between_steps() {
 }
 
 #[test]
+fn layers_are_frozen_and_thawed_between_steps_with_the_same_bits_after_a_resume() {
+    let make = |optimizer: OptimizerConfig| {
+        let model = SequentialBuilder::new([3]).layer(Dense::new(4)).layer(Dense::new(2));
+        Trainer::new(model.build(27).unwrap(), optimizer.build().unwrap(), options(9)).unwrap()
+    };
+    let freeze = |trainer: &mut Trainer, layer: &str| {
+        for parameter in trainer.model_mut().parameters_mut() {
+            parameter.trainable = !parameter.name.starts_with(layer);
+        }
+    };
+    let step = |trainer: &mut Trainer| {
+        let x = Tensor::from_fn([4, 3], |i| (i as f32).sin());
+        trainer.step(x, &[0, 1, 1, 0], 0.05).unwrap();
+    };
+    let values = |trainer: &Trainer, layer: &str| -> Vec<Vec<f32>> {
+        let parameters = trainer.model().layer_parameters(layer).unwrap();
+        parameters.iter().map(|p| p.value.as_slice().to_vec()).collect()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c");
+    for optimizer in super::OPTIMIZERS {
+        // The layer that is frozen before each step: dense2 from the start, so that it gets its moments
+        // late, and dense1 after it was trained.
+        let frozen = ["dense2", "none", "dense1", "dense1", "none", "dense2"];
+        let mut unbroken = make(optimizer());
+        for layer in frozen {
+            freeze(&mut unbroken, layer);
+            let before = ["dense1", "dense2"].map(|layer| values(&unbroken, layer));
+            step(&mut unbroken);
+            for (name, before) in ["dense1", "dense2"].into_iter().zip(before) {
+                assert_eq!(values(&unbroken, name) == before, name == layer, "{name}, {layer}");
+            }
+        }
+        for stop in 1..frozen.len() {
+            let mut first = make(optimizer());
+            for layer in &frozen[..stop] {
+                freeze(&mut first, layer);
+                step(&mut first);
+            }
+            first.save(&path, "").unwrap();
+            let mut second = make(optimizer());
+            freeze(&mut second, frozen[stop - 1]);
+            let mut second = second.resume(Checkpoint::open(&path).unwrap()).unwrap();
+            for layer in &frozen[stop..] {
+                freeze(&mut second, layer);
+                step(&mut second);
+            }
+            assert_eq!(outcome(&second), outcome(&unbroken), "{stop}");
+        }
+    }
+    // What was never trained has no moments to go on with.
+    let mut trainer = make(OptimizerConfig::adam());
+    freeze(&mut trainer, "dense2");
+    step(&mut trainer);
+    trainer.save(&path, "").unwrap();
+    let thawed = make(OptimizerConfig::adam()).resume(Checkpoint::open(&path).unwrap());
+    let message = thawed.unwrap_err().to_string();
+    assert!(message.contains("dense2") && message.contains("frozen"), "{message}");
+}
+
+#[test]
 fn targets_that_do_not_fit_are_refused() {
     let mut trainer = Trainer::new(linear(), SignSgd, regression(1)).unwrap();
     let x = || Tensor::zeros([4, 2]);
