@@ -10,6 +10,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// An activation function, as part of a layer or as a layer of its own.
 ///
@@ -181,6 +182,10 @@ impl<T: Kernels> Layer<T> for Activation {
         _: &[Var<T>],
     ) -> Result<Var<T>> {
         self.apply(cx.tape, single("Activation", inputs)?)
+    }
+
+    fn without_activation(&self) -> Option<(Activation, Arc<dyn Layer<T>>)> {
+        Some((*self, Arc::new(Self::Linear)))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::kernels::Kernels;
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Padding};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A 2-D convolution with bias (as is usual in deep learning, a cross-correlation), followed by an
 /// activation: `[height, width, in]` to `[out height, out width, filters]`.
@@ -228,5 +229,9 @@ impl<T: Kernels> Layer<T> for Conv2D {
         parameters: &[Var<T>],
     ) -> Result<Var<T>> {
         self.run("Conv2D", cx, single("Conv2D", inputs)?, parameters)
+    }
+
+    fn without_activation(&self) -> Option<(Activation, Arc<dyn Layer<T>>)> {
+        Some((self.activation, Arc::new(self.clone().activation(Activation::Linear))))
     }
 }

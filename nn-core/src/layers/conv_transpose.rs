@@ -13,6 +13,7 @@ use crate::init::{Fans, Initializer};
 use crate::kernels::{Conv2dGeometry, Kernels, Padding};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A transposed 2-D convolution with bias, which enlarges what a convolution of this stride shrinks,
 /// followed by an activation: `[height, width, in]` to `[out height, out width, filters]`.
@@ -216,5 +217,9 @@ impl<T: Kernels> Layer<T> for Conv2DTranspose {
         let y = cx.tape.conv_transpose2d(&x, weight, bias, self.options())?;
         drop(x);
         self.activation.apply(cx.tape, y)
+    }
+
+    fn without_activation(&self) -> Option<(Activation, Arc<dyn Layer<T>>)> {
+        Some((self.activation, Arc::new(self.clone().activation(Activation::Linear))))
     }
 }

@@ -9,6 +9,7 @@ use crate::init::Initializer;
 use crate::kernels::Kernels;
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// `activation(weight * x + bias)`: `[in]` to `[units]`.
 ///
@@ -97,5 +98,9 @@ impl<T: Kernels> Layer<T> for Dense {
         let y = cx.tape.linear(&x, weight, bias)?;
         drop(x);
         self.activation.apply(cx.tape, y)
+    }
+
+    fn without_activation(&self) -> Option<(Activation, Arc<dyn Layer<T>>)> {
+        Some((self.activation, Arc::new(self.clone().activation(Activation::Linear))))
     }
 }

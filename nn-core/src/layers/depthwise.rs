@@ -13,6 +13,7 @@ use crate::init::Initializer;
 use crate::kernels::{Conv2dGeometry, Kernels, Padding};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A convolution of each channel on its own, followed by an activation: `[height, width, in]` to
 /// `[out height, out width, in * multiplier]`. The outputs of a channel lie side by side.
@@ -193,5 +194,9 @@ impl<T: Kernels> Layer<T> for DepthwiseConv2D {
         let x = single(KIND, inputs)?;
         let channels = x.dims().last().copied().unwrap_or(0);
         self.grouped(channels).run(KIND, cx, x, parameters)
+    }
+
+    fn without_activation(&self) -> Option<(Activation, Arc<dyn Layer<T>>)> {
+        Some((self.activation, Arc::new(self.clone().activation(Activation::Linear))))
     }
 }

@@ -228,6 +228,12 @@ pub trait Layer<T: Kernels>: LayerSpec {
         inputs: Vec<Var<T>>,
         parameters: &[Var<T>],
     ) -> Result<Var<T>>;
+
+    /// The activation in which the layer ends, and the layer without it; `None` for a layer that has no
+    /// such setting. So a softmax or sigmoid at the end of a network becomes its output kind.
+    fn without_activation(&self) -> Option<(Activation, Arc<dyn Layer<T>>)> {
+        None
+    }
 }
 
 /// The only one of a layer's inputs, or of their shapes.

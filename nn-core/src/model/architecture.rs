@@ -1,6 +1,7 @@
 //! The architecture of a network as data.
 
 use super::graph::{GraphBuilder, INPUT, NodeId};
+use super::output::{self, End};
 use super::{Model, Node};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -44,6 +45,60 @@ impl Architecture {
     /// Whether each layer takes the value of the one before it, and the last one's is the only output.
     pub fn is_chain(&self) -> bool {
         self.outputs.is_none() && self.layers.iter().all(|layer| layer.inputs.is_none())
+    }
+
+    /// Determines the output kind, as [`GraphBuilder::output_kind`] says: `asked`, or what the layer of
+    /// the main output ends in, which is taken out of it. If neither says one, it stays what it is.
+    ///
+    /// # Errors
+    /// If the two differ, the network ends in probabilities that are no logits, a layer's kind is not
+    /// among `kinds`, or an output is no layer.
+    pub fn take_output<T: Kernels>(
+        &mut self,
+        asked: Option<OutputKind>,
+        kinds: &LayerKinds<T>,
+    ) -> Result<()> {
+        let at: HashMap<&str, usize> =
+            self.layers.iter().enumerate().map(|(i, layer)| (layer.name.as_str(), i)).collect();
+        let main = self.outputs.as_ref().and_then(|outputs| outputs.first());
+        let last = match main {
+            Some(name) => at.get(name.as_str()).copied(),
+            None => self.layers.len().checked_sub(1),
+        };
+        // What a layer takes: the index of a layer, or `None` for the model's input.
+        let inputs = |i: usize| match &self.layers[i].inputs {
+            None => vec![i.checked_sub(1)],
+            Some(names) => names.iter().map(|name| at.get(name.as_str()).copied()).collect(),
+        };
+        let (mut back, mut next) = (Vec::new(), last);
+        while let Some(i) = next {
+            back.push(kinds.layer(self.layers[i].layer.clone())?);
+            next = match *inputs(i) {
+                [Some(before)] if before < i => Some(before),
+                _ => None,
+            };
+        }
+        let Some(last) = last else { return Ok(()) };
+        let mut others = self.outputs.iter().flatten().skip(1);
+        let is_taken = others.any(|name| *name == self.layers[last].name)
+            || (0..self.layers.len()).any(|i| inputs(i).contains(&Some(last)));
+        let (kind, end) = output::end(asked, &back, is_taken)?;
+        match end {
+            End::Kept => {}
+            End::Replaced(without) => {
+                let kind = || cannot_be_stored(without.kind());
+                self.layers[last].layer = without.config().ok_or_else(kind)?;
+            }
+            End::Before => {
+                let before = inputs(last).first().copied().flatten();
+                let name = before.map_or(INPUT, |before| &self.layers[before].name).to_owned();
+                if let Some(main) = self.outputs.iter_mut().flatten().next() {
+                    *main = name;
+                }
+            }
+        }
+        self.output = kind.unwrap_or(self.output);
+        Ok(())
     }
 
     /// A graph with these layers, and the node of its main output.

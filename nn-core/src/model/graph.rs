@@ -2,13 +2,13 @@
 
 use super::checks::{check_channels_last, check_parameters, check_sample};
 use super::names::LayerNames;
+use super::output::{self, End};
 use super::{Model, Node, label};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::layers::{Activation, Dense, Layer, OutputKind, Parameter, ParameterSpec};
+use crate::layers::{Layer, OutputKind, Parameter, ParameterSpec};
 use crate::rng::{Rng, stream};
 use crate::tensor::{Shape, Tensor};
-use std::any::Any;
 use std::sync::Arc;
 
 /// The name by which files call a model's input.
@@ -152,7 +152,8 @@ impl<T: Kernels> GraphBuilder<T> {
     /// Sets the output kind. By default it is inferred: a softmax or sigmoid at the end of the last
     /// layer is removed from it and becomes the model's output kind, so that the network itself
     /// computes logits. [`OutputKind::Linear`] prevents that: the activation stays in the layer, and
-    /// the model's outputs are plain numbers.
+    /// the model's outputs are plain numbers. If other nodes take the value of such an
+    /// [`Activation`](crate::layers::Activation), it stays for them, and what it takes becomes the output.
     pub fn output_kind(mut self, kind: OutputKind) -> Self {
         self.kind = Some(kind);
         self
@@ -246,47 +247,38 @@ impl<T: Kernels> GraphBuilder<T> {
         if self.built_before {
             return Ok((output, self.kind.unwrap_or_default()));
         }
-        let last = output.0.checked_sub(1).and_then(|i| Some((i, self.nodes.get(i)?)));
-        let layer = last.map(|(_, draft)| draft.layer.as_ref() as &dyn Any);
-        let dense = layer.and_then(|layer| layer.downcast_ref::<Dense>()).cloned();
-        let function = layer.and_then(|layer| layer.downcast_ref::<Activation>()).copied();
-        let found = dense.as_ref().map(|dense| dense.activation).or(function);
-        let found = found.and_then(OutputKind::of_activation);
-        let kind = match (self.kind, found) {
-            (Some(OutputKind::Linear), _) => return Ok((output, OutputKind::Linear)),
-            (Some(asked), Some(found)) if asked != found => {
-                return Err(Error::setting(
-                    "the model's output",
-                    format!("{found:?}, as its last layer ends in"),
-                    format!("{asked:?}"),
-                    "leave one of the two away",
-                ));
+        let mut back = Vec::new();
+        let mut next = output;
+        while let Some(draft) = next.0.checked_sub(1).and_then(|i| self.nodes.get(i)) {
+            back.push(Arc::clone(&draft.layer));
+            match *draft.inputs {
+                [before] if before.0 < next.0 => next = before,
+                _ => break,
             }
-            (asked, found) => asked.or(found).unwrap_or_default(),
-        };
-        let Some((at, draft)) = last.filter(|_| found.is_some()) else { return Ok((output, kind)) };
-        let taken = self.nodes.iter().any(|node| node.inputs.contains(&output));
-        if taken || self.outputs.contains(&output) {
-            // Other nodes need its value as it is.
-            return match self.kind {
-                None => Ok((output, OutputKind::Linear)),
-                Some(asked) => Err(Error::setting(
-                    "the model's output",
-                    "a node whose value no other node takes",
-                    format!("one that others take, with the output {asked:?}"),
-                    "take the logits before it as the output",
-                )),
-            };
         }
-        match (dense, draft.inputs.as_slice()) {
-            (Some(dense), _) => {
-                self.nodes[at].layer = Arc::new(dense.activation(Activation::Linear))
+        let mut taken = self.nodes.iter().flat_map(|node| &node.inputs).chain(&self.outputs);
+        let is_taken = taken.any(|value| *value == output);
+        let (kind, end) = output::end(self.kind, &back, is_taken)?;
+        let kind = kind.unwrap_or_default();
+        let Some(at) = output.0.checked_sub(1).filter(|&at| at < self.nodes.len()) else {
+            return Ok((output, kind));
+        };
+        let count = self.nodes.len();
+        let draft = &mut self.nodes[at];
+        let before = draft.inputs.first().copied().filter(|_| draft.inputs.len() == 1);
+        match (end, before) {
+            (End::Replaced(without), before) => {
+                let is_last = at + 1 == count && draft.layer.kind() == "Activation";
+                match before.filter(|_| is_last) {
+                    None => draft.layer = without,
+                    Some(before) => {
+                        self.nodes.pop();
+                        return Ok((before, kind));
+                    }
+                }
             }
-            (None, &[before]) if at + 1 == self.nodes.len() => {
-                self.nodes.pop();
-                return Ok((before, kind));
-            }
-            _ => self.nodes[at].layer = Arc::new(Activation::Linear),
+            (End::Before, Some(before)) => return Ok((before, kind)),
+            _ => {}
         }
         Ok((output, kind))
     }

@@ -33,6 +33,7 @@ mod fusion;
 mod graph;
 mod names;
 pub mod networks;
+mod output;
 mod predictor;
 mod receptive_field;
 mod reference;

@@ -55,7 +55,9 @@ impl Description {
             outputs: self.outputs.clone(),
             output: OutputKind::Softmax,
         };
-        self.take_output(&mut architecture)?;
+        if let Err(error) = architecture.take_output(self.output, &kinds) {
+            return Err(self.wrong_output(&architecture, error));
+        }
         Ok(architecture)
     }
 
@@ -169,40 +171,20 @@ impl Description {
         Ok(())
     }
 
-    /// Determines the output kind, and takes a softmax or sigmoid at the end away: the network itself
-    /// computes logits.
-    fn take_output(&self, architecture: &mut Architecture) -> Result<(), StudyError> {
-        architecture.output = self.output.unwrap_or(OutputKind::Softmax);
+    /// The error for an output that is not what it is said to be, with the line of its layer.
+    fn wrong_output(&self, architecture: &Architecture, error: Error) -> StudyError {
         let at = self.output_layer(architecture);
-        let last = &architecture.layers[at];
-        let setting = match last.layer.kind() {
-            "Dense" => "activation",
-            "Activation" => "function",
-            _ => return Ok(()),
-        };
-        let function = last.layer.settings().find(|(name, _)| *name == setting);
-        let found = match function.and_then(|(_, value)| value.as_str()) {
-            Some("softmax") => OutputKind::Softmax,
-            Some("sigmoid") => OutputKind::Sigmoid,
-            _ => return Ok(()),
-        };
-        match self.output {
-            Some(OutputKind::Linear) => return Ok(()),
-            Some(asked) if asked != found => {
-                let name = |kind: OutputKind| format!("{kind:?}").to_lowercase();
-                let problem = format!(
-                    "{setting} is {}, but the network's output is {}",
-                    name(found),
-                    name(asked)
-                );
-                let place = Place::Key(at, &self.shown(at), setting);
-                return Err(self.origin.refuse(place, problem, "leave one of the two out"));
+        let mut settings = architecture.layers[at].layer.settings();
+        let shown = self.shown(at);
+        match settings.find(|(name, _)| ["activation", "function"].contains(name)) {
+            Some((setting, value)) => {
+                let problem =
+                    format!("{setting} is {}: {error}", value.as_str().unwrap_or_default());
+                let remedy = "change it, or `output`";
+                self.origin.refuse(Place::Key(at, &shown, setting), problem, remedy)
             }
-            _ => architecture.output = found,
+            None => self.origin.refuse(Place::Layer(at, &shown), error, "change it, or `output`"),
         }
-        let layer = architecture.layers[at].layer.clone();
-        architecture.layers[at].layer = layer.with(setting, "linear");
-        Ok(())
     }
 
     /// The index of the layer that computes the main output.

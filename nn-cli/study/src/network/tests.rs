@@ -74,6 +74,35 @@ fn a_softmax_at_the_end_is_the_output() {
 }
 
 #[test]
+fn a_softmax_that_other_layers_take_stays() {
+    let text = |p: &str| {
+        format!(
+            "outputs = [\"p\", \"aux\"]\n[[layers]]\nkind = \"GlobalAveragePool2D\"\n{p}\n[[layers]]\n\
+             name = \"aux\"\nkind = \"Dense\"\nunits = 2\ninputs = [\"p\"]\n"
+        )
+    };
+    let dense = "[[layers]]\nname = \"p\"\nkind = \"Dense\"\nunits = \"classes\"\n";
+    let error = parse(&text(&format!("{dense}activation = \"softmax\""))).unwrap_err().to_string();
+    assert!(error.contains("a layer of its own") && error.contains("line 8"), "{error}");
+    let own = format!(
+        "{}\n[[layers]]\nname = \"p\"\nkind = \"Activation\"\nfunction = \"softmax\"",
+        dense.replace("\"p\"", "\"logits\"")
+    );
+    let model = parse(&text(&own)).unwrap().build([8, 8, 3], 3, 0).unwrap();
+    assert_eq!(model.output_kind(), OutputKind::Softmax);
+    assert_eq!(model.outputs().collect::<Vec<_>>(), ["logits", "aux"]);
+    assert_eq!(model.layers().count(), 4);
+}
+
+#[test]
+fn a_softmax_before_an_average_is_no_output() {
+    let text = "[[layers]]\nkind = \"Conv2D\"\nfilters = \"classes\"\nkernel_size = 1\n\
+                activation = \"softmax\"\n[[layers]]\nkind = \"GlobalAveragePool2D\"\n";
+    let error = parse(text).unwrap_err().to_string();
+    assert!(error.contains("comes after a Softmax") && error.contains("line 6"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_is_told_with_line_and_key() {
     let edit = |from: &str, to: &str| {
         assert!(TWO.contains(from), "{from}");

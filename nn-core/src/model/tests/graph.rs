@@ -181,9 +181,45 @@ fn a_softmax_that_others_take_stays() {
     let mut taken = graph.clone();
     taken.also_output(softmax);
     let model = taken.build(softmax, 1).unwrap();
-    assert_eq!((model.output_kind(), model.layers().count()), (OutputKind::Linear, 2));
+    assert_eq!((model.output_kind(), model.layers().count()), (OutputKind::Softmax, 2));
+    assert_eq!(model.outputs().collect::<Vec<_>>(), ["dense1", "softmax1"]);
     let model = graph.build(softmax, 1).unwrap();
     assert_eq!((model.output_kind(), model.layers().count()), (OutputKind::Softmax, 1));
+}
+
+#[test]
+fn every_layer_with_an_activation_gives_it_to_the_output() {
+    let build = |activation: Activation| {
+        let graph = Sequential::<f32>::builder([4, 4, 2]);
+        let conv = graph.clone().layer(Conv2D::new(1, 1).activation(activation));
+        let depthwise = graph.clone().layer(DepthwiseConv2D::new(1).activation(activation));
+        let transposed = graph.layer(Conv2DTranspose::new(1, 2).activation(activation));
+        [conv, depthwise, transposed].map(|builder| builder.build(1).unwrap())
+    };
+    let logits = build(Activation::Linear);
+    for (model, logits) in build(Activation::Sigmoid).iter().zip(&logits) {
+        assert_eq!(model.output_kind(), OutputKind::Sigmoid);
+        let layers = |model: &Sequential| model.architecture().unwrap().layers;
+        assert_eq!(layers(model), layers(logits));
+    }
+}
+
+#[test]
+fn probabilities_that_are_no_logits_are_refused() {
+    let conv = || Conv2D::new(3, 1).activation(Activation::Softmax);
+    let pooled = || {
+        let builder = Sequential::<f32>::builder([4, 4, 2]).layer(conv());
+        builder.layer(GlobalAveragePool2D::new())
+    };
+    let error = pooled().build(1).unwrap_err().to_string();
+    assert!(error.contains("GlobalAveragePool2D, which comes after a Softmax"), "{error}");
+    assert!(pooled().output(OutputKind::Linear).build(1).is_ok());
+    let mut graph: GraphBuilder = GraphBuilder::new([4]);
+    let dense = graph.layer(Dense::new(3).activation(Activation::Softmax), graph.input());
+    graph.also_output(dense);
+    let error = graph.clone().build(dense, 1).unwrap_err().to_string();
+    assert!(error.contains("a layer of its own"), "{error}");
+    assert!(graph.output_kind(OutputKind::Linear).build(dense, 1).is_ok());
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! The output kind of a network: a softmax or sigmoid at its end is taken out of the network, which then
+//! computes logits.
+
+use crate::error::{Error, Result};
+use crate::kernels::Kernels;
+use crate::layers::{Layer, OutputKind};
+use std::sync::Arc;
+
+/// What becomes of the node of the main output.
+#[derive(Debug)]
+pub(super) enum End<T: Kernels> {
+    /// It stays the output as it is.
+    Kept,
+    /// This layer, without the activation, takes its place.
+    Replaced(Arc<dyn Layer<T>>),
+    /// It stays for the nodes that take its value; what it takes becomes the output.
+    Before,
+}
+
+/// The layers behind which probabilities are still no logits.
+const PASS_ON: [&str; 4] = ["Flatten", "GlobalAveragePool2D", "GlobalMaxPool2D", "Dropout"];
+
+/// The output kind, if one is asked for or found, and what becomes of the output's node. `back` has the
+/// layers from the output on backwards, along single inputs; `is_taken` says whether others need the
+/// output's value as it is.
+pub(super) fn end<T: Kernels>(
+    asked: Option<OutputKind>,
+    back: &[Arc<dyn Layer<T>>],
+    is_taken: bool,
+) -> Result<(Option<OutputKind>, End<T>)> {
+    let found = |layer: &Arc<dyn Layer<T>>| {
+        let (activation, without) = layer.without_activation()?;
+        Some((OutputKind::of_activation(activation)?, without))
+    };
+    let at = "the model's output";
+    let asks_for_numbers = asked == Some(OutputKind::Linear);
+    let Some(last) = back.first().filter(|_| !asks_for_numbers) else {
+        return Ok((asked, End::Kept));
+    };
+    let Some((kind, without)) = found(last) else {
+        let inner = back.iter().find(|layer| !PASS_ON.contains(&layer.kind()));
+        return match inner.and_then(found) {
+            None => Ok((asked, End::Kept)),
+            Some((inner, _)) => Err(Error::setting(
+                at,
+                "logits, or a softmax or sigmoid in its last layer",
+                format!("{}, which comes after a {inner:?}", last.kind()),
+                "put the activation at the end, or make the output kind linear",
+            )),
+        };
+    };
+    match asked {
+        Some(asked) if asked != kind => Err(Error::setting(
+            at,
+            format!("{kind:?}, as its last layer ends in"),
+            format!("{asked:?}"),
+            "leave one of the two away",
+        )),
+        _ if !is_taken => Ok((Some(kind), End::Replaced(without))),
+        _ if last.kind() == "Activation" => Ok((Some(kind), End::Before)),
+        _ => Err(Error::setting(
+            at,
+            "logits, which become probabilities after the network",
+            format!("a {} with a {kind:?} whose value others take, too", last.kind()),
+            "make the activation a layer of its own, or the output kind linear",
+        )),
+    }
+}
