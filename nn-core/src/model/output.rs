@@ -20,6 +20,11 @@ pub(super) enum End<T: Kernels> {
 /// The layers behind which probabilities are still no logits.
 const PASS_ON: [&str; 4] = ["Flatten", "GlobalAveragePool2D", "GlobalMaxPool2D", "Dropout"];
 
+/// The name of an output kind, as in files.
+fn name(kind: OutputKind) -> String {
+    format!("{kind:?}").to_lowercase()
+}
+
 /// The output kind, if one is asked for or found, and what becomes of the output's node. `back` has the
 /// layers from the output on backwards, along single inputs; `is_taken` says whether others need the
 /// output's value as it is.
@@ -44,7 +49,7 @@ pub(super) fn end<T: Kernels>(
             Some((inner, _)) => Err(Error::setting(
                 at,
                 "logits, or a softmax or sigmoid in its last layer",
-                format!("{}, which comes after a {inner:?}", last.kind()),
+                format!("{}, which comes after a {}", last.kind(), name(inner)),
                 "put the activation at the end, or make the output kind linear",
             )),
         };
@@ -52,8 +57,8 @@ pub(super) fn end<T: Kernels>(
     match asked {
         Some(asked) if asked != kind => Err(Error::setting(
             at,
-            format!("{kind:?}, as its last layer ends in"),
-            format!("{asked:?}"),
+            format!("{}, as its last layer ends in", name(kind)),
+            name(asked),
             "leave one of the two away",
         )),
         _ if !is_taken => Ok((Some(kind), End::Replaced(without))),
@@ -61,7 +66,7 @@ pub(super) fn end<T: Kernels>(
         _ => Err(Error::setting(
             at,
             "logits, which become probabilities after the network",
-            format!("a {} with a {kind:?} whose value others take, too", last.kind()),
+            format!("a {} with a {} whose value others take, too", last.kind(), name(kind)),
             "make the activation a layer of its own, or the output kind linear",
         )),
     }

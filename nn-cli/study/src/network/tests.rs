@@ -99,7 +99,7 @@ fn a_softmax_before_an_average_is_no_output() {
     let text = "[[layers]]\nkind = \"Conv2D\"\nfilters = \"classes\"\nkernel_size = 1\n\
                 activation = \"softmax\"\n[[layers]]\nkind = \"GlobalAveragePool2D\"\n";
     let error = parse(text).unwrap_err().to_string();
-    assert!(error.contains("comes after a Softmax") && error.contains("line 6"), "{error}");
+    assert!(error.contains("comes after a softmax") && error.contains("line 6"), "{error}");
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn the_final_activation_becomes_the_output_kind() {
     let sigmoid = Dense::new(2).activation(Activation::Sigmoid).config();
     assert_eq!(Some(&architecture.layers[0].layer), sigmoid.as_ref());
     let conflict = end(Dense::new(2).activation(Activation::Sigmoid)).output(OutputKind::Softmax);
-    assert!(conflict.build(0).unwrap_err().to_string().contains("Sigmoid"));
+    assert!(conflict.build(0).unwrap_err().to_string().contains("sigmoid, as its last layer"));
 }
 
 #[test]

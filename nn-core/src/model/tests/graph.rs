@@ -182,7 +182,7 @@ fn a_softmax_that_others_take_stays() {
     taken.also_output(softmax);
     let model = taken.build(softmax, 1).unwrap();
     assert_eq!((model.output_kind(), model.layers().count()), (OutputKind::Softmax, 2));
-    assert_eq!(model.outputs().collect::<Vec<_>>(), ["dense1", "softmax1"]);
+    assert_eq!(model.outputs().collect::<Vec<_>>(), ["dense1", "activation1"]);
     let model = graph.build(softmax, 1).unwrap();
     assert_eq!((model.output_kind(), model.layers().count()), (OutputKind::Softmax, 1));
 }
@@ -212,7 +212,7 @@ fn probabilities_that_are_no_logits_are_refused() {
         builder.layer(GlobalAveragePool2D::new())
     };
     let error = pooled().build(1).unwrap_err().to_string();
-    assert!(error.contains("GlobalAveragePool2D, which comes after a Softmax"), "{error}");
+    assert!(error.contains("GlobalAveragePool2D, which comes after a softmax"), "{error}");
     assert!(pooled().output(OutputKind::Linear).build(1).is_ok());
     let mut graph: GraphBuilder = GraphBuilder::new([4]);
     let dense = graph.layer(Dense::new(3).activation(Activation::Softmax), graph.input());
