@@ -260,8 +260,8 @@ const TOGETHER: usize = 16;
 /// Copies the sums to `dw`, `[out, in, 3, 3]`.
 fn unpack(sizes: &Sizes, sums: &[f32], dw: &mut [f32]) {
     let (width, row) = (sizes.plan.width(), sizes.plan.depth * TAPS);
-    let blocks = dw.par_chunks_mut(width * row).zip(sums.par_chunks_exact(sizes.block_len()));
-    blocks.for_each(|(dw, sums)| {
+    dw.par_chunks_mut(width * row).enumerate().for_each(|(block, dw)| {
+        let sums = &sums[block * sizes.block_len()..][..sizes.block_len()];
         for (i, sums) in sums.chunks(TOGETHER * width).enumerate() {
             for (lane, dw) in dw.chunks_exact_mut(row).enumerate() {
                 let taps = dw[i * TOGETHER..].iter_mut();
