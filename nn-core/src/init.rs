@@ -1,7 +1,9 @@
 //! Initialisation of parameters.
 //!
 //! The variance-scaling initialisers keep the variance of activations (Glorot: also of gradients) equal
-//! from layer to layer. Fans and distributions are those of Keras: a uniform draw is in
+//! from layer to layer. Fans are those of Keras for dense and plain convolution layers; those of grouped,
+//! depthwise and transposed convolutions count what an output really sums. Distributions are those of Keras: a
+//! uniform draw is in
 //! `[-limit, limit)`, and a "normal" draw is from a normal distribution truncated at two standard
 //! deviations and rescaled to keep its variance. Numbers are drawn from [`Rng`] in double precision and
 //! then rounded to the element type: a model has the same parameters in `f32` and `f64`, up to

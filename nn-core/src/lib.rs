@@ -66,7 +66,8 @@
 //! explain                  Grad-CAM and occlusion
 //! train                    fit, evaluate, predict
 //! data      model          image folders; Model, its builders and file format
-//! loss      optim  layers  loss functions, optimisers, network layers
+//! loss      optim          loss functions, optimisers
+//! layers                   network layers, init
 //! autograd                 the tape and its ops
 //! kernels                  convolution, pooling, matrix products: nearly all the run time is spent here
 //! tensor, rng, error       owned arrays, reproducible random numbers, the error type
@@ -74,8 +75,8 @@
 //!
 //! Images and feature maps are channels-last, `[batch, height, width, channels]`: the order in which
 //! images are stored and which the kernels need. Weights have PyTorch's layouts,
-//! `[out, in, height, width]` and `[out, in]`, because other programs expect these in a file. Numbers
-//! are `f32` unless a type says `f64`.
+//! `[out, in, height, width]` and `[out, in]` (for transposed convolutions `in` comes first), because other
+//! programs expect these in a file. Numbers are `f32` unless a type says `f64`.
 //!
 //! # Guarantees
 //!

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// `activation(weight * x + bias)`: `[in]` to `[units]`.
 ///
-/// Parameters: `weight [units, in]`, `bias [units]`.
+/// Parameters: `weight [units, in]`, `bias [units]`, which it always has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dense {

@@ -64,7 +64,11 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[usize], constant: bool
             if conv.activation == Activation::Relu || plain && join(&is_relu) {
                 join(&is_fused_pool);
             }
-        } else if node.is::<Add>().is_some() && node.inputs.len() == 2 {
+        } else if let [a, b] = node.inputs[..]
+            && node.is::<Add>().is_some()
+            && model.value_shape(a) == model.value_shape(b)
+        {
+            // Values of unequal ranks are the layer's to align.
             join(&is_relu);
         }
         steps.push(Step { nodes });

@@ -364,8 +364,9 @@ impl<T: Kernels> GraphBuilder<T> {
         let &[_, _, channels] = self.input.dims() else {
             return None;
         };
-        // A file may describe any number of layers.
-        let most = (MOST_TRIALS / self.nodes.len().max(1)).clamp(1, 4096);
+        // A file may describe any number of layers, each with any number of inputs.
+        let taken: usize = self.nodes.iter().map(|draft| 1 + draft.inputs.len()).sum();
+        let most = (MOST_TRIALS / taken.max(1)).clamp(1, 4096);
         (1..=most).find(|&side| {
             let mut shapes = vec![Shape::from([side, side, channels])];
             self.nodes.iter().all(|draft| {
@@ -376,7 +377,7 @@ impl<T: Kernels> GraphBuilder<T> {
     }
 }
 
-/// The most shapes that are inferred to find an image size.
+/// The most shapes that are inferred or looked at to find an image size.
 const MOST_TRIALS: usize = 1 << 22;
 
 fn inputs_of(shapes: &[Shape], inputs: &[NodeId]) -> Vec<Shape> {

@@ -18,7 +18,16 @@ pub(super) enum End<T: Kernels> {
 }
 
 /// The layers behind which probabilities are still no logits.
-const PASS_ON: [&str; 4] = ["Flatten", "GlobalAveragePool2D", "GlobalMaxPool2D", "Dropout"];
+const PASS_ON: [&str; 8] = [
+    "AdaptiveAveragePool2D",
+    "AveragePool2D",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePool2D",
+    "GlobalMaxPool2D",
+    "MaxPool2D",
+    "StochasticDepth",
+];
 
 /// The name of an output kind, as in files.
 fn name(kind: OutputKind) -> String {

@@ -409,3 +409,23 @@ fn broken_statistics_are_told_where_they_are_folded() {
     let message = model.predict(x()).unwrap_err().to_string();
     assert!(message.contains("variance 1 plus epsilon"), "{message}");
 }
+
+#[test]
+fn an_add_of_unequal_ranks_is_the_same_before_a_relu() {
+    let mut graph = GraphBuilder::new([3, 4, 2]);
+    let map = graph.layer(same(2), graph.input());
+    let mean = graph.layer(GlobalAveragePool2D::new(), map);
+    let sum = graph.named("sum", Add::new(), [map, mean]);
+    let relu = graph.layer(Activation::Relu, sum);
+    let model: Model = graph.build(relu, 3).unwrap();
+    // The width, and others: a batch of as many images once took the wrong image's mean.
+    for batch in [4, 1, 3] {
+        let x = Tensor::from_fn([batch, 3, 4, 2], |i| (i * 37 % 23) as f32 - 11.0);
+        let together = model.predict(x.clone()).unwrap();
+        for image in 0..batch {
+            let alone = Tensor::from_vec([1, 3, 4, 2], x.row(image).to_vec()).unwrap();
+            let alone = model.predict(alone).unwrap();
+            assert_eq!(together.row(image), alone.as_slice(), "image {image} of {batch}");
+        }
+    }
+}
