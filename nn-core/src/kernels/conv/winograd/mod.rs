@@ -72,16 +72,20 @@ impl Conv2dKernel for Winograd {
     }
 
     fn supports(&self, g: &Conv2dGeometry, _: Option<&Pool2dGeometry>) -> bool {
-        let sizes = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w);
         // The input's gradient has the complementary padding, which must not be negative.
         let padding = g.pad_top.max(g.pad_left);
-        let channels = g.in_c * g.out_c > 0;
-        g.is_plain() && sizes == (3, 3, 1, 1) && padding < 3 && channels && transforms_pay(g)
+        is_3x3(g) && padding < 3 && transforms_pay(g)
     }
 
     fn accuracy(&self) -> Accuracy {
         Accuracy::Transformed
     }
+}
+
+/// Whether it is a 3x3 convolution with stride 1 that has channels.
+fn is_3x3(g: &Conv2dGeometry) -> bool {
+    let sizes = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w);
+    g.is_plain() && sizes == (3, 3, 1, 1) && g.in_c * g.out_c > 0
 }
 
 /// Whether the transformed weights, four times as many as the weights, are used often enough: once for each

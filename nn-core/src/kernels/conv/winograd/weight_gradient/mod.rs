@@ -23,10 +23,10 @@ mod products;
 
 use super::patch::Source;
 use super::plan::Plan;
-use super::{POINTS, TILE};
+use super::{POINTS, TILE, Winograd, is_3x3};
 use crate::kernels::conv::{Accuracy, Conv2dKernel, Conv2dWeightGradient, OutputGradient};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
-use crate::kernels::isa::{Isa, PerIsa};
+use crate::kernels::isa::Isa;
 use crate::kernels::parallel;
 use crate::kernels::parallel::prelude::*;
 use crate::kernels::simd;
@@ -64,12 +64,7 @@ pub struct WinogradWeight {
 
 impl Conv2dKernel for WinogradWeight {
     fn name(&self) -> &'static str {
-        self.isa.pick(PerIsa {
-            portable: "winograd-portable",
-            avx2: "winograd-avx2",
-            avx512: "winograd-avx512",
-            neon: "winograd-neon",
-        })
+        Winograd { isa: self.isa }.name()
     }
 
     fn isa(&self) -> Isa {
@@ -77,11 +72,7 @@ impl Conv2dKernel for WinogradWeight {
     }
 
     fn supports(&self, g: &Conv2dGeometry, _: Option<&Pool2dGeometry>) -> bool {
-        let sizes = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w);
-        g.is_plain()
-            && sizes == (3, 3, 1, 1)
-            && 2 * g.in_c * g.out_c >= MIN_CHANNELS * (g.in_c + g.out_c)
-            && g.in_c * g.out_c > 0
+        is_3x3(g) && 2 * g.in_c * g.out_c >= MIN_CHANNELS * (g.in_c + g.out_c)
     }
 
     fn accuracy(&self) -> Accuracy {
@@ -186,6 +177,11 @@ impl Conv2dWeightGradient<f32> for WinogradWeight {
         db: &mut [f32],
         scratch: &BufferPool<f32>,
     ) {
+        if g.batch * g.output_len() == 0 {
+            dw.fill(0.0);
+            db.fill(0.0);
+            return;
+        }
         let sizes = Sizes::new(g, self.isa);
         let (inputs_len, gradients_len) = (sizes.inputs_len(), sizes.gradients_len());
         let mut inputs = scratch.scratch(sizes.chunk * inputs_len);
@@ -271,4 +267,21 @@ fn unpack(sizes: &Sizes, sums: &[f32], dw: &mut [f32]) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::geometry::Conv2dOptions;
+
+    #[test]
+    fn an_empty_batch_has_a_gradient_of_zeros() {
+        let g = Conv2dGeometry::new(&[0, 8, 8, 32], &[32, 32, 3, 3], Conv2dOptions::default());
+        let (g, kernel) = (g.unwrap(), WinogradWeight { isa: Isa::Portable });
+        assert!(kernel.supports(&g, None));
+        let (mut dw, mut db) = (vec![f32::NAN; g.weight_len()], vec![f32::NAN; g.out_c]);
+        let dy = OutputGradient::Dense(&[]);
+        kernel.backward_weight(&g, &[], dy, &mut dw, &mut db, &BufferPool::new());
+        assert!(dw.iter().chain(&db).all(|&v| v == 0.0));
+    }
 }
