@@ -89,10 +89,15 @@ impl Raster {
         let (height, width) = (image.height(), image.width());
         let values = match channels {
             Channels::Rgb => image.into_pixels(),
-            Channels::Grey => image.pixels().chunks_exact(3).map(luma).collect(),
+            Channels::Grey => grey(&image),
         };
         Self { height, width, channels, values }
     }
+}
+
+/// The values of `image` in grey.
+pub(super) fn grey(image: &Rgb8) -> Vec<u8> {
+    image.pixels().chunks_exact(3).map(luma).collect()
 }
 
 /// The luma of an RGB pixel. The weights are those of ITU-R BT.601 in units of 2^-16; they add up to 2^16, so

@@ -11,7 +11,7 @@
 //! and the value is `top + (bottom - top) * ty`, where `top = tl + (tr - tl) * tx` and `bottom`
 //! likewise. All is computed in f32 and in this order, since another order rounds differently.
 
-use super::channels::{Channels, Raster};
+use super::channels::{Channels, Raster, grey};
 use super::decode::Rgb8;
 use crate::error::{Error, Result};
 
@@ -52,9 +52,7 @@ fn sources(in_len: usize, out_len: usize) -> Vec<Source> {
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 pub fn resize_bilinear(image: &Rgb8, height: usize, width: usize) -> Result<Vec<f32>> {
-    let mut out = output(Channels::Rgb, height, width)?;
-    resize_values::<3>(image.pixels(), (image.height(), image.width()), &mut out, (height, width));
-    Ok(out)
+    network_input(image, Channels::Rgb, height, width)
 }
 
 /// `image` as a network takes it, in its channels and then [resized](resize_bilinear): `[height, width,
@@ -75,11 +73,12 @@ pub fn network_input(
     height: usize,
     width: usize,
 ) -> Result<Vec<f32>> {
-    if channels == Channels::Rgb {
-        return resize_bilinear(image, height, width);
-    }
+    let (from, to) = ((image.height(), image.width()), (height, width));
     let mut out = output(channels, height, width)?;
-    resize_into(&Raster::of(image.clone(), channels), &mut out, height, width);
+    match channels {
+        Channels::Rgb => resize_values::<3>(image.pixels(), from, &mut out, to),
+        Channels::Grey => resize_values::<1>(&grey(image), from, &mut out, to),
+    }
     Ok(out)
 }
 

@@ -20,11 +20,7 @@ pub(super) struct Masked<T> {
 impl<T: Kernels> Masked<T> {
     /// ReLU, in place. NaN stays and passes its gradient on.
     pub fn relu(data: &mut [T], pool: &BufferPool<T>) -> Self {
-        let mut bits = pool.scratch_bytes(data.len().div_ceil(8));
-        // CHUNK is a multiple of 8: no byte belongs to two tasks.
-        let chunks = data.par_chunks_mut(CHUNK).zip(bits.par_chunks_mut(CHUNK / 8));
-        chunks.for_each(|(data, bits)| (T::masks().relu)(data, bits));
-        Self { name: "relu", bits, scale: T::one() }
+        Self::marked("relu", data, pool, |data, bits| (T::masks().relu)(data, bits))
     }
 
     /// Applies `f` to every element of `data`, in place, and sets the bits of those for which it
@@ -35,15 +31,25 @@ impl<T: Kernels> Masked<T> {
         pool: &BufferPool<T>,
         f: impl Fn(&mut T) -> bool + Sync,
     ) -> Self {
-        let mut bits = pool.scratch_bytes(data.len().div_ceil(8));
-        // CHUNK is a multiple of 8: no byte belongs to two tasks.
-        let chunks = data.par_chunks_mut(CHUNK).zip(bits.par_chunks_mut(CHUNK / 8));
-        chunks.for_each(|(data, bits)| {
+        Self::marked(name, data, pool, |data, bits| {
             for (eight, byte) in data.chunks_mut(8).zip(bits) {
                 let set = eight.iter_mut().enumerate().map(|(bit, v)| u8::from(f(v)) << bit);
                 *byte = set.fold(0, |byte, bit| byte | bit);
             }
-        });
+        })
+    }
+
+    /// Calls `mark` with parts of `data`, to be changed in place, and with the bits of each part.
+    fn marked(
+        name: &'static str,
+        data: &mut [T],
+        pool: &BufferPool<T>,
+        mark: impl Fn(&mut [T], &mut [u8]) + Sync,
+    ) -> Self {
+        let mut bits = pool.scratch_bytes(data.len().div_ceil(8));
+        // CHUNK is a multiple of 8: no byte belongs to two tasks.
+        let chunks = data.par_chunks_mut(CHUNK).zip(bits.par_chunks_mut(CHUNK / 8));
+        chunks.for_each(|(data, bits)| mark(data, bits));
         Self { name, bits, scale: T::one() }
     }
 
