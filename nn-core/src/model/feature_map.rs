@@ -1,10 +1,8 @@
 //! The feature map that class activation maps look at by default.
 
+use super::output::passes_on;
 use super::{Model, Node};
 use crate::kernels::Kernels;
-use crate::layers::{
-    Activation, AdaptiveAveragePool2D, AveragePool2D, Dropout, MaxPool2D, StochasticDepth,
-};
 
 impl<T: Kernels> Model<T> {
     /// The last feature map `[height, width, channels]` before pooling or flattening ends the picture:
@@ -30,7 +28,7 @@ impl<T: Kernels> Model<T> {
         let large = maps().rev().find(|(_, node)| places(node) > 1);
         let (mut at, _) = large.or_else(|| maps().next_back())?;
         while let [value] = self.nodes[at].inputs[..]
-            && ends_the_picture(&self.nodes[at])
+            && passes_on(self.nodes[at].layer.as_ref())
             && let Some(before) = value.checked_sub(1)
             && self.nodes[before].output.rank() == 3
         {
@@ -56,14 +54,4 @@ impl<T: Kernels> Model<T> {
         }
         before
     }
-}
-
-/// Whether a node only makes a map smaller, or nothing of it at inference.
-fn ends_the_picture<T: Kernels>(node: &Node<T>) -> bool {
-    node.is::<MaxPool2D>().is_some()
-        || node.is::<AveragePool2D>().is_some()
-        || node.is::<AdaptiveAveragePool2D>().is_some()
-        || node.is::<Dropout>().is_some()
-        || node.is::<StochasticDepth>().is_some()
-        || node.is::<Activation>() == Some(&Activation::Linear)
 }

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::layers::{Layer, OutputKind};
+use crate::layers::{Activation, Layer, OutputKind};
 use std::sync::Arc;
 
 /// What becomes of the node of the main output.
@@ -17,7 +17,8 @@ pub(super) enum End<T: Kernels> {
     Before,
 }
 
-/// The layers behind which probabilities are still no logits.
+/// The layers that only make a map smaller or give it another form: behind them probabilities are still no
+/// logits, and the picture ends with them.
 const PASS_ON: [&str; 8] = [
     "AdaptiveAveragePool2D",
     "AveragePool2D",
@@ -28,6 +29,13 @@ const PASS_ON: [&str; 8] = [
     "MaxPool2D",
     "StochasticDepth",
 ];
+
+/// Whether a layer only makes a map smaller, gives it another form, or changes nothing.
+pub(super) fn passes_on<T: Kernels>(layer: &dyn Layer<T>) -> bool {
+    let changes_nothing =
+        || layer.without_activation().is_some_and(|(is, _)| is == Activation::Linear);
+    PASS_ON.contains(&layer.kind()) || layer.kind() == "Activation" && changes_nothing()
+}
 
 /// The name of an output kind, as in files.
 fn name(kind: OutputKind) -> String {
@@ -52,7 +60,7 @@ pub(super) fn end<T: Kernels>(
         return Ok((asked, End::Kept));
     };
     let Some((kind, without)) = found(last) else {
-        let inner = back.iter().find(|layer| !PASS_ON.contains(&layer.kind()));
+        let inner = back.iter().find(|layer| !passes_on(layer.as_ref()));
         return match inner.and_then(found) {
             None => Ok((asked, End::Kept)),
             Some((inner, _)) => Err(Error::setting(

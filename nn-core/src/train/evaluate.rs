@@ -69,12 +69,11 @@ pub(super) fn evaluate_in<T: Kernels>(
     objective.check(model)?;
     // The confusion matrix is made when the first batch has classes: its size is the square of the
     // model's outputs, and what fits values has many outputs and no classes.
-    let classes = classes(model).ok();
+    let mut classes = classes(model).ok();
     let mut classification = match classes {
         Some(classes) if examples.is_empty() => Classification::of_classes(classes).ok(),
         _ => None,
     };
-    let mut only_classes = true;
     let (mut loss, mut n) = (0.0, 0);
     let indices: Vec<usize> = (0..examples.len()).collect();
     let mut tape = Tape::inference(pool.clone());
@@ -82,8 +81,9 @@ pub(super) fn evaluate_in<T: Kernels>(
         let batch = fetch(examples, indices, pool)?;
         let (x, targets) = (batch.inputs, batch.targets.view());
         let labels = labels_for(model, targets.classes(), indices.len());
-        only_classes &= labels.is_some();
-        if let (true, None, Some(classes)) = (only_classes, &classification, classes) {
+        // One batch without classes, and there are none of the whole.
+        classes = classes.filter(|_| labels.is_some());
+        if let (None, Some(classes)) = (&classification, classes) {
             classification = Some(Classification::of_classes(classes)?);
         }
         // A tape is `Send`, but not `Sync`.
@@ -99,7 +99,7 @@ pub(super) fn evaluate_in<T: Kernels>(
         n += indices.len();
         match (&mut classification, labels, probabilities) {
             (Some(all), Some(labels), Some(probabilities)) => all.add(&probabilities, labels),
-            _ => (classification, only_classes) = (None, false),
+            _ => classification = None,
         }
     }
     Ok(Evaluation { loss: loss / n as f64, n, classification })

@@ -13,8 +13,9 @@ use std::collections::HashSet;
 /// the first `samples` examples; `None` if every such layer has a nonzero output for one of them.
 ///
 /// The outputs then do not depend on the input, and no gradient passes through the layer, so it does not
-/// recover. A layer beside a skip connection may be silent: the network learns through the connection. A ReLU layer dies when a step is so large that its inputs are negative for every sample ("dying
-/// ReLU"; L. Lu et al., "Dying ReLU and Initialization: Theory and Numerical Examples", 2020).
+/// recover. A layer beside a skip connection may be silent: the network learns through the connection. A ReLU
+/// layer dies when a step is so large that its inputs are negative for every sample ("dying ReLU"; L. Lu et
+/// al., "Dying ReLU and Initialization: Theory and Numerical Examples", 2020).
 ///
 /// # Errors
 /// If an example cannot be read or does not fit the model's input.
@@ -23,12 +24,12 @@ pub fn silent_layer<T: Kernels>(
     examples: &dyn Examples<T>,
     samples: usize,
 ) -> Result<Option<String>> {
-    let mut silent = Vec::new();
-    for (name, _) in model.layers() {
-        if is_on_all_ways(model, name)? {
-            silent.push(name);
-        }
-    }
+    let named = |(name, _)| Ok((name, model.layer_inputs(name)?));
+    let layers = model.layers().map(named).collect::<Result<Vec<_>>>()?;
+    let outputs: Vec<&str> = model.outputs().collect();
+    let names = layers.iter().map(|(name, _)| *name);
+    let mut silent: Vec<&str> =
+        names.filter(|name| is_on_all_ways(&layers, &outputs, name)).collect();
     let indices: Vec<usize> = (0..examples.len().min(samples)).collect();
     let pool = BufferPool::new();
     for batch in indices.chunks(BATCH) {
@@ -47,16 +48,17 @@ pub fn silent_layer<T: Kernels>(
     Ok(silent.first().filter(|_| !indices.is_empty()).map(|name| name.to_string()))
 }
 
-/// Whether every way from the model's input to one of its outputs passes this layer.
-fn is_on_all_ways<T: Kernels>(model: &Model<T>, layer: &str) -> Result<bool> {
+/// Whether every way from the model's input to one of its outputs passes this layer. `layers` are the model's,
+/// each with the values it takes.
+fn is_on_all_ways(layers: &[(&str, Vec<&str>)], outputs: &[&str], layer: &str) -> bool {
     // What the input reaches without the layer. Layers come after those they take values from.
     let mut reached = HashSet::from([INPUT]);
-    for (name, _) in model.layers().filter(|(name, _)| *name != layer) {
-        if model.layer_inputs(name)?.iter().any(|input| reached.contains(input)) {
+    for (name, inputs) in layers.iter().filter(|(name, _)| *name != layer) {
+        if inputs.iter().any(|input| reached.contains(input)) {
             reached.insert(name);
         }
     }
-    Ok(!model.outputs().any(|output| reached.contains(output)))
+    !outputs.iter().any(|output| reached.contains(output))
 }
 
 /// The name of the model's input among the inputs of its layers.
