@@ -109,14 +109,14 @@ impl<T: Kernels> Tape<T> {
     /// packed weights. `None` on a recording tape: training changes weights at every step.
     pub(crate) fn prepared<P: Any + Default + Send, R>(
         &self,
-        with: impl FnOnce(&mut P, &BufferPool<T>) -> R,
+        with: impl FnOnce(&mut P) -> R,
     ) -> Option<R> {
         if self.enabled {
             return None;
         }
         let mut prepared = self.prepared.borrow_mut();
         let kept = prepared.entry(TypeId::of::<P>()).or_insert_with(|| Box::<P>::default());
-        Some(with(kept.downcast_mut()?, &self.pool))
+        Some(with(kept.downcast_mut()?))
     }
 
     /// Whether ops are recorded.

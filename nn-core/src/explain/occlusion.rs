@@ -144,7 +144,7 @@ impl Occlusion {
             .flat_map(|&top| columns.iter().map(move |&left| (top, left)))
             .collect();
         let (mut drops, mut covers) = (vec![0.0; height * width], vec![0u32; height * width]);
-        let pool = BufferPool::new();
+        let pool = BufferPool::for_inference();
         let tape = Tape::inference(pool.clone());
         for places in places.chunks(self.batch_size) {
             if self.go_on.as_ref().is_some_and(|GoOn(ask)| ask().is_break()) {
@@ -208,7 +208,7 @@ impl<T: Kernels> Explainer<T> for Occlusion {
         images: &Tensor<T>,
         targets: &[Target],
     ) -> Result<Vec<Explanation<T>>> {
-        let tape = Tape::inference(BufferPool::new());
+        let tape = Tape::inference(BufferPool::for_inference());
         let logits = model.infer(&tape, images.clone())?;
         let logits = logits.value();
         let predictions = Predictions::new(model, logits, targets)?;

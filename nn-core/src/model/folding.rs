@@ -42,7 +42,7 @@ pub(super) fn folded<T: Kernels>(
         });
         (Arc::new(w), Arc::new(b))
     };
-    let kept = tape.prepared(|kept: &mut Folded<T>, _| kept.get(&sources, fold));
+    let kept = tape.prepared(|kept: &mut Folded<T>| kept.get(&sources, fold));
     let (w, b) = kept.unwrap_or_else(fold);
     Ok((tape.constant(w), tape.constant(b)))
 }

@@ -34,7 +34,7 @@ pub struct Predictor<'a, T: Kernels = f32> {
 impl<T: Kernels> Model<T> {
     /// A predictor for many predictions; for a single one, use [`Model::predict`].
     pub fn predictor(&self) -> Predictor<'_, T> {
-        Predictor { model: self, tape: Tape::inference(BufferPool::new()) }
+        Predictor { model: self, tape: Tape::inference(BufferPool::for_inference()) }
     }
 
     /// Predictions for a batch: [`Model::infer`] and [`Model::probabilities`].
@@ -57,8 +57,8 @@ impl<T: Kernels> Predictor<'_, T> {
         parallel::on_pool(move || {
             let tape: &Tape<T> = tape;
             let output = model.infer(tape, x)?;
-            let pool = tape.pool().clone();
-            Ok(model.probabilities(tape, output)?.into_owned(&pool))
+            // A copy, since the pool may have lent a far larger buffer.
+            Ok(model.probabilities(tape, output)?.value().clone())
         })
     }
 }

@@ -19,6 +19,9 @@ const ALIGNMENT: usize = 64;
 /// its length, so a half batch reuses the buffers of a full one. If none fits, a new buffer is
 /// allocated, and a free one of half the requested length or more is freed for it. Buffers that are
 /// still in use do not keep the pool alive.
+///
+/// A pool [for inference](BufferPool::for_inference) takes any free buffer that is large enough, so that the
+/// memory a network needs is that of the values alive at one time.
 #[derive(Clone, Default)]
 pub struct BufferPool<T> {
     numbers: Shelf<T>,
@@ -30,6 +33,13 @@ impl<T: Copy + Default> BufferPool<T> {
     /// An empty pool.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty pool that serves a request by any larger free buffer, however large, and frees shorter
+    /// ones before it allocates. What is taken from it must not be kept for long: a short result may
+    /// hold much memory.
+    pub fn for_inference() -> Self {
+        Self { numbers: Shelf::of_any_size(), bytes: Shelf::of_any_size() }
     }
 
     /// Scratch memory for a kernel. Its contents are unspecified.
@@ -61,32 +71,34 @@ impl<T: Copy + Default> BufferPool<T> {
 
 /// Free buffers of one type, by length.
 #[derive(Clone, Default)]
-struct Shelf<T>(Arc<Free<T>>);
+struct Shelf<T> {
+    free: Arc<Free<T>>,
+    /// Whether a request takes a free buffer of any size that is large enough.
+    any_size: bool,
+}
 
 type Free<T> = Mutex<BTreeMap<usize, Vec<Vec<T>>>>;
 
 impl<T: Copy + Default> Shelf<T> {
+    fn of_any_size() -> Self {
+        Self { free: Arc::default(), any_size: true }
+    }
+
     /// A buffer of at least `len` elements.
     fn take(&self, len: usize) -> Vec<T> {
+        // Larger buffers are left for larger requests, and much shorter ones for shorter requests.
+        let (least, most) = if self.any_size { (0, usize::MAX) } else { (len / 2, 2 * len) };
         let mut free = self.lock();
-        // At most twice the length: larger buffers are left for larger requests.
-        let mut fitting = free.range_mut(len..=2 * len).filter(|(_, free)| !free.is_empty());
+        let mut fitting = free.range_mut(len..=most).filter(|(_, free)| !free.is_empty());
         let reused = fitting.next().and_then(|(_, free)| free.pop());
-        // If none fits, the largest buffer that is slightly too short is freed, and a new one
-        // allocated.
+        // If none fits, the largest buffer that is too short is freed, and a new one allocated.
         let outgrown = match reused {
             Some(_) => None,
-            None => free.range_mut(len / 2..len).rev().find_map(|(_, free)| free.pop()),
+            None => free.range_mut(least..len).rev().find_map(|(_, free)| free.pop()),
         };
         drop(free);
         drop(outgrown);
         reused.unwrap_or_else(|| zeroed(len))
-    }
-
-    fn give(&self, buffer: Vec<T>) {
-        if !buffer.is_empty() {
-            self.lock().entry(buffer.len()).or_default().push(buffer);
-        }
     }
 
     fn memory(&self) -> usize {
@@ -94,8 +106,19 @@ impl<T: Copy + Default> Shelf<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Vec<Vec<T>>>> {
-        // The map is consistent even if a thread panicked: each critical section is one call.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.free)
+    }
+}
+
+fn lock<T>(free: &Free<T>) -> MutexGuard<'_, BTreeMap<usize, Vec<Vec<T>>>> {
+    // The map is consistent even if a thread panicked: each critical section is one call.
+    free.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes back a buffer that is no longer in use.
+fn give<T>(free: &Free<T>, buffer: Vec<T>) {
+    if !buffer.is_empty() {
+        lock(free).entry(buffer.len()).or_default().push(buffer);
     }
 }
 
@@ -136,7 +159,7 @@ impl<T: Copy + Default> Buffer<T> {
         let spare = if len == 0 { 0 } else { ALIGNMENT / size_of::<T>().max(1) };
         let data = shelf.take(len + spare);
         let start = data.as_ptr().align_offset(ALIGNMENT).min(spare);
-        Self { data, part: start..start + len, home: Some(Arc::downgrade(&shelf.0)) }
+        Self { data, part: start..start + len, home: Some(Arc::downgrade(&shelf.free)) }
     }
 
     pub fn into_vec(mut self) -> Vec<T> {
@@ -157,7 +180,7 @@ impl<T: Copy + Default> Clone for Buffer<T> {
 impl<T: Copy + Default> Drop for Buffer<T> {
     fn drop(&mut self) {
         if let Some(free) = self.home.take().and_then(|home| home.upgrade()) {
-            Shelf(free).give(std::mem::take(&mut self.data));
+            give(&free, std::mem::take(&mut self.data));
         }
     }
 }
@@ -222,6 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn at_inference_any_larger_buffer_serves_and_shorter_ones_are_freed() {
+        let pool = BufferPool::<f32>::for_inference();
+        let large = pool.scratch(1000);
+        let place = large.as_ptr();
+        drop(large);
+        let small = pool.scratch(10);
+        assert_eq!((small.as_ptr(), small.len(), pool.bytes()), (place, 10, 0));
+        drop((small, pool.scratch(20)));
+        let both = pool.bytes();
+        let longer = pool.scratch(2000);
+        assert!(pool.bytes() < both, "the longest of those that are too short");
+        drop(longer);
+        assert_eq!(pool.scratch(0).len(), 0);
+    }
+
+    #[test]
     fn growing_needs_do_not_pile_up() {
         let pool = BufferPool::<f32>::new();
         for len in 1000..1500 {
@@ -234,7 +273,7 @@ mod tests {
     fn what_is_kept_does_not_keep_the_pool() {
         let pool = BufferPool::<f32>::new();
         let kept = pool.scratch(10);
-        let free = Arc::downgrade(&pool.numbers.0);
+        let free = Arc::downgrade(&pool.numbers.free);
         drop(pool);
         assert!(free.upgrade().is_none());
         assert_eq!(kept.len(), 10);

@@ -54,7 +54,7 @@ pub fn evaluate<T: Kernels>(
     examples: &dyn Examples<T>,
     batch_size: usize,
 ) -> Result<Evaluation> {
-    evaluate_in(model, &objective, examples, batch_size, &BufferPool::new())
+    evaluate_in(model, &objective, examples, batch_size, &BufferPool::for_inference())
 }
 
 /// [`evaluate`], with buffers from `pool`.

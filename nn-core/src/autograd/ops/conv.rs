@@ -199,8 +199,7 @@ impl<T: Kernels> Tape<T> {
     ) {
         let b = b.map(|b| b.value().as_slice());
         let x = x.value().as_slice();
-        let packed =
-            self.prepared(|packed: &mut Packed<T>, pool| packed.get(&w.share(), kernel, g, pool));
+        let packed = self.prepared(|packed: &mut Packed<T>| packed.get(&w.share(), kernel, g));
         match packed.flatten() {
             Some(packed) => kernel.forward_packed(g, x, packed.as_slice(), b, out, self.pool()),
             None => kernel.forward(g, x, w.value().as_slice(), b, out, self.pool()),

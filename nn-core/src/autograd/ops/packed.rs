@@ -35,7 +35,6 @@ impl<T: Kernels> Packed<T> {
         weights: &Arc<Tensor<T>>,
         kernel: &dyn Conv2dForward<T>,
         g: &Conv2dGeometry,
-        scratch: &BufferPool<T>,
     ) -> Option<Arc<Tensor<T>>> {
         let known = |entry: &&Entry<T>| {
             std::ptr::eq(entry.weights.as_ptr(), Arc::as_ptr(weights))
@@ -45,7 +44,8 @@ impl<T: Kernels> Packed<T> {
         if let Some(entry) = self.0.iter().find(known) {
             return Some(Arc::clone(&entry.packed));
         }
-        let packed = Arc::new(kernel.pack(g, weights.as_slice(), scratch)?);
+        // Not from the tape's pool, which may lend a far larger buffer: these are kept.
+        let packed = Arc::new(kernel.pack(g, weights.as_slice(), &BufferPool::new())?);
         self.0.retain(|entry| entry.weights.strong_count() > 0);
         self.0.push(Entry {
             weights: Arc::downgrade(weights),
@@ -73,8 +73,8 @@ mod tests {
             // No other strong reference, so nothing is cloned; but the cached entries are out of date.
             Arc::make_mut(&mut weights).as_mut_slice().fill(round as f32);
             for tape in &mut tapes {
-                let first = tape.get(&weights, &kernel, &g, &pool).unwrap();
-                assert_eq!(first, tape.get(&weights, &kernel, &g, &pool).unwrap());
+                let first = tape.get(&weights, &kernel, &g).unwrap();
+                assert_eq!(first, tape.get(&weights, &kernel, &g).unwrap());
                 let anew = kernel.pack(&g, weights.as_slice(), &pool).unwrap();
                 assert_eq!(*first, anew, "of the weights as they are");
                 assert_eq!(tape.0.len(), 1);
