@@ -117,7 +117,7 @@ fn check_model(mut model: Sequential<f64>, batch: usize, objective: Objective<'_
         tape.backward(&total).unwrap();
         compare("input", tape.grad(&x).unwrap().as_slice(), &along_input, TOLERANCE);
         for (i, parameter) in model.parameters().iter().enumerate() {
-            if !parameter.trainable {
+            if parameter.state {
                 assert!(tape.grad(&parameters[i]).is_none(), "{}", parameter.name);
                 continue;
             }

@@ -101,13 +101,13 @@ impl Case<'_> {
         self.check("loss", loss.value());
         self.check("gradient/input", tape.grad(&x).unwrap());
         for (parameter, var) in model.parameters().iter().zip(&pass.parameters) {
-            if parameter.trainable {
+            if !parameter.state {
                 let gradient = tape.grad(var).unwrap();
                 self.check(&format!("gradient/{}", parameter.name), gradient);
             }
         }
         model.update_state(pass.state).unwrap();
-        let state: Vec<_> = model.parameters().iter().filter(|p| !p.trainable).cloned().collect();
+        let state: Vec<_> = model.parameters().iter().filter(|p| p.state).cloned().collect();
         for own in &state {
             self.check(&format!("statistics/{}", own.name), &own.value);
         }

@@ -393,7 +393,7 @@ fn batch_norm<T: Kernels>(
         let mut rng = Rng::new(0, 0);
         let pass = model.forward(tape, x[0].clone(), Pass::training(&mut rng))?;
         model.update_state(pass.state)?;
-        let state = model.parameters().iter().filter(|p| !p.trainable);
+        let state = model.parameters().iter().filter(|p| p.state);
         results.extend(state.map(|p| p.value.as_ref().clone()));
     }
     // The mean is the same for both.

@@ -59,7 +59,7 @@ fn main() -> Result<()> {
     let shapes = [[SYMBOLS, WIDTH], [WIDTH; 2], [WIDTH; 2], [WIDTH; 2], [WIDTH, SYMBOLS]];
     let mut parameters = shapes.map(|shape| {
         let value = Tensor::from_fn(shape, |_| rng.uniform_in(-0.5, 0.5) as f32);
-        Parameter { name: format!("{shape:?}"), value: value.into(), trainable: true }
+        Parameter::new(format!("{shape:?}"), value)
     });
     let mut optimizer = OptimizerConfig::adam().build()?;
     let (mut tape, mut right) = (Tape::new(), 0);

@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     let mut rng = Rng::new(27, 0);
     let mut parameter = |name: &str, shape: &[usize]| {
         let value = Tensor::from_fn(shape, |_| rng.uniform_in(-0.3, 0.3) as f32);
-        Parameter { name: name.into(), value: value.into(), trainable: true }
+        Parameter::new(name, value)
     };
     let mut parameters = [
         parameter("gru.input", &[2, 3 * HIDDEN]),

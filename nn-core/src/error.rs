@@ -56,9 +56,9 @@ pub enum Error {
     #[error("autograd: {0}")]
     Tape(String),
 
-    /// The loss became NaN or infinite.
+    /// The loss or a weight became NaN or infinite.
     #[error(
-        "the loss became {loss} at step {step} of epoch {epoch}; lower the learning rate, and look \
+        "{what} at step {step} of epoch {epoch}; lower the learning rate, and look \
          for broken images or weights"
     )]
     NonFinite {
@@ -66,8 +66,8 @@ pub enum Error {
         epoch: usize,
         /// Step within the epoch, counted from 1.
         step: usize,
-        /// The loss: `NaN` or `inf`.
-        loss: String,
+        /// What is no longer finite: `the loss became NaN`.
+        what: String,
     },
 
     /// A file could not be read or written.

@@ -47,6 +47,11 @@ impl<T: Kernels> Var<T> {
         self.node.is_some()
     }
 
+    /// The index of its node on the tape; `None` if no gradient flows through it.
+    pub(crate) fn node_index(&self) -> Option<usize> {
+        self.node.as_ref().map(|node| node.index)
+    }
+
     /// The identifier of this leaf on its tape; `None` if it is no leaf. See
     /// [`Tape::backward_on_leaf`](super::Tape::backward_on_leaf).
     pub fn leaf_id(&self) -> Option<LeafId> {

@@ -111,11 +111,10 @@ impl<R: CamRule> Cam<R> {
     }
 }
 
-/// The layers whose outputs are `[height, width, channels]`, in network order: those that class
-/// activation maps can be computed for.
+/// The layers on the way to the main output whose outputs are `[height, width, channels]`, in network order:
+/// those that class activation maps can be computed for.
 pub fn layers_with_maps<T: Kernels>(model: &Model<T>) -> Vec<&str> {
-    let has_map = |name: &&str| model.layer_output_shape(name).is_ok_and(|shape| shape.rank() == 3);
-    model.layers().map(|(name, _)| name).filter(has_map).collect()
+    model.layers_with_maps()
 }
 
 impl<R: CamRule> Cam<R> {

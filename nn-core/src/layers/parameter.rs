@@ -18,6 +18,8 @@ pub struct ParameterSpec {
     pub fans: Fans,
     /// Whether gradients are computed and optimisers may change it. State is not trainable.
     pub trainable: bool,
+    /// Whether it is state: what the layer learns from what passes through it.
+    pub state: bool,
 }
 
 impl ParameterSpec {
@@ -25,14 +27,14 @@ impl ParameterSpec {
     pub fn weight(shape: impl Into<Shape>, initializer: Initializer) -> Self {
         let shape = shape.into();
         let fans = Fans::of_weight(&shape);
-        Self { name: "weight".into(), shape, initializer, fans, trainable: true }
+        Self { name: "weight".into(), shape, initializer, fans, trainable: true, state: false }
     }
 
     /// State that starts with this value everywhere: what a layer learns from what passes through it
     /// instead of from gradients, such as the running statistics of a batch normalisation.
     pub fn state(name: impl Into<String>, shape: impl Into<Shape>, value: Initializer) -> Self {
         let (shape, fans) = (shape.into(), Fans::default());
-        Self { name: name.into(), shape, initializer: value, fans, trainable: false }
+        Self { name: name.into(), shape, initializer: value, fans, trainable: false, state: true }
     }
 
     /// A trainable bias of `n` zeros.
@@ -43,6 +45,7 @@ impl ParameterSpec {
             initializer: Initializer::Zeros,
             fans: Fans::default(),
             trainable: true,
+            state: false,
         }
     }
 }
@@ -57,6 +60,21 @@ pub struct Parameter<T: Kernels = f32> {
     pub name: String,
     /// The tensor.
     pub value: Arc<Tensor<T>>,
-    /// Whether it is trainable.
+    /// Whether gradients are computed for it and optimisers may change it; no effect on state.
     pub trainable: bool,
+    /// Whether it is state, such as running statistics: changed by
+    /// [`Model::update_state`](crate::model::Model::update_state), never by gradients.
+    pub state: bool,
+}
+
+impl<T: Kernels> Parameter<T> {
+    /// A trainable parameter.
+    pub fn new(name: impl Into<String>, value: impl Into<Arc<Tensor<T>>>) -> Self {
+        Self { name: name.into(), value: value.into(), trainable: true, state: false }
+    }
+
+    /// Whether optimisers change it: it is trainable, and no state.
+    pub fn is_trained(&self) -> bool {
+        self.trainable && !self.state
+    }
 }

@@ -72,11 +72,12 @@ impl Architecture {
         };
         let (mut back, mut next) = (Vec::new(), last);
         while let Some(i) = next {
-            back.push(kinds.layer(self.layers[i].layer.clone())?);
+            let layer = kinds.layer(self.layers[i].layer.clone())?;
             next = match *inputs(i) {
-                [Some(before)] if before < i => Some(before),
+                [Some(before)] if before < i && output::passes_on(&*layer) => Some(before),
                 _ => None,
             };
+            back.push(layer);
         }
         let Some(last) = last else { return Ok(()) };
         let mut others = self.outputs.iter().flatten().skip(1);

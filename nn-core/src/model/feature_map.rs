@@ -36,22 +36,4 @@ impl<T: Kernels> Model<T> {
         }
         Some(&self.nodes[at].name)
     }
-
-    /// For each node, whether the value depends on it.
-    fn nodes_before(&self, value: usize) -> Vec<bool> {
-        let mut before = vec![false; self.nodes.len()];
-        let mark = |before: &mut [bool], value: usize| {
-            if let Some(node) = value.checked_sub(1) {
-                before[node] = true;
-            }
-        };
-        mark(&mut before, value);
-        // A node takes values of earlier nodes only.
-        for node in (0..self.nodes.len()).rev() {
-            if before[node] {
-                self.nodes[node].inputs.iter().for_each(|&value| mark(&mut before, value));
-            }
-        }
-        before
-    }
 }

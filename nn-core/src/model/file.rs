@@ -52,8 +52,8 @@ pub fn save(path: &Path, model: &Model<f32>, classes: Option<&[String]>) -> Resu
 ///
 /// # Errors
 /// If a note's key does not start with `nn.` or belongs to this format, a layer is not a built-in one,
-/// the number of classes does not fit the outputs (one per output, two for a single sigmoid output), or
-/// the file cannot be written; an existing file is unchanged then.
+/// a parameter has NaN or infinity, the number of classes does not fit the outputs (one per output, two for a
+/// single sigmoid output), or the file cannot be written; an existing file is unchanged then.
 pub fn save_with(
     path: &Path,
     model: &Model<f32>,
@@ -83,6 +83,14 @@ pub fn save_with(
     }
     if let &[height, width, _] = architecture.input.as_slice() {
         metadata.insert("nn.image_size".into(), format!("{height}x{width}"));
+    }
+    if let Some(broken) = model.parameters().iter().find(|p| !p.value.is_finite()) {
+        return Err(Error::setting(
+            format!("a model to be stored: {}", broken.name),
+            "finite numbers",
+            "NaN or infinity",
+            "the training diverged; lower the learning rate and train again",
+        ));
     }
     let tensors = model.parameters().iter().map(|p| (p.name.as_str(), p.value.as_ref()));
     write(path, tensors, &metadata)

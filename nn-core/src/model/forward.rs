@@ -64,7 +64,15 @@ pub struct Output<T: Kernels = f32> {
 
 /// New values of a model's state, such as running statistics: see [`Model::update_state`].
 #[derive(Debug, Clone)]
-pub struct StateUpdates<T: Kernels = f32>(Vec<(usize, Tensor<T>)>);
+pub struct StateUpdates<T: Kernels = f32>(Vec<StateUpdate<T>>);
+
+#[derive(Debug, Clone)]
+struct StateUpdate<T: Kernels> {
+    /// The index among the model's parameters, and the name there.
+    parameter: usize,
+    name: String,
+    value: Tensor<T>,
+}
 
 impl<T: Kernels> StateUpdates<T> {
     /// Whether there are none.
@@ -90,8 +98,7 @@ impl<T: Kernels> Model<T> {
                 "resize the images to the model's image size, or build a model for these",
             ));
         }
-        let watch = pass.watch.iter().map(|layer| self.node_index(layer));
-        let watch = watch.collect::<Result<Vec<usize>>>()?;
+        let watch = self.marked(pass.watch)?;
         let training = pass.rng.is_some();
         let constant = pass.frozen || !tape.is_recording();
         let mut idle = Rng::new(0, 0);
@@ -102,7 +109,7 @@ impl<T: Kernels> Model<T> {
             values: Values::new(self, x),
             parameters: vec![None; self.parameters.len()],
             watched: vec![None; self.nodes.len()],
-            state: Vec::new(),
+            state: StateUpdates(Vec::new()),
         };
         for step in fusion::plan(self, &watch, constant && !training) {
             run.step(&step, &watch)?;
@@ -117,7 +124,7 @@ impl<T: Kernels> Model<T> {
             also,
             parameters: run.parameters.into_iter().collect::<Option<_>>().ok_or_else(lost)?,
             watched,
-            state: StateUpdates(run.state),
+            state: run.state,
         })
     }
 
@@ -126,7 +133,7 @@ impl<T: Kernels> Model<T> {
     /// does after the optimiser's step.
     ///
     /// # Errors
-    /// If they come from another model.
+    /// If they come from a model with other parameters; then nothing is changed.
     ///
     /// ```
     /// use nn_core::layers::BatchNormalization;
@@ -144,18 +151,20 @@ impl<T: Kernels> Model<T> {
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn update_state(&mut self, updates: StateUpdates<T>) -> Result<()> {
-        for (i, value) in updates.0 {
-            match self.parameters.get_mut(i) {
-                Some(own) if own.value.shape() == value.shape() => own.value = Arc::new(value),
-                _ => {
-                    return Err(Error::setting(
-                        format!("new state of model {:?}", self.name),
-                        "what a pass of this model found",
-                        format!("state number {i} of shape {}", value.shape()),
-                        "pass on the state of its own forward pass",
-                    ));
-                }
-            }
+        let is_own = |new: &&StateUpdate<T>| {
+            let own = self.parameters.get(new.parameter);
+            own.is_some_and(|own| own.name == new.name && own.value.shape() == new.value.shape())
+        };
+        if let Some(foreign) = updates.0.iter().find(|new| !is_own(new)) {
+            return Err(Error::setting(
+                format!("new state of model {:?}", self.name),
+                "what a pass of this model found",
+                format!("{} of shape {}", foreign.name, foreign.value.shape()),
+                "pass on the state of its own forward pass",
+            ));
+        }
+        for StateUpdate { parameter, value, .. } in updates.0 {
+            self.parameters[parameter].value = Arc::new(value);
         }
         Ok(())
     }
@@ -211,15 +220,17 @@ struct Run<'a, T: Kernels> {
     values: Values<T>,
     parameters: Vec<Option<Var<T>>>,
     watched: Vec<Option<Var<T>>>,
-    state: Vec<(usize, Tensor<T>)>,
+    state: StateUpdates<T>,
 }
 
 impl<T: Kernels> Run<'_, T> {
-    fn step(&mut self, step: &Step, watch: &[usize]) -> Result<()> {
+    fn step(&mut self, step: &Step, watch: &[bool]) -> Result<()> {
         let model = self.model;
         let (first, last) = (&model.nodes[step.first()], &model.nodes[step.last()]);
         let inputs = first.inputs.iter().map(|&value| self.values.take(value));
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        let taken: Vec<_> = inputs.iter().map(Var::node_index).collect();
+        let batch = inputs.first().and_then(|x| x.dims().first().copied());
         // Leaves are created just before their layer runs. The backward pass therefore reaches them
         // just after that layer, so gradients become final in reverse order of the layers.
         let own: Vec<Vec<Var<T>>> =
@@ -233,22 +244,31 @@ impl<T: Kernels> Run<'_, T> {
             }
         };
         for (old, new) in self.cx.take_updates() {
-            self.state.push((self.state_index(step, &old)?, new));
+            let parameter = self.state_index(step, &old)?;
+            let name = model.parameters[parameter].name.clone();
+            self.state.0.push(StateUpdate { parameter, name, value: new });
         }
-        if watch.contains(&step.last()) {
+        if watch[step.last()] {
             if self.cx.tape.tracks(&[&y]) {
+                if taken.contains(&y.node_index()) {
+                    // The layer handed its input on, which may have other takers: their gradients are
+                    // not the layer's.
+                    let shape = y.shape().clone();
+                    y = self.cx.tape.reshape(y, shape)?;
+                }
                 self.cx.tape.retain_grad(&y)?;
             } else if self.cx.tape.is_recording() {
                 y = self.cx.tape.leaf(y.share());
             }
             self.watched[step.last()] = Some(y.clone());
         }
-        if y.dims().get(1..) != Some(last.output.dims()) {
+        let same_batch = batch.is_none() || y.dims().first().copied() == batch;
+        if y.dims().get(1..) != Some(last.output.dims()) || !same_batch {
             return Err(Error::shape(
                 last.label(),
                 format!("an output [batch, ..] of the shape {} that it declares", last.output),
                 y.shape(),
-                "let `forward` compute what `output_shape` says",
+                "let `forward` compute what `output_shape` says, for each sample of the batch",
             ));
         }
         self.values.values[step.last() + 1] = Some(y);
@@ -260,7 +280,7 @@ impl<T: Kernels> Run<'_, T> {
         let leaf = |i: usize| {
             let parameter = &self.model.parameters[i];
             let value = Arc::clone(&parameter.value);
-            if parameter.trainable && !self.frozen {
+            if parameter.is_trained() && !self.frozen {
                 self.cx.tape.leaf(value)
             } else {
                 self.cx.tape.constant(value)
@@ -277,7 +297,7 @@ impl<T: Kernels> Run<'_, T> {
     fn state_index(&self, step: &Step, old: &Arc<Tensor<T>>) -> Result<usize> {
         let parameters = &self.model.parameters;
         let mut own = step.nodes.iter().flat_map(|&i| self.model.nodes[i].parameters.clone());
-        let is_it = |&i: &usize| !parameters[i].trainable && Arc::ptr_eq(&parameters[i].value, old);
+        let is_it = |&i: &usize| parameters[i].state && Arc::ptr_eq(&parameters[i].value, old);
         match (own.find(is_it), own.find(is_it)) {
             (Some(i), None) => Ok(i),
             (found, _) => Err(Error::setting(

@@ -34,7 +34,7 @@ impl Step {
 
 /// The steps of a pass, in the order in which they can run. If the parameters are `constant` and the
 /// statistics are those learned, batch normalisations are folded into convolutions.
-pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[usize], constant: bool) -> Vec<Step> {
+pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[bool], constant: bool) -> Vec<Step> {
     let takers = Takers::new(model);
     let mut joined = vec![false; model.nodes.len()];
     let mut steps = Vec::with_capacity(model.nodes.len());
@@ -46,7 +46,7 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[usize], constant: bool
         let mut last = i;
         // The one node that takes the last one's value, if it may be joined and is as wanted.
         let mut join = |is_wanted: &dyn Fn(&Node<T>) -> bool| {
-            let next = takers.only(last).filter(|_| !watch.contains(&last));
+            let next = takers.only(last).filter(|_| !watch[last]);
             let next = next.filter(|&next| is_wanted(&model.nodes[next]));
             if let Some(next) = next {
                 nodes.push(next);
@@ -149,7 +149,8 @@ mod tests {
     use crate::model::{GraphBuilder, Sequential};
 
     fn steps(model: &Model, watch: &[usize]) -> Vec<Vec<usize>> {
-        plan(model, watch, false).into_iter().map(|step| step.nodes).collect()
+        let watch: Vec<bool> = (0..model.nodes.len()).map(|node| watch.contains(&node)).collect();
+        plan(model, &watch, false).into_iter().map(|step| step.nodes).collect()
     }
 
     fn are_fused(conv: Conv2D, pool: impl Layer<f32> + 'static) -> bool {

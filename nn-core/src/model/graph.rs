@@ -10,13 +10,23 @@ use crate::layers::{Layer, OutputKind, Parameter, ParameterSpec};
 use crate::rng::{Rng, stream};
 use crate::tensor::{Shape, Tensor};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The name by which files call a model's input.
 pub(super) const INPUT: &str = "input";
 
-/// A value in a graph that is being built: the model's input, or a node's output.
+/// A value in a graph that is being built: the model's input, or a node's output. It is one of its graph's
+/// alone, and of the graph's clones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId(pub(super) usize);
+pub struct NodeId {
+    /// The number of the graph.
+    graph: u64,
+    /// 0 is the model's input, `i + 1` the output of node `i`.
+    value: usize,
+}
+
+/// The number of the next graph.
+static GRAPHS: AtomicU64 = AtomicU64::new(0);
 
 impl AsRef<[NodeId]> for NodeId {
     fn as_ref(&self) -> &[NodeId] {
@@ -52,6 +62,8 @@ impl AsRef<[NodeId]> for NodeId {
 /// ```
 #[derive(Debug, Clone)]
 pub struct GraphBuilder<T: Kernels = f32> {
+    /// A number of its own, to tell its nodes from those of other graphs.
+    graph: u64,
     name: String,
     input: Shape,
     nodes: Vec<Draft<T>>,
@@ -81,6 +93,7 @@ impl<T: Kernels> GraphBuilder<T> {
     /// precision.
     pub fn new(input: impl Into<Shape>) -> Self {
         Self {
+            graph: GRAPHS.fetch_add(1, Ordering::Relaxed),
             name: "graph".into(),
             input: input.into(),
             nodes: Vec::new(),
@@ -100,7 +113,16 @@ impl<T: Kernels> GraphBuilder<T> {
 
     /// The model's input.
     pub fn input(&self) -> NodeId {
-        NodeId(0)
+        self.node(0)
+    }
+
+    /// The index of a node of this graph; `None` for the model's input.
+    fn index(&self, node: NodeId) -> Option<usize> {
+        node.value.checked_sub(1).filter(|_| node.graph == self.graph)
+    }
+
+    fn node(&self, value: usize) -> NodeId {
+        NodeId { graph: self.graph, value }
     }
 
     /// Adds a layer that takes `inputs` (one node, or an array of them) and returns its output. It is
@@ -131,7 +153,7 @@ impl<T: Kernels> GraphBuilder<T> {
     ) -> NodeId {
         let (scope, inputs) = (self.scope.clone(), inputs.to_vec());
         self.nodes.push(Draft { scope, name, layer, inputs });
-        NodeId(self.nodes.len())
+        self.node(self.nodes.len())
     }
 
     /// Adds the nodes that `block` adds, with `scope` and a full stop before their names.
@@ -212,7 +234,7 @@ impl<T: Kernels> GraphBuilder<T> {
             nodes.push(Node {
                 name,
                 layer: Arc::clone(&draft.layer),
-                inputs: draft.inputs.iter().map(|input| input.0).collect(),
+                inputs: draft.inputs.iter().map(|input| input.value).collect(),
                 output: next.clone(),
                 parameters: first..specs.len(),
             });
@@ -222,9 +244,10 @@ impl<T: Kernels> GraphBuilder<T> {
         let mut parameters = Vec::with_capacity(specs.len());
         for (i, (name, spec)) in specs.into_iter().enumerate() {
             let value = Arc::new(value(i, &name, &spec)?);
-            parameters.push(Parameter { name, value, trainable: spec.trainable });
+            let ParameterSpec { trainable, state, .. } = spec;
+            parameters.push(Parameter { name, value, trainable, state });
         }
-        let outputs = self.outputs.into_iter().map(|node| node.0).collect();
+        let outputs = self.outputs.into_iter().map(|node| node.value).collect();
         Ok(Model { name: self.name, input: self.input, nodes, parameters, outputs, kind })
     }
 
@@ -249,10 +272,12 @@ impl<T: Kernels> GraphBuilder<T> {
         }
         let mut back = Vec::new();
         let mut next = output;
-        while let Some(draft) = next.0.checked_sub(1).and_then(|i| self.nodes.get(i)) {
+        while let Some(draft) = self.index(next).and_then(|i| self.nodes.get(i)) {
             back.push(Arc::clone(&draft.layer));
             match *draft.inputs {
-                [before] if before.0 < next.0 => next = before,
+                [before] if before.value < next.value && output::passes_on(&*draft.layer) => {
+                    next = before;
+                }
                 _ => break,
             }
         }
@@ -260,7 +285,7 @@ impl<T: Kernels> GraphBuilder<T> {
         let is_taken = taken.any(|value| *value == output);
         let (kind, end) = output::end(self.kind, &back, is_taken)?;
         let kind = kind.unwrap_or_default();
-        let Some(at) = output.0.checked_sub(1).filter(|&at| at < self.nodes.len()) else {
+        let Some(at) = self.index(output).filter(|&at| at < self.nodes.len()) else {
             return Ok((output, kind));
         };
         let count = self.nodes.len();
@@ -286,7 +311,8 @@ impl<T: Kernels> GraphBuilder<T> {
     /// The nodes' names: given ones unchanged, others from prefix and counter.
     fn names(&self) -> Result<Vec<String>> {
         let mut names = LayerNames::default();
-        let is_chain = self.nodes.iter().enumerate().all(|(i, draft)| draft.inputs == [NodeId(i)]);
+        let is_chain = self.outputs == [self.node(self.nodes.len())]
+            && self.nodes.iter().enumerate().all(|(i, draft)| draft.inputs == [self.node(i)]);
         if !is_chain {
             names.take(INPUT);
         }
@@ -312,7 +338,7 @@ impl<T: Kernels> GraphBuilder<T> {
     fn check_connections(&self, names: &[String]) -> Result<()> {
         let mut used = vec![false; self.nodes.len() + 1];
         for output in &self.outputs {
-            match used.get_mut(output.0) {
+            match used.get_mut(output.value).filter(|_| output.graph == self.graph) {
                 Some(used) => *used = true,
                 None => return Err(another_graph("an output of the model")),
             }
@@ -328,10 +354,10 @@ impl<T: Kernels> GraphBuilder<T> {
                 ));
             }
             for input in &draft.inputs {
-                if input.0 > i {
+                if input.value > i || input.graph != self.graph {
                     return Err(another_graph(&label()));
                 }
-                used[input.0] = true;
+                used[input.value] = true;
             }
         }
         Ok(())
@@ -381,7 +407,7 @@ impl<T: Kernels> GraphBuilder<T> {
 const MOST_TRIALS: usize = 1 << 22;
 
 fn inputs_of(shapes: &[Shape], inputs: &[NodeId]) -> Vec<Shape> {
-    inputs.iter().filter_map(|input| shapes.get(input.0)).cloned().collect()
+    inputs.iter().filter_map(|input| shapes.get(input.value)).cloned().collect()
 }
 
 fn another_graph(at: &str) -> Error {

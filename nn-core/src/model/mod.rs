@@ -34,6 +34,7 @@ mod graph;
 mod names;
 pub mod networks;
 mod output;
+mod paths;
 mod predictor;
 mod receptive_field;
 mod reference;
@@ -60,6 +61,7 @@ use crate::layers::{Layer, LayerKinds, OutputKind, Parameter};
 use crate::rng::{Rng, stream};
 use crate::tensor::{Shape, Tensor};
 use std::any::Any;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -196,10 +198,24 @@ impl<T: Kernels> Model<T> {
     }
 
     fn node_index(&self, layer: &str) -> Result<usize> {
-        self.nodes.iter().position(|node| node.name == layer).ok_or_else(|| {
-            let names: Vec<_> = self.layers().map(|(name, _)| name).collect();
-            Error::setting("the layer", format!("one of {}", names.join(", ")), layer, "choose one")
-        })
+        let index = self.nodes.iter().position(|node| node.name == layer);
+        index.ok_or_else(|| self.no_layer(layer))
+    }
+
+    fn no_layer(&self, name: &str) -> Error {
+        let names: Vec<_> = self.layers().map(|(name, _)| name).collect();
+        Error::setting("the layer", format!("one of {}", names.join(", ")), name, "choose one")
+    }
+
+    /// For each node, whether it is one of these layers.
+    ///
+    /// # Errors
+    /// If there is no layer of one of the names.
+    fn marked(&self, layers: &[&str]) -> Result<Vec<bool>> {
+        let mut left: HashSet<&str> = layers.iter().copied().collect();
+        let marked = self.nodes.iter().map(|node| left.remove(node.name.as_str())).collect();
+        let unknown = layers.iter().find(|layer| left.contains(**layer));
+        unknown.map_or(Ok(marked), |unknown| Err(self.no_layer(unknown)))
     }
 
     /// The parameters, in order.
@@ -295,6 +311,7 @@ impl<T: Kernels> Model<T> {
             name: parameter.name.clone(),
             value: Arc::new(parameter.value.cast()),
             trainable: parameter.trainable,
+            state: parameter.state,
         };
         Ok(Model {
             name: self.name.clone(),

@@ -1,6 +1,7 @@
 //! The output kind of a network: a softmax or sigmoid at its end is taken out of the network, which then
 //! computes logits.
 
+use super::Model;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::{Activation, Layer, OutputKind};
@@ -42,8 +43,27 @@ fn name(kind: OutputKind) -> String {
     format!("{kind:?}").to_lowercase()
 }
 
+impl<T: Kernels> Model<T> {
+    /// The probabilities that the network itself ends in: its softmax or sigmoid was kept in a layer.
+    pub(crate) fn kept_probabilities(&self) -> Option<OutputKind> {
+        let mut value = self.outputs[0];
+        while let Some(node) = value.checked_sub(1).map(|i| &self.nodes[i]) {
+            let layer = node.layer.as_ref();
+            let found =
+                layer.without_activation().and_then(|(is, _)| OutputKind::of_activation(is));
+            match node.inputs[..] {
+                _ if found.is_some() => return found,
+                [before] if passes_on(layer) => value = before,
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
 /// The output kind, if one is asked for or found, and what becomes of the output's node. `back` has the
-/// layers from the output on backwards, along single inputs; `is_taken` says whether others need the
+/// layers from the output on backwards, along single inputs, to the first that does not [pass
+/// on](passes_on) what it takes; `is_taken` says whether others need the
 /// output's value as it is.
 pub(super) fn end<T: Kernels>(
     asked: Option<OutputKind>,

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
 use crate::kernels::{Kernels, parallel};
 use crate::tensor::{Shape, Tensor};
-use header::{Header, NewHeader, TensorInfo};
+use header::{Header, METADATA, NewHeader, TensorInfo};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -40,13 +40,14 @@ const BLOCK: usize = 1 << 16;
 /// is passed.
 ///
 /// # Errors
-/// If the file cannot be written; an existing file is unchanged then.
+/// If two tensors have one name, or one has a name that the format keeps for itself; if the file cannot be
+/// written. An existing file is unchanged then.
 pub fn write<'a, T: Kernels>(
     path: &Path,
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
     metadata: &'a BTreeMap<String, String>,
 ) -> Result<()> {
-    let layout = Layout::new(tensors, metadata, false);
+    let layout = Layout::new(tensors, metadata, false)?;
     FileDraft::write(path, |file| layout.write(file))?.commit()
 }
 
@@ -61,7 +62,7 @@ pub(crate) fn draft_with_checksum<'a, T: Kernels>(
     metadata: &'a BTreeMap<String, String>,
     spare: Option<Spare>,
 ) -> Result<FileDraft> {
-    let layout = Layout::new(tensors, metadata, true);
+    let layout = Layout::new(tensors, metadata, true)?;
     FileDraft::write_over(spare, path, |file| {
         let mut hashed = Hashed { file, hash: XxHash3_128::new() };
         layout.write(&mut hashed)?;
@@ -99,8 +100,20 @@ impl<'a, T: Kernels> Layout<'a, T> {
         tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
         metadata: &'a BTreeMap<String, String>,
         with_checksum: bool,
-    ) -> Self {
-        let tensors: BTreeMap<_, _> = tensors.into_iter().collect();
+    ) -> Result<Self> {
+        let mut by_name = BTreeMap::new();
+        for (name, tensor) in tensors {
+            let reserved = name == METADATA || with_checksum && name == CHECKSUM;
+            if reserved || by_name.insert(name, tensor).is_some() {
+                return Err(Error::setting(
+                    "the name of a tensor in a file",
+                    "one of its own, not one that the format uses",
+                    format!("{name}{}", if reserved { "" } else { " twice" }),
+                    "give it another name",
+                ));
+            }
+        }
+        let tensors = by_name;
         let mut end = 0;
         let mut info = |dtype: &str, shape: &[usize], bytes| {
             let start = end;
@@ -115,7 +128,7 @@ impl<'a, T: Kernels> Layout<'a, T> {
         if with_checksum {
             infos.push((CHECKSUM, info("U8", &[CHECKSUM_LEN], CHECKSUM_LEN)));
         }
-        Self { header: NewHeader { metadata, tensors: infos }, tensors }
+        Ok(Self { header: NewHeader { metadata, tensors: infos }, tensors })
     }
 
     /// Writes all but the checksum.

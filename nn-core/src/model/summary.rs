@@ -67,7 +67,7 @@ impl<T: Kernels> Model<T> {
             multiply_adds: node.layer.multiply_adds(&self.input_shapes(node)).unwrap_or(0),
         };
         let layers: Vec<SummaryRow> = self.nodes.iter().map(row).collect();
-        let trainable = self.parameters.iter().filter(|p| p.trainable).map(|p| p.value.len());
+        let trainable = self.parameters.iter().filter(|p| p.is_trained()).map(|p| p.value.len());
         Summary {
             name: self.name.clone(),
             input_shape: self.input.dims().to_vec(),

@@ -1,6 +1,7 @@
 //! Adam and AdamW.
 //!
-//! With `g` the gradient and `t` counted from 1, per element:
+//! With `g` the gradient and `t` the step, counted from 1 when the parameter is trained for the first time,
+//! per element:
 //!
 //! ```text
 //! a  = learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)
@@ -89,19 +90,21 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
     ) -> Result<()> {
         check_learning_rate(learning_rate)?;
         self.moments.begin(parameters, gradients)?;
-        let t = self.moments.step() as f64;
-        let bias1 = 1.0 - self.beta1.powf(t);
-        let bias2 = 1.0 - self.beta2.powf(t);
-        let rate = T::from_f64(learning_rate * bias2.sqrt() / bias1);
-        let factors = AdamFactors {
-            rate1: T::from_f64(1.0 - self.beta1),
-            rate2: T::from_f64(1.0 - self.beta2),
-            rate,
-            decay: T::from_f64(learning_rate * self.weight_decay.unwrap_or(0.0)),
-            epsilon: T::from_f64(self.epsilon),
-        };
+        let Self { beta1, beta2, epsilon, weight_decay, .. } = *self;
         let adam = T::updates().adam;
-        self.moments.update(parameters, gradients, |w, g, [m, v]| adam(factors, w, g, m, v));
+        self.moments.update(parameters, gradients, |step| {
+            let t = step as f64;
+            let bias1 = 1.0 - beta1.powf(t);
+            let bias2 = 1.0 - beta2.powf(t);
+            let factors = AdamFactors {
+                rate1: T::from_f64(1.0 - beta1),
+                rate2: T::from_f64(1.0 - beta2),
+                rate: T::from_f64(learning_rate * bias2.sqrt() / bias1),
+                decay: T::from_f64(learning_rate * weight_decay.unwrap_or(0.0)),
+                epsilon: T::from_f64(epsilon),
+            };
+            move |w: &mut [T], g: &[T], [m, v]: [&mut [T]; 2]| adam(factors, w, g, m, v)
+        });
         Ok(())
     }
 

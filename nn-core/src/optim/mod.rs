@@ -11,8 +11,8 @@
 //! use nn_core::Tensor;
 //!
 //! let mut optimizer = OptimizerConfig::sgd().build::<f32>()?;
-//! let value = Tensor::full([2], 1.0).into();
-//! let mut parameters = [Parameter { name: "w".into(), value, trainable: true }];
+//! let value = Tensor::full([2], 1.0);
+//! let mut parameters = [Parameter::new("w", value)];
 //! let gradients = Gradients::from(vec![Some(Tensor::full([2], 4.0))]);
 //! optimizer.step(&mut parameters, &gradients, 0.125)?;
 //! assert_eq!(parameters[0].value.as_slice(), [0.5, 0.5]);

@@ -15,8 +15,12 @@ const CHUNK: usize = 1 << 14;
 /// Elements of a gradient computed at a time if it is stored as a product.
 const BLOCK: usize = 1 << 10;
 
+/// The kind of the tensor that says at which step of the run a parameter's moments began, if not at the first.
+const BEGUN: &str = "begun";
+
 /// An optimiser's moments: for each trainable parameter, one tensor of each of the `N` kinds. A parameter
-/// that is frozen keeps its moments; one that is trained for the first time begins with zeros.
+/// that is frozen keeps its moments; one that is trained for the first time begins with zeros, and its steps
+/// are counted from then on.
 #[derive(Debug, Clone)]
 pub(super) struct Moments<T: Kernels, const N: usize> {
     kinds: [&'static str; N],
@@ -30,16 +34,13 @@ struct Moment<T: Kernels, const N: usize> {
     shape: Shape,
     /// `None` for a parameter that was never trainable.
     tensors: Option<[Tensor<T>; N]>,
+    /// The steps of the run before its first one, one number; `None` if there were none.
+    begun: Option<Tensor<T>>,
 }
 
 impl<T: Kernels, const N: usize> Moments<T, N> {
     pub fn new(kinds: [&'static str; N]) -> Self {
         Self { kinds, step: 0, entries: Vec::new() }
-    }
-
-    /// The number of steps made.
-    pub fn step(&self) -> u64 {
-        self.step
     }
 
     /// Checks that parameters, gradients and moments match, creates the moments of the parameters that are
@@ -79,27 +80,32 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
             ));
         }
         for (slot, parameter) in self.entries.iter_mut().zip(parameters) {
-            if parameter.trainable && slot.tensors.is_none() {
+            if parameter.is_trained() && slot.tensors.is_none() {
                 slot.tensors = Some(std::array::from_fn(|_| zeros_like(parameter)));
+                let begun = || Tensor::full([1], T::from_f64(self.step as f64));
+                slot.begun = (self.step > 0 && N > 0).then(begun);
             }
         }
         self.step += 1;
         Ok(())
     }
 
-    /// Calls `update(parameter, gradient, moments)` for matching chunks of every parameter that is
-    /// trainable and has a gradient, in parallel.
-    pub fn update(
+    /// Calls `update_at(step)(parameter, gradient, moments)` for matching chunks of every parameter that is
+    /// trainable and has a gradient, in parallel. `step` counts those of the parameter, from 1.
+    pub fn update<U>(
         &mut self,
         parameters: &mut [Parameter<T>],
         gradients: &Gradients<T>,
-        update: impl Fn(&mut [T], &[T], [&mut [T]; N]) + Sync,
-    ) {
+        update_at: impl Fn(u64) -> U,
+    ) where
+        U: Fn(&mut [T], &[T], [&mut [T]; N]) + Sync,
+    {
         for ((parameter, gradient), slot) in
             parameters.iter_mut().zip(gradients.as_slice()).zip(&mut self.entries)
         {
+            let update = update_at(self.step - slot.steps_before());
             let (true, Some(gradient), Some(tensors)) =
-                (parameter.trainable, gradient, &mut slot.tensors)
+                (parameter.is_trained(), gradient, &mut slot.tensors)
             else {
                 continue;
             };
@@ -137,6 +143,7 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
             for (kind, tensor) in self.kinds.iter().zip(slot.tensors.iter().flatten()) {
                 tensors.push((slot_name(kind, &slot.parameter), tensor));
             }
+            tensors.extend(slot.begun.iter().map(|at| (slot_name(BEGUN, &slot.parameter), at)));
         }
         OptimizerState { step: self.step, tensors }
     }
@@ -154,7 +161,7 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         for parameter in remembering {
             let names = self.kinds.map(|kind| slot_name(kind, &parameter.name));
             // A frozen parameter has moments if it was trained before.
-            if !parameter.trainable && !names.iter().any(|name| tensors.contains_key(name)) {
+            if !parameter.is_trained() && !names.iter().any(|name| tensors.contains_key(name)) {
                 entries.push(Moment::new(parameter, None));
                 continue;
             }
@@ -176,7 +183,20 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
                 }
             }
             let found = found.map(|found| found.unwrap_or_else(|| zeros_like(parameter)));
-            entries.push(Moment::new(parameter, Some(found)));
+            let mut moment = Moment::new(parameter, Some(found));
+            let begun = slot_name(BEGUN, &parameter.name);
+            moment.begun = tensors.remove(&begun);
+            if moment.begun.as_ref().is_some_and(|at| at.len() != 1)
+                || moment.steps_before() >= step
+            {
+                return Err(Error::shape(
+                    format!("optimizer state {begun}"),
+                    format!("one number below {step}, the steps made"),
+                    "another",
+                    "resume with the checkpoint of this run",
+                ));
+            }
+            entries.push(moment);
         }
         if let Some(name) = tensors.keys().min() {
             return Err(Error::shape(
@@ -194,7 +214,14 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
 
 impl<T: Kernels, const N: usize> Moment<T, N> {
     fn new(parameter: &Parameter<T>, tensors: Option<[Tensor<T>; N]>) -> Self {
-        Self { parameter: parameter.name.clone(), shape: parameter.value.shape().clone(), tensors }
+        let (parameter, shape) = (parameter.name.clone(), parameter.value.shape().clone());
+        Self { parameter, shape, tensors, begun: None }
+    }
+
+    /// The steps of the run before its first one.
+    fn steps_before(&self) -> u64 {
+        let at = self.begun.as_ref().and_then(|begun| begun.as_slice().first());
+        at.map_or(0, |at| at.as_f64() as u64)
     }
 }
 

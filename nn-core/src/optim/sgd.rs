@@ -72,12 +72,16 @@ impl<T: Kernels> Optimizer<T> for Sgd<T> {
         match &mut self.memory {
             Memory::None(moments) => {
                 moments.begin(parameters, gradients)?;
-                moments.update(parameters, gradients, |w, g, []| sgd(rate, w, g));
+                moments.update(parameters, gradients, |_| {
+                    move |w: &mut [T], g: &[T], []: [&mut [T]; 0]| sgd(rate, w, g)
+                });
             }
             Memory::Velocity(moments) => {
                 moments.begin(parameters, gradients)?;
-                moments.update(parameters, gradients, |w, g, [v]| {
-                    with_momentum((rate, momentum, nesterov), w, g, v);
+                moments.update(parameters, gradients, |_| {
+                    move |w: &mut [T], g: &[T], [v]: [&mut [T]; 1]| {
+                        with_momentum((rate, momentum, nesterov), w, g, v);
+                    }
                 });
             }
         }

@@ -34,12 +34,9 @@ const RATE: f64 = 1.0 / 128.0;
 const KINDS: [&str; 5] = ["adam", "adamw", "sgd", "momentum", "nesterov"];
 
 fn parameters<T: Kernels>(sizes: &[usize]) -> Vec<Parameter<T>> {
-    let parameter = |(k, &n): (usize, &usize)| Parameter {
-        name: format!("dense{k}.weight"),
-        value: Arc::new(Tensor::from_fn([n], |i| {
-            T::from_f64((1.0 + i as f64 + 10.0 * k as f64).sin())
-        })),
-        trainable: true,
+    let parameter = |(k, &n): (usize, &usize)| {
+        let value = |i| T::from_f64((1.0 + i as f64 + 10.0 * k as f64).sin());
+        Parameter::new(format!("dense{k}.weight"), Tensor::from_fn([n], value))
     };
     sizes.iter().enumerate().map(parameter).collect()
 }
@@ -205,6 +202,47 @@ fn frozen_parameters_and_those_without_gradient_stay() {
     assert_eq!(all[1].value, before[1].value);
     assert_ne!(all[2].value, before[2].value);
     assert_eq!(adam.state().tensors.len(), 4);
+}
+
+#[test]
+fn a_parameter_that_is_thawed_late_moves_as_one_that_was_trained_from_the_start() {
+    let mut all = parameters::<f64>(&[3, 3]);
+    all[1].trainable = false;
+    let mut adam = Adam::new(0.9, 0.999, 1e-7).unwrap();
+    let one = |k| Gradients::from(vec![Some(Tensor::full([3], 0.5)), Some(Tensor::full([3], k))]);
+    let mut early = all.clone();
+    for step in 0..8 {
+        if step == 5 {
+            all[1].trainable = true;
+            early[1].trainable = true;
+        }
+        if step == 6 {
+            // The same numbers go on in another optimiser.
+            let state = adam.state();
+            let tensors = state.tensors.into_iter().map(|(n, t)| (n, t.clone())).collect();
+            let mut other = Adam::new(0.9, 0.999, 1e-7).unwrap();
+            other.load_state(state.step, tensors, &all).unwrap();
+            adam = other;
+        }
+        adam.step(&mut all, &one(0.25), 0.01).unwrap();
+    }
+    let mut fresh = Adam::new(0.9, 0.999, 1e-7).unwrap();
+    (0..3).for_each(|_| fresh.step(&mut early, &one(0.25), 0.01).unwrap());
+    assert_eq!(all[1].value, early[1].value);
+    // With a constant gradient each step is as long as the learning rate.
+    let before = parameters::<f64>(&[3, 3])[1].value.as_slice()[0];
+    assert!((before - all[1].value.as_slice()[0] - 0.03).abs() < 1e-6);
+}
+
+#[test]
+fn state_is_never_trained() {
+    let mut all = parameters::<f32>(&[2, 2]);
+    all[0].state = true;
+    let before = all.clone();
+    let mut adam = Adam::new(0.9, 0.999, 1e-7).unwrap();
+    adam.step(&mut all, &gradients(&[2, 2], 0), 0.1).unwrap();
+    assert_eq!(all[0].value, before[0].value);
+    assert_ne!(all[1].value, before[1].value);
 }
 
 #[test]

@@ -7,6 +7,8 @@
 //! nn.checkpoint   settings, position in the run, history, as JSON
 //! nn.note         the caller's note
 //! nn.optimizer    the optimiser's settings (not in version 0.1.0)
+//! nn.network      the network's architecture, as JSON (not in version 0.1.0, nor with layers that cannot be
+//!                 stored)
 //! ```
 //!
 //! All randomness in training is derived from seed, epoch and step ([`rng::stream`]), so these
@@ -20,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
 use crate::kernels::Kernels;
 use crate::model::safetensors::{TensorFile, draft_with_checksum};
+use crate::model::{Architecture, Model, NamedLayer};
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +36,9 @@ const MOST_STEPS: u64 = 1 << 32;
 /// The metadata with the optimiser's settings. They stand beside the state, so that programs of before read
 /// the file as well.
 const OPTIMIZER: &str = "nn.optimizer";
+
+/// The metadata with the network's architecture, likewise.
+const NETWORK: &str = "nn.network";
 
 /// The content of a checkpoint besides the tensors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -153,7 +159,27 @@ impl Checkpoint {
                 "use those it began with, or begin a new run",
             )),
             // Version 0.1.0 did not store them.
-            _ => Ok(()),
+            _ => self.check_network(&trainer.model),
+        }
+    }
+
+    /// Checks that the network is the one that the run began with, as far as both can be stored.
+    fn check_network<T: Kernels>(&self, model: &Model<T>) -> Result<()> {
+        let (Some(then), Ok(now)) = (self.file.metadata(NETWORK), model.architecture()) else {
+            return Ok(());
+        };
+        let then: Architecture = serde_json::from_str(then).map_err(|e| {
+            let problem = format!("its {NETWORK} cannot be understood: {e}");
+            Error::file(self.path(), problem, "pass a checkpoint that this program wrote")
+        })?;
+        match first_difference(&then, &now) {
+            None => Ok(()),
+            Some((then, now)) => Err(Error::setting(
+                "the network of a run that goes on",
+                format!("the one it began with: {then}"),
+                now,
+                "build the network as it was, or begin a new run",
+            )),
         }
     }
 
@@ -189,6 +215,23 @@ impl Checkpoint {
     }
 }
 
+/// What differs between two networks, apart from their names, as JSON; `None` if nothing does.
+fn first_difference(then: &Architecture, now: &Architecture) -> Option<(String, String)> {
+    let layers = |i: usize| (then.layers.get(i), now.layers.get(i));
+    let count = then.layers.len().max(now.layers.len());
+    if let Some((then, now)) = (0..count).map(layers).find(|(then, now)| then != now) {
+        let text = |layer: Option<&NamedLayer>| layer.map_or("no more layers".into(), json);
+        return Some((text(then), text(now)));
+    }
+    let ends = |of: &Architecture| (json(&of.input), json(&of.outputs), json(&of.output));
+    let text = |(input, outputs, kind)| format!("input {input}, outputs {outputs}, kind {kind}");
+    (ends(then) != ends(now)).then(|| (text(ends(then)), text(ends(now))))
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// Writes a checkpoint up to, but without, the fsync; reuses the spare file if there is one.
 pub(super) fn draft<T: Kernels>(
     trainer: &TrainerState<T>,
@@ -210,11 +253,17 @@ pub(super) fn draft<T: Kernels>(
     let state = serde_json::to_string(&state).map_err(|problem| {
         Error::Internal(format!("the checkpoint cannot be written as JSON: {problem}"))
     })?;
-    let metadata = BTreeMap::from([
+    let mut metadata = BTreeMap::from([
         ("nn.checkpoint".to_string(), state),
         ("nn.note".into(), note.into()),
         (OPTIMIZER.into(), trainer.optimizer.settings()),
     ]);
+    // Layers of other crates may have no configuration; the shapes of the parameters are compared anyway.
+    if let Ok(network) = trainer.model.architecture()
+        && let Ok(network) = serde_json::to_string(&network)
+    {
+        metadata.insert(NETWORK.into(), network);
+    }
     let named = |prefix: &str, name: &str| format!("{prefix}.{name}");
     let model = trainer.model.parameters().iter();
     let model = model.map(|p| (named("model", &p.name), p.value.as_ref()));

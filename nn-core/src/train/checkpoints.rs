@@ -77,7 +77,7 @@ impl Checkpoints {
         }
         let (path, previous) = (self.path(), self.previous());
         let draft = draft(trainer, &path, note, self.spare.take())?;
-        let ours = std::mem::replace(&mut self.ours, true);
+        let ours = self.ours;
         let place = move || {
             if ours {
                 return draft.commit_and_keep(&previous);
@@ -113,6 +113,7 @@ impl Checkpoints {
             Err(Error::io("write", &self.path())(std::io::Error::other(problem)))
         });
         self.spare = placed?;
+        self.ours = true;
         Ok(())
     }
 

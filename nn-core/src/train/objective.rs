@@ -2,7 +2,7 @@
 
 use super::classification::classes;
 use crate::autograd::{Tape, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::loss::{Loss, Targets};
 use crate::model::{Model, Output};
@@ -73,6 +73,15 @@ impl<T: Kernels> Objective<T> for Loss {
 
     fn check(&self, model: &Model<T>) -> Result<()> {
         Loss::check(*self, model.output_kind())?;
+        if let Some(kept) = model.kept_probabilities().filter(|_| *self != Self::MeanSquaredError) {
+            let kept = format!("{kept:?}").to_lowercase();
+            return Err(Error::setting(
+                format!("the network's output for the loss {}", Loss::name(*self)),
+                "logits",
+                format!("probabilities: it keeps its {kept}, as its output kind is linear"),
+                "leave the output kind away when building, or use mean_squared_error",
+            ));
+        }
         match self {
             Self::CategoricalCrossentropy => classes(model).map(drop),
             _ => Ok(()),

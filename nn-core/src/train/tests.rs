@@ -285,7 +285,8 @@ fn a_run_goes_on_as_it_began_or_not_at_all() {
         let model = SequentialBuilder::new([3]).layer(Dense::new(units)).layer(Dense::new(2));
         Trainer::new(model.build(1).unwrap(), OptimizerConfig::adam().build().unwrap(), options(3))
     };
-    assert!(resume(model(6).unwrap()).contains("dense1.weight"));
+    let message = resume(model(6).unwrap());
+    assert!(message.contains(r#""units":5"#) && message.contains(r#""units":6"#), "{message}");
     let f64s = trainer::<f64>(OptimizerConfig::adam(), options(3));
     assert!(f64s.resume(newest(folder.path())).err().unwrap().to_string().contains("F32"));
 
@@ -297,6 +298,62 @@ fn a_run_goes_on_as_it_began_or_not_at_all() {
     let mut on = adam(2).resume(Checkpoint::open(&path).unwrap()).unwrap();
     let message = on.fit(&Points::new(11), None, &mut Silent).unwrap_err().to_string();
     assert!(message.contains("10 samples") && message.contains("11"), "{message}");
+}
+
+#[test]
+fn a_run_goes_on_with_the_network_it_began_with() {
+    let with = |rate, last: Activation| {
+        let model = SequentialBuilder::new([3])
+            .name(format!("named {rate}"))
+            .layer(Dense::new(5).activation(last))
+            .layer(Dropout::new(rate))
+            .layer(Dense::new(2))
+            .build(27);
+        let adam = OptimizerConfig::adam().build().unwrap();
+        Trainer::<f32>::new(model.unwrap(), adam, options(3)).unwrap()
+    };
+    let folder = two_epochs();
+    let resume = |trainer: Trainer| trainer.resume(newest(folder.path()));
+    assert!(resume(with(0.3, Activation::Relu)).is_ok(), "the model's name does not matter");
+    for (other, words) in [
+        (with(0.5, Activation::Relu), [r#""rate":0.3"#, r#""rate":0.5"#]),
+        (with(0.3, Activation::Tanh), ["relu", "tanh"]),
+    ] {
+        let message = resume(other).unwrap_err().to_string();
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_never_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    adam(1).save(&folder.path().join(CHECKPOINT_FILE), "another run").unwrap();
+    let previous = folder.path().join(PREVIOUS_CHECKPOINT_FILE);
+    // The first save fails: what it would replace cannot be removed.
+    std::fs::create_dir(&previous).unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    let trainer = adam(1);
+    checkpoints.save(&trainer.state, "this run").unwrap();
+    assert!(checkpoints.wait().is_err());
+    std::fs::remove_dir(&previous).unwrap();
+    checkpoints.save(&trainer.state, "this run").unwrap();
+    checkpoints.wait().unwrap();
+    assert_eq!(newest(folder.path()).note(), "this run");
+    assert!(!previous.exists(), "the other run's");
+}
+
+#[test]
+fn a_run_that_ends_with_weights_that_are_no_numbers_has_failed() {
+    let model = SequentialBuilder::new([3]).layer(Dense::new(2)).build(27).unwrap();
+    // One step, whose loss is that before its update.
+    let options = FitOptions { batch_size: 16, learning_rate: 1e38, ..options(1) };
+    let mut trainer: Trainer =
+        Trainer::new(model, OptimizerConfig::sgd().build().unwrap(), options).unwrap();
+    let x = Tensor::from_fn([16, 3], |i| 1e3 * (1.0 + i as f32));
+    let examples = InMemory::new(x, (0..16).map(|i| i % 2).collect::<Vec<usize>>()).unwrap();
+    let error = trainer.fit(&examples, None, &mut Silent).unwrap_err();
+    assert!(matches!(error, Error::NonFinite { epoch: 1, step: 1, .. }), "{error}");
+    assert!(error.to_string().contains("dense1."), "{error}");
 }
 
 #[test]

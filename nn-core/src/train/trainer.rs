@@ -14,6 +14,7 @@ use crate::autograd::{Tape, Var};
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
 use crate::kernels::{Kernels, parallel};
+use crate::layers::Parameter;
 use crate::loss::Targets;
 use crate::model::{Model, Output, Pass};
 use crate::optim::{Gradients, Optimizer, check_learning_rate};
@@ -189,7 +190,7 @@ impl<T: Kernels> Trainer<T> {
     /// Trains the remaining epochs, including the rest of the current one, with a validation after each.
     ///
     /// # Errors
-    /// If there is no training sample, a sample cannot be read, the loss is no longer finite
+    /// If there is no training sample, a sample cannot be read, the loss or a weight is no longer finite
     /// ([`Error::NonFinite`] names the step), a checkpoint cannot be written, or the run is interrupted
     /// ([`Error::Interrupted`]): by the observer, or by examples that return this error. A stopped run
     /// continues with the next call; one that the observer finished ([`Stop::Finish`]) is no error.
@@ -293,8 +294,8 @@ impl<T: Kernels> Trainer<T> {
             let batch = fetch(train, batch, self.tape.pool())?;
             let made = self.make_step(batch.inputs, batch.targets.view(), learning_rate)?;
             if !made.record.loss.is_finite() {
-                let loss = made.record.loss.to_string();
-                return Err(Error::NonFinite { epoch, step: self.state.epoch.step + 1, loss });
+                let what = format!("the loss became {}", made.record.loss);
+                return Err(Error::NonFinite { epoch, step: self.state.epoch.step + 1, what });
             }
             self.state.epoch.add(&made.record);
             self.state.epoch.seconds = before + started.seconds();
@@ -310,6 +311,12 @@ impl<T: Kernels> Trainer<T> {
             }
         }
 
+        // The loss of the last step was that before its update.
+        let is_broken = |p: &&Parameter<T>| !p.value.is_finite();
+        if let Some(broken) = self.state.model.parameters().iter().find(is_broken) {
+            let what = format!("{} became NaN or infinite", broken.name);
+            return Err(Error::NonFinite { epoch, step: self.state.epoch.step, what });
+        }
         let validated = match validation {
             Some(validation) if !validation.is_empty() => Some(self.evaluate(validation)?),
             _ => None,

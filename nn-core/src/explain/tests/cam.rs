@@ -90,6 +90,18 @@ fn any_layer_with_a_map_will_do() {
 }
 
 #[test]
+fn layers_beside_the_way_to_the_main_output_are_not_offered() {
+    let mut graph = crate::model::GraphBuilder::<f32>::new([6, 6, 2]);
+    let trunk = graph.layer(Conv2D::new(3, 3), graph.input());
+    let side = graph.layer(Conv2D::new(1, 1), trunk);
+    graph.also_output(side);
+    let pooled = graph.layer(GlobalAveragePool2D::new(), trunk);
+    let logits = graph.layer(Dense::new(2), pooled);
+    let model = graph.build(logits, 1).unwrap();
+    assert_eq!(layers_with_maps(&model), ["conv1"]);
+}
+
+#[test]
 fn plain_outputs_can_be_explained() {
     let model: Sequential = Sequential::builder([6, 6, 2])
         .layer(Conv2D::new(3, 3).activation(Activation::Relu))

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The key of the metadata.
-const METADATA: &str = "__metadata__";
+pub(super) const METADATA: &str = "__metadata__";
 
 /// Types by the number of bits per element.
 const TYPES: [(u64, &[&str]); 6] = [

@@ -87,6 +87,37 @@ fn without_metadata_it_is_the_built_in_network() {
 }
 
 #[test]
+fn weights_that_are_no_numbers_replace_no_file() {
+    let (_folder, path) = scratch();
+    let mut model = small();
+    save(&path, &model, None).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    model.parameters_mut()[1].value =
+        Tensor::full(model.parameters()[1].value.shape(), f32::NAN).into();
+    let message = save(&path, &model, None).unwrap_err().to_string();
+    assert!(message.contains(&model.parameters()[1].name) && message.contains("NaN"), "{message}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_layer_called_as_the_input_is_one_of_a_plain_chain_only() {
+    let chain = |also: bool| {
+        let mut graph = GraphBuilder::<f32>::new([3]);
+        if also {
+            graph.also_output(graph.input());
+        }
+        let last = graph.named("input", Dense::new(3), graph.input());
+        graph.build(last, 1)
+    };
+    let (_folder, path) = scratch();
+    let model = chain(false).unwrap();
+    save(&path, &model, None).unwrap();
+    assert_same(&load(&path, None).unwrap().model, &model);
+    let message = chain(true).unwrap_err().to_string();
+    assert!(message.contains("input is the model's input"), "{message}");
+}
+
+#[test]
 fn files_that_do_not_fit_are_refused_by_name() {
     let (_folder, path) = scratch();
     let model = small();

@@ -35,6 +35,25 @@ fn fused_and_plain_passes_agree() {
 }
 
 #[test]
+fn a_watched_layer_that_hands_on_its_input_has_its_own_gradient() {
+    let mut graph = GraphBuilder::<f64>::new([4]);
+    let x = graph.layer(Dense::new(3), graph.input());
+    let dropped = graph.layer(Dropout::new(0.5), x);
+    let same = graph.layer(Activation::Linear, dropped);
+    let sum = graph.layer(crate::layers::Add::new(), [x, same]);
+    let model = graph.build(sum, 1).unwrap();
+    let mut tape = Tape::new();
+    let x = tape.constant(Tensor::full([2, 4], 0.5));
+    let watch = ["dense1", "dropout1", "activation1"];
+    let output = model.forward(&tape, x, Pass::inference().watch(&watch)).unwrap();
+    let total = tape.sum(&output.output);
+    tape.backward(&total).unwrap();
+    for ((name, var), gradient) in output.watched.iter().zip([2.0, 1.0, 1.0]) {
+        assert_eq!(tape.grad(var).unwrap().as_slice(), [gradient; 6], "{name}");
+    }
+}
+
+#[test]
 fn large_windows_are_not_fused_but_work() {
     let model: Sequential = Sequential::builder([40, 40, 1])
         .layer(Conv2D::new(2, 3).activation(Activation::Relu))

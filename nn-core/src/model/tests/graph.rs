@@ -155,9 +155,15 @@ fn mistakes_in_a_graph_are_named() {
     }
     let message = graph.clone().build(a, 1).unwrap_err().to_string();
     assert!(message.contains("add1 (Add)") && message.contains("leads to an output"), "{message}");
-    let other: GraphBuilder = GraphBuilder::new([8, 8, 3]);
-    let message = other.build(sum, 1).unwrap_err().to_string();
+    let mut other: GraphBuilder = GraphBuilder::new([8, 8, 3]);
+    let message = other.clone().build(sum, 1).unwrap_err().to_string();
     assert!(message.contains("another graph"), "{message}");
+    // Its number is one that the other graph has, too.
+    let message = other.clone().build(graph.input(), 1).unwrap_err().to_string();
+    assert!(message.contains("another graph"), "{message}");
+    let taken = other.layer(Conv2D::new(4, 3), graph.input());
+    let message = other.build(taken, 1).unwrap_err().to_string();
+    assert!(message.contains("conv1 (Conv2D)") && message.contains("another graph"), "{message}");
 
     let mut graph: GraphBuilder = GraphBuilder::new([4]);
     let one = graph.layer(Dense::new(2), graph.input());

@@ -71,6 +71,18 @@ fn the_crate_reads_our_files_and_bytes_do_not_depend_on_order() {
 }
 
 #[test]
+fn each_tensor_has_a_name_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.safetensors");
+    let tensor = Tensor::<f32>::zeros([2]);
+    for (names, word) in [(["a", "a"], "a twice"), (["a", "__metadata__"], "__metadata__")] {
+        let message = write(&path, names.map(|name| (name, &tensor)), &metadata(1)).unwrap_err();
+        assert!(message.to_string().contains(word), "{message}");
+    }
+    assert!(!path.exists());
+}
+
+#[test]
 fn damaged_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.safetensors");

@@ -6,10 +6,11 @@ use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::layers::{
-    Activation, Dense, Forward, Layer, LayerSpec, Parameter, ParameterSpec, single,
+    Activation, Dense, Dropout, Forward, Layer, LayerSpec, OutputKind, Parameter, ParameterSpec,
+    single,
 };
 use crate::loss::{Loss, OwnedTargets, Targets};
-use crate::model::{GraphBuilder, Model, Output, Sequential, SequentialBuilder};
+use crate::model::{GraphBuilder, Model, Output, Pass, Sequential, SequentialBuilder};
 use crate::optim::{Gradients, Optimizer, OptimizerConfig};
 use crate::tensor::{Shape, Tensor};
 use std::ops::ControlFlow;
@@ -351,6 +352,82 @@ fn layers_are_frozen_and_thawed_between_steps_with_the_same_bits_after_a_resume(
     let thawed = make(OptimizerConfig::adam()).resume(Checkpoint::open(&path).unwrap());
     let message = thawed.unwrap_err().to_string();
     assert!(message.contains("dense2") && message.contains("frozen"), "{message}");
+}
+
+#[test]
+fn probabilities_that_the_network_keeps_are_no_logits() {
+    let with = |loss| {
+        let model = SequentialBuilder::new([3])
+            .layer(Dense::new(2).activation(Activation::Softmax))
+            .layer(Dropout::new(0.5))
+            .output(OutputKind::Linear);
+        let options = FitOptions { loss, ..options(1) };
+        Trainer::<f32>::new(model.build(1)?, OptimizerConfig::adam().build()?, options)
+    };
+    let message = with(Loss::CategoricalCrossentropy).unwrap_err().to_string();
+    assert!(message.contains("logits") && message.contains("keeps its softmax"), "{message}");
+    assert!(with(Loss::MeanSquaredError).is_ok());
+}
+
+/// Takes the first two samples of a batch.
+#[derive(Debug)]
+struct FirstTwo;
+
+impl LayerSpec for FirstTwo {
+    fn kind(&self) -> &'static str {
+        "FirstTwo"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        single("FirstTwo", inputs).cloned()
+    }
+}
+
+impl Layer<f32> for FirstTwo {
+    fn forward(&self, cx: &mut Forward<'_, f32>, x: Vec<Var>, _: &[Var]) -> Result<Var> {
+        cx.tape.slice(&single("FirstTwo", x)?, 0, 0..2)
+    }
+}
+
+#[test]
+fn a_layer_that_changes_the_batch_is_named() {
+    let model = SequentialBuilder::new([3]).layer(FirstTwo).layer(Dense::new(2)).build(27).unwrap();
+    let adam = OptimizerConfig::adam().build().unwrap();
+    let mut trainer = Trainer::new(model, adam, options(1)).unwrap();
+    let message = trainer.step(Tensor::zeros([4, 3]), &[0, 1, 0, 1], 0.1).unwrap_err().to_string();
+    assert!(message.contains("firsttwo1 (FirstTwo)") && message.contains("[2, 3]"), "{message}");
+    assert!(trainer.step(Tensor::zeros([2, 3]), &[0, 1], 0.1).is_ok());
+}
+
+#[test]
+fn state_that_is_thawed_with_everything_stays_state() {
+    let mut all = with_state(2);
+    all.model_mut().parameters_mut().iter_mut().for_each(|parameter| parameter.trainable = true);
+    let mut usual = with_state(2);
+    for trainer in [&mut all, &mut usual] {
+        trainer.fit(&numbers(), None, &mut Silent).unwrap();
+    }
+    assert_eq!(outcome(&all), outcome(&usual));
+}
+
+#[test]
+fn state_of_another_model_changes_nothing() {
+    let pass = |layers: usize| {
+        let mut builder = SequentialBuilder::new([3]);
+        for i in 0..layers {
+            builder = builder.named(format!("centre{}", layers - i), Centre);
+        }
+        let model = builder.layer(Dense::new(2)).build(27).unwrap();
+        let (tape, mut rng) = (Tape::new(), crate::rng::Rng::new(1, 0));
+        let x = tape.constant(Tensor::full([2, 3], 1.0));
+        let state = model.forward(&tape, x, Pass::training(&mut rng)).unwrap().state;
+        (model, state)
+    };
+    let ((mut one, _), (_, two)) = (pass(1), pass(2));
+    let before = one.parameters()[0].value.clone();
+    let message = one.update_state(two).unwrap_err().to_string();
+    assert!(message.contains("centre2.running_mean"), "{message}");
+    assert_eq!(one.parameters()[0].value, before);
 }
 
 #[test]
