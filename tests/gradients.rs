@@ -12,6 +12,9 @@ use nn_core::loss::{Loss, Targets};
 use nn_core::model::{GraphBuilder, NodeId, Pass, Sequential, SequentialBuilder};
 use nn_core::rng::Rng;
 use nn_core::{Result, Tape, Tensor, Var};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 const TOLERANCE: f64 = 1e-6;
 const STEP: f64 = 1e-5;
@@ -96,6 +99,7 @@ fn check(builder: SequentialBuilder<f64>, batch: usize, objective: Objective<'_>
 
 /// [`check`] of any graph. State gets no gradient.
 fn check_model(mut model: Sequential<f64>, batch: usize, objective: Objective<'_>) {
+    CHECKED.lock().unwrap().extend(model.layers().map(|(_, kind)| kind));
     scramble(&mut model);
     let input = uniform(model.input_shape().batched(batch).dims(), 7);
     let names: Vec<_> = model.layers().map(|(name, _)| name.to_owned()).collect();
@@ -140,13 +144,37 @@ fn check_layer(input: &[usize], layer: impl Layer<f64> + 'static) {
     check(builder, 3, Objective::Weighted);
 }
 
+/// The kinds of the layers that were checked.
+static CHECKED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+
+/// A kind that is missing below has no checked gradient.
 #[test]
+fn every_kind_of_layer() {
+    let checks: [fn(); 13] = [
+        rescaling,
+        convolution,
+        dilated_grouped_and_unevenly_padded_convolution,
+        transposed_convolution,
+        zero_padding,
+        pooling,
+        upsampling,
+        normalization,
+        channels_and_branches,
+        activations,
+        convolution_and_pooling_in_one,
+        dense,
+        flatten_and_dropout,
+    ];
+    checks.into_par_iter().for_each(|check| check());
+    let kinds: BTreeSet<_> = LayerKinds::<f64>::built_in().names().collect();
+    assert_eq!(*CHECKED.lock().unwrap(), kinds);
+}
+
 fn rescaling() {
     check_layer(&[3, 4, 2], Rescaling::new(0.3));
     check_layer(&[5], Rescaling::new(-2.0).offset(0.7));
 }
 
-#[test]
 fn convolution() {
     check_layer(&[6, 5, 3], Conv2D::new(4, 3));
     check_layer(&[6, 5, 3], Conv2D::new(4, 3).activation(Activation::Relu));
@@ -156,7 +184,6 @@ fn convolution() {
     check_layer(&[3, 3, 1], Conv2D::new(2, 1).activation(Activation::Sigmoid));
 }
 
-#[test]
 fn dilated_grouped_and_unevenly_padded_convolution() {
     let uneven = Padding::Explicit { top: 2, bottom: 0, left: 1, right: 3 };
     let relu = Activation::Relu;
@@ -169,7 +196,6 @@ fn dilated_grouped_and_unevenly_padded_convolution() {
     check_layer(&[6, 6, 3], DepthwiseConv2D::new(2).dilation(2).padding(uneven));
 }
 
-#[test]
 fn transposed_convolution() {
     let uneven = Padding::Explicit { top: 1, bottom: 0, left: 0, right: 2 };
     let up = |filters, kernel: (usize, usize)| Conv2DTranspose::new(filters, kernel).stride(2);
@@ -179,7 +205,6 @@ fn transposed_convolution() {
     check_layer(&[2, 3, 2], up(2, (2, 2)).dilation((2, 1)).bias(false));
 }
 
-#[test]
 fn zero_padding() {
     check_layer(&[3, 2, 2], ZeroPadding2D::sides((1, 0), (2, 3)));
     let builder = SequentialBuilder::new([4, 5, 2])
@@ -188,7 +213,6 @@ fn zero_padding() {
     check(builder.output(OutputKind::Linear), 2, Objective::Weighted);
 }
 
-#[test]
 fn pooling() {
     check_layer(&[5, 6, 2], MaxPool2D::new(2));
     check_layer(&[5, 6, 2], MaxPool2D::new((3, 2)).stride(1));
@@ -210,7 +234,6 @@ fn pooling() {
     check_layer(&[3, 2, 2], AdaptiveAveragePool2D::new((5, 2)));
 }
 
-#[test]
 fn upsampling() {
     for interpolation in [
         Interpolation::Nearest,
@@ -221,7 +244,6 @@ fn upsampling() {
     }
 }
 
-#[test]
 fn normalization() {
     for input in [&[4, 3, 6][..], &[5, 6], &[6]] {
         check_layer(input, BatchNormalization::new());
@@ -235,7 +257,6 @@ fn normalization() {
     check_layer(&[4, 3, 6], Scale::new(1e-6));
 }
 
-#[test]
 fn channels_and_branches() {
     check_layer(&[3, 2, 6], ChannelShuffle::new(3));
     check_layer(&[3, 2, 6], ChannelSlice::new(1..4));
@@ -268,7 +289,6 @@ fn channels_and_branches() {
     });
 }
 
-#[test]
 fn activations() {
     for activation in [
         Activation::LeakyRelu { slope: 0.2 },
@@ -288,7 +308,6 @@ fn activations() {
     }
 }
 
-#[test]
 fn convolution_and_pooling_in_one() {
     let conv = || Conv2D::new(3, 3).activation(Activation::Relu);
     for (conv, pool) in [
@@ -304,7 +323,6 @@ fn convolution_and_pooling_in_one() {
     }
 }
 
-#[test]
 fn dense() {
     for activation in [
         Activation::Linear,
@@ -318,7 +336,6 @@ fn dense() {
     }
 }
 
-#[test]
 fn flatten_and_dropout() {
     check_layer(&[3, 4, 2], Flatten::new());
     check_layer(&[3, 4], Flatten::new());

@@ -93,7 +93,8 @@ impl OptimizerConfig {
         }
     }
 
-    /// Gradient descent without momentum.
+    /// Gradient descent without momentum, as by default in Keras and PyTorch. `nn-cli --optimizer sgd` has
+    /// momentum 0.9.
     pub fn sgd() -> Self {
         Self::Sgd { momentum: 0.0, nesterov: false }
     }
