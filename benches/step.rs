@@ -87,8 +87,8 @@ fn dense(c: &mut Criterion) {
 
 fn adam(c: &mut Criterion) {
     let shape = [64, 115_200];
-    let value = random(&shape).into();
-    let mut parameters = [Parameter { name: "weight".into(), value, trainable: true }];
+    let value = random(&shape);
+    let mut parameters = [Parameter::new("weight", value)];
     let gradients = Gradients::from(vec![Some(random(&shape))]);
     let mut optimizer = OptimizerConfig::adam().build::<f32>().expect("the defaults are valid");
     let mut group = c.benchmark_group("adam 7.4 M");

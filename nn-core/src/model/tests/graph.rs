@@ -252,7 +252,7 @@ fn inference_needs_no_more_than_the_widest_cut() {
         for batch in [2, 6] {
             let pool = crate::tensor::BufferPool::for_inference();
             let tape = Tape::inference(pool.clone());
-            let x = Tensor::zeros_in(&Shape::from([batch, 96, 96, 3]), &pool);
+            let x = Tensor::zeros_in(Shape::from([batch, 96, 96, 3]), &pool);
             drop(model.infer(&tape, x).unwrap());
             used.push(pool.bytes());
         }
