@@ -5,10 +5,14 @@
 //! normalisation sees the whole batch as one sample and each channel as a group; layer normalisation sees
 //! each row as a sample of one position and one group.
 //!
-//! Everything is computed in double precision and rounded once. Variances are sums of squared distances
-//! from the mean of a block of rows; blocks are merged with the formula of Chan, Golub and LeVeque (1983).
-//! So nothing cancels for large means, and memory is read once. Blocks depend on sizes alone and are merged
-//! in order: the number of threads changes no bit.
+//! Means, variances and all sums are computed in double precision. Variances are sums of squared distances
+//! from the first row of a block, in one pass; blocks are merged with the formula of Chan, Golub and LeVeque
+//! (1983). Elements are in their own precision, as distances from the mean: what rounding takes off the mean
+//! is added to the offset. So nothing cancels for large means, and memory is read once. Blocks depend on sizes
+//! alone and are merged in order: the number of threads changes no bit.
+//!
+//! A ReLU behind a normalisation is a bound of its values. The backward pass computes them again to see which
+//! ones it stopped, which takes less than to read them.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `multiversion`
 
@@ -18,7 +22,7 @@ mod rows;
 use super::multiversion::{Multiversion, multiversion};
 use super::parallel::{CHUNK, for_each_chunk, for_each_tile_of_two};
 use crate::tensor::{BufferPool, Element};
-use blocks::{BlockMoments, BlockSums, Channels, GradientBlock, NormalizeBlock};
+use blocks::{BlockMoments, BlockSums, Channels, GradientBlock, NormalizeBlock, Width};
 use rows::{RowGradient, RowMoments, RowNormalize};
 
 /// How an array is seen; see above.
@@ -40,13 +44,51 @@ pub struct Statistics<'a, T> {
     pub inverse: &'a [f64],
     /// Factor of each channel.
     pub gamma: &'a [T],
+    /// Offset of each channel.
+    pub beta: &'a [T],
+    /// Of the values.
+    pub bounds: Bounds<T>,
+}
+
+/// The least and the greatest value that passes, as with ReLU. NaN bounds nothing: comparisons with it are
+/// false.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds<T> {
+    least: T,
+    greatest: T,
+}
+
+impl<T: Element> Bounds<T> {
+    /// None.
+    pub fn none() -> Self {
+        Self { least: T::nan(), greatest: T::nan() }
+    }
+
+    /// Those of ReLU, up to `greatest` if there is one.
+    pub fn relu(greatest: Option<f64>) -> Self {
+        Self { least: T::zero(), greatest: greatest.map_or(T::nan(), T::from_f64) }
+    }
+
+    /// `value`, or the bound it is beyond. NaN stays NaN.
+    #[inline(always)]
+    fn clamp(self, value: T) -> T {
+        let value = if value <= self.least { self.least } else { value };
+        if value >= self.greatest { self.greatest } else { value }
+    }
+
+    /// The gradient of a value: 0 at a bound and beyond.
+    #[inline(always)]
+    fn pass(self, value: T, gradient: T) -> T {
+        let stopped = (value <= self.least) | (value >= self.greatest);
+        if stopped { T::zero() } else { gradient }
+    }
 }
 
 /// `x`, and means and variances to be written.
 pub type Moments<T> = fn(Parts, &[T], &mut [f64], &mut [f64], &BufferPool<T>);
 
-/// `x`, its statistics, `beta`, and `y` to be written.
-pub type Normalize<T> = fn(Parts, &[T], Statistics<'_, T>, &[T], &mut [T]);
+/// `x`, its statistics, and `y` to be written.
+pub type Normalize<T> = fn(Parts, &[T], Statistics<'_, T>, &mut [T]);
 
 /// `x`, its statistics, whether these are constants, the gradient, and the gradients of each channel's
 /// factor and offset to be written. The gradient becomes that of `x`.
@@ -76,9 +118,14 @@ impl Parts {
         self.channels / self.groups
     }
 
-    /// Rows of a block: enough that its sums take little memory beside it, few enough to stay in cache.
+    /// Rows of a block: enough to be worth a task, and that merging the sums of all blocks takes little time.
     fn block(&self) -> usize {
-        (CHUNK / self.channels).max(32)
+        const BLOCKS: usize = 64;
+        (CHUNK / self.channels).max(32).max(self.positions.div_ceil(BLOCKS))
+    }
+
+    fn width(&self) -> Width {
+        Width::new(self.channels, self.block().min(self.positions))
     }
 
     fn blocks(&self) -> usize {
@@ -95,6 +142,26 @@ impl<'a, T> Statistics<'a, T> {
     /// Those of some groups, counted over all samples.
     fn of(self, groups: std::ops::Range<usize>) -> Self {
         Self { mean: &self.mean[groups.clone()], inverse: &self.inverse[groups], ..self }
+    }
+}
+
+impl<T: Element> Statistics<'_, T> {
+    /// Centre, scale and shift of a channel, of statistics of one sample:
+    /// `y = (x - centre) * scale + shift`.
+    fn normal(&self, p: &Parts, channel: usize) -> [T; 3] {
+        let scale = self.scale(p, channel);
+        let shift = self.beta[channel].as_f64() - self.rounded_off(p, channel) * scale;
+        [T::from_f64(self.mean[channel / p.group_len()]), T::from_f64(scale), T::from_f64(shift)]
+    }
+
+    fn scale(&self, p: &Parts, channel: usize) -> f64 {
+        self.inverse[channel / p.group_len()] * self.gamma[channel].as_f64()
+    }
+
+    /// What the mean of a channel has beyond its centre.
+    fn rounded_off(&self, p: &Parts, channel: usize) -> f64 {
+        let mean = self.mean[channel / p.group_len()];
+        mean - T::from_f64(mean).as_f64()
     }
 }
 
@@ -118,23 +185,33 @@ fn moments<T: Element>(
                 let x = &x[task * together * c..][..mean.len() * p.group_len()];
                 return multiversion(RowMoments { len: p.group_len(), x, mean, variance });
             }
-            let mut sums = pool.scratch_of::<f64>(p.blocks() * 2 * c);
+            let width = p.width();
+            let len = width.len();
+            let mut sums = pool.scratch_of::<f64>(p.blocks() * 3 * len);
             let outputs = mean.chunks_exact_mut(p.groups).zip(variance.chunks_exact_mut(p.groups));
             for (i, (mean, variance)) in outputs.enumerate() {
                 let sample = task * together + i;
                 let x = &x[sample * p.sample_len()..][..p.sample_len()];
-                for_each_chunk(&mut sums, 2 * c, |block, sums| {
+                for_each_chunk(&mut sums, 3 * len, |block, sums| {
                     let x = rows_of_block(&p, x, block);
-                    multiversion(Channels(BlockMoments { x, sums }));
+                    let (sums, centre) = sums.split_at_mut(2 * len);
+                    let each = BlockMoments { width, x, sums, centre };
+                    multiversion(Channels { width, len: x.len(), each });
                 });
-                let (total, rest) = sums.split_at_mut(2 * c);
+                let (total, rest) = sums.split_at_mut(3 * len);
                 let mut rows = p.block().min(p.positions);
-                for block in rest.chunks_exact(2 * c) {
+                for block in rest.chunks_exact(3 * len) {
                     let more = p.block().min(p.positions - rows);
-                    merge(total, rows as f64, block, more as f64);
+                    multiversion(Merge {
+                        width,
+                        total,
+                        rows: rows as f64,
+                        block,
+                        more: more as f64,
+                    });
                     rows += more;
                 }
-                multiversion(GroupMoments { p, channels: total, mean, variance });
+                multiversion(GroupMoments { p, width, channels: total, mean, variance });
             }
         },
     );
@@ -147,20 +224,35 @@ fn rows_of_block<'a, T>(p: &Parts, x: &'a [T], block: usize) -> &'a [T] {
 }
 
 /// Merges means and sums of squared distances of `more` rows into those of `rows`.
-fn merge(total: &mut [f64], rows: f64, block: &[f64], more: f64) {
-    let c = total.len() / 2;
-    let (mean, squares) = total.split_at_mut(c);
-    let (share, weight) = (more / (rows + more), rows * more / (rows + more));
-    for i in 0..c {
-        let distance = block[i] - mean[i];
-        mean[i] += distance * share;
-        squares[i] += block[c + i] + distance * distance * weight;
+struct Merge<'a> {
+    width: Width,
+    total: &'a mut [f64],
+    rows: f64,
+    block: &'a [f64],
+    more: f64,
+}
+
+impl Multiversion for Merge<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { width, total, rows, block, more } = self;
+        let (mean, squares) = total.split_at_mut(width.len());
+        let (of_block, squares_of_block) = block.split_at(width.len());
+        let (share, weight) = (more / (rows + more), rows * more / (rows + more));
+        for i in 0..width.channels {
+            let distance = of_block[i] - mean[i];
+            mean[i] += distance * share;
+            squares[i] += squares_of_block[i] + distance * distance * weight;
+        }
     }
 }
 
 /// Mean and variance of each group, from means and squared distances of the channels of a sample.
 struct GroupMoments<'a> {
     p: Parts,
+    width: Width,
     channels: &'a [f64],
     mean: &'a mut [f64],
     variance: &'a mut [f64],
@@ -171,8 +263,8 @@ impl Multiversion for GroupMoments<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { p, channels, mean, variance } = self;
-        let (means, squares) = channels.split_at(p.channels);
+        let Self { p, width, channels, mean, variance } = self;
+        let (means, squares) = channels.split_at(width.len());
         let (len, rows) = (p.group_len(), p.positions as f64);
         for g in 0..p.groups {
             let (means, squares) = (&means[g * len..][..len], &squares[g * len..][..len]);
@@ -202,7 +294,7 @@ fn sum(len: usize, f: impl Fn(usize) -> f64) -> f64 {
     sums.iter().sum()
 }
 
-fn normalize<T: Element>(p: Parts, x: &[T], s: Statistics<'_, T>, beta: &[T], y: &mut [T]) {
+fn normalize<T: Element>(p: Parts, x: &[T], s: Statistics<'_, T>, y: &mut [T]) {
     if y.is_empty() {
         return;
     }
@@ -212,33 +304,22 @@ fn normalize<T: Element>(p: Parts, x: &[T], s: Statistics<'_, T>, beta: &[T], y:
             let x = &x[task * together * len..][..y.len()];
             let first = task * together * p.groups;
             let s = s.of(first..first + y.len() / p.group_len());
-            return multiversion(RowNormalize { p, x, s, beta, y });
+            return multiversion(RowNormalize { p, x, s, y });
         }
-        let mut coefficients = vec![0.0; 2 * p.channels];
-        let (mean, scale) = coefficients.split_at_mut(p.channels);
+        let width = p.width();
+        let mut coefficients = vec![T::zero(); 3 * width.len()];
         for (i, y) in y.chunks_exact_mut(len).enumerate() {
             let sample = task * together + i;
-            let inverse = expand(&p, s, sample, mean);
-            for (c, scale) in scale.iter_mut().enumerate() {
-                *scale = inverse[c / p.group_len()] * s.gamma[c].as_f64();
-            }
-            let x = &x[sample * len..][..len];
-            let (mean, scale) = (&*mean, &*scale);
+            let s = s.of(sample * p.groups..(sample + 1) * p.groups);
+            width.fill(&mut coefficients, |channel| s.normal(&p, channel));
+            let (x, coefficients) = (&x[sample * len..][..len], &*coefficients);
             for_each_chunk(y, block, |i, y| {
                 let x = rows_of_block(&p, x, i);
-                multiversion(Channels(NormalizeBlock { x, mean, scale, beta, y }));
+                let each = NormalizeBlock { width, x, coefficients, bounds: s.bounds, y };
+                multiversion(Channels { width, len: x.len(), each });
             });
         }
     });
-}
-
-/// Writes the mean of each channel of a sample, and returns the inverse deviations of its groups.
-fn expand<'a, T>(p: &Parts, s: Statistics<'a, T>, sample: usize, mean: &mut [f64]) -> &'a [f64] {
-    let groups = sample * p.groups..(sample + 1) * p.groups;
-    for (mean, &of_group) in mean.chunks_exact_mut(p.group_len()).zip(&s.mean[groups.clone()]) {
-        mean.fill(of_group);
-    }
-    &s.inverse[groups]
 }
 
 fn gradient<T: Element>(
@@ -269,35 +350,47 @@ fn gradient<T: Element>(
                 let s = s.of(first..first + dy.len() / p.group_len());
                 return multiversion(RowGradient { p, x, s, constant, dy, partial });
             }
-            let mut sums = pool.scratch_of::<f64>(p.blocks() * 2 * c);
-            let mut coefficients = pool.scratch_of::<f64>(4 * c);
+            let (width, bounds) = (p.width(), s.bounds);
+            let wide = width.len();
+            let mut sums = pool.scratch_of::<f64>(p.blocks() * 2 * wide);
+            let mut slopes = pool.scratch_of::<f64>(2 * c);
+            let mut coefficients = vec![T::zero(); 6 * wide];
             for (i, dy) in dy.chunks_exact_mut(len).enumerate() {
                 let sample = task * together + i;
+                let s = s.of(sample * p.groups..(sample + 1) * p.groups);
                 let x = &x[sample * len..][..len];
-                let (mean, coefficients) = coefficients.split_at_mut(c);
-                let inverse = expand(&p, s, sample, mean);
-                let (mean, of_y) = (&*mean, &*dy);
-                for_each_chunk(&mut sums, 2 * c, |block, sums| {
+                width.fill(&mut coefficients[..3 * wide], |channel| s.normal(&p, channel));
+                let (normal, of_y) = (&coefficients[..3 * wide], &*dy);
+                for_each_chunk(&mut sums, 2 * wide, |block, sums| {
                     let (x, dy) = (rows_of_block(&p, x, block), rows_of_block(&p, of_y, block));
-                    multiversion(Channels(BlockSums { x, dy, mean, sums }));
+                    let each = BlockSums { width, x, dy, coefficients: normal, bounds, sums };
+                    multiversion(Channels { width, len: x.len(), each });
                 });
-                let (total, rest) = sums.split_at_mut(2 * c);
-                for block in rest.chunks_exact(2 * c) {
+                let (total, rest) = sums.split_at_mut(2 * wide);
+                for block in rest.chunks_exact(2 * wide) {
                     total.iter_mut().zip(block).for_each(|(total, v)| *total += v);
                 }
-                multiversion(SampleGradient {
-                    p,
-                    inverse,
-                    gamma: s.gamma,
-                    constant,
-                    sums: total,
-                    partial,
-                    coefficients,
+                let (plain, weighted) = total.split_at_mut(wide);
+                for channel in 0..c {
+                    // Those of distances from the mean, which the centre is but for rounding.
+                    weighted[channel] -= s.rounded_off(&p, channel) * plain[channel];
+                }
+                let sums = (&plain[..c], &weighted[..c]);
+                multiversion(GroupSlopes { p, s, constant, sums, partial, slopes: &mut slopes });
+                let (slope, offset) = slopes.split_at(c);
+                width.fill(&mut coefficients[3 * wide..], |channel| {
+                    let rows = p.positions as f64;
+                    let mean = T::from_f64(if constant { 0.0 } else { plain[channel] / rows });
+                    let rest = offset[channel]
+                        - s.scale(&p, channel) * mean.as_f64()
+                        - slope[channel] * s.rounded_off(&p, channel);
+                    [mean, T::from_f64(slope[channel]), T::from_f64(rest)]
                 });
                 let coefficients = &*coefficients;
                 for_each_chunk(dy, p.block() * c, |block, dy| {
                     let x = rows_of_block(&p, x, block);
-                    multiversion(Channels(GradientBlock { x, mean, coefficients, dy }));
+                    let each = GradientBlock { width, x, coefficients, bounds, dy };
+                    multiversion(Channels { width, len: x.len(), each });
                 });
             }
         },
@@ -310,40 +403,39 @@ fn gradient<T: Element>(
     }
 }
 
-/// From the sums of a sample its share in the gradients of `beta` and `gamma`, and the coefficients of
-/// [`GradientBlock`].
-struct SampleGradient<'a, T> {
+/// From the sums of a sample its share in the gradients of `beta` and `gamma`, and the slope and the offset of
+/// each channel: `dx = dy * scale - offset - (x - mean) * slope`.
+struct GroupSlopes<'a, T> {
     p: Parts,
-    inverse: &'a [f64],
-    gamma: &'a [T],
+    /// Those of the sample.
+    s: Statistics<'a, T>,
     constant: bool,
-    sums: &'a [f64],
+    /// Of each channel those of `dy` and of `dy * (x - mean)`.
+    sums: (&'a [f64], &'a [f64]),
     partial: &'a mut [f64],
-    coefficients: &'a mut [f64],
+    slopes: &'a mut [f64],
 }
 
-impl<T: Element> Multiversion for SampleGradient<'_, T> {
+impl<T: Element> Multiversion for GroupSlopes<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { p, inverse, gamma, constant, sums, partial, coefficients } = self;
+        let Self { p, s, constant, sums: (plain, weighted), partial, slopes } = self;
         let (c, len) = (p.channels, p.group_len());
         let count = (p.positions * len) as f64;
-        let (plain, weighted) = sums.split_at(c);
         for g in 0..p.groups {
-            let (first, inverse) = (g * len, inverse[g]);
-            let factor = |i: usize| gamma[first + i].as_f64() * inverse;
+            let (first, inverse) = (g * len, s.inverse[g]);
             let of = |sums: &[f64]| {
+                let factor = |i: usize| s.gamma[first + i].as_f64() * inverse;
                 if constant { 0.0 } else { sum(len, |i| factor(i) * sums[first + i]) / count }
             };
             let (offset, slope) = (of(plain), of(weighted) * inverse * inverse);
-            for i in 0..len {
-                coefficients[first + i] = factor(i);
-                coefficients[c + first + i] = offset;
-                coefficients[2 * c + first + i] = slope;
-                partial[first + i] += plain[first + i];
-                partial[c + first + i] += weighted[first + i] * inverse;
+            for i in first..first + len {
+                slopes[i] = slope;
+                slopes[c + i] = offset;
+                partial[i] += plain[i];
+                partial[c + i] += weighted[i] * inverse;
             }
         }
     }

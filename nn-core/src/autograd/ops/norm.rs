@@ -6,7 +6,7 @@
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Received, Result};
 use crate::kernels::Kernels;
-use crate::kernels::norm::{Parts, Statistics};
+use crate::kernels::norm::{Bounds, Parts, Statistics};
 use crate::tensor::{Scratch, Tensor};
 use std::sync::Arc;
 
@@ -30,10 +30,19 @@ struct Norm<T: Kernels> {
     parts: Parts,
     x: Arc<Tensor<T>>,
     gamma: Arc<Tensor<T>>,
+    beta: Arc<Tensor<T>>,
+    bounds: Bounds<T>,
     mean: Scratch<f64>,
     inverse: Scratch<f64>,
     /// Whether the statistics are inputs of the op, those after `beta`.
     given: bool,
+}
+
+impl<T: Kernels> Norm<T> {
+    fn statistics(&self) -> Statistics<'_, T> {
+        let (gamma, beta) = (self.gamma.as_slice(), self.beta.as_slice());
+        Statistics { mean: &self.mean, inverse: &self.inverse, gamma, beta, bounds: self.bounds }
+    }
 }
 
 impl<T: Kernels> Op<T> for Norm<T> {
@@ -47,11 +56,9 @@ impl<T: Kernels> Op<T> for Norm<T> {
         let mut sums = pool.scratch_of::<f64>(2 * channels);
         let (d_gamma, d_beta) = sums.split_at_mut(channels);
         let mut dx = gradient;
-        let s =
-            Statistics { mean: &self.mean, inverse: &self.inverse, gamma: self.gamma.as_slice() };
+        let (x, s, dx_slice) = (self.x.as_slice(), self.statistics(), dx.as_mut_slice());
         let compute = T::norms().gradient;
-        let dx_slice = dx.as_mut_slice();
-        compute(self.parts, self.x.as_slice(), s, self.given, dx_slice, (d_gamma, d_beta), &pool);
+        compute(self.parts, x, s, self.given, dx_slice, (d_gamma, d_beta), &pool);
         inputs.accumulate(0, dx)?;
         let per_channel =
             |value: &dyn Fn(usize) -> f64| Tensor::from_fn([channels], |c| T::from_f64(value(c)));
@@ -236,11 +243,11 @@ impl<T: Kernels> Tape<T> {
         let mut inverse = variance;
         inverse.iter_mut().for_each(|v| *v = 1.0 / (*v + epsilon).sqrt());
         let mut y = Tensor::uninit(x.shape(), self.pool());
-        let s = Statistics { mean: &mean, inverse: &inverse, gamma: gamma.value().as_slice() };
-        let (x_slice, beta) = (x.value().as_slice(), beta.value().as_slice());
-        (T::norms().normalize)(parts, x_slice, s, beta, y.as_mut_slice());
-        let (x, gamma) = (x.share(), gamma.share());
-        let op = Norm { name, parts, x, gamma, mean, inverse, given: inputs.len() > 3 };
+        let bounds = Bounds::none();
+        let (x, gamma, beta) = (x.share(), gamma.share(), beta.share());
+        let op =
+            Norm { name, parts, x, gamma, beta, bounds, mean, inverse, given: inputs.len() > 3 };
+        (T::norms().normalize)(parts, op.x.as_slice(), op.statistics(), y.as_mut_slice());
         self.record(op, inputs, y)
     }
 }

@@ -1,37 +1,119 @@
 //! The loops of normalisation over blocks of rows, channel by channel.
+//!
+//! Rows are read one after the other, from end to end, as memory delivers them fastest; sums and coefficients
+//! of all channels lie in the nearest cache. Few channels make short rows: several of them are taken as one
+//! wide row, for which coefficients are repeated and sums are kept apart until the end ([`Width`]).
 
+use super::Bounds;
 use crate::kernels::multiversion::Multiversion;
 use crate::tensor::Element;
 
-/// A computation on each channel of some rows by itself.
-pub(super) trait EachChannel {
-    /// The number of channels.
-    fn channels(&self) -> usize;
-
-    /// Computes the `N` channels from `at` on, whose sums and coefficients stay in registers from row to
-    /// row. Must be `#[inline(always)]`.
-    fn run<const N: usize>(&mut self, at: usize);
+/// How many rows are taken as one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Width {
+    pub channels: usize,
+    pub repeats: usize,
 }
 
-/// Runs over all channels of some rows: sixteen at a time, a cache line of `f32`.
-pub(super) struct Channels<C>(pub C);
+impl Width {
+    /// For rows of a block of at least `rows` rows.
+    pub fn new(channels: usize, rows: usize) -> Self {
+        // So many numbers are whole vectors, and not too many for the nearest cache.
+        const LEAST: usize = 64;
+        const MOST: usize = 1024;
+        let mut repeats = 16 >> channels.trailing_zeros().min(4);
+        while repeats * channels < LEAST {
+            repeats *= 2;
+        }
+        let pays = repeats * channels <= MOST && repeats * 4 <= rows;
+        Self { channels, repeats: if pays { repeats } else { 1 } }
+    }
+
+    /// The numbers of a wide row.
+    pub fn len(self) -> usize {
+        self.channels * self.repeats
+    }
+
+    /// Fills each part of `coefficients`, of a wide row each, with the numbers of `f`, one for each part.
+    pub fn fill<T: Copy, const N: usize>(
+        self,
+        coefficients: &mut [T],
+        f: impl Fn(usize) -> [T; N],
+    ) {
+        let len = self.len();
+        for channel in 0..self.channels {
+            for (part, value) in f(channel).into_iter().enumerate() {
+                coefficients[part * len + channel] = value;
+            }
+        }
+        for part in coefficients.chunks_exact_mut(len) {
+            for at in (self.channels..len).step_by(self.channels) {
+                part.copy_within(..self.channels, at);
+            }
+        }
+    }
+
+    /// Adds up what sums of a wide row have for each channel, in its first row.
+    fn gather(self, sums: &mut [f64]) {
+        let (first, rest) = sums[..self.len()].split_at_mut(self.channels);
+        for more in rest.chunks_exact(self.channels) {
+            first.iter_mut().zip(more).for_each(|(sum, &v)| *sum += v);
+        }
+    }
+}
+
+/// A computation on each channel of some rows by itself.
+pub(super) trait EachChannel {
+    /// Before the first row.
+    fn start(&mut self) {}
+
+    /// Computes `N` channels from `at` on, of the row that begins with element `row`. Must be
+    /// `#[inline(always)]`.
+    fn run<const N: usize>(&mut self, row: usize, at: usize);
+
+    /// After the last row.
+    fn finish(&mut self) {}
+}
+
+/// Runs over `len` numbers of rows: sixteen at a time, a cache line of `f32`.
+pub(super) struct Channels<C> {
+    pub width: Width,
+    pub len: usize,
+    pub each: C,
+}
 
 impl<C: EachChannel> Multiversion for Channels<C> {
     type Output = ();
 
     #[inline(always)]
     fn run(mut self) {
-        let (channels, mut at) = (self.0.channels(), 0);
-        while at + 16 <= channels {
-            self.0.run::<16>(at);
+        let (wide, channels) = (self.width.len(), self.width.channels);
+        let whole = self.len - self.len % wide;
+        self.each.start();
+        for row in (0..whole).step_by(wide) {
+            self.row(row, wide);
+        }
+        for row in (whole..self.len).step_by(channels) {
+            self.row(row, channels);
+        }
+        self.each.finish();
+    }
+}
+
+impl<C: EachChannel> Channels<C> {
+    #[inline(always)]
+    fn row(&mut self, row: usize, len: usize) {
+        let mut at = 0;
+        while at + 16 <= len {
+            self.each.run::<16>(row, at);
             at += 16;
         }
-        if at + 8 <= channels {
-            self.0.run::<8>(at);
+        if at + 8 <= len {
+            self.each.run::<8>(row, at);
             at += 8;
         }
-        while at < channels {
-            self.0.run::<1>(at);
+        while at < len {
+            self.each.run::<1>(row, at);
             at += 1;
         }
     }
@@ -46,134 +128,170 @@ fn lanes<T: Copy, const N: usize>(from: &[T], at: usize) -> [T; N] {
 }
 
 /// The means of the channels of some rows, and the sums of squared distances from them.
+///
+/// In one pass: the distances summed up are those from the first row, so that nothing is lost where a mean is
+/// large.
 pub(super) struct BlockMoments<'a, T> {
+    pub width: Width,
     pub x: &'a [T],
+    /// Two parts of the length of a wide row.
     pub sums: &'a mut [f64],
+    /// A wide row.
+    pub centre: &'a mut [f64],
 }
 
 impl<T: Element> EachChannel for BlockMoments<'_, T> {
     #[inline(always)]
-    fn channels(&self) -> usize {
-        self.sums.len() / 2
+    fn start(&mut self) {
+        self.sums.fill(0.0);
+        let x = self.x;
+        self.width.fill(self.centre, |channel| [x[channel].as_f64()]);
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let c = self.channels();
-        let (mut mean, mut squares) = ([0.0; N], [0.0; N]);
-        for row in self.x.chunks_exact(c) {
-            let row = &row[at..at + N];
-            for i in 0..N {
-                mean[i] += row[i].as_f64();
-            }
-        }
-        let rows = (self.x.len() / c) as f64;
+    fn run<const N: usize>(&mut self, row: usize, at: usize) {
+        let second = self.width.len() + at;
+        let centre = lanes::<_, N>(self.centre, at);
+        let mut plain = lanes::<_, N>(self.sums, at);
+        let mut squares = lanes::<_, N>(self.sums, second);
+        let x = lanes::<_, N>(self.x, row + at);
         for i in 0..N {
-            mean[i] /= rows;
+            let distance = x[i].as_f64() - centre[i];
+            plain[i] += distance;
+            squares[i] += distance * distance;
         }
-        for row in self.x.chunks_exact(c) {
-            let row = &row[at..at + N];
-            for i in 0..N {
-                let distance = row[i].as_f64() - mean[i];
-                squares[i] += distance * distance;
-            }
+        self.sums[at..at + N].copy_from_slice(&plain);
+        self.sums[second..second + N].copy_from_slice(&squares);
+    }
+
+    #[inline(always)]
+    fn finish(&mut self) {
+        let (c, len) = (self.width.channels, self.width.len());
+        let (plain, squares) = self.sums.split_at_mut(len);
+        self.width.gather(plain);
+        self.width.gather(squares);
+        let rows = (self.x.len() / c) as f64;
+        for i in 0..c {
+            let mean = plain[i] / rows;
+            squares[i] = (squares[i] - plain[i] * mean).max(0.0);
+            plain[i] = self.centre[i] + mean;
         }
-        self.sums[at..at + N].copy_from_slice(&mean);
-        self.sums[c + at..c + at + N].copy_from_slice(&squares);
     }
 }
 
-/// `y = (x - mean) * scale + beta`.
+/// `y = (x - centre) * scale + shift`, within bounds.
 pub(super) struct NormalizeBlock<'a, T> {
+    pub width: Width,
     pub x: &'a [T],
-    pub mean: &'a [f64],
-    pub scale: &'a [f64],
-    pub beta: &'a [T],
+    /// Centre, scale and shift, each of the length of a wide row.
+    pub coefficients: &'a [T],
+    pub bounds: Bounds<T>,
     pub y: &'a mut [T],
 }
 
 impl<T: Element> EachChannel for NormalizeBlock<'_, T> {
     #[inline(always)]
-    fn channels(&self) -> usize {
-        self.mean.len()
-    }
-
-    #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let c = self.channels();
-        let (mean, scale) = (lanes::<_, N>(self.mean, at), lanes::<_, N>(self.scale, at));
-        let beta = lanes::<_, N>(self.beta, at).map(T::as_f64);
-        for (y, x) in self.y.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
-            let (y, x) = (&mut y[at..at + N], &x[at..at + N]);
-            for i in 0..N {
-                let distance = x[i].as_f64() - mean[i];
-                y[i] = T::from_f64(distance * scale[i] + beta[i]);
-            }
+    fn run<const N: usize>(&mut self, row: usize, at: usize) {
+        let normal = Normal::<T, N>::read(self.coefficients, self.width.len(), at);
+        let x = lanes::<_, N>(self.x, row + at);
+        let y = &mut self.y[row + at..row + at + N];
+        for i in 0..N {
+            y[i] = self.bounds.clamp(normal.value(i, x[i]));
         }
     }
 }
 
-/// Of each channel of some rows the sum of `dy`, and that of `dy * (x - mean)`.
+/// The coefficients of some channels.
+struct Normal<T, const N: usize> {
+    centre: [T; N],
+    scale: [T; N],
+    shift: [T; N],
+}
+
+impl<T: Element, const N: usize> Normal<T, N> {
+    #[inline(always)]
+    fn read(coefficients: &[T], len: usize, at: usize) -> Self {
+        Self {
+            centre: lanes(coefficients, at),
+            scale: lanes(coefficients, len + at),
+            shift: lanes(coefficients, 2 * len + at),
+        }
+    }
+
+    #[inline(always)]
+    fn value(&self, i: usize, x: T) -> T {
+        (x - self.centre[i]) * self.scale[i] + self.shift[i]
+    }
+}
+
+/// Of each channel of some rows the sum of `dy` where the value lies within bounds, and that of
+/// `dy * (x - centre)`.
 pub(super) struct BlockSums<'a, T> {
+    pub width: Width,
     pub x: &'a [T],
     pub dy: &'a [T],
-    pub mean: &'a [f64],
+    /// As for [`NormalizeBlock`].
+    pub coefficients: &'a [T],
+    pub bounds: Bounds<T>,
+    /// Two parts of the length of a wide row.
     pub sums: &'a mut [f64],
 }
 
 impl<T: Element> EachChannel for BlockSums<'_, T> {
     #[inline(always)]
-    fn channels(&self) -> usize {
-        self.mean.len()
+    fn start(&mut self) {
+        self.sums.fill(0.0);
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let c = self.channels();
-        let mean = lanes::<_, N>(self.mean, at);
-        let (mut plain, mut weighted) = ([0.0; N], [0.0; N]);
-        for (x, dy) in self.x.chunks_exact(c).zip(self.dy.chunks_exact(c)) {
-            let (x, dy) = (&x[at..at + N], &dy[at..at + N]);
-            for i in 0..N {
-                let gradient = dy[i].as_f64();
-                plain[i] += gradient;
-                weighted[i] += gradient * (x[i].as_f64() - mean[i]);
-            }
+    fn run<const N: usize>(&mut self, row: usize, at: usize) {
+        let second = self.width.len() + at;
+        let normal = Normal::<T, N>::read(self.coefficients, self.width.len(), at);
+        let mut plain = lanes::<_, N>(self.sums, at);
+        let mut weighted = lanes::<_, N>(self.sums, second);
+        let (x, dy) = (lanes::<_, N>(self.x, row + at), lanes::<_, N>(self.dy, row + at));
+        for i in 0..N {
+            let gradient = self.bounds.pass(normal.value(i, x[i]), dy[i]);
+            plain[i] += gradient.as_f64();
+            weighted[i] += (gradient * (x[i] - normal.centre[i])).as_f64();
         }
         self.sums[at..at + N].copy_from_slice(&plain);
-        self.sums[c + at..c + at + N].copy_from_slice(&weighted);
+        self.sums[second..second + N].copy_from_slice(&weighted);
+    }
+
+    #[inline(always)]
+    fn finish(&mut self) {
+        let (plain, weighted) = self.sums.split_at_mut(self.width.len());
+        self.width.gather(plain);
+        self.width.gather(weighted);
     }
 }
 
-/// `dx = factor * dy - offset - slope * (x - mean)`, with the three coefficients of each channel, in place
-/// of `dy`.
+/// `dx = (dy - mean) * scale - (x - centre) * slope - rest`, in place of `dy`, which is 0 where the value is out
+/// of bounds.
 pub(super) struct GradientBlock<'a, T> {
+    pub width: Width,
     pub x: &'a [T],
-    pub mean: &'a [f64],
-    pub coefficients: &'a [f64],
+    /// As for [`NormalizeBlock`], then mean, slope and rest.
+    pub coefficients: &'a [T],
+    pub bounds: Bounds<T>,
     pub dy: &'a mut [T],
 }
 
 impl<T: Element> EachChannel for GradientBlock<'_, T> {
     #[inline(always)]
-    fn channels(&self) -> usize {
-        self.mean.len()
-    }
-
-    #[inline(always)]
-    fn run<const N: usize>(&mut self, at: usize) {
-        let c = self.channels();
-        let mean = lanes::<_, N>(self.mean, at);
-        let factor = lanes::<_, N>(self.coefficients, at);
-        let offset = lanes::<_, N>(self.coefficients, c + at);
-        let slope = lanes::<_, N>(self.coefficients, 2 * c + at);
-        for (dy, x) in self.dy.chunks_exact_mut(c).zip(self.x.chunks_exact(c)) {
-            let (dy, x) = (&mut dy[at..at + N], &x[at..at + N]);
-            for i in 0..N {
-                let distance = x[i].as_f64() - mean[i];
-                let gradient = factor[i] * dy[i].as_f64();
-                dy[i] = T::from_f64(gradient - offset[i] - slope[i] * distance);
-            }
+    fn run<const N: usize>(&mut self, row: usize, at: usize) {
+        let len = self.width.len();
+        let normal = Normal::<T, N>::read(self.coefficients, len, at);
+        let mean = lanes::<_, N>(self.coefficients, 3 * len + at);
+        let slope = lanes::<_, N>(self.coefficients, 4 * len + at);
+        let rest = lanes::<_, N>(self.coefficients, 5 * len + at);
+        let x = lanes::<_, N>(self.x, row + at);
+        let dy = &mut self.dy[row + at..row + at + N];
+        for i in 0..N {
+            let gradient = self.bounds.pass(normal.value(i, x[i]), dy[i]);
+            let distance = x[i] - normal.centre[i];
+            dy[i] = (gradient - mean[i]) * normal.scale[i] - distance * slope[i] - rest[i];
         }
     }
 }

@@ -28,13 +28,19 @@ impl<T: Element> Multiversion for RowMoments<'_, T> {
     }
 }
 
-/// `y = (x - mean) / deviation * gamma + beta` of some rows.
+/// The mean of a row in its own precision, what rounding took off it, and the inverse deviation.
+#[inline(always)]
+fn normal<T: Element>(s: &Statistics<'_, T>, row: usize) -> (T, T, T) {
+    let mean = T::from_f64(s.mean[row]);
+    (mean, T::from_f64(s.mean[row] - mean.as_f64()), T::from_f64(s.inverse[row]))
+}
+
+/// `y = (x - mean) / deviation * gamma + beta` of some rows, within bounds.
 pub(super) struct RowNormalize<'a, T> {
     pub p: Parts,
     pub x: &'a [T],
     /// Those of these rows.
     pub s: Statistics<'a, T>,
-    pub beta: &'a [T],
     pub y: &'a mut [T],
 }
 
@@ -43,16 +49,15 @@ impl<T: Element> Multiversion for RowNormalize<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { p, x, s, beta, y } = self;
+        let Self { p, x, s, y } = self;
         let len = p.group_len();
         for (i, (y, x)) in y.chunks_exact_mut(len).zip(x.chunks_exact(len)).enumerate() {
             let first = i % p.groups * len;
-            let (gamma, beta) = (&s.gamma[first..][..len], &beta[first..][..len]);
-            let (mean, inverse) = (s.mean[i], s.inverse[i]);
+            let (gamma, beta) = (&s.gamma[first..][..len], &s.beta[first..][..len]);
+            let (mean, rest, inverse) = normal(&s, i);
             for j in 0..len {
-                let distance = x[j].as_f64() - mean;
-                let scale = inverse * gamma[j].as_f64();
-                y[j] = T::from_f64(distance * scale + beta[j].as_f64());
+                let distance = x[j] - mean - rest;
+                y[j] = s.bounds.clamp(distance * inverse * gamma[j] + beta[j]);
             }
         }
     }
@@ -80,23 +85,25 @@ impl<T: Element> Multiversion for RowGradient<'_, T> {
         let (d_beta, d_gamma) = partial.split_at_mut(p.channels);
         for (i, (dy, x)) in dy.chunks_exact_mut(len).zip(x.chunks_exact(len)).enumerate() {
             let first = i % p.groups * len;
-            let gamma = &s.gamma[first..][..len];
+            let (gamma, beta) = (&s.gamma[first..][..len], &s.beta[first..][..len]);
             let (d_beta, d_gamma) = (&mut d_beta[first..][..len], &mut d_gamma[first..][..len]);
-            let (mean, inverse) = (s.mean[i], s.inverse[i]);
-            let (mut offset, mut slope) = (0.0, 0.0);
+            let (mean, rest, inverse) = normal(&s, i);
+            for j in 0..len {
+                let distance = (x[j] - mean - rest) * inverse;
+                let gradient = s.bounds.pass(distance * gamma[j] + beta[j], dy[j]);
+                d_beta[j] += gradient.as_f64();
+                d_gamma[j] += (gradient * distance).as_f64();
+                dy[j] = gradient * gamma[j];
+            }
+            let (mut offset, mut slope) = (T::zero(), T::zero());
             if !constant {
-                let scaled = |j: usize| gamma[j].as_f64() * dy[j].as_f64();
-                let factor = inverse / len as f64;
-                offset = sum(len, scaled) * factor;
-                slope = sum(len, |j| scaled(j) * (x[j].as_f64() - mean)) * factor;
-                slope *= inverse * inverse;
+                let (count, distance) = (len as f64, |j: usize| (x[j] - mean - rest) * inverse);
+                offset = T::from_f64(sum(len, |j| dy[j].as_f64()) / count);
+                slope = T::from_f64(sum(len, |j| (dy[j] * distance(j)).as_f64()) / count);
             }
             for j in 0..len {
-                let (gradient, distance) = (dy[j].as_f64(), x[j].as_f64() - mean);
-                d_beta[j] += gradient;
-                d_gamma[j] += gradient * distance * inverse;
-                let scaled = gamma[j].as_f64() * inverse * gradient;
-                dy[j] = T::from_f64(scaled - offset - slope * distance);
+                let distance = (x[j] - mean - rest) * inverse;
+                dy[j] = (dy[j] - offset - distance * slope) * inverse;
             }
         }
     }
