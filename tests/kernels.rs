@@ -111,6 +111,34 @@ fn random_geometries_stay_within_the_rounding_bound() {
             }
         }
     }
+    for kernel in kernels.weight_gradient.iter().filter(|kernel| general(**kernel)) {
+        for (i, problem) in problems.iter().enumerate() {
+            let g = &problem.case.g;
+            if !kernel.supports(g, None) {
+                continue;
+            }
+            problem.check_weight_gradient(*kernel, false, &scratch);
+            if i % 8 == 0 {
+                problem.for_each_gradient(true, |Start { gradient, .. }| {
+                    same_bits(&problem.label(*kernel, "weight gradient"), &|| {
+                        let mut dw = vec![f32::NAN; problem.w.len()];
+                        let mut db = vec![f32::NAN; g.out_c];
+                        let scratch = BufferPool::new();
+                        kernel.backward_weight(
+                            g,
+                            &problem.xt,
+                            gradient,
+                            &mut dw,
+                            &mut db,
+                            &scratch,
+                        );
+                        dw.extend(db);
+                        dw
+                    });
+                });
+            }
+        }
+    }
 }
 
 #[test]

@@ -32,8 +32,8 @@ pub(crate) use isa::Isa;
 use crate::tensor::Element;
 use conv::{
     Conv2dKernels, depthwise::Depthwise, direct::Direct, im2col::Im2col, implicit::Implicit,
-    sparse_input::SparseInput, sparse_weight::SparseWeight, winograd::Winograd,
-    winograd::weight_gradient::WinogradWeight,
+    implicit::weight_gradient::ImplicitWeight, sparse_input::SparseInput,
+    sparse_weight::SparseWeight, winograd::Winograd, winograd::weight_gradient::WinogradWeight,
 };
 
 /// An element type with kernels: `f32`, or `f64` for gradient checks.
@@ -185,6 +185,10 @@ impl_kernels!(
             &Depthwise { isa: Isa::Avx2 },
             &Depthwise { isa: Isa::Neon },
             &Depthwise { isa: Isa::Portable },
+            &ImplicitWeight { isa: Isa::Avx512 },
+            &ImplicitWeight { isa: Isa::Avx2 },
+            &ImplicitWeight { isa: Isa::Neon },
+            &ImplicitWeight { isa: Isa::Portable },
             &Im2col,
         ],
     }

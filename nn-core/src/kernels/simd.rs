@@ -220,6 +220,19 @@ pub(crate) fn prefetch<T>(at: *const T) {
     let _ = at;
 }
 
+/// Like [`prefetch`], but leaves the L1 cache alone.
+#[inline(always)]
+pub(crate) fn prefetch_to_l2<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has SSE, and a prefetch reads nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// A computation that is generic over the vectors of an instruction set.
 pub(crate) trait SimdFn {
     /// The result.

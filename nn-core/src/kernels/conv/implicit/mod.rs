@@ -1,4 +1,5 @@
-//! Direct convolution of any geometry (implicit matrix product): the forward pass and the input's gradient.
+//! Direct convolution of any geometry (implicit matrix product): the forward pass and the input's gradient. The
+//! weight's gradient is in `weight_gradient/`.
 //!
 //! A register tile is some pixels by a few vectors of target channels. For each element under the kernel,
 //! a row of packed weights is loaded once and each pixel's number is broadcast (`tile.rs`). No patches are
@@ -28,6 +29,7 @@
 
 mod plan;
 mod tile;
+pub(crate) mod weight_gradient;
 mod weights;
 
 use super::{Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient};

@@ -28,6 +28,12 @@ fn widest(isa: Isa, vectors: usize) -> usize {
     1 << vectors.min(most).ilog2()
 }
 
+/// How many groups, of `width` target channels each, are joined so that their channels fill a vector.
+pub fn joined(g: &Conv2dGeometry, width: usize, lanes: usize) -> usize {
+    let fills = |joined: &usize| g.groups.is_multiple_of(*joined) && joined * width >= lanes;
+    (1..=g.groups.min(lanes)).find(fills).unwrap_or(1)
+}
+
 /// The connections of one phase along one dimension.
 pub struct Axis {
     /// The first position of the target.
@@ -173,8 +179,7 @@ impl Plan {
     ) -> Self {
         let lanes = simd::lanes(isa);
         let (depth, width) = (source.channels / g.groups, target.channels / g.groups);
-        let fills = |joined: &usize| g.groups.is_multiple_of(*joined) && joined * width >= lanes;
-        let joined = (1..=g.groups.min(lanes)).find(fills).unwrap_or(1);
+        let joined = joined(g, width, lanes);
         let (groups, depth, width) = (g.groups / joined, joined * depth, joined * width);
         let mut weights = 0;
         for phase in &mut phases {

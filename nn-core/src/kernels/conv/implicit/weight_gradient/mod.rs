@@ -1,0 +1,172 @@
+//! The weight gradient of convolutions of any geometry, as an implicit matrix product.
+//!
+//! The gradient of a weight is a sum over the positions of the output: of the input's element under the
+//! weight times the gradient of its output channel. A register tile is a run of input elements, each
+//! broadcast, by a few vectors of output channels; its sums stay in registers over a block of positions.
+//!
+//! A task owns a piece of the sums (`plan.rs`), and goes through the blocks of its part of the positions:
+//!
+//! 1. `pack`: copy the block's input in panels of channels, as narrow as a register tile, and its gradients
+//!    in blocks of vectors. Each tap reads the same panels from other pixels on: no patches are gathered.
+//! 2. `positions`: list the pairs of position and pixel of each tap. Pixels in the padding are not listed, so
+//!    that nothing is multiplied by its zeros, and strides cost nothing. The interior blocks of an image share
+//!    their lists.
+//! 3. `products`: for each block of output channels, panel and tap, sum the products of the listed pairs.
+//!
+//! With few input channels, a run is that of all taps of a kernel row: these see the zeros of padding.
+//!
+//! Large gradients are cut into pieces, small ones are summed in parts that are added in order. Both depend on
+//! sizes alone, so results do not depend on the number of threads.
+//!
+//! Georganas et al.: Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures,
+//! arXiv:1808.05567; Dukhan: The Indirect Convolution Algorithm, arXiv:1907.02129.
+
+mod pack;
+mod plan;
+mod positions;
+mod products;
+mod task;
+
+use super::{Implicit, one_image};
+use crate::kernels::conv::{Conv2dKernel, Conv2dWeightGradient, OutputGradient};
+use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
+use crate::kernels::isa::Isa;
+use crate::kernels::parallel;
+use crate::kernels::parallel::prelude::*;
+use crate::tensor::BufferPool;
+use plan::Plan;
+use task::Task;
+
+/// The weight gradient with the vectors of one instruction set.
+pub struct ImplicitWeight {
+    /// The instruction set.
+    pub isa: Isa,
+}
+
+impl Conv2dKernel for ImplicitWeight {
+    fn name(&self) -> &'static str {
+        Implicit { isa: self.isa }.name()
+    }
+
+    fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
+        // Pixels are numbered with 32 bits.
+        let seen = |kernel, dilation, size: usize| size.saturating_add(2 * kernel * dilation);
+        let pixels = seen(g.kernel_h, g.dilation_h, g.in_h).saturating_mul(seen(
+            g.kernel_w,
+            g.dilation_w,
+            g.in_w,
+        ));
+        Implicit { isa: self.isa }.supports(g, pool) && pixels <= u32::MAX as usize
+    }
+}
+
+impl Conv2dWeightGradient<f32> for ImplicitWeight {
+    fn backward_weight(
+        &self,
+        g: &Conv2dGeometry,
+        x: &[f32],
+        dy: OutputGradient<'_, f32>,
+        dw: &mut [f32],
+        db: &mut [f32],
+        scratch: &BufferPool<f32>,
+    ) {
+        if g.batch * g.output_len() == 0 {
+            dw.fill(0.0);
+            db.fill(0.0);
+            return;
+        }
+        let g = if dy.pool().is_none() { one_image(g) } else { *g };
+        let plan = Plan::new(&g, self.isa);
+        let len = plan.sums_len();
+        let mut sums = scratch.scratch(plan.parts * len);
+        let mut rest = &mut *sums;
+        let mut tasks = Vec::with_capacity(plan.parts * plan.pieces.len());
+        let (parts, blocks) = (plan.parts, plan.block_count());
+        for part in 0..parts {
+            for piece in &plan.pieces {
+                let (sums, after) = rest.split_at_mut(piece.len);
+                rest = after;
+                let blocks = part * blocks / parts..(part + 1) * blocks / parts;
+                tasks.push(Task { plan: &plan, isa: self.isa, piece, blocks, x, sums, scratch });
+            }
+        }
+        tasks.into_par_iter().for_each(|task| {
+            task.run(|image, rows| dy.rows(&g, image, rows, scratch));
+        });
+        let total = parallel::sum_parts(&mut sums, len);
+        unpack(&plan, total, dw, db);
+    }
+}
+
+/// Weights that are copied together, so that both sides stay in the L1 cache.
+const TOGETHER: usize = 16;
+
+/// Copies the sums to `dw`, `[out, in, kernel_h, kernel_w]`, and `db`.
+fn unpack(plan: &Plan, sums: &[f32], dw: &mut [f32], db: &mut [f32]) {
+    let (taps, row) = (plan.g.taps(), plan.g.patch_len());
+    // A piece's block of output channels, with the rows of `dw` that are those channels'.
+    let mut columns = Vec::new();
+    let mut rest = (dw, db);
+    for group in 0..plan.groups {
+        for (index, block) in plan.blocks.iter().enumerate() {
+            let channels = (plan.width - block.first).min(block.vectors * plan.lanes);
+            let (dw, dws) = rest.0.split_at_mut(channels * row);
+            let (db, dbs) = rest.1.split_at_mut(channels);
+            rest = (dws, dbs);
+            columns.push((group, index, dw, db));
+        }
+    }
+    columns.into_par_iter().for_each(|(group, index, dw, db)| {
+        let block = &plan.blocks[index];
+        let width = block.vectors * plan.lanes;
+        // Input channels of the convolution's groups that are joined.
+        let own = |lane: usize| {
+            let member = (block.first + lane) / plan.g.group_out();
+            member * plan.g.group_in()..(member + 1) * plan.g.group_in()
+        };
+        let pieces = plan
+            .pieces
+            .iter()
+            .filter(|piece| piece.groups.contains(&group) && piece.blocks.contains(&index));
+        for piece in pieces {
+            let len = |block| plan.block_len(piece, block);
+            let before: usize = plan.blocks[piece.blocks.start..index].iter().map(len).sum();
+            let all: usize = plan.blocks[piece.blocks.clone()].iter().map(len).sum();
+            let start = piece.start + (group - piece.groups.start) * all + before;
+            let (bias, mut sums) = sums[start..start + len(block)].split_at(width);
+            if piece.panels.start == 0 {
+                db.copy_from_slice(&bias[..db.len()]);
+            }
+            for panel in piece.panels.clone() {
+                let channels = plan.panel(panel);
+                let (panel, after) = sums.split_at(taps * channels.len() * width);
+                sums = after;
+                // Counted through the group's input channels and taps, as a row of `dw` is.
+                let (first, end) = (channels.start * taps, channels.end * taps);
+                for start in (first..end).step_by(TOGETHER) {
+                    let mut places = [0; TOGETHER];
+                    for (place, i) in places.iter_mut().zip(start..end) {
+                        let (c, tap) = (i / taps - channels.start, i % taps);
+                        *place = (tap * channels.len() + c) * width;
+                    }
+                    for (lane, dw) in dw.chunks_exact_mut(row).enumerate() {
+                        let own = own(lane);
+                        let from = start.max(own.start * taps);
+                        let to = (start + TOGETHER).min(end).min(own.end * taps);
+                        if from >= to {
+                            continue;
+                        }
+                        let dw = &mut dw[from - own.start * taps..to - own.start * taps];
+                        for (weight, place) in dw.iter_mut().zip(&places[from - start..]) {
+                            *weight = panel[place + lane];
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
