@@ -6,9 +6,8 @@ use crate::kernels::isa::Isa;
 use crate::kernels::parallel::prelude::*;
 use crate::tensor::{BufferPool, Tensor};
 
-/// Source channels packed together: reads along a row of the weights and writes to a column of the packed
-/// ones then both stay in the L1 cache.
-const TOGETHER: usize = 16;
+/// Source channels packed together: the weights that their rows are gathered from stay in the L1 cache.
+const TOGETHER: usize = 8;
 
 /// Where a weight is: the distances between source channels, and between target channels, of a group.
 pub struct Strides {
@@ -49,17 +48,22 @@ pub fn pack(
             packed.fill(0.0);
         }
         let (depth, width) = (plan.depth / plan.joined, plan.width / plan.joined);
-        for start in (0..plan.depth).step_by(TOGETHER) {
-            for lane in 0..lanes.min(plan.width - first) {
-                let channel = first + lane;
-                let (member, target) = (channel / width, channel % width);
-                let whole = &w[(group * plan.joined + member) * strides.group..];
-                let own = member * depth..(member + 1) * depth;
-                for k in start.max(own.start)..(start + TOGETHER).min(own.end) {
-                    let at = target * strides.target + (k - own.start) * strides.source;
-                    let kernel = &whole[at..at + plan.taps];
-                    for (slot, &tap) in taps.iter().enumerate() {
-                        packed[(slot * plan.depth + k) * lanes + lane] = kernel[tap];
+        for member in 0..plan.joined {
+            let targets = first.max(member * width)..(first + lanes).min((member + 1) * width);
+            if targets.is_empty() {
+                continue;
+            }
+            let whole = &w[(group * plan.joined + member) * strides.group..];
+            let own = &whole[(targets.start - member * width) * strides.target..];
+            for start in (0..depth).step_by(TOGETHER) {
+                for (slot, tap) in taps.iter().enumerate() {
+                    for k in start..(start + TOGETHER).min(depth) {
+                        let row = (slot * plan.depth + member * depth + k) * lanes;
+                        let row = &mut packed[row..row + lanes];
+                        let row = &mut row[targets.start - first..targets.end - first];
+                        let weights = own[k * strides.source + tap..].iter();
+                        let weights = weights.step_by(strides.target);
+                        row.iter_mut().zip(weights).for_each(|(slot, weight)| *slot = *weight);
                     }
                 }
             }
