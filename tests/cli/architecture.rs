@@ -168,8 +168,10 @@ fn the_speed_of_any_network() {
     assert_eq!(result["architecture"], "two-branches");
     let layers: Vec<_> =
         result["layers"].as_array().unwrap().iter().map(|l| (&l["name"], &l["pass"])).collect();
-    assert_eq!(layers.len(), 6, "{layers:?}");
+    // The first layer computes no gradient of the pixels.
+    assert_eq!(layers.len(), 8, "{layers:?}");
     assert_eq!(layers[0], (&json!("stem"), &json!("forward")));
+    assert_eq!(layers[1], (&json!("stem"), &json!("weight gradient")));
     let args = [&bench[..], &["--architecture", "lenet", "--image-size", "32"]].concat();
     let args: Vec<&str> = args.into_iter().filter(|arg| *arg != "16").collect();
     let at = args.iter().position(|arg| *arg == "--image-size").unwrap();

@@ -22,6 +22,8 @@ fn every_pass_of_every_layer_is_timed() {
     positive(&report["peak_gflops"]);
     let layers: Vec<_> = report["layers"].as_array().unwrap().iter().collect();
     for layer in &layers {
+        let is_convolution = layer["name"].as_str().unwrap().starts_with("conv");
+        assert_eq!(layer["kernel"].is_string(), is_convolution, "{layer}");
         let operations = positive(&layer["gflops"]) * positive(&layer["ms"]) * 1e6;
         // Two per weight and output: conv1 has 20x20 outputs of 27 products in 64 channels.
         if layer["name"] == "conv1" {

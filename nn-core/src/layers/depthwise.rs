@@ -13,6 +13,7 @@ use crate::init::Initializer;
 use crate::kernels::{Conv2dGeometry, Kernels, Padding};
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 use std::sync::Arc;
 
 /// A convolution of each channel on its own, followed by an activation: `[height, width, in]` to
@@ -147,6 +148,18 @@ impl DepthwiseConv2D {
         let conv = self.grouped(channels);
         let geometry = conv.geometry(KIND, inputs)?;
         Ok((conv, geometry))
+    }
+}
+
+/// The convolution that a layer is, for one sample; `None` if it is none.
+pub fn convolution_of<T: Kernels>(
+    layer: &dyn Layer<T>,
+    inputs: &[Shape],
+) -> Option<Conv2dGeometry> {
+    let any: &dyn Any = layer;
+    match any.downcast_ref::<Conv2D>() {
+        Some(conv) => conv.geometry("Conv2D", inputs).ok(),
+        None => Some(any.downcast_ref::<DepthwiseConv2D>()?.conv(inputs).ok()?.1),
     }
 }
 

@@ -1,75 +1,74 @@
-//! Times the layers of any graph separately, forward and backward.
-//!
-//! Each layer with weights becomes a network of its own, on random numbers of the shape that it gets in the
-//! graph.
+//! Times the passes of each layer of any graph, on random numbers of the shape that it gets there.
 
 use super::SEED;
-use super::layers::{FORWARD, LayerTime};
+use super::passes::{LayerTime, Passes};
 use super::timing::Clock;
-use nn_core::layers::{LayerKinds, OutputKind};
-use nn_core::model::{Architecture, Pass, Sequential};
-use nn_core::rng::Rng;
-use nn_core::tensor::BufferPool;
-use nn_core::{Result, Tape, Tensor};
+use nn_core::internals::conv::convolution_of;
+use nn_core::internals::linear::Dims;
+use nn_core::layers::LayerKinds;
+use nn_core::model::Sequential;
+use nn_core::{Result, Shape};
 use std::collections::HashSet;
 
-const BACKWARD: &str = "backward";
+/// A layer with weights that is timed.
+struct Timed<'a> {
+    name: &'a str,
+    kind: &'a str,
+    /// The shape of its input, without the batch.
+    input: &'a [usize],
+    /// Whether there are weights before it, so that a training step computes its input's gradient.
+    with_input: bool,
+}
+
+/// The convolutions and dense layers of a network, in order.
+fn timed<'a>(model: &'a Sequential, rows: &'a [nn_core::model::SummaryRow]) -> Vec<Timed<'a>> {
+    let mut learned: HashSet<&str> = HashSet::new();
+    let mut found = Vec::new();
+    for row in rows {
+        let with_input = row.connected_to.iter().any(|name| learned.contains(name.as_str()));
+        if with_input || row.parameters > 0 {
+            learned.insert(&row.name);
+        }
+        if let [taken] = &row.connected_to[..]
+            && ["Conv2D", "DepthwiseConv2D", "Dense"].contains(&row.kind)
+        {
+            let input = rows.iter().find(|before| before.name == *taken);
+            let input = input.map_or(model.input_shape().dims(), |before| &before.output_shape);
+            found.push(Timed { name: &row.name, kind: row.kind, input, with_input });
+        }
+    }
+    found
+}
 
 /// The number of passes that [`measure`] times.
 pub fn count(model: &Sequential) -> usize {
-    2 * model.summary().layers.iter().filter(|layer| layer.multiply_adds > 0).count()
+    let summary = model.summary();
+    timed(model, summary.rows()).iter().map(|layer| 2 + usize::from(layer.with_input)).sum()
 }
 
-/// Times every layer that multiplies by weights: forward, and the gradients of its weights and, where there
-/// are weights before it, of its input.
+/// Times every convolution and dense layer.
 pub fn measure(model: &Sequential, batch: usize, clock: &Clock) -> Result<Vec<LayerTime>> {
-    let mut times = Vec::new();
-    let summary = model.summary();
-    // The layers whose values depend on weights: a training step computes their gradients.
-    let mut learned: HashSet<&str> = HashSet::new();
-    for (row, named) in summary.layers.iter().zip(model.architecture()?.layers) {
-        let is_learned = row.connected_to.iter().any(|name| learned.contains(name.as_str()));
-        if is_learned || row.parameters > 0 {
-            learned.insert(&row.name);
-        }
-        let [taken] = &row.connected_to[..] else { continue };
-        if row.multiply_adds == 0 {
+    let (summary, kinds) = (model.summary(), LayerKinds::built_in());
+    let layers = model.architecture()?.layers.into_iter();
+    let mut configs: std::collections::HashMap<_, _> =
+        layers.map(|named| (named.name, named.layer)).collect();
+    let mut passes = Passes::new(clock, SEED);
+    for Timed { name, kind, input, with_input } in timed(model, summary.rows()) {
+        let x = passes.random(batch * input.iter().product::<usize>());
+        let [weight, bias @ ..] = model.layer_parameters(name)? else { continue };
+        let weights = (weight.value.as_slice(), bias.first().map(|bias| bias.value.as_slice()));
+        if kind == "Dense" {
+            let &[outputs, inputs] = weight.value.dims() else { continue };
+            let dims = Dims { batch: x.len() / inputs, inputs, outputs };
+            passes.dense(name, dims, &x, weights, with_input)?;
             continue;
         }
-        let input = summary.layers.iter().find(|layer| layer.name == *taken);
-        let input = input.map_or(&summary.input_shape, |layer| &layer.output_shape);
-        let alone = Architecture {
-            name: row.name.clone(),
-            input: input.clone(),
-            layers: vec![nn_core::model::NamedLayer { inputs: None, ..named }],
-            outputs: None,
-            output: OutputKind::Linear,
-        };
-        let (graph, output) = alone.graph(&LayerKinds::built_in())?;
-        let layer = graph.build(output, SEED)?;
-        let mut rng = Rng::new(SEED, 1);
-        let mut random = |shape: &[usize]| {
-            let shape: Vec<usize> = std::iter::once(batch).chain(shape.iter().copied()).collect();
-            Tensor::from_fn(shape, |_| rng.uniform_in(-1.0, 1.0) as f32)
-        };
-        let (x, gradient) = (random(input), random(&row.output_shape));
-        let operations = 2.0 * row.multiply_adds as f64 * batch as f64;
-        // A predictor keeps the memory of the pass before, as a training step does.
-        let mut predictor = layer.predictor();
-        let forward = clock.time(|| x.clone(), |x| predictor.predict(x).map(drop))?;
-        times.push(LayerTime::new(&row.name, FORWARD, forward.median, operations));
-        let pool = BufferPool::new();
-        let backward = clock.time(
-            || {
-                let tape = Tape::with_pool(pool.clone());
-                let x = if is_learned { tape.leaf(x.clone()) } else { tape.constant(x.clone()) };
-                let pass = layer.forward(&tape, x, Pass::inference());
-                (tape, pass, gradient.clone())
-            },
-            |(mut tape, pass, gradient)| tape.backward_from(&pass?.output, gradient),
-        )?;
-        let gradients = if is_learned { 2.0 } else { 1.0 };
-        times.push(LayerTime::new(&row.name, BACKWARD, backward.median, gradients * operations));
+        let Some(config) = configs.remove(name) else { continue };
+        let layer = kinds.layer(config)?;
+        if let Some(mut g) = convolution_of(layer.as_ref(), &[Shape::from(input)]) {
+            g.batch = batch;
+            passes.convolution(name, (&g, None), &x, weights, with_input)?;
+        }
     }
-    Ok(times)
+    Ok(passes.into_times())
 }

@@ -2,6 +2,7 @@
 
 mod graph;
 mod layers;
+mod passes;
 mod timing;
 
 use super::model::DEFAULT_IMAGE_SIZE;
@@ -9,7 +10,6 @@ use crate::args::BenchArgs;
 use crate::config::{channels, image_size};
 use crate::failure::Failure;
 use crate::ui::{Console, Counter, table};
-use layers::LayerTime;
 use nn_core::data::Channels;
 use nn_core::internals::peak;
 use nn_core::kernels::isa;
@@ -20,6 +20,7 @@ use nn_core::train::{FitOptions, Trainer, check_batch_size};
 use nn_core::{Error, Tensor};
 use nn_study::network::loss_for;
 use nn_study::{Network, format};
+use passes::LayerTime;
 use serde::Serialize;
 use timing::Times;
 
@@ -156,7 +157,8 @@ impl BenchResult {
             self.step_ms.min,
             self.forward_ms.median(),
         );
-        let header = ["layer", "pass", "ms", "GFLOP/s", "of the best"].map(String::from);
+        let header =
+            ["layer", "pass", "ms", "GFLOP/s", "of the best", "kernel"].map(String::from);
         let rows = self.layers.iter().map(|layer| {
             vec![
                 layer.name.clone(),
@@ -164,11 +166,14 @@ impl BenchResult {
                 format!("{:.2}", layer.ms),
                 format!("{:.0}", layer.gflops),
                 format!("{:.0} %", 100.0 * layer.gflops / peak_gflops),
+                layer.kernel.unwrap_or_default().to_string(),
             ]
         });
         for line in table::columns(&header, rows).lines() {
             out += &format!("  {line}\n");
         }
+        let sum: f64 = self.layers.iter().map(|layer| layer.ms).sum();
+        out += &format!("\n  These passes together take {sum:.1} ms.\n");
         out + "\n  Operations are counted as plain loops would need them. Kernels that skip zeros or \
                transform\n  need fewer, so they can look faster than the machine's best.\n"
     }

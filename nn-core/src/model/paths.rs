@@ -1,0 +1,80 @@
+//! The ways through a graph: what lies between its input and its outputs.
+
+use super::Model;
+use crate::kernels::Kernels;
+
+impl<T: Kernels> Model<T> {
+    /// The names of the layers that every way from the input to an output passes, in order.
+    pub(crate) fn layers_on_all_ways(&self) -> Vec<&str> {
+        // The last taker of each value, counted from 1; an output is taken behind all nodes.
+        let mut last_taker = vec![0; self.nodes.len() + 1];
+        for (i, node) in self.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&value| last_taker[value] = i + 1);
+        }
+        self.outputs.iter().for_each(|&value| last_taker[value] = self.nodes.len() + 1);
+        // A way past a node has a step from a value before it to a taker behind it, as nodes take values
+        // of earlier ones only.
+        let mut depends_on_input = vec![true];
+        let (mut farthest, mut found) = (last_taker[0], Vec::new());
+        for (i, node) in self.nodes.iter().enumerate() {
+            let depends = node.inputs.iter().any(|&value| depends_on_input[value]);
+            depends_on_input.push(depends);
+            if depends {
+                if farthest <= i + 1 {
+                    found.push(node.name.as_str());
+                }
+                farthest = farthest.max(last_taker[i + 1]);
+            }
+        }
+        found
+    }
+
+    /// For each node, whether the value depends on it.
+    pub(super) fn nodes_before(&self, value: usize) -> Vec<bool> {
+        let mut before = vec![false; self.nodes.len()];
+        let mark = |before: &mut [bool], value: usize| {
+            if let Some(node) = value.checked_sub(1) {
+                before[node] = true;
+            }
+        };
+        mark(&mut before, value);
+        // A node takes values of earlier nodes only.
+        for node in (0..self.nodes.len()).rev() {
+            if before[node] {
+                self.nodes[node].inputs.iter().for_each(|&value| mark(&mut before, value));
+            }
+        }
+        before
+    }
+
+    /// The layers on the way to the main output whose outputs are `[height, width, channels]`, in order.
+    pub(crate) fn layers_with_maps(&self) -> Vec<&str> {
+        let on_the_way = self.nodes_before(self.outputs[0]);
+        let nodes = self.nodes.iter().zip(on_the_way);
+        let maps = nodes.filter(|(node, before)| *before && node.output.rank() == 3);
+        maps.map(|(node, _)| node.name.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::layers::{Add, Dense};
+    use crate::model::{GraphBuilder, Model};
+
+    #[test]
+    fn what_no_way_leaves_out() {
+        let mut graph = GraphBuilder::<f32>::new([4]);
+        let dense = || Dense::new(4);
+        let a = graph.named("a", dense(), graph.input());
+        let b = graph.named("b", dense(), a);
+        let c = graph.named("c", dense(), b);
+        let sum = graph.named("sum", Add::new(), [a, c]);
+        let last = graph.named("last", dense(), sum);
+        let model: Model = graph.clone().build(last, 1).unwrap();
+        assert_eq!(model.layers_on_all_ways(), ["a", "sum", "last"]);
+        // A way ends at a side output, too.
+        graph.also_output(b);
+        let model: Model = graph.build(last, 1).unwrap();
+        assert_eq!(model.layers_on_all_ways(), ["a"]);
+    }
+}
