@@ -194,6 +194,7 @@ struct Values<T: Kernels> {
     values: Vec<Option<Var<T>>>,
     /// How often each will still be used.
     uses: Vec<usize>,
+    last_takers: Vec<usize>,
 }
 
 impl<T: Kernels> Values<T> {
@@ -201,7 +202,7 @@ impl<T: Kernels> Values<T> {
         let uses = model.uses();
         let mut values = vec![None; uses.len()];
         values[0] = Some(x);
-        Self { values, uses }
+        Self { values, uses, last_takers: model.last_takers() }
     }
 
     /// A value, for one of its uses; the last one takes it away.
@@ -271,7 +272,12 @@ impl<T: Kernels> Run<'_, T> {
                 "let `forward` compute what `output_shape` says, for each sample of the batch",
             ));
         }
-        self.values.values[step.last() + 1] = Some(y);
+        let value = step.last() + 1;
+        if !self.cx.tape.is_recording() && self.values.last_takers[value] > value + 1 {
+            // It stays while others come and go.
+            y = y.fitted(self.cx.tape);
+        }
+        self.values.values[value] = Some(y);
         Ok(())
     }
 

@@ -6,12 +6,7 @@ use crate::kernels::Kernels;
 impl<T: Kernels> Model<T> {
     /// The names of the layers that every way from the input to an output passes, in order.
     pub(crate) fn layers_on_all_ways(&self) -> Vec<&str> {
-        // The last taker of each value, counted from 1; an output is taken behind all nodes.
-        let mut last_taker = vec![0; self.nodes.len() + 1];
-        for (i, node) in self.nodes.iter().enumerate() {
-            node.inputs.iter().for_each(|&value| last_taker[value] = i + 1);
-        }
-        self.outputs.iter().for_each(|&value| last_taker[value] = self.nodes.len() + 1);
+        let last_taker = self.last_takers();
         // A way past a node has a step from a value before it to a taker behind it, as nodes take values
         // of earlier ones only.
         let mut depends_on_input = vec![true];
@@ -27,6 +22,16 @@ impl<T: Kernels> Model<T> {
             }
         }
         found
+    }
+
+    /// The last node that takes each value, counted from 1; outputs are taken behind all nodes.
+    pub(super) fn last_takers(&self) -> Vec<usize> {
+        let mut last = vec![0; self.nodes.len() + 1];
+        for (i, node) in self.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&value| last[value] = i + 1);
+        }
+        self.outputs.iter().for_each(|&value| last[value] = self.nodes.len() + 2);
+        last
     }
 
     /// For each node, whether the value depends on it.

@@ -57,8 +57,8 @@ impl<T: Kernels> Predictor<'_, T> {
         parallel::on_pool(move || {
             let tape: &Tape<T> = tape;
             let output = model.infer(tape, x)?;
-            // A copy, since the pool may have lent a far larger buffer.
-            Ok(model.probabilities(tape, output)?.value().clone())
+            let pool = tape.pool().clone();
+            Ok(model.probabilities(tape, output)?.into_owned(&pool))
         })
     }
 }

@@ -20,8 +20,8 @@ const ALIGNMENT: usize = 64;
 /// allocated, and a free one of half the requested length or more is freed for it. Buffers that are
 /// still in use do not keep the pool alive.
 ///
-/// A pool [for inference](BufferPool::for_inference) takes any free buffer that is large enough, so that the
-/// memory a network needs is that of the values alive at one time.
+/// A pool [for inference](BufferPool::for_inference) lends any larger buffer, so that what lives for a moment
+/// takes no memory of its own.
 #[derive(Clone, Default)]
 pub struct BufferPool<T> {
     numbers: Shelf<T>,
@@ -35,9 +35,9 @@ impl<T: Copy + Default> BufferPool<T> {
         Self::default()
     }
 
-    /// An empty pool that serves a request by any larger free buffer, however large, and frees shorter
-    /// ones before it allocates. What is taken from it must not be kept for long: a short result may
-    /// hold much memory.
+    /// An empty pool that lends any free buffer that is large enough, and frees a shorter one before it
+    /// allocates. What is kept while others come and go should not hold a far larger buffer: a model's
+    /// forward pass copies such values ([`Tensor::fitted`]).
     pub fn for_inference() -> Self {
         Self { numbers: Shelf::of_any_size(), bytes: Shelf::of_any_size() }
     }
@@ -45,6 +45,11 @@ impl<T: Copy + Default> BufferPool<T> {
     /// Scratch memory for a kernel. Its contents are unspecified.
     pub(crate) fn scratch(&self, len: usize) -> Buffer<T> {
         Buffer::from_shelf(len, &self.numbers)
+    }
+
+    /// Like [`BufferPool::scratch`], in a buffer that is not far larger.
+    fn scratch_to_keep(&self, len: usize) -> Buffer<T> {
+        Buffer::from_shelf_up_to(len, MOST, &self.numbers)
     }
 
     /// Like [`BufferPool::scratch`], in bytes.
@@ -73,32 +78,34 @@ impl<T: Copy + Default> BufferPool<T> {
 #[derive(Clone, Default)]
 struct Shelf<T> {
     free: Arc<Free<T>>,
-    /// Whether a request takes a free buffer of any size that is large enough.
+    /// Whether a request is served by a larger buffer of any size.
     any_size: bool,
 }
 
 type Free<T> = Mutex<BTreeMap<usize, Vec<Vec<T>>>>;
+
+/// How many times its length a request's buffer has at most, unless any will do: larger ones are left for
+/// larger requests.
+const MOST: usize = 2;
 
 impl<T: Copy + Default> Shelf<T> {
     fn of_any_size() -> Self {
         Self { free: Arc::default(), any_size: true }
     }
 
-    /// A buffer of at least `len` elements.
-    fn take(&self, len: usize) -> Vec<T> {
-        // Larger buffers are left for larger requests, and much shorter ones for shorter requests.
-        let (least, most) = if self.any_size { (0, usize::MAX) } else { (len / 2, 2 * len) };
+    /// A buffer of at least `len` elements, and at most of `most`, if a free one is to serve.
+    fn take(&self, len: usize, most: usize) -> Vec<T> {
         let mut free = self.lock();
-        let mut fitting = free.range_mut(len..=most).filter(|(_, free)| !free.is_empty());
-        let reused = fitting.next().and_then(|(_, free)| free.pop());
-        // If none fits, the largest buffer that is too short is freed, and a new one allocated.
-        let outgrown = match reused {
-            Some(_) => None,
-            None => free.range_mut(least..len).rev().find_map(|(_, free)| free.pop()),
-        };
+        if let Some(reused) = free.range_mut(len..=most).find_map(|(_, free)| free.pop()) {
+            return reused;
+        }
+        // The largest of those that are too short is freed, and a new one allocated. Much shorter ones are
+        // left for shorter requests, unless larger ones serve them.
+        let least = if self.any_size { 0 } else { len / 2 };
+        let outgrown = free.range_mut(least..len).rev().find_map(|(_, free)| free.pop());
         drop(free);
         drop(outgrown);
-        reused.unwrap_or_else(|| zeroed(len))
+        zeroed(len)
     }
 
     fn memory(&self) -> usize {
@@ -156,10 +163,27 @@ impl<T: Copy + Default> Buffer<T> {
     }
 
     fn from_shelf(len: usize, shelf: &Shelf<T>) -> Self {
+        Self::from_shelf_up_to(len, if shelf.any_size { usize::MAX } else { MOST }, shelf)
+    }
+
+    /// A buffer of at most `times` the length.
+    fn from_shelf_up_to(len: usize, times: usize, shelf: &Shelf<T>) -> Self {
         let spare = if len == 0 { 0 } else { ALIGNMENT / size_of::<T>().max(1) };
-        let data = shelf.take(len + spare);
+        let data = shelf.take(len + spare, (len + spare).saturating_mul(times));
         let start = data.as_ptr().align_offset(ALIGNMENT).min(spare);
         Self { data, part: start..start + len, home: Some(Arc::downgrade(&shelf.free)) }
+    }
+
+    /// The same numbers in a buffer that is not far larger than they are: a copy, if need be.
+    pub fn fitted(self, pool: &BufferPool<T>) -> Self {
+        // What is small wastes little.
+        const LITTLE: usize = 1 << 12;
+        if self.data.len() <= MOST * self.len() + LITTLE {
+            return self;
+        }
+        let mut copy = pool.scratch_to_keep(self.len());
+        copy.copy_from_slice(&self);
+        copy
     }
 
     pub fn into_vec(mut self) -> Vec<T> {
@@ -247,15 +271,18 @@ mod tests {
     #[test]
     fn at_inference_any_larger_buffer_serves_and_shorter_ones_are_freed() {
         let pool = BufferPool::<f32>::for_inference();
-        let large = pool.scratch(1000);
+        let large = pool.scratch(100_000);
         let place = large.as_ptr();
         drop(large);
-        let small = pool.scratch(10);
+        let mut small = pool.scratch(10);
         assert_eq!((small.as_ptr(), small.len(), pool.bytes()), (place, 10, 0));
-        drop((small, pool.scratch(20)));
-        let both = pool.bytes();
-        let longer = pool.scratch(2000);
-        assert!(pool.bytes() < both, "the longest of those that are too short");
+        small.fill(7.0);
+        let fitted = small.fitted(&pool);
+        assert!(fitted.as_ptr() != place && fitted[..] == [7.0; 10]);
+        assert_eq!(pool.bytes(), 4 * (100_000 + 16), "the large one is free again");
+        drop(fitted);
+        let longer = pool.scratch(200_000);
+        assert!(pool.bytes() < 4 * 100, "the longest of those that are too short");
         drop(longer);
         assert_eq!(pool.scratch(0).len(), 0);
     }

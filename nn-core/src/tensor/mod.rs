@@ -99,6 +99,11 @@ impl<T: Element> Tensor<T> {
         copy
     }
 
+    /// The same tensor in a buffer that is not far larger than it is: a copy, if its pool lent it one.
+    pub fn fitted(self, pool: &BufferPool<T>) -> Self {
+        Self { shape: self.shape, data: self.data.fitted(pool) }
+    }
+
     /// The tensor's shape.
     pub fn shape(&self) -> &Shape {
         &self.shape

@@ -6,9 +6,9 @@ use super::timing::Clock;
 use nn_core::internals::conv::convolution_of;
 use nn_core::internals::linear::Dims;
 use nn_core::layers::LayerKinds;
-use nn_core::model::Sequential;
+use nn_core::model::{Sequential, SummaryRow};
 use nn_core::{Result, Shape};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A layer with weights that is timed.
 struct Timed<'a> {
@@ -21,7 +21,7 @@ struct Timed<'a> {
 }
 
 /// The convolutions and dense layers of a network, in order.
-fn timed<'a>(model: &'a Sequential, rows: &'a [nn_core::model::SummaryRow]) -> Vec<Timed<'a>> {
+fn timed<'a>(model: &'a Sequential, rows: &'a [SummaryRow]) -> Vec<Timed<'a>> {
     let mut learned: HashSet<&str> = HashSet::new();
     let mut found = Vec::new();
     for row in rows {
@@ -48,10 +48,9 @@ pub fn count(model: &Sequential) -> usize {
 
 /// Times every convolution and dense layer.
 pub fn measure(model: &Sequential, batch: usize, clock: &Clock) -> Result<Vec<LayerTime>> {
-    let (summary, kinds) = (model.summary(), LayerKinds::built_in());
+    let (summary, kinds) = (model.summary(), LayerKinds::<f32>::built_in());
     let layers = model.architecture()?.layers.into_iter();
-    let mut configs: std::collections::HashMap<_, _> =
-        layers.map(|named| (named.name, named.layer)).collect();
+    let mut configs: HashMap<_, _> = layers.map(|named| (named.name, named.layer)).collect();
     let mut passes = Passes::new(clock, SEED);
     for Timed { name, kind, input, with_input } in timed(model, summary.rows()) {
         let x = passes.random(batch * input.iter().product::<usize>());

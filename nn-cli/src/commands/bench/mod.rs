@@ -157,8 +157,7 @@ impl BenchResult {
             self.step_ms.min,
             self.forward_ms.median(),
         );
-        let header =
-            ["layer", "pass", "ms", "GFLOP/s", "of the best", "kernel"].map(String::from);
+        let header = ["layer", "pass", "ms", "GFLOP/s", "of the best", "kernel"].map(String::from);
         let rows = self.layers.iter().map(|layer| {
             vec![
                 layer.name.clone(),

@@ -44,7 +44,7 @@ impl<T: Kernels> Packed<T> {
         if let Some(entry) = self.0.iter().find(known) {
             return Some(Arc::clone(&entry.packed));
         }
-        // Not from the tape's pool, which may lend a far larger buffer: these are kept.
+        // Not from the tape's pool: these are kept.
         let packed = Arc::new(kernel.pack(g, weights.as_slice(), &BufferPool::new())?);
         self.0.retain(|entry| entry.weights.strong_count() > 0);
         self.0.push(Entry {

@@ -129,7 +129,6 @@ pub struct Plan {
     pub source: Map,
     pub target: Map,
     pub kernel_w: usize,
-    pub taps: usize,
     pub phases: Vec<Phase>,
     /// Groups of channels, after joining.
     pub groups: usize,
@@ -197,7 +196,6 @@ impl Plan {
             source,
             target,
             kernel_w: g.kernel_w,
-            taps: g.taps(),
             phases,
             groups,
             joined,
