@@ -14,7 +14,7 @@ use nn_core::rng::Rng;
 use nn_core::{Result, Tape, Tensor, Var};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 const TOLERANCE: f64 = 1e-6;
 const STEP: f64 = 1e-5;
@@ -99,7 +99,10 @@ fn check(builder: SequentialBuilder<f64>, batch: usize, objective: Objective<'_>
 
 /// [`check`] of any graph. State gets no gradient.
 fn check_model(mut model: Sequential<f64>, batch: usize, objective: Objective<'_>) {
-    CHECKED.lock().unwrap().extend(model.layers().map(|(_, kind)| kind));
+    CHECKED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .extend(model.layers().map(|(_, kind)| kind));
     scramble(&mut model);
     let input = uniform(model.input_shape().batched(batch).dims(), 7);
     let names: Vec<_> = model.layers().map(|(name, _)| name.to_owned()).collect();

@@ -105,6 +105,14 @@ impl<T: Kernels> Tape<T> {
         &self.pool
     }
 
+    /// A constant in a buffer that is not far larger than it is.
+    pub(crate) fn fitted(&self, var: Var<T>) -> Var<T> {
+        match Arc::try_unwrap(var.value) {
+            Ok(value) => self.constant(value.fitted(&self.pool)),
+            Err(shared) => self.constant(shared),
+        }
+    }
+
     /// The result of `with`, applied to the data of type `P` that ops prepared for later runs, such as
     /// packed weights. `None` on a recording tape: training changes weights at every step.
     pub(crate) fn prepared<P: Any + Default + Send, R>(

@@ -1,6 +1,5 @@
 //! Variables: values, with their nodes on a tape.
 
-use super::Tape;
 use crate::kernels::Kernels;
 use crate::tensor::{BufferPool, Shape, Tensor};
 use std::fmt;
@@ -62,14 +61,6 @@ impl<T: Kernels> Var<T> {
     /// The value, without a copy if it is not shared; otherwise a copy.
     pub fn into_owned(self, pool: &BufferPool<T>) -> Tensor<T> {
         self.take(pool).0
-    }
-
-    /// A constant in a buffer that is not far larger than it is.
-    pub(crate) fn fitted(self, tape: &Tape<T>) -> Self {
-        match Arc::try_unwrap(self.value) {
-            Ok(value) => tape.constant(value.fitted(tape.pool())),
-            Err(value) => tape.constant(value),
-        }
     }
 
     /// [`Var::into_owned`], together with the variable without its value, to be recorded as the input.

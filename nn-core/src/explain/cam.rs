@@ -99,12 +99,14 @@ impl<R: CamRule> Cam<R> {
             _ => Err(Error::setting(
                 "the layer of a class activation map",
                 match usable.as_slice() {
-                    [] => "one with an output [height, width, channels], which no layer of this \
-                           network has"
-                        .into(),
+                    [] => {
+                        "one with an output [height, width, channels], which no layer on the way \
+                           to the main output has"
+                            .into()
+                    }
                     usable => format!("one of {}", usable.join(", ")),
                 },
-                layer.unwrap_or("none, in a network without convolutions"),
+                layer.unwrap_or("none"),
                 "choose another layer, or occlusion, which needs none",
             )),
         }

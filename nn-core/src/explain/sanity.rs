@@ -102,9 +102,9 @@ pub fn randomization_check<T: Kernels>(
     let classes: Vec<Target> = explanations.iter().map(|one| Target::Class(one.class)).collect();
     let mut random = model.clone();
     let weighty: Vec<String> = model
-        .layers()
+        .layers_of_main_output()
+        .into_iter()
         .rev()
-        .map(|(name, _)| name)
         .filter(|name| model.layer_parameters(name).is_ok_and(|own| !own.is_empty()))
         .map(String::from)
         .collect();

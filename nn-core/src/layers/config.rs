@@ -21,11 +21,23 @@ use std::fmt;
 /// assert_eq!(layer.config(), Some(dense));
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct LayerConfig {
     kind: String,
     /// In the order in which the layer declares them.
     settings: Vec<(String, Value)>,
+}
+
+/// In whatever order the settings are.
+impl PartialEq for LayerConfig {
+    fn eq(&self, other: &Self) -> bool {
+        let sorted = |of: &Self| {
+            let mut settings: Vec<_> = of.settings.clone();
+            settings.sort_by(|a, b| a.0.cmp(&b.0));
+            settings
+        };
+        self.kind == other.kind && sorted(self) == sorted(other)
+    }
 }
 
 impl LayerConfig {

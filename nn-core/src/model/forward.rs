@@ -71,7 +71,9 @@ struct StateUpdate<T: Kernels> {
     /// The index among the model's parameters, and the name there.
     parameter: usize,
     name: String,
-    value: Tensor<T>,
+    /// The value that the pass found, and the one that follows from it.
+    old: Arc<Tensor<T>>,
+    new: Tensor<T>,
 }
 
 impl<T: Kernels> StateUpdates<T> {
@@ -133,7 +135,8 @@ impl<T: Kernels> Model<T> {
     /// does after the optimiser's step.
     ///
     /// # Errors
-    /// If they come from a model with other parameters; then nothing is changed.
+    /// If they come from another model, or the state has changed since that pass: of two passes, the second
+    /// would undo what the first found. Then nothing is changed.
     ///
     /// ```
     /// use nn_core::layers::BatchNormalization;
@@ -151,20 +154,20 @@ impl<T: Kernels> Model<T> {
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     pub fn update_state(&mut self, updates: StateUpdates<T>) -> Result<()> {
-        let is_own = |new: &&StateUpdate<T>| {
-            let own = self.parameters.get(new.parameter);
-            own.is_some_and(|own| own.name == new.name && own.value.shape() == new.value.shape())
+        let follows = |update: &&StateUpdate<T>| {
+            let own = self.parameters.get(update.parameter);
+            own.is_some_and(|own| own.name == update.name && Arc::ptr_eq(&own.value, &update.old))
         };
-        if let Some(foreign) = updates.0.iter().find(|new| !is_own(new)) {
+        if let Some(other) = updates.0.iter().find(|update| !follows(update)) {
             return Err(Error::setting(
                 format!("new state of model {:?}", self.name),
-                "what a pass of this model found",
-                format!("{} of shape {}", foreign.name, foreign.value.shape()),
-                "pass on the state of its own forward pass",
+                "what the last pass of this model found",
+                format!("{}, of another model or an earlier pass", other.name),
+                "pass on the state of its own forward pass, before the next one",
             ));
         }
-        for StateUpdate { parameter, value, .. } in updates.0 {
-            self.parameters[parameter].value = Arc::new(value);
+        for StateUpdate { parameter, new, .. } in updates.0 {
+            self.parameters[parameter].value = Arc::new(new);
         }
         Ok(())
     }
@@ -247,7 +250,7 @@ impl<T: Kernels> Run<'_, T> {
         for (old, new) in self.cx.take_updates() {
             let parameter = self.state_index(step, &old)?;
             let name = model.parameters[parameter].name.clone();
-            self.state.0.push(StateUpdate { parameter, name, value: new });
+            self.state.0.push(StateUpdate { parameter, name, old, new });
         }
         if watch[step.last()] {
             if self.cx.tape.tracks(&[&y]) {
@@ -275,7 +278,7 @@ impl<T: Kernels> Run<'_, T> {
         let value = step.last() + 1;
         if !self.cx.tape.is_recording() && self.values.last_takers[value] > value + 1 {
             // It stays while others come and go.
-            y = y.fitted(self.cx.tape);
+            y = self.cx.tape.fitted(y);
         }
         self.values.values[value] = Some(y);
         Ok(())

@@ -15,18 +15,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The name by which files call a model's input.
 pub(super) const INPUT: &str = "input";
 
-/// A value in a graph that is being built: the model's input, or a node's output. It is one of its graph's
-/// alone, and of the graph's clones.
+/// A value in a graph that is being built: the model's input, or a node's output. Clones of a graph share the
+/// nodes that it had, and no later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId {
-    /// The number of the graph.
-    graph: u64,
+    /// A number that no other node of any graph has.
+    id: u64,
     /// 0 is the model's input, `i + 1` the output of node `i`.
     value: usize,
 }
 
-/// The number of the next graph.
-static GRAPHS: AtomicU64 = AtomicU64::new(0);
+/// A number that no node has yet.
+fn new_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 impl AsRef<[NodeId]> for NodeId {
     fn as_ref(&self) -> &[NodeId] {
@@ -62,8 +65,8 @@ impl AsRef<[NodeId]> for NodeId {
 /// ```
 #[derive(Debug, Clone)]
 pub struct GraphBuilder<T: Kernels = f32> {
-    /// A number of its own, to tell its nodes from those of other graphs.
-    graph: u64,
+    /// The numbers of the input and of each node, to tell them from those of other graphs.
+    ids: Vec<u64>,
     name: String,
     input: Shape,
     nodes: Vec<Draft<T>>,
@@ -93,7 +96,7 @@ impl<T: Kernels> GraphBuilder<T> {
     /// precision.
     pub fn new(input: impl Into<Shape>) -> Self {
         Self {
-            graph: GRAPHS.fetch_add(1, Ordering::Relaxed),
+            ids: vec![new_id()],
             name: "graph".into(),
             input: input.into(),
             nodes: Vec::new(),
@@ -118,11 +121,15 @@ impl<T: Kernels> GraphBuilder<T> {
 
     /// The index of a node of this graph; `None` for the model's input.
     fn index(&self, node: NodeId) -> Option<usize> {
-        node.value.checked_sub(1).filter(|_| node.graph == self.graph)
+        node.value.checked_sub(1).filter(|_| self.has(node))
+    }
+
+    fn has(&self, node: NodeId) -> bool {
+        self.ids.get(node.value) == Some(&node.id)
     }
 
     fn node(&self, value: usize) -> NodeId {
-        NodeId { graph: self.graph, value }
+        NodeId { id: self.ids[value], value }
     }
 
     /// Adds a layer that takes `inputs` (one node, or an array of them) and returns its output. It is
@@ -153,6 +160,7 @@ impl<T: Kernels> GraphBuilder<T> {
     ) -> NodeId {
         let (scope, inputs) = (self.scope.clone(), inputs.to_vec());
         self.nodes.push(Draft { scope, name, layer, inputs });
+        self.ids.push(new_id());
         self.node(self.nodes.len())
     }
 
@@ -338,7 +346,7 @@ impl<T: Kernels> GraphBuilder<T> {
     fn check_connections(&self, names: &[String]) -> Result<()> {
         let mut used = vec![false; self.nodes.len() + 1];
         for output in &self.outputs {
-            match used.get_mut(output.value).filter(|_| output.graph == self.graph) {
+            match used.get_mut(output.value).filter(|_| self.has(*output)) {
                 Some(used) => *used = true,
                 None => return Err(another_graph("an output of the model")),
             }
@@ -354,7 +362,7 @@ impl<T: Kernels> GraphBuilder<T> {
                 ));
             }
             for input in &draft.inputs {
-                if input.value > i || input.graph != self.graph {
+                if input.value > i || !self.has(*input) {
                     return Err(another_graph(&label()));
                 }
                 used[input.value] = true;

@@ -44,8 +44,12 @@ fn name(kind: OutputKind) -> String {
 }
 
 impl<T: Kernels> Model<T> {
-    /// The probabilities that the network itself ends in: its softmax or sigmoid was kept in a layer.
+    /// The probabilities that the network itself ends in: the output kind is linear, and a softmax or sigmoid
+    /// was kept in a layer.
     pub(crate) fn kept_probabilities(&self) -> Option<OutputKind> {
+        if self.kind != OutputKind::Linear {
+            return None;
+        }
         let mut value = self.outputs[0];
         while let Some(node) = value.checked_sub(1).map(|i| &self.nodes[i]) {
             let layer = node.layer.as_ref();

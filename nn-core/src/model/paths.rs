@@ -1,6 +1,6 @@
 //! The ways through a graph: what lies between its input and its outputs.
 
-use super::Model;
+use super::{Model, Node};
 use crate::kernels::Kernels;
 
 impl<T: Kernels> Model<T> {
@@ -52,12 +52,20 @@ impl<T: Kernels> Model<T> {
         before
     }
 
-    /// The layers on the way to the main output whose outputs are `[height, width, channels]`, in order.
+    /// The layers on the way to the main output, in order.
+    pub(crate) fn layers_of_main_output(&self) -> Vec<&str> {
+        self.before_main_output().map(|node| node.name.as_str()).collect()
+    }
+
+    /// Those of them whose outputs are `[height, width, channels]`.
     pub(crate) fn layers_with_maps(&self) -> Vec<&str> {
-        let on_the_way = self.nodes_before(self.outputs[0]);
-        let nodes = self.nodes.iter().zip(on_the_way);
-        let maps = nodes.filter(|(node, before)| *before && node.output.rank() == 3);
-        maps.map(|(node, _)| node.name.as_str()).collect()
+        let maps = self.before_main_output().filter(|node| node.output.rank() == 3);
+        maps.map(|node| node.name.as_str()).collect()
+    }
+
+    fn before_main_output(&self) -> impl Iterator<Item = &Node<T>> {
+        let nodes = self.nodes.iter().zip(self.nodes_before(self.outputs[0]));
+        nodes.filter(|(_, before)| *before).map(|(node, _)| node)
     }
 }
 

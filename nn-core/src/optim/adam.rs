@@ -1,7 +1,6 @@
 //! Adam and AdamW.
 //!
-//! With `g` the gradient and `t` the step, counted from 1 when the parameter is trained for the first time,
-//! per element:
+//! With `g` the gradient and `t` the number of the parameter's update, counted from 1, per element:
 //!
 //! ```text
 //! a  = learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t)

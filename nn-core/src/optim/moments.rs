@@ -15,12 +15,15 @@ const CHUNK: usize = 1 << 14;
 /// Elements of a gradient computed at a time if it is stored as a product.
 const BLOCK: usize = 1 << 10;
 
-/// The kind of the tensor that says at which step of the run a parameter's moments began, if not at the first.
-const BEGUN: &str = "begun";
+/// The kind of the tensor that says how often a parameter was updated, if not at each step of the run: the
+/// multiple of [`UNIT`], and the rest, which are exact in any precision.
+const UPDATES: &str = "updates";
+
+const UNIT: u64 = 1 << 20;
 
 /// An optimiser's moments: for each trainable parameter, one tensor of each of the `N` kinds. A parameter
-/// that is frozen keeps its moments; one that is trained for the first time begins with zeros, and its steps
-/// are counted from then on.
+/// that is frozen or has no gradient keeps its moments; one that is trained for the first time begins with
+/// zeros. Updates are counted for each parameter.
 #[derive(Debug, Clone)]
 pub(super) struct Moments<T: Kernels, const N: usize> {
     kinds: [&'static str; N],
@@ -34,8 +37,9 @@ struct Moment<T: Kernels, const N: usize> {
     shape: Shape,
     /// `None` for a parameter that was never trainable.
     tensors: Option<[Tensor<T>; N]>,
-    /// The steps of the run before its first one, one number; `None` if there were none.
-    begun: Option<Tensor<T>>,
+    updates: u64,
+    /// The number of updates as it is stored; `None` if it is that of the steps of the run.
+    stored_updates: Option<Tensor<T>>,
 }
 
 impl<T: Kernels, const N: usize> Moments<T, N> {
@@ -82,16 +86,14 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         for (slot, parameter) in self.entries.iter_mut().zip(parameters) {
             if parameter.is_trained() && slot.tensors.is_none() {
                 slot.tensors = Some(std::array::from_fn(|_| zeros_like(parameter)));
-                let begun = || Tensor::full([1], T::from_f64(self.step as f64));
-                slot.begun = (self.step > 0 && N > 0).then(begun);
             }
         }
         self.step += 1;
         Ok(())
     }
 
-    /// Calls `update_at(step)(parameter, gradient, moments)` for matching chunks of every parameter that is
-    /// trainable and has a gradient, in parallel. `step` counts those of the parameter, from 1.
+    /// Calls `update_at(n)(parameter, gradient, moments)` for matching chunks of every parameter that is
+    /// trainable and has a gradient, in parallel. It is the `n`-th update of the parameter, counted from 1.
     pub fn update<U>(
         &mut self,
         parameters: &mut [Parameter<T>],
@@ -103,9 +105,10 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         for ((parameter, gradient), slot) in
             parameters.iter_mut().zip(gradients.as_slice()).zip(&mut self.entries)
         {
-            let update = update_at(self.step - slot.steps_before());
-            let (true, Some(gradient), Some(tensors)) =
-                (parameter.is_trained(), gradient, &mut slot.tensors)
+            let is_trained = parameter.is_trained() && gradient.is_some();
+            slot.count(is_trained, self.step);
+            let update = update_at(slot.updates);
+            let (true, Some(gradient), Some(tensors)) = (is_trained, gradient, &mut slot.tensors)
             else {
                 continue;
             };
@@ -143,7 +146,8 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
             for (kind, tensor) in self.kinds.iter().zip(slot.tensors.iter().flatten()) {
                 tensors.push((slot_name(kind, &slot.parameter), tensor));
             }
-            tensors.extend(slot.begun.iter().map(|at| (slot_name(BEGUN, &slot.parameter), at)));
+            let updates = slot.stored_updates.iter();
+            tensors.extend(updates.map(|n| (slot_name(UPDATES, &slot.parameter), n)));
         }
         OptimizerState { step: self.step, tensors }
     }
@@ -184,15 +188,18 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
             }
             let found = found.map(|found| found.unwrap_or_else(|| zeros_like(parameter)));
             let mut moment = Moment::new(parameter, Some(found));
-            let begun = slot_name(BEGUN, &parameter.name);
-            moment.begun = tensors.remove(&begun);
-            if moment.begun.as_ref().is_some_and(|at| at.len() != 1)
-                || moment.steps_before() >= step
-            {
+            let updates = slot_name(UPDATES, &parameter.name);
+            moment.stored_updates = tensors.remove(&updates);
+            moment.updates = match moment.stored_updates.as_ref().map(Tensor::as_slice) {
+                None => step,
+                Some(&[units, rest]) => units.as_f64() as u64 * UNIT + rest.as_f64() as u64,
+                Some(_) => u64::MAX,
+            };
+            if moment.updates > step {
                 return Err(Error::shape(
-                    format!("optimizer state {begun}"),
-                    format!("one number below {step}, the steps made"),
-                    "another",
+                    format!("optimizer state {updates}"),
+                    format!("two numbers that say how many of the {step} steps changed it"),
+                    "others",
                     "resume with the checkpoint of this run",
                 ));
             }
@@ -215,13 +222,15 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
 impl<T: Kernels, const N: usize> Moment<T, N> {
     fn new(parameter: &Parameter<T>, tensors: Option<[Tensor<T>; N]>) -> Self {
         let (parameter, shape) = (parameter.name.clone(), parameter.value.shape().clone());
-        Self { parameter, shape, tensors, begun: None }
+        Self { parameter, shape, tensors, updates: 0, stored_updates: None }
     }
 
-    /// The steps of the run before its first one.
-    fn steps_before(&self) -> u64 {
-        let at = self.begun.as_ref().and_then(|begun| begun.as_slice().first());
-        at.map_or(0, |at| at.as_f64() as u64)
+    /// Counts the update of a step of the run, if the parameter `is_trained` in it.
+    fn count(&mut self, is_trained: bool, step: u64) {
+        self.updates += u64::from(is_trained);
+        let parts = || [self.updates / UNIT, self.updates % UNIT].map(|n| T::from_f64(n as f64));
+        let is_stored = N > 0 && self.tensors.is_some() && self.updates != step;
+        self.stored_updates = is_stored.then(|| Tensor::from_fn([2], |i| parts()[i]));
     }
 }
 

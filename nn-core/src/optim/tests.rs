@@ -201,37 +201,64 @@ fn frozen_parameters_and_those_without_gradient_stay() {
     assert_eq!(all[0].value, before[0].value);
     assert_eq!(all[1].value, before[1].value);
     assert_ne!(all[2].value, before[2].value);
-    assert_eq!(adam.state().tensors.len(), 4);
+    // Two moments of two parameters, and that the second was never updated.
+    assert_eq!(adam.state().tensors.len(), 5);
+}
+
+/// The way of the second parameter under Adam with a constant gradient, in the steps that have one for it.
+fn idle_steps(idle: impl Fn(usize) -> bool, freeze: bool) -> Vec<f64> {
+    let mut all = parameters::<f64>(&[3, 3]);
+    let mut adam = Adam::new(0.9, 0.999, 1e-7).unwrap();
+    adam.load_state(0, Vec::new(), &all).unwrap();
+    let mut values = Vec::new();
+    for step in 0..8 {
+        all[1].trainable = !(freeze && idle(step));
+        let first = Some(Tensor::full([3], 0.5));
+        let second = (!idle(step)).then(|| Tensor::full([3], 0.25));
+        let before = all[1].value.as_slice()[0];
+        adam.step(&mut all, &Gradients::from(vec![first, second]), 0.01).unwrap();
+        values.push(before - all[1].value.as_slice()[0]);
+        // The same numbers go on in another optimiser.
+        let state = adam.state();
+        let tensors: Vec<_> = state.tensors.into_iter().map(|(n, t)| (n, t.clone())).collect();
+        let mut other = Adam::new(0.9, 0.999, 1e-7).unwrap();
+        other.load_state(state.step, tensors, &all).unwrap();
+        adam = other;
+    }
+    values
 }
 
 #[test]
-fn a_parameter_that_is_thawed_late_moves_as_one_that_was_trained_from_the_start() {
-    let mut all = parameters::<f64>(&[3, 3]);
-    all[1].trainable = false;
-    let mut adam = Adam::new(0.9, 0.999, 1e-7).unwrap();
-    let one = |k| Gradients::from(vec![Some(Tensor::full([3], 0.5)), Some(Tensor::full([3], k))]);
-    let mut early = all.clone();
-    for step in 0..8 {
-        if step == 5 {
-            all[1].trainable = true;
-            early[1].trainable = true;
+fn adam_counts_the_updates_of_each_parameter() {
+    for freeze in [false, true] {
+        for idle in [|step| step < 5, |step| step > 0 && step < 5] {
+            // With a constant gradient each update is as long as the learning rate.
+            for (step, moved) in idle_steps(idle, freeze).into_iter().enumerate() {
+                let expected = if idle(step) { 0.0 } else { 0.01 };
+                assert!((moved - expected).abs() < 1e-6, "{freeze} {step}: {moved}");
+            }
         }
-        if step == 6 {
-            // The same numbers go on in another optimiser.
-            let state = adam.state();
-            let tensors = state.tensors.into_iter().map(|(n, t)| (n, t.clone())).collect();
-            let mut other = Adam::new(0.9, 0.999, 1e-7).unwrap();
-            other.load_state(state.step, tensors, &all).unwrap();
-            adam = other;
-        }
-        adam.step(&mut all, &one(0.25), 0.01).unwrap();
     }
-    let mut fresh = Adam::new(0.9, 0.999, 1e-7).unwrap();
-    (0..3).for_each(|_| fresh.step(&mut early, &one(0.25), 0.01).unwrap());
-    assert_eq!(all[1].value, early[1].value);
-    // With a constant gradient each step is as long as the learning rate.
-    let before = parameters::<f64>(&[3, 3])[1].value.as_slice()[0];
-    assert!((before - all[1].value.as_slice()[0] - 0.03).abs() < 1e-6);
+}
+
+#[test]
+fn updates_are_counted_beyond_what_single_precision_can() {
+    let mut all = parameters::<f32>(&[2]);
+    let mut adam = Adam::new(0.9, 0.999, 1e-7).unwrap();
+    let many = (1 << 24) + 3;
+    let moments = ["momentum.dense0.weight", "velocity.dense0.weight"];
+    let mut tensors = moments.map(|name| (name.to_string(), Tensor::zeros([2]))).to_vec();
+    let updates = Tensor::from_vec([2], vec![16.0, 2.0]).unwrap();
+    tensors.push(("updates.dense0.weight".into(), updates));
+    adam.load_state(many, tensors.clone(), &all).unwrap();
+    adam.step(&mut all, &gradients(&[2], 0), 0.1).unwrap();
+    let state = adam.state();
+    let (_, updates) = state.tensors.iter().find(|(name, _)| name.starts_with("upd")).unwrap();
+    assert_eq!(updates.as_slice(), [16.0, 3.0]);
+    assert!(all[0].value.is_finite());
+    tensors[2].1 = Tensor::from_vec([2], vec![17.0, 2.0]).unwrap();
+    let message = adam.load_state(many, tensors, &all).unwrap_err().to_string();
+    assert!(message.contains("updates.dense0.weight"), "{message}");
 }
 
 #[test]

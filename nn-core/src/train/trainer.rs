@@ -236,6 +236,9 @@ impl<T: Kernels> Trainer<T> {
             let record = match self.epoch(train, validation, observer) {
                 Ok(ControlFlow::Continue(record)) => record,
                 Ok(ControlFlow::Break(stop)) => {
+                    if stop == Stop::Finish {
+                        self.check_weights()?;
+                    }
                     self.save_now()?;
                     return Ok(ControlFlow::Break(stop));
                 }
@@ -254,6 +257,16 @@ impl<T: Kernels> Trainer<T> {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Checks what the last step made of the weights: its loss was that before its update.
+    fn check_weights(&self) -> Result<()> {
+        let TrainerState { model, history, epoch, .. } = &self.state;
+        // What is frozen may be infinite from the start: the mask of a class, for example.
+        let is_broken = |p: &&Parameter<T>| (p.trainable || p.state) && !p.value.is_finite();
+        let Some(broken) = model.parameters().iter().find(is_broken) else { return Ok(()) };
+        let what = format!("{} became NaN or infinite", broken.name);
+        Err(Error::NonFinite { epoch: history.len() + 1, step: epoch.step, what })
     }
 
     fn save_now(&mut self) -> Result<()> {
@@ -311,12 +324,7 @@ impl<T: Kernels> Trainer<T> {
             }
         }
 
-        // The loss of the last step was that before its update.
-        let is_broken = |p: &&Parameter<T>| !p.value.is_finite();
-        if let Some(broken) = self.state.model.parameters().iter().find(is_broken) {
-            let what = format!("{} became NaN or infinite", broken.name);
-            return Err(Error::NonFinite { epoch, step: self.state.epoch.step, what });
-        }
+        self.check_weights()?;
         let validated = match validation {
             Some(validation) if !validation.is_empty() => Some(self.evaluate(validation)?),
             _ => None,

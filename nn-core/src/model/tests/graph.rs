@@ -161,6 +161,12 @@ fn mistakes_in_a_graph_are_named() {
     // Its number is one that the other graph has, too.
     let message = other.clone().build(graph.input(), 1).unwrap_err().to_string();
     assert!(message.contains("another graph"), "{message}");
+    let mut one = graph.clone();
+    let mut two = graph.clone();
+    let tanh = one.layer(Activation::Tanh, b);
+    two.layer(Activation::Relu, b);
+    let message = two.clone().build(tanh, 1).unwrap_err().to_string();
+    assert!(message.contains("another graph"), "a node that only the other clone has: {message}");
     let taken = other.layer(Conv2D::new(4, 3), graph.input());
     let message = other.build(taken, 1).unwrap_err().to_string();
     assert!(message.contains("conv1 (Conv2D)") && message.contains("another graph"), "{message}");

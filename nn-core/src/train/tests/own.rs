@@ -428,6 +428,30 @@ fn state_of_another_model_changes_nothing() {
     let message = one.update_state(two).unwrap_err().to_string();
     assert!(message.contains("centre2.running_mean"), "{message}");
     assert_eq!(one.parameters()[0].value, before);
+    // Two passes from the same state.
+    let (mut model, first) = pass(1);
+    let second = first.clone();
+    model.update_state(first).unwrap();
+    let message = model.update_state(second).unwrap_err().to_string();
+    assert!(message.contains("before the next one"), "{message}");
+}
+
+#[test]
+fn a_run_that_is_finished_early_with_weights_that_are_no_numbers_has_failed() {
+    struct Finish;
+    impl Observer for Finish {
+        fn step_done(&mut self, _: &StepDone) -> ControlFlow<Stop> {
+            ControlFlow::Break(Stop::Finish)
+        }
+    }
+    let options = FitOptions { learning_rate: 1e38, ..options(1) };
+    let model = SequentialBuilder::new([3]).layer(Dense::new(2)).build(27).unwrap();
+    let sgd = OptimizerConfig::sgd().build().unwrap();
+    let mut trainer: Trainer = Trainer::new(model, sgd, options).unwrap();
+    let x = Tensor::from_fn([10, 3], |i| 1e3 * (1.0 + i as f32));
+    let far = InMemory::new(x, (0..10).map(|i| i % 2).collect::<Vec<usize>>()).unwrap();
+    let error = trainer.fit(&far, None, &mut Finish).unwrap_err();
+    assert!(matches!(error, Error::NonFinite { epoch: 1, step: 1, .. }), "{error}");
 }
 
 #[test]
