@@ -103,13 +103,23 @@ impl Conv2dWeightGradient<f32> for ImplicitWeight {
 }
 
 /// Weights that are copied together, so that both sides stay in the L1 cache.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 64;
 
 /// Copies the sums to `dw`, `[out, in, kernel_h, kernel_w]`, and `db`.
 fn unpack(plan: &Plan, sums: &[f32], dw: &mut [f32], db: &mut [f32]) {
     let (taps, row) = (plan.g.taps(), plan.g.patch_len());
-    // A piece's block of output channels, with the rows of `dw` that are those channels'.
-    let mut columns = Vec::new();
+    // For each input channel and tap of a group, in the order of a row of `dw`: the row of the sums, counted
+    // from the first panel.
+    let mut rows = Vec::with_capacity(plan.depth * taps);
+    for panel in 0..plan.panel_count {
+        let channels = plan.panel(panel);
+        for c in channels.clone() {
+            let start = channels.start * taps + c - channels.start;
+            rows.extend((0..taps).map(|tap| start + tap * channels.len()));
+        }
+    }
+    // The blocks of output channels, with the rows of `dw` that are those channels'.
+    let mut columns = Vec::with_capacity(plan.groups * plan.blocks.len());
     let mut rest = (dw, db);
     for group in 0..plan.groups {
         for (index, block) in plan.blocks.iter().enumerate() {
@@ -123,47 +133,28 @@ fn unpack(plan: &Plan, sums: &[f32], dw: &mut [f32], db: &mut [f32]) {
     columns.into_par_iter().for_each(|(group, index, dw, db)| {
         let block = &plan.blocks[index];
         let width = block.vectors * plan.lanes;
-        // Input channels of the convolution's groups that are joined.
-        let own = |lane: usize| {
-            let member = (block.first + lane) / plan.g.group_out();
-            member * plan.g.group_in()..(member + 1) * plan.g.group_in()
-        };
-        let pieces = plan
-            .pieces
-            .iter()
-            .filter(|piece| piece.groups.contains(&group) && piece.blocks.contains(&index));
-        for piece in pieces {
+        for piece in plan.pieces.iter().filter(|piece| piece.has(group, index)) {
             let len = |block| plan.block_len(piece, block);
             let before: usize = plan.blocks[piece.blocks.start..index].iter().map(len).sum();
             let all: usize = plan.blocks[piece.blocks.clone()].iter().map(len).sum();
             let start = piece.start + (group - piece.groups.start) * all + before;
-            let (bias, mut sums) = sums[start..start + len(block)].split_at(width);
+            let (bias, sums) = sums[start..start + len(block)].split_at(width);
             if piece.panels.start == 0 {
                 db.copy_from_slice(&bias[..db.len()]);
             }
-            for panel in piece.panels.clone() {
-                let channels = plan.panel(panel);
-                let (panel, after) = sums.split_at(taps * channels.len() * width);
-                sums = after;
-                // Counted through the group's input channels and taps, as a row of `dw` is.
-                let (first, end) = (channels.start * taps, channels.end * taps);
-                for start in (first..end).step_by(TOGETHER) {
-                    let mut places = [0; TOGETHER];
-                    for (place, i) in places.iter_mut().zip(start..end) {
-                        let (c, tap) = (i / taps - channels.start, i % taps);
-                        *place = (tap * channels.len() + c) * width;
+            let channels = plan.channels(piece);
+            let (first, end) = (channels.start * taps, channels.end * taps);
+            for start in (first..end).step_by(TOGETHER) {
+                let end = (start + TOGETHER).min(end);
+                for (lane, dw) in dw.chunks_exact_mut(row).enumerate() {
+                    // Of joined groups, those of the channel's own group.
+                    let own = (block.first + lane) / plan.g.group_out() * row;
+                    let (from, to) = (start.max(own), end.min(own + row));
+                    if from >= to {
+                        continue;
                     }
-                    for (lane, dw) in dw.chunks_exact_mut(row).enumerate() {
-                        let own = own(lane);
-                        let from = start.max(own.start * taps);
-                        let to = (start + TOGETHER).min(end).min(own.end * taps);
-                        if from >= to {
-                            continue;
-                        }
-                        let dw = &mut dw[from - own.start * taps..to - own.start * taps];
-                        for (weight, place) in dw.iter_mut().zip(&places[from - start..]) {
-                            *weight = panel[place + lane];
-                        }
+                    for (weight, row) in dw[from - own..to - own].iter_mut().zip(&rows[from..to]) {
+                        *weight = sums[(row - first) * width + lane];
                     }
                 }
             }

@@ -2,10 +2,9 @@
 //! `[panel][pixel][channel]`; of the gradient in blocks of as many as it has columns,
 //! `[block][position][channel]`. So what the inner loop reads is contiguous.
 
-use super::plan::{Block, Plan};
+use super::plan::{Block, Panel, Plan};
 use super::positions::{self, Strip};
 use crate::kernels::simd::{Simd, SimdFn};
-use std::ops::Range;
 
 /// The input that a strip sees, of one group.
 pub struct Input<'a> {
@@ -16,8 +15,7 @@ pub struct Input<'a> {
     pub index: usize,
     /// The group's first channel.
     pub first: usize,
-    /// The channels of each panel, counted in the group.
-    pub panels: &'a [Range<usize>],
+    pub panels: &'a [Panel],
     pub to: &'a mut [f32],
 }
 
@@ -41,7 +39,11 @@ impl SimdFn for Input<'_> {
             let from = &image[(y * g.in_w + left) * g.in_c + first..];
             let pixel = index * plan.pixels() + row * pitch + columns.start;
             if plan.merged {
-                let to = &mut to[pixel * plan.depth..];
+                let to = &mut to[pixel * plan.depth..][..width * plan.depth];
+                if apart == plan.depth {
+                    to.copy_from_slice(&from[..width * plan.depth]);
+                    continue;
+                }
                 for i in 0..width {
                     for c in 0..plan.depth {
                         to[i * plan.depth + c] = from[i * apart + c];
@@ -49,14 +51,14 @@ impl SimdFn for Input<'_> {
                 }
             } else {
                 // SAFETY: the caller promised the instructions.
-                unsafe { pixels::<V>(from, apart, width, panels, plan, pixel, to) };
+                unsafe { pixels::<V>(from, apart, width, panels, plan.copied(), pixel, to) };
             }
         }
     }
 }
 
 /// Copies the channels of each of the panels, of `count` pixels that are `pitch` elements apart, to their
-/// panels from pixel `pixel` on. Copies whole vectors; what is too much is overwritten by the next pixel.
+/// panels from pixel `pixel` on. Copies `whole` elements, which are whole vectors; what is too much is overwritten by the next pixel.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.
@@ -65,51 +67,39 @@ unsafe fn pixels<V: Simd>(
     from: &[f32],
     pitch: usize,
     count: usize,
-    panels: &[Range<usize>],
-    plan: &Plan,
+    panels: &[Panel],
+    whole: usize,
     pixel: usize,
     to: &mut [f32],
 ) {
-    let mut places = [(0, 0, 0); MAX_TOGETHER];
-    let mut start = 0;
-    for panels in panels.chunks(MAX_TOGETHER) {
-        let mut end = 0;
-        for (place, panel) in places.iter_mut().zip(panels) {
-            let channels = panel.len();
-            assert!(pixel + count <= plan.together * plan.pixels());
-            *place = (panel.start, start + pixel * channels, channels);
-            start += plan.panel_len(channels);
-            end = panel.start + channels.next_multiple_of(V::LANES);
-        }
-        let places = &places[..panels.len()];
-        assert!(
-            to.len() >= start && from.len() >= (count - 1) * pitch + panels[panels.len() - 1].end
-        );
-        // Pixels at which whole vectors can be read.
-        let safe = if from.len() < end { 0 } else { ((from.len() - end) / pitch + 1).min(count) };
-        for i in 0..safe {
-            for &(channel, start, channels) in places {
-                for c in (0..channels).step_by(V::LANES) {
-                    // SAFETY: whole vectors can be read here, and a panel has room for them at each of its
-                    // pixels; the caller's promise.
-                    unsafe {
-                        let from = from.as_ptr().add(i * pitch + channel + c);
-                        V::load(from).store(to.as_mut_ptr().add(start + i * channels + c));
-                    }
+    let Some(last) = panels.last() else { return };
+    let end = last.first + whole;
+    assert!(from.len() >= (count - 1) * pitch + last.first + last.channels);
+    assert!(to.len() >= last.start + (pixel + count - 1) * last.channels + whole);
+    // Pixels at which whole vectors can be read.
+    let safe = if from.len() < end { 0 } else { ((from.len() - end) / pitch + 1).min(count) };
+    for i in 0..safe {
+        for panel in panels {
+            // SAFETY: whole vectors can be read here, and a panel has room for them at each of its pixels;
+            // the caller's promise.
+            unsafe {
+                let from = from.as_ptr().add(i * pitch + panel.first);
+                let to = to.as_mut_ptr().add(panel.start + (pixel + i) * panel.channels);
+                let mut c = 0;
+                while c < whole {
+                    V::load(from.add(c)).store(to.add(c));
+                    c += V::LANES;
                 }
             }
         }
-        for i in safe..count {
-            for &(channel, start, channels) in places {
-                let to = &mut to[start + i * channels..][..channels];
-                to.copy_from_slice(&from[i * pitch + channel..][..channels]);
-            }
+    }
+    for i in safe..count {
+        for panel in panels {
+            let to = &mut to[panel.start + (pixel + i) * panel.channels..][..panel.channels];
+            to.copy_from_slice(&from[i * pitch + panel.first..][..panel.channels]);
         }
     }
 }
-
-/// Panels that are written together.
-const MAX_TOGETHER: usize = 32;
 
 /// The gradient of a strip, of one group.
 pub struct Output<'a> {

@@ -29,6 +29,9 @@ const TASKS: u64 = 16;
 /// The least multiply-adds of a task.
 const TASK_WORK: u64 = 1 << 20;
 
+/// The most vectors of output channels that are read where they are.
+const MAX_UNPACKED: usize = 4;
+
 /// Vectors of the widest register tile.
 pub const WIDEST: usize = 2;
 
@@ -44,11 +47,27 @@ pub struct Piece {
     pub len: usize,
 }
 
+impl Piece {
+    /// Whether it has a block of a group's output channels.
+    pub fn has(&self, group: usize, block: usize) -> bool {
+        self.groups.contains(&group) && self.blocks.contains(&block)
+    }
+}
+
 /// A block of a group's output channels: the first, and the number of vectors.
 #[derive(Clone, Copy)]
 pub struct Block {
     pub first: usize,
     pub vectors: usize,
+}
+
+/// Some of a group's input channels: as many as a register tile has rows, or fewer.
+pub struct Panel {
+    /// The first channel, counted in the group.
+    pub first: usize,
+    pub channels: usize,
+    /// Where its packed input begins.
+    pub start: usize,
 }
 
 /// The sizes that all tasks share.
@@ -66,7 +85,7 @@ pub struct Plan {
     /// channels that those of one tap would leave most of a register tile empty.
     pub merged: bool,
     /// Panels of a group's input channels.
-    pub panels: usize,
+    pub panel_count: usize,
     /// Blocks of a group's output channels.
     pub blocks: Vec<Block>,
     /// Output rows of a strip.
@@ -96,7 +115,7 @@ impl Plan {
             depth,
             width,
             merged,
-            panels: if merged { 1 } else { depth.div_ceil(rows) },
+            panel_count: if merged { 1 } else { depth.div_ceil(rows) },
             blocks: (0..vectors).step_by(WIDEST).map(block).collect(),
             band: 1,
             strips: 1,
@@ -119,11 +138,13 @@ impl Plan {
         let most = MAX_PARTS.min(MAX_SUMS / all).min(positions / PART_POSITIONS);
         self.parts = 1 << most.clamp(1, tasks).ilog2();
         // Elements packed per position, of the input and of the gradient.
-        let input = (self.depth * g.in_h * g.in_w / (g.out_h * g.out_w)).max(1);
+        let (down, across) = self.steps();
+        let pixels = g.in_h.div_ceil(down) * g.in_w.div_ceil(across);
+        let input = (self.depth * pixels / (g.out_h * g.out_w)).max(1);
         let mut grid = [self.groups.min(tasks.div_ceil(self.parts)), 1, 1];
         while grid.iter().product::<usize>() * self.parts < tasks {
             // Each part of the output channels packs the input, and the other way round.
-            let fits = [2 * grid[1] <= self.panels, 2 * grid[2] <= self.blocks.len()];
+            let fits = [2 * grid[1] <= self.panel_count, 2 * grid[2] <= self.blocks.len()];
             let output_next = fits[1] && (!fits[0] || grid[2] * input <= grid[1] * self.width);
             match output_next {
                 true => grid[2] *= 2,
@@ -138,7 +159,7 @@ impl Plan {
                 |index: usize, of: usize, all: usize| index * all / of..(index + 1) * all / of;
             let mut piece = Piece {
                 groups: cut(i / (panels * blocks), groups, self.groups),
-                panels: cut(i / blocks % panels, panels, self.panels),
+                panels: cut(i / blocks % panels, panels, self.panel_count),
                 blocks: cut(i % blocks, blocks, self.blocks.len()),
                 start,
                 len: 0,
@@ -169,12 +190,30 @@ impl Plan {
 
     /// The input channels of a panel, counted in the group.
     pub fn panel(&self, panel: usize) -> Range<usize> {
-        panel * self.depth / self.panels..(panel + 1) * self.depth / self.panels
+        panel * self.depth / self.panel_count..(panel + 1) * self.depth / self.panel_count
     }
 
     /// The input channels of the panels of a piece.
     pub fn channels(&self, piece: &Piece) -> Range<usize> {
         self.panel(piece.panels.start).start..self.panel(piece.panels.end - 1).end
+    }
+
+    /// Elements that packing copies for a pixel of a panel: whole vectors.
+    pub fn copied(&self) -> usize {
+        self.depth.div_ceil(self.panel_count).next_multiple_of(self.lanes)
+    }
+
+    /// The panels of a piece, and the elements of all their packed input.
+    pub fn panels(&self, piece: &Piece) -> (Vec<Panel>, usize) {
+        let mut end = 0;
+        let mut place = |channels: Range<usize>| {
+            let panel = Panel { first: channels.start, channels: channels.len(), start: end };
+            // Packing writes whole vectors.
+            end += self.together * self.pixels() * panel.channels + self.copied();
+            panel
+        };
+        let panels = piece.panels.clone().map(|panel| place(self.panel(panel))).collect();
+        (panels, end)
     }
 
     /// Elements of the sums of a block of output channels in a piece.
@@ -222,9 +261,12 @@ impl Plan {
         self.rows() * self.columns().0
     }
 
-    /// Elements of a panel of `channels` channels in a block. Packing writes whole vectors.
-    pub fn panel_len(&self, channels: usize) -> usize {
-        self.together * self.pixels() * channels + channels.next_multiple_of(self.lanes)
+    /// Whether gradients are read where they are: if they are whole vectors and few, so that the rows of a
+    /// register tile do not compete for the same lines of the L1 cache.
+    pub fn unpacked(&self) -> bool {
+        let channels = self.g.out_c;
+        let few = channels <= MAX_UNPACKED * self.lanes;
+        (self.together, self.g.groups) == (1, 1) && few && channels.is_multiple_of(self.lanes)
     }
 
     /// Elements of a block of output channels in a block of positions.

@@ -1,16 +1,14 @@
 //! The products of a block of positions: register tiles of a run of input elements by a block of output
 //! channels.
 
-use super::plan::Plan;
+use super::plan::{Panel, Plan};
 use super::positions::{Place, Places, Run};
 use crate::kernels::simd::{Simd, SimdFn, prefetch_to_l2};
-use std::ops::Range;
 
 /// A block of output channels with some panels of input channels.
 pub struct Products<'a> {
     pub plan: &'a Plan,
-    /// The channels of each panel, counted in the group.
-    pub panels: &'a [Range<usize>],
+    pub panels: &'a [Panel],
     /// The runs of the panels with the fewest channels, and of those with one more.
     pub runs: &'a [Vec<Run>; 2],
     /// The fewest channels.
@@ -22,6 +20,10 @@ pub struct Products<'a> {
     pub positions: usize,
     pub inputs: &'a [f32],
     pub gradients: &'a [f32],
+    /// Elements between the gradients of adjacent positions.
+    pub pitch: usize,
+    /// Whether to sum the bias's gradient.
+    pub bias: bool,
     /// Whether the sums begin here.
     pub first: bool,
     /// What the next block will read.
@@ -64,35 +66,47 @@ impl SimdFn for Products<'_> {
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         let Self { plan, panels, runs, narrow, places, vectors, positions, .. } = self;
-        let Self { mut inputs, gradients, first, ahead, sums, .. } = self;
+        let Self { inputs, gradients, pitch, first, ahead, sums, .. } = self;
         let width = vectors * V::LANES;
         let (bias, mut sums) = sums.split_at_mut(width);
-        let gradients = &gradients[..positions * width];
-        for (j, bias) in bias.chunks_exact_mut(V::LANES).enumerate() {
-            // SAFETY: the caller promised the instructions.
-            unsafe {
-                let mut sum = V::zero();
-                for position in 0..positions {
-                    sum = sum.add(V::read(&gradients[position * width + j * V::LANES..]));
+        assert!(positions > 0 && gradients.len() >= (positions - 1) * pitch + width);
+        if self.bias {
+            for (j, bias) in bias.chunks_exact_mut(V::LANES).enumerate() {
+                // SAFETY: the caller promised the instructions; there are as many gradients, as asserted.
+                unsafe {
+                    let mut sum = V::zero();
+                    for position in 0..positions {
+                        let gradient = gradients.as_ptr().add(position * pitch + j * V::LANES);
+                        sum = sum.add(V::load(gradient));
+                    }
+                    if !first {
+                        sum = sum.add(V::read(bias));
+                    }
+                    sum.write(bias);
                 }
-                if !first {
-                    sum = sum.add(V::read(bias));
-                }
-                sum.write(bias);
             }
         }
         for panel in panels {
-            let channels = panel.len();
-            let (input, after) = inputs.split_at(plan.panel_len(channels));
-            inputs = after;
+            let channels = panel.channels;
+            let input = &inputs[panel.start..];
             let (rows, after) = sums.split_at_mut(plan.g.taps() * channels * width);
             sums = after;
             for run in &runs[channels - narrow] {
                 let places = places.list(run.list);
                 let sums = &mut rows[run.row * width..][..run.len * width];
                 let ahead = ahead.take(places.len(), sums);
-                let tile =
-                    Tile { places, input, run, channels, gradients, vectors, first, ahead, sums };
+                let tile = Tile {
+                    places,
+                    input,
+                    run,
+                    channels,
+                    gradients,
+                    pitch,
+                    vectors,
+                    first,
+                    ahead,
+                    sums,
+                };
                 // SAFETY: the caller promised the instructions. A place's pixel lies in the panel with
                 // its run, and its position among the gradients, as `Places` lists them.
                 unsafe { V::outlined(tile) };
@@ -110,6 +124,7 @@ struct Tile<'a> {
     /// Of the panel.
     channels: usize,
     gradients: &'a [f32],
+    pitch: usize,
     vectors: usize,
     first: bool,
     /// Where to prefetch from, and the distance to the next line.
@@ -149,7 +164,7 @@ impl Tile<'_> {
     /// `N` vectors of gradients.
     #[inline(always)]
     unsafe fn sum<V: Simd, const R: usize, const N: usize>(self) {
-        let Self { places, input, run, channels, gradients, first, ahead, sums, .. } = self;
+        let Self { places, input, run, channels, gradients, pitch, first, ahead, sums, .. } = self;
         assert_eq!(sums.len(), R * N * V::LANES);
         let (input, gradients) = (input.as_ptr().wrapping_add(run.offset), gradients.as_ptr());
         // SAFETY: the caller's promise, and the assertion.
@@ -160,7 +175,7 @@ impl Tile<'_> {
                 prefetch_to_l2(line);
                 line = line.wrapping_add(step);
                 let input = input.add(place.pixel as usize * channels);
-                let gradient = gradients.add(place.position as usize * N * V::LANES);
+                let gradient = gradients.add(place.position as usize * pitch);
                 let mut row = [V::zero(); N];
                 for j in 0..N {
                     row[j] = V::load(gradient.add(j * V::LANES));

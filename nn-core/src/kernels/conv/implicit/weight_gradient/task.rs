@@ -27,9 +27,12 @@ impl Task<'_> {
         let Self { plan, isa, piece, blocks, x, sums, scratch } = self;
         assert_eq!(sums.len(), piece.len);
         let of_piece = &plan.blocks[piece.blocks.clone()];
-        let panels: Vec<_> = piece.panels.clone().map(|panel| plan.panel(panel)).collect();
-        let inputs_len = panels.iter().map(|panel| plan.panel_len(panel.len())).sum();
-        let gradients_len = of_piece.iter().map(|block| plan.gradient_len(block)).sum();
+        let (panels, inputs_len) = plan.panels(piece);
+        let unpacked = plan.unpacked();
+        let gradients_len = match unpacked {
+            true => 0,
+            false => of_piece.iter().map(|block| plan.gradient_len(block)).sum(),
+        };
         let mut inputs = scratch.scratch(inputs_len);
         let mut gradients = scratch.scratch(gradients_len);
         if plan.merged {
@@ -62,14 +65,20 @@ impl Task<'_> {
                     let first = group * plan.depth;
                     let to = &mut inputs;
                     simd::run(isa, Input { plan, x, strip, index, first, panels: &panels, to });
-                    let first = group * plan.width;
-                    let to = &mut gradients;
-                    simd::run(isa, Output { plan, dy, index, first, blocks: of_piece, to });
+                    if !unpacked {
+                        let first = group * plan.width;
+                        let to = &mut gradients;
+                        simd::run(isa, Output { plan, dy, index, first, blocks: of_piece, to });
+                    }
                 }
                 let mut packed = &*gradients;
                 for columns in of_piece {
-                    let (gradients, after) = packed.split_at(plan.gradient_len(columns));
-                    packed = after;
+                    let width = columns.vectors * plan.lanes;
+                    let (gradients, pitch) = match unpacked {
+                        true => (&rows[0][columns.first..], plan.g.out_c),
+                        false => (packed, width),
+                    };
+                    packed = &packed[if unpacked { 0 } else { plan.gradient_len(columns) }..];
                     let (sums, after) = rest.split_at_mut(plan.block_len(piece, columns));
                     rest = after;
                     let work = Products {
@@ -82,6 +91,8 @@ impl Task<'_> {
                         positions: rows.iter().map(|dy| dy.len() / plan.g.out_c).sum(),
                         inputs: &inputs,
                         gradients,
+                        pitch,
+                        bias: piece.panels.start == 0,
                         first: block == blocks.start,
                         ahead: &mut ahead,
                         sums,
