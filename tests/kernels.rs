@@ -12,9 +12,11 @@ mod kernels {
 use kernels::cases::{cases, few_many_and_grouped_channels, random_cases};
 use kernels::problem::{Problem, Start, for_each_kernel};
 use nn_core::Kernels;
-use nn_core::internals::Tables;
+use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
 use nn_core::internals::conv::{Conv2dKernel, Output, OutputGradient};
+use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
 use nn_core::kernels::isa;
+use nn_core::layers::Padding;
 use nn_core::tensor::BufferPool;
 
 fn check_registry<T: Kernels>(exact: bool) {
@@ -148,6 +150,43 @@ fn what_is_forced_is_what_runs() {
         && name != "auto"
     {
         assert_eq!(isa::active().name(), name);
+    }
+}
+
+/// The table in the documentation of `kernels/conv/mod.rs`, for machines with AVX2 or AVX-512.
+#[test]
+fn the_chosen_kernels_are_those_of_the_table() {
+    if !matches!(isa::active(), isa::Isa::Avx2 | isa::Isa::Avx512) {
+        println!("{} has another choice", isa::active());
+        return;
+    }
+    let (valid, same) = (Conv2dOptions::new(), Conv2dOptions::new().padding(Padding::Same));
+    for (size, channels, out, kernel, options, pooled, expected) in [
+        (64, 64, 128, 3, same.stride(2), false, ["implicit"; 3]),
+        (56, 64, 256, 1, valid, false, ["implicit"; 3]),
+        (56, 64, 64, 3, same.dilation(2), false, ["implicit"; 3]),
+        (56, 128, 128, 3, same.groups(32), false, ["implicit"; 3]),
+        (28, 1, 32, 5, valid, true, ["direct", "implicit", "implicit"]),
+        (16, 64, 64, 3, same, false, ["winograd"; 3]),
+        (32, 24, 24, 3, same, false, ["winograd", "winograd", "implicit"]),
+        (7, 512, 512, 3, same, false, ["implicit", "implicit", "winograd"]),
+        (2, 512, 512, 3, same, false, ["implicit"; 3]),
+        (127, 32, 64, 3, valid, true, ["winograd", "sparse", "sparse"]),
+        (32, 64, 64, 3, same.groups(64), false, ["depthwise"; 3]),
+        (64, 64, 1, 1, valid, false, ["implicit", "implicit", "im2col"]),
+    ] {
+        let weight = [out, channels / options.groups, kernel, kernel];
+        let g = Conv2dGeometry::new(&[4, size, size, channels], &weight, options).expect("it fits");
+        let pool = Pool2dGeometry::new(&g.output_dims(), Pool2dOptions::default());
+        let pool = pooled.then(|| pool.expect("it fits"));
+        let (kernels, pool) = (f32::conv2d(), pool.as_ref());
+        let chosen = [
+            kernels.forward(&g, pool).name(),
+            kernels.input_gradient(&g, pool).name(),
+            kernels.weight_gradient(&g, pool).name(),
+        ];
+        let as_expected = |(name, expected): (&&str, &str)| name.starts_with(expected);
+        assert!(chosen.iter().zip(expected).all(as_expected), "{g:?}: {chosen:?}, {expected:?}");
     }
 }
 

@@ -13,16 +13,18 @@
 //! |---|---|---|---|
 //! | up to 7 input channels, stride 1 | `direct` | as below | as below |
 //! | 3x3, stride 1, behind it ReLU and 2x2 pooling, no padding | `winograd` | `sparse_input` | `sparse_weight` |
-//! | 3x3, stride 1, enough tiles (`transforms_pay`) | `winograd` | `winograd` | `winograd`, from 24 channels on |
+//! | 3x3, stride 1, enough tiles (`transforms_pay`) | `winograd` | `winograd` | `winograd`, from 25 channels on |
 //! | one channel per group | `depthwise` | `depthwise` | `depthwise` |
-//! | any other kernel, stride up to 8, dilation, groups | `implicit` | `implicit` | `im2col` |
+//! | any other kernel, stride up to 8, dilation, groups | `implicit` | `implicit` | `implicit` |
 //! | the rest, and `f64` | `im2col` | `im2col` | `im2col` |
 //!
 //! Where they cross, on two cores with AVX-512: from 8 input channels on, `winograd` is faster than `direct`.
 //! Winograd's transformed weights must be used for 4 tiles of an image (16 where they exceed 16 MB), else
-//! `implicit` is faster. Its weight gradient is as fast as `im2col` at 20 channels (harmonic mean of both
-//! sides), 0.8 times the time at 24, half at 64. `implicit` was faster than `im2col` on every shape tried; not so
-//! with plain arrays on a machine where `matrixmultiply` finds AVX2.
+//! `implicit` is faster. Its weight gradient is as fast as `implicit` at 16 to 24 channels (harmonic mean of both
+//! sides), 0.73 times the time at 32, half at 64; and as fast where a tile has six to nine positions (maps of 5x5 and
+//! 3x3), slower where it has four. `implicit` was faster than `im2col` on every shape tried, but for the weight
+//! gradient of one or two output channels; not so with plain arrays on a machine where `matrixmultiply` finds AVX2:
+//! there they serve groups of less than 16 channels, and leave the rest to `im2col` ([`Conv2dKernel::pays`]).
 //!
 //! Activations are `[batch, height, width, channels]`, weights `[out, in, height, width]`. A kernel
 //! that needs its weights packed packs them into scratch memory at each call, or offers
@@ -110,6 +112,12 @@ pub trait Conv2dKernel: Sync {
     /// Whether it supports this geometry: without `pool`, for the plain feature map; with `pool`, for
     /// the map after ReLU and max-pooling ([`Output::ReluMaxPool`], [`OutputGradient::ReluMaxPool`]).
     fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool;
+
+    /// Whether it is worth choosing for a geometry that it supports: whether no kernel behind it in the
+    /// registry is known to be faster on this machine.
+    fn pays(&self, _: &Conv2dGeometry) -> bool {
+        true
+    }
 
     /// Its error bounds.
     fn accuracy(&self) -> Accuracy {
@@ -246,7 +254,8 @@ fn first_that_fits<K: Conv2dKernel + ?Sized>(
     pool: Option<&Pool2dGeometry>,
 ) -> &'static K {
     let allowed = isa::allowed();
-    let fits = |kernel: &&&K| allowed.contains(kernel.isa()) && kernel.supports(g, pool);
+    let fits =
+        |kernel: &&&K| allowed.contains(kernel.isa()) && kernel.supports(g, pool) && kernel.pays(g);
     // The last kernel is portable: it runs everywhere and supports everything.
     kernels.iter().find(fits).unwrap_or(&kernels[kernels.len() - 1])
 }

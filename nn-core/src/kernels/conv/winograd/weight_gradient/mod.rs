@@ -14,9 +14,9 @@
 //!
 //! Each sum has one owner, and chunks are added in order, so results do not depend on the number of threads.
 //!
-//! Measured on two cores with AVX-512, in GFLOP/s of the direct sum, beside `im2col`: 777 and 362 for 64
-//! channels on 16 images of 16x16, 1141 and 360 for 128 channels on 4 of 28x28, 842 and 286 for 256 on 4 of
-//! 14x14, 384 and 115 for 512 on 4 of 7x7.
+//! Measured on one core with AVX-512 (peak 272), in GFLOP/s of the direct sum, beside `implicit`: 502 and 220 for
+//! 64 channels on 16 images of 16x16, 583 and 217 for 128 channels on 4 of 28x28, 442 and 214 for 256 on 4 of
+//! 14x14, 214 and 163 for 512 on 4 of 7x7.
 
 mod gather;
 mod products;
@@ -52,9 +52,14 @@ const CACHED: usize = 2 << 20;
 
 /// The least channels for which transforms pay: the harmonic mean of input and output channels. The
 /// transforms of a tile cost as much as its input and output channels together, and save as much as their
-/// product. Measured: it takes 1.1 times as long as `im2col` with a mean of 19 (12 and 64 channels), as long
-/// with 20, 0.8 times with 24, 0.62 times with 32.
-const MIN_CHANNELS: usize = 24;
+/// product. Measured: it takes as long as `implicit` with a mean of 16 and of 24 (1.0 and 1.1 times), 0.95
+/// times as long with 26 (16 and 64 channels), 0.73 times with 32, half as long with 64.
+const MIN_CHANNELS: usize = 25;
+
+/// The least positions of a tile, on average, for which transforms pay: a tile takes 36 products, a position 9.
+/// Measured beside `implicit`, with 512 channels: 1.3 times as long on maps of 2x2, 0.9 times on 3x3 (one tile),
+/// as long on 5x5 (four tiles of six positions), 0.76 times on 7x7.
+const MIN_POSITIONS: usize = 8;
 
 /// Winograd's weight gradient with the vectors of one instruction set.
 pub struct WinogradWeight {
@@ -72,7 +77,10 @@ impl Conv2dKernel for WinogradWeight {
     }
 
     fn supports(&self, g: &Conv2dGeometry, _: Option<&Pool2dGeometry>) -> bool {
-        is_3x3(g) && 2 * g.in_c * g.out_c >= MIN_CHANNELS * (g.in_c + g.out_c)
+        let tiles = g.out_h.div_ceil(TILE) * g.out_w.div_ceil(TILE);
+        is_3x3(g)
+            && 2 * g.in_c * g.out_c >= MIN_CHANNELS * (g.in_c + g.out_c)
+            && g.out_h * g.out_w >= MIN_POSITIONS * tiles
     }
 
     fn accuracy(&self) -> Accuracy {
