@@ -29,8 +29,11 @@ const TASKS: u64 = 16;
 /// The least multiply-adds of a task.
 const TASK_WORK: u64 = 1 << 20;
 
-/// The most vectors of output channels that are read where they are.
-const MAX_UNPACKED: usize = 4;
+/// The most channels that are read where they are.
+const MAX_UNPACKED: usize = 256;
+
+/// The most products of an input element with vectors of gradients for which it is read where it is.
+const MAX_UNPACKED_PRODUCTS: usize = 16;
 
 /// Vectors of the widest register tile.
 pub const WIDEST: usize = 2;
@@ -261,12 +264,24 @@ impl Plan {
         self.rows() * self.columns().0
     }
 
-    /// Whether gradients are read where they are: if they are whole vectors and few, so that the rows of a
-    /// register tile do not compete for the same lines of the L1 cache.
-    pub fn unpacked(&self) -> bool {
-        let channels = self.g.out_c;
-        let few = channels <= MAX_UNPACKED * self.lanes;
-        (self.together, self.g.groups) == (1, 1) && few && channels.is_multiple_of(self.lanes)
+    /// Whether gradients are read where they are: if they are whole vectors and not so many that packing
+    /// costs little beside their products.
+    pub fn reads_gradients(&self) -> bool {
+        self.g.out_c.is_multiple_of(self.lanes) && self.reads(self.g.out_c)
+    }
+
+    /// Whether the input is read where it is: if packing would cost much beside its products.
+    pub fn reads_input(&self) -> bool {
+        let products = self.g.taps() * self.width.div_ceil(self.lanes);
+        let plain = !self.merged && self.steps() == (1, 1);
+        plain && products <= MAX_UNPACKED_PRODUCTS && self.reads(self.g.in_c)
+    }
+
+    /// Whether so many channels can be read where they are. They must not be a multiple of half a kilobyte,
+    /// or the pixels of a register tile would compete for few sets of the L1 cache.
+    fn reads(&self, channels: usize) -> bool {
+        let apart = channels <= MAX_UNPACKED && !channels.is_multiple_of(128);
+        (self.together, self.g.groups) == (1, 1) && apart
     }
 
     /// Elements of a block of output channels in a block of positions.

@@ -23,6 +23,12 @@ impl Strip {
         (self.rows.start * plan.g.stride_h) as isize - plan.g.pad_top as isize
     }
 
+    /// Where the first pixel that the strip sees is, or would be if it were not padding.
+    pub fn first(&self, plan: &Plan, x: &[f32]) -> *const f32 {
+        let image = x.as_ptr().wrapping_add(self.image * plan.g.input_len());
+        image.wrapping_offset(self.top(plan) * (plan.g.in_w * plan.g.in_c) as isize)
+    }
+
     /// The rows of the input that the strip sees.
     pub fn input<'a>(&self, plan: &Plan, x: &'a [f32]) -> &'a [f32] {
         let (seen, row) = (seen(plan, self), plan.g.in_w * plan.g.in_c);

@@ -5,6 +5,14 @@ use super::plan::{Panel, Plan};
 use super::positions::{Place, Places, Run};
 use crate::kernels::simd::{Simd, SimdFn, prefetch_to_l2};
 
+/// The input of a block of positions.
+pub enum Inputs<'a> {
+    /// Panels.
+    Packed(&'a [f32]),
+    /// Where it is: the first pixel of the only strip, which may lie in the padding.
+    Image(*const f32),
+}
+
 /// A block of output channels with some panels of input channels.
 pub struct Products<'a> {
     pub plan: &'a Plan,
@@ -18,7 +26,7 @@ pub struct Products<'a> {
     pub vectors: usize,
     /// Positions of the block of positions.
     pub positions: usize,
-    pub inputs: &'a [f32],
+    pub inputs: Inputs<'a>,
     pub gradients: &'a [f32],
     /// Elements between the gradients of adjacent positions.
     pub pitch: usize,
@@ -88,7 +96,10 @@ impl SimdFn for Products<'_> {
         }
         for panel in panels {
             let channels = panel.channels;
-            let input = &inputs[panel.start..];
+            let (input, apart) = match &inputs {
+                Inputs::Packed(inputs) => (inputs[panel.start..].as_ptr(), channels),
+                Inputs::Image(first) => (first.wrapping_add(panel.first), plan.g.in_c),
+            };
             let (rows, after) = sums.split_at_mut(plan.g.taps() * channels * width);
             sums = after;
             for run in &runs[channels - narrow] {
@@ -98,8 +109,8 @@ impl SimdFn for Products<'_> {
                 let tile = Tile {
                     places,
                     input,
+                    apart,
                     run,
-                    channels,
                     gradients,
                     pitch,
                     vectors,
@@ -118,11 +129,10 @@ impl SimdFn for Products<'_> {
 /// A register tile: a run of input elements, times a block of output channels, summed over some places.
 struct Tile<'a> {
     places: &'a [Place],
-    /// A panel.
-    input: &'a [f32],
+    /// The first element of a panel, and the distance between its pixels.
+    input: *const f32,
+    apart: usize,
     run: &'a Run,
-    /// Of the panel.
-    channels: usize,
     gradients: &'a [f32],
     pitch: usize,
     vectors: usize,
@@ -164,9 +174,9 @@ impl Tile<'_> {
     /// `N` vectors of gradients.
     #[inline(always)]
     unsafe fn sum<V: Simd, const R: usize, const N: usize>(self) {
-        let Self { places, input, run, channels, gradients, pitch, first, ahead, sums, .. } = self;
+        let Self { places, input, apart, run, gradients, pitch, first, ahead, sums, .. } = self;
         assert_eq!(sums.len(), R * N * V::LANES);
-        let (input, gradients) = (input.as_ptr().wrapping_add(run.offset), gradients.as_ptr());
+        let (input, gradients) = (input.wrapping_add(run.offset), gradients.as_ptr());
         // SAFETY: the caller's promise, and the assertion.
         unsafe {
             let mut products = [[V::zero(); N]; R];
@@ -174,7 +184,7 @@ impl Tile<'_> {
             for place in places {
                 prefetch_to_l2(line);
                 line = line.wrapping_add(step);
-                let input = input.add(place.pixel as usize * channels);
+                let input = input.wrapping_add(place.pixel as usize * apart);
                 let gradient = gradients.add(place.position as usize * pitch);
                 let mut row = [V::zero(); N];
                 for j in 0..N {

@@ -3,7 +3,7 @@
 use super::pack::{Input, Output};
 use super::plan::{Piece, Plan};
 use super::positions::{self, Places};
-use super::products::{Ahead, Products};
+use super::products::{Ahead, Inputs, Products};
 use crate::kernels::isa::Isa;
 use crate::kernels::simd;
 use crate::tensor::BufferPool;
@@ -28,12 +28,12 @@ impl Task<'_> {
         assert_eq!(sums.len(), piece.len);
         let of_piece = &plan.blocks[piece.blocks.clone()];
         let (panels, inputs_len) = plan.panels(piece);
-        let unpacked = plan.unpacked();
+        let (reads_input, unpacked) = (plan.reads_input(), plan.reads_gradients());
         let gradients_len = match unpacked {
             true => 0,
             false => of_piece.iter().map(|block| plan.gradient_len(block)).sum(),
         };
-        let mut inputs = scratch.scratch(inputs_len);
+        let mut inputs = scratch.scratch(if reads_input { 0 } else { inputs_len });
         let mut gradients = scratch.scratch(gradients_len);
         if plan.merged {
             inputs.fill(0.0); // the padding
@@ -62,9 +62,11 @@ impl Task<'_> {
             let mut rest = &mut *sums;
             for group in piece.groups.clone() {
                 for (index, (strip, dy)) in strips.iter().zip(&rows).enumerate() {
-                    let first = group * plan.depth;
-                    let to = &mut inputs;
-                    simd::run(isa, Input { plan, x, strip, index, first, panels: &panels, to });
+                    if !reads_input {
+                        let first = group * plan.depth;
+                        let to = &mut inputs;
+                        simd::run(isa, Input { plan, x, strip, index, first, panels: &panels, to });
+                    }
                     if !unpacked {
                         let first = group * plan.width;
                         let to = &mut gradients;
@@ -89,7 +91,10 @@ impl Task<'_> {
                         places: &places,
                         vectors: columns.vectors,
                         positions: rows.iter().map(|dy| dy.len() / plan.g.out_c).sum(),
-                        inputs: &inputs,
+                        inputs: match reads_input {
+                            true => Inputs::Image(strips[0].first(plan, x)),
+                            false => Inputs::Packed(&inputs),
+                        },
                         gradients,
                         pitch,
                         bias: piece.panels.start == 0,
