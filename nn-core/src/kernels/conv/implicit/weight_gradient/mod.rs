@@ -13,6 +13,9 @@
 //!    their lists.
 //! 3. `products`: for each block of output channels, panel and tap, sum the products of the listed pairs.
 //!
+//! What is used for few products is read where it is instead of being packed. While a block's products are
+//! summed, the memory of the next one is prefetched.
+//!
 //! With few input channels, a run is that of all taps of a kernel row: these see the zeros of padding.
 //!
 //! Large gradients are cut into pieces, small ones are summed in parts that are added in order. Both depend on
