@@ -57,7 +57,7 @@ impl Loss {
                 Self::BinaryCrossentropy => "sigmoid or linear",
                 Self::MeanSquaredError => "linear",
             },
-            format!("{output:?}").to_lowercase(),
+            output.name(),
             format!(
                 "use {}, or build the network for another output",
                 Self::for_output(output).name()

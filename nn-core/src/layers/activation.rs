@@ -207,6 +207,15 @@ pub enum OutputKind {
 }
 
 impl OutputKind {
+    /// The name, as in files: `softmax`, `sigmoid` or `linear`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Softmax => "softmax",
+            Self::Sigmoid => "sigmoid",
+            Self::Linear => "linear",
+        }
+    }
+
     /// The activation that turns logits into predictions.
     pub fn activation(self) -> Activation {
         match self {

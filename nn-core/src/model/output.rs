@@ -38,11 +38,6 @@ pub(super) fn passes_on<T: Kernels>(layer: &dyn Layer<T>) -> bool {
     PASS_ON.contains(&layer.kind()) || layer.kind() == "Activation" && changes_nothing()
 }
 
-/// The name of an output kind, as in files.
-fn name(kind: OutputKind) -> String {
-    format!("{kind:?}").to_lowercase()
-}
-
 impl<T: Kernels> Model<T> {
     /// The probabilities that the network itself ends in: the output kind is linear, and a softmax or sigmoid
     /// was kept in a layer.
@@ -90,7 +85,7 @@ pub(super) fn end<T: Kernels>(
             Some((inner, _)) => Err(Error::setting(
                 at,
                 "logits, or a softmax or sigmoid in its last layer",
-                format!("{}, which comes after a {}", last.kind(), name(inner)),
+                format!("{}, which comes after a {}", last.kind(), inner.name()),
                 "put the activation at the end, or make the output kind linear",
             )),
         };
@@ -98,8 +93,8 @@ pub(super) fn end<T: Kernels>(
     match asked {
         Some(asked) if asked != kind => Err(Error::setting(
             at,
-            format!("{}, as its last layer ends in", name(kind)),
-            name(asked),
+            format!("{}, as its last layer ends in", kind.name()),
+            asked.name(),
             "leave one of the two away",
         )),
         _ if !is_taken => Ok((Some(kind), End::Replaced(without))),
@@ -107,7 +102,7 @@ pub(super) fn end<T: Kernels>(
         _ => Err(Error::setting(
             at,
             "logits, which become probabilities after the network",
-            format!("a {} with a {} whose value others take, too", last.kind(), name(kind)),
+            format!("a {} with a {} whose value others take, too", last.kind(), kind.name()),
             "make the activation a layer of its own, or the output kind linear",
         )),
     }

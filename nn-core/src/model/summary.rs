@@ -157,7 +157,7 @@ impl fmt::Display for Summary {
         match self.output {
             OutputKind::Linear => Ok(()),
             output => {
-                let name = format!("{output:?}").to_lowercase();
+                let name = output.name();
                 writeln!(f, " Output: {name} (of the last layer, which computes logits)")
             }
         }

@@ -28,7 +28,7 @@ pub struct Checkpoints {
     folder: PathBuf,
     /// Whether the newest checkpoint in the folder belongs to this run, and is kept as the previous
     /// one when the next is saved.
-    ours: bool,
+    newest_is_ours: bool,
     placing: Option<JoinHandle<Result<Option<Spare>>>>,
     /// The file of the checkpoint before the last two, for reuse.
     spare: Option<Spare>,
@@ -47,7 +47,7 @@ impl Checkpoints {
     /// The checkpoints in `folder`, which must exist by the first save. The first save replaces
     /// checkpoints of another run, unless [`Checkpoints::latest`] was called to resume from them.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf(), ours: false, placing: None, spare: None }
+        Self { folder: folder.to_path_buf(), newest_is_ours: false, placing: None, spare: None }
     }
 
     fn path(&self) -> PathBuf {
@@ -77,9 +77,9 @@ impl Checkpoints {
         }
         let (path, previous) = (self.path(), self.previous());
         let draft = draft(trainer, &path, note, self.spare.take())?;
-        let ours = self.ours;
+        let newest_is_ours = self.newest_is_ours;
         let place = move || {
-            if ours {
+            if newest_is_ours {
                 return draft.commit_and_keep(&previous);
             }
             // A checkpoint of another run must never be taken for this run's previous one.
@@ -113,7 +113,7 @@ impl Checkpoints {
             Err(Error::io("write", &self.path())(std::io::Error::other(problem)))
         });
         self.spare = placed?;
-        self.ours = true;
+        self.newest_is_ours = true;
         Ok(())
     }
 
@@ -125,7 +125,7 @@ impl Checkpoints {
     /// If there are checkpoints and none is intact, or they cannot be read.
     pub fn latest(&mut self) -> Result<Option<Latest>> {
         let latest = self.find()?;
-        self.ours = latest.is_some();
+        self.newest_is_ours = latest.is_some();
         Ok(latest)
     }
 

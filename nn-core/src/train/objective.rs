@@ -74,7 +74,7 @@ impl<T: Kernels> Objective<T> for Loss {
     fn check(&self, model: &Model<T>) -> Result<()> {
         Loss::check(*self, model.output_kind())?;
         if let Some(kept) = model.kept_probabilities().filter(|_| *self != Self::MeanSquaredError) {
-            let kept = format!("{kept:?}").to_lowercase();
+            let kept = kept.name();
             return Err(Error::setting(
                 format!("the network's output for the loss {}", Loss::name(*self)),
                 "logits",

@@ -33,7 +33,7 @@ pub fn to_toml(architecture: &Architecture, purpose: Purpose) -> Result<String, 
     if purpose == Purpose::ThisNetwork {
         put(format!("input = {:?}", architecture.input));
     }
-    put(format!("output = \"{}\"", format!("{:?}", architecture.output).to_lowercase()));
+    put(format!("output = \"{}\"", architecture.output.name()));
     if let Some(outputs) = &architecture.outputs {
         put(format!("outputs = {}", texts(outputs)));
     }
