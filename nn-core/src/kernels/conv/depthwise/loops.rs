@@ -1,27 +1,25 @@
 //! The inner loops of depthwise convolutions.
 //!
 //! Pixels are `channels` numbers side by side, and channels do not mix. So the loops take a block of
-//! channels whose sums stay in registers, block by block. The last block may overlap the one before it,
-//! so that it is a whole vector; only pixels shorter than a vector are read in part.
+//! channels of a few neighbouring pixels, whose sums stay in registers and which share the kernel's elements;
+//! block by block, then pixels after pixels, so that memory is read in its order. The last block may overlap
+//! the one before it, so that it is a whole vector; only pixels shorter than a vector are read in part.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
-use super::reach::{Axis, Reach};
-use crate::kernels::simd::{MAX_LANES, Simd, SimdFn};
+use super::reach::{GROUP, Group, Reach};
+use crate::kernels::simd::{Simd, SimdFn, prefetch};
 use std::ops::Range;
 
-/// Vectors of channels in a large block: as many as hide the latency of a sum.
-const VECTORS: usize = 4;
-
-/// Runs `$large` for blocks of [`VECTORS`] vectors of `$channels` and `$small` for what is left over,
+/// Runs `$large` for blocks of `$vectors` vectors of `$channels` and `$small` for what is left over,
 /// vector by vector; `$at` is the block's first channel.
 macro_rules! for_each_block {
-    ($V:ty, $channels:expr, |$at:ident| $large:expr, $small:expr) => {{
+    ($V:ty, $channels:expr, |$at:ident| $vectors:literal: $large:expr, $small:expr) => {{
         let (channels, mut next) = ($channels, 0);
-        while next + VECTORS * <$V>::LANES <= channels {
+        while next + $vectors * <$V>::LANES <= channels {
             let $at = next;
             $large;
-            next += VECTORS * <$V>::LANES;
+            next += $vectors * <$V>::LANES;
         }
         while next < channels {
             let $at = next.min(channels.saturating_sub(<$V>::LANES));
@@ -31,10 +29,59 @@ macro_rules! for_each_block {
     }};
 }
 
-/// The numbers of a block of `R` vectors of pixels with `channels` channels.
+/// Reads a vector of `from`, at `at`, or in part if a pixel has `len` channels, fewer than a vector.
+///
+/// # Safety
+/// The processor has the instructions of `V`'s set, and `at + len` is at most the length of `from`.
 #[inline(always)]
-fn block_len<V: Simd, const R: usize>(channels: usize) -> usize {
-    if R > 1 { R * V::LANES } else { V::LANES.min(channels) }
+unsafe fn read<V: Simd>(from: &[f32], at: usize, len: usize) -> V {
+    debug_assert!(at + len <= from.len());
+    // SAFETY: the caller's promise.
+    unsafe {
+        if len == V::LANES { V::load(from.as_ptr().add(at)) } else { V::read(&from[at..at + len]) }
+    }
+}
+
+/// A part of an image: pixels of `channels` numbers, in rows of `width`, from row `top` on.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    pixels: &'a [f32],
+    top: usize,
+    width: usize,
+    channels: usize,
+}
+
+impl Rows<'_> {
+    /// The place of a pixel.
+    #[inline(always)]
+    fn at(self, y: usize, x: usize) -> usize {
+        ((y - self.top) * self.width + x) * self.channels
+    }
+
+    /// Prefetches what the next row of a target needs beyond what its row `y` does, of `len` channels from
+    /// `channel` on of a group of `P` pixels: it lies a row behind the last number read, where the processor
+    /// does not look by itself.
+    #[inline(always)]
+    fn prefetch_next<const P: usize>(
+        self,
+        (rows, y): (&Reach, usize),
+        (columns, x): (&Reach, usize),
+        channel: usize,
+        len: usize,
+    ) {
+        let (pairs, below) = (rows.of(y), rows.steps().1);
+        let ([(first, _), .., (last, _)], [(x, _), ..]) = (pairs, columns.of(x)) else { return };
+        let last = *first.max(last);
+        for row in last + 1..=last + below {
+            for pixel in 0..P * columns.steps().1 {
+                for i in (0..len).step_by(16) {
+                    // Nothing is read where there is no such row.
+                    let at = self.at(row, x + pixel) + channel + i;
+                    prefetch(self.pixels.as_ptr().wrapping_add(at));
+                }
+            }
+        }
+    }
 }
 
 /// Each pixel of some rows of a target: the sum of the source's pixels it is connected with, each times
@@ -66,87 +113,150 @@ impl SimdFn for Connected<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Simd>(mut self) {
-        let pixels = self.target.len() / self.channels;
-        for pixel in 0..pixels {
-            let at = (self.first + pixel / self.target_w, pixel % self.target_w);
-            // SAFETY: the caller's promise.
-            unsafe {
-                for_each_block!(
-                    V,
-                    self.channels,
-                    |channel| self.block::<V, VECTORS>(pixel, at, channel),
-                    self.block::<V, 1>(pixel, at, channel)
-                );
+        let (rows, groups) = (self.checked_rows(), self.columns.groups());
+        for row in 0..rows {
+            for i in 0..groups.len() {
+                let group = groups[i];
+                // SAFETY: the caller's promise, and what was checked.
+                unsafe {
+                    if group.whole {
+                        for_each_block!(
+                            V,
+                            self.channels,
+                            |channel| 2: self.block::<V, 2, GROUP>(row, group, channel),
+                            self.block::<V, 1, GROUP>(row, group, channel)
+                        );
+                    } else {
+                        for_each_block!(
+                            V,
+                            self.channels,
+                            |channel| 4: self.block::<V, 4, 1>(row, group, channel),
+                            self.block::<V, 1, 1>(row, group, channel)
+                        );
+                    }
+                }
             }
         }
     }
 }
 
-impl Connected<'_> {
-    /// `R` vectors of channels, from `channel` on, of the target's pixel at `(y, x)`.
+impl<'a> Connected<'a> {
+    fn source(&self) -> Rows<'a> {
+        let Self { source: pixels, top, source_w: width, channels, .. } = *self;
+        Rows { pixels, top, width, channels }
+    }
+
+    /// The number of rows, after making sure that every pixel of the source, every element of the kernel and
+    /// every pixel of the target that they need exists.
+    fn checked_rows(&self) -> usize {
+        let c = self.channels;
+        let rows = self.target.len() / (c * self.target_w);
+        let seen = self.rows.span(self.first..self.first + rows);
+        assert!(self.top <= seen.start);
+        assert!((seen.end - self.top) * self.source_w * c <= self.source.len());
+        assert_eq!(self.columns.sizes(), [self.target_w, self.source_w, self.kernel_w]);
+        let [.., kernel_h] = self.rows.sizes();
+        assert_eq!(self.weights.len(), kernel_h * self.kernel_w * c);
+        assert!(self.bias.is_none_or(|bias| bias.len() == c));
+        rows
+    }
+
+    /// `R` vectors of channels, from `channel` on, of the first `P` pixels of a group of a row of the target.
     ///
     /// # Safety
-    /// The processor has the instructions of `V`'s set.
+    /// The processor has the instructions of `V`'s set, the row is below
+    /// [`Connected::checked_rows`], and the channels exist.
     #[inline(always)]
-    unsafe fn block<V: Simd, const R: usize>(
+    unsafe fn block<V: Simd, const R: usize, const P: usize>(
         &mut self,
-        pixel: usize,
-        (y, x): (usize, usize),
+        row: usize,
+        group: Group,
         channel: usize,
     ) {
-        let len = block_len::<V, R>(self.channels);
+        let c = self.channels;
+        let len = V::LANES.min(c);
         // SAFETY: the caller's promise, for every vector here.
         unsafe {
-            let mut sums = [V::zero(); R];
+            let mut sums = [[V::zero(); R]; P];
             if let Some(bias) = self.bias {
-                let bias = &bias[channel..][..len];
                 for i in 0..R {
-                    sums[i] = V::read(&bias[i * V::LANES..]);
-                }
-            }
-            let (rows, columns) = (self.rows.of(y), self.columns.of(x));
-            for i in 0..rows.len() {
-                let (sy, ky) = rows[i];
-                let row = &self.source[(sy - self.top) * self.source_w * self.channels..];
-                let weights = &self.weights[ky * self.kernel_w * self.channels..];
-                for j in 0..columns.len() {
-                    let (sx, kx) = columns[j];
-                    let v = &row[sx * self.channels + channel..][..len];
-                    let w = &weights[kx * self.channels + channel..][..len];
-                    for i in 0..R {
-                        let (v, w) = (V::read(&v[i * V::LANES..]), V::read(&w[i * V::LANES..]));
-                        sums[i] = v.mul_add(w, sums[i]);
+                    let bias = read::<V>(bias, channel + i * V::LANES, len);
+                    for p in 0..P {
+                        sums[p][i] = bias;
                     }
                 }
             }
-            let to = &mut self.target[pixel * self.channels + channel..][..len];
-            for i in 0..R {
-                // NaN is not at most zero, and stays.
-                let zero = V::zero();
-                let stopped = sums[i].at_most(zero);
-                let v = if self.relu { V::select(stopped, zero, sums[i]) } else { sums[i] };
-                v.write(&mut to[i * V::LANES..]);
+            let y = self.first + row;
+            let (rows, columns) = (self.rows.of(y), self.columns.of(group.first));
+            let (step, shift) = self.columns.steps();
+            let source = self.source();
+            source.prefetch_next::<P>(
+                (self.rows, y),
+                (self.columns, group.first),
+                channel,
+                R * V::LANES,
+            );
+            for i in 0..rows.len() {
+                let (sy, ky) = rows[i];
+                for j in 0..columns.len() {
+                    let (sx, kx) = columns[j];
+                    let source = source.at(sy, sx) + channel;
+                    let weight = (ky * self.kernel_w + kx) * c + channel;
+                    for i in 0..R {
+                        let w = read::<V>(self.weights, weight + i * V::LANES, len);
+                        for p in 0..P {
+                            let at = source + p * shift * c + i * V::LANES;
+                            sums[p][i] = read::<V>(self.source, at, len).mul_add(w, sums[p][i]);
+                        }
+                    }
+                }
+            }
+            for p in 0..P {
+                let pixel = row * self.target_w + group.first + p * step;
+                for i in 0..R {
+                    // NaN is not at most zero, and stays.
+                    let (sum, zero) = (sums[p][i], V::zero());
+                    let v = if self.relu { V::select(sum.at_most(zero), zero, sum) } else { sum };
+                    let at = pixel * c + channel + i * V::LANES;
+                    v.write(&mut self.target[at..at + len]);
+                }
             }
         }
+    }
+}
+
+/// The place of a channel's sums in [`Gradients`], with vectors of `lanes` lanes.
+pub fn place_of(channel: usize, channels: usize, lanes: usize) -> usize {
+    if channel < channels / lanes * lanes || channels < lanes {
+        channel
+    } else {
+        channels.next_multiple_of(lanes) - channels + channel
     }
 }
 
 /// Adds to the gradients of weight and bias those from some rows of outputs.
+///
+/// Sums are whole vectors: those of the last block of channels lie behind those of the one before it, though
+/// the blocks may overlap ([`place_of`]).
 pub struct Gradients<'a> {
     /// The gradients of the rows.
     pub dy: &'a [f32],
     /// The numbers of the rows.
     pub targets: Range<usize>,
+    /// Pixels of a row of outputs.
+    pub y_w: usize,
     /// Rows of the input, from row `top` on.
     pub x: &'a [f32],
     pub top: usize,
     /// Pixels of an input row.
     pub x_w: usize,
+    pub kernel_w: usize,
     pub channels: usize,
     pub rows: &'a Reach,
-    pub columns: &'a Axis,
-    /// `[kernel row, kernel column, channel]`.
+    pub columns: &'a Reach,
+    /// `[kernel row, kernel column, place of the channel]`.
     pub dw: &'a mut [f32],
+    /// `[place of the channel]`.
     pub db: &'a mut [f32],
 }
 
@@ -154,121 +264,86 @@ impl SimdFn for Gradients<'_> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<V: Simd>(self) {
-        let Self { channels, columns, .. } = self;
-        let pitch = columns.output * channels;
-        for (i, oy) in self.targets.enumerate() {
-            let dy = &self.dy[i * pitch..][..pitch];
-            let inputs = self.rows.of(oy);
-            for i in 0..inputs.len() {
-                let (iy, ky) = inputs[i];
-                let x = &self.x[(iy - self.top) * self.x_w * channels..][..self.x_w * channels];
-                for kx in 0..columns.kernel {
-                    let (outputs, first) = columns.outputs_inside(kx);
-                    let row = Products {
-                        dy: &dy[outputs.start * channels..],
-                        x: &x[first * channels..],
-                        stride: columns.stride,
-                        len: outputs.len(),
-                        channels,
-                    };
-                    let sums = &mut self.dw[(ky * columns.kernel + kx) * channels..][..channels];
-                    // SAFETY: the caller's promise.
+    unsafe fn run<V: Simd>(mut self) {
+        let (rows, groups) = (self.checked_rows(V::LANES), self.columns.groups());
+        for row in 0..rows {
+            for i in 0..groups.len() {
+                let group = groups[i];
+                let mut place = 0;
+                while place < self.channels {
+                    // SAFETY: the caller's promise, and what was checked.
                     unsafe {
-                        for_each_block!(
-                            V,
-                            channels,
-                            |channel| row.add_to::<V, VECTORS, 1>(channel, sums),
-                            row.add_to::<V, 1, VECTORS>(channel, sums)
-                        );
+                        if group.whole {
+                            self.block::<V, GROUP>(row, group, place);
+                        } else {
+                            self.block::<V, 1>(row, group, place);
+                        }
                     }
-                }
-            }
-            for pixel in 0..columns.output {
-                for channel in 0..channels {
-                    self.db[channel] += dy[pixel * channels + channel];
+                    place += V::LANES;
                 }
             }
         }
     }
 }
 
-/// The outputs of one row that one element of the kernel is part of.
-struct Products<'a> {
-    /// The gradients, from the first of these outputs on.
-    dy: &'a [f32],
-    /// The inputs, from that of the first output on.
-    x: &'a [f32],
-    /// The distance of the inputs of neighbouring outputs, in pixels.
-    stride: usize,
-    /// Outputs.
-    len: usize,
-    channels: usize,
-}
+impl Gradients<'_> {
+    /// The number of rows, after making sure that every pixel and every sum that they need exists.
+    fn checked_rows(&self, lanes: usize) -> usize {
+        let c = self.channels;
+        let seen = self.rows.span(self.targets.clone());
+        assert!(self.targets.len() * self.y_w * c <= self.dy.len());
+        assert!(self.top <= seen.start);
+        assert!((seen.end - self.top) * self.x_w * c <= self.x.len());
+        assert_eq!(self.columns.sizes(), [self.y_w, self.x_w, self.kernel_w]);
+        let ([.., kernel_h], padded) = (self.rows.sizes(), c.next_multiple_of(lanes));
+        assert_eq!(self.dw.len(), kernel_h * self.kernel_w * padded);
+        assert_eq!(self.db.len(), padded);
+        self.targets.len()
+    }
 
-impl Products<'_> {
-    /// Adds, for `R` vectors of channels from `channel` on, the sum of the outputs' gradients, each times
-    /// its input. `P` outputs at a time have sums of their own, to hide the latency of a sum.
+    /// A vector of channels, whose sums are at `place`, of the first `P` outputs of a group of a row.
     ///
     /// # Safety
-    /// The processor has the instructions of `V`'s set.
+    /// The processor has the instructions of `V`'s set, the row is below
+    /// [`Gradients::checked_rows`], and `place` is a multiple of its lanes, below the number of channels.
     #[inline(always)]
-    unsafe fn add_to<V: Simd, const R: usize, const P: usize>(
-        &self,
-        channel: usize,
-        to: &mut [f32],
-    ) {
-        let len = block_len::<V, R>(self.channels);
+    unsafe fn block<V: Simd, const P: usize>(&mut self, row: usize, group: Group, place: usize) {
+        let c = self.channels;
+        let (len, padded) = (V::LANES.min(c), c.next_multiple_of(V::LANES));
+        let channel = place.min(c.saturating_sub(V::LANES));
+        let y = self.targets.start + row;
+        let (rows, columns) = (self.rows.of(y), self.columns.of(group.first));
+        let (step, shift) = self.columns.steps();
+        let Self { x: pixels, top, x_w: width, channels, .. } = *self;
+        let input = Rows { pixels, top, width, channels };
+        input.prefetch_next::<P>((self.rows, y), (self.columns, group.first), channel, len);
+        let (dw, db) = (self.dw.as_mut_ptr(), self.db.as_mut_ptr());
         // SAFETY: the caller's promise, for every vector here.
         unsafe {
-            let mut sums = [[V::zero(); R]; P];
-            for first in (0..self.len - self.len % P).step_by(P) {
-                for p in 0..P {
-                    self.product(first + p, channel, len, &mut sums[p]);
-                }
+            let mut dy = [V::zero(); P];
+            for p in 0..P {
+                let pixel = row * self.y_w + group.first + p * step;
+                dy[p] = read::<V>(self.dy, pixel * c + channel, len);
+                prefetch(self.dy.as_ptr().wrapping_add((pixel + self.y_w) * c + channel));
             }
-            for output in self.len - self.len % P..self.len {
-                self.product(output, channel, len, &mut sums[0]);
-            }
+            let mut sum = dy[0];
             for p in 1..P {
-                for i in 0..R {
-                    sums[0][i] = sums[0][i].add(sums[p][i]);
+                sum = sum.add(dy[p]);
+            }
+            V::load(db.add(place)).add(sum).store(db.add(place));
+            for i in 0..rows.len() {
+                let (iy, ky) = rows[i];
+                for j in 0..columns.len() {
+                    let (ix, kx) = columns[j];
+                    let x = input.at(iy, ix) + channel;
+                    let mut sum = read::<V>(self.x, x, len).mul(dy[0]);
+                    for p in 1..P {
+                        sum = read::<V>(self.x, x + p * shift * c, len).mul_add(dy[p], sum);
+                    }
+                    let to = dw.add((ky * self.kernel_w + kx) * padded + place);
+                    V::load(to).add(sum).store(to);
                 }
             }
-            // A block that overlaps the one before it adds what that one has not.
-            let done = channel % V::LANES;
-            if done == 0 {
-                let to = &mut to[channel..][..len];
-                for i in 0..R {
-                    let to = &mut to[i * V::LANES..];
-                    V::read(to).add(sums[0][i]).write(to);
-                }
-            } else {
-                let mut lanes = [0.0; MAX_LANES];
-                sums[0][0].write(&mut lanes);
-                for lane in V::LANES - done..len {
-                    to[channel + lane] += lanes[lane];
-                }
-            }
-        }
-    }
-
-    /// # Safety
-    /// As for [`Products::add_to`].
-    #[inline(always)]
-    unsafe fn product<V: Simd, const R: usize>(
-        &self,
-        output: usize,
-        channel: usize,
-        len: usize,
-        sums: &mut [V; R],
-    ) {
-        let dy = &self.dy[output * self.channels + channel..][..len];
-        let x = &self.x[output * self.stride * self.channels + channel..][..len];
-        for i in 0..R {
-            // SAFETY: the caller's promise.
-            let (dy, x) = unsafe { (V::read(&dy[i * V::LANES..]), V::read(&x[i * V::LANES..])) };
-            sums[i] = dy.mul_add(x, sums[i]);
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel::prelude::*;
 use crate::kernels::{parallel, simd};
 use crate::tensor::{Buffer, BufferPool, Tensor};
-use loops::{Connected, Gradients};
+use loops::{Connected, Gradients, place_of};
 use reach::Axis;
 use std::ops::Deref;
 
@@ -175,24 +175,25 @@ impl Conv2dWeightGradient<f32> for Depthwise {
         scratch: &BufferPool<f32>,
     ) {
         let channels = g.out_c;
-        let [rows, columns] = Axis::of(g);
-        let inputs = rows.inputs();
+        let lanes = simd::lanes(self.isa);
+        let padded = channels.next_multiple_of(lanes);
+        let [rows, columns] = Axis::of(g).map(|axis| axis.inputs());
         // Blocks of rows, the same number in every image; each part takes consecutive blocks.
         let block = band(g.out_w * channels).min(g.out_h.max(1));
         let blocks = g.out_h.div_ceil(block);
         let all = g.batch * blocks;
         let parts = WEIGHT_PARTS.min(all).max(1);
-        // A partial sum: the weight's gradient as [tap, channel], then the bias's.
-        let part_len = (g.taps() + 1) * channels;
+        // A partial sum: the weight's gradient as [tap, place of the channel], then the bias's.
+        let part_len = (g.taps() + 1) * padded;
         let mut sums = scratch.scratch(parts * part_len);
         sums.par_chunks_exact_mut(part_len).enumerate().for_each(|(part, sum)| {
             sum.fill(0.0);
-            let (dw, db) = sum.split_at_mut(g.taps() * channels);
+            let (dw, db) = sum.split_at_mut(g.taps() * padded);
             for index in part * all / parts..(part + 1) * all / parts {
                 let (image, top) = (index / blocks, index % blocks * block);
                 let targets = top..(top + block).min(g.out_h);
                 let dy = dy.rows(g, image, &targets, scratch);
-                let seen = inputs.span(targets.clone());
+                let seen = rows.span(targets.clone());
                 let rows_of_x = seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c;
                 let x = spread(g, &x[image * g.input_len()..][rows_of_x], scratch);
                 simd::run(
@@ -200,11 +201,13 @@ impl Conv2dWeightGradient<f32> for Depthwise {
                     Gradients {
                         dy: &dy,
                         targets,
+                        y_w: g.out_w,
                         x: &x,
                         top: seen.start,
                         x_w: g.in_w,
+                        kernel_w: g.kernel_w,
                         channels,
-                        rows: &inputs,
+                        rows: &rows,
                         columns: &columns,
                         dw,
                         db,
@@ -213,9 +216,14 @@ impl Conv2dWeightGradient<f32> for Depthwise {
             }
         });
         let total = parallel::sum_parts(&mut sums, part_len);
-        let (weights, bias) = total.split_at(g.taps() * channels);
-        transpose(weights, channels, dw);
-        db.copy_from_slice(bias);
+        let (weights, bias) = total.split_at(g.taps() * padded);
+        for channel in 0..channels {
+            let place = place_of(channel, channels, lanes);
+            db[channel] = bias[place];
+            for tap in 0..g.taps() {
+                dw[channel * g.taps() + tap] = weights[tap * padded + place];
+            }
+        }
     }
 }
 

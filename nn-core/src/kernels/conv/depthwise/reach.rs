@@ -20,6 +20,23 @@ pub struct Reach {
     pairs: Vec<(usize, usize)>,
     /// Where the pairs of each position begin, and the end.
     starts: Vec<usize>,
+    /// The positions here and on the other side, and the kernel's elements: what pairs name is below these.
+    sizes: [usize; 3],
+    /// From each position of a group to the next: the distance here, and that on the other side.
+    steps: (usize, usize),
+    groups: Vec<Group>,
+}
+
+/// Positions of a whole group.
+pub const GROUP: usize = 4;
+
+/// Positions that the same elements of the kernel connect, with positions that follow each other in equal
+/// steps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Group {
+    pub first: usize,
+    /// Whether these are [`GROUP`] positions, and not one.
+    pub whole: bool,
 }
 
 impl Axis {
@@ -60,35 +77,68 @@ impl Axis {
 
     /// The input positions that each output position sees.
     pub fn inputs(&self) -> Reach {
-        Reach::new(self.output, self.kernel, |at, k| self.input_at(at, k))
+        Reach::new([self.output, self.input, self.kernel], (1, self.stride), |at, k| {
+            self.input_at(at, k)
+        })
     }
 
     /// The output positions that see each input position.
     pub fn outputs(&self) -> Reach {
-        Reach::new(self.input, self.kernel, |at, k| self.output_at(at, k))
-    }
-
-    /// The output positions whose element `k` of the kernel is inside the input, and the input position
-    /// of the first.
-    pub fn outputs_inside(&self, k: usize) -> (Range<usize>, usize) {
-        let before = |input: usize| {
-            let outputs = (input + self.pad).saturating_sub(k * self.dilation);
-            outputs.div_ceil(self.stride).min(self.output)
-        };
-        let inside = before(0)..before(self.input);
-        let first = self.input_at(inside.start, k).unwrap_or(0);
-        (inside, first)
+        Reach::new([self.input, self.output, self.kernel], (self.stride, 1), |at, k| {
+            self.output_at(at, k)
+        })
     }
 }
 
 impl Reach {
-    fn new(len: usize, kernel: usize, connect: impl Fn(usize, usize) -> Option<usize>) -> Self {
+    fn new(
+        sizes: [usize; 3],
+        steps: (usize, usize),
+        connect: impl Fn(usize, usize) -> Option<usize>,
+    ) -> Self {
+        let [len, other, kernel] = sizes;
         let (mut pairs, mut starts) = (Vec::new(), vec![0]);
         for at in 0..len {
             pairs.extend((0..kernel).filter_map(|k| Some((connect(at, k)?, k))));
             starts.push(pairs.len());
         }
-        Self { pairs, starts }
+        assert!(pairs.iter().all(|&(at, _)| at < other));
+        let mut reach = Self { pairs, starts, sizes, steps, groups: Vec::new() };
+        let mut grouped = vec![false; len];
+        for first in 0..len {
+            if grouped[first] {
+                continue;
+            }
+            let whole = (1..GROUP).all(|i| reach.continues(first, i));
+            for i in 0..if whole { GROUP } else { 1 } {
+                grouped[first + i * steps.0] = true;
+            }
+            reach.groups.push(Group { first, whole });
+        }
+        reach
+    }
+
+    /// Whether position `i` of the group that begins at `first` would be connected as the first one is.
+    fn continues(&self, first: usize, i: usize) -> bool {
+        let at = first + i * self.steps.0;
+        let moved = |&(other, k): &(usize, usize)| (other + i * self.steps.1, k);
+        at + 1 < self.starts.len()
+            && self.of(first).iter().map(moved).eq(self.of(at).iter().copied())
+    }
+
+    /// All positions, in groups, which are in the order of their first positions.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The distance of neighbouring positions of a group, and that of what they are connected with.
+    pub fn steps(&self) -> (usize, usize) {
+        self.steps
+    }
+
+    /// The positions here, those on the other side, and the elements of the kernel.
+    pub fn sizes(&self) -> [usize; 3] {
+        self.sizes
     }
 
     /// The positions that `at` is connected with, each with its kernel element.
@@ -120,18 +170,43 @@ mod tests {
             for o in 0..output {
                 for k in 0..kernel {
                     let at = (o * stride + k * dilation).checked_sub(pad).filter(|&i| i < input);
-                    let (inside, first) = axis.outputs_inside(k);
-                    assert_eq!(inside.contains(&o), at.is_some());
                     for i in 0..input {
                         let connected = at == Some(i);
                         assert_eq!(inputs.of(o).contains(&(i, k)), connected);
                         assert_eq!(outputs.of(i).contains(&(o, k)), connected);
                         if connected {
                             assert!(inputs.span(o..o + 1).contains(&i));
-                            assert_eq!(i, first + (o - inside.start) * stride);
                         }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn groups_have_every_position_once_and_are_connected_alike() {
+        for (input, kernel, stride, pad) in
+            [(24, 3, 1, 1), (25, 3, 2, 1), (31, 7, 2, 3), (3, 5, 1, 2), (16, 2, 3, 0)]
+        {
+            let output = (input + 2 * pad - kernel) / stride + 1;
+            let axis = Axis { input, output, kernel, stride, dilation: 1, pad };
+            for (reach, len) in [(axis.inputs(), output), (axis.outputs(), input)] {
+                let (step, shift) = reach.steps();
+                let mut seen = vec![0; len];
+                for &group in reach.groups() {
+                    let count = if group.whole { GROUP } else { 1 };
+                    for i in 0..count {
+                        seen[group.first + i * step] += 1;
+                        let expected: Vec<_> = reach
+                            .of(group.first)
+                            .iter()
+                            .map(|&(at, k)| (at + i * shift, k))
+                            .collect();
+                        assert_eq!(reach.of(group.first + i * step), expected);
+                    }
+                }
+                assert_eq!(seen, vec![1; len]);
+                assert_eq!(reach.groups().iter().any(|group| group.whole), input > GROUP);
             }
         }
     }
