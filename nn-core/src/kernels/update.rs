@@ -1,8 +1,10 @@
 //! The weight updates of optimisers, over plain slices.
 //!
-//! The loops are called through [`Kernels::updates`](super::Kernels::updates). So they are compiled
-//! with this crate for each element type, independently of the build settings of the crate that trains.
+//! The loops are called through [`Kernels::updates`](super::Kernels::updates). So they are
+//! compiled with this crate for each element type, for the machine's vectors, independently of the build settings of the crate that trains. No product and sum
+//! are fused: every instruction set gives the same bits.
 
+use super::multiversion::{Multiversion, multiversion};
 use crate::tensor::Element;
 
 /// The factors of a step of Adam (Kingma and Ba 2015), with the bias corrections in `rate`.
@@ -44,25 +46,74 @@ impl<T: Element> Updates<T> {
 }
 
 fn adam<T: Element>(step: AdamFactors<T>, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
-    let AdamFactors { rate1, rate2, rate, decay, epsilon } = step;
-    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-        *m += (g - *m) * rate1;
-        *v += (g * g - *v) * rate2;
-        *w -= *w * decay;
-        *w -= *m * rate / (v.sqrt() + epsilon);
-    }
+    multiversion(Adam { step, w, g, m, v });
 }
 
 fn sgd<T: Element>(rate: T, w: &mut [T], g: &[T]) {
-    for (w, &g) in w.iter_mut().zip(g) {
-        *w -= g * rate;
-    }
+    multiversion(Sgd { rate, w, g });
 }
 
 fn momentum<T: Element>(step: (T, T, bool), w: &mut [T], g: &[T], v: &mut [T]) {
-    let (rate, momentum, nesterov) = step;
-    for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
-        *v = *v * momentum - g * rate;
-        *w += if nesterov { *v * momentum - g * rate } else { *v };
+    multiversion(Momentum { step, w, g, v });
+}
+
+struct Adam<'a, T> {
+    step: AdamFactors<T>,
+    w: &'a mut [T],
+    g: &'a [T],
+    m: &'a mut [T],
+    v: &'a mut [T],
+}
+
+impl<T: Element> Multiversion for Adam<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { step, w, g, m, v } = self;
+        let AdamFactors { rate1, rate2, rate, decay, epsilon } = step;
+        for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+            *m += (g - *m) * rate1;
+            *v += (g * g - *v) * rate2;
+            *w -= *w * decay;
+            *w -= *m * rate / (v.sqrt() + epsilon);
+        }
+    }
+}
+
+struct Sgd<'a, T> {
+    rate: T,
+    w: &'a mut [T],
+    g: &'a [T],
+}
+
+impl<T: Element> Multiversion for Sgd<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (w, &g) in self.w.iter_mut().zip(self.g) {
+            *w -= g * self.rate;
+        }
+    }
+}
+
+struct Momentum<'a, T> {
+    step: (T, T, bool),
+    w: &'a mut [T],
+    g: &'a [T],
+    v: &'a mut [T],
+}
+
+impl<T: Element> Multiversion for Momentum<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (rate, momentum, nesterov) = self.step;
+        for ((w, &g), v) in self.w.iter_mut().zip(self.g).zip(self.v) {
+            *v = *v * momentum - g * rate;
+            *w += if nesterov { *v * momentum - g * rate } else { *v };
+        }
     }
 }
