@@ -1,12 +1,13 @@
 //! Element-wise activation functions and their derivatives, over plain slices.
 //!
 //! They are among the [functions](super::functions) of one number. The loops are compiled for the machine's
-//! vectors: those without `exp` are vectorised.
+//! vectors, with `exp` and `tanh` that are vectorised in single precision.
 //!
 //! No function overflows where its value is finite. At kinks derivatives are PyTorch's.
 
 use super::erf::erfc;
-use super::multiversion::{Multiversion, multiversion};
+use super::exp::{exp, exp_m1, tanh};
+use super::multiversion::{Multiversion, each, each_pair, multiversion};
 use crate::tensor::Element;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
@@ -89,16 +90,6 @@ struct Backward<'a, T> {
     saved: &'a [T],
 }
 
-/// The loop `for each element v { v = value }`.
-macro_rules! each {
-    ($data:expr, $v:ident => $value:expr) => {
-        for v in $data.iter_mut() {
-            let $v = *v;
-            *v = $value;
-        }
-    };
-}
-
 impl<T: Element> Multiversion for Forward<'_, T> {
     type Output = ();
 
@@ -108,14 +99,14 @@ impl<T: Element> Multiversion for Forward<'_, T> {
         let (zero, six) = (T::zero(), T::from_f64(6.0));
         match function {
             Activation::Sigmoid => each!(x, v => sigmoid(v)),
-            Activation::Tanh => each!(x, v => v.tanh()),
+            Activation::Tanh => each!(x, v => tanh(v)),
             Activation::LeakyRelu { slope } => {
                 let slope = T::from_f64(slope);
                 each!(x, v => if v > zero { v } else { v * slope });
             }
             Activation::Elu { alpha } => {
                 let alpha = T::from_f64(alpha);
-                each!(x, v => if v > zero { v } else { v.exp_m1() * alpha });
+                each!(x, v => if v > zero { v } else { exp_m1(v) * alpha });
             }
             Activation::Gelu(Gelu::Exact) => each!(x, v => v * normal(v).0),
             Activation::Gelu(Gelu::Tanh) => each!(x, v => v * sigmoid(gelu_argument(v).0)),
@@ -130,20 +121,10 @@ impl<T: Element> Multiversion for Forward<'_, T> {
                 each!(x, v => clamp(v * alpha + beta, zero, T::one()));
             }
             Activation::Relu6 => each!(x, v => clamp(v, zero, six)),
-            Activation::Softplus => each!(x, v => relu(v) + (-v.abs()).exp().ln_1p()),
+            Activation::Softplus => each!(x, v => relu(v) + exp(-v.abs()).ln_1p()),
             Activation::Mish => each!(x, v => v * tanh_softplus(v).0),
         }
     }
-}
-
-/// The loop `for each gradient g and saved number v { g = value }`.
-macro_rules! each_pair {
-    ($gradient:expr, $saved:expr, $g:ident, $v:ident => $value:expr) => {
-        for (g, &$v) in $gradient.iter_mut().zip($saved) {
-            let $g = *g;
-            *g = $value;
-        }
-    };
 }
 
 impl<T: Element> Multiversion for Backward<'_, T> {
@@ -162,7 +143,7 @@ impl<T: Element> Multiversion for Backward<'_, T> {
             }
             Activation::Elu { alpha } => {
                 let alpha = T::from_f64(alpha);
-                each_pair!(gradient, saved, g, v => if v > zero { g } else { g * alpha * v.exp() });
+                each_pair!(gradient, saved, g, v => if v > zero { g } else { g * alpha * exp(v) });
             }
             Activation::Gelu(Gelu::Exact) => {
                 each_pair!(gradient, saved, g, v => {
@@ -226,8 +207,9 @@ fn relu<T: Element>(v: T) -> T {
 }
 
 /// `1 / (1 + exp(-x))`, without overflow for large positive or negative `x`.
+#[inline(always)]
 pub fn sigmoid<T: Element>(x: T) -> T {
-    let e = (-x.abs()).exp();
+    let e = exp(-x.abs());
     let numerator = if x < T::zero() { e } else { T::one() };
     numerator / (T::one() + e)
 }
@@ -248,7 +230,7 @@ fn gelu_argument<T: Element>(x: T) -> (T, T) {
 fn tanh_softplus<T: Element>(x: T) -> (T, T) {
     let (one, two) = (T::one(), T::from_f64(2.0));
     // With e = exp(x): t = ((1 + e)^2 - 1) / ((1 + e)^2 + 1), divided by e^2 where that is large.
-    let e = (-x.abs()).exp();
+    let e = exp(-x.abs());
     let (above, rest) =
         if x < T::zero() { (e * (e + two), two) } else { (one + two * e, two * e * e) };
     (above / (above + rest), rest / (above + rest))

@@ -5,6 +5,8 @@
 
 use super::activation::{self, Activation};
 use super::erf::erf;
+use super::exp::exp;
+use super::multiversion::{Multiversion, each, each_pair, multiversion};
 use crate::tensor::Element;
 use std::f64::consts::FRAC_2_SQRT_PI;
 
@@ -70,45 +72,81 @@ impl<T: Element> Functions<T> {
 }
 
 fn apply<T: Element>(function: Function, data: &mut [T]) {
-    let each = data.iter_mut();
     match function {
-        Function::Exp => each.for_each(|v| *v = v.exp()),
-        Function::Log => each.for_each(|v| *v = v.ln()),
-        Function::Sqrt => each.for_each(|v| *v = v.sqrt()),
-        Function::Abs => each.for_each(|v| *v = v.abs()),
-        Function::Square => each.for_each(|v| *v *= *v),
-        Function::Erf => each.for_each(|v| *v = T::from_f64(erf(v.as_f64()))),
-        Function::Power(power) => {
-            let power = T::from_f64(power);
-            each.for_each(|v| *v = v.powf(power));
-        }
         Function::Activation(function) => activation::forward(function, data),
+        function => multiversion(Apply { function, data }),
     }
 }
 
 fn differentiate<T: Element>(function: Function, gradient: &mut [T], saved: &[T]) {
-    let pairs = gradient.iter_mut().zip(saved);
-    let two = T::from_f64(2.0);
     match function {
-        Function::Exp => pairs.for_each(|(g, &y)| *g *= y),
-        Function::Log => pairs.for_each(|(g, &x)| *g /= x),
-        Function::Sqrt => pairs.for_each(|(g, &y)| *g /= two * y),
-        Function::Abs => pairs.for_each(|(g, &x)| *g *= sign(x)),
-        Function::Square => pairs.for_each(|(g, &x)| *g *= two * x),
-        Function::Erf => {
-            let factor = T::from_f64(FRAC_2_SQRT_PI);
-            pairs.for_each(|(g, &x)| *g *= factor * (-x * x).exp());
-        }
-        Function::Power(0.0) => pairs.for_each(|(g, _)| *g = T::zero()),
-        Function::Power(power) => {
-            let (power, less) = (T::from_f64(power), T::from_f64(power - 1.0));
-            pairs.for_each(|(g, &x)| *g *= power * x.powf(less));
-        }
         Function::Activation(function) => activation::backward(function, gradient, saved),
+        function => multiversion(Differentiate { function, gradient, saved }),
+    }
+}
+
+struct Apply<'a, T> {
+    function: Function,
+    data: &'a mut [T],
+}
+
+impl<T: Element> Multiversion for Apply<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let data = self.data;
+        match self.function {
+            Function::Exp => each!(data, v => exp(v)),
+            Function::Log => each!(data, v => v.ln()),
+            Function::Sqrt => each!(data, v => v.sqrt()),
+            Function::Abs => each!(data, v => v.abs()),
+            Function::Square => each!(data, v => v * v),
+            Function::Erf => each!(data, v => T::from_f64(erf(v.as_f64()))),
+            Function::Power(power) => {
+                let power = T::from_f64(power);
+                each!(data, v => v.powf(power));
+            }
+            Function::Activation(_) => unreachable!("it has loops of its own"),
+        }
+    }
+}
+
+struct Differentiate<'a, T> {
+    function: Function,
+    gradient: &'a mut [T],
+    saved: &'a [T],
+}
+
+impl<T: Element> Multiversion for Differentiate<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { function, gradient, saved } = self;
+        let two = T::from_f64(2.0);
+        match function {
+            Function::Exp => each_pair!(gradient, saved, g, y => g * y),
+            Function::Log => each_pair!(gradient, saved, g, x => g / x),
+            Function::Sqrt => each_pair!(gradient, saved, g, y => g / (two * y)),
+            Function::Abs => each_pair!(gradient, saved, g, x => g * sign(x)),
+            Function::Square => each_pair!(gradient, saved, g, x => g * (two * x)),
+            Function::Erf => {
+                let factor = T::from_f64(FRAC_2_SQRT_PI);
+                each_pair!(gradient, saved, g, x => g * (factor * exp(-x * x)));
+            }
+            Function::Power(0.0) => gradient.fill(T::zero()),
+            Function::Power(power) => {
+                let (power, less) = (T::from_f64(power), T::from_f64(power - 1.0));
+                each_pair!(gradient, saved, g, x => g * (power * x.powf(less)));
+            }
+            Function::Activation(_) => unreachable!("it has loops of its own"),
+        }
     }
 }
 
 /// -1, 0 or 1; NaN for NaN.
+#[inline(always)]
 fn sign<T: Element>(x: T) -> T {
     if x == T::zero() { x } else { x.signum() }
 }

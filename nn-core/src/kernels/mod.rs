@@ -6,6 +6,7 @@
 pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod erf;
+mod exp;
 pub(crate) mod functions;
 pub(crate) mod geometry;
 pub mod isa;

@@ -31,3 +31,25 @@ impl<L: Multiversion> SimdFn for Compiled<L> {
         self.0.run()
     }
 }
+
+/// The loop `for each element v { v = value }`.
+macro_rules! each {
+    ($data:expr, $v:ident => $value:expr) => {
+        for v in $data.iter_mut() {
+            let $v = *v;
+            *v = $value;
+        }
+    };
+}
+pub(crate) use each;
+
+/// The loop `for each element g and the number v of the other slice at its place { g = value }`.
+macro_rules! each_pair {
+    ($gradient:expr, $saved:expr, $g:ident, $v:ident => $value:expr) => {
+        for (g, &$v) in $gradient.iter_mut().zip($saved) {
+            let $g = *g;
+            *g = $value;
+        }
+    };
+}
+pub(crate) use each_pair;
