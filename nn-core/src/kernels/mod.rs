@@ -16,6 +16,7 @@ pub(crate) mod matmul;
 pub(crate) mod multiversion;
 pub(crate) mod norm;
 pub(crate) mod pages;
+pub(crate) mod pairs;
 pub(crate) mod parallel;
 #[cfg(not(target_family = "wasm"))] // it measures time
 pub(crate) mod peak;
@@ -66,6 +67,9 @@ pub trait Tables: Element + linear::Loops {
     /// The bits of what ReLU and dropout passed on.
     fn masks() -> mask::Masks<Self>;
 
+    /// The functions of two numbers.
+    fn pairs() -> pairs::Pairs<Self>;
+
     /// `C = alpha A B + beta C` over raw pointers; use [`matmul::gemm`], which checks sizes and
     /// strides.
     ///
@@ -115,6 +119,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // as for `linear`
             fn masks() -> mask::Masks<Self> {
                 mask::Masks::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn pairs() -> pairs::Pairs<Self> {
+                pairs::Pairs::COMPILED
             }
 
             unsafe fn raw_gemm(

@@ -1,9 +1,10 @@
 //! The sum of two values and its ReLU in one op: where branches of a residual network meet.
 
-use super::elementwise::{stop_where_zero, update_from};
+use super::elementwise::{combine, update};
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
+use crate::kernels::pairs::Pair;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ impl<T: Kernels> Op<T> for AddRelu<T> {
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        stop_where_zero(gradient.as_mut_slice(), self.y.as_slice());
+        update(Pair::Gate, gradient.as_mut_slice(), self.y.as_slice());
         if inputs.needs(0) && inputs.needs(1) {
             let copy = gradient.clone_in(inputs.pool());
             inputs.accumulate(0, copy)?;
@@ -46,13 +47,8 @@ impl<T: Kernels> Tape<T> {
         if a.shape() != b.shape() {
             return Ok(self.relu(self.add(a, b)?));
         }
-        let mut y = a.value().clone_in(self.pool());
-        update_from(y.as_mut_slice(), b.value().as_slice(), |a, b| {
-            let sum = a + b;
-            // False for NaN, which stays.
-            let stopped = sum <= T::zero();
-            if stopped { T::zero() } else { sum }
-        });
+        let mut y = Tensor::uninit(a.shape(), self.pool());
+        combine(Pair::AddRelu, y.as_mut_slice(), a.value().as_slice(), b.value().as_slice());
         let y = Arc::new(y);
         Ok(self.record(AddRelu { y: Arc::clone(&y) }, &[a, b], y))
     }

@@ -8,6 +8,7 @@
 use super::walk::Walk;
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+use crate::kernels::pairs::{Pair, Pairs};
 use crate::kernels::parallel::prelude::*;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
 use crate::tensor::{BufferPool, Scratch, Shape, Tensor};
@@ -21,6 +22,15 @@ pub(super) struct Broadcast {
     output: Shape,
     /// Output dimensions, outermost first, without those of length 1. Never empty.
     dims: Vec<Dim>,
+}
+
+/// Where a piece of the output is in an operand.
+#[derive(Clone, Copy)]
+enum Place {
+    /// It begins there.
+    Same(usize),
+    /// The element there is repeated.
+    Repeated(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,32 +104,55 @@ impl Broadcast {
         values: &[V],
         f: impl Fn(T, V) -> T + Sync,
     ) {
-        let each = |output: &mut [T], values: &[V]| {
-            output.iter_mut().zip(values).for_each(|(o, &v)| *o = f(*o, v));
-        };
+        self.pieces(output, side, &|output, place| match place {
+            Place::Same(at) => {
+                output.iter_mut().zip(&values[at..]).for_each(|(o, &v)| *o = f(*o, v));
+            }
+            Place::Repeated(at) => {
+                let value = values[at];
+                output.iter_mut().for_each(|o| *o = f(*o, value));
+            }
+        });
+    }
+
+    /// [`Broadcast::zip`] with a function whose loops are compiled for the machine's vectors.
+    pub fn update<T: Kernels>(&self, pair: Pair, output: &mut [T], side: usize, values: &[T]) {
+        // Calls for runs of a few elements would take longer than the elements.
+        const SHORT: usize = 32;
+        if self.shapes[side] != self.output && self.dims.last().is_some_and(|run| run.len < SHORT) {
+            return self.zip(output, side, values, |a, b| pair.value(a, b));
+        }
+        let Pairs { update, update_with, .. } = T::pairs();
+        self.pieces(output, side, &|output, place| match place {
+            Place::Same(at) => update(pair, output, &values[at..][..output.len()]),
+            Place::Repeated(at) => update_with(pair, output, values[at]),
+        });
+    }
+
+    /// Calls `piece` for pieces of the output, with the place of each in operand `side`.
+    fn pieces<T: Kernels>(
+        &self,
+        output: &mut [T],
+        side: usize,
+        piece: &(dyn Fn(&mut [T], Place) + Sync),
+    ) {
         if self.shapes[side] == self.output {
-            for_each_chunk(output, CHUNK, |i, output| each(output, &values[i * CHUNK..]));
+            for_each_chunk(output, CHUNK, |i, output| piece(output, Place::Same(i * CHUNK)));
             return;
         }
         let Some(run) = self.dims.last().filter(|_| !output.is_empty()) else { return };
         let step = run.steps[side];
-        let piece = |output: &mut [T], place: usize| match step {
-            0 => {
-                let value = values[place];
-                output.iter_mut().for_each(|o| *o = f(*o, value));
-            }
-            _ => each(output, &values[place..]),
-        };
+        let at = |place: usize| if step == 0 { Place::Repeated(place) } else { Place::Same(place) };
         let runs = (CHUNK / run.len).max(1);
         output.par_chunks_mut(runs * run.len).enumerate().for_each(|(task, output)| {
             let places = self.places(side, task * runs);
             for (output, place) in output.chunks_mut(run.len).zip(places) {
                 if run.len > CHUNK {
                     for_each_chunk(output, CHUNK, |i, output| {
-                        piece(output, place + i * CHUNK * step);
+                        piece(output, at(place + i * CHUNK * step));
                     });
                 } else {
-                    piece(output, place);
+                    piece(output, at(place));
                 }
             }
         });

@@ -1,11 +1,12 @@
 //! 2-D convolution, alone or fused with a following ReLU, or ReLU and max-pooling.
 
-use super::elementwise::stop_where_zero;
+use super::elementwise::update;
 use super::packed::Packed;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::conv::{Conv2dForward, MAX_FUSED_WINDOW, Output, OutputGradient};
+use crate::kernels::pairs::Pair;
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Pool2dGeometry, Pool2dOptions};
 use crate::tensor::{Buffer, Tensor};
 use std::sync::Arc;
@@ -67,7 +68,7 @@ impl<T: Kernels> Op<T> for Conv2dRelu<T> {
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        stop_where_zero(gradient.as_mut_slice(), self.y.as_slice());
+        update(Pair::Gate, gradient.as_mut_slice(), self.y.as_slice());
         self.conv.backward(OutputGradient::Dense(gradient.as_slice()), inputs)
     }
 }

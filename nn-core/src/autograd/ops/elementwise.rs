@@ -4,6 +4,7 @@ use super::broadcast::Broadcast;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
+use crate::kernels::pairs::Pair;
 use crate::kernels::parallel::{CHUNK, for_each_chunk};
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -26,13 +27,12 @@ impl Arithmetic {
         }
     }
 
-    /// `left = left (op) right`.
-    fn apply<T: Kernels>(self, plan: &Broadcast, left: &mut [T], right: &[T]) {
+    fn pair(self) -> Pair {
         match self {
-            Self::Add => plan.zip(left, 1, right, |a, b| a + b),
-            Self::Sub => plan.zip(left, 1, right, |a, b| a - b),
-            Self::Mul => plan.zip(left, 1, right, |a, b| a * b),
-            Self::Div => plan.zip(left, 1, right, |a, b| a / b),
+            Self::Add => Pair::Add,
+            Self::Sub => Pair::Sub,
+            Self::Mul => Pair::Mul,
+            Self::Div => Pair::Div,
         }
     }
 }
@@ -48,23 +48,17 @@ struct Binary<T: Kernels> {
 impl<T: Kernels> Binary<T> {
     /// Turns the output's gradient into that of operand `side`, before the sum over repeated elements.
     fn differentiate(&self, side: usize, gradient: &mut [T]) {
-        let slice = |saved: &Option<Arc<Tensor<T>>>| saved.as_ref().map(Arc::clone);
-        match (self.kind, side, slice(&self.a), slice(&self.b)) {
-            (Arithmetic::Sub, 1, ..) => gradient.iter_mut().for_each(|g| *g = -*g),
-            (Arithmetic::Mul, 0, _, Some(b)) => {
-                self.plan.zip(gradient, 1, b.as_slice(), |g, b| g * b);
-            }
-            (Arithmetic::Mul, 1, Some(a), _) => {
-                self.plan.zip(gradient, 0, a.as_slice(), |g, a| g * a);
-            }
-            (Arithmetic::Div, 0, _, Some(b)) => {
-                self.plan.zip(gradient, 1, b.as_slice(), |g, b| g / b);
-            }
+        let (a, b) = (self.a.as_ref(), self.b.as_ref());
+        match (self.kind, side, a.map(|a| a.as_slice()), b.map(|b| b.as_slice())) {
+            (Arithmetic::Sub, 1, ..) => update_with(Pair::Mul, gradient, -T::one()),
+            (Arithmetic::Mul, 0, _, Some(b)) => self.plan.update(Pair::Mul, gradient, 1, b),
+            (Arithmetic::Mul, 1, Some(a), _) => self.plan.update(Pair::Mul, gradient, 0, a),
+            (Arithmetic::Div, 0, _, Some(b)) => self.plan.update(Pair::Div, gradient, 1, b),
             (Arithmetic::Div, 1, Some(a), Some(b)) => {
                 // `b` is divided by twice: its square could overflow or vanish.
-                self.plan.zip(gradient, 1, b.as_slice(), |g, b| -g / b);
-                self.plan.zip(gradient, 0, a.as_slice(), |g, a| g * a);
-                self.plan.zip(gradient, 1, b.as_slice(), |g, b| g / b);
+                self.plan.update(Pair::NegDiv, gradient, 1, b);
+                self.plan.update(Pair::Mul, gradient, 0, a);
+                self.plan.update(Pair::Div, gradient, 1, b);
             }
             _ => {} // add, and the left side of sub: the gradient itself
         }
@@ -101,7 +95,7 @@ impl<T: Kernels> Op<T> for Scale<T> {
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        update(gradient.as_mut_slice(), |g| g * self.factor);
+        update_with(Pair::Mul, gradient.as_mut_slice(), self.factor);
         inputs.accumulate(0, gradient)
     }
 }
@@ -118,17 +112,24 @@ impl<T: Kernels> Op<T> for AddScalar {
     }
 }
 
-/// Applies `f` to every element.
-pub(super) fn update<T: Kernels>(data: &mut [T], f: impl Fn(T) -> T + Sync) {
-    for_each_chunk(data, CHUNK, |_, chunk| chunk.iter_mut().for_each(|v| *v = f(*v)));
+/// `data = pair(data, number)`, element by element.
+fn update_with<T: Kernels>(pair: Pair, data: &mut [T], number: T) {
+    let update = T::pairs().update_with;
+    for_each_chunk(data, CHUNK, |_, data| update(pair, data, number));
 }
 
-/// Sets the gradient to 0 where the output `y` of a ReLU is 0.
-pub(super) fn stop_where_zero<T: Kernels>(gradient: &mut [T], y: &[T]) {
-    update_from(gradient, y, |g, y| {
-        // False for NaN, which passes its gradient on.
-        let stopped = y <= T::zero();
-        if stopped { T::zero() } else { g }
+/// `data = pair(data, other)`, element by element.
+pub(super) fn update<T: Kernels>(pair: Pair, data: &mut [T], other: &[T]) {
+    let update = T::pairs().update;
+    for_each_chunk(data, CHUNK, |i, data| update(pair, data, &other[i * CHUNK..][..data.len()]));
+}
+
+/// `result = pair(a, b)`, element by element.
+pub(super) fn combine<T: Kernels>(pair: Pair, result: &mut [T], a: &[T], b: &[T]) {
+    let combine = T::pairs().combine;
+    for_each_chunk(result, CHUNK, |i, result| {
+        let part = i * CHUNK..i * CHUNK + result.len();
+        combine(pair, result, &a[part.clone()], &b[part]);
     });
 }
 
@@ -185,14 +186,14 @@ impl<T: Kernels> Tape<T> {
 
     fn binary(&self, kind: Arithmetic, a: &Var<T>, b: &Var<T>) -> Result<Var<T>> {
         let plan = Broadcast::new(kind.name(), a.shape(), b.shape())?;
-        let mut result = if a.shape() == plan.output() {
-            a.value().clone_in(self.pool())
+        let mut result = Tensor::uninit(plan.output(), self.pool());
+        let (pair, y) = (kind.pair(), result.as_mut_slice());
+        if a.shape() == b.shape() {
+            combine(pair, y, a.value().as_slice(), b.value().as_slice());
         } else {
-            let mut repeated = Tensor::uninit(plan.output(), self.pool());
-            plan.zip(repeated.as_mut_slice(), 0, a.value().as_slice(), |_, a| a);
-            repeated
-        };
-        kind.apply(&plan, result.as_mut_slice(), b.value().as_slice());
+            plan.update(Pair::Second, y, 0, a.value().as_slice());
+            plan.update(pair, y, 1, b.value().as_slice());
+        }
 
         let product = matches!(kind, Arithmetic::Mul | Arithmetic::Div);
         let (for_a, for_b) = (self.tracks(&[a]), self.tracks(&[b]));
@@ -209,7 +210,7 @@ impl<T: Kernels> Tape<T> {
     /// `factor * x`, in place if `x` is not shared.
     pub fn scale(&self, x: Var<T>, factor: T) -> Var<T> {
         let (mut y, x) = x.take(self.pool());
-        update(y.as_mut_slice(), |v| v * factor);
+        update_with(Pair::Mul, y.as_mut_slice(), factor);
         self.record(Scale { factor }, &[&x], y)
     }
 
@@ -221,7 +222,7 @@ impl<T: Kernels> Tape<T> {
     /// `x + number`, in place if `x` is not shared.
     pub fn add_scalar(&self, x: Var<T>, number: T) -> Var<T> {
         let (mut y, x) = x.take(self.pool());
-        update(y.as_mut_slice(), |v| v + number);
+        update_with(Pair::Add, y.as_mut_slice(), number);
         self.record(AddScalar, &[&x], y)
     }
 }
