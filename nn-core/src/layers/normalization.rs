@@ -4,7 +4,7 @@
 //! `bias [channels]`, which are trained.
 
 use super::defaults::is_default;
-use super::{Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, single};
+use super::{Activation, Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, single};
 use crate::autograd::Var;
 use crate::error::{Error, Result};
 use crate::init::{Fans, Initializer};
@@ -153,14 +153,37 @@ impl<T: Kernels> Layer<T> for BatchNormalization {
         parameters: &[Var<T>],
     ) -> Result<Var<T>> {
         let x = single("BatchNormalization", inputs)?;
+        self.forward_with(cx, &x, parameters, Activation::Linear)
+    }
+}
+
+impl BatchNormalization {
+    /// The layer and an activation behind it. In training a ReLU or ReLU6 is one op with it.
+    pub(crate) fn forward_with<T: Kernels>(
+        &self,
+        cx: &mut Forward<'_, T>,
+        x: &Var<T>,
+        parameters: &[Var<T>],
+        activation: Activation,
+    ) -> Result<Var<T>> {
         let [weight, bias, running_mean, running_var] = parameters else {
             return Err(wrong_parameters("BatchNormalization", 4, parameters.len()));
         };
+        let (tape, epsilon) = (cx.tape, self.epsilon);
         if !cx.training {
             let (mean, variance) = (running_mean, running_var);
-            return cx.tape.batch_norm_inference(&x, weight, bias, mean, variance, self.epsilon);
+            let y = tape.batch_norm_inference(x, weight, bias, mean, variance, epsilon)?;
+            return activation.apply(tape, y);
         }
-        let norm = cx.tape.batch_norm(&x, weight, bias, self.epsilon)?;
+        let (norm, rest) = match activation {
+            Activation::Relu => {
+                (tape.batch_norm_relu(x, weight, bias, epsilon, None)?, Activation::Linear)
+            }
+            Activation::Relu6 => {
+                (tape.batch_norm_relu(x, weight, bias, epsilon, Some(6.0))?, Activation::Linear)
+            }
+            other => (tape.batch_norm(x, weight, bias, epsilon)?, other),
+        };
         if norm.count > 1 {
             let n = norm.count as f64;
             let factor = match self.running_variance {
@@ -172,7 +195,7 @@ impl<T: Kernels> Layer<T> for BatchNormalization {
             cx.update_state(running_mean, mean)?;
             cx.update_state(running_var, variance)?;
         }
-        Ok(norm.output)
+        rest.apply(tape, norm.output)
     }
 }
 

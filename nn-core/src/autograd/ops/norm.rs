@@ -104,11 +104,57 @@ impl<T: Kernels> Tape<T> {
         beta: &Var<T>,
         epsilon: f64,
     ) -> Result<BatchNorm<T>> {
-        const NAME: &str = "batch_norm";
-        let channels = checked(NAME, x, [("gamma", gamma), ("beta", beta)], epsilon)?;
+        self.batch_norm_within("batch_norm", [x, gamma, beta], epsilon, Bounds::none())
+    }
+
+    /// ReLU of [`Tape::batch_norm`], in one op: `max(batch_norm(x), 0)`, and at most `greatest` if one is given
+    /// (6 for ReLU6). Values and gradients are those of the two ops, but what lies between them is never stored,
+    /// and each pass goes over memory once less. NaN stays NaN; the gradient at 0 and `greatest` is 0.
+    ///
+    /// ```
+    /// use nn_core::{Tape, Tensor};
+    /// let tape = Tape::<f64>::new();
+    /// let x = tape.leaf(Tensor::from_vec([4, 1], vec![1., 3., 5., 7.])?);
+    /// let gamma = tape.leaf(Tensor::full([1], 1.0));
+    /// let beta = tape.leaf(Tensor::zeros([1]));
+    /// let norm = tape.batch_norm_relu(&x, &gamma, &beta, 0.0, Some(1.0))?;
+    /// assert_eq!(norm.output.value().as_slice(), [0.0, 0.0, 1.0 / 5f64.sqrt(), 1.0]);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tape::batch_norm`], and if `greatest` is not above 0.
+    pub fn batch_norm_relu(
+        &self,
+        x: &Var<T>,
+        gamma: &Var<T>,
+        beta: &Var<T>,
+        epsilon: f64,
+        greatest: Option<f64>,
+    ) -> Result<BatchNorm<T>> {
+        const NAME: &str = "batch_norm_relu";
+        if let Some(greatest) = greatest.filter(|&greatest| !(greatest > 0.0)) {
+            return Err(Error::setting(
+                format!("{NAME}: greatest"),
+                "above 0",
+                greatest,
+                "6 is that of ReLU6; none makes it a ReLU",
+            ));
+        }
+        self.batch_norm_within(NAME, [x, gamma, beta], epsilon, Bounds::relu(greatest))
+    }
+
+    fn batch_norm_within(
+        &self,
+        name: &'static str,
+        [x, gamma, beta]: [&Var<T>; 3],
+        epsilon: f64,
+        bounds: Bounds<T>,
+    ) -> Result<BatchNorm<T>> {
+        let channels = checked(name, x, [("gamma", gamma), ("beta", beta)], epsilon)?;
         if x.value().is_empty() {
             return Err(Error::shape(
-                NAME,
+                name,
                 "at least one number per channel",
                 x.shape(),
                 "leave out empty batches",
@@ -120,7 +166,7 @@ impl<T: Kernels> Tape<T> {
         let narrow = |values: &[f64]| Tensor::from_fn([channels], |c| T::from_f64(values[c]));
         let (mean, variance) = (narrow(&means), narrow(&variances));
         let inputs = [x, gamma, beta];
-        let output = self.normalize(NAME, parts, &inputs, means, variances, epsilon);
+        let output = self.normalize(name, parts, &inputs, (means, variances), epsilon, bounds);
         Ok(BatchNorm { output, mean, variance, count })
     }
 
@@ -155,7 +201,8 @@ impl<T: Kernels> Tape<T> {
             *to = value.as_f64();
         }
         let inputs = [x, gamma, beta, mean, variance];
-        Ok(self.normalize(NAME, parts, &inputs, means, variances, epsilon))
+        let bounds = Bounds::none();
+        Ok(self.normalize(NAME, parts, &inputs, (means, variances), epsilon, bounds))
     }
 
     /// Layer normalisation (Ba, Kiros and Hinton, 2016): normalises each row of `x [.., channels]` along
@@ -175,8 +222,9 @@ impl<T: Kernels> Tape<T> {
         let channels = checked(NAME, x, [("gamma", gamma), ("beta", beta)], epsilon)?;
         let samples = x.value().len().checked_div(channels).unwrap_or(0);
         let parts = Parts { samples, positions: 1, channels, groups: 1 };
-        let (means, variances) = self.moments(parts, x);
-        Ok(self.normalize(NAME, parts, &[x, gamma, beta], means, variances, epsilon))
+        let moments = self.moments(parts, x);
+        let bounds = Bounds::none();
+        Ok(self.normalize(NAME, parts, &[x, gamma, beta], moments, epsilon, bounds))
     }
 
     /// Group normalisation (Wu and He, 2018): cuts the channels of `x [batch, .., channels]` into
@@ -215,8 +263,9 @@ impl<T: Kernels> Tape<T> {
         }
         let positions = x.dims()[1..x.dims().len() - 1].iter().product();
         let parts = Parts { samples, positions, channels, groups };
-        let (means, variances) = self.moments(parts, x);
-        Ok(self.normalize(NAME, parts, &[x, gamma, beta], means, variances, epsilon))
+        let moments = self.moments(parts, x);
+        let bounds = Bounds::none();
+        Ok(self.normalize(NAME, parts, &[x, gamma, beta], moments, epsilon, bounds))
     }
 
     /// Means and variances of every group of every sample.
@@ -235,15 +284,14 @@ impl<T: Kernels> Tape<T> {
         name: &'static str,
         parts: Parts,
         inputs: &[&Var<T>],
-        mean: Scratch<f64>,
-        variance: Scratch<f64>,
+        (mean, variance): (Scratch<f64>, Scratch<f64>),
         epsilon: f64,
+        bounds: Bounds<T>,
     ) -> Var<T> {
         let (x, gamma, beta) = (inputs[0], inputs[1], inputs[2]);
         let mut inverse = variance;
         inverse.iter_mut().for_each(|v| *v = 1.0 / (*v + epsilon).sqrt());
         let mut y = Tensor::uninit(x.shape(), self.pool());
-        let bounds = Bounds::none();
         let (x, gamma, beta) = (x.share(), gamma.share(), beta.share());
         let op =
             Norm { name, parts, x, gamma, beta, bounds, mean, inverse, given: inputs.len() > 3 };

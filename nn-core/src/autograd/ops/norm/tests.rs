@@ -196,6 +196,70 @@ fn inference_with_given_statistics() {
     );
 }
 
+/// Batch normalisation and ReLU with such a greatest value, in one op and in two.
+fn with_relu<T: Kernels>(
+    greatest: Option<f64>,
+) -> [Box<dyn Fn(&Tape<T>, &[Var<T>]) -> Result<Var<T>>>; 2] {
+    [
+        Box::new(move |tape, v| {
+            Ok(tape.batch_norm_relu(&v[0], &v[1], &v[2], EPSILON, greatest)?.output)
+        }),
+        Box::new(move |tape, v| {
+            let y = tape.batch_norm(&v[0], &v[1], &v[2], EPSILON)?.output;
+            Ok(match greatest {
+                None => tape.relu(y),
+                Some(greatest) => {
+                    let y = tape.scale(y, T::from_f64(6.0 / greatest));
+                    tape.scale(tape.relu6(y), T::from_f64(greatest / 6.0))
+                }
+            })
+        }),
+    ]
+}
+
+#[test]
+fn a_relu_behind_batch_normalisation_is_the_same_in_one_op() {
+    for (seed, dims) in
+        [&[5, 2][..], &[2, 3, 5, 4], &[3, 2, 2, 18], &[4, 31, 33, 24], &[1, 1, 1, 6]]
+            .into_iter()
+            .enumerate()
+    {
+        let inputs = inputs(dims, 60 + seed as u64);
+        for greatest in [None, Some(0.75), Some(6.0)] {
+            let [one, two] = with_relu::<f64>(greatest);
+            // Times the input, so that the gradient of the output is not constant.
+            let one = run::<f64>(&inputs, |tape, v| tape.mul(&one(tape, v)?, &v[0]));
+            let two = run::<f64>(&inputs, |tape, v| tape.mul(&two(tape, v)?, &v[0]));
+            assert_close(&one, &two, 1e-12);
+            // ReLU cuts off as many values in single precision, but where one is at a bound.
+            let [narrow, _] = with_relu::<f32>(greatest);
+            let narrow = run::<f32>(&inputs, |tape, v| tape.mul(&narrow(tape, v)?, &v[0]));
+            assert_close(&narrow, &one, 2e-6);
+        }
+        // The bits of single precision are those of two ops.
+        let [one, two] = with_relu::<f32>(None).map(|f| run::<f32>(&inputs, f));
+        assert_eq!(one, two);
+    }
+    let inputs = inputs(&[2, 3, 3, 4], 70);
+    for greatest in [None, Some(0.5)] {
+        let [one, _] = with_relu::<f64>(greatest);
+        check(&inputs, one);
+    }
+}
+
+#[test]
+fn nan_passes_a_relu_behind_batch_normalisation() {
+    let [mut x, gamma, beta] = inputs(&[2, 3, 4], 15);
+    x.as_mut_slice()[5] = f64::NAN;
+    for greatest in [None, Some(6.0)] {
+        let tape = Tape::new();
+        let v = [&x, &gamma, &beta].map(|t| tape.leaf(t.clone()));
+        let y = tape.batch_norm_relu(&v[0], &v[1], &v[2], EPSILON, greatest).unwrap();
+        let stays = |(i, v): (usize, &f64)| v.is_nan() == (i % 4 == 1);
+        assert!(y.output.value().as_slice().iter().enumerate().all(stays));
+    }
+}
+
 #[test]
 fn large_means_do_not_swallow_small_spreads() {
     // Numbers that f32 holds exactly: 1e4 plus multiples of 2^-10.
@@ -314,6 +378,10 @@ fn misfits_are_named() {
     refused(tape.layer_norm(&number, &four, &four, 0.1), &["layer_norm", "[]"]);
     for epsilon in [-1e-3, f64::NAN, f64::INFINITY] {
         refused(tape.layer_norm(&x, &four, &four, epsilon), &["epsilon", "not negative"]);
+    }
+    for greatest in [0.0, -1.0, f64::NAN] {
+        let outcome = tape.batch_norm_relu(&x, &four, &four, 0.1, Some(greatest));
+        refused(outcome, &["greatest", "above 0"]);
     }
     for groups in [0, 3, 5] {
         refused(tape.group_norm(&x, groups, &four, &four, 0.1), &["groups", "divisor of 4"]);
