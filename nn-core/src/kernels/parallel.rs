@@ -66,6 +66,24 @@ pub fn for_each_chunk<T: Send>(data: &mut [T], len: usize, f: impl Fn(usize, &mu
     });
 }
 
+/// The length of the pieces that [`for_each_piece`] cuts `len` elements into: a multiple of 64.
+pub fn piece(len: usize) -> usize {
+    const MOST: usize = 128;
+    let pieces = (len / CHUNK).clamp(1, MOST);
+    // A power of two, so that as many threads take equally many.
+    len.div_ceil(1 << pieces.ilog2()).next_multiple_of(64)
+}
+
+/// Calls `f(start, piece)` for pieces of about equal size of `data`, which begin with element `start`: for work
+/// on each element by itself. Less than two chunks are one piece, on the thread that calls.
+pub fn for_each_piece<T: Send>(data: &mut [T], f: impl Fn(usize, &mut [T]) + Sync) {
+    let len = piece(data.len());
+    if len >= data.len() {
+        return f(0, data);
+    }
+    for_each_task(data, len, &|i, part| f(i * len, part));
+}
+
 fn for_each_task<T: Send>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
     data.par_chunks_mut(len).enumerate().for_each(|(i, part)| f(i, part));
 }
@@ -154,4 +172,31 @@ pub fn sum_parts<T: Element>(parts: &mut [T], part_len: usize) -> &mut [T] {
         }
     });
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_even_and_small_work_is_one() {
+        for len in [0, 1, 63, CHUNK, 2 * CHUNK - 1] {
+            assert!(piece(len) >= len, "{len}");
+        }
+        for len in [2 * CHUNK, 2 * CHUNK + 1, 3 * CHUNK, 7 * CHUNK + 5, 100 * CHUNK + 17, 1 << 22] {
+            let size = piece(len);
+            let (count, last) = (len.div_ceil(size), len - (len - 1) / size * size);
+            assert!(count.is_power_of_two(), "{count} pieces of {len}");
+            assert!(
+                size >= CHUNK && (size < 2 * CHUNK + 64 || count == 128) && size % 64 == 0,
+                "{size} of {len}"
+            );
+            assert!(size - last < 64 * count, "{last} after {size} of {len}");
+            let mut data = vec![0; len];
+            for_each_piece(&mut data, |start, part| {
+                part.iter_mut().enumerate().for_each(|(i, v)| *v += start + i);
+            });
+            assert!(data.iter().copied().eq(0..len), "{len}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::pairs::{Pair, Pairs};
 use crate::kernels::parallel::prelude::*;
-use crate::kernels::parallel::{CHUNK, for_each_chunk};
+use crate::kernels::parallel::{CHUNK, for_each_chunk, for_each_piece};
 use crate::tensor::{BufferPool, Scratch, Shape, Tensor};
 
 /// Minimum number of elements summed by one task.
@@ -137,7 +137,7 @@ impl Broadcast {
         piece: &(dyn Fn(&mut [T], Place) + Sync),
     ) {
         if self.shapes[side] == self.output {
-            for_each_chunk(output, CHUNK, |i, output| piece(output, Place::Same(i * CHUNK)));
+            for_each_piece(output, |start, output| piece(output, Place::Same(start)));
             return;
         }
         let Some(run) = self.dims.last().filter(|_| !output.is_empty()) else { return };

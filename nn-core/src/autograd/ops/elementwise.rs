@@ -5,7 +5,7 @@ use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::kernels::pairs::Pair;
-use crate::kernels::parallel::{CHUNK, for_each_chunk};
+use crate::kernels::parallel::for_each_piece;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -115,28 +115,28 @@ impl<T: Kernels> Op<T> for AddScalar {
 /// `data = pair(data, number)`, element by element.
 fn update_with<T: Kernels>(pair: Pair, data: &mut [T], number: T) {
     let update = T::pairs().update_with;
-    for_each_chunk(data, CHUNK, |_, data| update(pair, data, number));
+    for_each_piece(data, |_, data| update(pair, data, number));
 }
 
 /// `data = pair(data, other)`, element by element.
 pub(super) fn update<T: Kernels>(pair: Pair, data: &mut [T], other: &[T]) {
     let update = T::pairs().update;
-    for_each_chunk(data, CHUNK, |i, data| update(pair, data, &other[i * CHUNK..][..data.len()]));
+    for_each_piece(data, |start, data| update(pair, data, &other[start..][..data.len()]));
 }
 
 /// `result = pair(a, b)`, element by element.
 pub(super) fn combine<T: Kernels>(pair: Pair, result: &mut [T], a: &[T], b: &[T]) {
     let combine = T::pairs().combine;
-    for_each_chunk(result, CHUNK, |i, result| {
-        let part = i * CHUNK..i * CHUNK + result.len();
+    for_each_piece(result, |start, result| {
+        let part = start..start + result.len();
         combine(pair, result, &a[part.clone()], &b[part]);
     });
 }
 
 /// Replaces every element of `data` by `f` of it and of the element of `other` at the same index.
 pub(super) fn update_from<T: Kernels>(data: &mut [T], other: &[T], f: impl Fn(T, T) -> T + Sync) {
-    for_each_chunk(data, CHUNK, |i, chunk| {
-        chunk.iter_mut().zip(&other[i * CHUNK..]).for_each(|(v, &o)| *v = f(*v, o));
+    for_each_piece(data, |start, chunk| {
+        chunk.iter_mut().zip(&other[start..]).for_each(|(v, &o)| *v = f(*v, o));
     });
 }
 
@@ -231,6 +231,7 @@ impl<T: Kernels> Tape<T> {
 mod tests {
     use super::super::testing::{assert_close, check, refused, run, sample};
     use super::*;
+    use crate::kernels::parallel::CHUNK;
     use std::slice::from_ref;
 
     type Definition = fn(f64, f64) -> f64;

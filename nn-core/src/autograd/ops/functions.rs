@@ -9,7 +9,7 @@ use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::kernels::functions::Function;
-use crate::kernels::parallel::{CHUNK, for_each_chunk};
+use crate::kernels::parallel::for_each_piece;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ impl<T: Kernels> Op<T> for Apply<T> {
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
         let (differentiate, saved) = (T::functions().differentiate, self.saved.as_slice());
-        for_each_chunk(gradient.as_mut_slice(), CHUNK, |i, gradient| {
-            differentiate(self.function, gradient, &saved[i * CHUNK..][..gradient.len()]);
+        for_each_piece(gradient.as_mut_slice(), |start, gradient| {
+            differentiate(self.function, gradient, &saved[start..][..gradient.len()]);
         });
         inputs.accumulate(0, gradient)
     }
@@ -129,7 +129,7 @@ impl<T: Kernels> Tape<T> {
         let argument = needs_argument.then(|| x.share());
         let (mut y, x) = x.take(self.pool());
         let apply = T::functions().apply;
-        for_each_chunk(y.as_mut_slice(), CHUNK, |_, y| apply(function, y));
+        for_each_piece(y.as_mut_slice(), |_, y| apply(function, y));
         let y = Arc::new(y);
         let saved = argument.unwrap_or_else(|| Arc::clone(&y));
         self.record(Apply { function, saved }, &[&x], y)
@@ -140,6 +140,7 @@ impl<T: Kernels> Tape<T> {
 mod tests {
     use super::super::testing::{assert_close, check, run, sample};
     use super::*;
+    use crate::kernels::parallel::CHUNK;
     use std::slice::from_ref;
 
     type Unary<T> = fn(&Tape<T>, Var<T>) -> Var<T>;

@@ -6,7 +6,7 @@ use crate::autograd::{Backward, Op};
 use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::kernels::parallel::prelude::*;
-use crate::kernels::parallel::{CHUNK, for_each_chunk};
+use crate::kernels::parallel::{for_each_piece, piece};
 use crate::tensor::{Buffer, BufferPool, Tensor};
 
 /// An op whose output is `scale * x` where the element's bit is set, and 0 elsewhere.
@@ -47,9 +47,14 @@ impl<T: Kernels> Masked<T> {
         mark: impl Fn(&mut [T], &mut [u8]) + Sync,
     ) -> Self {
         let mut bits = pool.scratch_bytes(data.len().div_ceil(8));
-        // CHUNK is a multiple of 8: no byte belongs to two tasks.
-        let chunks = data.par_chunks_mut(CHUNK).zip(bits.par_chunks_mut(CHUNK / 8));
-        chunks.for_each(|(data, bits)| mark(data, bits));
+        // The length is a multiple of 8: no byte belongs to two tasks.
+        let len = piece(data.len());
+        if len >= data.len() {
+            mark(data, &mut bits);
+        } else {
+            let pieces = data.par_chunks_mut(len).zip(bits.par_chunks_mut(len / 8));
+            pieces.for_each(|(data, bits)| mark(data, bits));
+        }
         Self { name, bits, scale: T::one() }
     }
 
@@ -71,8 +76,8 @@ impl<T: Kernels> Masked<T> {
 
     /// Scales the elements whose bits are set and zeroes the others.
     pub fn apply(&self, data: &mut [T]) {
-        for_each_chunk(data, CHUNK, |i, data| {
-            (T::masks().keep)(self.scale, data, &self.bits[i * (CHUNK / 8)..]);
+        for_each_piece(data, |start, data| {
+            (T::masks().keep)(self.scale, data, &self.bits[start / 8..]);
         });
     }
 }
