@@ -164,7 +164,9 @@ mod tests {
     use super::*;
     use crate::kernels::Tables;
 
-    const ALL: [(Pair, fn(f64, f64) -> f64); 8] = [
+    type Definition = fn(f64, f64) -> f64;
+
+    const ALL: [(Pair, Definition); 8] = [
         (Pair::Add, |a, b| a + b),
         (Pair::Sub, |a, b| a - b),
         (Pair::Mul, |a, b| a * b),

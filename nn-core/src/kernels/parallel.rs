@@ -188,7 +188,7 @@ mod tests {
             let (count, last) = (len.div_ceil(size), len - (len - 1) / size * size);
             assert!(count.is_power_of_two(), "{count} pieces of {len}");
             assert!(
-                size >= CHUNK && (size < 2 * CHUNK + 64 || count == 128) && size % 64 == 0,
+                size >= CHUNK && (size < 2 * CHUNK + 64 || count == 128) && size.is_multiple_of(64),
                 "{size} of {len}"
             );
             assert!(size - last < 64 * count, "{last} after {size} of {len}");

@@ -133,7 +133,7 @@ impl<T: Kernels> Tape<T> {
         greatest: Option<f64>,
     ) -> Result<BatchNorm<T>> {
         const NAME: &str = "batch_norm_relu";
-        if let Some(greatest) = greatest.filter(|&greatest| !(greatest > 0.0)) {
+        if let Some(greatest) = greatest.filter(|&greatest| greatest.is_nan() || greatest <= 0.0) {
             return Err(Error::setting(
                 format!("{NAME}: greatest"),
                 "above 0",

@@ -31,6 +31,8 @@ fn inputs(dims: &[usize], seed: u64) -> [Tensor<f64>; 3] {
     [sample(dims, seed), sample([channels], seed + 1), sample([channels], seed + 2)]
 }
 
+type BoxedNorm<T> = dyn Fn(&Tape<T>, &[Var<T>]) -> Result<Var<T>>;
+
 type Norm3<T> = fn(&Tape<T>, &[Var<T>]) -> Result<Var<T>>;
 
 /// Batch, layer, group (two groups) and instance normalisation.
@@ -197,9 +199,7 @@ fn inference_with_given_statistics() {
 }
 
 /// Batch normalisation and ReLU with such a greatest value, in one op and in two.
-fn with_relu<T: Kernels>(
-    greatest: Option<f64>,
-) -> [Box<dyn Fn(&Tape<T>, &[Var<T>]) -> Result<Var<T>>>; 2] {
+fn with_relu<T: Kernels>(greatest: Option<f64>) -> [Box<BoxedNorm<T>>; 2] {
     [
         Box::new(move |tape, v| {
             Ok(tape.batch_norm_relu(&v[0], &v[1], &v[2], EPSILON, greatest)?.output)
