@@ -5,9 +5,9 @@
 //! normalisation sees the whole batch as one sample and each channel as a group; layer normalisation sees
 //! each row as a sample of one position and one group.
 //!
-//! Means, variances and all sums are computed in double precision. Variances are sums of squared distances
+//! Means, variances, all sums and the gradients of blocks are computed in double precision. Variances are sums of squared distances
 //! from the first row of a block, in one pass; blocks are merged with the formula of Chan, Golub and LeVeque
-//! (1983). Elements are in their own precision, as distances from the mean: what rounding takes off the mean
+//! (1983). Values are in their own precision, as distances from the mean: what rounding takes off the mean
 //! is added to the offset. So nothing cancels for large means, and memory is read once. Blocks depend on sizes
 //! alone and are merged in order: the number of threads changes no bit.
 //!
@@ -354,13 +354,14 @@ fn gradient<T: Element>(
             let wide = width.len();
             let mut sums = pool.scratch_of::<f64>(p.blocks() * 2 * wide);
             let mut slopes = pool.scratch_of::<f64>(2 * c);
-            let mut coefficients = vec![T::zero(); 6 * wide];
+            let mut wide_slopes = pool.scratch_of::<f64>(4 * wide);
+            let mut coefficients = vec![T::zero(); 3 * wide];
             for (i, dy) in dy.chunks_exact_mut(len).enumerate() {
                 let sample = task * together + i;
                 let s = s.of(sample * p.groups..(sample + 1) * p.groups);
                 let x = &x[sample * len..][..len];
-                width.fill(&mut coefficients[..3 * wide], |channel| s.normal(&p, channel));
-                let (normal, of_y) = (&coefficients[..3 * wide], &*dy);
+                width.fill(&mut coefficients, |channel| s.normal(&p, channel));
+                let (normal, of_y) = (&*coefficients, &*dy);
                 for_each_chunk(&mut sums, 2 * wide, |block, sums| {
                     let (x, dy) = (rows_of_block(&p, x, block), rows_of_block(&p, of_y, block));
                     let each = BlockSums { width, x, dy, coefficients: normal, bounds, sums };
@@ -378,18 +379,17 @@ fn gradient<T: Element>(
                 let sums = (&plain[..c], &weighted[..c]);
                 multiversion(GroupSlopes { p, s, constant, sums, partial, slopes: &mut slopes });
                 let (slope, offset) = slopes.split_at(c);
-                width.fill(&mut coefficients[3 * wide..], |channel| {
+                width.fill(&mut wide_slopes, |channel| {
                     let rows = p.positions as f64;
-                    let mean = T::from_f64(if constant { 0.0 } else { plain[channel] / rows });
-                    let rest = offset[channel]
-                        - s.scale(&p, channel) * mean.as_f64()
-                        - slope[channel] * s.rounded_off(&p, channel);
-                    [mean, T::from_f64(slope[channel]), T::from_f64(rest)]
+                    let mean = if constant { 0.0 } else { plain[channel] / rows };
+                    let (scale, slope) = (s.scale(&p, channel), slope[channel]);
+                    let rounded_off = slope * s.rounded_off(&p, channel);
+                    [mean, scale, slope, offset[channel] - scale * mean - rounded_off]
                 });
-                let coefficients = &*coefficients;
+                let (coefficients, slopes) = (&*coefficients, &*wide_slopes);
                 for_each_chunk(dy, p.block() * c, |block, dy| {
                     let x = rows_of_block(&p, x, block);
-                    let each = GradientBlock { width, x, coefficients, bounds, dy };
+                    let each = GradientBlock { width, x, coefficients, slopes, bounds, dy };
                     multiversion(Channels { width, len: x.len(), each });
                 });
             }

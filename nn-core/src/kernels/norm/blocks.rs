@@ -253,7 +253,8 @@ impl<T: Element> EachChannel for BlockSums<'_, T> {
         for i in 0..N {
             let gradient = self.bounds.pass(normal.value(i, x[i]), dy[i]);
             plain[i] += gradient.as_f64();
-            weighted[i] += (gradient * (x[i] - normal.centre[i])).as_f64();
+            let distance = x[i].as_f64() - normal.centre[i].as_f64();
+            weighted[i] += gradient.as_f64() * distance;
         }
         self.sums[at..at + N].copy_from_slice(&plain);
         self.sums[second..second + N].copy_from_slice(&weighted);
@@ -268,12 +269,14 @@ impl<T: Element> EachChannel for BlockSums<'_, T> {
 }
 
 /// `dx = (dy - mean) * scale - (x - centre) * slope - rest`, in place of `dy`, which is 0 where the value is out
-/// of bounds.
+/// of bounds. In double precision: of gradients that nearly cancel, little is left.
 pub(super) struct GradientBlock<'a, T> {
     pub width: Width,
     pub x: &'a [T],
-    /// As for [`NormalizeBlock`], then mean, slope and rest.
+    /// As for [`NormalizeBlock`].
     pub coefficients: &'a [T],
+    /// Mean, scale, slope and rest, each of the length of a wide row.
+    pub slopes: &'a [f64],
     pub bounds: Bounds<T>,
     pub dy: &'a mut [T],
 }
@@ -283,15 +286,17 @@ impl<T: Element> EachChannel for GradientBlock<'_, T> {
     fn run<const N: usize>(&mut self, row: usize, at: usize) {
         let len = self.width.len();
         let normal = Normal::<T, N>::read(self.coefficients, len, at);
-        let mean = lanes::<_, N>(self.coefficients, 3 * len + at);
-        let slope = lanes::<_, N>(self.coefficients, 4 * len + at);
-        let rest = lanes::<_, N>(self.coefficients, 5 * len + at);
+        let mean = lanes::<_, N>(self.slopes, at);
+        let scale = lanes::<_, N>(self.slopes, len + at);
+        let slope = lanes::<_, N>(self.slopes, 2 * len + at);
+        let rest = lanes::<_, N>(self.slopes, 3 * len + at);
         let x = lanes::<_, N>(self.x, row + at);
         let dy = &mut self.dy[row + at..row + at + N];
         for i in 0..N {
-            let gradient = self.bounds.pass(normal.value(i, x[i]), dy[i]);
-            let distance = x[i] - normal.centre[i];
-            dy[i] = (gradient - mean[i]) * normal.scale[i] - distance * slope[i] - rest[i];
+            let gradient = self.bounds.pass(normal.value(i, x[i]), dy[i]).as_f64();
+            let distance = x[i].as_f64() - normal.centre[i].as_f64();
+            let dx = (gradient - mean[i]) * scale[i] - distance * slope[i] - rest[i];
+            dy[i] = T::from_f64(dx);
         }
     }
 }
