@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! convolution, batch normalisation at inference, ReLU, max-pooling
+//! batch normalisation, ReLU or ReLU6
 //! addition, ReLU
 //! ```
 
@@ -64,6 +65,8 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[bool], constant: bool)
             if conv.activation == Activation::Relu || plain && join(&is_relu) {
                 join(&is_fused_pool);
             }
+        } else if node.is::<BatchNormalization>().is_some() {
+            join(&|node| is_relu(node) || node.is() == Some(&Activation::Relu6));
         } else if let [a, b] = node.inputs[..]
             && node.is::<Add>().is_some()
             && model.value_shape(a) == model.value_shape(b)
@@ -117,6 +120,11 @@ pub(super) fn run<T: Kernels>(
         return Ok(None);
     }
     let nodes = || step.nodes.iter().map(|&i| &model.nodes[i]);
+    if let Some(norm) = model.nodes[step.first()].is::<BatchNormalization>()
+        && let ([x], Some(&activation)) = (inputs, model.nodes[step.last()].is())
+    {
+        return norm.forward_with(cx, x, &own[0], activation).map(Some);
+    }
     let Some(conv) = model.nodes[step.first()].is::<Conv2D>() else {
         let [a, b] = inputs else { return Ok(None) };
         return cx.tape.add_relu(a, b).map(Some);
