@@ -122,9 +122,9 @@ impl<C: EachChannel> Channels<C> {
 /// `N` elements from `at` on.
 #[inline(always)]
 fn lanes<T: Copy, const N: usize>(from: &[T], at: usize) -> [T; N] {
-    let mut lanes = [from[at]; N];
-    lanes.copy_from_slice(&from[at..at + N]);
-    lanes
+    // A reference to an array, so that it is loaded as a whole: pieces would wait for each other in memory.
+    let Some(lanes) = from[at..].first_chunk() else { unreachable!("rows are whole") };
+    *lanes
 }
 
 /// The means of the channels of some rows, and the sums of squared distances from them.
@@ -250,11 +250,14 @@ impl<T: Element> EachChannel for BlockSums<'_, T> {
         let mut plain = lanes::<_, N>(self.sums, at);
         let mut weighted = lanes::<_, N>(self.sums, second);
         let (x, dy) = (lanes::<_, N>(self.x, row + at), lanes::<_, N>(self.dy, row + at));
+        let mut gradient = dy;
         for i in 0..N {
-            let gradient = self.bounds.pass(normal.value(i, x[i]), dy[i]);
-            plain[i] += gradient.as_f64();
+            gradient[i] = self.bounds.pass(normal.value(i, x[i]), dy[i]);
+        }
+        for i in 0..N {
+            plain[i] += gradient[i].as_f64();
             let distance = x[i].as_f64() - normal.centre[i].as_f64();
-            weighted[i] += gradient.as_f64() * distance;
+            weighted[i] += gradient[i].as_f64() * distance;
         }
         self.sums[at..at + N].copy_from_slice(&plain);
         self.sums[second..second + N].copy_from_slice(&weighted);
@@ -290,13 +293,16 @@ impl<T: Element> EachChannel for GradientBlock<'_, T> {
         let scale = lanes::<_, N>(self.slopes, len + at);
         let slope = lanes::<_, N>(self.slopes, 2 * len + at);
         let rest = lanes::<_, N>(self.slopes, 3 * len + at);
-        let x = lanes::<_, N>(self.x, row + at);
-        let dy = &mut self.dy[row + at..row + at + N];
+        let (x, mut dy) = (lanes::<_, N>(self.x, row + at), lanes::<_, N>(self.dy, row + at));
+        // Two loops, each in one precision: the compiler makes vectors of them.
         for i in 0..N {
-            let gradient = self.bounds.pass(normal.value(i, x[i]), dy[i]).as_f64();
+            dy[i] = self.bounds.pass(normal.value(i, x[i]), dy[i]);
+        }
+        for i in 0..N {
             let distance = x[i].as_f64() - normal.centre[i].as_f64();
-            let dx = (gradient - mean[i]) * scale[i] - distance * slope[i] - rest[i];
+            let dx = (dy[i].as_f64() - mean[i]) * scale[i] - distance * slope[i] - rest[i];
             dy[i] = T::from_f64(dx);
         }
+        self.dy[row + at..row + at + N].copy_from_slice(&dy);
     }
 }
