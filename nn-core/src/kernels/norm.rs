@@ -354,7 +354,7 @@ fn gradient<T: Element>(
             let wide = width.len();
             let mut sums = pool.scratch_of::<f64>(p.blocks() * 2 * wide);
             let mut slopes = pool.scratch_of::<f64>(2 * c);
-            let mut wide_slopes = pool.scratch_of::<f64>(4 * wide);
+            let mut wide_slopes = pool.scratch_of::<f64>(3 * wide);
             let mut coefficients = vec![T::zero(); 3 * wide];
             for (i, dy) in dy.chunks_exact_mut(len).enumerate() {
                 let sample = task * together + i;
@@ -380,17 +380,13 @@ fn gradient<T: Element>(
                 multiversion(GroupSlopes { p, s, constant, sums, partial, slopes: &mut slopes });
                 let (slope, offset) = slopes.split_at(c);
                 width.fill(&mut wide_slopes, |channel| {
-                    let rows = p.positions as f64;
-                    let mean = if constant { 0.0 } else { plain[channel] / rows };
-                    let (scale, slope) = (s.scale(&p, channel), slope[channel]);
-                    let rounded_off = slope * s.rounded_off(&p, channel);
-                    [mean, scale, slope, offset[channel] - scale * mean - rounded_off]
+                    let rounded_off = slope[channel] * s.rounded_off(&p, channel);
+                    [s.scale(&p, channel), slope[channel], offset[channel] - rounded_off]
                 });
                 let (coefficients, slopes) = (&*coefficients, &*wide_slopes);
                 for_each_chunk(dy, p.block() * c, |block, dy| {
                     let x = rows_of_block(&p, x, block);
-                    let each = GradientBlock { width, x, coefficients, slopes, bounds, dy };
-                    multiversion(Channels { width, len: x.len(), each });
+                    multiversion(GradientBlock { width, x, coefficients, slopes, bounds, dy });
                 });
             }
         },

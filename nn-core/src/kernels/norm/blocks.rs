@@ -271,38 +271,48 @@ impl<T: Element> EachChannel for BlockSums<'_, T> {
     }
 }
 
-/// `dx = (dy - mean) * scale - (x - centre) * slope - rest`, in place of `dy`, which is 0 where the value is out
+/// `dx = dy * scale - (x - centre) * slope - rest`, in place of `dy`, which is 0 where the value is out
 /// of bounds. In double precision: of gradients that nearly cancel, little is left.
 pub(super) struct GradientBlock<'a, T> {
     pub width: Width,
     pub x: &'a [T],
     /// As for [`NormalizeBlock`].
     pub coefficients: &'a [T],
-    /// Mean, scale, slope and rest, each of the length of a wide row.
+    /// Scale, slope and rest, each of the length of a wide row.
     pub slopes: &'a [f64],
     pub bounds: Bounds<T>,
     pub dy: &'a mut [T],
 }
 
-impl<T: Element> EachChannel for GradientBlock<'_, T> {
+impl<T: Element> Multiversion for GradientBlock<'_, T> {
+    type Output = ();
+
     #[inline(always)]
-    fn run<const N: usize>(&mut self, row: usize, at: usize) {
-        let len = self.width.len();
-        let normal = Normal::<T, N>::read(self.coefficients, len, at);
-        let mean = lanes::<_, N>(self.slopes, at);
-        let scale = lanes::<_, N>(self.slopes, len + at);
-        let slope = lanes::<_, N>(self.slopes, 2 * len + at);
-        let rest = lanes::<_, N>(self.slopes, 3 * len + at);
-        let (x, mut dy) = (lanes::<_, N>(self.x, row + at), lanes::<_, N>(self.dy, row + at));
-        // Two loops, each in one precision: the compiler makes vectors of them.
-        for i in 0..N {
-            dy[i] = self.bounds.pass(normal.value(i, x[i]), dy[i]);
+    fn run(mut self) {
+        let (wide, channels) = (self.width.len(), self.width.channels);
+        let whole = self.x.len() - self.x.len() % wide;
+        for row in (0..whole).step_by(wide) {
+            self.row(row, wide);
         }
-        for i in 0..N {
-            let distance = x[i].as_f64() - normal.centre[i].as_f64();
-            let dx = (dy[i].as_f64() - mean[i]) * scale[i] - distance * slope[i] - rest[i];
-            dy[i] = T::from_f64(dx);
+        for row in (whole..self.x.len()).step_by(channels) {
+            self.row(row, channels);
         }
-        self.dy[row + at..row + at + N].copy_from_slice(&dy);
+    }
+}
+
+impl<T: Element> GradientBlock<'_, T> {
+    /// One plain loop, of which the compiler makes vectors of both precisions.
+    #[inline(always)]
+    fn row(&mut self, row: usize, len: usize) {
+        let wide = self.width.len();
+        let [centre, factor, shift] = [0, 1, 2].map(|i| &self.coefficients[i * wide..][..len]);
+        let [scale, slope, rest] = [0, 1, 2].map(|i| &self.slopes[i * wide..][..len]);
+        let (x, dy) = (&self.x[row..][..len], &mut self.dy[row..][..len]);
+        for i in 0..len {
+            let value = (x[i] - centre[i]) * factor[i] + shift[i];
+            let gradient = self.bounds.pass(value, dy[i]).as_f64();
+            let distance = x[i].as_f64() - centre[i].as_f64();
+            dy[i] = T::from_f64(gradient * scale[i] - distance * slope[i] - rest[i]);
+        }
     }
 }
