@@ -37,7 +37,7 @@ impl<T: Copy + Default> BufferPool<T> {
 
     /// An empty pool that lends any free buffer that is large enough, and frees a shorter one before it
     /// allocates. What is kept while others come and go should not hold a far larger buffer: a model's
-    /// forward pass copies such values ([`Tensor::fitted`]).
+    /// forward pass copies such values ([`Tensor::fitted`](super::Tensor::fitted)).
     pub fn for_inference() -> Self {
         Self { numbers: Shelf::of_any_size(), bytes: Shelf::of_any_size() }
     }

@@ -4,7 +4,7 @@
 //! [`Conv2dForward`], [`Conv2dInputGradient`] and [`Conv2dWeightGradient`]. The registry that
 //! [`Kernels::conv2d`](super::Kernels::conv2d) returns lists all kernels of a pass, fastest first;
 //! [`Conv2dKernels::forward`] and its counterparts take the first that runs on this machine and
-//! supports the geometry. The tests compare every kernel in the registry with
+//! supports the geometry, and pays. The tests compare every kernel in the registry with
 //! [`reference`](super::reference), so no untested kernel can be chosen.
 //!
 //! # Which kernel serves which convolution
