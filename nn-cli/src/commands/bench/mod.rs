@@ -158,14 +158,17 @@ impl BenchResult {
             self.forward_ms.median(),
         );
         let header = ["layer", "pass", "ms", "GFLOP/s", "of the best", "kernel"].map(String::from);
+        // The instruction set stands above, and lines are short.
+        let suffix = format!("-{kernel}");
         let rows = self.layers.iter().map(|layer| {
+            let kernel = layer.kernel.unwrap_or_default();
             vec![
                 layer.name.clone(),
                 layer.pass.to_string(),
                 format!("{:.2}", layer.ms),
                 format!("{:.0}", layer.gflops),
                 format!("{:.0} %", 100.0 * layer.gflops / peak_gflops),
-                layer.kernel.unwrap_or_default().to_string(),
+                kernel.strip_suffix(&suffix).unwrap_or(kernel).to_string(),
             ]
         });
         for line in table::columns(&header, rows).lines() {
