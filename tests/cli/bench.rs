@@ -43,8 +43,7 @@ fn every_pass_of_every_layer_is_timed() {
 #[test]
 fn the_table_is_for_people_and_the_forced_kernels_are_named() {
     let ended = Sandbox::new().run([&QUICK[..], &["--kernel", "portable"]].concat()).ok();
-    let parts =
-        ["batch 2, 22x22 pixels, portable kernels", "training step", "conv3", "of the best"];
+    let parts = ["batch 2, 22x22 pixels, portable kernels", "training step", "conv3", "of best"];
     assert_eq!(ended.says(&parts, &[]).err, "");
 }
 

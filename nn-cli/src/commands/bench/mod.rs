@@ -157,7 +157,7 @@ impl BenchResult {
             self.step_ms.min,
             self.forward_ms.median(),
         );
-        let header = ["layer", "pass", "ms", "GFLOP/s", "of the best", "kernel"].map(String::from);
+        let header = ["layer", "pass", "ms", "GFLOP/s", "of best", "kernel"].map(String::from);
         // The instruction set stands above, and lines are short.
         let suffix = format!("-{kernel}");
         let rows = self.layers.iter().map(|layer| {
