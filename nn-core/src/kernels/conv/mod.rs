@@ -3,8 +3,8 @@
 //! The kernel of each pass is chosen separately, because the fastest one differs between
 //! [`Conv2dForward`], [`Conv2dInputGradient`] and [`Conv2dWeightGradient`]. The registry that
 //! [`Kernels::conv2d`](super::Kernels::conv2d) returns lists all kernels of a pass, fastest first;
-//! [`Conv2dKernels::forward`] and its counterparts take the first that runs on this machine and
-//! supports the geometry, and pays. The tests compare every kernel in the registry with
+//! [`Conv2dKernels::forward`] and its counterparts take the first that runs on this machine,
+//! supports the geometry and [pays](Conv2dKernel::pays). The tests compare every kernel in the registry with
 //! [`reference`](super::reference), so no untested kernel can be chosen.
 //!
 //! # Which kernel serves which convolution

@@ -77,9 +77,12 @@ impl Conv2dKernel for WinogradWeight {
     }
 
     fn supports(&self, g: &Conv2dGeometry, _: Option<&Pool2dGeometry>) -> bool {
-        let tiles = g.out_h.div_ceil(TILE) * g.out_w.div_ceil(TILE);
         is_3x3(g)
-            && 2 * g.in_c * g.out_c >= MIN_CHANNELS * (g.in_c + g.out_c)
+    }
+
+    fn pays(&self, g: &Conv2dGeometry) -> bool {
+        let tiles = g.out_h.div_ceil(TILE) * g.out_w.div_ceil(TILE);
+        2 * g.in_c * g.out_c >= MIN_CHANNELS * (g.in_c + g.out_c)
             && g.out_h * g.out_w >= MIN_POSITIONS * tiles
     }
 
