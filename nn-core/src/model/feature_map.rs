@@ -1,6 +1,5 @@
 //! The feature map that class activation maps look at by default.
 
-use super::output::passes_on;
 use super::{Model, Node};
 use crate::kernels::Kernels;
 
@@ -26,14 +25,8 @@ impl<T: Kernels> Model<T> {
         };
         let places = |node: &Node<T>| node.output.dims()[0] * node.output.dims()[1];
         let large = maps().rev().find(|(_, node)| places(node) > 1);
-        let (mut at, _) = large.or_else(|| maps().next_back())?;
-        while let [value] = self.nodes[at].inputs[..]
-            && passes_on(self.nodes[at].layer.as_ref())
-            && let Some(before) = value.checked_sub(1)
-            && self.nodes[before].output.rank() == 3
-        {
-            at = before;
-        }
-        Some(&self.nodes[at].name)
+        let (at, _) = large.or_else(|| maps().next_back())?;
+        let back = self.nodes_passing_on(at + 1).take_while(|node| node.output.rank() == 3);
+        back.last().map(|node| node.name.as_str())
     }
 }

@@ -1,7 +1,7 @@
 //! The output kind of a network: a softmax or sigmoid at its end is taken out of the network, which then
 //! computes logits.
 
-use super::Model;
+use super::{Model, Node};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::layers::{Activation, Layer, OutputKind};
@@ -45,25 +45,17 @@ impl<T: Kernels> Model<T> {
         if self.kind != OutputKind::Linear {
             return None;
         }
-        let mut value = self.outputs[0];
-        while let Some(node) = value.checked_sub(1).map(|i| &self.nodes[i]) {
-            let layer = node.layer.as_ref();
-            let found =
-                layer.without_activation().and_then(|(is, _)| OutputKind::of_activation(is));
-            match node.inputs[..] {
-                _ if found.is_some() => return found,
-                [before] if passes_on(layer) => value = before,
-                _ => return None,
-            }
-        }
-        None
+        let found = |node: &Node<T>| {
+            let (activation, _) = node.layer.without_activation()?;
+            OutputKind::of_activation(activation)
+        };
+        self.nodes_passing_on(self.outputs[0]).find_map(found)
     }
 }
 
 /// The output kind, if one is asked for or found, and what becomes of the output's node. `back` has the
 /// layers from the output on backwards, along single inputs, to the first that does not [pass
-/// on](passes_on) what it takes; `is_taken` says whether others need the
-/// output's value as it is.
+/// on](passes_on) what it takes; `is_taken` says whether others need the output's value as it is.
 pub(super) fn end<T: Kernels>(
     asked: Option<OutputKind>,
     back: &[Arc<dyn Layer<T>>],

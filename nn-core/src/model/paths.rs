@@ -1,5 +1,6 @@
 //! The ways through a graph: what lies between its input and its outputs.
 
+use super::output::passes_on;
 use super::{Model, Node};
 use crate::kernels::Kernels;
 
@@ -50,6 +51,16 @@ impl<T: Kernels> Model<T> {
             }
         }
         before
+    }
+
+    /// The nodes from a value on backwards, along single inputs, to the first that does not [pass
+    /// on](passes_on) what it takes.
+    pub(super) fn nodes_passing_on(&self, value: usize) -> impl Iterator<Item = &Node<T>> {
+        let node = |value: usize| value.checked_sub(1).map(|i| &self.nodes[i]);
+        std::iter::successors(node(value), move |last| match last.inputs[..] {
+            [before] if passes_on(last.layer.as_ref()) => node(before),
+            _ => None,
+        })
     }
 
     /// The layers on the way to the main output, in order.
