@@ -12,7 +12,6 @@ pub mod conv {
         Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dKernels,
         Conv2dWeightGradient, MAX_FUSED_WINDOW, Output, OutputGradient,
     };
-    pub use crate::layers::convolution_of;
 }
 
 /// Matrix products of dense layers.

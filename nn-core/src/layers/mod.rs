@@ -44,8 +44,7 @@ pub use conv::Conv2D;
 pub use conv_transpose::Conv2DTranspose;
 pub use dense::Dense;
 pub use depthwise::DepthwiseConv2D;
-#[doc(hidden)]
-pub use depthwise::convolution_of;
+pub(crate) use depthwise::convolution_of;
 pub use dropout::{Dropout, StochasticDepth};
 pub use flatten::Flatten;
 pub use kinds::LayerKinds;

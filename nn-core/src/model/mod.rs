@@ -56,8 +56,8 @@ pub use summary::thousands;
 pub use summary::{Summary, SummaryRow};
 
 use crate::error::{Error, Result};
-use crate::kernels::Kernels;
-use crate::layers::{Layer, LayerKinds, OutputKind, Parameter};
+use crate::kernels::{Conv2dGeometry, Kernels};
+use crate::layers::{Layer, LayerKinds, OutputKind, Parameter, convolution_of};
 use crate::rng::{Rng, stream};
 use crate::tensor::{Shape, Tensor};
 use std::any::Any;
@@ -195,6 +195,16 @@ impl<T: Kernels> Model<T> {
     /// If there is no layer of that name.
     pub fn layer_output_shape(&self, layer: &str) -> Result<&Shape> {
         Ok(&self.nodes[self.node_index(layer)?].output)
+    }
+
+    /// The convolution that a layer is, for one sample; `None` if it is none.
+    ///
+    /// # Errors
+    /// If there is no layer of that name.
+    #[doc(hidden)]
+    pub fn convolution(&self, layer: &str) -> Result<Option<Conv2dGeometry>> {
+        let node = &self.nodes[self.node_index(layer)?];
+        Ok(convolution_of(node.layer.as_ref(), &self.input_shapes(node)))
     }
 
     fn node_index(&self, layer: &str) -> Result<usize> {

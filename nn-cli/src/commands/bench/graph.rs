@@ -3,17 +3,14 @@
 use super::SEED;
 use super::passes::{LayerTime, Passes};
 use super::timing::Clock;
-use nn_core::internals::conv::convolution_of;
+use nn_core::Result;
 use nn_core::internals::linear::Dims;
-use nn_core::layers::LayerKinds;
 use nn_core::model::{Sequential, SummaryRow};
-use nn_core::{Result, Shape};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// A layer with weights that is timed.
 struct Timed<'a> {
     name: &'a str,
-    kind: &'a str,
     /// The shape of its input, without the batch.
     input: &'a [usize],
     /// Whether there are weights before it, so that a training step computes its input's gradient.
@@ -34,7 +31,7 @@ fn timed<'a>(model: &'a Sequential, rows: &'a [SummaryRow]) -> Vec<Timed<'a>> {
         {
             let input = rows.iter().find(|before| before.name == *taken);
             let input = input.map_or(model.input_shape().dims(), |before| &before.output_shape);
-            found.push(Timed { name: &row.name, kind: row.kind, input, with_input });
+            found.push(Timed { name: &row.name, input, with_input });
         }
     }
     found
@@ -48,25 +45,18 @@ pub fn count(model: &Sequential) -> usize {
 
 /// Times every convolution and dense layer.
 pub fn measure(model: &Sequential, batch: usize, clock: &Clock) -> Result<Vec<LayerTime>> {
-    let (summary, kinds) = (model.summary(), LayerKinds::<f32>::built_in());
-    let layers = model.architecture()?.layers.into_iter();
-    let mut configs: HashMap<_, _> = layers.map(|named| (named.name, named.layer)).collect();
+    let summary = model.summary();
     let mut passes = Passes::new(clock, SEED);
-    for Timed { name, kind, input, with_input } in timed(model, summary.rows()) {
+    for Timed { name, input, with_input } in timed(model, summary.rows()) {
         let x = passes.random(batch * input.iter().product::<usize>());
         let [weight, bias @ ..] = model.layer_parameters(name)? else { continue };
         let weights = (weight.value.as_slice(), bias.first().map(|bias| bias.value.as_slice()));
-        if kind == "Dense" {
-            let &[outputs, inputs] = weight.value.dims() else { continue };
-            let dims = Dims { batch: x.len() / inputs, inputs, outputs };
-            passes.dense(name, dims, &x, weights, with_input)?;
-            continue;
-        }
-        let Some(config) = configs.remove(name) else { continue };
-        let layer = kinds.layer(config)?;
-        if let Some(mut g) = convolution_of(layer.as_ref(), &[Shape::from(input)]) {
+        if let Some(mut g) = model.convolution(name)? {
             g.batch = batch;
             passes.convolution(name, (&g, None), &x, weights, with_input)?;
+        } else if let &[outputs, inputs] = weight.value.dims() {
+            let dims = Dims { batch: x.len() / inputs, inputs, outputs };
+            passes.dense(name, dims, &x, weights, with_input)?;
         }
     }
     Ok(passes.into_times())
