@@ -6,8 +6,8 @@
 //! each row as a sample of one position and one group.
 //!
 //! Means, variances, all sums and the gradients of blocks are computed in double precision. Variances are sums
-//! of squared distances from the first row of a block, in one pass; blocks are merged with the formula of Chan, Golub and LeVeque
-//! (1983). Values are in their own precision, as distances from the mean: what rounding takes off the mean
+//! of squared distances from the first row of a block, in one pass; blocks are merged with the formula of Chan,
+//! Golub and LeVeque (1983). Values are in their own precision, as distances from the mean: what rounding takes off the mean
 //! is added to the offset. So nothing cancels for large means, and memory is read once. Blocks depend on sizes
 //! alone and are merged in order: the number of threads changes no bit.
 //!

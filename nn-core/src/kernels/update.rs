@@ -1,8 +1,8 @@
 //! The weight updates of optimisers, over plain slices.
 //!
-//! The loops are called through [`Kernels::updates`](super::Kernels::updates). So they are
-//! compiled with this crate for each element type, for the machine's vectors, independently of the build settings of the crate that trains. No product and sum
-//! are fused: every instruction set gives the same bits.
+//! The loops are called through [`Kernels::updates`](super::Kernels::updates). So they are compiled with this
+//! crate for each element type, for the machine's vectors, independently of the build settings of the crate that
+//! trains. No product and sum are fused: every instruction set gives the same bits.
 
 use super::multiversion::{Multiversion, multiversion};
 use crate::tensor::Element;

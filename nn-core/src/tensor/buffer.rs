@@ -38,6 +38,17 @@ impl<T: Copy + Default> BufferPool<T> {
     /// An empty pool that lends any free buffer that is large enough, and frees a shorter one before it
     /// allocates. What is kept while others come and go should not hold a far larger buffer: a model's
     /// forward pass copies such values ([`Tensor::fitted`](super::Tensor::fitted)).
+    ///
+    /// ```
+    /// use nn_core::Tensor;
+    /// use nn_core::tensor::BufferPool;
+    /// let pool = BufferPool::<f32>::for_inference();
+    /// drop(Tensor::zeros_in([1_000_000], &pool));
+    /// let small = Tensor::zeros_in([10], &pool);
+    /// assert_eq!(pool.bytes(), 0, "it has the large buffer");
+    /// let small = small.fitted(&pool);
+    /// assert!(pool.bytes() >= 4_000_000 && small.len() == 10);
+    /// ```
     pub fn for_inference() -> Self {
         Self { numbers: Shelf::of_any_size(), bytes: Shelf::of_any_size() }
     }

@@ -58,7 +58,8 @@ impl SimdFn for Input<'_> {
 }
 
 /// Copies the channels of each of the panels, of `count` pixels that are `pitch` elements apart, to their
-/// panels from pixel `pixel` on. Copies `whole` elements, which are whole vectors; what is too much is overwritten by the next pixel.
+/// panels from pixel `pixel` on. Copies `whole` elements, which are whole vectors; what is too much is
+/// overwritten by the next pixel.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.
