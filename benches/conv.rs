@@ -4,7 +4,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
-use nn_core::internals::conv::{Conv2dKernel, Output, OutputGradient};
+use nn_core::internals::conv::{Bounds, Conv2dKernel, Output, OutputGradient};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
 use nn_core::layers::Padding;
 use nn_core::rng::Rng;
@@ -66,7 +66,7 @@ fn layer(c: &mut Criterion, name: &str, g: &Conv2dGeometry) {
     for kernel in usable(kernels.forward, g, None) {
         group.bench_function(BenchmarkId::new("forward", kernel.name()), |bench| {
             bench.iter(|| {
-                let out = Output::Dense { y: &mut y, relu: true };
+                let out = Output::Dense { y: &mut y, bounds: Bounds::relu(None) };
                 kernel.forward(g, &x, &w, Some(&b), out, &scratch);
             });
         });

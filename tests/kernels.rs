@@ -13,7 +13,7 @@ use kernels::cases::{cases, few_many_and_grouped_channels, random_cases};
 use kernels::problem::{Problem, Start, for_each_kernel};
 use nn_core::Kernels;
 use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
-use nn_core::internals::conv::{Conv2dKernel, Output, OutputGradient};
+use nn_core::internals::conv::{Bounds, Conv2dKernel, Output, OutputGradient};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
 use nn_core::kernels::isa;
 use nn_core::layers::Padding;
@@ -85,7 +85,7 @@ fn random_geometries_stay_within_the_rounding_bound() {
             if i % 8 == 0 {
                 same_bits(&problem.label(*kernel, "forward"), &|| {
                     let mut y = vec![f32::NAN; g.batch * g.output_len()];
-                    let out = Output::Dense { y: &mut y, relu: true };
+                    let out = Output::Dense { y: &mut y, bounds: Bounds::relu(None) };
                     kernel.forward(g, &problem.xt, &problem.wt, None, out, &BufferPool::new());
                     y
                 });
@@ -204,7 +204,7 @@ fn nan_reaches_the_output_and_the_gradients() {
         let (mut map, mut y) = (vec![0.0; g.output_len()], vec![0.0; p.output_len()]);
         let mut argmax = vec![0; y.len()];
         let out = match pooled {
-            false => Output::Dense { y: &mut map, relu: true },
+            false => Output::Dense { y: &mut map, bounds: Bounds::relu(None) },
             true => Output::ReluMaxPool { pool: p, y: &mut y, argmax: &mut argmax },
         };
         kernel.forward(g, &problem.xt, &problem.wt, None, out, &scratch);
@@ -262,7 +262,7 @@ fn the_same_bits_for_any_number_of_threads() {
                 y.resize(argmax.len(), 0.0);
                 Output::ReluMaxPool { pool: p, y: &mut y, argmax: &mut argmax }
             } else {
-                Output::Dense { y: &mut map, relu: false }
+                Output::Dense { y: &mut map, bounds: Bounds::none() }
             };
             kernel.forward(g, &problem.xt, &problem.wt, None, out, &BufferPool::new());
             map.extend(y);

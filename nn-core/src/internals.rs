@@ -9,7 +9,7 @@ pub use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 /// Convolutions: the registry, and the kernel traits of each pass.
 pub mod conv {
     pub use crate::kernels::conv::{
-        Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dKernels,
+        Accuracy, Bounds, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dKernels,
         Conv2dWeightGradient, MAX_FUSED_WINDOW, Output, OutputGradient,
     };
 }

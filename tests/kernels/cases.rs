@@ -117,6 +117,8 @@ fn options_of_all_kinds() -> impl Iterator<Item = Option<Case>> {
         ([1, 20, 19, 48], 48, (3, 3), plain.groups(48).padding(same).stride(2)),
         ([3, 9, 10, 41], 41, (5, 5), plain.groups(41).padding(uneven)),
         ([1, 30, 31, 72], 72, (3, 3), plain.groups(72)),
+        ([2, 9, 21, 37], 37, (5, 5), plain.groups(37).padding(same).stride(2)),
+        ([1, 8, 19, 35], 35, (7, 7), plain.groups(35).padding(same)),
         ([2, 9, 10, 16], 48, (3, 3), plain.groups(16).padding(same)),
         ([2, 9, 10, 5], 10, (2, 3), plain.groups(5).dilation((3, 2)).padding(wide).stride((3, 2))),
         ([1, 40, 3, 130], 260, (7, 1), plain.groups(130).padding(lower)),

@@ -3,8 +3,8 @@
 use super::cases::Case;
 use nn_core::Kernels;
 use nn_core::internals::conv::{
-    Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output,
-    OutputGradient,
+    Accuracy, Bounds, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient,
+    Output, OutputGradient,
 };
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, pool, reference};
 use nn_core::rng::Rng;
@@ -149,25 +149,29 @@ impl<'a, T: Kernels> Problem<'a, T> {
         format!("{} {part} of {:?}, {:?}", kernel.name(), self.case.g, self.case.pool)
     }
 
-    /// The map, and the map rectified.
+    /// The map, and the map within bounds.
     pub fn check_forward(&self, kernel: &dyn Conv2dForward<T>, scratch: &BufferPool<T>) {
         let g = &self.case.g;
-        let run = |relu| {
+        let run = |bounds| {
             let mut y = vec![T::nan(); g.batch * g.output_len()];
-            let out = Output::Dense { y: &mut y, relu };
+            let out = Output::Dense { y: &mut y, bounds };
             kernel.forward(g, &self.xt, &self.wt, Some(&self.bt), out, scratch);
             y
         };
-        let y = run(false);
+        let y = run(Bounds::none());
         self.judge(kernel).check(&self.label(kernel, "forward"), &y, &self.map);
         let packed = kernel.pack(g, &self.wt, scratch);
         let packed = packed.as_ref().map_or(&self.wt[..], Tensor::as_slice);
         let mut again = vec![T::nan(); y.len()];
-        let out = Output::Dense { y: &mut again, relu: false };
+        let out = Output::Dense { y: &mut again, bounds: Bounds::none() };
         kernel.forward_packed(g, &self.xt, packed, Some(&self.bt), out, scratch);
         assert_eq!(again, y, "{}", self.label(kernel, "packed"));
-        for (rectified, y) in run(true).iter().zip(&y) {
-            assert_eq!(*rectified, y.max(T::zero()), "{}", self.label(kernel, "relu"));
+        for greatest in [None, Some(1.0)] {
+            let most = greatest.map_or(T::infinity(), T::from_f64);
+            for (within, y) in run(Bounds::relu(greatest)).iter().zip(&y) {
+                let expected = y.max(T::zero()).min(most);
+                assert_eq!(*within, expected, "{}", self.label(kernel, "bounded"));
+            }
         }
     }
 

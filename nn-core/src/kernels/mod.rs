@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod activation;
+pub(crate) mod bounds;
 pub(crate) mod conv;
 pub(crate) mod erf;
 mod exp;

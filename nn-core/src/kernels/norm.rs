@@ -19,6 +19,7 @@
 mod blocks;
 mod rows;
 
+use super::bounds::Bounds;
 use super::multiversion::{Multiversion, multiversion};
 use super::parallel::{CHUNK, for_each_chunk, for_each_tile_of_two};
 use crate::tensor::{BufferPool, Element};
@@ -48,40 +49,6 @@ pub struct Statistics<'a, T> {
     pub beta: &'a [T],
     /// Of the values.
     pub bounds: Bounds<T>,
-}
-
-/// The least and the greatest value that passes, as with ReLU. NaN bounds nothing: comparisons with it are
-/// false.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds<T> {
-    least: T,
-    greatest: T,
-}
-
-impl<T: Element> Bounds<T> {
-    /// None.
-    pub fn none() -> Self {
-        Self { least: T::nan(), greatest: T::nan() }
-    }
-
-    /// Those of ReLU, up to `greatest` if there is one.
-    pub fn relu(greatest: Option<f64>) -> Self {
-        Self { least: T::zero(), greatest: greatest.map_or(T::nan(), T::from_f64) }
-    }
-
-    /// `value`, or the bound it is beyond. NaN stays NaN.
-    #[inline(always)]
-    fn clamp(self, value: T) -> T {
-        let value = if value <= self.least { self.least } else { value };
-        if value >= self.greatest { self.greatest } else { value }
-    }
-
-    /// The gradient of a value: 0 at a bound and beyond.
-    #[inline(always)]
-    fn pass(self, value: T, gradient: T) -> T {
-        let stopped = (value <= self.least) | (value >= self.greatest);
-        if stopped { T::zero() } else { gradient }
-    }
 }
 
 /// `x`, and means and variances to be written.

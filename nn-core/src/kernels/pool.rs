@@ -108,14 +108,6 @@ pub(super) fn relu_max_rows<T: Element>(
     }
 }
 
-/// ReLU: `v`, with negative numbers replaced by 0. NaN stays NaN.
-#[inline(always)]
-pub(super) fn relu<V: Simd>(v: V) -> V {
-    // SAFETY: a vector exists, so the processor has the instructions.
-    let zero = unsafe { V::zero() };
-    V::select(v.at_most(zero), zero, v)
-}
-
 /// ReLU and max-pool of 2x2 windows, given row by row: the maxima and their argmax.
 #[inline(always)]
 pub(super) fn relu_max<V: Simd>(window: [V; 4]) -> (V, V) {

@@ -160,8 +160,10 @@ impl Conv2D {
         parameters: &[Var<T>],
     ) -> Result<Var<T>> {
         let (weight, bias) = weight_and_bias(kind, self.bias, parameters)?;
-        if self.activation == Activation::Relu {
-            return cx.tape.conv2d_relu(&x, weight, bias, self.options());
+        match self.activation {
+            Activation::Relu => return cx.tape.conv2d_relu(&x, weight, bias, self.options()),
+            Activation::Relu6 => return cx.tape.conv2d_relu6(&x, weight, bias, self.options()),
+            _ => {}
         }
         let y = cx.tape.conv2d(&x, weight, bias, self.options())?;
         drop(x);

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! convolution, batch normalisation at inference, ReLU, max-pooling
+//! convolution, batch normalisation at inference, ReLU6
 //! batch normalisation, ReLU or ReLU6
 //! addition, ReLU
 //! ```
@@ -64,9 +65,11 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[bool], constant: bool)
             }
             if conv.activation == Activation::Relu || plain && join(&is_relu) {
                 join(&is_fused_pool);
+            } else if plain {
+                join(&is_relu6);
             }
         } else if node.is::<BatchNormalization>().is_some() {
-            join(&|node| is_relu(node) || node.is() == Some(&Activation::Relu6));
+            join(&|node| is_relu(node) || is_relu6(node));
         } else if let [a, b] = node.inputs[..]
             && node.is::<Add>().is_some()
             && model.value_shape(a) == model.value_shape(b)
@@ -81,6 +84,10 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[bool], constant: bool)
 
 fn is_relu<T: Kernels>(node: &Node<T>) -> bool {
     node.is() == Some(&Activation::Relu)
+}
+
+fn is_relu6<T: Kernels>(node: &Node<T>) -> bool {
+    node.is() == Some(&Activation::Relu6)
 }
 
 /// Whether a node is a pooling that a convolution computes along.
@@ -137,15 +144,17 @@ pub(super) fn run<T: Kernels>(
             (weight, bias) = (w, Some(b));
         }
     }
-    let relu = conv.activation == Activation::Relu || nodes().any(is_relu);
+    let behind = nodes().find_map(|node| node.is::<Activation>());
+    let activation = behind.copied().unwrap_or(conv.activation);
     let pool = nodes().find_map(|node| node.is::<MaxPool2D>());
     let (bias, options) = (bias.as_ref(), conv.options());
-    let y = match (relu, pool) {
-        (true, Some(pool)) => {
+    let y = match (activation, pool) {
+        (Activation::Relu, Some(pool)) => {
             cx.tape.conv2d_relu_max_pool(x, &weight, bias, options, pool.options())
         }
-        (true, None) => cx.tape.conv2d_relu(x, &weight, bias, options),
-        (false, _) => cx.tape.conv2d(x, &weight, bias, options),
+        (Activation::Relu, None) => cx.tape.conv2d_relu(x, &weight, bias, options),
+        (Activation::Relu6, _) => cx.tape.conv2d_relu6(x, &weight, bias, options),
+        _ => cx.tape.conv2d(x, &weight, bias, options),
     };
     y.map(Some)
 }
@@ -172,6 +181,8 @@ mod tests {
         assert!(are_fused(relu(), MaxPool2D::new(2)));
         assert!(are_fused(relu().stride(2), MaxPool2D::new((3, 2)).stride(1)));
         assert!(are_fused(Conv2D::new(2, 3), Activation::Relu));
+        assert!(are_fused(Conv2D::new(2, 3), Activation::Relu6));
+        assert!(!are_fused(Conv2D::new(2, 3).activation(Activation::Relu6), MaxPool2D::new(2)));
         assert!(!are_fused(relu(), MaxPool2D::new(17)));
         assert!(!are_fused(relu(), AveragePool2D::new(2)));
         assert!(!are_fused(relu(), Dropout::new(0.5)));

@@ -4,7 +4,7 @@
 
 use super::timing::Clock;
 use nn_core::Result;
-use nn_core::internals::conv::{Output, OutputGradient};
+use nn_core::internals::conv::{Bounds, Output, OutputGradient};
 use nn_core::internals::linear::{self, Dims};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
 use nn_core::rng::Rng;
@@ -67,7 +67,7 @@ impl<'a> Passes<'a> {
         self.time(name, FORWARD, Some(kernel.name()), g.flops(), || {
             let out = match pool {
                 Some(pool) => Output::ReluMaxPool { pool, y: &mut y, argmax: &mut argmax },
-                None => Output::Dense { y: &mut y, relu: false },
+                None => Output::Dense { y: &mut y, bounds: Bounds::none() },
             };
             kernel.forward(g, x, w, b, out, &scratch);
         })?;

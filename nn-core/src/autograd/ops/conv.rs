@@ -1,11 +1,14 @@
-//! 2-D convolution, alone or fused with a following ReLU, or ReLU and max-pooling.
+//! 2-D convolution, alone or fused with a following ReLU or ReLU6, or ReLU and max-pooling.
 
 use super::elementwise::update;
+use super::functions::differentiate;
 use super::packed::Packed;
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::kernels::conv::{Conv2dForward, MAX_FUSED_WINDOW, Output, OutputGradient};
+use crate::kernels::activation::Activation;
+use crate::kernels::conv::{Bounds, Conv2dForward, MAX_FUSED_WINDOW, Output, OutputGradient};
+use crate::kernels::functions::Function;
 use crate::kernels::pairs::Pair;
 use crate::kernels::{Conv2dGeometry, Conv2dOptions, Pool2dGeometry, Pool2dOptions};
 use crate::tensor::{Buffer, Tensor};
@@ -73,6 +76,25 @@ impl<T: Kernels> Op<T> for Conv2dRelu<T> {
     }
 }
 
+/// A convolution followed by ReLU6.
+struct Conv2dRelu6<T: Kernels> {
+    conv: Saved<T>,
+    /// The output after ReLU6.
+    y: Arc<Tensor<T>>,
+}
+
+impl<T: Kernels> Op<T> for Conv2dRelu6<T> {
+    fn name(&self) -> &'static str {
+        "conv2d_relu6"
+    }
+
+    fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
+        let relu6 = Function::Activation(Activation::Relu6);
+        differentiate(relu6, gradient.as_mut_slice(), self.y.as_slice());
+        self.conv.backward(OutputGradient::Dense(gradient.as_slice()), inputs)
+    }
+}
+
 struct Conv2dReluMaxPool<T: Kernels> {
     conv: Saved<T>,
     pool: Pool2dGeometry,
@@ -120,7 +142,7 @@ impl<T: Kernels> Tape<T> {
         b: Option<&Var<T>>,
         options: Conv2dOptions,
     ) -> Result<Var<T>> {
-        let (conv, y) = self.feature_map((x, w, b), options, false)?;
+        let (conv, y) = self.feature_map((x, w, b), options, Bounds::none())?;
         Ok(self.record(Conv2d(conv), &inputs(x, w, b), y))
     }
 
@@ -136,9 +158,26 @@ impl<T: Kernels> Tape<T> {
         b: Option<&Var<T>>,
         options: Conv2dOptions,
     ) -> Result<Var<T>> {
-        let (conv, y) = self.feature_map((x, w, b), options, true)?;
+        let (conv, y) = self.feature_map((x, w, b), options, Bounds::relu(None))?;
         let y = Arc::new(y);
         Ok(self.record(Conv2dRelu { conv, y: Arc::clone(&y) }, &inputs(x, w, b), y))
+    }
+
+    /// `relu6(conv2d(x, w, b))` in one op: the same values and gradients, with one forward pass
+    /// over memory less.
+    ///
+    /// # Errors
+    /// As [`Tape::conv2d`].
+    pub fn conv2d_relu6(
+        &self,
+        x: &Var<T>,
+        w: &Var<T>,
+        b: Option<&Var<T>>,
+        options: Conv2dOptions,
+    ) -> Result<Var<T>> {
+        let (conv, y) = self.feature_map((x, w, b), options, Bounds::relu(Some(6.0)))?;
+        let y = Arc::new(y);
+        Ok(self.record(Conv2dRelu6 { conv, y: Arc::clone(&y) }, &inputs(x, w, b), y))
     }
 
     /// `max_pool2d(relu(conv2d(x, w, b)))` in one op that never stores the feature map: the same
@@ -177,16 +216,16 @@ impl<T: Kernels> Tape<T> {
         Ok(self.record(Conv2dReluMaxPool { conv, pool, argmax }, &inputs(x, w, b), y))
     }
 
-    /// The convolution's output, after ReLU if `relu`, and what its backward pass needs.
+    /// The convolution's output within `bounds`, and what its backward pass needs.
     fn feature_map(
         &self,
         (x, w, b): (&Var<T>, &Var<T>, Option<&Var<T>>),
         options: Conv2dOptions,
-        relu: bool,
+        bounds: Bounds<T>,
     ) -> Result<(Saved<T>, Tensor<T>)> {
         let geometry = checked(x, w, b, options)?;
         let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
-        let out = Output::Dense { y: y.as_mut_slice(), relu };
+        let out = Output::Dense { y: y.as_mut_slice(), bounds };
         self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
         Ok((Saved { geometry, x: x.share(), w: w.share() }, y))
     }
@@ -279,6 +318,7 @@ mod tests {
         for (conv, pool) in cases() {
             check(&inputs, |tape, v| tape.conv2d(&v[0], &v[1], Some(&v[2]), conv));
             check(&inputs, |tape, v| tape.conv2d_relu(&v[0], &v[1], Some(&v[2]), conv));
+            check(&inputs, |tape, v| tape.conv2d_relu6(&v[0], &v[1], Some(&v[2]), conv));
             check(&inputs, |tape, v| {
                 tape.conv2d_relu_max_pool(&v[0], &v[1], Some(&v[2]), conv, pool)
             });
@@ -290,6 +330,7 @@ mod tests {
             let pool = Pool2dOptions::new((2, 1));
             check(&inputs, |tape, v| tape.conv2d(&v[0], &v[1], Some(&v[2]), conv));
             check(&inputs, |tape, v| tape.conv2d_relu(&v[0], &v[1], Some(&v[2]), conv));
+            check(&inputs, |tape, v| tape.conv2d_relu6(&v[0], &v[1], Some(&v[2]), conv));
             check(&inputs, |tape, v| {
                 tape.conv2d_relu_max_pool(&v[0], &v[1], Some(&v[2]), conv, pool)
             });
@@ -381,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_rectified_convolution_has_the_bits_of_the_plain_ops() -> Result<()> {
-        for (conv, _) in cases() {
+        for ((conv, _), six) in cases().into_iter().flat_map(|case| [(case, false), (case, true)]) {
             let run = |fused: bool| -> Result<_> {
                 let mut tape = Tape::<f32>::new();
                 let narrow = |tensor: Tensor<f64>| {
@@ -390,9 +431,11 @@ mod tests {
                 let x = tape.leaf(narrow(sample([2, 9, 11, 3], 4)));
                 let w = tape.leaf(narrow(sample([5, 3, 3, 3], 5)));
                 let b = tape.leaf(narrow(sample([5], 6)));
-                let y = match fused {
-                    true => tape.conv2d_relu(&x, &w, Some(&b), conv)?,
-                    false => tape.relu(tape.conv2d(&x, &w, Some(&b), conv)?),
+                let y = match (fused, six) {
+                    (true, false) => tape.conv2d_relu(&x, &w, Some(&b), conv)?,
+                    (true, true) => tape.conv2d_relu6(&x, &w, Some(&b), conv)?,
+                    (false, false) => tape.relu(tape.conv2d(&x, &w, Some(&b), conv)?),
+                    (false, true) => tape.relu6(tape.conv2d(&x, &w, Some(&b), conv)?),
                 };
                 tape.backward_from(&y, narrow(sample(y.shape(), 7)))?;
                 let gradients = [x, w, b].map(|v| tape.grad(&v).expect("a gradient").clone());

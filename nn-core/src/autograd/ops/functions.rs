@@ -25,12 +25,17 @@ impl<T: Kernels> Op<T> for Apply<T> {
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let (differentiate, saved) = (T::functions().differentiate, self.saved.as_slice());
-        for_each_piece(gradient.as_mut_slice(), |start, gradient| {
-            differentiate(self.function, gradient, &saved[start..][..gradient.len()]);
-        });
+        differentiate(self.function, gradient.as_mut_slice(), self.saved.as_slice());
         inputs.accumulate(0, gradient)
     }
+}
+
+/// Multiplies every gradient by the derivative at the saved value or argument: see [`Function::needs_value`].
+pub(super) fn differentiate<T: Kernels>(function: Function, gradient: &mut [T], saved: &[T]) {
+    let differentiate = T::functions().differentiate;
+    for_each_piece(gradient, |start, gradient| {
+        differentiate(function, gradient, &saved[start..][..gradient.len()]);
+    });
 }
 
 impl<T: Kernels> Tape<T> {

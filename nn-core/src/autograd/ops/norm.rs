@@ -6,7 +6,8 @@
 use crate::autograd::{Backward, Op, Tape, Var};
 use crate::error::{Error, Received, Result};
 use crate::kernels::Kernels;
-use crate::kernels::norm::{Bounds, Parts, Statistics};
+use crate::kernels::bounds::Bounds;
+use crate::kernels::norm::{Parts, Statistics};
 use crate::tensor::{Scratch, Tensor};
 use std::sync::Arc;
 

@@ -82,7 +82,7 @@ impl Conv2dForward<f32> for Direct {
             simd::run(self.isa, Rows { layer: &layer, band: &band, pairs, epilogue });
         };
         match out {
-            Output::Dense { y, relu } => {
+            Output::Dense { y, bounds } => {
                 let row = g.out_w * g.out_c;
                 parallel::for_each_tile(y, g.output_len(), 2 * pairs * row, |n, i, y| {
                     let rows = y.len() / row;
@@ -90,7 +90,7 @@ impl Conv2dForward<f32> for Direct {
                         n,
                         2 * pairs * i,
                         rows.div_ceil(2),
-                        Epilogue::Map { y, out_w: g.out_w, relu },
+                        Epilogue::Map { y, out_w: g.out_w, bounds },
                     );
                 });
             }

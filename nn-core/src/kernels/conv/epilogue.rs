@@ -1,6 +1,7 @@
 //! The epilogue of the convolution kernels: ReLU, max-pooling and writing of outputs, straight from
 //! registers.
 
+use crate::kernels::bounds::Bounds;
 use crate::kernels::pool;
 use crate::kernels::simd::Simd;
 
@@ -13,8 +14,8 @@ pub(super) enum Epilogue<'a> {
         y: &'a mut [f32],
         /// Pixels in a row.
         out_w: usize,
-        /// Whether to apply ReLU.
-        relu: bool,
+        /// The bounds of its values.
+        bounds: Bounds<f32>,
     },
     /// Rows of the feature map after ReLU and max-pooling.
     Pooled {
@@ -37,12 +38,12 @@ impl Epilogue<'_> {
         window: [V; 4],
     ) {
         match self {
-            Epilogue::Map { y: map, out_w, relu } => {
+            Epilogue::Map { y: map, out_w, bounds } => {
                 for (place, &v) in window.iter().enumerate() {
                     let (y, x) = (2 * y + place / 2, 2 * x + place % 2);
                     let at = (y * *out_w + x) * channels;
                     if x < *out_w && at < map.len() {
-                        let v = if *relu { pool::relu(v) } else { v };
+                        let v = if bounds.is_none() { v } else { bounds.clamp_vector(v) };
                         v.write(&mut map[at + channel..at + channels]);
                     }
                 }

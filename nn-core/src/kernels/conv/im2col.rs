@@ -20,6 +20,7 @@ use super::super::Kernels;
 use super::{
     Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output, OutputGradient,
 };
+use crate::kernels::bounds::Bounds;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
 use crate::kernels::matmul::gemm;
@@ -67,9 +68,9 @@ impl<T: Kernels> Conv2dForward<T> for Im2col {
         let forward = Forward { g, x, packed: &packed, b, scratch };
         let tile = tile_pixels(g.groups * g.patch_len());
         match out {
-            Output::Dense { y, relu } => {
+            Output::Dense { y, bounds } => {
                 parallel::for_each_tile(y, g.output_len(), tile * g.out_c, |n, i, y| {
-                    forward.run(&Region { image: n, top: 0, width: g.out_w }, i * tile, relu, y);
+                    forward.run(&Region { image: n, top: 0, width: g.out_w }, i * tile, bounds, y);
                 });
             }
             Output::ReluMaxPool { pool: p, y, argmax } => {
@@ -82,7 +83,7 @@ impl<T: Kernels> Conv2dForward<T> for Im2col {
                     let top = i * pooled_rows * p.stride_h;
                     let rows = (y.len() / row - 1) * p.stride_h + p.window_h;
                     let mut map = scratch.scratch(rows * width * g.out_c);
-                    forward.run(&Region { image: n, top, width }, 0, true, &mut map);
+                    forward.run(&Region { image: n, top, width }, 0, Bounds::relu(None), &mut map);
                     pool::relu_max_rows(&p, &map, y, w);
                 });
             }
@@ -218,7 +219,7 @@ struct Forward<'a, T: Kernels> {
 
 impl<T: Kernels> Forward<'_, T> {
     /// Computes the outputs of `region`'s pixels from index `first` on, into `y`.
-    fn run(&self, region: &Region, first: usize, relu: bool, y: &mut [T]) {
+    fn run(&self, region: &Region, first: usize, bounds: Bounds<T>, y: &mut [T]) {
         let Self { g, x, .. } = *self;
         let (k, n) = (g.patch_len(), g.group_out());
         let tile = tile_pixels(g.groups * k).min(y.len() / g.out_c);
@@ -232,7 +233,7 @@ impl<T: Kernels> Forward<'_, T> {
                 let y = &mut y[group * n..];
                 gemm(m, n, k, T::one(), a, rsa, 1, b, n, 1, T::zero(), y, g.out_c, 1);
             }
-            finish(y, self.b, relu);
+            finish(y, self.b, bounds);
         }
     }
 }
@@ -262,8 +263,8 @@ fn patch_matrix<'a, T: Kernels>(
     (patches, depth)
 }
 
-/// Adds the bias to each pixel and applies ReLU if `relu`. NaN stays NaN.
-fn finish<T: Kernels>(y: &mut [T], b: Option<&[T]>, relu: bool) {
+/// Adds the bias to each pixel and holds it within the bounds. NaN stays NaN.
+fn finish<T: Kernels>(y: &mut [T], b: Option<&[T]>, bounds: Bounds<T>) {
     if let Some(b) = b {
         for y in y.chunks_exact_mut(b.len()) {
             for (v, &b) in y.iter_mut().zip(b) {
@@ -271,9 +272,9 @@ fn finish<T: Kernels>(y: &mut [T], b: Option<&[T]>, relu: bool) {
             }
         }
     }
-    if relu {
+    if !bounds.is_none() {
         for v in y {
-            *v = if *v <= T::zero() { T::zero() } else { *v };
+            *v = bounds.clamp(*v);
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) mod sparse_input;
 pub(crate) mod sparse_weight;
 pub(crate) mod winograd;
 
+pub use super::bounds::Bounds;
+
 use super::Kernels;
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};
 use super::isa::{self, Isa};
@@ -53,8 +55,8 @@ pub enum Output<'a, T> {
     Dense {
         /// The map, overwritten.
         y: &'a mut [T],
-        /// Whether to apply ReLU.
-        relu: bool,
+        /// The bounds of its values: those of a ReLU that is applied along, or none.
+        bounds: Bounds<T>,
     },
     /// The feature map after ReLU and max-pooling; the map itself is never stored.
     ReluMaxPool {

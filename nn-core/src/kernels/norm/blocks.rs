@@ -4,7 +4,7 @@
 //! of all channels lie in the nearest cache. Few channels make short rows: several of them are taken as one
 //! wide row, for which coefficients are repeated and sums are kept apart until the end ([`Width`]).
 
-use super::Bounds;
+use crate::kernels::bounds::Bounds;
 use crate::kernels::multiversion::Multiversion;
 use crate::tensor::Element;
 

@@ -4,7 +4,7 @@
 use super::input::Input;
 use nn_core::Kernels;
 use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
-use nn_core::internals::conv::{Accuracy, Conv2dKernel, Output, OutputGradient};
+use nn_core::internals::conv::{Accuracy, Bounds, Conv2dKernel, Output, OutputGradient};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, pool, reference};
 use nn_core::kernels::isa;
 use nn_core::layers::Padding;
@@ -59,13 +59,13 @@ fn case<T: Kernels>(input: &mut Input) {
     let kernels = T::conv2d();
     for kernel in runnable(kernels.forward, &g, None) {
         let mut y = vec![T::nan(); map.len()];
-        let out = Output::Dense { y: &mut y, relu: false };
+        let out = Output::Dense { y: &mut y, bounds: Bounds::none() };
         kernel.forward(&g, &xt, &wt, Some(&bt), out, &scratch);
         compare(kernel.name(), kernel.accuracy(), &y, &map);
         let packed = kernel.pack(&g, &wt, &scratch);
         let packed = packed.as_ref().map_or(&wt[..], Tensor::as_slice);
         let mut again = vec![T::nan(); map.len()];
-        let out = Output::Dense { y: &mut again, relu: false };
+        let out = Output::Dense { y: &mut again, bounds: Bounds::none() };
         kernel.forward_packed(&g, &xt, packed, Some(&bt), out, &scratch);
         assert_eq!(again, y, "{}, packed", kernel.name());
     }

@@ -8,8 +8,12 @@
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
 use super::reach::{GROUP, Group, Reach};
+use crate::kernels::bounds::Bounds;
 use crate::kernels::simd::{Simd, SimdFn, prefetch};
 use std::ops::Range;
+
+/// The most pixels of the source that a run of the loops below sees.
+const MAX_RUN: usize = (GROUP - 1) * 2 + 5;
 
 /// Runs `$large` for blocks of `$vectors` vectors of `$channels` and `$small` for what is left over,
 /// vector by vector; `$at` is the block's first channel.
@@ -98,7 +102,7 @@ pub struct Connected<'a> {
     pub kernel_w: usize,
     pub channels: usize,
     pub bias: Option<&'a [f32]>,
-    pub relu: bool,
+    pub bounds: Bounds<f32>,
     pub rows: &'a Reach,
     pub columns: &'a Reach,
     /// The number of the target's first row.
@@ -119,20 +123,24 @@ impl SimdFn for Connected<'_> {
                 let group = groups[i];
                 // SAFETY: the caller's promise, and what was checked.
                 unsafe {
-                    if group.whole {
-                        for_each_block!(
+                    match (group.run.map(|run| run.len), self.columns.steps().1) {
+                        (Some(3), 1) => self.group::<V, 3, 1>(row, group),
+                        (Some(3), 2) => self.group::<V, 3, 2>(row, group),
+                        (Some(5), 1) => self.group::<V, 5, 1>(row, group),
+                        (Some(5), 2) => self.group::<V, 5, 2>(row, group),
+                        (Some(7), 1) => self.group::<V, 7, 1>(row, group),
+                        _ if group.whole => for_each_block!(
                             V,
                             self.channels,
                             |channel| 2: self.block::<V, 2, GROUP>(row, group, channel),
                             self.block::<V, 1, GROUP>(row, group, channel)
-                        );
-                    } else {
-                        for_each_block!(
+                        ),
+                        _ => for_each_block!(
                             V,
                             self.channels,
                             |channel| 4: self.block::<V, 4, 1>(row, group, channel),
                             self.block::<V, 1, 1>(row, group, channel)
-                        );
+                        ),
                     }
                 }
             }
@@ -161,6 +169,79 @@ impl<'a> Connected<'a> {
         rows
     }
 
+    /// All channels of a whole group of a row of the target, which `K` elements of each row of the kernel connect
+    /// in a run that moves by `S` pixels of the source from one pixel of the group to the next.
+    ///
+    /// # Safety
+    /// As for `block`, and the group is as said.
+    #[inline(always)]
+    unsafe fn group<V: Simd, const K: usize, const S: usize>(&mut self, row: usize, group: Group) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for_each_block!(
+                V,
+                self.channels,
+                |channel| 2: self.run::<V, 2, K, S>(row, group, channel),
+                self.run::<V, 1, K, S>(row, group, channel)
+            );
+        }
+    }
+
+    /// `R` vectors of channels, from `channel` on, of a group as for `group`: each pixel of the source is read once
+    /// for all pixels of the group. Sums have the order of `block`.
+    ///
+    /// # Safety
+    /// As for `group`.
+    #[inline(always)]
+    unsafe fn run<V: Simd, const R: usize, const K: usize, const S: usize>(
+        &mut self,
+        row: usize,
+        group: Group,
+        channel: usize,
+    ) {
+        let c = self.channels;
+        let len = V::LANES.min(c);
+        // SAFETY: the caller's promise, for every vector here.
+        unsafe {
+            let mut sums = self.begin::<V, R, GROUP>(channel);
+            let y = self.first + row;
+            let (rows, columns) = (self.rows.of(y), self.columns.of(group.first));
+            let source = self.source();
+            source.prefetch_next::<GROUP>(
+                (self.rows, y),
+                (self.columns, group.first),
+                channel,
+                R * V::LANES,
+            );
+            let backwards = group.run.is_some_and(|run| run.backwards);
+            let (first, kx) = columns[0];
+            // Counted backwards, the run begins at the last pixel's first element.
+            let first = if backwards { first + GROUP - 1 } else { first };
+            let step = if backwards { -(c as isize) } else { c as isize };
+            for i in 0..rows.len() {
+                let (sy, ky) = rows[i];
+                let start = (source.at(sy, first) + channel) as isize;
+                let weight = (ky * self.kernel_w + kx) * c + channel;
+                let mut pixels = [[V::zero(); R]; MAX_RUN];
+                for t in 0..(GROUP - 1) * S + K {
+                    for r in 0..R {
+                        let at = (start + t as isize * step) as usize + r * V::LANES;
+                        pixels[t][r] = read::<V>(self.source, at, len);
+                    }
+                }
+                for j in 0..K {
+                    for r in 0..R {
+                        let w = read::<V>(self.weights, weight + j * c + r * V::LANES, len);
+                        for p in 0..GROUP {
+                            sums[p][r] = pixels[p * S + j][r].mul_add(w, sums[p][r]);
+                        }
+                    }
+                }
+            }
+            self.end(row, group, backwards, channel, sums);
+        }
+    }
+
     /// `R` vectors of channels, from `channel` on, of the first `P` pixels of a group of a row of the target.
     ///
     /// # Safety
@@ -177,18 +258,10 @@ impl<'a> Connected<'a> {
         let len = V::LANES.min(c);
         // SAFETY: the caller's promise, for every vector here.
         unsafe {
-            let mut sums = [[V::zero(); R]; P];
-            if let Some(bias) = self.bias {
-                for i in 0..R {
-                    let bias = read::<V>(bias, channel + i * V::LANES, len);
-                    for p in 0..P {
-                        sums[p][i] = bias;
-                    }
-                }
-            }
+            let mut sums = self.begin::<V, R, P>(channel);
             let y = self.first + row;
             let (rows, columns) = (self.rows.of(y), self.columns.of(group.first));
-            let (step, shift) = self.columns.steps();
+            let (_, shift) = self.columns.steps();
             let source = self.source();
             source.prefetch_next::<P>(
                 (self.rows, y),
@@ -211,15 +284,57 @@ impl<'a> Connected<'a> {
                     }
                 }
             }
-            for p in 0..P {
-                let pixel = row * self.target_w + group.first + p * step;
-                for i in 0..R {
-                    // NaN is not at most zero, and stays.
-                    let (sum, zero) = (sums[p][i], V::zero());
-                    let v = if self.relu { V::select(sum.at_most(zero), zero, sum) } else { sum };
-                    let at = pixel * c + channel + i * V::LANES;
-                    v.write(&mut self.target[at..at + len]);
+            self.end(row, group, false, channel, sums);
+        }
+    }
+
+    /// The sums of `P` pixels before anything is added to them.
+    ///
+    /// # Safety
+    /// As for `block`.
+    #[inline(always)]
+    unsafe fn begin<V: Simd, const R: usize, const P: usize>(&self, channel: usize) -> [[V; R]; P] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [[V::zero(); R]; P];
+            if let Some(bias) = self.bias {
+                for r in 0..R {
+                    let len = V::LANES.min(self.channels);
+                    let bias = read::<V>(bias, channel + r * V::LANES, len);
+                    for p in 0..P {
+                        sums[p][r] = bias;
+                    }
                 }
+            }
+            sums
+        }
+    }
+
+    /// Writes the first `P` pixels of a group; from its last on if `backwards`.
+    ///
+    /// # Safety
+    /// As for `block`.
+    #[inline(always)]
+    unsafe fn end<V: Simd, const R: usize, const P: usize>(
+        &mut self,
+        row: usize,
+        group: Group,
+        backwards: bool,
+        channel: usize,
+        sums: [[V; R]; P],
+    ) {
+        let (c, step) = (self.channels, self.columns.steps().0);
+        let len = V::LANES.min(c);
+        for p in 0..P {
+            let place = if backwards { P - 1 - p } else { p };
+            let pixel = row * self.target_w + group.first + place * step;
+            for r in 0..R {
+                let mut v = sums[p][r];
+                if !self.bounds.is_none() {
+                    v = self.bounds.clamp_vector(v);
+                }
+                let at = pixel * c + channel + r * V::LANES;
+                v.write(&mut self.target[at..at + len]);
             }
         }
     }

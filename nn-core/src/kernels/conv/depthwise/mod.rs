@@ -17,6 +17,7 @@ mod reach;
 use super::{
     Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output, OutputGradient,
 };
+use crate::kernels::bounds::Bounds;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel::prelude::*;
@@ -28,6 +29,9 @@ use std::ops::Deref;
 
 /// Approximate number of elements of a task's rows: half of a usual L2 cache's share of a core.
 const BAND: usize = 1 << 15;
+
+/// Approximate minimum number of tasks, if there are as many rows: it keeps a few threads evenly loaded.
+const MIN_TASKS: usize = 8;
 
 /// Number of partial sums of the weights' gradient: enough for the threads of a large machine.
 const WEIGHT_PARTS: usize = 16;
@@ -80,12 +84,12 @@ impl Conv2dForward<f32> for Depthwise {
         out: Output<'_, f32>,
         scratch: &BufferPool<f32>,
     ) {
-        let Output::Dense { y, relu } = out else {
+        let Output::Dense { y, bounds } = out else {
             unreachable!("`supports` refuses pooling");
         };
         let [rows, columns] = Axis::of(g).map(|axis| axis.inputs());
         let pitch = g.out_w * g.out_c;
-        let band = band(pitch);
+        let band = band(pitch).min(g.batch.saturating_mul(g.out_h).div_ceil(MIN_TASKS)).max(1);
         parallel::for_each_tile(y, g.output_len(), band * pitch, |n, i, y| {
             let first = i * band;
             let seen = rows.span(first..first + y.len() / pitch);
@@ -101,7 +105,7 @@ impl Conv2dForward<f32> for Depthwise {
                     kernel_w: g.kernel_w,
                     channels: g.out_c,
                     bias: b,
-                    relu,
+                    bounds,
                     rows: &rows,
                     columns: &columns,
                     first,
@@ -142,7 +146,7 @@ impl Conv2dInputGradient<f32> for Depthwise {
                         kernel_w: g.kernel_w,
                         channels: g.out_c,
                         bias: None,
-                        relu: false,
+                        bounds: Bounds::none(),
                         rows: &rows,
                         columns: &columns,
                         first,

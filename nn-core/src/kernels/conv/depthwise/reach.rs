@@ -37,6 +37,19 @@ pub struct Group {
     pub first: usize,
     /// Whether these are [`GROUP`] positions, and not one.
     pub whole: bool,
+    /// How a whole group is connected, if without gaps.
+    pub run: Option<Run>,
+}
+
+/// Positions on the other side that follow each other without gaps: position `i` of the group meets its `j`-th
+/// element of the kernel at number `i * shift + j` of them, counted from one end, where `shift` is the distance
+/// on the other side from each position of the group to the next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Run {
+    /// Elements of the kernel that connect each position.
+    pub len: usize,
+    /// Whether both sides are counted from their last position.
+    pub backwards: bool,
 }
 
 impl Axis {
@@ -113,7 +126,8 @@ impl Reach {
             for i in 0..if whole { GROUP } else { 1 } {
                 grouped[first + i * steps.0] = true;
             }
-            reach.groups.push(Group { first, whole });
+            let run = if whole { reach.run(first) } else { None };
+            reach.groups.push(Group { first, whole, run });
         }
         reach
     }
@@ -124,6 +138,15 @@ impl Reach {
         let moved = |&(other, k): &(usize, usize)| (other + i * self.steps.1, k);
         at + 1 < self.starts.len()
             && self.of(first).iter().map(moved).eq(self.of(at).iter().copied())
+    }
+
+    /// The run of the whole group that begins at `first`, if its connections have no gaps.
+    fn run(&self, first: usize) -> Option<Run> {
+        let pairs = self.of(first);
+        let follow = |a: &[(usize, usize)], d| a[1].1 == a[0].1 + 1 && a[0].0 + d == a[1].0 + 1;
+        let [forwards, backwards] = [2, 0].map(|d| pairs.windows(2).all(|pair| follow(pair, d)));
+        let run = Run { len: pairs.len(), backwards: !forwards };
+        (forwards || backwards && self.steps.1 == 1).then_some(run)
     }
 
     /// All positions, in groups, which are in the order of their first positions.

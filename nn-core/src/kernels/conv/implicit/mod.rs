@@ -33,6 +33,7 @@ pub(crate) mod weight_gradient;
 mod weights;
 
 use super::{Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient};
+use crate::kernels::bounds::Bounds;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel::prelude::*;
@@ -124,9 +125,9 @@ impl Conv2dForward<f32> for Implicit {
         scratch: &BufferPool<f32>,
     ) {
         match out {
-            Output::Dense { y, relu } => {
+            Output::Dense { y, bounds } => {
                 let plan = Plan::forward(&one_image(g), self.isa);
-                let pass = Pass { plan: &plan, isa: self.isa, weights: packed, bias: b, relu };
+                let pass = Pass { plan: &plan, isa: self.isa, weights: packed, bias: b, bounds };
                 pass.run(y, scratch, |n, rows| {
                     let image = &x[n * plan.source.height * plan.source.row()..];
                     &image[rows.start * plan.source.row()..rows.end * plan.source.row()]
@@ -134,8 +135,13 @@ impl Conv2dForward<f32> for Implicit {
             }
             Output::ReluMaxPool { pool: p, y, argmax } => {
                 let plan = Plan::forward(g, self.isa);
-                let pass =
-                    Pass { plan: &plan, isa: self.isa, weights: packed, bias: b, relu: true };
+                let pass = Pass {
+                    plan: &plan,
+                    isa: self.isa,
+                    weights: packed,
+                    bias: b,
+                    bounds: Bounds::relu(None),
+                };
                 let (image, row) = (p.output_len(), p.out_w * p.channels);
                 let band = (plan.band / p.stride_h).max(1);
                 parallel::for_each_tile_pair(y, argmax, image, band * row, |n, i, y, argmax| {
@@ -171,7 +177,7 @@ impl Conv2dInputGradient<f32> for Implicit {
         let strides = Strides { source: g.patch_len(), target: g.taps(), group };
         let packed = weights::pack(self.isa, &plan, w, &strides, scratch);
         let weights = packed.as_slice();
-        let pass = Pass { plan: &plan, isa: self.isa, weights, bias: None, relu: false };
+        let pass = Pass { plan: &plan, isa: self.isa, weights, bias: None, bounds: Bounds::none() };
         pass.run(dx, scratch, |n, rows| dy.rows(&g, n, rows, scratch));
     }
 }
@@ -190,7 +196,7 @@ struct Pass<'a> {
     isa: Isa,
     weights: &'a [f32],
     bias: Option<&'a [f32]>,
-    relu: bool,
+    bounds: Bounds<f32>,
 }
 
 /// The beginning of memory of which each task writes a part of its own.
@@ -221,7 +227,7 @@ impl Pass<'_> {
         let bands = plan.target.height.div_ceil(plan.band);
         let parts = self.blocks().div_ceil(plan.task_blocks);
         let place = Place(target.as_mut_ptr());
-        (0..plan.images * bands * parts).into_par_iter().for_each(|task| {
+        (0..plan.images * bands * parts).into_par_iter().with_max_len(1).for_each(|task| {
             let place = &place;
             let (n, band, part) = (task / (bands * parts), task / parts % bands, task % parts);
             let top = band * plan.band;
@@ -260,7 +266,7 @@ impl Pass<'_> {
             top: seen.start,
             weights: self.weights,
             bias: self.bias,
-            relu: self.relu,
+            bounds: self.bounds,
             rows,
             blocks,
             target: target.0,

@@ -1,8 +1,8 @@
 //! The inner loops: register tiles of some pixels by a few vectors of channels.
 
 use super::plan::{MANY_REGISTERS, Phase, Plan};
+use crate::kernels::bounds::Bounds;
 use crate::kernels::isa::Isa;
-use crate::kernels::pool;
 use crate::kernels::simd::{Simd, SimdFn};
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ pub struct Task<'a> {
     pub top: isize,
     pub weights: &'a [f32],
     pub bias: Option<&'a [f32]>,
-    pub relu: bool,
+    pub bounds: Bounds<f32>,
     /// The rows of the target.
     pub rows: Range<usize>,
     /// The blocks, counted through the groups.
@@ -65,7 +65,7 @@ impl SimdFn for Task<'_> {
                 let channels = (vectors * V::LANES).min(plan.width - first * V::LANES);
                 let block = Block {
                     bias: self.bias.map(|b| &b[channel..channel + channels]),
-                    relu: self.relu,
+                    bounds: self.bounds,
                     source: self.band.as_ptr().wrapping_add(group * plan.depth),
                     target: self.target.wrapping_add(channel),
                     channels,
@@ -165,7 +165,7 @@ impl Task<'_> {
 /// A block of the target's channels, at some pixels.
 struct Block<'a> {
     bias: Option<&'a [f32]>,
-    relu: bool,
+    bounds: Bounds<f32>,
     /// The source, at the group's first channel.
     source: *const f32,
     /// The target, at the block's first channel.
@@ -293,10 +293,10 @@ impl Block<'_> {
                     }
                 }
             }
-            if self.relu && step.last {
+            if step.last && !self.bounds.is_none() {
                 for r in 0..R {
                     for j in 0..N {
-                        sums[r][j] = pool::relu(sums[r][j]);
+                        sums[r][j] = self.bounds.clamp_vector(sums[r][j]);
                     }
                 }
             }

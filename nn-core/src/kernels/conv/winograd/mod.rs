@@ -33,6 +33,7 @@ mod weights;
 
 use super::epilogue::Epilogue;
 use super::{Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient};
+use crate::kernels::bounds::Bounds;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::{parallel, pool, simd};
@@ -142,12 +143,12 @@ impl Conv2dForward<f32> for Winograd {
             );
         };
         match out {
-            Output::Dense { y, relu } => {
+            Output::Dense { y, bounds } => {
                 let row = g.out_w * g.out_c;
                 let len = task_rows * row;
                 parallel::for_each_tile(y, g.output_len(), len, |n, i, y| {
                     let rows = y.len() / row;
-                    run(n, i * task_rows, rows, Epilogue::Map { y, out_w: g.out_w, relu });
+                    run(n, i * task_rows, rows, Epilogue::Map { y, out_w: g.out_w, bounds });
                 });
             }
             Output::ReluMaxPool { pool: p, y, argmax } if p.is_2x2() => {
@@ -169,7 +170,8 @@ impl Conv2dForward<f32> for Winograd {
                 parallel::for_each_tile_pair(y, argmax, image, band * row, |n, i, y, argmax| {
                     let rows = (y.len() / row - 1) * p.stride_h + p.window_h;
                     let mut map = scratch.scratch(rows * plan.out_w * p.channels);
-                    let epilogue = Epilogue::Map { y: &mut map, out_w: plan.out_w, relu: true };
+                    let (out_w, bounds) = (plan.out_w, Bounds::relu(None));
+                    let epilogue = Epilogue::Map { y: &mut map, out_w, bounds };
                     run(n, i * band * p.stride_h, rows, epilogue);
                     pool::relu_max_rows(&p, &map, y, argmax);
                 });
@@ -198,7 +200,7 @@ impl Conv2dInputGradient<f32> for Winograd {
             let rows_of_dy = dy.rows(g, n, &touched, scratch);
             let source = Source { rows: &rows_of_dy, top: touched.start };
             let (plan, weights, bias) = (&plan, weights.as_slice(), None);
-            let epilogue = Epilogue::Map { y: dx, out_w: g.in_w, relu: false };
+            let epilogue = Epilogue::Map { y: dx, out_w: g.in_w, bounds: Bounds::none() };
             let scratch = &mut scratch.scratch(plan.scratch_len());
             simd::run(self.isa, Rows { plan, source, weights, bias, epilogue, top, rows, scratch });
         });
