@@ -1,15 +1,14 @@
 //! One of our networks of `table.py`: a training step, or with `--forward` a prediction. One line of JSON, in
 //! milliseconds.
 //!
-//! `network NAME BATCH [--forward]`; the networks equal those of `torch_networks.py`. The number of threads is
-//! that of `RAYON_NUM_THREADS`.
+//! `network NAME BATCH [--forward]`; `networks.rs` has the networks. The number of threads is that of
+//! `RAYON_NUM_THREADS`.
 
+mod networks;
+
+use networks::{CLASSES, network};
 use nn_core::internals::peak;
 use nn_core::kernels::isa;
-use nn_core::layers::{
-    Activation, Conv2D, Dense, Flatten, GlobalAveragePool2D, MaxPool2D, Padding,
-};
-use nn_core::model::{Sequential, networks};
 use nn_core::optim::OptimizerConfig;
 use nn_core::rng::Rng;
 use nn_core::train::{FitOptions, Trainer};
@@ -18,7 +17,6 @@ use std::time::Instant;
 
 const WARM_UP: usize = 3;
 const STEPS: usize = 20;
-const CLASSES: usize = 10;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -59,51 +57,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn network(name: &str) -> Result<Sequential> {
-    if let Some((known, size)) = name.rsplit_once('-') {
-        let size: usize = size.parse().map_err(|_| usage(name))?;
-        let (graph, logits) = networks::graph(known, [size, size, 3], CLASSES)?;
-        return graph.build(logits, 27);
-    }
-    let conv = |filters, kernel: usize, stride: usize| {
-        let side = kernel / 2;
-        let padding = Padding::Explicit { top: side, bottom: side, left: side, right: side };
-        Conv2D::new(filters, kernel).stride(stride).padding(padding).activation(Activation::Relu)
-    };
-    let dense = |units| Dense::new(units).activation(Activation::Relu);
-    let builder = match name {
-        "mnist" => Sequential::builder([28, 28, 1])
-            .layer(conv(32, 5, 1))
-            .layer(MaxPool2D::new(2))
-            .layer(conv(64, 5, 1))
-            .layer(MaxPool2D::new(2))
-            .layer(Flatten {})
-            .layer(dense(128)),
-        "vgg" => {
-            let mut builder = Sequential::builder([32, 32, 3]);
-            for width in [32, 64, 128] {
-                builder = builder.layer(conv(width, 3, 1)).layer(conv(width, 3, 1));
-                builder = builder.layer(MaxPool2D::new(2));
-            }
-            builder.layer(Flatten {}).layer(dense(128))
-        }
-        "strided" | "pointwise" => {
-            let (input, widths, kernel, stride) = match name {
-                "strided" => ([128, 128, 3], [64, 128, 256, 256], 3, 2),
-                _ => ([56, 56, 64], [256, 64, 256, 64], 1, 1),
-            };
-            let mut builder = Sequential::builder(input);
-            for width in widths {
-                builder = builder.layer(conv(width, kernel, stride));
-            }
-            builder.layer(GlobalAveragePool2D::new())
-        }
-        "mlp" => Sequential::builder([784]).layer(dense(512)).layer(dense(512)),
-        _ => return Err(usage(name)),
-    };
-    builder.layer(Dense::new(CLASSES)).build(27)
-}
-
 /// The times of the timed runs, from the least to the greatest.
 fn time(x: &Tensor, mut run: impl FnMut(Tensor) -> Result<()>) -> Result<Vec<f64>> {
     let mut times = Vec::new();
@@ -135,6 +88,5 @@ fn memory(what: &str) -> f64 {
 }
 
 fn usage(received: &str) -> Error {
-    let expected = "NAME BATCH [--forward], NAME one of mnist, vgg, strided, pointwise, mlp, or resnet18-64 and the like";
-    Error::setting("network", expected, received, "see table.py")
+    Error::setting("the arguments", "NAME BATCH [--forward]", received, "see table.py")
 }

@@ -1,14 +1,15 @@
-"""Times our networks beside PyTorch and ONNX Runtime, in turns, and prints a markdown table.
+"""Times our networks beside TensorFlow, PyTorch and ONNX Runtime, in turns, and prints a markdown table.
 
-    cargo build --release -p nn-core --example network && python table.py --ours ../../target/release/examples/network
+    cargo build --release -p nn-core --example network
+    python table.py --ours ../../target/release/examples/network --tensorflow tf/bin/python
 
-TensorFlow is not among the peers yet. Run it with a Python that has torch, torchvision, onnx and onnxruntime; a peer that is not installed is named and left out.
-`floor` is the time of the multiply-adds at the measured peak: one forward pass, or for a step three without the first
-layer's input gradient. The ratio is ours over the best peer; memory is the peak above what the process takes before its first pass.
+Run it with a Python that has torch, torchvision, onnx and onnxruntime, and name one that has tensorflow; a peer that is not
+installed is named and left out. TensorFlow runs steps and predictions as a `tf.function`. `floor` is the time of the
+multiply-adds at the measured peak: one forward pass, or for a step three without the first layer's input gradient. The ratio
+is ours over the best peer; memory is the peak above what the process takes before its first pass.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import statistics
@@ -19,14 +20,36 @@ from pathlib import Path
 HERE = Path(__file__).parent
 NETWORKS = {
     "mnist": 64, "vgg": 32, "strided": 16, "pointwise": 8, "mlp": 128, "resnet18-64": 16, "resnet18-224": 4,
-    "mobilenetv2-96": 16, "mobilenetv2-224": 4,
+    "mobilenetv2-96": 16, "mobilenetv2-224": 4, "resnet50-224": 4, "efficientnet_b0-224": 4, "convnext": 4, "unet": 4,
 }  # fmt: skip
-PEERS = {"contiguous": ["torch", "torchvision"], "channels_last": ["torch", "torchvision"],
+PEERS = {"tensorflow": ["tensorflow"], "contiguous": ["torch", "torchvision"], "channels_last": ["torch", "torchvision"],
          "onnxruntime": ["torch", "torchvision", "onnx", "onnxruntime"]}  # fmt: skip
+AVX2 = {"NN_KERNEL": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 
 
-def run(command, threads):
-    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
+def missing(python, modules):
+    """Those of the modules that a Python does not have."""
+    script = "import importlib.util, sys; print(*(m for m in sys.argv[1:] if importlib.util.find_spec(m) is None))"
+    return subprocess.run([python, "-c", script, *modules], capture_output=True, text=True, check=True).stdout.split()
+
+
+def available(args):
+    """The peers that can be run; the others are named."""
+    peers = []
+    for peer, modules in PEERS.items():
+        if peer == "tensorflow" and args.tensorflow is None:
+            print("tensorflow: missing, say which Python has it: --tensorflow PYTHON")
+        elif peer == "onnxruntime" and args.avx2:
+            print("onnxruntime: left out, it cannot be held to AVX2")
+        elif absent := missing(args.tensorflow if peer == "tensorflow" else sys.executable, modules):
+            print(f"{peer}: missing, not installed: {', '.join(absent)}")
+        else:
+            peers.append(peer)
+    return peers
+
+
+def run(command, threads, avx2):
+    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads), **(AVX2 if avx2 else {})}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         sys.exit(f"`{' '.join(command)}` ended with status {done.returncode}:\n{done.stderr[-2000:]}")
@@ -39,13 +62,16 @@ def measure(args, peers, name, batch, threads, forward):
     commands = {"ours": [args.ours, name, str(batch), *flag]}
     for peer in peers:
         if forward or peer != "onnxruntime":
-            commands[peer] = [sys.executable, str(HERE / "torch_network.py"), name, "--backend", peer,
-                              "--batch", str(batch), "--threads", str(threads), *flag]  # fmt: skip
+            if peer == "tensorflow":
+                program = [args.tensorflow, str(HERE / "tensorflow_network.py"), name]
+            else:
+                program = [sys.executable, str(HERE / "torch_network.py"), name, "--backend", peer]
+            commands[peer] = [*program, "--batch", str(batch), "--threads", str(threads), *flag]
     runs, order = {program: [] for program in commands}, list(commands)
     for r in range(args.rounds):
         turn = r % len(order)
         for program in order[turn:] + order[:turn]:
-            runs[program].append(run(commands[program], threads))
+            runs[program].append(run(commands[program], threads, args.avx2))
     for program, results in runs.items():
         for key in ("parameters", "multiply_adds"):
             if results[0][key] != runs["ours"][0][key]:
@@ -69,17 +95,15 @@ def row(name, batch, threads, forward, results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", required=True, metavar="PROGRAM", help="the example `network`")
+    parser.add_argument("--tensorflow", metavar="PYTHON", help="a Python that has tensorflow")
+    parser.add_argument("--avx2", action="store_true", help="hold every program to AVX2 (onnxruntime cannot be: left out)")
     parser.add_argument("--network", choices=NETWORKS, action="append", help="only this one (repeatable)")
     parser.add_argument("--threads", type=int, action="append", help="default: 2, then 1 (repeatable)")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    peers = []
-    for peer, modules in PEERS.items():
-        missing = [m for m in modules if importlib.util.find_spec(m) is None]
-        if missing:
-            print(f"{peer}: missing, not installed: {', '.join(missing)}")
-        else:
-            peers.append(peer)
+    peers = available(args)
+    if args.avx2:
+        print(f"Every program is held to AVX2 by {' '.join(f'{k}={v}' for k, v in AVX2.items())}.\n")
     print("| network | batch | threads | pass | ours, ms | " + " | ".join(PEERS) + " | ratio to the best | floor | MB, in the same order |")
     print("|---" * (len(PEERS) + 8) + "|")
     for name in args.network or NETWORKS:

@@ -2,11 +2,9 @@
 
 import argparse
 import io
-import json
-import time
 
-import numpy as np
 import torch
+from timed import report
 from torch_networks import NETWORKS, multiply_adds
 
 
@@ -47,12 +45,6 @@ def onnx_run(model, x, threads):
     return lambda: session.run(None, {"x": images})
 
 
-def memory(what):
-    """The memory of the process, in MB: VmRSS: that of now, VmHWM: its peak."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith(what)) / 1024
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", choices=NETWORKS)
@@ -72,20 +64,7 @@ def main():
     else:
         format = torch.channels_last if args.backend == "channels_last" else torch.contiguous_format
         run = torch_run(model, x, args.forward, format)
-    # The peak of the memory from here on: what the network takes while it works.
-    with open("/proc/self/clear_refs", "w") as refs:
-        refs.write("5")
-    before = memory("VmRSS:")
-    times = []
-    for step in range(3 + args.steps):
-        start = time.perf_counter()
-        run()
-        if step >= 3:
-            times.append((time.perf_counter() - start) * 1e3)
-    print(json.dumps({
-        "median_ms": float(np.median(times)), "min_ms": min(times), "parameters": parameters, "multiply_adds": products,
-        "peak_mb": memory("VmHWM:"), "working_mb": memory("VmHWM:") - before,
-    }))  # fmt: skip
+    report(run, args.steps, parameters=parameters, multiply_adds=products)
 
 
 if __name__ == "__main__":

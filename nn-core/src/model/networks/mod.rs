@@ -1,7 +1,8 @@
 //! Networks by their names.
 //!
 //! They take pixels from 0 to 255 and end in one output per class. Those of the literature have the names
-//! of torchvision's layers, so that parameters have the names of its files (`layer1.0.conv1.weight`).
+//! of torchvision's layers, or of timm's where torchvision has none, so that parameters have the names of
+//! their files (`layer1.0.conv1.weight`).
 //!
 //! ```
 //! use nn_core::model::networks;
@@ -11,6 +12,7 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
+mod efficientnet;
 mod mobilenet;
 mod resnet;
 mod small;
@@ -20,18 +22,27 @@ use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::Kernels;
 use crate::layers::{Conv2D, Padding, Rescaling};
+use resnet::Block::{Basic, Bottleneck};
 
 /// The names of the networks, and what each is.
-pub const NAMES: [(&str, &str); 6] = [
+pub const NAMES: [(&str, &str); 11] = [
     ("reference", "three convolutions with pooling and two dense layers, as in the notebook"),
     ("lenet", "LeNet-5 (LeCun et al., 1998): two convolutions and three dense layers"),
     ("vgg-small", "six convolutions with batch normalisation in three blocks, as VGG has them"),
     ("resnet10", "a residual network of four basic blocks, half of ResNet-18"),
     ("resnet18", "ResNet-18 (He et al., 2015)"),
+    ("resnet34", "ResNet-34, twice as deep"),
+    ("resnet50", "ResNet-50, of bottlenecks, strided in their 3x3 convolutions"),
     (
         "mobilenetv2",
         "MobileNetV2 (Sandler et al., 2018): depthwise convolutions, few multiply-adds",
     ),
+    (
+        "efficientnet_b0",
+        "EfficientNet-B0 (Tan and Le, 2019): depthwise convolutions, squeeze-and-excitation",
+    ),
+    ("efficientnet_lite0", "EfficientNet-Lite0: ReLU6, no squeeze-and-excitation; of timm"),
+    ("tf_efficientnet_lite0", "the same with TensorFlow's padding and epsilon; of timm"),
 ];
 
 /// The graph of a network for images `[height, width, channels]`, and the node of its logits.
@@ -63,9 +74,14 @@ pub fn graph<T: Kernels>(
     let logits = match name {
         "lenet" => small::lenet(&mut graph, x, classes),
         "vgg-small" => small::vgg(&mut graph, x, classes),
-        "resnet10" => resnet::resnet(&mut graph, x, [1; 4], classes),
-        "resnet18" => resnet::resnet(&mut graph, x, [2; 4], classes),
+        "resnet10" => resnet::resnet(&mut graph, x, Basic, [1; 4], classes),
+        "resnet18" => resnet::resnet(&mut graph, x, Basic, [2; 4], classes),
+        "resnet34" => resnet::resnet(&mut graph, x, Basic, [3, 4, 6, 3], classes),
+        "resnet50" => resnet::resnet(&mut graph, x, Bottleneck, [3, 4, 6, 3], classes),
         "mobilenetv2" => mobilenet::v2(&mut graph, x, classes),
+        "efficientnet_b0" => efficientnet::B0.build(&mut graph, x, classes),
+        "efficientnet_lite0" => efficientnet::LITE0.build(&mut graph, x, classes),
+        "tf_efficientnet_lite0" => efficientnet::TF_LITE0.build(&mut graph, x, classes),
         _ => {
             let names = NAMES.map(|(name, _)| name).join(", ");
             let remedy = "choose one, or describe the network in a file";
