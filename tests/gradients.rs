@@ -176,6 +176,7 @@ fn every_kind_of_layer() {
 fn rescaling() {
     check_layer(&[3, 4, 2], Rescaling::new(0.3));
     check_layer(&[5], Rescaling::new(-2.0).offset(0.7));
+    check_layer(&[3, 4, 2], Normalization::new([0.2, -0.1], [0.3, 2.0]));
 }
 
 fn convolution() {

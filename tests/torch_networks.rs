@@ -12,6 +12,8 @@ mod fixture;
 mod graph;
 #[path = "torch_networks/models.rs"]
 mod models;
+#[path = "torch_networks/state_dicts.rs"]
+mod state_dicts;
 
 use fixture::{Tensors, compare, describe, here, tolerance};
 use graph::{Node, build};

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, ClapArgs)]
 pub struct NetworkArgs {
     /// The network: a built-in one (reference, lenet, vgg-small, resnet10, resnet18, resnet34, resnet50,
-    /// mobilenetv2, efficientnet_b0, efficientnet_lite0, tf_efficientnet_lite0), or a TOML file that
-    /// describes it, as `summary --toml` prints one [default: reference]
+    /// mobilenetv2, efficientnet_b0, efficientnet_lite0, tf_efficientnet_b0, tf_efficientnet_lite0), or a TOML
+    /// file that describes it, as `summary --toml` prints one [default: reference]
     #[arg(long, value_name = "NAME|FILE")]
     pub architecture: Option<String>,
     /// The channels in which the network takes images: in colour or in grey [default: rgb, or what the

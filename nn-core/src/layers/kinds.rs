@@ -5,8 +5,8 @@ use super::{
     Activation, AdaptiveAveragePool2D, Add, AveragePool2D, BatchNormalization, ChannelShuffle,
     ChannelSlice, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, Flatten,
     GlobalAveragePool2D, GlobalMaxPool2D, GroupNormalization, Layer, LayerConfig,
-    LayerNormalization, MaxPool2D, Multiply, Rescaling, Scale, StochasticDepth, UpSampling2D,
-    ZeroPadding2D,
+    LayerNormalization, MaxPool2D, Multiply, Normalization, Rescaling, Scale, StochasticDepth,
+    UpSampling2D, ZeroPadding2D,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -105,6 +105,7 @@ impl<T: Kernels> LayerKinds<T> {
             LayerNormalization,
             MaxPool2D,
             Multiply,
+            Normalization,
             Rescaling,
             Scale,
             StochasticDepth,

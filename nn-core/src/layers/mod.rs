@@ -56,7 +56,7 @@ pub use parameter::{Parameter, ParameterSpec};
 pub use pool::{
     AdaptiveAveragePool2D, AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D,
 };
-pub use rescaling::Rescaling;
+pub use rescaling::{Normalization, Rescaling};
 pub use upsampling::UpSampling2D;
 pub use zero_padding::ZeroPadding2D;
 

@@ -13,6 +13,7 @@ fn shape_of(layer: impl Layer<f32>, input: &[usize]) -> Result<Vec<usize>> {
 fn output_shapes() -> Result<()> {
     let image = [11, 8, 3];
     assert_eq!(shape_of(Rescaling::new(0.5), &image)?, image);
+    assert_eq!(shape_of(Normalization::new([1.0; 3], [2.0; 3]), &image)?, image);
     assert_eq!(shape_of(Activation::Tanh, &image)?, image);
     assert_eq!(shape_of(Dropout::new(0.5), &image)?, image);
     assert_eq!(shape_of(Conv2D::new(5, 3), &image)?, [9, 6, 5]);
@@ -282,6 +283,9 @@ fn settings_out_of_range_are_refused() {
         (shape_of(Dropout::new(f64::NAN), &image), "rate"),
         (shape_of(Rescaling::new(f64::INFINITY), &image), "scale"),
         (shape_of(Rescaling::new(1.0).offset(f64::NAN), &image), "offset"),
+        (shape_of(Normalization::new([1.0; 2], [2.0; 3]), &image), "each of the 3 channels"),
+        (shape_of(Normalization::new([1.0; 3], [2.0, 0.0, 1.0]), &image), "no std 0"),
+        (shape_of(Normalization::new([f64::NAN; 3], [1.0; 3]), &image), "finite"),
     ] {
         let message = result.unwrap_err().to_string();
         assert!(message.contains(setting) && message.contains("must be"), "{message}");
@@ -292,6 +296,7 @@ fn settings_out_of_range_are_refused() {
 fn every_layer_is_stored_and_read() {
     let layers: Vec<Arc<dyn Layer<f32>>> = vec![
         Arc::new(Rescaling::new(1.0 / 255.0).offset(-0.5)),
+        Arc::new(Normalization::new([0.5, 1.0, -2.0], [1.0, 0.25, 3.0])),
         Arc::new(Conv2D::new(4, (3, 5)).stride(2).padding(Padding::Same)),
         Arc::new(Conv2D::new(4, 3).dilation(2).groups(2).bias(false)),
         Arc::new(DepthwiseConv2D::new(3).padding(Padding::SameLower)),

@@ -10,10 +10,13 @@
 //! nn.image_size     height x width of the images, as in 256x256
 //! ```
 //!
-//! A file without `nn.architecture` is loaded as the built-in network ([`ReferenceCnn`]).
+//! A file without `nn.architecture` is loaded as the built-in network ([`ReferenceCnn`]), or as the network of
+//! torchvision or timm whose names and shapes its tensors have ([`StateDict`]).
 
 use super::safetensors::{TensorFile, list, write};
-use super::{Architecture, GraphBuilder, Model, NodeId, ReferenceCnn, SequentialBuilder};
+use super::{
+    Architecture, GraphBuilder, Model, NodeId, ReferenceCnn, SequentialBuilder, StateDict,
+};
 use crate::error::{Error, Result};
 use crate::layers::{LayerKinds, OutputKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,6 +134,11 @@ pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile> {
 /// As [`load`]; if a layer is of a kind that is not among `kinds`.
 pub fn load_with(path: &Path, image_size: Option<usize>, kinds: &LayerKinds) -> Result<ModelFile> {
     let mut file = TensorFile::open(path)?;
+    // The built-in network has no batch normalisation, those of PyTorch's libraries have.
+    let has_statistics = || file.names().iter().any(|name| name.ends_with(".running_mean"));
+    if file.metadata("nn.architecture").is_none() && has_statistics() {
+        return published(StateDict::new(file).model(None, image_size)?);
+    }
     let notes = file.all_metadata().filter(|(key, _)| is_note(key));
     let notes = notes.map(|(key, note)| (key.to_string(), note.to_string())).collect();
     let ((graph, output), classes) = match file.metadata("nn.architecture") {
@@ -156,6 +164,24 @@ pub fn load_with(path: &Path, image_size: Option<usize>, kinds: &LayerKinds) -> 
         ));
     }
     Ok(ModelFile { model, classes, notes })
+}
+
+/// Loads a file of PyTorch's tensors, which does not say its network, as `network`: one that torchvision or timm
+/// publish ([`StateDict`]). `image_size` is by default 224.
+///
+/// # Errors
+/// Those of [`StateDict::model`]; if the file says its network itself.
+pub fn load_as(path: &Path, network: &str, image_size: Option<usize>) -> Result<ModelFile> {
+    let file = TensorFile::open(path)?;
+    if file.metadata("nn.architecture").is_some() {
+        let problem = format!("it says which network it holds, {network} is asked for");
+        return Err(Error::file(path, problem, "leave the network's name away"));
+    }
+    published(StateDict::new(file).model(Some(network), image_size)?)
+}
+
+fn published(model: Model) -> Result<ModelFile> {
+    Ok(ModelFile { model, classes: None, notes: BTreeMap::new() })
 }
 
 fn check_version(file: &TensorFile) -> Result<()> {

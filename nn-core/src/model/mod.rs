@@ -39,11 +39,12 @@ mod predictor;
 mod receptive_field;
 mod reference;
 pub mod safetensors;
+mod state_dict;
 mod summary;
 
 pub use architecture::{Architecture, NamedLayer};
 pub use builder::SequentialBuilder;
-pub use file::{ModelFile, load, load_with, save, save_with};
+pub use file::{ModelFile, load, load_as, load_with, save, save_with};
 pub use forward::{Output, Pass, StateUpdates};
 pub use graph::{GraphBuilder, NodeId};
 #[doc(hidden)]
@@ -51,6 +52,7 @@ pub use names::LayerNames;
 pub use predictor::Predictor;
 pub use receptive_field::{ReceptiveAxis, ReceptiveField};
 pub use reference::ReferenceCnn;
+pub use state_dict::StateDict;
 #[doc(hidden)]
 pub use summary::thousands;
 pub use summary::{Summary, SummaryRow};

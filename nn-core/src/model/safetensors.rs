@@ -12,6 +12,8 @@
 //! non-cryptographic hash is enough.
 
 mod header;
+mod other;
+mod widen;
 
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
@@ -32,6 +34,9 @@ const CHECKSUM: &str = "xxh3";
 
 /// The length of the checksum, in bytes.
 const CHECKSUM_LEN: usize = 16;
+
+/// Bytes that tell what else a file is.
+const FIRST_BYTES: u64 = 64;
 
 /// Bytes read or written at a time: a multiple of every element's size.
 const BLOCK: usize = 1 << 16;
@@ -198,6 +203,12 @@ impl TensorFile {
         file.read_exact(&mut len).map_err(Error::io("read", path))?;
         let len = u64::from_le_bytes(len);
         if len > LARGEST_HEADER.min(total - 8) {
+            let mut first = Vec::new();
+            file.rewind().map_err(Error::io("read", path))?;
+            file.take(FIRST_BYTES).read_to_end(&mut first).map_err(Error::io("read", path))?;
+            if let Some(refusal) = other::refusal(path, &first) {
+                return Err(refusal);
+            }
             return Err(corrupt(format!(
                 "it has {total} bytes, but its first eight claim a header of {len}"
             )));
@@ -281,14 +292,7 @@ impl TensorFile {
     /// # Errors
     /// If there is no such tensor, or its type is not `T`.
     pub fn read<T: Kernels>(&mut self, name: &str) -> Result<Tensor<T>> {
-        let Some(info) = self.header.tensors.get(name) else {
-            let names = self.names();
-            return Err(Error::file(
-                &self.path,
-                format!("there is no tensor {name}, only {}", list(&names)),
-                "use a file written for this kind of model",
-            ));
-        };
+        let info = self.info(name)?;
         if info.dtype != dtype::<T>() {
             return Err(Error::file(
                 &self.path,
@@ -296,15 +300,49 @@ impl TensorFile {
                 "convert the file",
             ));
         }
-        let shape = Shape::from(info.shape.as_slice());
-        let (begin, end) = info.data_offsets;
-        let (path, file) = (&self.path, &mut self.file);
-        file.seek(SeekFrom::Start(self.start + begin as u64)).map_err(Error::io("read", path))?;
-        let mut numbers = vec![T::zero(); (end - begin) / size_of::<T>()];
+        let (shape, begin) = (Shape::from(info.shape.as_slice()), info.data_offsets.0);
+        let mut numbers = vec![T::zero(); shape.len()];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut numbers);
-        file.read_exact(bytes).map_err(Error::io("read", path))?;
+        self.read_bytes(begin, bytes)?;
         turn_if_big_endian::<T>(bytes);
         Tensor::from_vec(shape, numbers)
+    }
+
+    /// Reads a tensor of `F32`, or of `F16` or `BF16`, whose numbers are widened.
+    ///
+    /// # Errors
+    /// If there is no such tensor, or it is of another type.
+    pub(super) fn read_widened(&mut self, name: &str) -> Result<Tensor<f32>> {
+        let info = self.info(name)?;
+        let widen = match info.dtype.as_str() {
+            "F16" => widen::f16,
+            "BF16" => widen::bf16,
+            _ => return self.read(name),
+        };
+        let (shape, (begin, end)) = (Shape::from(info.shape.as_slice()), info.data_offsets);
+        let mut bytes = vec![0; end - begin];
+        self.read_bytes(begin, &mut bytes)?;
+        let (pairs, _) = bytes.as_chunks::<2>();
+        let numbers = pairs.iter().map(|&pair| widen(u16::from_le_bytes(pair))).collect();
+        Tensor::from_vec(shape, numbers)
+    }
+
+    fn info(&self, name: &str) -> Result<&TensorInfo> {
+        self.header.tensors.get(name).ok_or_else(|| {
+            let names = self.names();
+            Error::file(
+                &self.path,
+                format!("there is no tensor {name}, only {}", list(&names)),
+                "use a file written for this kind of model",
+            )
+        })
+    }
+
+    /// Fills `bytes` from the numbers' byte `begin` on.
+    fn read_bytes(&mut self, begin: usize, bytes: &mut [u8]) -> Result<()> {
+        let from = SeekFrom::Start(self.start + begin as u64);
+        let read = self.file.seek(from).and_then(|_| self.file.read_exact(bytes));
+        read.map_err(Error::io("read", &self.path))
     }
 }
 

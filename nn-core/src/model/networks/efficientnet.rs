@@ -1,5 +1,5 @@
-//! EfficientNet (Tan and Le, 2019, <https://arxiv.org/abs/1905.11946>): B0 as torchvision has it, and Lite0,
-//! without squeeze-and-excitation and with ReLU6, as timm has it.
+//! EfficientNet (Tan and Le, 2019, <https://arxiv.org/abs/1905.11946>): B0 as torchvision has it, and as timm has
+//! them, B0 with TensorFlow's settings and Lite0, without squeeze-and-excitation and with ReLU6.
 
 use super::conv;
 use crate::kernels::Kernels;
@@ -43,6 +43,9 @@ pub(super) const B0: Variant = Variant {
     names: &TORCHVISION,
 };
 
+/// B0 with the settings of TensorFlow, for the weights that were trained there.
+pub(super) const TF_B0: Variant = Variant { same: true, epsilon: 1e-3, names: &TIMM, ..B0 };
+
 /// Lite0 as trained with PyTorch.
 pub(super) const LITE0: Variant =
     Variant { activation: Activation::Relu6, squeeze: false, names: &TIMM, ..B0 };
@@ -69,7 +72,8 @@ struct Names {
 struct Block {
     expand: Normalized,
     depthwise: Normalized,
-    squeeze: &'static str,
+    /// The name of the squeeze-and-excitation, and those of its convolutions.
+    squeeze: [&'static str; 3],
     project: [&'static str; 2],
 }
 
@@ -81,13 +85,13 @@ const TORCHVISION: Names = Names {
         Block {
             expand: [""; 3],
             depthwise: ["block.0.0", "block.0.1", "block.0.2"],
-            squeeze: "block.1",
+            squeeze: ["block.1", "fc1", "fc2"],
             project: ["block.2.0", "block.2.1"],
         },
         Block {
             expand: ["block.0.0", "block.0.1", "block.0.2"],
             depthwise: ["block.1.0", "block.1.1", "block.1.2"],
-            squeeze: "block.2",
+            squeeze: ["block.2", "fc1", "fc2"],
             project: ["block.3.0", "block.3.1"],
         },
     ],
@@ -103,13 +107,13 @@ const TIMM: Names = Names {
         Block {
             expand: [""; 3],
             depthwise: ["conv_dw", "bn1", "act1"],
-            squeeze: "se",
+            squeeze: ["se", "conv_reduce", "conv_expand"],
             project: ["conv_pw", "bn2"],
         },
         Block {
             expand: ["conv_pw", "bn1", "act1"],
             depthwise: ["conv_dw", "bn2", "act2"],
-            squeeze: "se",
+            squeeze: ["se", "conv_reduce", "conv_expand"],
             project: ["conv_pwl", "bn3"],
         },
     ],
@@ -173,7 +177,8 @@ impl Variant {
         }
         x = self.normalized(graph, names.depthwise, depthwise, x);
         if self.squeeze {
-            x = graph.within(names.squeeze, |graph| squeeze(graph, x, channels / 4, hidden));
+            let [scope, names @ ..] = names.squeeze;
+            x = graph.within(scope, |graph| squeeze(graph, names, x, channels / 4, hidden));
         }
         let [conv, norm] = names.project;
         x = graph.named(conv, self.conv(filters, 1), x);
@@ -206,14 +211,15 @@ impl Variant {
 /// factors of the channels.
 fn squeeze<T: Kernels>(
     graph: &mut GraphBuilder<T>,
+    [reduce, expand]: [&str; 2],
     x: NodeId,
     narrow: usize,
     channels: usize,
 ) -> NodeId {
     let y = graph.named("avgpool", AdaptiveAveragePool2D::new(1), x);
-    let y = graph.named("fc1", conv(narrow, 1).bias(true), y);
+    let y = graph.named(reduce, conv(narrow, 1).bias(true), y);
     let y = graph.named("activation", Activation::Silu, y);
-    let y = graph.named("fc2", conv(channels, 1).bias(true), y);
+    let y = graph.named(expand, conv(channels, 1).bias(true), y);
     let y = graph.named("scale_activation", Activation::Sigmoid, y);
     graph.named("mul", Multiply::new(), [x, y])
 }

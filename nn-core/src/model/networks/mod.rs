@@ -21,11 +21,11 @@ use super::{GraphBuilder, NodeId, ReferenceCnn};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::Kernels;
-use crate::layers::{Conv2D, Padding, Rescaling};
+use crate::layers::{Conv2D, Layer, Padding, Rescaling};
 use resnet::Block::{Basic, Bottleneck};
 
 /// The names of the networks, and what each is.
-pub const NAMES: [(&str, &str); 11] = [
+pub const NAMES: [(&str, &str); 12] = [
     ("reference", "three convolutions with pooling and two dense layers, as in the notebook"),
     ("lenet", "LeNet-5 (LeCun et al., 1998): two convolutions and three dense layers"),
     ("vgg-small", "six convolutions with batch normalisation in three blocks, as VGG has them"),
@@ -41,8 +41,9 @@ pub const NAMES: [(&str, &str); 11] = [
         "efficientnet_b0",
         "EfficientNet-B0 (Tan and Le, 2019): depthwise convolutions, squeeze-and-excitation",
     ),
-    ("efficientnet_lite0", "EfficientNet-Lite0: ReLU6, no squeeze-and-excitation; of timm"),
-    ("tf_efficientnet_lite0", "the same with TensorFlow's padding and epsilon; of timm"),
+    ("efficientnet_lite0", "EfficientNet-Lite0 of timm: ReLU6, no squeeze-and-excitation"),
+    ("tf_efficientnet_b0", "EfficientNet-B0 of timm with TensorFlow's padding and epsilon"),
+    ("tf_efficientnet_lite0", "EfficientNet-Lite0 of timm with TensorFlow's padding and epsilon"),
 ];
 
 /// The graph of a network for images `[height, width, channels]`, and the node of its logits.
@@ -51,6 +52,16 @@ pub const NAMES: [(&str, &str); 11] = [
 /// If there is no network of that name, or fewer than two classes. Images that are too small are an error
 /// when the graph is built.
 pub fn graph<T: Kernels>(
+    name: &str,
+    input: [usize; 3],
+    classes: usize,
+) -> Result<(GraphBuilder<T>, NodeId)> {
+    graph_behind(("rescaling", Rescaling::new(1.0 / 255.0)), name, input, classes)
+}
+
+/// [`graph`] with another first layer, with its name, between the pixels and the network.
+pub(super) fn graph_behind<T: Kernels>(
+    (first, layer): (&str, impl Layer<T> + 'static),
     name: &str,
     input: [usize; 3],
     classes: usize,
@@ -70,7 +81,7 @@ pub fn graph<T: Kernels>(
         return Ok(network.builder().into_graph());
     }
     let mut graph = GraphBuilder::new(input).name(name);
-    let x = graph.named("rescaling", Rescaling::new(1.0 / 255.0), graph.input());
+    let x = graph.named(first, layer, graph.input());
     let logits = match name {
         "lenet" => small::lenet(&mut graph, x, classes),
         "vgg-small" => small::vgg(&mut graph, x, classes),
@@ -81,6 +92,7 @@ pub fn graph<T: Kernels>(
         "mobilenetv2" => mobilenet::v2(&mut graph, x, classes),
         "efficientnet_b0" => efficientnet::B0.build(&mut graph, x, classes),
         "efficientnet_lite0" => efficientnet::LITE0.build(&mut graph, x, classes),
+        "tf_efficientnet_b0" => efficientnet::TF_B0.build(&mut graph, x, classes),
         "tf_efficientnet_lite0" => efficientnet::TF_LITE0.build(&mut graph, x, classes),
         _ => {
             let names = NAMES.map(|(name, _)| name).join(", ");

@@ -15,6 +15,7 @@ fn they_have_the_sizes_of_the_literature() {
         ("resnet50", 64, 1000, 25_557_032),
         ("mobilenetv2", 96, 1000, 3_504_872),
         ("efficientnet_b0", 64, 1000, 5_288_548),
+        ("tf_efficientnet_b0", 64, 1000, 5_288_548),
         ("efficientnet_lite0", 64, 1000, 4_652_008),
         ("tf_efficientnet_lite0", 64, 1000, 4_652_008),
         ("lenet", 28, 10, 61_706 + 2 * 150), // three channels instead of one
