@@ -297,10 +297,15 @@ pub enum OptimizerName {
 /// A trained model.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct ModelArgs {
-    /// The trained model: a model.safetensors, or the run folder that holds one
+    /// The trained model: a model.safetensors, the run folder that holds one, or weights of torchvision or timm
+    /// as safetensors
     #[arg(long, value_name = "FILE|RUN")]
     pub model: PathBuf,
-    /// Image size of a model whose file does not say [default: 256]
+    /// The network whose weights torchvision or timm published, where its tensors fit several: resnet50,
+    /// tf_efficientnet_lite0, ...
+    #[arg(long, value_name = "NAME")]
+    pub architecture: Option<String>,
+    /// Image size of a model whose file does not say [default: 256; 224 for weights of torchvision or timm]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = whole::<usize>(1, 20_000, 256))]
     pub image_size: Option<usize>,
     /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b

@@ -1,6 +1,7 @@
 //! Error messages and hints for names and paths that do not exist: what was probably meant, and what to do.
 
 use nn_core::data::EXTENSIONS;
+use nn_core::model::safetensors::OtherFormat;
 use nn_study::run_folder::{METRICS_FILE, MODEL_FILE};
 use nn_study::shell::quoted;
 pub use nn_study::similar::{did_you_mean, similar};
@@ -159,15 +160,13 @@ pub fn file_as_folder(path: &Path) -> Option<String> {
 }
 
 /// What a file is if it is a model of another program, or not a model at all.
-pub fn other_model(path: &Path) -> Option<&'static str> {
+pub fn other_model(path: &Path) -> Option<String> {
+    if let Some(OtherFormat { what, remedy }) = OtherFormat::of(path) {
+        return Some(format!("is {what}; {remedy}"));
+    }
     let ending = path.extension()?.to_str()?.to_lowercase();
-    Some(match ending.as_str() {
-        "pt" | "pth" | "ckpt" | "bin" => {
-            "is a model as PyTorch saves it; write its state_dict with safetensors.torch.save_file"
-        }
-        "h5" | "keras" | "hdf5" | "pb" | "tflite" => {
-            "is a model as Keras and TensorFlow save it, which cannot be read here"
-        }
+    let what = match ending.as_str() {
+        "pb" | "tflite" => "is a model as TensorFlow saves it, which cannot be read here",
         "pkl" | "joblib" | "npz" | "npy" => "is an array or object as Python saves it, no model",
         "zip" | "gz" | "tar" | "tgz" | "7z" | "rar" => {
             "is an archive; unpack it and pass the run folder in it"
@@ -177,7 +176,8 @@ pub fn other_model(path: &Path) -> Option<&'static str> {
             "is no model; pass the folder of the run, or its model.safetensors"
         }
         _ => return None,
-    })
+    };
+    Some(what.into())
 }
 
 /// The error for a model that does not exist.
@@ -286,7 +286,7 @@ mod tests {
         assert!(told("a/Set.zip").contains("`unzip a/Set.zip`"));
         assert!(told("set.tar.gz").contains("`tar -xf set.tar.gz`"));
         assert_eq!(told("set.jpg"), "");
-        assert!(other_model(Path::new("m.PTH")).unwrap().contains("PyTorch"));
+        assert!(other_model(Path::new("m.TFLITE")).unwrap().contains("TensorFlow"));
         assert_eq!(other_model(Path::new("m.safetensors")), None);
     }
 }

@@ -122,7 +122,7 @@ fn the_summary_tells_connections_and_sizes_and_draws_the_graph() {
         let args = ["summary", "--architecture", name, "--image-size", "64", "--classes", "5"];
         sandbox.run(args).ok().says(&["(None, 5)", "Multiply-adds: "], &[]);
     }
-    sandbox.refuses(["summary", "--architecture", "two.toml", "--model", "x"], 2, &["--model"]);
+    sandbox.refuses(["summary", "--architecture", "two.toml", "--model", "x"], 2, &["no model x"]);
 }
 
 #[test]

@@ -40,8 +40,9 @@ fn channels() -> impl TypedValueParser<Value = Channels> {
     (inputs = [\"stem\", \"conv2\"]). units = \"classes\" stands for the number of class folders. --toml \
     prints such a file for any network.")]
 pub struct SummaryArgs {
-    /// A model.safetensors or run folder [default: the network that --architecture names]
-    #[arg(long, value_name = "FILE|RUN", conflicts_with_all = ["architecture", "channels"])]
+    /// A model.safetensors, run folder, or weights of torchvision or timm, of the network that --architecture
+    /// names where their tensors fit several [default: the network that --architecture names]
+    #[arg(long, value_name = "FILE|RUN", conflicts_with = "channels")]
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub network: NetworkArgs,

@@ -13,13 +13,21 @@ use std::path::{Path, PathBuf};
 /// The image size of a model for which it is not known.
 pub const DEFAULT_IMAGE_SIZE: usize = 256;
 
-/// Loads the model at `path`: a file, or a run folder that holds one.
+/// Loads the model at `path`: a file, or a run folder that holds one. `architecture` names the network of weights
+/// of torchvision or timm.
 ///
 /// # Errors
 /// If there is no model, or it is not an image classifier.
-pub fn load(path: &Path, image_size: Option<usize>) -> Result<ModelFile, Failure> {
+pub fn load(
+    path: &Path,
+    architecture: Option<&str>,
+    image_size: Option<usize>,
+) -> Result<ModelFile, Failure> {
     let path = located(path)?;
-    let file = model::load(&path, image_size)?;
+    let file = match architecture {
+        Some(network) => model::load_as(&path, network, image_size)?,
+        None => model::load(&path, image_size)?,
+    };
     match channels(&file.model) {
         Some(_) => Ok(file),
         None => Err(Error::file(
@@ -84,7 +92,7 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be read, or one of the `known` classes is not among those in the file.
     pub fn load(args: &ModelArgs, known: Option<&[String]>) -> Result<Self, Failure> {
-        let file = load(&args.model, args.image_size)?;
+        let file = load(&args.model, args.architecture.as_deref(), args.image_size)?;
         let outputs = match file.model.output_shape().dims() {
             [1] => 2,
             dims => dims.iter().product(),

@@ -16,7 +16,10 @@ use std::path::Path;
 
 pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
     let (network, purpose) = match &args.model {
-        Some(path) => (model::load(path, args.image_size)?.model, Purpose::ThisNetwork),
+        Some(path) => {
+            let architecture = args.network.architecture.as_deref();
+            (model::load(path, architecture, args.image_size)?.model, Purpose::ThisNetwork)
+        }
         None => asked_for(args)?,
     };
     let summary = network.summary();

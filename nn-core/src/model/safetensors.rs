@@ -15,6 +15,8 @@ mod header;
 mod other;
 mod widen;
 
+pub use other::OtherFormat;
+
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
 use crate::kernels::{Kernels, parallel};
@@ -34,9 +36,6 @@ const CHECKSUM: &str = "xxh3";
 
 /// The length of the checksum, in bytes.
 const CHECKSUM_LEN: usize = 16;
-
-/// Bytes that tell what else a file is.
-const FIRST_BYTES: u64 = 64;
 
 /// Bytes read or written at a time: a multiple of every element's size.
 const BLOCK: usize = 1 << 16;
@@ -187,6 +186,9 @@ impl TensorFile {
     /// If the file cannot be read, is not a safetensors file, or is truncated.
     pub fn open(path: &Path) -> Result<Self> {
         let corrupt = |problem: String| {
+            if let Some(OtherFormat { what, remedy }) = OtherFormat::of(path) {
+                return Error::file(path, format!("it is {what}"), remedy);
+            }
             let problem = format!("not a whole safetensors file: {problem}");
             Error::file(path, problem, "copy or write the file again")
         };
@@ -203,12 +205,6 @@ impl TensorFile {
         file.read_exact(&mut len).map_err(Error::io("read", path))?;
         let len = u64::from_le_bytes(len);
         if len > LARGEST_HEADER.min(total - 8) {
-            let mut first = Vec::new();
-            file.rewind().map_err(Error::io("read", path))?;
-            file.take(FIRST_BYTES).read_to_end(&mut first).map_err(Error::io("read", path))?;
-            if let Some(refusal) = other::refusal(path, &first) {
-                return Err(refusal);
-            }
             return Err(corrupt(format!(
                 "it has {total} bytes, but its first eight claim a header of {len}"
             )));

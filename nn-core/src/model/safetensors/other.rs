@@ -1,33 +1,61 @@
 //! Model files of other kinds, told by their first bytes, and the lines of Python that convert them.
 
-use crate::error::Error;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-/// Pickles and archives of `torch.save` and `torch.jit.save`.
+/// Endings of what `torch.save` and `torch.jit.save` write; `bin` is also many other things.
 const PYTORCH: [&str; 4] = ["pt", "pth", "ckpt", "bin"];
 
-/// What a file is that is not in this format, as an error; `None` if it is nothing known. `first` are its first
-/// bytes.
-pub(super) fn refusal(path: &Path, first: &[u8]) -> Option<Error> {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    let ending = ending.unwrap_or_default();
-    let is_zip = first.starts_with(b"PK\x03\x04");
-    // Keras writes these first; torch.save writes a folder.
-    let of_keras = [&b"metadata.json"[..], b"config.json"];
-    let is_keras = of_keras.iter().any(|name| first.get(30..).is_some_and(|r| r.starts_with(name)));
-    if first.starts_with(b"\x89HDF\r\n\x1a\n") || is_zip && (is_keras || ending == "keras") {
-        return Some(Error::file(path, keras(path), "or write it as ONNX in any other way"));
-    }
-    let is_pickle = matches!(first, [0x80, 2..=5, ..]);
-    if is_pickle || is_zip && PYTORCH.contains(&ending.as_str()) {
-        return Some(Error::file(
-            path,
-            pytorch(path),
-            "weights_only keeps a pickle from running code",
-        ));
-    }
-    None
+/// Endings of what Keras writes.
+const KERAS: [&str; 3] = ["keras", "h5", "hdf5"];
+
+/// What a file of another kind is, and how to make a file of it that can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherFormat {
+    /// What it is: `a pickle of PyTorch`, and why it cannot be read.
+    pub what: &'static str,
+    /// The lines of Python that convert it.
+    pub remedy: String,
 }
+
+impl OtherFormat {
+    /// Looks at a file's first bytes, and where these say nothing at its ending; `None` if it is nothing known, or
+    /// cannot be read.
+    pub fn of(path: &Path) -> Option<Self> {
+        let mut first = Vec::new();
+        if std::fs::metadata(path).ok()?.is_file() {
+            File::open(path).ok()?.take(FIRST_BYTES).read_to_end(&mut first).ok()?;
+        }
+        Self::told(path, &first)
+    }
+
+    fn told(path: &Path, first: &[u8]) -> Option<Self> {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        let ending = ending.unwrap_or_default();
+        let is_zip = first.starts_with(b"PK\x03\x04");
+        // Keras' archives begin with one of these, PyTorch's with a folder.
+        let name = first.get(ZIP_NAME..).unwrap_or_default();
+        let of_keras = [&b"metadata.json"[..], b"config.json"].iter().any(|n| name.starts_with(n));
+        let is_hdf5 = first.starts_with(b"\x89HDF\r\n\x1a\n");
+        let is_pickle = matches!(first, [0x80, 2..=5, ..]);
+        if first.get(8) == Some(&b'{') {
+            None // A safetensors file, whatever its ending.
+        } else if is_hdf5 || is_zip && of_keras || KERAS.contains(&ending.as_str()) {
+            Some(keras(path))
+        } else if is_pickle || PYTORCH.contains(&ending.as_str()) && (is_zip || ending != "bin") {
+            Some(pytorch(path))
+        } else {
+            None
+        }
+    }
+}
+
+/// Bytes that tell what a file is.
+const FIRST_BYTES: u64 = 64;
+
+/// Where a zip archive has the name of its first file.
+const ZIP_NAME: usize = 30;
 
 /// The file's name with another ending, as Python writes it, without its folder.
 fn named(path: &Path, ending: &str) -> String {
@@ -35,25 +63,27 @@ fn named(path: &Path, ending: &str) -> String {
     format!("{:?}", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
-fn pytorch(path: &Path) -> String {
-    format!(
-        "a pickle of PyTorch, which only Python can read. Write its state_dict as safetensors:\n    \
+fn pytorch(path: &Path) -> OtherFormat {
+    let remedy = format!(
+        "write its tensors as safetensors:\n    \
          import torch, safetensors.torch\n    \
-         safetensors.torch.save_file(torch.load({}, \"cpu\", weights_only=True), {})\n",
+         safetensors.torch.save_file(torch.load({}, \"cpu\", weights_only=True), {})",
         named(path, ""),
         named(path, "safetensors")
-    )
+    );
+    OtherFormat { what: "a pickle of PyTorch, which only Python can read", remedy }
 }
 
-fn keras(path: &Path) -> String {
-    format!(
-        "a model of Keras, which only Keras can read. Export it to ONNX (pip install keras tf2onnx):\n    \
+fn keras(path: &Path) -> OtherFormat {
+    let remedy = format!(
+        "export it to ONNX (pip install keras tensorflow tf2onnx):\n    \
          import keras\n    \
          model = keras.saving.load_model({})\n    \
-         model.export({}, format=\"onnx\")\n",
+         model.export({}, format=\"onnx\")",
         named(path, ""),
         named(path, "onnx")
-    )
+    );
+    OtherFormat { what: "a model of Keras, which only Keras can read", remedy }
 }
 
 #[cfg(test)]
@@ -69,14 +99,16 @@ mod tests {
             ("net.bin", b"\x80\x04\x95\0".to_vec(), "save_file("),
             ("net.keras", zip("metadata.json"), "model.export(\"net.onnx\""),
             ("net", zip("config.json"), "format=\"onnx\""),
+            ("net.PTH", b"damaged".to_vec(), "\"net.safetensors\")"),
             ("Net.H5", b"\x89HDF\r\n\x1a\n".to_vec(), "load_model(\"Net.H5\")"),
         ] {
-            let told = refusal(Path::new(name), &first).unwrap().to_string();
-            assert!(told.contains(says), "{name}: {told}");
+            let told = OtherFormat::told(Path::new(name), &first).unwrap();
+            assert!(told.remedy.contains(says), "{name}: {told:?}");
         }
         let header = [9, 0, 0, 0, 0, 0, 0, 0, b'{'];
-        for (name, first) in [("net.pth", &header[..]), ("a.zip", b"PK\x03\x04"), ("x", b"")] {
-            assert!(refusal(Path::new(name), first).is_none(), "{name}");
+        for (name, first) in [("net.pth", &header[..]), ("a.zip", b"PK\x03\x04"), ("x.bin", b"")] {
+            assert_eq!(OtherFormat::told(Path::new(name), first), None, "{name}");
         }
+        assert!(OtherFormat::of(Path::new("no such file.pth")).is_none());
     }
 }

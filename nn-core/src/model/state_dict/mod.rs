@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::layers::Normalization;
 use crate::tensor::Tensor;
 use published::{PUBLISHED, Published};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -192,11 +192,12 @@ impl StateDict {
     }
 
     fn beside(&self, published: &'static Published, model: Model) -> Candidate {
+        let own: HashSet<&str> = model.parameters().iter().map(|p| p.name.as_str()).collect();
         let mut pairs = BTreeMap::new();
         let mut misfit = Misfit { classifier: published.classifier.into(), ..Misfit::default() };
         for theirs in &self.names {
             match published.ours(theirs) {
-                Some(ours) if !pairs.contains_key(&ours) && model.get(&ours).is_some() => {
+                Some(ours) if !pairs.contains_key(&ours) && own.contains(ours.as_str()) => {
                     pairs.insert(ours, theirs.clone());
                 }
                 _ => misfit.unexpected.push(theirs.clone()),
