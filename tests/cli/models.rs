@@ -145,3 +145,38 @@ fn the_summary_is_keras_own() {
         sandbox.run(["summary", "--model", model]).ok().says(&["(None, 20, 20, 64)"], &[]);
     }
 }
+
+#[test]
+fn weights_of_pytorch_are_a_model() {
+    let sandbox = Sandbox::with_set();
+    let (graph, logits) =
+        nn_core::model::networks::graph::<f32>("efficientnet_lite0", [32, 32, 3], 2).unwrap();
+    let model = graph.build(logits, 27).unwrap();
+    let tensors = model.parameters().iter().map(|p| (p.name.as_str(), p.value.as_ref()));
+    let path = sandbox.path("lite0.safetensors");
+    nn_core::model::safetensors::write(&path, tensors, &Default::default()).unwrap();
+    let weights = ["--model", "lite0.safetensors"];
+    let named = [&weights[..], &["--architecture", "efficientnet_lite0"]].concat();
+    // Names do not tell TensorFlow's padding.
+    let told = ["efficientnet_lite0, tf_efficientnet_lite0", "say which"];
+    sandbox.refuses([&["summary"], &weights[..]].concat(), 1, &told);
+    let summary = sandbox.run([&["summary"], &named[..]].concat()).ok();
+    summary.says(&["(None, 224, 224, 3)", "normalization", "(None, 2)"], &[]);
+    let image = ["--image-size", "32", "--json", "set/test/dark/0.png"];
+    let predictions = sandbox.run([&["predict"], &named[..], &image[..]].concat()).json();
+    let sum: f64 =
+        ["0", "1"].map(|c| predictions[0]["probabilities"][c].as_f64().unwrap()).iter().sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{predictions}");
+    let evaluate = ["evaluate", "--data", "set", "--image-size", "32", "--json"];
+    let report = sandbox.run([&evaluate[..], &named[..]].concat()).json();
+    assert_eq!(report["classes"], json!(["dark", "light"]));
+    let wrong = [&weights[..], &["--architecture", "resnet18"]].concat();
+    let told = ["not those of resnet18", "missing: conv1.weight", "unexpected: blocks.0.0"];
+    sandbox.refuses([&["summary"], &wrong[..]].concat(), 1, &told);
+    sandbox.write("net.h5", b"\x89HDF\r\n\x1a\n");
+    sandbox.refuses(
+        ["predict", "--model", "net.h5", "set"],
+        2,
+        &["Keras", "model.export(\"net.onnx\""],
+    );
+}

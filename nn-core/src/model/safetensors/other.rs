@@ -34,16 +34,20 @@ impl OtherFormat {
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         let ending = ending.unwrap_or_default();
         let is_zip = first.starts_with(b"PK\x03\x04");
-        // Keras' archives begin with one of these, PyTorch's with a folder.
+        // The first file of an archive: one of these in Keras', FOLDER/data.pkl in PyTorch's.
         let name = first.get(ZIP_NAME..).unwrap_or_default();
         let of_keras = [&b"metadata.json"[..], b"config.json"].iter().any(|n| name.starts_with(n));
+        let of_pytorch = name.windows(PICKLE.len()).any(|part| part == PICKLE);
         let is_hdf5 = first.starts_with(b"\x89HDF\r\n\x1a\n");
         let is_pickle = matches!(first, [0x80, 2..=5, ..]);
         if first.get(8) == Some(&b'{') {
             None // A safetensors file, whatever its ending.
         } else if is_hdf5 || is_zip && of_keras || KERAS.contains(&ending.as_str()) {
             Some(keras(path))
-        } else if is_pickle || PYTORCH.contains(&ending.as_str()) && (is_zip || ending != "bin") {
+        } else if is_pickle
+            || is_zip && of_pytorch
+            || PYTORCH.contains(&ending.as_str()) && (is_zip || ending != "bin")
+        {
             Some(pytorch(path))
         } else {
             None
@@ -52,7 +56,10 @@ impl OtherFormat {
 }
 
 /// Bytes that tell what a file is.
-const FIRST_BYTES: u64 = 64;
+const FIRST_BYTES: u64 = 512;
+
+/// What PyTorch's archives hold.
+const PICKLE: &[u8] = b"/data.pkl";
 
 /// Where a zip archive has the name of its first file.
 const ZIP_NAME: usize = 30;
@@ -96,6 +103,7 @@ mod tests {
         for (name, first, says) in [
             ("a/net.pth", zip("archive/data.pkl"), "torch.load(\"net.pth\", \"cpu\""),
             ("net", b"\x80\x02\x8a\x0al\xfc\x9cF".to_vec(), "\"net.safetensors\")"),
+            ("module", zip("module/data.pkl"), "torch.load(\"module\""),
             ("net.bin", b"\x80\x04\x95\0".to_vec(), "save_file("),
             ("net.keras", zip("metadata.json"), "model.export(\"net.onnx\""),
             ("net", zip("config.json"), "format=\"onnx\""),

@@ -27,15 +27,9 @@ impl Misfit {
         self.missing.len() + self.unexpected.len() + self.mismatched.len()
     }
 
-    /// What to do.
-    pub fn remedy(&self) -> &'static str {
-        match (self.classes().is_some(), self.len()) {
-            (true, 1 | 2) => {
-                "build the network with the file's classes, and replace and train its classifier if \
-                 there are others to tell apart"
-            }
-            _ => "use the file of this network, or say which other network it holds",
-        }
+    /// Whether only the number of classes differs.
+    pub fn is_of_classes(&self) -> bool {
+        self.classes().is_some() && self.len() <= 2
     }
 
     /// The classes of the file and of the network, if they differ.

@@ -171,8 +171,18 @@ impl StateDict {
 
     fn refused(&self, Candidate { published, misfit, .. }: &Candidate) -> Error {
         let Published { network, library, .. } = published;
-        let problem = format!("its tensors are not those of {network} of {library}{misfit}\n ");
-        Error::file(self.file.path(), problem, misfit.remedy())
+        let problem = format!("its tensors are not those of {network} of {library}");
+        let others = self.networks();
+        let remedy = match others.as_slice() {
+            _ if misfit.is_of_classes() => {
+                "build the network with the file's classes, and replace and train its \
+                                            classifier if there are others to tell apart"
+                    .into()
+            }
+            [] => "use a file of this network, or say which other network it holds".into(),
+            others => format!("they are those of {}", others.join(" and of ")),
+        };
+        Error::file(self.file.path(), problem, format!("{remedy}{misfit}"))
     }
 
     /// The network with as many classes as the file has, its parameters 0, beside the file.
