@@ -23,6 +23,7 @@ use crate::init::Initializer;
 use crate::kernels::Kernels;
 use crate::layers::{Conv2D, Layer, Padding, Rescaling};
 use resnet::Block::{Basic, Bottleneck};
+use std::sync::Arc;
 
 /// The names of the networks, and what each is.
 pub const NAMES: [(&str, &str); 12] = [
@@ -56,12 +57,13 @@ pub fn graph<T: Kernels>(
     input: [usize; 3],
     classes: usize,
 ) -> Result<(GraphBuilder<T>, NodeId)> {
-    graph_behind(("rescaling", Rescaling::new(1.0 / 255.0)), name, input, classes)
+    graph_behind("rescaling", Arc::new(Rescaling::new(1.0 / 255.0)), name, input, classes)
 }
 
-/// [`graph`] with another first layer, with its name, between the pixels and the network.
+/// [`graph`] with another first layer, named `first`, between the pixels and the network.
 pub(super) fn graph_behind<T: Kernels>(
-    (first, layer): (&str, impl Layer<T> + 'static),
+    first: &str,
+    layer: Arc<dyn Layer<T>>,
     name: &str,
     input: [usize; 3],
     classes: usize,
@@ -81,7 +83,7 @@ pub(super) fn graph_behind<T: Kernels>(
         return Ok(network.builder().into_graph());
     }
     let mut graph = GraphBuilder::new(input).name(name);
-    let x = graph.named(first, layer, graph.input());
+    let x = graph.shared_layer(Some(first.into()), layer, &[graph.input()]);
     let logits = match name {
         "lenet" => small::lenet(&mut graph, x, classes),
         "vgg-small" => small::vgg(&mut graph, x, classes),

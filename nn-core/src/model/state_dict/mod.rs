@@ -27,6 +27,9 @@ const USUAL_IMAGE_SIZE: usize = 224;
 /// The classes of a file that has no classifier: those of ImageNet.
 const USUAL_CLASSES: usize = 1000;
 
+/// Files with fewer tensors are not even half a network.
+const FEWEST: usize = 50;
+
 /// What PyTorch keeps beside the statistics of a batch normalisation, and nothing here needs.
 const PASSED_OVER: &str = ".num_batches_tracked";
 
@@ -77,6 +80,9 @@ impl StateDict {
     /// The networks that the file fits in names and shapes, whatever its number of classes. Two networks can
     /// differ in settings alone, such as padding; then it fits both.
     pub fn networks(&self) -> Vec<&'static str> {
+        if self.names.len() < FEWEST {
+            return Vec::new();
+        }
         let all = PUBLISHED.iter().filter(|published| self.names_fit(published));
         let fits = |published: &&'static Published| {
             self.candidate(published, None).is_ok_and(|candidate| candidate.misfit.is_empty())
@@ -138,7 +144,8 @@ impl StateDict {
 
     /// The error for a file that no network fits: what is wrong with it if it nearly is one.
     fn unknown(&self) -> Error {
-        let all = PUBLISHED.iter().filter_map(|published| self.candidate(published, None).ok());
+        let all = if self.names.len() < FEWEST { &[][..] } else { &PUBLISHED };
+        let all = all.iter().filter_map(|published| self.candidate(published, None).ok());
         let near = |candidate: &Candidate| candidate.misfit.len() < candidate.pairs.len();
         match all.min_by_key(|candidate| candidate.misfit.len()).filter(near) {
             Some(nearest) => self.refused(&nearest),
@@ -191,12 +198,17 @@ impl StateDict {
         published: &'static Published,
         image_size: Option<usize>,
     ) -> Result<Candidate> {
-        let logits = self.file.shape(&format!("{}.weight", published.classifier));
-        let classes = logits.and_then(|shape| shape.first()).copied().unwrap_or(USUAL_CLASSES);
+        let (logits, features) = published.classifier;
+        // Only a number of classes that the file has the weights of: no more is allocated than it holds.
+        let classes = match self.file.shape(&format!("{logits}.weight")) {
+            Some(&[classes, inputs]) if inputs == features => classes,
+            _ => USUAL_CLASSES,
+        };
         let size = image_size.unwrap_or(USUAL_IMAGE_SIZE);
         let pixels = published.pixels.map(|numbers| numbers.map(|number| 255.0 * number));
-        let first = ("normalization", Normalization::new(pixels[0], pixels[1]));
-        let (graph, output) = graph_behind(first, published.network, [size, size, 3], classes)?;
+        let first = Arc::new(Normalization::new(pixels[0], pixels[1]));
+        let (name, input) = (published.network, [size, size, 3]);
+        let (graph, output) = graph_behind("normalization", first, name, input, classes)?;
         let model = graph.build_with(output, |_, _, spec| Ok(Tensor::zeros(spec.shape.clone())))?;
         Ok(self.beside(published, model))
     }
@@ -204,7 +216,7 @@ impl StateDict {
     fn beside(&self, published: &'static Published, model: Model) -> Candidate {
         let own: HashSet<&str> = model.parameters().iter().map(|p| p.name.as_str()).collect();
         let mut pairs = BTreeMap::new();
-        let mut misfit = Misfit { classifier: published.classifier.into(), ..Misfit::default() };
+        let mut misfit = Misfit { classifier: published.classifier.0.into(), ..Misfit::default() };
         for theirs in &self.names {
             match published.ours(theirs) {
                 Some(ours) if !pairs.contains_key(&ours) && own.contains(ours.as_str()) => {

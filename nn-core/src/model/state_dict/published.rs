@@ -9,8 +9,8 @@ pub struct Published {
     pub library: &'static str,
     /// What makes them the names here; without rules they are the same.
     pub rules: &'static [Rule],
-    /// The library's name of the layer of the logits.
-    pub classifier: &'static str,
+    /// The library's name of the layer of the logits, and the numbers that it takes.
+    pub classifier: (&'static str, usize),
     /// Mean and standard deviation of pixels from 0 to 1 that the usual weights were trained with.
     pub pixels: [[f64; 3]; 2],
 }
@@ -42,7 +42,7 @@ const fn published(
     network: &'static str,
     library: &'static str,
     rules: &'static [Rule],
-    classifier: &'static str,
+    classifier: (&'static str, usize),
     pixels: [[f64; 3]; 2],
 ) -> Published {
     Published { network, library, rules, classifier, pixels }
@@ -50,16 +50,16 @@ const fn published(
 
 /// All of them.
 pub const PUBLISHED: [Published; 10] = [
-    published("resnet18", "torchvision and timm", &[], "fc", IMAGENET),
-    published("resnet34", "torchvision and timm", &[], "fc", IMAGENET),
-    published("resnet50", "torchvision and timm", &[], "fc", IMAGENET),
-    published("mobilenetv2", "torchvision", &[], "classifier.1", IMAGENET),
-    published("mobilenetv2", "timm", MOBILENETV2, "classifier", IMAGENET),
-    published("efficientnet_b0", "torchvision", &[], "classifier.1", IMAGENET),
-    published("efficientnet_b0", "timm", EFFICIENTNET_B0, "classifier", IMAGENET),
-    published("efficientnet_lite0", "timm", &[], "classifier", IMAGENET),
-    published("tf_efficientnet_b0", "timm", &[], "classifier", IMAGENET),
-    published("tf_efficientnet_lite0", "timm", &[], "classifier", SYMMETRIC),
+    published("resnet18", "torchvision and timm", &[], ("fc", 512), IMAGENET),
+    published("resnet34", "torchvision and timm", &[], ("fc", 512), IMAGENET),
+    published("resnet50", "torchvision and timm", &[], ("fc", 2048), IMAGENET),
+    published("mobilenetv2", "torchvision", &[], ("classifier.1", 1280), IMAGENET),
+    published("mobilenetv2", "timm", MOBILENETV2, ("classifier", 1280), IMAGENET),
+    published("efficientnet_b0", "torchvision", &[], ("classifier.1", 1280), IMAGENET),
+    published("efficientnet_b0", "timm", EFFICIENTNET_B0, ("classifier", 1280), IMAGENET),
+    published("efficientnet_lite0", "timm", &[], ("classifier", 1280), IMAGENET),
+    published("tf_efficientnet_b0", "timm", &[], ("classifier", 1280), IMAGENET),
+    published("tf_efficientnet_lite0", "timm", &[], ("classifier", 1280), SYMMETRIC),
 ];
 
 const MOBILENETV2: &[Rule] = &[

@@ -96,7 +96,7 @@ fn every_published_name_is_known_and_leads_back() {
                 assert_eq!(published.ours(&theirs).as_deref(), Some(*ours), "{published:?}");
                 assert_eq!(published.theirs(ours), Some(theirs), "{published:?}");
             }
-            assert_eq!(layers.last().map(String::as_str), Some(published.classifier));
+            assert_eq!(layers.last().map(String::as_str), Some(published.classifier.0));
             assert_eq!(layers.len(), ours.len());
         }
     }
@@ -202,6 +202,11 @@ fn another_number_of_classes_is_named() {
     let told = StateDict::open(&path).unwrap().load_into(&mut other).unwrap_err().to_string();
     assert!(told.contains("classes: 3 in the file, 5 in the network"), "{told}");
     assert!(told.contains("replace and train its classifier"), "{told}");
+    // As many classes as nothing takes memory for.
+    let mut tensors = stored(&model, &layers_of("resnet18", "torchvision"), Dtype::F32);
+    tensors.insert("fc.weight".into(), f32(vec![], &[1 << 40, 0]));
+    let told = load(&write(&tensors).1, None).unwrap_err().to_string();
+    assert!(told.contains("fc.weight is [1099511627776, 0] in the file"), "{told}");
     let told = load_as(&path, "resnet34", None).unwrap_err().to_string();
     assert!(told.contains("they are those of resnet18\n"), "{told}");
     assert_eq!(other.parameters()[0].value, before.parameters()[0].value);
