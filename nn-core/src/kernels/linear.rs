@@ -4,7 +4,10 @@
 //! With a small batch a dense layer does little arithmetic per weight: it is limited by memory
 //! bandwidth. A general matrix product would first copy the weights into packed panels. So up to a
 //! batch size of [`STREAMED`] the weights are read (or their gradient written) once, in order, while a
-//! block of `x` or `y` stays in the L1 cache. Larger batches use the general matrix product.
+//! block of `x` or `y` stays in the L1 cache. With a larger batch the layer is a pointwise convolution whose
+//! pixels are the samples: `y` comes from a kernel for convolutions, whose packed weights predictions keep. The gradients
+//! are general matrix products; those kernels were slower for them (784 to 512 to 512 on 128 samples: a step of 2.9
+//! instead of 2.5 ms).
 //!
 //! Work is split by weight rows or columns, never by thread count, and every sum has a fixed order.
 //! Sets with a fused multiply-add (AVX2 with FMA, AVX-512, AArch64) round it once, others twice. So
@@ -15,6 +18,8 @@ mod loops;
 pub use loops::Loops;
 
 use super::Kernels;
+use super::conv::{Bounds, Output};
+use super::geometry::Conv2dGeometry;
 use super::isa;
 use super::matmul::{Order, matmul};
 use super::simd::prefetch;
@@ -52,6 +57,30 @@ impl Dims {
         assert_eq!(x.len(), self.batch * self.inputs, "linear: x must fit {self:?}");
         assert_eq!(w.len(), self.outputs * self.inputs, "linear: the weights must fit {self:?}");
         assert_eq!(y.len(), self.batch * self.outputs, "linear: y must fit {self:?}");
+    }
+
+    /// The pointwise convolution that this is, with the samples as pixels; `None` where weights are streamed.
+    pub fn convolution(self) -> Option<Conv2dGeometry> {
+        let Self { batch, inputs, outputs } = self;
+        let is_product = batch > STREAMED && inputs > 0 && outputs > 0;
+        is_product.then_some(Conv2dGeometry {
+            batch: 1,
+            in_h: batch,
+            in_w: 1,
+            in_c: inputs,
+            out_h: batch,
+            out_w: 1,
+            out_c: outputs,
+            kernel_h: 1,
+            kernel_w: 1,
+            stride_h: 1,
+            stride_w: 1,
+            dilation_h: 1,
+            dilation_w: 1,
+            pad_top: 0,
+            pad_left: 0,
+            groups: 1,
+        })
     }
 
     /// The minimum number of tasks per thread: all of them if the product is small.
@@ -144,7 +173,13 @@ fn product<T: Kernels>(
     if y.is_empty() {
         return;
     }
-    if batch <= STREAMED && inputs > 0 {
+    if let Some(g) = dims.convolution() {
+        let out = Output::Dense { y, bounds: Bounds::none() };
+        return T::conv2d().forward(&g, None).forward(&g, x, w, bias, out, scratch);
+    }
+    if inputs == 0 {
+        y.fill(T::zero());
+    } else {
         // `y` column by column, so that each task writes a contiguous range.
         let mut columns = scratch.scratch(outputs * batch);
         columns.fill(T::zero());
@@ -158,8 +193,6 @@ fn product<T: Kernels>(
                 *y = column[row];
             }
         }
-    } else {
-        matmul((batch, outputs, inputs), (x, Order::Rows), (w, Order::Columns), false, y);
     }
     if let Some(bias) = bias {
         for row in y.chunks_exact_mut(outputs) {

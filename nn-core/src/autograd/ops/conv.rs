@@ -230,7 +230,8 @@ impl<T: Kernels> Tape<T> {
         Ok((Saved { geometry, x: x.share(), w: w.share() }, y))
     }
 
-    fn convolve(
+    /// Computes a convolution's output; a tape that does not record keeps the packed weights.
+    pub(super) fn convolve(
         &self,
         kernel: &dyn Conv2dForward<T>,
         g: &Conv2dGeometry,

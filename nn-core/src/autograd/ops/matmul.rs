@@ -5,6 +5,7 @@ use super::walk::Walk;
 use crate::autograd::{Backward, Gradient, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+use crate::kernels::conv::{Bounds, Output};
 use crate::kernels::linear::{self, Dims, STREAMED};
 use crate::kernels::matmul::{Order, matmul};
 use crate::kernels::parallel::for_each_chunk;
@@ -262,9 +263,14 @@ impl<T: Kernels> Tape<T> {
         let dims = Dims { batch, inputs: columns, outputs };
         Shape::from([batch, outputs]).ensure_possible("linear")?;
         let mut y = Tensor::uninit([batch, outputs], self.pool());
-        let bias = b.map(|b| b.value().as_slice());
-        let (x_values, w_values) = (x.value().as_slice(), w.value().as_slice());
-        linear::forward(dims, x_values, w_values, bias, y.as_mut_slice(), self.pool());
+        if let Some(g) = dims.convolution() {
+            let out = Output::Dense { y: y.as_mut_slice(), bounds: Bounds::none() };
+            self.convolve(T::conv2d().forward(&g, None), &g, (x, w, b), out);
+        } else {
+            let bias = b.map(|b| b.value().as_slice());
+            let (x, w) = (x.value().as_slice(), w.value().as_slice());
+            linear::forward(dims, x, w, bias, y.as_mut_slice(), self.pool());
+        }
         let op = Linear {
             dims,
             x: self.tracks(&[w]).then(|| x.share()),
