@@ -22,10 +22,10 @@ pub(super) fn folded<T: Kernels>(
     let [gamma, beta, mean, variance] = statistics else {
         return Err(Error::Internal("a batch normalisation has four parameters".into()));
     };
-    check_variances("batch_norm_inference", variance.value(), epsilon)?;
     let sources: Vec<_> =
         [weight, gamma, beta, mean, variance].into_iter().chain(bias).map(Var::share).collect();
-    let fold = &|| {
+    let fold = || {
+        check_variances("batch_norm_inference", variance.value(), epsilon)?;
         let channels = gamma.value().len();
         let number = |var: &Var<T>, i: usize| var.value().as_slice()[i].as_f64();
         let scale: Vec<f64> = (0..channels)
@@ -40,10 +40,10 @@ pub(super) fn folded<T: Kernels>(
             let own = bias.map_or(0.0, |bias| number(bias, i));
             T::from_f64((own - number(mean, i)) * scale[i] + number(beta, i))
         });
-        (Arc::new(w), Arc::new(b))
+        Ok((Arc::new(w), Arc::new(b)))
     };
     let kept = tape.prepared(|kept: &mut Folded<T>| kept.get(&sources, fold));
-    let (w, b) = kept.unwrap_or_else(fold);
+    let (w, b) = kept.unwrap_or_else(fold)?;
     Ok((tape.constant(w), tape.constant(b)))
 }
 
@@ -66,18 +66,22 @@ impl<T: Kernels> Default for Folded<T> {
 }
 
 impl<T: Kernels> Folded<T> {
-    fn get(&mut self, sources: &[Arc<Tensor<T>>], fold: impl FnOnce() -> Pair<T>) -> Pair<T> {
+    fn get(
+        &mut self,
+        sources: &[Arc<Tensor<T>>],
+        fold: impl FnOnce() -> Result<Pair<T>>,
+    ) -> Result<Pair<T>> {
         let is_same = |entry: &&Entry<T>| {
             entry.sources.len() == sources.len()
                 && entry.sources.iter().zip(sources).all(|(a, b)| a.as_ptr() == Arc::as_ptr(b))
         };
         if let Some(entry) = self.0.iter().find(is_same) {
-            return entry.folded.clone();
+            return Ok(entry.folded.clone());
         }
-        let folded = fold();
+        let folded = fold()?;
         self.0.retain(|entry| entry.sources.iter().all(|source| source.strong_count() > 0));
         let sources = sources.iter().map(Arc::downgrade).collect();
         self.0.push(Entry { sources, folded: folded.clone() });
-        folded
+        Ok(folded)
     }
 }
