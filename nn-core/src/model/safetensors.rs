@@ -296,8 +296,8 @@ impl TensorFile {
                 "convert the file",
             ));
         }
-        let (shape, begin) = (Shape::from(info.shape.as_slice()), info.data_offsets.0);
-        let mut numbers = vec![T::zero(); shape.len()];
+        let (shape, (begin, end)) = (Shape::from(info.shape.as_slice()), info.data_offsets);
+        let mut numbers = vec![T::zero(); (end - begin) / size_of::<T>()];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut numbers);
         self.read_bytes(begin, bytes)?;
         turn_if_big_endian::<T>(bytes);
