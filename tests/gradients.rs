@@ -6,6 +6,7 @@
 //! `(f(v + h) - f(v - h)) / 2h`. Errors are relative to the tensor's largest gradient.
 
 use nn_core::Kernels;
+use nn_core::autograd::PadMode;
 use nn_core::layers::Padding;
 use nn_core::layers::*;
 use nn_core::loss::{Loss, Targets};
@@ -153,7 +154,7 @@ static CHECKED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
 /// A kind that is missing below has no checked gradient.
 #[test]
 fn every_kind_of_layer() {
-    let checks: [fn(); 13] = [
+    let checks: [fn(); 15] = [
         rescaling,
         convolution,
         dilated_grouped_and_unevenly_padded_convolution,
@@ -163,6 +164,8 @@ fn every_kind_of_layer() {
         upsampling,
         normalization,
         channels_and_branches,
+        shapes_and_order,
+        functions_and_reductions,
         activations,
         convolution_and_pooling_in_one,
         dense,
@@ -245,6 +248,7 @@ fn upsampling() {
         Interpolation::Bilinear { align_corners: true },
     ] {
         check_layer(&[3, 4, 2], UpSampling2D::new((2, 3)).interpolation(interpolation));
+        check_layer(&[5, 4, 2], Resize2D::new((3, 7)).interpolation(interpolation));
     }
 }
 
@@ -290,6 +294,58 @@ fn channels_and_branches() {
         let y = graph.layer(StochasticDepth::new(0.3), y);
         let sum = graph.layer(Add::new(), [x, y]);
         graph.layer(LayerNormalization::new(), sum)
+    });
+}
+
+fn shapes_and_order() {
+    check_layer(&[3, 4, 2], Reshape::new([2, 12]));
+    check_layer(&[3, 4, 2], Permute::new([2, 0, 1]));
+    check_layer(&[5, 4, 2], Slice::new(0, 1..5).step(-2));
+    check_layer(&[5, 4, 2], Slice::new(1, 1..3));
+    check_layer(&[5, 4, 3], Gather::new(2, [2, 0, 2]));
+    for mode in [PadMode::Constant(0.5), PadMode::Reflect, PadMode::Edge, PadMode::Wrap] {
+        check_layer(&[4, 3, 2], Pad::new([(1, 2), (2, 0), (0, 1)], mode));
+    }
+    check_graph(&[3, 2, 4], |graph, x| {
+        let y = graph.layer(Permute::new([1, 0, 2]), x);
+        let y = graph.layer(Reshape::new([3, 2, 4]), y);
+        let joined = graph.layer(Concatenate::new().axis(0), [x, y]);
+        graph.layer(Concatenate::new().axis(1), [joined, joined])
+    });
+    check_graph(&[2, 3, 4], |graph, x| {
+        let turned = graph.layer(Permute::new([0, 2, 1]), x);
+        graph.layer(MatMul::new(), [x, turned])
+    });
+}
+
+fn functions_and_reductions() {
+    for function in [
+        Function::Abs,
+        Function::Clamp { low: Some(-0.4), high: None },
+        Function::Clamp { low: Some(-0.5), high: Some(0.3) },
+        Function::Erf,
+        Function::Exp,
+        Function::Power { exponent: 2.0 },
+        Function::Power { exponent: 3.0 },
+    ] {
+        check_layer(&[3, 4, 2], function);
+    }
+    for function in [Function::Log, Function::Sqrt, Function::Power { exponent: -0.75 }] {
+        let builder = SequentialBuilder::new([3, 4]).layer(Rescaling::new(0.4).offset(1.0));
+        check(builder.layer(function).output(OutputKind::Linear), 2, Objective::Weighted);
+    }
+    for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Max] {
+        check_layer(&[3, 4, 2], Reduce::new(reduction, [0, 1]));
+        check_layer(&[3, 4, 2], Reduce::new(reduction, [2]));
+    }
+    check_layer(&[3, 4, 2], Bias::new());
+    check_graph(&[3, 4, 2], |graph, x| {
+        let constant = graph.layer(Constant::new([4, 1]), x);
+        let away = graph.layer(Rescaling::new(0.2).offset(1.5), constant);
+        let quotient = graph.layer(Divide::new(), [x, away]);
+        let difference = graph.layer(Subtract::new(), [quotient, constant]);
+        let smaller = graph.layer(Minimum::new(), [difference, x]);
+        graph.layer(Maximum::new(), [smaller, constant])
     });
 }
 

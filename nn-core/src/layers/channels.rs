@@ -11,16 +11,40 @@ use crate::kernels::Kernels;
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-/// Joins its inputs along the channels, the last dimension: where branches of a DenseNet or GoogLeNet meet.
-/// All other dimensions are equal.
+/// Joins its inputs along the channels, the last dimension: where branches of a DenseNet or GoogLeNet meet; or
+/// along another dimension. All other dimensions are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Concatenate {}
+pub struct Concatenate {
+    /// The dimension, not counting the batch; `None` for the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axis: Option<usize>,
+}
 
 impl Concatenate {
-    /// The layer.
+    /// Along the channels.
     pub fn new() -> Self {
-        Self {}
+        Self { axis: None }
+    }
+
+    /// Sets the dimension.
+    pub fn axis(mut self, axis: usize) -> Self {
+        self.axis = Some(axis);
+        self
+    }
+
+    /// The dimension for inputs of this many, without the batch.
+    fn along(&self, rank: usize) -> Result<usize> {
+        let axis = self.axis.unwrap_or(rank.saturating_sub(1));
+        if axis < rank {
+            return Ok(axis);
+        }
+        Err(Error::setting(
+            "Concatenate's axis",
+            format!("below {rank}, the number of dimensions of its inputs"),
+            axis,
+            "do not count the batch dimension",
+        ))
     }
 }
 
@@ -35,22 +59,32 @@ impl LayerSpec for Concatenate {
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         check_several(self.kind(), inputs.len())?;
-        let mut joined = 0usize;
-        let places = |shape: &Shape| shape.dims().split_last().map(|(_, places)| places.to_vec());
-        for input in inputs {
-            let own = channels("Concatenate", input)?;
-            let sum = joined.checked_add(own).filter(|_| places(input) == places(&inputs[0]));
-            let Some(sum) = sum else {
+        let axis = self.along(inputs[0].rank())?;
+        let mut joined = inputs[0].dims().to_vec();
+        for input in &inputs[1..] {
+            let fits = input.rank() == joined.len()
+                && input
+                    .dims()
+                    .iter()
+                    .zip(&joined)
+                    .enumerate()
+                    .all(|(i, (a, b))| i == axis || a == b);
+            let sum = input.dims().get(axis).and_then(|&own| joined[axis].checked_add(own));
+            let Some(sum) = sum.filter(|_| fits) else {
                 return Err(Error::shape(
                     "Concatenate",
-                    "inputs of equal shapes but for the channels, their last dimension",
+                    match self.axis {
+                        None => "inputs of equal shapes but for the channels, their last dimension"
+                            .into(),
+                        Some(axis) => format!("inputs of equal shapes but for dimension {axis}"),
+                    },
                     listed(inputs),
                     "give the branches the same strides and padding",
                 ));
             };
-            joined = sum;
+            joined[axis] = sum;
         }
-        Ok(with_channels(&inputs[0], joined))
+        Ok(Shape::from(joined))
     }
 }
 
@@ -61,7 +95,8 @@ impl<T: Kernels> Layer<T> for Concatenate {
         inputs: Vec<Var<T>>,
         _: &[Var<T>],
     ) -> Result<Var<T>> {
-        let axis = inputs.first().map_or(0, |x| x.shape().rank()).saturating_sub(1);
+        let rank = inputs.first().map_or(0, |x| x.shape().rank().saturating_sub(1));
+        let axis = self.along(rank)? + 1;
         cx.tape.concatenate(&inputs.iter().collect::<Vec<_>>(), axis)
     }
 }

@@ -1,12 +1,14 @@
 //! The kinds of layers: those of this crate, and those that a program adds.
 
 use super::config::field_names;
+use super::function::FunctionLayer;
 use super::{
-    Activation, AdaptiveAveragePool2D, Add, AveragePool2D, BatchNormalization, ChannelShuffle,
-    ChannelSlice, Concatenate, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, Flatten,
-    GlobalAveragePool2D, GlobalMaxPool2D, GroupNormalization, Layer, LayerConfig,
-    LayerNormalization, MaxPool2D, Multiply, Normalization, Rescaling, Scale, StochasticDepth,
-    UpSampling2D, ZeroPadding2D,
+    Activation, AdaptiveAveragePool2D, Add, AveragePool2D, BatchNormalization, Bias,
+    ChannelShuffle, ChannelSlice, Concatenate, Constant, Conv2D, Conv2DTranspose, Dense,
+    DepthwiseConv2D, Divide, Dropout, Flatten, Gather, GlobalAveragePool2D, GlobalMaxPool2D,
+    GroupNormalization, Layer, LayerConfig, LayerNormalization, MatMul, MaxPool2D, Maximum,
+    Minimum, Multiply, Normalization, Pad, Permute, Reduce, Rescaling, Reshape, Resize2D, Scale,
+    Slice, StochasticDepth, Subtract, UpSampling2D, ZeroPadding2D,
 };
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -90,25 +92,39 @@ impl<T: Kernels> LayerKinds<T> {
             Add,
             AveragePool2D,
             BatchNormalization,
+            Bias,
             ChannelShuffle,
             ChannelSlice,
             Concatenate,
+            Constant,
             Conv2D,
             Conv2DTranspose,
             Dense,
             DepthwiseConv2D,
+            Divide,
             Dropout,
             Flatten,
+            Gather,
             GlobalAveragePool2D,
             GlobalMaxPool2D,
             GroupNormalization,
             LayerNormalization,
+            MatMul,
             MaxPool2D,
+            Maximum,
+            Minimum,
             Multiply,
             Normalization,
+            Pad,
+            Permute,
+            Reduce,
             Rescaling,
+            Reshape,
+            Resize2D,
             Scale,
+            Slice,
             StochasticDepth,
+            Subtract,
             UpSampling2D,
             ZeroPadding2D,
         );
@@ -118,6 +134,12 @@ impl<T: Kernels> LayerKinds<T> {
         };
         let settings = field_names::<ActivationLayer>();
         kinds.kinds.insert("Activation", Kind { read, settings });
+        let read: Read<T> = |config| {
+            let FunctionLayer { function } = config.read()?;
+            Ok(Arc::new(function))
+        };
+        let settings = field_names::<FunctionLayer>();
+        kinds.kinds.insert("Function", Kind { read, settings });
         kinds
     }
 

@@ -23,7 +23,35 @@ pub struct Add {}
 #[serde(deny_unknown_fields)]
 pub struct Multiply {}
 
-/// The code shared by the two: all but the op.
+/// Its first input less its second, element by element; with more inputs, less each of them.
+///
+/// Inputs have equal shapes, or are repeated where a dimension is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subtract {}
+
+/// Its first input divided by its second, element by element; with more inputs, by each of them.
+///
+/// Inputs have equal shapes, or are repeated where a dimension is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Divide {}
+
+/// The smallest of its inputs, element by element. Where two are equal, each gets half of the gradient.
+///
+/// Inputs have equal shapes, or are repeated where a dimension is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Minimum {}
+
+/// The largest of its inputs, element by element. Where two are equal, each gets half of the gradient.
+///
+/// Inputs have equal shapes, or are repeated where a dimension is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maximum {}
+
+/// The code shared by them: all but the op.
 macro_rules! merge {
     ($layer:ident, $op:ident) => {
         impl $layer {
@@ -70,6 +98,10 @@ macro_rules! merge {
 
 merge!(Add, add);
 merge!(Multiply, mul);
+merge!(Subtract, sub);
+merge!(Divide, div);
+merge!(Minimum, minimum);
+merge!(Maximum, maximum);
 
 /// `x` with dimensions of 1 after the batch dimension, so that it has `rank` dimensions.
 fn raised<T: Kernels>(cx: &Forward<'_, T>, x: Var<T>, rank: usize) -> Result<Var<T>> {

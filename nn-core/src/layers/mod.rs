@@ -20,6 +20,7 @@
 mod activation;
 mod channels;
 mod config;
+mod constant;
 mod conv;
 mod conv_transpose;
 mod defaults;
@@ -27,12 +28,18 @@ mod dense;
 mod depthwise;
 mod dropout;
 mod flatten;
+mod function;
 mod kinds;
+mod matmul;
 mod merge;
 mod normalization;
+mod pad;
 mod parameter;
 mod pool;
+mod reduce;
 mod rescaling;
+mod reshape;
+mod slice;
 mod upsampling;
 mod written;
 mod zero_padding;
@@ -40,6 +47,7 @@ mod zero_padding;
 pub use activation::{Activation, OutputKind};
 pub use channels::{ChannelShuffle, ChannelSlice, Concatenate, Scale};
 pub use config::LayerConfig;
+pub use constant::{Bias, Constant};
 pub use conv::Conv2D;
 pub use conv_transpose::Conv2DTranspose;
 pub use dense::Dense;
@@ -47,17 +55,23 @@ pub use depthwise::DepthwiseConv2D;
 pub(crate) use depthwise::convolution_of;
 pub use dropout::{Dropout, StochasticDepth};
 pub use flatten::Flatten;
+pub use function::Function;
 pub use kinds::LayerKinds;
-pub use merge::{Add, Multiply};
+pub use matmul::MatMul;
+pub use merge::{Add, Divide, Maximum, Minimum, Multiply, Subtract};
 pub use normalization::{
     BatchNormalization, GroupNormalization, LayerNormalization, RunningVariance,
 };
+pub use pad::Pad;
 pub use parameter::{Parameter, ParameterSpec};
 pub use pool::{
     AdaptiveAveragePool2D, AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D,
 };
+pub use reduce::{Reduce, Reduction};
 pub use rescaling::{Normalization, Rescaling};
-pub use upsampling::UpSampling2D;
+pub use reshape::{Permute, Reshape};
+pub use slice::{Gather, Slice};
+pub use upsampling::{Resize2D, UpSampling2D};
 pub use zero_padding::ZeroPadding2D;
 
 use crate::autograd::{Tape, Var};

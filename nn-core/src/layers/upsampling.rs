@@ -88,3 +88,67 @@ impl<T: Kernels> Layer<T> for UpSampling2D {
         cx.tape.resize2d(&x, size, self.interpolation)
     }
 }
+
+/// Resizes images to a size: `[height, width, channels]` to `[size.0, size.1, channels]`. The formulas are at
+/// [`Interpolation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resize2D {
+    /// Height and width of the output.
+    #[serde(deserialize_with = "pair")]
+    pub size: (usize, usize),
+    /// How new values are made.
+    #[serde(default)]
+    pub interpolation: Interpolation,
+}
+
+impl Resize2D {
+    /// To this size (one number for a square), taking the nearest pixels.
+    pub fn new(size: impl Pair) -> Self {
+        Self { size: size.pair(), interpolation: Interpolation::Nearest }
+    }
+
+    /// Sets how new values are made.
+    pub fn interpolation(mut self, interpolation: Interpolation) -> Self {
+        self.interpolation = interpolation;
+        self
+    }
+}
+
+impl LayerSpec for Resize2D {
+    fn kind(&self) -> &'static str {
+        "Resize2D"
+    }
+
+    fn config(&self) -> Option<LayerConfig> {
+        LayerConfig::new(self.kind(), self)
+    }
+
+    fn name_prefix(&self) -> String {
+        "resize".into()
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let [.., channels] = image_dims(self.kind(), single(self.kind(), inputs)?)?;
+        check_extents(self.kind(), "size", [self.size; 2])?;
+        let output = Shape::from([self.size.0, self.size.1, channels]);
+        output.ensure_possible(self.kind())?;
+        Ok(output)
+    }
+
+    fn window(&self, _: &[Shape]) -> Result<Option<Window2d>> {
+        // The windows have different sizes; together they divide the image evenly.
+        Ok(None)
+    }
+}
+
+impl<T: Kernels> Layer<T> for Resize2D {
+    fn forward(
+        &self,
+        cx: &mut Forward<'_, T>,
+        inputs: Vec<Var<T>>,
+        _: &[Var<T>],
+    ) -> Result<Var<T>> {
+        cx.tape.resize2d(&single("Resize2D", inputs)?, self.size, self.interpolation)
+    }
+}

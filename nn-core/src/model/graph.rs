@@ -152,6 +152,17 @@ impl<T: Kernels> GraphBuilder<T> {
         self.shared_layer(Some(name.into()), Arc::new(layer), inputs.as_ref())
     }
 
+    /// Adds a layer whose description is shared, or was read from a file, under the name `name`. Its parameters are
+    /// its own: a layer is a description without numbers.
+    pub fn shared(
+        &mut self,
+        name: impl Into<String>,
+        layer: Arc<dyn Layer<T>>,
+        inputs: impl AsRef<[NodeId]>,
+    ) -> NodeId {
+        self.shared_layer(Some(name.into()), layer, inputs.as_ref())
+    }
+
     pub(super) fn shared_layer(
         &mut self,
         name: Option<String>,
@@ -217,8 +228,25 @@ impl<T: Kernels> GraphBuilder<T> {
         })
     }
 
-    /// Builds the model with parameters from `value(index, name, specification)`.
-    pub(super) fn build_with(
+    /// Builds the model with parameters from `value(index, name, specification)` instead of drawn ones: those of a
+    /// file, for example.
+    ///
+    /// ```
+    /// use nn_core::Tensor;
+    /// use nn_core::layers::Dense;
+    /// use nn_core::model::{GraphBuilder, Model};
+    /// let mut graph = GraphBuilder::new([3]);
+    /// let output = graph.layer(Dense::new(2), graph.input());
+    /// let model: Model = graph.build_with(output, |_, name, spec| {
+    ///     Ok(Tensor::full(&spec.shape, if name == "dense1.bias" { 1.0 } else { 0.5 }))
+    /// })?;
+    /// assert_eq!(model.predict(Tensor::full([1, 3], 2.0))?.as_slice(), [4.0, 4.0]);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`GraphBuilder::build`]; that of `value`; if a value has another shape than specified.
+    pub fn build_with(
         mut self,
         output: NodeId,
         mut value: impl FnMut(usize, &str, &ParameterSpec) -> Result<Tensor<T>>,
@@ -251,7 +279,16 @@ impl<T: Kernels> GraphBuilder<T> {
         check_parameters(&specs)?;
         let mut parameters = Vec::with_capacity(specs.len());
         for (i, (name, spec)) in specs.into_iter().enumerate() {
-            let value = Arc::new(value(i, &name, &spec)?);
+            let value = value(i, &name, &spec)?;
+            if *value.shape() != spec.shape {
+                return Err(Error::shape(
+                    &name,
+                    format!("a tensor of shape {}", spec.shape),
+                    value.shape(),
+                    "a parameter's shape follows from the layer and its inputs",
+                ));
+            }
+            let value = Arc::new(value);
             let ParameterSpec { trainable, state, .. } = spec;
             parameters.push(Parameter { name, value, trainable, state });
         }

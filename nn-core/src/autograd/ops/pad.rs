@@ -5,9 +5,11 @@ use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::tensor::Shape;
+use serde::{Deserialize, Serialize};
 
 /// What surrounds the elements of an array.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PadMode {
     /// A number.
     Constant(f64),
