@@ -1,0 +1,160 @@
+//! Numbers that are known when a file is read: weights, shapes, indices.
+
+use crate::refusal::{Refusal, Result};
+use std::rc::Rc;
+
+/// The most elements of a constant: that of all parameters of a model.
+pub const MOST_ELEMENTS: usize = 1 << 30;
+
+/// An array of a file, in row-major order. Its numbers are shared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    pub dims: Vec<usize>,
+    pub data: Data,
+}
+
+/// Numbers: all real ones as `f32`, all whole ones and truths as `i64`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    Floats(Rc<Vec<f32>>),
+    Integers(Rc<Vec<i64>>),
+}
+
+impl Array {
+    pub fn floats(dims: impl Into<Vec<usize>>, values: Vec<f32>) -> Self {
+        Self { dims: dims.into(), data: Data::Floats(Rc::new(values)) }
+    }
+
+    pub fn integers(dims: impl Into<Vec<usize>>, values: Vec<i64>) -> Self {
+        Self { dims: dims.into(), data: Data::Integers(Rc::new(values)) }
+    }
+
+    /// A list of whole numbers.
+    pub fn list(values: impl IntoIterator<Item = i64>) -> Self {
+        let values: Vec<_> = values.into_iter().collect();
+        Self::integers([values.len()], values)
+    }
+
+    pub fn len(&self) -> usize {
+        match &self.data {
+            Data::Floats(values) => values.len(),
+            Data::Integers(values) => values.len(),
+        }
+    }
+
+    /// The same numbers with another shape of as many elements.
+    pub fn with_dims(&self, dims: impl Into<Vec<usize>>) -> Self {
+        Self { dims: dims.into(), data: self.data.clone() }
+    }
+
+    /// The numbers as `f32`; a copy if they are whole numbers.
+    pub fn to_floats(&self) -> Rc<Vec<f32>> {
+        match &self.data {
+            Data::Floats(values) => Rc::clone(values),
+            Data::Integers(values) => Rc::new(values.iter().map(|&v| v as f32).collect()),
+        }
+    }
+
+    /// The number at an index as `f64`; whole numbers beyond 2^53 are rounded.
+    pub fn number(&self, i: usize) -> f64 {
+        match &self.data {
+            Data::Floats(values) => values[i].into(),
+            Data::Integers(values) => values[i] as f64,
+        }
+    }
+
+    /// The numbers as whole ones.
+    pub fn to_integers(&self) -> Result<Rc<Vec<i64>>> {
+        match &self.data {
+            Data::Integers(values) => Ok(Rc::clone(values)),
+            Data::Floats(values) => {
+                let whole = |&v: &f32| (v.fract() == 0.0 && v.abs() < 1e15).then_some(v as i64);
+                let values: Option<Vec<_>> = values.iter().map(whole).collect();
+                values.map(Rc::new).ok_or_else(|| {
+                    Refusal::new(
+                        "expected whole numbers, received real ones",
+                        "export the model again",
+                    )
+                })
+            }
+        }
+    }
+
+    /// Its only number, whatever the shape.
+    pub fn scalar(&self) -> Option<f64> {
+        (self.len() == 1).then(|| self.number(0))
+    }
+
+    /// The entries at these indices, with this shape.
+    pub fn picked(&self, dims: Vec<usize>, indices: impl Iterator<Item = usize>) -> Self {
+        let data = match &self.data {
+            Data::Floats(values) => Data::Floats(Rc::new(indices.map(|i| values[i]).collect())),
+            Data::Integers(values) => Data::Integers(Rc::new(indices.map(|i| values[i]).collect())),
+        };
+        Self { dims, data }
+    }
+
+    /// Dimension `i` of the result is dimension `axes[i]` of this one.
+    pub fn permuted(&self, axes: &[usize]) -> Self {
+        let strides = strides(&self.dims);
+        let dims: Vec<_> = axes.iter().map(|&axis| self.dims[axis]).collect();
+        let strides: Vec<_> = axes.iter().map(|&axis| strides[axis]).collect();
+        let indices = walk(&dims, &strides);
+        self.picked(dims, indices)
+    }
+}
+
+/// The distance in memory of neighbours along each dimension.
+pub fn strides(dims: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1usize; dims.len()];
+    for i in (1..dims.len()).rev() {
+        strides[i - 1] = strides[i].saturating_mul(dims[i]);
+    }
+    strides
+}
+
+/// The number of elements of a shape, if a constant may have so many.
+pub fn elements(dims: &[usize]) -> Result<usize> {
+    let product = dims.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
+    product.filter(|&len| len <= MOST_ELEMENTS).ok_or_else(|| {
+        Refusal::new(
+            format!("a constant of the shape {dims:?} is larger than {MOST_ELEMENTS} numbers"),
+            "the file is damaged, or not an image classifier",
+        )
+    })
+}
+
+/// The offsets of the elements of an array with these dimensions and strides, in row-major order.
+pub fn walk(dims: &[usize], strides: &[usize]) -> impl Iterator<Item = usize> + use<> {
+    let (dims, strides) = (dims.to_vec(), strides.to_vec());
+    let mut left: usize = dims.iter().product();
+    let (mut at, mut offset) = (vec![0; dims.len()], 0);
+    std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        let this = offset;
+        for axis in (0..dims.len()).rev() {
+            at[axis] += 1;
+            offset += strides[axis];
+            if at[axis] < dims[axis] {
+                break;
+            }
+            offset -= strides[axis] * dims[axis];
+            at[axis] = 0;
+        }
+        Some(this)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permuting() {
+        let array = Array::list(0..6).with_dims([1, 2, 3]);
+        let turned = array.permuted(&[2, 0, 1]);
+        assert_eq!(turned, Array::list([0, 3, 1, 4, 2, 5]).with_dims([3, 1, 2]));
+        assert_eq!(Array::list([7]).with_dims([]).permuted(&[]).scalar(), Some(7.0));
+        assert_eq!(Array::list([]).with_dims([2, 0]).permuted(&[1, 0]).len(), 0);
+    }
+}

@@ -1,0 +1,205 @@
+//! A node that is being lowered, and what its operator may ask for and add.
+
+use crate::array::Array;
+use crate::fold;
+use crate::graph::Node;
+use crate::layout::Layout;
+use crate::net::{Net, ValueId, Weight};
+use crate::refusal::{Refusal, Result};
+use crate::value::{Computed, Value};
+use nn_core::layers::{Layer, Permute, Reshape};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A graph as a network, before it is simplified.
+#[derive(Debug)]
+pub struct Lowered {
+    pub net: Net,
+    /// What each name of a node or value of the file stands for.
+    pub names: HashMap<String, ValueId>,
+    /// How many nodes were computed while reading.
+    pub folded: usize,
+    pub values: HashMap<String, Value>,
+}
+
+impl Lowered {
+    /// The value of a name of the file.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+}
+
+impl Lowered {
+    /// Takes note of what a node gives.
+    pub fn keep(&mut self, node: &Node, outputs: Vec<Value>) -> Result<()> {
+        for (i, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            let Some(value) = outputs.get(i) else {
+                return Err(Refusal::new(
+                    format!("its output {name:?} is taken, which is not computed"),
+                    "export the model in inference mode, without outputs that only training needs",
+                ));
+            };
+            if let Value::Computed(value) = value {
+                self.names.insert(name.clone(), value.id);
+                if i == 0 && !node.name.is_empty() {
+                    self.names.entry(node.name.clone()).or_insert(value.id);
+                }
+            }
+            self.values.insert(name.clone(), value.clone());
+        }
+        Ok(())
+    }
+}
+
+/// A node that is being lowered, and what it may ask for.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub node: &'a Node,
+    pub opset: i64,
+    pub lowered: &'a mut Lowered,
+}
+
+impl Call<'_> {
+    /// Whether there is an `i`-th input.
+    pub fn has(&self, i: usize) -> bool {
+        self.node.inputs.get(i).is_some_and(|name| !name.is_empty())
+    }
+
+    /// The `i`-th input, if it is there.
+    pub fn optional(&self, i: usize) -> Result<Option<&Value>> {
+        if !self.has(i) {
+            return Ok(None);
+        }
+        let name = &self.node.inputs[i];
+        self.lowered.values.get(name).map(Some).ok_or_else(|| {
+            Refusal::new(format!("its input {name:?} is not known"), "export the model again")
+        })
+    }
+
+    /// The `i`-th input.
+    pub fn value(&self, i: usize) -> Result<&Value> {
+        self.optional(i)?.ok_or_else(|| {
+            Refusal::new(format!("its input {i} is missing"), "the file is damaged; export it again")
+        })
+    }
+
+    /// The `i`-th input, which depends on the image.
+    pub fn computed(&self, i: usize) -> Result<Computed> {
+        match self.value(i)? {
+            Value::Computed(value) => Ok(value.clone()),
+            Value::Constant(_) => Err(Refusal::new(
+                format!("its input {i} is a constant, where a value that depends on the image is expected"),
+                "fold it: onnxsim, or torch.onnx.export with do_constant_folding=True",
+            )),
+        }
+    }
+
+    /// The `i`-th input, which is known when the file is read, if it is there.
+    pub fn constant(&self, i: usize) -> Result<Option<Array>> {
+        match self.optional(i)? {
+            None => Ok(None),
+            Some(Value::Constant(array)) => Ok(Some(array.clone())),
+            Some(Value::Computed(_)) => Err(Refusal::new(
+                format!("its input {i} ({:?}) depends on the image", self.node.inputs[i]),
+                "only weights and shapes that are fixed can be read here; export for a fixed image size",
+            )),
+        }
+    }
+
+    /// The `i`-th input, a constant that must be there.
+    pub fn required_constant(&self, i: usize) -> Result<Array> {
+        self.constant(i)?.ok_or_else(|| {
+            Refusal::new(format!("its input {i} is missing"), "the file is damaged; export it again")
+        })
+    }
+
+    /// Whole numbers from attribute `name`, or as later opsets have them from input `i`.
+    pub fn ints(&self, name: &str, i: usize) -> Result<Option<Vec<i64>>> {
+        match self.node.attributes.ints(name)? {
+            Some(ints) => Ok(Some(ints.to_vec())),
+            None => self.constant(i)?.map(|array| Ok(array.to_integers()?.to_vec())).transpose(),
+        }
+    }
+
+    /// The inputs for folding: `None` for what depends on the image, or is left out.
+    pub fn as_constants(&self) -> fold::Call<'_> {
+        let inputs = (0..self.node.inputs.len()).map(|i| self.optional(i).ok().flatten());
+        fold::Call { node: self.node, inputs: inputs.collect() }
+    }
+
+    /// The shape of a value of the network.
+    pub fn net(&self) -> &Net {
+        &self.lowered.net
+    }
+
+    /// Adds a layer named after the node, and gives its value.
+    pub fn add<L: Layer<f32> + 'static>(
+        &mut self,
+        layer: L,
+        inputs: &[ValueId],
+        parameters: Vec<Weight>,
+    ) -> Result<ValueId> {
+        let name = self.node.title().to_owned();
+        self.lowered.net.add(name, Arc::new(layer), inputs.to_vec(), parameters)
+    }
+
+    /// Adds a layer that helps the node, under its name and that of the help.
+    pub fn help<L: Layer<f32> + 'static>(
+        &mut self,
+        what: &str,
+        layer: L,
+        inputs: &[ValueId],
+        parameters: Vec<Weight>,
+    ) -> Result<ValueId> {
+        let name = format!("{}.{what}", self.node.title());
+        self.lowered.net.add(name, Arc::new(layer), inputs.to_vec(), parameters)
+    }
+
+    /// The value in a layout: as it is, or moved.
+    pub fn arranged(&mut self, value: &Computed, layout: &Layout) -> Result<ValueId> {
+        if value.layout == *layout {
+            return Ok(value.id);
+        }
+        if value.layout.is_same_memory(layout, &value.dims) {
+            let dims = layout.in_memory(&value.dims);
+            return self.help("reshape", Reshape::new(&dims[1..]), &[value.id], vec![]);
+        }
+        let axes = value.layout.permutation_to(layout);
+        let axes: Vec<_> = axes[1..].iter().map(|axis| axis - 1).collect();
+        self.help("permute", Permute::new(axes), &[value.id], vec![])
+    }
+
+    /// The value arranged as an image of ours, and its ONNX dimensions `[batch, channels, height, width]`.
+    pub fn image(&mut self, i: usize) -> Result<(ValueId, [usize; 4])> {
+        let value = self.computed(i)?;
+        let Ok(dims) = <[usize; 4]>::try_from(value.dims.as_slice()) else {
+            return Err(Refusal::new(
+                format!("its input has the shape {:?}; images [batch, channels, height, width] are read", value.dims),
+                "classifiers of images have 2-D convolutions and poolings",
+            ));
+        };
+        Ok((self.arranged(&value, &Layout::channels_last(4))?, dims))
+    }
+
+    /// The value that a layer of images computes, as ONNX sees it.
+    pub fn as_image(&self, batch: usize, id: ValueId) -> Result<Vec<Value>> {
+        match *self.lowered.net.shape(id).dims() {
+            [height, width, channels] => {
+                let dims = vec![batch, channels, height, width];
+                Ok(vec![Computed::new(dims, Layout::channels_last(4), id).into()])
+            }
+            ref other => Err(Refusal::new(
+                format!("its value has the shape {other:?}, not that of an image"),
+                "this is a fault of nn-onnx, please report it",
+            )),
+        }
+    }
+}
+
+/// What mixes the samples of a batch.
+pub fn mixes_the_batch(what: &str) -> Refusal {
+    Refusal::new(
+        format!("{what} the batch, its first dimension"),
+        "each sample must be computed for itself: export the model for inference",
+    )
+}

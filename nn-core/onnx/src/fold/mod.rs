@@ -1,0 +1,92 @@
+//! Computing of what does not depend on the image: shapes, indices, the arithmetic of exporters.
+
+mod arithmetic;
+mod reduce;
+mod shapes;
+
+pub use arithmetic::{broadcast, repeated};
+
+use crate::array::{Array, elements};
+use crate::graph::Node;
+use crate::refusal::{Refusal, Result};
+use crate::value::Value;
+
+/// A node whose inputs may be constants.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub node: &'a Node,
+    /// `None` for an optional input that is left out.
+    pub inputs: Vec<Option<&'a Value>>,
+}
+
+impl<'a> Call<'a> {
+    /// The `i`-th input, if it is there and constant.
+    pub fn constant(&self, i: usize) -> Option<&'a Array> {
+        match self.inputs.get(i)? {
+            Some(Value::Constant(array)) => Some(array),
+            _ => None,
+        }
+    }
+
+    pub fn array(&self, i: usize) -> Result<&'a Array> {
+        self.constant(i).ok_or_else(|| {
+            Refusal::new(format!("its input {i} is missing"), "the file is damaged; export it again")
+        })
+    }
+
+    /// Whole numbers from attribute `name`, or as later opsets have them from input `i`.
+    pub fn ints(&self, name: &str, i: usize) -> Result<Option<Vec<i64>>> {
+        match (self.node.attributes.ints(name)?, self.constant(i)) {
+            (Some(ints), _) => Ok(Some(ints.to_vec())),
+            (None, Some(array)) => Ok(Some(array.to_integers()?.to_vec())),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn all_constant(&self) -> bool {
+        let mut inputs = self.inputs.iter().flatten();
+        inputs.all(|input| matches!(input, Value::Constant(_)))
+    }
+}
+
+/// How many numbers may still be computed while reading: a small file may ask for many.
+#[derive(Debug)]
+pub struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(1 << 28)
+    }
+}
+
+impl Budget {
+    /// The number of elements of an array of these dimensions, taken from the budget.
+    pub fn take(&mut self, dims: &[usize]) -> Result<usize> {
+        let len = elements(dims)?;
+        self.0 = self.0.checked_sub(len).ok_or_else(|| {
+            Refusal::new(
+                format!("a constant of the shape {dims:?} is more than may be computed while reading"),
+                "fold it at export: onnxsim, or torch.onnx.export with do_constant_folding=True",
+            )
+        })?;
+        Ok(len)
+    }
+}
+
+/// What a node gives, if it does not depend on the image; `None` if it does, or is not folded.
+pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array>>> {
+    // What a shape says is known even of a value that is not.
+    if let Some(array) = shapes::of_any(call)? {
+        return Ok(Some(vec![array]));
+    }
+    if !call.all_constant() {
+        return Ok(None);
+    }
+    if let Some(array) = arithmetic::evaluate(call, budget)? {
+        return Ok(Some(vec![array]));
+    }
+    if let Some(array) = reduce::evaluate(call, budget)? {
+        return Ok(Some(vec![array]));
+    }
+    shapes::evaluate(call, budget)
+}

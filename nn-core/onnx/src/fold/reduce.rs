@@ -1,0 +1,48 @@
+//! Sums, products, means and extremes along dimensions.
+
+use super::{Budget, Call};
+use crate::array::{Array, Data, strides, walk};
+use crate::shapes::axis_of;
+use crate::refusal::Result;
+
+pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
+    let (start, combine): (f64, fn(f64, f64) -> f64) = match call.node.op.as_str() {
+        "ReduceSum" | "ReduceMean" => (0.0, |a, b| a + b),
+        "ReduceProd" => (1.0, |a, b| a * b),
+        "ReduceMax" => (f64::NEG_INFINITY, f64::max),
+        "ReduceMin" => (f64::INFINITY, f64::min),
+        _ => return Ok(None),
+    };
+    let array = call.array(0)?;
+    budget.take(&array.dims)?;
+    let rank = array.dims.len();
+    let axes = call.ints("axes", 1)?.unwrap_or_default();
+    let no_op = call.node.attributes.flag("noop_with_empty_axes")?;
+    if axes.is_empty() && no_op {
+        return Ok(Some(array.clone()));
+    }
+    let axes: Vec<_> = match axes.is_empty() {
+        true => (0..rank).collect(),
+        false => axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<_>>()?,
+    };
+    let kept: Vec<_> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
+    let own = strides(&array.dims);
+    let part = |of: &[usize], from: &[usize]| of.iter().map(|&axis| from[axis]).collect::<Vec<_>>();
+    let (outer, inner) = (part(&kept, &array.dims), part(&axes, &array.dims));
+    let count: usize = inner.iter().product();
+    let divisor = if call.node.op == "ReduceMean" { count as f64 } else { 1.0 };
+    let inner: Vec<_> = walk(&inner, &part(&axes, &own)).collect();
+    let values = walk(&outer, &part(&kept, &own)).map(|first| {
+        let numbers = inner.iter().map(|offset| array.number(first + offset));
+        numbers.fold(start, combine) / divisor
+    });
+    let keep = call.node.attributes.int("keepdims")?.unwrap_or(1) != 0;
+    let dims = match keep {
+        true => (0..rank).map(|axis| if axes.contains(&axis) { 1 } else { array.dims[axis] }).collect(),
+        false => outer,
+    };
+    Ok(Some(match array.data {
+        Data::Floats(_) => Array::floats(dims, values.map(|v| v as f32).collect()),
+        Data::Integers(_) => Array::integers(dims, values.map(|v| v as i64).collect()),
+    }))
+}

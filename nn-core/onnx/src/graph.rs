@@ -1,0 +1,254 @@
+//! A file's graph, checked: every value has one source, every input is there, and nodes stand in an order in which
+//! they can be computed.
+
+use crate::array::Array;
+use crate::attributes::Attributes;
+use crate::external::ExternalData;
+use crate::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use crate::refusal::{Refusal, Result};
+use crate::tensors::{self, ElementType};
+use std::collections::{BTreeMap, HashMap};
+
+/// The opsets whose operators are known.
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=26;
+
+/// The most nodes of a graph; classifiers have a few thousand.
+const MOST_NODES: usize = 1 << 16;
+
+/// A checked graph.
+#[derive(Debug)]
+pub struct Graph {
+    /// The version of ONNX's operators.
+    pub opset: i64,
+    /// The inputs that have no value in the file.
+    pub inputs: Vec<Input>,
+    pub outputs: Vec<String>,
+    /// In an order in which each takes values of earlier ones.
+    pub nodes: Vec<Node>,
+    pub constants: HashMap<String, Array>,
+}
+
+#[derive(Debug)]
+pub struct Input {
+    pub name: String,
+    /// `None` for a dimension without a number, or if no shape is given.
+    pub dims: Option<Vec<Option<usize>>>,
+}
+
+/// An operator with what it takes and gives; an empty name stands for an optional value that is left out.
+#[derive(Debug)]
+pub struct Node {
+    pub name: String,
+    pub op: String,
+    pub inputs: Vec<String>,
+    pub outputs: Vec<String>,
+    pub attributes: Attributes,
+}
+
+impl Node {
+    /// The name of the node, or of its value if it has none.
+    pub fn title(&self) -> &str {
+        match (self.name.as_str(), self.outputs.first()) {
+            ("", Some(output)) => output,
+            (name, _) => name,
+        }
+    }
+
+    /// The node as errors name it.
+    pub fn place(&self, opset: i64) -> String {
+        format!("node {:?} ({}, opset {opset})", self.title(), self.op)
+    }
+}
+
+impl Graph {
+    pub fn new(model: ModelProto, external: &mut ExternalData<'_>) -> Result<Self> {
+        let opset = opset(&model)?;
+        let Some(graph) = model.graph else {
+            let problem = "it has no graph, so it is no ONNX model";
+            return Err(Refusal::new(problem, "give a file that ends in .onnx"));
+        };
+        let mut graph = *graph;
+        if graph.node.len() > MOST_NODES {
+            let problem = format!("its graph has {} nodes, more than {MOST_NODES}", graph.node.len());
+            return Err(Refusal::new(problem, "this is no image classifier that can be read"));
+        }
+        if !graph.sparse_initializer.is_empty() {
+            let problem = "it has sparse initialisers, which cannot be read";
+            return Err(Refusal::new(problem, "export the model with dense weights"));
+        }
+        let constants = constants(&mut graph, external)?;
+        let inputs = graph.input.iter().filter(|input| !constants.contains_key(&input.name));
+        let inputs: Vec<_> = inputs.map(Input::new).collect::<Result<_>>()?;
+        let check = |node: NodeProto| Node::new(node, opset, &model.functions, external);
+        let nodes = graph.node.into_iter().map(check).collect::<Result<Vec<_>>>()?;
+        let outputs: Vec<_> = graph.output.into_iter().map(|output| output.name).collect();
+        let known = inputs.iter().map(|input| &input.name).chain(constants.keys());
+        let nodes = ordered(nodes, known, &outputs, opset)?;
+        Ok(Self { opset, inputs, outputs, nodes, constants })
+    }
+}
+
+/// The version of ONNX's own operators.
+fn opset(model: &ModelProto) -> Result<i64> {
+    let is_standard = |domain: &str| matches!(domain, "" | "ai.onnx");
+    let own = model.opset_import.iter().find(|opset| is_standard(&opset.domain));
+    match own.map(|opset| opset.version) {
+        Some(version) if OPSETS.contains(&version) => Ok(version),
+        Some(version) => Err(Refusal::new(
+            format!("it uses opset {version}; {} to {} can be read", OPSETS.start(), OPSETS.end()),
+            "export the model with opset_version=17, or convert it with onnx.version_converter",
+        )),
+        None => Err(Refusal::new(
+            "it names no version of ONNX's operators, so it is no ONNX model",
+            "give a file that an exporter of ONNX wrote",
+        )),
+    }
+}
+
+/// The initialisers, by name.
+fn constants(
+    graph: &mut GraphProto,
+    external: &mut ExternalData<'_>,
+) -> Result<HashMap<String, Array>> {
+    let mut constants = HashMap::with_capacity(graph.initializer.len());
+    for proto in std::mem::take(&mut graph.initializer) {
+        let array = tensors::read(&proto, external)?;
+        if constants.contains_key(&proto.name) {
+            return Err(twice(&proto.name));
+        }
+        constants.insert(proto.name, array);
+    }
+    Ok(constants)
+}
+
+fn twice(name: &str) -> Refusal {
+    let problem = format!("the value {name:?} is defined twice");
+    Refusal::new(problem, "the file is damaged; check it with onnx.checker and export it again")
+}
+
+impl Input {
+    fn new(proto: &ValueInfoProto) -> Result<Self> {
+        let kind = proto.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+        if let Some(element) = kind.map(|kind| kind.elem_type).filter(|&element| element != 0) {
+            let place = |refusal: Refusal| refusal.at(format!("input {:?}", proto.name));
+            ElementType::new(element).map_err(place)?;
+        }
+        let shape = kind.and_then(|kind| kind.shape.as_ref());
+        let dim = |value: Option<i64>| value.and_then(|dim| usize::try_from(dim).ok()).filter(|&d| d > 0);
+        let dims = shape.map(|shape| shape.dim.iter().map(|d| dim(d.dim_value)).collect());
+        Ok(Self { name: proto.name.clone(), dims })
+    }
+}
+
+impl Node {
+    fn new(
+        proto: NodeProto,
+        opset: i64,
+        functions: &[FunctionProto],
+        external: &mut ExternalData<'_>,
+    ) -> Result<Self> {
+        let NodeProto { input, output, name, op_type, attribute, domain } = proto;
+        let mut node =
+            Self { name, op: op_type, inputs: input, outputs: output, attributes: Attributes::default() };
+        let place = node.place(opset);
+        let known_domain = matches!(domain.as_str(), "" | "ai.onnx" | "ai.onnx.ml");
+        if functions.iter().any(|f| f.name == node.op && f.domain == domain) {
+            return Err(Refusal::new(
+                "it calls a function of the file, which is not read",
+                "inline it: onnx.inliner.inline_local_functions(model)",
+            )
+            .at(place));
+        }
+        // What ONNX Runtime writes is refused by name: see `operators`.
+        if !known_domain && domain != "com.microsoft" {
+            return Err(Refusal::new(
+                format!("its operator is of the domain {domain:?}, which is not read"),
+                "export the model with ONNX's own operators only",
+            )
+            .at(place));
+        }
+        node.attributes = Attributes::new(attribute, external).map_err(|r| r.at(&place))?;
+        if node.outputs.iter().all(String::is_empty) {
+            let remedy = "the file is damaged; check it with onnx.checker";
+            return Err(Refusal::new("it gives no value", remedy).at(place));
+        }
+        Ok(node)
+    }
+}
+
+/// The nodes in an order in which they can be computed; those that no output needs are left out.
+fn ordered<'a>(
+    nodes: Vec<Node>,
+    known: impl Iterator<Item = &'a String>,
+    outputs: &[String],
+    opset: i64,
+) -> Result<Vec<Node>> {
+    /// Where a value comes from.
+    #[derive(Clone, Copy)]
+    enum Source {
+        Given,
+        Node(usize),
+    }
+    let mut sources: HashMap<&str, Source> = known.map(|name| (name.as_str(), Source::Given)).collect();
+    for (i, node) in nodes.iter().enumerate() {
+        for output in node.outputs.iter().filter(|output| !output.is_empty()) {
+            if sources.insert(output, Source::Node(i)).is_some() {
+                return Err(twice(output).at(node.place(opset)));
+            }
+        }
+    }
+    let source = |name: &str| match name {
+        "" => Some(Source::Given),
+        name => sources.get(name).copied(),
+    };
+    // Depth first, without recursion: each entry is a node and how many of its inputs were looked at.
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        Open,
+        Done,
+    }
+    let mut states = vec![State::New; nodes.len()];
+    let mut order = Vec::with_capacity(nodes.len());
+    for output in outputs {
+        let mut stack = match source(output) {
+            Some(Source::Given) => continue,
+            Some(Source::Node(i)) => vec![(i, 0)],
+            None => {
+                let problem = format!("nothing computes the graph's output {output:?}");
+                return Err(Refusal::new(problem, "the file is damaged; export the model again"));
+            }
+        };
+        while let Some((i, next)) = stack.last_mut() {
+            let (i, node) = (*i, &nodes[*i]);
+            if states[i] == State::Done {
+                stack.pop();
+                continue;
+            }
+            states[i] = State::Open;
+            let Some(input) = node.inputs.get(*next) else {
+                states[i] = State::Done;
+                order.push(i);
+                stack.pop();
+                continue;
+            };
+            *next += 1;
+            match source(input) {
+                Some(Source::Given) => {}
+                Some(Source::Node(before)) if states[before] == State::Open => {
+                    let problem = format!("its input {input:?} depends on its own value");
+                    let remedy = "a graph must have no circle; export the model again";
+                    return Err(Refusal::new(problem, remedy).at(node.place(opset)));
+                }
+                Some(Source::Node(before)) => stack.push((before, 0)),
+                None => {
+                    let problem = format!("nothing computes its input {input:?}");
+                    let remedy = "an initialiser or a node is missing; export the model again";
+                    return Err(Refusal::new(problem, remedy).at(node.place(opset)));
+                }
+            }
+        }
+    }
+    let mut nodes: BTreeMap<usize, Node> = nodes.into_iter().enumerate().collect();
+    Ok(order.into_iter().filter_map(|i| nodes.remove(&i)).collect())
+}

@@ -1,0 +1,145 @@
+//! What reading a file gives.
+
+use crate::emit::{Emitted, emit};
+use crate::graph::Graph;
+use crate::input::{Chosen, ReadOptions};
+use crate::lowering::lower;
+use crate::net::Net;
+use crate::proto::ModelProto;
+use crate::refusal::{Refusal, Result};
+use crate::simplify::simplify;
+use crate::value::Value;
+use nn_core::model::Model;
+use std::collections::BTreeMap;
+
+/// A model from a file, and what is known of it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Imported {
+    /// The model. Its layers have the names of the file's nodes, or of their values if nodes have none.
+    pub model: Model,
+    /// The layer of each name of the file: of nodes, and of values. Those of values that are not there any more, such
+    /// as what was joined into one layer, are missing.
+    pub layers: BTreeMap<String, String>,
+    /// What was found and done.
+    pub report: Report,
+}
+
+impl Imported {
+    /// Height and width of the images; `None` if the input is no image.
+    pub fn input_size(&self) -> Option<(usize, usize)> {
+        match *self.model.input_shape().dims() {
+            [height, width, _] => Some((height, width)),
+            _ => None,
+        }
+    }
+
+    /// The layer of this name, or that computes what a node or value of this name of the file gives.
+    pub fn layer(&self, name: &str) -> Option<&str> {
+        let own = self.model.layers().map(|(layer, _)| layer).find(|layer| *layer == name);
+        own.or_else(|| self.layers.get(name).map(String::as_str))
+    }
+
+    /// What was found and done, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let Report { producer, opset, nodes, folded, .. } = &self.report;
+        let by = if producer.is_empty() { String::new() } else { format!("written by {producer}, ") };
+        let layers = self.model.layers().count();
+        let mut notes = vec![format!(
+            "{by}opset {opset}; {nodes} nodes, {folded} of them computed while reading, became {layers} layers"
+        )];
+        notes.push(match self.report.transposes {
+            0 => "no transposes left".into(),
+            1 => "1 transpose left".into(),
+            many => format!("{many} transposes left"),
+        });
+        if self.report.activation_taken_off {
+            let kind = self.model.output_kind().name();
+            notes.push(format!("the {kind} at the end was taken off: the model computes logits"));
+        }
+        if !self.report.other_outputs.is_empty() {
+            notes.push(format!("not computed: {}", self.report.other_outputs.join(", ")));
+        }
+        notes
+    }
+}
+
+/// What was found in a file, and what became of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The program that wrote the file, with its version.
+    pub producer: String,
+    /// The version of ONNX's operators.
+    pub opset: i64,
+    /// The file's metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// The names of the file's input and of the output that the model computes.
+    pub input: String,
+    /// The name of the output that the model computes.
+    pub output: String,
+    /// The outputs that it does not compute.
+    pub other_outputs: Vec<String>,
+    /// How many nodes lead to an output.
+    pub nodes: usize,
+    /// How many of them do not depend on the image and were computed while reading.
+    pub folded: usize,
+    /// How many layers are left that only move numbers in memory.
+    pub transposes: usize,
+    /// Whether a softmax or sigmoid at the end was taken off.
+    pub activation_taken_off: bool,
+}
+
+impl Report {
+    /// What the file says about itself.
+    pub(crate) fn new(proto: &mut ModelProto) -> Self {
+        let producer = format!("{} {}", proto.producer_name, proto.producer_version);
+        let metadata = std::mem::take(&mut proto.metadata_props);
+        Self {
+            producer: producer.trim().to_owned(),
+            metadata: metadata.into_iter().map(|entry| (entry.key, entry.value)).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Makes a model of a checked graph.
+pub fn import(graph: Graph, input: Chosen, options: &ReadOptions, mut report: Report) -> Result<Imported> {
+    let output = output(&graph, options)?;
+    report.nodes = graph.nodes.len();
+    report.input = input.name.clone();
+    report.other_outputs = graph.outputs.iter().filter(|name| **name != output).cloned().collect();
+    let net = Net::new(input.shape.clone());
+    let mut lowered = lower(graph, (&input.name, input.value), net)?;
+    let at = format!("output {output:?}");
+    let id = match lowered.value(&output) {
+        Some(Value::Computed(value)) => value.id,
+        _ => {
+            let problem = "it does not depend on the image";
+            return Err(Refusal::new(problem, "export the model again").at(at));
+        }
+    };
+    simplify(&mut lowered.net, id)?;
+    report.folded = lowered.folded;
+    report.output = output;
+    let resolved: Vec<_> = lowered.names.into_iter().map(|(name, id)| (name, lowered.net.resolve(id))).collect();
+    let emitted = emit(lowered.net, "onnx".into(), id, options.output_kind)?;
+    let Emitted { model, layers, transposes, taken_off } = emitted;
+    (report.transposes, report.activation_taken_off) = (transposes, taken_off);
+    let layer = |(name, id)| Some((name, layers.get(&id)?.clone()));
+    let layers = resolved.into_iter().filter_map(layer).collect();
+    Ok(Imported { model, layers, report })
+}
+
+/// The name of the output that counts.
+fn output(graph: &Graph, options: &ReadOptions) -> Result<String> {
+    let found = match &options.output {
+        None => graph.outputs.first(),
+        Some(asked) => graph.outputs.iter().find(|name| *name == asked),
+    };
+    found.cloned().ok_or_else(|| {
+        let asked = options.output.as_deref().unwrap_or("any");
+        let problem = format!("its outputs are {:?}, without {asked}", graph.outputs);
+        Refusal::new(problem, "name one of them")
+    })
+}

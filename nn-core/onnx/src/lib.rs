@@ -1,0 +1,130 @@
+//! Opens image classifiers from ONNX files as models of [`nn_core`]: with gradients, so that they can be explained,
+//! trained further and stored.
+//!
+//! ```no_run
+//! let imported = nn_onnx::read("resnet50.onnx".as_ref())?;
+//! println!("{}", imported.model.summary());
+//! for note in imported.notes() {
+//!     println!("{note}");
+//! }
+//! # Ok::<(), nn_core::Error>(())
+//! ```
+//!
+//! Reading is a small compiler. [`proto`] has the messages of a file; `graph` checks them and brings the nodes into
+//! order, with `tensors` and `external` for weights; `lowering` walks over the nodes: what does not depend on the
+//! image is computed (`fold`), the rest becomes layers (`operators`), whose values lie in memory as a `layout` says;
+//! `simplify` joins what exporters write out; `emit` makes the model.
+//!
+//! A file's batch size is of no account: the model runs any. Images are channels-last as everywhere in nn-core,
+//! whatever the file has. How pixels are to be scaled is not in an ONNX file.
+//!
+//! Files are not trusted: sizes are checked before anything is allocated, and nothing outside the model's folder is
+//! read.
+
+#![warn(missing_debug_implementations)]
+// Tests may do these; library code must not.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::dbg_macro,
+        clippy::exit,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unwrap_used,
+    )
+)]
+
+mod array;
+mod attributes;
+mod call;
+mod emit;
+mod external;
+mod fold;
+mod graph;
+mod imported;
+mod input;
+mod layout;
+mod lowering;
+mod net;
+mod operators;
+mod proto;
+mod refusal;
+mod shapes;
+mod simplify;
+mod tensors;
+mod value;
+
+pub use imported::{Imported, Report};
+pub use input::ReadOptions;
+
+use bytes::Bytes;
+use external::ExternalData;
+use graph::Graph;
+use nn_core::{Error, Result};
+use prost::Message;
+use proto::ModelProto;
+use std::path::Path;
+
+/// The largest file: protobuf's own limit. Weights beyond it lie in files beside the model.
+const MOST_BYTES: u64 = 1 << 31;
+
+/// Opens the ONNX file at `path`.
+///
+/// # Errors
+/// Those of [`read_with`].
+pub fn read(path: &Path) -> Result<Imported> {
+    read_with(path, &ReadOptions::default())
+}
+
+/// Opens the ONNX file at `path`; weights in other files are read from its folder.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or is no image classifier that can be computed here. The error names the
+/// node, its operator and attribute, and says what to do.
+pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Imported> {
+    let size = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
+    if size > MOST_BYTES {
+        let problem = format!("it has {size} bytes, more than an ONNX file can have");
+        return Err(Error::file(path, problem, "export with external data: weights beside the model"));
+    }
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    decode(bytes.into(), &mut ExternalData::beside(path), options)
+        .map_err(|refusal| Error::file(path, refusal.problem, refusal.remedy))
+}
+
+/// Opens the content of an ONNX file that has its weights inside.
+///
+/// # Errors
+/// As [`read_with`].
+pub fn read_bytes(bytes: impl Into<Bytes>, options: &ReadOptions) -> Result<Imported> {
+    decode(bytes.into(), &mut ExternalData::none(), options)
+        .map_err(|refusal| Error::file(Path::new("ONNX model"), refusal.problem, refusal.remedy))
+}
+
+/// The names of the operators that are read where they depend on the image; what does not is computed while reading,
+/// by more of them.
+pub fn operators() -> Vec<&'static str> {
+    operators::names()
+}
+
+fn decode(
+    bytes: Bytes,
+    external: &mut ExternalData<'_>,
+    options: &ReadOptions,
+) -> refusal::Result<Imported> {
+    let mut proto = ModelProto::decode(bytes).map_err(|error| {
+        refusal::Refusal::new(
+            format!("it is no ONNX file, or damaged: {error}"),
+            "give a whole file that an exporter of ONNX wrote",
+        )
+    })?;
+    let mut report = Report::new(&mut proto);
+    let graph = Graph::new(proto, external)?;
+    report.opset = graph.opset;
+    let input = input::choose(&graph, options)?;
+    imported::import(graph, input, options, report)
+}

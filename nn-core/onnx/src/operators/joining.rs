@@ -1,0 +1,127 @@
+//! What joins values and what picks parts of them.
+
+use super::Family;
+use crate::call::{Call, mixes_the_batch};
+use crate::net::ValueId;
+use crate::refusal::{Refusal, Result};
+use crate::shapes::{Picked, axis_of, parts, picked_range};
+use crate::value::{Computed, Value};
+use nn_core::layers::{ChannelSlice, Concatenate, Constant, Gather, Slice};
+
+pub const OPERATORS: Family =
+    &[("Concat", concat), ("Gather", gather), ("Slice", slice), ("Split", split)];
+
+fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let values: Vec<_> = (0..call.node.inputs.len()).map(|i| call.value(i).cloned()).collect::<Result<_>>()?;
+    let computed = values.iter().filter_map(|value| match value {
+        Value::Computed(value) => Some(value),
+        Value::Constant(_) => None,
+    });
+    let Some(largest) = computed.max_by_key(|value| value.len()).cloned() else {
+        return Err(Refusal::new("all its inputs are constants", "fold it: run onnxsim"));
+    };
+    let (rank, layout) = (largest.rank(), largest.layout.clone());
+    let axis = call.node.attributes.int("axis")?;
+    let axis = axis.ok_or_else(|| Refusal::new("attribute axis is missing", "export it again"))?;
+    let axis = axis_of(axis, rank)?;
+    if axis == 0 {
+        return Err(mixes_the_batch("it joins along"));
+    }
+    let mut dims = largest.dims.clone();
+    dims[axis] = 0;
+    let mut inputs: Vec<ValueId> = Vec::with_capacity(values.len());
+    for value in &values {
+        let own = value.dims();
+        let fits = own.len() == rank && (1..rank).all(|i| i == axis || own[i] == dims[i]);
+        if !fits {
+            let problem = format!("values of the shapes {own:?} and {:?} do not join", largest.dims);
+            return Err(Refusal::new(problem, "the image size differs from that at export"));
+        }
+        dims[axis] += own[axis];
+        inputs.push(match value {
+            Value::Computed(value) => call.arranged(value, &layout)?,
+            Value::Constant(array) if array.dims[0] == 1 => {
+                let arranged = array.permuted(layout.axes());
+                let shape = arranged.dims[1..].to_vec();
+                call.help("constant", Constant::new(shape), &[largest.id], vec![arranged.to_floats()])?
+            }
+            Value::Constant(_) => return Err(mixes_the_batch("it joins other numbers for each sample of")),
+        });
+    }
+    let id = match inputs[..] {
+        [only] => only,
+        _ if layout.last() == Some(axis) => call.add(Concatenate::new(), &inputs, vec![])?,
+        _ => call.add(Concatenate::new().axis(layout.place(axis) - 1), &inputs, vec![])?,
+    };
+    Ok(vec![Computed::new(dims, layout, id).into()])
+}
+
+/// What lies in a range along an axis; `what` is it called beside the node.
+fn pick(call: &mut Call<'_>, value: &Computed, axis: usize, range: &Picked, what: &str) -> Result<Computed> {
+    let len = value.dims[axis];
+    if range.is_all(len) {
+        return Ok(value.clone());
+    }
+    if axis == 0 {
+        return Err(mixes_the_batch("it picks samples of"));
+    }
+    let is_last = value.layout.last() == Some(axis);
+    let (start, end) = (range.range.start, range.range.end);
+    let id = if is_last && range.step == 1 {
+        call.help(what, ChannelSlice::new(start..end), &[value.id], vec![])?
+    } else {
+        let layer = Slice::new(value.layout.place(axis) - 1, start..end).step(range.step);
+        call.help(what, layer, &[value.id], vec![])?
+    };
+    let mut dims = value.dims.clone();
+    dims[axis] = range.count();
+    Ok(Computed::new(dims, value.layout.clone(), id))
+}
+
+fn slice(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let mut value = call.computed(0)?;
+    let starts = call.ints("starts", 1)?.unwrap_or_default();
+    let ends = call.ints("ends", 2)?.unwrap_or_default();
+    let (axes, steps) = (call.ints("axes", 3)?, call.ints("steps", 4)?);
+    for (axis, range) in picked_range(&value.dims, &starts, &ends, axes, steps)? {
+        value = pick(call, &value, axis, &range, &format!("axis{axis}"))?;
+    }
+    Ok(vec![value.into()])
+}
+
+fn split(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let value = call.computed(0)?;
+    let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), value.rank())?;
+    if axis == 0 {
+        return Err(mixes_the_batch("it splits"));
+    }
+    let sizes = call.ints("split", 1)?;
+    let ranges = parts(value.dims[axis], sizes.as_deref(), call.node.outputs.len())?;
+    let part = |(i, range)| {
+        let part = pick(call, &value, axis, &Picked::new(range), &format!("part{i}"))?;
+        Ok(part.into())
+    };
+    ranges.into_iter().enumerate().map(part).collect()
+}
+
+/// Entries of constant indices. One index without a dimension takes the dimension away.
+fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let value = call.computed(0)?;
+    let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), value.rank())?;
+    if axis == 0 {
+        return Err(mixes_the_batch("it picks samples of"));
+    }
+    let indices = call.required_constant(1)?;
+    let places = indices.to_integers()?;
+    let places: Vec<_> = places.iter().map(|&i| axis_of(i, value.dims[axis])).collect::<Result<_>>()?;
+    let mut dims = value.dims.clone();
+    dims[axis] = places.len();
+    let layer = Gather::new(value.layout.place(axis) - 1, places);
+    let id = call.add(layer, &[value.id], vec![])?;
+    let picked = Computed::new(dims.clone(), value.layout, id);
+    if indices.dims.len() == 1 {
+        return Ok(vec![picked.into()]);
+    }
+    let dims = [&dims[..axis], &indices.dims, &dims[axis + 1..]].concat();
+    super::reshaping::reshape(call, &picked, dims).map(|value| vec![value])
+}

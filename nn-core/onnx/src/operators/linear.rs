@@ -1,0 +1,126 @@
+//! Matrix products: with weights a dense layer, or one for each pixel; of two values attention's.
+
+use super::Family;
+use crate::array::Array;
+use crate::call::{Call, mixes_the_batch};
+use crate::layout::Layout;
+use crate::refusal::{Refusal, Result};
+use crate::value::{Computed, Value};
+use nn_core::layers::{Conv2D, Dense, MatMul, Reshape};
+use std::rc::Rc;
+
+pub const OPERATORS: Family = &[("Gemm", gemm), ("MatMul", matmul)];
+
+/// `alpha A' B' + beta C`, where a prime may stand for a transpose.
+fn gemm(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let attributes = &call.node.attributes;
+    if attributes.flag("transA")? {
+        return Err(mixes_the_batch("attribute transA is 1: it transposes").at("Gemm"));
+    }
+    let factor = |name: &str| Ok::<_, Refusal>(attributes.float(name)?.unwrap_or(1.0) as f32);
+    let (alpha, beta) = (factor("alpha")?, factor("beta")?);
+    let x = call.computed(0)?;
+    let weight = call.required_constant(1)?;
+    let ([_, features], [_, _]) = (x.dims.as_slice(), weight.dims.as_slice()) else {
+        return Err(Refusal::new(
+            format!("it multiplies values of the shapes {:?} and {:?}, no matrices", x.dims, weight.dims),
+            "the file is damaged; export the model again",
+        ));
+    };
+    // Ours are [out, in], as PyTorch's.
+    let weight = if attributes.flag("transB")? { weight } else { weight.permuted(&[1, 0]) };
+    let [units, columns] = [weight.dims[0], weight.dims[1]];
+    if columns != *features {
+        return Err(Refusal::new(
+            format!("its weight takes {columns} features, but its input has {features}"),
+            "the image size differs from that at export, or the file is damaged",
+        ));
+    }
+    let bias = match call.constant(2)? {
+        None => vec![0.0; units],
+        Some(bias) => scaled(&bias_for(units, &bias)?, beta),
+    };
+    let weight = if alpha == 1.0 { weight.to_floats() } else { Rc::new(scaled(&weight.to_floats(), alpha)) };
+    let id = call.add(Dense::new(units), &[x.id], vec![weight, Rc::new(bias)])?;
+    Ok(vec![Computed::new(vec![x.dims[0], units], Layout::plain(2), id).into()])
+}
+
+fn scaled(values: &[f32], factor: f32) -> Vec<f32> {
+    values.iter().map(|value| value * factor).collect()
+}
+
+/// One number for each unit, from a bias that may be one for all.
+fn bias_for(units: usize, bias: &Array) -> Result<Vec<f32>> {
+    let values = bias.to_floats();
+    match values.len() {
+        1 => Ok(vec![values[0]; units]),
+        len if len == units && bias.dims.last() == Some(&units) => Ok(values.to_vec()),
+        len => Err(Refusal::new(
+            format!("its bias {:?} has {len} numbers for {units} units", bias.dims),
+            "export again, with another version of the exporter: some write wrong biases (PyTorch issue 166797)",
+        )),
+    }
+}
+
+fn matmul(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    match (call.value(0)?.clone(), call.value(1)?.clone()) {
+        (Value::Computed(x), Value::Constant(weight)) => with_weight(call, &x, &weight),
+        (Value::Computed(a), Value::Computed(b)) => of_two(call, &a, &b),
+        (Value::Constant(_), _) => Err(Refusal::new(
+            "its first factor is a constant: it mixes pixels or tokens",
+            "only weights on the right are read",
+        )),
+    }
+}
+
+/// A dense layer of each row: for images the convolution of each pixel.
+fn with_weight(call: &mut Call<'_>, x: &Computed, weight: &Array) -> Result<Vec<Value>> {
+    let (rank, &[inputs, units]) = (x.rank(), weight.dims.as_slice()) else {
+        let problem = format!("its weight has the shape {:?}, which is no matrix", weight.dims);
+        return Err(Refusal::new(problem, "only products with one matrix are read"));
+    };
+    if rank < 2 || x.dims[rank - 1] != inputs {
+        return Err(Refusal::new(
+            format!("its weight {:?} does not fit its input {:?}", weight.dims, x.dims),
+            "the image size differs from that at export, or the file is damaged",
+        ));
+    }
+    let weight = weight.permuted(&[1, 0]).to_floats();
+    let mut dims = x.dims.clone();
+    dims[rank - 1] = units;
+    if rank == 2 {
+        let parameters = vec![weight, Rc::new(vec![0.0; units])];
+        let id = call.add(Dense::new(units), &[x.id], parameters)?;
+        return Ok(vec![Computed::new(dims, Layout::plain(2), id).into()]);
+    }
+    let layout = match x.layout.last() {
+        Some(last) if last == rank - 1 => x.layout.clone(),
+        _ => x.layout.ending_in(rank - 1),
+    };
+    let mut id = call.arranged(x, &layout)?;
+    let image = rank == 4;
+    if !image {
+        id = call.help("rows", Reshape::new([x.len() / inputs.max(1), 1, inputs]), &[id], vec![])?;
+    }
+    id = call.add(Conv2D::new(units, 1).bias(false), &[id], vec![weight])?;
+    if !image {
+        let shape = layout.in_memory(&dims)[1..].to_vec();
+        id = call.help("shape", Reshape::new(shape), &[id], vec![])?;
+    }
+    Ok(vec![Computed::new(dims, layout, id).into()])
+}
+
+fn of_two(call: &mut Call<'_>, a: &Computed, b: &Computed) -> Result<Vec<Value>> {
+    let rank = a.rank();
+    if rank < 3 || b.rank() != rank {
+        return Err(Refusal::new(
+            format!("it multiplies values of the shapes {:?} and {:?}", a.dims, b.dims),
+            "both must be [batch, .., rows, columns], of as many dimensions",
+        ));
+    }
+    let layout = Layout::plain(rank);
+    let inputs = [call.arranged(a, &layout)?, call.arranged(b, &layout)?];
+    let id = call.add(MatMul::new(), &inputs, vec![])?;
+    let dims = [&a.dims[..1], call.net().shape(id).dims()].concat();
+    Ok(vec![Computed::new(dims, layout, id).into()])
+}
