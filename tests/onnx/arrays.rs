@@ -33,7 +33,9 @@ impl Arrays {
 
     /// `[batch, channels, height, width]` as `[batch, height, width, channels]`.
     pub fn image(&self, name: &str) -> Tensor {
-        let &[batch, channels, height, width] = self.shape(name) else { panic!("{name} is no image") };
+        let &[batch, channels, height, width] = self.shape(name) else {
+            panic!("{name} is no image")
+        };
         let values = self.values(name);
         Tensor::from_fn([batch, height, width, channels], |i| {
             let (place, channel) = (i / channels, i % channels);
@@ -74,6 +76,7 @@ pub fn largest_difference(ours: &[f32], expected: &[f32]) -> f64 {
     assert_eq!(ours.len(), expected.len());
     let largest = expected.iter().fold(0.0f64, |max, v| max.max(f64::from(*v).abs()));
     let pairs = ours.iter().zip(expected);
-    let difference = pairs.fold(0.0f64, |max, (a, b)| max.max((f64::from(*a) - f64::from(*b)).abs()));
+    let difference =
+        pairs.fold(0.0f64, |max, (a, b)| max.max((f64::from(*a) - f64::from(*b)).abs()));
     difference / largest
 }

@@ -17,6 +17,8 @@ pub struct Lowered {
     pub net: Net,
     /// What each name of a node or value of the file stands for.
     pub names: HashMap<String, ValueId>,
+    /// Whether the file is for a batch of one: then what it does to the batch it does to each sample.
+    pub for_one: bool,
     /// How many nodes were computed while reading.
     pub folded: usize,
     pub values: HashMap<String, Value>,
@@ -39,7 +41,7 @@ impl Lowered {
                     "export the model in inference mode, without outputs that only training needs",
                 ));
             };
-            if let Value::Computed(value) = value {
+            if let Value::Computed(value) | Value::Flat(value) = value {
                 self.names.insert(name.clone(), value.id);
                 if i == 0 && !node.name.is_empty() {
                     self.names.entry(node.name.clone()).or_insert(value.id);
@@ -79,7 +81,10 @@ impl Call<'_> {
     /// The `i`-th input.
     pub fn value(&self, i: usize) -> Result<&Value> {
         self.optional(i)?.ok_or_else(|| {
-            Refusal::new(format!("its input {i} is missing"), "the file is damaged; export it again")
+            Refusal::new(
+                format!("its input {i} is missing"),
+                "the file is damaged; export it again",
+            )
         })
     }
 
@@ -87,8 +92,13 @@ impl Call<'_> {
     pub fn computed(&self, i: usize) -> Result<Computed> {
         match self.value(i)? {
             Value::Computed(value) => Ok(value.clone()),
+            Value::Flat(_) => {
+                Err(mixes_the_batch("its input has merged its other dimensions with"))
+            }
             Value::Constant(_) => Err(Refusal::new(
-                format!("its input {i} is a constant, where a value that depends on the image is expected"),
+                format!(
+                    "its input {i} is a constant, where a value that depends on the image is expected"
+                ),
                 "fold it: onnxsim, or torch.onnx.export with do_constant_folding=True",
             )),
         }
@@ -99,7 +109,7 @@ impl Call<'_> {
         match self.optional(i)? {
             None => Ok(None),
             Some(Value::Constant(array)) => Ok(Some(array.clone())),
-            Some(Value::Computed(_)) => Err(Refusal::new(
+            Some(Value::Computed(_) | Value::Flat(_)) => Err(Refusal::new(
                 format!("its input {i} ({:?}) depends on the image", self.node.inputs[i]),
                 "only weights and shapes that are fixed can be read here; export for a fixed image size",
             )),
@@ -109,7 +119,10 @@ impl Call<'_> {
     /// The `i`-th input, a constant that must be there.
     pub fn required_constant(&self, i: usize) -> Result<Array> {
         self.constant(i)?.ok_or_else(|| {
-            Refusal::new(format!("its input {i} is missing"), "the file is damaged; export it again")
+            Refusal::new(
+                format!("its input {i} is missing"),
+                "the file is damaged; export it again",
+            )
         })
     }
 
@@ -174,7 +187,10 @@ impl Call<'_> {
         let value = self.computed(i)?;
         let Ok(dims) = <[usize; 4]>::try_from(value.dims.as_slice()) else {
             return Err(Refusal::new(
-                format!("its input has the shape {:?}; images [batch, channels, height, width] are read", value.dims),
+                format!(
+                    "its input has the shape {:?}; images [batch, channels, height, width] are read",
+                    value.dims
+                ),
                 "classifiers of images have 2-D convolutions and poolings",
             ));
         };

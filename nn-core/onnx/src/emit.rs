@@ -22,7 +22,12 @@ pub struct Emitted {
 }
 
 /// Builds the model whose output is `output`; `kind` is what the output means, if it is known.
-pub fn emit(mut net: Net, name: String, output: ValueId, kind: Option<OutputKind>) -> Result<Emitted> {
+pub fn emit(
+    mut net: Net,
+    name: String,
+    output: ValueId,
+    kind: Option<OutputKind>,
+) -> Result<Emitted> {
     let output = flat_output(&mut net, output)?;
     let (output, kind, taken_off) = output_kind(&net, output, kind);
     let uses = net.uses(output);
@@ -37,7 +42,8 @@ pub fn emit(mut net: Net, name: String, output: ValueId, kind: Option<OutputKind
         }
         transposes += usize::from(step.is::<Permute>().is_some());
         let name = names.unique(std::mem::take(&mut step.name));
-        let inputs: Option<Vec<_>> = step.inputs.iter().map(|input| nodes.get(input).copied()).collect();
+        let inputs: Option<Vec<_>> =
+            step.inputs.iter().map(|input| nodes.get(input).copied()).collect();
         let inputs = inputs.ok_or_else(lost)?;
         weights.insert(name.clone(), std::mem::take(&mut step.parameters));
         nodes.insert(i + 1, graph.shared(name.clone(), step.layer, inputs));
@@ -84,7 +90,11 @@ fn flat_output(net: &mut Net, output: ValueId) -> Result<ValueId> {
 
 /// The output without a softmax or sigmoid, and what it means. A file says nothing where it ends in logits: several
 /// are those of classes, of which one is right.
-fn output_kind(net: &Net, output: ValueId, asked: Option<OutputKind>) -> (ValueId, OutputKind, bool) {
+fn output_kind(
+    net: &Net,
+    output: ValueId,
+    asked: Option<OutputKind>,
+) -> (ValueId, OutputKind, bool) {
     let shape = net.shape(output);
     let ends_in = net.find::<Activation>(output).and_then(|(step, activation)| match activation {
         Activation::Softmax => Some((step.inputs[0], OutputKind::Softmax)),

@@ -46,7 +46,8 @@ impl<'a> ExternalData<'a> {
         };
         let (offset, said) = (number("offset")?.unwrap_or(0), number("length")?);
         if let Some(said) = said.filter(|&said| said != len as u64) {
-            let problem = format!("its shape needs {len} bytes of {location:?}, which gives {said}");
+            let problem =
+                format!("its shape needs {len} bytes of {location:?}, which gives {said}");
             return Err(Refusal::new(problem, "the file is damaged; export the model again"));
         }
         let unreadable = |error: std::io::Error| {
@@ -83,13 +84,16 @@ impl<'a> ExternalData<'a> {
             return Err(Refusal::new(problem, "read it from its path"));
         };
         let relative = Path::new(location);
-        let is_inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        let is_inside =
+            |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
         if location.is_empty() || !relative.components().all(is_inside) {
             return Err(escapes(location));
         }
         let missing = |error: std::io::Error| {
             Refusal::new(
-                format!("its numbers lie in {location:?} beside the model, which cannot be opened: {error}"),
+                format!(
+                    "its numbers lie in {location:?} beside the model, which cannot be opened: {error}"
+                ),
                 "copy the file with the weights together with the model",
             )
         };
@@ -105,7 +109,9 @@ impl<'a> ExternalData<'a> {
 
 fn escapes(location: &str) -> Refusal {
     Refusal::new(
-        format!("its numbers are said to lie in {location:?}, which is no file in the model's folder"),
+        format!(
+            "its numbers are said to lie in {location:?}, which is no file in the model's folder"
+        ),
         "do not trust this file; a model's weights lie beside it",
     )
 }

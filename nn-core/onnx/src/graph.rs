@@ -69,7 +69,8 @@ impl Graph {
         };
         let mut graph = *graph;
         if graph.node.len() > MOST_NODES {
-            let problem = format!("its graph has {} nodes, more than {MOST_NODES}", graph.node.len());
+            let problem =
+                format!("its graph has {} nodes, more than {MOST_NODES}", graph.node.len());
             return Err(Refusal::new(problem, "this is no image classifier that can be read"));
         }
         if !graph.sparse_initializer.is_empty() {
@@ -134,7 +135,8 @@ impl Input {
             ElementType::new(element).map_err(place)?;
         }
         let shape = kind.and_then(|kind| kind.shape.as_ref());
-        let dim = |value: Option<i64>| value.and_then(|dim| usize::try_from(dim).ok()).filter(|&d| d > 0);
+        let dim =
+            |value: Option<i64>| value.and_then(|dim| usize::try_from(dim).ok()).filter(|&d| d > 0);
         let dims = shape.map(|shape| shape.dim.iter().map(|d| dim(d.dim_value)).collect());
         Ok(Self { name: proto.name.clone(), dims })
     }
@@ -148,8 +150,13 @@ impl Node {
         external: &mut ExternalData<'_>,
     ) -> Result<Self> {
         let NodeProto { input, output, name, op_type, attribute, domain } = proto;
-        let mut node =
-            Self { name, op: op_type, inputs: input, outputs: output, attributes: Attributes::default() };
+        let mut node = Self {
+            name,
+            op: op_type,
+            inputs: input,
+            outputs: output,
+            attributes: Attributes::default(),
+        };
         let place = node.place(opset);
         let known_domain = matches!(domain.as_str(), "" | "ai.onnx" | "ai.onnx.ml");
         if functions.iter().any(|f| f.name == node.op && f.domain == domain) {
@@ -189,7 +196,8 @@ fn ordered<'a>(
         Given,
         Node(usize),
     }
-    let mut sources: HashMap<&str, Source> = known.map(|name| (name.as_str(), Source::Given)).collect();
+    let mut sources: HashMap<&str, Source> =
+        known.map(|name| (name.as_str(), Source::Given)).collect();
     for (i, node) in nodes.iter().enumerate() {
         for output in node.outputs.iter().filter(|output| !output.is_empty()) {
             if sources.insert(output, Source::Node(i)).is_some() {

@@ -43,7 +43,8 @@ impl Imported {
     /// What was found and done, in sentences.
     pub fn notes(&self) -> Vec<String> {
         let Report { producer, opset, nodes, folded, .. } = &self.report;
-        let by = if producer.is_empty() { String::new() } else { format!("written by {producer}, ") };
+        let by =
+            if producer.is_empty() { String::new() } else { format!("written by {producer}, ") };
         let layers = self.model.layers().count();
         let mut notes = vec![format!(
             "{by}opset {opset}; {nodes} nodes, {folded} of them computed while reading, became {layers} layers"
@@ -104,13 +105,18 @@ impl Report {
 }
 
 /// Makes a model of a checked graph.
-pub fn import(graph: Graph, input: Chosen, options: &ReadOptions, mut report: Report) -> Result<Imported> {
+pub fn import(
+    graph: Graph,
+    input: Chosen,
+    options: &ReadOptions,
+    mut report: Report,
+) -> Result<Imported> {
     let output = output(&graph, options)?;
     report.nodes = graph.nodes.len();
     report.input = input.name.clone();
     report.other_outputs = graph.outputs.iter().filter(|name| **name != output).cloned().collect();
     let net = Net::new(input.shape.clone());
-    let mut lowered = lower(graph, (&input.name, input.value), net)?;
+    let mut lowered = lower(graph, input, net)?;
     let at = format!("output {output:?}");
     let id = match lowered.value(&output) {
         Some(Value::Computed(value)) => value.id,
@@ -122,7 +128,8 @@ pub fn import(graph: Graph, input: Chosen, options: &ReadOptions, mut report: Re
     simplify(&mut lowered.net, id)?;
     report.folded = lowered.folded;
     report.output = output;
-    let resolved: Vec<_> = lowered.names.into_iter().map(|(name, id)| (name, lowered.net.resolve(id))).collect();
+    let resolved: Vec<_> =
+        lowered.names.into_iter().map(|(name, id)| (name, lowered.net.resolve(id))).collect();
     let emitted = emit(lowered.net, "onnx".into(), id, options.output_kind)?;
     let Emitted { model, layers, transposes, taken_off } = emitted;
     (report.transposes, report.activation_taken_off) = (transposes, taken_off);

@@ -24,6 +24,8 @@ pub struct Chosen {
     pub name: String,
     pub value: Computed,
     pub shape: Vec<usize>,
+    /// Whether the file is for a batch of one, and no other.
+    pub for_one: bool,
 }
 
 /// The most that one dimension of an input may be.
@@ -49,6 +51,7 @@ pub fn choose(graph: &Graph, options: &ReadOptions) -> Result<Chosen> {
         name: input.name.clone(),
         shape: layout.in_memory(&dims)[1..].to_vec(),
         value: Computed::new(dims, layout, 0),
+        for_one: input.dims.as_ref().is_some_and(|dims| dims.first() == Some(&Some(1))),
     })
 }
 
@@ -83,7 +86,10 @@ fn dims(graph: &Graph, input: &Input, options: &ReadOptions) -> Result<(Vec<usiz
                 let side = |side: Option<usize>| side.map_or("any".into(), |side| side.to_string());
                 let fixed = format!("{}x{}", side(h), side(w));
                 let problem = format!("it takes images of {fixed}, not of {}x{}", asked.0, asked.1);
-                return Err(Refusal::new(problem, "leave the size away, or export with dynamic axes"));
+                return Err(Refusal::new(
+                    problem,
+                    "leave the size away, or export with dynamic axes",
+                ));
             }
             asked
         }
@@ -103,7 +109,12 @@ fn dims(graph: &Graph, input: &Input, options: &ReadOptions) -> Result<(Vec<usiz
 
 /// Whether the file has images with their channels last, as TensorFlow's exporters write them: the one dimension that
 /// is a number of channels is last, or the first node transposes them.
-fn is_channels_last(graph: &Graph, input: &Input, first: Option<usize>, last: Option<usize>) -> bool {
+fn is_channels_last(
+    graph: &Graph,
+    input: &Input,
+    first: Option<usize>,
+    last: Option<usize>,
+) -> bool {
     let is_channels = |dim: Option<usize>| matches!(dim, Some(1 | 3 | 4));
     match (is_channels(first), is_channels(last)) {
         (true, false) => false,
@@ -112,7 +123,8 @@ fn is_channels_last(graph: &Graph, input: &Input, first: Option<usize>, last: Op
             let takes = |node: &&crate::graph::Node| node.inputs.contains(&input.name);
             let mut takers = graph.nodes.iter().filter(takes).peekable();
             let to_first = |node: &crate::graph::Node| {
-                node.op == "Transpose" && matches!(node.attributes.ints("perm"), Ok(Some([0, 3, 1, 2])))
+                node.op == "Transpose"
+                    && matches!(node.attributes.ints("perm"), Ok(Some([0, 3, 1, 2])))
             };
             takers.peek().is_some() && takers.all(to_first)
         }

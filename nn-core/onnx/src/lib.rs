@@ -89,7 +89,11 @@ pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Imported> {
     let size = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
     if size > MOST_BYTES {
         let problem = format!("it has {size} bytes, more than an ONNX file can have");
-        return Err(Error::file(path, problem, "export with external data: weights beside the model"));
+        return Err(Error::file(
+            path,
+            problem,
+            "export with external data: weights beside the model",
+        ));
     }
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     decode(bytes.into(), &mut ExternalData::beside(path), options)

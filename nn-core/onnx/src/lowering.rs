@@ -3,18 +3,24 @@
 use crate::call::{Call, Lowered};
 use crate::fold::{self, Budget};
 use crate::graph::Graph;
+use crate::input::Chosen;
 use crate::net::Net;
 use crate::operators;
 use crate::refusal::{Refusal, Result};
-use crate::value::{Computed, Value};
+use crate::value::Value;
 use std::collections::HashMap;
 
-/// Lowers a graph whose only input is `input`.
-pub fn lower(mut graph: Graph, input: (&str, Computed), net: Net) -> Result<Lowered> {
+/// Lowers a graph whose only input is that of `net`.
+pub fn lower(mut graph: Graph, input: Chosen, net: Net) -> Result<Lowered> {
     let values = graph.constants.drain().map(|(name, array)| (name, Value::Constant(array)));
-    let mut lowered = Lowered { net, names: HashMap::new(), folded: 0, values: values.collect() };
-    lowered.names.insert(input.0.to_owned(), 0);
-    lowered.values.insert(input.0.to_owned(), input.1.into());
+    let mut lowered = Lowered {
+        net,
+        names: HashMap::from([(input.name.clone(), 0)]),
+        for_one: input.for_one,
+        folded: 0,
+        values: values.collect(),
+    };
+    lowered.values.insert(input.name, input.value.into());
     let mut budget = Budget::default();
     let nodes = std::mem::take(&mut graph.nodes);
     for node in &nodes {
@@ -31,4 +37,3 @@ pub fn lower(mut graph: Graph, input: (&str, Computed), net: Net) -> Result<Lowe
     }
     Ok(lowered)
 }
-

@@ -135,7 +135,8 @@ impl Net {
 
     /// Lets step `i` take what has taken the place of its inputs.
     pub fn refresh(&mut self, i: usize) {
-        let inputs: Vec<_> = self.steps[i].inputs.iter().map(|&value| self.resolve(value)).collect();
+        let inputs: Vec<_> =
+            self.steps[i].inputs.iter().map(|&value| self.resolve(value)).collect();
         self.steps[i].inputs = inputs;
     }
 

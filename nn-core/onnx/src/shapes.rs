@@ -4,7 +4,10 @@ use crate::refusal::{Refusal, Result};
 use std::ops::Range;
 
 fn wrong(problem: String) -> Refusal {
-    Refusal::new(problem, "the file is damaged, or made for another input size; export the model again")
+    Refusal::new(
+        problem,
+        "the file is damaged, or made for another input size; export the model again",
+    )
 }
 
 /// `axis` of a value of this rank, counted from 0; negative ones are counted from the end.
@@ -45,7 +48,11 @@ pub fn reshaped(from: &[usize], asked: &[i64], zero_is_zero: bool) -> Result<Vec
         (Some(_), _) => false,
         (None, product) => product == Some(len),
     };
-    if fits { Ok(dims) } else { Err(wrong(format!("a value {from:?} cannot have the shape {asked:?}"))) }
+    if fits {
+        Ok(dims)
+    } else {
+        Err(wrong(format!("a value {from:?} cannot have the shape {asked:?}")))
+    }
 }
 
 /// The two dimensions that `Flatten` gives.
@@ -121,7 +128,12 @@ pub fn picked_range(
     let axes = axes.unwrap_or_else(|| (0..starts.len() as i64).collect());
     let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return Err(wrong(format!("{} starts, {} ends, {} axes", starts.len(), ends.len(), axes.len())));
+        return Err(wrong(format!(
+            "{} starts, {} ends, {} axes",
+            starts.len(),
+            ends.len(),
+            axes.len()
+        )));
     }
     let mut picked = Vec::new();
     for (i, &axis) in axes.iter().enumerate() {

@@ -209,7 +209,10 @@ mod tests {
         let mut external = ExternalData::none();
         let mut read_raw = |data_type: i32, bytes: &[u8]| {
             let raw_data = bytes::Bytes::copy_from_slice(bytes);
-            read(&TensorProto { dims: vec![1], data_type, raw_data, ..Default::default() }, &mut external)
+            read(
+                &TensorProto { dims: vec![1], data_type, raw_data, ..Default::default() },
+                &mut external,
+            )
         };
         let whole = |v| Array::list([v]);
         let real = |v| Array::floats([1], vec![v]);

@@ -9,6 +9,9 @@ use std::rc::Rc;
 pub enum Value {
     Constant(Array),
     Computed(Computed),
+    /// All numbers of the one sample of a file for a batch of one, without a batch dimension. The value has it still:
+    /// `[1, numbers]`. PyTorch writes `as_strided` this way: a flat value, of which entries are picked.
+    Flat(Computed),
 }
 
 impl Value {
@@ -16,6 +19,7 @@ impl Value {
         match self {
             Self::Constant(array) => &array.dims,
             Self::Computed(value) => &value.dims,
+            Self::Flat(value) => &value.dims[1..],
         }
     }
 }

@@ -30,10 +30,13 @@ fn binary(op: &str) -> Option<Binary> {
         "Sub" => arithmetic(|a, b| a - b, |a, b| Some(a.wrapping_sub(b))),
         "Mul" => arithmetic(|a, b| a * b, |a, b| Some(a.wrapping_mul(b))),
         "Div" => arithmetic(|a, b| a / b, i64::checked_div),
-        "Mod" => arithmetic(|a, b| a % b, |a, b| {
-            let rest = a.checked_rem(b)?;
-            Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
-        }),
+        "Mod" => arithmetic(
+            |a, b| a % b,
+            |a, b| {
+                let rest = a.checked_rem(b)?;
+                Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+            },
+        ),
         "Pow" => arithmetic(f64::powf, |a, b| a.checked_pow(u32::try_from(b).ok()?)),
         "Min" => arithmetic(f64::min, |a, b| Some(a.min(b))),
         "Max" => arithmetic(f64::max, |a, b| Some(a.max(b))),
@@ -81,8 +84,12 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
         let array = call.array(0)?;
         budget.take(&array.dims)?;
         let data = match &array.data {
-            Data::Floats(v) => Array::floats([], v.iter().map(|&v| function(v.into()) as f32).collect()),
-            Data::Integers(v) => Array::integers([], v.iter().map(|&v| function(v as f64) as i64).collect()),
+            Data::Floats(v) => {
+                Array::floats([], v.iter().map(|&v| function(v.into()) as f32).collect())
+            }
+            Data::Integers(v) => {
+                Array::integers([], v.iter().map(|&v| function(v as f64) as i64).collect())
+            }
         };
         return Ok(Some(data.with_dims(array.dims.clone())));
     }
@@ -141,11 +148,16 @@ fn cast(array: &Array, to: i32, budget: &mut Budget) -> Result<Array> {
     let whole = |v: f64| if kind == ElementType::Bool { (v != 0.0).into() } else { v as i64 };
     Ok(match (&array.data, kind.is_real()) {
         (Data::Floats(_), true) => array.clone(),
-        (Data::Integers(_), true) => Array { dims: array.dims.clone(), data: Data::Floats(array.to_floats()) },
+        (Data::Integers(_), true) => {
+            Array { dims: array.dims.clone(), data: Data::Floats(array.to_floats()) }
+        }
         (Data::Integers(values), false) if kind != ElementType::Bool => {
             Array::integers(array.dims.clone(), values.to_vec())
         }
-        _ => Array::integers(array.dims.clone(), (0..array.len()).map(|i| whole(array.number(i))).collect()),
+        _ => Array::integers(
+            array.dims.clone(),
+            (0..array.len()).map(|i| whole(array.number(i))).collect(),
+        ),
     })
 }
 

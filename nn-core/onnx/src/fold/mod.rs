@@ -30,7 +30,10 @@ impl<'a> Call<'a> {
 
     pub fn array(&self, i: usize) -> Result<&'a Array> {
         self.constant(i).ok_or_else(|| {
-            Refusal::new(format!("its input {i} is missing"), "the file is damaged; export it again")
+            Refusal::new(
+                format!("its input {i} is missing"),
+                "the file is damaged; export it again",
+            )
         })
     }
 
@@ -65,7 +68,9 @@ impl Budget {
         let len = elements(dims)?;
         self.0 = self.0.checked_sub(len).ok_or_else(|| {
             Refusal::new(
-                format!("a constant of the shape {dims:?} is more than may be computed while reading"),
+                format!(
+                    "a constant of the shape {dims:?} is more than may be computed while reading"
+                ),
                 "fold it at export: onnxsim, or torch.onnx.export with do_constant_folding=True",
             )
         })?;

@@ -2,8 +2,8 @@
 
 use super::{Budget, Call};
 use crate::array::{Array, Data, strides, walk};
-use crate::shapes::axis_of;
 use crate::refusal::Result;
+use crate::shapes::axis_of;
 
 pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
     let (start, combine): (f64, fn(f64, f64) -> f64) = match call.node.op.as_str() {
@@ -38,7 +38,9 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
     });
     let keep = call.node.attributes.int("keepdims")?.unwrap_or(1) != 0;
     let dims = match keep {
-        true => (0..rank).map(|axis| if axes.contains(&axis) { 1 } else { array.dims[axis] }).collect(),
+        true => {
+            (0..rank).map(|axis| if axes.contains(&axis) { 1 } else { array.dims[axis] }).collect()
+        }
         false => outer,
     };
     Ok(Some(match array.data {

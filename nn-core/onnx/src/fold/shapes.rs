@@ -88,12 +88,17 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array
         "Tile" => {
             let array = call.array(0)?;
             let repeats = sizes(&*call.array(1)?.to_integers()?)?;
-            let dims: Vec<_> = array.dims.iter().zip(&repeats).map(|(d, n)| d.saturating_mul(*n)).collect();
+            let dims: Vec<_> =
+                array.dims.iter().zip(&repeats).map(|(d, n)| d.saturating_mul(*n)).collect();
             budget.take(&dims)?;
             let own = strides(&array.dims);
             let index = |i: usize| -> usize {
-                let places = strides(&dims).into_iter().zip(&dims).map(|(stride, dim)| i / stride % dim);
-                places.zip(array.dims.iter().zip(&own)).map(|(at, (dim, stride))| at % dim * stride).sum()
+                let places =
+                    strides(&dims).into_iter().zip(&dims).map(|(stride, dim)| i / stride % dim);
+                places
+                    .zip(array.dims.iter().zip(&own))
+                    .map(|(at, (dim, stride))| at % dim * stride)
+                    .sum()
             };
             let len = dims.iter().product();
             one(array.picked(dims.clone(), (0..len).map(index)))
@@ -148,11 +153,12 @@ fn concatenated(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
     let mut dims = first.dims.clone();
     dims[axis] = 0;
     for array in &arrays {
-        let fits = array.dims.len() == rank
-            && (0..rank).all(|i| i == axis || array.dims[i] == dims[i]);
+        let fits =
+            array.dims.len() == rank && (0..rank).all(|i| i == axis || array.dims[i] == dims[i]);
         let sum = array.dims.get(axis).and_then(|&own| dims[axis].checked_add(own));
         dims[axis] = sum.filter(|_| fits).ok_or_else(|| {
-            let problem = format!("constants of the shapes {:?} and {dims:?} do not join", array.dims);
+            let problem =
+                format!("constants of the shapes {:?} and {dims:?} do not join", array.dims);
             Refusal::new(problem, "the file is damaged; export the model again")
         })?;
     }
@@ -164,15 +170,19 @@ fn concatenated(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
         let rows = (0..outer).flat_map(|i| parts.iter().map(move |(v, n)| &v[i * n..(i + 1) * n]));
         rows.flatten().copied().collect()
     }
-    let whole: Option<Vec<_>> = arrays.iter().map(|array| match &array.data {
-        Data::Integers(values) => Some((values.as_slice(), block(array))),
-        Data::Floats(_) => None,
-    }).collect();
+    let whole: Option<Vec<_>> = arrays
+        .iter()
+        .map(|array| match &array.data {
+            Data::Integers(values) => Some((values.as_slice(), block(array))),
+            Data::Floats(_) => None,
+        })
+        .collect();
     Ok(match whole {
         Some(parts) => Array::integers(dims, interleaved(&parts, outer)),
         None => {
             let floats: Vec<_> = arrays.iter().map(|array| array.to_floats()).collect();
-            let parts: Vec<_> = floats.iter().zip(&arrays).map(|(v, a)| (v.as_slice(), block(a))).collect();
+            let parts: Vec<_> =
+                floats.iter().zip(&arrays).map(|(v, a)| (v.as_slice(), block(a))).collect();
             Array::floats(dims, interleaved(&parts, outer))
         }
     })
@@ -182,7 +192,8 @@ fn gathered(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
     let (array, indices) = (call.array(0)?, call.array(1)?);
     let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), array.dims.len())?;
     let places = indices.to_integers()?;
-    let places: Vec<_> = places.iter().map(|&i| axis_of(i, array.dims[axis])).collect::<Result<_>>()?;
+    let places: Vec<_> =
+        places.iter().map(|&i| axis_of(i, array.dims[axis])).collect::<Result<_>>()?;
     let (before, after) = (&array.dims[..axis], &array.dims[axis + 1..]);
     let dims = [before, &indices.dims, after].concat();
     budget.take(&dims)?;
@@ -212,7 +223,9 @@ fn along(array: &Array, axis: usize, range: &Picked, budget: &mut Budget) -> Res
     let own = strides(&array.dims);
     let (before, after) = (walk(&dims[..axis], &own[..axis]), own[axis]);
     let places: Vec<_> = range.places().collect();
-    let rows = before.flat_map(|first| places.iter().map(move |place| first + place * after).collect::<Vec<_>>());
+    let rows = before.flat_map(|first| {
+        places.iter().map(move |place| first + place * after).collect::<Vec<_>>()
+    });
     Ok(array.picked(dims, rows.flat_map(|first| first..first + after)))
 }
 
@@ -233,7 +246,10 @@ fn range(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
     let (start, limit, delta) = (scalar(0)?, scalar(1)?, scalar(2)?);
     let count = ((limit - start) / delta).ceil().max(0.0);
     if !count.is_finite() {
-        return Err(Refusal::new("it counts without an end", "the file is damaged; export it again"));
+        return Err(Refusal::new(
+            "it counts without an end",
+            "the file is damaged; export it again",
+        ));
     }
     let len = budget.take(&[count as usize])?;
     let values = (0..len).map(|i| start + i as f64 * delta);

@@ -8,8 +8,8 @@ use crate::refusal::{Refusal, Result};
 use crate::shapes::axis_of;
 use crate::value::{Computed, Value};
 use nn_core::layers::{
-    Activation, Add, Divide, Function, Layer, Multiply, Reduce, Reduction, Rescaling, Reshape, Scale,
-    Subtract,
+    Activation, Add, Divide, Function, Layer, Multiply, Reduce, Reduction, Rescaling, Reshape,
+    Scale, Subtract,
 };
 use std::rc::Rc;
 
@@ -142,9 +142,11 @@ fn prelu(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let rank = value.rank();
     let last = value.layout.last().unwrap_or(0);
     let channels = value.dims[last];
-    let at = slope.dims.iter().rposition(|&dim| dim != 1).map(|i| i + rank - slope.dims.len().min(rank));
+    let at =
+        slope.dims.iter().rposition(|&dim| dim != 1).map(|i| i + rank - slope.dims.len().min(rank));
     if slope.len() != channels || at != Some(last) {
-        let problem = format!("its slope {:?} is not one for each channel of {:?}", slope.dims, value.dims);
+        let problem =
+            format!("its slope {:?} is not one for each channel of {:?}", slope.dims, value.dims);
         return Err(Refusal::new(problem, "export with one slope, or one for each channel"));
     }
     let minus: Vec<_> = slope.to_floats().iter().map(|slope| -slope).collect();

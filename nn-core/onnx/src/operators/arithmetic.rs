@@ -41,8 +41,17 @@ fn all(call: &mut Call<'_>, operation: Operation) -> Result<Vec<Value>> {
         let other = call.value(i)?.clone();
         result = match (result, other) {
             (Value::Computed(a), Value::Computed(b)) => both(call, operation, &a, &b)?,
-            (Value::Computed(a), Value::Constant(b)) => with_constant(call, operation, &a, &b, false)?,
-            (Value::Constant(a), Value::Computed(b)) => with_constant(call, operation, &b, &a, true)?,
+            (Value::Computed(a), Value::Constant(b)) => {
+                with_constant(call, operation, &a, &b, false)?
+            }
+            (Value::Constant(a), Value::Computed(b)) => {
+                with_constant(call, operation, &b, &a, true)?
+            }
+            (Value::Flat(_), _) | (_, Value::Flat(_)) => {
+                return Err(mixes_the_batch(
+                    "it works on a value that has merged its other dimensions with",
+                ));
+            }
             (Value::Constant(_), Value::Constant(_)) => {
                 let problem = "its first inputs are constants, and later ones are not";
                 return Err(Refusal::new(problem, "fold them: run onnxsim"));
@@ -55,7 +64,9 @@ fn all(call: &mut Call<'_>, operation: Operation) -> Result<Vec<Value>> {
 fn mean(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let count = call.node.inputs.len();
     let sum = all(call, Operation::Add)?;
-    let Some(Value::Computed(sum)) = sum.into_iter().next() else { return call.computed(0).map(|v| vec![v.into()]) };
+    let Some(Value::Computed(sum)) = sum.into_iter().next() else {
+        return call.computed(0).map(|v| vec![v.into()]);
+    };
     let id = call.help("mean", Rescaling::new(1.0 / count as f64), &[sum.id], vec![])?;
     Ok(vec![Computed { id, origin: None, ..sum }.into()])
 }
@@ -112,7 +123,9 @@ fn with_constant(
     };
     match (operation, turned) {
         // What depends on the order becomes what does not.
-        (Subtract, false) => return with_constant(call, Operation::Add, value, &map(|v| -v), false),
+        (Subtract, false) => {
+            return with_constant(call, Operation::Add, value, &map(|v| -v), false);
+        }
         (Subtract, true) => {
             let id = call.help("minus", Rescaling::new(-1.0), &[value.id], vec![])?;
             let minus = Computed { id, origin: None, ..value.clone() };
@@ -147,7 +160,8 @@ fn with_constant(
         return Ok(as_it_is(id));
     }
     if let (Some(last), Operation::Add | Operation::Multiply) = (value.layout.last(), operation) {
-        let for_each_channel = (1..dims.len()).all(|i| dims[i] == if i == last { value.dims[last] } else { 1 });
+        let for_each_channel =
+            (1..dims.len()).all(|i| dims[i] == if i == last { value.dims[last] } else { 1 });
         if for_each_channel && dims.len() == value.rank() {
             let weight = vec![constant.to_floats()];
             let id = match operation {
@@ -170,18 +184,26 @@ fn unreachable_operation() -> Result<ValueId> {
 /// sample sees the same.
 fn with_batch(dims: &[usize], value: &Computed) -> Result<Vec<usize>> {
     let missing = value.rank().checked_sub(dims.len()).ok_or_else(|| {
-        let problem = format!("a constant {dims:?} has more dimensions than the value {:?}", value.dims);
+        let problem =
+            format!("a constant {dims:?} has more dimensions than the value {:?}", value.dims);
         Refusal::new(problem, "export the model again")
     })?;
     let aligned: Vec<_> = std::iter::repeat_n(1, missing).chain(dims.iter().copied()).collect();
     match aligned.first() {
-        Some(&batch) if batch != 1 => Err(mixes_the_batch("it has other numbers for each sample of")),
+        Some(&batch) if batch != 1 => {
+            Err(mixes_the_batch("it has other numbers for each sample of"))
+        }
         _ => Ok(aligned),
     }
 }
 
 /// A constant as a value of the network, laid out as `like`. `dims` are its dimensions aligned with those of `like`.
-fn as_value(call: &mut Call<'_>, constant: &Array, dims: &[usize], like: &Computed) -> Result<Computed> {
+fn as_value(
+    call: &mut Call<'_>,
+    constant: &Array,
+    dims: &[usize],
+    like: &Computed,
+) -> Result<Computed> {
     let layout = like.layout.clone();
     let arranged = constant.with_dims(dims).permuted(layout.axes());
     let shape = arranged.dims[1..].to_vec();
@@ -218,12 +240,16 @@ fn select(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let mut parts = Vec::with_capacity(2);
     for (i, mask) in masks.iter().enumerate() {
         parts.push(match call.value(i + 1)?.clone() {
+            Value::Flat(_) => {
+                return Err(mixes_the_batch("its value has merged its other dimensions with"));
+            }
             Value::Computed(value) => {
                 with_constant(call, Operation::Multiply, &value, mask, false)?
             }
             Value::Constant(array) => {
                 // Infinite numbers times 0 are none.
-                let finite = array.to_floats().iter().map(|v| v.clamp(f32::MIN, f32::MAX)).collect();
+                let finite =
+                    array.to_floats().iter().map(|v| v.clamp(f32::MIN, f32::MAX)).collect();
                 Value::Constant(product(&Array::floats(array.dims.clone(), finite), mask)?)
             }
         });
@@ -247,4 +273,3 @@ fn product(a: &Array, b: &Array) -> Result<Array> {
     let data = Data::Floats(Rc::new(pairs.map(|(i, j)| x[i] * y[j]).collect()));
     Ok(Array { dims, data })
 }
-

@@ -23,18 +23,23 @@ impl Weights {
         let weight = call.required_constant(1)?;
         let Ok(dims) = <[usize; 4]>::try_from(weight.dims.as_slice()) else {
             return Err(Refusal::new(
-                format!("its weight has the shape {:?}, not that of a 2-D convolution", weight.dims),
+                format!(
+                    "its weight has the shape {:?}, not that of a 2-D convolution",
+                    weight.dims
+                ),
                 "classifiers of images have 2-D convolutions",
             ));
         };
         let groups = call.node.attributes.int("group")?.unwrap_or(1);
-        let groups = usize::try_from(groups).ok().filter(|&groups| groups > 0).ok_or_else(|| {
-            Refusal::new(format!("attribute group is {groups}"), "export the model again")
-        })?;
+        let groups =
+            usize::try_from(groups).ok().filter(|&groups| groups > 0).ok_or_else(|| {
+                Refusal::new(format!("attribute group is {groups}"), "export the model again")
+            })?;
         if let Some(kernel) = call.node.attributes.ints("kernel_shape")?
             && !kernel.iter().copied().eq(dims[2..].iter().map(|&dim| dim as i64))
         {
-            let problem = format!("attribute kernel_shape is {kernel:?}, but its weight is {dims:?}");
+            let problem =
+                format!("attribute kernel_shape is {kernel:?}, but its weight is {dims:?}");
             return Err(Refusal::new(problem, "the file is damaged; export the model again"));
         }
         Ok(Self { weight, dims, bias: call.constant(2)?, groups })
@@ -113,4 +118,3 @@ fn conv_transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let id = call.add(layer, &[x], weights.into_parameters())?;
     call.as_image(batch, id)
 }
-

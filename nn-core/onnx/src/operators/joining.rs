@@ -12,10 +12,11 @@ pub const OPERATORS: Family =
     &[("Concat", concat), ("Gather", gather), ("Slice", slice), ("Split", split)];
 
 fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    let values: Vec<_> = (0..call.node.inputs.len()).map(|i| call.value(i).cloned()).collect::<Result<_>>()?;
+    let values: Vec<_> =
+        (0..call.node.inputs.len()).map(|i| call.value(i).cloned()).collect::<Result<_>>()?;
     let computed = values.iter().filter_map(|value| match value {
         Value::Computed(value) => Some(value),
-        Value::Constant(_) => None,
+        Value::Constant(_) | Value::Flat(_) => None,
     });
     let Some(largest) = computed.max_by_key(|value| value.len()).cloned() else {
         return Err(Refusal::new("all its inputs are constants", "fold it: run onnxsim"));
@@ -34,7 +35,8 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
         let own = value.dims();
         let fits = own.len() == rank && (1..rank).all(|i| i == axis || own[i] == dims[i]);
         if !fits {
-            let problem = format!("values of the shapes {own:?} and {:?} do not join", largest.dims);
+            let problem =
+                format!("values of the shapes {own:?} and {:?} do not join", largest.dims);
             return Err(Refusal::new(problem, "the image size differs from that at export"));
         }
         dims[axis] += own[axis];
@@ -43,9 +45,19 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
             Value::Constant(array) if array.dims[0] == 1 => {
                 let arranged = array.permuted(layout.axes());
                 let shape = arranged.dims[1..].to_vec();
-                call.help("constant", Constant::new(shape), &[largest.id], vec![arranged.to_floats()])?
+                call.help(
+                    "constant",
+                    Constant::new(shape),
+                    &[largest.id],
+                    vec![arranged.to_floats()],
+                )?
             }
-            Value::Constant(_) => return Err(mixes_the_batch("it joins other numbers for each sample of")),
+            Value::Flat(_) => {
+                return Err(mixes_the_batch("its input has merged its other dimensions with"));
+            }
+            Value::Constant(_) => {
+                return Err(mixes_the_batch("it joins other numbers for each sample of"));
+            }
         });
     }
     let id = match inputs[..] {
@@ -57,7 +69,13 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
 }
 
 /// What lies in a range along an axis; `what` is it called beside the node.
-fn pick(call: &mut Call<'_>, value: &Computed, axis: usize, range: &Picked, what: &str) -> Result<Computed> {
+fn pick(
+    call: &mut Call<'_>,
+    value: &Computed,
+    axis: usize,
+    range: &Picked,
+    what: &str,
+) -> Result<Computed> {
     let len = value.dims[axis];
     if range.is_all(len) {
         return Ok(value.clone());
@@ -106,6 +124,9 @@ fn split(call: &mut Call<'_>) -> Result<Vec<Value>> {
 
 /// Entries of constant indices. One index without a dimension takes the dimension away.
 fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    if let Value::Flat(value) = call.value(0)?.clone() {
+        return gather_flat(call, &value);
+    }
     let value = call.computed(0)?;
     let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), value.rank())?;
     if axis == 0 {
@@ -113,7 +134,8 @@ fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
     }
     let indices = call.required_constant(1)?;
     let places = indices.to_integers()?;
-    let places: Vec<_> = places.iter().map(|&i| axis_of(i, value.dims[axis])).collect::<Result<_>>()?;
+    let places: Vec<_> =
+        places.iter().map(|&i| axis_of(i, value.dims[axis])).collect::<Result<_>>()?;
     let mut dims = value.dims.clone();
     dims[axis] = places.len();
     let layer = Gather::new(value.layout.place(axis) - 1, places);
@@ -124,4 +146,22 @@ fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
     }
     let dims = [&dims[..axis], &indices.dims, &dims[axis + 1..]].concat();
     super::reshaping::reshape(call, &picked, dims).map(|value| vec![value])
+}
+
+/// Entries of a flat value at indices `[1, ..]`, of which the first dimension is the batch again.
+fn gather_flat(call: &mut Call<'_>, value: &Computed) -> Result<Vec<Value>> {
+    let indices = call.required_constant(1)?;
+    if indices.dims.first() != Some(&1) || call.node.attributes.int("axis")?.unwrap_or(0) != 0 {
+        return Err(mixes_the_batch("its input has merged its other dimensions with"));
+    }
+    let len = value.dims[1];
+    let places = indices.to_integers()?;
+    let places: Vec<_> = places.iter().map(|&i| axis_of(i, len)).collect::<Result<_>>()?;
+    if places.iter().copied().eq(0..len) {
+        return super::reshaping::reshape(call, value, indices.dims).map(|value| vec![value]);
+    }
+    let dims = vec![1, places.len()];
+    let id = call.add(Gather::new(0, places), &[value.id], vec![])?;
+    let picked = Computed::new(dims, value.layout.clone(), id);
+    super::reshaping::reshape(call, &picked, indices.dims).map(|value| vec![value])
 }

@@ -23,7 +23,10 @@ fn gemm(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let weight = call.required_constant(1)?;
     let ([_, features], [_, _]) = (x.dims.as_slice(), weight.dims.as_slice()) else {
         return Err(Refusal::new(
-            format!("it multiplies values of the shapes {:?} and {:?}, no matrices", x.dims, weight.dims),
+            format!(
+                "it multiplies values of the shapes {:?} and {:?}, no matrices",
+                x.dims, weight.dims
+            ),
             "the file is damaged; export the model again",
         ));
     };
@@ -40,7 +43,8 @@ fn gemm(call: &mut Call<'_>) -> Result<Vec<Value>> {
         None => vec![0.0; units],
         Some(bias) => scaled(&bias_for(units, &bias)?, beta),
     };
-    let weight = if alpha == 1.0 { weight.to_floats() } else { Rc::new(scaled(&weight.to_floats(), alpha)) };
+    let weight =
+        if alpha == 1.0 { weight.to_floats() } else { Rc::new(scaled(&weight.to_floats(), alpha)) };
     let id = call.add(Dense::new(units), &[x.id], vec![weight, Rc::new(bias)])?;
     Ok(vec![Computed::new(vec![x.dims[0], units], Layout::plain(2), id).into()])
 }
@@ -66,6 +70,9 @@ fn matmul(call: &mut Call<'_>) -> Result<Vec<Value>> {
     match (call.value(0)?.clone(), call.value(1)?.clone()) {
         (Value::Computed(x), Value::Constant(weight)) => with_weight(call, &x, &weight),
         (Value::Computed(a), Value::Computed(b)) => of_two(call, &a, &b),
+        (Value::Flat(_), _) | (_, Value::Flat(_)) => {
+            Err(mixes_the_batch("its input has merged its other dimensions with"))
+        }
         (Value::Constant(_), _) => Err(Refusal::new(
             "its first factor is a constant: it mixes pixels or tokens",
             "only weights on the right are read",
@@ -100,7 +107,8 @@ fn with_weight(call: &mut Call<'_>, x: &Computed, weight: &Array) -> Result<Vec<
     let mut id = call.arranged(x, &layout)?;
     let image = rank == 4;
     if !image {
-        id = call.help("rows", Reshape::new([x.len() / inputs.max(1), 1, inputs]), &[id], vec![])?;
+        id =
+            call.help("rows", Reshape::new([x.len() / inputs.max(1), 1, inputs]), &[id], vec![])?;
     }
     id = call.add(Conv2D::new(units, 1).bias(false), &[id], vec![weight])?;
     if !image {

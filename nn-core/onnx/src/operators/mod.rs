@@ -55,8 +55,10 @@ pub fn lower(call: &mut Call<'_>) -> Result<Vec<Value>> {
 }
 
 fn unknown(op: &str) -> Refusal {
-    const QUANTIZED: [&str; 4] = ["QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger"];
-    let is_quantized = QUANTIZED.contains(&op) || op.starts_with("QLinear") || op.starts_with("Dynamic");
+    const QUANTIZED: [&str; 4] =
+        ["QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger"];
+    let is_quantized =
+        QUANTIZED.contains(&op) || op.starts_with("QLinear") || op.starts_with("Dynamic");
     if is_quantized {
         return Refusal::new(
             "the model is quantised to whole numbers, which have no gradients",

@@ -60,12 +60,17 @@ fn batch_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
     }
     let (value, layout, id, channels) = channels_last(call)?;
     let names = ["scale", "bias", "mean", "variance"];
-    let parameters = names.iter().enumerate().map(|(i, name)| for_each(call, i + 1, name, channels));
+    let parameters =
+        names.iter().enumerate().map(|(i, name)| for_each(call, i + 1, name, channels));
     let parameters = parameters.collect::<Result<_>>()?;
     let momentum = call.node.attributes.float("momentum")?.unwrap_or(0.9);
     // ONNX's is the share of the old value.
     let layer = BatchNormalization::new().epsilon(epsilon(call)?);
-    let layer = if (0.0..1.0).contains(&momentum) { layer.momentum(rounded(1.0 - momentum)) } else { layer };
+    let layer = if (0.0..1.0).contains(&momentum) {
+        layer.momentum(rounded(1.0 - momentum))
+    } else {
+        layer
+    };
     let id = call.add(layer, &[id], parameters)?;
     Ok(vec![Computed::new(value.dims, layout, id).into()])
 }
@@ -79,7 +84,8 @@ fn instance_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let epsilon = epsilon(call)?;
     let value = call.computed(0)?;
     let channels = value.dims.get(1).copied().unwrap_or(0);
-    let parameters = vec![for_each(call, 1, "scale", channels)?, for_each(call, 2, "bias", channels)?];
+    let parameters =
+        vec![for_each(call, 1, "scale", channels)?, for_each(call, 2, "bias", channels)?];
     // PyTorch writes a group normalisation as one of instances whose channels are the groups.
     if let Some(origin) = value.origin.as_deref()
         && let [batch, groups, _] = value.dims[..]
@@ -93,7 +99,9 @@ fn instance_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
             _ => Layout::channels_last(dims.len()),
         };
         let id = call.arranged(origin, &layout)?;
-        let spread = |weight: &Weight| Rc::new(weight.iter().flat_map(|&v| std::iter::repeat_n(v, own)).collect());
+        let spread = |weight: &Weight| {
+            Rc::new(weight.iter().flat_map(|&v| std::iter::repeat_n(v, own)).collect())
+        };
         let parameters = parameters.iter().map(spread).collect();
         let id = call.add(GroupNormalization::new(groups).epsilon(epsilon), &[id], parameters)?;
         let normalized = Computed::new(dims, layout, id);
@@ -114,7 +122,9 @@ fn group_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
         let array: Array = call.required_constant(i)?;
         if array.len() == groups && groups != channels && groups > 0 {
             let own = channels / groups;
-            return Ok(Rc::new(array.to_floats().iter().flat_map(|&v| std::iter::repeat_n(v, own)).collect()));
+            return Ok(Rc::new(
+                array.to_floats().iter().flat_map(|&v| std::iter::repeat_n(v, own)).collect(),
+            ));
         }
         for_each(call, i, what, channels)
     };
@@ -169,8 +179,11 @@ fn layer_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
 /// Local response normalisation: `x (bias + alpha / size * sum of squares of neighbouring channels)^-beta`. The
 /// sum is an average pooling along the channels.
 fn local_response(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    let setting = |name: &str, usual: f64| Ok::<_, Refusal>(call.node.attributes.float(name)?.unwrap_or(usual));
-    let (alpha, beta, bias) = (setting("alpha", 1e-4)?, setting("beta", 0.75)?, setting("bias", 1.0)?);
+    let setting = |name: &str, usual: f64| {
+        Ok::<_, Refusal>(call.node.attributes.float(name)?.unwrap_or(usual))
+    };
+    let (alpha, beta, bias) =
+        (setting("alpha", 1e-4)?, setting("beta", 0.75)?, setting("bias", 1.0)?);
     let size = call.node.attributes.int("size")?.unwrap_or(0);
     let size = usize::try_from(size).ok().filter(|&size| size > 0).ok_or_else(|| {
         Refusal::new(format!("attribute size is {size}"), "the file is damaged; export it again")

@@ -17,12 +17,17 @@ fn pad(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let pads = call.ints("pads", 1)?.unwrap_or_default();
     let axes: Vec<_> = match call.constant(3)? {
         None => (0..rank).collect(),
-        Some(axes) => axes.to_integers()?.iter().map(|&a| axis_of(a, rank)).collect::<Result<_>>()?,
+        Some(axes) => {
+            axes.to_integers()?.iter().map(|&a| axis_of(a, rank)).collect::<Result<_>>()?
+        }
     };
     let sizes: Option<Vec<_>> = pads.iter().map(|&pad| usize::try_from(pad).ok()).collect();
     let Some(sizes) = sizes.filter(|sizes| sizes.len() == 2 * axes.len()) else {
         return Err(Refusal::new(
-            format!("its pads {pads:?} are not two for each of {} dimensions, none negative", axes.len()),
+            format!(
+                "its pads {pads:?} are not two for each of {} dimensions, none negative",
+                axes.len()
+            ),
             "cut with Slice instead of a negative padding; export the model again",
         ));
     };
@@ -51,7 +56,8 @@ fn pad(call: &mut Call<'_>) -> Result<Vec<Value>> {
         *dim = dim.saturating_add(*before).saturating_add(*after);
     }
     // Zeros around an image are a layer that convolutions take along.
-    if let (PadMode::Constant(0.0), &[_, (0, 0), vertical, horizontal]) = (mode, amounts.as_slice()) {
+    if let (PadMode::Constant(0.0), &[_, (0, 0), vertical, horizontal]) = (mode, amounts.as_slice())
+    {
         let (x, _) = call.image(0)?;
         let id = call.add(ZeroPadding2D::sides(vertical, horizontal), &[x], vec![])?;
         return Ok(vec![Computed::new(dims, Layout::channels_last(4), id).into()]);

@@ -5,7 +5,9 @@ use super::windows::{Windows, pair};
 use crate::call::Call;
 use crate::refusal::{Refusal, Result};
 use crate::value::Value;
-use nn_core::layers::{AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, Layer, MaxPool2D, Reshape};
+use nn_core::layers::{
+    AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, Layer, MaxPool2D, Reshape,
+};
 
 pub const OPERATORS: Family = &[
     ("AveragePool", average_pool),

@@ -12,9 +12,7 @@ use nn_core::layers::{
 
 pub const OPERATORS: Family = &[
     ("ReduceL1", |call| reduce(call, Reduction::Sum, Some(Function::Abs), None)),
-    ("ReduceL2", |call| {
-        reduce(call, Reduction::Sum, Some(SQUARE), Some(Function::Sqrt))
-    }),
+    ("ReduceL2", |call| reduce(call, Reduction::Sum, Some(SQUARE), Some(Function::Sqrt))),
     ("ReduceLogSum", |call| reduce(call, Reduction::Sum, None, Some(Function::Log))),
     ("ReduceMax", |call| reduce(call, Reduction::Max, None, None)),
     ("ReduceMean", |call| reduce(call, Reduction::Mean, None, None)),
@@ -71,7 +69,12 @@ fn reduce_min(call: &mut Call<'_>) -> Result<Vec<Value>> {
 }
 
 /// Along these axes, which stay with length 1.
-fn reduced(call: &mut Call<'_>, reduction: Reduction, value: &Computed, axes: &[usize]) -> Result<ValueId> {
+fn reduced(
+    call: &mut Call<'_>,
+    reduction: Reduction,
+    value: &Computed,
+    axes: &[usize],
+) -> Result<ValueId> {
     let mut places: Vec<_> = axes.iter().map(|&axis| value.layout.place(axis) - 1).collect();
     places.sort_unstable();
     places.dedup();
@@ -86,13 +89,19 @@ fn reduced(call: &mut Call<'_>, reduction: Reduction, value: &Computed, axes: &[
 }
 
 /// The value with its reduced dimensions as 1, or without them.
-fn finished(call: &mut Call<'_>, value: Computed, axes: &[usize], id: ValueId) -> Result<Vec<Value>> {
+fn finished(
+    call: &mut Call<'_>,
+    value: Computed,
+    axes: &[usize],
+    id: ValueId,
+) -> Result<Vec<Value>> {
     let mut kept = value.dims.clone();
     axes.iter().for_each(|&axis| kept[axis] = 1);
     let reduced = Computed::new(kept, value.layout, id);
     if call.node.attributes.int("keepdims")?.unwrap_or(1) != 0 {
         return Ok(vec![reduced.into()]);
     }
-    let dims = (0..value.dims.len()).filter(|axis| !axes.contains(axis)).map(|axis| value.dims[axis]);
+    let dims =
+        (0..value.dims.len()).filter(|axis| !axes.contains(axis)).map(|axis| value.dims[axis]);
     super::reshaping::reshape(call, &reduced, dims.collect()).map(|value| vec![value])
 }

@@ -24,9 +24,13 @@ pub const OPERATORS: Family = &[
     }),
     ("Identity", identity),
     ("Reshape", |call| {
-        let value = call.computed(0)?;
         let asked = call.ints("shape", 1)?.unwrap_or_default();
-        let dims = reshaped(&value.dims, &asked, call.node.attributes.flag("allowzero")?)?;
+        let zero_is_zero = call.node.attributes.flag("allowzero")?;
+        let dims = reshaped(call.value(0)?.dims(), &asked, zero_is_zero)?;
+        let value = match call.value(0)?.clone() {
+            Value::Flat(value) => value,
+            _ => call.computed(0)?,
+        };
         Ok(vec![reshape(call, &value, dims)?])
     }),
     ("Squeeze", |call| {
@@ -53,7 +57,10 @@ fn identity(call: &mut Call<'_>) -> Result<Vec<Value>> {
         let kind = crate::tensors::ElementType::new(i32::try_from(to).unwrap_or(0));
         if !kind.map_err(|refusal| refusal.at("attribute to"))?.is_real() {
             let problem = "it rounds a value that depends on the image to whole numbers";
-            return Err(Refusal::new(problem, "such a step has no gradient; leave it out of the model"));
+            return Err(Refusal::new(
+                problem,
+                "such a step has no gradient; leave it out of the model",
+            ));
         }
     }
     Ok(vec![call.value(0)?.clone()])
@@ -69,7 +76,8 @@ fn transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
     if Layout::new(perm.clone()).is_none_or(|layout| layout.axes().len() != rank) {
         return Err(match perm.first() {
             Some(0) | None => {
-                let problem = format!("attribute perm {perm:?} does not name {rank} dimensions once");
+                let problem =
+                    format!("attribute perm {perm:?} does not name {rank} dimensions once");
                 Refusal::new(problem, "the file is damaged; export it again")
             }
             Some(_) => mixes_the_batch(&format!("attribute perm {perm:?} moves")),
@@ -86,7 +94,8 @@ fn expand(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let asked = call.required_constant(1)?.to_integers()?;
     let fits = asked.len() <= value.rank();
     let own = &value.dims[value.rank() - asked.len().min(value.rank())..];
-    if fits && own.iter().zip(asked.iter()).all(|(&own, &asked)| asked == 1 || asked == own as i64) {
+    if fits && own.iter().zip(asked.iter()).all(|(&own, &asked)| asked == 1 || asked == own as i64)
+    {
         return Ok(vec![value.into()]);
     }
     Err(Refusal::new(
@@ -102,15 +111,25 @@ pub fn reshape(call: &mut Call<'_>, value: &Computed, dims: Vec<usize>) -> Resul
     if value.dims == dims {
         return Ok(value.clone().into());
     }
+    if call.lowered.for_one && dims == [value.len()] {
+        return Ok(match reshape(call, value, vec![1, value.len()])? {
+            Value::Computed(value) => Value::Flat(value),
+            other => other,
+        });
+    }
     if dims.first() != value.dims.first() {
-        return Err(mixes_the_batch(&format!("its shape {:?} becomes {dims:?}, which changes", value.dims)));
+        return Err(mixes_the_batch(&format!(
+            "its shape {:?} becomes {dims:?}, which changes",
+            value.dims
+        )));
     }
     let groups = groups(&value.dims, &dims);
     let from = side_by_side(value, &groups);
-    let name = |call: &mut Call<'_>, id, shape: Vec<usize>| match call.net().shape(id).dims() == shape {
-        true => Ok(id),
-        false => call.add(Reshape::new(shape), &[id], vec![]),
-    };
+    let name =
+        |call: &mut Call<'_>, id, shape: Vec<usize>| match call.net().shape(id).dims() == shape {
+            true => Ok(id),
+            false => call.add(Reshape::new(shape), &[id], vec![]),
+        };
     let is_picture = value.layout == Layout::channels_last(4) && from.axes() == [0, 1, 2, 3];
     let moved = !value.layout.is_same_memory(&from, &value.dims);
     let layout = reshaped_layout(&from, &groups, dims.len());
@@ -213,8 +232,14 @@ mod tests {
         let shuffle = ranges(&[1, 8, 4, 4], &[1, 2, 4, 4, 4]);
         assert_eq!(shuffle, [(0..1, 0..1), (1..2, 1..3), (2..3, 3..4), (3..4, 4..5)]);
         assert_eq!(ranges(&[2, 3, 4, 5], &[2, 60]), [(0..1, 0..1), (1..4, 1..2)]);
-        assert_eq!(ranges(&[2, 3, 1, 1], &[2, 3]), [(0..1, 0..1), (1..2, 1..2), (2..3, 2..2), (3..4, 2..2)]);
-        assert_eq!(ranges(&[2, 3], &[2, 3, 1, 1]), [(0..1, 0..1), (1..2, 1..2), (2..2, 2..3), (2..2, 3..4)]);
+        assert_eq!(
+            ranges(&[2, 3, 1, 1], &[2, 3]),
+            [(0..1, 0..1), (1..2, 1..2), (2..3, 2..2), (3..4, 2..2)]
+        );
+        assert_eq!(
+            ranges(&[2, 3], &[2, 3, 1, 1]),
+            [(0..1, 0..1), (1..2, 1..2), (2..2, 2..3), (2..2, 3..4)]
+        );
         assert_eq!(ranges(&[1, 6, 4], &[1, 4, 6]), [(0..1, 0..1), (1..3, 1..3)]);
     }
 

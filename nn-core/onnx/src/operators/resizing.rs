@@ -20,7 +20,10 @@ fn resize(call: &mut Call<'_>) -> Result<Vec<Value>> {
     }
     for name in ["antialias", "exclude_outside"] {
         if call.node.attributes.flag(name)? {
-            return Err(Refusal::new(format!("attribute {name} is 1"), "only resizing without it is read"));
+            return Err(Refusal::new(
+                format!("attribute {name} is 1"),
+                "only resizing without it is read",
+            ));
         }
     }
     let sizes = call.constant(sizes_at)?.filter(|sizes| sizes.len() > 0);
@@ -29,7 +32,9 @@ fn resize(call: &mut Call<'_>) -> Result<Vec<Value>> {
         (Some(sizes), _) => {
             let sizes = sizes.to_integers()?;
             match sizes[..] {
-                [_, same, h, w] if same == channels as i64 && h > 0 && w > 0 => (h as usize, w as usize),
+                [_, same, h, w] if same == channels as i64 && h > 0 && w > 0 => {
+                    (h as usize, w as usize)
+                }
                 _ => return Err(not_an_image(&format!("sizes {sizes:?}"))),
             }
         }
@@ -37,9 +42,12 @@ fn resize(call: &mut Call<'_>) -> Result<Vec<Value>> {
             let factors: Vec<_> = (0..scales.len()).map(|i| scales.number(i)).collect();
             match factors[..] {
                 [1.0, 1.0, h, w] => {
-                    let whole = |size: f64| (size >= 1.0 && size.fract() == 0.0).then_some(size as usize);
+                    let whole =
+                        |size: f64| (size >= 1.0 && size.fract() == 0.0).then_some(size as usize);
                     let size = whole(height as f64 * h).zip(whole(width as f64 * w));
-                    size.ok_or_else(|| not_an_image(&format!("scales {factors:?}, which give no whole size,")))?
+                    size.ok_or_else(|| {
+                        not_an_image(&format!("scales {factors:?}, which give no whole size,"))
+                    })?
                 }
                 _ => return Err(not_an_image(&format!("scales {factors:?}"))),
             }
@@ -56,9 +64,14 @@ fn not_an_image(what: &str) -> Refusal {
 }
 
 /// The one of our formulas that is meant.
-fn interpolation(call: &Call<'_>, from: (usize, usize), to: (usize, usize)) -> Result<Interpolation> {
+fn interpolation(
+    call: &Call<'_>,
+    from: (usize, usize),
+    to: (usize, usize),
+) -> Result<Interpolation> {
     let attributes = &call.node.attributes;
-    let text = |name: &str, usual: &'static str| Ok::<_, Refusal>(attributes.text(name)?.unwrap_or(usual));
+    let text =
+        |name: &str, usual: &'static str| Ok::<_, Refusal>(attributes.text(name)?.unwrap_or(usual));
     let old = call.node.op == "Upsample" || call.opset <= 10;
     let mode = text("mode", "nearest")?;
     let usual = if old { "asymmetric" } else { "half_pixel" };
@@ -69,16 +82,24 @@ fn interpolation(call: &Call<'_>, from: (usize, usize), to: (usize, usize)) -> R
     match (mode, position) {
         ("nearest", "asymmetric") if rounding == "floor" => Ok(Interpolation::Nearest),
         // For whole factors, all ways to round the centre of a pixel lead to the one that it lies in.
-        ("nearest", "half_pixel" | "pytorch_half_pixel") if whole && rounding.starts_with("round") => {
+        ("nearest", "half_pixel" | "pytorch_half_pixel")
+            if whole && rounding.starts_with("round") =>
+        {
             Ok(Interpolation::Nearest)
         }
-        ("linear" | "bilinear", "half_pixel") => Ok(Interpolation::Bilinear { align_corners: false }),
+        ("linear" | "bilinear", "half_pixel") => {
+            Ok(Interpolation::Bilinear { align_corners: false })
+        }
         ("linear" | "bilinear", "pytorch_half_pixel") if larger => {
             Ok(Interpolation::Bilinear { align_corners: false })
         }
-        ("linear" | "bilinear", "align_corners") => Ok(Interpolation::Bilinear { align_corners: true }),
+        ("linear" | "bilinear", "align_corners") => {
+            Ok(Interpolation::Bilinear { align_corners: true })
+        }
         _ => Err(Refusal::new(
-            format!("its attributes are mode {mode:?}, coordinate_transformation_mode {position:?}, nearest_mode {rounding:?}"),
+            format!(
+                "its attributes are mode {mode:?}, coordinate_transformation_mode {position:?}, nearest_mode {rounding:?}"
+            ),
             "nearest with asymmetric and floor, and linear with half_pixel or align_corners are read",
         )),
     }

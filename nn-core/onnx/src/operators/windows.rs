@@ -31,7 +31,9 @@ pub fn pair(call: &Call<'_>, name: &str) -> Result<Option<(usize, usize)>> {
             Ok(Some((vertical, horizontal)))
         }
         _ => Err(Refusal::new(
-            format!("attribute {name} must be two positive numbers, vertical before horizontal, but is {values:?}"),
+            format!(
+                "attribute {name} must be two positive numbers, vertical before horizontal, but is {values:?}"
+            ),
             "classifiers of images have 2-D convolutions and poolings; export the model again",
         )),
     }
@@ -45,7 +47,10 @@ fn padding(call: &Call<'_>) -> Result<Padding> {
         Some("SAME_LOWER") => return Ok(Padding::SameLower),
         Some(other) => {
             let problem = format!("attribute auto_pad is {other:?}");
-            return Err(Refusal::new(problem, "NOTSET, VALID, SAME_UPPER and SAME_LOWER are known"));
+            return Err(Refusal::new(
+                problem,
+                "NOTSET, VALID, SAME_UPPER and SAME_LOWER are known",
+            ));
         }
     }
     let Some(pads) = call.node.attributes.ints("pads")? else { return Ok(Padding::Valid) };

@@ -50,7 +50,10 @@ fn ends_an_activation(step: &Step) -> bool {
     step.is::<Multiply>().is_some()
         || step.is::<Divide>().is_some()
         || step.is::<Rescaling>().is_some()
-        || matches!(step.is(), Some(Function::Clamp { .. } | Function::Log | Function::Power { .. }))
+        || matches!(
+            step.is(),
+            Some(Function::Clamp { .. } | Function::Log | Function::Power { .. })
+        )
 }
 
 /// What step `i` may be a function of: the values behind it from which it takes all, nearest last.
@@ -58,9 +61,13 @@ fn sources(net: &Net, i: usize) -> Vec<ValueId> {
     let mut open = vec![i + 1];
     let mut seen: Vec<ValueId> = Vec::new();
     while let Some(value) = open.pop() {
-        let inputs = net.step(value).filter(|step| is_number_by_number(step)).map(|step| &step.inputs);
+        let inputs =
+            net.step(value).filter(|step| is_number_by_number(step)).map(|step| &step.inputs);
         for &input in inputs.into_iter().flatten() {
-            if !seen.contains(&input) && seen.len() < MOST_STEPS && net.shape(input) == &net.steps[i].shape {
+            if !seen.contains(&input)
+                && seen.len() < MOST_STEPS
+                && net.shape(input) == &net.steps[i].shape
+            {
                 seen.push(input);
                 open.push(input);
             }
@@ -135,7 +142,8 @@ fn computed(step: &Step, inputs: &[&[f64]]) -> Option<Vec<f64>> {
             "Minimum" => f64::min,
             _ => f64::max,
         };
-        let join = |a: Vec<f64>, b: &&[f64]| a.iter().zip(*b).map(|(&a, &b)| combine(a, b)).collect();
+        let join =
+            |a: Vec<f64>, b: &&[f64]| a.iter().zip(*b).map(|(&a, &b)| combine(a, b)).collect();
         return Some(rest.iter().fold(x.to_vec(), join));
     }
     let [x] = inputs else { return None };

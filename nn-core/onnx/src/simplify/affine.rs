@@ -47,24 +47,25 @@ pub fn taken_along(net: &mut Net, i: usize, uses: &[usize]) -> Result<()> {
     let Some(affine) = Affine::of(net, i) else { return Ok(()) };
     let input = net.steps[i].inputs[0];
     let Some(before) = net.step(input).filter(|_| uses[input] == 1) else { return Ok(()) };
-    let (layer, parameters): (Arc<dyn Layer<f32>>, _) = match (&affine, before.parameters.as_slice()) {
-        (Affine::Bias(_), [weight, bias]) if before.is::<Dense>().is_some() => {
-            (Arc::clone(&before.layer), vec![Rc::clone(weight), affine.apply(bias)])
-        }
-        (Affine::Bias(bias), [weight, own @ ..]) if before.is::<Conv2D>().is_some() => {
-            let Some(conv) = before.is::<Conv2D>() else { return Ok(()) };
-            let bias = own.first().map_or_else(|| Rc::clone(bias), |own| affine.apply(own));
-            (Arc::new(conv.clone().bias(true)), vec![Rc::clone(weight), bias])
-        }
-        (affine, [weight, bias]) if is_normalization(before) => {
-            let weight = match affine {
-                Affine::Scale(_) => affine.apply(weight),
-                Affine::Bias(_) => Rc::clone(weight),
-            };
-            (Arc::clone(&before.layer), vec![weight, affine.apply(bias)])
-        }
-        _ => return Ok(()),
-    };
+    let (layer, parameters): (Arc<dyn Layer<f32>>, _) =
+        match (&affine, before.parameters.as_slice()) {
+            (Affine::Bias(_), [weight, bias]) if before.is::<Dense>().is_some() => {
+                (Arc::clone(&before.layer), vec![Rc::clone(weight), affine.apply(bias)])
+            }
+            (Affine::Bias(bias), [weight, own @ ..]) if before.is::<Conv2D>().is_some() => {
+                let Some(conv) = before.is::<Conv2D>() else { return Ok(()) };
+                let bias = own.first().map_or_else(|| Rc::clone(bias), |own| affine.apply(own));
+                (Arc::new(conv.clone().bias(true)), vec![Rc::clone(weight), bias])
+            }
+            (affine, [weight, bias]) if is_normalization(before) => {
+                let weight = match affine {
+                    Affine::Scale(_) => affine.apply(weight),
+                    Affine::Bias(_) => Rc::clone(weight),
+                };
+                (Arc::clone(&before.layer), vec![weight, affine.apply(bias)])
+            }
+            _ => return Ok(()),
+        };
     let (name, inputs) = (before.name.clone(), before.inputs.clone());
     net.put(i, layer, inputs, parameters)?;
     net.steps[i].name = name;

@@ -33,7 +33,8 @@ fn normalized(net: &Net, i: usize) -> Option<(ValueId, f64)> {
             })?
         }
     };
-    let (shifted, &Rescaling { scale: 1.0, offset: epsilon }) = net.find::<Rescaling>(variance)? else {
+    let (shifted, &Rescaling { scale: 1.0, offset: epsilon }) = net.find::<Rescaling>(variance)?
+    else {
         return None;
     };
     let squares = mean_of_channels(net, shifted.inputs[0])?;
