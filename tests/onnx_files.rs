@@ -42,7 +42,11 @@ fn compare(name: &str) -> Imported {
     };
     let difference = largest_difference(output.value().as_slice(), expected.values("output"));
     assert!(difference < TOLERANCE, "{name}: the output differs by {difference:e}");
-    tape.backward_from(&pass.output, Tensor::from_fn([2, 5], |i| f32::from(u8::from(i == 0 || i == 6)))).unwrap();
+    tape.backward_from(
+        &pass.output,
+        Tensor::from_fn([2, 5], |i| f32::from(u8::from(i == 0 || i == 6))),
+    )
+    .unwrap();
     let dx = channels_first(tape.grad(&x).unwrap());
     let difference = largest_difference(&dx, expected.values("dx"));
     assert!(difference < TOLERANCE, "{name}: dx differs by {difference:e}");
@@ -86,7 +90,10 @@ fn weights_beside_the_model() {
     let alone = folder.path().join("model.onnx");
     std::fs::copy(path("shuffle_external.onnx"), &alone).unwrap();
     let error = nn_onnx::read(&alone).unwrap_err().to_string();
-    assert!(error.contains("shuffle_external.onnx.data") && error.contains("copy the file"), "{error}");
+    assert!(
+        error.contains("shuffle_external.onnx.data") && error.contains("copy the file"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::graph::Node;
 use crate::layout::Layout;
 use crate::net::{Net, ValueId, Weight};
 use crate::refusal::{Refusal, Result};
-use crate::value::{Computed, Value};
+use crate::value::{Batch, Computed, Value};
 use nn_core::layers::{Layer, Permute, Reshape};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Lowered {
     /// How many nodes were computed while reading.
     pub folded: usize,
     pub values: HashMap<String, Value>,
+    /// Values that cannot be computed, which is a fault only if they are needed.
+    pub postponed: HashMap<String, Refusal>,
 }
 
 impl Lowered {
@@ -32,6 +34,12 @@ impl Lowered {
 }
 
 impl Lowered {
+    /// Takes note that what a node gives cannot be computed.
+    pub fn postpone(&mut self, node: &Node, refusal: &Refusal) {
+        let outputs = node.outputs.iter().cloned();
+        self.postponed.extend(outputs.map(|name| (name, refusal.clone())));
+    }
+
     /// Takes note of what a node gives.
     pub fn keep(&mut self, node: &Node, outputs: Vec<Value>) -> Result<()> {
         for (i, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
@@ -41,7 +49,7 @@ impl Lowered {
                     "export the model in inference mode, without outputs that only training needs",
                 ));
             };
-            if let Value::Computed(value) | Value::Flat(value) = value {
+            if let Value::Computed(value) | Value::Unaligned(_, value) = value {
                 self.names.insert(name.clone(), value.id);
                 if i == 0 && !node.name.is_empty() {
                     self.names.entry(node.name.clone()).or_insert(value.id);
@@ -73,6 +81,9 @@ impl Call<'_> {
             return Ok(None);
         }
         let name = &self.node.inputs[i];
+        if let Some(refusal) = self.lowered.postponed.get(name) {
+            return Err(refusal.clone());
+        }
         self.lowered.values.get(name).map(Some).ok_or_else(|| {
             Refusal::new(format!("its input {name:?} is not known"), "export the model again")
         })
@@ -92,9 +103,7 @@ impl Call<'_> {
     pub fn computed(&self, i: usize) -> Result<Computed> {
         match self.value(i)? {
             Value::Computed(value) => Ok(value.clone()),
-            Value::Flat(_) => {
-                Err(mixes_the_batch("its input has merged its other dimensions with"))
-            }
+            Value::Unaligned(..) => Err(unaligned()),
             Value::Constant(_) => Err(Refusal::new(
                 format!(
                     "its input {i} is a constant, where a value that depends on the image is expected"
@@ -104,12 +113,20 @@ impl Call<'_> {
         }
     }
 
+    /// The `i`-th input, which depends on the image; the batch may be at any place.
+    pub fn anywhere(&self, i: usize) -> Result<Computed> {
+        match self.value(i)? {
+            Value::Unaligned(Batch::Moved, value) => Ok(value.clone()),
+            _ => self.computed(i),
+        }
+    }
+
     /// The `i`-th input, which is known when the file is read, if it is there.
     pub fn constant(&self, i: usize) -> Result<Option<Array>> {
         match self.optional(i)? {
             None => Ok(None),
             Some(Value::Constant(array)) => Ok(Some(array.clone())),
-            Some(Value::Computed(_) | Value::Flat(_)) => Err(Refusal::new(
+            Some(Value::Computed(_) | Value::Unaligned(..)) => Err(Refusal::new(
                 format!("its input {i} ({:?}) depends on the image", self.node.inputs[i]),
                 "only weights and shapes that are fixed can be read here; export for a fixed image size",
             )),
@@ -134,10 +151,10 @@ impl Call<'_> {
         }
     }
 
-    /// The inputs for folding: `None` for what depends on the image, or is left out.
-    pub fn as_constants(&self) -> fold::Call<'_> {
-        let inputs = (0..self.node.inputs.len()).map(|i| self.optional(i).ok().flatten());
-        fold::Call { node: self.node, inputs: inputs.collect() }
+    /// The node and its inputs, for folding; `None` if an input cannot be had.
+    pub fn for_folding(&self) -> Option<fold::Call<'_>> {
+        let inputs = (0..self.node.inputs.len()).map(|i| self.optional(i).ok());
+        Some(fold::Call { node: self.node, inputs: inputs.collect::<Option<_>>()? })
     }
 
     /// The shape of a value of the network.
@@ -218,4 +235,9 @@ pub fn mixes_the_batch(what: &str) -> Refusal {
         format!("{what} the batch, its first dimension"),
         "each sample must be computed for itself: export the model for inference",
     )
+}
+
+/// What takes a value whose first dimension is not the batch.
+pub fn unaligned() -> Refusal {
+    mixes_the_batch("the first dimension of its input is not")
 }

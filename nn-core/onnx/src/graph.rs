@@ -3,6 +3,7 @@
 
 use crate::array::Array;
 use crate::attributes::Attributes;
+use crate::branches;
 use crate::external::ExternalData;
 use crate::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::refusal::{Refusal, Result};
@@ -43,6 +44,8 @@ pub struct Node {
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
     pub attributes: Attributes,
+    /// Whether it is of a branch, which may not be taken.
+    pub is_conditional: bool,
 }
 
 impl Node {
@@ -68,6 +71,7 @@ impl Graph {
             return Err(Refusal::new(problem, "give a file that ends in .onnx"));
         };
         let mut graph = *graph;
+        let conditional = branches::hoist(&mut graph);
         if graph.node.len() > MOST_NODES {
             let problem =
                 format!("its graph has {} nodes, more than {MOST_NODES}", graph.node.len());
@@ -80,7 +84,11 @@ impl Graph {
         let constants = constants(&mut graph, external)?;
         let inputs = graph.input.iter().filter(|input| !constants.contains_key(&input.name));
         let inputs: Vec<_> = inputs.map(Input::new).collect::<Result<_>>()?;
-        let check = |node: NodeProto| Node::new(node, opset, &model.functions, external);
+        let check = |node: NodeProto| {
+            let is_conditional = node.output.iter().any(|output| conditional.contains(output));
+            let node = Node::new(node, opset, &model.functions, external)?;
+            Ok(Node { is_conditional, ..node })
+        };
         let nodes = graph.node.into_iter().map(check).collect::<Result<Vec<_>>>()?;
         let outputs: Vec<_> = graph.output.into_iter().map(|output| output.name).collect();
         let known = inputs.iter().map(|input| &input.name).chain(constants.keys());
@@ -156,6 +164,7 @@ impl Node {
             inputs: input,
             outputs: output,
             attributes: Attributes::default(),
+            is_conditional: false,
         };
         let place = node.place(opset);
         let known_domain = matches!(domain.as_str(), "" | "ai.onnx" | "ai.onnx.ml");

@@ -73,7 +73,7 @@ fn dims(graph: &Graph, input: &Input, options: &ReadOptions) -> Result<(Vec<usiz
         let layout = Layout::plain(dims.len());
         return Ok((dims, layout));
     };
-    let channels_first = !is_channels_last(graph, input, first, third);
+    let channels_first = !is_channels_last(graph, input, [first, second, third]);
     let (channels, size) = match channels_first {
         true => (first, (second, third)),
         false => (third, (first, second)),
@@ -108,15 +108,14 @@ fn dims(graph: &Graph, input: &Input, options: &ReadOptions) -> Result<(Vec<usiz
 }
 
 /// Whether the file has images with their channels last, as TensorFlow's exporters write them: the one dimension that
-/// is a number of channels is last, or the first node transposes them.
-fn is_channels_last(
-    graph: &Graph,
-    input: &Input,
-    first: Option<usize>,
-    last: Option<usize>,
-) -> bool {
-    let is_channels = |dim: Option<usize>| matches!(dim, Some(1 | 3 | 4));
-    match (is_channels(first), is_channels(last)) {
+/// can be a number of channels is last, or the first node transposes them.
+fn is_channels_last(graph: &Graph, input: &Input, dims: [Option<usize>; 3]) -> bool {
+    let is_channels = |dim: Option<usize>, others: [Option<usize>; 2]| {
+        let smaller = |dim: usize| others.iter().flatten().all(|&other| dim < other);
+        dim.is_some_and(|dim| matches!(dim, 1 | 3 | 4) && smaller(dim))
+    };
+    let [first, second, third] = dims;
+    match (is_channels(first, [second, third]), is_channels(third, [first, second])) {
         (true, false) => false,
         (false, true) => true,
         _ => {

@@ -4,7 +4,7 @@
 //! last. A [`Layout`] says which of ONNX's dimensions lies where. A transpose of ONNX then changes the layout and
 //! moves nothing; numbers are moved where an operator needs another order than there is.
 
-/// `self.0[i]` is ONNX's axis at place `i` in memory; the batch is always first.
+/// `self.0[i]` is ONNX's axis at place `i` in memory, where the batch is always first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout(Vec<usize>);
 
@@ -25,12 +25,11 @@ impl Layout {
         Self(others.chain((last < rank).then_some(last)).collect())
     }
 
-    /// In this order; `None` if an axis is missing, or the batch is not first.
+    /// In this order; `None` if an axis is missing.
     pub fn new(axes: Vec<usize>) -> Option<Self> {
         let mut sorted = axes.clone();
         sorted.sort_unstable();
-        let fits = sorted.iter().copied().eq(0..axes.len()) && axes.first().is_none_or(|&a| a == 0);
-        fits.then_some(Self(axes))
+        sorted.iter().copied().eq(0..axes.len()).then_some(Self(axes))
     }
 
     /// ONNX's axes in the order in which they lie in memory.
@@ -52,10 +51,17 @@ impl Layout {
         self.0.iter().map(|&axis| dims[axis]).collect()
     }
 
-    /// The layout of the same memory after ONNX's transpose by `perm`; `None` if it moves the batch.
+    /// Without an axis, when it is 1 and taken away.
+    pub fn without(&self, axis: usize) -> Self {
+        let others = self.0.iter().filter(|&&own| own != axis);
+        Self(others.map(|&own| own - usize::from(own > axis)).collect())
+    }
+
+    /// The layout of the same memory after ONNX's transpose by `perm`; `None` if that does not name each axis once.
     pub fn transposed(&self, perm: &[usize]) -> Option<Self> {
         let new = |axis: &usize| perm.iter().position(|old| old == axis);
-        Self::new(self.0.iter().map(new).collect::<Option<_>>()?)
+        let axes = self.0.iter().map(new).collect::<Option<_>>()?;
+        Self::new(axes).filter(|_| perm.len() == self.0.len())
     }
 
     /// The same layout but with one axis last.
@@ -91,7 +97,8 @@ mod tests {
         assert_eq!(to_last, Layout::plain(4));
         assert_eq!(to_last.transposed(&[0, 3, 1, 2]), Some(image.clone()));
         assert_eq!(image.in_memory(&[2, 3, 8, 6]), [2, 8, 6, 3]);
-        assert_eq!(image.transposed(&[1, 0, 2, 3]), None);
+        assert_eq!(image.transposed(&[1, 0, 2, 2]), None);
+        assert_eq!(image.without(2).axes(), [0, 2, 1]);
         assert_eq!(image.permutation_to(&Layout::plain(4)), [0, 3, 1, 2]);
         assert!(image.is_same_memory(&Layout::plain(4), &[2, 3, 1, 1]));
         assert!(!image.is_same_memory(&Layout::plain(4), &[2, 3, 2, 1]));

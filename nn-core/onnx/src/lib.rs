@@ -40,6 +40,7 @@
 
 mod array;
 mod attributes;
+mod branches;
 mod call;
 mod emit;
 mod external;
@@ -57,6 +58,9 @@ mod shapes;
 mod simplify;
 mod tensors;
 mod value;
+
+#[cfg(test)]
+mod tests;
 
 pub use imported::{Imported, Report};
 pub use input::ReadOptions;

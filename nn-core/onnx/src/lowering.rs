@@ -18,6 +18,7 @@ pub fn lower(mut graph: Graph, input: Chosen, net: Net) -> Result<Lowered> {
         names: HashMap::from([(input.name.clone(), 0)]),
         for_one: input.for_one,
         folded: 0,
+        postponed: HashMap::new(),
         values: values.collect(),
     };
     lowered.values.insert(input.name, input.value.into());
@@ -26,14 +27,19 @@ pub fn lower(mut graph: Graph, input: Chosen, net: Net) -> Result<Lowered> {
     for node in &nodes {
         let place = |refusal: Refusal| refusal.at(node.place(graph.opset));
         let mut call = Call { node, opset: graph.opset, lowered: &mut lowered };
-        let outputs = match fold::evaluate(&call.as_constants(), &mut budget).map_err(place)? {
+        let folded = call.for_folding().map(|folding| fold::evaluate(&folding, &mut budget));
+        let outputs = folded.transpose().and_then(|folded| match folded.flatten() {
             Some(arrays) => {
-                lowered.folded += 1;
-                arrays.into_iter().map(Value::Constant).collect()
+                call.lowered.folded += 1;
+                Ok(arrays.into_iter().map(Value::Constant).collect())
             }
-            None => operators::lower(&mut call).map_err(place)?,
-        };
-        lowered.keep(node, outputs).map_err(place)?;
+            None => operators::lower(&mut call),
+        });
+        match outputs.map_err(place) {
+            Ok(outputs) => lowered.keep(node, outputs).map_err(place)?,
+            Err(refusal) if node.is_conditional => lowered.postpone(node, &refusal),
+            Err(refusal) => return Err(refusal),
+        }
     }
     Ok(lowered)
 }

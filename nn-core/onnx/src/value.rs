@@ -9,9 +9,19 @@ use std::rc::Rc;
 pub enum Value {
     Constant(Array),
     Computed(Computed),
-    /// All numbers of the one sample of a file for a batch of one, without a batch dimension. The value has it still:
-    /// `[1, numbers]`. PyTorch writes `as_strided` this way: a flat value, of which entries are picked.
-    Flat(Computed),
+    /// A value whose first dimension is not the batch; few operators take it.
+    Unaligned(Batch, Computed),
+}
+
+/// Where the batch is, if not first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batch {
+    /// Merged with all else, in a file for a batch of one. The value has it still: `[1, numbers]`. PyTorch writes
+    /// `as_strided` this way: a flat value, of which entries are picked.
+    Merged,
+    /// At another place of ONNX's; in memory it is first, as always. PyTorch cuts queries, keys and values along a
+    /// dimension before it.
+    Moved,
 }
 
 impl Value {
@@ -19,7 +29,8 @@ impl Value {
         match self {
             Self::Constant(array) => &array.dims,
             Self::Computed(value) => &value.dims,
-            Self::Flat(value) => &value.dims[1..],
+            Self::Unaligned(Batch::Moved, value) => &value.dims,
+            Self::Unaligned(Batch::Merged, value) => &value.dims[1..],
         }
     }
 }
@@ -51,10 +62,18 @@ impl Computed {
     pub fn len(&self) -> usize {
         self.dims.iter().skip(1).product()
     }
+
+    /// Which of ONNX's dimensions the batch is.
+    pub fn batch_axis(&self) -> usize {
+        self.layout.axes().first().copied().unwrap_or(0)
+    }
 }
 
 impl From<Computed> for Value {
     fn from(value: Computed) -> Self {
-        Self::Computed(value)
+        match value.batch_axis() {
+            0 => Self::Computed(value),
+            _ => Self::Unaligned(Batch::Moved, value),
+        }
     }
 }

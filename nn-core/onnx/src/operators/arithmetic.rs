@@ -2,7 +2,7 @@
 
 use super::Family;
 use crate::array::{Array, Data};
-use crate::call::{Call, mixes_the_batch};
+use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
 use crate::value::{Computed, Value};
@@ -47,11 +47,7 @@ fn all(call: &mut Call<'_>, operation: Operation) -> Result<Vec<Value>> {
             (Value::Constant(a), Value::Computed(b)) => {
                 with_constant(call, operation, &b, &a, true)?
             }
-            (Value::Flat(_), _) | (_, Value::Flat(_)) => {
-                return Err(mixes_the_batch(
-                    "it works on a value that has merged its other dimensions with",
-                ));
-            }
+            (Value::Unaligned(..), _) | (_, Value::Unaligned(..)) => return Err(unaligned()),
             (Value::Constant(_), Value::Constant(_)) => {
                 let problem = "its first inputs are constants, and later ones are not";
                 return Err(Refusal::new(problem, "fold them: run onnxsim"));
@@ -240,9 +236,7 @@ fn select(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let mut parts = Vec::with_capacity(2);
     for (i, mask) in masks.iter().enumerate() {
         parts.push(match call.value(i + 1)?.clone() {
-            Value::Flat(_) => {
-                return Err(mixes_the_batch("its value has merged its other dimensions with"));
-            }
+            Value::Unaligned(..) => return Err(unaligned()),
             Value::Computed(value) => {
                 with_constant(call, Operation::Multiply, &value, mask, false)?
             }

@@ -1,22 +1,22 @@
 //! What joins values and what picks parts of them.
 
 use super::Family;
-use crate::call::{Call, mixes_the_batch};
+use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
 use crate::shapes::{Picked, axis_of, parts, picked_range};
-use crate::value::{Computed, Value};
+use crate::value::{Batch, Computed, Value};
 use nn_core::layers::{ChannelSlice, Concatenate, Constant, Gather, Slice};
 
 pub const OPERATORS: Family =
-    &[("Concat", concat), ("Gather", gather), ("Slice", slice), ("Split", split)];
+    &[("Concat", concat), ("Gather", gather), ("If", choose), ("Slice", slice), ("Split", split)];
 
 fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let values: Vec<_> =
         (0..call.node.inputs.len()).map(|i| call.value(i).cloned()).collect::<Result<_>>()?;
     let computed = values.iter().filter_map(|value| match value {
         Value::Computed(value) => Some(value),
-        Value::Constant(_) | Value::Flat(_) => None,
+        Value::Constant(_) | Value::Unaligned(..) => None,
     });
     let Some(largest) = computed.max_by_key(|value| value.len()).cloned() else {
         return Err(Refusal::new("all its inputs are constants", "fold it: run onnxsim"));
@@ -52,9 +52,7 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
                     vec![arranged.to_floats()],
                 )?
             }
-            Value::Flat(_) => {
-                return Err(mixes_the_batch("its input has merged its other dimensions with"));
-            }
+            Value::Unaligned(..) => return Err(unaligned()),
             Value::Constant(_) => {
                 return Err(mixes_the_batch("it joins other numbers for each sample of"));
             }
@@ -80,7 +78,7 @@ fn pick(
     if range.is_all(len) {
         return Ok(value.clone());
     }
-    if axis == 0 {
+    if axis == value.batch_axis() {
         return Err(mixes_the_batch("it picks samples of"));
     }
     let is_last = value.layout.last() == Some(axis);
@@ -97,7 +95,7 @@ fn pick(
 }
 
 fn slice(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    let mut value = call.computed(0)?;
+    let mut value = call.anywhere(0)?;
     let starts = call.ints("starts", 1)?.unwrap_or_default();
     let ends = call.ints("ends", 2)?.unwrap_or_default();
     let (axes, steps) = (call.ints("axes", 3)?, call.ints("steps", 4)?);
@@ -108,9 +106,9 @@ fn slice(call: &mut Call<'_>) -> Result<Vec<Value>> {
 }
 
 fn split(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    let value = call.computed(0)?;
+    let value = call.anywhere(0)?;
     let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), value.rank())?;
-    if axis == 0 {
+    if axis == value.batch_axis() {
         return Err(mixes_the_batch("it splits"));
     }
     let sizes = call.ints("split", 1)?;
@@ -124,12 +122,12 @@ fn split(call: &mut Call<'_>) -> Result<Vec<Value>> {
 
 /// Entries of constant indices. One index without a dimension takes the dimension away.
 fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    if let Value::Flat(value) = call.value(0)?.clone() {
+    if let Value::Unaligned(Batch::Merged, value) = call.value(0)?.clone() {
         return gather_flat(call, &value);
     }
-    let value = call.computed(0)?;
+    let value = call.anywhere(0)?;
     let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), value.rank())?;
-    if axis == 0 {
+    if axis == value.batch_axis() {
         return Err(mixes_the_batch("it picks samples of"));
     }
     let indices = call.required_constant(1)?;
@@ -141,8 +139,11 @@ fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let layer = Gather::new(value.layout.place(axis) - 1, places);
     let id = call.add(layer, &[value.id], vec![])?;
     let picked = Computed::new(dims.clone(), value.layout, id);
-    if indices.dims.len() == 1 {
-        return Ok(vec![picked.into()]);
+    match indices.dims.len() {
+        0 => return super::reshaping::without_axis(call, &picked, axis),
+        1 => return Ok(vec![picked.into()]),
+        _ if picked.batch_axis() != 0 => return Err(unaligned()),
+        _ => {}
     }
     let dims = [&dims[..axis], &indices.dims, &dims[axis + 1..]].concat();
     super::reshaping::reshape(call, &picked, dims).map(|value| vec![value])
@@ -164,4 +165,21 @@ fn gather_flat(call: &mut Call<'_>, value: &Computed) -> Result<Vec<Value>> {
     let id = call.add(Gather::new(0, places), &[value.id], vec![])?;
     let picked = Computed::new(dims, value.layout.clone(), id);
     super::reshaping::reshape(call, &picked, indices.dims).map(|value| vec![value])
+}
+
+/// The values of the branch that a constant condition takes: see [`crate::branches`].
+fn choose(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let condition = match call.value(0)? {
+        Value::Constant(array) => array.scalar(),
+        _ => None,
+    };
+    let Some(condition) = condition else {
+        return Err(Refusal::new(
+            "which of its branches is taken depends on the image",
+            "export the model without branches, with torch.onnx.export(.., dynamo=True)",
+        ));
+    };
+    let count = call.node.inputs.len() / 2;
+    let first = if condition != 0.0 { 1 } else { 1 + count };
+    (first..first + count).map(|i| call.value(i).cloned()).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::Family;
 use crate::array::Array;
-use crate::call::{Call, mixes_the_batch};
+use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::layout::Layout;
 use crate::refusal::{Refusal, Result};
 use crate::value::{Computed, Value};
@@ -70,9 +70,7 @@ fn matmul(call: &mut Call<'_>) -> Result<Vec<Value>> {
     match (call.value(0)?.clone(), call.value(1)?.clone()) {
         (Value::Computed(x), Value::Constant(weight)) => with_weight(call, &x, &weight),
         (Value::Computed(a), Value::Computed(b)) => of_two(call, &a, &b),
-        (Value::Flat(_), _) | (_, Value::Flat(_)) => {
-            Err(mixes_the_batch("its input has merged its other dimensions with"))
-        }
+        (Value::Unaligned(..), _) | (_, Value::Unaligned(..)) => Err(unaligned()),
         (Value::Constant(_), _) => Err(Refusal::new(
             "its first factor is a constant: it mixes pixels or tokens",
             "only weights on the right are read",

@@ -66,8 +66,8 @@ fn unknown(op: &str) -> Refusal {
         );
     }
     match op {
-        "If" | "Loop" | "Scan" => Refusal::new(
-            "the graph branches or repeats while it runs",
+        "Loop" | "Scan" => Refusal::new(
+            "the graph repeats a part while it runs",
             "export for a fixed image size with torch.onnx.export(.., dynamo=True), or run onnxsim",
         ),
         _ => Refusal::new(

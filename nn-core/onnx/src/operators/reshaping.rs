@@ -2,11 +2,11 @@
 //! it merges dimensions that do not lie side by side.
 
 use super::Family;
-use crate::call::{Call, mixes_the_batch};
+use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::layout::Layout;
 use crate::refusal::{Refusal, Result};
 use crate::shapes::{axis_of, flattened, reshaped, squeezed, unsqueezed};
-use crate::value::{Computed, Value};
+use crate::value::{Batch, Computed, Value};
 use nn_core::layers::{Flatten, Reshape};
 use std::ops::Range;
 use std::rc::Rc;
@@ -28,13 +28,19 @@ pub const OPERATORS: Family = &[
         let zero_is_zero = call.node.attributes.flag("allowzero")?;
         let dims = reshaped(call.value(0)?.dims(), &asked, zero_is_zero)?;
         let value = match call.value(0)?.clone() {
-            Value::Flat(value) => value,
+            Value::Unaligned(Batch::Merged, value) => value,
             _ => call.computed(0)?,
         };
         Ok(vec![reshape(call, &value, dims)?])
     }),
     ("Squeeze", |call| {
-        let value = call.computed(0)?;
+        let value = call.anywhere(0)?;
+        if value.batch_axis() != 0 {
+            return match call.ints("axes", 1)?.as_deref() {
+                Some(&[axis]) => without_axis(call, &value, axis_of(axis, value.rank())?),
+                _ => Err(unaligned()),
+            };
+        }
         let dims = match call.ints("axes", 1)? {
             Some(axes) => squeezed(&value.dims, Some(&axes))?,
             // Another batch than that of the file would not be squeezed.
@@ -67,23 +73,16 @@ fn identity(call: &mut Call<'_>) -> Result<Vec<Value>> {
 }
 
 fn transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    let value = call.computed(0)?;
+    let value = call.anywhere(0)?;
     let rank = value.rank();
     let perm: Vec<_> = match call.node.attributes.ints("perm")? {
         None => (0..rank).rev().collect(),
         Some(perm) => perm.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<_>>()?,
     };
-    if Layout::new(perm.clone()).is_none_or(|layout| layout.axes().len() != rank) {
-        return Err(match perm.first() {
-            Some(0) | None => {
-                let problem =
-                    format!("attribute perm {perm:?} does not name {rank} dimensions once");
-                Refusal::new(problem, "the file is damaged; export it again")
-            }
-            Some(_) => mixes_the_batch(&format!("attribute perm {perm:?} moves")),
-        });
-    }
-    let layout = value.layout.transposed(&perm).ok_or_else(|| mixes_the_batch("it moves"))?;
+    let layout = value.layout.transposed(&perm).ok_or_else(|| {
+        let problem = format!("attribute perm {perm:?} does not name {rank} dimensions once");
+        Refusal::new(problem, "the file is damaged; export it again")
+    })?;
     let dims = perm.iter().map(|&axis| value.dims[axis]).collect();
     Ok(vec![Computed::new(dims, layout, value.id).into()])
 }
@@ -104,6 +103,19 @@ fn expand(call: &mut Call<'_>) -> Result<Vec<Value>> {
     ))
 }
 
+/// A value without a dimension of 1.
+pub fn without_axis(call: &mut Call<'_>, value: &Computed, axis: usize) -> Result<Vec<Value>> {
+    if axis == value.batch_axis() || value.dims[axis] != 1 {
+        return Err(mixes_the_batch("it takes away"));
+    }
+    let mut dims = value.dims.clone();
+    dims.remove(axis);
+    let layout = value.layout.without(axis);
+    let shape = layout.in_memory(&dims)[1..].to_vec();
+    let id = call.help("squeezed", Reshape::new(shape), &[value.id], vec![])?;
+    Ok(vec![Computed::new(dims, layout, id).into()])
+}
+
 /// A value with another shape.
 pub fn reshape(call: &mut Call<'_>, value: &Computed, dims: Vec<usize>) -> Result<Value> {
     // What is a reshape of a reshape is one of the first.
@@ -113,7 +125,7 @@ pub fn reshape(call: &mut Call<'_>, value: &Computed, dims: Vec<usize>) -> Resul
     }
     if call.lowered.for_one && dims == [value.len()] {
         return Ok(match reshape(call, value, vec![1, value.len()])? {
-            Value::Computed(value) => Value::Flat(value),
+            Value::Computed(value) => Value::Unaligned(Batch::Merged, value),
             other => other,
         });
     }
