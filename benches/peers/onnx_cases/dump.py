@@ -7,12 +7,15 @@ operators in OPERATORS: what the exported forms of today's image classifiers con
 expected to have. Left out are cases of other element types than f32 (integers and booleans may be indices, shapes and
 masks), and those of sequences and strings.
 
-OUT (by default `target/onnx_cases` of this repository, where the test looks) gets `cases.json`, one case on a line, and
-`cases.safetensors` with its arrays in f32, as ONNX has them: channels first.
+OUT (by default `target/onnx_cases` of this repository, where the tests look) gets `cases.json`, one case on a line, and
+`cases.safetensors` with its arrays in f32, as ONNX has them: channels first. `models/` has the cases as files for
+`tests/onnx_models.rs`: the first input is an input, the others are initialisers. `light/` has the light models of the
+package for `tests/onnx_light.rs`.
 """
 
 import json
 import logging
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -59,6 +62,17 @@ def described(values, names, tensors):
     return kept
 
 
+def as_model(case, inputs, path):
+    """The case as a file whose only input is its first one."""
+    model = onnx.ModelProto()
+    model.CopyFrom(case.model)
+    graph = model.graph
+    for info, value in list(zip(graph.input, inputs))[1:]:
+        graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(value), info.name))
+    del graph.input[1:]
+    onnx.save(model, path)
+
+
 def is_single_precision(arrays):
     """Whether all are arrays, and f32 but for integers and booleans; at least one is f32."""
     if not all(isinstance(a, (np.ndarray, np.generic)) for a in arrays):
@@ -73,6 +87,9 @@ def main():
     warnings.filterwarnings("ignore")
     logging.disable()
     listed, tensors, left_out = [], {}, 0
+    (out / "models").mkdir(exist_ok=True)
+    light = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+    shutil.copytree(light, out / "light", dirs_exist_ok=True)
     for case in collect_testcases(None):
         nodes = case.model.graph.node
         if len(nodes) != 1 or nodes[0].op_type not in OPERATORS or nodes[0].domain not in ("", "ai.onnx"):
@@ -81,6 +98,7 @@ def main():
         if not is_single_precision([*inputs, *outputs]):
             left_out += 1
             continue
+        as_model(case, inputs, out / "models" / f"{case.name}.onnx")
         listed.append({
             "name": case.name,
             "op": node.op_type,

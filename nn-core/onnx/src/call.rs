@@ -41,24 +41,30 @@ impl Lowered {
     }
 
     /// Takes note of what a node gives.
-    pub fn keep(&mut self, node: &Node, outputs: Vec<Value>) -> Result<()> {
-        for (i, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            let Some(value) = outputs.get(i) else {
-                return Err(Refusal::new(
-                    format!("its output {name:?} is taken, which is not computed"),
-                    "export the model in inference mode, without outputs that only training needs",
-                ));
-            };
-            if let Value::Computed(value) | Value::Unaligned(_, value) = value {
+    pub fn keep(&mut self, node: &Node, outputs: Vec<Value>, place: &str) {
+        let mut outputs = outputs.into_iter();
+        for (i, name) in node.outputs.iter().enumerate() {
+            let value = outputs.next();
+            if let Some(Value::Computed(value) | Value::Unaligned(_, value)) = &value {
                 self.names.insert(name.clone(), value.id);
                 if i == 0 && !node.name.is_empty() {
                     self.names.entry(node.name.clone()).or_insert(value.id);
                 }
             }
-            self.values.insert(name.clone(), value.clone());
+            match value {
+                Some(value) => drop(self.values.insert(name.clone(), value)),
+                None => drop(self.postponed.insert(name.clone(), not_given(name).at(place))),
+            }
         }
-        Ok(())
     }
+}
+
+/// An output that only training needs, such as the mask of a dropout.
+fn not_given(name: &str) -> Refusal {
+    Refusal::new(
+        format!("its output {name:?} is taken, which is not computed"),
+        "export the model in inference mode, without outputs that only training needs",
+    )
 }
 
 /// A node that is being lowered, and what it may ask for.

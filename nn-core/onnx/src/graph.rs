@@ -8,7 +8,7 @@ use crate::external::ExternalData;
 use crate::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::refusal::{Refusal, Result};
 use crate::tensors::{self, ElementType};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The opsets whose operators are known.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=26;
@@ -21,7 +21,7 @@ const MOST_NODES: usize = 1 << 16;
 pub struct Graph {
     /// The version of ONNX's operators.
     pub opset: i64,
-    /// The inputs that have no value in the file.
+    /// The inputs that have no value in the file and are taken.
     pub inputs: Vec<Input>,
     pub outputs: Vec<String>,
     /// In an order in which each takes values of earlier ones.
@@ -93,6 +93,10 @@ impl Graph {
         let outputs: Vec<_> = graph.output.into_iter().map(|output| output.name).collect();
         let known = inputs.iter().map(|input| &input.name).chain(constants.keys());
         let nodes = ordered(nodes, known, &outputs, opset)?;
+        // Old files list inputs that nothing takes any more.
+        let taken: HashSet<_> =
+            nodes.iter().flat_map(|node| &node.inputs).chain(&outputs).collect();
+        let inputs = inputs.into_iter().filter(|input| taken.contains(&input.name)).collect();
         Ok(Self { opset, inputs, outputs, nodes, constants })
     }
 }

@@ -79,6 +79,11 @@ pub struct Report {
     pub input: String,
     /// The name of the output that the model computes.
     pub output: String,
+    /// For each dimension of the model's input, the batch first, which one of the file's input it is: `[0, 2, 3, 1]` for
+    /// a file that has its channels first.
+    pub input_axes: Vec<usize>,
+    /// The same for the output.
+    pub output_axes: Vec<usize>,
     /// The outputs that it does not compute.
     pub other_outputs: Vec<String>,
     /// How many nodes lead to an output.
@@ -114,17 +119,20 @@ pub fn import(
     let output = output(&graph, options)?;
     report.nodes = graph.nodes.len();
     report.input = input.name.clone();
+    report.input_axes = input.value.layout.axes().to_vec();
     report.other_outputs = graph.outputs.iter().filter(|name| **name != output).cloned().collect();
     let net = Net::new(input.shape.clone());
     let mut lowered = lower(graph, input, net)?;
     let at = format!("output {output:?}");
-    let id = match lowered.value(&output) {
-        Some(Value::Computed(value)) => value.id,
+    let (id, axes) = match lowered.value(&output) {
+        Some(Value::Computed(value)) => (value.id, value.layout.axes().to_vec()),
         _ => {
             let problem = "it does not depend on the image";
             return Err(Refusal::new(problem, "export the model again").at(at));
         }
     };
+    // Weights are moved into the model where nothing else holds them.
+    lowered.values.clear();
     simplify(&mut lowered.net, id)?;
     report.folded = lowered.folded;
     report.output = output;
@@ -133,6 +141,10 @@ pub fn import(
     let emitted = emit(lowered.net, "onnx".into(), id, options.output_kind)?;
     let Emitted { model, layers, transposes, taken_off } = emitted;
     (report.transposes, report.activation_taken_off) = (transposes, taken_off);
+    report.output_axes = match model.output_shape().rank() + 1 {
+        rank if rank == axes.len() => axes,
+        rank => (0..rank).collect(),
+    };
     let layer = |(name, id)| Some((name, layers.get(&id)?.clone()));
     let layers = resolved.into_iter().filter_map(layer).collect();
     Ok(Imported { model, layers, report })

@@ -36,7 +36,7 @@ pub fn lower(mut graph: Graph, input: Chosen, net: Net) -> Result<Lowered> {
             None => operators::lower(&mut call),
         });
         match outputs.map_err(place) {
-            Ok(outputs) => lowered.keep(node, outputs).map_err(place)?,
+            Ok(outputs) => lowered.keep(node, outputs, &node.place(graph.opset)),
             Err(refusal) if node.is_conditional => lowered.postpone(node, &refusal),
             Err(refusal) => return Err(refusal),
         }

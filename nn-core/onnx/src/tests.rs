@@ -141,7 +141,7 @@ fn graphs_that_do_not_hold_together() {
     refused(&model(vec![relu("x", "x")], vec![]), &["\"x\" is defined twice"]);
     let twice = vec![tensor("w", &[1], &[0.0]), tensor("w", &[1], &[0.0])];
     refused(&model(vec![relu("x", "y")], twice), &["\"w\" is defined twice"]);
-    refused(&model(vec![node("Relu", &[], "y")], vec![]), &["input 0 is missing"]);
+    refused(&model(vec![node("Add", &["x", ""], "y")], vec![]), &["input 1 is missing"]);
     refused(&model(vec![node("Relu", &["x"], "")], vec![]), &["it gives no value"]);
     // In whatever order nodes stand, what is needed is computed.
     let reversed =
@@ -330,7 +330,13 @@ fn inputs() {
         model
     };
     refused(&with_input(vec![]), &["nothing computes its input \"x\""]);
-    refused(&with_input(vec![value("x", &[1, 3, 4, 4]), value("z", &[1])]), &["2 inputs", "x, z"]);
+    let unused = outcome(&with_input(vec![value("z", &[1]), value("x", &[1, 3, 4, 4])])).unwrap();
+    assert_eq!((unused.report.input.as_str(), unused.report.input_axes), ("x", vec![0, 2, 3, 1]));
+    let mut both = with_input(vec![value("x", &[1, 3, 4, 4]), value("z", &[1])]);
+    if let Some(graph) = &mut both.graph {
+        graph.node = vec![node("Add", &["x", "z"], "y")];
+    }
+    refused(&both, &["2 inputs", "x, z"]);
     refused(&with_input(vec![value("x", &[1, 3, 0, 0])]), &["images of any size", "224x224"]);
     refused(&with_input(vec![value("x", &[0, 0])]), &["not fixed"]);
     let shape = |model: &ModelProto| outcome(model).unwrap().model.input_shape().dims().to_vec();

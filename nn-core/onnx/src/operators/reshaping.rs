@@ -14,7 +14,7 @@ use std::rc::Rc;
 pub const OPERATORS: Family = &[
     ("Cast", identity),
     ("CastLike", identity),
-    ("Dropout", identity),
+    ("Dropout", dropout),
     ("Expand", expand),
     ("Flatten", |call| {
         let value = call.computed(0)?;
@@ -70,6 +70,19 @@ fn identity(call: &mut Call<'_>) -> Result<Vec<Value>> {
         }
     }
     Ok(vec![call.value(0)?.clone()])
+}
+
+/// Nothing at inference.
+fn dropout(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    if call
+        .constant(2)?
+        .and_then(|training| training.scalar())
+        .is_some_and(|training| training != 0.0)
+    {
+        let problem = "its input training_mode is true: it drops numbers at random";
+        return Err(Refusal::new(problem, "call model.eval() before the export"));
+    }
+    identity(call)
 }
 
 fn transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
