@@ -10,7 +10,7 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 //!
-//! Reading is a small compiler. [`proto`] has the messages of a file; `graph` checks them and brings the nodes into
+//! Reading is a small compiler. `proto` has the messages of a file; `graph` checks them and brings the nodes into
 //! order, with `tensors` and `external` for weights; `lowering` walks over the nodes: what does not depend on the
 //! image is computed (`fold`), the rest becomes layers (`operators`), whose values lie in memory as a `layout` says;
 //! `simplify` joins what exporters write out; `emit` makes the model.
@@ -58,6 +58,7 @@ mod shapes;
 mod simplify;
 mod tensors;
 mod value;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -124,6 +125,7 @@ fn decode(
     external: &mut ExternalData<'_>,
     options: &ReadOptions,
 ) -> refusal::Result<Imported> {
+    wire::check(&bytes)?;
     let mut proto = ModelProto::decode(bytes).map_err(|error| {
         refusal::Refusal::new(
             format!("it is no ONNX file, or damaged: {error}"),

@@ -82,7 +82,7 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
     }
     if let Some(function) = unary(op) {
         let array = call.array(0)?;
-        budget.take(&array.dims)?;
+        budget.take(&array.dims, array)?;
         let data = match &array.data {
             Data::Floats(v) => {
                 Array::floats([], v.iter().map(|&v| function(v.into()) as f32).collect())
@@ -105,7 +105,7 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
         "Where" => {
             let (condition, a, b) = (call.array(0)?, call.array(1)?, call.array(2)?);
             let dims = broadcast(&broadcast(&condition.dims, &a.dims)?, &b.dims)?;
-            budget.take(&dims)?;
+            budget.take(&dims, a)?;
             let offsets = |array: &Array| repeated(&array.dims, &dims);
             let picks = offsets(condition).map(|i| condition.number(i) != 0.0);
             let pairs = picks.zip(offsets(a).zip(offsets(b)));
@@ -127,7 +127,7 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
 
 fn combined(operator: &Binary, a: &Array, b: &Array, budget: &mut Budget) -> Result<Array> {
     let dims = broadcast(&a.dims, &b.dims)?;
-    budget.take(&dims)?;
+    budget.take(&dims, a)?;
     let pairs = repeated(&a.dims, &dims).zip(repeated(&b.dims, &dims));
     if let (Data::Integers(x), Data::Integers(y)) = (&a.data, &b.data) {
         let values = pairs.map(|(i, j)| (operator.whole)(x[i], y[j])).collect::<Option<_>>();
@@ -143,7 +143,7 @@ fn combined(operator: &Binary, a: &Array, b: &Array, budget: &mut Budget) -> Res
 }
 
 fn cast(array: &Array, to: i32, budget: &mut Budget) -> Result<Array> {
-    budget.take(&array.dims)?;
+    budget.take(&array.dims, array)?;
     let kind = ElementType::new(to).map_err(|refusal| refusal.at("attribute to"))?;
     let whole = |v: f64| if kind == ElementType::Bool { (v != 0.0).into() } else { v as i64 };
     Ok(match (&array.data, kind.is_real()) {

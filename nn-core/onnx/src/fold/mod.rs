@@ -6,7 +6,7 @@ mod shapes;
 
 pub use arithmetic::{broadcast, repeated};
 
-use crate::array::{Array, elements};
+use crate::array::{Array, Data, elements};
 use crate::graph::Node;
 use crate::refusal::{Refusal, Result};
 use crate::value::Value;
@@ -54,19 +54,28 @@ impl<'a> Call<'a> {
 
 /// How many numbers may still be computed while reading: a small file may ask for many.
 #[derive(Debug)]
-pub struct Budget(usize);
+pub struct Budget {
+    /// Weights that are written as operators.
+    real: usize,
+    /// Shapes and indices, which are short.
+    whole: usize,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(1 << 28)
+        Self { real: 1 << 28, whole: 1 << 22 }
     }
 }
 
 impl Budget {
-    /// The number of elements of an array of these dimensions, taken from the budget.
-    pub fn take(&mut self, dims: &[usize]) -> Result<usize> {
+    /// The number of elements of an array of these dimensions and of the type of `like`, taken from the budget.
+    pub fn take(&mut self, dims: &[usize], like: &Array) -> Result<usize> {
         let len = elements(dims)?;
-        self.0 = self.0.checked_sub(len).ok_or_else(|| {
+        let left = match like.data {
+            Data::Floats(_) => &mut self.real,
+            Data::Integers(_) => &mut self.whole,
+        };
+        *left = left.checked_sub(len).ok_or_else(|| {
             Refusal::new(
                 format!(
                     "a constant of the shape {dims:?} is more than may be computed while reading"

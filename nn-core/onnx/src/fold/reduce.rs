@@ -14,7 +14,7 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
         _ => return Ok(None),
     };
     let array = call.array(0)?;
-    budget.take(&array.dims)?;
+    budget.take(&array.dims, array)?;
     let rank = array.dims.len();
     let axes = call.ints("axes", 1)?.unwrap_or_default();
     let no_op = call.node.attributes.flag("noop_with_empty_axes")?;

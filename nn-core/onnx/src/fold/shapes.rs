@@ -60,7 +60,7 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array
         }
         "Transpose" => {
             let array = call.array(0)?;
-            budget.take(&array.dims)?;
+            budget.take(&array.dims, array)?;
             let rank = array.dims.len();
             let axes = match attributes.ints("perm")? {
                 None => (0..rank).rev().collect(),
@@ -82,15 +82,15 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array
             let array = call.array(0)?;
             let asked = call.array(1)?.to_integers()?;
             let dims = broadcast(&array.dims, &sizes(&asked)?)?;
-            budget.take(&dims)?;
+            budget.take(&dims, array)?;
             one(array.picked(dims.clone(), repeated(&array.dims, &dims)))
         }
         "Tile" => {
             let array = call.array(0)?;
-            let repeats = sizes(&*call.array(1)?.to_integers()?)?;
+            let repeats = sizes(&call.array(1)?.to_integers()?)?;
             let dims: Vec<_> =
                 array.dims.iter().zip(&repeats).map(|(d, n)| d.saturating_mul(*n)).collect();
-            budget.take(&dims)?;
+            budget.take(&dims, array)?;
             let own = strides(&array.dims);
             let index = |i: usize| -> usize {
                 let places =
@@ -104,14 +104,17 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array
             one(array.picked(dims.clone(), (0..len).map(index)))
         }
         "ConstantOfShape" => {
-            let dims = sizes(&*call.array(0)?.to_integers()?)?;
-            let len = budget.take(&dims)?;
+            let dims = sizes(&call.array(0)?.to_integers()?)?;
             let zero = Array::floats([1], vec![0.0]);
             let value = match attributes.get("value") {
                 Some(Attribute::Tensor(array)) if array.len() == 1 => array,
                 _ => &zero,
             };
-            one(value.picked(dims, std::iter::repeat_n(0, len)))
+            let len = budget.take(&dims, value)?;
+            one(match &value.data {
+                Data::Floats(value) => Array::floats(dims, vec![value[0]; len]),
+                Data::Integers(value) => Array::integers(dims, vec![value[0]; len]),
+            })
         }
         "Range" => one(range(call, budget)?),
         _ => Ok(None),
@@ -162,7 +165,7 @@ fn concatenated(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
             Refusal::new(problem, "the file is damaged; export the model again")
         })?;
     }
-    budget.take(&dims)?;
+    budget.take(&dims, first)?;
     let outer: usize = dims[..axis].iter().product();
     let block = |array: &Array| array.dims[axis..].iter().product::<usize>();
     /// The parts of each array in turn.
@@ -196,7 +199,7 @@ fn gathered(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
         places.iter().map(|&i| axis_of(i, array.dims[axis])).collect::<Result<_>>()?;
     let (before, after) = (&array.dims[..axis], &array.dims[axis + 1..]);
     let dims = [before, &indices.dims, after].concat();
-    budget.take(&dims)?;
+    budget.take(&dims, array)?;
     let (outer, inner) = (before.iter().product::<usize>(), after.iter().product::<usize>());
     let row = |i: usize, place: usize| (i * array.dims[axis] + place) * inner;
     let rows = (0..outer).flat_map(|i| places.iter().map(move |&place| row(i, place)));
@@ -219,7 +222,7 @@ fn sliced(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
 fn along(array: &Array, axis: usize, range: &Picked, budget: &mut Budget) -> Result<Array> {
     let mut dims = array.dims.clone();
     dims[axis] = range.count();
-    budget.take(&dims)?;
+    budget.take(&dims, array)?;
     let own = strides(&array.dims);
     let (before, after) = (walk(&dims[..axis], &own[..axis]), own[axis]);
     let places: Vec<_> = range.places().collect();
@@ -251,7 +254,7 @@ fn range(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
             "the file is damaged; export it again",
         ));
     }
-    let len = budget.take(&[count as usize])?;
+    let len = budget.take(&[count as usize], call.array(0)?)?;
     let values = (0..len).map(|i| start + i as f64 * delta);
     Ok(match call.array(0)?.data {
         Data::Integers(_) => Array::list(values.map(|v| v as i64)),

@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod labels;
 pub mod manifest;
 pub mod model;
+pub mod onnx;
 pub mod split;
 pub mod tensor;
 
