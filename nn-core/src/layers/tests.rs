@@ -2,6 +2,7 @@
 //! `tests/gradients.rs`.
 
 use super::*;
+use crate::autograd::PadMode;
 use crate::kernels::Padding;
 use std::sync::Arc;
 
@@ -52,6 +53,25 @@ fn output_shapes() -> Result<()> {
     assert_eq!(shape_of(ChannelSlice::new(1..3), &image)?, [11, 8, 2]);
     let branches = [[11, 8, 3], [11, 8, 4], [11, 8, 1]].map(Shape::from);
     assert_eq!(Concatenate::new().output_shape(&branches)?.dims(), [11, 8, 8]);
+    assert_eq!(
+        Maximum::new().output_shape(&[[11, 8, 3], [1, 8, 1]].map(Shape::from))?.dims(),
+        image
+    );
+    let rows = [[4, 8, 3], [7, 8, 3]].map(Shape::from);
+    assert_eq!(Concatenate::new().axis(0).output_shape(&rows)?.dims(), image);
+    assert_eq!(shape_of(Bias::new(), &image)?, image);
+    assert_eq!(shape_of(Constant::new([2, 3]), &image)?, [2, 3]);
+    assert_eq!(shape_of(Function::Erf, &image)?, image);
+    assert_eq!(shape_of(Gather::new(1, [7, 0, 7]), &image)?, [11, 3, 3]);
+    let products = [[2, 5, 4], [1, 4, 6]].map(Shape::from);
+    assert_eq!(MatMul::new().output_shape(&products)?.dims(), [2, 5, 6]);
+    let pad = Pad::new([(1, 0), (0, 2), (0, 0)], PadMode::Edge);
+    assert_eq!(shape_of(pad, &image)?, [12, 10, 3]);
+    assert_eq!(shape_of(Permute::new([2, 0, 1]), &image)?, [3, 11, 8]);
+    assert_eq!(shape_of(Reduce::new(Reduction::Mean, [2, 0]), &image)?, [1, 8, 1]);
+    assert_eq!(shape_of(Reshape::new([88, 3]), &image)?, [88, 3]);
+    assert_eq!(shape_of(Resize2D::new((3, 20)), &image)?, [3, 20, 3]);
+    assert_eq!(shape_of(Slice::new(0, 1..11).step(-3), &image)?, [4, 8, 3]);
     assert_eq!(shape_of(Flatten::new(), &image)?, [264]);
     assert_eq!(shape_of(Flatten::new(), &[7])?, [7]);
     assert_eq!(shape_of(Dense::new(4), &[264])?, [4]);
@@ -144,6 +164,48 @@ fn a_batch_normalization_infers_by_its_state_and_changes_nothing() -> Result<()>
     assert_eq!(y.value().as_slice(), [1.0 / 1.5 * 3.0 + 4.0, 7.0 / 1.5 * 3.0 + 4.0]);
     assert!(cx.take_updates().is_empty());
     Ok(())
+}
+
+#[test]
+fn settings_that_do_not_fit_the_input_are_refused() {
+    let refused = |layer: &dyn LayerSpec, part: &str| {
+        let error = layer.output_shape(&[Shape::from([4, 5, 3])]).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    refused(&Constant::new([usize::MAX, 2]), "Constant");
+    refused(&Function::Power { exponent: f64::NAN }, "finite");
+    refused(&Function::Clamp { low: Some(f64::INFINITY), high: None }, "finite");
+    refused(&Gather::new(0, [4]), "each below 4");
+    refused(&Gather::new(0, []), "at least one");
+    refused(&Gather::new(3, [0]), "below 3, the number of dimensions");
+    refused(&MatMul::new(), "two inputs");
+    refused(&Pad::new([(0, 0)], PadMode::Edge), "a pair for each dimension");
+    refused(
+        &Pad::new([(usize::MAX, 1), (0, 0), (0, 0)], PadMode::Edge),
+        "as large as memory allows",
+    );
+    refused(&Permute::new([0, 1]), "each of the 3 dimensions");
+    refused(&Permute::new([0, 1, 1]), "each of the 3 dimensions");
+    refused(&Reduce::new(Reduction::Max, [3]), "Reduce's axes");
+    refused(&Reduce::new(Reduction::Max, [0, 0]), "and once");
+    refused(&Reshape::new([4, 5]), "as many numbers");
+    refused(&Reshape::new([usize::MAX, usize::MAX]), "as many numbers");
+    refused(&Resize2D::new((0, 2)), "size");
+    refused(&Slice::new(0, 2..5), "within 0..4");
+    refused(&Slice::new(0, 2..2), "at least one entry");
+    refused(&Slice::new(0, 0..2).step(0), "a step that is not 0");
+    let unequal = [[4, 5, 3], [4, 6, 3]].map(Shape::from);
+    assert!(Concatenate::new().axis(0).output_shape(&unequal).is_err());
+    assert!(Concatenate::new().axis(3).output_shape(&unequal).is_err());
+    assert!(MatMul::new().output_shape(&unequal).is_err());
+}
+
+/// What the new setting of an old layer leaves out.
+#[test]
+fn a_plain_concatenation_is_stored_as_ever() {
+    let text = |layer: Concatenate| serde_json::to_string(&layer.config().unwrap()).unwrap();
+    assert_eq!(text(Concatenate::new()), r#"{"kind":"Concatenate"}"#);
+    assert_eq!(text(Concatenate::new().axis(1)), r#"{"kind":"Concatenate","axis":1}"#);
 }
 
 /// The text that released versions wrote: what they do not know is left out at its default.
