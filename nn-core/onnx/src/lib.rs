@@ -1,8 +1,13 @@
 //! Opens image classifiers from ONNX files as models of [`nn_core`]: with gradients, so that they can be explained,
 //! trained further and stored.
 //!
-//! ```no_run
-//! let imported = nn_onnx::read("resnet50.onnx".as_ref())?;
+//! ```
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/onnx/group_norm.onnx");
+//! let imported = nn_onnx::read(path.as_ref())?;
+//! assert_eq!(imported.input_size(), Some((16, 16)));
+//! assert_eq!(imported.model.classes(), 5);
+//! // A node of the file, or a value, names a layer.
+//! assert_eq!(imported.layer("/0/Conv_output_0"), Some("/0/Conv"));
 //! println!("{}", imported.model.summary());
 //! for note in imported.notes() {
 //!     println!("{note}");
@@ -86,6 +91,16 @@ pub fn read(path: &Path) -> Result<Imported> {
 }
 
 /// Opens the ONNX file at `path`; weights in other files are read from its folder.
+///
+/// ```
+/// use nn_onnx::ReadOptions;
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/onnx/softmax_any_size.onnx");
+/// let options = ReadOptions { input_size: Some((24, 32)), ..Default::default() };
+/// let imported = nn_onnx::read_with(path.as_ref(), &options)?;
+/// assert_eq!(imported.model.input_shape().dims(), [24, 32, 3]);
+/// assert!(imported.report.activation_taken_off);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or is no image classifier that can be computed here. The error names the

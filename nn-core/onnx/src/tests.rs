@@ -416,3 +416,18 @@ fn a_branch_that_is_taken() {
     refused(&with_condition("t", 1), &["the Squeeze", "is not 1 and cannot be squeezed"]);
     refused(&with_condition("x", 0), &["the If", "depends on the image"]);
 }
+
+#[test]
+fn a_value_that_is_repeated() {
+    let mean = with_int(with(node("ReduceMean", &["x"], "m"), "axes", &[3]), "keepdims", 1);
+    let repeated = |shape: &[i64]| {
+        model(vec![mean.clone(), node("Expand", &["m", "s"], "y")], vec![ints("s", shape)])
+    };
+    let shape = |model: &ModelProto| outcome(model).unwrap().model.output_shape().dims().to_vec();
+    assert_eq!(shape(&repeated(&[1, 2, 4, 5])), [4, 5, 2]);
+    assert_eq!(shape(&repeated(&[4, 1])), [4, 1, 2]);
+    refused(&repeated(&[3, 2, 4, 5]), &["other numbers for each sample of the batch"]);
+    refused(&repeated(&[1, 2, 3, 5]), &["do not combine"]);
+    refused(&repeated(&[-1, 5]), &["none negative"]);
+    refused(&repeated(&[1 << 20, 1 << 20]), &["larger than"]);
+}

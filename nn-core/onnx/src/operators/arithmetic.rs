@@ -14,6 +14,7 @@ use std::rc::Rc;
 pub const OPERATORS: Family = &[
     ("Add", |call| all(call, Operation::Add)),
     ("Div", |call| all(call, Operation::Divide)),
+    ("Expand", expand),
     ("Max", |call| all(call, Operation::Maximum)),
     ("Mean", mean),
     ("Min", |call| all(call, Operation::Minimum)),
@@ -208,6 +209,29 @@ fn as_value(
     let mut dims = dims.to_vec();
     dims[0] = like.dims[0];
     Ok(Computed::new(dims, layout, id))
+}
+
+/// Repeats along dimensions of 1: the sum with zeros of that shape. Nothing is done where there is nothing to repeat.
+fn expand(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let value = call.computed(0)?;
+    let asked = call.required_constant(1)?.to_integers()?;
+    let sizes: Option<Vec<_>> = asked.iter().map(|&dim| usize::try_from(dim).ok()).collect();
+    let Some(mut sizes) = sizes.filter(|sizes| sizes.len() <= value.rank()) else {
+        return Err(Refusal::new(
+            format!("it repeats a value {:?} to {asked:?}", value.dims),
+            "its shape may have as many dimensions as the value, none negative",
+        ));
+    };
+    if sizes.len() == value.rank() && sizes.first() == value.dims.first() {
+        sizes[0] = 1;
+    }
+    let dims = with_batch(&sizes, &value)?;
+    if dims.iter().zip(&value.dims).all(|(&asked, &own)| asked == 1 || asked == own) {
+        return Ok(vec![value.into()]);
+    }
+    let zeros = Array::floats(dims.clone(), vec![0.0; crate::array::elements(&dims)?]);
+    let zeros = as_value(call, &zeros, &dims, &value)?;
+    both(call, Operation::Add, &value, &zeros).map(|value| vec![value])
 }
 
 fn power(call: &mut Call<'_>) -> Result<Vec<Value>> {

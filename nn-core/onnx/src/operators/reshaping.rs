@@ -15,7 +15,6 @@ pub const OPERATORS: Family = &[
     ("Cast", identity),
     ("CastLike", identity),
     ("Dropout", dropout),
-    ("Expand", expand),
     ("Flatten", |call| {
         let value = call.computed(0)?;
         let axis = call.node.attributes.int("axis")?.unwrap_or(1);
@@ -98,22 +97,6 @@ fn transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
     })?;
     let dims = perm.iter().map(|&axis| value.dims[axis]).collect();
     Ok(vec![Computed::new(dims, layout, value.id).into()])
-}
-
-/// Repeats along dimensions of 1. Nothing is done where there is nothing to repeat.
-fn expand(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    let value = call.computed(0)?;
-    let asked = call.required_constant(1)?.to_integers()?;
-    let fits = asked.len() <= value.rank();
-    let own = &value.dims[value.rank() - asked.len().min(value.rank())..];
-    if fits && own.iter().zip(asked.iter()).all(|(&own, &asked)| asked == 1 || asked == own as i64)
-    {
-        return Ok(vec![value.into()]);
-    }
-    Err(Refusal::new(
-        format!("it repeats a value {:?} to {asked:?}", value.dims),
-        "operators of two values repeat by themselves: leave it out",
-    ))
 }
 
 /// A value without a dimension of 1.
