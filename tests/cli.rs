@@ -27,6 +27,7 @@ mod cli {
     #[cfg(target_os = "linux")]
     mod memory;
     mod models;
+    mod onnx;
     mod pages;
     #[cfg(target_os = "linux")]
     mod power;

@@ -4,16 +4,20 @@ mod audit;
 mod data;
 mod kept;
 mod labels;
+mod model;
 mod network;
 mod numbers;
 mod predict;
+mod tensor;
 
 pub use audit::AuditArgs;
 pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 pub use labels::LabelArgs;
+pub use model::{ChannelOrder, ElsewhereArgs, ModelArgs, PerChannel};
 pub use network::{BenchArgs, NetworkArgs, SummaryArgs};
 pub use predict::PredictArgs;
+pub use tensor::TensorArgs;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::AlphaBackground;
@@ -294,26 +298,6 @@ pub enum OptimizerName {
     Sgd,
 }
 
-/// A trained model.
-#[derive(Debug, Clone, ClapArgs)]
-pub struct ModelArgs {
-    /// The trained model: a model.safetensors, the run folder that holds one, or weights of torchvision or timm
-    /// as safetensors
-    #[arg(long, value_name = "FILE|RUN")]
-    pub model: PathBuf,
-    /// The network whose weights torchvision or timm published, where its tensors fit several: resnet50,
-    /// tf_efficientnet_lite0, ...
-    #[arg(long, value_name = "NAME")]
-    pub architecture: Option<String>,
-    /// Image size of a model whose file does not say [default: 256; 224 for weights of torchvision or timm]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = whole::<usize>(1, 20_000, 256))]
-    pub image_size: Option<usize>,
-    /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b
-    /// [default: the one the model was trained with, or white]
-    #[arg(long, value_name = "COLOUR")]
-    pub alpha_background: Option<AlphaBackground>,
-}
-
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     nn-cli evaluate --model runs/same_backgrounds\n  \
@@ -377,7 +361,8 @@ pub enum SplitName {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     nn-cli gradcam --model runs/photos photo.jpg more-photos/ --out heat\n  \
-    nn-cli gradcam --model runs/photos a.jpg --class wolf --layer conv2 --out b\n\n\
+    nn-cli gradcam --model runs/photos a.jpg --class wolf --layer conv2 --out b\n  \
+    nn-cli gradcam --model resnet.onnx --preset imagenet a.jpg --out c\n\n\
     Writes NAME.CLASS.png for each image: the image, and beside it the image under its heat map, \
     red where most speaks for the class. More than one image also give a page of all, grid.png.\n\n\
     The table tells how much of the heat lies on the background, and how much of the picture is \
@@ -388,8 +373,10 @@ pub struct GradcamArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Images, folders of images, or names of data sets
-    #[arg(required = true, value_name = "IMAGE")]
+    #[arg(required_unless_present = "tensor", value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub tensor: TensorArgs,
     #[command(flatten)]
     pub from: ImageArgs,
     /// The folder to write to
@@ -398,10 +385,11 @@ pub struct GradcamArgs {
     /// Write into a folder that is not empty, and replace files of the same names
     #[arg(long)]
     pub overwrite: bool,
-    /// The class to explain [default: the one the model predicts]
+    /// The class to explain [default: the one the model predicts]. With --tensor, names or indices with commas:
+    /// each gets its map
     #[arg(long, value_name = "NAME")]
     pub class: Option<String>,
-    /// The layer to look at, by its name in `summary` [default: the last feature map before the network
+    /// The layer to look at, by its name in `summary`, or a node or value of the ONNX file [default: the last feature map before the network
     /// pools or flattens it, such as the last convolution]
     #[arg(long, value_name = "NAME")]
     pub layer: Option<String>,

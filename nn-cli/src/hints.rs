@@ -195,7 +195,7 @@ pub fn model(typed: &Path) -> String {
     let runs: Vec<&str> = names.iter().map(String::as_str).filter(is_run).collect();
     let last = typed.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
     match (similar(&last, runs.iter().copied()).as_slice(), runs.as_slice()) {
-        ([], []) => "pass a run folder, or a model.safetensors".into(),
+        ([], []) => "pass a run folder, a model.safetensors or an ONNX file".into(),
         ([], _) => "`nn-cli runs` lists the runs there are".into(),
         (found, _) => {
             let found: Vec<String> = found.iter().map(|name| format!("{RUNS}/{name}")).collect();

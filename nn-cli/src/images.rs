@@ -38,12 +38,13 @@ pub fn read<'a>(
     reading: Reading,
     console: &Console,
 ) -> Result<Option<Batch<'a>>, Failure> {
-    let Reading { size: (height, width), channels, alpha_background, skip_unreadable } = reading;
+    let Reading { size: (height, width), channels, resize, alpha_background, skip_unreadable } =
+        reading;
     let (mut readable, mut images, mut pixels) = (Vec::new(), Vec::new(), Vec::new());
     let mut treatments = Vec::new();
     for file in files {
         let decoded = decode_file_on(file, alpha_background).and_then(|decoded| {
-            Ok((network_input(&decoded.image, channels, height, width)?, decoded))
+            Ok((network_input(&decoded.image, channels, resize, height, width)?, decoded))
         });
         match decoded {
             Ok((resized, decoded)) => {

@@ -25,6 +25,7 @@ mod npy;
 mod observer;
 mod out;
 mod reading;
+mod tensors;
 mod ui;
 
 use args::Args;

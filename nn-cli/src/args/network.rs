@@ -40,8 +40,8 @@ fn channels() -> impl TypedValueParser<Value = Channels> {
     (inputs = [\"stem\", \"conv2\"]). units = \"classes\" stands for the number of class folders. --toml \
     prints such a file for any network.")]
 pub struct SummaryArgs {
-    /// A model.safetensors, run folder, or weights of torchvision or timm, of the network that --architecture
-    /// names where their tensors fit several [default: the network that --architecture names]
+    /// A run folder, model.safetensors, ONNX file, or weights of torchvision or timm, of the network that
+    /// --architecture names where their tensors fit several [default: the network that --architecture names]
     #[arg(long, value_name = "FILE|RUN", conflicts_with = "channels")]
     pub model: Option<PathBuf>,
     #[command(flatten)]
@@ -63,10 +63,14 @@ pub struct SummaryArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  nn-cli bench\n  \
     nn-cli bench --batch-size 16 --image-size 128 --threads 1\n  \
-    nn-cli bench --architecture resnet18 --image-size 64\n\n\
+    nn-cli bench --architecture resnet18 --image-size 64\n  \
+    nn-cli bench --model resnet.onnx --batch-size 1\n\n\
     Nothing else should run meanwhile. Compare figures of one machine and one day only: clocks and \
     neighbours change more than programs do.")]
 pub struct BenchArgs {
+    /// A model file or run folder, ONNX among them: times opening it and its predictions instead
+    #[arg(long, value_name = "FILE|RUN", conflicts_with_all = ["architecture", "channels"])]
+    pub model: Option<PathBuf>,
     #[command(flatten)]
     pub network: NetworkArgs,
     /// Images per step

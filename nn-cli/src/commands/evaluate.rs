@@ -77,7 +77,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         && args.split.is_some_and(|split| split != SplitName::All);
     reading::tell(&set.folder, draws.then_some((args.share(), args.seed())), console);
     reading::tell_unused_share(&set.folder, args.validation_split, console);
-    let classifier = Classifier::load(&args.model, Some(&set.folder.classes))?;
+    let classifier = Classifier::load(&args.model, Some(&set.folder.classes), console)?;
     let (split, samples, seen) = match by_run {
         Some(chosen) => {
             console.note("note: split as the model's run had it");

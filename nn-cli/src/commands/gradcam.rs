@@ -2,6 +2,7 @@
 
 mod look;
 mod pages;
+mod tensor;
 
 use self::look::{Explained, Look};
 use self::pages::Pages;
@@ -27,7 +28,10 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
-    let classifier = Classifier::load(&args.model, None)?;
+    if let Some(path) = &args.tensor.tensor {
+        return tensor::run(path, args, console);
+    }
+    let classifier = Classifier::load(&args.model, None, console)?;
     let target = target(args, &classifier.classes)?;
     let method = Method::of(args, &classifier)?;
     let sources = images::find(&args.images, &args.from, console)?;
@@ -52,6 +56,8 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
                 .collect::<Vec<_>>()
                 .into_par_iter()
                 .map(|((found, image), file)| {
+                    let (height, width) = classifier.image_size();
+                    let image = classifier.resize.seen(image, height, width)?;
                     let found = found.aligned(args.align.into());
                     Look::at(found, image, (file, &sources), &classifier, &method)
                 })
@@ -94,7 +100,11 @@ pub fn run(args: &GradcamArgs, console: &Console) -> Result<(), Failure> {
 
 /// The class to explain.
 fn target(args: &GradcamArgs, classes: &[String]) -> Result<Target, Failure> {
-    let Some(name) = &args.class else { return Ok(Target::Predicted) };
+    args.class.as_deref().map_or(Ok(Target::Predicted), |name| class(name, classes))
+}
+
+/// The class of this name.
+fn class(name: &str, classes: &[String]) -> Result<Target, Failure> {
     match classes.iter().position(|class| class == name) {
         Some(class) => Ok(Target::Class(class)),
         None => Err(Failure::usage(format!(
@@ -171,13 +181,14 @@ impl Method {
                  away",
             ));
         }
-        if let Some(name) = &args.layer {
+        let asked = args.layer.as_deref().map(|name| classifier.layer(name));
+        if let Some(name) = asked {
             known_layer(name, &classifier.model)?;
         }
-        let layer = args.layer.as_deref().or(classifier.model.last_feature_map());
+        let layer = asked.or(classifier.model.last_feature_map());
         let explainer: Box<dyn Explainer + Sync> = match args.method {
-            MethodName::GradCam => Box::new(cam(GradCam, args)),
-            MethodName::HiResCam => Box::new(cam(HiResCam, args)),
+            MethodName::GradCam => Box::new(cam(GradCam, asked)),
+            MethodName::HiResCam => Box::new(cam(HiResCam, asked)),
             MethodName::Occlusion => Box::new(Occlusion::new().go_on(interrupt::flow)),
         };
         let has_layer = args.method != MethodName::Occlusion;
@@ -194,8 +205,8 @@ impl Method {
     }
 }
 
-fn cam<R: CamRule>(rule: R, args: &GradcamArgs) -> Cam<R> {
-    match &args.layer {
+fn cam<R: CamRule>(rule: R, layer: Option<&str>) -> Cam<R> {
+    match layer {
         Some(layer) => Cam::new(rule).layer(layer),
         None => Cam::new(rule),
     }

@@ -1,6 +1,7 @@
 //! `nn-cli predict`: classes and probabilities of images.
 
 mod shown;
+mod tensor;
 
 use self::shown::Csv;
 use super::model::Classifier;
@@ -11,7 +12,10 @@ use crate::interrupt;
 use crate::ui::Console;
 use nn_core::data::{Treated, Treatment};
 use nn_core::files::write_atomically;
+use nn_core::model::Sequential;
+use nn_core::tensor::BufferPool;
 use nn_core::train::{class_probabilities, most_probable};
+use nn_core::{Error, Tape, Tensor};
 use nn_study::Kind;
 use nn_study::Observer;
 use serde::Serialize;
@@ -24,6 +28,9 @@ struct Prediction {
     file: String,
     label: String,
     probabilities: BTreeMap<String, f64>,
+    /// With `--logits`: the numbers before softmax or sigmoid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logits: Option<Vec<f32>>,
     /// With `--top`: the most probable classes, in descending order.
     #[serde(skip_serializing_if = "Option::is_none")]
     top: Option<Vec<Answer>>,
@@ -55,7 +62,10 @@ impl Prediction {
 }
 
 pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
-    let classifier = Classifier::load(&args.model, None)?;
+    if let Some(path) = &args.tensor.tensor {
+        return tensor::run(path, args, console);
+    }
+    let classifier = Classifier::load(&args.model, None, console)?;
     let (csv, images) = Csv::of(args, console.is_json())?;
     let found = images::find(&images, &args.from, console)?;
     let files = &found.files;
@@ -87,6 +97,24 @@ pub fn run(args: &PredictArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A network's answers to a batch.
+struct Outputs {
+    /// Before softmax or sigmoid.
+    logits: Tensor,
+    /// What [`class_probabilities`] reads.
+    probabilities: Tensor,
+}
+
+impl Outputs {
+    fn of(model: &Sequential, batch: Tensor) -> Result<Self, Error> {
+        let tape = Tape::inference(BufferPool::for_inference());
+        let logits = model.infer(&tape, batch)?;
+        let values = logits.value().clone();
+        let probabilities = model.probabilities(&tape, logits)?.value().clone();
+        Ok(Self { logits: values, probabilities })
+    }
+}
+
 fn predict(
     classifier: &Classifier,
     (files, found): (&[PathBuf], &Found),
@@ -99,14 +127,15 @@ fn predict(
         return Ok(Vec::new());
     };
     batch.treatments.iter().for_each(|treatment| treated.add(treatment));
-    let output = classifier.model.predict(batch.pixels)?;
+    let Outputs { logits, probabilities } = Outputs::of(&classifier.model, batch.pixels)?;
     let prediction = |(i, file): (usize, &&Path)| {
-        let row = class_probabilities(output.row(i));
+        let row = class_probabilities(probabilities.row(i));
         let mut prediction = Prediction {
             file: found.shown(file),
             kind: found.kind(file),
             label: classifier.classes[most_probable(&row)].clone(),
             probabilities: classifier.classes.iter().cloned().zip(row).collect(),
+            logits: args.logits.then(|| logits.row(i).to_vec()),
             top: None,
             treatment: batch.treatments[i],
         };

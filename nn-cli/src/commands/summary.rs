@@ -18,7 +18,11 @@ pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
     let (network, purpose) = match &args.model {
         Some(path) => {
             let architecture = args.network.architecture.as_deref();
-            (model::load(path, architecture, args.image_size)?.model, Purpose::ThisNetwork)
+            let opened = model::open(path, architecture, args.image_size)?;
+            for note in opened.onnx.iter().flat_map(|onnx| &onnx.notes) {
+                console.note(note);
+            }
+            (opened.model, Purpose::ThisNetwork)
         }
         None => asked_for(args)?,
     };

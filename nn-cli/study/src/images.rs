@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::{Observer, format};
-use nn_core::data::{AlphaBackground, Channels, Dataset, DatasetOptions, Sample};
+use nn_core::data::{AlphaBackground, Channels, Dataset, DatasetOptions, ResizeMode, Sample};
 use nn_core::{Error, Result};
 
 /// How images are decoded for a network.
@@ -12,6 +12,8 @@ pub struct Reading {
     pub size: (usize, usize),
     /// The channels in which images are read.
     pub channels: Channels,
+    /// How images of another shape are resized.
+    pub resize: ResizeMode,
     /// The colour that transparent images are composited onto.
     pub alpha_background: AlphaBackground,
     /// Whether unreadable images are skipped.
@@ -25,6 +27,7 @@ impl Reading {
         Self {
             size: (height, width),
             channels: config.channels,
+            resize: ResizeMode::Squash,
             alpha_background: config.alpha_background,
             skip_unreadable: config.skip_unreadable,
         }
@@ -41,12 +44,14 @@ pub fn load(
     reading: Reading,
     observer: &dyn Observer,
 ) -> Result<Dataset> {
-    let Reading { size: (height, width), channels, alpha_background, skip_unreadable } = reading;
+    let Reading { size: (height, width), channels, resize, alpha_background, skip_unreadable } =
+        reading;
     let counter = observer.count("decoding", samples.len() as u64, "images");
     let options = DatasetOptions {
         height,
         width,
         channels,
+        resize,
         skip_unreadable,
         alpha_background,
         ..DatasetOptions::default()

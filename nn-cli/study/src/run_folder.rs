@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub const MODEL_FILE: &str = "model.safetensors";
 /// The metadata key in a model file for the colour that transparent images are composited onto.
 pub const ALPHA_BACKGROUND_NOTE: &str = "nn.alpha_background";
+/// The metadata key in a model file for how images of another shape are resized.
+pub const RESIZE_NOTE: &str = "nn.resize";
 
 /// The file in a run's folder with its results.
 pub const METRICS_FILE: &str = "metrics.json";

@@ -17,6 +17,7 @@ use super::channels::{Channels, Raster};
 use super::decode::{AlphaBackground, MAX_DECODED_BYTES, Treated, Treatment, decode_file_on};
 use super::labels::shuffled_order;
 use super::resize::resize_into;
+use super::resize_mode::ResizeMode;
 use super::sample::Sample;
 use super::spill::Spill;
 use super::split::unknown_label;
@@ -51,6 +52,8 @@ pub struct DatasetOptions {
     pub alpha_background: AlphaBackground,
     /// The channels of every image; red, green, blue by default.
     pub channels: Channels,
+    /// How images of another shape are resized; squashed by default.
+    pub resize: ResizeMode,
 }
 
 impl Default for DatasetOptions {
@@ -63,6 +66,7 @@ impl Default for DatasetOptions {
             skip_unreadable: false,
             alpha_background: AlphaBackground::WHITE,
             channels: Channels::Rgb,
+            resize: ResizeMode::Squash,
         }
     }
 }
@@ -130,6 +134,7 @@ pub struct Dataset {
     height: usize,
     width: usize,
     channels: Channels,
+    resize: ResizeMode,
 }
 
 impl Dataset {
@@ -176,6 +181,7 @@ impl Dataset {
             height,
             width,
             channels,
+            resize: options.resize,
         };
         let mut free = options.memory_bound;
         let mut done = 0;
@@ -188,7 +194,7 @@ impl Dataset {
                     return Ok((Kept::Decoded(image), treatment));
                 }
                 let mut resized = vec![0.0; len];
-                resize_into(&image, &mut resized, height, width);
+                resize_into(&image, options.resize, &mut resized, height, width);
                 Ok((Kept::Resized(resized), treatment))
             };
             // Every file is decoded before an error is returned, so that the error does not depend
@@ -271,7 +277,7 @@ impl Dataset {
     fn write(&self, index: usize, out: &mut [f32]) -> Result<()> {
         match &self.images[index] {
             Kept::Resized(values) => out.copy_from_slice(values),
-            Kept::Decoded(image) => resize_into(image, out, self.height, self.width),
+            Kept::Decoded(image) => resize_into(image, self.resize, out, self.height, self.width),
             // If the temporary file cannot be read, the image file is used.
             Kept::Spilled { at, decoded } => match self.write_spilled(*at, *decoded, out) {
                 Ok(()) => {}
@@ -294,14 +300,15 @@ impl Dataset {
         let channels = self.channels;
         let mut values = vec![0; height * width * channels.count()];
         self.spill.read(at, &mut values)?;
-        resize_into(&Raster { height, width, channels, values }, out, self.height, self.width);
+        let image = Raster { height, width, channels, values };
+        resize_into(&image, self.resize, out, self.height, self.width);
         Ok(())
     }
 
     fn write_streamed(&self, index: usize, out: &mut [f32]) -> Result<()> {
         let decoded = decode_file_on(&self.samples[index].path, self.treated.alpha_background)?;
         let image = Raster::of(decoded.image, self.channels);
-        resize_into(&image, out, self.height, self.width);
+        resize_into(&image, self.resize, out, self.height, self.width);
         Ok(())
     }
 

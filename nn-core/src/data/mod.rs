@@ -6,7 +6,7 @@
 //! folder     the images of a folder, with their classes and splits
 //! split      training, validation and test; split_file reads the split from a table
 //! decode     a file to 8-bit RGB, and the conversions that were applied
-//! resize     8-bit RGB to the network's size, in f32
+//! resize     8-bit RGB to the network's size, in f32; resize_mode says which part of it
 //! spill      a temporary file for images that do not fit in memory
 //! dataset    all of it together: batches within a memory bound
 //! ```
@@ -47,6 +47,8 @@ mod part;
 mod passed_over;
 #[cfg(feature = "images")]
 mod resize;
+#[cfg(feature = "images")]
+mod resize_mode;
 mod sample;
 #[cfg(feature = "images")]
 mod spill;
@@ -84,6 +86,8 @@ pub use passed_over::relative;
 pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
 #[cfg(feature = "images")]
 pub use resize::{network_input, resize_bilinear};
+#[cfg(feature = "images")]
+pub use resize_mode::ResizeMode;
 pub use sample::Sample;
 #[doc(hidden)]
 pub use split::check_validation_split;

@@ -1,7 +1,7 @@
 //! Bilinear resizing, bit-identical to `tf.image.resize`.
 //!
-//! Pixel centres are at half-integers. There is no antialiasing, the aspect ratio is not kept, and
-//! the result is not rounded. Output index `i` of an axis is sampled at the input position
+//! Pixel centres are at half-integers. There is no antialiasing, and the result is not rounded. What becomes of the
+//! aspect ratio is a [`ResizeMode`]: by default it is not kept. Output index `i` of an axis is sampled at the input position
 //!
 //! ```text
 //! s = (i + 0.5) * (in / out) - 0.5        lower = max(floor(s), 0)
@@ -13,7 +13,8 @@
 
 use super::channels::{Channels, Raster, grey};
 use super::decode::Rgb8;
-use crate::error::{Error, Result};
+use super::resize_mode::{Axis, ResizeMode, no_size};
+use crate::error::Result;
 
 /// The source of one output row or column: two input rows or columns, and the interpolation weight.
 struct Source {
@@ -22,9 +23,9 @@ struct Source {
     weight: f32,
 }
 
-/// The sources of all `out_len` outputs along an axis of `in_len` inputs.
-fn sources(in_len: usize, out_len: usize) -> Vec<Source> {
-    let scale = in_len as f32 / out_len as f32;
+/// The sources of the outputs along an axis of `in_len` inputs.
+fn sources(in_len: usize, axis: Axis) -> Vec<Source> {
+    let scale = in_len as f32 / axis.resized as f32;
     let source = |i: usize| {
         let position = (i as f32 + 0.5) * scale - 0.5;
         let floor = position.floor();
@@ -35,7 +36,7 @@ fn sources(in_len: usize, out_len: usize) -> Vec<Source> {
             weight: position - floor,
         }
     };
-    (0..out_len).map(source).collect()
+    (axis.first..axis.first + axis.len).map(source).collect()
 }
 
 /// `image` resized: `[height, width, 3]`, `height * width * 3` values in `0.0..=255.0`, rows from the top.
@@ -52,32 +53,33 @@ fn sources(in_len: usize, out_len: usize) -> Vec<Source> {
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 pub fn resize_bilinear(image: &Rgb8, height: usize, width: usize) -> Result<Vec<f32>> {
-    network_input(image, Channels::Rgb, height, width)
+    network_input(image, Channels::Rgb, ResizeMode::Squash, height, width)
 }
 
-/// `image` as a network takes it, in its channels and then [resized](resize_bilinear): `[height, width,
-/// channels]`, values in `0.0..=255.0`, rows from the top.
+/// `image` as a network takes it, in its channels and then [resized](resize_bilinear) in this mode: `[height,
+/// width, channels]`, values in `0.0..=255.0`, rows from the top.
 ///
 /// # Errors
 /// If the height or width is 0, or their product overflows.
 ///
 /// ```
-/// use nn_core::data::{Channels, Rgb8, network_input};
+/// use nn_core::data::{Channels, ResizeMode, Rgb8, network_input};
 /// let image = Rgb8::new(1, 2, vec![0, 0, 0, 255, 0, 0])?; // a black and a red pixel
-/// assert_eq!(network_input(&image, Channels::Grey, 1, 2)?, [0.0, 76.0]);
+/// assert_eq!(network_input(&image, Channels::Grey, ResizeMode::Squash, 1, 2)?, [0.0, 76.0]);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 pub fn network_input(
     image: &Rgb8,
     channels: Channels,
+    mode: ResizeMode,
     height: usize,
     width: usize,
 ) -> Result<Vec<f32>> {
     let (from, to) = ((image.height(), image.width()), (height, width));
     let mut out = output(channels, height, width)?;
     match channels {
-        Channels::Rgb => resize_values::<3>(image.pixels(), from, &mut out, to),
-        Channels::Grey => resize_values::<1>(&grey(image), from, &mut out, to),
+        Channels::Rgb => resize_values::<3>(image.pixels(), from, mode, &mut out, to),
+        Channels::Grey => resize_values::<1>(&grey(image), from, mode, &mut out, to),
     }
     Ok(out)
 }
@@ -87,21 +89,22 @@ fn output(channels: Channels, height: usize, width: usize) -> Result<Vec<f32>> {
     let len = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels.count()));
     match len.filter(|&len| len > 0) {
         Some(len) => Ok(vec![0.0; len]),
-        None => Err(Error::setting(
-            "image size",
-            "a height and a width of at least 1",
-            format!("{height} x {width}"),
-            "choose a larger size",
-        )),
+        None => Err(no_size(height, width)),
     }
 }
 
 /// `image` resized into `out`, which must have `height * width * channels` elements, at least one.
-pub(super) fn resize_into(image: &Raster, out: &mut [f32], height: usize, width: usize) {
+pub(super) fn resize_into(
+    image: &Raster,
+    mode: ResizeMode,
+    out: &mut [f32],
+    height: usize,
+    width: usize,
+) {
     let (from, to) = ((image.height, image.width), (height, width));
     match image.channels {
-        Channels::Rgb => resize_values::<3>(&image.values, from, out, to),
-        Channels::Grey => resize_values::<1>(&image.values, from, out, to),
+        Channels::Rgb => resize_values::<3>(&image.values, from, mode, out, to),
+        Channels::Grey => resize_values::<1>(&image.values, from, mode, out, to),
     }
 }
 
@@ -109,17 +112,24 @@ pub(super) fn resize_into(image: &Raster, out: &mut [f32], height: usize, width:
 fn resize_values<const CHANNELS: usize>(
     values: &[u8],
     from: (usize, usize),
+    mode: ResizeMode,
     out: &mut [f32],
     to: (usize, usize),
 ) {
     debug_assert_eq!(out.len(), to.0 * to.1 * CHANNELS);
+    let [vertical, horizontal] = mode.axes(from, to);
+    if vertical.len < to.0 || horizontal.len < to.1 {
+        out.fill(f32::from(mode.border()));
+    }
     let stride = from.1 * CHANNELS;
-    let columns: Vec<Source> = sources(from.1, to.1)
+    let columns: Vec<Source> = sources(from.1, horizontal)
         .into_iter()
         .map(|s| Source { lower: s.lower * CHANNELS, upper: s.upper * CHANNELS, ..s })
         .collect();
-    let rows = sources(from.0, to.0);
-    for (out_row, row) in out.chunks_exact_mut(to.1 * CHANNELS).zip(&rows) {
+    let rows = sources(from.0, vertical);
+    let out_rows = out.chunks_exact_mut(to.1 * CHANNELS).skip(vertical.before);
+    for (out_row, row) in out_rows.zip(&rows) {
+        let out_row = &mut out_row[horizontal.before * CHANNELS..];
         let top = &values[row.lower * stride..][..stride];
         let bottom = &values[row.upper * stride..][..stride];
         for (pixel, column) in out_row.chunks_exact_mut(CHANNELS).zip(&columns) {
@@ -160,13 +170,16 @@ mod tests {
     fn grey_is_taken_before_the_image_is_resized() {
         // Two pixels of luma 29 and 76: their mean is 52.5, while the luma of the mean colour is 53.
         let image = Rgb8::new(1, 2, vec![0, 0, 255, 255, 0, 0]).unwrap();
-        assert_eq!(network_input(&image, Channels::Grey, 1, 1).unwrap(), [52.5]);
+        assert_eq!(
+            network_input(&image, Channels::Grey, ResizeMode::Squash, 1, 1).unwrap(),
+            [52.5]
+        );
         let image = formula(7, 5);
         let grey = Raster::of(image.clone(), Channels::Grey);
         let alike = grey.values.iter().flat_map(|&value| [value; 3]).collect();
         let alike = resize_bilinear(&Rgb8::new(7, 5, alike).unwrap(), 9, 4).unwrap();
         let one: Vec<f32> = alike.chunks_exact(3).map(|pixel| pixel[0]).collect();
-        assert_eq!(network_input(&image, Channels::Grey, 9, 4).unwrap(), one);
+        assert_eq!(network_input(&image, Channels::Grey, ResizeMode::Squash, 9, 4).unwrap(), one);
     }
 
     #[test]
@@ -223,6 +236,41 @@ mod tests {
         for (in_h, in_w, h, w) in [(1, 1, 3, 2), (2, 3, 5, 7), (17, 31, 8, 8), (6, 4, 6, 4)] {
             let image = formula(in_h, in_w);
             assert_eq!(resize_bilinear(&image, h, w).unwrap(), transcription(&image, h, w));
+        }
+    }
+
+    #[test]
+    fn a_crop_is_the_middle_of_the_resized_image() {
+        for (in_h, in_w, h, w) in [(17, 31, 14, 14), (9, 6, 21, 14), (5, 5, 7, 7)] {
+            let image = formula(in_h, in_w);
+            let [vertical, horizontal] = ResizeMode::Crop.axes((in_h, in_w), (h, w));
+            let whole = transcription(&image, vertical.resized, horizontal.resized);
+            let row = |y: usize| {
+                let first = 3 * ((vertical.first + y) * horizontal.resized + horizontal.first);
+                &whole[first..first + 3 * w]
+            };
+            let expected: Vec<f32> = (0..h).flat_map(row).copied().collect();
+            let cropped = network_input(&image, Channels::Rgb, ResizeMode::Crop, h, w).unwrap();
+            assert_eq!(cropped, expected, "{in_h} x {in_w} to {h} x {w}");
+        }
+    }
+
+    #[test]
+    fn a_letterbox_is_the_resized_image_between_borders() {
+        for (in_h, in_w, h, w) in [(17, 31, 12, 14), (31, 17, 12, 14), (5, 5, 7, 7), (1, 9, 4, 4)] {
+            let image = formula(in_h, in_w);
+            let [vertical, horizontal] = ResizeMode::Letterbox.axes((in_h, in_w), (h, w));
+            let inner = transcription(&image, vertical.len, horizontal.len);
+            let boxed = network_input(&image, Channels::Rgb, ResizeMode::Letterbox, h, w).unwrap();
+            for (i, &value) in boxed.iter().enumerate() {
+                let (y, x, c) = (i / 3 / w, i / 3 % w, i % 3);
+                let (y, x) = (y.wrapping_sub(vertical.before), x.wrapping_sub(horizontal.before));
+                let expected = match y < vertical.len && x < horizontal.len {
+                    true => inner[(y * horizontal.len + x) * 3 + c],
+                    false => 114.0,
+                };
+                assert_eq!(value, expected, "{i} of {in_h} x {in_w} to {h} x {w}");
+            }
         }
     }
 

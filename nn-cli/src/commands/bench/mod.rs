@@ -2,6 +2,7 @@
 
 mod graph;
 mod layers;
+mod opened;
 mod passes;
 mod timing;
 
@@ -68,15 +69,18 @@ impl Forward {
 }
 
 pub fn run(args: &BenchArgs, console: &Console) -> Result<(), Failure> {
+    if args.steps == 0 {
+        return Err(Failure::usage("steps must be at least 1, received 0; 20 are usual"));
+    }
+    if let Some(path) = &args.model {
+        return opened::run(path, args, console);
+    }
     let network = args.network.architecture.as_deref().map(Network::find).transpose()?;
     let named = network.as_ref().map(|network| network.name().to_string());
     let network = network.unwrap_or_default();
     let size = image_size(&network, args.image_size, DEFAULT_IMAGE_SIZE)?;
     network.check_image_size(size)?;
     check_batch_size(args.batch_size)?;
-    if args.steps == 0 {
-        return Err(Failure::usage("steps must be at least 1, received 0; 20 are usual"));
-    }
     let channels = channels(&network, args.network.channels, Channels::Rgb)?;
     let input = network.input(size, channels);
     let model = network.build(input, CLASSES, SEED)?;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::data::ImageFolder;
 use crate::data::decode_file;
-use crate::data::{network_input, one_hot, resize_bilinear};
+use crate::data::{ResizeMode, network_input, one_hot, resize_bilinear};
 use image::{Rgb, RgbImage};
 use std::fs;
 use tempfile::TempDir;
@@ -53,7 +53,8 @@ fn a_batch_holds_the_images_asked_for() {
 fn grey_images_are_the_same_wherever_they_are_kept() {
     let root = folder();
     let all: Vec<usize> = (0..12).collect();
-    let grey = DatasetOptions { channels: Channels::Grey, ..options() };
+    let resize = ResizeMode::Letterbox;
+    let grey = DatasetOptions { channels: Channels::Grey, resize, ..options() };
     let nowhere = DatasetOptions { memory_bound: 0, disk_bound: 0, ..grey.clone() };
     let on_disk = DatasetOptions { memory_bound: 0, ..grey.clone() };
     for (options, streamed) in [(grey, 0), (on_disk, 0), (nowhere, 12)] {
@@ -63,7 +64,7 @@ fn grey_images_are_the_same_wherever_they_are_kept() {
         assert_eq!(batch.dims(), [12, 12, 10, 1]);
         for (index, sample) in dataset.samples().iter().enumerate() {
             let image = decode_file(&sample.path).unwrap();
-            let expected = network_input(&image, Channels::Grey, 12, 10).unwrap();
+            let expected = network_input(&image, Channels::Grey, resize, 12, 10).unwrap();
             assert_eq!(batch.row(index), expected);
         }
     }

@@ -1,0 +1,159 @@
+//! Loads trained models for the commands that use one.
+
+mod classes;
+mod open;
+mod preprocessing;
+
+pub use open::{Opened, located, open};
+
+use self::preprocessing::Prepared;
+use crate::args::ModelArgs;
+use crate::failure::Failure;
+use crate::hints;
+use crate::ui::Console;
+use nn_core::Error;
+use nn_core::data::{AlphaBackground, ResizeMode, Treated};
+use nn_core::model::Sequential;
+use nn_study::images::Reading;
+use nn_study::run_folder::ALPHA_BACKGROUND_NOTE;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The image size of a model for which it is not known.
+pub const DEFAULT_IMAGE_SIZE: usize = 256;
+
+/// A trained model with the names of its classes.
+pub struct Classifier {
+    /// Takes pixels from 0 to 255; with [`Classifier::of_tensors`], what comes after preprocessing.
+    pub model: Sequential,
+    pub classes: Vec<String>,
+    pub path: PathBuf,
+    /// The colour that transparent images are composited onto: the requested one, or that of the training.
+    pub alpha_background: AlphaBackground,
+    /// How images of another shape are resized.
+    pub resize: ResizeMode,
+    /// The layer of each node and value of an ONNX file.
+    layers: BTreeMap<String, String>,
+}
+
+impl Classifier {
+    /// Loads a model that is to look at images. If its file does not name the classes, they are `known`, or else
+    /// their indices. Tells what preprocessing a file of another program gets.
+    ///
+    /// # Errors
+    /// If the file cannot be read, one of the `known` classes is not among those in the file, or it is not known how
+    /// the network takes pixels.
+    pub fn load(
+        args: &ModelArgs,
+        known: Option<&[String]>,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let opened = opened(args)?;
+        let Prepared { model, resize, told } = Prepared::of(&opened, &args.elsewhere)?;
+        if let Some(told) = told {
+            console.note(&told);
+        }
+        Self::new(opened, model, resize, args, known)
+    }
+
+    /// Loads a model for tensors that are preprocessed already: the layers in front that do so are taken off. Tells
+    /// which.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn of_tensors(args: &ModelArgs, console: &Console) -> Result<Self, Failure> {
+        let opened = opened(args)?;
+        let mut model = opened.model.clone();
+        // Those of an ONNX file are part of what was exported.
+        let front: Vec<_> = model.front().collect();
+        if opened.onnx.is_none() && !front.is_empty() {
+            console.note(&format!("the tensor goes in behind {}", front.join(" and ")));
+            model = model.without_front();
+        }
+        Self::new(opened, model, ResizeMode::Squash, args, None)
+    }
+
+    fn new(
+        opened: Opened,
+        model: Sequential,
+        resize: ResizeMode,
+        args: &ModelArgs,
+        known: Option<&[String]>,
+    ) -> Result<Self, Failure> {
+        let outputs = open::class_count(&model);
+        let named = match &args.elsewhere.classes {
+            Some(path) => Some(classes::read(path, outputs)?),
+            None => opened.classes,
+        };
+        let classes = match (&named, known) {
+            (Some(classes), _) => classes.clone(),
+            (None, Some(known)) => known.to_vec(),
+            (None, None) => (0..outputs).map(|class| class.to_string()).collect(),
+        };
+        let fits = classes.len() == outputs
+            && known.is_none_or(|known| known.iter().all(|class| classes.contains(class)));
+        if fits {
+            let noted =
+                opened.notes.get(ALPHA_BACKGROUND_NOTE).map(|text| text.parse()).transpose()?;
+            let alpha_background = args.alpha_background.or(noted).unwrap_or_default();
+            let layers = opened.onnx.map(|onnx| onnx.layers).unwrap_or_default();
+            let path = args.model.clone();
+            return Ok(Self { model, classes, path, alpha_background, resize, layers });
+        }
+        let told = match named {
+            Some(classes) => format!("the classes {}", hints::some_of(&classes)),
+            None => format!("{outputs} classes"),
+        };
+        let unknown = known.unwrap_or(&[]).iter().filter(|class| !classes.contains(class));
+        let unknown: Vec<String> = unknown.cloned().collect();
+        let images = match unknown.is_empty() {
+            true => format!("the images are of {}", hints::some_of(known.unwrap_or(&[]))),
+            false => format!(
+                "the images are of {}: it does not know {}",
+                hints::some_of(known.unwrap_or(&[])),
+                hints::some_of(&unknown)
+            ),
+        };
+        Err(Error::file(
+            &args.model,
+            format!("the model tells apart {told}, {images}"),
+            "use images of the same classes, in folders of the same names",
+        )
+        .into())
+    }
+
+    /// How images are decoded for this model.
+    pub fn reading(&self, skip_unreadable: bool) -> Reading {
+        Reading {
+            size: self.image_size(),
+            channels: open::channels(&self.model).unwrap_or_default(),
+            resize: self.resize,
+            alpha_background: self.alpha_background,
+            skip_unreadable,
+        }
+    }
+
+    /// Counters, all 0, of what is changed in images when they are read for this model.
+    pub fn treated(&self) -> Treated {
+        Treated::on(self.alpha_background)
+    }
+
+    /// Height and width of the model's input.
+    pub fn image_size(&self) -> (usize, usize) {
+        match self.model.input_shape().dims() {
+            [height, width, ..] => (*height, *width),
+            _ => (0, 0),
+        }
+    }
+
+    /// The layer of this name, or that of a node or value of this name of the ONNX file.
+    pub fn layer<'a>(&'a self, name: &'a str) -> &'a str {
+        let is_own = self.model.layers().any(|(layer, _)| layer == name);
+        let meant = self.layers.get(name).filter(|_| !is_own);
+        meant.map_or(name, String::as_str)
+    }
+}
+
+fn opened(args: &ModelArgs) -> Result<Opened, Failure> {
+    open(&args.model, args.elsewhere.architecture.as_deref(), args.elsewhere.image_size)
+}
