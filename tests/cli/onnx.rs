@@ -141,7 +141,7 @@ fn pixels_are_never_guessed() {
     sandbox.refuses(["predict", "--model", "model.onnx", "a.png"], 2, &says);
     let heat = ["gradcam", "--model", "model.onnx", "a.png", "--out", "heat"];
     sandbox.refuses(heat, 2, &says);
-    let ask = |args: &[&str]| [&["predict", "--model", "model.onnx", "a.png"], args].concat();
+    let ask = ["predict", "--model", "model.onnx", "a.png"];
     for (args, says) in [
         (&["--preset", "lit"][..], &["imagenet, caffe", "did you mean lite?"][..]),
         (&["--preset", "lite", "--mean", "1"], &["cannot be used with"]),
@@ -151,7 +151,7 @@ fn pixels_are_never_guessed() {
         (&["--scale", "0"], &["other than 0"]),
         (&["--resize", "stretch"], &["squash, crop, letterbox"]),
     ] {
-        sandbox.refuses(ask(args), 2, says);
+        sandbox.refuses([&ask[..], args].concat(), 2, says);
     }
     let run = Sandbox::with_run();
     run.refuses(["predict", "--model", "run", "set/test", "--channels", "bgr"], 2, &["--preset"]);

@@ -78,7 +78,7 @@ pub fn run(path: &Path, args: &GradcamArgs, console: &Console) -> Result<(), Fai
         vec![one.index.to_string(), one.class.clone(), share, one.raw.clone()]
     });
     console.table(&header, rows, 2)?;
-    console.note(&format!("{}", method.describe()));
+    console.note(&method.describe());
     console.json(&explained)?;
     Ok(())
 }

@@ -53,6 +53,13 @@ impl Classifier {
         if let Some(told) = told {
             console.note(&told);
         }
+        let is_named = opened.classes.is_some() || args.elsewhere.classes.is_some();
+        if opened.onnx.is_some() && !is_named && known.is_some() {
+            console.note(
+                "classes: the folders' names in alphabetical order, as the file names none; say another order \
+                 with --classes",
+            );
+        }
         Self::new(opened, model, resize, args, known)
     }
 

@@ -96,8 +96,8 @@ fn ours(file: ModelFile, path: PathBuf) -> Opened {
 }
 
 fn open_onnx(path: PathBuf, image_size: Option<usize>) -> Result<Opened, Failure> {
-    let mut options = ReadOptions::default();
-    options.input_size = image_size.map(|size| (size, size));
+    let input_size = image_size.map(|size| (size, size));
+    let options = ReadOptions { input_size, ..ReadOptions::default() };
     let imported = nn_onnx::read_with(&path, &options).map_err(|error| match error {
         Error::File { path, problem, remedy } if remedy.contains("input size") => {
             Error::File { path, problem, remedy: format!("{remedy}: --image-size 224") }
