@@ -39,6 +39,9 @@ pub struct Preprocessing {
     pub bgr: bool,
 }
 
+/// A layer with its name.
+type Named<T> = (String, Arc<dyn Layer<T>>);
+
 /// A preprocessing by its name.
 struct Preset {
     name: &'static str,
@@ -142,7 +145,7 @@ impl Preprocessing {
         model.behind(layers)
     }
 
-    fn layers<T: Kernels>(&self, channels: usize) -> Result<Vec<(String, Arc<dyn Layer<T>>)>> {
+    fn layers<T: Kernels>(&self, channels: usize) -> Result<Vec<Named<T>>> {
         let numbers = [&self.mean, &self.std];
         if !numbers.iter().all(|numbers| numbers.len() == 1 || numbers.len() == channels) {
             return Err(Error::setting(
@@ -172,7 +175,7 @@ impl Preprocessing {
                 "leave it away: only colours have an order",
             ));
         }
-        let mut layers: Vec<(String, Arc<dyn Layer<T>>)> = Vec::new();
+        let mut layers: Vec<Named<T>> = Vec::new();
         if let ([mean], [std]) = (&self.mean[..], &self.std[..]) {
             let rescaling = Rescaling::new(self.scale / std).offset(-mean / std);
             if (rescaling.scale, rescaling.offset) != (1.0, 0.0) {

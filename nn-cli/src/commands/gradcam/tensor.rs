@@ -56,7 +56,7 @@ pub fn run(path: &Path, args: &GradcamArgs, console: &Console) -> Result<(), Fai
             let found = method.explainer.explain(model, &batch, &targets)?;
             for (index, found) in samples.clone().zip(found) {
                 let name = format!("{index}.{}.npy", found.class);
-                stage.folder().write(&name, &npy::encode(&found.map))?;
+                stage.folder().write(&name, npy::encode(&found.map))?;
                 explained.push(Explained {
                     index,
                     class: classes[found.class].clone(),
