@@ -26,6 +26,9 @@
 //! gradient of one or two output channels; not so with plain arrays on a machine where `matrixmultiply` finds AVX2:
 //! there they serve groups of less than 16 channels, and leave the rest to `im2col` ([`Conv2dKernel::pays`]).
 //!
+//! Dense layers of more than 16 samples (`linear.rs`) are pointwise convolutions forward; their gradients
+//! are general matrix products.
+//!
 //! Activations are `[batch, height, width, channels]`, weights `[out, in, height, width]`. A kernel
 //! that needs its weights packed packs them into scratch memory at each call, or offers
 //! [`Conv2dForward::pack`] to callers that keep packed weights.
