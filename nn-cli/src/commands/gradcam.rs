@@ -162,7 +162,9 @@ fn known_layer(name: &str, model: &Sequential) -> Result<(), Failure> {
         false => "is no layer of this model; there are",
     };
     let meant = hints::did_you_mean(name, usable.iter().copied());
-    Err(Failure::usage(format!("--layer {name} {problem} {}{meant}", usable.join(", "))))
+    let usable: Vec<String> = usable.into_iter().map(String::from).collect();
+    let listed = hints::some_of(&usable);
+    Err(Failure::usage(format!("--layer {name} {problem} {listed}{meant}")))
 }
 
 /// The method for heat maps and its names.

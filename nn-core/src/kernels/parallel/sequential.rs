@@ -36,10 +36,15 @@ pub(crate) trait IntoParallel: IntoIterator + Sized {
 
 impl<I: IntoIterator> IntoParallel for I {}
 
-/// Minimum task lengths, which have no effect here.
+/// Lengths of tasks, which have no effect here.
 pub(crate) trait Together: Iterator + Sized {
     /// The iterator unchanged.
     fn with_min_len(self, _: usize) -> Self {
+        self
+    }
+
+    /// The iterator unchanged.
+    fn with_max_len(self, _: usize) -> Self {
         self
     }
 }
