@@ -14,12 +14,13 @@ impl<T: Kernels> Model<T> {
     /// If a layer has parameters, or gives another shape than it takes.
     ///
     /// ```
-    /// use nn_core::layers::{Dense, Rescaling};
+    /// use nn_core::layers::{Dense, Layer, Rescaling};
     /// use nn_core::model::{Model, Sequential};
     /// use nn_core::Tensor;
     /// use std::sync::Arc;
     /// let bare: Model = Sequential::builder([4]).layer(Dense::new(2)).build(27)?;
-    /// let model = bare.clone().behind([("rescaling".into(), Arc::new(Rescaling::new(0.5)))])?;
+    /// let half: Arc<dyn Layer<f32>> = Arc::new(Rescaling::new(0.5));
+    /// let model = bare.clone().behind([("rescaling".into(), half)])?;
     /// let x = Tensor::full([1, 4], 6.0);
     /// assert_eq!(model.predict(x)?, bare.predict(Tensor::full([1, 4], 3.0))?);
     /// assert_eq!(model.layers().next(), Some(("rescaling", "Rescaling")));
