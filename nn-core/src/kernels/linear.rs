@@ -4,10 +4,11 @@
 //! With a small batch a dense layer does little arithmetic per weight: it is limited by memory
 //! bandwidth. A general matrix product would first copy the weights into packed panels. So up to a
 //! batch size of [`STREAMED`] the weights are read (or their gradient written) once, in order, while a
-//! block of `x` or `y` stays in the L1 cache. With a larger batch the layer is a pointwise convolution whose
-//! pixels are the samples: `y` comes from a kernel for convolutions, whose packed weights predictions keep. The gradients
-//! are general matrix products; those kernels were slower for them (784 to 512 to 512 on 128 samples: a step of 2.9
-//! instead of 2.5 ms).
+//! block of `x` or `y` stays in the L1 cache.
+//!
+//! With a larger batch the layer is a pointwise convolution whose pixels are the samples: `y` comes from a kernel
+//! for convolutions, whose packed weights predictions keep. The gradients are general matrix products; those
+//! kernels were slower for them (784 to 512 to 512 on 128 samples: a step of 2.9 instead of 2.5 ms).
 //!
 //! Work is split by weight rows or columns, never by thread count, and every sum has a fixed order.
 //! Sets with a fused multiply-add (AVX2 with FMA, AVX-512, AArch64) round it once, others twice. So
@@ -19,7 +20,7 @@ pub use loops::Loops;
 
 use super::Kernels;
 use super::conv::{Bounds, Output};
-use super::geometry::Conv2dGeometry;
+use super::geometry::{Conv2dGeometry, Conv2dOptions};
 use super::isa;
 use super::matmul::{Order, matmul};
 use super::simd::prefetch;
@@ -62,25 +63,9 @@ impl Dims {
     /// The pointwise convolution that this is, with the samples as pixels; `None` where weights are streamed.
     pub fn convolution(self) -> Option<Conv2dGeometry> {
         let Self { batch, inputs, outputs } = self;
-        let is_product = batch > STREAMED && inputs > 0 && outputs > 0;
-        is_product.then_some(Conv2dGeometry {
-            batch: 1,
-            in_h: batch,
-            in_w: 1,
-            in_c: inputs,
-            out_h: batch,
-            out_w: 1,
-            out_c: outputs,
-            kernel_h: 1,
-            kernel_w: 1,
-            stride_h: 1,
-            stride_w: 1,
-            dilation_h: 1,
-            dilation_w: 1,
-            pad_top: 0,
-            pad_left: 0,
-            groups: 1,
-        })
+        let (x, w) = ([1, batch, 1, inputs], [outputs, inputs, 1, 1]);
+        let geometry = || Conv2dGeometry::new(&x, &w, Conv2dOptions::new()).ok();
+        (batch > STREAMED).then(geometry).flatten()
     }
 
     /// The minimum number of tasks per thread: all of them if the product is small.

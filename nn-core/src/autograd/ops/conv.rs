@@ -58,39 +58,26 @@ impl<T: Kernels> Op<T> for Conv2d<T> {
     }
 }
 
-/// A convolution followed by ReLU.
-struct Conv2dRelu<T: Kernels> {
+/// A convolution followed by ReLU or ReLU6.
+struct RectifiedConv2d<T: Kernels> {
+    name: &'static str,
     conv: Saved<T>,
-    /// The output after ReLU. The next op usually saves it as well.
+    /// The output within its bounds. The next op usually saves it as well.
     y: Arc<Tensor<T>>,
+    /// Stops the gradients of outputs at a bound.
+    stop: Stop<T>,
 }
 
-impl<T: Kernels> Op<T> for Conv2dRelu<T> {
+/// Makes 0 of the gradients, the first slice, of outputs at a bound, the second.
+type Stop<T> = fn(&mut [T], &[T]);
+
+impl<T: Kernels> Op<T> for RectifiedConv2d<T> {
     fn name(&self) -> &'static str {
-        "conv2d_relu"
+        self.name
     }
 
     fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        update(Pair::Gate, gradient.as_mut_slice(), self.y.as_slice());
-        self.conv.backward(OutputGradient::Dense(gradient.as_slice()), inputs)
-    }
-}
-
-/// A convolution followed by ReLU6.
-struct Conv2dRelu6<T: Kernels> {
-    conv: Saved<T>,
-    /// The output after ReLU6.
-    y: Arc<Tensor<T>>,
-}
-
-impl<T: Kernels> Op<T> for Conv2dRelu6<T> {
-    fn name(&self) -> &'static str {
-        "conv2d_relu6"
-    }
-
-    fn backward(&self, mut gradient: Tensor<T>, inputs: &mut Backward<'_, T>) -> Result<()> {
-        let relu6 = Function::Activation(Activation::Relu6);
-        differentiate(relu6, gradient.as_mut_slice(), self.y.as_slice());
+        (self.stop)(gradient.as_mut_slice(), self.y.as_slice());
         self.conv.backward(OutputGradient::Dense(gradient.as_slice()), inputs)
     }
 }
@@ -158,9 +145,8 @@ impl<T: Kernels> Tape<T> {
         b: Option<&Var<T>>,
         options: Conv2dOptions,
     ) -> Result<Var<T>> {
-        let (conv, y) = self.feature_map((x, w, b), options, Bounds::relu(None))?;
-        let y = Arc::new(y);
-        Ok(self.record(Conv2dRelu { conv, y: Arc::clone(&y) }, &inputs(x, w, b), y))
+        let stop: Stop<T> = |gradient, y| update(Pair::Gate, gradient, y);
+        self.rectified("conv2d_relu", (x, w, b), options, (Bounds::relu(None), stop))
     }
 
     /// `relu6(conv2d(x, w, b))` in one op: the same values and gradients, with one forward pass
@@ -175,9 +161,9 @@ impl<T: Kernels> Tape<T> {
         b: Option<&Var<T>>,
         options: Conv2dOptions,
     ) -> Result<Var<T>> {
-        let (conv, y) = self.feature_map((x, w, b), options, Bounds::relu(Some(6.0)))?;
-        let y = Arc::new(y);
-        Ok(self.record(Conv2dRelu6 { conv, y: Arc::clone(&y) }, &inputs(x, w, b), y))
+        let stop: Stop<T> =
+            |gradient, y| differentiate(Function::Activation(Activation::Relu6), gradient, y);
+        self.rectified("conv2d_relu6", (x, w, b), options, (Bounds::relu(Some(6.0)), stop))
     }
 
     /// `max_pool2d(relu(conv2d(x, w, b)))` in one op that never stores the feature map: the same
@@ -214,6 +200,20 @@ impl<T: Kernels> Tape<T> {
         self.convolve(T::conv2d().forward(&geometry, Some(&pool)), &geometry, (x, w, b), out);
         let conv = Saved { geometry, x: x.share(), w: w.share() };
         Ok(self.record(Conv2dReluMaxPool { conv, pool, argmax }, &inputs(x, w, b), y))
+    }
+
+    /// The convolution's output within bounds, as one op.
+    fn rectified(
+        &self,
+        name: &'static str,
+        (x, w, b): (&Var<T>, &Var<T>, Option<&Var<T>>),
+        options: Conv2dOptions,
+        (bounds, stop): (Bounds<T>, Stop<T>),
+    ) -> Result<Var<T>> {
+        let (conv, y) = self.feature_map((x, w, b), options, bounds)?;
+        let y = Arc::new(y);
+        let op = RectifiedConv2d { name, conv, y: Arc::clone(&y), stop };
+        Ok(self.record(op, &inputs(x, w, b), y))
     }
 
     /// The convolution's output within `bounds`, and what its backward pass needs.

@@ -264,6 +264,7 @@ impl<T: Kernels> Tape<T> {
         Shape::from([batch, outputs]).ensure_possible("linear")?;
         let mut y = Tensor::uninit([batch, outputs], self.pool());
         if let Some(g) = dims.convolution() {
+            // As `linear::forward` does, but the tape may keep the packed weights.
             let out = Output::Dense { y: y.as_mut_slice(), bounds: Bounds::none() };
             self.convolve(T::conv2d().forward(&g, None), &g, (x, w, b), out);
         } else {

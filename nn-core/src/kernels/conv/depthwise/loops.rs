@@ -181,8 +181,8 @@ impl<'a> Connected<'a> {
             for_each_block!(
                 V,
                 self.channels,
-                |channel| 2: self.run::<V, 2, K, S>(row, group, channel),
-                self.run::<V, 1, K, S>(row, group, channel)
+                |channel| 2: self.run_block::<V, 2, K, S>(row, group, channel),
+                self.run_block::<V, 1, K, S>(row, group, channel)
             );
         }
     }
@@ -193,7 +193,7 @@ impl<'a> Connected<'a> {
     /// # Safety
     /// As for `group`.
     #[inline(always)]
-    unsafe fn run<V: Simd, const R: usize, const K: usize, const S: usize>(
+    unsafe fn run_block<V: Simd, const R: usize, const K: usize, const S: usize>(
         &mut self,
         row: usize,
         group: Group,
@@ -203,16 +203,10 @@ impl<'a> Connected<'a> {
         let len = V::LANES.min(c);
         // SAFETY: the caller's promise, for every vector here.
         unsafe {
-            let mut sums = self.begin::<V, R, GROUP>(channel);
+            let mut sums = self.begin::<V, R, GROUP>(row, group, channel);
             let y = self.first + row;
             let (rows, columns) = (self.rows.of(y), self.columns.of(group.first));
             let source = self.source();
-            source.prefetch_next::<GROUP>(
-                (self.rows, y),
-                (self.columns, group.first),
-                channel,
-                R * V::LANES,
-            );
             let backwards = group.run.is_some_and(|run| run.backwards);
             let (first, kx) = columns[0];
             // Counted backwards, the run begins at the last pixel's first element.
@@ -258,17 +252,11 @@ impl<'a> Connected<'a> {
         let len = V::LANES.min(c);
         // SAFETY: the caller's promise, for every vector here.
         unsafe {
-            let mut sums = self.begin::<V, R, P>(channel);
+            let mut sums = self.begin::<V, R, P>(row, group, channel);
             let y = self.first + row;
             let (rows, columns) = (self.rows.of(y), self.columns.of(group.first));
             let (_, shift) = self.columns.steps();
             let source = self.source();
-            source.prefetch_next::<P>(
-                (self.rows, y),
-                (self.columns, group.first),
-                channel,
-                R * V::LANES,
-            );
             for i in 0..rows.len() {
                 let (sy, ky) = rows[i];
                 for j in 0..columns.len() {
@@ -288,12 +276,19 @@ impl<'a> Connected<'a> {
         }
     }
 
-    /// The sums of `P` pixels before anything is added to them.
+    /// The sums of the first `P` pixels of a group before anything is added to them; prefetches for the next row.
     ///
     /// # Safety
     /// As for `block`.
     #[inline(always)]
-    unsafe fn begin<V: Simd, const R: usize, const P: usize>(&self, channel: usize) -> [[V; R]; P] {
+    unsafe fn begin<V: Simd, const R: usize, const P: usize>(
+        &self,
+        row: usize,
+        group: Group,
+        channel: usize,
+    ) -> [[V; R]; P] {
+        let (y, columns) = ((self.rows, self.first + row), (self.columns, group.first));
+        self.source().prefetch_next::<P>(y, columns, channel, R * V::LANES);
         // SAFETY: the caller's promise.
         unsafe {
             let mut sums = [[V::zero(); R]; P];
@@ -311,11 +306,8 @@ impl<'a> Connected<'a> {
     }
 
     /// Writes the first `P` pixels of a group; from its last on if `backwards`.
-    ///
-    /// # Safety
-    /// As for `block`.
     #[inline(always)]
-    unsafe fn end<V: Simd, const R: usize, const P: usize>(
+    fn end<V: Simd, const R: usize, const P: usize>(
         &mut self,
         row: usize,
         group: Group,

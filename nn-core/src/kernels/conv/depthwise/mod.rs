@@ -89,7 +89,7 @@ impl Conv2dForward<f32> for Depthwise {
         };
         let [rows, columns] = Axis::of(g).map(|axis| axis.inputs());
         let pitch = g.out_w * g.out_c;
-        let band = band(pitch).min(g.batch.saturating_mul(g.out_h).div_ceil(MIN_TASKS)).max(1);
+        let band = even_band(pitch, g.batch * g.out_h);
         parallel::for_each_tile(y, g.output_len(), band * pitch, |n, i, y| {
             let first = i * band;
             let seen = rows.span(first..first + y.len() / pitch);
@@ -130,7 +130,7 @@ impl Conv2dInputGradient<f32> for Depthwise {
         transpose(w, g.taps(), &mut weights);
         let [rows, columns] = Axis::of(g).map(|axis| axis.outputs());
         let pitch = g.in_w * g.in_c;
-        let band = band(g.in_w * g.out_c);
+        let band = even_band(g.in_w * g.out_c, g.batch * g.in_h);
         parallel::for_each_tile(dx, g.input_len(), band * pitch, |n, i, dx| {
             let first = i * band;
             let seen = rows.span(first..first + dx.len() / pitch);
@@ -234,6 +234,12 @@ impl Conv2dWeightGradient<f32> for Depthwise {
 /// Rows of a task, for rows of this many elements.
 fn band(pitch: usize) -> usize {
     (BAND / pitch.max(1)).max(1)
+}
+
+/// The same, but fewer where all tasks have only `rows` rows together. Where each row is computed by itself, this
+/// changes no bit.
+fn even_band(pitch: usize, rows: usize) -> usize {
+    band(pitch).min(rows.div_ceil(MIN_TASKS)).max(1)
 }
 
 /// A matrix of rows of `columns` elements, transposed.

@@ -227,6 +227,7 @@ impl Pass<'_> {
         let bands = plan.target.height.div_ceil(plan.band);
         let parts = self.blocks().div_ceil(plan.task_blocks);
         let place = Place(target.as_mut_ptr());
+        // One by one, so that threads end together: there may be few.
         (0..plan.images * bands * parts).into_par_iter().with_max_len(1).for_each(|task| {
             let place = &place;
             let (n, band, part) = (task / (bands * parts), task / parts % bands, task % parts);
