@@ -9,6 +9,9 @@
 
 use crate::tensor::Element;
 
+/// What changes no number it is added to, not even -0.
+const NOTHING: f32 = -0.0;
+
 /// Which `T` is.
 #[inline(always)]
 fn is_single<T: Element>() -> bool {
@@ -28,9 +31,16 @@ pub(super) fn exp<T: Element>(x: T) -> T {
         return x.exp();
     }
     single(x, |x| {
-        let Reduced { fraction, low, high } = reduce(x);
+        let Reduced { fraction, low, high } = reduce(x, NOTHING);
         (1.0 + fraction) * low * high
     })
+}
+
+/// `e^(x + rest)` in single precision, for a `rest` of at most 0.1 that `x` has no digits for.
+#[inline(always)]
+pub(super) fn exp_of_sum(x: f32, rest: f32) -> f32 {
+    let Reduced { fraction, low, high } = reduce(x, rest);
+    (1.0 + fraction) * low * high
 }
 
 /// `e^x - 1`, without cancellation; in single precision within three units in the last place.
@@ -40,7 +50,7 @@ pub(super) fn exp_m1<T: Element>(x: T) -> T {
         return x.exp_m1();
     }
     single(x, |x| {
-        let Reduced { fraction, low, high } = reduce(x);
+        let Reduced { fraction, low, high } = reduce(x, NOTHING);
         // For the smallest `x` the power is 1 and the fraction all there is.
         (fraction * low) * high + (low * high - 1.0)
     })
@@ -65,7 +75,7 @@ pub(super) fn tanh<T: Element>(x: T) -> T {
     })
 }
 
-/// `e^x = (1 + fraction) * low * high`, where `low * high` is a power of two: its two factors also reach
+/// `e^(x + more) = (1 + fraction) * low * high`, where `low * high` is a power of two: its two factors also reach
 /// where one alone would overflow, or lose digits below the smallest normal number.
 struct Reduced {
     fraction: f32,
@@ -74,7 +84,7 @@ struct Reduced {
 }
 
 #[inline(always)]
-fn reduce(x: f32) -> Reduced {
+fn reduce(x: f32, more: f32) -> Reduced {
     use std::f32::consts::LOG2_E;
     // Adding it rounds to a whole number, which is then in the lowest bits.
     const ROUND: f32 = 1.5 * (1 << 23) as f32;
@@ -84,7 +94,7 @@ fn reduce(x: f32) -> Reduced {
     let shifted = x * LOG2_E + ROUND;
     let whole = shifted - ROUND;
     // The natural logarithm of 2 in two parts: the first product is exact.
-    let rest = x - whole * 0.693359375 - whole * -2.12194440e-4;
+    let rest = x - whole * 0.693359375 - whole * -2.12194440e-4 + more;
     let sum = 1.9875691500e-4 * rest + 1.3981999507e-3;
     let sum = sum * rest + 8.3334519073e-3;
     let sum = sum * rest + 4.1665795894e-2;
