@@ -6,6 +6,9 @@ use std::rc::Rc;
 /// The most elements of a constant: that of all parameters of a model.
 pub const MOST_ELEMENTS: usize = 1 << 30;
 
+/// The most dimensions of a value: as many as NumPy's arrays have.
+const MOST_DIMENSIONS: usize = 64;
+
 /// An array of a file, in row-major order. Its numbers are shared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
@@ -113,15 +116,23 @@ pub fn strides(dims: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// The number of elements of a shape, if a constant may have so many.
+/// The number of elements of a shape, if a value may have so many. Dimensions of 0 do not make others possible, so no
+/// product of some of the dimensions overflows.
 pub fn elements(dims: &[usize]) -> Result<usize> {
-    let product = dims.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
-    product.filter(|&len| len <= MOST_ELEMENTS).ok_or_else(|| {
-        Refusal::new(
-            format!("a constant of the shape {dims:?} is larger than {MOST_ELEMENTS} numbers"),
-            "the file is damaged, or not an image classifier",
-        )
-    })
+    let remedy = "the file is damaged, or not an image classifier";
+    if dims.len() > MOST_DIMENSIONS {
+        let problem = format!("a value has {} dimensions, more than {MOST_DIMENSIONS}", dims.len());
+        return Err(Refusal::new(problem, remedy));
+    }
+    let long = dims.iter().filter(|&&dim| dim != 0);
+    let product = long.copied().try_fold(1usize, usize::checked_mul);
+    match product.filter(|&len| len <= MOST_ELEMENTS) {
+        Some(len) => Ok(if dims.contains(&0) { 0 } else { len }),
+        None => Err(Refusal::new(
+            format!("a value of the shape {dims:?} is larger than {MOST_ELEMENTS} numbers"),
+            remedy,
+        )),
+    }
 }
 
 /// The offsets of the elements of an array with these dimensions and strides, in row-major order.
@@ -156,5 +167,15 @@ mod tests {
         assert_eq!(turned, Array::list([0, 3, 1, 4, 2, 5]).with_dims([3, 1, 2]));
         assert_eq!(Array::list([7]).with_dims([]).permuted(&[]).scalar(), Some(7.0));
         assert_eq!(Array::list([]).with_dims([2, 0]).permuted(&[1, 0]).len(), 0);
+    }
+
+    #[test]
+    fn what_is_too_large() {
+        assert_eq!(elements(&[]).unwrap(), 1);
+        assert_eq!(elements(&[MOST_ELEMENTS, 0]).unwrap(), 0);
+        for dims in [&[MOST_ELEMENTS, 2][..], &[1 << 40, 1 << 40], &[0, 1 << 40, 1 << 40], &[1; 65]]
+        {
+            assert!(elements(dims).is_err(), "{dims:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The model's input: which it is, and its size.
 
+use crate::array::elements;
 use crate::graph::{Graph, Input};
 use crate::layout::Layout;
 use crate::refusal::{Refusal, Result};
@@ -47,7 +48,9 @@ pub fn choose(graph: &Graph, options: &ReadOptions) -> Result<Chosen> {
         }
     };
     let place = |refusal: Refusal| refusal.at(format!("input {:?}", input.name));
-    dims(graph, input, options).map_err(place).map(|(dims, layout)| Chosen {
+    let checked = dims(graph, input, options)
+        .and_then(|(dims, layout)| elements(&dims).map(|_| (dims, layout)));
+    checked.map_err(place).map(|(dims, layout)| Chosen {
         name: input.name.clone(),
         shape: layout.in_memory(&dims)[1..].to_vec(),
         value: Computed::new(dims, layout, 0),

@@ -1,5 +1,6 @@
 //! The arithmetic of shapes, the same for constants and for values of the network.
 
+use crate::array::elements;
 use crate::refusal::{Refusal, Result};
 use std::ops::Range;
 
@@ -21,9 +22,31 @@ pub fn axis_of(axis: i64, rank: usize) -> Result<usize> {
     })
 }
 
+/// Several axes, each named once, counted as [`axis_of`] does.
+pub fn axes_of(axes: &[i64], rank: usize) -> Result<Vec<usize>> {
+    let mut seen = vec![false; rank];
+    let axis = |&axis: &i64| {
+        let at = axis_of(axis, rank)?;
+        match std::mem::replace(&mut seen[at], true) {
+            false => Ok(at),
+            true => Err(Refusal::new(
+                format!("axis {axis} of {rank} is named twice"),
+                "the file is damaged; check it with onnx.checker and export it again",
+            )),
+        }
+    };
+    axes.iter().map(axis).collect()
+}
+
+/// Sizes of dimensions, none negative.
+pub fn sizes(values: &[i64]) -> Result<Vec<usize>> {
+    let sizes: Option<_> = values.iter().map(|&value| usize::try_from(value).ok()).collect();
+    sizes.ok_or_else(|| wrong(format!("the shape {values:?} has a negative dimension")))
+}
+
 /// The shape that `Reshape` gives: 0 keeps a dimension, -1 is the rest.
 pub fn reshaped(from: &[usize], asked: &[i64], zero_is_zero: bool) -> Result<Vec<usize>> {
-    let len: usize = from.iter().product();
+    let len = elements(from)?;
     let mut rest = None;
     let mut dims = Vec::with_capacity(asked.len());
     for (i, &dim) in asked.iter().enumerate() {
@@ -39,14 +62,14 @@ pub fn reshaped(from: &[usize], asked: &[i64], zero_is_zero: bool) -> Result<Vec
                 .map_err(|_| wrong(format!("the shape {asked:?} has a negative dimension")))?,
         });
     }
-    let product = dims.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
-    let fits = match (rest, product) {
-        (Some(i), Some(product)) if product > 0 && len.is_multiple_of(product) => {
+    let product = elements(&dims)?;
+    let fits = match rest {
+        Some(i) if product > 0 && len.is_multiple_of(product) => {
             dims[i] = len / product;
             true
         }
-        (Some(_), _) => false,
-        (None, product) => product == Some(len),
+        Some(_) => false,
+        None => product == len,
     };
     if fits {
         Ok(dims)
@@ -69,7 +92,7 @@ pub fn flattened(from: &[usize], axis: i64) -> Result<Vec<usize>> {
 pub fn squeezed(from: &[usize], axes: Option<&[i64]>) -> Result<Vec<usize>> {
     let axes: Vec<_> = match axes {
         None => (0..from.len()).filter(|&axis| from[axis] == 1).collect(),
-        Some(axes) => axes.iter().map(|&axis| axis_of(axis, from.len())).collect::<Result<_>>()?,
+        Some(axes) => axes_of(axes, from.len())?,
     };
     if let Some(&axis) = axes.iter().find(|&&axis| from[axis] != 1) {
         return Err(wrong(format!("dimension {axis} of {from:?} is not 1 and cannot be squeezed")));
@@ -80,10 +103,13 @@ pub fn squeezed(from: &[usize], axes: Option<&[i64]>) -> Result<Vec<usize>> {
 /// With dimensions of 1 at these axes of the result.
 pub fn unsqueezed(from: &[usize], axes: &[i64]) -> Result<Vec<usize>> {
     let rank = from.len() + axes.len();
-    let axes: Vec<_> = axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<_>>()?;
+    let mut dims = vec![None; rank];
+    axes_of(axes, rank)?.into_iter().for_each(|axis| dims[axis] = Some(1));
     let mut rest = from.iter().copied();
-    let dims = (0..rank).map(|axis| if axes.contains(&axis) { Some(1) } else { rest.next() });
-    dims.collect::<Option<_>>().ok_or_else(|| wrong(format!("axes {axes:?} are named twice")))
+    let dims: Vec<_> =
+        dims.into_iter().map(|dim| dim.or_else(|| rest.next()).unwrap_or(1)).collect();
+    elements(&dims)?;
+    Ok(dims)
 }
 
 /// Entries along an axis: every `step`-th of a range, backwards from its end if the step is negative.
@@ -129,15 +155,15 @@ pub fn picked_range(
     let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
         return Err(wrong(format!(
-            "{} starts, {} ends, {} axes",
+            "{} starts, {} ends, {} axes, {} steps",
             starts.len(),
             ends.len(),
-            axes.len()
+            axes.len(),
+            steps.len()
         )));
     }
     let mut picked = Vec::new();
-    for (i, &axis) in axes.iter().enumerate() {
-        let axis = axis_of(axis, dims.len())?;
+    for (i, axis) in axes_of(&axes, dims.len())?.into_iter().enumerate() {
         let len = dims[axis] as i64;
         let step = isize::try_from(steps[i]).ok().filter(|&step| step != 0);
         let step = step.ok_or_else(|| wrong(format!("its step is {}", steps[i])))?;
@@ -197,6 +223,20 @@ mod tests {
         assert_eq!(squeezed(&[2, 1, 1], Some(&[-1])).unwrap(), [2, 1]);
         assert_eq!(unsqueezed(&[2], &[0, -1]).unwrap(), [1, 2, 1]);
         assert!(unsqueezed(&[2], &[0, 0]).is_err());
+        assert!(squeezed(&[1, 1, 2], Some(&[0, -3])).is_err());
+        // Products of some of the dimensions must fit, though one is 0.
+        assert!(reshaped(&[0], &[0, 1 << 40, 1 << 40], true).is_err());
+        assert!(unsqueezed(&[1], &[0; 1 << 16]).is_err());
+        let many: Vec<_> = (0..1 << 16).collect();
+        assert!(unsqueezed(&[1], &many).is_err());
+    }
+
+    #[test]
+    fn axes_are_named_once() {
+        assert_eq!(axes_of(&[2, -3], 3).unwrap(), [2, 0]);
+        for axes in [&[0, 0][..], &[0, -3], &[1, 2, 1], &[3], &[-4]] {
+            assert!(axes_of(axes, 3).is_err(), "{axes:?}");
+        }
     }
 
     #[test]
@@ -213,6 +253,7 @@ mod tests {
         assert!(picked(4, 2, 1).is_empty());
         assert!(picked_range(&[5], &[0], &[1], None, Some(vec![0])).is_err());
         assert!(picked_range(&[5], &[0], &[1], Some(vec![1]), None).is_err());
+        assert!(picked_range(&[5, 5], &[1, 1], &[2, 2], Some(vec![0, -2]), None).is_err());
         assert_eq!(parts(7, None, 3).unwrap(), [0..3, 3..6, 6..7]);
         assert_eq!(parts(5, Some(&[2, 3]), 2).unwrap(), [0..2, 2..5]);
         assert!(parts(5, Some(&[2, 2]), 2).is_err());

@@ -1,5 +1,7 @@
 //! Files that are damaged, hostile, or beyond what is read: each refused with what is wrong, where, and what to do.
 
+mod folding;
+
 use crate::proto::*;
 use crate::{ReadOptions, read_bytes};
 use prost::Message;
@@ -241,7 +243,29 @@ fn attributes_that_make_no_sense() {
     let axis = with_int(node("Softmax", &["x"], "y"), "axis", 7);
     refused(&model(vec![axis], vec![]), &["7 is not among the 4 dimensions"]);
     let perm = with(node("Transpose", &["x"], "y"), "perm", &[0, 1, 1, 2]);
-    refused(&model(vec![perm], vec![]), &["attribute perm [0, 1, 1, 2]"]);
+    refused(&model(vec![perm], vec![]), &["axis 1 of 4 is named twice"]);
+    let perm = with(node("Transpose", &["x"], "y"), "perm", &[0, 2, 1]);
+    refused(&model(vec![perm], vec![]), &["perm [0, 2, 1] does not name all 4 dimensions"]);
+    for (op, name, axes) in [
+        ("ReduceMean", "axes", &[2, -2][..]),
+        ("Squeeze", "axes", &[1, 1]),
+        ("Unsqueeze", "axes", &[1, 1]),
+    ] {
+        refused(
+            &model(vec![with(node(op, &["x"], "y"), name, axes)], vec![]),
+            &[op, "is named twice"],
+        );
+    }
+    let slice = vec![ints("s", &[1, 1]), ints("e", &[2, 2]), ints("a", &[2, 2])];
+    refused(
+        &model(vec![node("Slice", &["x", "s", "e", "a"], "y")], slice),
+        &["the Slice", "is named twice"],
+    );
+    let pads = vec![ints("p", &[1; 4]), tensor("v", &[], &[0.0]), ints("a", &[2, 2])];
+    refused(
+        &model(vec![node("Pad", &["x", "p", "v", "a"], "y")], pads),
+        &["the Pad", "is named twice"],
+    );
 }
 
 #[test]
@@ -277,6 +301,13 @@ fn sizes_that_a_small_file_asks_for() {
         graph.input = vec![value("x", &[1, 3, 1 << 30, 1 << 30])];
     }
     refused(&large, &["input \"x\"", "above 65536"]);
+    // Each dimension is possible, their product is not.
+    for dims in [&[1 << 16; 4][..], &[1, 1 << 16, 1 << 16], &[1 << 16; 6]] {
+        if let Some(graph) = &mut large.graph {
+            graph.input = vec![value("x", dims)];
+        }
+        refused(&large, &["input \"x\"", "larger than"]);
+    }
 }
 
 #[test]

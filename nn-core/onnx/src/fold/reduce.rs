@@ -3,7 +3,7 @@
 use super::{Budget, Call};
 use crate::array::{Array, Data, strides, walk};
 use crate::refusal::Result;
-use crate::shapes::axis_of;
+use crate::shapes::axes_of;
 
 pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
     let (start, combine): (f64, fn(f64, f64) -> f64) = match call.node.op.as_str() {
@@ -23,7 +23,7 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
     }
     let axes: Vec<_> = match axes.is_empty() {
         true => (0..rank).collect(),
-        false => axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<_>>()?,
+        false => axes_of(&axes, rank)?,
     };
     let kept: Vec<_> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
     let own = strides(&array.dims);
@@ -32,17 +32,19 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
     let count: usize = inner.iter().product();
     let divisor = if call.node.op == "ReduceMean" { count as f64 } else { 1.0 };
     let inner: Vec<_> = walk(&inner, &part(&axes, &own)).collect();
-    let values = walk(&outer, &part(&kept, &own)).map(|first| {
-        let numbers = inner.iter().map(|offset| array.number(first + offset));
-        numbers.fold(start, combine) / divisor
-    });
     let keep = call.node.attributes.int("keepdims")?.unwrap_or(1) != 0;
     let dims = match keep {
         true => {
             (0..rank).map(|axis| if axes.contains(&axis) { 1 } else { array.dims[axis] }).collect()
         }
-        false => outer,
+        false => outer.clone(),
     };
+    // The result of no numbers may be large.
+    budget.take(&dims, array)?;
+    let values = walk(&outer, &part(&kept, &own)).map(|first| {
+        let numbers = inner.iter().map(|offset| array.number(first + offset));
+        numbers.fold(start, combine) / divisor
+    });
     Ok(Some(match array.data {
         Data::Floats(_) => Array::floats(dims, values.map(|v| v as f32).collect()),
         Data::Integers(_) => Array::integers(dims, values.map(|v| v as i64).collect()),

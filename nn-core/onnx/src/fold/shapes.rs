@@ -5,9 +5,10 @@ use super::arithmetic::{broadcast, repeated};
 use super::{Budget, Call};
 use crate::array::{Array, Data, strides, walk};
 use crate::attributes::Attribute;
-
 use crate::refusal::{Refusal, Result};
-use crate::shapes::{Picked, axis_of, flattened, picked_range, reshaped, squeezed, unsqueezed};
+use crate::shapes::{
+    Picked, axes_of, axis_of, flattened, picked_range, reshaped, sizes, squeezed, unsqueezed,
+};
 
 /// What is known of any value, constant or not.
 pub fn of_any(call: &Call<'_>) -> Result<Option<Array>> {
@@ -64,12 +65,11 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array
             let rank = array.dims.len();
             let axes = match attributes.ints("perm")? {
                 None => (0..rank).rev().collect(),
-                Some(perm) => perm.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<_>>>()?,
+                Some(perm) => axes_of(perm, rank)?,
             };
-            let mut sorted = axes.clone();
-            sorted.sort_unstable();
-            if !sorted.into_iter().eq(0..rank) {
-                let problem = format!("attribute perm: {axes:?} does not name {rank} axes once");
+            if axes.len() != rank {
+                let problem =
+                    format!("attribute perm {axes:?} does not name all {rank} dimensions");
                 return Err(Refusal::new(problem, "the file is damaged; export it again"));
             }
             one(array.permuted(&axes))
@@ -88,20 +88,18 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array
         "Tile" => {
             let array = call.array(0)?;
             let repeats = sizes(&call.array(1)?.to_integers()?)?;
-            let dims: Vec<_> =
-                array.dims.iter().zip(&repeats).map(|(d, n)| d.saturating_mul(*n)).collect();
+            if repeats.len() != array.dims.len() {
+                let problem =
+                    format!("its repeats {repeats:?} are not one for each of {:?}", array.dims);
+                return Err(Refusal::new(problem, "the file is damaged; export it again"));
+            }
+            let pairs = || repeats.iter().zip(&array.dims);
+            let dims: Vec<_> = pairs().map(|(n, dim)| dim.saturating_mul(*n)).collect();
             budget.take(&dims, array)?;
-            let own = strides(&array.dims);
-            let index = |i: usize| -> usize {
-                let places =
-                    strides(&dims).into_iter().zip(&dims).map(|(stride, dim)| i / stride % dim);
-                places
-                    .zip(array.dims.iter().zip(&own))
-                    .map(|(at, (dim, stride))| at % dim * stride)
-                    .sum()
-            };
-            let len = dims.iter().product();
-            one(array.picked(dims.clone(), (0..len).map(index)))
+            // Each dimension as two, of which the first is repeated.
+            let from: Vec<_> = pairs().flat_map(|(_, &dim)| [1, dim]).collect();
+            let to: Vec<_> = pairs().flat_map(|(&n, &dim)| [n, dim]).collect();
+            one(array.picked(dims, repeated(&from, &to)))
         }
         "ConstantOfShape" => {
             let dims = sizes(&call.array(0)?.to_integers()?)?;
@@ -119,17 +117,6 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array
         "Range" => one(range(call, budget)?),
         _ => Ok(None),
     }
-}
-
-/// Sizes of dimensions, none negative.
-fn sizes(values: &[i64]) -> Result<Vec<usize>> {
-    let size = |&value: &i64| {
-        usize::try_from(value).map_err(|_| {
-            let problem = format!("a shape {values:?} has a negative dimension");
-            Refusal::new(problem, "the file is damaged; export the model again")
-        })
-    };
-    values.iter().map(size).collect()
 }
 
 fn constant(call: &Call<'_>) -> Result<Array> {
@@ -199,7 +186,9 @@ fn gathered(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
         places.iter().map(|&i| axis_of(i, array.dims[axis])).collect::<Result<_>>()?;
     let (before, after) = (&array.dims[..axis], &array.dims[axis + 1..]);
     let dims = [before, &indices.dims, after].concat();
-    budget.take(&dims, array)?;
+    if budget.take(&dims, array)? == 0 {
+        return Ok(array.picked(dims, std::iter::empty()));
+    }
     let (outer, inner) = (before.iter().product::<usize>(), after.iter().product::<usize>());
     let row = |i: usize, place: usize| (i * array.dims[axis] + place) * inner;
     let rows = (0..outer).flat_map(|i| places.iter().map(move |&place| row(i, place)));
@@ -222,7 +211,9 @@ fn sliced(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
 fn along(array: &Array, axis: usize, range: &Picked, budget: &mut Budget) -> Result<Array> {
     let mut dims = array.dims.clone();
     dims[axis] = range.count();
-    budget.take(&dims, array)?;
+    if budget.take(&dims, array)? == 0 {
+        return Ok(array.picked(dims, std::iter::empty()));
+    }
     let own = strides(&array.dims);
     let (before, after) = (walk(&dims[..axis], &own[..axis]), own[axis]);
     let places: Vec<_> = range.places().collect();

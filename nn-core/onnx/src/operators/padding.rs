@@ -4,7 +4,7 @@ use super::Family;
 use crate::call::{Call, mixes_the_batch};
 use crate::layout::Layout;
 use crate::refusal::{Refusal, Result};
-use crate::shapes::axis_of;
+use crate::shapes::axes_of;
 use crate::value::{Computed, Value};
 use nn_core::autograd::PadMode;
 use nn_core::layers::{Pad, ZeroPadding2D};
@@ -17,9 +17,7 @@ fn pad(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let pads = call.ints("pads", 1)?.unwrap_or_default();
     let axes: Vec<_> = match call.constant(3)? {
         None => (0..rank).collect(),
-        Some(axes) => {
-            axes.to_integers()?.iter().map(|&a| axis_of(a, rank)).collect::<Result<_>>()?
-        }
+        Some(axes) => axes_of(&axes.to_integers()?, rank)?,
     };
     let sizes: Option<Vec<_>> = pads.iter().map(|&pad| usize::try_from(pad).ok()).collect();
     let Some(sizes) = sizes.filter(|sizes| sizes.len() == 2 * axes.len()) else {

@@ -4,7 +4,7 @@ use super::Family;
 use crate::call::{Call, mixes_the_batch};
 use crate::net::ValueId;
 use crate::refusal::Result;
-use crate::shapes::axis_of;
+use crate::shapes::axes_of;
 use crate::value::{Computed, Value};
 use nn_core::layers::{
     Function, GlobalAveragePool2D, GlobalMaxPool2D, Reduce, Reduction, Rescaling, Reshape,
@@ -29,7 +29,7 @@ fn axes(call: &Call<'_>, rank: usize) -> Result<Option<Vec<usize>>> {
     let axes = match given {
         None if call.node.attributes.flag("noop_with_empty_axes")? => return Ok(None),
         None => (0..rank).collect(),
-        Some(axes) => axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<Vec<_>>>()?,
+        Some(axes) => axes_of(&axes, rank)?,
     };
     if axes.contains(&0) {
         return Err(mixes_the_batch("it reduces over"));
@@ -77,7 +77,6 @@ fn reduced(
 ) -> Result<ValueId> {
     let mut places: Vec<_> = axes.iter().map(|&axis| value.layout.place(axis) - 1).collect();
     places.sort_unstable();
-    places.dedup();
     let is_image = value.rank() == 4 && places == [0, 1];
     let channels = value.layout.last().map_or(1, |axis| value.dims[axis]);
     let id = match reduction {

@@ -5,7 +5,7 @@ use super::Family;
 use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::layout::Layout;
 use crate::refusal::{Refusal, Result};
-use crate::shapes::{axis_of, flattened, reshaped, squeezed, unsqueezed};
+use crate::shapes::{axes_of, axis_of, flattened, reshaped, squeezed, unsqueezed};
 use crate::value::{Batch, Computed, Value};
 use nn_core::layers::{Flatten, Reshape};
 use std::ops::Range;
@@ -89,10 +89,10 @@ fn transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let rank = value.rank();
     let perm: Vec<_> = match call.node.attributes.ints("perm")? {
         None => (0..rank).rev().collect(),
-        Some(perm) => perm.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<_>>()?,
+        Some(perm) => axes_of(perm, rank)?,
     };
     let layout = value.layout.transposed(&perm).ok_or_else(|| {
-        let problem = format!("attribute perm {perm:?} does not name {rank} dimensions once");
+        let problem = format!("attribute perm {perm:?} does not name all {rank} dimensions");
         Refusal::new(problem, "the file is damaged; export it again")
     })?;
     let dims = perm.iter().map(|&axis| value.dims[axis]).collect();
