@@ -4,6 +4,7 @@ use crate::array::{Array, elements};
 use crate::external::ExternalData;
 use crate::proto::TensorProto;
 use crate::refusal::{Refusal, Result};
+use nn_core::tensor::half;
 
 /// The element types of `TensorProto.DataType` that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +108,8 @@ fn from_bytes(kind: ElementType, dims: Vec<usize>, len: usize, bytes: &[u8]) -> 
     Ok(match kind {
         ElementType::F32 => numbers!(floats, f32, |v| v),
         ElementType::F64 => numbers!(floats, f64, |v| v as f32),
-        ElementType::F16 => numbers!(floats, u16, half),
-        ElementType::Bf16 => numbers!(floats, u16, bfloat),
+        ElementType::F16 => numbers!(floats, u16, half::f16),
+        ElementType::Bf16 => numbers!(floats, u16, half::bf16),
         ElementType::U8 | ElementType::Bool => numbers!(integers, u8, i64::from),
         ElementType::I8 => numbers!(integers, i8, i64::from),
         ElementType::U16 => numbers!(integers, u16, i64::from),
@@ -140,8 +141,8 @@ fn from_fields(
         ElementType::F64 => {
             Array::floats(dims, proto.double_data.iter().map(|&v| v as f32).collect())
         }
-        ElementType::F16 => Array::floats(dims, bits().map(half).collect()),
-        ElementType::Bf16 => Array::floats(dims, bits().map(bfloat).collect()),
+        ElementType::F16 => Array::floats(dims, bits().map(half::f16).collect()),
+        ElementType::Bf16 => Array::floats(dims, bits().map(half::bf16).collect()),
         ElementType::I64 => Array::integers(dims, proto.int64_data.clone()),
         ElementType::U32 | ElementType::U64 => {
             Array::integers(dims, proto.uint64_data.iter().copied().map(saturated).collect())
@@ -163,46 +164,10 @@ fn saturated(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A number of 16 bits as IEEE 754 has it.
-fn half(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
-    sign * match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
-    }
-}
-
-/// The upper half of an `f32`.
-fn bfloat(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::array::Data;
-
-    #[test]
-    fn sixteen_bits() {
-        let cases = [
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x7bff, 65504.0),
-            (0x0001, 5.9604645e-8),
-            (0x0400, 6.1035156e-5),
-            (0x3555, 0.33325195),
-            (0x7c00, f32::INFINITY),
-            (0x8000, -0.0),
-        ];
-        for (bits, expected) in cases {
-            assert_eq!(half(bits), expected, "{bits:x}");
-        }
-        assert!(half(0x7e00).is_nan());
-        assert_eq!(bfloat(0x3fc0), 1.5);
-    }
 
     #[test]
     fn every_type_is_widened() {

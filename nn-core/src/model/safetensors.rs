@@ -13,14 +13,13 @@
 
 mod header;
 mod other;
-mod widen;
 
 pub use other::OtherFormat;
 
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
 use crate::kernels::{Kernels, parallel};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Shape, Tensor, half};
 use header::{Header, METADATA, NewHeader, TensorInfo};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -311,8 +310,8 @@ impl TensorFile {
     pub(super) fn read_widened(&mut self, name: &str) -> Result<Tensor<f32>> {
         let info = self.info(name)?;
         let widen = match info.dtype.as_str() {
-            "F16" => widen::f16,
-            "BF16" => widen::bf16,
+            "F16" => half::f16,
+            "BF16" => half::bf16,
             _ => return self.read(name),
         };
         let (shape, (begin, end)) = (Shape::from(info.shape.as_slice()), info.data_offsets);

@@ -8,6 +8,7 @@
 mod buffer;
 mod display;
 mod element;
+pub mod half;
 mod shape;
 
 pub use buffer::BufferPool;

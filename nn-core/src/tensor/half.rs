@@ -1,7 +1,13 @@
-//! Half-precision numbers, widened to `f32` without loss.
+//! Half-precision numbers of files, widened to `f32` without loss.
+//!
+//! ```
+//! use nn_core::tensor::half::{bf16, f16};
+//! assert_eq!(f16(0x3e00), 1.5);
+//! assert_eq!(bf16(0x3fc0), 1.5);
+//! ```
 
-/// IEEE 754 binary16, `F16`.
-pub(super) fn f16(bits: u16) -> f32 {
+/// The number that these bits are in IEEE 754 binary16, `F16`.
+pub fn f16(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
     let (exponent, fraction) = (u32::from(bits >> 10) & 31, u32::from(bits & 1023));
     match exponent {
@@ -12,8 +18,8 @@ pub(super) fn f16(bits: u16) -> f32 {
     }
 }
 
-/// The upper half of an `f32`, `BF16`.
-pub(super) fn bf16(bits: u16) -> f32 {
+/// The number whose upper half these bits are, `BF16`; the lower half is 0.
+pub fn bf16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
