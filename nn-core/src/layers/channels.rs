@@ -1,5 +1,6 @@
 //! Layers that join, cut out, mix and scale channels.
 
+use super::defaults::is_default;
 use super::{
     Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, channels, check_groups, check_several,
     listed, single, with_channels,
@@ -215,12 +216,20 @@ impl<T: Kernels> Layer<T> for ChannelShuffle {
 pub struct Scale {
     /// The factor at first.
     pub initial: f64,
+    /// Whether the factors are not trained, but stored with the model all the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fixed: bool,
 }
 
 impl Scale {
     /// A factor for each channel, at first `initial`; ConvNeXt's is 1e-6.
     pub fn new(initial: f64) -> Self {
-        Self { initial }
+        Self { initial, fixed: false }
+    }
+
+    /// Whether the factors are not trained, but stored with the model all the same.
+    pub fn fixed(self, fixed: bool) -> Self {
+        Self { fixed, ..self }
     }
 }
 
@@ -250,7 +259,7 @@ impl LayerSpec for Scale {
     fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
         let channels = channels(self.kind(), single(self.kind(), inputs)?)?;
         let weight = ParameterSpec::weight([channels], Initializer::Constant(self.initial));
-        Ok(vec![ParameterSpec { fans: Fans::default(), ..weight }])
+        Ok(vec![ParameterSpec { fans: Fans::default(), trainable: !self.fixed, ..weight }])
     }
 }
 

@@ -1,5 +1,6 @@
 //! Trained numbers that depend on no input.
 
+use super::defaults::is_default;
 use super::{Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, channels, single};
 use crate::autograd::Var;
 use crate::error::Result;
@@ -13,12 +14,21 @@ use serde::{Deserialize, Serialize};
 /// Parameter: `bias [channels]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bias {}
+pub struct Bias {
+    /// Whether the numbers are not trained, but stored with the model all the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fixed: bool,
+}
 
 impl Bias {
-    /// The layer.
+    /// The layer, with numbers that are trained.
     pub fn new() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    /// Whether the numbers are not trained, but stored with the model all the same.
+    pub fn fixed(self, fixed: bool) -> Self {
+        Self { fixed }
     }
 }
 
@@ -38,7 +48,8 @@ impl LayerSpec for Bias {
     }
 
     fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
-        Ok(vec![ParameterSpec::bias(channels(self.kind(), single(self.kind(), inputs)?)?)])
+        let bias = ParameterSpec::bias(channels(self.kind(), single(self.kind(), inputs)?)?);
+        Ok(vec![ParameterSpec { trainable: !self.fixed, ..bias }])
     }
 }
 
@@ -55,7 +66,7 @@ impl<T: Kernels> Layer<T> for Bias {
 }
 
 /// Trained numbers, the same for each sample: position embeddings, for example, to be added to what another
-/// layer computes. Of the input only the number of samples counts.
+/// layer computes. Of the input only the number of samples counts. A mask is [fixed](Constant::fixed).
 ///
 /// Parameter: `weight`, of the shape that is given.
 ///
@@ -67,6 +78,7 @@ impl<T: Kernels> Layer<T> for Bias {
 /// let sum = graph.layer(Add::new(), [graph.input(), positions]);
 /// let model: Model = graph.build(sum, 27)?;
 /// assert_eq!(model.parameter_count(), 16);
+/// assert!(model.parameters()[0].is_trained());
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,12 +86,20 @@ impl<T: Kernels> Layer<T> for Bias {
 pub struct Constant {
     /// The shape, without the batch dimension.
     pub shape: Vec<usize>,
+    /// Whether the numbers are not trained, but stored with the model all the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fixed: bool,
 }
 
 impl Constant {
-    /// Numbers of this shape, at first 0.
+    /// Numbers of this shape, at first 0, that are trained.
     pub fn new(shape: impl Into<Vec<usize>>) -> Self {
-        Self { shape: shape.into() }
+        Self { shape: shape.into(), fixed: false }
+    }
+
+    /// Whether the numbers are not trained, but stored with the model all the same: those of a mask.
+    pub fn fixed(self, fixed: bool) -> Self {
+        Self { fixed, ..self }
     }
 }
 
@@ -101,7 +121,7 @@ impl LayerSpec for Constant {
 
     fn parameters(&self, _: &[Shape]) -> Result<Vec<ParameterSpec>> {
         let weight = ParameterSpec::weight(self.shape.clone(), Initializer::Zeros);
-        Ok(vec![ParameterSpec { fans: Fans::default(), ..weight }])
+        Ok(vec![ParameterSpec { fans: Fans::default(), trainable: !self.fixed, ..weight }])
     }
 }
 

@@ -111,6 +111,25 @@ fn parameters_are_in_pytorch_layout() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn numbers_that_are_fixed_are_not_trained() -> Result<()> {
+    let fixed: [Arc<dyn Layer<f32>>; 3] = [
+        Arc::new(Bias::new().fixed(true)),
+        Arc::new(Constant::new([5]).fixed(true)),
+        Arc::new(Scale::new(2.0).fixed(true)),
+    ];
+    for layer in fixed {
+        let spec = &layer.parameters(&[Shape::from([5])])?[0];
+        assert!(!spec.trainable && !spec.state, "{}", layer.kind());
+    }
+    let trained: [Arc<dyn Layer<f32>>; 3] =
+        [Arc::new(Bias::new()), Arc::new(Constant::new([5])), Arc::new(Scale::new(2.0))];
+    for layer in trained {
+        assert!(layer.parameters(&[Shape::from([5])])?[0].trainable, "{}", layer.kind());
+    }
+    Ok(())
+}
+
 /// A batch normalisation of one channel, in training, whose running mean is 1 and variance 2: its output
 /// for these numbers, and its state afterwards.
 fn train_on(layer: BatchNormalization, numbers: &[f64]) -> Result<(Vec<f64>, Option<[f64; 2]>)> {
@@ -393,6 +412,7 @@ fn every_layer_is_stored_and_read() {
         Arc::new(ChannelSlice::new(2..5)),
         Arc::new(ChannelShuffle::new(2)),
         Arc::new(Scale::new(1e-6)),
+        Arc::new(Scale::new(1.0).fixed(true)),
         Arc::new(StochasticDepth::new(0.2)),
         Arc::new(Subtract::new()),
         Arc::new(Divide::new()),
@@ -401,6 +421,8 @@ fn every_layer_is_stored_and_read() {
         Arc::new(MatMul::new()),
         Arc::new(Concatenate::new().axis(1)),
         Arc::new(Bias::new()),
+        Arc::new(Bias::new().fixed(true)),
+        Arc::new(Constant::new([2, 3]).fixed(true)),
         Arc::new(Constant::new([2, 3])),
         Arc::new(Function::Erf),
         Arc::new(Function::Power { exponent: -0.5 }),
