@@ -10,13 +10,15 @@ use std::collections::{HashMap, HashSet};
 /// first branch and those of the second. Gives the values that only a branch computes.
 pub fn hoist(graph: &mut GraphProto) -> HashSet<String> {
     let mut conditional = HashSet::new();
+    let mut branches = 0;
     let mut open: Vec<_> = std::mem::take(&mut graph.node).into_iter().rev().collect();
     while let Some(mut node) = open.pop() {
         if node.op_type == "If" {
             for name in ["then_branch", "else_branch"] {
-                let Some(nodes) = take(&mut node, name) else { continue };
-                let prefix = format!("{}/{name}/", node.output.first().map_or("", String::as_str));
-                let branch = renamed(nodes, &prefix);
+                let Some(mut branch) = take(&mut node, name) else { continue };
+                branches += 1;
+                let own = own_names(&branch, &format!("branch{branches}/"));
+                rename(&mut branch, &own);
                 node.input.extend(branch.output.into_iter().map(|output| output.name));
                 conditional.extend(branch.node.iter().flat_map(|node| node.output.iter().cloned()));
                 graph.initializer.extend(branch.initializer);
@@ -34,23 +36,29 @@ fn take(node: &mut NodeProto, name: &str) -> Option<GraphProto> {
     attribute.g.take().map(|graph| *graph)
 }
 
-/// A branch with a prefix before the names of the values that it defines; others are those of the graph around.
-fn renamed(mut branch: GraphProto, prefix: &str) -> GraphProto {
+/// The names that a branch defines, each with `prefix` before it, so that both branches may have the same. It is short:
+/// a file may have many names, and branches within branches.
+fn own_names(branch: &GraphProto, prefix: &str) -> HashMap<String, String> {
     let outputs = branch.node.iter().flat_map(|node| &node.output);
     let own = outputs.chain(branch.initializer.iter().map(|tensor| &tensor.name));
-    let own: HashMap<_, _> = own
-        .filter(|name| !name.is_empty())
+    own.filter(|name| !name.is_empty())
         .map(|name| (name.clone(), format!("{prefix}{name}")))
-        .collect();
-    let rename = |name: &mut String| {
-        if let Some(new) = own.get(name) {
+        .collect()
+}
+
+/// Renames values, in graphs within the graph as well: they may take those of the graph around. That goes no deeper
+/// than messages of protobuf do.
+fn rename(graph: &mut GraphProto, names: &HashMap<String, String>) {
+    let rename_one = |name: &mut String| {
+        if let Some(new) = names.get(name) {
             name.clone_from(new);
         }
     };
-    branch.node.iter_mut().for_each(|node| {
-        node.input.iter_mut().chain(&mut node.output).for_each(&rename);
-    });
-    branch.initializer.iter_mut().for_each(|tensor| rename(&mut tensor.name));
-    branch.output.iter_mut().for_each(|output| rename(&mut output.name));
-    branch
+    for node in &mut graph.node {
+        node.input.iter_mut().chain(&mut node.output).for_each(rename_one);
+        let inner = node.attribute.iter_mut().filter_map(|attribute| attribute.g.as_deref_mut());
+        inner.for_each(|graph| rename(graph, names));
+    }
+    graph.initializer.iter_mut().for_each(|tensor| rename_one(&mut tensor.name));
+    graph.output.iter_mut().for_each(|output| rename_one(&mut output.name));
 }

@@ -1,7 +1,7 @@
 //! A node that is being lowered, and what its operator may ask for and add.
 
 use crate::array::Array;
-use crate::fold;
+use crate::fold::{self, Budget};
 use crate::graph::Node;
 use crate::layout::Layout;
 use crate::net::{Net, ValueId, Weight};
@@ -9,6 +9,7 @@ use crate::refusal::{Refusal, Result};
 use crate::value::{Batch, Computed, Value};
 use nn_core::layers::{Layer, Permute, Reshape};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A graph as a network, before it is simplified.
@@ -21,19 +22,30 @@ pub struct Lowered {
     pub for_one: bool,
     /// How many nodes were computed while reading.
     pub folded: usize,
+    /// What may still be computed while reading.
+    pub budget: Budget,
     pub values: HashMap<String, Value>,
     /// Values that cannot be computed, which is a fault only if they are needed.
     pub postponed: HashMap<String, Refusal>,
 }
 
 impl Lowered {
-    /// The value of a name of the file.
-    pub fn value(&self, name: &str) -> Option<&Value> {
-        self.values.get(name)
+    /// The value of an output.
+    pub fn output(&self, name: &str) -> Result<&Computed> {
+        if let Some(refusal) = self.postponed.get(name) {
+            return Err(refusal.clone());
+        }
+        let again = "export the model again, with the logits or scores as its output";
+        match self.values.get(name) {
+            Some(Value::Computed(value)) => Ok(value),
+            Some(Value::Unaligned(..)) => {
+                Err(Refusal::new("its first dimension is not the batch", again))
+            }
+            Some(Value::Constant(_)) => Err(Refusal::new("it does not depend on the image", again)),
+            None => Err(Refusal::new("nothing computes it", again)),
+        }
     }
-}
 
-impl Lowered {
     /// Takes note that what a node gives cannot be computed.
     pub fn postpone(&mut self, node: &Node, refusal: &Refusal) {
         let outputs = node.outputs.iter().cloned();
@@ -163,9 +175,25 @@ impl Call<'_> {
         Some(fold::Call { node: self.node, inputs: inputs.collect::<Option<_>>()? })
     }
 
-    /// The shape of a value of the network.
+    /// The network so far.
     pub fn net(&self) -> &Net {
         &self.lowered.net
+    }
+
+    /// What may still be computed while reading.
+    pub fn budget(&self) -> &Budget {
+        &self.lowered.budget
+    }
+
+    /// `len` times this number, as a parameter.
+    pub fn filled(&self, value: f32, len: usize) -> Result<Weight> {
+        Ok(Rc::new(vec![value; self.budget().take_real(&[len])?]))
+    }
+
+    /// Each number `times` times, one after the other, as a parameter.
+    pub fn spread(&self, weight: &[f32], times: usize) -> Result<Weight> {
+        self.budget().take_real(&[weight.len(), times])?;
+        Ok(Rc::new(weight.iter().flat_map(|&v| std::iter::repeat_n(v, times)).collect()))
     }
 
     /// Adds a layer named after the node, and gives its value.
@@ -197,8 +225,8 @@ impl Call<'_> {
             return Ok(value.id);
         }
         if value.layout.is_same_memory(layout, &value.dims) {
-            let dims = layout.in_memory(&value.dims);
-            return self.help("reshape", Reshape::new(&dims[1..]), &[value.id], vec![]);
+            let shape = layout.sample(&value.dims);
+            return self.help("reshape", Reshape::new(shape), &[value.id], vec![]);
         }
         let axes = value.layout.permutation_to(layout);
         let axes: Vec<_> = axes[1..].iter().map(|axis| axis - 1).collect();
@@ -245,5 +273,8 @@ pub fn mixes_the_batch(what: &str) -> Refusal {
 
 /// What takes a value whose first dimension is not the batch.
 pub fn unaligned() -> Refusal {
-    mixes_the_batch("the first dimension of its input is not")
+    Refusal::new(
+        "the first dimension of its input is not the batch",
+        "move the batch back to the front before this node: each sample must be computed for itself",
+    )
 }

@@ -29,7 +29,7 @@ pub fn emit(
     kind: Option<OutputKind>,
 ) -> Result<Emitted> {
     let output = flat_output(&mut net, output)?;
-    let (output, kind, taken_off) = output_kind(&net, output, kind);
+    let (output, kind, taken_off) = output_kind(&net, output, kind)?;
     let uses = net.uses(output);
     let mut graph = GraphBuilder::new(&net.input).name(name).channels_last().output_kind(kind);
     let mut nodes = HashMap::from([(0, graph.input())]);
@@ -94,15 +94,21 @@ fn output_kind(
     net: &Net,
     output: ValueId,
     asked: Option<OutputKind>,
-) -> (ValueId, OutputKind, bool) {
+) -> Result<(ValueId, OutputKind, bool)> {
     let shape = net.shape(output);
     let ends_in = net.find::<Activation>(output).and_then(|(step, activation)| match activation {
         Activation::Softmax => Some((step.inputs[0], OutputKind::Softmax)),
         Activation::Sigmoid => Some((step.inputs[0], OutputKind::Sigmoid)),
         _ => None,
     });
-    match (ends_in, asked) {
+    Ok(match (ends_in, asked) {
         (_, Some(OutputKind::Linear)) => (output, OutputKind::Linear, false),
+        (Some((_, kind)), Some(asked)) if kind != asked => {
+            return Err(Refusal::new(
+                format!("its output is a {}, not a {} as asked", kind.name(), asked.name()),
+                "leave the kind of output away, or ask for a linear output, which keeps the activation",
+            ));
+        }
         (Some((before, kind)), _) => (net.resolve(before), kind, true),
         (None, Some(kind)) => (output, kind, false),
         (None, None) => match shape.dims() {
@@ -110,23 +116,31 @@ fn output_kind(
             [_] => (output, OutputKind::Softmax, false),
             _ => (output, OutputKind::Linear, false),
         },
-    }
+    })
 }
 
 /// Names that are given once.
 #[derive(Default)]
-struct Names(HashSet<String>);
+struct Names {
+    given: HashSet<String>,
+    /// For each name that was wanted more than once, the last number that was tried.
+    numbers: HashMap<String, usize>,
+}
 
 impl Names {
     fn unique(&mut self, name: String) -> String {
         // `input` is the name of the model's own input.
         let wanted = if name.is_empty() { "layer".to_owned() } else { name };
-        let mut name = wanted.clone();
-        let mut count = 1;
-        while name == "input" || !self.0.insert(name.clone()) {
-            count += 1;
-            name = format!("{wanted}_{count}");
+        if wanted != "input" && self.given.insert(wanted.clone()) {
+            return wanted;
         }
-        name
+        let number = self.numbers.entry(wanted.clone()).or_insert(1);
+        loop {
+            *number += 1;
+            let name = format!("{wanted}_{number}");
+            if self.given.insert(name.clone()) {
+                return name;
+            }
+        }
     }
 }

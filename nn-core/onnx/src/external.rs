@@ -3,6 +3,7 @@
 
 use crate::proto::Entry;
 use crate::refusal::{Refusal, Result};
+use nn_core::files::folder_of;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -18,11 +19,7 @@ pub struct ExternalData<'a> {
 
 impl<'a> ExternalData<'a> {
     pub fn beside(model: &'a Path) -> Self {
-        let folder = model.parent().map(|folder| match folder.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => folder,
-        });
-        Self { folder, files: HashMap::new() }
+        Self { folder: Some(folder_of(model)), files: HashMap::new() }
     }
 
     /// For a model that is no file.

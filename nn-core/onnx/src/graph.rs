@@ -23,8 +23,11 @@ pub struct Graph {
     pub opset: i64,
     /// The inputs that have no value in the file and are taken.
     pub inputs: Vec<Input>,
-    pub outputs: Vec<String>,
-    /// In an order in which each takes values of earlier ones.
+    /// The output that counts.
+    pub output: String,
+    /// The names of the others.
+    pub other_outputs: Vec<String>,
+    /// Those that lead to the output, in an order in which each takes values of earlier ones.
     pub nodes: Vec<Node>,
     pub constants: HashMap<String, Array>,
 }
@@ -64,7 +67,12 @@ impl Node {
 }
 
 impl Graph {
-    pub fn new(model: ModelProto, external: &mut ExternalData<'_>) -> Result<Self> {
+    /// Checks a graph. The output that counts is the one of the name `asked`, or else the first.
+    pub fn new(
+        model: ModelProto,
+        external: &mut ExternalData<'_>,
+        asked: Option<&str>,
+    ) -> Result<Self> {
         let opset = opset(&model)?;
         let Some(graph) = model.graph else {
             let problem = "it has no graph, so it is no ONNX model";
@@ -91,13 +99,30 @@ impl Graph {
         };
         let nodes = graph.node.into_iter().map(check).collect::<Result<Vec<_>>>()?;
         let outputs: Vec<_> = graph.output.into_iter().map(|output| output.name).collect();
+        let (output, other_outputs) = chosen(outputs, asked)?;
         let known = inputs.iter().map(|input| &input.name).chain(constants.keys());
-        let nodes = ordered(nodes, known, &outputs, opset)?;
+        let nodes = ordered(nodes, known, &output, opset)?;
         // Old files list inputs that nothing takes any more.
         let taken: HashSet<_> =
-            nodes.iter().flat_map(|node| &node.inputs).chain(&outputs).collect();
+            nodes.iter().flat_map(|node| &node.inputs).chain([&output]).collect();
         let inputs = inputs.into_iter().filter(|input| taken.contains(&input.name)).collect();
-        Ok(Self { opset, inputs, outputs, nodes, constants })
+        Ok(Self { opset, inputs, output, other_outputs, nodes, constants })
+    }
+}
+
+/// The output that counts, and the others.
+fn chosen(mut outputs: Vec<String>, asked: Option<&str>) -> Result<(String, Vec<String>)> {
+    let found = match asked {
+        None => (!outputs.is_empty()).then_some(0),
+        Some(asked) => outputs.iter().position(|name| name == asked),
+    };
+    match found {
+        Some(i) => Ok((outputs.remove(i), outputs)),
+        None => {
+            let asked = asked.unwrap_or("any");
+            let problem = format!("its outputs are {outputs:?}, without {asked}");
+            Err(Refusal::new(problem, "name one of them"))
+        }
     }
 }
 
@@ -196,11 +221,11 @@ impl Node {
     }
 }
 
-/// The nodes in an order in which they can be computed; those that no output needs are left out.
+/// The nodes in an order in which they can be computed; those that the output does not need are left out.
 fn ordered<'a>(
     nodes: Vec<Node>,
     known: impl Iterator<Item = &'a String>,
-    outputs: &[String],
+    output: &str,
     opset: i64,
 ) -> Result<Vec<Node>> {
     /// Where a value comes from.
@@ -231,42 +256,40 @@ fn ordered<'a>(
     }
     let mut states = vec![State::New; nodes.len()];
     let mut order = Vec::with_capacity(nodes.len());
-    for output in outputs {
-        let mut stack = match source(output) {
-            Some(Source::Given) => continue,
-            Some(Source::Node(i)) => vec![(i, 0)],
-            None => {
-                let problem = format!("nothing computes the graph's output {output:?}");
-                return Err(Refusal::new(problem, "the file is damaged; export the model again"));
-            }
+    let mut stack = match source(output) {
+        Some(Source::Given) => vec![],
+        Some(Source::Node(i)) => vec![(i, 0)],
+        None => {
+            let problem = format!("nothing computes the graph's output {output:?}");
+            return Err(Refusal::new(problem, "the file is damaged; export the model again"));
+        }
+    };
+    while let Some((i, next)) = stack.last_mut() {
+        let (i, node) = (*i, &nodes[*i]);
+        if states[i] == State::Done {
+            stack.pop();
+            continue;
+        }
+        states[i] = State::Open;
+        let Some(input) = node.inputs.get(*next) else {
+            states[i] = State::Done;
+            order.push(i);
+            stack.pop();
+            continue;
         };
-        while let Some((i, next)) = stack.last_mut() {
-            let (i, node) = (*i, &nodes[*i]);
-            if states[i] == State::Done {
-                stack.pop();
-                continue;
+        *next += 1;
+        match source(input) {
+            Some(Source::Given) => {}
+            Some(Source::Node(before)) if states[before] == State::Open => {
+                let problem = format!("its input {input:?} depends on its own value");
+                let remedy = "a graph must have no circle; export the model again";
+                return Err(Refusal::new(problem, remedy).at(node.place(opset)));
             }
-            states[i] = State::Open;
-            let Some(input) = node.inputs.get(*next) else {
-                states[i] = State::Done;
-                order.push(i);
-                stack.pop();
-                continue;
-            };
-            *next += 1;
-            match source(input) {
-                Some(Source::Given) => {}
-                Some(Source::Node(before)) if states[before] == State::Open => {
-                    let problem = format!("its input {input:?} depends on its own value");
-                    let remedy = "a graph must have no circle; export the model again";
-                    return Err(Refusal::new(problem, remedy).at(node.place(opset)));
-                }
-                Some(Source::Node(before)) => stack.push((before, 0)),
-                None => {
-                    let problem = format!("nothing computes its input {input:?}");
-                    let remedy = "an initialiser or a node is missing; export the model again";
-                    return Err(Refusal::new(problem, remedy).at(node.place(opset)));
-                }
+            Some(Source::Node(before)) => stack.push((before, 0)),
+            None => {
+                let problem = format!("nothing computes its input {input:?}");
+                let remedy = "an initialiser or a node is missing; export the model again";
+                return Err(Refusal::new(problem, remedy).at(node.place(opset)));
             }
         }
     }

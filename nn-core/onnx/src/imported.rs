@@ -4,11 +4,9 @@ use crate::emit::{Emitted, emit};
 use crate::graph::Graph;
 use crate::input::{Chosen, ReadOptions};
 use crate::lowering::lower;
-use crate::net::Net;
 use crate::proto::ModelProto;
-use crate::refusal::{Refusal, Result};
+use crate::refusal::Result;
 use crate::simplify::simplify;
-use crate::value::Value;
 use nn_core::model::Model;
 use std::collections::BTreeMap;
 
@@ -75,7 +73,7 @@ pub struct Report {
     pub opset: i64,
     /// The file's metadata.
     pub metadata: BTreeMap<String, String>,
-    /// The names of the file's input and of the output that the model computes.
+    /// The name of the file's input.
     pub input: String,
     /// The name of the output that the model computes.
     pub output: String,
@@ -84,9 +82,9 @@ pub struct Report {
     pub input_axes: Vec<usize>,
     /// The same for the output.
     pub output_axes: Vec<usize>,
-    /// The outputs that it does not compute.
+    /// The outputs that the model does not compute.
     pub other_outputs: Vec<String>,
-    /// How many nodes lead to an output.
+    /// How many nodes lead to the output.
     pub nodes: usize,
     /// How many of them do not depend on the image and were computed while reading.
     pub folded: usize,
@@ -116,20 +114,15 @@ pub fn import(
     options: &ReadOptions,
     mut report: Report,
 ) -> Result<Imported> {
-    let output = output(&graph, options)?;
+    let output = graph.output.clone();
     report.nodes = graph.nodes.len();
     report.input = input.name.clone();
     report.input_axes = input.value.layout.axes().to_vec();
-    report.other_outputs = graph.outputs.iter().filter(|name| **name != output).cloned().collect();
-    let net = Net::new(input.shape.clone());
-    let mut lowered = lower(graph, input, net)?;
-    let at = format!("output {output:?}");
-    let (id, axes) = match lowered.value(&output) {
-        Some(Value::Computed(value)) => (value.id, value.layout.axes().to_vec()),
-        _ => {
-            let problem = "it does not depend on the image";
-            return Err(Refusal::new(problem, "export the model again").at(at));
-        }
+    report.other_outputs = graph.other_outputs.clone();
+    let mut lowered = lower(graph, input)?;
+    let (id, axes) = match lowered.output(&output) {
+        Ok(value) => (value.id, value.layout.axes().to_vec()),
+        Err(refusal) => return Err(refusal.at(format!("output {output:?}"))),
     };
     // Weights are moved into the model where nothing else holds them.
     lowered.values.clear();
@@ -148,17 +141,4 @@ pub fn import(
     let layer = |(name, id)| Some((name, layers.get(&id)?.clone()));
     let layers = resolved.into_iter().filter_map(layer).collect();
     Ok(Imported { model, layers, report })
-}
-
-/// The name of the output that counts.
-fn output(graph: &Graph, options: &ReadOptions) -> Result<String> {
-    let found = match &options.output {
-        None => graph.outputs.first(),
-        Some(asked) => graph.outputs.iter().find(|name| *name == asked),
-    };
-    found.cloned().ok_or_else(|| {
-        let asked = options.output.as_deref().unwrap_or("any");
-        let problem = format!("its outputs are {:?}, without {asked}", graph.outputs);
-        Refusal::new(problem, "name one of them")
-    })
 }

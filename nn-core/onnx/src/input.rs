@@ -19,14 +19,20 @@ pub struct ReadOptions {
     pub output: Option<String>,
 }
 
-/// The input as a value, and its shape in our layout, without the batch.
+/// The input as a value.
 #[derive(Debug)]
 pub struct Chosen {
     pub name: String,
     pub value: Computed,
-    pub shape: Vec<usize>,
     /// Whether the file is for a batch of one, and no other.
     pub for_one: bool,
+}
+
+impl Chosen {
+    /// Its shape in our layout, without the batch.
+    pub fn shape(&self) -> Vec<usize> {
+        self.value.layout.sample(&self.value.dims)
+    }
 }
 
 /// The most that one dimension of an input may be.
@@ -52,7 +58,6 @@ pub fn choose(graph: &Graph, options: &ReadOptions) -> Result<Chosen> {
         .and_then(|(dims, layout)| elements(&dims).map(|_| (dims, layout)));
     checked.map_err(place).map(|(dims, layout)| Chosen {
         name: input.name.clone(),
-        shape: layout.in_memory(&dims)[1..].to_vec(),
         value: Computed::new(dims, layout, 0),
         for_one: input.dims.as_ref().is_some_and(|dims| dims.first() == Some(&Some(1))),
     })

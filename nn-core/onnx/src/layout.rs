@@ -46,9 +46,9 @@ impl Layout {
         self.0.last().copied()
     }
 
-    /// The dimensions in memory.
-    pub fn in_memory(&self, dims: &[usize]) -> Vec<usize> {
-        self.0.iter().map(|&axis| dims[axis]).collect()
+    /// The dimensions of a sample in memory.
+    pub fn sample(&self, dims: &[usize]) -> Vec<usize> {
+        self.0.iter().skip(1).map(|&axis| dims[axis]).collect()
     }
 
     /// Without an axis, when it is 1 and taken away.
@@ -96,7 +96,7 @@ mod tests {
         let to_last = image.transposed(&[0, 2, 3, 1]).unwrap();
         assert_eq!(to_last, Layout::plain(4));
         assert_eq!(to_last.transposed(&[0, 3, 1, 2]), Some(image.clone()));
-        assert_eq!(image.in_memory(&[2, 3, 8, 6]), [2, 8, 6, 3]);
+        assert_eq!(image.sample(&[2, 3, 8, 6]), [8, 6, 3]);
         assert_eq!(image.transposed(&[1, 0, 2, 2]), None);
         assert_eq!(image.without(2).axes(), [0, 2, 1]);
         assert_eq!(image.permutation_to(&Layout::plain(4)), [0, 3, 1, 2]);

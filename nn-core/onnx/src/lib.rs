@@ -74,6 +74,7 @@ pub use input::ReadOptions;
 use bytes::Bytes;
 use external::ExternalData;
 use graph::Graph;
+use nn_core::files::read_limited;
 use nn_core::{Error, Result};
 use prost::Message;
 use proto::ModelProto;
@@ -106,16 +107,8 @@ pub fn read(path: &Path) -> Result<Imported> {
 /// If the file cannot be read, is damaged, or is no image classifier that can be computed here. The error names the
 /// node, its operator and attribute, and says what to do.
 pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Imported> {
-    let size = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
-    if size > MOST_BYTES {
-        let problem = format!("it has {size} bytes, more than an ONNX file can have");
-        return Err(Error::file(
-            path,
-            problem,
-            "export with external data: weights beside the model",
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let remedy = "export with external data: weights beside the model";
+    let bytes = read_limited(path, MOST_BYTES, remedy)?;
     decode(bytes.into(), &mut ExternalData::beside(path), options)
         .map_err(|refusal| Error::file(path, refusal.problem, refusal.remedy))
 }
@@ -148,7 +141,7 @@ fn decode(
         )
     })?;
     let mut report = Report::new(&mut proto);
-    let graph = Graph::new(proto, external)?;
+    let graph = Graph::new(proto, external, options.output.as_deref())?;
     report.opset = graph.opset;
     let input = input::choose(&graph, options)?;
     imported::import(graph, input, options, report)

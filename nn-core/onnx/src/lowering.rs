@@ -10,24 +10,24 @@ use crate::refusal::{Refusal, Result};
 use crate::value::Value;
 use std::collections::HashMap;
 
-/// Lowers a graph whose only input is that of `net`.
-pub fn lower(mut graph: Graph, input: Chosen, net: Net) -> Result<Lowered> {
+/// Lowers a graph.
+pub fn lower(mut graph: Graph, input: Chosen) -> Result<Lowered> {
     let values = graph.constants.drain().map(|(name, array)| (name, Value::Constant(array)));
     let mut lowered = Lowered {
-        net,
+        net: Net::new(input.shape()),
         names: HashMap::from([(input.name.clone(), 0)]),
         for_one: input.for_one,
         folded: 0,
+        budget: Budget::default(),
         postponed: HashMap::new(),
         values: values.collect(),
     };
     lowered.values.insert(input.name, input.value.into());
-    let mut budget = Budget::default();
     let nodes = std::mem::take(&mut graph.nodes);
     for node in &nodes {
         let place = |refusal: Refusal| refusal.at(node.place(graph.opset));
         let mut call = Call { node, opset: graph.opset, lowered: &mut lowered };
-        let folded = call.for_folding().map(|folding| fold::evaluate(&folding, &mut budget));
+        let folded = call.for_folding().map(|folding| fold::evaluate(&folding, call.budget()));
         let outputs = folded.transpose().and_then(|folded| match folded.flatten() {
             Some(arrays) => {
                 call.lowered.folded += 1;

@@ -1,6 +1,7 @@
 //! The network as it is lowered: layers of nn-core in an order in which they can run, each with the numbers that
 //! are its parameters. The passes of [`crate::simplify`] work on it; [`crate::emit`] makes a model of it.
 
+use crate::array::{MOST_ELEMENTS, elements};
 use crate::refusal::{Refusal, Result};
 use nn_core::Shape;
 use nn_core::layers::Layer;
@@ -18,6 +19,8 @@ pub struct Net {
     pub steps: Vec<Step>,
     /// The value that takes the place of each: itself, unless a pass found another.
     replaced: Vec<ValueId>,
+    /// The numbers of all parameters that were added.
+    numbers: usize,
 }
 
 /// A layer, what it takes, and its parameters in the order in which it asks for them.
@@ -44,7 +47,7 @@ pub type Weight = Rc<Vec<f32>>;
 
 impl Net {
     pub fn new(input: impl Into<Shape>) -> Self {
-        Self { input: input.into(), steps: Vec::new(), replaced: vec![0] }
+        Self { input: input.into(), steps: Vec::new(), replaced: vec![0], numbers: 0 }
     }
 
     pub fn shape(&self, value: ValueId) -> &Shape {
@@ -71,6 +74,15 @@ impl Net {
         parameters: Vec<Weight>,
     ) -> Result<ValueId> {
         let step = self.checked(name, layer, inputs, parameters)?;
+        let own = step.parameters.iter().map(|weight| weight.len());
+        self.numbers = own.fold(self.numbers, usize::saturating_add);
+        // A weight that many nodes take is there once for each in the model.
+        if self.numbers > MOST_ELEMENTS {
+            return Err(Refusal::new(
+                format!("all its weights so far have more than {MOST_ELEMENTS} numbers"),
+                "this is no image classifier that can be read",
+            ));
+        }
         self.steps.push(step);
         self.replaced.push(self.steps.len());
         Ok(self.steps.len())
@@ -103,6 +115,7 @@ impl Net {
     ) -> Result<Step> {
         let shapes: Vec<_> = inputs.iter().map(|&value| self.shape(value).clone()).collect();
         let shape = layer.output_shape(&shapes)?;
+        elements(shape.dims())?;
         let wanted = layer.parameters(&shapes)?;
         let wanted_len = |i: usize| wanted.get(i).map(|spec| spec.shape.len());
         let fits = |(i, weight): (usize, &Weight)| wanted_len(i) == Some(weight.len());

@@ -1,9 +1,11 @@
 //! Files that are damaged, hostile, or beyond what is read: each refused with what is wrong, where, and what to do.
 
 mod folding;
+mod sizes;
 
 use crate::proto::*;
 use crate::{ReadOptions, read_bytes};
+use nn_core::layers::OutputKind;
 use prost::Message;
 
 const FLOAT: i32 = 1;
@@ -78,7 +80,7 @@ fn outcome(model: &ModelProto) -> Result<crate::Imported, String> {
 
 /// Checks that a model is refused, with these words.
 fn refused(model: &ModelProto, words: &[&str]) {
-    let error = outcome(model).unwrap_err();
+    let error = outcome(model).map(drop).unwrap_err();
     for word in words {
         assert!(error.contains(word), "without {word:?}: {error}");
     }
@@ -419,33 +421,171 @@ fn a_weight_that_two_layers_share() {
     assert_eq!(model.parameters()[0].value, model.parameters()[1].value);
 }
 
+/// An `If` whose branches give what they call `z`.
+fn choice(condition: &str, output: &str, branches: [Vec<NodeProto>; 2]) -> NodeProto {
+    let mut choice = node("If", &[condition], output);
+    for (name, nodes) in ["then_branch", "else_branch"].into_iter().zip(branches) {
+        let graph = GraphProto { node: nodes, output: vec![value("z", &[])], ..Default::default() };
+        choice.attribute.push(AttributeProto {
+            name: name.into(),
+            g: Some(Box::new(graph)),
+            r#type: 5,
+            ..Default::default()
+        });
+    }
+    choice
+}
+
 #[test]
 fn a_branch_that_is_taken() {
-    let branch = |nodes: Vec<NodeProto>| {
-        let graph = GraphProto { node: nodes, output: vec![value("z", &[])], ..Default::default() };
-        Some(Box::new(graph))
-    };
     let with_condition = |condition: &str, truth: i64| {
-        let mut choice = node("If", &[condition], "c");
         // The first does not fit, and is no fault unless it is taken.
-        let branches = [
-            ("then_branch", vec![with(node("Squeeze", &["x"], "z"), "axes", &[1])]),
-            ("else_branch", vec![node("Relu", &["x"], "z")]),
-        ];
-        for (name, nodes) in branches {
-            choice.attribute.push(AttributeProto {
-                name: name.into(),
-                g: branch(nodes),
-                r#type: 5,
-                ..Default::default()
-            });
-        }
+        let first = vec![with(node("Squeeze", &["x"], "z"), "axes", &[1])];
+        let choice = choice(condition, "c", [first, vec![node("Relu", &["x"], "z")]]);
         model(vec![choice, node("Sigmoid", &["c"], "y")], vec![ints("t", &[truth])])
     };
     let taken = outcome(&with_condition("t", 0)).unwrap().model;
     assert_eq!(taken.layers().map(|(_, kind)| kind).collect::<Vec<_>>(), ["Activation"]);
     refused(&with_condition("t", 1), &["the Squeeze", "is not 1 and cannot be squeezed"]);
     refused(&with_condition("x", 0), &["the If", "depends on the image"]);
+}
+
+/// What is inside takes values of the branch around it, whose names are not its own.
+#[test]
+fn a_branch_within_a_branch() {
+    let inner = |op: &str| vec![node(op, &["a"], "z")];
+    let outer = |op: &str, inner: NodeProto| vec![node(op, &["x"], "a"), inner];
+    let branches = [
+        outer("Relu", choice("t", "z", [inner("Sigmoid"), inner("Tanh")])),
+        outer("Sqrt", choice("t", "z", [inner("Erf"), inner("Abs")])),
+    ];
+    let nodes = vec![choice("u", "c", branches), node("Exp", &["c"], "y")];
+    let read = |outer: i64, inner: i64| {
+        let truths = vec![ints("u", &[outer]), ints("t", &[inner])];
+        let model = outcome(&model(nodes.clone(), truths)).unwrap().model;
+        let x = nn_core::Tensor::full([1, 4, 4, 2], 0.25);
+        model.predict(x).unwrap().as_slice()[0]
+    };
+    let tanh = 0.25f32.tanh();
+    for (outer, inner, expected) in [(1, 0, tanh), (0, 1, 0.520_499_9), (0, 0, 0.5)] {
+        let difference = read(outer, inner) - expected.exp();
+        assert!(difference.abs() < 1e-6, "{outer} {inner}: {difference}");
+    }
+}
+
+#[test]
+fn names_of_branches_stay_short() {
+    // Each branch within the last, each with many names, behind a long one.
+    let long = "v".repeat(1 << 16);
+    let mut inside = vec![node("Relu", &["x"], "z")];
+    for _ in 0..12 {
+        let mut around: Vec<_> = (0..100).map(|i| node("Relu", &["x"], &format!("{i}"))).collect();
+        around.push(choice("t", &long, [inside, vec![node("Relu", &["x"], "z")]]));
+        around.push(node("Identity", &[&long], "z"));
+        inside = around;
+    }
+    let nodes =
+        vec![choice("t", "c", [inside, vec![node("Relu", &["x"], "z")]]), node("Exp", &["c"], "y")];
+    let mut proto = model(nodes, vec![ints("t", &[1])]);
+    let bytes = proto.encoded_len();
+    let graph = proto.graph.as_mut().unwrap();
+    crate::branches::hoist(graph);
+    assert!(graph.encoded_len() < 2 * bytes, "{} of {bytes}", graph.encoded_len());
+    assert!(outcome(&proto).is_ok());
+}
+
+#[test]
+fn an_output_that_is_not_what_was_asked_for() {
+    let end = |op: &str| {
+        model(
+            vec![
+                node("GlobalAveragePool", &["x"], "a"),
+                node("Flatten", &["a"], "f"),
+                node(op, &["f"], "y"),
+            ],
+            vec![],
+        )
+    };
+    let read = |op: &str, kind: OutputKind| {
+        let options = ReadOptions { output_kind: Some(kind), ..Default::default() };
+        read_bytes(end(op).encode_to_vec(), &options).map_err(|error| error.to_string())
+    };
+    let error = read("Sigmoid", OutputKind::Softmax).unwrap_err();
+    assert!(error.contains("its output is a sigmoid, not a softmax as asked"), "{error}");
+    let error = read("Softmax", OutputKind::Sigmoid).unwrap_err();
+    assert!(error.contains("its output is a softmax, not a sigmoid as asked"), "{error}");
+    let kept = read("Sigmoid", OutputKind::Linear).unwrap();
+    assert!(!kept.report.activation_taken_off);
+    assert!(read("Sigmoid", OutputKind::Sigmoid).unwrap().report.activation_taken_off);
+    assert_eq!(read("Relu", OutputKind::Sigmoid).unwrap().model.output_kind(), OutputKind::Sigmoid);
+}
+
+/// What leads to another output is not looked at.
+#[test]
+fn only_the_output_that_counts_is_read() {
+    let nodes =
+        vec![node("Relu", &["x"], "y"), node("Det", &["x"], "d"), node("Add", &["d", "gone"], "z")];
+    let mut several = model(nodes, vec![]);
+    several.graph.as_mut().unwrap().output.push(value("z", &[]));
+    let read = outcome(&several).unwrap();
+    assert_eq!((read.report.output.as_str(), read.report.nodes), ("y", 1));
+    assert_eq!(read.report.other_outputs, ["z"]);
+    let other = ReadOptions { output: Some("z".into()), ..Default::default() };
+    let error = read_bytes(several.encode_to_vec(), &other).unwrap_err().to_string();
+    assert!(error.contains("nothing computes its input \"gone\""), "{error}");
+}
+
+#[test]
+fn outputs_that_are_none() {
+    let constant = model(vec![node("Shape", &["x"], "y")], vec![]);
+    refused(&constant, &["output \"y\"", "does not depend on the image"]);
+    let turned = with(node("Transpose", &["x"], "y"), "perm", &[1, 0, 2, 3]);
+    refused(&model(vec![turned], vec![]), &["output \"y\"", "first dimension is not the batch"]);
+    let squeeze = with_int(node("Gather", &["x", "i"], "y"), "axis", 0);
+    refused(&model(vec![squeeze], vec![ints("i", &[0])]), &["picks samples of the batch"]);
+}
+
+#[test]
+fn resizing_that_keeps_the_ratio() {
+    let resize = |policy: &str| {
+        let mut resize = node("Resize", &["x", "", "", "s"], "y");
+        for (name, text) in [
+            ("keep_aspect_ratio_policy", policy),
+            ("coordinate_transformation_mode", "asymmetric"),
+            ("nearest_mode", "floor"),
+        ] {
+            let s = bytes::Bytes::copy_from_slice(text.as_bytes());
+            resize.attribute.push(AttributeProto {
+                name: name.into(),
+                s,
+                r#type: 3,
+                ..Default::default()
+            });
+        }
+        model(vec![resize], vec![ints("s", &[1, 2, 8, 12])])
+    };
+    assert_eq!(outcome(&resize("stretch")).unwrap().model.output_shape().dims(), [8, 12, 2]);
+    refused(&resize("not_larger"), &["the Resize", "keep_aspect_ratio_policy is \"not_larger\""]);
+    refused(&resize("not_smaller"), &["keep_aspect_ratio_policy", "only stretch"]);
+}
+
+/// Without axes, and told to reduce nothing, what comes before and after the sum is computed all the same.
+#[test]
+fn reductions_of_nothing() {
+    for (op, expected) in [
+        ("ReduceL2", 2.0),
+        ("ReduceSumSquare", 4.0),
+        ("ReduceLogSum", 2f32.ln()),
+        ("ReduceSum", -2.0),
+        ("ReduceL1", 2.0),
+    ] {
+        let reduce = with_int(node(op, &["x"], "y"), "noop_with_empty_axes", 1);
+        let model = outcome(&model(vec![reduce], vec![])).unwrap().model;
+        let x = if op == "ReduceLogSum" { 2.0 } else { -2.0 };
+        let y = model.predict(nn_core::Tensor::full([1, 4, 4, 2], x)).unwrap();
+        assert_eq!(y.dims(), [1, 4, 4, 2], "{op}");
+        assert!(y.as_slice().iter().all(|&y| (y - expected).abs() < 1e-6), "{op}: {y:?}");
+    }
 }
 
 #[test]
@@ -458,7 +598,14 @@ fn a_value_that_is_repeated() {
     assert_eq!(shape(&repeated(&[1, 2, 4, 5])), [4, 5, 2]);
     assert_eq!(shape(&repeated(&[4, 1])), [4, 1, 2]);
     refused(&repeated(&[3, 2, 4, 5]), &["other numbers for each sample of the batch"]);
-    refused(&repeated(&[1, 2, 3, 5]), &["do not combine"]);
-    refused(&repeated(&[-1, 5]), &["none negative"]);
-    refused(&repeated(&[1 << 20, 1 << 20]), &["larger than"]);
+    refused(&repeated(&[1, 2, 3, 5]), &["to [1, 2, 3, 5], but only dimensions of 1"]);
+    refused(&repeated(&[-1, 5]), &["negative dimension"]);
+    refused(&repeated(&[1 << 23]), &["more than may be computed while reading"]);
+    refused(&repeated(&[1 << 40]), &["larger than"]);
+    // Nothing that could be trained.
+    let model = outcome(&repeated(&[1, 2, 4, 5])).unwrap().model;
+    assert!(model.parameters().is_empty());
+    let x = nn_core::Tensor::from_fn([1, 4, 4, 2], |i| (i % 8 / 2) as f32);
+    let y = model.predict(x).unwrap();
+    assert_eq!(y.as_slice(), [1.5; 40]);
 }

@@ -54,6 +54,11 @@ impl Computed {
         Self { dims, layout, id, origin: None }
     }
 
+    /// Another value of the network with the same dimensions, in the same layout.
+    pub fn with_id(self, id: ValueId) -> Self {
+        Self { id, origin: None, ..self }
+    }
+
     pub fn rank(&self) -> usize {
         self.dims.len()
     }

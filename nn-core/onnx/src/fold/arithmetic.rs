@@ -8,7 +8,7 @@ use crate::tensors::ElementType;
 /// An operator of two numbers, as real and as whole ones.
 struct Binary {
     real: fn(f64, f64) -> f64,
-    /// `None` where there is no result: a division by zero.
+    /// `None` where there is no result: of a division by zero, or a power.
     whole: fn(i64, i64) -> Option<i64>,
     /// Whether it says whether something is so.
     is_truth: bool,
@@ -71,7 +71,7 @@ fn unary(op: &str) -> Option<fn(f64) -> f64> {
     })
 }
 
-pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
+pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
     let op = call.node.op.as_str();
     if let Some(operator) = binary(op) {
         let mut result = call.array(0)?.clone();
@@ -125,15 +125,18 @@ pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
     }
 }
 
-fn combined(operator: &Binary, a: &Array, b: &Array, budget: &mut Budget) -> Result<Array> {
+fn combined(operator: &Binary, a: &Array, b: &Array, budget: &Budget) -> Result<Array> {
     let dims = broadcast(&a.dims, &b.dims)?;
     budget.take(&dims, a)?;
     let pairs = repeated(&a.dims, &dims).zip(repeated(&b.dims, &dims));
     if let (Data::Integers(x), Data::Integers(y)) = (&a.data, &b.data) {
-        let values = pairs.map(|(i, j)| (operator.whole)(x[i], y[j])).collect::<Option<_>>();
-        return values.map(|values| Array::integers(dims, values)).ok_or_else(|| {
-            Refusal::new("it divides whole numbers by zero", "the file is damaged; export it again")
-        });
+        let value = |(i, j): (usize, usize)| {
+            (operator.whole)(x[i], y[j]).ok_or_else(|| {
+                let problem = format!("of {} and {} it gives no whole number", x[i], y[j]);
+                Refusal::new(problem, "the file is damaged; export it again")
+            })
+        };
+        return Ok(Array::integers(dims, pairs.map(value).collect::<Result<_>>()?));
     }
     let values = pairs.map(|(i, j)| (operator.real)(a.number(i), b.number(j)));
     Ok(match operator.is_truth {
@@ -142,7 +145,7 @@ fn combined(operator: &Binary, a: &Array, b: &Array, budget: &mut Budget) -> Res
     })
 }
 
-fn cast(array: &Array, to: i32, budget: &mut Budget) -> Result<Array> {
+fn cast(array: &Array, to: i32, budget: &Budget) -> Result<Array> {
     budget.take(&array.dims, array)?;
     let kind = ElementType::new(to).map_err(|refusal| refusal.at("attribute to"))?;
     let whole = |v: f64| if kind == ElementType::Bool { (v != 0.0).into() } else { v as i64 };

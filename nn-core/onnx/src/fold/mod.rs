@@ -10,6 +10,7 @@ use crate::array::{Array, Data, elements};
 use crate::graph::Node;
 use crate::refusal::{Refusal, Result};
 use crate::value::Value;
+use std::cell::Cell;
 
 /// A node whose inputs may be constants.
 #[derive(Debug)]
@@ -56,39 +57,51 @@ impl<'a> Call<'a> {
 #[derive(Debug)]
 pub struct Budget {
     /// Weights that are written as operators.
-    real: usize,
+    real: Cell<usize>,
     /// Shapes and indices, which are short.
-    whole: usize,
+    whole: Cell<usize>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { real: 1 << 28, whole: 1 << 22 }
+        Self { real: Cell::new(1 << 28), whole: Cell::new(1 << 22) }
     }
 }
 
 impl Budget {
     /// The number of elements of an array of these dimensions and of the type of `like`, taken from the budget.
-    pub fn take(&mut self, dims: &[usize], like: &Array) -> Result<usize> {
-        let len = elements(dims)?;
-        let left = match like.data {
-            Data::Floats(_) => &mut self.real,
-            Data::Integers(_) => &mut self.whole,
-        };
-        *left = left.checked_sub(len).ok_or_else(|| {
-            Refusal::new(
-                format!(
-                    "a constant of the shape {dims:?} is more than may be computed while reading"
-                ),
-                "fold it at export: onnxsim, or torch.onnx.export with do_constant_folding=True",
-            )
-        })?;
-        Ok(len)
+    pub fn take(&self, dims: &[usize], like: &Array) -> Result<usize> {
+        match like.data {
+            Data::Floats(_) => self.take_real(dims),
+            Data::Integers(_) => self.take_whole(dims),
+        }
+    }
+
+    /// The number of real numbers of an array of these dimensions, taken from the budget.
+    pub fn take_real(&self, dims: &[usize]) -> Result<usize> {
+        taken(&self.real, dims)
+    }
+
+    /// The number of whole numbers of an array of these dimensions, taken from the budget.
+    pub fn take_whole(&self, dims: &[usize]) -> Result<usize> {
+        taken(&self.whole, dims)
     }
 }
 
+fn taken(budget: &Cell<usize>, dims: &[usize]) -> Result<usize> {
+    let len = elements(dims)?;
+    let left = budget.get().checked_sub(len).ok_or_else(|| {
+        Refusal::new(
+            format!("numbers of the shape {dims:?} are more than may be computed while reading"),
+            "fold them at export: onnxsim, or torch.onnx.export with do_constant_folding=True",
+        )
+    })?;
+    budget.set(left);
+    Ok(len)
+}
+
 /// What a node gives, if it does not depend on the image; `None` if it does, or is not folded.
-pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array>>> {
+pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Vec<Array>>> {
     // What a shape says is known even of a value that is not.
     if let Some(array) = shapes::of_any(call)? {
         return Ok(Some(vec![array]));

@@ -5,7 +5,7 @@ use crate::array::{Array, Data, strides, walk};
 use crate::refusal::Result;
 use crate::shapes::axes_of;
 
-pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Array>> {
+pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
     let (start, combine): (f64, fn(f64, f64) -> f64) = match call.node.op.as_str() {
         "ReduceSum" | "ReduceMean" => (0.0, |a, b| a + b),
         "ReduceProd" => (1.0, |a, b| a * b),

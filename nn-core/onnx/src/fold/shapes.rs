@@ -34,7 +34,7 @@ pub fn of_any(call: &Call<'_>) -> Result<Option<Array>> {
     }
 }
 
-pub fn evaluate(call: &Call<'_>, budget: &mut Budget) -> Result<Option<Vec<Array>>> {
+pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Vec<Array>>> {
     let one = |array: Array| Ok(Some(vec![array]));
     let attributes = &call.node.attributes;
     match call.node.op.as_str() {
@@ -135,7 +135,7 @@ fn constant(call: &Call<'_>) -> Result<Array> {
     }
 }
 
-fn concatenated(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
+fn concatenated(call: &Call<'_>, budget: &Budget) -> Result<Array> {
     let arrays: Vec<_> = (0..call.inputs.len()).map(|i| call.array(i)).collect::<Result<_>>()?;
     let Some(first) = arrays.first() else { return call.array(0).cloned() };
     let rank = first.dims.len();
@@ -178,7 +178,7 @@ fn concatenated(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
     })
 }
 
-fn gathered(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
+fn gathered(call: &Call<'_>, budget: &Budget) -> Result<Array> {
     let (array, indices) = (call.array(0)?, call.array(1)?);
     let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), array.dims.len())?;
     let places = indices.to_integers()?;
@@ -195,7 +195,7 @@ fn gathered(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
     Ok(array.picked(dims, rows.flat_map(|first| first..first + inner)))
 }
 
-fn sliced(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
+fn sliced(call: &Call<'_>, budget: &Budget) -> Result<Array> {
     let array = call.array(0)?;
     let starts = call.ints("starts", 1)?.unwrap_or_default();
     let ends = call.ints("ends", 2)?.unwrap_or_default();
@@ -208,7 +208,7 @@ fn sliced(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
 }
 
 /// What is picked along an axis.
-fn along(array: &Array, axis: usize, range: &Picked, budget: &mut Budget) -> Result<Array> {
+fn along(array: &Array, axis: usize, range: &Picked, budget: &Budget) -> Result<Array> {
     let mut dims = array.dims.clone();
     dims[axis] = range.count();
     if budget.take(&dims, array)? == 0 {
@@ -223,7 +223,7 @@ fn along(array: &Array, axis: usize, range: &Picked, budget: &mut Budget) -> Res
     Ok(array.picked(dims, rows.flat_map(|first| first..first + after)))
 }
 
-fn split(call: &Call<'_>, budget: &mut Budget) -> Result<Vec<Array>> {
+fn split(call: &Call<'_>, budget: &Budget) -> Result<Vec<Array>> {
     let array = call.array(0)?;
     let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), array.dims.len())?;
     let sizes = call.ints("split", 1)?;
@@ -231,7 +231,7 @@ fn split(call: &Call<'_>, budget: &mut Budget) -> Result<Vec<Array>> {
     parts.into_iter().map(|range| along(array, axis, &Picked::new(range), budget)).collect()
 }
 
-fn range(call: &Call<'_>, budget: &mut Budget) -> Result<Array> {
+fn range(call: &Call<'_>, budget: &Budget) -> Result<Array> {
     let scalar = |i: usize| {
         call.array(i)?.scalar().ok_or_else(|| {
             Refusal::new(format!("its input {i} must be one number"), "export the model again")

@@ -54,16 +54,11 @@ fn setting(call: &Call<'_>, name: &str, usual: f64) -> Result<f64> {
     Ok(call.node.attributes.float(name)?.unwrap_or(usual))
 }
 
-/// The same value with other numbers.
-fn with_id(value: Computed, id: ValueId) -> Result<Vec<Value>> {
-    Ok(vec![Computed { id, origin: None, ..value }.into()])
-}
-
 /// A layer that changes each number for itself.
 fn each<L: Layer<f32> + 'static>(call: &mut Call<'_>, layer: L) -> Result<Vec<Value>> {
     let value = call.computed(0)?;
     let id = call.add(layer, &[value.id], vec![])?;
-    with_id(value, id)
+    Ok(vec![value.with_id(id).into()])
 }
 
 fn clip(call: &mut Call<'_>) -> Result<Vec<Value>> {
@@ -95,7 +90,7 @@ fn celu(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let id = call.help("scaled", Rescaling::new(1.0 / alpha), &[value.id], vec![])?;
     let id = call.help("elu", Activation::Elu { alpha: 1.0 }, &[id], vec![])?;
     let id = call.add(Rescaling::new(alpha), &[id], vec![])?;
-    with_id(value, id)
+    Ok(vec![value.with_id(id).into()])
 }
 
 /// `gamma * elu(x)`
@@ -105,7 +100,7 @@ fn selu(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let value = call.computed(0)?;
     let id = call.help("elu", Activation::Elu { alpha }, &[value.id], vec![])?;
     let id = call.add(Rescaling::new(gamma), &[id], vec![])?;
-    with_id(value, id)
+    Ok(vec![value.with_id(id).into()])
 }
 
 /// `x * sigmoid(alpha * x)`
@@ -118,7 +113,7 @@ fn swish(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let scaled = call.help("scaled", Rescaling::new(alpha), &[value.id], vec![])?;
     let gate = call.help("gate", Activation::Sigmoid, &[scaled], vec![])?;
     let id = call.add(Multiply::new(), &[value.id, gate], vec![])?;
-    with_id(value, id)
+    Ok(vec![value.with_id(id).into()])
 }
 
 /// `x / (1 + |x|)`
@@ -127,7 +122,7 @@ fn softsign(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let size = call.help("abs", Function::Abs, &[value.id], vec![])?;
     let size = call.help("size", Rescaling::new(1.0).offset(1.0), &[size], vec![])?;
     let id = call.add(Divide::new(), &[value.id, size], vec![])?;
-    with_id(value, id)
+    Ok(vec![value.with_id(id).into()])
 }
 
 /// `max(x, 0) + slope * min(x, 0)`, with a slope for all or for each channel.
@@ -136,7 +131,7 @@ fn prelu(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let slope = call.required_constant(1)?;
     if let Some(slope) = slope.scalar() {
         let id = call.add(Activation::LeakyRelu { slope }, &[value.id], vec![])?;
-        return with_id(value, id);
+        return Ok(vec![value.with_id(id).into()]);
     }
     // Its shape combines with that of the input: of all its dimensions only the channels are not 1.
     let rank = value.rank();
@@ -155,7 +150,7 @@ fn prelu(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let negative = call.help("negative", Activation::Relu, &[negative], vec![])?;
     let negative = call.help("slope", Scale::new(1.0), &[negative], vec![Rc::new(minus)])?;
     let id = call.add(Add::new(), &[positive, negative], vec![])?;
-    with_id(value, id)
+    Ok(vec![value.with_id(id).into()])
 }
 
 /// The axes over which a softmax runs: one since opset 13, before that all from one on.
@@ -198,7 +193,7 @@ fn softmax_output(
     layout: Layout,
     id: ValueId,
 ) -> Result<Vec<Value>> {
-    let dims = layout.in_memory(&value.dims)[1..].to_vec();
+    let dims = layout.sample(&value.dims);
     let id = match call.net().shape(id).dims() == dims {
         true => id,
         false => call.help("shape", Reshape::new(dims), &[id], vec![])?,

@@ -5,9 +5,11 @@ use crate::array::{Array, Data};
 use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
+use crate::shapes::sizes;
 use crate::value::{Computed, Value};
 use nn_core::layers::{
-    Add, Bias, Constant, Divide, Function, Maximum, Minimum, Multiply, Rescaling, Scale, Subtract,
+    Add, Bias, Constant, Divide, Function, Gather, Maximum, Minimum, Multiply, Rescaling, Scale,
+    Subtract,
 };
 use std::rc::Rc;
 
@@ -65,7 +67,7 @@ fn mean(call: &mut Call<'_>) -> Result<Vec<Value>> {
         return call.computed(0).map(|v| vec![v.into()]);
     };
     let id = call.help("mean", Rescaling::new(1.0 / count as f64), &[sum.id], vec![])?;
-    Ok(vec![Computed { id, origin: None, ..sum }.into()])
+    Ok(vec![sum.with_id(id).into()])
 }
 
 /// The dimensions of what two values combine to. The batch is that of both.
@@ -113,7 +115,7 @@ fn with_constant(
     turned: bool,
 ) -> Result<Value> {
     use Operation::{Divide, Maximum, Minimum, Subtract};
-    let as_it_is = |id| Value::from(Computed { id, origin: None, ..value.clone() });
+    let as_it_is = |id| Value::from(value.clone().with_id(id));
     let map = |f: fn(f32) -> f32| {
         let values = constant.to_floats().iter().map(|&v| f(v)).collect();
         Array::floats(constant.dims.clone(), values)
@@ -125,7 +127,7 @@ fn with_constant(
         }
         (Subtract, true) => {
             let id = call.help("minus", Rescaling::new(-1.0), &[value.id], vec![])?;
-            let minus = Computed { id, origin: None, ..value.clone() };
+            let minus = value.clone().with_id(id);
             return with_constant(call, Operation::Add, &minus, constant, false);
         }
         (Divide, false) => {
@@ -135,7 +137,7 @@ fn with_constant(
         (Divide, true) => {
             let inverse = Function::Power { exponent: -1.0 };
             let id = call.help("inverse", inverse, &[value.id], vec![])?;
-            let inverse = Computed { id, origin: None, ..value.clone() };
+            let inverse = value.clone().with_id(id);
             return with_constant(call, Operation::Multiply, &inverse, constant, false);
         }
         _ => {}
@@ -211,27 +213,37 @@ fn as_value(
     Ok(Computed::new(dims, layout, id))
 }
 
-/// Repeats along dimensions of 1: the sum with zeros of that shape. Nothing is done where there is nothing to repeat.
+/// Repeats along dimensions of 1. Nothing is done where there is nothing to repeat.
 fn expand(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    let value = call.computed(0)?;
+    let mut value = call.computed(0)?;
     let asked = call.required_constant(1)?.to_integers()?;
-    let sizes: Option<Vec<_>> = asked.iter().map(|&dim| usize::try_from(dim).ok()).collect();
-    let Some(mut sizes) = sizes.filter(|sizes| sizes.len() <= value.rank()) else {
-        return Err(Refusal::new(
-            format!("it repeats a value {:?} to {asked:?}", value.dims),
-            "its shape may have as many dimensions as the value, none negative",
-        ));
-    };
+    let mut sizes = sizes(&asked)?;
     if sizes.len() == value.rank() && sizes.first() == value.dims.first() {
         sizes[0] = 1;
     }
-    let dims = with_batch(&sizes, &value)?;
-    if dims.iter().zip(&value.dims).all(|(&asked, &own)| asked == 1 || asked == own) {
-        return Ok(vec![value.into()]);
+    let sizes = with_batch(&sizes, &value)?;
+    for axis in 1..value.rank() {
+        match (value.dims[axis], sizes[axis]) {
+            (own, asked) if asked == 1 || asked == own => {}
+            (1, asked) => {
+                let indices = vec![0; call.budget().take_whole(&[asked])?];
+                let layer = Gather::new(value.layout.place(axis) - 1, indices);
+                let id = call.help(&format!("axis{axis}"), layer, &[value.id], vec![])?;
+                value.dims[axis] = asked;
+                value = value.with_id(id);
+            }
+            _ => {
+                return Err(Refusal::new(
+                    format!(
+                        "it repeats a value {:?} to {asked:?}, but only dimensions of 1 are repeated",
+                        value.dims
+                    ),
+                    "the image size differs from that at export, or the file is damaged",
+                ));
+            }
+        }
     }
-    let zeros = Array::floats(dims.clone(), vec![0.0; crate::array::elements(&dims)?]);
-    let zeros = as_value(call, &zeros, &dims, &value)?;
-    both(call, Operation::Add, &value, &zeros).map(|value| vec![value])
+    Ok(vec![value.into()])
 }
 
 fn power(call: &mut Call<'_>) -> Result<Vec<Value>> {
@@ -246,7 +258,7 @@ fn power(call: &mut Call<'_>) -> Result<Vec<Value>> {
         exponent => Function::Power { exponent },
     };
     let id = call.add(function, &[value.id], vec![])?;
-    Ok(vec![Computed { id, origin: None, ..value }.into()])
+    Ok(vec![value.with_id(id).into()])
 }
 
 /// `a` where a constant condition holds, `b` elsewhere: `a m + b (1 - m)`.
@@ -268,7 +280,7 @@ fn select(call: &mut Call<'_>) -> Result<Vec<Value>> {
                 // Infinite numbers times 0 are none.
                 let finite =
                     array.to_floats().iter().map(|v| v.clamp(f32::MIN, f32::MAX)).collect();
-                Value::Constant(product(&Array::floats(array.dims.clone(), finite), mask)?)
+                Value::Constant(product(call, &Array::floats(array.dims.clone(), finite), mask)?)
             }
         });
     }
@@ -283,9 +295,9 @@ fn select(call: &mut Call<'_>) -> Result<Vec<Value>> {
 }
 
 /// The product of two constants.
-fn product(a: &Array, b: &Array) -> Result<Array> {
+fn product(call: &Call<'_>, a: &Array, b: &Array) -> Result<Array> {
     let dims = crate::fold::broadcast(&a.dims, &b.dims)?;
-    crate::array::elements(&dims)?;
+    call.budget().take_real(&dims)?;
     let pairs = crate::fold::repeated(&a.dims, &dims).zip(crate::fold::repeated(&b.dims, &dims));
     let (x, y) = (a.to_floats(), b.to_floats());
     let data = Data::Floats(Rc::new(pairs.map(|(i, j)| x[i] * y[j]).collect()));

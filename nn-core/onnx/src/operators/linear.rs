@@ -4,6 +4,7 @@ use super::Family;
 use crate::array::Array;
 use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::layout::Layout;
+use crate::net::Weight;
 use crate::refusal::{Refusal, Result};
 use crate::value::{Computed, Value};
 use nn_core::layers::{Conv2D, Dense, MatMul, Reshape};
@@ -15,7 +16,7 @@ pub const OPERATORS: Family = &[("Gemm", gemm), ("MatMul", matmul)];
 fn gemm(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let attributes = &call.node.attributes;
     if attributes.flag("transA")? {
-        return Err(mixes_the_batch("attribute transA is 1: it transposes").at("Gemm"));
+        return Err(mixes_the_batch("attribute transA is 1, so it sums over"));
     }
     let factor = |name: &str| Ok::<_, Refusal>(attributes.float(name)?.unwrap_or(1.0) as f32);
     let (alpha, beta) = (factor("alpha")?, factor("beta")?);
@@ -40,25 +41,27 @@ fn gemm(call: &mut Call<'_>) -> Result<Vec<Value>> {
         ));
     }
     let bias = match call.constant(2)? {
-        None => vec![0.0; units],
-        Some(bias) => scaled(&bias_for(units, &bias)?, beta),
+        None => call.filled(0.0, units)?,
+        Some(bias) => scaled(bias_for(call, units, &bias)?, beta),
     };
-    let weight =
-        if alpha == 1.0 { weight.to_floats() } else { Rc::new(scaled(&weight.to_floats(), alpha)) };
-    let id = call.add(Dense::new(units), &[x.id], vec![weight, Rc::new(bias)])?;
+    let weight = scaled(weight.to_floats(), alpha);
+    let id = call.add(Dense::new(units), &[x.id], vec![weight, bias])?;
     Ok(vec![Computed::new(vec![x.dims[0], units], Layout::plain(2), id).into()])
 }
 
-fn scaled(values: &[f32], factor: f32) -> Vec<f32> {
-    values.iter().map(|value| value * factor).collect()
+fn scaled(values: Weight, factor: f32) -> Weight {
+    match factor {
+        1.0 => values,
+        factor => Rc::new(values.iter().map(|value| value * factor).collect()),
+    }
 }
 
 /// One number for each unit, from a bias that may be one for all.
-fn bias_for(units: usize, bias: &Array) -> Result<Vec<f32>> {
+fn bias_for(call: &Call<'_>, units: usize, bias: &Array) -> Result<Weight> {
     let values = bias.to_floats();
     match values.len() {
-        1 => Ok(vec![values[0]; units]),
-        len if len == units && bias.dims.last() == Some(&units) => Ok(values.to_vec()),
+        1 => call.spread(&values, units),
+        len if len == units && bias.dims.last() == Some(&units) => Ok(values),
         len => Err(Refusal::new(
             format!("its bias {:?} has {len} numbers for {units} units", bias.dims),
             "export again, with another version of the exporter: some write wrong biases (PyTorch issue 166797)",
@@ -94,14 +97,11 @@ fn with_weight(call: &mut Call<'_>, x: &Computed, weight: &Array) -> Result<Vec<
     let mut dims = x.dims.clone();
     dims[rank - 1] = units;
     if rank == 2 {
-        let parameters = vec![weight, Rc::new(vec![0.0; units])];
+        let parameters = vec![weight, call.filled(0.0, units)?];
         let id = call.add(Dense::new(units), &[x.id], parameters)?;
         return Ok(vec![Computed::new(dims, Layout::plain(2), id).into()]);
     }
-    let layout = match x.layout.last() {
-        Some(last) if last == rank - 1 => x.layout.clone(),
-        _ => x.layout.ending_in(rank - 1),
-    };
+    let layout = x.layout.ending_in(rank - 1);
     let mut id = call.arranged(x, &layout)?;
     let image = rank == 4;
     if !image {
@@ -110,7 +110,7 @@ fn with_weight(call: &mut Call<'_>, x: &Computed, weight: &Array) -> Result<Vec<
     }
     id = call.add(Conv2D::new(units, 1).bias(false), &[id], vec![weight])?;
     if !image {
-        let shape = layout.in_memory(&dims)[1..].to_vec();
+        let shape = layout.sample(&dims);
         id = call.help("shape", Reshape::new(shape), &[id], vec![])?;
     }
     Ok(vec![Computed::new(dims, layout, id).into()])

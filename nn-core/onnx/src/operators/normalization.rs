@@ -1,7 +1,7 @@
 //! Normalisations.
 
 use super::Family;
-use crate::array::Array;
+use crate::array::{Array, elements};
 use crate::call::Call;
 use crate::layout::Layout;
 use crate::net::{ValueId, Weight};
@@ -12,7 +12,6 @@ use nn_core::layers::{
     AveragePool2D, BatchNormalization, Function, GroupNormalization, LayerNormalization, Multiply,
     Padding, Rescaling, Reshape,
 };
-use std::rc::Rc;
 
 pub const OPERATORS: Family = &[
     ("BatchNormalization", batch_normalization),
@@ -99,10 +98,8 @@ fn instance_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
             _ => Layout::channels_last(dims.len()),
         };
         let id = call.arranged(origin, &layout)?;
-        let spread = |weight: &Weight| {
-            Rc::new(weight.iter().flat_map(|&v| std::iter::repeat_n(v, own)).collect())
-        };
-        let parameters = parameters.iter().map(spread).collect();
+        let spread = parameters.iter().map(|weight| call.spread(weight, own));
+        let parameters = spread.collect::<Result<_>>()?;
         let id = call.add(GroupNormalization::new(groups).epsilon(epsilon), &[id], parameters)?;
         let normalized = Computed::new(dims, layout, id);
         return super::reshaping::reshape(call, &normalized, value.dims.clone()).map(|v| vec![v]);
@@ -121,10 +118,7 @@ fn group_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let parameter = |i: usize, what: &str| {
         let array: Array = call.required_constant(i)?;
         if array.len() == groups && groups != channels && groups > 0 {
-            let own = channels / groups;
-            return Ok(Rc::new(
-                array.to_floats().iter().flat_map(|&v| std::iter::repeat_n(v, own)).collect(),
-            ));
+            return call.spread(&array.to_floats(), channels / groups);
         }
         for_each(call, i, what, channels)
     };
@@ -142,27 +136,24 @@ fn layer_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
     if axis == 0 {
         return Err(crate::call::mixes_the_batch("it normalises over"));
     }
-    let len: usize = value.dims[axis..].iter().product();
-    let scale = call.required_constant(1)?;
-    let bias = call.constant(2)?;
-    let full = |array: &Array| -> Result<Weight> {
-        match array.len() {
-            own if own == len => Ok(array.to_floats()),
-            1 => Ok(Rc::new(vec![array.to_floats()[0]; len])),
-            own => {
-                let problem = format!("its scale or bias has {own} numbers for {len}");
-                Err(Refusal::new(problem, "export the model again"))
-            }
+    let len = elements(&value.dims[axis..])?;
+    let full = |call: &Call<'_>, array: &Array| match array.len() {
+        own if own == len => Ok(array.to_floats()),
+        1 => call.spread(&array.to_floats(), len),
+        own => {
+            let problem = format!("its scale or bias has {own} numbers for {len}");
+            Err(Refusal::new(problem, "export the model again"))
         }
     };
-    let bias = bias.map_or_else(|| Ok(Rc::new(vec![0.0; len])), |bias| full(&bias))?;
-    let parameters = vec![full(&scale)?, bias];
+    let scale = full(call, &call.required_constant(1)?)?;
+    let bias = match call.constant(2)? {
+        None => call.filled(0.0, len)?,
+        Some(bias) => full(call, &bias)?,
+    };
+    let parameters = vec![scale, bias];
     let layer = LayerNormalization::new().epsilon(epsilon);
     if axis == rank - 1 {
-        let layout = match value.layout.last() {
-            Some(last) if last == axis => value.layout.clone(),
-            _ => value.layout.ending_in(axis),
-        };
+        let layout = value.layout.ending_in(axis);
         let id = call.arranged(&value, &layout)?;
         let id = call.add(layer, &[id], parameters)?;
         return Ok(vec![Computed::new(value.dims, layout, id).into()]);

@@ -67,7 +67,7 @@ impl OneAxis {
         value: &Computed,
         layer: L,
     ) -> Result<Vec<Value>> {
-        let shape = value.layout.in_memory(&value.dims)[1..].to_vec();
+        let shape = value.layout.sample(&value.dims);
         let place = value.layout.place(self.axis) - 1;
         let (before, after) = (&shape[..place], &shape[place + 1..]);
         let image = [before.iter().product(), shape[place], after.iter().product()];

@@ -23,7 +23,7 @@ pub const OPERATORS: Family = &[
 
 const SQUARE: Function = Function::Power { exponent: 2.0 };
 
-/// The axes, or `None` if nothing is to be reduced.
+/// The axes, or `None` if nothing is to be reduced: then only the functions before and after count.
 fn axes(call: &Call<'_>, rank: usize) -> Result<Option<Vec<usize>>> {
     let given = call.ints("axes", 1)?.filter(|axes| !axes.is_empty());
     let axes = match given {
@@ -47,14 +47,21 @@ fn reduce(
     let mut value = call.computed(0)?;
     if let Some(function) = before {
         let id = call.help("each", function, &[value.id], vec![])?;
-        value = Computed { id, origin: None, ..value };
+        value = value.with_id(id);
     }
-    let Some(axes) = axes(call, value.rank())? else { return Ok(vec![value.into()]) };
-    let mut id = reduced(call, reduction, &value, &axes)?;
+    let axes = axes(call, value.rank())?;
+    let mut id = match &axes {
+        Some(axes) => reduced(call, reduction, &value, axes)?,
+        None => value.id,
+    };
     if let Some(function) = after {
         id = call.help("result", function, &[id], vec![])?;
     }
-    finished(call, value, &axes, id)
+    match axes {
+        Some(axes) => finished(call, value, &axes, id),
+        None if id == value.id => Ok(vec![value.into()]),
+        None => Ok(vec![value.with_id(id).into()]),
+    }
 }
 
 /// `-max(-x)`
@@ -62,7 +69,7 @@ fn reduce_min(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let value = call.computed(0)?;
     let Some(axes) = axes(call, value.rank())? else { return Ok(vec![value.into()]) };
     let id = call.help("minus", Rescaling::new(-1.0), &[value.id], vec![])?;
-    let minus = Computed { id, origin: None, ..value.clone() };
+    let minus = value.clone().with_id(id);
     let id = reduced(call, Reduction::Max, &minus, &axes)?;
     let id = call.help("result", Rescaling::new(-1.0), &[id], vec![])?;
     finished(call, value, &axes, id)

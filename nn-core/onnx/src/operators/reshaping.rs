@@ -101,13 +101,18 @@ fn transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
 
 /// A value without a dimension of 1.
 pub fn without_axis(call: &mut Call<'_>, value: &Computed, axis: usize) -> Result<Vec<Value>> {
-    if axis == value.batch_axis() || value.dims[axis] != 1 {
+    if axis == value.batch_axis() {
         return Err(mixes_the_batch("it takes away"));
+    }
+    if value.dims[axis] != 1 {
+        let problem =
+            format!("dimension {axis} of {:?} is not 1 and cannot be squeezed", value.dims);
+        return Err(Refusal::new(problem, "the file is damaged; export the model again"));
     }
     let mut dims = value.dims.clone();
     dims.remove(axis);
     let layout = value.layout.without(axis);
-    let shape = layout.in_memory(&dims)[1..].to_vec();
+    let shape = layout.sample(&dims);
     let id = call.help("squeezed", Reshape::new(shape), &[value.id], vec![])?;
     Ok(vec![Computed::new(dims, layout, id).into()])
 }
@@ -141,7 +146,7 @@ pub fn reshape(call: &mut Call<'_>, value: &Computed, dims: Vec<usize>) -> Resul
     let is_picture = value.layout == Layout::channels_last(4) && from.axes() == [0, 1, 2, 3];
     let moved = !value.layout.is_same_memory(&from, &value.dims);
     let layout = reshaped_layout(&from, &groups, dims.len());
-    let shape = layout.in_memory(&dims)[1..].to_vec();
+    let shape = layout.sample(&dims);
     let id = if is_picture && moved {
         let flat = call.add(Flatten::new(), &[value.id], vec![])?;
         name(call, flat, shape)?

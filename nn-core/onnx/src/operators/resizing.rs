@@ -26,6 +26,16 @@ fn resize(call: &mut Call<'_>) -> Result<Vec<Value>> {
             ));
         }
     }
+    match call.node.attributes.text("keep_aspect_ratio_policy")? {
+        None | Some("stretch") => {}
+        Some(other) => {
+            let problem = format!("attribute keep_aspect_ratio_policy is {other:?}");
+            return Err(Refusal::new(
+                problem,
+                "only stretch is read: give the sizes that come out",
+            ));
+        }
+    }
     let sizes = call.constant(sizes_at)?.filter(|sizes| sizes.len() > 0);
     let scales = call.constant(scales_at)?.filter(|scales| scales.len() > 0);
     let size = match (sizes, scales) {
