@@ -14,6 +14,8 @@ const MOST_DIMENSIONS: usize = 64;
 pub struct Array {
     pub dims: Vec<usize>,
     pub data: Data,
+    /// Whether some of its numbers are weights of the file, as they are or computed with: see [`Array::is_learned`].
+    pub from_weights: bool,
 }
 
 /// Numbers: all real ones as `f32`, all whole ones and truths as `i64`.
@@ -25,11 +27,11 @@ pub enum Data {
 
 impl Array {
     pub fn floats(dims: impl Into<Vec<usize>>, values: Vec<f32>) -> Self {
-        Self { dims: dims.into(), data: Data::Floats(Rc::new(values)) }
+        Self { dims: dims.into(), data: Data::Floats(Rc::new(values)), from_weights: false }
     }
 
     pub fn integers(dims: impl Into<Vec<usize>>, values: Vec<i64>) -> Self {
-        Self { dims: dims.into(), data: Data::Integers(Rc::new(values)) }
+        Self { dims: dims.into(), data: Data::Integers(Rc::new(values)), from_weights: false }
     }
 
     /// A list of whole numbers.
@@ -47,7 +49,7 @@ impl Array {
 
     /// The same numbers with another shape of as many elements.
     pub fn with_dims(&self, dims: impl Into<Vec<usize>>) -> Self {
-        Self { dims: dims.into(), data: self.data.clone() }
+        Self { dims: dims.into(), ..self.clone() }
     }
 
     /// The numbers as `f32`; a copy if they are whole numbers.
@@ -94,7 +96,19 @@ impl Array {
             Data::Floats(values) => Data::Floats(Rc::new(indices.map(|i| values[i]).collect())),
             Data::Integers(values) => Data::Integers(Rc::new(indices.map(|i| values[i]).collect())),
         };
-        Self { dims, data }
+        Self { dims, data, from_weights: self.from_weights }
+    }
+
+    /// The same numbers, which are weights if this is so.
+    pub fn of_weights(self, from_weights: bool) -> Self {
+        Self { from_weights, ..self }
+    }
+
+    /// Whether training is to change the numbers where a node combines them with a value: they are real, come from
+    /// weights, and are no mask. A mask has two different numbers, one of which is 0.
+    pub fn is_learned(&self) -> bool {
+        let Data::Floats(values) = &self.data else { return false };
+        self.from_weights && !is_mask(values)
     }
 
     /// Dimension `i` of the result is dimension `axes[i]` of this one.
@@ -108,6 +122,11 @@ impl Array {
         let indices = walk(&dims, &strides);
         self.picked(dims, indices)
     }
+}
+
+fn is_mask(values: &[f32]) -> bool {
+    let Some(&other) = values.iter().find(|&&value| value != 0.0) else { return false };
+    values.contains(&0.0) && values.iter().all(|&value| value == 0.0 || value == other)
 }
 
 /// The distance in memory of neighbours along each dimension.
@@ -170,6 +189,21 @@ mod tests {
         assert_eq!(turned, Array::list([0, 3, 1, 4, 2, 5]).with_dims([3, 1, 2]));
         assert_eq!(Array::list([7]).with_dims([]).permuted(&[]).scalar(), Some(7.0));
         assert_eq!(Array::list([]).with_dims([2, 0]).permuted(&[1, 0]).len(), 0);
+    }
+
+    #[test]
+    fn what_is_learned() {
+        let weights =
+            |values: &[f32]| Array::floats([values.len()], values.to_vec()).of_weights(true);
+        assert!(weights(&[0.5, -0.25, 0.0]).is_learned());
+        assert!(weights(&[0.0, 0.0]).is_learned());
+        assert!(weights(&[1.0, 1.0]).is_learned());
+        assert!(!weights(&[0.0, -100.0, 0.0]).is_learned());
+        assert!(!weights(&[0.0, f32::NEG_INFINITY]).is_learned());
+        assert!(!Array::floats([2], vec![0.5, 0.25]).is_learned());
+        assert!(!Array::list([3, 4]).of_weights(true).is_learned());
+        let picked = weights(&[0.5, 0.25]).with_dims([1, 2]).permuted(&[1, 0]);
+        assert!(picked.is_learned());
     }
 
     #[test]

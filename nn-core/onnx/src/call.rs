@@ -7,7 +7,7 @@ use crate::layout::Layout;
 use crate::net::{Net, ValueId, Weight};
 use crate::refusal::{Refusal, Result};
 use crate::value::{Batch, Computed, Value};
-use nn_core::layers::{Layer, Permute, Reshape};
+use nn_core::layers::{Constant, Layer, Permute, Reshape};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -217,6 +217,13 @@ impl Call<'_> {
     ) -> Result<ValueId> {
         let name = format!("{}.{what}", self.node.title());
         self.lowered.net.add(name, Arc::new(layer), inputs.to_vec(), parameters)
+    }
+
+    /// A constant `[1, ..]` as a value of the network in this layout, the same for each sample of `like`.
+    pub fn known(&mut self, constant: &Array, layout: &Layout, like: ValueId) -> Result<ValueId> {
+        let arranged = constant.permuted(layout.axes());
+        let layer = Constant::new(&arranged.dims[1..]).fixed(!constant.is_learned());
+        self.help("constant", layer, &[like], vec![arranged.to_floats()])
     }
 
     /// The value in a layout: as it is, or moved.

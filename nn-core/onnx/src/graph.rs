@@ -1,7 +1,7 @@
 //! A file's graph, checked: every value has one source, every input is there, and nodes stand in an order in which
 //! they can be computed.
 
-use crate::array::Array;
+use crate::array::{Array, Data};
 use crate::attributes::Attributes;
 use crate::branches;
 use crate::external::ExternalData;
@@ -151,6 +151,9 @@ fn constants(
     let mut constants = HashMap::with_capacity(graph.initializer.len());
     for proto in std::mem::take(&mut graph.initializer) {
         let array = tensors::read(&proto, external)?;
+        // Whole numbers are indices and masks.
+        let is_real = matches!(array.data, Data::Floats(_));
+        let array = array.of_weights(is_real);
         if constants.contains_key(&proto.name) {
             return Err(twice(&proto.name));
         }

@@ -23,6 +23,11 @@
 //! A file's batch size is of no account: the model runs any. Images are channels-last as everywhere in nn-core,
 //! whatever the file has. How pixels are to be scaled is not in an ONNX file.
 //!
+//! What is trained further are the weights of layers that learn (convolutions, matrix products, normalisations, slopes),
+//! and initialisers of real numbers that a node combines with a value: biases, layer scales, position embeddings.
+//! Constants that nodes give or that follow from shapes, and masks (0 and one other number), are stored with the model,
+//! but [not trained](nn_core::model::Model::parameters); constants of one number are settings of layers.
+//!
 //! Files are not trusted: sizes are checked before anything is allocated, and nothing outside the model's folder is
 //! read.
 

@@ -2,6 +2,7 @@
 
 mod folding;
 mod sizes;
+mod training;
 
 use crate::proto::*;
 use crate::{ReadOptions, read_bytes};

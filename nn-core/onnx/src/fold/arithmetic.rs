@@ -152,7 +152,7 @@ fn cast(array: &Array, to: i32, budget: &Budget) -> Result<Array> {
     Ok(match (&array.data, kind.is_real()) {
         (Data::Floats(_), true) => array.clone(),
         (Data::Integers(_), true) => {
-            Array { dims: array.dims.clone(), data: Data::Floats(array.to_floats()) }
+            Array { data: Data::Floats(array.to_floats()), ..array.clone() }
         }
         (Data::Integers(values), false) if kind != ElementType::Bool => {
             Array::integers(array.dims.clone(), values.to_vec())

@@ -109,11 +109,28 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Vec<Array>>> 
     if !call.all_constant() {
         return Ok(None);
     }
+    let with_numbers = call.inputs.iter().take(inputs_with_numbers(&call.node.op));
+    let from_weights = with_numbers
+        .flatten()
+        .any(|input| matches!(input, Value::Constant(array) if array.from_weights));
+    let of_weights = |array: Array| array.of_weights(from_weights);
     if let Some(array) = arithmetic::evaluate(call, budget)? {
-        return Ok(Some(vec![array]));
+        return Ok(Some(vec![of_weights(array)]));
     }
     if let Some(array) = reduce::evaluate(call, budget)? {
-        return Ok(Some(vec![array]));
+        return Ok(Some(vec![of_weights(array)]));
     }
-    shapes::evaluate(call, budget)
+    let arrays = shapes::evaluate(call, budget)?;
+    Ok(arrays.map(|arrays| arrays.into_iter().map(of_weights).collect()))
+}
+
+/// Of how many inputs the numbers go into the result; others are shapes, indices, or what is asked of them.
+fn inputs_with_numbers(op: &str) -> usize {
+    match op {
+        "Constant" | "ConstantOfShape" | "Range" | "Equal" | "Greater" | "GreaterOrEqual"
+        | "Less" | "LessOrEqual" | "And" | "Or" | "Not" => 0,
+        "Gather" | "Slice" | "Split" | "Expand" | "Tile" | "Reshape" | "Squeeze" | "Unsqueeze"
+        | "CastLike" | "ReduceSum" | "ReduceMean" | "ReduceProd" | "ReduceMax" | "ReduceMin" => 1,
+        _ => usize::MAX,
+    }
 }

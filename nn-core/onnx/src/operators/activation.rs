@@ -8,8 +8,8 @@ use crate::refusal::{Refusal, Result};
 use crate::shapes::axis_of;
 use crate::value::{Computed, Value};
 use nn_core::layers::{
-    Activation, Add, Divide, Function, Layer, Multiply, Reduce, Reduction, Rescaling, Reshape,
-    Scale, Subtract,
+    Activation, Add, Constant, Divide, Function, Layer, Multiply, Reduce, Reduction, Rescaling,
+    Reshape, Scale, Subtract,
 };
 use std::rc::Rc;
 
@@ -129,26 +129,30 @@ fn softsign(call: &mut Call<'_>) -> Result<Vec<Value>> {
 fn prelu(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let value = call.computed(0)?;
     let slope = call.required_constant(1)?;
-    if let Some(slope) = slope.scalar() {
-        let id = call.add(Activation::LeakyRelu { slope }, &[value.id], vec![])?;
-        return Ok(vec![value.with_id(id).into()]);
-    }
     // Its shape combines with that of the input: of all its dimensions only the channels are not 1.
     let rank = value.rank();
     let last = value.layout.last().unwrap_or(0);
     let channels = value.dims[last];
     let at =
         slope.dims.iter().rposition(|&dim| dim != 1).map(|i| i + rank - slope.dims.len().min(rank));
-    if slope.len() != channels || at != Some(last) {
+    let is_one = slope.len() == 1;
+    if !is_one && (slope.len() != channels || at != Some(last)) {
         let problem =
             format!("its slope {:?} is not one for each channel of {:?}", slope.dims, value.dims);
         return Err(Refusal::new(problem, "export with one slope, or one for each channel"));
     }
     let minus: Vec<_> = slope.to_floats().iter().map(|slope| -slope).collect();
+    let minus = vec![Rc::new(minus)];
     let positive = call.help("positive", Activation::Relu, &[value.id], vec![])?;
     let negative = call.help("minus", Rescaling::new(-1.0), &[value.id], vec![])?;
     let negative = call.help("negative", Activation::Relu, &[negative], vec![])?;
-    let negative = call.help("slope", Scale::new(1.0), &[negative], vec![Rc::new(minus)])?;
+    let negative = if is_one {
+        let slope = Constant::new(vec![1; rank.saturating_sub(1)]);
+        let slope = call.help("slope", slope, &[value.id], minus)?;
+        call.help("scaled", Multiply::new(), &[negative, slope], vec![])?
+    } else {
+        call.help("slope", Scale::new(1.0), &[negative], minus)?
+    };
     let id = call.add(Add::new(), &[positive, negative], vec![])?;
     Ok(vec![value.with_id(id).into()])
 }

@@ -1,17 +1,15 @@
 //! Sums, products and their kin of two values, or of a value and a constant.
 
 use super::Family;
-use crate::array::{Array, Data};
+use crate::array::Array;
 use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
 use crate::shapes::sizes;
 use crate::value::{Computed, Value};
 use nn_core::layers::{
-    Add, Bias, Constant, Divide, Function, Gather, Maximum, Minimum, Multiply, Rescaling, Scale,
-    Subtract,
+    Add, Bias, Divide, Function, Gather, Maximum, Minimum, Multiply, Rescaling, Scale, Subtract,
 };
-use std::rc::Rc;
 
 pub const OPERATORS: Family = &[
     ("Add", |call| all(call, Operation::Add)),
@@ -118,7 +116,8 @@ fn with_constant(
     let as_it_is = |id| Value::from(value.clone().with_id(id));
     let map = |f: fn(f32) -> f32| {
         let values = constant.to_floats().iter().map(|&v| f(v)).collect();
-        Array::floats(constant.dims.clone(), values)
+        let mapped = Array::floats(constant.dims.clone(), values);
+        mapped.of_weights(constant.is_learned())
     };
     match (operation, turned) {
         // What depends on the order becomes what does not.
@@ -162,10 +161,10 @@ fn with_constant(
         let for_each_channel =
             (1..dims.len()).all(|i| dims[i] == if i == last { value.dims[last] } else { 1 });
         if for_each_channel && dims.len() == value.rank() {
-            let weight = vec![constant.to_floats()];
+            let (weight, fixed) = (vec![constant.to_floats()], !constant.is_learned());
             let id = match operation {
-                Operation::Add => call.add(Bias::new(), &[value.id], weight)?,
-                _ => call.add(Scale::new(1.0), &[value.id], weight)?,
+                Operation::Add => call.add(Bias::new().fixed(fixed), &[value.id], weight)?,
+                _ => call.add(Scale::new(1.0).fixed(fixed), &[value.id], weight)?,
             };
             return Ok(as_it_is(id));
         }
@@ -204,10 +203,7 @@ fn as_value(
     like: &Computed,
 ) -> Result<Computed> {
     let layout = like.layout.clone();
-    let arranged = constant.with_dims(dims).permuted(layout.axes());
-    let shape = arranged.dims[1..].to_vec();
-    let weight = arranged.to_floats();
-    let id = call.help("constant", Constant::new(shape), &[like.id], vec![weight])?;
+    let id = call.known(&constant.with_dims(dims), &layout, like.id)?;
     let mut dims = dims.to_vec();
     dims[0] = like.dims[0];
     Ok(Computed::new(dims, layout, id))
@@ -277,7 +273,7 @@ fn select(call: &mut Call<'_>) -> Result<Vec<Value>> {
                 with_constant(call, Operation::Multiply, &value, mask, false)?
             }
             Value::Constant(array) => {
-                // Infinite numbers times 0 are none.
+                // Infinite numbers times 0 are none. What stands outside of the mask must stay 0, so it is not trained.
                 let finite =
                     array.to_floats().iter().map(|v| v.clamp(f32::MIN, f32::MAX)).collect();
                 Value::Constant(product(call, &Array::floats(array.dims.clone(), finite), mask)?)
@@ -300,6 +296,5 @@ fn product(call: &Call<'_>, a: &Array, b: &Array) -> Result<Array> {
     call.budget().take_real(&dims)?;
     let pairs = crate::fold::repeated(&a.dims, &dims).zip(crate::fold::repeated(&b.dims, &dims));
     let (x, y) = (a.to_floats(), b.to_floats());
-    let data = Data::Floats(Rc::new(pairs.map(|(i, j)| x[i] * y[j]).collect()));
-    Ok(Array { dims, data })
+    Ok(Array::floats(dims, pairs.map(|(i, j)| x[i] * y[j]).collect()))
 }

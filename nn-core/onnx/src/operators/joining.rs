@@ -6,7 +6,7 @@ use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
 use crate::shapes::{Picked, axis_of, parts, picked_range};
 use crate::value::{Batch, Computed, Value};
-use nn_core::layers::{ChannelSlice, Concatenate, Constant, Gather, Slice};
+use nn_core::layers::{ChannelSlice, Concatenate, Gather, Slice};
 
 pub const OPERATORS: Family =
     &[("Concat", concat), ("Gather", gather), ("If", choose), ("Slice", slice), ("Split", split)];
@@ -43,14 +43,7 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
         inputs.push(match value {
             Value::Computed(value) => call.arranged(value, &layout)?,
             Value::Constant(array) if array.dims[0] == 1 => {
-                let arranged = array.permuted(layout.axes());
-                let shape = arranged.dims[1..].to_vec();
-                call.help(
-                    "constant",
-                    Constant::new(shape),
-                    &[largest.id],
-                    vec![arranged.to_floats()],
-                )?
+                call.known(array, &layout, largest.id)?
             }
             Value::Unaligned(..) => return Err(unaligned()),
             Value::Constant(_) => {
