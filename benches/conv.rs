@@ -66,7 +66,7 @@ fn layer(c: &mut Criterion, name: &str, g: &Conv2dGeometry) {
     for kernel in usable(kernels.forward, g, None) {
         group.bench_function(BenchmarkId::new("forward", kernel.name()), |bench| {
             bench.iter(|| {
-                let out = Output::Dense { y: &mut y, bounds: Bounds::relu(None) };
+                let out = Output::within(Bounds::relu(None), &mut y);
                 kernel.forward(g, &x, &w, Some(&b), out, &scratch);
             });
         });

@@ -85,7 +85,7 @@ fn random_geometries_stay_within_the_rounding_bound() {
             if i % 8 == 0 {
                 same_bits(&problem.label(*kernel, "forward"), &|| {
                     let mut y = vec![f32::NAN; g.batch * g.output_len()];
-                    let out = Output::Dense { y: &mut y, bounds: Bounds::relu(None) };
+                    let out = Output::within(Bounds::relu(None), &mut y);
                     kernel.forward(g, &problem.xt, &problem.wt, None, out, &BufferPool::new());
                     y
                 });
@@ -204,7 +204,7 @@ fn nan_reaches_the_output_and_the_gradients() {
         let (mut map, mut y) = (vec![0.0; g.output_len()], vec![0.0; p.output_len()]);
         let mut argmax = vec![0; y.len()];
         let out = match pooled {
-            false => Output::Dense { y: &mut map, bounds: Bounds::relu(None) },
+            false => Output::within(Bounds::relu(None), &mut map),
             true => Output::ReluMaxPool { pool: p, y: &mut y, argmax: &mut argmax },
         };
         kernel.forward(g, &problem.xt, &problem.wt, None, out, &scratch);
@@ -262,7 +262,7 @@ fn the_same_bits_for_any_number_of_threads() {
                 y.resize(argmax.len(), 0.0);
                 Output::ReluMaxPool { pool: p, y: &mut y, argmax: &mut argmax }
             } else {
-                Output::Dense { y: &mut map, bounds: Bounds::none() }
+                Output::plain(&mut map)
             };
             kernel.forward(g, &problem.xt, &problem.wt, None, out, &BufferPool::new());
             map.extend(y);

@@ -14,6 +14,11 @@ pub mod conv {
     };
 }
 
+/// Functions of one number.
+pub mod functions {
+    pub use crate::kernels::functions::Function;
+}
+
 /// Matrix products of dense layers.
 pub mod linear {
     pub use crate::kernels::linear::{Dims, forward, input_gradient, weight_gradient};

@@ -6,6 +6,7 @@ use nn_core::internals::conv::{
     Accuracy, Bounds, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient,
     Output, OutputGradient,
 };
+use nn_core::internals::functions::Function;
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, pool, reference};
 use nn_core::rng::Rng;
 use nn_core::tensor::{BufferPool, Tensor};
@@ -154,7 +155,7 @@ impl<'a, T: Kernels> Problem<'a, T> {
         let g = &self.case.g;
         let run = |bounds| {
             let mut y = vec![T::nan(); g.batch * g.output_len()];
-            let out = Output::Dense { y: &mut y, bounds };
+            let out = Output::within(bounds, &mut y);
             kernel.forward(g, &self.xt, &self.wt, Some(&self.bt), out, scratch);
             y
         };
@@ -163,7 +164,7 @@ impl<'a, T: Kernels> Problem<'a, T> {
         let packed = kernel.pack(g, &self.wt, scratch);
         let packed = packed.as_ref().map_or(&self.wt[..], Tensor::as_slice);
         let mut again = vec![T::nan(); y.len()];
-        let out = Output::Dense { y: &mut again, bounds: Bounds::none() };
+        let out = Output::plain(&mut again);
         kernel.forward_packed(g, &self.xt, packed, Some(&self.bt), out, scratch);
         assert_eq!(again, y, "{}", self.label(kernel, "packed"));
         for greatest in [None, Some(1.0)] {
@@ -173,6 +174,14 @@ impl<'a, T: Kernels> Problem<'a, T> {
                 assert_eq!(*within, expected, "{}", self.label(kernel, "bounded"));
             }
         }
+        let function = Function::Square;
+        let mut applied = vec![T::nan(); y.len()];
+        let out =
+            Output::Dense { y: &mut applied, bounds: Bounds::none(), function: Some(function) };
+        kernel.forward(g, &self.xt, &self.wt, Some(&self.bt), out, scratch);
+        let mut expected = y;
+        (T::functions().apply)(function, &mut expected);
+        assert_eq!(applied, expected, "{}", self.label(kernel, "with a function"));
     }
 
     /// The map after ReLU and pooling: values, and each argmax that is or could be right.

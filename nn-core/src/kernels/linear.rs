@@ -19,7 +19,7 @@ mod loops;
 pub use loops::Loops;
 
 use super::Kernels;
-use super::conv::{Bounds, Output};
+use super::conv::Output;
 use super::geometry::{Conv2dGeometry, Conv2dOptions};
 use super::isa;
 use super::matmul::{Order, matmul};
@@ -159,7 +159,7 @@ fn product<T: Kernels>(
         return;
     }
     if let Some(g) = dims.convolution() {
-        let out = Output::Dense { y, bounds: Bounds::none() };
+        let out = Output::plain(y);
         return T::conv2d().forward(&g, None).forward(&g, x, w, bias, out, scratch);
     }
     if inputs == 0 {

@@ -4,6 +4,8 @@ use super::{Forward, Layer, LayerConfig, LayerSpec, single};
 use crate::autograd::{Gelu, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
+use crate::kernels::activation::Activation as Elementwise;
+use crate::kernels::functions::Function;
 use crate::tensor::Shape;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{self, MapAccess, Visitor};
@@ -85,24 +87,39 @@ impl Activation {
     /// # Errors
     /// For softmax, if `x` has no dimension; if a setting is not finite.
     pub fn apply<T: Kernels>(self, tape: &Tape<T>, x: Var<T>) -> Result<Var<T>> {
-        self.check()?;
         match self {
             Self::Linear => Ok(x),
             Self::Relu => Ok(tape.relu(x)),
-            Self::Sigmoid => Ok(tape.sigmoid(x)),
-            Self::Tanh => Ok(tape.tanh(x)),
             Self::Softmax => tape.softmax(x),
-            Self::LeakyRelu { slope } => Ok(tape.leaky_relu(x, slope)),
-            Self::Elu { alpha } => Ok(tape.elu(x, alpha)),
-            Self::Gelu => Ok(tape.gelu(x, Gelu::Exact)),
-            Self::GeluTanh => Ok(tape.gelu(x, Gelu::Tanh)),
-            Self::Silu => Ok(tape.silu(x)),
-            Self::HardSwish => Ok(tape.hard_swish(x)),
-            Self::HardSigmoid { alpha, beta } => Ok(tape.hard_sigmoid(x, alpha, beta)),
-            Self::Relu6 => Ok(tape.relu6(x)),
-            Self::Softplus => Ok(tape.softplus(x)),
-            Self::Mish => Ok(tape.mish(x)),
+            _ => match self.function()? {
+                Some(function) => Ok(tape.function(function, x)),
+                None => Err(Error::Internal(format!("nothing computes {self:?}"))),
+            },
         }
+    }
+
+    /// The function of one number that it is; none for the identity, ReLU and softmax, which are computed
+    /// otherwise.
+    ///
+    /// # Errors
+    /// If a setting is not finite.
+    pub(crate) fn function(self) -> Result<Option<Function>> {
+        self.check()?;
+        Ok(Some(Function::Activation(match self {
+            Self::Linear | Self::Relu | Self::Softmax => return Ok(None),
+            Self::Sigmoid => Elementwise::Sigmoid,
+            Self::Tanh => Elementwise::Tanh,
+            Self::LeakyRelu { slope } => Elementwise::LeakyRelu { slope },
+            Self::Elu { alpha } => Elementwise::Elu { alpha },
+            Self::Gelu => Elementwise::Gelu(Gelu::Exact),
+            Self::GeluTanh => Elementwise::Gelu(Gelu::Tanh),
+            Self::Silu => Elementwise::Silu,
+            Self::HardSwish => Elementwise::HardSwish,
+            Self::HardSigmoid { alpha, beta } => Elementwise::HardSigmoid { alpha, beta },
+            Self::Relu6 => Elementwise::Relu6,
+            Self::Softplus => Elementwise::Softplus,
+            Self::Mish => Elementwise::Mish,
+        })))
     }
 
     fn check(self) -> Result<()> {

@@ -165,6 +165,9 @@ impl Conv2D {
             Activation::Relu6 => return cx.tape.conv2d_relu6(&x, weight, bias, self.options()),
             _ => {}
         }
+        if let Some(function) = self.activation.function()? {
+            return cx.tape.conv2d_then((&x, weight, bias), self.options(), function);
+        }
         let y = cx.tape.conv2d(&x, weight, bias, self.options())?;
         drop(x);
         self.activation.apply(cx.tape, y)

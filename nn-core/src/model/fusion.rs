@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! convolution, batch normalisation at inference, ReLU, max-pooling
-//! convolution, batch normalisation at inference, ReLU6
+//! convolution, batch normalisation at inference, ReLU6, or at inference any other activation
 //! batch normalisation, ReLU or ReLU6
 //! addition, ReLU
 //! ```
@@ -66,7 +66,8 @@ pub(super) fn plan<T: Kernels>(model: &Model<T>, watch: &[bool], constant: bool)
             if conv.activation == Activation::Relu || plain && join(&is_relu) {
                 join(&is_fused_pool);
             } else if plain {
-                join(&is_relu6);
+                // What else is computed along needs no gradients.
+                let _ = join(&is_relu6) || constant && join(&is_function);
             }
         } else if node.is::<BatchNormalization>().is_some() {
             join(&|node| is_relu(node) || is_relu6(node));
@@ -88,6 +89,11 @@ fn is_relu<T: Kernels>(node: &Node<T>) -> bool {
 
 fn is_relu6<T: Kernels>(node: &Node<T>) -> bool {
     node.is() == Some(&Activation::Relu6)
+}
+
+/// Whether a node is an activation that is a function of each number by itself.
+fn is_function<T: Kernels>(node: &Node<T>) -> bool {
+    node.is::<Activation>().is_some_and(|activation| matches!(activation.function(), Ok(Some(_))))
 }
 
 /// Whether a node is a pooling that a convolution computes along.
@@ -154,7 +160,10 @@ pub(super) fn run<T: Kernels>(
         }
         (Activation::Relu, None) => cx.tape.conv2d_relu(x, &weight, bias, options),
         (Activation::Relu6, _) => cx.tape.conv2d_relu6(x, &weight, bias, options),
-        _ => cx.tape.conv2d(x, &weight, bias, options),
+        _ => match activation.function()? {
+            Some(function) => cx.tape.conv2d_then((x, &weight, bias), options, function),
+            None => cx.tape.conv2d(x, &weight, bias, options),
+        },
     };
     y.map(Some)
 }
@@ -162,8 +171,10 @@ pub(super) fn run<T: Kernels>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::autograd::Tape;
     use crate::layers::{AveragePool2D, Dropout, Flatten, Layer};
-    use crate::model::{GraphBuilder, Sequential};
+    use crate::model::{GraphBuilder, Pass, Sequential};
+    use crate::tensor::{BufferPool, Tensor};
 
     fn steps(model: &Model, watch: &[usize]) -> Vec<Vec<usize>> {
         let watch: Vec<bool> = (0..model.nodes.len()).map(|node| watch.contains(&node)).collect();
@@ -189,6 +200,38 @@ mod tests {
         assert!(!are_fused(Conv2D::new(2, 3), MaxPool2D::new(2)));
         assert!(!are_fused(Conv2D::new(2, 3), Activation::Tanh));
         assert!(!are_fused(Conv2D::new(2, 3).activation(Activation::Tanh), MaxPool2D::new(2)));
+    }
+
+    #[test]
+    fn any_function_is_computed_along_without_gradients() {
+        let model = |activation: Activation| {
+            let builder = Sequential::builder([9, 9, 3]).layer(Conv2D::new(20, 3));
+            let builder = builder.layer(BatchNormalization::new()).layer(activation);
+            builder.layer(Conv2D::new(4, 1).activation(activation)).layer(Flatten::new()).build(1)
+        };
+        for activation in [Activation::Silu, Activation::Gelu, Activation::LeakyRelu { slope: 0.1 }]
+        {
+            let model: Model<f64> = model(activation).unwrap().cast().unwrap();
+            let watch = vec![false; model.nodes.len()];
+            let steps =
+                |constant| plan(&model, &watch, constant).into_iter().map(|step| step.nodes);
+            assert!(steps(true).eq([vec![0, 1, 2], vec![3], vec![4]]));
+            assert!(steps(false).eq([vec![0], vec![1], vec![2], vec![3], vec![4]]));
+            let x = Tensor::from_fn([2, 9, 9, 3], |i| (i as f64).sin());
+            let tape = Tape::new();
+            let recorded = model.forward(&tape, tape.leaf(x.clone()), Pass::inference()).unwrap();
+            let predicted = model.infer(&Tape::inference(BufferPool::new()), x).unwrap();
+            for (a, b) in
+                recorded.output.value().as_slice().iter().zip(predicted.value().as_slice())
+            {
+                approx::assert_abs_diff_eq!(a, b, epsilon = 1e-12);
+            }
+        }
+        assert_eq!(
+            Activation::Softmax.function().unwrap(),
+            None,
+            "it takes all numbers of a sample"
+        );
     }
 
     #[test]

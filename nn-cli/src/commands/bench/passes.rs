@@ -67,7 +67,7 @@ impl<'a> Passes<'a> {
         self.time(name, FORWARD, Some(kernel.name()), g.flops(), || {
             let out = match pool {
                 Some(pool) => Output::ReluMaxPool { pool, y: &mut y, argmax: &mut argmax },
-                None => Output::Dense { y: &mut y, bounds: Bounds::none() },
+                None => Output::plain(&mut y),
             };
             kernel.forward(g, x, w, b, out, &scratch);
         })?;

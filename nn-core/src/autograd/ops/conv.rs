@@ -202,6 +202,26 @@ impl<T: Kernels> Tape<T> {
         Ok(self.record(Conv2dReluMaxPool { conv, pool, argmax }, &inputs(x, w, b), y))
     }
 
+    /// `function(conv2d(x, w, b))`. Without gradients it is one op: the function is applied while the
+    /// outputs are in the cache.
+    pub(crate) fn conv2d_then(
+        &self,
+        (x, w, b): (&Var<T>, &Var<T>, Option<&Var<T>>),
+        options: Conv2dOptions,
+        function: Function,
+    ) -> Result<Var<T>> {
+        if self.tracks(&inputs(x, w, b)) {
+            let y = self.conv2d(x, w, b, options)?;
+            return Ok(self.function(function, y));
+        }
+        let geometry = checked(x, w, b, options)?;
+        let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
+        let (values, function) = (y.as_mut_slice(), Some(function));
+        let out = Output::Dense { y: values, bounds: Bounds::none(), function };
+        self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
+        Ok(self.constant(y))
+    }
+
     /// The convolution's output within bounds, as one op.
     fn rectified(
         &self,
@@ -225,7 +245,7 @@ impl<T: Kernels> Tape<T> {
     ) -> Result<(Saved<T>, Tensor<T>)> {
         let geometry = checked(x, w, b, options)?;
         let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
-        let out = Output::Dense { y: y.as_mut_slice(), bounds };
+        let out = Output::within(bounds, y.as_mut_slice());
         self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
         Ok((Saved { geometry, x: x.share(), w: w.share() }, y))
     }

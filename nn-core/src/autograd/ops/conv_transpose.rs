@@ -6,7 +6,7 @@
 use super::broadcast::Broadcast;
 use crate::autograd::{Backward, ConvTranspose2dOptions, Op, Tape, Var};
 use crate::error::{Error, Result};
-use crate::kernels::conv::{Bounds, Output, OutputGradient};
+use crate::kernels::conv::{Output, OutputGradient};
 use crate::kernels::parallel::for_each_chunk;
 use crate::kernels::{Conv2dGeometry, Kernels};
 use crate::tensor::{Shape, Tensor};
@@ -39,7 +39,7 @@ impl<T: Kernels> Op<T> for ConvTranspose2d<T> {
         }
         if inputs.needs(0) {
             let mut dx = Tensor::uninit(self.x.shape(), &pool);
-            let out = Output::Dense { y: dx.as_mut_slice(), bounds: Bounds::none() };
+            let out = Output::plain(dx.as_mut_slice());
             kernels.forward(conv, None).forward(conv, dy, self.w.as_slice(), None, out, &pool);
             inputs.accumulate(0, dx)?;
         }

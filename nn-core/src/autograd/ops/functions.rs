@@ -129,7 +129,7 @@ impl<T: Kernels> Tape<T> {
     }
 
     /// A function of one number; other families of ops have theirs among [`Function`], too.
-    pub(super) fn function(&self, function: Function, x: Var<T>) -> Var<T> {
+    pub(crate) fn function(&self, function: Function, x: Var<T>) -> Var<T> {
         let needs_argument = !function.needs_value() && self.tracks(&[&x]);
         let argument = needs_argument.then(|| x.share());
         let (mut y, x) = x.take(self.pool());

@@ -5,7 +5,7 @@ use super::walk::Walk;
 use crate::autograd::{Backward, Gradient, Op, Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
-use crate::kernels::conv::{Bounds, Output};
+use crate::kernels::conv::Output;
 use crate::kernels::linear::{self, Dims, STREAMED};
 use crate::kernels::matmul::{Order, matmul};
 use crate::kernels::parallel::for_each_chunk;
@@ -265,7 +265,7 @@ impl<T: Kernels> Tape<T> {
         let mut y = Tensor::uninit([batch, outputs], self.pool());
         if let Some(g) = dims.convolution() {
             // As `linear::forward` does, but the tape may keep the packed weights.
-            let out = Output::Dense { y: y.as_mut_slice(), bounds: Bounds::none() };
+            let out = Output::plain(y.as_mut_slice());
             self.convolve(T::conv2d().forward(&g, None), &g, (x, w, b), out);
         } else {
             let bias = b.map(|b| b.value().as_slice());

@@ -15,7 +15,7 @@
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
 use super::epilogue::Epilogue;
-use super::{Conv2dForward, Conv2dKernel, Output};
+use super::{Conv2dForward, Conv2dKernel, Output, apply};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel;
@@ -82,16 +82,13 @@ impl Conv2dForward<f32> for Direct {
             simd::run(self.isa, Rows { layer: &layer, band: &band, pairs, epilogue });
         };
         match out {
-            Output::Dense { y, bounds } => {
+            Output::Dense { y, bounds, function } => {
                 let row = g.out_w * g.out_c;
                 parallel::for_each_tile(y, g.output_len(), 2 * pairs * row, |n, i, y| {
-                    let rows = y.len() / row;
-                    run(
-                        n,
-                        2 * pairs * i,
-                        rows.div_ceil(2),
-                        Epilogue::Map { y, out_w: g.out_w, bounds },
-                    );
+                    let rows = (y.len() / row).div_ceil(2);
+                    let epilogue = Epilogue::Map { y: &mut *y, out_w: g.out_w, bounds };
+                    run(n, 2 * pairs * i, rows, epilogue);
+                    apply(function, y);
                 });
             }
             Output::ReluMaxPool { pool: p, y, argmax } => {

@@ -19,6 +19,7 @@
 use super::super::Kernels;
 use super::{
     Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output, OutputGradient,
+    apply,
 };
 use crate::kernels::bounds::Bounds;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
@@ -68,9 +69,10 @@ impl<T: Kernels> Conv2dForward<T> for Im2col {
         let forward = Forward { g, x, packed: &packed, b, scratch };
         let tile = tile_pixels(g.groups * g.patch_len());
         match out {
-            Output::Dense { y, bounds } => {
+            Output::Dense { y, bounds, function } => {
                 parallel::for_each_tile(y, g.output_len(), tile * g.out_c, |n, i, y| {
                     forward.run(&Region { image: n, top: 0, width: g.out_w }, i * tile, bounds, y);
+                    apply(function, y);
                 });
             }
             Output::ReluMaxPool { pool: p, y, argmax } => {

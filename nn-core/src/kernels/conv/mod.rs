@@ -26,6 +26,9 @@
 //! gradient of one or two output channels; not so with plain arrays on a machine where `matrixmultiply` finds AVX2:
 //! there they serve groups of less than 16 channels, and leave the rest to `im2col` ([`Conv2dKernel::pays`]).
 //!
+//! A ReLU or ReLU6 behind bounds the outputs in registers. Without gradients any other function of one number is
+//! applied by the task that has computed them, while they are in its cache ([`Output::Dense`]).
+//!
 //! Dense layers of more than 16 samples (`linear.rs`) are pointwise convolutions forward; their gradients
 //! are general matrix products.
 //!
@@ -45,10 +48,11 @@ pub(crate) mod winograd;
 pub use super::bounds::Bounds;
 
 use super::Kernels;
+use super::functions::Function;
 use super::geometry::{Conv2dGeometry, Pool2dGeometry};
 use super::isa::{self, Isa};
 use super::pool;
-use crate::tensor::{Buffer, BufferPool, Tensor};
+use crate::tensor::{Buffer, BufferPool, Element, Tensor};
 use std::ops::{Deref, Range};
 
 /// The output of a convolution's forward pass, and the ops fused with it.
@@ -60,6 +64,8 @@ pub enum Output<'a, T> {
         y: &'a mut [T],
         /// The bounds of its values: those of a ReLU that is applied along, or none.
         bounds: Bounds<T>,
+        /// A function that each task then applies to its values, while they are in the cache.
+        function: Option<Function>,
     },
     /// The feature map after ReLU and max-pooling; the map itself is never stored.
     ReluMaxPool {
@@ -71,6 +77,25 @@ pub enum Output<'a, T> {
         /// The argmax of each window, or [`pool::NO_ARGMAX`] where the output is 0.
         argmax: &'a mut [u8],
     },
+}
+
+impl<'a, T: Element> Output<'a, T> {
+    /// The feature map `y` as it is.
+    pub fn plain(y: &'a mut [T]) -> Self {
+        Self::Dense { y, bounds: Bounds::none(), function: None }
+    }
+
+    /// The feature map `y` within `bounds`.
+    pub fn within(bounds: Bounds<T>, y: &'a mut [T]) -> Self {
+        Self::Dense { y, bounds, function: None }
+    }
+}
+
+/// Applies a function, if there is one, to a part of the output.
+fn apply<T: Kernels>(function: Option<Function>, y: &mut [T]) {
+    if let Some(function) = function {
+        (T::functions().apply)(function, y);
+    }
 }
 
 /// The gradient of a convolution's output.

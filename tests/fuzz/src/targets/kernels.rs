@@ -59,13 +59,13 @@ fn case<T: Kernels>(input: &mut Input) {
     let kernels = T::conv2d();
     for kernel in runnable(kernels.forward, &g, None) {
         let mut y = vec![T::nan(); map.len()];
-        let out = Output::Dense { y: &mut y, bounds: Bounds::none() };
+        let out = Output::plain(&mut y);
         kernel.forward(&g, &xt, &wt, Some(&bt), out, &scratch);
         compare(kernel.name(), kernel.accuracy(), &y, &map);
         let packed = kernel.pack(&g, &wt, &scratch);
         let packed = packed.as_ref().map_or(&wt[..], Tensor::as_slice);
         let mut again = vec![T::nan(); map.len()];
-        let out = Output::Dense { y: &mut again, bounds: Bounds::none() };
+        let out = Output::plain(&mut again);
         kernel.forward_packed(&g, &xt, packed, Some(&bt), out, &scratch);
         assert_eq!(again, y, "{}, packed", kernel.name());
     }

@@ -16,6 +16,7 @@ mod reach;
 
 use super::{
     Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output, OutputGradient,
+    apply,
 };
 use crate::kernels::bounds::Bounds;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
@@ -84,7 +85,7 @@ impl Conv2dForward<f32> for Depthwise {
         out: Output<'_, f32>,
         scratch: &BufferPool<f32>,
     ) {
-        let Output::Dense { y, bounds } = out else {
+        let Output::Dense { y, bounds, function } = out else {
             unreachable!("`supports` refuses pooling");
         };
         let [rows, columns] = Axis::of(g).map(|axis| axis.inputs());
@@ -110,9 +111,10 @@ impl Conv2dForward<f32> for Depthwise {
                     columns: &columns,
                     first,
                     target_w: g.out_w,
-                    target: y,
+                    target: &mut *y,
                 },
             );
+            apply(function, y);
         });
     }
 }

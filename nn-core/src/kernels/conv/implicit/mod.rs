@@ -32,8 +32,9 @@ mod tile;
 pub(crate) mod weight_gradient;
 mod weights;
 
-use super::{Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient};
+use super::{Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient, apply};
 use crate::kernels::bounds::Bounds;
+use crate::kernels::functions::Function;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel::prelude::*;
@@ -125,9 +126,10 @@ impl Conv2dForward<f32> for Implicit {
         scratch: &BufferPool<f32>,
     ) {
         match out {
-            Output::Dense { y, bounds } => {
+            Output::Dense { y, bounds, function } => {
                 let plan = Plan::forward(&one_image(g), self.isa);
-                let pass = Pass { plan: &plan, isa: self.isa, weights: packed, bias: b, bounds };
+                let (plan, weights) = (&plan, packed);
+                let pass = Pass { plan, isa: self.isa, weights, bias: b, bounds, function };
                 pass.run(y, scratch, |n, rows| {
                     let image = &x[n * plan.source.height * plan.source.row()..];
                     &image[rows.start * plan.source.row()..rows.end * plan.source.row()]
@@ -141,6 +143,7 @@ impl Conv2dForward<f32> for Implicit {
                     weights: packed,
                     bias: b,
                     bounds: Bounds::relu(None),
+                    function: None,
                 };
                 let (image, row) = (p.output_len(), p.out_w * p.channels);
                 let band = (plan.band / p.stride_h).max(1);
@@ -177,7 +180,14 @@ impl Conv2dInputGradient<f32> for Implicit {
         let strides = Strides { source: g.patch_len(), target: g.taps(), group };
         let packed = weights::pack(self.isa, &plan, w, &strides, scratch);
         let weights = packed.as_slice();
-        let pass = Pass { plan: &plan, isa: self.isa, weights, bias: None, bounds: Bounds::none() };
+        let pass = Pass {
+            plan: &plan,
+            isa: self.isa,
+            weights,
+            bias: None,
+            bounds: Bounds::none(),
+            function: None,
+        };
         pass.run(dx, scratch, |n, rows| dy.rows(&g, n, rows, scratch));
     }
 }
@@ -197,6 +207,7 @@ struct Pass<'a> {
     weights: &'a [f32],
     bias: Option<&'a [f32]>,
     bounds: Bounds<f32>,
+    function: Option<Function>,
 }
 
 /// The beginning of memory of which each task writes a part of its own.
@@ -209,6 +220,20 @@ impl Pass<'_> {
     /// The blocks of all groups.
     fn blocks(&self) -> usize {
         self.plan.groups * self.plan.blocks(self.isa).len()
+    }
+
+    /// The target channels of some blocks of all groups.
+    fn channels(&self, blocks: &Range<usize>) -> Range<usize> {
+        let (plan, of_group) = (self.plan, self.plan.blocks(self.isa));
+        let begin = |block: usize| {
+            let (group, block) = (block / of_group.len(), block % of_group.len());
+            group * plan.width + of_group[block].0 * plan.lanes
+        };
+        begin(blocks.start)..if blocks.end < self.blocks() {
+            begin(blocks.end)
+        } else {
+            plan.target.channels
+        }
     }
 
     /// Computes the whole target. `source(image, rows)` are rows of the source.
@@ -272,7 +297,16 @@ impl Pass<'_> {
             blocks,
             target: target.0,
         };
+        let (pixels, channels) = (task.rows.len() * plan.target.width, self.channels(&task.blocks));
         simd::run(self.isa, task);
+        if self.function.is_some() {
+            for pixel in 0..pixels {
+                let at = target.0.wrapping_add(pixel * plan.target.channels + channels.start);
+                // SAFETY: the caller's promise: these are the blocks' channels of a pixel of the rows.
+                let outputs = unsafe { std::slice::from_raw_parts_mut(at, channels.len()) };
+                apply(self.function, outputs);
+            }
+        }
     }
 }
 

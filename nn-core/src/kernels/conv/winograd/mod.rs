@@ -32,7 +32,9 @@ pub(crate) mod weight_gradient;
 mod weights;
 
 use super::epilogue::Epilogue;
-use super::{Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient};
+use super::{
+    Accuracy, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient, apply,
+};
 use crate::kernels::bounds::Bounds;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
@@ -143,12 +145,13 @@ impl Conv2dForward<f32> for Winograd {
             );
         };
         match out {
-            Output::Dense { y, bounds } => {
+            Output::Dense { y, bounds, function } => {
                 let row = g.out_w * g.out_c;
                 let len = task_rows * row;
                 parallel::for_each_tile(y, g.output_len(), len, |n, i, y| {
-                    let rows = y.len() / row;
-                    run(n, i * task_rows, rows, Epilogue::Map { y, out_w: g.out_w, bounds });
+                    let (rows, out_w) = (y.len() / row, g.out_w);
+                    run(n, i * task_rows, rows, Epilogue::Map { y: &mut *y, out_w, bounds });
+                    apply(function, y);
                 });
             }
             Output::ReluMaxPool { pool: p, y, argmax } if p.is_2x2() => {
