@@ -26,12 +26,12 @@ pub struct Attributes(Vec<(String, Attribute)>);
 impl Attributes {
     pub fn new(protos: Vec<AttributeProto>, external: &mut ExternalData<'_>) -> Result<Self> {
         let mut attributes = Vec::with_capacity(protos.len());
-        for proto in protos {
+        for mut proto in protos {
             let value = match proto.r#type {
                 1 => Attribute::Float(proto.f),
                 2 => Attribute::Int(proto.i),
                 3 => Attribute::Text(String::from_utf8_lossy(&proto.s).into_owned()),
-                4 => Attribute::Tensor(tensor(proto.t.as_deref(), &proto.name, external)?),
+                4 => Attribute::Tensor(tensor(proto.t.as_deref_mut(), &proto.name, external)?),
                 6 => Attribute::Floats(proto.floats),
                 7 => Attribute::Ints(proto.ints),
                 _ => Attribute::Other,
@@ -84,7 +84,7 @@ impl Attributes {
 }
 
 fn tensor(
-    proto: Option<&TensorProto>,
+    proto: Option<&mut TensorProto>,
     name: &str,
     external: &mut ExternalData<'_>,
 ) -> Result<Array> {

@@ -149,8 +149,8 @@ fn constants(
     external: &mut ExternalData<'_>,
 ) -> Result<HashMap<String, Array>> {
     let mut constants = HashMap::with_capacity(graph.initializer.len());
-    for proto in std::mem::take(&mut graph.initializer) {
-        let array = tensors::read(&proto, external)?;
+    for mut proto in std::mem::take(&mut graph.initializer) {
+        let array = tensors::read(&mut proto, external)?;
         // Whole numbers are indices and masks.
         let is_real = matches!(array.data, Data::Floats(_));
         let array = array.of_weights(is_real);

@@ -69,16 +69,15 @@ fn unknown(what: &str) -> Refusal {
     )
 }
 
-/// The numbers of a tensor.
-pub fn read(proto: &TensorProto, external: &mut ExternalData<'_>) -> Result<Array> {
-    let place = || match proto.name.as_str() {
-        "" => "a tensor".to_owned(),
-        name => format!("tensor {name:?}"),
-    };
-    read_any(proto, external).map_err(|refusal| refusal.at(place()))
+/// The numbers of a tensor, which are moved out of it where they can be.
+pub fn read(proto: &mut TensorProto, external: &mut ExternalData<'_>) -> Result<Array> {
+    read_any(proto, external).map_err(|refusal| match proto.name.as_str() {
+        "" => refusal.at("a tensor"),
+        name => refusal.at(format!("tensor {name:?}")),
+    })
 }
 
-fn read_any(proto: &TensorProto, external: &mut ExternalData<'_>) -> Result<Array> {
+fn read_any(proto: &mut TensorProto, external: &mut ExternalData<'_>) -> Result<Array> {
     let kind = ElementType::new(proto.data_type)?;
     let dims = proto.dims.iter().map(|&dim| usize::try_from(dim));
     let dims: Vec<_> = dims.collect::<Result<_, _>>().map_err(|_| {
@@ -125,7 +124,7 @@ fn from_fields(
     kind: ElementType,
     dims: Vec<usize>,
     len: usize,
-    proto: &TensorProto,
+    proto: &mut TensorProto,
 ) -> Result<Array> {
     let received = match kind {
         ElementType::F32 => proto.float_data.len(),
@@ -137,13 +136,13 @@ fn from_fields(
     check_len(&dims, len, received, "numbers")?;
     let bits = || proto.int32_data.iter().map(|&v| v as u16);
     Ok(match kind {
-        ElementType::F32 => Array::floats(dims, proto.float_data.clone()),
+        ElementType::F32 => Array::floats(dims, std::mem::take(&mut proto.float_data)),
         ElementType::F64 => {
             Array::floats(dims, proto.double_data.iter().map(|&v| v as f32).collect())
         }
         ElementType::F16 => Array::floats(dims, bits().map(half::f16).collect()),
         ElementType::Bf16 => Array::floats(dims, bits().map(half::bf16).collect()),
-        ElementType::I64 => Array::integers(dims, proto.int64_data.clone()),
+        ElementType::I64 => Array::integers(dims, std::mem::take(&mut proto.int64_data)),
         ElementType::U32 | ElementType::U64 => {
             Array::integers(dims, proto.uint64_data.iter().copied().map(saturated).collect())
         }
@@ -175,7 +174,7 @@ mod tests {
         let mut read_raw = |data_type: i32, bytes: &[u8]| {
             let raw_data = bytes::Bytes::copy_from_slice(bytes);
             read(
-                &TensorProto { dims: vec![1], data_type, raw_data, ..Default::default() },
+                &mut TensorProto { dims: vec![1], data_type, raw_data, ..Default::default() },
                 &mut external,
             )
         };
@@ -203,13 +202,13 @@ mod tests {
     #[test]
     fn typed_fields_and_their_faults() {
         let mut external = ExternalData::none();
-        let proto = TensorProto {
+        let mut proto = TensorProto {
             dims: vec![2],
             data_type: 10,
             int32_data: vec![0x3c00, 0xc000],
             ..Default::default()
         };
-        let array = read(&proto, &mut external).unwrap();
+        let array = read(&mut proto, &mut external).unwrap();
         assert_eq!(array.data, Data::Floats(vec![1.0, -2.0].into()));
         let faults = [
             (TensorProto { dims: vec![-2], ..proto.clone() }, "negative"),
@@ -217,8 +216,8 @@ mod tests {
             (TensorProto { dims: vec![1 << 40, 1 << 40], ..proto.clone() }, "larger than"),
             (TensorProto { data_location: 1, ..proto }, "without a place"),
         ];
-        for (proto, part) in faults {
-            let refusal = read(&proto, &mut external).unwrap_err();
+        for (mut proto, part) in faults {
+            let refusal = read(&mut proto, &mut external).unwrap_err();
             assert!(refusal.problem.contains(part), "{refusal:?}");
         }
     }

@@ -14,6 +14,9 @@ struct Binary {
     is_truth: bool,
 }
 
+const PRODUCT: Binary =
+    Binary { real: |a, b| a * b, whole: |a, b| Some(a.wrapping_mul(b)), is_truth: false };
+
 fn binary(op: &str) -> Option<Binary> {
     let arithmetic = |real, whole| Some(Binary { real, whole, is_truth: false });
     macro_rules! truth {
@@ -28,7 +31,7 @@ fn binary(op: &str) -> Option<Binary> {
     match op {
         "Add" | "Sum" => arithmetic(|a, b| a + b, |a, b| Some(a.wrapping_add(b))),
         "Sub" => arithmetic(|a, b| a - b, |a, b| Some(a.wrapping_sub(b))),
-        "Mul" => arithmetic(|a, b| a * b, |a, b| Some(a.wrapping_mul(b))),
+        "Mul" => Some(PRODUCT),
         "Div" => arithmetic(|a, b| a / b, i64::checked_div),
         "Mod" => arithmetic(
             |a, b| a % b,
@@ -125,6 +128,11 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
     }
 }
 
+/// The product of two constants.
+pub fn product(a: &Array, b: &Array, budget: &Budget) -> Result<Array> {
+    combined(&PRODUCT, a, b, budget)
+}
+
 fn combined(operator: &Binary, a: &Array, b: &Array, budget: &Budget) -> Result<Array> {
     let dims = broadcast(&a.dims, &b.dims)?;
     budget.take(&dims, a)?;
@@ -154,9 +162,7 @@ fn cast(array: &Array, to: i32, budget: &Budget) -> Result<Array> {
         (Data::Integers(_), true) => {
             Array { data: Data::Floats(array.to_floats()), ..array.clone() }
         }
-        (Data::Integers(values), false) if kind != ElementType::Bool => {
-            Array::integers(array.dims.clone(), values.to_vec())
-        }
+        (Data::Integers(_), false) if kind != ElementType::Bool => array.clone(),
         _ => Array::integers(
             array.dims.clone(),
             (0..array.len()).map(|i| whole(array.number(i))).collect(),

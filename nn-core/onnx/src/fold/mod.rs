@@ -4,7 +4,7 @@ mod arithmetic;
 mod reduce;
 mod shapes;
 
-pub use arithmetic::{broadcast, repeated};
+pub use arithmetic::{broadcast, product};
 
 use crate::array::{Array, Data, elements};
 use crate::graph::Node;

@@ -3,6 +3,7 @@
 use super::Family;
 use crate::array::Array;
 use crate::call::{Call, mixes_the_batch, unaligned};
+use crate::fold::{broadcast, product};
 use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
 use crate::shapes::sizes;
@@ -70,13 +71,9 @@ fn mean(call: &mut Call<'_>) -> Result<Vec<Value>> {
 
 /// The dimensions of what two values combine to. The batch is that of both.
 fn combined(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
-    let dim = |(&a, &b): (&usize, &usize)| match (a, b) {
-        (a, b) if a == b || b == 1 => Some(a),
-        (1, b) => Some(b),
-        _ => None,
-    };
-    let dims = a.iter().zip(b).map(dim).collect::<Option<Vec<_>>>();
-    dims.filter(|_| a.len() == b.len() && a.first() == b.first()).ok_or_else(|| {
+    let by_sample = a.len() == b.len() && a.first() == b.first();
+    let dims = by_sample.then(|| broadcast(a, b).ok()).flatten();
+    dims.ok_or_else(|| {
         Refusal::new(
             format!("values of the shapes {a:?} and {b:?} do not combine, sample by sample"),
             "give both as many dimensions, the batch first, each equal or 1",
@@ -142,8 +139,7 @@ fn with_constant(
         _ => {}
     }
     let dims = with_batch(&constant.dims, value)?;
-    // The dimensions of a sample, none of which a constant of one number makes larger.
-    if let Some(number) = constant.scalar().filter(|_| constant.dims.len() <= value.rank()) {
+    if let Some(number) = constant.scalar() {
         let id = match operation {
             Operation::Add => call.add(Rescaling::new(1.0).offset(number), &[value.id], vec![])?,
             Operation::Multiply => call.add(Rescaling::new(number), &[value.id], vec![])?,
@@ -160,7 +156,7 @@ fn with_constant(
     if let (Some(last), Operation::Add | Operation::Multiply) = (value.layout.last(), operation) {
         let for_each_channel =
             (1..dims.len()).all(|i| dims[i] == if i == last { value.dims[last] } else { 1 });
-        if for_each_channel && dims.len() == value.rank() {
+        if for_each_channel {
             let (weight, fixed) = (vec![constant.to_floats()], !constant.is_learned());
             let id = match operation {
                 Operation::Add => call.add(Bias::new().fixed(fixed), &[value.id], weight)?,
@@ -218,14 +214,14 @@ fn expand(call: &mut Call<'_>) -> Result<Vec<Value>> {
         sizes[0] = 1;
     }
     let sizes = with_batch(&sizes, &value)?;
-    for axis in 1..value.rank() {
-        match (value.dims[axis], sizes[axis]) {
-            (own, asked) if asked == 1 || asked == own => {}
-            (1, asked) => {
-                let indices = vec![0; call.budget().take_whole(&[asked])?];
+    for (axis, &size) in sizes.iter().enumerate().skip(1) {
+        match value.dims[axis] {
+            own if size == 1 || size == own => {}
+            1 => {
+                let indices = vec![0; call.budget().take_whole(&[size])?];
                 let layer = Gather::new(value.layout.place(axis) - 1, indices);
                 let id = call.help(&format!("axis{axis}"), layer, &[value.id], vec![])?;
-                value.dims[axis] = asked;
+                value.dims[axis] = size;
                 value = value.with_id(id);
             }
             _ => {
@@ -276,7 +272,11 @@ fn select(call: &mut Call<'_>) -> Result<Vec<Value>> {
                 // Infinite numbers times 0 are none. What stands outside of the mask must stay 0, so it is not trained.
                 let finite =
                     array.to_floats().iter().map(|v| v.clamp(f32::MIN, f32::MAX)).collect();
-                Value::Constant(product(call, &Array::floats(array.dims.clone(), finite), mask)?)
+                Value::Constant(product(
+                    &Array::floats(array.dims.clone(), finite),
+                    mask,
+                    call.budget(),
+                )?)
             }
         });
     }
@@ -288,13 +288,4 @@ fn select(call: &mut Call<'_>) -> Result<Vec<Value>> {
         _ => return Err(Refusal::new("both its values are constants", "fold it: run onnxsim")),
     };
     Ok(vec![sum])
-}
-
-/// The product of two constants.
-fn product(call: &Call<'_>, a: &Array, b: &Array) -> Result<Array> {
-    let dims = crate::fold::broadcast(&a.dims, &b.dims)?;
-    call.budget().take_real(&dims)?;
-    let pairs = crate::fold::repeated(&a.dims, &dims).zip(crate::fold::repeated(&b.dims, &dims));
-    let (x, y) = (a.to_floats(), b.to_floats());
-    Ok(Array::floats(dims, pairs.map(|(i, j)| x[i] * y[j]).collect()))
 }
