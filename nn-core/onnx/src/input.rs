@@ -13,7 +13,8 @@ pub struct ReadOptions {
     /// Height and width of the images, for a file that takes any.
     pub input_size: Option<(usize, usize)>,
     /// What the outputs mean. By default that follows from a softmax or sigmoid at the end, which is taken off;
-    /// without one, several outputs are the logits of classes ([`OutputKind::Softmax`]).
+    /// without one, several outputs are the logits of classes ([`OutputKind::Softmax`]). What contradicts the end of the
+    /// file is refused, but for [`OutputKind::Linear`], which keeps the softmax or sigmoid as part of the model.
     pub output_kind: Option<OutputKind>,
     /// The name of the output that counts; by default the first.
     pub output: Option<String>,
