@@ -27,7 +27,7 @@ macro_rules! targets {
     };
 }
 
-targets! { architecture archive audit checkpoint config image kernels labels manifest model onnx split tensor }
+targets! { architecture archive audit checkpoint config image kernels labels manifest metadata model npy onnx split tensor }
 
 /// The seed corpus of each target, and inputs that once failed.
 const FOLDERS: [&str; 2] = ["seeds", "reproducers"];
@@ -44,9 +44,19 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries
 }
 
-fn replay(name: &str, run: fn(&[u8])) {
-    let inputs: Vec<_> =
+/// The inputs of a target. The seeds of `onnx` are the files that the tests of its reader have.
+fn inputs(name: &str) -> Vec<PathBuf> {
+    let mut inputs: Vec<_> =
         FOLDERS.iter().flat_map(|kind| entries(&folder(kind).join(name))).collect();
+    if name == "onnx" {
+        let files = entries(&folder("../fixtures/onnx")).into_iter();
+        inputs.extend(files.filter(|file| file.extension().is_some_and(|ending| ending == "onnx")));
+    }
+    inputs
+}
+
+fn replay(name: &str, run: fn(&[u8])) {
+    let inputs = inputs(name);
     assert!(!inputs.is_empty(), "{name} has no seed");
     for input in inputs {
         // The test shows this only if it fails.

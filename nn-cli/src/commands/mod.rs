@@ -7,7 +7,7 @@ mod evaluate;
 mod experiment;
 mod gradcam;
 mod manual;
-mod model;
+pub mod model;
 mod predict;
 mod runs;
 mod summary;

@@ -68,21 +68,26 @@ fn lines(text: &str) -> Vec<String> {
     text.trim_end().trim_start_matches('\u{feff}').lines().map(|line| line.trim().into()).collect()
 }
 
-/// Names of which none is there twice: ImageNet has two classes `crane`, which become `crane (134)` and
+/// Names of which none is there twice or empty: ImageNet has two classes `crane`, which become `crane (134)` and
 /// `crane (517)`.
 fn told_apart(mut names: Vec<String>) -> Vec<String> {
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    for name in &names {
-        if !seen.insert(name.clone()) {
-            twice.insert(name.clone());
+    // A name with its index may be that of another class, which then gets its own; each ends in more brackets.
+    loop {
+        let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+        for name in &names {
+            if name.is_empty() || !seen.insert(name.clone()) {
+                twice.insert(name.clone());
+            }
+        }
+        if twice.is_empty() {
+            return names;
+        }
+        for (index, name) in names.iter_mut().enumerate() {
+            if twice.contains(name) {
+                *name = format!("{name} ({index})").trim_start().into();
+            }
         }
     }
-    for (index, name) in names.iter_mut().enumerate() {
-        if twice.contains(name) || name.is_empty() {
-            *name = format!("{name} ({index})").trim_start().into();
-        }
-    }
-    names
 }
 
 #[cfg(test)]
@@ -119,5 +124,7 @@ mod tests {
     fn equal_names_get_their_index() {
         let names = ["crane", "husky", "crane", ""].map(String::from).to_vec();
         assert_eq!(told_apart(names), ["crane (0)", "husky", "crane (2)", "(3)"]);
+        let names = ["crane (1)", "crane", "crane"].map(String::from).to_vec();
+        assert_eq!(told_apart(names), ["crane (1) (0)", "crane (1) (1)", "crane (2)"]);
     }
 }

@@ -1,8 +1,8 @@
 //! Loads trained models for the commands that use one.
 
-mod classes;
+pub mod classes;
 mod open;
-mod preprocessing;
+pub mod preprocessing;
 
 pub use open::{Opened, located, open};
 

@@ -1,6 +1,6 @@
 //! Opens model files of every kind.
 
-use super::classes;
+use super::{classes, preprocessing};
 use crate::failure::Failure;
 use crate::hints;
 use nn_core::Error;
@@ -107,30 +107,9 @@ fn open_onnx(path: PathBuf, image_size: Option<usize>) -> Result<Opened, Failure
     let notes = imported.notes();
     let metadata = imported.report.metadata;
     let classes = classes::in_metadata(&metadata, class_count(&imported.model));
-    let preprocessing = in_metadata(&metadata, &path)?;
+    let preprocessing = preprocessing::in_metadata(&metadata, &path)?;
     let onnx = Onnx { layers: imported.layers, notes, preprocessing };
     Ok(Opened { model: imported.model, classes, notes: BTreeMap::new(), path, onnx: Some(onnx) })
-}
-
-/// The key of an ONNX file's metadata for its [`Preprocessing`], as JSON or the name of a preset, and that for how
-/// images are resized.
-const PREPROCESSING: &str = "nn.preprocessing";
-const RESIZE: &str = "nn.resize";
-
-/// What an ONNX file's metadata says about pixels.
-fn in_metadata(
-    metadata: &BTreeMap<String, String>,
-    path: &Path,
-) -> Result<Option<(Preprocessing, ResizeMode)>, Failure> {
-    let Some(text) = metadata.get(PREPROCESSING) else { return Ok(None) };
-    let preset = Preprocessing::preset(text).ok();
-    let written = || serde_json::from_str(text).ok();
-    let preprocessing = preset.or_else(written).ok_or_else(|| {
-        let problem = format!("its {PREPROCESSING} cannot be understood: {text}");
-        Error::file(path, problem, "say it with --preset")
-    })?;
-    let resize = metadata.get(RESIZE).map(|text| text.parse()).transpose()?;
-    Ok(Some((preprocessing, resize.unwrap_or_default())))
 }
 
 /// Whether a file is an ONNX model, by its ending or its first bytes.

@@ -4,9 +4,17 @@ use super::open::Opened;
 use crate::args::{ChannelOrder, ElsewhereArgs, PerChannel};
 use crate::failure::Failure;
 use crate::hints;
+use nn_core::Error;
 use nn_core::data::ResizeMode;
 use nn_core::model::{Preprocessing, Sequential};
 use nn_study::run_folder::RESIZE_NOTE;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The key of an ONNX file's metadata for its [`Preprocessing`], as JSON or the name of a preset, and that for how
+/// images are resized.
+const PREPROCESSING: &str = "nn.preprocessing";
+const RESIZE: &str = "nn.resize";
 
 /// A network that takes pixels, how images are resized for it, and what is told about both.
 pub struct Prepared {
@@ -108,4 +116,23 @@ fn unknown(opened: &Opened) -> Failure {
         opened.path.display(),
         presets.collect::<String>()
     ))
+}
+
+/// What an ONNX file's metadata says about pixels.
+///
+/// # Errors
+/// If it says something that cannot be understood.
+pub fn in_metadata(
+    metadata: &BTreeMap<String, String>,
+    path: &Path,
+) -> Result<Option<(Preprocessing, ResizeMode)>, Failure> {
+    let Some(text) = metadata.get(PREPROCESSING) else { return Ok(None) };
+    let preset = Preprocessing::preset(text).ok();
+    let written = || serde_json::from_str(text).ok();
+    let preprocessing = preset.or_else(written).ok_or_else(|| {
+        let problem = format!("its {PREPROCESSING} cannot be understood: {text}");
+        Error::file(path, problem, "say it with --preset")
+    })?;
+    let resize = metadata.get(RESIZE).map(|text| text.parse()).transpose()?;
+    Ok(Some((preprocessing, resize.unwrap_or_default())))
 }
