@@ -69,7 +69,7 @@ impl Attributes {
     pub fn float(&self, name: &str) -> Result<Option<f64>> {
         match self.get(name) {
             None => Ok(None),
-            Some(&Attribute::Float(value)) => Ok(Some(value.into())),
+            Some(&Attribute::Float(value)) => Ok(Some(as_written(value))),
             Some(other) => Err(wrong(name, "a real number", other)),
         }
     }
@@ -81,6 +81,11 @@ impl Attributes {
             Some(other) => Err(wrong(name, "a text", other)),
         }
     }
+}
+
+/// The number that was meant by one in single precision: 1e-5, not 9.99999974738e-6.
+pub fn as_written(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(value.into())
 }
 
 fn tensor(

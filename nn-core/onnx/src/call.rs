@@ -219,11 +219,33 @@ impl Call<'_> {
         self.lowered.net.add(name, Arc::new(layer), inputs.to_vec(), parameters)
     }
 
-    /// A constant `[1, ..]` as a value of the network in this layout, the same for each sample of `like`.
-    pub fn known(&mut self, constant: &Array, layout: &Layout, like: ValueId) -> Result<ValueId> {
+    /// Adds a layer without parameters, named after the node and, if there is one, its help.
+    pub fn add_shared(
+        &mut self,
+        what: Option<&str>,
+        layer: Arc<dyn Layer<f32>>,
+        inputs: &[ValueId],
+    ) -> Result<ValueId> {
+        let title = self.node.title();
+        let name = what.map_or_else(|| title.to_owned(), |what| format!("{title}.{what}"));
+        self.lowered.net.add(name, layer, inputs.to_vec(), vec![])
+    }
+
+    /// A constant `[1, ..]`, input `i` of the node, as a value of the network in this layout, the same for each sample of
+    /// `like`. It is named as the file does, or after the layer whose parameter it is.
+    pub fn known(
+        &mut self,
+        i: Option<usize>,
+        constant: &Array,
+        layout: &Layout,
+        like: ValueId,
+    ) -> Result<ValueId> {
         let arranged = constant.permuted(layout.axes());
         let layer = Constant::new(&arranged.dims[1..]).fixed(!constant.is_learned());
-        self.help("constant", layer, &[like], vec![arranged.to_floats()])
+        let own = |input: &String| input.strip_suffix(".weight").unwrap_or(input).to_owned();
+        let name = i.and_then(|i| self.node.inputs.get(i)).map(own);
+        let name = name.unwrap_or_else(|| format!("{}.constant", self.node.title()));
+        self.lowered.net.add(name, Arc::new(layer), vec![like], vec![arranged.to_floats()])
     }
 
     /// The value in a layout: as it is, or moved.

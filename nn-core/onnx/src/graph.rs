@@ -37,6 +37,8 @@ pub struct Input {
     pub name: String,
     /// `None` for a dimension without a number, or if no shape is given.
     pub dims: Option<Vec<Option<usize>>>,
+    /// Which dimension is that of the channels, if the file says so.
+    pub channels: Option<usize>,
 }
 
 /// An operator with what it takes and gives; an empty name stands for an optional value that is left out.
@@ -178,7 +180,10 @@ impl Input {
         let dim =
             |value: Option<i64>| value.and_then(|dim| usize::try_from(dim).ok()).filter(|&d| d > 0);
         let dims = shape.map(|shape| shape.dim.iter().map(|d| dim(d.dim_value)).collect());
-        Ok(Self { name: proto.name.clone(), dims })
+        let channels = shape.and_then(|shape| {
+            shape.dim.iter().position(|dim| dim.denotation == crate::export::CHANNEL)
+        });
+        Ok(Self { name: proto.name.clone(), dims, channels })
     }
 }
 

@@ -1,14 +1,22 @@
 //! What reading a file gives.
 
 use crate::emit::{Emitted, emit};
+use crate::export::usual;
 use crate::graph::Graph;
 use crate::input::{Chosen, ReadOptions};
+use crate::layout::Layout;
 use crate::lowering::lower;
+use crate::metadata;
+use crate::net::{Net, ValueId};
 use crate::proto::ModelProto;
 use crate::refusal::Result;
 use crate::simplify::simplify;
-use nn_core::model::Model;
+use crate::value::Computed;
+use nn_core::data::ResizeMode;
+use nn_core::layers::Permute;
+use nn_core::model::{Model, Preprocessing};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A model from a file, and what is known of it.
 #[derive(Debug, Clone)]
@@ -19,6 +27,14 @@ pub struct Imported {
     /// The layer of each name of the file: of nodes, and of values. Those of values that are not there any more, such
     /// as what was joined into one layer, are missing.
     pub layers: BTreeMap<String, String>,
+    /// The names of the classes, if the file has one for each output: in its metadata under `nn.classes`, or as others
+    /// write them under `classes`, `class_names`, `labels`, `names` or `character`.
+    pub class_names: Option<Vec<String>>,
+    /// What is done to pixels before the model's input, if the file's metadata say so under `nn.preprocessing`, as
+    /// [`Export`](crate::Export) writes it.
+    pub preprocessing: Option<Preprocessing>,
+    /// How images get the model's size, if it says so beside that.
+    pub resize: Option<ResizeMode>,
     /// What was found and done.
     pub report: Report,
 }
@@ -55,6 +71,9 @@ impl Imported {
         if self.report.activation_taken_off {
             let kind = self.model.output_kind().name();
             notes.push(format!("the {kind} at the end was taken off: the model computes logits"));
+        }
+        if let Some(preprocessing) = &self.preprocessing {
+            notes.push(format!("it says how it takes pixels: {preprocessing}"));
         }
         if !self.report.other_outputs.is_empty() {
             notes.push(format!("not computed: {}", self.report.other_outputs.join(", ")));
@@ -120,10 +139,15 @@ pub fn import(
     report.input_axes = input.value.layout.axes().to_vec();
     report.other_outputs = graph.other_outputs.clone();
     let mut lowered = lower(graph, input)?;
-    let (id, axes) = match lowered.output(&output) {
-        Ok(value) => (value.id, value.layout.axes().to_vec()),
-        Err(refusal) => return Err(refusal.at(format!("output {output:?}"))),
+    let value = lowered.output(&output).cloned();
+    let value = value.map_err(|refusal| refusal.at(format!("output {output:?}")))?;
+    // What we wrote lies as it did.
+    let layout = match metadata::is_ours(&report.metadata)? {
+        true => usual(value.rank() - 1),
+        false => value.layout.clone(),
     };
+    let id = arranged(&mut lowered.net, &value, &layout)?;
+    let axes = layout.axes().to_vec();
     // Weights are moved into the model where nothing else holds them.
     lowered.values.clear();
     simplify(&mut lowered.net, id)?;
@@ -140,5 +164,17 @@ pub fn import(
     };
     let layer = |(name, id)| Some((name, layers.get(&id)?.clone()));
     let layers = resolved.into_iter().filter_map(layer).collect();
-    Ok(Imported { model, layers, report })
+    let class_names = metadata::class_names(&report.metadata, &model);
+    let (preprocessing, resize) = metadata::preprocessing(&report.metadata)?;
+    Ok(Imported { model, layers, class_names, preprocessing, resize, report })
+}
+
+/// The output in a layout.
+fn arranged(net: &mut Net, value: &Computed, layout: &Layout) -> Result<ValueId> {
+    if value.layout.is_same_memory(layout, &value.dims) {
+        return Ok(value.id);
+    }
+    let axes = value.layout.permutation_to(layout);
+    let axes: Vec<_> = axes[1..].iter().map(|axis| axis - 1).collect();
+    net.add("output".into(), Arc::new(Permute::new(axes)), vec![value.id], vec![])
 }

@@ -82,7 +82,10 @@ fn dims(graph: &Graph, input: &Input, options: &ReadOptions) -> Result<(Vec<usiz
         let layout = Layout::plain(dims.len());
         return Ok((dims, layout));
     };
-    let channels_first = !is_channels_last(graph, input, [first, second, third]);
+    let channels_first = match input.channels {
+        Some(channels) => channels != 3,
+        None => !is_channels_last(graph, input, [first, second, third]),
+    };
     let (channels, size) = match channels_first {
         true => (first, (second, third)),
         false => (third, (first, second)),

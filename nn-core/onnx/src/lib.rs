@@ -1,5 +1,5 @@
 //! Opens image classifiers from ONNX files as models of [`nn_core`]: with gradients, so that they can be explained,
-//! trained further and stored.
+//! trained further and stored. [`Export`] writes any model as an ONNX file.
 //!
 //! ```
 //! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/onnx/group_norm.onnx");
@@ -21,7 +21,8 @@
 //! `simplify` joins what exporters write out; `emit` makes the model.
 //!
 //! A file's batch size is of no account: the model runs any. Images are channels-last as everywhere in nn-core,
-//! whatever the file has. How pixels are to be scaled is not in an ONNX file.
+//! whatever the file has. How pixels are to be scaled is not in an ONNX file, unless [`Export`] wrote it into the
+//! metadata.
 //!
 //! What is trained further are the weights of layers that learn (convolutions, matrix products, normalisations, slopes),
 //! and initialisers of real numbers that a node combines with a value: biases, layer scales, position embeddings.
@@ -53,13 +54,16 @@ mod attributes;
 mod branches;
 mod call;
 mod emit;
+mod export;
 mod external;
 mod fold;
 mod graph;
 mod imported;
 mod input;
 mod layout;
+mod literal;
 mod lowering;
+mod metadata;
 mod net;
 mod operators;
 mod proto;
@@ -73,6 +77,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use export::{Export, kinds};
 pub use imported::{Imported, Report};
 pub use input::ReadOptions;
 
@@ -148,6 +153,9 @@ fn decode(
     let mut report = Report::new(&mut proto);
     let graph = Graph::new(proto, external, options.output.as_deref())?;
     report.opset = graph.opset;
-    let input = input::choose(&graph, options)?;
-    imported::import(graph, input, options, report)
+    let mut options = options.clone();
+    let known = metadata::output_kind(&report.metadata)?;
+    options.output_kind = options.output_kind.or(known);
+    let input = input::choose(&graph, &options)?;
+    imported::import(graph, input, &options, report)
 }

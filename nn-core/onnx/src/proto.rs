@@ -7,6 +7,8 @@ use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
+    #[prost(int64, tag = "1")]
+    pub ir_version: i64,
     #[prost(string, tag = "2")]
     pub producer_name: String,
     #[prost(string, tag = "3")]
@@ -160,9 +162,14 @@ pub struct ShapeProto {
     pub dim: Vec<Dimension>,
 }
 
-/// A number, or nothing that counts: a name.
+/// A number, or a name, which does not count when a file is read.
 #[derive(Clone, PartialEq, Message)]
 pub struct Dimension {
     #[prost(int64, optional, tag = "1")]
     pub dim_value: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    pub dim_param: Option<String>,
+    /// What the dimension means: `DATA_CHANNEL` for example.
+    #[prost(string, tag = "3")]
+    pub denotation: String,
 }

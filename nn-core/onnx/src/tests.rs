@@ -53,7 +53,7 @@ fn with_int(mut node: NodeProto, name: &str, i: i64) -> NodeProto {
 }
 
 fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
-    let dim = |&dim: &i64| Dimension { dim_value: (dim != 0).then_some(dim) };
+    let dim = |&dim: &i64| Dimension { dim_value: (dim != 0).then_some(dim), ..Default::default() };
     let shape = Some(ShapeProto { dim: dims.iter().map(dim).collect() });
     let tensor_type = Some(TensorType { elem_type: FLOAT, shape });
     ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type }) }

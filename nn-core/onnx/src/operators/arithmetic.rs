@@ -165,7 +165,9 @@ fn with_constant(
             return Ok(as_it_is(id));
         }
     }
-    let constant = as_value(call, constant, &dims, value)?;
+    let is_constant = |i: &usize| matches!(call.value(*i), Ok(Value::Constant(_)));
+    let input = (0..call.node.inputs.len()).find(is_constant).filter(|_| call.node.op != "Where");
+    let constant = as_value(call, input, constant, &dims, value)?;
     both(call, operation, value, &constant)
 }
 
@@ -191,15 +193,16 @@ fn with_batch(dims: &[usize], value: &Computed) -> Result<Vec<usize>> {
     }
 }
 
-/// A constant as a value of the network, laid out as `like`. `dims` are its dimensions aligned with those of `like`.
+/// A constant, an input of the node, as a value of the network, laid out as `like`. `dims` are its dimensions aligned with those of `like`.
 fn as_value(
     call: &mut Call<'_>,
+    input: Option<usize>,
     constant: &Array,
     dims: &[usize],
     like: &Computed,
 ) -> Result<Computed> {
     let layout = like.layout.clone();
-    let id = call.known(&constant.with_dims(dims), &layout, like.id)?;
+    let id = call.known(input, &constant.with_dims(dims), &layout, like.id)?;
     let mut dims = dims.to_vec();
     dims[0] = like.dims[0];
     Ok(Computed::new(dims, layout, id))

@@ -6,7 +6,8 @@ use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
 use crate::shapes::{Picked, axis_of, parts, picked_range};
 use crate::value::{Batch, Computed, Value};
-use nn_core::layers::{ChannelSlice, Concatenate, Gather, Slice};
+use nn_core::layers::{ChannelSlice, Concatenate, Gather, Layer, Slice};
+use std::sync::Arc;
 
 pub const OPERATORS: Family =
     &[("Concat", concat), ("Gather", gather), ("If", choose), ("Slice", slice), ("Split", split)];
@@ -31,7 +32,7 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let mut dims = largest.dims.clone();
     dims[axis] = 0;
     let mut inputs: Vec<ValueId> = Vec::with_capacity(values.len());
-    for value in &values {
+    for (i, value) in values.iter().enumerate() {
         let own = value.dims();
         let fits = own.len() == rank && (1..rank).all(|i| i == axis || own[i] == dims[i]);
         if !fits {
@@ -43,7 +44,7 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
         inputs.push(match value {
             Value::Computed(value) => call.arranged(value, &layout)?,
             Value::Constant(array) if array.dims[0] == 1 => {
-                call.known(array, &layout, largest.id)?
+                call.known(Some(i), array, &layout, largest.id)?
             }
             Value::Unaligned(..) => return Err(unaligned()),
             Value::Constant(_) => {
@@ -59,13 +60,13 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
     Ok(vec![Computed::new(dims, layout, id).into()])
 }
 
-/// What lies in a range along an axis; `what` is it called beside the node.
+/// What lies in a range along an axis; `what` is it called beside the node, if that has several.
 fn pick(
     call: &mut Call<'_>,
     value: &Computed,
     axis: usize,
     range: &Picked,
-    what: &str,
+    what: Option<&str>,
 ) -> Result<Computed> {
     let len = value.dims[axis];
     if range.is_all(len) {
@@ -76,12 +77,12 @@ fn pick(
     }
     let is_last = value.layout.last() == Some(axis);
     let (start, end) = (range.range.start, range.range.end);
-    let id = if is_last && range.step == 1 {
-        call.help(what, ChannelSlice::new(start..end), &[value.id], vec![])?
+    let layer: Arc<dyn Layer<f32>> = if is_last && range.step == 1 {
+        Arc::new(ChannelSlice::new(start..end))
     } else {
-        let layer = Slice::new(value.layout.place(axis) - 1, start..end).step(range.step);
-        call.help(what, layer, &[value.id], vec![])?
+        Arc::new(Slice::new(value.layout.place(axis) - 1, start..end).step(range.step))
     };
+    let id = call.add_shared(what, layer, &[value.id])?;
     let mut dims = value.dims.clone();
     dims[axis] = range.count();
     Ok(Computed::new(dims, value.layout.clone(), id))
@@ -92,8 +93,11 @@ fn slice(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let starts = call.ints("starts", 1)?.unwrap_or_default();
     let ends = call.ints("ends", 2)?.unwrap_or_default();
     let (axes, steps) = (call.ints("axes", 3)?, call.ints("steps", 4)?);
-    for (axis, range) in picked_range(&value.dims, &starts, &ends, axes, steps)? {
-        value = pick(call, &value, axis, &range, &format!("axis{axis}"))?;
+    let ranges = picked_range(&value.dims, &starts, &ends, axes, steps)?;
+    let is_only = ranges.len() == 1;
+    for (axis, range) in ranges {
+        let what = (!is_only).then(|| format!("axis{axis}"));
+        value = pick(call, &value, axis, &range, what.as_deref())?;
     }
     Ok(vec![value.into()])
 }
@@ -107,7 +111,7 @@ fn split(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let sizes = call.ints("split", 1)?;
     let ranges = parts(value.dims[axis], sizes.as_deref(), call.node.outputs.len())?;
     let part = |(i, range)| {
-        let part = pick(call, &value, axis, &Picked::new(range), &format!("part{i}"))?;
+        let part = pick(call, &value, axis, &Picked::new(range), Some(&format!("part{i}")))?;
         Ok(part.into())
     };
     ranges.into_iter().enumerate().map(part).collect()

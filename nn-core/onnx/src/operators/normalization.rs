@@ -88,7 +88,7 @@ fn instance_normalization(call: &mut Call<'_>) -> Result<Vec<Value>> {
     // PyTorch writes a group normalisation as one of instances whose channels are the groups.
     if let Some(origin) = value.origin.as_deref()
         && let [batch, groups, _] = value.dims[..]
-        && origin.dims.len() >= 3
+        && origin.dims.len() >= 2
         && origin.dims[0] == batch
         && origin.dims[1].is_multiple_of(groups.max(1))
     {

@@ -2,6 +2,7 @@
 
 mod activations;
 mod affine;
+mod front;
 mod layer_norm;
 mod padding;
 mod reshapes;
@@ -14,13 +15,15 @@ use crate::refusal::Result;
 type Pass = fn(&mut Net, usize, &[usize]) -> Result<()>;
 
 /// In an order in which each finds what those before it left.
-const PASSES: [Pass; 7] = [
+const PASSES: [Pass; 9] = [
     reshapes::joined,
     shuffle::found,
     activations::found,
     layer_norm::found,
     affine::taken_along,
     padding::taken_along,
+    front::rescaled,
+    front::normalized,
     reshapes::joined,
 ];
 
