@@ -13,11 +13,14 @@ mod cli {
     mod bad_output;
     mod bad_settings;
     mod bench;
+    mod beside;
     mod browser;
     mod channels;
+    mod check;
     mod console;
     mod data;
     mod experiment;
+    mod export;
     mod faults;
     mod folders;
     mod gradcam;

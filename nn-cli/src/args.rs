@@ -1,6 +1,7 @@
 //! The command line, as typed. `config` turns it into validated settings.
 
 mod audit;
+mod check;
 mod data;
 mod kept;
 mod labels;
@@ -11,10 +12,11 @@ mod predict;
 mod tensor;
 
 pub use audit::AuditArgs;
+pub use check::{CheckArgs, ExportArgs, ModelCommand};
 pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 pub use labels::LabelArgs;
-pub use model::{ChannelOrder, ElsewhereArgs, ModelArgs, PerChannel};
+pub use model::{ChannelOrder, ElsewhereArgs, ModelArgs, PerChannel, scale};
 pub use network::{BenchArgs, NetworkArgs, SummaryArgs};
 pub use predict::PredictArgs;
 pub use tensor::TensorArgs;
@@ -102,6 +104,9 @@ pub enum Command {
     Summary(SummaryArgs),
     /// Time training steps, predictions and each layer's passes on this machine
     Bench(BenchArgs),
+    /// Find out how a model from elsewhere takes images; write models for other programs
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// List, fetch, verify or render the named data sets
     #[command(subcommand)]
     Data(DataCommand),

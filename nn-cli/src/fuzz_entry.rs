@@ -4,16 +4,14 @@
 //! and models are read by `nn-core`, manifests and archives by `nn-photographs`: their fuzz targets call
 //! those directly.
 
-use crate::commands::model::{classes, preprocessing};
+use crate::commands::model::classes;
 use crate::{labels, npy};
 use nn_core::data::split_file;
 use nn_core::data::{ImageFolder, Split};
-use nn_core::model::Preprocessing;
 use nn_core::{Result, Tensor};
 use nn_study::Network;
 use nn_study::config::RunConfig;
 use nn_study::network::{Purpose, to_toml};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Parses the content of a `config.toml`, checks it as training does, and returns what a run would record.
@@ -71,15 +69,7 @@ pub fn npy_of(tensor: &Tensor) -> Vec<u8> {
     npy::encode(tensor)
 }
 
-/// What an ONNX file's metadata say: the names of `count` classes, and how pixels are scaled.
-///
-/// # Errors
-/// If there is something about pixels that cannot be understood: the message for the user.
-pub fn metadata(
-    metadata: &BTreeMap<String, String>,
-    count: usize,
-) -> std::result::Result<(Option<Vec<String>>, Option<Preprocessing>), String> {
-    let said = preprocessing::in_metadata(metadata, Path::new("model.onnx"));
-    let said = said.map_err(|failure| failure.to_string())?;
-    Ok((classes::in_metadata(metadata, count), said.map(|(preprocessing, _)| preprocessing)))
+/// The names of classes, each made different from all others.
+pub fn told_apart(names: Vec<String>) -> Vec<String> {
+    classes::told_apart(names)
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 #[test]
 fn every_help_has_an_example() {
     let sandbox = Sandbox::new();
-    let levels: [&[&str]; 17] = [
+    let levels: [&[&str]; 20] = [
         &[],
         &["train"],
         &["experiment"],
@@ -20,6 +20,9 @@ fn every_help_has_an_example() {
         &["completions"],
         &["man"],
         &["data"],
+        &["model"],
+        &["model", "check"],
+        &["model", "export"],
         &["data", "list"],
         &["data", "fetch"],
         &["data", "verify"],

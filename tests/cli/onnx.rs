@@ -8,12 +8,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A file of the small networks that exporters wrote.
-fn fixture(name: &str) -> PathBuf {
+pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/onnx").join(name)
 }
 
 /// A sandbox with the network `model.onnx` of 5 classes for images of 16 x 16.
-fn with_model() -> Sandbox {
+pub fn with_model() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("model.onnx", fs::read(fixture("group_norm.onnx")).unwrap());
     sandbox
@@ -61,7 +61,7 @@ fn assert_near(ours: &[f64], expected: &[f64], most: f64) {
 }
 
 /// The probabilities of classes 0, 1, ... of each answer.
-fn probabilities(answers: &Value) -> Vec<f64> {
+pub fn probabilities(answers: &Value) -> Vec<f64> {
     let of = |answer: &Value| {
         let named = answer["probabilities"].as_object().unwrap().clone();
         (0..named.len()).map(move |class| named[&class.to_string()].as_f64().unwrap())
@@ -97,7 +97,7 @@ fn files_with_weights_beside_them_and_of_any_size_are_opened() {
         let model = fixture(&format!("{name}.onnx")).display().to_string();
         let mut ask = vec!["predict", "--model", &model, "--tensor", "x.npy", "--logits", "--json"];
         if let Some(size) = size {
-            sandbox.refuses(&ask, 1, &["images of any size", "--image-size"]);
+            sandbox.refuses(&ask, 1, &["images of any size", "--input-size"]);
             ask.extend(["--image-size", size]);
         }
         let answers = sandbox.run(ask).json();
@@ -170,7 +170,7 @@ fn presets_give_what_their_formulas_give() {
     let lite: Formula = &|i| (at(i / 256, i) - 127.0) / 128.0;
     let to_one: Formula = &|i| at(i / 256, i) / 255.0;
     for (options, formula) in [
-        ("--preset imagenet", imagenet),
+        ("--preset imagenet --resize squash", imagenet),
         ("--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225", imagenet),
         ("--preset caffe", blue_first),
         ("--mean 123.68,116.779,103.939 --channels bgr", blue_first),

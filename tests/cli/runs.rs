@@ -77,7 +77,7 @@ fn completions_and_manual_pages() {
         ("elvish", "edit:completion"),
     ] {
         let script = sandbox.run(["completions", shell]).ok().out;
-        for word in [says, "gradcam", "keep-checkpoints"] {
+        for word in [says, "gradcam", "keep-checkpoints", "most-images", "with-preprocessing"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
@@ -88,7 +88,13 @@ fn completions_and_manual_pages() {
     }
     sandbox.run(["man", "pages"]).ok().says(&["pages in pages"], &[]);
     let names = sandbox.names("pages");
-    for name in ["nn-cli.1", "nn-cli-train.1", "nn-cli-data-fetch.1", "nn-cli-runs.1"] {
+    for name in [
+        "nn-cli.1",
+        "nn-cli-train.1",
+        "nn-cli-data-fetch.1",
+        "nn-cli-runs.1",
+        "nn-cli-model-check.1",
+    ] {
         assert!(names.contains(&name.to_string()), "{names:?}");
     }
     assert!(sandbox.text("pages/nn-cli-train.1").contains("keep\\-checkpoints"));

@@ -76,6 +76,10 @@ fn everything_fits_eighty_columns() {
         let ended = sandbox.run([command, "--help"]).ok();
         assert!(ended.out.lines().all(|line| columns(line) <= 80), "{}", ended.out);
     }
+    for command in ["check", "export"] {
+        let ended = sandbox.run(["model", command, "--help"]).ok();
+        assert!(ended.out.lines().all(|line| columns(line) <= 80), "{}", ended.out);
+    }
     assert!(sandbox.run(["--help"]).ok().out.lines().all(|line| columns(line) <= 80));
 }
 

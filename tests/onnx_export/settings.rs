@@ -62,7 +62,7 @@ fn preprocessing_travels_as_metadata() {
         let export = Export::new(&model).preprocessing(&preprocessing).resize(ResizeMode::Crop);
         let imported = read(export);
         assert_eq!(imported.preprocessing, Some(preprocessing), "{name}");
-        assert_eq!(imported.resize, Some(ResizeMode::Crop));
+        assert_eq!(imported.resize, Some(ResizeMode::Crop.into()));
         assert_eq!(imported.report.metadata["nn.image_size"], "9x8");
         assert!(imported.model.front().next().is_none());
     }

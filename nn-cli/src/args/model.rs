@@ -1,8 +1,7 @@
 //! Which model to use, and what its file may not say: the options of commands that use a trained one.
 
-use super::numbers::whole;
 use clap::{Args as ClapArgs, ValueEnum};
-use nn_core::data::{AlphaBackground, ResizeMode};
+use nn_core::data::{AlphaBackground, Resampling, ResizeMode};
 use std::path::PathBuf;
 
 /// The heading of what our own model files say themselves.
@@ -27,7 +26,7 @@ pub struct ModelArgs {
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct ElsewhereArgs {
     /// How pixels become what the network was trained on: imagenet (torchvision, most of timm), caffe, tf, 0-1,
-    /// lite, or none. An ONNX file does not say it
+    /// lite, or none. An ONNX file does not say it; `nn-cli model check` finds out which fits
     #[arg(long, value_name = "NAME", help_heading = ELSEWHERE, conflicts_with_all = ["mean", "std", "scale"])]
     pub preset: Option<String>,
     /// Instead of --preset: what is subtracted from pixels of red, green and blue; one number is for all
@@ -44,12 +43,22 @@ pub struct ElsewhereArgs {
     #[arg(long, value_name = "ORDER", help_heading = ELSEWHERE, value_enum)]
     pub channels: Option<ChannelOrder>,
     /// How images are brought to the network's shape: squash (all of the image), crop (the middle, as torchvision
-    /// does) or letterbox (all of it, with borders) [default: squash, or what the model's file says]
+    /// does) or letterbox (all of it, with borders) [default: what the model's file says, crop with --preset
+    /// imagenet, else squash]
     #[arg(long, value_name = "HOW", help_heading = ELSEWHERE)]
     pub resize: Option<ResizeMode>,
-    /// Image size of a model whose file does not say [default: 256; 224 for weights of torchvision or timm]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", help_heading = ELSEWHERE, value_parser = whole::<usize>(1, 20_000, 256))]
-    pub image_size: Option<usize>,
+    /// How resized pixels are computed: plain (from the four nearest, as TensorFlow and OpenCV do), bilinear or
+    /// bicubic (antialiased, as Pillow and torchvision do) [default: what the model's file says, bilinear with
+    /// --preset imagenet, else plain]
+    #[arg(long, value_name = "HOW", help_heading = ELSEWHERE)]
+    pub interpolation: Option<Resampling>,
+    /// With --resize crop: the share of the shorter side that is kept, timm's crop_pct [default: 0.875]
+    #[arg(long, value_name = "SHARE", help_heading = ELSEWHERE, allow_hyphen_values = true)]
+    pub crop_pct: Option<f64>,
+    /// Height and width of the images, for a model whose file takes any or does not say [default: 256; 224 for
+    /// weights of torchvision or timm]
+    #[arg(long, visible_alias = "image-size", allow_negative_numbers = true, value_name = "PIXELS|HxW", help_heading = ELSEWHERE, value_parser = input_size)]
+    pub input_size: Option<InputSize>,
     /// A text file with the names of the classes, one a line, in the order of the network's outputs [default: what
     /// the model's file says, or 0, 1, ...]
     #[arg(long, value_name = "FILE", help_heading = ELSEWHERE)]
@@ -58,6 +67,13 @@ pub struct ElsewhereArgs {
     /// tf_efficientnet_lite0, ...
     #[arg(long, value_name = "NAME", help_heading = ELSEWHERE)]
     pub architecture: Option<String>,
+}
+
+/// Height and width of images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputSize {
+    pub height: usize,
+    pub width: usize,
 }
 
 /// The order of a pixel's colours.
@@ -83,13 +99,24 @@ fn per_channel(typed: &str) -> Result<PerChannel, String> {
 }
 
 /// Parses a number or a fraction that is not 0.
-fn scale(typed: &str) -> Result<f64, String> {
+pub fn scale(typed: &str) -> Result<f64, String> {
     let value = match typed.split_once('/') {
         None => finite(typed),
         Some((number, divisor)) => finite(number).zip(finite(divisor)).map(|(a, b)| a / b),
     };
     let usable = value.filter(|value| value.is_finite() && *value != 0.0);
     usable.ok_or_else(|| "expected a number other than 0, such as 1/255".into())
+}
+
+/// Parses `PIXELS` or `HxW`.
+pub fn input_size(typed: &str) -> Result<InputSize, String> {
+    let side = |side: &str| side.trim().parse().ok().filter(|side| (1..=20_000).contains(side));
+    let (height, width) = typed.split_once(['x', 'X']).unwrap_or((typed, typed));
+    let size = side(height).zip(side(width)).map(|(height, width)| InputSize { height, width });
+    size.ok_or_else(|| {
+        "expected a number of pixels from 1 to 20000, or height x width, such as 224 or 224x192"
+            .into()
+    })
 }
 
 fn finite(typed: &str) -> Option<f64> {
@@ -99,6 +126,15 @@ fn finite(typed: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_squares_or_height_and_width() {
+        assert_eq!(input_size("224"), Ok(InputSize { height: 224, width: 224 }));
+        assert_eq!(input_size("12x34"), Ok(InputSize { height: 12, width: 34 }));
+        for wrong in ["", "0", "1x", "x2", "-3", "1x2x3", "20001"] {
+            assert!(input_size(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn numbers_of_channels_and_fractions() {

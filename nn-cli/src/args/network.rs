@@ -47,7 +47,7 @@ pub struct SummaryArgs {
     #[command(flatten)]
     pub network: NetworkArgs,
     /// Image size of the network [default: 256, or what its file says]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
+    #[arg(long, visible_alias = "input-size", allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
     /// Classes of the network
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 2, value_parser = whole::<usize>(2, u64::MAX, 2))]
@@ -77,7 +77,7 @@ pub struct BenchArgs {
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 4, value_parser = whole::<usize>(1, u64::MAX, 4))]
     pub batch_size: usize,
     /// Height and width of the images [default: 256, or what the network's file says]
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
+    #[arg(long, visible_alias = "input-size", allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
     /// How often each thing is timed
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 20, value_parser = whole::<usize>(1, u64::MAX, 20))]

@@ -8,6 +8,6 @@ use std::path::PathBuf;
 pub struct TensorArgs {
     /// Instead of images: an array of NumPy, f32, [n, channels, height, width], as the network takes it behind its
     /// preprocessing. For comparison with other programs
-    #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["images", "data_root", "skip_unreadable", "preset", "mean", "std", "scale", "channels", "resize", "alpha_background"])]
+    #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["images", "data_root", "skip_unreadable", "preset", "mean", "std", "scale", "channels", "resize", "interpolation", "crop_pct", "alpha_background"])]
     pub tensor: Option<PathBuf>,
 }

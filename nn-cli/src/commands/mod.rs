@@ -2,9 +2,11 @@
 
 mod audit;
 mod bench;
+mod check;
 mod data;
 mod evaluate;
 mod experiment;
+mod export;
 mod gradcam;
 mod manual;
 pub mod model;
@@ -13,7 +15,7 @@ mod runs;
 mod summary;
 mod train;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, ModelCommand};
 use crate::failure::Failure;
 use crate::ui::Console;
 
@@ -28,6 +30,8 @@ pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(args, console),
         Command::Summary(args) => summary::run(args, console),
         Command::Bench(args) => bench::run(args, console),
+        Command::Model(ModelCommand::Check(args)) => check::run(args, console),
+        Command::Model(ModelCommand::Export(args)) => export::run(args, console),
         Command::Data(command) => data::run(command, console),
         Command::Runs(args) => runs::run(args, console),
         Command::Completions(args) => manual::completions(args, console),

@@ -18,7 +18,7 @@ pub fn run(args: &SummaryArgs, console: &Console) -> Result<(), Failure> {
     let (network, purpose) = match &args.model {
         Some(path) => {
             let architecture = args.network.architecture.as_deref();
-            let opened = model::open(path, architecture, args.image_size)?;
+            let opened = model::open(path, architecture, args.image_size.map(|size| (size, size)))?;
             for note in opened.onnx.iter().flat_map(|onnx| &onnx.notes) {
                 console.note(note);
             }

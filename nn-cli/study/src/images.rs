@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::{Observer, format};
-use nn_core::data::{AlphaBackground, Channels, Dataset, DatasetOptions, ResizeMode, Sample};
+use nn_core::data::{AlphaBackground, Channels, Dataset, DatasetOptions, Resize, Sample};
 use nn_core::{Error, Result};
 
 /// How images are decoded for a network.
@@ -13,7 +13,7 @@ pub struct Reading {
     /// The channels in which images are read.
     pub channels: Channels,
     /// How images of another shape are resized.
-    pub resize: ResizeMode,
+    pub resize: Resize,
     /// The colour that transparent images are composited onto.
     pub alpha_background: AlphaBackground,
     /// Whether unreadable images are skipped.
@@ -27,7 +27,7 @@ impl Reading {
         Self {
             size: (height, width),
             channels: config.channels,
-            resize: ResizeMode::Squash,
+            resize: Resize::default(),
             alpha_background: config.alpha_background,
             skip_unreadable: config.skip_unreadable,
         }

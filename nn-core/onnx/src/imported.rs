@@ -12,7 +12,7 @@ use crate::proto::ModelProto;
 use crate::refusal::Result;
 use crate::simplify::simplify;
 use crate::value::Computed;
-use nn_core::data::ResizeMode;
+use nn_core::data::Resize;
 use nn_core::layers::Permute;
 use nn_core::model::{Model, Preprocessing};
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub struct Imported {
     /// [`Export`](crate::Export) writes it.
     pub preprocessing: Option<Preprocessing>,
     /// How images get the model's size, if it says so beside that.
-    pub resize: Option<ResizeMode>,
+    pub resize: Option<Resize>,
     /// What was found and done.
     pub report: Report,
 }

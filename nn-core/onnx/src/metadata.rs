@@ -5,7 +5,7 @@
 //! nn.classes        the classes' names in the outputs' order, as JSON
 //! nn.image_size     height x width of the images, as in 256x256
 //! nn.preprocessing  what is done to pixels before the model's input, as JSON
-//! nn.resize         how images get their size: squash, crop or letterbox
+//! nn.resize         how images get their size, as in `squash` or `crop bicubic 0.95`: see [`Resize`]
 //! nn.output         what the file gives: logits, probabilities, or values
 //! nn.output_kind    what logits become: softmax or sigmoid; linear for values
 //! ```
@@ -14,7 +14,7 @@
 
 use crate::literal;
 use crate::refusal::{Refusal, Result};
-use nn_core::data::ResizeMode;
+use nn_core::data::Resize;
 use nn_core::layers::OutputKind;
 use nn_core::model::{Model, Preprocessing};
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ fn not_understood(key: &str, text: &str) -> Refusal {
 ///
 /// # Errors
 /// If an entry is there and cannot be understood.
-pub fn preprocessing(metadata: &Metadata) -> Result<(Option<Preprocessing>, Option<ResizeMode>)> {
+pub fn preprocessing(metadata: &Metadata) -> Result<(Option<Preprocessing>, Option<Resize>)> {
     let written = |text: &String| {
         let preset = Preprocessing::preset(text).ok();
         let read = || serde_json::from_str(text).ok();
@@ -116,9 +116,10 @@ mod tests {
             let pixels = Preprocessing::preset(preset).unwrap();
             let text = serde_json::to_string(&pixels).unwrap();
             for text in [text.as_str(), preset] {
-                let metadata = entries([(PREPROCESSING, text), (RESIZE, "crop")]);
+                let metadata = entries([(PREPROCESSING, text), (RESIZE, "crop bicubic 0.95")]);
                 let (found, resize) = preprocessing(&metadata).unwrap();
-                assert_eq!((found.as_ref(), resize), (Some(&pixels), Some(ResizeMode::Crop)));
+                let expected: Resize = "crop bicubic 0.95".parse().unwrap();
+                assert_eq!((found.as_ref(), resize), (Some(&pixels), Some(expected)));
             }
         }
         let metadata = entries([(VERSION, "1"), (OUTPUT_KIND, "sigmoid")]);

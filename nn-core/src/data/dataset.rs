@@ -17,7 +17,7 @@ use super::channels::{Channels, Raster};
 use super::decode::{AlphaBackground, MAX_DECODED_BYTES, Treated, Treatment, decode_file_on};
 use super::labels::shuffled_order;
 use super::resize::resize_into;
-use super::resize_mode::ResizeMode;
+use super::resize_rule::Resize;
 use super::sample::Sample;
 use super::spill::Spill;
 use super::split::unknown_label;
@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 const CHUNK: usize = 4;
 
 /// How a [`Dataset`] loads and keeps its images.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DatasetOptions {
     /// The height of every image after resizing, in pixels; 256 by default.
     pub height: usize,
@@ -52,8 +52,8 @@ pub struct DatasetOptions {
     pub alpha_background: AlphaBackground,
     /// The channels of every image; red, green, blue by default.
     pub channels: Channels,
-    /// How images of another shape are resized; squashed by default.
-    pub resize: ResizeMode,
+    /// How images of another shape are resized; squashed, without antialiasing, by default.
+    pub resize: Resize,
 }
 
 impl Default for DatasetOptions {
@@ -66,7 +66,7 @@ impl Default for DatasetOptions {
             skip_unreadable: false,
             alpha_background: AlphaBackground::WHITE,
             channels: Channels::Rgb,
-            resize: ResizeMode::Squash,
+            resize: Resize::default(),
         }
     }
 }
@@ -134,7 +134,7 @@ pub struct Dataset {
     height: usize,
     width: usize,
     channels: Channels,
-    resize: ResizeMode,
+    resize: Resize,
 }
 
 impl Dataset {

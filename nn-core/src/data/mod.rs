@@ -6,7 +6,7 @@
 //! folder     the images of a folder, with their classes and splits
 //! split      training, validation and test; split_file reads the split from a table
 //! decode     a file to 8-bit RGB, and the conversions that were applied
-//! resize     8-bit RGB to the network's size, in f32; resize_mode says which part of it
+//! resize     8-bit RGB to the network's size, in f32; resize_rule says which part of it, resample antialiases
 //! spill      a temporary file for images that do not fit in memory
 //! dataset    all of it together: batches within a memory bound
 //! ```
@@ -46,9 +46,13 @@ mod part;
 #[cfg(feature = "images")]
 mod passed_over;
 #[cfg(feature = "images")]
+mod resample;
+#[cfg(feature = "images")]
 mod resize;
 #[cfg(feature = "images")]
 mod resize_mode;
+#[cfg(feature = "images")]
+mod resize_rule;
 mod sample;
 #[cfg(feature = "images")]
 mod spill;
@@ -87,7 +91,9 @@ pub use passed_over::{PassedOver, Reason, is_a_loss, summary};
 #[cfg(feature = "images")]
 pub use resize::{network_input, resize_bilinear};
 #[cfg(feature = "images")]
-pub use resize_mode::ResizeMode;
+pub use resize_mode::{Resampling, ResizeMode};
+#[cfg(feature = "images")]
+pub use resize_rule::Resize;
 pub use sample::Sample;
 #[doc(hidden)]
 pub use split::check_validation_split;

@@ -1,7 +1,8 @@
-//! Bilinear resizing, bit-identical to `tf.image.resize`.
+//! Resizing for networks. What becomes of the aspect ratio is a [`ResizeMode`](super::ResizeMode): by default it is not
+//! kept. How pixels are computed is a [`Resampling`]: plain, as follows, or as `resample.rs` does.
 //!
-//! Pixel centres are at half-integers. There is no antialiasing, and the result is not rounded. What becomes of the
-//! aspect ratio is a [`ResizeMode`]: by default it is not kept. Output index `i` of an axis is sampled at the input position
+//! Plain is bilinear and bit-identical to `tf.image.resize`. Pixel centres are at half-integers. There is no
+//! antialiasing, and the result is not rounded. Output index `i` of an axis is sampled at the input position
 //!
 //! ```text
 //! s = (i + 0.5) * (in / out) - 0.5        lower = max(floor(s), 0)
@@ -13,7 +14,9 @@
 
 use super::channels::{Channels, Raster, grey};
 use super::decode::Rgb8;
-use super::resize_mode::{Axis, ResizeMode, no_size};
+use super::resample::resample;
+use super::resize_mode::Resampling;
+use super::resize_rule::{Axis, BORDER, Resize, no_size};
 use crate::error::Result;
 
 /// The source of one output row or column: two input rows or columns, and the interpolation weight.
@@ -53,11 +56,11 @@ fn sources(in_len: usize, axis: Axis) -> Vec<Source> {
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 pub fn resize_bilinear(image: &Rgb8, height: usize, width: usize) -> Result<Vec<f32>> {
-    network_input(image, Channels::Rgb, ResizeMode::Squash, height, width)
+    network_input(image, Channels::Rgb, Resize::default(), height, width)
 }
 
-/// `image` as a network takes it, in its channels and then [resized](resize_bilinear) in this mode: `[height,
-/// width, channels]`, values in `0.0..=255.0`, rows from the top.
+/// `image` as a network takes it, in its channels and then resized as `resize` says (a
+/// [`ResizeMode`](super::ResizeMode) alone stands for plain interpolation): `[height, width, channels]`, values in `0.0..=255.0`, rows from the top.
 ///
 /// # Errors
 /// If the height or width is 0, or their product overflows.
@@ -71,15 +74,15 @@ pub fn resize_bilinear(image: &Rgb8, height: usize, width: usize) -> Result<Vec<
 pub fn network_input(
     image: &Rgb8,
     channels: Channels,
-    mode: ResizeMode,
+    resize: impl Into<Resize>,
     height: usize,
     width: usize,
 ) -> Result<Vec<f32>> {
     let (from, to) = ((image.height(), image.width()), (height, width));
-    let mut out = output(channels, height, width)?;
+    let (mut out, resize) = (output(channels, height, width)?, resize.into());
     match channels {
-        Channels::Rgb => resize_values::<3>(image.pixels(), from, mode, &mut out, to),
-        Channels::Grey => resize_values::<1>(&grey(image), from, mode, &mut out, to),
+        Channels::Rgb => resize_values::<3>(image.pixels(), from, resize, &mut out, to),
+        Channels::Grey => resize_values::<1>(&grey(image), from, resize, &mut out, to),
     }
     Ok(out)
 }
@@ -96,15 +99,15 @@ fn output(channels: Channels, height: usize, width: usize) -> Result<Vec<f32>> {
 /// `image` resized into `out`, which must have `height * width * channels` elements, at least one.
 pub(super) fn resize_into(
     image: &Raster,
-    mode: ResizeMode,
+    resize: Resize,
     out: &mut [f32],
     height: usize,
     width: usize,
 ) {
     let (from, to) = ((image.height, image.width), (height, width));
     match image.channels {
-        Channels::Rgb => resize_values::<3>(&image.values, from, mode, out, to),
-        Channels::Grey => resize_values::<1>(&image.values, from, mode, out, to),
+        Channels::Rgb => resize_values::<3>(&image.values, from, resize, out, to),
+        Channels::Grey => resize_values::<1>(&image.values, from, resize, out, to),
     }
 }
 
@@ -112,14 +115,17 @@ pub(super) fn resize_into(
 fn resize_values<const CHANNELS: usize>(
     values: &[u8],
     from: (usize, usize),
-    mode: ResizeMode,
+    resize: Resize,
     out: &mut [f32],
     to: (usize, usize),
 ) {
     debug_assert_eq!(out.len(), to.0 * to.1 * CHANNELS);
-    let [vertical, horizontal] = mode.axes(from, to);
+    let axes @ [vertical, horizontal] = resize.axes(from, to);
     if vertical.len < to.0 || horizontal.len < to.1 {
-        out.fill(f32::from(mode.border()));
+        out.fill(f32::from(BORDER));
+    }
+    if resize.resampling != Resampling::Plain {
+        return resample::<CHANNELS>(values, from, axes, resize.resampling, out, to.1);
     }
     let stride = from.1 * CHANNELS;
     let columns: Vec<Source> = sources(from.1, horizontal)
@@ -152,6 +158,7 @@ fn resize_values<const CHANNELS: usize>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::ResizeMode;
     use super::*;
 
     /// The image of the fixtures; see their script.
@@ -207,6 +214,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn agrees_with_pillow_bit_for_bit() {
+        let fixtures = include_str!("../../../tests/fixtures/resize/pillow.json");
+        let fixtures: serde_json::Value = serde_json::from_str(fixtures).unwrap();
+        let cases = fixtures.as_array().unwrap();
+        assert_eq!(cases.len(), 42);
+        for case in cases {
+            let size = |key: &str| [0, 1].map(|i| case[key][i].as_u64().unwrap() as usize);
+            let ([in_h, in_w], [out_h, out_w]) = (size("input"), size("output"));
+            let resize: Resize = case["resize"].as_str().unwrap().parse().unwrap();
+            let channels: Channels = case["channels"].as_str().unwrap().parse().unwrap();
+            let out = network_input(&formula(in_h, in_w), channels, resize, out_h, out_w).unwrap();
+            if let Some(levels) = case["levels"].as_array() {
+                let levels = levels.iter().map(|level| level.as_u64().unwrap() as f32);
+                assert_eq!(out, levels.collect::<Vec<_>>(), "{case}");
+            }
+            assert_eq!(hash(&out), case["hash"].as_str().unwrap(), "{case}");
+        }
+    }
+
     /// The formulas of the module's documentation, pixel by pixel, without tables.
     fn transcription(image: &Rgb8, height: usize, width: usize) -> Vec<f32> {
         let at = |y: f32, x: f32, c: usize| {
@@ -243,7 +270,7 @@ mod tests {
     fn a_crop_is_the_middle_of_the_resized_image() {
         for (in_h, in_w, h, w) in [(17, 31, 14, 14), (9, 6, 21, 14), (5, 5, 7, 7)] {
             let image = formula(in_h, in_w);
-            let [vertical, horizontal] = ResizeMode::Crop.axes((in_h, in_w), (h, w));
+            let [vertical, horizontal] = Resize::from(ResizeMode::Crop).axes((in_h, in_w), (h, w));
             let whole = transcription(&image, vertical.resized, horizontal.resized);
             let row = |y: usize| {
                 let first = 3 * ((vertical.first + y) * horizontal.resized + horizontal.first);
@@ -259,7 +286,8 @@ mod tests {
     fn a_letterbox_is_the_resized_image_between_borders() {
         for (in_h, in_w, h, w) in [(17, 31, 12, 14), (31, 17, 12, 14), (5, 5, 7, 7), (1, 9, 4, 4)] {
             let image = formula(in_h, in_w);
-            let [vertical, horizontal] = ResizeMode::Letterbox.axes((in_h, in_w), (h, w));
+            let [vertical, horizontal] =
+                Resize::from(ResizeMode::Letterbox).axes((in_h, in_w), (h, w));
             let inner = transcription(&image, vertical.len, horizontal.len);
             let boxed = network_input(&image, Channels::Rgb, ResizeMode::Letterbox, h, w).unwrap();
             for (i, &value) in boxed.iter().enumerate() {

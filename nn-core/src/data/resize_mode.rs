@@ -1,16 +1,9 @@
-//! How images of any shape become those of a network's: squashed, cut, or with borders.
+//! How an image is brought to a network's shape, and how its pixels are computed there: what is chosen from.
 
-use super::decode::{MAX_DECODED_BYTES, Rgb8};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-
-/// The share of an image's shorter side that [`ResizeMode::Crop`] keeps: 224 of 256 pixels.
-const CROP: f64 = 0.875;
-
-/// The grey of the borders of [`ResizeMode::Letterbox`], as YOLO has it.
-const BORDER: u8 = 114;
 
 /// How an image that is not of the network's shape is brought to it.
 ///
@@ -26,40 +19,11 @@ pub enum ResizeMode {
     /// All of the image, whatever becomes of its aspect ratio.
     #[default]
     Squash,
-    /// The middle of the image, as torchvision's `Resize` and `CenterCrop`: resized until the network's size is 0.875
-    /// of its shorter side (256 pixels for 224), then cut. The aspect ratio is kept.
+    /// The middle of the image, as torchvision's `Resize` and `CenterCrop`: resized until the network's size is a
+    /// share of its shorter side, by default 0.875 (256 pixels for 224), then cut. The aspect ratio is kept.
     Crop,
     /// All of the image between grey borders, in the middle. The aspect ratio is kept.
     Letterbox,
-}
-
-/// Along one axis: the image is resized to `resized` pixels, of which `len` from `first` on are written behind `before`
-/// pixels of border.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Axis {
-    pub resized: usize,
-    pub first: usize,
-    pub before: usize,
-    pub len: usize,
-}
-
-impl Axis {
-    /// All pixels, without a border.
-    fn whole(len: usize) -> Self {
-        Self { resized: len, first: 0, before: 0, len }
-    }
-
-    /// The middle of `resized` pixels; `len` of them.
-    fn middle(resized: usize, len: usize) -> Self {
-        // Rounds halves to the even number, as torchvision does by Python's `round`.
-        let first = ((resized - len) as f64 / 2.0).round_ties_even() as usize;
-        Self { resized, first, before: 0, len }
-    }
-
-    /// All of `resized` pixels, in the middle of `len`.
-    fn between_borders(resized: usize, len: usize) -> Self {
-        Self { resized, first: 0, before: (len - resized) / 2, len: resized }
-    }
 }
 
 impl ResizeMode {
@@ -74,114 +38,6 @@ impl ResizeMode {
             Self::Letterbox => "letterbox",
         }
     }
-
-    /// The value of pixels that the image does not reach.
-    pub(super) const fn border(self) -> u8 {
-        BORDER
-    }
-
-    /// The vertical and the horizontal axis of an image of size `from`, at least one pixel, resized to `to`.
-    pub(super) fn axes(self, from: (usize, usize), to: (usize, usize)) -> [Axis; 2] {
-        let (from, to) = ([from.0, from.1], [to.0, to.1]);
-        let rate = |axis: usize, target: [usize; 2]| target[axis] as f64 / from[axis] as f64;
-        let other = |axis: usize, rate: f64| from[axis] as f64 * rate;
-        match self {
-            Self::Squash => to.map(Axis::whole),
-            Self::Crop => {
-                let wanted = to.map(|len| (len as f64 / CROP) as usize);
-                let shorter = usize::from(rate(1, wanted) > rate(0, wanted));
-                let mut resized = wanted;
-                // In integers, as torchvision computes it.
-                let longer = 1 - shorter;
-                let exact = wanted[shorter] as u128 * from[longer] as u128 / from[shorter] as u128;
-                resized[longer] = usize::try_from(exact).unwrap_or(usize::MAX).max(wanted[longer]);
-                [Axis::middle(resized[0], to[0]), Axis::middle(resized[1], to[1])]
-            }
-            Self::Letterbox => {
-                let longer = usize::from(rate(1, to) < rate(0, to));
-                let mut resized = to;
-                let shorter = 1 - longer;
-                let exact = other(shorter, rate(longer, to)).round() as usize;
-                resized[shorter] = exact.clamp(1, to[shorter]);
-                [0, 1].map(|axis| Axis::between_borders(resized[axis], to[axis]))
-            }
-        }
-    }
-
-    /// What a network of this height and width sees of an image, at the image's own resolution: the image itself, its
-    /// middle, or the image with borders. A map of the network's size lies over all of it.
-    ///
-    /// # Errors
-    /// If the height or width is 0, or the image with its borders takes more than [`MAX_DECODED_BYTES`].
-    ///
-    /// ```
-    /// use nn_core::data::{ResizeMode, Rgb8};
-    /// let wide = Rgb8::new(8, 24, vec![0; 8 * 24 * 3])?;
-    /// let seen = ResizeMode::Crop.seen(wide, 7, 7)?;
-    /// assert_eq!((seen.height(), seen.width()), (7, 7));
-    /// # Ok::<(), nn_core::Error>(())
-    /// ```
-    pub fn seen(self, image: Rgb8, height: usize, width: usize) -> Result<Rgb8> {
-        if height == 0 || width == 0 {
-            return Err(no_size(height, width));
-        }
-        let from = [image.height(), image.width()];
-        let axes = self.axes((from[0], from[1]), (height, width));
-        match self {
-            Self::Squash => Ok(image),
-            Self::Crop => {
-                let part = |i: usize| {
-                    let Axis { resized, first, len, .. } = axes[i];
-                    let at = |pixel: usize| {
-                        (pixel as f64 * from[i] as f64 / resized as f64).round() as usize
-                    };
-                    let first = at(first).min(from[i] - 1);
-                    first..at(axes[i].first + len).clamp(first + 1, from[i])
-                };
-                let (rows, columns) = (part(0), part(1));
-                let row = |y: usize| {
-                    let first = 3 * (y * from[1] + columns.start);
-                    &image.pixels()[first..first + 3 * columns.len()]
-                };
-                let pixels = rows.clone().flat_map(row).copied().collect();
-                Rgb8::new(rows.len(), columns.len(), pixels)
-            }
-            Self::Letterbox => {
-                let to = [height, width];
-                let whole = |i: usize| {
-                    let whole = to[i] as f64 * from[i] as f64 / axes[i].resized as f64;
-                    (whole.round() as usize).max(from[i])
-                };
-                let (height, width) = (whole(0), whole(1));
-                let bytes = height.checked_mul(width).and_then(|area| area.checked_mul(3));
-                let Some(bytes) = bytes.filter(|&bytes| bytes as u64 <= MAX_DECODED_BYTES) else {
-                    return Err(Error::data(
-                        "an image between borders",
-                        format!("at most {} MiB", MAX_DECODED_BYTES >> 20),
-                        format!("{height} x {width} pixels"),
-                        "resize it by squash or crop",
-                    ));
-                };
-                let mut pixels = vec![self.border(); bytes];
-                let (top, left) = ((height - from[0]) / 2, (width - from[1]) / 2);
-                for (y, row) in image.pixels().chunks_exact(3 * from[1]).enumerate() {
-                    let first = 3 * ((top + y) * width + left);
-                    pixels[first..first + row.len()].copy_from_slice(row);
-                }
-                Rgb8::new(height, width, pixels)
-            }
-        }
-    }
-}
-
-/// The error for a network's size of no pixels.
-pub(super) fn no_size(height: usize, width: usize) -> Error {
-    Error::setting(
-        "image size",
-        "a height and a width of at least 1",
-        format!("{height} x {width}"),
-        "choose a larger size",
-    )
 }
 
 impl fmt::Display for ResizeMode {
@@ -194,11 +50,66 @@ impl FromStr for ResizeMode {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            Error::setting("how images are resized", format!("one of {names}"), text, "choose one")
-        })
+        named("how images are resized", &Self::ALL, Self::name, text)
     }
+}
+
+/// How the pixels of a resized image are computed from those of the image.
+///
+/// ```
+/// use nn_core::data::Resampling;
+/// assert_eq!("bicubic".parse::<Resampling>()?, Resampling::Bicubic);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Resampling {
+    /// Between the four nearest pixels, not rounded: what `tf.image.resize` gives, to the bit, and OpenCV's
+    /// `INTER_LINEAR` nearly. Where an image shrinks, pixels between them are not looked at.
+    #[default]
+    Plain,
+    /// Pillow's and torchvision's bilinear, to the bit: antialiased, so that each pixel of a larger image counts;
+    /// whole grey levels.
+    Bilinear,
+    /// Pillow's and torchvision's bicubic, to the bit: antialiased as well, and sharper.
+    Bicubic,
+}
+
+impl Resampling {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Bilinear, Self::Bicubic];
+
+    /// The name: `plain`, `bilinear` or `bicubic`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Bilinear => "bilinear",
+            Self::Bicubic => "bicubic",
+        }
+    }
+}
+
+impl fmt::Display for Resampling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Resampling {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        named("how pixels are interpolated", &Self::ALL, Self::name, text)
+    }
+}
+
+/// The one of `all` that is called `text`.
+fn named<T: Copy>(what: &str, all: &[T], name: fn(T) -> &'static str, text: &str) -> Result<T> {
+    all.iter().copied().find(|&one| name(one) == text).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|&one| name(one)).collect();
+        Error::setting(what, format!("one of {}", names.join(", ")), text, "choose one")
+    })
 }
 
 #[cfg(test)]
@@ -206,66 +117,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_is_that_of_torchvision() {
-        // From torchvision.transforms.functional: resize(image, 256), then center_crop(image, 224).
-        for (from, resized, first) in [
-            ((480, 640), [256, 341], [16, 58]),
-            ((1000, 333), [768, 256], [272, 16]),
-            ((256, 256), [256, 256], [16, 16]),
-            ((3, 5), [256, 426], [16, 101]),
-        ] {
-            let axes = ResizeMode::Crop.axes(from, (224, 224));
-            assert_eq!(axes.map(|axis| axis.resized), resized, "{from:?}");
-            assert_eq!(axes.map(|axis| axis.first), first, "{from:?}");
-            assert!(axes.iter().all(|axis| (axis.before, axis.len) == (0, 224)));
-        }
-    }
-
-    #[test]
-    fn borders_are_on_both_sides() {
-        let axes = ResizeMode::Letterbox.axes((480, 640), (224, 224));
-        assert_eq!(axes[0], Axis { resized: 168, first: 0, before: 28, len: 168 });
-        assert_eq!(axes[1], Axis::whole(224));
-        let axes = ResizeMode::Letterbox.axes((20_000, 1), (32, 64));
-        assert_eq!(axes[0], Axis::whole(32));
-        assert_eq!(axes[1], Axis { resized: 1, first: 0, before: 31, len: 1 });
-    }
-
-    #[test]
-    fn every_axis_fits_the_network() {
+    fn names_are_read_as_they_are_written() {
         for mode in ResizeMode::ALL {
-            for from in [(1, 1), (1, 20_000), (7, 5), (333, 1000), (20_000, 3)] {
-                for to in [(1, 1), (7, 3), (224, 224), (65, 299)] {
-                    let axes = mode.axes(from, to);
-                    for (axis, to) in axes.into_iter().zip([to.0, to.1]) {
-                        assert!(axis.len >= 1 && axis.before + axis.len <= to, "{mode} {axis:?}");
-                        assert!(axis.first + axis.len <= axis.resized, "{mode} {axis:?}");
-                        assert!(mode == ResizeMode::Letterbox || axis.len == to, "{mode} {axis:?}");
-                    }
-                    let image = Rgb8::new(from.0, from.1, vec![9; from.0 * from.1 * 3]).unwrap();
-                    if let Ok(seen) = mode.seen(image, to.0, to.1) {
-                        assert!(!seen.pixels().is_empty());
-                    } else {
-                        assert_eq!(mode, ResizeMode::Letterbox);
-                    }
-                }
-            }
+            assert_eq!(mode.to_string().parse::<ResizeMode>().unwrap(), mode);
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode.name());
         }
-    }
-
-    #[test]
-    fn what_is_seen_is_the_middle_or_has_borders() {
-        let image = Rgb8::new(2, 4, (0..24).collect()).unwrap();
-        assert_eq!(ResizeMode::Squash.seen(image.clone(), 3, 3).unwrap(), image);
-        let seen = ResizeMode::Letterbox.seen(image.clone(), 8, 8).unwrap();
-        assert_eq!((seen.height(), seen.width()), (4, 4));
-        assert_eq!(seen.pixels()[..12], [BORDER; 12]);
-        assert_eq!(seen.pixels()[12..36], *image.pixels());
-        let seen = ResizeMode::Crop.seen(image.clone(), 8, 8).unwrap();
-        assert_eq!((seen.height(), seen.width()), (2, 2));
-        assert_eq!(seen.pixels()[..6], image.pixels()[3..9]);
-        let message = ResizeMode::Crop.seen(image, 0, 8).unwrap_err().to_string();
-        assert!(message.contains("at least 1"), "{message}");
+        for resampling in Resampling::ALL {
+            assert_eq!(resampling.to_string().parse::<Resampling>().unwrap(), resampling);
+            assert_eq!(serde_json::to_value(resampling).unwrap(), resampling.name());
+        }
         assert!("stretch".parse::<ResizeMode>().unwrap_err().to_string().contains("letterbox"));
+        assert!("cubic".parse::<Resampling>().unwrap_err().to_string().contains("bicubic"));
     }
 }

@@ -31,7 +31,7 @@ struct Opened<'a> {
 pub fn run(path: &Path, args: &BenchArgs, console: &Console) -> Result<(), Failure> {
     check_batch_size(args.batch_size)?;
     // The first time tells what is wrong, and reads the file from the disk.
-    let opened = model::open(path, None, args.image_size)?;
+    let opened = model::open(path, None, args.image_size.map(|size| (size, size)))?;
     let openings = args.steps.min(MOST_OPENINGS);
     let total = openings + args.steps + WARM_UP;
     let counter = Counter::items(console, "measuring", total as u64, "passes");
@@ -40,7 +40,7 @@ pub fn run(path: &Path, args: &BenchArgs, console: &Console) -> Result<(), Failu
     let open_ms = opening.time(
         || (),
         |()| {
-            failure = model::open(path, None, args.image_size).err();
+            failure = model::open(path, None, args.image_size.map(|size| (size, size))).err();
             Ok(())
         },
     )?;

@@ -4,7 +4,7 @@
 
 use super::timing::Clock;
 use nn_core::Result;
-use nn_core::internals::conv::{Bounds, Output, OutputGradient};
+use nn_core::internals::conv::{Output, OutputGradient};
 use nn_core::internals::linear::{self, Dims};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, Tables};
 use nn_core::rng::Rng;

@@ -3,14 +3,11 @@
 use crate::failure::Failure;
 use nn_core::Error;
 use nn_core::files::read_limited;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The largest file of names that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
-
-/// Keys under which exporters note the classes in an ONNX file's metadata.
-const KEYS: [&str; 6] = ["nn.classes", "classes", "class_names", "labels", "names", "character"];
 
 /// Reads the names of `count` classes from a file, one a line.
 ///
@@ -28,39 +25,18 @@ pub fn read(path: &Path, count: usize) -> Result<Vec<String>, Failure> {
     Ok(told_apart(names))
 }
 
-/// The names of `count` classes in an ONNX file's metadata: a list as JSON, a dictionary from 0 on as Python prints
-/// it, or lines.
-pub fn in_metadata(metadata: &BTreeMap<String, String>, count: usize) -> Option<Vec<String>> {
-    let found = KEYS.iter().filter_map(|key| metadata.get(*key)).map(|text| names(text));
-    found.into_iter().find(|names| names.len() == count).map(told_apart)
-}
-
-fn names(text: &str) -> Vec<String> {
-    if let Ok(list) = serde_json::from_str(text) {
-        return list;
+/// The names of `count` classes that a file beside the model, `by`, lists.
+///
+/// # Errors
+/// If there are more or fewer.
+pub fn checked(names: Vec<String>, count: usize, by: &str) -> Result<Vec<String>, Failure> {
+    if names.len() != count {
+        return Err(Failure::usage(format!(
+            "{by} names {} classes, and the network has {count}; change it, or give the names with --classes",
+            names.len()
+        )));
     }
-    let dictionary = text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    dictionary.map_or_else(|| lines(text), of_dictionary)
-}
-
-/// The values of `0: 'tench', 1: "Siberian husky"`; empty if it is written in another way.
-fn of_dictionary(text: &str) -> Vec<String> {
-    let (mut rest, mut names) = (text.trim(), Vec::new());
-    while !rest.is_empty() {
-        let value = rest.split_once(':').and_then(|(key, value)| {
-            let index: usize = key.trim().trim_matches(['\'', '"']).parse().ok()?;
-            (index == names.len()).then(|| value.trim_start())
-        });
-        let quote = value.and_then(|value| value.chars().next());
-        let quoted = quote.filter(|quote| ['\'', '"'].contains(quote)).zip(value);
-        let Some((name, after)) = quoted.and_then(|(quote, value)| value[1..].split_once(quote))
-        else {
-            return Vec::new();
-        };
-        names.push(name.to_owned());
-        rest = after.trim_start().trim_start_matches(',').trim_start();
-    }
-    names
+    Ok(told_apart(names))
 }
 
 /// The lines of a text, without empty ones at its end.
@@ -70,7 +46,7 @@ fn lines(text: &str) -> Vec<String> {
 
 /// Names of which none is there twice or empty: ImageNet has two classes `crane`, which become `crane (134)` and
 /// `crane (517)`.
-fn told_apart(mut names: Vec<String>) -> Vec<String> {
+pub fn told_apart(mut names: Vec<String>) -> Vec<String> {
     // A name with its index may be that of another class, which then gets its own; each ends in more brackets.
     loop {
         let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
@@ -93,32 +69,6 @@ fn told_apart(mut names: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_found_as_exporters_write_them() {
-        let found = |key: &str, text: &str| {
-            in_metadata(&BTreeMap::from([(key.to_string(), text.to_string())]), 2)
-        };
-        let expected = Some(vec!["a cat".to_string(), "dog".to_string()]);
-        for (key, text) in [
-            ("nn.classes", "[\"a cat\", \"dog\"]"),
-            ("names", "{0: 'a cat', 1: 'dog'}"),
-            ("names", "{ \"0\": \"a cat\", \"1\": \"dog\", }"),
-            ("character", "a cat\ndog\n"),
-        ] {
-            assert_eq!(found(key, text), expected, "{text}");
-        }
-        for (key, text) in [
-            ("other", "a\nb"),
-            ("names", "{0: 'a'}"),
-            ("names", "{1: 'a', 0: 'b'}"),
-            ("names", "{0: 'a', 1: 'b"),
-            ("names", "{0: é, 1: é}"),
-            ("labels", "[1, 2]"),
-        ] {
-            assert_eq!(found(key, text), None, "{text}");
-        }
-    }
 
     #[test]
     fn equal_names_get_their_index() {

@@ -1,18 +1,23 @@
 //! Loads trained models for the commands that use one.
 
+pub mod beside;
 pub mod classes;
+mod hub;
+mod json;
 mod open;
 pub mod preprocessing;
+pub mod settings;
 
-pub use open::{Opened, located, open};
+pub use open::{Opened, channels, class_count, located, open};
 
 use self::preprocessing::Prepared;
+use self::settings::{Classes, Said, Settings};
 use crate::args::ModelArgs;
 use crate::failure::Failure;
 use crate::hints;
 use crate::ui::Console;
 use nn_core::Error;
-use nn_core::data::{AlphaBackground, ResizeMode, Treated};
+use nn_core::data::{AlphaBackground, Resize, Treated};
 use nn_core::model::Sequential;
 use nn_study::images::Reading;
 use nn_study::run_folder::ALPHA_BACKGROUND_NOTE;
@@ -31,7 +36,7 @@ pub struct Classifier {
     /// The colour that transparent images are composited onto: the requested one, or that of the training.
     pub alpha_background: AlphaBackground,
     /// How images of another shape are resized.
-    pub resize: ResizeMode,
+    pub resize: Resize,
     /// The layer of each node and value of an ONNX file.
     layers: BTreeMap<String, String>,
 }
@@ -48,19 +53,22 @@ impl Classifier {
         known: Option<&[String]>,
         console: &Console,
     ) -> Result<Self, Failure> {
-        let opened = opened(args)?;
-        let Prepared { model, resize, told } = Prepared::of(&opened, &args.elsewhere)?;
+        let (opened, settings) = opened(args, console)?;
+        let Prepared { model, resize, told, .. } = Prepared::of(&opened, &settings)?;
         if let Some(told) = told {
             console.note(&told);
         }
-        let is_named = opened.classes.is_some() || args.elsewhere.classes.is_some();
+        let is_named = opened.classes.is_some() || settings.classes.is_some();
         if opened.onnx.is_some() && !is_named && known.is_some() {
             console.note(
                 "classes: the folders' names in alphabetical order, as the file names none; say another order \
                  with --classes",
             );
         }
-        Self::new(opened, model, resize, args, known)
+        if let Some(said) = settings.classes.as_ref().filter(|said| said.by != "--classes") {
+            console.note(&format!("classes: as {} names them", said.by));
+        }
+        Self::new(opened, model, (resize, &settings), args, known)
     }
 
     /// Loads a model for tensors that are preprocessed already: the layers in front that do so are taken off. Tells
@@ -69,7 +77,7 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be read.
     pub fn of_tensors(args: &ModelArgs, console: &Console) -> Result<Self, Failure> {
-        let opened = opened(args)?;
+        let (opened, settings) = opened(args, console)?;
         let mut model = opened.model.clone();
         // Those of an ONNX file are part of what was exported.
         let front: Vec<_> = model.front().collect();
@@ -77,19 +85,19 @@ impl Classifier {
             console.note(&format!("the tensor goes in behind {}", front.join(" and ")));
             model = model.without_front();
         }
-        Self::new(opened, model, ResizeMode::Squash, args, None)
+        Self::new(opened, model, (Resize::default(), &settings), args, None)
     }
 
     fn new(
         opened: Opened,
         model: Sequential,
-        resize: ResizeMode,
+        (resize, settings): (Resize, &Settings),
         args: &ModelArgs,
         known: Option<&[String]>,
     ) -> Result<Self, Failure> {
         let outputs = open::class_count(&model);
-        let named = match &args.elsewhere.classes {
-            Some(path) => Some(classes::read(path, outputs)?),
+        let named = match class_names(settings, outputs)? {
+            Some(names) => Some(names),
             None => opened.classes,
         };
         let classes = match (&named, known) {
@@ -161,6 +169,28 @@ impl Classifier {
     }
 }
 
-fn opened(args: &ModelArgs) -> Result<Opened, Failure> {
-    open(&args.model, args.elsewhere.architecture.as_deref(), args.elsewhere.image_size)
+/// Opens a model, and says how images are brought to it as far as the command line, a file beside the model or its own
+/// file do.
+fn opened(args: &ModelArgs, console: &Console) -> Result<(Opened, Settings), Failure> {
+    let ModelArgs { model, elsewhere, .. } = args;
+    let asked = Settings::of_args(elsewhere)?;
+    let size = asked.input_size.as_ref().map(|size| size.value);
+    let opened = open(model, elsewhere.architecture.as_deref(), size)?;
+    let settings = asked.or(opened.said.clone());
+    settings.warnings.iter().for_each(|warning| console.warn(warning));
+    Ok((opened, settings))
+}
+
+/// The names of so many classes that the settings say.
+///
+/// # Errors
+/// If there are more or fewer, or their file cannot be read.
+pub fn class_names(settings: &Settings, outputs: usize) -> Result<Option<Vec<String>>, Failure> {
+    match &settings.classes {
+        None => Ok(None),
+        Some(Said { value: Classes::File(path), .. }) => classes::read(path, outputs).map(Some),
+        Some(Said { value: Classes::Names(names), by }) => {
+            classes::checked(names.clone(), outputs, by).map(Some)
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! Opens model files of every kind.
 
-use super::{classes, preprocessing};
+use super::settings::{Pixels, Said, Settings};
+use super::{beside, classes};
 use crate::failure::Failure;
 use crate::hints;
 use nn_core::Error;
-use nn_core::data::{Channels, ResizeMode};
+use nn_core::data::{Channels, Resampling, Resize, ResizeMode};
+use nn_core::model::safetensors::TensorFile;
 use nn_core::model::{self, ModelFile, Preprocessing, Sequential};
 use nn_onnx::ReadOptions;
-use nn_study::run_folder::MODEL_FILE;
+use nn_study::run_folder::{MODEL_FILE, RESIZE_NOTE};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -24,6 +26,12 @@ pub struct Opened {
     pub path: PathBuf,
     /// What an ONNX file says more.
     pub onnx: Option<Onnx>,
+    /// What a file beside the model says, and the metadata of an ONNX file.
+    pub said: Settings,
+    /// How images are resized unless something else is said.
+    pub resize: Resize,
+    /// Whether these are weights as torchvision or timm publish them.
+    pub is_published: bool,
 }
 
 /// What an ONNX file says beside the network.
@@ -32,32 +40,40 @@ pub struct Onnx {
     pub layers: BTreeMap<String, String>,
     /// What was found and done while reading, in sentences.
     pub notes: Vec<String>,
-    /// What its metadata says about pixels.
-    pub preprocessing: Option<(Preprocessing, ResizeMode)>,
 }
 
 /// Opens the model at `path`: a file, or a run folder that holds one. `architecture` names the network of weights
-/// of torchvision or timm.
+/// of torchvision or timm; `input_size` is a height and width.
 ///
 /// # Errors
-/// If there is no model, it cannot be read, or it takes no images.
+/// If there is no model, it cannot be read, or it takes no images; if a file beside it cannot be understood.
 pub fn open(
     path: &Path,
     architecture: Option<&str>,
-    image_size: Option<usize>,
+    input_size: Option<(usize, usize)>,
 ) -> Result<Opened, Failure> {
     let path = located(path)?;
-    let opened = match (is_onnx(&path), architecture) {
-        (true, Some(network)) => {
-            return Err(Failure::usage(format!(
-                "--architecture {network}: {} is an ONNX file, which says its network itself; leave the option \
-                 away",
-                path.display()
-            )));
+    let is_onnx = is_onnx(&path);
+    if let (true, Some(network)) = (is_onnx, architecture) {
+        return Err(Failure::usage(format!(
+            "--architecture {network}: {} is an ONNX file, which says its network itself; leave the option \
+             away",
+            path.display()
+        )));
+    }
+    let is_ours = !is_onnx && is_ours(&path);
+    let said = beside::read(&path, is_ours)?;
+    let size = input_size.or(said.input_size.as_ref().map(|size| size.value));
+    let opened = match is_onnx {
+        true => open_onnx(path, size, said)?,
+        false => {
+            let size = size.or(said.usual_size).map(|size| square(size, &path)).transpose()?;
+            let file = match architecture {
+                Some(network) => model::load_as(&path, network, size)?,
+                None => model::load(&path, size)?,
+            };
+            ours(file, path, said, !is_ours)?
         }
-        (true, None) => open_onnx(path, image_size)?,
-        (false, Some(network)) => ours(model::load_as(&path, network, image_size)?, path),
-        (false, None) => ours(model::load(&path, image_size)?, path),
     };
     match channels(&opened.model) {
         Some(_) => Ok(opened),
@@ -71,6 +87,23 @@ pub fn open(
             "use a classifier of images",
         )
         .into()),
+    }
+}
+
+/// Whether a safetensors file says its network, as ours do.
+fn is_ours(path: &Path) -> bool {
+    // Whatever is wrong with it is told when it is opened.
+    TensorFile::open(path).is_ok_and(|file| file.metadata("nn.architecture").is_some())
+}
+
+/// The side of a square.
+fn square((height, width): (usize, usize), path: &Path) -> Result<usize, Failure> {
+    match height == width {
+        true => Ok(height),
+        false => Err(Failure::usage(format!(
+            "the input size {height}x{width}: {} takes squares; give one number of pixels",
+            path.display()
+        ))),
     }
 }
 
@@ -90,26 +123,72 @@ pub fn class_count(model: &Sequential) -> usize {
     }
 }
 
-fn ours(file: ModelFile, path: PathBuf) -> Opened {
+fn ours(
+    file: ModelFile,
+    path: PathBuf,
+    said: Settings,
+    is_foreign: bool,
+) -> Result<Opened, Failure> {
     let ModelFile { model, classes, notes } = file;
-    Opened { model, classes, notes, path, onnx: None }
+    let is_published = is_foreign && model.front().next().is_some();
+    let resize = match notes.get(RESIZE_NOTE) {
+        Some(text) => text.parse()?,
+        None if is_published => {
+            let is_bicubic = model.name().contains("efficientnet");
+            let resampling = if is_bicubic { Resampling::Bicubic } else { Resampling::Bilinear };
+            Resize::from(ResizeMode::Crop).resampling(resampling)
+        }
+        None => Resize::default(),
+    };
+    Ok(Opened { model, classes, notes, path, onnx: None, said, resize, is_published })
 }
 
-fn open_onnx(path: PathBuf, image_size: Option<usize>) -> Result<Opened, Failure> {
-    let input_size = image_size.map(|size| (size, size));
-    let options = ReadOptions { input_size, ..ReadOptions::default() };
-    let imported = nn_onnx::read_with(&path, &options).map_err(|error| match error {
+fn open_onnx(
+    path: PathBuf,
+    input_size: Option<(usize, usize)>,
+    said: Settings,
+) -> Result<Opened, Failure> {
+    let read = |input_size| {
+        let options = ReadOptions { input_size, ..ReadOptions::default() };
+        nn_onnx::read_with(&path, &options)
+    };
+    let takes_any = |error: &Error| matches!(error, Error::File { remedy, .. } if remedy.contains("input size"));
+    let imported = match read(input_size) {
+        Err(error) if takes_any(&error) && said.usual_size.is_some() => read(said.usual_size),
+        read => read,
+    };
+    let imported = imported.map_err(|error| match error {
         Error::File { path, problem, remedy } if remedy.contains("input size") => {
-            Error::File { path, problem, remedy: format!("{remedy}: --image-size 224") }
+            Error::File { path, problem, remedy: format!("{remedy}: --input-size 224") }
         }
         other => other,
     })?;
     let notes = imported.notes();
-    let metadata = imported.report.metadata;
-    let classes = classes::in_metadata(&metadata, class_count(&imported.model));
-    let preprocessing = preprocessing::in_metadata(&metadata, &path)?;
-    let onnx = Onnx { layers: imported.layers, notes, preprocessing };
-    Ok(Opened { model: imported.model, classes, notes: BTreeMap::new(), path, onnx: Some(onnx) })
+    let classes = imported.class_names.map(classes::told_apart);
+    let said = said.or(in_metadata(imported.preprocessing, imported.resize));
+    let onnx = Some(Onnx { layers: imported.layers, notes });
+    let (notes, resize) = (BTreeMap::new(), Resize::default());
+    Ok(Opened {
+        model: imported.model,
+        classes,
+        notes,
+        path,
+        onnx,
+        said,
+        resize,
+        is_published: false,
+    })
+}
+
+/// What an ONNX file's metadata says about pixels.
+fn in_metadata(preprocessing: Option<Preprocessing>, resize: Option<Resize>) -> Settings {
+    const BY: &str = "its metadata";
+    let pixels = preprocessing.map(|preprocessing| {
+        let resize = resize.unwrap_or_default();
+        Said::new(Pixels { preprocessing, resize }, BY)
+    });
+    let resize = resize.map(|resize| Settings::of_resize(resize, BY)).unwrap_or_default();
+    Settings { pixels, ..resize }
 }
 
 /// Whether a file is an ONNX model, by its ending or its first bytes.

@@ -28,7 +28,7 @@ use file::Document;
 pub use graph::usual;
 use graph::{Graph, Held, INPUT};
 use nn_core::Result;
-use nn_core::data::ResizeMode;
+use nn_core::data::Resize;
 use nn_core::layers::{Activation, LayerKinds, OutputKind};
 use nn_core::model::{Model, Preprocessing};
 use std::collections::HashMap;
@@ -62,7 +62,7 @@ pub struct Export<'a> {
     model: &'a Model,
     class_names: Option<Vec<String>>,
     preprocessing: Option<Preprocessing>,
-    resize: Option<ResizeMode>,
+    resize: Option<Resize>,
     in_graph: bool,
     front_as_metadata: bool,
     probabilities: bool,
@@ -97,9 +97,9 @@ impl<'a> Export<'a> {
         self
     }
 
-    /// How images get the model's size, beside the preprocessing: the entry `nn.resize`.
-    pub fn resize(mut self, resize: ResizeMode) -> Self {
-        self.resize = Some(resize);
+    /// How images get the model's size, beside the preprocessing.
+    pub fn resize(mut self, resize: impl Into<Resize>) -> Self {
+        self.resize = Some(resize.into());
         self
     }
 

@@ -53,7 +53,7 @@ fn a_batch_holds_the_images_asked_for() {
 fn grey_images_are_the_same_wherever_they_are_kept() {
     let root = folder();
     let all: Vec<usize> = (0..12).collect();
-    let resize = ResizeMode::Letterbox;
+    let resize = ResizeMode::Letterbox.into();
     let grey = DatasetOptions { channels: Channels::Grey, resize, ..options() };
     let nowhere = DatasetOptions { memory_bound: 0, disk_bound: 0, ..grey.clone() };
     let on_disk = DatasetOptions { memory_bound: 0, ..grey.clone() };

@@ -4,7 +4,7 @@
 use super::input::Input;
 use nn_core::Kernels;
 use nn_core::autograd::{Conv2dOptions, Pool2dOptions};
-use nn_core::internals::conv::{Accuracy, Bounds, Conv2dKernel, Output, OutputGradient};
+use nn_core::internals::conv::{Accuracy, Conv2dKernel, Output, OutputGradient};
 use nn_core::internals::{Conv2dGeometry, Pool2dGeometry, pool, reference};
 use nn_core::kernels::isa;
 use nn_core::layers::Padding;
