@@ -127,15 +127,16 @@ fn a_file_beside_wins_over_metadata() {
     let [lite, tf, crop] = ["lite", "tf", "tf --resize crop --interpolation bicubic"]
         .map(|options| answers(&sandbox, "model.onnx", &format!("--preset {options}")).0);
     let bytes = fs::read(fixture("group_norm.onnx")).unwrap();
-    let pixels = r#"{"scale":0.00784313725490196,"mean":[1.0],"std":[1.0],"channels":"rgb""#;
-    let says = |more: &str| {
-        let entries = [("nn.format", "1"), ("preprocessing", &format!("{pixels}{more}}}"))];
-        [bytes.clone(), entries.map(|(key, value)| metadata(key, value)).concat()].concat()
+    let pixels = ("nn.preprocessing", r#"{"scale":0.00784313725490196,"mean":[1.0],"std":[1.0]}"#);
+    let says = |more: &[(&str, &str)]| {
+        let entries = std::iter::once(&pixels).chain(more);
+        let entries = entries.flat_map(|(key, value)| metadata(key, value));
+        bytes.iter().copied().chain(entries).collect::<Vec<_>>()
     };
-    sandbox.write("model.onnx", says(""));
+    sandbox.write("model.onnx", says(&[]));
     let (found, told) = answers(&sandbox, "model.onnx", "");
     assert!(found == tf && told.contains("(its metadata)"), "{told}");
-    sandbox.write("model.onnx", says(r#","resize":"crop bicubic""#));
+    sandbox.write("model.onnx", says(&[("nn.resize", "crop bicubic")]));
     assert_eq!(answers(&sandbox, "model.onnx", "").0, crop);
     sandbox
         .write("model.toml", "preset = \"lite\"\nresize = \"squash\"\ninterpolation = \"plain\"");
