@@ -60,13 +60,14 @@ fn difference(a: &[f32], b: &[f32]) -> f64 {
     apart.fold(0.0, f64::max) / largest
 }
 
-/// Shape, numbers, and whether it is state, of each parameter.
-fn parameters(model: &Model) -> BTreeMap<&str, (&[usize], &[f32], bool)> {
-    let mut all = BTreeMap::new();
-    for Parameter { name, value, state, .. } in model.parameters() {
-        all.insert(name.as_str(), (value.dims(), value.as_slice(), *state));
-    }
-    all
+/// Shape, numbers, and whether it is state or trained.
+type Content<'a> = (&'a [usize], &'a [f32], [bool; 2]);
+
+/// The content of each parameter.
+fn parameters(model: &Model) -> BTreeMap<&str, Content<'_>> {
+    let of = |parameter: &Parameter| [parameter.state, parameter.is_trained()];
+    let all = model.parameters().iter();
+    all.map(|p| (p.name.as_str(), (p.value.dims(), p.value.as_slice(), of(p)))).collect()
 }
 
 /// What is read from the model's file.

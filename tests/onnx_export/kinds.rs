@@ -166,8 +166,10 @@ fn arithmetic(cases: &mut Cases) {
         graph.layer(MatMul::new(), [x, turned])
     });
     cases.image(Bias::new());
+    cases.image(Bias::new().fixed(true));
     cases.alone(&[6], Bias::new());
     cases.image(Scale::new(0.5));
+    cases.image(Scale::new(0.5).fixed(true));
     cases.alone(&[5, 4], Scale::new(0.5));
     cases.image(Rescaling::new(1.0 / 255.0));
     cases.image(Rescaling::new(1.0).offset(-2.0));
@@ -185,6 +187,7 @@ fn arithmetic(cases: &mut Cases) {
     cases.image(StochasticDepth::new(0.25));
     cases.two(Add::new(), |graph, x| graph.layer(Constant::new([7, 6, 4]), x));
     cases.two(Multiply::new(), |graph, x| graph.layer(Constant::new([1, 6, 4]), x));
+    cases.two(Add::new(), |graph, x| graph.layer(Constant::new([7, 6, 4]).fixed(true), x));
     cases.two(Concatenate::new(), |graph, x| graph.layer(Constant::new([7, 6, 2]), x));
     cases.graph("Constant", 0, &[5, 4], |graph, x| {
         let token = graph.layer(Constant::new([1, 4]), x);

@@ -1,7 +1,7 @@
 //! The bytes of a file, and of the weights beside it.
 
 use super::graph::{Constant, Numbers};
-use super::proto::{FLOAT, INT64, entry};
+use super::proto::{self, FLOAT, INT64, entry};
 use crate::proto::{ModelProto, TensorProto};
 use bytes::Bytes;
 use nn_core::files::FileDraft;
@@ -75,13 +75,14 @@ impl Document<'_> {
                 "write it to a path: the weights then lie in a file beside it",
             ));
         }
-        let tensors = self.constants.into_iter().map(|constant| {
+        let tensors = self.constants.iter().map(|constant| {
             let mut bytes = Vec::with_capacity(constant.numbers.len() as usize);
             // Memory takes all that is written.
             let _ = constant.numbers.write(&mut bytes);
-            TensorProto { raw_data: Bytes::from(bytes), ..tensor(&constant) }
+            TensorProto { raw_data: Bytes::from(bytes), ..tensor(constant) }
         });
-        put(&mut self.model, tensors.collect());
+        let tensors = tensors.collect();
+        self.put(tensors);
         Ok(self.model.encode_to_vec())
     }
 
@@ -107,7 +108,8 @@ impl Document<'_> {
         for constant in &self.constants {
             let len = constant.numbers.len();
             let mut proto = tensor(constant);
-            if len < LEAST_BESIDE {
+            // Only initialisers can lie outside.
+            if len < LEAST_BESIDE || constant.is_node {
                 let mut bytes = Vec::new();
                 let _ = constant.numbers.write(&mut bytes);
                 proto.raw_data = bytes.into();
@@ -131,18 +133,27 @@ impl Document<'_> {
             }
             Ok(())
         })?;
-        put(&mut self.model, tensors);
+        self.put(tensors);
         let bytes = self.model.encode_to_vec();
         let model = FileDraft::write(path, |file| file.write_all(&bytes))?;
         // Both are there before either gets its name.
         data.commit()?;
         model.commit()
     }
-}
 
-fn put(model: &mut ModelProto, tensors: Vec<TensorProto>) {
-    if let Some(graph) = &mut model.graph {
-        graph.initializer = tensors;
+    /// Puts the constants, in their order, into the graph: as nodes before all others, or as initialisers.
+    fn put(&mut self, tensors: Vec<TensorProto>) {
+        let Some(graph) = &mut self.model.graph else { return };
+        let mut nodes = Vec::new();
+        for (tensor, constant) in tensors.into_iter().zip(&self.constants) {
+            if constant.is_node {
+                let (name, value) = (constant.name.clone(), vec![proto::tensor("value", tensor)]);
+                nodes.push(proto::node(name, "Constant", &[], &constant.name, value));
+            } else {
+                graph.initializer.push(tensor);
+            }
+        }
+        graph.node.splice(0..0, nodes);
     }
 }
 
@@ -168,6 +179,7 @@ mod tests {
             name: format!("{i}"),
             dims: vec![1 << 20],
             numbers: Numbers::Weights(&weight),
+            is_node: false,
         };
         let document = |count: usize| Document {
             model: ModelProto::default(),

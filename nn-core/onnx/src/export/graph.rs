@@ -27,6 +27,8 @@ pub struct Constant<'a> {
     pub name: String,
     pub dims: Vec<usize>,
     pub numbers: Numbers<'a>,
+    /// Whether it is a node of the graph, whose numbers nobody trains, instead of an initialiser.
+    pub is_node: bool,
 }
 
 /// A value as the file has it.
@@ -125,15 +127,26 @@ impl<'a> Graph<'a> {
     /// Adds a constant; its name.
     pub fn constant(&mut self, name: &str, dims: &[usize], numbers: Numbers<'a>) -> String {
         let name = unique(&mut self.value_names, name);
-        self.constants.push(Constant { name: name.clone(), dims: dims.to_vec(), numbers });
-        name
+        self.initializer(name, dims, numbers)
     }
 
     /// Adds a parameter of the model under its own name, which no other value has.
     pub fn parameter(&mut self, name: &str, dims: &[usize], numbers: Numbers<'a>) -> String {
-        let name = name.to_owned();
-        self.constants.push(Constant { name: name.clone(), dims: dims.to_vec(), numbers });
+        self.initializer(name.to_owned(), dims, numbers)
+    }
+
+    fn initializer(&mut self, name: String, dims: &[usize], numbers: Numbers<'a>) -> String {
+        let constant =
+            Constant { name: name.clone(), dims: dims.to_vec(), numbers, is_node: false };
+        self.constants.push(constant);
         name
+    }
+
+    /// Makes the last constant a node if it is `fixed`: what is trained is an initialiser.
+    pub fn fix_last(&mut self, fixed: bool) {
+        if let Some(constant) = self.constants.last_mut() {
+            constant.is_node = fixed;
+        }
     }
 
     pub fn integers(&mut self, name: &str, values: Vec<i64>) -> String {

@@ -12,6 +12,7 @@
 //! | dropout, stochastic depth | nothing: the file is for inference |
 //! | an activation in a layer | a node behind it, `LAYER/relu` |
 //! | weights | `conv1.weight` as here and in PyTorch |
+//! | numbers that are fixed, such as masks | `Constant` nodes, which nobody trains |
 //! | the output | logits, or what [`Export::probabilities`] makes of them; the entry `nn.output` of the metadata says which |
 
 mod activation;

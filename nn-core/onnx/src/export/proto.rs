@@ -1,7 +1,8 @@
 //! The messages of a file, as they are made.
 
 use crate::proto::{
-    AttributeProto, Dimension, Entry, NodeProto, ShapeProto, TensorType, TypeProto, ValueInfoProto,
+    AttributeProto, Dimension, Entry, NodeProto, ShapeProto, TensorProto, TensorType, TypeProto,
+    ValueInfoProto,
 };
 
 /// Single precision, and whole numbers of 64 bits.
@@ -29,6 +30,10 @@ pub fn text(name: &str, value: &'static str) -> Attribute {
 
 pub fn ints(name: &str, values: impl IntoIterator<Item = i64>) -> Attribute {
     AttributeProto { ints: values.into_iter().collect(), ..attribute(name, 7) }
+}
+
+pub fn tensor(name: &str, value: TensorProto) -> Attribute {
+    AttributeProto { t: Some(Box::new(value)), ..attribute(name, 4) }
 }
 
 /// An attribute of sizes.

@@ -7,7 +7,8 @@ use super::super::proto::{int, ints};
 use super::Family;
 use crate::layout::Layout;
 use nn_core::layers::{
-    Activation, Concatenate, Constant, Function, Normalization, Reduce, Reduction, Rescaling,
+    Activation, Bias, Concatenate, Constant, Function, Normalization, Reduce, Reduction, Rescaling,
+    Scale,
 };
 use nn_core::{Result, Tensor};
 
@@ -19,7 +20,10 @@ pub const KINDS: Family = &[
         Ok(call.like(&x, raised, y))
     }),
     ("Add", |call| merge(call, "Add")),
-    ("Bias", |call| with_parameter(call, "Add")),
+    ("Bias", |call| {
+        let Bias { fixed, .. } = call.layer()?;
+        with_parameter(call, "Add", fixed)
+    }),
     ("Concatenate", concatenate),
     ("Constant", constant),
     ("Divide", |call| merge(call, "Div")),
@@ -41,7 +45,10 @@ pub const KINDS: Family = &[
     ("Normalization", normalization),
     ("Reduce", reduce),
     ("Rescaling", rescaling),
-    ("Scale", |call| with_parameter(call, "Mul")),
+    ("Scale", |call| {
+        let Scale { fixed, .. } = call.layer()?;
+        with_parameter(call, "Mul", fixed)
+    }),
     ("StochasticDepth", same),
     ("Subtract", |call| merge(call, "Sub")),
 ];
@@ -52,10 +59,11 @@ fn same(call: &mut Call<'_, '_>) -> Result<Held> {
     Ok(call.inputs[0].clone())
 }
 
-/// A trained number for each channel.
-fn with_parameter(call: &mut Call<'_, '_>, op: &str) -> Result<Held> {
+/// A number for each channel, trained or fixed.
+fn with_parameter(call: &mut Call<'_, '_>, op: &str, fixed: bool) -> Result<Held> {
     let (x, raised) = call.any(0)?;
     let parameter = call.for_channels(0, &x.layout)?;
+    call.graph.fix_last(fixed);
     let y = call.add(op, &[&x.name, &parameter], vec![]);
     Ok(call.like(&x, raised, y))
 }
@@ -133,9 +141,9 @@ fn concatenate(call: &mut Call<'_, '_>) -> Result<Held> {
     Ok(Held::new(call.output.dims(), layout, y))
 }
 
-/// Trained numbers with a batch of one, as they lie in the file.
+/// Numbers, trained or fixed, with a batch of one, as they lie in the file.
 fn constant(call: &mut Call<'_, '_>) -> Result<Held> {
-    let Constant { shape, .. } = call.layer()?;
+    let Constant { shape, fixed } = call.layer()?;
     let layout = usual(shape.len());
     let file: Vec<_> = std::iter::once(1).chain(dims(&shape, &layout)).collect();
     let Some(parameter) = call.parameters.first() else { return same(call) };
@@ -145,6 +153,7 @@ fn constant(call: &mut Call<'_, '_>) -> Result<Held> {
         false => Numbers::Floats(channels_first(value.as_slice(), &shape)),
     };
     let name = call.graph.parameter(&parameter.name, &file, numbers);
+    call.graph.fix_last(fixed);
     Ok(Held { single: true, ..Held::new(&shape, layout, name) })
 }
 
