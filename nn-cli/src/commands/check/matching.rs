@@ -154,7 +154,7 @@ mod tests {
         let (folders, classes) = (texts(&["husky", "wolf"]), texts(&["a dog", "a wolf"]));
         for (map, says) in [
             (&["husky"][..], "FOLDER=CLASSES"),
-            (&["husky=0"], "did you mean husky?"),
+            (&["husk=0"], "did you mean husky?"),
             (&["husky=2"], "0 to 1"),
             (&["husky=0-5"], "0 to 1"),
             (&["husky=a wolv"], "did you mean a wolf?"),
