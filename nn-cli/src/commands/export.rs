@@ -1,7 +1,6 @@
 //! `nn-cli model export`: writes a model as ONNX, or as our own file.
 
 use super::model::preprocessing::{Prepared, bare};
-use super::model::settings::Settings;
 use super::model::{self, Opened};
 use crate::args::ExportArgs;
 use crate::failure::Failure;
@@ -25,20 +24,14 @@ struct Written<'a> {
 }
 
 pub fn run(args: &ExportArgs, console: &Console) -> Result<(), Failure> {
-    let elsewhere = &args.elsewhere;
-    let asked = Settings::of_args(elsewhere)?;
-    let size = asked.input_size.as_ref().map(|size| size.value);
-    let opened = model::open(&args.model, elsewhere.architecture.as_deref(), size)?;
+    let (opened, settings) = model::opened(&args.model, &args.elsewhere, console)?;
     for path in [&args.onnx, &args.safetensors].into_iter().flatten() {
         if path.exists() && !args.overwrite {
             let remedy = "choose another name, or replace it with --overwrite";
             return Err(Failure::usage(Error::file(path, "exists already", remedy)));
         }
     }
-    let settings = asked.or(opened.said.clone());
-    settings.warnings.iter().for_each(|warning| console.warn(warning));
-    let named = model::class_names(&settings, model::class_count(&opened.model))?;
-    let classes = named.or(opened.classes.clone());
+    let classes = model::class_names(&opened, &settings)?;
     // An ONNX file need not say how pixels become its input; ours takes pixels.
     let is_silent = opened.onnx.is_some() && settings.preprocessing().is_none();
     let may_be_silent = args.safetensors.is_none() && !args.with_preprocessing;

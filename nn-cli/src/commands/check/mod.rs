@@ -17,23 +17,18 @@ use crate::failure::Failure;
 use crate::reading;
 use crate::ui::{Console, Counter};
 use nn_core::Error;
-use nn_core::data::{AlphaBackground, Dataset, Resize, Sample};
+use nn_core::data::{Dataset, Resize, Sample};
 use nn_core::files::write_atomically;
 use nn_core::train::evaluate;
 use nn_study::images::{self, BATCH, Reading};
 use nn_study::network::loss_for;
 use nn_study::observer::Interruptible;
-use nn_study::run_folder::ALPHA_BACKGROUND_NOTE;
 use nn_study::{Evaluation, ImageSet, Observer, format};
 use std::path::{Path, PathBuf};
 
 pub fn run(args: &CheckArgs, console: &Console) -> Result<(), Failure> {
-    let asked = Settings::of_args(&args.elsewhere())?;
-    let size = asked.input_size.as_ref().map(|size| size.value);
-    let opened = model::open(&args.model, args.architecture.as_deref(), size)?;
+    let (opened, settings) = model::opened(&args.model, &args.elsewhere(), console)?;
     let target = args.write.then(|| target(&opened.path, args.overwrite)).transpose()?;
-    let settings = asked.or(opened.said.clone());
-    settings.warnings.iter().for_each(|warning| console.warn(warning));
     let set = datasets::find(&args.data, args.images.root(), &args.labels, console)?;
     reading::tell(&set.folder, None, console);
     let classes = classes(&opened, &settings, &set, console)?;
@@ -93,7 +88,7 @@ fn classes(
     console: &Console,
 ) -> Result<Vec<String>, Failure> {
     let outputs = model::class_count(&opened.model);
-    let named = model::class_names(settings, outputs)?.or(opened.classes.clone());
+    let named = model::class_names(opened, settings)?;
     Ok(named.unwrap_or_else(|| {
         let folders = &set.folder.classes;
         if folders.len() == outputs {
@@ -170,13 +165,11 @@ impl Trial<'_> {
     }
 
     fn images(&self, resize: Resize, samples: &[Sample], tells: bool) -> Result<Dataset, Failure> {
-        let noted = self.opened.notes.get(ALPHA_BACKGROUND_NOTE).map(|text| text.parse());
-        let [height, width] = [0, 1].map(|axis| self.opened.model.input_shape().dims()[axis]);
         let reading = Reading {
-            size: (height, width),
+            size: model::image_size(&self.opened.model),
             channels: model::channels(&self.opened.model).unwrap_or_default(),
             resize,
-            alpha_background: noted.transpose()?.unwrap_or(AlphaBackground::WHITE),
+            alpha_background: self.opened.alpha_background()?.unwrap_or_default(),
             skip_unreadable: self.args.images.skip_unreadable,
         };
         // Which class is right is asked later: a folder may stand for several.

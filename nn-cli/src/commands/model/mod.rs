@@ -8,11 +8,11 @@ mod open;
 pub mod preprocessing;
 pub mod settings;
 
-pub use open::{Opened, channels, class_count, located, open};
+pub use open::{Opened, channels, class_count, image_size, located, open};
 
 use self::preprocessing::Prepared;
 use self::settings::{Classes, Said, Settings};
-use crate::args::ModelArgs;
+use crate::args::{ElsewhereArgs, ModelArgs};
 use crate::failure::Failure;
 use crate::hints;
 use crate::ui::Console;
@@ -20,9 +20,8 @@ use nn_core::Error;
 use nn_core::data::{AlphaBackground, Resize, Treated};
 use nn_core::model::Sequential;
 use nn_study::images::Reading;
-use nn_study::run_folder::ALPHA_BACKGROUND_NOTE;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The image size of a model for which it is not known.
 pub const DEFAULT_IMAGE_SIZE: usize = 256;
@@ -53,7 +52,7 @@ impl Classifier {
         known: Option<&[String]>,
         console: &Console,
     ) -> Result<Self, Failure> {
-        let (opened, settings) = opened(args, console)?;
+        let (opened, settings) = opened(&args.model, &args.elsewhere, console)?;
         let Prepared { model, resize, told, .. } = Prepared::of(&opened, &settings)?;
         if let Some(told) = told {
             console.note(&told);
@@ -77,7 +76,7 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be read.
     pub fn of_tensors(args: &ModelArgs, console: &Console) -> Result<Self, Failure> {
-        let (opened, settings) = opened(args, console)?;
+        let (opened, settings) = opened(&args.model, &args.elsewhere, console)?;
         let mut model = opened.model.clone();
         // Those of an ONNX file are part of what was exported.
         let front: Vec<_> = model.front().collect();
@@ -96,10 +95,7 @@ impl Classifier {
         known: Option<&[String]>,
     ) -> Result<Self, Failure> {
         let outputs = open::class_count(&model);
-        let named = match class_names(settings, outputs)? {
-            Some(names) => Some(names),
-            None => opened.classes,
-        };
+        let named = class_names(&opened, settings)?;
         let classes = match (&named, known) {
             (Some(classes), _) => classes.clone(),
             (None, Some(known)) => known.to_vec(),
@@ -108,8 +104,7 @@ impl Classifier {
         let fits = classes.len() == outputs
             && known.is_none_or(|known| known.iter().all(|class| classes.contains(class)));
         if fits {
-            let noted =
-                opened.notes.get(ALPHA_BACKGROUND_NOTE).map(|text| text.parse()).transpose()?;
+            let noted = opened.alpha_background()?;
             let alpha_background = args.alpha_background.or(noted).unwrap_or_default();
             let layers = opened.onnx.map(|onnx| onnx.layers).unwrap_or_default();
             let path = args.model.clone();
@@ -155,10 +150,7 @@ impl Classifier {
 
     /// Height and width of the model's input.
     pub fn image_size(&self) -> (usize, usize) {
-        match self.model.input_shape().dims() {
-            [height, width, ..] => (*height, *width),
-            _ => (0, 0),
-        }
+        image_size(&self.model)
     }
 
     /// The layer of this name, or that of a node or value of this name of the ONNX file.
@@ -171,8 +163,11 @@ impl Classifier {
 
 /// Opens a model, and says how images are brought to it as far as the command line, a file beside the model or its own
 /// file do.
-fn opened(args: &ModelArgs, console: &Console) -> Result<(Opened, Settings), Failure> {
-    let ModelArgs { model, elsewhere, .. } = args;
+pub fn opened(
+    model: &Path,
+    elsewhere: &ElsewhereArgs,
+    console: &Console,
+) -> Result<(Opened, Settings), Failure> {
     let asked = Settings::of_args(elsewhere)?;
     let size = asked.input_size.as_ref().map(|size| size.value);
     let opened = open(model, elsewhere.architecture.as_deref(), size)?;
@@ -181,13 +176,14 @@ fn opened(args: &ModelArgs, console: &Console) -> Result<(Opened, Settings), Fai
     Ok((opened, settings))
 }
 
-/// The names of so many classes that the settings say.
+/// The names of a model's classes, as the settings or else its own file say.
 ///
 /// # Errors
-/// If there are more or fewer, or their file cannot be read.
-pub fn class_names(settings: &Settings, outputs: usize) -> Result<Option<Vec<String>>, Failure> {
+/// If the settings name more or fewer than it has, or their file cannot be read.
+pub fn class_names(opened: &Opened, settings: &Settings) -> Result<Option<Vec<String>>, Failure> {
+    let outputs = class_count(&opened.model);
     match &settings.classes {
-        None => Ok(None),
+        None => Ok(opened.classes.clone()),
         Some(Said { value: Classes::File(path), .. }) => classes::read(path, outputs).map(Some),
         Some(Said { value: Classes::Names(names), by }) => {
             classes::checked(names.clone(), outputs, by).map(Some)

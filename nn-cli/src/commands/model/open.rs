@@ -5,11 +5,11 @@ use super::{beside, classes};
 use crate::failure::Failure;
 use crate::hints;
 use nn_core::Error;
-use nn_core::data::{Channels, Resampling, Resize, ResizeMode};
+use nn_core::data::{AlphaBackground, Channels, Resampling, Resize, ResizeMode};
 use nn_core::model::safetensors::TensorFile;
 use nn_core::model::{self, ModelFile, Preprocessing, Sequential};
 use nn_onnx::ReadOptions;
-use nn_study::run_folder::{MODEL_FILE, RESIZE_NOTE};
+use nn_study::run_folder::{ALPHA_BACKGROUND_NOTE, MODEL_FILE, RESIZE_NOTE};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -104,6 +104,24 @@ fn square((height, width): (usize, usize), path: &Path) -> Result<usize, Failure
             "the input size {height}x{width}: {} takes squares; give one number of pixels",
             path.display()
         ))),
+    }
+}
+
+impl Opened {
+    /// The colour that transparent images were laid on in training, if the file says it.
+    ///
+    /// # Errors
+    /// If it is no colour.
+    pub fn alpha_background(&self) -> Result<Option<AlphaBackground>, Failure> {
+        Ok(self.notes.get(ALPHA_BACKGROUND_NOTE).map(|text| text.parse()).transpose()?)
+    }
+}
+
+/// Height and width of the images that a model takes; 0 if it takes none.
+pub fn image_size(model: &Sequential) -> (usize, usize) {
+    match model.input_shape().dims() {
+        [height, width, ..] => (*height, *width),
+        _ => (0, 0),
     }
 }
 
