@@ -68,6 +68,9 @@ pub trait Tables: Element + linear::Loops {
     /// The bits of what ReLU and dropout passed on.
     fn masks() -> mask::Masks<Self>;
 
+    /// Poolings.
+    fn pools() -> pool::Pools<Self>;
+
     /// The functions of two numbers.
     fn pairs() -> pairs::Pairs<Self>;
 
@@ -120,6 +123,11 @@ macro_rules! impl_kernels {
             #[inline(never)] // as for `linear`
             fn masks() -> mask::Masks<Self> {
                 mask::Masks::COMPILED
+            }
+
+            #[inline(never)] // as for `linear`
+            fn pools() -> pool::Pools<Self> {
+                pool::Pools::COMPILED
             }
 
             #[inline(never)] // as for `linear`

@@ -78,6 +78,12 @@ impl<T: Kernels> Tape<T> {
     }
 
     fn max(&self, x: &Var<T>, geometry: Pool2dGeometry, output: Shape) -> Var<T> {
+        if !self.tracks(&[x]) {
+            let mut y = Tensor::uninit(output, self.pool());
+            pool::maxima(&geometry, x.value().as_slice(), y.as_mut_slice());
+            let argmax = self.pool().scratch_of::<u8>(0); // nobody will ask for it
+            return self.record(MaxPool2d { geometry, argmax, shape: x.shape().clone() }, &[x], y);
+        }
         if geometry.window_len() <= 256 {
             self.max_pool2d_indexed::<u8>(x, geometry, output)
         } else {
