@@ -6,7 +6,7 @@
 //! No function overflows where its value is finite. At kinks derivatives are PyTorch's.
 
 use super::erf::erfc;
-use super::exp::{exp, exp_m1, exp_of_sum, tanh};
+use super::exp::{exp, exp_m1, exp_of_minus, exp_of_sum, tanh};
 use super::multiversion::{Multiversion, each, each_pair, multiversion};
 use crate::tensor::Element;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
@@ -121,7 +121,7 @@ impl<T: Element> Multiversion for Forward<'_, T> {
                 each!(x, v => clamp(v * alpha + beta, zero, T::one()));
             }
             Activation::Relu6 => each!(x, v => clamp(v, zero, six)),
-            Activation::Softplus => each!(x, v => relu(v) + exp(-v.abs()).ln_1p()),
+            Activation::Softplus => each!(x, v => relu(v) + exp_of_minus(v.abs()).ln_1p()),
             Activation::Mish => each!(x, v => v * tanh_softplus(v).0),
         }
     }
@@ -209,7 +209,7 @@ fn relu<T: Element>(v: T) -> T {
 /// `1 / (1 + exp(-x))`, without overflow for large positive or negative `x`.
 #[inline(always)]
 pub fn sigmoid<T: Element>(x: T) -> T {
-    let e = exp(-x.abs());
+    let e = exp_of_minus(x.abs());
     let numerator = if x < T::zero() { e } else { T::one() };
     numerator / (T::one() + e)
 }
@@ -230,7 +230,7 @@ fn gelu_argument<T: Element>(x: T) -> (T, T) {
 fn tanh_softplus<T: Element>(x: T) -> (T, T) {
     let (one, two) = (T::one(), T::from_f64(2.0));
     // With e = exp(x): t = ((1 + e)^2 - 1) / ((1 + e)^2 + 1), divided by e^2 where that is large.
-    let e = exp(-x.abs());
+    let e = exp_of_minus(x.abs());
     let (above, rest) =
         if x < T::zero() { (e * (e + two), two) } else { (one + two * e, two * e * e) };
     (above / (above + rest), rest / (above + rest))

@@ -36,6 +36,23 @@ pub(super) fn exp<T: Element>(x: T) -> T {
     })
 }
 
+/// `e^-x` for a positive number or 0; in single precision within two units in the last place, and 0 where the
+/// result has fewer digits than others. It takes less than [`exp`].
+#[inline(always)]
+pub(super) fn exp_of_minus<T: Element>(x: T) -> T {
+    /// The first number whose result is below the smallest normal one.
+    const END: f32 = 87.33655;
+    if !is_single::<T>() {
+        return (-x).exp();
+    }
+    single(x, |x| {
+        let near = if x > END { END } else { x };
+        let (fraction, exponent) = reduced(-near, NOTHING);
+        let power = (1.0 + fraction) * power_of_two(exponent);
+        if x >= END { 0.0 } else { power }
+    })
+}
+
 /// `e^(x + rest)` in single precision, for a `rest` of at most 0.1 that `x` has no digits for.
 #[inline(always)]
 pub(super) fn exp_of_sum(x: f32, rest: f32) -> f32 {
@@ -85,12 +102,20 @@ struct Reduced {
 
 #[inline(always)]
 fn reduce(x: f32, more: f32) -> Reduced {
-    use std::f32::consts::LOG2_E;
-    // Adding it rounds to a whole number, which is then in the lowest bits.
-    const ROUND: f32 = 1.5 * (1 << 23) as f32;
     // Beyond these the result is 0 and infinity. NaN stays.
     let x = if x < -104.0 { -104.0 } else { x };
     let x = if x > 89.0 { 89.0 } else { x };
+    let (fraction, exponent) = reduced(x, more);
+    let half = exponent >> 1;
+    Reduced { fraction, low: power_of_two(half), high: power_of_two(exponent.wrapping_sub(half)) }
+}
+
+/// The fraction and the exponent of `e^(x + more) = (1 + fraction) * 2^exponent`, for an `x` from -104 to 89.
+#[inline(always)]
+fn reduced(x: f32, more: f32) -> (f32, i32) {
+    use std::f32::consts::LOG2_E;
+    // Adding it rounds to a whole number, which is then in the lowest bits.
+    const ROUND: f32 = 1.5 * (1 << 23) as f32;
     let shifted = x * LOG2_E + ROUND;
     let whole = shifted - ROUND;
     // The natural logarithm of 2 in two parts: the first product is exact.
@@ -101,12 +126,7 @@ fn reduce(x: f32, more: f32) -> Reduced {
     let sum = sum * rest + 1.6666665459e-1;
     let sum = sum * rest + 5.0000001201e-1;
     let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
-    let half = exponent >> 1;
-    Reduced {
-        fraction: sum * (rest * rest) + rest,
-        low: power_of_two(half),
-        high: power_of_two(exponent.wrapping_sub(half)),
-    }
+    (sum * (rest * rest) + rest, exponent)
 }
 
 /// `2^exponent`, from `2^-126` to `2^127`.
@@ -140,6 +160,10 @@ mod tests {
             let found = error(from, to, exp::<f32>, f64::exp);
             assert!(found < 2.0, "exp from {from} to {to}: {found}");
         }
+        for (from, to) in [(0.0, 87.336), (0.0, 1.0)] {
+            let found = error(from, to, exp_of_minus::<f32>, |x| (-x).exp());
+            assert!(found < 2.0, "exp_of_minus from {from} to {to}: {found}");
+        }
         for (from, to) in [(-20.0, 20.0), (-1.0, 1.0), (-1e-3, 1e-3), (-1e-20, 1e-20)] {
             let found = error(from, to, exp_m1::<f32>, f64::exp_m1);
             assert!(found < 3.0, "exp_m1 from {from} to {to}: {found}");
@@ -156,6 +180,12 @@ mod tests {
             assert_eq!(exp_m1::<f32>(x), x.exp_m1(), "{x}");
             assert_eq!(tanh::<f32>(x), x.tanh(), "{x}");
         }
-        assert!([exp::<f32>, exp_m1, tanh].iter().all(|f| f(f32::NAN).is_nan()));
+        for x in [0.0f32, 87.33, 1e30, f32::MAX, f32::INFINITY] {
+            assert_eq!(exp_of_minus(x), exp(-x), "{x}");
+        }
+        for x in [87.4f32, 100.0] {
+            assert_eq!(exp_of_minus(x), 0.0, "{x}");
+        }
+        assert!([exp::<f32>, exp_of_minus, exp_m1, tanh].iter().all(|f| f(f32::NAN).is_nan()));
     }
 }
