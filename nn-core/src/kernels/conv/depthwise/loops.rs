@@ -1,13 +1,14 @@
 //! The inner loops of depthwise convolutions.
 //!
 //! Pixels are `channels` numbers side by side, and channels do not mix. So the loops take a block of
-//! channels of a few neighbouring pixels, whose sums stay in registers and which share the kernel's elements;
-//! block by block, then pixels after pixels, so that memory is read in its order. The last block may overlap
-//! the one before it, so that it is a whole vector; only pixels shorter than a vector are read in part.
+//! channels of a few neighbouring pixels, whose sums stay in registers and which share the kernel's elements.
+//! The usual kernels have loops of their own, in which neighbours share the pixels that they read, and the
+//! padding is zeros. The last block of channels, and the last pixels of a row, may overlap the ones before, so
+//! that they are whole; only pixels shorter than a vector are read in part.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 
-use super::reach::{GROUP, Group, Reach};
+use super::reach::{GROUP, Group, Reach, Run};
 use crate::kernels::bounds::Bounds;
 use crate::kernels::simd::{Simd, SimdFn, prefetch};
 use std::ops::Range;
@@ -117,32 +118,19 @@ impl SimdFn for Connected<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Simd>(mut self) {
-        let (rows, groups) = (self.checked_rows(), self.columns.groups());
-        for row in 0..rows {
-            for i in 0..groups.len() {
-                let group = groups[i];
-                // SAFETY: the caller's promise, and what was checked.
-                unsafe {
-                    match (group.run.map(|run| run.len), self.columns.steps().1) {
-                        (Some(3), 1) => self.group::<V, 3, 1>(row, group),
-                        (Some(3), 2) => self.group::<V, 3, 2>(row, group),
-                        (Some(5), 1) => self.group::<V, 5, 1>(row, group),
-                        (Some(5), 2) => self.group::<V, 5, 2>(row, group),
-                        (Some(7), 1) => self.group::<V, 7, 1>(row, group),
-                        _ if group.whole => for_each_block!(
-                            V,
-                            self.channels,
-                            |channel| 2: self.block::<V, 2, GROUP>(row, group, channel),
-                            self.block::<V, 1, GROUP>(row, group, channel)
-                        ),
-                        _ => for_each_block!(
-                            V,
-                            self.channels,
-                            |channel| 4: self.block::<V, 4, 1>(row, group, channel),
-                            self.block::<V, 1, 1>(row, group, channel)
-                        ),
-                    }
-                }
+        let rows = self.checked_rows();
+        // SAFETY: the caller's promise, and what was checked; runs of these columns are as said.
+        unsafe {
+            if self.columns.runs().is_empty() {
+                return self.groups::<V>(rows);
+            }
+            match (self.kernel_w, self.columns.steps().1) {
+                (3, 1) => self.runs::<V, 3, 1>(rows),
+                (3, 2) => self.runs::<V, 3, 2>(rows),
+                (5, 1) => self.runs::<V, 5, 1>(rows),
+                (5, 2) => self.runs::<V, 5, 2>(rows),
+                (7, 1) => self.runs::<V, 7, 1>(rows),
+                _ => self.groups::<V>(rows),
             }
         }
     }
@@ -169,58 +157,108 @@ impl<'a> Connected<'a> {
         rows
     }
 
-    /// All channels of a whole group of a row of the target, which `K` elements of each row of the kernel connect
-    /// in a run that moves by `S` pixels of the source from one pixel of the group to the next.
+    /// All pixels, group by group of columns.
     ///
     /// # Safety
-    /// As for `block`, and the group is as said.
+    /// As for `block`, for so many rows.
     #[inline(always)]
-    unsafe fn group<V: Simd, const K: usize, const S: usize>(&mut self, row: usize, group: Group) {
+    unsafe fn groups<V: Simd>(&mut self, rows: usize) {
+        let groups = self.columns.groups();
+        for row in 0..rows {
+            for i in 0..groups.len() {
+                let group = groups[i];
+                // SAFETY: the caller's promise.
+                unsafe {
+                    if group.whole {
+                        for_each_block!(
+                            V,
+                            self.channels,
+                            |channel| 2: self.block::<V, 2, GROUP>(row, group, channel),
+                            self.block::<V, 1, GROUP>(row, group, channel)
+                        );
+                    } else {
+                        for_each_block!(
+                            V,
+                            self.channels,
+                            |channel| 4: self.block::<V, 4, 1>(row, group, channel),
+                            self.block::<V, 1, 1>(row, group, channel)
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// All pixels, run by run of columns: the `K` elements of each row of the kernel meet pixels of the source
+    /// side by side, which move by `S` from one pixel of the target to the next.
+    ///
+    /// # Safety
+    /// As for `block`, for so many rows; the columns have runs, and are as said.
+    #[inline(always)]
+    unsafe fn runs<V: Simd, const K: usize, const S: usize>(&mut self, rows: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             for_each_block!(
                 V,
                 self.channels,
-                |channel| 2: self.run_block::<V, 2, K, S>(row, group, channel),
-                self.run_block::<V, 1, K, S>(row, group, channel)
+                |channel| 2: self.run_blocks::<V, 2, K, S>(rows, channel),
+                self.run_blocks::<V, 1, K, S>(rows, channel)
             );
         }
     }
 
-    /// `R` vectors of channels, from `channel` on, of a group as for `group`: each pixel of the source is read once
-    /// for all pixels of the group. Sums have the order of `block`.
+    /// `R` vectors of channels, from `channel` on, of all rows, as for `runs`: the elements of the kernel and the
+    /// rows that neighbours share stay in the L1 cache.
     ///
     /// # Safety
-    /// As for `group`.
+    /// As for `runs`.
+    #[inline(always)]
+    unsafe fn run_blocks<V: Simd, const R: usize, const K: usize, const S: usize>(
+        &mut self,
+        rows: usize,
+        channel: usize,
+    ) {
+        let runs = self.columns.runs();
+        for row in 0..rows {
+            for i in 0..runs.len() {
+                // SAFETY: the caller's promise.
+                unsafe { self.run_block::<V, R, K, S>(row, runs[i], channel) };
+            }
+        }
+    }
+
+    /// `R` vectors of channels, from `channel` on, of a run: each pixel of the source is read once for all
+    /// pixels of the run, and those in the padding are 0. Sums have the order of `block`.
+    ///
+    /// # Safety
+    /// As for `runs`.
     #[inline(always)]
     unsafe fn run_block<V: Simd, const R: usize, const K: usize, const S: usize>(
         &mut self,
         row: usize,
-        group: Group,
+        run: Run,
         channel: usize,
     ) {
         let c = self.channels;
         let len = V::LANES.min(c);
+        let y = self.first + row;
         // SAFETY: the caller's promise, for every vector here.
         unsafe {
-            let mut sums = self.begin::<V, R, GROUP>(row, group, channel);
-            let y = self.first + row;
-            let (rows, columns) = (self.rows.of(y), self.columns.of(group.first));
+            let mut sums = self.begin::<V, R, GROUP>(channel);
+            let rows = self.rows.of(y);
             let source = self.source();
-            let backwards = group.run.is_some_and(|run| run.backwards);
-            let (first, kx) = columns[0];
-            // Counted backwards, the run begins at the last pixel's first element.
-            let first = if backwards { first + GROUP - 1 } else { first };
-            let step = if backwards { -(c as isize) } else { c as isize };
+            let step = if run.backwards { -1 } else { 1 };
             for i in 0..rows.len() {
                 let (sy, ky) = rows[i];
-                let start = (source.at(sy, first) + channel) as isize;
-                let weight = (ky * self.kernel_w + kx) * c + channel;
+                let weight = ky * self.kernel_w * c + channel;
                 let mut pixels = [[V::zero(); R]; MAX_RUN];
                 for t in 0..(GROUP - 1) * S + K {
-                    for r in 0..R {
-                        let at = (start + t as isize * step) as usize + r * V::LANES;
-                        pixels[t][r] = read::<V>(self.source, at, len);
+                    let x = run.start.wrapping_add(t as isize * step) as usize; // huge if it is below 0
+                    if x < self.source_w {
+                        let at = source.at(sy, x) + channel;
+                        for r in 0..R {
+                            pixels[t][r] = read::<V>(self.source, at + r * V::LANES, len);
+                        }
                     }
                 }
                 for j in 0..K {
@@ -232,7 +270,7 @@ impl<'a> Connected<'a> {
                     }
                 }
             }
-            self.end(row, group, backwards, channel, sums);
+            self.end(row, run.first, run.backwards, channel, sums);
         }
     }
 
@@ -252,8 +290,10 @@ impl<'a> Connected<'a> {
         let len = V::LANES.min(c);
         // SAFETY: the caller's promise, for every vector here.
         unsafe {
-            let mut sums = self.begin::<V, R, P>(row, group, channel);
+            let mut sums = self.begin::<V, R, P>(channel);
             let y = self.first + row;
+            let at = ((self.rows, y), (self.columns, group.first));
+            self.source().prefetch_next::<P>(at.0, at.1, channel, R * V::LANES);
             let (rows, columns) = (self.rows.of(y), self.columns.of(group.first));
             let (_, shift) = self.columns.steps();
             let source = self.source();
@@ -272,23 +312,16 @@ impl<'a> Connected<'a> {
                     }
                 }
             }
-            self.end(row, group, false, channel, sums);
+            self.end(row, group.first, false, channel, sums);
         }
     }
 
-    /// The sums of the first `P` pixels of a group before anything is added to them; prefetches for the next row.
+    /// The sums of `P` pixels before anything is added to them.
     ///
     /// # Safety
     /// As for `block`.
     #[inline(always)]
-    unsafe fn begin<V: Simd, const R: usize, const P: usize>(
-        &self,
-        row: usize,
-        group: Group,
-        channel: usize,
-    ) -> [[V; R]; P] {
-        let (y, columns) = ((self.rows, self.first + row), (self.columns, group.first));
-        self.source().prefetch_next::<P>(y, columns, channel, R * V::LANES);
+    unsafe fn begin<V: Simd, const R: usize, const P: usize>(&self, channel: usize) -> [[V; R]; P] {
         // SAFETY: the caller's promise.
         unsafe {
             let mut sums = [[V::zero(); R]; P];
@@ -305,12 +338,12 @@ impl<'a> Connected<'a> {
         }
     }
 
-    /// Writes the first `P` pixels of a group; from its last on if `backwards`.
+    /// Writes `P` pixels of a group that begins at `first`; from its last on if `backwards`.
     #[inline(always)]
     fn end<V: Simd, const R: usize, const P: usize>(
         &mut self,
         row: usize,
-        group: Group,
+        first: usize,
         backwards: bool,
         channel: usize,
         sums: [[V; R]; P],
@@ -319,7 +352,7 @@ impl<'a> Connected<'a> {
         let len = V::LANES.min(c);
         for p in 0..P {
             let place = if backwards { P - 1 - p } else { p };
-            let pixel = row * self.target_w + group.first + place * step;
+            let pixel = row * self.target_w + first + place * step;
             for r in 0..R {
                 let mut v = sums[p][r];
                 if !self.bounds.is_none() {

@@ -25,6 +25,7 @@ pub struct Reach {
     /// From each position of a group to the next: the distance here, and that on the other side.
     steps: (usize, usize),
     groups: Vec<Group>,
+    runs: Vec<Run>,
 }
 
 /// Positions of a whole group.
@@ -37,17 +38,18 @@ pub struct Group {
     pub first: usize,
     /// Whether these are [`GROUP`] positions, and not one.
     pub whole: bool,
-    /// How a whole group is connected, if without gaps.
-    pub run: Option<Run>,
 }
 
-/// Positions on the other side that follow each other without gaps: position `i` of the group meets its `j`-th
-/// element of the kernel at number `i * shift + j` of them, counted from one end, where `shift` is the distance
-/// on the other side from each position of the group to the next.
+/// [`GROUP`] positions that all elements of the kernel connect with positions that follow each other without
+/// gaps, some of which may be padding: number `i` of the group meets element `j` of the kernel at number
+/// `i * shift + j` of them, where `shift` is the distance on the other side from each position of the group to
+/// the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Run {
-    /// Elements of the kernel that connect each position.
-    pub len: usize,
+    /// The first position of the group.
+    pub first: usize,
+    /// The position on the other side where the run begins; in the padding if it is none.
+    pub start: isize,
     /// Whether both sides are counted from their last position.
     pub backwards: bool,
 }
@@ -90,17 +92,34 @@ impl Axis {
 
     /// The input positions that each output position sees.
     pub fn inputs(&self) -> Reach {
-        Reach::new([self.output, self.input, self.kernel], (1, self.stride), |at, k| {
-            self.input_at(at, k)
-        })
+        let sizes = [self.output, self.input, self.kernel];
+        let mut reach = Reach::new(sizes, (1, self.stride), |at, k| self.input_at(at, k));
+        if self.dilation == 1 {
+            let start = |first| (first * self.stride) as isize - self.pad as isize;
+            let run = |first| Run { first, start: start(first), backwards: false };
+            reach.runs = firsts(self.output).map(run).collect();
+        }
+        reach
     }
 
     /// The output positions that see each input position.
     pub fn outputs(&self) -> Reach {
-        Reach::new([self.input, self.output, self.kernel], (self.stride, 1), |at, k| {
-            self.output_at(at, k)
-        })
+        let sizes = [self.input, self.output, self.kernel];
+        let mut reach = Reach::new(sizes, (self.stride, 1), |at, k| self.output_at(at, k));
+        if self.dilation == 1 && self.stride == 1 {
+            let start = |first| (first + GROUP - 1 + self.pad) as isize;
+            let run = |first| Run { first, start: start(first), backwards: true };
+            reach.runs = firsts(self.input).map(run).collect();
+        }
+        reach
     }
+}
+
+/// The first positions of groups of `len` neighbours; none if there are fewer than [`GROUP`]. The last group
+/// may share positions with the one before it.
+fn firsts(len: usize) -> impl Iterator<Item = usize> {
+    let groups = if len < GROUP { 0 } else { len.div_ceil(GROUP) };
+    (0..groups).map(move |i| (i * GROUP).min(len - GROUP))
 }
 
 impl Reach {
@@ -116,7 +135,8 @@ impl Reach {
             starts.push(pairs.len());
         }
         assert!(pairs.iter().all(|&(at, _)| at < other));
-        let mut reach = Self { pairs, starts, sizes, steps, groups: Vec::new() };
+        let (groups, runs) = (Vec::new(), Vec::new());
+        let mut reach = Self { pairs, starts, sizes, steps, groups, runs };
         let mut grouped = vec![false; len];
         for first in 0..len {
             if grouped[first] {
@@ -126,8 +146,7 @@ impl Reach {
             for i in 0..if whole { GROUP } else { 1 } {
                 grouped[first + i * steps.0] = true;
             }
-            let run = if whole { reach.run(first) } else { None };
-            reach.groups.push(Group { first, whole, run });
+            reach.groups.push(Group { first, whole });
         }
         reach
     }
@@ -140,18 +159,14 @@ impl Reach {
             && self.of(first).iter().map(moved).eq(self.of(at).iter().copied())
     }
 
-    /// The run of the whole group that begins at `first`, if its connections have no gaps.
-    fn run(&self, first: usize) -> Option<Run> {
-        let pairs = self.of(first);
-        let follow = |a: &[(usize, usize)], d| a[1].1 == a[0].1 + 1 && a[0].0 + d == a[1].0 + 1;
-        let [forwards, backwards] = [2, 0].map(|d| pairs.windows(2).all(|pair| follow(pair, d)));
-        let run = Run { len: pairs.len(), backwards: !forwards };
-        (forwards || backwards && self.steps.1 == 1).then_some(run)
-    }
-
     /// All positions, in groups, which are in the order of their first positions.
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// All positions in runs, if they are connected so.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
     }
 
     /// The distance of neighbouring positions of a group, and that of what they are connected with.
@@ -202,6 +217,38 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn runs_have_every_position_and_all_its_connections() {
+        for (input, kernel, stride, pad) in
+            [(24, 3, 1, 1), (25, 3, 2, 1), (7, 5, 1, 2), (31, 7, 2, 3), (3, 5, 1, 2), (16, 2, 3, 0)]
+        {
+            let output = (input + 2 * pad - kernel) / stride + 1;
+            let axis = Axis { input, output, kernel, stride, dilation: 1, pad };
+            for (reach, len, other) in
+                [(axis.inputs(), output, input), (axis.outputs(), input, output)]
+            {
+                if reach.runs().is_empty() {
+                    assert!(len < GROUP || reach.steps().0 > 1);
+                    continue;
+                }
+                let mut seen = vec![false; len];
+                for run in reach.runs() {
+                    for i in 0..GROUP {
+                        let at = run.first + if run.backwards { GROUP - 1 - i } else { i };
+                        seen[at] = true;
+                        let step = if run.backwards { -1 } else { 1 };
+                        let place = |j| run.start + step * (i * reach.steps().1 + j) as isize;
+                        let pairs =
+                            (0..kernel).filter_map(|j| Some((usize::try_from(place(j)).ok()?, j)));
+                        let pairs: Vec<_> = pairs.filter(|&(at, _)| at < other).collect();
+                        assert_eq!(reach.of(at), pairs);
+                    }
+                }
+                assert!(seen.iter().all(|&seen| seen));
             }
         }
     }
