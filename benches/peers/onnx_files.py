@@ -1,7 +1,8 @@
-"""Times ONNX files in our engine beside ONNX Runtime, in turns, and prints a markdown table.
+"""Times ONNX files in our engine beside ONNX Runtime, tract and rten, in turns, and prints a markdown table.
 
     cargo build --release -p nn-onnx --example onnx_file
-    python onnx_files.py --ours ../../target/release/examples/onnx_file FILE..
+    cargo build --release --manifest-path engines/Cargo.toml
+    python onnx_files.py --ours ../../target/release/examples/onnx_file --engines engines/target/release/onnx-engines FILE..
 
 Milliseconds: to open the file, and the medians of 20 predictions after a warm-up of 3, for each batch; each program runs
 `--rounds` times, and the median of its medians counts. The sums of the outputs must agree. Where a program cannot read or
@@ -39,8 +40,16 @@ def onnxruntime_run(path, batch, threads):
     return {"open_ms": opened, "median_ms": statistics.median(times), "sum": float(y.astype("float64").sum())}
 
 
+def input_shape(path):
+    import onnx
+
+    dims = onnx.load(path, load_external_data=False).graph.input[0].type.tensor_type.shape.dim
+    return [str(dim.dim_value) for dim in dims[1:]]
+
+
 def run(command, threads):
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "RAYON_NUM_THREADS": str(threads)})
+    variables = {"RAYON_NUM_THREADS": str(threads), "RTEN_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables})
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         raise RuntimeError(lines[0] if lines else f"ended with status {done.returncode}")
@@ -51,12 +60,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--ours", required=True, metavar="PROGRAM")
+    parser.add_argument("--engines", metavar="PROGRAM", help="the program for tract and rten; without it they are left out")
     parser.add_argument("--batch", type=int, action="append", help="default: 1, then 8 (repeatable)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    programs = ["nn", "onnxruntime"]
-    print("| file | batch | " + " | ".join(f"{p}: open, predict" for p in programs) + " | ratio |")
+    programs = ["nn", "onnxruntime", *(["tract", "rten"] if args.engines else [])]
+    print("| file | batch | " + " | ".join(f"{p}: open, predict" for p in programs) + " | ratio to the best |")
     print("|---" * (len(programs) + 3) + "|")
     failures = {}
     for path in args.files:
@@ -65,6 +75,9 @@ def main():
                 "nn": lambda: run([args.ours, path, str(batch)], args.threads),
                 "onnxruntime": lambda: onnxruntime_run(path, batch, args.threads),
             }
+            for engine in programs[2:]:
+                sizes = [str(batch), str(args.threads), *input_shape(path)]
+                commands[engine] = lambda engine=engine, sizes=sizes: run([args.engines, engine, path, *sizes], args.threads)
             results = {program: [] for program in programs}
             for _ in range(args.rounds):
                 for program in programs:
