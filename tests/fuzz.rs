@@ -27,7 +27,7 @@ macro_rules! targets {
     };
 }
 
-targets! { architecture archive audit checkpoint config image kernels labels manifest metadata model npy onnx split tensor }
+targets! { architecture archive audit beside checkpoint config image kernels labels manifest metadata model npy onnx split tensor }
 
 /// The seed corpus of each target, and inputs that once failed.
 const FOLDERS: [&str; 2] = ["seeds", "reproducers"];

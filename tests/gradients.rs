@@ -363,6 +363,7 @@ fn activations() {
         Activation::Mish,
     ] {
         check_layer(&[6], Dense::new(4).activation(activation));
+        check_layer(&[6], Dense::new(4).bias(false).activation(activation));
         check_layer(&[5, 4, 2], Conv2D::new(3, 2).activation(activation));
         check_layer(&[3, 4], activation);
     }

@@ -136,6 +136,33 @@ fn attention_of_both_exporters() {
     }
 }
 
+/// Merged with the batch, as exporters for any batch write it, and as one node.
+#[test]
+fn attention_in_heads() {
+    for name in ["attention_in_heads", "attention_one_node"] {
+        let imported = compare(name);
+        let kinds = kinds(&imported.model);
+        assert_eq!(kinds.iter().filter(|kind| **kind == "MatMul").count(), 2, "{name}: {kinds:?}");
+    }
+}
+
+/// Their first dimension is the batch times the windows; each of the two samples has its own.
+#[test]
+fn attention_in_windows() {
+    for name in ["windows", "windows_one"] {
+        let imported = compare(name);
+        let kinds = kinds(&imported.model);
+        assert!(kinds.contains(&"LayerNormalization"), "{name}: {kinds:?}");
+    }
+}
+
+/// A convolution of one dimension, weights that are standardised, padding that cuts, positions that are computed.
+#[test]
+fn rows_and_weights_that_are_computed() {
+    let imported = compare("rows");
+    assert_eq!(kinds(&imported.model).iter().filter(|kind| **kind == "Conv2D").count(), 3);
+}
+
 #[test]
 fn a_local_response_normalization_before_a_flatten() {
     let imported = compare("local_response");

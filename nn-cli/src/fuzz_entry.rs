@@ -4,10 +4,11 @@
 //! and models are read by `nn-core`, manifests and archives by `nn-photographs`: their fuzz targets call
 //! those directly.
 
-use crate::commands::model::classes;
+use crate::commands::model::settings::Classes;
+use crate::commands::model::{beside, classes};
 use crate::{labels, npy};
 use nn_core::data::split_file;
-use nn_core::data::{ImageFolder, Split};
+use nn_core::data::{ImageFolder, Resize, Split};
 use nn_core::{Result, Tensor};
 use nn_study::Network;
 use nn_study::config::RunConfig;
@@ -67,6 +68,23 @@ pub fn npy(path: &Path) -> Result<Tensor> {
 /// The content of a file that [`npy`] reads.
 pub fn npy_of(tensor: &Tensor) -> Vec<u8> {
     npy::encode(tensor)
+}
+
+/// What the files beside a model say: how pixels are scaled, how images get their size, and of how many classes there are
+/// names.
+///
+/// # Errors
+/// If one cannot be understood, or they contradict each other: the message for the user.
+pub fn beside(model: &Path) -> std::result::Result<(String, String, usize), String> {
+    let settings = beside::read(model, false).map_err(|failure| failure.to_string())?;
+    let pixels = settings.preprocessing();
+    let pixels = pixels.map_or("none".to_string(), |(preprocessing, _)| preprocessing.to_string());
+    let (resize, _) = settings.resize(Resize::default()).map_err(|failure| failure.to_string())?;
+    let names = match settings.classes.map(|said| said.value) {
+        Some(Classes::Names(names)) => names.len(),
+        Some(Classes::File(_)) | None => 0,
+    };
+    Ok((pixels, resize.to_string(), names))
 }
 
 /// The names of classes, each made different from all others.

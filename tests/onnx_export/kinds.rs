@@ -89,6 +89,7 @@ fn convolutions(cases: &mut Cases) {
     cases.image(Conv2DTranspose::new(2, 1).stride((3, 2)).padding(Padding::Same));
     cases.image(Conv2DTranspose::new(2, 2).dilation((3, 1)).padding(Padding::Same));
     cases.alone(&[6], Dense::new(3));
+    cases.alone(&[6], Dense::new(3).bias(false));
     cases.alone(&[6], Dense::new(3).activation(Activation::Softmax));
 }
 

@@ -45,6 +45,12 @@ impl Attributes {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
+    /// Gives an attribute another value.
+    pub fn set(&mut self, name: &str, value: Attribute) {
+        self.0.retain(|(own, _)| own != name);
+        self.0.push((name.into(), value));
+    }
+
     pub fn int(&self, name: &str) -> Result<Option<i64>> {
         match self.get(name) {
             None => Ok(None),

@@ -18,8 +18,6 @@ pub struct Lowered {
     pub net: Net,
     /// What each name of a node or value of the file stands for.
     pub names: HashMap<String, ValueId>,
-    /// Whether the file is for a batch of one: then what it does to the batch it does to each sample.
-    pub for_one: bool,
     /// How many nodes were computed while reading.
     pub folded: usize,
     /// What may still be computed while reading.
@@ -129,6 +127,14 @@ impl Call<'_> {
                 "fold it: onnxsim, or torch.onnx.export with do_constant_folding=True",
             )),
         }
+    }
+
+    /// Whether it has inputs, and all of them are known when the file is read.
+    pub fn all_constant(&self) -> bool {
+        let mut inputs = self.node.inputs.iter().filter(|name| !name.is_empty()).peekable();
+        let values = &self.lowered.values;
+        inputs.peek().is_some()
+            && inputs.all(|name| matches!(values.get(name), Some(Value::Constant(_))))
     }
 
     /// The `i`-th input, which depends on the image; the batch may be at any place.

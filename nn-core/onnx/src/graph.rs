@@ -42,7 +42,7 @@ pub struct Input {
 }
 
 /// An operator with what it takes and gives; an empty name stands for an optional value that is left out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     pub name: String,
     pub op: String,

@@ -25,8 +25,6 @@ pub struct ReadOptions {
 pub struct Chosen {
     pub name: String,
     pub value: Computed,
-    /// Whether the file is for a batch of one, and no other.
-    pub for_one: bool,
 }
 
 impl Chosen {
@@ -60,7 +58,6 @@ pub fn choose(graph: &Graph, options: &ReadOptions) -> Result<Chosen> {
     checked.map_err(place).map(|(dims, layout)| Chosen {
         name: input.name.clone(),
         value: Computed::new(dims, layout, 0),
-        for_one: input.dims.as_ref().is_some_and(|dims| dims.first() == Some(&Some(1))),
     })
 }
 

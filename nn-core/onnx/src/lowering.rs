@@ -16,7 +16,6 @@ pub fn lower(mut graph: Graph, input: Chosen) -> Result<Lowered> {
     let mut lowered = Lowered {
         net: Net::new(input.shape()),
         names: HashMap::from([(input.name.clone(), 0)]),
-        for_one: input.for_one,
         folded: 0,
         budget: Budget::default(),
         postponed: HashMap::new(),

@@ -205,7 +205,7 @@ fn what_cannot_be_read() {
 fn what_mixes_the_batch() {
     let reshape =
         |shape: &[i64]| model(vec![node("Reshape", &["x", "s"], "y")], vec![ints("s", shape)]);
-    refused(&reshape(&[2, 16]), &["changes the batch"]);
+    refused(&reshape(&[2, 16]), &["output \"y\"", "first dimension is not the batch"]);
     let mean = with(node("ReduceMean", &["x"], "y"), "axes", &[0]);
     refused(&model(vec![mean], vec![]), &["reduces over the batch"]);
     let concat = with_int(node("Concat", &["x", "x"], "y"), "axis", 0);

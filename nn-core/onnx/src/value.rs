@@ -16,8 +16,9 @@ pub enum Value {
 /// Where the batch is, if not first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Batch {
-    /// Merged with all else, in a file for a batch of one. The value has it still: `[1, numbers]`. PyTorch writes
-    /// `as_strided` this way: a flat value, of which entries are picked.
+    /// Merged with other dimensions. The value has it still, in front of what the file has: `[1, windows, ..]` for
+    /// `[batch * windows, ..]`. Attention in windows is written so, attention in heads, and PyTorch's `as_strided`: a flat
+    /// value, of which entries are picked.
     Merged,
     /// At another place of ONNX's; in memory it is first, as always. PyTorch cuts queries, keys and values along a
     /// dimension before it.

@@ -1,5 +1,6 @@
 //! The fully connected layer.
 
+use super::defaults::{is_yes, yes};
 use super::{
     Activation, Forward, Layer, LayerConfig, LayerSpec, ParameterSpec, single, weight_and_bias,
 };
@@ -13,12 +14,15 @@ use std::sync::Arc;
 
 /// `activation(weight * x + bias)`: `[in]` to `[units]`.
 ///
-/// Parameters: `weight [units, in]`, `bias [units]`, which it always has.
+/// Parameters: `weight [units, in]`, `bias [units]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dense {
     /// The number of outputs.
     pub units: usize,
+    /// Whether there is a bias.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub bias: bool,
     /// Activation of the output.
     #[serde(default)]
     pub activation: Activation,
@@ -28,9 +32,20 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// `units` outputs, without activation.
+    /// `units` outputs, with a bias, without activation.
     pub fn new(units: usize) -> Self {
-        Self { units, activation: Activation::Linear, initializer: Initializer::default() }
+        Self {
+            units,
+            bias: true,
+            activation: Activation::Linear,
+            initializer: Initializer::default(),
+        }
+    }
+
+    /// Sets whether there is a bias.
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
+        self
     }
 
     /// Sets the activation.
@@ -82,7 +97,10 @@ impl LayerSpec for Dense {
 
     fn parameters(&self, inputs: &[Shape]) -> Result<Vec<ParameterSpec>> {
         let weight = ParameterSpec::weight([self.units, Self::features(inputs)?], self.initializer);
-        Ok(vec![weight, ParameterSpec::bias(self.units)])
+        Ok([Some(weight), self.bias.then(|| ParameterSpec::bias(self.units))]
+            .into_iter()
+            .flatten()
+            .collect())
     }
 }
 
@@ -94,7 +112,7 @@ impl<T: Kernels> Layer<T> for Dense {
         parameters: &[Var<T>],
     ) -> Result<Var<T>> {
         let x = single("Dense", inputs)?;
-        let (weight, bias) = weight_and_bias("Dense", true, parameters)?;
+        let (weight, bias) = weight_and_bias("Dense", self.bias, parameters)?;
         let y = cx.tape.linear(&x, weight, bias)?;
         drop(x);
         self.activation.apply(cx.tape, y)

@@ -60,6 +60,8 @@ fn unary(op: &str) -> Option<fn(f64) -> f64> {
         "Neg" => |v| -v,
         "Abs" => f64::abs,
         "Sqrt" => f64::sqrt,
+        "Sin" => f64::sin,
+        "Cos" => f64::cos,
         "Exp" => f64::exp,
         "Log" => f64::ln,
         "Floor" => f64::floor,
@@ -105,6 +107,28 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
             Data::Floats(_) => cast(call.array(0)?, 1, budget).map(Some),
             Data::Integers(_) => cast(call.array(0)?, 7, budget).map(Some),
         },
+        "Clip" => {
+            let bound = |name: &str, i: usize, usual: f64| -> Result<f64> {
+                let given = call.node.attributes.float(name)?;
+                let given = given.or_else(|| call.constant(i).and_then(Array::scalar));
+                Ok(given.unwrap_or(usual))
+            };
+            let low = bound("min", 1, f64::NEG_INFINITY)?;
+            let high = bound("max", 2, f64::INFINITY)?;
+            let array = call.array(0)?;
+            budget.take(&array.dims, array)?;
+            let clipped = |i: usize| array.number(i).max(low).min(high);
+            Ok(Some(match &array.data {
+                Data::Floats(values) => {
+                    let values = (0..values.len()).map(|i| clipped(i) as f32).collect();
+                    Array::floats(array.dims.clone(), values)
+                }
+                Data::Integers(values) => {
+                    let values = (0..values.len()).map(|i| clipped(i) as i64).collect();
+                    Array::integers(array.dims.clone(), values)
+                }
+            }))
+        }
         "Where" => {
             let (condition, a, b) = (call.array(0)?, call.array(1)?, call.array(2)?);
             let dims = broadcast(&broadcast(&condition.dims, &a.dims)?, &b.dims)?;

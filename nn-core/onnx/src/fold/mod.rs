@@ -1,6 +1,7 @@
 //! Computing of what does not depend on the image: shapes, indices, the arithmetic of exporters.
 
 mod arithmetic;
+mod normalization;
 mod reduce;
 mod shapes;
 
@@ -120,6 +121,9 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Vec<Array>>> 
     if let Some(array) = reduce::evaluate(call, budget)? {
         return Ok(Some(vec![of_weights(array)]));
     }
+    if let Some(array) = normalization::evaluate(call, budget)? {
+        return Ok(Some(vec![of_weights(array)]));
+    }
     let arrays = shapes::evaluate(call, budget)?;
     Ok(arrays.map(|arrays| arrays.into_iter().map(of_weights).collect()))
 }
@@ -129,8 +133,9 @@ fn inputs_with_numbers(op: &str) -> usize {
     match op {
         "Constant" | "ConstantOfShape" | "Range" | "Equal" | "Greater" | "GreaterOrEqual"
         | "Less" | "LessOrEqual" | "And" | "Or" | "Not" => 0,
-        "Gather" | "Slice" | "Split" | "Expand" | "Tile" | "Reshape" | "Squeeze" | "Unsqueeze"
-        | "CastLike" | "ReduceSum" | "ReduceMean" | "ReduceProd" | "ReduceMax" | "ReduceMin" => 1,
+        "Clip" | "CumSum" | "Gather" | "Slice" | "Split" | "Expand" | "Tile" | "Reshape"
+        | "Squeeze" | "Unsqueeze" | "CastLike" | "ReduceSum" | "ReduceMean" | "ReduceProd"
+        | "ReduceMax" | "ReduceMin" => 1,
         _ => usize::MAX,
     }
 }

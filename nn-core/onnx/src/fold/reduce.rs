@@ -3,9 +3,12 @@
 use super::{Budget, Call};
 use crate::array::{Array, Data, strides, walk};
 use crate::refusal::Result;
-use crate::shapes::axes_of;
+use crate::shapes::{axes_of, axis_of};
 
 pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
+    if call.node.op == "CumSum" {
+        return running_sums(call, budget).map(Some);
+    }
     let (start, combine): (f64, fn(f64, f64) -> f64) = match call.node.op.as_str() {
         "ReduceSum" | "ReduceMean" => (0.0, |a, b| a + b),
         "ReduceProd" => (1.0, |a, b| a * b),
@@ -49,4 +52,33 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
         Data::Floats(_) => Array::floats(dims, values.map(|v| v as f32).collect()),
         Data::Integers(_) => Array::integers(dims, values.map(|v| v as i64).collect()),
     }))
+}
+
+/// The sums of all numbers up to each along an axis.
+fn running_sums(call: &Call<'_>, budget: &Budget) -> Result<Array> {
+    let array = call.array(0)?;
+    budget.take(&array.dims, array)?;
+    let axis = call.array(1)?.to_integers()?.first().copied().unwrap_or(0);
+    let axis = axis_of(axis, array.dims.len())?;
+    let from_the_end = call.node.attributes.flag("reverse")?;
+    let without_own = call.node.attributes.flag("exclusive")?;
+    let (len, stride) = (array.dims[axis], strides(&array.dims)[axis]);
+    let mut sums = vec![0.0; array.len()];
+    for first in (0..array.len()).filter(|i| (i / stride.max(1)).is_multiple_of(len)) {
+        let mut sum = 0.0;
+        for step in 0..len {
+            let i = first + stride * if from_the_end { len - 1 - step } else { step };
+            let after = sum + array.number(i);
+            sums[i] = if without_own { sum } else { after };
+            sum = after;
+        }
+    }
+    Ok(match array.data {
+        Data::Floats(_) => {
+            Array::floats(array.dims.clone(), sums.iter().map(|&v| v as f32).collect())
+        }
+        Data::Integers(_) => {
+            Array::integers(array.dims.clone(), sums.iter().map(|&v| v as i64).collect())
+        }
+    })
 }

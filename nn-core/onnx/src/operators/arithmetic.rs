@@ -6,16 +6,14 @@ use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::fold::{broadcast, product};
 use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
-use crate::shapes::sizes;
 use crate::value::{Computed, Value};
 use nn_core::layers::{
-    Add, Bias, Divide, Function, Gather, Maximum, Minimum, Multiply, Rescaling, Scale, Subtract,
+    Add, Bias, Divide, Function, Maximum, Minimum, Multiply, Rescaling, Scale, Subtract,
 };
 
 pub const OPERATORS: Family = &[
     ("Add", |call| all(call, Operation::Add)),
     ("Div", |call| all(call, Operation::Divide)),
-    ("Expand", expand),
     ("Max", |call| all(call, Operation::Maximum)),
     ("Mean", mean),
     ("Min", |call| all(call, Operation::Minimum)),
@@ -57,6 +55,19 @@ fn all(call: &mut Call<'_>, operation: Operation) -> Result<Vec<Value>> {
         };
     }
     Ok(vec![result])
+}
+
+/// The sum of a value of the network and any other.
+pub fn added(call: &mut Call<'_>, value: &Computed, other: &Value) -> Result<Computed> {
+    let sum = match other {
+        Value::Computed(other) => both(call, Operation::Add, value, other)?,
+        Value::Constant(other) => with_constant(call, Operation::Add, value, other, false)?,
+        Value::Unaligned(..) => return Err(unaligned()),
+    };
+    match sum {
+        Value::Computed(sum) => Ok(sum),
+        _ => Err(unaligned()),
+    }
 }
 
 fn mean(call: &mut Call<'_>) -> Result<Vec<Value>> {
@@ -178,7 +189,7 @@ fn unreachable_operation() -> Result<ValueId> {
 
 /// The dimensions of a constant aligned with those of a value: with dimensions of 1 before. The batch is 1: each
 /// sample sees the same.
-fn with_batch(dims: &[usize], value: &Computed) -> Result<Vec<usize>> {
+pub fn with_batch(dims: &[usize], value: &Computed) -> Result<Vec<usize>> {
     let missing = value.rank().checked_sub(dims.len()).ok_or_else(|| {
         let problem =
             format!("a constant {dims:?} has more dimensions than the value {:?}", value.dims);
@@ -206,39 +217,6 @@ fn as_value(
     let mut dims = dims.to_vec();
     dims[0] = like.dims[0];
     Ok(Computed::new(dims, layout, id))
-}
-
-/// Repeats along dimensions of 1. Nothing is done where there is nothing to repeat.
-fn expand(call: &mut Call<'_>) -> Result<Vec<Value>> {
-    let mut value = call.computed(0)?;
-    let asked = call.required_constant(1)?.to_integers()?;
-    let mut sizes = sizes(&asked)?;
-    if sizes.len() == value.rank() && sizes.first() == value.dims.first() {
-        sizes[0] = 1;
-    }
-    let sizes = with_batch(&sizes, &value)?;
-    for (axis, &size) in sizes.iter().enumerate().skip(1) {
-        match value.dims[axis] {
-            own if size == 1 || size == own => {}
-            1 => {
-                let indices = vec![0; call.budget().take_whole(&[size])?];
-                let layer = Gather::new(value.layout.place(axis) - 1, indices);
-                let id = call.help(&format!("axis{axis}"), layer, &[value.id], vec![])?;
-                value.dims[axis] = size;
-                value = value.with_id(id);
-            }
-            _ => {
-                return Err(Refusal::new(
-                    format!(
-                        "it repeats a value {:?} to {asked:?}, but only dimensions of 1 are repeated",
-                        value.dims
-                    ),
-                    "the image size differs from that at export, or the file is damaged",
-                ));
-            }
-        }
-    }
-    Ok(vec![value.into()])
 }
 
 fn power(call: &mut Call<'_>) -> Result<Vec<Value>> {

@@ -61,7 +61,7 @@ fn concat(call: &mut Call<'_>) -> Result<Vec<Value>> {
 }
 
 /// What lies in a range along an axis; `what` is it called beside the node, if that has several.
-fn pick(
+pub fn pick(
     call: &mut Call<'_>,
     value: &Computed,
     axis: usize,
@@ -120,7 +120,7 @@ fn split(call: &mut Call<'_>) -> Result<Vec<Value>> {
 /// Entries of constant indices. One index without a dimension takes the dimension away.
 fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
     if let Value::Unaligned(Batch::Merged, value) = call.value(0)?.clone() {
-        return gather_flat(call, &value);
+        return gather_merged(call, &value);
     }
     let value = call.anywhere(0)?;
     let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), value.rank())?;
@@ -146,22 +146,23 @@ fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
     super::reshaping::reshape(call, &picked, dims).map(|value| vec![value])
 }
 
-/// Entries of a flat value at indices `[1, ..]`, of which the first dimension is the batch again.
-fn gather_flat(call: &mut Call<'_>, value: &Computed) -> Result<Vec<Value>> {
+/// Entries of a value that has the batch merged with others, which the dimensions of the indices may split again.
+fn gather_merged(call: &mut Call<'_>, value: &Computed) -> Result<Vec<Value>> {
+    let rank = value.rank() - 1;
+    let axis = axis_of(call.node.attributes.int("axis")?.unwrap_or(0), rank)? + 1;
     let indices = call.required_constant(1)?;
-    if indices.dims.first() != Some(&1) || call.node.attributes.int("axis")?.unwrap_or(0) != 0 {
-        return Err(mixes_the_batch("its input has merged its other dimensions with"));
-    }
-    let len = value.dims[1];
+    let own = &value.dims[1..];
+    let dims = [&own[..axis - 1], &indices.dims, &own[axis..]].concat();
     let places = indices.to_integers()?;
-    let places: Vec<_> = places.iter().map(|&i| axis_of(i, len)).collect::<Result<_>>()?;
-    if places.iter().copied().eq(0..len) {
-        return super::reshaping::reshape(call, value, indices.dims).map(|value| vec![value]);
+    let places: Vec<_> =
+        places.iter().map(|&i| axis_of(i, value.dims[axis])).collect::<Result<_>>()?;
+    let mut picked = value.clone();
+    if !places.iter().copied().eq(0..value.dims[axis]) {
+        picked.dims[axis] = places.len();
+        let layer = Gather::new(value.layout.place(axis) - 1, places);
+        picked = picked.with_id(call.add(layer, &[value.id], vec![])?);
     }
-    let dims = vec![1, places.len()];
-    let id = call.add(Gather::new(0, places), &[value.id], vec![])?;
-    let picked = Computed::new(dims, value.layout.clone(), id);
-    super::reshaping::reshape(call, &picked, indices.dims).map(|value| vec![value])
+    super::reshaping::with_dims(call, &picked, dims)
 }
 
 /// The values of the branch that a constant condition takes: see [`crate::branches`].

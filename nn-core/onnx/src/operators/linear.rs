@@ -9,6 +9,7 @@ use crate::refusal::{Refusal, Result};
 use crate::value::{Computed, Value};
 use nn_core::layers::{Conv2D, Dense, MatMul, Reshape};
 use std::rc::Rc;
+use std::sync::Arc;
 
 pub const OPERATORS: Family = &[("Gemm", gemm), ("MatMul", matmul)];
 
@@ -22,7 +23,9 @@ fn gemm(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let (alpha, beta) = (factor("alpha")?, factor("beta")?);
     let x = call.computed(0)?;
     let weight = call.required_constant(1)?;
-    let ([_, features], [_, _]) = (x.dims.as_slice(), weight.dims.as_slice()) else {
+    // One with the batch merged with others has a dimension more in the network.
+    let ([_, features] | [_, _, features], [_, _]) = (x.dims.as_slice(), weight.dims.as_slice())
+    else {
         return Err(Refusal::new(
             format!(
                 "it multiplies values of the shapes {:?} and {:?}, no matrices",
@@ -41,12 +44,10 @@ fn gemm(call: &mut Call<'_>) -> Result<Vec<Value>> {
         ));
     }
     let bias = match call.constant(2)? {
-        None => call.filled(0.0, units)?,
-        Some(bias) => scaled(bias_for(call, units, &bias)?, beta),
+        None => None,
+        Some(bias) => Some(scaled(bias_for(call, units, &bias)?, beta)),
     };
-    let weight = scaled(weight.to_floats(), alpha);
-    let id = call.add(Dense::new(units), &[x.id], vec![weight, bias])?;
-    Ok(vec![Computed::new(vec![x.dims[0], units], Layout::plain(2), id).into()])
+    product(call, &x, units, scaled(weight.to_floats(), alpha), bias)
 }
 
 fn scaled(values: Weight, factor: f32) -> Weight {
@@ -72,7 +73,7 @@ fn bias_for(call: &Call<'_>, units: usize, bias: &Array) -> Result<Weight> {
 fn matmul(call: &mut Call<'_>) -> Result<Vec<Value>> {
     match (call.value(0)?.clone(), call.value(1)?.clone()) {
         (Value::Computed(x), Value::Constant(weight)) => with_weight(call, &x, &weight),
-        (Value::Computed(a), Value::Computed(b)) => of_two(call, &a, &b),
+        (Value::Computed(a), Value::Computed(b)) => Ok(vec![of_two(call, &a, &b, None)?.into()]),
         (Value::Unaligned(..), _) | (_, Value::Unaligned(..)) => Err(unaligned()),
         (Value::Constant(_), _) => Err(Refusal::new(
             "its first factor is a constant: it mixes pixels or tokens",
@@ -94,11 +95,24 @@ fn with_weight(call: &mut Call<'_>, x: &Computed, weight: &Array) -> Result<Vec<
         ));
     }
     let weight = weight.permuted(&[1, 0]).to_floats();
+    product(call, x, units, weight, None)
+}
+
+/// The product of each row with a weight `[units, inputs]`.
+fn product(
+    call: &mut Call<'_>,
+    x: &Computed,
+    units: usize,
+    weight: Weight,
+    bias: Option<Weight>,
+) -> Result<Vec<Value>> {
+    let (rank, inputs) = (x.rank(), x.dims[x.rank() - 1]);
+    let has_bias = bias.is_some();
+    let parameters = [Some(weight), bias].into_iter().flatten().collect();
     let mut dims = x.dims.clone();
     dims[rank - 1] = units;
     if rank == 2 {
-        let parameters = vec![weight, call.filled(0.0, units)?];
-        let id = call.add(Dense::new(units), &[x.id], parameters)?;
+        let id = call.add(Dense::new(units).bias(has_bias), &[x.id], parameters)?;
         return Ok(vec![Computed::new(dims, Layout::plain(2), id).into()]);
     }
     let layout = x.layout.ending_in(rank - 1);
@@ -108,7 +122,7 @@ fn with_weight(call: &mut Call<'_>, x: &Computed, weight: &Array) -> Result<Vec<
         id =
             call.help("rows", Reshape::new([x.len() / inputs.max(1), 1, inputs]), &[id], vec![])?;
     }
-    id = call.add(Conv2D::new(units, 1).bias(false), &[id], vec![weight])?;
+    id = call.add(Conv2D::new(units, 1).bias(has_bias), &[id], parameters)?;
     if !image {
         let shape = layout.sample(&dims);
         id = call.help("shape", Reshape::new(shape), &[id], vec![])?;
@@ -116,7 +130,13 @@ fn with_weight(call: &mut Call<'_>, x: &Computed, weight: &Array) -> Result<Vec<
     Ok(vec![Computed::new(dims, layout, id).into()])
 }
 
-fn of_two(call: &mut Call<'_>, a: &Computed, b: &Computed) -> Result<Vec<Value>> {
+/// The products of matrices of two values; `what` names the layer beside the node, if that has several.
+pub fn of_two(
+    call: &mut Call<'_>,
+    a: &Computed,
+    b: &Computed,
+    what: Option<&str>,
+) -> Result<Computed> {
     let rank = a.rank();
     if rank < 3 || b.rank() != rank {
         return Err(Refusal::new(
@@ -126,7 +146,7 @@ fn of_two(call: &mut Call<'_>, a: &Computed, b: &Computed) -> Result<Vec<Value>>
     }
     let layout = Layout::plain(rank);
     let inputs = [call.arranged(a, &layout)?, call.arranged(b, &layout)?];
-    let id = call.add(MatMul::new(), &inputs, vec![])?;
+    let id = call.add_shared(what, Arc::new(MatMul::new()), &inputs)?;
     let dims = [&a.dims[..1], call.net().shape(id).dims()].concat();
-    Ok(vec![Computed::new(dims, layout, id).into()])
+    Ok(Computed::new(dims, layout, id))
 }

@@ -2,20 +2,24 @@
 
 mod activation;
 mod arithmetic;
+mod attention;
 mod conv;
 mod joining;
 mod linear;
+mod merged;
 mod normalization;
 mod padding;
 mod pooling;
 mod reduction;
+mod repeating;
 mod reshaping;
 mod resizing;
 mod windows;
 
 use crate::call::Call;
+use crate::layout::Layout;
 use crate::refusal::{Refusal, Result};
-use crate::value::Value;
+use crate::value::{Computed, Value};
 
 /// Lowers a node: the values that it gives.
 type Operator = fn(&mut Call<'_>) -> Result<Vec<Value>>;
@@ -23,9 +27,10 @@ type Operator = fn(&mut Call<'_>) -> Result<Vec<Value>>;
 /// The operators of a family, by their names.
 type Family = &'static [(&'static str, Operator)];
 
-const FAMILIES: [Family; 11] = [
+const FAMILIES: [Family; 13] = [
     activation::OPERATORS,
     arithmetic::OPERATORS,
+    attention::OPERATORS,
     conv::OPERATORS,
     joining::OPERATORS,
     linear::OPERATORS,
@@ -33,6 +38,7 @@ const FAMILIES: [Family; 11] = [
     padding::OPERATORS,
     pooling::OPERATORS,
     reduction::OPERATORS,
+    repeating::OPERATORS,
     reshaping::OPERATORS,
     resizing::OPERATORS,
 ];
@@ -47,11 +53,45 @@ pub fn names() -> Vec<&'static str> {
 /// Lowers a node.
 pub fn lower(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let op = call.node.op.as_str();
+    if call.all_constant() {
+        return of_constants(call);
+    }
     let found = FAMILIES.iter().copied().flatten().find(|(name, _)| *name == op);
     match found {
+        // These see the shape of the file themselves.
+        Some((_, operator))
+            if merged::applies(call)
+                && !matches!(op, "Flatten" | "Gather" | "Reshape" | "Squeeze" | "Unsqueeze") =>
+        {
+            merged::lower(call, *operator)
+        }
         Some((_, operator)) => operator(call),
         None => Err(unknown(op)),
     }
+}
+
+/// Lowers a node of constants that is not computed while reading: its first input becomes a value of the network.
+fn of_constants(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let array = call.required_constant(0)?;
+    if array.dims.first() != Some(&1) {
+        return Err(Refusal::new(
+            format!("it is not computed while reading, for constants {:?}", array.dims),
+            "fold it: onnxsim, or torch.onnx.export with do_constant_folding=True",
+        ));
+    }
+    let layout = match array.dims.len() {
+        4 => Layout::channels_last(4),
+        rank => Layout::plain(rank),
+    };
+    let id = call.known(Some(0), &array, &layout, 0)?;
+    let mut node = call.node.clone();
+    let name = format!("{}\u{0}", node.inputs[0]);
+    node.inputs[0].clone_from(&name);
+    let value = Computed::new(array.dims, layout, id);
+    call.lowered.values.insert(name.clone(), value.into());
+    let outputs = lower(&mut Call { node: &node, opset: call.opset, lowered: &mut *call.lowered });
+    call.lowered.values.remove(&name);
+    outputs
 }
 
 fn unknown(op: &str) -> Refusal {

@@ -1,23 +1,23 @@
 //! Poolings over windows, and over whole images.
 
 use super::Family;
+use super::reduction::reduced;
 use super::windows::{Windows, pair};
 use crate::call::Call;
+use crate::layout::Layout;
 use crate::refusal::{Refusal, Result};
 use crate::value::{Computed, Value};
-use nn_core::layers::{
-    AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, Layer, MaxPool2D, Padding, Reshape,
-};
+use nn_core::layers::{AveragePool2D, Layer, MaxPool2D, Padding, Reduction, Reshape};
 
 pub const OPERATORS: Family = &[
     ("AveragePool", average_pool),
-    ("GlobalAveragePool", |call| global(call, GlobalAveragePool2D::new())),
-    ("GlobalMaxPool", |call| global(call, GlobalMaxPool2D::new())),
+    ("GlobalAveragePool", |call| global(call, Reduction::Mean)),
+    ("GlobalMaxPool", |call| global(call, Reduction::Max)),
     ("MaxPool", max_pool),
 ];
 
 fn window(call: &Call<'_>) -> Result<(usize, usize)> {
-    pair(call, "kernel_shape")?.ok_or_else(|| {
+    pair(call, "kernel_shape", 1)?.ok_or_else(|| {
         Refusal::new("attribute kernel_shape is missing", "the file is damaged; export it again")
     })
 }
@@ -131,10 +131,16 @@ fn average_pool(call: &mut Call<'_>) -> Result<Vec<Value>> {
     call.as_image(batch, id)
 }
 
-/// One number for each channel, as an image of one pixel.
-fn global<L: Layer<f32> + 'static>(call: &mut Call<'_>, layer: L) -> Result<Vec<Value>> {
-    let (x, [batch, channels, ..]) = call.image(0)?;
-    let id = call.add(layer, &[x], vec![])?;
-    let id = call.help("pixel", Reshape::new([1, 1, channels]), &[id], vec![])?;
-    call.as_image(batch, id)
+/// One number for each channel; the other dimensions stay with length 1.
+fn global(call: &mut Call<'_>, reduction: Reduction) -> Result<Vec<Value>> {
+    let value = call.computed(0)?;
+    let value = match value.rank() {
+        4 => Computed::new(value.dims.clone(), Layout::channels_last(4), call.image(0)?.0),
+        _ => value,
+    };
+    let axes: Vec<_> = (2..value.rank()).collect();
+    let id = reduced(call, reduction, &value, &axes)?;
+    let mut dims = value.dims;
+    axes.iter().for_each(|&axis| dims[axis] = 1);
+    Ok(vec![Computed::new(dims, value.layout, id).into()])
 }

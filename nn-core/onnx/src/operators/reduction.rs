@@ -76,7 +76,7 @@ fn reduce_min(call: &mut Call<'_>) -> Result<Vec<Value>> {
 }
 
 /// Along these axes, which stay with length 1.
-fn reduced(
+pub fn reduced(
     call: &mut Call<'_>,
     reduction: Reduction,
     value: &Computed,

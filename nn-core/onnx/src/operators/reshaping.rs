@@ -16,42 +16,23 @@ pub const OPERATORS: Family = &[
     ("CastLike", identity),
     ("Dropout", dropout),
     ("Flatten", |call| {
-        let value = call.computed(0)?;
         let axis = call.node.attributes.int("axis")?.unwrap_or(1);
-        let dims = flattened(&value.dims, axis)?;
-        Ok(vec![reshape(call, &value, dims)?])
+        let dims = flattened(call.value(0)?.dims(), axis)?;
+        given(call, dims)
     }),
     ("Identity", identity),
     ("Reshape", |call| {
         let asked = call.ints("shape", 1)?.unwrap_or_default();
         let zero_is_zero = call.node.attributes.flag("allowzero")?;
         let dims = reshaped(call.value(0)?.dims(), &asked, zero_is_zero)?;
-        let value = match call.value(0)?.clone() {
-            Value::Unaligned(Batch::Merged, value) => value,
-            _ => call.computed(0)?,
-        };
-        Ok(vec![reshape(call, &value, dims)?])
+        given(call, dims)
     }),
-    ("Squeeze", |call| {
-        let value = call.anywhere(0)?;
-        if value.batch_axis() != 0 {
-            return match call.ints("axes", 1)?.as_deref() {
-                Some(&[axis]) => without_axis(call, &value, axis_of(axis, value.rank())?),
-                _ => Err(unaligned()),
-            };
-        }
-        let dims = match call.ints("axes", 1)? {
-            Some(axes) => squeezed(&value.dims, Some(&axes))?,
-            // Another batch than that of the file would not be squeezed.
-            None => [&value.dims[..1], &squeezed(&value.dims[1..], None)?].concat(),
-        };
-        Ok(vec![reshape(call, &value, dims)?])
-    }),
+    ("Squeeze", squeeze),
     ("Transpose", transpose),
     ("Unsqueeze", |call| {
-        let value = call.computed(0)?;
-        let dims = unsqueezed(&value.dims, &call.ints("axes", 1)?.unwrap_or_default())?;
-        Ok(vec![reshape(call, &value, dims)?])
+        let axes = call.ints("axes", 1)?.unwrap_or_default();
+        let dims = unsqueezed(call.value(0)?.dims(), &axes)?;
+        given(call, dims)
     }),
 ];
 
@@ -82,6 +63,46 @@ fn dropout(call: &mut Call<'_>) -> Result<Vec<Value>> {
         return Err(Refusal::new(problem, "call model.eval() before the export"));
     }
     identity(call)
+}
+
+fn squeeze(call: &mut Call<'_>) -> Result<Vec<Value>> {
+    let axes = call.ints("axes", 1)?;
+    if let Value::Unaligned(Batch::Moved, value) = call.value(0)?.clone() {
+        return match axes.as_deref() {
+            Some(&[axis]) => without_axis(call, &value, axis_of(axis, value.rank())?),
+            _ => Err(unaligned()),
+        };
+    }
+    let dims = match (call.value(0)?, axes) {
+        (value, Some(axes)) => squeezed(value.dims(), Some(&axes))?,
+        // Another batch than that of the file would not be squeezed.
+        (Value::Computed(value), None) => {
+            [&value.dims[..1], &squeezed(&value.dims[1..], None)?].concat()
+        }
+        (value, None) => squeezed(value.dims(), None)?,
+    };
+    given(call, dims)
+}
+
+/// Input 0 with the shape that the file gives it.
+fn given(call: &mut Call<'_>, dims: Vec<usize>) -> Result<Vec<Value>> {
+    let value = match call.value(0)?.clone() {
+        Value::Unaligned(Batch::Merged, value) => value,
+        _ => call.computed(0)?,
+    };
+    with_dims(call, &value, dims)
+}
+
+/// A value with the shape that the file gives it: where the first dimension is not the batch, it is the batch merged
+/// with others.
+pub fn with_dims(call: &mut Call<'_>, value: &Computed, dims: Vec<usize>) -> Result<Vec<Value>> {
+    if value.dims.first() != Some(&1) || dims.first() == Some(&1) {
+        return Ok(vec![reshape(call, value, dims)?]);
+    }
+    Ok(vec![match reshape(call, value, [&[1], &dims[..]].concat())? {
+        Value::Computed(value) => Value::Unaligned(Batch::Merged, value),
+        other => other,
+    }])
 }
 
 fn transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
@@ -123,12 +144,6 @@ pub fn reshape(call: &mut Call<'_>, value: &Computed, dims: Vec<usize>) -> Resul
     let value = value.origin.as_deref().unwrap_or(value);
     if value.dims == dims {
         return Ok(value.clone().into());
-    }
-    if call.lowered.for_one && dims == [value.len()] {
-        return Ok(match reshape(call, value, vec![1, value.len()])? {
-            Value::Computed(value) => Value::Unaligned(Batch::Merged, value),
-            other => other,
-        });
     }
     if dims.first() != value.dims.first() {
         return Err(mixes_the_batch(&format!(

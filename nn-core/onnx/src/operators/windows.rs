@@ -1,4 +1,4 @@
-//! The attributes that convolutions and poolings share.
+//! The attributes that convolutions and poolings share: of images, or of rows, which are images of height 1.
 
 use crate::call::Call;
 use crate::refusal::{Refusal, Result};
@@ -15,27 +15,35 @@ pub struct Windows {
 impl Windows {
     pub fn new(call: &Call<'_>) -> Result<Self> {
         Ok(Self {
-            stride: pair(call, "strides")?.unwrap_or((1, 1)),
-            dilation: pair(call, "dilations")?.unwrap_or((1, 1)),
+            stride: pair(call, "strides", 1)?.unwrap_or((1, 1)),
+            dilation: pair(call, "dilations", 1)?.unwrap_or((1, 1)),
             padding: padding(call)?,
         })
     }
 }
 
-/// An attribute of two positive numbers.
-pub fn pair(call: &Call<'_>, name: &str) -> Result<Option<(usize, usize)>> {
+/// Whether the node's input is a row, `[batch, channels, length]`.
+fn is_row(call: &Call<'_>) -> Result<bool> {
+    Ok(call.value(0)?.dims().len() == 3)
+}
+
+/// An attribute of two numbers, vertical before horizontal, that are `least` or more. For rows it has one; the vertical
+/// one is then `least`.
+pub fn pair(call: &Call<'_>, name: &str, least: usize) -> Result<Option<(usize, usize)>> {
     let Some(values) = call.node.attributes.ints(name)? else { return Ok(None) };
-    let sizes: Option<Vec<_>> = values.iter().map(|&v| usize::try_from(v).ok()).collect();
-    match sizes.as_deref() {
-        Some(&[vertical, horizontal]) if vertical > 0 && horizontal > 0 => {
-            Ok(Some((vertical, horizontal)))
+    let size = |&v: &i64| usize::try_from(v).ok().filter(|&size| size >= least);
+    let sizes: Option<Vec<_>> = values.iter().map(size).collect();
+    match (sizes.as_deref(), is_row(call)?) {
+        (Some(&[vertical, horizontal]), false) => Ok(Some((vertical, horizontal))),
+        (Some(&[horizontal]), true) => Ok(Some((least, horizontal))),
+        (_, is_row) => {
+            let expected =
+                if is_row { "one number" } else { "two numbers, vertical before horizontal" };
+            Err(Refusal::new(
+                format!("attribute {name} must be {expected}, {least} or more, but is {values:?}"),
+                "classifiers of images have 2-D convolutions and poolings; export the model again",
+            ))
         }
-        _ => Err(Refusal::new(
-            format!(
-                "attribute {name} must be two positive numbers, vertical before horizontal, but is {values:?}"
-            ),
-            "classifiers of images have 2-D convolutions and poolings; export the model again",
-        )),
     }
 }
 
@@ -55,11 +63,18 @@ fn padding(call: &Call<'_>) -> Result<Padding> {
     }
     let Some(pads) = call.node.attributes.ints("pads")? else { return Ok(Padding::Valid) };
     let sizes: Option<Vec<_>> = pads.iter().map(|&pad| usize::try_from(pad).ok()).collect();
-    match sizes.as_deref() {
-        Some([0, 0, 0, 0]) => Ok(Padding::Valid),
-        Some(&[top, left, bottom, right]) => Ok(Padding::Explicit { top, bottom, left, right }),
+    let is_row = is_row(call)?;
+    match (sizes.as_deref(), is_row) {
+        (Some([0, 0, 0, 0]), false) | (Some([0, 0]), true) => Ok(Padding::Valid),
+        (Some(&[top, left, bottom, right]), false) => {
+            Ok(Padding::Explicit { top, bottom, left, right })
+        }
+        (Some(&[left, right]), true) => Ok(Padding::Explicit { top: 0, bottom: 0, left, right }),
         _ => Err(Refusal::new(
-            format!("attribute pads must be four numbers, none negative, but is {pads:?}"),
+            format!(
+                "attribute pads must be {} numbers, none negative, but is {pads:?}",
+                if is_row { "two" } else { "four" }
+            ),
             "classifiers of images have 2-D convolutions and poolings; export the model again",
         )),
     }

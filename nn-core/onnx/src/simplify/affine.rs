@@ -49,20 +49,19 @@ pub fn taken_along(net: &mut Net, i: usize, uses: &[usize]) -> Result<()> {
     let Some(before) = net.step(input).filter(|_| uses[input] == 1) else { return Ok(()) };
     let (layer, parameters): (Arc<dyn Layer<f32>>, _) =
         match (&affine, before.parameters.as_slice()) {
-            (Affine::Bias(_), [weight, bias]) if before.is::<Dense>().is_some() => {
-                (Arc::clone(&before.layer), vec![Rc::clone(weight), affine.apply(bias)])
-            }
-            (Affine::Bias(bias), [weight, own @ ..]) if before.is::<Conv2D>().is_some() => {
-                let Some(conv) = before.is::<Conv2D>() else { return Ok(()) };
-                let bias = own.first().map_or_else(|| Rc::clone(bias), |own| affine.apply(own));
-                (Arc::new(conv.clone().bias(true)), vec![Rc::clone(weight), bias])
-            }
-            (affine, [weight, bias]) if is_normalization(before) => {
-                let weight = match affine {
-                    Affine::Scale(_) => affine.apply(weight),
-                    Affine::Bias(_) => Rc::clone(weight),
+            (Affine::Bias(bias), [weight, own @ ..]) => {
+                let layer: Arc<dyn Layer<f32>> = match (before.is::<Conv2D>(), before.is::<Dense>())
+                {
+                    (Some(conv), _) => Arc::new(conv.clone().bias(true)),
+                    (None, Some(dense)) => Arc::new(dense.clone().bias(true)),
+                    (None, None) if is_normalization(before) => Arc::clone(&before.layer),
+                    (None, None) => return Ok(()),
                 };
-                (Arc::clone(&before.layer), vec![weight, affine.apply(bias)])
+                let bias = own.first().map_or_else(|| Rc::clone(bias), |own| affine.apply(own));
+                (layer, vec![Rc::clone(weight), bias])
+            }
+            (Affine::Scale(_), [weight, bias]) if is_normalization(before) => {
+                (Arc::clone(&before.layer), vec![affine.apply(weight), affine.apply(bias)])
             }
             _ => return Ok(()),
         };

@@ -4,6 +4,7 @@
 pub mod architecture;
 pub mod archive;
 pub mod audit;
+pub mod beside;
 pub mod checkpoint;
 pub mod config;
 pub mod image;

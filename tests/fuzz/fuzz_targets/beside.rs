@@ -1,0 +1,3 @@
+#![no_main]
+
+nn_fuzz::fuzz!(beside);
