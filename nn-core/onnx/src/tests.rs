@@ -610,3 +610,26 @@ fn a_value_that_is_repeated() {
     let y = model.predict(x).unwrap();
     assert_eq!(y.as_slice(), [1.5; 40]);
 }
+
+/// What has more dimensions than a value that has the batch merged would give the result another dimension.
+#[test]
+fn what_does_not_combine_with_merged_values() {
+    let merged = || node("Reshape", &["x", "s"], "m");
+    let shape = || ints("s", &[2, 16]);
+    let back = |of: &str| node("Reshape", &[of, "t"], "y");
+    let add = |dims: &[i64]| {
+        let nodes = vec![merged(), node("Add", &["m", "c"], "z"), back("z")];
+        model(nodes, vec![shape(), ints("t", &[1, 32]), tensor("c", dims, &[0.5; 16])])
+    };
+    for dims in [&[16][..], &[1, 16]] {
+        assert!(outcome(&add(dims)).is_ok(), "{dims:?}");
+    }
+    let not_the_batch = ["the Add", "the first dimension of its input is not the batch"];
+    refused(&add(&[1, 1, 16]), &not_the_batch);
+    let image = vec![merged(), node("Add", &["m", "x"], "y")];
+    refused(&model(image, vec![shape()]), &not_the_batch);
+    let pool = vec![merged(), node("GlobalAveragePool", &["m"], "y")];
+    refused(&model(pool, vec![shape()]), &["the GlobalAveragePool", "is not the batch"]);
+    let nothing = vec![node("Reshape", &["x", "s"], "y")];
+    refused(&model(nothing, vec![ints("s", &[])]), &["the Reshape"]);
+}

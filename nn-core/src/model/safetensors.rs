@@ -303,15 +303,20 @@ impl TensorFile {
         Tensor::from_vec(shape, numbers)
     }
 
-    /// Reads a tensor of `F32`, or of `F16` or `BF16`, whose numbers are widened.
+    /// Reads a tensor of `F32`; of `F16` or `BF16`, whose numbers are widened; or of `F64`, whose numbers are rounded.
     ///
     /// # Errors
     /// If there is no such tensor, or it is of another type.
-    pub(super) fn read_widened(&mut self, name: &str) -> Result<Tensor<f32>> {
+    pub(super) fn read_as_f32(&mut self, name: &str) -> Result<Tensor<f32>> {
         let info = self.info(name)?;
         let widen = match info.dtype.as_str() {
             "F16" => half::f16,
             "BF16" => half::bf16,
+            "F64" => {
+                let exact = self.read::<f64>(name)?;
+                let rounded = exact.as_slice().iter().map(|&number| number as f32).collect();
+                return Tensor::from_vec(exact.shape().clone(), rounded);
+            }
             _ => return self.read(name),
         };
         let (shape, (begin, end)) = (Shape::from(info.shape.as_slice()), info.data_offsets);

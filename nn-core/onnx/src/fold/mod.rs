@@ -3,6 +3,7 @@
 mod arithmetic;
 mod normalization;
 mod reduce;
+mod scatter;
 mod shapes;
 
 pub use arithmetic::{broadcast, product};
@@ -115,14 +116,12 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Vec<Array>>> 
         .flatten()
         .any(|input| matches!(input, Value::Constant(array) if array.from_weights));
     let of_weights = |array: Array| array.of_weights(from_weights);
-    if let Some(array) = arithmetic::evaluate(call, budget)? {
-        return Ok(Some(vec![of_weights(array)]));
-    }
-    if let Some(array) = reduce::evaluate(call, budget)? {
-        return Ok(Some(vec![of_weights(array)]));
-    }
-    if let Some(array) = normalization::evaluate(call, budget)? {
-        return Ok(Some(vec![of_weights(array)]));
+    const ONE_ARRAY: [fn(&Call<'_>, &Budget) -> Result<Option<Array>>; 4] =
+        [arithmetic::evaluate, reduce::evaluate, normalization::evaluate, scatter::evaluate];
+    for evaluate in ONE_ARRAY {
+        if let Some(array) = evaluate(call, budget)? {
+            return Ok(Some(vec![of_weights(array)]));
+        }
     }
     let arrays = shapes::evaluate(call, budget)?;
     Ok(arrays.map(|arrays| arrays.into_iter().map(of_weights).collect()))

@@ -4,6 +4,7 @@ use super::Family;
 use super::arithmetic::added;
 use super::linear::of_two;
 use super::reshaping::reshape;
+use crate::array::Data;
 use crate::call::{Call, unaligned};
 use crate::layout::Layout;
 use crate::refusal::{Refusal, Result};
@@ -36,6 +37,10 @@ fn attention(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let scores = of_two(call, &q.with_id(id), &transposed(&k, [0, 1, 3, 2])?, Some("scores"))?;
     let scores = match call.optional(3)?.cloned() {
         None => scores,
+        Some(Value::Constant(mask)) if matches!(mask.data, Data::Integers(_)) => {
+            let problem = "its mask says true and false, which is not read";
+            return Err(Refusal::new(problem, "export with numbers that are added: 0 and -inf"));
+        }
         Some(mask) => added(call, &scores, &mask)?,
     };
     let layout = Layout::plain(4);

@@ -66,12 +66,19 @@ pub fn lower(call: &mut Call<'_>, operator: Operator) -> Result<Vec<Value>> {
     for i in 0..node.inputs.len() {
         let Some(value) = call.lowered.values.get(&node.inputs[i]) else { continue };
         let behind = match value.clone() {
+            // What combines with it must not have more dimensions, or the result would have them.
+            Value::Constant(array) if shift == Shift::Nothing && array.dims.len() > rank => {
+                return Err(unaligned());
+            }
+            Value::Constant(array) if node.op == "Expand" && array.len() > rank => {
+                return Err(unaligned());
+            }
             Value::Constant(_) => continue,
             Value::Unaligned(Batch::Moved, _) => return Err(unaligned()),
             Value::Unaligned(Batch::Merged, value) if shift == Shift::Channels => exchanged(value)?,
             Value::Unaligned(Batch::Merged, value) => value,
             Value::Computed(value) => {
-                let missing = (rank + 1).checked_sub(value.rank()).ok_or_else(unaligned)?;
+                let missing = rank.checked_sub(value.rank()).ok_or_else(unaligned)? + 1;
                 let dims = [&vec![1; missing], &value.dims[..]].concat();
                 match super::reshaping::reshape(call, &value, dims)? {
                     Value::Computed(value) => value,

@@ -53,27 +53,26 @@ pub fn names() -> Vec<&'static str> {
 /// Lowers a node.
 pub fn lower(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let op = call.node.op.as_str();
-    if call.all_constant() {
+    let mut operators = FAMILIES.iter().copied().flatten();
+    let Some(&(_, operator)) = operators.find(|(name, _)| *name == op) else {
+        return Err(unknown(op));
+    };
+    // These see the shapes of the file themselves.
+    const OF_SHAPES: [&str; 5] = ["Flatten", "Gather", "Reshape", "Squeeze", "Unsqueeze"];
+    if merged::applies(call) && !OF_SHAPES.contains(&op) {
+        return merged::lower(call, operator);
+    }
+    // Which branch is taken follows from a constant.
+    if op != "If" && call.all_constant() {
         return of_constants(call);
     }
-    let found = FAMILIES.iter().copied().flatten().find(|(name, _)| *name == op);
-    match found {
-        // These see the shape of the file themselves.
-        Some((_, operator))
-            if merged::applies(call)
-                && !matches!(op, "Flatten" | "Gather" | "Reshape" | "Squeeze" | "Unsqueeze") =>
-        {
-            merged::lower(call, *operator)
-        }
-        Some((_, operator)) => operator(call),
-        None => Err(unknown(op)),
-    }
+    operator(call)
 }
 
 /// Lowers a node of constants that is not computed while reading: its first input becomes a value of the network.
 fn of_constants(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let array = call.required_constant(0)?;
-    if array.dims.first() != Some(&1) {
+    if array.dims.first() != Some(&1) || array.dims.len() < 2 {
         return Err(Refusal::new(
             format!("it is not computed while reading, for constants {:?}", array.dims),
             "fold it: onnxsim, or torch.onnx.export with do_constant_folding=True",

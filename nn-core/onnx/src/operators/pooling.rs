@@ -139,6 +139,10 @@ fn global(call: &mut Call<'_>, reduction: Reduction) -> Result<Vec<Value>> {
         _ => value,
     };
     let axes: Vec<_> = (2..value.rank()).collect();
+    if axes.is_empty() {
+        let problem = format!("its input has the shape {:?}, which is none of images", value.dims);
+        return Err(Refusal::new(problem, "the file is damaged; export it again"));
+    }
     let id = reduced(call, reduction, &value, &axes)?;
     let mut dims = value.dims;
     axes.iter().for_each(|&axis| dims[axis] = 1);

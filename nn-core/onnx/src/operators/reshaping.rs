@@ -99,6 +99,9 @@ pub fn with_dims(call: &mut Call<'_>, value: &Computed, dims: Vec<usize>) -> Res
     if value.dims.first() != Some(&1) || dims.first() == Some(&1) {
         return Ok(vec![reshape(call, value, dims)?]);
     }
+    if dims.is_empty() {
+        return Err(mixes_the_batch("it takes away"));
+    }
     Ok(vec![match reshape(call, value, [&[1], &dims[..]].concat())? {
         Value::Computed(value) => Value::Unaligned(Batch::Merged, value),
         other => other,

@@ -72,3 +72,70 @@ fn a_large_result_of_no_numbers() {
         assert!(start.elapsed().as_secs() < 2);
     }
 }
+
+/// PyTorch standardises weights by a batch normalisation of them.
+#[test]
+fn weights_that_are_standardised() {
+    let numbers = [1.0, 3.0, 10.0, 30.0];
+    let standardised = || {
+        let node = node("BatchNormalization", &["n", "s", "b", "m", "v"], "t");
+        let one = |name: &str, value: f32| tensor(name, &[2], &[value, 2.0 * value]);
+        let constants = vec![
+            tensor("n", &[1, 2, 2, 1], &numbers),
+            one("s", 1.0),
+            one("b", 0.5),
+            one("m", 1.0),
+            one("v", 4.0),
+            ints("r", &[1, 1, 2, 4]),
+        ];
+        (node, constants)
+    };
+    let values = |node: NodeProto, constants: Vec<TensorProto>| {
+        let all = added(vec![node, super::node("Tile", &["t", "r"], "c")], constants);
+        // The first pixels of two rows, both channels of each.
+        [all[0], all[1], all[8], all[9]]
+    };
+    let near = |values: [f32; 4], expected: [f32; 4]| {
+        let is_near = |(value, expected): (&f32, &f32)| (value - expected).abs() < 1e-4;
+        assert!(values.iter().zip(&expected).all(is_near), "{values:?}, not {expected:?}");
+    };
+    // Mean 2 and variance 1; mean 20 and variance 100.
+    let (node, constants) = standardised();
+    near(values(with_int(node, "training_mode", 1), constants), [-0.5, -1.0, 1.5, 3.0]);
+    // Means 1 and 2, variances 4 and 8, scales 1 and 2, biases 0.5 and 1.
+    let (node, constants) = standardised();
+    let root = 8f32.sqrt();
+    near(values(node, constants), [0.5, 8.0 / root * 2.0 + 1.0, 1.5, 28.0 / root * 2.0 + 1.0]);
+    let (node, mut constants) = standardised();
+    constants[1] = tensor("s", &[3], &[1.0; 3]);
+    let nodes = vec![node, super::node("Tile", &["t", "r"], "c")];
+    refused(&adds(nodes, constants), &["the BatchNormalization", "3 numbers for 2 channels"]);
+}
+
+#[test]
+fn running_sums_and_what_is_put_elsewhere() {
+    let sums = |attributes: &[&str]| {
+        let sum = node("CumSum", &["n", "a"], "c");
+        let sum = attributes.iter().fold(sum, |sum, name| with_int(sum, name, 1));
+        let constants = vec![tensor("n", &[1, 1, 4], &[1.0, 2.0, 3.0, 4.0]), ints("a", &[-1])];
+        added(vec![sum], constants)
+    };
+    assert_eq!(sums(&[]), [1.0, 3.0, 6.0, 10.0]);
+    assert_eq!(sums(&["exclusive"]), [0.0, 1.0, 3.0, 6.0]);
+    assert_eq!(sums(&["reverse"]), [10.0, 9.0, 7.0, 4.0]);
+    assert_eq!(sums(&["exclusive", "reverse"]), [9.0, 7.0, 4.0, 0.0]);
+    let scattered = |places: &[i64], updates: &[f32]| {
+        let places = ints("p", places);
+        let places = TensorProto { dims: vec![places.dims[0] / 3, 3], ..places };
+        let constants = vec![
+            tensor("n", &[1, 4, 1], &[1.0, 2.0, 3.0, 4.0]),
+            places,
+            tensor("u", &[updates.len() as i64], updates),
+        ];
+        adds(vec![node("ScatterND", &["n", "p", "u"], "c")], constants)
+    };
+    let model = outcome(&scattered(&[0, 1, -1, 0, 0, 0], &[7.0, 8.0])).unwrap().model;
+    assert_eq!(model.parameters()[0].value.as_slice(), [8.0, 7.0, 3.0, 4.0]);
+    refused(&scattered(&[0, 4, 0], &[7.0]), &["the ScatterND", "4 is not among the 4"]);
+    refused(&scattered(&[0, 1, 0], &[7.0, 8.0]), &["not one for each of its indices"]);
+}

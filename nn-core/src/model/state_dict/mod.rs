@@ -104,7 +104,7 @@ impl StateDict {
     ///
     /// # Errors
     /// If no network fits or several do and none is asked for; if tensors are missing, unexpected or of other
-    /// shapes (all are listed), of a type other than F32, F16 and BF16, or hold NaN or infinity.
+    /// shapes (all are listed), of a type other than F32, F16, BF16 and F64, or hold NaN or infinity.
     pub fn model(&mut self, network: Option<&str>, image_size: Option<usize>) -> Result<Model> {
         let network = match network {
             Some(network) => network,
@@ -243,7 +243,7 @@ impl StateDict {
     fn fill(&mut self, pairs: &BTreeMap<String, String>, model: &mut Model) -> Result<()> {
         for parameter in model.parameters_mut() {
             let Some(theirs) = pairs.get(&parameter.name) else { continue };
-            let value = self.file.read_widened(theirs)?;
+            let value = self.file.read_as_f32(theirs)?;
             if !value.is_finite() {
                 return Err(Error::file(
                     self.file.path(),
