@@ -102,6 +102,9 @@ fn taken(budget: &Cell<usize>, dims: &[usize]) -> Result<usize> {
     Ok(len)
 }
 
+/// Computes what a node gives; `None` for another operator.
+type Evaluate = fn(&Call<'_>, &Budget) -> Result<Option<Array>>;
+
 /// What a node gives, if it does not depend on the image; `None` if it does, or is not folded.
 pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Vec<Array>>> {
     // What a shape says is known even of a value that is not.
@@ -116,7 +119,7 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Vec<Array>>> 
         .flatten()
         .any(|input| matches!(input, Value::Constant(array) if array.from_weights));
     let of_weights = |array: Array| array.of_weights(from_weights);
-    const ONE_ARRAY: [fn(&Call<'_>, &Budget) -> Result<Option<Array>>; 4] =
+    const ONE_ARRAY: [Evaluate; 4] =
         [arithmetic::evaluate, reduce::evaluate, normalization::evaluate, scatter::evaluate];
     for evaluate in ONE_ARRAY {
         if let Some(array) = evaluate(call, budget)? {
