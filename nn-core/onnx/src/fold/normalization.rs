@@ -1,5 +1,5 @@
 //! Batch normalisation of constants. PyTorch writes the standardisation of weights this way, by the statistics of the
-//! weights themselves: https://arxiv.org/abs/1903.10520, as timm's `StdConv2d` has it.
+//! weights themselves (<https://arxiv.org/abs/1903.10520>), as timm's `StdConv2d` has it.
 
 use super::{Budget, Call};
 use crate::array::Array;
