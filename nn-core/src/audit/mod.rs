@@ -49,6 +49,7 @@ mod candidates;
 mod colour;
 mod compare;
 mod comparison;
+mod content;
 mod descriptor_index;
 mod difference;
 mod duplicates;

@@ -5,8 +5,8 @@
 //! pixelwise median is the template. Copies must also agree after the template is subtracted, where
 //! different contents agree as little as any two pictures.
 
-use super::blocks::BLOCK;
 use super::compare::Comparable;
+use super::content::tells_apart;
 use super::difference::laid;
 use super::luma::Luma;
 use super::placement::Placement;
@@ -21,25 +21,11 @@ use std::collections::{BTreeMap, HashMap};
 const LEAST: usize = 5;
 /// The maximum number of pictures that the median is computed from.
 const SAMPLE: usize = 41;
-/// Variance left by compression and scaling, in squared grey levels.
-const NOISE: f32 = 4.0;
-/// Additional variance at edges of the template, if a picture is slightly misaligned, relative to
-/// their variance.
-const EDGES: f32 = 0.03;
-/// The mean square over a block, after subtraction, from which the block has content.
-const CONTENT: f32 = 20.0;
-/// The share of the squares, summed over both pictures, that differs in a different block.
-const OTHER: f32 = 0.5;
-/// The mean square difference from which a single block suffices to distinguish pictures.
-const STRONG: f32 = 100.0;
 /// The share of the pictures on a template that must differ in colour from the first for colour to
 /// be compared.
 const COLOURED: f32 = 0.3;
 /// The largest difference of brightness of copies if colour is compared: the mean, in grey levels.
 const SHADE: f32 = 10.0;
-/// The largest share of blocks with content that may differ in a copy.
-const SLACK: f32 = 0.05;
-
 /// Two pictures that look alike, by their indices.
 #[derive(Debug, Clone, Copy)]
 pub struct Alike {
@@ -318,56 +304,6 @@ fn differ_in_colour(a: &Comparable, b: &Comparable, placement: &Placement) -> bo
     let shades = toned.iter().zip(&laid).map(|(x, y)| (x - y).abs()).filter(|x| !x.is_nan());
     let (sum, n) = shades.fold((0.0, 0.0), |(sum, n), shade| (sum + shade, n + 1.0));
     sum > SHADE * n
-}
-
-/// Whether `a` and `b`, which `placement` places on `a`, have different contents on `template`,
-/// which is resampled to the pixels of `b`.
-fn tells_apart(a: &Comparable, b: &Comparable, placement: &Placement, template: &[f32]) -> bool {
-    let b = b.fine();
-    let content = |values: &[f32]| -> Vec<f32> {
-        let hidden =
-            values.iter().zip(template).map(|(v, t)| if t.is_nan() { f32::NAN } else { *v });
-        let mut values: Vec<f32> = hidden.collect();
-        Tone::between(&values, template).apply(&mut values);
-        values.iter().zip(template).map(|(v, t)| v - t).collect()
-    };
-    let (of_a, of_b) = (content(&laid(a.fine(), b, placement)), content(&b.pixels));
-    let (mut with_content, mut others, mut strong) = (0, 0, 0);
-    let across = b.width.div_ceil(BLOCK);
-    let mut all = vec![ContentSums::default(); across * b.height.div_ceil(BLOCK)];
-    for (i, (x, y)) in of_a.iter().zip(&of_b).enumerate().filter(|(_, (x, y))| !(*x + *y).is_nan())
-    {
-        let sums = &mut all[i / b.width / BLOCK * across + i % b.width / BLOCK];
-        sums.n += 1.0;
-        sums.either += x * x + y * y;
-        sums.apart += (x - y) * (x - y);
-        sums.template += template[i] - 128.0;
-        sums.squares += (template[i] - 128.0) * (template[i] - 128.0);
-    }
-    for sums in all.iter().filter(|sums| sums.n > 0.0) {
-        let (either, apart) = (sums.either / sums.n, sums.apart / sums.n);
-        let mean = sums.template / sums.n;
-        let edges = EDGES * (sums.squares / sums.n - mean * mean).max(0.0);
-        if either > CONTENT + edges {
-            with_content += 1;
-            let is_other = apart > OTHER * (either + 2.0 * (NOISE + edges));
-            others += usize::from(is_other);
-            strong += usize::from(is_other && apart > STRONG + edges);
-        }
-    }
-    strong > 0 || others as f32 > (SLACK * with_content as f32).max(1.0)
-}
-
-/// Sums over a block.
-#[derive(Clone, Default)]
-struct ContentSums {
-    n: f32,
-    /// The squared content of both pictures: their differences from the template.
-    either: f32,
-    /// The squared difference of the two contents.
-    apart: f32,
-    template: f32,
-    squares: f32,
 }
 
 /// The placement edge to edge of `b` on `a`, where `symmetry` transforms `a` to `b`.

@@ -117,6 +117,20 @@ fn graph(number: u64) -> RgbImage {
     })
 }
 
+/// Pieces in one jig, each with its own faint grain in eight fields: any two are alike in some of them.
+fn piece(number: u64) -> RgbImage {
+    let mut rng = Rng::new(number, 7);
+    let phases: [f64; 8] = std::array::from_fn(|_| rng.uniform_in(0.0, std::f64::consts::TAU));
+    let mut jig = Rng::new(0, 8);
+    let cells: Vec<f64> = (0..20 * 15).map(|_| [70.0, 150.0][jig.below(2) as usize]).collect();
+    RgbImage::from_fn(240, 180, |x, y| {
+        let field = (x / 60 + 4 * (y / 90)) as usize;
+        let grain = 12.0 * (f64::from(x + y) / 5.0 + phases[field]).sin();
+        let level = cells[(x / 12 + 20 * (y / 12)) as usize] + grain;
+        Rgb([level.round() as u8; 3])
+    })
+}
+
 type Draw = fn(u64) -> RgbImage;
 
 fn drawn(root: &Path, draw: Draw, count: u64) {
@@ -126,12 +140,13 @@ fn drawn(root: &Path, draw: Draw, count: u64) {
     });
 }
 
-const KINDS: [(&str, Draw, u64); 5] = [
+const KINDS: [(&str, Draw, u64); 6] = [
     ("forms", form, 40),
     ("one background", before_one_background, 40),
     ("one shape in many colours", badge, 8),
     ("strokes", stroke, 200),
     ("graph paper", graph, 40),
+    ("pieces with a faint grain", piece, 40),
 ];
 
 #[test]
