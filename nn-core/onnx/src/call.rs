@@ -256,16 +256,27 @@ impl Call<'_> {
 
     /// The value in a layout: as it is, or moved.
     pub fn arranged(&mut self, value: &Computed, layout: &Layout) -> Result<ValueId> {
+        self.arranged_for(None, value, layout)
+    }
+
+    /// Like [`arranged`](Self::arranged), for a help of the node if one is named.
+    pub fn arranged_for(
+        &mut self,
+        what: Option<&str>,
+        value: &Computed,
+        layout: &Layout,
+    ) -> Result<ValueId> {
+        let named = |how: &str| what.map_or(how.to_owned(), |what| format!("{what}.{how}"));
         if value.layout == *layout {
             return Ok(value.id);
         }
         if value.layout.is_same_memory(layout, &value.dims) {
             let shape = layout.sample(&value.dims);
-            return self.help("reshape", Reshape::new(shape), &[value.id], vec![]);
+            return self.help(&named("reshape"), Reshape::new(shape), &[value.id], vec![]);
         }
         let axes = value.layout.permutation_to(layout);
         let axes: Vec<_> = axes[1..].iter().map(|axis| axis - 1).collect();
-        self.help("permute", Permute::new(axes), &[value.id], vec![])
+        self.help(&named("permute"), Permute::new(axes), &[value.id], vec![])
     }
 
     /// The value arranged as an image of ours, and its ONNX dimensions `[batch, channels, height, width]`.

@@ -145,7 +145,8 @@ pub fn of_two(
         ));
     }
     let layout = Layout::plain(rank);
-    let inputs = [call.arranged(a, &layout)?, call.arranged(b, &layout)?];
+    let arranged = |call: &mut Call<'_>, value| call.arranged_for(what, value, &layout);
+    let inputs = [arranged(call, a)?, arranged(call, b)?];
     let id = call.add_shared(what, Arc::new(MatMul::new()), &inputs)?;
     let dims = [&a.dims[..1], call.net().shape(id).dims()].concat();
     Ok(Computed::new(dims, layout, id))
