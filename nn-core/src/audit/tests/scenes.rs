@@ -146,7 +146,7 @@ const KINDS: [(&str, Draw, u64); 6] = [
     ("one shape in many colours", badge, 8),
     ("strokes", stroke, 200),
     ("graph paper", graph, 40),
-    ("pieces with a faint grain", piece, 40),
+    ("pieces with a faint grain", piece, 80),
 ];
 
 #[test]
