@@ -18,6 +18,8 @@ pub struct Lowered {
     pub net: Net,
     /// What each name of a node or value of the file stands for.
     pub names: HashMap<String, ValueId>,
+    /// Whether the file leaves the size of the batch open.
+    pub any_batch: bool,
     /// How many nodes were computed while reading.
     pub folded: usize,
     /// What may still be computed while reading.

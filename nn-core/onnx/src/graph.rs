@@ -220,6 +220,18 @@ impl Node {
             )
             .at(place));
         }
+        if domain == "com.microsoft" && node.op == "Attention" {
+            return Err(Refusal::new(
+                "it is the Attention of ONNX Runtime's own domain, which has other inputs than ONNX's",
+                "export the model again, without ONNX Runtime's optimizer",
+            )
+            .at(place));
+        }
+        // The reader makes names of its own with this character.
+        if node.inputs.iter().chain(&node.outputs).any(|name| name.contains('\0')) {
+            let problem = "the name of one of its values has the character NUL";
+            return Err(Refusal::new(problem, "the file is damaged; export it again").at(place));
+        }
         node.attributes = Attributes::new(attribute, external).map_err(|r| r.at(&place))?;
         if node.outputs.iter().all(String::is_empty) {
             let remedy = "the file is damaged; check it with onnx.checker";

@@ -25,6 +25,8 @@ pub struct ReadOptions {
 pub struct Chosen {
     pub name: String,
     pub value: Computed,
+    /// Whether the file leaves the size of the batch open.
+    pub any_batch: bool,
 }
 
 impl Chosen {
@@ -58,6 +60,7 @@ pub fn choose(graph: &Graph, options: &ReadOptions) -> Result<Chosen> {
     checked.map_err(place).map(|(dims, layout)| Chosen {
         name: input.name.clone(),
         value: Computed::new(dims, layout, 0),
+        any_batch: !matches!(input.dims.as_deref(), Some([Some(_), ..])),
     })
 }
 

@@ -16,6 +16,7 @@ pub fn lower(mut graph: Graph, input: Chosen) -> Result<Lowered> {
     let mut lowered = Lowered {
         net: Net::new(input.shape()),
         names: HashMap::from([(input.name.clone(), 0)]),
+        any_batch: input.any_batch,
         folded: 0,
         budget: Budget::default(),
         postponed: HashMap::new(),

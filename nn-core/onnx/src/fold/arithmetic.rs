@@ -110,21 +110,26 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
         "Clip" => {
             let bound = |name: &str, i: usize, usual: f64| -> Result<f64> {
                 let given = call.node.attributes.float(name)?;
-                let given = given.or_else(|| call.constant(i).and_then(Array::scalar));
-                Ok(given.unwrap_or(usual))
+                match (given, call.constant(i)) {
+                    (Some(given), _) => Ok(given),
+                    (None, None) => Ok(usual),
+                    (None, Some(array)) => array.scalar().ok_or_else(|| not_one(name, array)),
+                }
             };
             let low = bound("min", 1, f64::NEG_INFINITY)?;
             let high = bound("max", 2, f64::INFINITY)?;
             let array = call.array(0)?;
             budget.take(&array.dims, array)?;
-            let clipped = |i: usize| array.number(i).max(low).min(high);
+            let above = |v: f64| if v < low { low } else { v };
+            let clipped = |v: f64| if above(v) > high { high } else { above(v) };
             Ok(Some(match &array.data {
                 Data::Floats(values) => {
-                    let values = (0..values.len()).map(|i| clipped(i) as f32).collect();
+                    let values = values.iter().map(|&v| clipped(f64::from(v)) as f32).collect();
                     Array::floats(array.dims.clone(), values)
                 }
                 Data::Integers(values) => {
-                    let values = (0..values.len()).map(|i| clipped(i) as i64).collect();
+                    let (low, high) = (low as i64, high as i64); // infinity is the last number
+                    let values = values.iter().map(|&v| v.max(low).min(high)).collect();
                     Array::integers(array.dims.clone(), values)
                 }
             }))
@@ -150,6 +155,12 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
         }
         _ => Ok(None),
     }
+}
+
+/// A bound that is not one number.
+pub fn not_one(name: &str, array: &Array) -> Refusal {
+    let problem = format!("its {name} is an array {:?}", array.dims);
+    Refusal::new(problem, "it must be one number; export the model again")
 }
 
 /// The product of two constants.

@@ -6,7 +6,7 @@ mod reduce;
 mod scatter;
 mod shapes;
 
-pub use arithmetic::{broadcast, product};
+pub use arithmetic::{broadcast, not_one, product};
 
 use crate::array::{Array, Data, elements};
 use crate::graph::Node;
@@ -138,6 +138,8 @@ fn inputs_with_numbers(op: &str) -> usize {
         "Clip" | "CumSum" | "Gather" | "Slice" | "Split" | "Expand" | "Tile" | "Reshape"
         | "Squeeze" | "Unsqueeze" | "CastLike" | "ReduceSum" | "ReduceMean" | "ReduceProd"
         | "ReduceMax" | "ReduceMin" => 1,
+        // Indices are none, but updates are: those of masks and tables of positions, which nobody trains.
+        "ScatterND" => 1,
         _ => usize::MAX,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Budget, Call};
 use crate::array::{Array, Data, strides, walk};
-use crate::refusal::Result;
+use crate::refusal::{Refusal, Result};
 use crate::shapes::{axes_of, axis_of};
 
 pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
@@ -34,7 +34,6 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
     let (outer, inner) = (part(&kept, &array.dims), part(&axes, &array.dims));
     let count: usize = inner.iter().product();
     let divisor = if call.node.op == "ReduceMean" { count as f64 } else { 1.0 };
-    let inner: Vec<_> = walk(&inner, &part(&axes, &own)).collect();
     let keep = call.node.attributes.int("keepdims")?.unwrap_or(1) != 0;
     let dims = match keep {
         true => {
@@ -42,8 +41,15 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
         }
         false => outer.clone(),
     };
-    // The result of no numbers may be large.
-    budget.take(&dims, array)?;
+    // The result of no numbers may be large, and there may be no result of many.
+    let is_empty = budget.take(&dims, array)? == 0;
+    let inner: Vec<_> = match is_empty {
+        true => Vec::new(),
+        false => {
+            budget.take(&inner, array)?;
+            walk(&inner, &part(&axes, &own)).collect()
+        }
+    };
     let values = walk(&outer, &part(&kept, &own)).map(|first| {
         let numbers = inner.iter().map(|offset| array.number(first + offset));
         numbers.fold(start, combine) / divisor
@@ -58,8 +64,11 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
 fn running_sums(call: &Call<'_>, budget: &Budget) -> Result<Array> {
     let array = call.array(0)?;
     budget.take(&array.dims, array)?;
-    let axis = call.array(1)?.to_integers()?.first().copied().unwrap_or(0);
-    let axis = axis_of(axis, array.dims.len())?;
+    let Some(axis) = call.array(1)?.scalar() else {
+        let problem = format!("its axis is an array {:?}", call.array(1)?.dims);
+        return Err(Refusal::new(problem, "it must be one number; export the model again"));
+    };
+    let axis = axis_of(axis as i64, array.dims.len())?;
     let from_the_end = call.node.attributes.flag("reverse")?;
     let without_own = call.node.attributes.flag("exclusive")?;
     let (len, stride) = (array.dims[axis], strides(&array.dims)[axis]);

@@ -22,6 +22,9 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
             format!("its indices {:?} do not name places of {:?}", indices.dims, array.dims);
         return Err(wrong(problem));
     }
+    budget.take(&array.dims, array)?;
+    budget.take_whole(&indices.dims)?;
+    budget.take(&updates.dims, updates)?;
     let len: usize = array.dims[depth..].iter().product();
     let places = indices.to_integers()?;
     let rows = places.chunks_exact(depth);
@@ -32,7 +35,6 @@ pub fn evaluate(call: &Call<'_>, budget: &Budget) -> Result<Option<Array>> {
         );
         return Err(wrong(problem));
     }
-    budget.take(&array.dims, array)?;
     let strides = strides(&array.dims);
     let offset = |row: &[i64]| {
         let parts =

@@ -152,7 +152,12 @@ fn concatenated(call: &Call<'_>, budget: &Budget) -> Result<Array> {
             Refusal::new(problem, "the file is damaged; export the model again")
         })?;
     }
-    budget.take(&dims, first)?;
+    if budget.take(&dims, first)? == 0 {
+        return Ok(match arrays.iter().all(|array| matches!(array.data, Data::Integers(_))) {
+            true => Array::integers(dims, Vec::new()),
+            false => Array::floats(dims, Vec::new()),
+        });
+    }
     let outer: usize = dims[..axis].iter().product();
     let block = |array: &Array| array.dims[axis..].iter().product::<usize>();
     /// The parts of each array in turn.

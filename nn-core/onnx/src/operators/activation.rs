@@ -2,6 +2,7 @@
 
 use super::Family;
 use crate::call::{Call, mixes_the_batch};
+use crate::fold::not_one;
 use crate::layout::Layout;
 use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
@@ -65,7 +66,10 @@ fn clip(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let bound = |name: &str, i: usize| -> Result<Option<f64>> {
         let given = match call.node.attributes.float(name)? {
             Some(value) => Some(value),
-            None => call.constant(i)?.and_then(|array| array.scalar()),
+            None => match call.constant(i)? {
+                Some(array) => Some(array.scalar().ok_or_else(|| not_one(name, &array))?),
+                None => None,
+            },
         };
         Ok(given.filter(|value| value.abs() < f64::from(f32::MAX)))
     };

@@ -1,6 +1,7 @@
 //! What joins values and what picks parts of them.
 
 use super::Family;
+use crate::array::Array;
 use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::net::ValueId;
 use crate::refusal::{Refusal, Result};
@@ -117,6 +118,12 @@ fn split(call: &mut Call<'_>) -> Result<Vec<Value>> {
     ranges.into_iter().enumerate().map(part).collect()
 }
 
+/// Indices along an axis of so many entries.
+fn places(call: &Call<'_>, indices: &Array, len: usize) -> Result<Vec<usize>> {
+    call.budget().take_whole(&indices.dims)?;
+    indices.to_integers()?.iter().map(|&i| axis_of(i, len)).collect()
+}
+
 /// Entries of constant indices. One index without a dimension takes the dimension away.
 fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
     if let Value::Unaligned(Batch::Merged, value) = call.value(0)?.clone() {
@@ -128,9 +135,7 @@ fn gather(call: &mut Call<'_>) -> Result<Vec<Value>> {
         return Err(mixes_the_batch("it picks samples of"));
     }
     let indices = call.required_constant(1)?;
-    let places = indices.to_integers()?;
-    let places: Vec<_> =
-        places.iter().map(|&i| axis_of(i, value.dims[axis])).collect::<Result<_>>()?;
+    let places = places(call, &indices, value.dims[axis])?;
     let mut dims = value.dims.clone();
     dims[axis] = places.len();
     let layer = Gather::new(value.layout.place(axis) - 1, places);
@@ -153,9 +158,7 @@ fn gather_merged(call: &mut Call<'_>, value: &Computed) -> Result<Vec<Value>> {
     let indices = call.required_constant(1)?;
     let own = &value.dims[1..];
     let dims = [&own[..axis - 1], &indices.dims, &own[axis..]].concat();
-    let places = indices.to_integers()?;
-    let places: Vec<_> =
-        places.iter().map(|&i| axis_of(i, value.dims[axis])).collect::<Result<_>>()?;
+    let places = places(call, &indices, value.dims[axis])?;
     let mut picked = value.clone();
     if !places.iter().copied().eq(0..value.dims[axis]) {
         picked.dims[axis] = places.len();

@@ -1,10 +1,13 @@
 //! Nodes whose inputs have the batch merged with other dimensions, as attention in windows and exporters' attention in
 //! heads have it: `[batch * windows, ..]`. In the network the value is `[batch, windows, ..]`, so a node does to it what
 //! the file says one dimension further back: to each sample what the file does to a batch of one.
+//!
+//! In a file for any batch, what works along dimension 0 is refused, for it could mix samples. What picks parts along it
+//! is not: after a transpose, queries, keys and values lie there. To pick samples makes no sense in a classifier.
 
 use super::Operator;
 use crate::attributes::Attribute;
-use crate::call::{Call, unaligned};
+use crate::call::{Call, mixes_the_batch, unaligned};
 use crate::graph::Node;
 use crate::refusal::Result;
 use crate::shapes::{axes_of, axis_of};
@@ -123,13 +126,25 @@ fn exchanged(value: Computed) -> Result<Computed> {
     Ok(Computed::new(dims, layout, value.id))
 }
 
+/// Refuses work along dimension 0 of a file for any batch: it would mix the samples that are merged there.
+fn keeps_samples_apart(call: &Call<'_>, axis: usize) -> Result<()> {
+    match axis == 0 && call.lowered.any_batch {
+        true => Err(mixes_the_batch("it works along what is merged with")),
+        false => Ok(()),
+    }
+}
+
 /// Tells the node that a dimension is in front.
 fn shifted(call: &Call<'_>, node: &mut Node, shift: Shift, rank: usize) -> Result<()> {
     let further = |axis: usize| axis as i64 + 1;
+    let apart = |axes: &[usize]| axes.iter().try_for_each(|&axis| keeps_samples_apart(call, axis));
     match shift {
         Shift::Nothing | Shift::Channels => {}
         Shift::Axis(usual) => {
             let axis = axis_of(node.attributes.int("axis")?.unwrap_or(usual), rank)?;
+            if node.op != "Split" {
+                apart(&[axis])?;
+            }
             node.attributes.set("axis", Attribute::Int(further(axis)));
         }
         Shift::Order => {
@@ -146,6 +161,9 @@ fn shifted(call: &Call<'_>, node: &mut Node, shift: Shift, rank: usize) -> Resul
                 return Err(unaligned());
             }
             let (before, after) = pads.split_at(rank);
+            if before.first().zip(after.first()) != Some((&0, &0)) {
+                apart(&[0])?;
+            }
             let pads = [&[0], before, &[0], after].concat();
             node.attributes.set("pads", Attribute::Ints(pads));
         }
@@ -155,6 +173,7 @@ fn shifted(call: &Call<'_>, node: &mut Node, shift: Shift, rank: usize) -> Resul
                 None if node.attributes.flag("noop_with_empty_axes")? => return Ok(()),
                 None => (0..rank).collect(),
             };
+            apart(&axes)?;
             let axes = axes.into_iter().map(further).collect();
             node.attributes.set("axes", Attribute::Ints(axes));
         }

@@ -1,7 +1,7 @@
 //! Factors and offsets for each channel that the layer before can take along: a bias behind a convolution or a
 //! product with weights, scale and bias behind a normalisation.
 
-use crate::net::{Net, Weight};
+use crate::net::{Net, Step, Weight};
 use crate::refusal::Result;
 use nn_core::layers::{
     Bias, Conv2D, Dense, GroupNormalization, Layer, LayerNormalization, Rescaling, Scale,
@@ -44,9 +44,14 @@ impl Affine {
 }
 
 pub fn taken_along(net: &mut Net, i: usize, uses: &[usize]) -> Result<()> {
+    let Some(&input) = net.steps[i].inputs.first() else { return Ok(()) };
+    let takes = |before: &&Step| {
+        let products = before.is::<Conv2D>().is_some() || before.is::<Dense>().is_some();
+        uses[input] == 1 && (products || is_normalization(before))
+    };
+    // Before anything of as many numbers as there are channels is made.
+    let Some(before) = net.step(input).filter(takes) else { return Ok(()) };
     let Some(affine) = Affine::of(net, i) else { return Ok(()) };
-    let input = net.steps[i].inputs[0];
-    let Some(before) = net.step(input).filter(|_| uses[input] == 1) else { return Ok(()) };
     let (layer, parameters): (Arc<dyn Layer<f32>>, _) =
         match (&affine, before.parameters.as_slice()) {
             (Affine::Bias(bias), [weight, own @ ..]) => {
@@ -71,6 +76,6 @@ pub fn taken_along(net: &mut Net, i: usize, uses: &[usize]) -> Result<()> {
     Ok(())
 }
 
-fn is_normalization(step: &crate::net::Step) -> bool {
+fn is_normalization(step: &Step) -> bool {
     step.is::<LayerNormalization>().is_some() || step.is::<GroupNormalization>().is_some()
 }

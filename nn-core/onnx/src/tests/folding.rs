@@ -139,3 +139,54 @@ fn running_sums_and_what_is_put_elsewhere() {
     refused(&scattered(&[0, 4, 0], &[7.0]), &["the ScatterND", "4 is not among the 4"]);
     refused(&scattered(&[0, 1, 0], &[7.0, 8.0]), &["not one for each of its indices"]);
 }
+
+#[test]
+fn many_rows_of_nothing_take_neither_time_nor_memory() {
+    let sums = |of: &str| {
+        let inner = with(node("ReduceSum", &[of], "rows"), "axes", &[0]);
+        vec![inner, node("ReduceSum", &["rows"], "c")]
+    };
+    let normalization = node("BatchNormalization", &["empty", "one", "one", "one", "one"], "many");
+    let normalization = with_int(normalization, "training_mode", 1);
+    let concat = with_int(node("Concat", &["empty"; 50], "many"), "axis", 1);
+    for (dims, nodes) in [
+        (&[1 << 30, 0][..], sums("empty")),
+        (&[1 << 30, 0], [vec![concat], sums("many")].concat()),
+        (&[1 << 30, 1, 0], [vec![normalization], sums("many")].concat()),
+    ] {
+        let empty = vec![node("ConstantOfShape", &["s"], "empty")];
+        let constants = vec![ints("s", dims), tensor("one", &[1], &[1.0])];
+        outcome(&adds([empty, nodes].concat(), constants)).unwrap();
+    }
+}
+
+#[test]
+fn places_that_are_named_again_and_again() {
+    let many = |value: &str| node("ConstantOfShape", &["s"], value);
+    let nodes = |places: &[i64]| {
+        let flat = node("Reshape", &["zeros", "p"], "places");
+        let constants = vec![ints("s", places), ints("p", &[-1, 1]), ints("n", &[7])];
+        let updates = node("Cast", &["zeros"], "updates");
+        let scatter = node("ScatterND", &["n", "places", "updates"], "c");
+        adds(vec![many("zeros"), flat, with_int(updates, "to", 7), scatter], constants)
+    };
+    outcome(&nodes(&[5])).unwrap();
+    refused(&nodes(&[1 << 21]), &["may be computed while reading"]);
+}
+
+#[test]
+fn bounds_and_axes_that_are_not_one_number() {
+    let numbers =
+        || vec![tensor("n", &[3], &[1.0; 3]), tensor("two", &[2], &[0.0; 2]), ints("a", &[0, 0])];
+    let clip = node("Clip", &["n", "two"], "c");
+    refused(&adds(vec![clip], numbers()), &["the Clip", "its min is an array [2]"]);
+    let sums = node("CumSum", &["n", "a"], "c");
+    refused(&adds(vec![sums], numbers()), &["the CumSum", "its axis is an array [2]"]);
+}
+
+#[test]
+fn names_with_nul() {
+    let named = node("Neg", &["n\0"], "c");
+    let numbers = vec![tensor("n\0", &[3], &[1.0; 3])];
+    refused(&adds(vec![named], numbers), &["the Neg", "NUL"]);
+}

@@ -1,6 +1,6 @@
 //! Operators whose weights, attributes or shapes do not fit are refused; what they do where no exporter shows it.
 
-use super::{conv, ints, model, node, outcome, refused, tensor, with, with_int};
+use super::{conv, ints, model, node, outcome, refused, tensor, value, with, with_int};
 use crate::proto::{AttributeProto, ModelProto, TensorProto};
 
 #[test]
@@ -199,4 +199,19 @@ fn what_does_not_combine_with_merged_values() {
     refused(&model(pool, vec![shape()]), &["the GlobalAveragePool", "is not the batch"]);
     let nothing = vec![node("Reshape", &["x", "s"], "y")];
     refused(&model(nothing, vec![ints("s", &[])]), &["the Reshape"]);
+}
+
+/// In a file for one image, what is merged belongs to it. In a file for any batch it may be of several.
+#[test]
+fn work_along_what_is_merged_with_the_batch() {
+    let softmax = |first: i64| {
+        let softmax = with_int(node("Softmax", &["m"], "z"), "axis", 0);
+        let nodes =
+            vec![node("Reshape", &["x", "s"], "m"), softmax, node("Reshape", &["z", "t"], "y")];
+        let mut model = model(nodes, vec![ints("s", &[-1, 16]), ints("t", &[-1, 32])]);
+        model.graph.as_mut().unwrap().input = vec![value("x", &[first, 2, 4, 4])];
+        model
+    };
+    assert!(outcome(&softmax(1)).is_ok());
+    refused(&softmax(0), &["the Softmax", "merged with the batch"]);
 }
