@@ -122,7 +122,7 @@ fn piece(number: u64) -> RgbImage {
     let mut rng = Rng::new(number, 7);
     let phases: [f64; 8] = std::array::from_fn(|_| rng.uniform_in(0.0, std::f64::consts::TAU));
     let mut jig = Rng::new(0, 8);
-    let cells: Vec<f64> = (0..20 * 15).map(|_| [70.0, 150.0][jig.below(2) as usize]).collect();
+    let cells: Vec<f64> = (0..20 * 15).map(|_| [70.0, 150.0][jig.below(2)]).collect();
     RgbImage::from_fn(240, 180, |x, y| {
         let field = (x / 60 + 4 * (y / 90)) as usize;
         let grain = 12.0 * (f64::from(x + y) / 5.0 + phases[field]).sin();
