@@ -160,7 +160,8 @@ impl<T: Kernels> LayerKinds<T> {
     /// ```
     /// use nn_core::layers::LayerKinds;
     /// let kinds = LayerKinds::<f32>::built_in();
-    /// assert_eq!(kinds.settings("Dense"), Some(&["units", "activation", "initializer"][..]));
+    /// let names = ["units", "bias", "activation", "initializer"];
+    /// assert_eq!(kinds.settings("Dense"), Some(&names[..]));
     /// assert_eq!(kinds.settings("Dens"), None);
     /// ```
     pub fn settings(&self, kind: &str) -> Option<&'static [&'static str]> {
