@@ -13,6 +13,9 @@ use crate::kernels::bounds::Bounds;
 use crate::kernels::simd::{Simd, SimdFn, prefetch};
 use std::ops::Range;
 
+/// The longest stride for which the next row of a target is prefetched.
+const FAR: usize = 4;
+
 /// The most pixels of the source that a run of the loops below sees.
 const MAX_RUN: usize = (GROUP - 1) * 2 + 5;
 
@@ -75,6 +78,10 @@ impl Rows<'_> {
         len: usize,
     ) {
         let (pairs, below) = (rows.of(y), rows.steps().1);
+        // What lies further away than a few pixels is of no use, and strides may be huge.
+        if below.max(columns.steps().1) > FAR {
+            return;
+        }
         let ([(first, _), .., (last, _)], [(x, _), ..]) = (pairs, columns.of(x)) else { return };
         let last = *first.max(last);
         for row in last + 1..=last + below {
