@@ -70,7 +70,7 @@ pub fn npy_of(tensor: &Tensor) -> Vec<u8> {
     npy::encode(tensor)
 }
 
-/// What the files beside a model say: how pixels are scaled, how images get their size, and of how many classes there are
+/// What the files beside a model say: how pixels are scaled, how images get their size, and how many classes have
 /// names.
 ///
 /// # Errors

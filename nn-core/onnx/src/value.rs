@@ -60,6 +60,13 @@ impl Computed {
         Self { id, origin: None, ..self }
     }
 
+    /// With ONNX's dimensions in another order, which moves nothing; `None` if `perm` does not name each once.
+    pub fn transposed(&self, perm: &[usize]) -> Option<Self> {
+        let layout = self.layout.transposed(perm)?;
+        let dims = perm.iter().map(|&axis| self.dims[axis]).collect();
+        Some(Self::new(dims, layout, self.id))
+    }
+
     pub fn rank(&self) -> usize {
         self.dims.len()
     }

@@ -20,8 +20,9 @@ const STRONG: f32 = 100.0;
 /// The largest share of blocks with content that may differ in a copy.
 const SLACK: f32 = 0.05;
 /// The median of the squares, summed over both pictures, below which the content is weak: 14 grey
-/// levels in each. A block that differs as much as [`STRONG`] asks is then rare even among different
-/// pictures, and contents of one kind, such as grain or pulses, are alike in part.
+/// levels in each. Contents of one kind, such as grain or pulses, are alike in part, so that weak ones
+/// may have no block that differs as much as [`STRONG`] asks. This and the limits below were chosen on
+/// drawn parts and ECG strips.
 const WEAK: f32 = 400.0;
 /// The number of blocks from which the differences of weak contents are known well enough.
 const MANY: usize = 50;

@@ -26,6 +26,7 @@ const SAMPLE: usize = 41;
 const COLOURED: f32 = 0.3;
 /// The largest difference of brightness of copies if colour is compared: the mean, in grey levels.
 const SHADE: f32 = 10.0;
+
 /// Two pictures that look alike, by their indices.
 #[derive(Debug, Clone, Copy)]
 pub struct Alike {

@@ -37,7 +37,8 @@ pub(super) fn exp<T: Element>(x: T) -> T {
 }
 
 /// `e^-x` for a positive number or 0; in single precision within two units in the last place, and 0 where the
-/// result has fewer digits than others. It takes less than [`exp`].
+/// result is below the smallest normal number, from 87.34 on. So SiLU and Mish are 0 below -87.34. It takes less
+/// than [`exp`].
 #[inline(always)]
 pub(super) fn exp_of_minus<T: Element>(x: T) -> T {
     /// The first number whose result is below the smallest normal one.

@@ -137,9 +137,7 @@ fn inputs_with_numbers(op: &str) -> usize {
         | "Less" | "LessOrEqual" | "And" | "Or" | "Not" => 0,
         "Clip" | "CumSum" | "Gather" | "Slice" | "Split" | "Expand" | "Tile" | "Reshape"
         | "Squeeze" | "Unsqueeze" | "CastLike" | "ReduceSum" | "ReduceMean" | "ReduceProd"
-        | "ReduceMax" | "ReduceMin" => 1,
-        // Indices are none, but updates are: those of masks and tables of positions, which nobody trains.
-        "ScatterND" => 1,
+        | "ReduceMax" | "ReduceMin" | "ScatterND" => 1,
         _ => usize::MAX,
     }
 }

@@ -1,6 +1,7 @@
 //! Activations: functions of each number, and softmax.
 
 use super::Family;
+use crate::array::Array;
 use crate::call::{Call, mixes_the_batch};
 use crate::fold::not_one;
 use crate::layout::Layout;
@@ -66,10 +67,10 @@ fn clip(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let bound = |name: &str, i: usize| -> Result<Option<f64>> {
         let given = match call.node.attributes.float(name)? {
             Some(value) => Some(value),
-            None => match call.constant(i)? {
-                Some(array) => Some(array.scalar().ok_or_else(|| not_one(name, &array))?),
-                None => None,
-            },
+            None => {
+                let number = |array: Array| array.scalar().ok_or_else(|| not_one(name, &array));
+                call.constant(i)?.map(number).transpose()?
+            }
         };
         Ok(given.filter(|value| value.abs() < f64::from(f32::MAX)))
     };

@@ -1,4 +1,5 @@
-//! Scaled dot-product attention as one node, which ONNX has since opset 23: `softmax(q k' scale + mask) v` for each head.
+//! Scaled dot-product attention as one node, which ONNX has since opset 23: `softmax(q k' scale + mask) v` for each
+//! head.
 
 use super::Family;
 use super::arithmetic::added;
@@ -28,13 +29,19 @@ fn attention(call: &mut Call<'_>) -> Result<Vec<Value>> {
     let k = heads(call, 1, "kv_num_heads")?;
     let v = heads(call, 2, "kv_num_heads")?;
     if q.dims[1] != k.dims[1] || k.dims[1] != v.dims[1] {
-        let problem = format!("its queries have {} heads, its keys {}", q.dims[1], k.dims[1]);
-        return Err(Refusal::new(problem, "only as many of both are read"));
+        let [q, k, v] = [&q, &k, &v].map(|value| value.dims[1]);
+        let problem = format!("its queries have {q} heads, its keys {k}, its values {v}");
+        return Err(Refusal::new(problem, "export with as many of each"));
     }
     let usual = 1.0 / (q.dims[3] as f64).sqrt();
     let scale = call.node.attributes.float("scale")?.unwrap_or(usual);
     let id = call.help("scaled", Rescaling::new(scale), &[q.id], vec![])?;
-    let scores = of_two(call, &q.with_id(id), &transposed(&k, [0, 1, 3, 2])?, Some("scores"))?;
+    let scores = of_two(
+        call,
+        &q.with_id(id),
+        &k.transposed(&[0, 1, 3, 2]).ok_or_else(unaligned)?,
+        Some("scores"),
+    )?;
     let scores = match call.optional(3)?.cloned() {
         None => scores,
         Some(Value::Constant(mask)) if matches!(mask.data, Data::Integers(_)) => {
@@ -51,7 +58,7 @@ fn attention(call: &mut Call<'_>) -> Result<Vec<Value>> {
     if !from_heads {
         return Ok(vec![y.into()]);
     }
-    let y = transposed(&y, [0, 2, 1, 3])?;
+    let y = y.transposed(&[0, 2, 1, 3]).ok_or_else(unaligned)?;
     let dims = vec![y.dims[0], y.dims[1], y.dims[2] * y.dims[3]];
     Ok(vec![reshape(call, &y, dims)?])
 }
@@ -66,7 +73,7 @@ fn heads(call: &mut Call<'_>, i: usize, attribute: &str) -> Result<Computed> {
         [batch, tokens, features] if heads > 0 && features.is_multiple_of(heads) => {
             let dims = vec![batch, tokens, heads, features / heads];
             match reshape(call, &value, dims)? {
-                Value::Computed(value) => transposed(&value, [0, 2, 1, 3]),
+                Value::Computed(value) => value.transposed(&[0, 2, 1, 3]).ok_or_else(unaligned),
                 _ => Err(unaligned()),
             }
         }
@@ -78,10 +85,4 @@ fn heads(call: &mut Call<'_>, i: usize, attribute: &str) -> Result<Computed> {
             "[batch, heads, tokens, features] is read, or [batch, tokens, features] with as many heads as divide it",
         )),
     }
-}
-
-/// The value with its dimensions in another order, which moves nothing.
-fn transposed(value: &Computed, perm: [usize; 4]) -> Result<Computed> {
-    let layout = value.layout.transposed(&perm).ok_or_else(unaligned)?;
-    Ok(Computed::new(perm.iter().map(|&axis| value.dims[axis]).collect(), layout, value.id))
 }

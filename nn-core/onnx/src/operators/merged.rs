@@ -1,9 +1,9 @@
-//! Nodes whose inputs have the batch merged with other dimensions, as attention in windows and exporters' attention in
-//! heads have it: `[batch * windows, ..]`. In the network the value is `[batch, windows, ..]`, so a node does to it what
-//! the file says one dimension further back: to each sample what the file does to a batch of one.
+//! Nodes whose inputs have the batch merged with other dimensions, as attention in windows and exporters' attention
+//! in heads have it: `[batch * windows, ..]`. In the network the value is `[batch, windows, ..]`, so a node does to it
+//! what the file says one dimension further back: to each sample what the file does to a batch of one.
 //!
-//! In a file for any batch, what works along dimension 0 is refused, for it could mix samples. What picks parts along it
-//! is not: after a transpose, queries, keys and values lie there. To pick samples makes no sense in a classifier.
+//! In a file for any batch, what works along dimension 0 is refused, for it could mix samples. What picks parts along
+//! it is not: after a transpose, queries, keys and values lie there. To pick samples makes no sense in a classifier.
 
 use super::Operator;
 use crate::attributes::Attribute;
@@ -54,14 +54,13 @@ fn shift_of(op: &str, opset: i64) -> Option<Shift> {
 
 /// Whether an input has the batch merged with other dimensions.
 pub fn applies(call: &Call<'_>) -> bool {
-    let inputs = call.node.inputs.iter().filter_map(|name| call.lowered.values.get(name));
-    inputs.into_iter().any(|value| matches!(value, Value::Unaligned(Batch::Merged, _)))
+    ranks(call).next().is_some()
 }
 
 /// Lowers a node one dimension further back.
 pub fn lower(call: &mut Call<'_>, operator: Operator) -> Result<Vec<Value>> {
     let shift = shift_of(&call.node.op, call.opset).ok_or_else(unaligned)?;
-    let rank = rank(call);
+    let rank = ranks(call).max().unwrap_or(0);
     let mut node = call.node.clone();
     shifted(call, &mut node, shift, rank)?;
     // The inputs as they are in the network, under names of their own.
@@ -107,11 +106,11 @@ pub fn lower(call: &mut Call<'_>, operator: Operator) -> Result<Vec<Value>> {
     outputs?.into_iter().map(outside).collect()
 }
 
-/// The number of the file's dimensions of the merged inputs; that of the one with most.
-fn rank(call: &Call<'_>) -> usize {
+/// The number of the file's dimensions of each merged input.
+fn ranks(call: &Call<'_>) -> impl Iterator<Item = usize> {
     let inputs = call.node.inputs.iter().filter_map(|name| call.lowered.values.get(name));
     let merged = inputs.filter(|value| matches!(value, Value::Unaligned(Batch::Merged, _)));
-    merged.map(|value| value.dims().len()).max().unwrap_or(0)
+    merged.map(|value| value.dims().len())
 }
 
 /// Dimensions 1 and 2 exchanged, which moves nothing.
@@ -121,9 +120,7 @@ fn exchanged(value: Computed) -> Result<Computed> {
     }
     let mut perm: Vec<_> = (0..value.rank()).collect();
     perm.swap(1, 2);
-    let layout = value.layout.transposed(&perm).ok_or_else(unaligned)?;
-    let dims = perm.iter().map(|&axis| value.dims[axis]).collect();
-    Ok(Computed::new(dims, layout, value.id))
+    value.transposed(&perm).ok_or_else(unaligned)
 }
 
 /// Refuses work along dimension 0 of a file for any batch: it would mix the samples that are merged there.

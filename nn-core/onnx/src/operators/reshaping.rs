@@ -115,12 +115,11 @@ fn transpose(call: &mut Call<'_>) -> Result<Vec<Value>> {
         None => (0..rank).rev().collect(),
         Some(perm) => axes_of(perm, rank)?,
     };
-    let layout = value.layout.transposed(&perm).ok_or_else(|| {
+    let transposed = value.transposed(&perm).ok_or_else(|| {
         let problem = format!("attribute perm {perm:?} does not name all {rank} dimensions");
         Refusal::new(problem, "the file is damaged; export it again")
     })?;
-    let dims = perm.iter().map(|&axis| value.dims[axis]).collect();
-    Ok(vec![Computed::new(dims, layout, value.id).into()])
+    Ok(vec![transposed.into()])
 }
 
 /// A value without a dimension of 1.

@@ -34,8 +34,8 @@ pub(super) fn maxima<T: Element>(g: &Pool2dGeometry, x: &[T], y: &mut [T]) {
     });
 }
 
-/// Applies ReLU and pools rows of windows inside the input, the first of which begins at the start of
-/// `map`. Windows without a positive number get [`NO_ARGMAX`].
+/// Pools rows of windows inside the input, the first of which begins at the start of `map`, to which ReLU was
+/// applied. Windows without a positive number get [`NO_ARGMAX`].
 pub(in crate::kernels) fn relu_max_rows<T: Element>(
     g: &Pool2dGeometry,
     map: &[T],

@@ -5,8 +5,9 @@
 //! A NaN replaces every number, so that it propagates instead of being hidden by the pooling. Padding is
 //! never looked at: a window is what of it lies inside the input.
 //!
-//! The loops run over the channels of a pixel and are called through
-//! [`Tables::pools`](super::Tables::pools): compiled with this crate, for the machine's vectors.
+//! The loops are called through [`Tables::pools`](super::Tables::pools): compiled with this crate. Those over the
+//! channels of a pixel run for the machine's vectors: means, their gradient, and maxima in single precision of windows
+//! of up to 256 elements, or without indices.
 
 mod average;
 mod max;

@@ -214,8 +214,8 @@ impl<'a> Connected<'a> {
         }
     }
 
-    /// `R` vectors of channels, from `channel` on, of all rows, as for `runs`: the elements of the kernel and the
-    /// rows that neighbours share stay in the L1 cache.
+    /// `R` vectors of channels, from `channel` on, of all rows, as for `runs`: so the elements of the kernel and the
+    /// rows that neighbours share usually stay in the L1 cache.
     ///
     /// # Safety
     /// As for `runs`.
@@ -235,7 +235,8 @@ impl<'a> Connected<'a> {
     }
 
     /// `R` vectors of channels, from `channel` on, of a run: each pixel of the source is read once for all
-    /// pixels of the run, and those in the padding are 0. Sums have the order of `block`.
+    /// pixels of the run, and those in the padding left and right are 0: there an infinite weight gives NaN. Sums
+    /// have the order of `block`.
     ///
     /// # Safety
     /// As for `runs`.
@@ -260,7 +261,7 @@ impl<'a> Connected<'a> {
                 let weight = ky * self.kernel_w * c + channel;
                 let mut pixels = [[V::zero(); R]; MAX_RUN];
                 for t in 0..(GROUP - 1) * S + K {
-                    let x = run.start.wrapping_add(t as isize * step) as usize; // huge if it is below 0
+                    let x = run.start.wrapping_add(t as isize * step) as usize; // below 0, it becomes huge
                     if x < self.source_w {
                         let at = source.at(sy, x) + channel;
                         for r in 0..R {

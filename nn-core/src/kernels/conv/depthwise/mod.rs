@@ -2,8 +2,8 @@
 //!
 //! Each output sums only as many products as the kernel has elements, so there is nothing to gain from
 //! gathering a matrix. With the channels-last layout, channels are the vectors (`loops.rs`). What a
-//! kernel connects is computed once (`reach.rs`), so that strides, dilation and borders cost the inner
-//! loops nothing.
+//! kernel connects is computed once (`reach.rs`), so that strides and dilation cost the inner loops nothing,
+//! and borders next to nothing.
 //!
 //! With several output channels per input channel (a multiplier), the input is first spread to as many
 //! channels as the output has, and its gradient summed up again.

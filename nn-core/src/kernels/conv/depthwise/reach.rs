@@ -48,7 +48,7 @@ pub struct Group {
 pub struct Run {
     /// The first position of the group.
     pub first: usize,
-    /// The position on the other side where the run begins; in the padding if it is none.
+    /// The position on the other side where the run begins; in the padding if there is no such position.
     pub start: isize,
     /// Whether both sides are counted from their last position.
     pub backwards: bool,
@@ -115,8 +115,8 @@ impl Axis {
     }
 }
 
-/// The first positions of groups of `len` neighbours; none if there are fewer than [`GROUP`]. The last group
-/// may share positions with the one before it.
+/// The first positions of the groups that `len` neighbours are cut into; none if there are fewer than [`GROUP`]. The
+/// last group may share positions with the one before it.
 fn firsts(len: usize) -> impl Iterator<Item = usize> {
     let groups = if len < GROUP { 0 } else { len.div_ceil(GROUP) };
     (0..groups).map(move |i| (i * GROUP).min(len - GROUP))
@@ -164,7 +164,7 @@ impl Reach {
         &self.groups
     }
 
-    /// All positions in runs, if they are connected so.
+    /// All positions in runs; none if they are not connected so, or are fewer than [`GROUP`].
     pub fn runs(&self) -> &[Run] {
         &self.runs
     }
