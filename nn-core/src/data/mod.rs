@@ -95,6 +95,8 @@ pub use resize_mode::{Resampling, ResizeMode};
 #[cfg(feature = "images")]
 pub use resize_rule::Resize;
 pub use sample::Sample;
+#[cfg(feature = "images")]
+pub(crate) use spill::Spill;
 #[doc(hidden)]
 pub use split::check_validation_split;
 pub use split::{Split, stratified_split, validation_split};

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 /// A temporary file that is appended to, and read at any offset.
 #[derive(Debug)]
-pub(super) struct Spill {
+pub(crate) struct Spill {
     file: Option<File>,
     len: u64,
     bound: u64,

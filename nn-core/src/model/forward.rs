@@ -239,6 +239,8 @@ impl<T: Kernels> Run<'_, T> {
         // just after that layer, so gradients become final in reverse order of the layers.
         let own: Vec<Vec<Var<T>>> =
             step.nodes.iter().map(|&i| self.leaves(&model.nodes[i])).collect();
+        let training = self.cx.training;
+        self.cx.training &= !step.nodes.iter().any(|&i| model.keeps_statistics(&model.nodes[i]));
         let fused = fusion::run(model, step, &mut self.cx, &inputs, &own);
         let mut y = match fused.map_err(|e| named(e, first))? {
             Some(y) => y,
@@ -247,6 +249,7 @@ impl<T: Kernels> Run<'_, T> {
                 first.layer.forward(&mut self.cx, inputs, own).map_err(|e| named(e, first))?
             }
         };
+        self.cx.training = training;
         for (old, new) in self.cx.take_updates() {
             let parameter = self.state_index(step, &old)?;
             let name = model.parameters[parameter].name.clone();

@@ -43,6 +43,7 @@ mod reference;
 pub mod safetensors;
 mod state_dict;
 mod summary;
+mod transfer;
 
 pub use architecture::{Architecture, NamedLayer};
 pub use builder::SequentialBuilder;
@@ -281,6 +282,15 @@ impl<T: Kernels> Model<T> {
         }
         parameter.value = value;
         Ok(())
+    }
+
+    /// Gives this model the parameters of `part`: a model whose layers it has, such as one that
+    /// [`split_at`](Model::split_at) took out of it.
+    ///
+    /// # Errors
+    /// If it has no parameter of a name, or one of another shape; those before it are set then.
+    pub fn set_all(&mut self, part: &Self) -> Result<()> {
+        part.parameters.iter().try_for_each(|own| self.set(&own.name, Arc::clone(&own.value)))
     }
 
     /// Draws a layer's parameters anew from its initialisers and `seed`. They are independent of those

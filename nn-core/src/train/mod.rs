@@ -16,6 +16,8 @@ mod classification;
 mod clock;
 mod evaluate;
 mod examples;
+#[cfg(feature = "images")]
+mod features;
 mod history;
 mod in_memory;
 mod objective;
@@ -32,6 +34,8 @@ pub use classification::{Classification, class_probabilities, most_probable};
 pub use evaluate::check_batch_size;
 pub use evaluate::{Evaluation, evaluate};
 pub use examples::{Batch, Examples};
+#[cfg(feature = "images")]
+pub use features::{FeatureOptions, Features};
 pub use history::{EpochRecord, History};
 pub use in_memory::InMemory;
 pub use objective::Objective;

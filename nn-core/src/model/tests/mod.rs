@@ -5,6 +5,7 @@ mod file;
 mod forward;
 mod graph;
 mod safetensors;
+mod transfer;
 
 use super::*;
 use crate::layers::*;
