@@ -1,6 +1,7 @@
 //! The command line, as typed. `config` turns it into validated settings.
 
 mod audit;
+mod backbone;
 mod check;
 mod data;
 mod kept;
@@ -12,6 +13,7 @@ mod predict;
 mod tensor;
 
 pub use audit::AuditArgs;
+pub use backbone::BackboneArgs;
 pub use check::{CheckArgs, ExportArgs, ModelCommand};
 pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
@@ -22,7 +24,7 @@ pub use predict::PredictArgs;
 pub use tensor::TensorArgs;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use nn_core::data::AlphaBackground;
+use nn_core::data::{AlphaBackground, ResizeMode};
 use nn_core::explain::Alignment;
 use nn_study::config::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT};
 use numbers::{rate, seed, share, whole};
@@ -224,6 +226,10 @@ pub struct SettingArgs {
     /// Height and width images are resized to [default: 256, or what the network's file says]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
+    /// How images of another shape are resized: squash (all of the image), crop (its middle) or letterbox (all of it,
+    /// with borders) [default: squash, or as the backbone was trained]
+    #[arg(long, value_name = "HOW")]
+    pub resize: Option<ResizeMode>,
     /// Share of the images not kept for the test that validates, where there is no folder for it
     /// [default: 0.125]
     #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
@@ -232,6 +238,8 @@ pub struct SettingArgs {
     /// [default: white]
     #[arg(long, value_name = "COLOUR")]
     pub alpha_background: Option<AlphaBackground>,
+    #[command(flatten)]
+    pub backbone: BackboneArgs,
 }
 
 #[derive(Debug, ClapArgs)]

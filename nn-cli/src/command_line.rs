@@ -1,6 +1,6 @@
 //! The command line that repeats an experiment, quoted for a shell.
 
-use crate::args::{ExperimentArgs, NetworkArgs, SettingArgs};
+use crate::args::{BackboneArgs, ExperimentArgs, NetworkArgs, SettingArgs};
 use clap::ValueEnum;
 use nn_study::shell::{DATA_ROOT, quoted};
 use std::path::Path;
@@ -26,8 +26,10 @@ pub fn command_line(args: &ExperimentArgs) -> String {
         seed,
         network: NetworkArgs { architecture, channels },
         image_size,
+        resize,
         validation_split,
         alpha_background,
+        backbone: BackboneArgs { backbone, preset, freeze, fine_tune, fine_tune_rate },
     } = &args.settings;
     option("--seed", seed.map(|v| text(&v)));
     option("--epochs", epochs.map(|v| text(&v)));
@@ -36,12 +38,18 @@ pub fn command_line(args: &ExperimentArgs) -> String {
     option("--schedule", schedule.and_then(|v| name(&v)));
     option("--optimizer", optimizer.and_then(|v| name(&v)));
     // Of a file only the name: the page does not tell where it lies.
-    let architecture = architecture.as_ref().map(|typed| {
-        let name = Path::new(typed).file_name().and_then(|name| name.to_str());
-        name.unwrap_or(typed).to_string()
-    });
-    option("--architecture", architecture);
+    let name_alone = |typed: &Path| {
+        let name = typed.file_name().unwrap_or(typed.as_os_str());
+        name.to_string_lossy().into_owned()
+    };
+    option("--architecture", architecture.as_ref().map(|typed| name_alone(typed.as_ref())));
+    option("--backbone", backbone.as_ref().map(|typed| name_alone(typed)));
+    option("--preset", preset.clone());
+    option("--freeze", freeze.clone());
+    option("--fine-tune", fine_tune.map(|v| text(&v)));
+    option("--fine-tune-rate", fine_tune_rate.map(|v| text(&v)));
     option("--image-size", image_size.map(|v| text(&v)));
+    option("--resize", resize.map(|v| text(&v)));
     option("--channels", channels.map(|v| text(&v)));
     option("--validation-split", validation_split.map(|v| text(&v)));
     option("--alpha-background", alpha_background.map(|v| text(&v)));

@@ -4,6 +4,7 @@
 //! contains every setting, so `train --config` repeats the run.
 
 use crate::args::{ImageArgs, LabelArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs};
+use crate::backbone;
 use crate::failure::Failure;
 use nn_core::data::Channels;
 use nn_core::optim::{OptimizerConfig, Schedule};
@@ -53,7 +54,9 @@ fn apply(config: &mut RunConfig, args: &TrainArgs) -> Result<(), Failure> {
         let LabelArgs { labels, label_column } = args.labels.clone();
         (config.labels, config.label_column) = (labels, label_column);
     }
-    merge(config, &args.data.images, &args.settings)
+    merge(config, &args.data.images, &args.settings)?;
+    *config = config.clone().for_backbone();
+    Ok(config.check()?)
 }
 
 /// The settings for the data set `name`, from the options of the command line.
@@ -68,10 +71,12 @@ pub fn for_set(
     let mut config = RunConfig { data: name.to_string(), ..RunConfig::default() };
     config.note_kernel();
     merge(&mut config, images, settings)?;
+    RunConfig { backbone: None, ..config.clone() }.check()?;
+    config.clone().for_backbone().check()?;
     Ok(config)
 }
 
-/// Applies the given options, and checks the result.
+/// Applies the given options.
 fn merge(
     config: &mut RunConfig,
     images: &ImageArgs,
@@ -104,7 +109,19 @@ fn merge(
     if let Some(name) = settings.optimizer {
         config.optimizer = optimizer(name);
     }
-    Ok(config.check()?)
+    if let Some(mode) = settings.resize {
+        config.resize = mode.into();
+    }
+    backbone::apply(config, settings)?;
+    match (&config.backbone, settings.network.channels) {
+        (Some(backbone), Some(given)) if given.count() != backbone.input[2] => {
+            Err(Failure::usage(format!(
+                "--channels {given}: the backbone takes images of {} channels; leave the option away",
+                backbone.input[2]
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The image size for a network: that of its file where it says one, else the given one or the default.

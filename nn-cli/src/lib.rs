@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod backbone;
 mod command_line;
 mod commands;
 mod config;

@@ -1,6 +1,7 @@
 //! `nn-cli train`: trains a model on a folder of images and writes a run folder.
 
 use crate::args::TrainArgs;
+use crate::backbone;
 use crate::config;
 use crate::datasets;
 use crate::failure::Failure;
@@ -9,14 +10,14 @@ use crate::reading;
 use crate::ui::{Console, table};
 use nn_core::Error;
 use nn_core::data::Layout;
-use nn_core::train::{CHECKPOINT_FILE, Checkpoint, PREVIOUS_CHECKPOINT_FILE};
+use nn_core::train::{CHECKPOINT_FILE, Checkpoint, History, PREVIOUS_CHECKPOINT_FILE};
 use nn_study::ImageSet;
 use nn_study::config::RunConfig;
 use nn_study::format;
 use nn_study::open_run::{OpenRun, Start, no_checkpoint};
 use nn_study::results::{self, is_written};
 use nn_study::run_folder::{self, METRICS_FILE};
-use nn_study::training::Note;
+use nn_study::training::{Note, Task};
 use std::fs;
 use std::path::Path;
 
@@ -55,8 +56,13 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             if let Some(damage) = &latest.damaged {
                 console.warn(&format!("{damage}; going on from the checkpoint before it"));
             }
-            let config = config::resumed(&Note::read(&latest.checkpoint)?.config, args, target)?;
-            if is_finished(&config, &latest.checkpoint, target)? {
+            let note = Note::read(&latest.checkpoint)?;
+            let config = config::resumed(&note.config, args, target)?;
+            let epochs = latest.checkpoint.history().iter();
+            let before = note.before.len();
+            let made = note.before.iter().copied().chain(epochs.map(|epoch| epoch.after(before)));
+            let made: History = made.collect();
+            if is_finished(&config, &made, target)? {
                 return tell_finished(&config, target, console);
             }
             (config.going_on(), Some(latest.checkpoint))
@@ -72,7 +78,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             if results::is_finished(&target.join(METRICS_FILE), &config) {
                 return tell_finished(&config, target, console);
             }
-            return Err(no_checkpoint(target, config.fit.epochs).into());
+            return Err(no_checkpoint(target, config.epochs()).into());
         }
         Start::Nothing if args.data.data.is_none() => {
             let problem = "there is no run to go on with";
@@ -126,12 +132,8 @@ fn or_labels(error: Error) -> Error {
 
 /// Whether all epochs are trained and all results are written. It is an error to ask for fewer epochs than
 /// were trained.
-fn is_finished(
-    config: &RunConfig,
-    checkpoint: &Checkpoint,
-    target: &Path,
-) -> Result<bool, Failure> {
-    let (made, asked) = (checkpoint.history().len(), config.fit.epochs);
+fn is_finished(config: &RunConfig, history: &History, target: &Path) -> Result<bool, Failure> {
+    let (made, asked) = (history.len(), config.epochs());
     if made > asked {
         return Err(Failure::usage(format!(
             "--epochs {asked}: the run in {} has made {made} already; ask for more, or begin a \
@@ -139,11 +141,11 @@ fn is_finished(
             target.display()
         )));
     }
-    Ok(made == asked && is_written(&target.join(METRICS_FILE), config, checkpoint.history()))
+    Ok(made == asked && is_written(&target.join(METRICS_FILE), config, history))
 }
 
 fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result<(), Failure> {
-    let epochs = format::plural(config.fit.epochs as u64, "epoch");
+    let epochs = format::plural(config.epochs() as u64, "epoch");
     console.note(&format!(
         "{}: the run is finished, with {epochs}; to train it further, ask for more with --epochs",
         target.display()
@@ -175,9 +177,10 @@ fn make(
     (from, keep): (Option<Checkpoint>, u8),
     console: &Console,
 ) -> Result<(), Failure> {
+    let backbone = backbone::open(config, console)?;
+    let task = Task { config, set, backbone: backbone.as_ref() };
     let hint = folder.with_resume_hint();
-    let (run, target) =
-        nn_study::make_run(config, set, folder, from, keep, console).map_err(hint)?;
+    let (run, target) = nn_study::make_run(task, folder, from, keep, console).map_err(hint)?;
     let title = format!("{}, {} images", set.describe(), run.data.tested_on);
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };

@@ -1,8 +1,9 @@
 //! The settings of a training run, stored in its `config.toml`, with which the run can be repeated.
 
+use crate::backbone::BackboneConfig;
 use crate::{Network, StudyError};
 use nn_core::Error;
-use nn_core::data::{AlphaBackground, Channels, check_validation_split};
+use nn_core::data::{AlphaBackground, Channels, Resize, check_validation_split};
 use nn_core::files::read_limited;
 use nn_core::kernels::isa;
 use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
@@ -41,6 +42,9 @@ pub struct RunConfig {
     /// The channels in which images are read.
     #[serde(skip_serializing_if = "is_rgb")]
     pub channels: Channels,
+    /// How images of another shape are resized.
+    #[serde(skip_serializing_if = "is_default")]
+    pub resize: Resize,
     /// The colour that transparent images are composited onto.
     pub alpha_background: AlphaBackground,
     /// The share of `train/` held out for validation.
@@ -62,6 +66,13 @@ pub struct RunConfig {
     pub fit: FitOptions,
     /// The optimiser and its settings.
     pub optimizer: OptimizerConfig,
+    /// A pretrained network that the run begins with, instead of the architecture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<BackboneConfig>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn is_rgb(channels: &Channels) -> bool {
@@ -83,6 +94,7 @@ impl Default for RunConfig {
             architecture: Network::default(),
             image_size: 256,
             channels: Channels::Rgb,
+            resize: Resize::default(),
             alpha_background: AlphaBackground::WHITE,
             validation_split: DEFAULT_VALIDATION_SPLIT,
             kernel: None,
@@ -91,6 +103,7 @@ impl Default for RunConfig {
             label_column: None,
             fit: FitOptions::default(),
             optimizer: OptimizerConfig::default(),
+            backbone: None,
         }
     }
 }
@@ -112,6 +125,7 @@ impl RunConfig {
             ("--seed", show(&began.seed), show(&asked.seed)),
             ("--image-size", show(&self.image_size), show(&config.image_size)),
             ("--channels", self.channels.to_string(), config.channels.to_string()),
+            ("--resize", self.resize.to_string(), config.resize.to_string()),
             (
                 "--alpha-background",
                 self.alpha_background.to_string(),
@@ -131,6 +145,7 @@ impl RunConfig {
             let now = if before == now { "another network of that name" } else { now };
             return refuse("--architecture", &format!("the network {before}"), now);
         }
+        self.check_resumed_backbone(config, refuse)?;
         if asked.epochs != began.epochs && began.schedule != Schedule::Constant {
             let before = format!("a learning rate that falls over {} epochs", began.epochs);
             return refuse("--epochs", &before, &format!("one over {}", asked.epochs));
@@ -141,9 +156,62 @@ impl RunConfig {
         Ok(())
     }
 
+    /// Checks the part of [`RunConfig::check_resumed`] that is about the backbone.
+    fn check_resumed_backbone(
+        &self,
+        config: &Self,
+        refuse: impl Fn(&str, &str, &str) -> Result<(), StudyError>,
+    ) -> Result<(), StudyError> {
+        let (began, asked) = match (&self.backbone, &config.backbone) {
+            (None, None) => return Ok(()),
+            (Some(began), Some(asked)) => (began, asked),
+            (began, _) => {
+                let words = |there: bool| if there { "a backbone" } else { "none" };
+                return refuse("--backbone", words(began.is_some()), words(began.is_none()));
+            }
+        };
+        let settings = [
+            ("--backbone", began.weights.clone(), asked.weights.clone()),
+            ("--preset", format!("{:?}", began.preset), format!("{:?}", asked.preset)),
+            ("--freeze", began.freeze.to_string(), asked.freeze.to_string()),
+            (
+                "--fine-tune-rate",
+                began.fine_tune_rate.to_string(),
+                asked.fine_tune_rate.to_string(),
+            ),
+        ];
+        if let Some((option, before, now)) = settings.iter().find(|(_, then, now)| then != now) {
+            return refuse(option, before, now);
+        }
+        if config.fit.epochs != self.fit.epochs && began.fine_tune_epochs > 0 {
+            let before = format!("{} epochs before the fine-tuning", self.fit.epochs);
+            return refuse("--epochs", &before, &config.fit.epochs.to_string());
+        }
+        Ok(())
+    }
+
     /// The shape of the network's input: `[height, width, channels]`.
     pub fn input(&self) -> [usize; 3] {
-        self.architecture.input(self.image_size, self.channels)
+        match &self.backbone {
+            Some(backbone) => backbone.input,
+            None => self.architecture.input(self.image_size, self.channels),
+        }
+    }
+
+    /// The epochs of all parts of the training.
+    pub fn epochs(&self) -> usize {
+        self.fit.epochs + self.backbone.as_ref().map_or(0, |backbone| backbone.fine_tune_epochs)
+    }
+
+    /// These settings, with images read as their backbone takes them.
+    pub fn for_backbone(mut self) -> Self {
+        if let Some(backbone) = &self.backbone {
+            let [height, _, channels] = backbone.input;
+            self.image_size = height;
+            self.channels = Channels::from_count(channels).unwrap_or_default();
+            self.resize = backbone.resize;
+        }
+        self
     }
 
     /// Records the kernels of this process when a run begins. Returns the previously recorded kernels if
@@ -206,7 +274,10 @@ impl RunConfig {
             let remedy = "pass --epochs 10, say";
             return Err(Error::setting("epochs", "at least 1", 0, remedy).into());
         }
-        self.architecture.check_image_size(self.image_size)?;
+        match &self.backbone {
+            Some(backbone) => backbone.check()?,
+            None => self.architecture.check_image_size(self.image_size)?,
+        }
         let [.., channels] = self.input();
         if channels != self.channels.count() {
             return Err(StudyError::invalid(format!(

@@ -11,7 +11,7 @@ use crate::observer::{Interruptible, OneOfSeveral};
 use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
 use crate::run_folder::EXPERIMENT_FILE;
 use crate::stats::Guessing;
-use crate::training::{Run, Warning};
+use crate::training::{Run, Task, Warning};
 use crate::{ImageSet, Kind, Observer, StudyError, figures, format, results};
 use nn_core::Error;
 use nn_core::data::{Layout, Treated};
@@ -219,8 +219,8 @@ fn make(
 ) -> Result<Finished, StudyError> {
     let (config, label) = (&planned.config, planned.label());
     let observer = &OneOfSeveral { observer, run: &label, stop };
-    let run = Run::make(config, sets.of(planned.arm), None, observer)
-        .map_err(|failure| named(failure, &label))?;
+    let task = Task { config, set: sets.of(planned.arm), backbone: None };
+    let run = Run::make(task, None, observer).map_err(|failure| named(failure, &label))?;
     let own = folder.folder("runs")?.folder(&label)?;
     let evaluation = run.test.clone();
     let test = Inspection::make(

@@ -27,7 +27,7 @@ impl Reading {
         Self {
             size: (height, width),
             channels: config.channels,
-            resize: Resize::default(),
+            resize: config.resize,
             alpha_background: config.alpha_background,
             skip_unreadable: config.skip_unreadable,
         }

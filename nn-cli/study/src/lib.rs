@@ -4,6 +4,7 @@
 //! ```text
 //! image_set     images, with their name and origin
 //! config        the settings of a run, stored as config.toml
+//! backbone      a pretrained network that a run begins with
 //! network       the network of a run: a built-in one, or one that a file describes
 //! training      trains and evaluates a model from settings and images
 //! run           a run from its settings to the results in its folder
@@ -27,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod backbone;
 pub mod config;
 mod environment;
 pub mod error;

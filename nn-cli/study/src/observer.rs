@@ -68,13 +68,15 @@ pub trait TrainingDisplay {
 
 /// Connects a training run to its display and to the observer, which may stop it.
 pub(crate) struct Watched<'a> {
-    pub display: Box<dyn TrainingDisplay + 'a>,
+    pub display: &'a mut dyn TrainingDisplay,
     pub observer: &'a dyn Observer,
+    /// The epochs of the run before those of its trainer.
+    pub before: usize,
 }
 
 impl nn_core::train::Observer for Watched<'_> {
     fn epoch_started(&mut self, epoch: usize, steps: usize, done: usize) {
-        self.display.epoch_started(epoch, steps, done);
+        self.display.epoch_started(self.before + epoch, steps, done);
     }
 
     fn step_done(&mut self, done: &StepDone<'_>) -> ControlFlow<Stop> {
@@ -86,7 +88,7 @@ impl nn_core::train::Observer for Watched<'_> {
     }
 
     fn epoch_done(&mut self, done: &EpochDone<'_>) -> ControlFlow<Stop> {
-        self.display.epoch_done(&done.record);
+        self.display.epoch_done(&done.record.after(self.before));
         ControlFlow::Continue(())
     }
 }

@@ -134,7 +134,8 @@ impl OpenRun {
         Ok(Self { settings, stage, checkpoints: None })
     }
 
-    fn target(&self) -> &Path {
+    /// The folder of the run.
+    pub fn target(&self) -> &Path {
         self.stage.target()
     }
 

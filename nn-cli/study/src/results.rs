@@ -153,7 +153,7 @@ pub fn predictions(
 /// # Errors
 /// If a file cannot be written.
 pub fn write(folder: &StagedFolder, run: &Run<'_>, test: &Inspection) -> Result<(), StudyError> {
-    save_model(folder, &run.model, &run.set.folder.classes, run.config.alpha_background)?;
+    save_model(folder, &run.model, &run.set.folder.classes, run.config)?;
     folder.write(CONFIG_FILE, run.config.to_toml()?)?;
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(StudyError::failed)?;
     folder.write(METRICS_FILE, metrics + "\n")?;
@@ -186,7 +186,7 @@ pub fn is_written(path: &Path, config: &RunConfig, history: &History) -> bool {
 
 /// Whether the `metrics.json` at `path` is that of a run with these settings that is finished.
 pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
-    let all = |run: Written| run.config == *config && run.history.len() == config.fit.epochs;
+    let all = |run: Written| run.config == *config && run.history.len() == config.epochs();
     Written::read(path).is_some_and(all)
 }
 

@@ -1,36 +1,35 @@
 //! A run from its settings to the results in its folder.
 
-use crate::config::RunConfig;
 use crate::inspection::{Inspection, PICTURES};
 use crate::open_run::OpenRun;
-use crate::training::{Run, Saving};
-use crate::{ImageSet, Observer, StudyError, results};
+use crate::training::{Run, Saving, Task};
+use crate::{Observer, StudyError, results};
 use nn_core::train::Checkpoint;
 use std::path::PathBuf;
 
-/// Makes a run in `folder`, resuming it from the checkpoint `from` if there is one, writes its results and
+/// Makes the run of `task` in `folder`, resuming it from the checkpoint `from` if there is one, writes its results and
 /// keeps `keep` checkpoints. Returns also the path of the folder.
 ///
 /// # Errors
 /// Those of [`Run::make`] and [`Inspection::make`]; if a file cannot be written.
 pub fn make_run<'a>(
-    config: &'a RunConfig,
-    set: &'a ImageSet,
+    task: Task<'a>,
     mut folder: OpenRun,
     from: Option<Checkpoint>,
     keep: u8,
     observer: &dyn Observer,
 ) -> Result<(Run<'a>, PathBuf), StudyError> {
     let command = folder.command();
-    folder.note(config)?;
+    folder.note(task.config)?;
     let checkpoints = folder.take_checkpoints();
-    let saving = Saving { checkpoints, from, command: command.clone() };
-    let run = Run::make(config, set, Some(saving), observer)?;
+    let target = folder.target().to_path_buf();
+    let saving = Saving { checkpoints, from, command: command.clone(), folder: target };
+    let run = Run::make(task, Some(saving), observer)?;
     observer.note("looking into the answers");
     let pictures = folder.folder().folder(PICTURES)?;
     let evaluation = run.test.clone();
     let images = &run.data.test;
-    let test = Inspection::make(&run.model, set, images, evaluation, &pictures, observer);
+    let test = Inspection::make(&run.model, task.set, images, evaluation, &pictures, observer);
     let test = test.map_err(|error| match error {
         StudyError::Interrupted => {
             StudyError::Stopped(format!("after the training; to go on: {command}"))

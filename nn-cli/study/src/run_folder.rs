@@ -1,12 +1,14 @@
 //! The folders of runs and experiments: their files, and which folders may be replaced.
 
 use crate::StudyError;
+use crate::config::RunConfig;
 use crate::format;
 use nn_core::Error;
-use nn_core::data::AlphaBackground;
+use nn_core::data::Resize;
 use nn_core::files::folder_of;
 use nn_core::model::{self, Sequential};
 use nn_staging::{Policy, Stage, StagedFolder};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +54,7 @@ pub fn written(folder: &Path) -> String {
     format!("{}, {}", folder.display(), format::bytes(size(folder)))
 }
 
-/// Writes the trained model.
+/// Writes the trained model, with how images are read for it.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -60,10 +62,14 @@ pub fn save_model(
     folder: &StagedFolder,
     model: &Sequential,
     classes: &[String],
-    alpha_background: AlphaBackground,
+    config: &RunConfig,
 ) -> Result<(), StudyError> {
     let path = folder.path().join(MODEL_FILE);
-    let notes = [(ALPHA_BACKGROUND_NOTE.to_string(), alpha_background.to_string())].into();
+    let mut notes: BTreeMap<_, _> =
+        [(ALPHA_BACKGROUND_NOTE.to_string(), config.alpha_background.to_string())].into();
+    if config.resize != Resize::default() {
+        notes.insert(RESIZE_NOTE.to_string(), config.resize.to_string());
+    }
     model::save_with(&path, model, Some(classes), &notes).map_err(|error| match error {
         Error::Io { action, source, .. } => {
             // Errors show the final path, not that of the stage.

@@ -21,5 +21,13 @@ pub struct EpochRecord {
     pub seconds: f64,
 }
 
+impl EpochRecord {
+    /// The same of an epoch that comes behind `epochs` others.
+    #[must_use]
+    pub fn after(self, epochs: usize) -> Self {
+        Self { epoch: epochs + self.epoch, ..self }
+    }
+}
+
 /// The metrics of all epochs so far.
 pub type History = Vec<EpochRecord>;

@@ -6,23 +6,27 @@
 pub mod contents;
 mod saving;
 mod splits;
+mod stage;
 mod warnings;
 
 pub use saving::{Note, Saving};
 pub use splits::{Splits, read_split};
+pub use stage::Stage;
 pub use warnings::Warning;
 
 use self::contents::Contents;
+use self::stage::{Trained, Training};
 use crate::Evaluation;
 use crate::ImageSet;
 use crate::StudyError;
+use crate::backbone::Backbone;
 use crate::config::RunConfig;
-use crate::observer::{Interruptible, Watched};
+use crate::observer::Interruptible;
 use crate::{Observer, format};
 use nn_core::Error;
 use nn_core::data::Channels;
 use nn_core::model::Sequential;
-use nn_core::train::{Examples, History, Trainer, silent_layer};
+use nn_core::train::{History, evaluate, silent_layer};
 
 /// A finished run.
 pub struct Run<'a> {
@@ -44,24 +48,37 @@ pub struct Run<'a> {
     pub warnings: Vec<Warning>,
 }
 
+/// What a run is made of.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// Its settings.
+    pub config: &'a RunConfig,
+    /// Its images.
+    pub set: &'a ImageSet,
+    /// The backbone that the settings name, opened.
+    pub backbone: Option<&'a Backbone>,
+}
+
 impl<'a> Run<'a> {
-    /// Trains the network of `config` on `set` and tests it. Checkpoints are saved if `saving` is given. The
+    /// Trains the network of `task` on its images and tests it. Checkpoints are saved if `saving` is given. The
     /// observer receives the progress and may stop the run.
     ///
     /// # Errors
     /// If an image cannot be read, a setting does not fit the images or the resumed run, the loss becomes
     /// NaN, a checkpoint cannot be saved, or the observer stops it.
     pub fn make(
-        config: &'a RunConfig,
-        set: &'a ImageSet,
+        task: Task<'a>,
         saving: Option<Saving>,
         observer: &dyn Observer,
     ) -> Result<Self, StudyError> {
+        let Task { config, set, backbone } = task;
         let classes = set.folder.classes.len();
-        let network = config.architecture.classifier(config.input(), classes, config.fit.seed)?;
+        let network = match backbone {
+            Some(backbone) => backbone.classifier(classes, config.fit.seed)?,
+            None => config.architecture.classifier(config.input(), classes, config.fit.seed)?,
+        };
         let data = Splits::load(set, config, observer)?;
         observer.treated(&data.treated());
-        let mut trainer = Trainer::new(network, config.optimizer.build()?, config.fit.clone())?;
         observer.note(&format!(
             "training on {}: {} images{}, {} for validation, {} for the test, {} parameters",
             set.describe(),
@@ -75,7 +92,7 @@ impl<'a> Run<'a> {
                 "test" => data.test.len().to_string(),
                 _ => "the same".into(),
             },
-            format::count(trainer.model().parameter_count() as u64),
+            format::count(network.parameter_count() as u64),
         ));
         let (batch, images) = (config.fit.batch_size, data.train.len());
         if batch > images {
@@ -86,29 +103,23 @@ impl<'a> Run<'a> {
         }
         let command = saving.as_ref().map(|saving| saving.command.clone());
         let contents = Contents::of(&data, observer)?;
-        if let Some(saving) = saving {
-            trainer = saving.begin(trainer, config, set, (&data, &contents), observer)?;
-        }
+        let training = Training { task, data: &data, contents: &contents, observer };
+        let Trained { model, history } = match (backbone, &config.backbone) {
+            (Some(backbone), Some(settings)) => training.of_backbone(backbone, settings, saving)?,
+            _ => training.of_network(network, saving)?,
+        };
         let watched = |images| Interruptible { images, observer };
-        let validation = (!data.validation.is_empty()).then_some(watched(&data.validation));
-        let validation = validation.as_ref().map(|images| images as &dyn Examples);
-        let mut progress = Watched { display: observer.training("", config.fit.epochs), observer };
-        let fitted = trainer.fit(&data.train, validation, &mut progress);
-        progress.display.finish();
-        let tested = fitted.and_then(|()| trainer.evaluate(&watched(&data.test))?.try_into());
-        let test: Evaluation = tested.map_err(|error| match (error, &command) {
-            (Error::Interrupted, Some(command)) => saving::stopped(&trainer, command),
-            (error @ Error::NonFinite { .. }, _) => StudyError::failed(format!(
-                "{error} (--learning-rate was {})",
-                config.fit.learning_rate
-            )),
+        let tested = evaluate(&model, config.fit.loss, &watched(&data.test), config.fit.batch_size);
+        let tested = tested.and_then(Evaluation::try_from);
+        let test = tested.map_err(|error| match (error, command) {
+            (Error::Interrupted, Some(command)) => {
+                StudyError::Stopped(format!("after the training; to go on: {command}"))
+            }
             (error, _) => error.into(),
         })?;
         if !test.loss.is_finite() {
             return Err(diverged(&test, config));
         }
-        let history = trainer.history().clone();
-        let model = trainer.into_model();
         let judged = warnings::Judged {
             config,
             classes: &set.folder.classes,
@@ -131,7 +142,7 @@ const LOOKED_AT: usize = 64;
 fn diverged(test: &Evaluation, config: &RunConfig) -> StudyError {
     StudyError::failed(format!(
         "after {} the loss on the test images is {}; lower --learning-rate, which was {}",
-        format::plural(config.fit.epochs as u64, "epoch"),
+        format::plural(config.epochs() as u64, "epoch"),
         test.loss,
         config.fit.learning_rate,
     ))

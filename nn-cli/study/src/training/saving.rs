@@ -3,6 +3,7 @@
 
 use super::Splits;
 use super::contents::{Checksum, Contents, hex};
+use super::stage::{Stage, Training};
 use crate::ImageSet;
 use crate::StudyError;
 use crate::config::RunConfig;
@@ -10,9 +11,10 @@ use crate::{Observer, format};
 use nn_core::Error;
 use nn_core::data::Dataset;
 use nn_core::kernels::isa;
-use nn_core::train::{Checkpoint, Checkpoints, Trainer};
+use nn_core::train::{Checkpoint, Checkpoints, History, Trainer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 
 /// Where checkpoints of a run are saved, and what it is resumed from.
 pub struct Saving {
@@ -22,6 +24,8 @@ pub struct Saving {
     pub from: Option<Checkpoint>,
     /// The command line that resumes the run.
     pub command: String,
+    /// The folder of the run.
+    pub folder: PathBuf,
 }
 
 /// The note stored in a checkpoint, besides weights, moments and history.
@@ -33,6 +37,12 @@ pub struct Note {
     images: Identity,
     /// The name of the kernels; others may differ in the last bits.
     kernel: String,
+    /// The part of the training.
+    #[serde(default, skip_serializing_if = "Stage::is_whole")]
+    pub stage: Stage,
+    /// The epochs of the parts before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: History,
 }
 
 /// The images of a run: their paths within the set, their classes and contents.
@@ -54,25 +64,33 @@ struct PartIdentity {
 }
 
 impl Saving {
-    /// Restores `trainer` from the checkpoint, if there is one, and makes it save checkpoints.
+    /// For the next part of the same training, which begins.
+    pub fn again(&self) -> Self {
+        let (command, folder) = (self.command.clone(), self.folder.clone());
+        Self { checkpoints: Checkpoints::new(&folder), from: None, command, folder }
+    }
+
+    /// Restores `trainer` from the checkpoint, if there is one, and makes it save checkpoints of this part of the
+    /// training, behind the epochs `before`.
     ///
     /// # Errors
     /// If the images are not those that the run began with, or cannot be read.
     pub fn begin(
         self,
         mut trainer: Trainer,
-        config: &RunConfig,
-        set: &ImageSet,
-        (data, contents): (&Splits, &Contents),
-        observer: &dyn Observer,
+        of: &Training<'_>,
+        stage: Stage,
+        before: History,
     ) -> Result<Trainer, StudyError> {
         let kernel = isa::active().name().to_string();
-        let note =
-            Note { config: config.clone(), images: Identity::of(set, data, contents), kernel };
+        let config = of.task.config.clone();
+        let images = Identity::of(of.task.set, of.data, of.contents);
+        let epochs = before.len();
+        let note = Note { config, images, kernel, stage, before };
         if let Some(checkpoint) = self.from {
-            Note::read(&checkpoint)?.allows(&note, &checkpoint, observer)?;
+            Note::read(&checkpoint)?.allows(&note, &checkpoint, of.observer)?;
             trainer = trainer.resume(checkpoint)?;
-            observer.note(&format!("going on {}", place(&trainer)));
+            of.observer.note(&format!("going on {}", place(&trainer, epochs)));
         }
         let text = serde_json::to_string(&note).map_err(StudyError::failed)?;
         trainer.save_to(self.checkpoints, text);
@@ -81,13 +99,14 @@ impl Saving {
 }
 
 /// The error for a run that the user stopped: says how to resume it.
-pub fn stopped(trainer: &Trainer, command: &str) -> StudyError {
-    StudyError::Stopped(format!("{}; to go on: {command}", place(trainer)))
+pub fn stopped(trainer: &Trainer, before: usize, command: &str) -> StudyError {
+    StudyError::Stopped(format!("{}; to go on: {command}", place(trainer, before)))
 }
 
-/// The position of a run, in words.
-fn place(trainer: &Trainer) -> String {
-    match trainer.position() {
+/// The position of a run, `before` epochs before those of its trainer, in words.
+fn place(trainer: &Trainer, before: usize) -> String {
+    let (epoch, step) = trainer.position();
+    match (before + epoch, step) {
         (1, 0) => "before the first epoch".into(),
         (epoch, 0) => format!("after epoch {}", epoch - 1),
         (epoch, step) => {

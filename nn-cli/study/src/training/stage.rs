@@ -1,0 +1,230 @@
+//! The parts of a training: a network as a whole, or with a pretrained backbone first its classifier, on what the
+//! frozen layers make of the images, and then all of it.
+
+use super::contents::Contents;
+use super::saving::{self, Note, Saving};
+use super::{Splits, Task};
+use crate::backbone::{Backbone, BackboneConfig, Freeze};
+use crate::observer::{Interruptible, Watched};
+use crate::{Observer, StudyError, format};
+use nn_core::Error;
+use nn_core::data::Dataset;
+use nn_core::model::Sequential;
+use nn_core::optim::Schedule;
+use nn_core::train::{Examples, FeatureOptions, Features, FitOptions, History, Trainer};
+use serde::{Deserialize, Serialize};
+
+/// A part of a training, as a checkpoint remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The network as a whole.
+    #[default]
+    Whole,
+    /// The layers behind the frozen ones.
+    Head,
+    /// All layers, once the head is trained.
+    FineTuning,
+}
+
+impl Stage {
+    /// Whether it is the only part.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
+}
+
+/// What a training led to.
+pub struct Trained {
+    /// The network.
+    pub model: Sequential,
+    /// Loss and accuracy of each epoch, of all parts.
+    pub history: History,
+}
+
+/// A training and what it is made on.
+pub struct Training<'a> {
+    pub task: Task<'a>,
+    pub data: &'a Splits,
+    pub contents: &'a Contents,
+    pub observer: &'a dyn Observer,
+}
+
+impl Training<'_> {
+    /// Trains `network` on the images, and tells of it.
+    ///
+    /// # Errors
+    /// As [`Run::make`](super::Run::make).
+    pub fn of_network(
+        &self,
+        network: Sequential,
+        saving: Option<Saving>,
+    ) -> Result<Trained, StudyError> {
+        let options = self.task.config.fit.clone();
+        let part = Part { stage: Stage::Whole, before: History::new(), options };
+        let trainer = self.part_on_images(network, part, saving)?;
+        let history = trainer.history().clone();
+        Ok(Trained { model: trainer.into_model(), history })
+    }
+
+    /// Trains the classifier that `backbone` gets, and what else its settings say.
+    ///
+    /// # Errors
+    /// As [`Run::make`](super::Run::make); if the backbone cannot be divided as its settings say.
+    pub fn of_backbone(
+        &self,
+        backbone: &Backbone,
+        settings: &BackboneConfig,
+        saving: Option<Saving>,
+    ) -> Result<Trained, StudyError> {
+        let (classes, fit) = (self.task.set.folder.classes.len(), &self.task.config.fit);
+        let mut model = backbone.classifier(classes, fit.seed)?;
+        let last = match &settings.freeze {
+            Freeze::None => None,
+            Freeze::All => model.features().map(String::from),
+            Freeze::Through(layer) => Some(layer.clone()),
+        };
+        let Some(last) = last else {
+            self.tell_statistics(model.freeze_statistics());
+            return self.of_network(model, saving);
+        };
+        let from = saving.as_ref().and_then(|saving| saving.from.as_ref());
+        let (stage, before) = match from.map(Note::read).transpose()? {
+            Some(note) => (note.stage, note.before),
+            None => (Stage::Head, History::new()),
+        };
+        let again = saving.as_ref().map(Saving::again);
+        let (trained, saving) = match stage {
+            Stage::FineTuning => (Trained { model, history: before }, saving),
+            _ => (self.head(model, &last, saving)?, again),
+        };
+        match settings.fine_tune_epochs {
+            0 => Ok(trained),
+            _ => self.fine_tuned(trained, settings, saving),
+        }
+    }
+
+    /// Trains what lies behind the layer `last` of the network, on the outputs of that layer.
+    fn head(
+        &self,
+        mut model: Sequential,
+        last: &str,
+        saving: Option<Saving>,
+    ) -> Result<Trained, StudyError> {
+        let (frozen, head) = model.clone().split_at(last)?;
+        self.observer.note(&format!(
+            "the {} parameters of the layers up to {last} are frozen, {} are trained",
+            format::count(frozen.parameter_count() as u64),
+            format::count(head.parameter_count() as u64)
+        ));
+        let train = self.features(&frozen, &self.data.train)?;
+        let validation = self.features(&frozen, &self.data.validation)?;
+        let options = self.task.config.fit.clone();
+        let part = Part { stage: Stage::Head, before: History::new(), options };
+        let trainer = self.part(head, part, (&train, &validation), saving)?;
+        model.set_all(trainer.model())?;
+        Ok(Trained { model, history: trainer.history().clone() })
+    }
+
+    /// The outputs of the frozen layers for these images.
+    fn features<'a>(
+        &'a self,
+        frozen: &'a Sequential,
+        images: &'a Dataset,
+    ) -> Result<Features<'a>, StudyError> {
+        let counter = self.observer.count("looking at", images.len() as u64, "images");
+        let features = Features::compute(frozen, images, FeatureOptions::default(), |done, _| {
+            counter.set(done as u64);
+            self.observer.check()
+        })?;
+        if features.recomputed() > 0 {
+            self.observer.note(&format!(
+                "note: what the frozen layers make of {} fits neither in memory nor on the disk, so it is \
+                 computed in each epoch",
+                format::plural(features.recomputed() as u64, "image")
+            ));
+        }
+        Ok(features)
+    }
+
+    /// Trains all layers of a network whose head is trained.
+    fn fine_tuned(
+        &self,
+        trained: Trained,
+        settings: &BackboneConfig,
+        saving: Option<Saving>,
+    ) -> Result<Trained, StudyError> {
+        let Trained { mut model, history: mut before } = trained;
+        self.tell_statistics(model.freeze_statistics());
+        let options = FitOptions {
+            epochs: settings.fine_tune_epochs,
+            learning_rate: settings.fine_tune_rate,
+            schedule: Schedule::Constant,
+            ..self.task.config.fit.clone()
+        };
+        let part = Part { stage: Stage::FineTuning, before: before.clone(), options };
+        let trainer = self.part_on_images(model, part, saving)?;
+        let first = before.len();
+        before.extend(trainer.history().iter().map(|record| record.after(first)));
+        Ok(Trained { model: trainer.into_model(), history: before })
+    }
+
+    fn tell_statistics(&self, frozen: usize) {
+        if frozen > 0 {
+            self.observer.note(&format!(
+                "{} stay as the backbone was trained, with their statistics",
+                format::plural(frozen as u64, "batch normalisation")
+            ));
+        }
+    }
+
+    /// Trains a network on the images themselves.
+    fn part_on_images(
+        &self,
+        network: Sequential,
+        part: Part,
+        saving: Option<Saving>,
+    ) -> Result<Trainer, StudyError> {
+        let Splits { train, validation, .. } = self.data;
+        let validation = Interruptible { images: validation, observer: self.observer };
+        self.part(network, part, (train, &validation), saving)
+    }
+
+    /// Trains a network.
+    fn part(
+        &self,
+        network: Sequential,
+        part: Part,
+        (train, validation): (&dyn Examples, &dyn Examples),
+        saving: Option<Saving>,
+    ) -> Result<Trainer, StudyError> {
+        let (config, observer) = (self.task.config, self.observer);
+        let learning_rate = part.options.learning_rate;
+        let mut trainer = Trainer::new(network, config.optimizer.build()?, part.options)?;
+        let command = saving.as_ref().map(|saving| saving.command.clone());
+        let before = part.before.len();
+        if let Some(saving) = saving {
+            trainer = saving.begin(trainer, self, part.stage, part.before)?;
+        }
+        let mut display = observer.training("", config.epochs());
+        let mut progress = Watched { display: &mut *display, observer, before };
+        let fitted = trainer.fit(train, Some(validation), &mut progress);
+        display.finish();
+        fitted.map_err(|error| match (error, command) {
+            (Error::Interrupted, Some(command)) => saving::stopped(&trainer, before, &command),
+            (error @ Error::NonFinite { .. }, _) => {
+                StudyError::failed(format!("{error} (--learning-rate was {learning_rate})"))
+            }
+            (error, _) => error.into(),
+        })?;
+        Ok(trainer)
+    }
+}
+
+/// A part of a training.
+struct Part {
+    stage: Stage,
+    /// The epochs of the parts before it.
+    before: History,
+    options: FitOptions,
+}
