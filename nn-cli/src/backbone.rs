@@ -11,11 +11,16 @@ use nn_study::backbone::{Backbone, BackboneConfig, FINE_TUNE_RATE, fingerprint};
 use nn_study::config::RunConfig;
 use std::path::Path;
 
-/// Applies the options about the backbone to `config`.
+/// Applies the options about the backbone to `config`; `size` is the height and width of its images, for a model that
+/// takes any.
 ///
 /// # Errors
 /// If the model cannot be opened, it is not known how it takes pixels, or an option needs a backbone and there is none.
-pub fn apply(config: &mut RunConfig, settings: &SettingArgs) -> Result<(), Failure> {
+pub fn apply(
+    config: &mut RunConfig,
+    settings: &SettingArgs,
+    size: Option<usize>,
+) -> Result<(), Failure> {
     let args = &settings.backbone;
     let before = config.backbone.take();
     let known = before.as_ref().map(|before| before.model.clone());
@@ -32,7 +37,6 @@ pub fn apply(config: &mut RunConfig, settings: &SettingArgs) -> Result<(), Failu
         Some(before) if !is_other => before,
         before => {
             let preset = args.preset.clone().or(before.as_ref().and_then(|old| old.preset.clone()));
-            let size = settings.image_size;
             let (prepared, input) = opened(&path, preset.as_deref(), size, config)?;
             BackboneConfig {
                 model: path,
@@ -46,6 +50,14 @@ pub fn apply(config: &mut RunConfig, settings: &SettingArgs) -> Result<(), Failu
             }
         }
     };
+    if let Some(given) = settings.network.channels
+        && given.count() != backbone.input[2]
+    {
+        return Err(Failure::usage(format!(
+            "--channels {given}: the backbone takes images of {} channels; leave the option away",
+            backbone.input[2]
+        )));
+    }
     if let Some(mode) = settings.resize {
         backbone.resize = Resize::from(mode).resampling(backbone.resize.resampling);
     }

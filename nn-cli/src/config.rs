@@ -55,6 +55,7 @@ fn apply(config: &mut RunConfig, args: &TrainArgs) -> Result<(), Failure> {
         (config.labels, config.label_column) = (labels, label_column);
     }
     merge(config, &args.data.images, &args.settings)?;
+    backbone::apply(config, &args.settings, args.settings.image_size)?;
     *config = config.clone().for_backbone();
     Ok(config.check()?)
 }
@@ -71,6 +72,8 @@ pub fn for_set(
     let mut config = RunConfig { data: name.to_string(), ..RunConfig::default() };
     config.note_kernel();
     merge(&mut config, images, settings)?;
+    // The image size is that of the network that is trained from random weights.
+    backbone::apply(&mut config, settings, None)?;
     RunConfig { backbone: None, ..config.clone() }.check()?;
     config.clone().for_backbone().check()?;
     Ok(config)
@@ -112,16 +115,7 @@ fn merge(
     if let Some(mode) = settings.resize {
         config.resize = mode.into();
     }
-    backbone::apply(config, settings)?;
-    match (&config.backbone, settings.network.channels) {
-        (Some(backbone), Some(given)) if given.count() != backbone.input[2] => {
-            Err(Failure::usage(format!(
-                "--channels {given}: the backbone takes images of {} channels; leave the option away",
-                backbone.input[2]
-            )))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// The image size for a network: that of its file where it says one, else the given one or the default.

@@ -3,6 +3,7 @@
 mod table;
 
 use crate::args::{ExperimentArgs, LabelArgs};
+use crate::backbone;
 use crate::command_line::command_line;
 use crate::config;
 use crate::datasets;
@@ -12,11 +13,12 @@ use crate::reading;
 use crate::ui::Console;
 use crate::ui::lines::TEXT;
 use nn_core::data::Part;
+use nn_study::config::RunConfig;
 use nn_study::experiment::{Arm, Plan, SWAPPED};
 use nn_study::{Experiment, ExperimentSets, Observer, run_folder};
 
 pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
-    let settings = |arm: Arm| config::for_set(arm.set(), &args.images, &args.settings);
+    let settings = |arm: Arm| settings(arm, args);
     let plan = Plan::new(settings, args.seeds.into(), args.settings.validation_split)?;
     let target = match &args.out {
         Some(target) => target.clone(),
@@ -25,7 +27,10 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     let stage = run_folder::stage(&target, args.overwrite)?;
     let sets = find(&plan, console)?;
     let jobs = args.jobs.map(usize::from);
-    let experiment = Experiment::make(&plan, &sets, jobs, stage.folder(), console)?;
+    let backbone = plan.runs.iter().find(|run| run.config.backbone.is_some());
+    let backbone = backbone.map(|run| backbone::open(&run.config, console)).transpose()?.flatten();
+    let experiment =
+        Experiment::make(&plan, &sets, backbone.as_ref(), jobs, stage.folder(), console)?;
     let parts = experiment.parts();
     let conclusions = parts.conclusions();
     experiment.write(stage.folder(), &conclusions, command_line(args))?;
@@ -38,6 +43,18 @@ pub fn run(args: &ExperimentArgs, console: &Console) -> Result<(), Failure> {
     console.note(&format!("\nwritten to {}", run_folder::written(committed.path())));
     console.json(&parts.summary(&conclusions))?;
     Ok(())
+}
+
+/// The epochs of fine-tuning that an experiment with a backbone makes unless something else is said.
+const FINE_TUNE_EPOCHS: usize = 5;
+
+/// The settings of an arm: with a backbone, it is fine-tuned as well.
+fn settings(arm: Arm, args: &ExperimentArgs) -> Result<RunConfig, Failure> {
+    let mut settings = args.settings.clone();
+    if settings.backbone.backbone.is_some() {
+        settings.backbone.fine_tune.get_or_insert(FINE_TUNE_EPOCHS);
+    }
+    config::for_set(arm.set(), &args.images, &settings)
 }
 
 /// Finds the image sets of the experiment; reports what they are and how they were read.

@@ -1,14 +1,18 @@
 //! Makes an experiment: its runs, several in parallel, their evaluation, and the files with the results.
 
 use crate::Evaluation;
+use crate::backbone::Backbone;
 use crate::config::RunConfig;
 use crate::experiment::{
-    Arm, Comparison, Conclusions, Leaks, Measured, Parts, Plan, PlannedRun, run_all, workers,
+    Arm, Comparison, Conclusions, Leaks, Measured, Parts, Plan, PlannedRun, Tried, Way, run_all,
+    workers,
 };
 use crate::images::{self, Reading};
 use crate::inspection::{Inspected, Inspection, MeanShare, PICTURES};
 use crate::observer::{Interruptible, OneOfSeveral};
-use crate::report::{self, ExperimentPage, HANDOUT_FILE, HandoutPage, REPORT_FILE, Told};
+use crate::report::{
+    self, ExperimentPage, HANDOUT_FILE, HandoutPage, LookedInto, REPORT_FILE, Told,
+};
 use crate::run_folder::EXPERIMENT_FILE;
 use crate::stats::Guessing;
 use crate::training::{Run, Task, Warning};
@@ -31,6 +35,8 @@ pub struct Experiment<'a> {
     finished: Vec<Finished>,
     comparison: Comparison,
     background: [MeanShare; 3],
+    /// What was tried against the leak.
+    tried: Vec<Tried>,
     leaks: [Leaks; 2],
 }
 
@@ -43,6 +49,7 @@ impl<'a> Experiment<'a> {
     pub fn make(
         plan: &'a Plan,
         sets: &'a ExperimentSets,
+        backbone: Option<&Backbone>,
         jobs: Option<usize>,
         folder: &StagedFolder,
         observer: &dyn Observer,
@@ -57,15 +64,21 @@ impl<'a> Experiment<'a> {
             format::plural(runs as u64, "run"),
             plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
         ));
-        let finished =
-            run_all(runs, jobs, |i, stop| make(&plan.runs[i], sets, folder, stop, observer))?;
-        let comparison = compare(&finished);
+        let finished = run_all(runs, jobs, |i, stop| {
+            make(&plan.runs[i], sets, backbone, folder, stop, observer)
+        })?;
+        let comparison = compare(&finished, Way::Plain);
+        let tried = plan.ways().into_iter().filter(|way| *way != Way::Plain).map(|way| {
+            let (comparison, background) = (compare(&finished, way), background(&finished, way));
+            Tried { way, comparison, background }
+        });
+        let tried = tried.collect();
         let leaks = [
             leaks(&finished, Arm::Leaky, &comparison.leaky, sets, plan, observer)?,
             leaks(&finished, Arm::Clean, &comparison.clean, sets, plan, observer)?,
         ];
-        let background = background(&finished);
-        Ok(Self { plan, sets, jobs, finished, comparison, background, leaks })
+        let background = background(&finished, Way::Plain);
+        Ok(Self { plan, sets, jobs, finished, comparison, background, tried, leaks })
     }
 
     /// The inputs of the summary.
@@ -75,6 +88,7 @@ impl<'a> Experiment<'a> {
             comparison: &self.comparison,
             sets: [&self.sets.leaky, &self.sets.swap, &self.sets.clean],
             background: &self.background,
+            tried: &self.tried,
             leaks: &self.leaks,
             config: self.plan.config(),
             jobs: self.jobs,
@@ -103,8 +117,9 @@ impl<'a> Experiment<'a> {
         let page = ExperimentPage::new(&Told {
             parts: &parts,
             conclusions,
-            first: first(finished)?,
-            looked: looked(finished),
+            first: first(finished, Way::Plain)?,
+            looked: looked(finished, Way::Plain),
+            tried: self.looked_into()?,
             curves,
             used: [used(finished, Arm::Leaky), None, used(finished, Arm::Clean)],
             model: model(finished)?,
@@ -115,9 +130,18 @@ impl<'a> Experiment<'a> {
         Ok(())
     }
 
+    /// The inspections of each way that was tried: of the first seed, and of all.
+    fn looked_into(&self) -> Result<Vec<LookedInto<'_>>, StudyError> {
+        let of = |tried: &Tried| {
+            let (way, finished) = (tried.way, &self.finished);
+            Ok(LookedInto { way, first: first(finished, way)?, looked: looked(finished, way) })
+        };
+        self.tried.iter().map(of).collect()
+    }
+
     /// What was changed in the images of the three sets when they were read.
     pub fn treated(&self) -> Treated {
-        let swap = self.finished.iter().find_map(|run| run.swap.as_ref());
+        let swap = of_way(&self.finished, Way::Plain).find_map(|run| run.swap.as_ref());
         let mut all = Treated::on(self.leaks[0].report.treated.alpha_background);
         let leaks = self.leaks.iter().map(|leaks| &leaks.report.treated);
         leaks.chain(swap.map(|swap| &swap.treated)).for_each(|one| all.merge(one));
@@ -193,6 +217,7 @@ fn fitting(runs: usize, config: &RunConfig, sets: &ExperimentSets) -> Result<usi
 /// The results kept of a finished run.
 struct Finished {
     arm: Arm,
+    way: Way,
     history: History,
     /// The layers of its network.
     model: Summary,
@@ -213,13 +238,15 @@ struct Finished {
 fn make(
     planned: &PlannedRun,
     sets: &ExperimentSets,
+    backbone: Option<&Backbone>,
     folder: &StagedFolder,
     stop: &AtomicBool,
     observer: &dyn Observer,
 ) -> Result<Finished, StudyError> {
     let (config, label) = (&planned.config, planned.label());
     let observer = &OneOfSeveral { observer, run: &label, stop };
-    let task = Task { config, set: sets.of(planned.arm), backbone: None };
+    let backbone = backbone.filter(|_| config.backbone.is_some());
+    let task = Task { config, set: sets.of(planned.arm), backbone };
     let run = Run::make(task, None, observer).map_err(|failure| named(failure, &label))?;
     let own = folder.folder("runs")?.folder(&label)?;
     let evaluation = run.test.clone();
@@ -249,6 +276,7 @@ fn make(
     let (guessing, model) = (run.guessing(), run.model.summary());
     Ok(Finished {
         arm: planned.arm,
+        way: planned.way,
         history: run.history,
         model,
         used,
@@ -288,14 +316,22 @@ fn named(failure: StudyError, label: &str) -> StudyError {
     }
 }
 
+/// The plain runs of an arm.
 fn of_arm(finished: &[Finished], arm: Arm) -> impl Iterator<Item = &Finished> {
-    finished.iter().filter(move |run| run.arm == arm)
+    of_way(finished, Way::Plain).filter(move |run| run.arm == arm)
 }
 
-fn compare(finished: &[Finished]) -> Comparison {
-    let own = |arm| of_arm(finished, arm).map(|run| run.test.evaluation.clone()).collect();
-    let swap: Vec<Evaluation> =
-        finished.iter().filter_map(|run| Some(run.swap.as_ref()?.evaluation.clone())).collect();
+fn of_way(finished: &[Finished], way: Way) -> impl Iterator<Item = &Finished> {
+    finished.iter().filter(move |run| run.way == way)
+}
+
+fn compare(finished: &[Finished], way: Way) -> Comparison {
+    let own = |arm| {
+        let runs = of_way(finished, way).filter(|run| run.arm == arm);
+        runs.map(|run| run.test.evaluation.clone()).collect()
+    };
+    let swap = of_way(finished, way).filter_map(|run| run.swap.as_ref());
+    let swap: Vec<Evaluation> = swap.map(|swap| swap.evaluation.clone()).collect();
     Comparison {
         leaky: Measured::new(own(Arm::Leaky)),
         swap: Measured::new(swap),
@@ -318,31 +354,28 @@ fn leaks(
     Leaks::find(sets.of(arm), divided, background, measured, tested, observer)
 }
 
-/// The heat on the background for the three measurements, over all seeds.
-fn background(finished: &[Finished]) -> [MeanShare; 3] {
+/// The heat on the background for the three measurements of a way, over all seeds.
+fn background(finished: &[Finished], way: Way) -> [MeanShare; 3] {
     let mean = |inspections: Vec<&Inspection>| {
         let classes = inspections.first().map_or(&[][..], |first| &first.classes);
         let images = inspections.iter().flat_map(|inspection| &inspection.images);
         MeanShare::of(images.map(Inspected::share), classes)
     };
-    let own = |arm| mean(of_arm(finished, arm).map(|run| &run.test).collect());
-    let swap = mean(finished.iter().filter_map(|run| run.swap.as_ref()).collect());
+    looked(finished, way).map(mean)
+}
+
+/// The inspections of all seeds: for the three measurements of a way in their order.
+fn looked(finished: &[Finished], way: Way) -> [Vec<&Inspection>; 3] {
+    let own =
+        |arm| of_way(finished, way).filter(|run| run.arm == arm).map(|run| &run.test).collect();
+    let swap = of_way(finished, way).filter_map(|run| run.swap.as_ref()).collect();
     [own(Arm::Leaky), swap, own(Arm::Clean)]
 }
 
-/// The inspections of all seeds: for the three measurements in their order.
-fn looked(finished: &[Finished]) -> [Vec<&Inspection>; 3] {
-    let own = |arm| of_arm(finished, arm).map(|run| &run.test).collect();
-    let swap = finished.iter().filter_map(|run| run.swap.as_ref()).collect();
-    [own(Arm::Leaky), swap, own(Arm::Clean)]
-}
-
-/// The inspections of the first seed: for the three measurements in their order.
-fn first(finished: &[Finished]) -> Result<[&Inspection; 3], StudyError> {
-    let own = |arm| of_arm(finished, arm).next().map(|run| &run.test);
-    let swap = finished.iter().find_map(|run| run.swap.as_ref());
-    match (own(Arm::Leaky), swap, own(Arm::Clean)) {
-        (Some(leaky), Some(swap), Some(clean)) => Ok([leaky, swap, clean]),
+/// The inspections of the first seed: for the three measurements of a way in their order.
+fn first(finished: &[Finished], way: Way) -> Result<[&Inspection; 3], StudyError> {
+    match looked(finished, way).map(|seeds| seeds.first().copied()) {
+        [Some(leaky), Some(swap), Some(clean)] => Ok([leaky, swap, clean]),
         _ => Err(StudyError::failed("an experiment without runs has nothing to show")),
     }
 }

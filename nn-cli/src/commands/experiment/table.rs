@@ -2,9 +2,10 @@
 
 use crate::ui::lines::broken;
 use crate::ui::table::columns_within;
-use nn_study::experiment::{Conclusions, Parts, Row};
+use nn_study::experiment::{Comparison, Conclusions, Parts, Row, Way};
 use nn_study::format::{self, percent};
 use nn_study::inspection::{MeanShare, not_counted};
+use nn_study::stats::Repeated;
 use std::collections::BTreeMap;
 
 /// The comparison and its conclusions, in lines of at most `most` columns.
@@ -41,6 +42,7 @@ pub fn table(parts: &Parts<'_>, conclusions: &Conclusions, most: usize) -> Strin
         });
         out += &(columns(&header.collect::<Vec<_>>(), lines.collect()) + "\n");
     }
+    out += &tried_table(parts, most);
     out += &heat_table(&rows, background, most);
     for (title, sentences) in [
         ("What we can conclude", &conclusions.may),
@@ -55,6 +57,28 @@ pub fn table(parts: &Parts<'_>, conclusions: &Conclusions, most: usize) -> Strin
         }
     }
     out
+}
+
+/// What was tried against the leak, beside the network alone; empty if nothing was.
+fn tried_table(parts: &Parts<'_>, most: usize) -> String {
+    if parts.tried.is_empty() {
+        return String::new();
+    }
+    let line = |way: Way, comparison: &Comparison| {
+        let accuracies = comparison.rows().map(|row| row.measured.accuracy);
+        let cell = |one: Repeated| {
+            let (low, high) = one.interval.ends();
+            format!("{} ({:.0} to {:.0})", percent(one.mean), low * 100.0, high * 100.0)
+        };
+        let title = std::iter::once(way.title().to_string());
+        title.chain(accuracies.map(cell)).collect::<Vec<_>>()
+    };
+    let tried = parts.tried.iter().map(|tried| line(tried.way, &tried.comparison));
+    let mut lines = vec![line(Way::Plain, parts.comparison)];
+    lines.extend(tried);
+    let header = ["", "leaky, own test", "leaky, swapped", "clean, own test"].map(String::from);
+    let table = columns_within(Some(most), &header, lines, 1);
+    format!("\nWhat was tried against the leak (accuracy, 95 % interval)\n\n{table}\n")
 }
 
 /// Above this number of predicted classes, all predictions share a line.

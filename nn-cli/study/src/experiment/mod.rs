@@ -16,6 +16,7 @@ mod leaks;
 mod measured;
 mod plan;
 mod summary;
+mod ways;
 mod workers;
 
 pub use arms::{Arm, SWAPPED};
@@ -24,4 +25,5 @@ pub use leaks::Leaks;
 pub use measured::{Comparison, Measured, Row};
 pub use plan::{Plan, PlannedRun};
 pub use summary::{Parts, Summary};
+pub use ways::{Tried, Way};
 pub use workers::{run_all, workers};

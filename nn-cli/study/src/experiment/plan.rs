@@ -1,9 +1,9 @@
 //! The runs of an experiment.
 
-use super::Arm;
+use super::{Arm, Way};
 use crate::config::RunConfig;
 
-/// The runs of an experiment, in the order in which they begin: for each seed both arms.
+/// The runs of an experiment, in the order in which they begin: for each seed and each way both arms.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The seeds, in the order in which they are reported.
@@ -19,13 +19,15 @@ pub struct Plan {
 pub struct PlannedRun {
     /// The arm it belongs to.
     pub arm: Arm,
+    /// The way to train.
+    pub way: Way,
     /// The settings, as `train` would use them.
     pub config: RunConfig,
 }
 
 impl Plan {
-    /// Plans a run of both arms for each of `count` seeds, with the settings that `config` returns for an
-    /// arm.
+    /// Plans a run of both arms for each of `count` seeds and each way that the settings ask for, which `config`
+    /// returns for an arm.
     ///
     /// # Errors
     /// Those of `config`.
@@ -35,28 +37,49 @@ impl Plan {
         given_share: Option<f64>,
     ) -> Result<Self, E> {
         let [leaky, clean] = Arm::ALL.map(config);
-        let both = [(Arm::Leaky, leaky?), (Arm::Clean, clean?)];
-        let seeds = seeds(both[0].1.fit.seed, count);
+        let (leaky, clean) = (leaky?, clean?);
+        let seeds = seeds(leaky.fit.seed, count);
+        let both = Way::of(&leaky).into_iter().zip(Way::of(&clean));
+        let each = both.flat_map(|((way, leaky), (_, clean))| {
+            [(way, Arm::Leaky, leaky), (way, Arm::Clean, clean)]
+        });
+        let each: Vec<_> = each.collect();
         let runs = seeds.iter().flat_map(|&seed| {
-            both.iter().map(move |(arm, config)| {
+            each.iter().map(move |(way, arm, config)| {
                 let mut config = config.clone();
                 config.fit.seed = seed;
-                PlannedRun { arm: *arm, config }
+                PlannedRun { arm: *arm, way: *way, config }
             })
         });
         Ok(Self { runs: runs.collect(), seeds, given_share })
     }
 
-    /// The settings that all runs share; the seed is that of the first run.
+    /// The ways to train, in the order in which they are reported; the plain one is the first.
+    pub fn ways(&self) -> Vec<Way> {
+        let mut ways: Vec<Way> = self.runs.iter().map(|run| run.way).collect();
+        ways.sort_unstable();
+        ways.dedup();
+        ways
+    }
+
+    /// The settings of the plain runs; the seed is that of the first run.
     pub fn config(&self) -> &RunConfig {
         &self.runs[0].config
     }
 }
 
 impl PlannedRun {
-    /// The name of the run and of its folder: `leaky-27`.
+    /// The name of the run and of its folder: `leaky-27`, `frozen-leaky-27`.
     pub fn label(&self) -> String {
-        format!("{}-{}", self.arm.name(), self.config.fit.seed)
+        label(self.way, self.arm, self.config.fit.seed)
+    }
+}
+
+/// The name of a run and of its folder.
+pub fn label(way: Way, arm: Arm, seed: u64) -> String {
+    match way {
+        Way::Plain => format!("{}-{seed}", arm.name()),
+        _ => format!("{}-{}-{seed}", way.name(), arm.name()),
     }
 }
 

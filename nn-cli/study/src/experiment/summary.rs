@@ -3,6 +3,8 @@
 use super::conclusions::{Conclusions, Evidence};
 use super::leaks::{Leaks, LeaksSummary};
 use super::measured::{Comparison, Row, SeedScore};
+use super::plan::label;
+use super::{Arm, Tried, Way};
 use crate::Environment;
 use crate::ImageSet;
 use crate::Kind;
@@ -25,6 +27,9 @@ pub struct Summary<'a> {
     leaky: Measurement<'a>,
     swap: Measurement<'a>,
     clean: Measurement<'a>,
+    /// What was tried against the leak.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tried: Vec<TriedMeasurements<'a>>,
     audit: Audit<'a>,
     conclusions: &'a Conclusions,
     config: &'a RunConfig,
@@ -58,6 +63,16 @@ struct Measurement<'a> {
     runs: Vec<SeedScore>,
 }
 
+/// The three measurements of a way to train.
+#[derive(Serialize)]
+struct TriedMeasurements<'a> {
+    way: &'static str,
+    title: &'static str,
+    leaky: Measurement<'a>,
+    swap: Measurement<'a>,
+    clean: Measurement<'a>,
+}
+
 /// The inputs of the summary.
 pub struct Parts<'a> {
     /// The seeds of the runs.
@@ -68,6 +83,8 @@ pub struct Parts<'a> {
     pub sets: [&'a ImageSet; 3],
     /// The heat on the background for the three rows, over all seeds.
     pub background: &'a [MeanShare; 3],
+    /// What was tried against the leak, beside the network alone.
+    pub tried: &'a [Tried],
     /// The leaks in the sets of the leaky and of the clean model.
     pub leaks: &'a [Leaks; 2],
     /// The settings all runs share.
@@ -101,19 +118,27 @@ impl Parts<'_> {
             classes: &self.sets[0].folder.classes,
             kind: self.kind(),
             guessing: [&swap, &clean],
+            tried: self.tried,
         })
     }
 
     /// The content of `experiment.json`.
     pub fn summary<'a>(&'a self, conclusions: &'a Conclusions) -> Summary<'a> {
         let rows = self.comparison.rows();
-        let part = |i: usize| self.part(&rows[i], self.sets[i], &self.background[i]);
+        let part = |i: usize| self.part(Way::Plain, &rows[i], self.sets[i], &self.background[i]);
+        let tried = self.tried.iter().map(|tried| {
+            let rows = tried.comparison.rows();
+            let part = |i| self.part(tried.way, &rows[i], self.sets[i], &tried.background[i]);
+            let (way, title) = (tried.way.name(), tried.way.title());
+            TriedMeasurements { way, title, leaky: part(0), swap: part(1), clean: part(2) }
+        });
         Summary {
             schema: SCHEMA,
             seeds: self.seeds,
             leaky: part(0),
             swap: part(1),
             clean: part(2),
+            tried: tried.collect(),
             audit: Audit { leaky: self.leaks[0].summary(), clean: self.leaks[1].summary() },
             conclusions,
             config: self.config,
@@ -147,13 +172,14 @@ impl Parts<'_> {
 
     fn part<'a>(
         &'a self,
+        way: Way,
         row: &Row<'a>,
         set: &'a ImageSet,
         background: &'a MeanShare,
     ) -> Measurement<'a> {
-        let arm = if row.key == "clean" { "clean" } else { "leaky" };
+        let arm = if row.key == "clean" { Arm::Clean } else { Arm::Leaky };
         let runs = self.seeds.iter().zip(&row.measured.evaluations).map(|(&seed, evaluation)| {
-            SeedScore::new(seed, format!("runs/{arm}-{seed}"), evaluation)
+            SeedScore::new(seed, format!("runs/{}", label(way, arm, seed)), evaluation)
         });
         let accuracy = row.measured.accuracy;
         Measurement {

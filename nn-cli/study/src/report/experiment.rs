@@ -10,6 +10,7 @@ use super::parts::{Score, Scored, Table, guessing_key, layers, settings};
 use super::places;
 use super::samples::Samples;
 use super::shares::{self, Shares};
+use super::tried::{LookedInto, TriedSection};
 use crate::Environment;
 use crate::StudyError;
 use crate::experiment::{Conclusions, Parts};
@@ -35,6 +36,7 @@ pub struct ExperimentPage<'a> {
     several: bool,
     conclusions: &'a Conclusions,
     seeds: Option<Table>,
+    tried: Option<TriedSection>,
     sets: Table,
     credit: Option<&'static str>,
     leaks: Vec<SetLeaks>,
@@ -67,6 +69,8 @@ pub struct Told<'a> {
     pub first: [&'a Inspection; 3],
     /// The inspections of all seeds' models.
     pub looked: [Vec<&'a Inspection>; 3],
+    /// The inspections of what was tried against the leak.
+    pub tried: Vec<LookedInto<'a>>,
     /// The training curves and guessing baselines of the leaky and of the clean model.
     pub curves: [(CurvesSpec, Guessing); 2],
     /// The numbers of training and validation images of the three sets, if any.
@@ -109,6 +113,7 @@ impl<'a> ExperimentPage<'a> {
             several,
             conclusions: told.conclusions,
             seeds: several.then(|| each_seed(parts)),
+            tried: TriedSection::new(parts, &told.tried)?,
             sets: sets(told),
             credit: base::credit(&parts.sets),
             leaks: vec![
@@ -157,6 +162,11 @@ fn head(told: &Told<'_>) -> Base {
         Base::new(&kicker, "Right for the wrong reason?".into(), lede).about(&told.parts.sets);
     base.sections.splice(0..0, [("data", "The data"), ("leakage", "What leakage is")]);
     base.sections.insert(3, ("leaks", "Audit"));
+    if !told.tried.is_empty() {
+        let heat = base.sections.iter().position(|(id, _)| *id == "heat");
+        let at = heat.map_or(base.sections.len(), |heat| heat + 1);
+        base.sections.insert(at, ("tried", "Against the leak"));
+    }
     base.sections.push(("handout", "Hand-out"));
     base
 }

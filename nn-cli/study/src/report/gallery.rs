@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 /// Images of a set, grouped by whether the prediction is correct.
 pub struct Gallery {
-    pub id: &'static str,
+    pub id: String,
     pub title: String,
     pub subtitle: String,
     pub groups: Vec<Group>,
@@ -76,7 +76,7 @@ impl Gallery {
     /// # Errors
     /// If an image cannot be read any more.
     pub fn new(
-        id: &'static str,
+        id: &str,
         title: impl Into<String>,
         inspection: &Inspection,
     ) -> Result<Self, StudyError> {
@@ -104,7 +104,7 @@ impl Gallery {
         };
         let groups = vec![group(false)?, group(true)?];
         Ok(Self {
-            id,
+            id: id.to_string(),
             title: title.into(),
             subtitle: clean(&inspection.name),
             groups: groups.into_iter().filter(|group| !group.cards.is_empty()).collect(),

@@ -15,6 +15,7 @@
 //! leaks        the audit of an experiment's sets
 //! run          the page of a training run
 //! experiment   the page of an experiment
+//! tried        what it tried against the leak
 //! handout      a worksheet with exercises about it
 //! audit        the page of an audit
 //! ```
@@ -38,6 +39,7 @@ mod places;
 mod run;
 mod samples;
 mod shares;
+mod tried;
 
 use crate::StudyError;
 use askama::Template;
@@ -46,6 +48,7 @@ pub use audit::AuditPage;
 pub use experiment::{ExperimentPage, Told};
 pub use handout::HandoutPage;
 pub use run::RunPage;
+pub use tried::LookedInto;
 
 /// Renders a page to HTML.
 ///
