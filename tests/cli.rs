@@ -40,6 +40,7 @@ mod cli {
     mod runs;
     mod soak;
     mod support;
+    mod tensorboard;
     mod terminal;
     mod train;
     mod treated;

@@ -185,6 +185,9 @@ pub struct TrainArgs {
         allow_negative_numbers = true
     )]
     pub keep_checkpoints: u8,
+    /// Also write event files for TensorBoard, into tensorboard/ in the run folder
+    #[arg(long)]
+    pub tensorboard: bool,
     /// A table that says which image is for training, validation and test (columns file, label,
     /// split), as `audit --repair` and every run write it; images that are not in it are left out
     #[arg(long, value_name = "FILE")]

@@ -3,7 +3,7 @@
 use super::support::{Ended, SMALL, Sandbox, interrupt};
 use serde_json::Value;
 
-const RUN_FILES: [&str; 13] = [
+const RUN_FILES: [&str; 14] = [
     "checkpoint.safetensors",
     "config.toml",
     "confusion.png",
@@ -11,6 +11,7 @@ const RUN_FILES: [&str; 13] = [
     "curves.png",
     "curves.svg",
     "gradcam",
+    "history.csv",
     "images.sha256",
     "metrics.json",
     "model.safetensors",

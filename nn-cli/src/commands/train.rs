@@ -11,13 +11,13 @@ use crate::ui::{Console, table};
 use nn_core::Error;
 use nn_core::data::Layout;
 use nn_core::train::{CHECKPOINT_FILE, Checkpoint, History, PREVIOUS_CHECKPOINT_FILE};
-use nn_study::ImageSet;
 use nn_study::config::RunConfig;
 use nn_study::format;
 use nn_study::open_run::{OpenRun, Start, no_checkpoint};
 use nn_study::results::{self, is_written};
 use nn_study::run_folder::{self, METRICS_FILE};
 use nn_study::training::{Note, Task};
+use nn_study::{ImageSet, Outputs};
 use std::fs;
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
         Some(folder) => folder,
         None => open(&default_target(&set.run_name(), console))?,
     };
-    make(&config, &set, folder, (None, args.keep_checkpoints), console)
+    make(&config, &set, folder, (None, outputs(args)), console)
 }
 
 /// Resumes the run in `target`.
@@ -92,7 +92,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
         }
     };
     let set = find(&config, args, console)?;
-    make(&config, &set, folder, (from, args.keep_checkpoints), console)
+    make(&config, &set, folder, (from, outputs(args)), console)
 }
 
 /// Finds the images and checks that they can be trained on.
@@ -168,19 +168,23 @@ fn to_go_on(folder: &Path) -> String {
     }
 }
 
-/// Makes the run, resuming it from a checkpoint if there is one, writes its results and keeps `keep`
-/// checkpoints.
+/// What the run leaves beside its results.
+fn outputs(args: &TrainArgs) -> Outputs {
+    Outputs { checkpoints: args.keep_checkpoints, tensorboard: args.tensorboard }
+}
+
+/// Makes the run, resuming it from a checkpoint if there is one, and writes its results.
 fn make(
     config: &RunConfig,
     set: &ImageSet,
     folder: OpenRun,
-    (from, keep): (Option<Checkpoint>, u8),
+    (from, outputs): (Option<Checkpoint>, Outputs),
     console: &Console,
 ) -> Result<(), Failure> {
     let backbone = backbone::open(config, console)?;
     let task = Task { config, set, backbone: backbone.as_ref() };
     let hint = folder.with_resume_hint();
-    let (run, target) = nn_study::make_run(task, folder, from, keep, console).map_err(hint)?;
+    let (run, target) = nn_study::make_run(task, folder, from, outputs, console).map_err(hint)?;
     let title = format!("{}, {} images", set.describe(), run.data.tested_on);
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };

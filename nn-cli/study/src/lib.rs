@@ -15,6 +15,7 @@
 //! seen          which images a model was trained and validated on
 //! figures       the data of a run's figures
 //! results       the files that a run writes to its folder
+//! tensorboard   event files for TensorBoard
 //! report        HTML pages with the results
 //! kept_runs     the runs on disk
 //! similar       names that were probably meant
@@ -54,6 +55,7 @@ pub mod seen;
 pub mod shell;
 pub mod similar;
 pub mod stats;
+mod tensorboard;
 pub mod text;
 pub mod training;
 
@@ -64,4 +66,4 @@ pub use experiment_run::{Experiment, ExperimentSets};
 pub use image_set::{ImageSet, Kind, known_ground};
 pub use network::Network;
 pub use observer::{Counter, Observer, TrainingDisplay};
-pub use run::make_run;
+pub use run::{Outputs, make_run};

@@ -147,6 +147,25 @@ pub fn predictions(
     table.into_inner().map_err(StudyError::failed)
 }
 
+/// A table of the epochs.
+///
+/// # Errors
+/// If the table cannot be written.
+pub fn history(epochs: &[EpochRecord]) -> Result<Vec<u8>, StudyError> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| StudyError::failed(error);
+    let header = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"];
+    table.write_record(header).map_err(failed)?;
+    for epoch in epochs {
+        let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+        let EpochRecord { loss, accuracy, val_loss, val_accuracy, seconds, .. } = *epoch;
+        let values = [Some(loss), accuracy, val_loss, val_accuracy, Some(seconds)].map(number);
+        let row = std::iter::once(epoch.epoch.to_string()).chain(values);
+        table.write_record(row).map_err(failed)?;
+    }
+    table.into_inner().map_err(StudyError::failed)
+}
+
 /// Writes settings, model, metrics, tables, pictures and the page of `run`, whose test images were
 /// inspected as `test`, into `folder`.
 ///
@@ -157,6 +176,7 @@ pub fn write(folder: &StagedFolder, run: &Run<'_>, test: &Inspection) -> Result<
     folder.write(CONFIG_FILE, run.config.to_toml()?)?;
     let metrics = serde_json::to_string_pretty(&run.metrics()).map_err(StudyError::failed)?;
     folder.write(METRICS_FILE, metrics + "\n")?;
+    folder.write("history.csv", history(&run.history)?)?;
     folder.write("predictions.csv", predictions(run.set, &run.data.test, &run.test)?)?;
     folder.write(SPLIT_FILE, run.split()?)?;
     folder.write(CHECKSUMS_FILE, run.checksums())?;

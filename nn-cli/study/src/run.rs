@@ -3,12 +3,21 @@
 use crate::inspection::{Inspection, PICTURES};
 use crate::open_run::OpenRun;
 use crate::training::{Run, Saving, Task};
-use crate::{Observer, StudyError, results};
+use crate::{Observer, StudyError, results, tensorboard};
 use nn_core::train::Checkpoint;
 use std::path::PathBuf;
 
-/// Makes the run of `task` in `folder`, resuming it from the checkpoint `from` if there is one, writes its results and
-/// keeps `keep` checkpoints. Returns also the path of the folder.
+/// What a run leaves in its folder beside its results.
+#[derive(Debug, Clone, Copy)]
+pub struct Outputs {
+    /// How many checkpoints stay.
+    pub checkpoints: u8,
+    /// Whether event files for TensorBoard are written.
+    pub tensorboard: bool,
+}
+
+/// Makes the run of `task` in `folder`, resuming it from the checkpoint `from` if there is one, and writes its results.
+/// Returns also the path of the folder.
 ///
 /// # Errors
 /// Those of [`Run::make`] and [`Inspection::make`]; if a file cannot be written.
@@ -16,7 +25,7 @@ pub fn make_run<'a>(
     task: Task<'a>,
     mut folder: OpenRun,
     from: Option<Checkpoint>,
-    keep: u8,
+    outputs: Outputs,
     observer: &dyn Observer,
 ) -> Result<(Run<'a>, PathBuf), StudyError> {
     let command = folder.command();
@@ -37,6 +46,12 @@ pub fn make_run<'a>(
         other => other,
     })?;
     results::write(folder.folder(), &run, &test)?;
-    let target = folder.finish(keep)?;
+    if outputs.tensorboard {
+        tensorboard::write(folder.folder(), &run.history)?;
+    }
+    let target = folder.finish(outputs.checkpoints)?;
+    if !outputs.tensorboard {
+        tensorboard::remove(&target)?;
+    }
     Ok((run, target))
 }
