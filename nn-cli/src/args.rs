@@ -15,7 +15,7 @@ mod tensor;
 pub use audit::AuditArgs;
 pub use backbone::BackboneArgs;
 pub use check::{CheckArgs, ExportArgs, ModelCommand};
-pub use data::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
+pub use data::{DataCommand, DataRootArgs, FetchArgs, PreviewArgs, RenderArgs};
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 pub use labels::LabelArgs;
 pub use model::{ChannelOrder, ElsewhereArgs, ModelArgs, PerChannel, scale};
@@ -24,6 +24,7 @@ pub use predict::PredictArgs;
 pub use tensor::TensorArgs;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use nn_core::data::augment::Augmentation;
 use nn_core::data::{AlphaBackground, ResizeMode};
 use nn_core::explain::Alignment;
 use nn_study::config::{DEFAULT_DATA_ROOT, DEFAULT_VALIDATION_SPLIT};
@@ -229,18 +230,12 @@ pub struct SettingArgs {
     /// Height and width images are resized to [default: 256, or what the network's file says]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = image_size())]
     pub image_size: Option<usize>,
-    /// How images of another shape are resized: squash (all of the image), crop (its middle) or letterbox (all of it,
-    /// with borders) [default: squash, or as the backbone was trained]
-    #[arg(long, value_name = "HOW")]
-    pub resize: Option<ResizeMode>,
     /// Share of the images not kept for the test that validates, where there is no folder for it
     /// [default: 0.125]
     #[arg(long, allow_hyphen_values = true, value_name = "SHARE", value_parser = share)]
     pub validation_split: Option<f64>,
-    /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b
-    /// [default: white]
-    #[arg(long, value_name = "COLOUR")]
-    pub alpha_background: Option<AlphaBackground>,
+    #[command(flatten)]
+    pub seen: SeenArgs,
     #[command(flatten)]
     pub backbone: BackboneArgs,
 }
@@ -284,6 +279,27 @@ pub struct ExperimentArgs {
     pub jobs: Option<u16>,
     #[command(flatten)]
     pub settings: SettingArgs,
+}
+
+/// How images are brought to a network, and changed in training.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct SeenArgs {
+    /// How images of another shape are resized: squash (all of the image), crop (its middle) or letterbox (all of it,
+    /// with borders) [default: squash, or as the backbone was trained]
+    #[arg(long, value_name = "HOW")]
+    pub resize: Option<ResizeMode>,
+    /// Colour behind transparent parts of images: white, black, grey, #rrggbb or r,g,b
+    /// [default: white]
+    #[arg(long, value_name = "COLOUR")]
+    pub alpha_background: Option<AlphaBackground>,
+    /// Change training images a little, in another way in each epoch: standard, colour, or a list of flip, flip-vertical,
+    /// rotate, zoom, translate, crop, brightness, contrast, saturation, hue, noise, blur, erase, mixup, cutmix,
+    /// background, each with =STRENGTH if not as usual; `data preview` shows them [default: none]
+    #[arg(long, value_name = "LIST")]
+    pub augment: Option<Augmentation>,
+    /// Pictures of backgrounds for the augmentation background [default: those of the other training images]
+    #[arg(long, value_name = "DIR")]
+    pub backgrounds: Option<PathBuf>,
 }
 
 /// The largest seed: the largest integer of TOML, in which runs are recorded.

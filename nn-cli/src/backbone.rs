@@ -58,7 +58,7 @@ pub fn apply(
             backbone.input[2]
         )));
     }
-    if let Some(mode) = settings.resize {
+    if let Some(mode) = settings.seen.resize {
         backbone.resize = Resize::from(mode).resampling(backbone.resize.resampling);
     }
     if let Some(freeze) = args.frozen() {

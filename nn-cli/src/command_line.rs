@@ -1,6 +1,6 @@
 //! The command line that repeats an experiment, quoted for a shell.
 
-use crate::args::{BackboneArgs, ExperimentArgs, NetworkArgs, SettingArgs};
+use crate::args::{BackboneArgs, ExperimentArgs, NetworkArgs, SeenArgs, SettingArgs};
 use clap::ValueEnum;
 use nn_study::shell::{DATA_ROOT, quoted};
 use std::path::Path;
@@ -26,9 +26,8 @@ pub fn command_line(args: &ExperimentArgs) -> String {
         seed,
         network: NetworkArgs { architecture, channels },
         image_size,
-        resize,
         validation_split,
-        alpha_background,
+        seen: SeenArgs { resize, alpha_background, augment, backgrounds },
         backbone: BackboneArgs { backbone, preset, freeze, fine_tune, fine_tune_rate },
     } = &args.settings;
     option("--seed", seed.map(|v| text(&v)));
@@ -53,6 +52,8 @@ pub fn command_line(args: &ExperimentArgs) -> String {
     option("--channels", channels.map(|v| text(&v)));
     option("--validation-split", validation_split.map(|v| text(&v)));
     option("--alpha-background", alpha_background.map(|v| text(&v)));
+    option("--augment", augment.map(|v| text(&v)));
+    option("--backgrounds", backgrounds.as_ref().map(|typed| name_alone(typed)));
     if args.images.skip_unreadable {
         words.push("--skip-unreadable".into());
     }

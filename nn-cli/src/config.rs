@@ -3,10 +3,13 @@
 //! Command-line options override the file, and the file overrides the defaults. The file that a run writes
 //! contains every setting, so `train --config` repeats the run.
 
-use crate::args::{ImageArgs, LabelArgs, OptimizerName, ScheduleName, SettingArgs, TrainArgs};
+use crate::args::{
+    ImageArgs, LabelArgs, OptimizerName, ScheduleName, SeenArgs, SettingArgs, TrainArgs,
+};
 use crate::backbone;
 use crate::failure::Failure;
-use nn_core::data::Channels;
+use nn_core::data::augment::Kind;
+use nn_core::data::{Channels, Resize};
 use nn_core::optim::{OptimizerConfig, Schedule};
 use nn_study::Network;
 use nn_study::config::RunConfig;
@@ -104,7 +107,6 @@ fn merge(
     set(&mut fit.seed, settings.seed);
     config.image_size = image_size(&config.architecture, settings.image_size, config.image_size)?;
     config.channels = channels(&config.architecture, settings.network.channels, config.channels)?;
-    set(&mut config.alpha_background, settings.alpha_background);
     set(&mut config.validation_split, settings.validation_split);
     if let Some(name) = settings.schedule {
         fit.schedule = schedule(name, fit.epochs);
@@ -112,10 +114,28 @@ fn merge(
     if let Some(name) = settings.optimizer {
         config.optimizer = optimizer(name);
     }
-    if let Some(mode) = settings.resize {
-        config.resize = mode.into();
-    }
+    seen(config, &settings.seen)?;
     Ok(())
+}
+
+/// Applies the options about how images are brought to a network, and changed in training.
+pub fn seen(config: &mut RunConfig, given: &SeenArgs) -> Result<(), Failure> {
+    set(&mut config.alpha_background, given.alpha_background);
+    set(&mut config.resize, given.resize.map(Resize::from));
+    set(&mut config.augment, given.augment);
+    if let Some(folder) = &given.backgrounds {
+        config.backgrounds = Some(folder.clone());
+        if given.augment.is_none() && config.augment.strength(Kind::Background) == 0.0 {
+            config.augment =
+                config.augment.with(Kind::Background, Kind::Background.info().usual)?;
+        }
+    }
+    match config.augment.strength(Kind::Background) {
+        0.0 if given.backgrounds.is_some() => Err(Failure::usage(
+            "--backgrounds is for the augmentation background, which --augment does not list",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The image size for a network: that of its file where it says one, else the given one or the default.

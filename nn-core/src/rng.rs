@@ -17,6 +17,8 @@ pub mod stream {
     pub const DROPOUT: u64 = 2 << 32;
     /// Random weights that replace trained ones: plus the parameter's index.
     pub const RANDOMIZE: u64 = 3 << 32;
+    /// Augmented images: plus the image's index, with another key for each epoch.
+    pub const AUGMENT: u64 = 4 << 32;
     /// The split of samples into sets.
     pub const SPLIT: u64 = 0x73_706c_6974;
 }

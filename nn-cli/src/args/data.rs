@@ -1,7 +1,7 @@
 //! The options of `nn-cli data`.
 
-use super::DEFAULT_DATA_ROOT;
 use super::numbers::{seed, whole};
+use super::{DEFAULT_DATA_ROOT, ImageArgs, LabelArgs, SeenArgs};
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
 
@@ -21,6 +21,45 @@ pub enum DataCommand {
     Verify(DataRootArgs),
     /// Draw the stand-in for the photographs to disk
     Render(RenderArgs),
+    /// Show training images as a network sees them: resized, and changed by --augment, epoch by epoch
+    Preview(Box<PreviewArgs>),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    nn-cli data preview --data photos/ --out sheet.png\n  \
+    nn-cli data preview --data photos/ --augment standard --out sheet.png\n  \
+    nn-cli data preview --data different_backgrounds --augment background=1 --out sheet.png\n\n\
+    Each row is an image, first as it is, then as in the first epochs of `train` with the same seed and \
+    settings.")]
+pub struct PreviewArgs {
+    /// The PNG to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How many images
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 6, value_parser = whole::<usize>(1, 100, 6))]
+    pub images: usize,
+    /// How many epochs
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 7, value_parser = whole::<usize>(1, 50, 7))]
+    pub epochs: usize,
+    /// A folder of images, or the name of a set under the data root
+    #[arg(long, value_name = "FOLDER|NAME")]
+    pub data: String,
+    #[command(flatten)]
+    pub labels: LabelArgs,
+    #[command(flatten)]
+    pub from: ImageArgs,
+    #[command(flatten)]
+    pub seen: SeenArgs,
+    /// Seed of the split and of what is changed [default: 27]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = seed())]
+    pub seed: Option<u64>,
+    /// Height and width images are resized to [default: 256]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = whole::<usize>(1, 1024, 256))]
+    pub image_size: Option<usize>,
 }
 
 /// `data list` and `data verify` take it alone, `data fetch` and `data render` among others.

@@ -1,4 +1,6 @@
-//! `nn-cli data`: the named sets on disk.
+//! `nn-cli data`: the named sets on disk, and training images as a network sees them.
+
+mod preview;
 
 use crate::args::{DataCommand, DataRootArgs, FetchArgs, RenderArgs};
 use crate::failure::Failure;
@@ -17,6 +19,7 @@ pub fn run(command: &DataCommand, console: &Console) -> Result<(), Failure> {
         DataCommand::Fetch(args) => fetch(args, console),
         DataCommand::Verify(args) => verify(args, console),
         DataCommand::Render(args) => render(args, console),
+        DataCommand::Preview(args) => preview::run(args, console),
     }
 }
 

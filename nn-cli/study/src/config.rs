@@ -3,9 +3,11 @@
 use crate::backbone::BackboneConfig;
 use crate::{Network, StudyError};
 use nn_core::Error;
+use nn_core::data::augment::Augmentation;
 use nn_core::data::{AlphaBackground, Channels, Resize, check_validation_split};
 use nn_core::files::read_limited;
 use nn_core::kernels::isa;
+use nn_core::loss::Loss;
 use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
 use nn_core::train::{FitOptions, check_batch_size};
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,12 @@ pub struct RunConfig {
     /// The column of that table that contains the classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
+    /// How training images are changed in each epoch.
+    #[serde(skip_serializing_if = "Augmentation::is_none")]
+    pub augment: Augmentation,
+    /// A folder with pictures of backgrounds for the augmentation of that name, instead of those of the images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backgrounds: Option<PathBuf>,
     /// Epochs, batch size, learning rate, loss and seed.
     pub fit: FitOptions,
     /// The optimiser and its settings.
@@ -103,6 +111,8 @@ impl Default for RunConfig {
             label_column: None,
             fit: FitOptions::default(),
             optimizer: OptimizerConfig::default(),
+            augment: Augmentation::none(),
+            backgrounds: None,
             backbone: None,
         }
     }
@@ -125,6 +135,8 @@ impl RunConfig {
             ("--seed", show(&began.seed), show(&asked.seed)),
             ("--image-size", show(&self.image_size), show(&config.image_size)),
             ("--channels", self.channels.to_string(), config.channels.to_string()),
+            ("--augment", self.augment.to_string(), config.augment.to_string()),
+            ("--backgrounds", show(&self.backgrounds), show(&config.backgrounds)),
             ("--resize", self.resize.to_string(), config.resize.to_string()),
             (
                 "--alpha-background",
@@ -295,6 +307,14 @@ impl RunConfig {
             return Err(Error::setting("the learning rate", "above 0", 0, remedy).into());
         }
         check_validation_split(self.validation_split)?;
+        self.augment.check(channels)?;
+        if self.augment.mixes() && self.fit.loss != Loss::CategoricalCrossentropy {
+            return Err(StudyError::invalid(format!(
+                "--augment {}: mixup and cutmix need one output for each class (softmax), the network has others; \
+                 leave them away",
+                self.augment
+            )));
+        }
         // Fails now rather than after the training: a path that is not Unicode cannot be recorded.
         self.to_toml().map(drop)
     }

@@ -9,6 +9,7 @@
 //! resize     8-bit RGB to the network's size, in f32; resize_rule says which part of it, resample antialiases
 //! spill      a temporary file for images that do not fit in memory
 //! dataset    all of it together: batches within a memory bound
+//! augment    other versions of images for training
 //! ```
 //!
 //! In addition, [`foreground()`] segments an image into subject and background.
@@ -26,6 +27,8 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
+#[cfg(feature = "images")]
+pub mod augment;
 #[cfg(feature = "images")]
 mod channels;
 #[cfg(feature = "images")]

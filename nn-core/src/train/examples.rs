@@ -61,6 +61,22 @@ pub trait Examples<T: Kernels = f32> {
     /// If an example cannot be read.
     fn batch(&self, indices: &[usize], pool: &BufferPool<T>) -> Result<Batch<T>>;
 
+    /// The same for a training step of this epoch, counted from 1; by default the examples as they are. Augmented
+    /// examples are others in each epoch. They must follow from the epoch and the indices alone, so that a resumed run
+    /// sees the same.
+    ///
+    /// # Errors
+    /// If an example cannot be read.
+    fn training_batch(
+        &self,
+        indices: &[usize],
+        epoch: usize,
+        pool: &BufferPool<T>,
+    ) -> Result<Batch<T>> {
+        let _ = epoch;
+        self.batch(indices, pool)
+    }
+
     /// Whether there is no example.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -77,7 +93,23 @@ pub(super) fn fetch<T: Kernels>(
     indices: &[usize],
     pool: &BufferPool<T>,
 ) -> Result<Batch<T>> {
-    let batch = examples.batch(indices, pool)?;
+    checked(examples.batch(indices, pool)?, indices)
+}
+
+/// The examples with these indices for a training step of an epoch.
+///
+/// # Errors
+/// As [`fetch`].
+pub(super) fn fetch_for_training<T: Kernels>(
+    examples: &dyn Examples<T>,
+    indices: &[usize],
+    epoch: usize,
+    pool: &BufferPool<T>,
+) -> Result<Batch<T>> {
+    checked(examples.training_batch(indices, epoch, pool)?, indices)
+}
+
+fn checked<T: Kernels>(batch: Batch<T>, indices: &[usize]) -> Result<Batch<T>> {
     if batch.inputs.dims().first() == Some(&indices.len()) {
         return Ok(batch);
     }

@@ -10,6 +10,8 @@
 //! A run can be stopped at any step ([`Observer`]), saved ([`Checkpoints`]), and resumed with
 //! bit-identical results ([`Trainer::resume`]).
 
+#[cfg(feature = "images")]
+mod augmented;
 mod checkpoint;
 mod checkpoints;
 mod classification;
@@ -27,6 +29,8 @@ mod silent;
 mod state;
 mod trainer;
 
+#[cfg(feature = "images")]
+pub use augmented::Augmented;
 pub use checkpoint::Checkpoint;
 pub use checkpoints::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_FILE};
 pub use classification::{Classification, class_probabilities, most_probable};

@@ -4,7 +4,7 @@ use super::checkpoint::draft;
 use super::classification::{count_correct, labels_for};
 use super::clock::Clock;
 use super::evaluate::{Evaluation, check_batch_size, evaluate_in};
-use super::examples::fetch;
+use super::examples::fetch_for_training;
 use super::state::{EpochSoFar, TrainerState};
 use super::{
     Checkpoint, Checkpoints, EpochDone, EpochRecord, Examples, FitOptions, History, Objective,
@@ -304,7 +304,7 @@ impl<T: Kernels> Trainer<T> {
         let steps = order.len().div_ceil(options.batch_size);
         observer.epoch_started(epoch, steps, self.state.epoch.step);
         for batch in order.chunks(options.batch_size).skip(self.state.epoch.step) {
-            let batch = fetch(train, batch, self.tape.pool())?;
+            let batch = fetch_for_training(train, batch, epoch, self.tape.pool())?;
             let made = self.make_step(batch.inputs, batch.targets.view(), learning_rate)?;
             if !made.record.loss.is_finite() {
                 let what = format!("the loss became {}", made.record.loss);

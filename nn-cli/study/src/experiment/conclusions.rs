@@ -132,19 +132,20 @@ impl Conclusions {
     fn tried(&mut self, evidence: &Evidence<'_>) {
         let plain = &evidence.comparison.swap.accuracy;
         for tried in evidence.tried {
-            let (title, of_leak) = (tried.way.title(), "trained with the leak");
+            let with = tried.way.with();
+            let begins = format::sentence(&with);
             let (own, swap) = (&tried.comparison.leaky.accuracy, &tried.comparison.swap.accuracy);
             let gain = difference(swap.mean, swap.interval, plain.mean, plain.interval);
             let shown = format!("{} (95 % interval {})", percent(swap.mean), swap.interval);
             let more = points(swap.mean - plain.mean, gain);
             if gain.is_above(0.0) {
                 self.may.push(format!(
-                    "With a {title}, {of_leak} as well, the background decides less: with the backgrounds swapped it \
-                     scores {shown}, more than the network alone by {more}."
+                    "{begins}, trained on the leaky set as well, the background decides less: with the backgrounds \
+                     swapped it scores {shown}, more than the network alone by {more}."
                 ));
             } else {
                 self.may_not.push(format!(
-                    "That a {title} helps against the leak. With the backgrounds swapped it scores {shown}, which differs \
+                    "That training {with} helps against the leak. With the backgrounds swapped it scores {shown}, which differs \
                      from the network alone by {more}."
                 ));
             }
@@ -152,12 +153,12 @@ impl Conclusions {
             let lost = points(own.mean - swap.mean, drop);
             if drop.is_above(0.0) {
                 self.may.push(format!(
-                    "With a {title} the background still counts: with the backgrounds swapped the accuracy falls by \
-                     {lost}. A better network does not make up for a leak in the images."
+                    "{begins} the background still counts: with the backgrounds swapped the accuracy falls by \
+                     {lost}. What is tried afterwards does not make up for a leak in the images."
                 ));
             } else {
                 self.may_not.push(format!(
-                    "That with a {title} the background does not count at all. With the backgrounds swapped the accuracy \
+                    "That {with} the background does not count at all. With the backgrounds swapped the accuracy \
                      differs by {lost}; an effect of that size may be there."
                 ));
             }

@@ -89,6 +89,14 @@ fn table(parts: &Parts<'_>) -> Table {
 fn about(way: Way) -> &'static str {
     match way {
         Way::Plain => "All weights are trained on these images alone.",
+        Way::Augmented => {
+            "All weights are trained on these images alone, which are changed a little in each epoch, as the settings \
+             below say. What is changed at random can no longer tell the class."
+        }
+        Way::Backgrounds => {
+            "All weights are trained on these images alone, but most get the background of another image in each epoch, \
+             of whatever class: the leak is taken out of the images."
+        }
         Way::Frozen => {
             "A network that others trained on many more photographs, of many more things. Only its last layer is \
              new and trained on these images; what it looks for in a picture stays as it was."

@@ -3,12 +3,14 @@
 //! `train` makes one run, `experiment` many. With the same settings they give the same bits, independent of
 //! the command and of the number of threads.
 
+mod augmented;
 pub mod contents;
 mod saving;
 mod splits;
 mod stage;
 mod warnings;
 
+pub use augmented::augmented;
 pub use saving::{Note, Saving};
 pub use splits::{Splits, read_split};
 pub use stage::Stage;

@@ -1,6 +1,7 @@
 //! The parts of a training: a network as a whole, or with a pretrained backbone first its classifier, on what the
 //! frozen layers make of the images, and then all of it.
 
+use super::augmented::augmented;
 use super::contents::Contents;
 use super::saving::{self, Note, Saving};
 use super::{Splits, Task};
@@ -112,15 +113,24 @@ impl Training<'_> {
         saving: Option<Saving>,
     ) -> Result<Trained, StudyError> {
         let (frozen, head) = model.clone().split_at(last)?;
+        let options = self.task.config.fit.clone();
+        let part = Part { stage: Stage::Head, before: History::new(), options };
         self.observer.note(&format!(
             "the {} parameters of the layers up to {last} are frozen, {} are trained",
             format::count(frozen.parameter_count() as u64),
             format::count(head.parameter_count() as u64)
         ));
+        if !self.task.config.augment.is_none() {
+            // The images are others in each epoch, and so is what the frozen layers make of them.
+            model.set_trainable_through(last, false)?;
+            let trainer = self.part_on_images(model, part, saving)?;
+            let history = trainer.history().clone();
+            let mut model = trainer.into_model();
+            model.set_trainable_through(last, true)?;
+            return Ok(Trained { model, history });
+        }
         let train = self.features(&frozen, &self.data.train)?;
         let validation = self.features(&frozen, &self.data.validation)?;
-        let options = self.task.config.fit.clone();
-        let part = Part { stage: Stage::Head, before: History::new(), options };
         let trainer = self.part(head, part, (&train, &validation), saving)?;
         model.set_all(trainer.model())?;
         Ok(Trained { model, history: trainer.history().clone() })
@@ -187,7 +197,11 @@ impl Training<'_> {
     ) -> Result<Trainer, StudyError> {
         let Splits { train, validation, .. } = self.data;
         let validation = Interruptible { images: validation, observer: self.observer };
-        self.part(network, part, (train, &validation), saving)
+        if self.task.config.augment.is_none() {
+            return self.part(network, part, (train, &validation), saving);
+        }
+        let augmented = augmented(self.task.config, train, self.observer)?;
+        self.part(network, part, (&augmented, &validation), saving)
     }
 
     /// Trains a network.
