@@ -8,6 +8,7 @@ mod cli {
     mod architecture;
     mod audit;
     mod audit_words;
+    mod augment;
     mod backbone;
     mod bad_data;
     mod bad_models;

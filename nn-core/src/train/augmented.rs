@@ -105,3 +105,89 @@ impl Examples for Augmented<'_> {
         Ok((batch, Tensor::from_vec([indices.len(), classes], labels)?).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{DatasetOptions, Sample};
+    use rayon::ThreadPoolBuilder;
+
+    /// Pictures of a bright square that is not in the middle, before stripes.
+    fn images(folder: &std::path::Path) -> Dataset {
+        let samples = (0..6_u32).map(|i| {
+            let path = folder.join(format!("{i}.png"));
+            let picture = image::RgbImage::from_fn(60, 48, |x, y| {
+                let is_subject = (20..40).contains(&x) && (12 + i..32 + i).contains(&y);
+                let stripe = (x / 3 + y * i) % 7 * 9;
+                image::Rgb(if is_subject { [250, 200, 30] } else { [30, 60 + stripe as u8, 90] })
+            });
+            picture.save(&path).unwrap();
+            Sample { path, label: (i % 2) as usize }
+        });
+        let options = DatasetOptions { height: 32, width: 40, ..DatasetOptions::default() };
+        Dataset::load(samples.collect(), vec!["a".into(), "b".into()], &options).unwrap()
+    }
+
+    #[test]
+    fn batches_do_not_depend_on_threads_order_or_company() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = images(folder.path());
+        let augmentation = "standard,colour,noise,blur,erase,background=1".parse().unwrap();
+        let augmented = Augmented::new(&images, augmentation, 27)
+            .unwrap()
+            .backgrounds(Backgrounds::own(&images, |_, _| Ok(())).unwrap());
+        let batch = |threads: usize, indices: &[usize], epoch: usize| {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let batch = pool
+                .install(|| augmented.training_batch(indices, epoch, &BufferPool::new()).unwrap());
+            let len = 32 * 40 * 3;
+            batch.inputs.as_slice().chunks(len).map(<[f32]>::to_vec).collect::<Vec<_>>()
+        };
+        let all = batch(1, &[0, 1, 2, 3, 4, 5], 1);
+        assert_eq!(batch(3, &[0, 1, 2, 3, 4, 5], 1), all);
+        assert_eq!(batch(2, &[4, 0], 1), [all[4].clone(), all[0].clone()]);
+        assert_ne!(batch(1, &[4, 0], 2), [all[4].clone(), all[0].clone()]);
+        // Outside of training they are as they are.
+        let plain = Examples::batch(&augmented, &[3], &BufferPool::new()).unwrap();
+        assert_eq!(plain.inputs, images.batch(&[3], &BufferPool::new()).unwrap().0);
+    }
+
+    #[test]
+    fn subjects_stay_where_backgrounds_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = images(folder.path());
+        let backgrounds = Backgrounds::own(&images, |_, _| Ok(())).unwrap();
+        assert_eq!(backgrounds.found(), 6);
+        let augmented = Augmented::new(&images, "background=1".parse().unwrap(), 1);
+        let augmented = augmented.unwrap().backgrounds(backgrounds);
+        let pool = BufferPool::new();
+        let before = Examples::batch(&augmented, &[2], &pool).unwrap().inputs;
+        let at =
+            |image: &Tensor, y: usize, x: usize| image.as_slice()[(y * 40 + x) * 3..][..3].to_vec();
+        let mut corners = std::collections::BTreeSet::new();
+        for epoch in 1..8 {
+            let after = augmented.training_batch(&[2], epoch, &pool).unwrap().inputs;
+            // The middle of the square.
+            for (a, b) in at(&before, 16, 20).iter().zip(at(&after, 16, 20)) {
+                assert!((a - b).abs() < 3.0, "{a} {b}");
+            }
+            corners.insert(at(&after, 2, 3).iter().map(|value| *value as u32).collect::<Vec<_>>());
+        }
+        assert!(corners.len() > 2, "{corners:?}");
+    }
+
+    #[test]
+    fn mixed_images_have_mixed_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = images(folder.path());
+        let augmented = Augmented::new(&images, "mixup=1".parse().unwrap(), 27).unwrap();
+        let batch = augmented.training_batch(&[0, 1, 2], 1, &BufferPool::new()).unwrap();
+        let crate::loss::Targets::Values(labels) = batch.targets.view() else {
+            panic!("labels are shares")
+        };
+        assert_eq!(labels.dims(), [3, 2]);
+        assert!(labels.as_slice().chunks(2).all(|row| (row[0] + row[1] - 1.0).abs() < 1e-6));
+        let again = augmented.training_batch(&[0, 1, 2], 1, &BufferPool::new()).unwrap();
+        assert_eq!(again, batch);
+    }
+}
