@@ -1,7 +1,7 @@
 //! `checkpoint.safetensors`: the complete state of an unfinished run, in one file.
 //!
-//! Tensors are the model's parameters, `model.NAME`, and the optimiser's state, `optimizer.KIND.NAME`; the
-//! last one, `xxh3`, is the checksum of everything before it. The metadata holds
+//! Tensors are the model's parameters, `model.NAME`, those of the best epoch so far if they are kept,
+//! `best.NAME`, and the optimiser's state, `optimizer.KIND.NAME`; the last one, `xxh3`, is the checksum of everything before it. The metadata holds
 //!
 //! ```text
 //! nn.checkpoint   settings, position in the run, history, as JSON
@@ -16,8 +16,9 @@
 //!
 //! [`rng::stream`]: crate::rng::stream
 
+use super::best::Best;
 use super::state::{EpochSoFar, TrainerState};
-use super::{FitOptions, History};
+use super::{FitOptions, History, Keep};
 use crate::error::{Error, Result};
 use crate::files::{FileDraft, Spare};
 use crate::kernels::Kernels;
@@ -54,6 +55,20 @@ struct State {
     steps: u64,
     history: History,
     epoch: EpochSoFar,
+    /// The best epoch so far, if its weights are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    best: Option<usize>,
+}
+
+impl State {
+    /// Whether the position, the history and the epoch kept are possible together.
+    fn is_possible(&self) -> bool {
+        let best = self.options.keep.epoch(&self.history).map(|best| best.epoch);
+        let kept = if self.options.keep == Keep::Best { best } else { None };
+        self.steps.max(self.optimizer_step) < MOST_STEPS
+            && self.epoch.is_possible(self.options.batch_size)
+            && self.best == kept
+    }
 }
 
 /// A checkpoint, open for reading.
@@ -83,9 +98,7 @@ impl Checkpoint {
         if state.version != VERSION {
             return Err(refuse(format!("is of version {}, not {VERSION}", state.version)));
         }
-        if state.steps.max(state.optimizer_step) >= MOST_STEPS
-            || !state.epoch.is_possible(state.options.batch_size)
-        {
+        if !state.is_possible() {
             return Err(refuse("says that it was at a step that no run has".into()));
         }
         Ok(Self { file, state })
@@ -115,13 +128,17 @@ impl Checkpoint {
     fn check<T: Kernels>(&self, trainer: &TrainerState<T>) -> Result<()> {
         let State { options, optimizer, history, .. } = &self.state;
         let epochs = trainer.options.epochs;
-        let asked = FitOptions { epochs: options.epochs, ..trainer.options.clone() };
+        let asked = FitOptions {
+            epochs: options.epochs,
+            early_stopping: options.early_stopping,
+            ..trainer.options.clone()
+        };
         if asked != *options {
             return Err(Error::setting(
                 "the settings of a run that goes on",
                 format!("those it began with, {options:?}"),
                 format!("{asked:?}"),
-                "change the number of epochs only, or begin a new run",
+                "change only the number of epochs and the patience, or begin a new run",
             ));
         }
         if epochs < history.len() {
@@ -187,22 +204,15 @@ impl Checkpoint {
     pub(super) fn fill<T: Kernels>(mut self, trainer: &mut TrainerState<T>) -> Result<()> {
         self.check(trainer)?;
         let names = self.file.names();
-        let mut left: BTreeSet<&str> =
-            names.iter().filter_map(|name| name.strip_prefix("model.")).collect();
-        // One tensor at a time, so that hardly anything is in memory twice.
-        for i in 0..trainer.model.parameters().len() {
-            let name = trainer.model.parameters()[i].name.clone();
-            left.remove(name.as_str());
-            let value: Tensor<T> = self.file.read(&format!("model.{name}"))?;
-            trainer.model.set(&name, value)?;
-        }
-        if let Some(name) = left.first() {
-            return Err(Error::file(
-                self.file.path(),
-                format!("holds {name}, which the model does not have"),
-                "go on with the model it was saved from",
-            ));
-        }
+        self.fill_model("model", &mut trainer.model)?;
+        let best = match self.state.best {
+            Some(epoch) => {
+                let mut model = trainer.model.clone();
+                self.fill_model("best", &mut model)?;
+                Some(Best { epoch, model })
+            }
+            None => None,
+        };
         let mut remembered = Vec::new();
         for name in names.iter().filter_map(|name| name.strip_prefix("optimizer.")) {
             remembered.push((name.to_string(), self.file.read(&format!("optimizer.{name}"))?));
@@ -211,7 +221,31 @@ impl Checkpoint {
         let parameters = trainer.model.parameters();
         trainer.optimizer.load_state(optimizer_step, remembered, parameters)?;
         (trainer.steps, trainer.history, trainer.epoch) = (steps, history, epoch);
+        trainer.best = best;
         Ok(())
+    }
+
+    /// Gives `model` the tensors `SET.NAME` of the file: one at a time, so that hardly anything is in memory
+    /// twice.
+    fn fill_model<T: Kernels>(&mut self, set: &str, model: &mut Model<T>) -> Result<()> {
+        let names = self.file.names();
+        let prefix = format!("{set}.");
+        let mut left: BTreeSet<&str> =
+            names.iter().filter_map(|name| name.strip_prefix(&prefix)).collect();
+        for i in 0..model.parameters().len() {
+            let name = model.parameters()[i].name.clone();
+            left.remove(name.as_str());
+            let value: Tensor<T> = self.file.read(&format!("{prefix}{name}"))?;
+            model.set(&name, value)?;
+        }
+        match left.first() {
+            None => Ok(()),
+            Some(name) => Err(Error::file(
+                self.file.path(),
+                format!("holds {name}, which the model does not have"),
+                "go on with the model it was saved from",
+            )),
+        }
     }
 }
 
@@ -249,6 +283,7 @@ pub(super) fn draft<T: Kernels>(
         steps: trainer.steps,
         history: trainer.history.clone(),
         epoch: trainer.epoch,
+        best: trainer.best.as_ref().map(|best| best.epoch),
     };
     let state = serde_json::to_string(&state).map_err(|problem| {
         Error::Internal(format!("the checkpoint cannot be written as JSON: {problem}"))
@@ -265,11 +300,15 @@ pub(super) fn draft<T: Kernels>(
         metadata.insert(NETWORK.into(), network);
     }
     let named = |prefix: &str, name: &str| format!("{prefix}.{name}");
-    let model = trainer.model.parameters().iter();
-    let model = model.map(|p| (named("model", &p.name), p.value.as_ref()));
+    let best = trainer.best.as_ref().map(|best| &best.model);
+    let models = [("model", Some(&trainer.model)), ("best", best)];
+    let models = models.into_iter().flat_map(|(set, model)| {
+        let parameters = model.into_iter().flat_map(Model::parameters);
+        parameters.map(move |p| (named(set, &p.name), p.value.as_ref()))
+    });
     let remembered = remembered.tensors.into_iter();
     let remembered = remembered.map(|(name, tensor)| (named("optimizer", &name), tensor));
-    let tensors: Vec<_> = model.chain(remembered).collect();
+    let tensors: Vec<_> = models.chain(remembered).collect();
     let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), *tensor));
     draft_with_checksum(path, tensors, &metadata, spare)
 }

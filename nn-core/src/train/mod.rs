@@ -12,6 +12,7 @@
 
 #[cfg(feature = "images")]
 mod augmented;
+mod best;
 mod checkpoint;
 mod checkpoints;
 mod classification;
@@ -27,10 +28,12 @@ mod observer;
 mod options;
 mod silent;
 mod state;
+mod step;
 mod trainer;
 
 #[cfg(feature = "images")]
 pub use augmented::Augmented;
+pub use best::best_epoch;
 pub use checkpoint::Checkpoint;
 pub use checkpoints::{CHECKPOINT_FILE, Checkpoints, Latest, PREVIOUS_CHECKPOINT_FILE};
 pub use classification::{Classification, class_probabilities, most_probable};
@@ -44,7 +47,7 @@ pub use history::{EpochRecord, History};
 pub use in_memory::InMemory;
 pub use objective::Objective;
 pub use observer::{EpochDone, Observer, Silent, StepDone, StepRecord, Stop};
-pub use options::FitOptions;
+pub use options::{FitOptions, Keep};
 pub use silent::silent_layer;
 pub use trainer::Trainer;
 

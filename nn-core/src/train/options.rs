@@ -1,7 +1,11 @@
 //! The settings of a training run.
 
+use super::EpochRecord;
+use super::best::{best_epoch, epochs_since_best};
+use super::evaluate::check_batch_size;
+use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::optim::Schedule;
+use crate::optim::{Schedule, check_learning_rate};
 use serde::{Deserialize, Serialize};
 
 /// How to train.
@@ -20,6 +24,40 @@ pub struct FitOptions {
     pub loss: Loss,
     /// The seed for the order of the samples and for dropout.
     pub seed: u64,
+    /// Ends the run once this many epochs in a row were no better than the best one, by the loss on the
+    /// validation set; see [`best_epoch`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<usize>,
+    /// The epoch whose weights the run results in.
+    #[serde(default, skip_serializing_if = "Keep::is_last")]
+    pub keep: Keep,
+}
+
+/// The epoch whose weights a run results in ([`Trainer::model`](super::Trainer::model)). Training itself
+/// always goes on from the last weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// The last epoch.
+    #[default]
+    Last,
+    /// The epoch with the lowest loss on the validation set ([`best_epoch`]).
+    Best,
+}
+
+impl Keep {
+    /// The epoch of `history` whose weights are kept.
+    pub fn epoch(self, history: &[EpochRecord]) -> Option<&EpochRecord> {
+        match self {
+            Self::Best => best_epoch(history),
+            Self::Last => history.last(),
+        }
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
+    fn is_last(&self) -> bool {
+        *self == Self::Last
+    }
 }
 
 impl Default for FitOptions {
@@ -32,6 +70,50 @@ impl Default for FitOptions {
             schedule: Schedule::Constant,
             loss: Loss::CategoricalCrossentropy,
             seed: 27,
+            early_stopping: None,
+            keep: Keep::Last,
+        }
+    }
+}
+
+impl FitOptions {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// If the batch size or the patience of early stopping is 0, the learning rate is not a finite number of 0
+    /// or above, or a setting of the schedule is out of range.
+    pub fn check(&self) -> Result<()> {
+        check_batch_size(self.batch_size)?;
+        check_learning_rate(self.learning_rate)?;
+        self.schedule.check()?;
+        if self.early_stopping == Some(0) {
+            return Err(Error::setting(
+                "the patience of early stopping",
+                "1 epoch or more",
+                0,
+                "5 to 10 are usual",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a run with this history is at its end: it has made all epochs, or stopped early.
+    pub fn is_done(&self, history: &[EpochRecord]) -> bool {
+        history.len() >= self.epochs || self.has_stopped_early(history)
+    }
+
+    /// Whether a run with this history has stopped early: it ran out of patience before its last epoch.
+    pub fn has_stopped_early(&self, history: &[EpochRecord]) -> bool {
+        let ran_out = |patience| epochs_since_best(history) >= patience;
+        history.len() < self.epochs && self.early_stopping.is_some_and(ran_out)
+    }
+
+    /// What needs a validation set, in words; `None` if nothing does.
+    pub(super) fn needs_validation(&self) -> Option<&'static str> {
+        match self {
+            Self { early_stopping: Some(_), .. } => Some("early stopping"),
+            Self { keep: Keep::Best, .. } => Some("keeping the best epoch's weights"),
+            _ => None,
         }
     }
 }

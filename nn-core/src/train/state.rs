@@ -1,6 +1,7 @@
 //! The state of a training run between two steps.
 
-use super::{FitOptions, History, Objective, StepRecord};
+use super::best::{Best, best_epoch};
+use super::{EpochRecord, FitOptions, History, Keep, Objective, StepRecord};
 use crate::kernels::Kernels;
 use crate::model::Model;
 use crate::optim::Optimizer;
@@ -10,6 +11,7 @@ use std::fmt;
 /// Everything that the rest of a run depends on, and what a checkpoint stores. Randomness is
 /// derived from the seed and the number of steps.
 pub(super) struct TrainerState<T: Kernels> {
+    /// What is trained.
     pub model: Model<T>,
     pub optimizer: Box<dyn Optimizer<T>>,
     /// What is minimised instead of the loss of the options.
@@ -21,12 +23,30 @@ pub(super) struct TrainerState<T: Kernels> {
     pub steps: u64,
     /// The progress of the current epoch.
     pub epoch: EpochSoFar,
+    /// The best epoch so far, if its weights are kept.
+    pub best: Option<Best<T>>,
 }
 
 impl<T: Kernels> TrainerState<T> {
     /// What is minimised.
     pub fn objective(&self) -> &dyn Objective<T> {
         self.own_objective.as_deref().unwrap_or(&self.options.loss)
+    }
+
+    /// What the run would result in if it ended now.
+    pub fn result(&self) -> &Model<T> {
+        self.best.as_ref().map_or(&self.model, |best| &best.model)
+    }
+
+    /// Takes an epoch that is complete into the history, and keeps its weights if they are the best so far.
+    pub fn complete(&mut self, record: EpochRecord) {
+        self.history.push(record);
+        self.epoch = EpochSoFar::default();
+        let epoch = record.epoch;
+        let is_best = |best: &EpochRecord| best.epoch == epoch;
+        if self.options.keep == Keep::Best && best_epoch(&self.history).is_some_and(is_best) {
+            self.best = Some(Best { epoch, model: self.model.clone() });
+        }
     }
 
     /// The name of the objective, unless it is the loss of the options.
@@ -45,6 +65,7 @@ impl<T: Kernels> fmt::Debug for TrainerState<T> {
             .field("history", &self.history)
             .field("steps", &self.steps)
             .field("epoch", &self.epoch)
+            .field("best", &self.best)
             .finish()
     }
 }

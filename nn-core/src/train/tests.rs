@@ -1,5 +1,6 @@
 //! Runs that are stopped and resumed.
 
+mod best;
 mod own;
 
 use super::*;

@@ -1,25 +1,21 @@
 //! The training loop.
 
 use super::checkpoint::draft;
-use super::classification::{count_correct, labels_for};
 use super::clock::Clock;
-use super::evaluate::{Evaluation, check_batch_size, evaluate_in};
+use super::evaluate::{Evaluation, evaluate_in};
 use super::examples::fetch_for_training;
 use super::state::{EpochSoFar, TrainerState};
 use super::{
     Checkpoint, Checkpoints, EpochDone, EpochRecord, Examples, FitOptions, History, Objective,
     Observer, StepDone, StepRecord, Stop,
 };
-use crate::autograd::{Tape, Var};
+use crate::autograd::Tape;
 use crate::data::shuffled_order;
 use crate::error::{Error, Result};
-use crate::kernels::{Kernels, parallel};
+use crate::kernels::Kernels;
 use crate::layers::Parameter;
-use crate::loss::Targets;
-use crate::model::{Model, Output, Pass};
-use crate::optim::{Gradients, Optimizer, check_learning_rate};
-use crate::rng::{Rng, stream};
-use crate::tensor::Tensor;
+use crate::model::Model;
+use crate::optim::Optimizer;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -40,15 +36,14 @@ pub struct Trainer<T: Kernels = f32> {
     pub(super) state: TrainerState<T>,
     /// Where the run is saved, and with which note.
     saving: Option<(Checkpoints, String)>,
-    tape: Tape<T>,
+    pub(super) tape: Tape<T>,
 }
 
 impl<T: Kernels> Trainer<T> {
     /// A trainer at the start of its run.
     ///
     /// # Errors
-    /// If the batch size is 0, the learning rate is not a finite number of 0 or above, or the loss does
-    /// not fit the model.
+    /// If a setting is out of range ([`FitOptions::check`]), or the loss does not fit the model.
     pub fn new(
         model: Model<T>,
         optimizer: impl Optimizer<T> + 'static,
@@ -76,22 +71,28 @@ impl<T: Kernels> Trainer<T> {
         own_objective: Option<Box<dyn Objective<T>>>,
         options: FitOptions,
     ) -> Result<Self> {
-        check_batch_size(options.batch_size)?;
-        check_learning_rate(options.learning_rate)?;
-        options.schedule.check()?;
-        let (history, epoch) = (History::new(), EpochSoFar::default());
-        let state =
-            TrainerState { model, optimizer, own_objective, options, history, steps: 0, epoch };
+        options.check()?;
+        let state = TrainerState {
+            model,
+            optimizer,
+            own_objective,
+            options,
+            history: History::new(),
+            steps: 0,
+            epoch: EpochSoFar::default(),
+            best: None,
+        };
         state.objective().check(&state.model)?;
         Ok(Self { state, saving: None, tape: Tape::new() })
     }
 
-    /// The model in its current state.
+    /// The model as the run would leave it now: with [`Keep::Best`](super::Keep::Best) that of the best epoch so
+    /// far, as soon as there is one, otherwise in its current state.
     pub fn model(&self) -> &Model<T> {
-        &self.state.model
+        self.state.result()
     }
 
-    /// The model, to be changed between steps: to freeze a layer, for example, or to thaw it. The built-in
+    /// The model that is trained, to be changed between steps: to freeze a layer, for example, or to thaw it. The built-in
     /// optimisers keep the moments of a frozen parameter, and begin with zeros for one that was never
     /// trained. Parameters keep their shapes and order. A checkpoint holds their values and moments alone,
     /// so a resumed run needs the other changes again: freeze what was frozen before
@@ -100,9 +101,10 @@ impl<T: Kernels> Trainer<T> {
         &mut self.state.model
     }
 
-    /// The model, without the state of training.
+    /// The model of [`Trainer::model`], without the state of training.
     pub fn into_model(self) -> Model<T> {
-        self.state.model
+        let TrainerState { model, best, .. } = self.state;
+        best.map_or(model, |best| best.model)
     }
 
     /// The metrics of the epochs so far.
@@ -129,7 +131,8 @@ impl<T: Kernels> Trainer<T> {
 
     /// Resumes from `checkpoint`: the next [`Trainer::fit`] continues with bit-identical results,
     /// as if the run had never stopped. This trainer must have been created with the same model,
-    /// optimiser and options; only the number of epochs may differ.
+    /// optimiser and options; only the number of epochs and the patience of early stopping may differ. A
+    /// run that stopped early goes on with more patience.
     ///
     /// # Errors
     /// If the options or the optimiser's settings differ, the model or optimiser is another, or the file
@@ -187,10 +190,11 @@ impl<T: Kernels> Trainer<T> {
         self.saving = Some((checkpoints, note.into()));
     }
 
-    /// Trains the remaining epochs, including the rest of the current one, with a validation after each.
+    /// Trains the remaining epochs, including the rest of the current one, with a validation after each, or
+    /// until the run stops early ([`FitOptions::early_stopping`]).
     ///
     /// # Errors
-    /// If there is no training sample, a sample cannot be read, the loss or a weight is no longer finite
+    /// If there is no training sample, or no validation sample where a setting needs them, a sample cannot be read, the loss or a weight is no longer finite
     /// ([`Error::NonFinite`] names the step), a checkpoint cannot be written, or the run is interrupted
     /// ([`Error::Interrupted`]): by the observer, or by examples that return this error. A stopped run
     /// continues with the next call; one that the observer finished ([`Stop::Finish`]) is no error.
@@ -206,6 +210,16 @@ impl<T: Kernels> Trainer<T> {
                 "of at least one sample",
                 "none",
                 "add images, or make the validation split smaller",
+            ));
+        }
+        if let Some(what) = self.state.options.needs_validation()
+            && validation.is_none_or(Examples::is_empty)
+        {
+            return Err(Error::data(
+                "the validation set",
+                format!("of at least one sample, for {what}"),
+                "none",
+                format!("keep some samples for the validation, or train without {what}"),
             ));
         }
         if self.state.epoch.step > 0 && self.state.epoch.samples != train.len() {
@@ -232,7 +246,7 @@ impl<T: Kernels> Trainer<T> {
         validation: Option<&dyn Examples<T>>,
         observer: &mut dyn Observer<T>,
     ) -> Result<ControlFlow<Stop>> {
-        while self.state.history.len() < self.state.options.epochs {
+        while !self.state.options.is_done(&self.state.history) {
             let record = match self.epoch(train, validation, observer) {
                 Ok(ControlFlow::Continue(record)) => record,
                 Ok(ControlFlow::Break(stop)) => {
@@ -248,8 +262,7 @@ impl<T: Kernels> Trainer<T> {
                 }
                 Err(error) => return Err(error),
             };
-            self.state.history.push(record);
-            self.state.epoch = EpochSoFar::default();
+            self.state.complete(record);
             self.save_now()?;
             let done = EpochDone { record, model: &self.state.model };
             if let ControlFlow::Break(stop) = observer.epoch_done(&done) {
@@ -276,13 +289,16 @@ impl<T: Kernels> Trainer<T> {
         }
     }
 
-    /// Evaluates the model in its current state on all `examples`, in order, with the buffers that
-    /// training uses.
+    /// Evaluates [`Trainer::model`] on all `examples`, in order, with the buffers that training uses.
     ///
     /// # Errors
     /// As [`evaluate`](super::evaluate()).
     pub fn evaluate(&self, examples: &dyn Examples<T>) -> Result<Evaluation> {
-        let TrainerState { model, options, .. } = &self.state;
+        self.evaluate_model(self.state.result(), examples)
+    }
+
+    fn evaluate_model(&self, model: &Model<T>, examples: &dyn Examples<T>) -> Result<Evaluation> {
+        let options = &self.state.options;
         let objective = self.state.objective();
         evaluate_in(model, objective, examples, options.batch_size, self.tape.pool())
     }
@@ -326,7 +342,9 @@ impl<T: Kernels> Trainer<T> {
 
         self.check_weights()?;
         let validated = match validation {
-            Some(validation) if !validation.is_empty() => Some(self.evaluate(validation)?),
+            Some(validation) if !validation.is_empty() => {
+                Some(self.evaluate_model(&self.state.model, validation)?)
+            }
             _ => None,
         };
         let n = order.len() as f64;
@@ -346,70 +364,4 @@ impl<T: Kernels> Trainer<T> {
         let samples = samples.min(step * self.state.options.batch_size);
         StepRecord { loss: loss / samples as f64, correct: self.state.epoch.correct(), samples }
     }
-
-    /// One step: forward, backward, update. If the loss is not finite, the weights stay unchanged.
-    ///
-    /// The targets are class indices (`&[usize]`), values (a tensor) or several of these.
-    ///
-    /// # Errors
-    /// If `x [batch, ..]` does not fit the model, or the targets do not fit its outputs.
-    pub fn step<'a>(
-        &mut self,
-        x: Tensor<T>,
-        targets: impl Into<Targets<'a, T>>,
-        learning_rate: f64,
-    ) -> Result<StepRecord> {
-        Ok(self.make_step(x, targets.into(), learning_rate)?.record)
-    }
-
-    fn make_step(
-        &mut self,
-        x: Tensor<T>,
-        targets: Targets<'_, T>,
-        learning_rate: f64,
-    ) -> Result<Made<T>> {
-        parallel::on_pool(|| self.step_here(x, targets, learning_rate))
-    }
-
-    fn step_here(
-        &mut self,
-        x: Tensor<T>,
-        targets: Targets<'_, T>,
-        learning_rate: f64,
-    ) -> Result<Made<T>> {
-        let TrainerState { model, options, steps, .. } = &self.state;
-        let mut rng = Rng::new(options.seed, stream::DROPOUT + steps);
-        let samples = x.dims().first().copied().unwrap_or(0);
-        self.tape.clear();
-        let x = self.tape.constant(x);
-        let pass = model.forward(&self.tape, x, Pass::training(&mut rng))?;
-        let loss = self.state.objective().loss(&self.tape, &pass, targets)?;
-        let labels = labels_for(model, targets.classes(), samples);
-        let correct = labels.map(|labels| count_correct(&pass.output, labels));
-        let record = StepRecord { loss: loss.value().item()?.as_f64(), correct, samples };
-        let Output { output, also, parameters, watched, state } = pass;
-        if record.loss.is_finite() {
-            self.tape.backward(&loss)?;
-            let gradients = Gradients::take(&mut self.tape, &parameters);
-            // The pass holds references to the parameters' values; an in-place update needs unique
-            // ownership.
-            drop((parameters, watched, loss));
-            self.tape.clear();
-            self.state.optimizer.step(
-                self.state.model.parameters_mut(),
-                &gradients,
-                learning_rate,
-            )?;
-            self.state.model.update_state(state)?;
-            self.state.steps += 1;
-        }
-        Ok(Made { record, output, also })
-    }
-}
-
-/// A step that was made: its metrics, and the outputs before the update.
-struct Made<T: Kernels> {
-    record: StepRecord,
-    output: Var<T>,
-    also: Vec<Var<T>>,
 }
