@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     };
     let mut loss = 0.0;
     for epoch in 0..40 {
-        let learning_rate = schedule.learning_rate(0.01, epoch);
+        let learning_rate = schedule.learning_rate(0.01, epoch, &[]);
         for _ in 0..50 {
             let (mut sum, first) = gradients(&model, &mut tape, &mut rng, draw())?;
             let (other, second) = gradients(&model, &mut tape, &mut rng, draw())?;

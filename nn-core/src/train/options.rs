@@ -24,6 +24,10 @@ pub struct FitOptions {
     pub loss: Loss,
     /// The seed for the order of the samples and for dropout.
     pub seed: u64,
+    /// Epochs over which the learning rate rises in equal steps, from step to step, to that of the schedule
+    /// (Goyal et al., 2017); 0 for none. The schedule counts these epochs, too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub warmup: f64,
     /// Ends the run once this many epochs in a row were no better than the best one, by the loss on the
     /// validation set; see [`best_epoch`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +74,7 @@ impl Default for FitOptions {
             schedule: Schedule::Constant,
             loss: Loss::CategoricalCrossentropy,
             seed: 27,
+            warmup: 0.0,
             early_stopping: None,
             keep: Keep::Last,
         }
@@ -80,12 +85,20 @@ impl FitOptions {
     /// Checks the settings.
     ///
     /// # Errors
-    /// If the batch size or the patience of early stopping is 0, the learning rate is not a finite number of 0
-    /// or above, or a setting of the schedule is out of range.
+    /// If the batch size or the patience of early stopping is 0, the learning rate or the warm-up is not a finite
+    /// number of 0 or above, or a setting of the schedule is out of range.
     pub fn check(&self) -> Result<()> {
         check_batch_size(self.batch_size)?;
         check_learning_rate(self.learning_rate)?;
         self.schedule.check()?;
+        if !(self.warmup.is_finite() && self.warmup >= 0.0) {
+            return Err(Error::setting(
+                "the warm-up of the learning rate",
+                "a number of epochs, 0 or above",
+                self.warmup,
+                "a twentieth of all epochs is usual",
+            ));
+        }
         if self.early_stopping == Some(0) {
             return Err(Error::setting(
                 "the patience of early stopping",
@@ -108,12 +121,29 @@ impl FitOptions {
         history.len() < self.epochs && self.early_stopping.is_some_and(ran_out)
     }
 
+    /// The learning rate after `step` of the `steps` steps of an epoch, in a run with this history.
+    pub(super) fn rate_at(&self, history: &[EpochRecord], step: usize, steps: usize) -> f64 {
+        let epoch = history.len();
+        let losses: Vec<f64> =
+            history.iter().map(|record| record.val_loss.unwrap_or(f64::NAN)).collect();
+        let rate = self.schedule.learning_rate(self.learning_rate, epoch, &losses);
+        let rising = (self.warmup * steps as f64).ceil();
+        let step = (epoch * steps + step + 1) as f64;
+        if step < rising { rate * (step / rising) } else { rate }
+    }
+
     /// What needs a validation set, in words; `None` if nothing does.
     pub(super) fn needs_validation(&self) -> Option<&'static str> {
         match self {
             Self { early_stopping: Some(_), .. } => Some("early stopping"),
             Self { keep: Keep::Best, .. } => Some("keeping the best epoch's weights"),
+            Self { schedule, .. } if schedule.needs_losses() => Some("this schedule"),
             _ => None,
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }

@@ -313,7 +313,6 @@ impl<T: Kernels> Trainer<T> {
         let before = self.state.epoch.seconds;
         let epoch = self.state.history.len() + 1;
         let options = self.state.options.clone();
-        let learning_rate = options.schedule.learning_rate(options.learning_rate, epoch - 1);
         let order = shuffled_order(train.len(), options.seed, epoch);
         self.state.epoch.samples = order.len();
 
@@ -321,7 +320,8 @@ impl<T: Kernels> Trainer<T> {
         observer.epoch_started(epoch, steps, self.state.epoch.step);
         for batch in order.chunks(options.batch_size).skip(self.state.epoch.step) {
             let batch = fetch_for_training(train, batch, epoch, self.tape.pool())?;
-            let made = self.make_step(batch.inputs, batch.targets.view(), learning_rate)?;
+            let rate = options.rate_at(&self.state.history, self.state.epoch.step, steps);
+            let made = self.make_step(batch.inputs, batch.targets.view(), rate)?;
             if !made.record.loss.is_finite() {
                 let what = format!("the loss became {}", made.record.loss);
                 return Err(Error::NonFinite { epoch, step: self.state.epoch.step + 1, what });
