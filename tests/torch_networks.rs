@@ -156,7 +156,7 @@ fn check_network<T: Kernels>(name: &str) {
     let tensors = Tensors::open(&here(), "networks");
     let mut case = Case { name, network, tensors, worst: 0.0 };
     case.check_pass::<T>();
-    let sgd = OptimizerConfig::Sgd { momentum: fixture.sgd.momentum, nesterov: false };
+    let sgd = OptimizerConfig::momentum(fixture.sgd.momentum);
     case.check_training::<T>(fixture.steps, sgd, fixture.sgd.learning_rate, "sgd");
     let Adam { learning_rate, betas: (beta1, beta2), epsilon } = fixture.adam;
     let adam = OptimizerConfig::Adam { beta1, beta2, epsilon };

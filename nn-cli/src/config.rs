@@ -210,6 +210,6 @@ fn optimizer(name: OptimizerName) -> OptimizerConfig {
     match name {
         OptimizerName::Adam => OptimizerConfig::adam(),
         OptimizerName::Adamw => OptimizerConfig::adamw(),
-        OptimizerName::Sgd => OptimizerConfig::Sgd { momentum: 0.9, nesterov: false },
+        OptimizerName::Sgd => OptimizerConfig::momentum(0.9),
     }
 }

@@ -108,6 +108,23 @@ impl Loss {
         }
     }
 
+    /// The targets of a cross-entropy as numbers of the shape of `logits`, checked: one-hot rows for classes.
+    pub(crate) fn labels<T: Kernels>(
+        self,
+        targets: Targets<'_, T>,
+        logits: &Var<T>,
+    ) -> Result<Tensor<T>> {
+        if self != Self::CategoricalCrossentropy {
+            return self.values(targets, logits);
+        }
+        self.rows(logits)?;
+        let values = self.values(targets, logits)?;
+        if !matches!(targets, Targets::Classes(_)) {
+            labels_of(values.clone())?;
+        }
+        Ok(values)
+    }
+
     /// The sizes of outputs `[batch, outputs]`, or an error if they are not.
     fn rows<T: Kernels>(self, logits: &Var<T>) -> Result<[usize; 2]> {
         logits.dims().try_into().map_err(|_| {

@@ -48,6 +48,32 @@ impl<T: Kernels> Gradient<T> {
         sum.iter_mut().zip(more).for_each(|(s, &m)| *s += m);
     }
 
+    /// Multiplies every number by `factor`: of a product one of the factors, which is smaller.
+    pub(crate) fn scale(&mut self, factor: T) {
+        let numbers = match &mut self.0 {
+            Form::Product { dy, whole, .. } if whole.get().is_none() => dy.as_mut_slice(),
+            _ => self.tensor_mut().as_mut_slice(),
+        };
+        numbers.iter_mut().for_each(|g| *g *= factor);
+    }
+
+    /// The sum of the squares of all numbers. That of a product `dyt x` follows from its factors: it is the sum of
+    /// `(dy dyt) * (x xt)`, element by element, with a row and a column for each sample.
+    pub(crate) fn squares(&self) -> f64 {
+        match &self.0 {
+            Form::Product { dims, dy, x, whole, .. } if whole.get().is_none() => {
+                let pairs = (0..dims.batch).flat_map(|i| (0..=i).map(move |j| (i, j)));
+                let sum = pairs.map(|(i, j)| {
+                    let product = dot(dy.row(i), dy.row(j)) * dot(x.row(i), x.row(j));
+                    if i == j { product } else { 2.0 * product }
+                });
+                // Rounding may take a sum of nearly zero below it.
+                sum.sum::<f64>().max(0.0)
+            }
+            _ => dot(self.tensor().as_slice(), self.tensor().as_slice()),
+        }
+    }
+
     /// The gradient as a tensor; a product is computed at the first call.
     pub fn tensor(&self) -> &Tensor<T> {
         match &self.0 {
@@ -119,6 +145,17 @@ impl<T: Kernels> Gradient<T> {
     }
 }
 
+/// The sum of the products of two rows, in f64. Eight sums side by side, added in a fixed order.
+fn dot<T: Kernels>(a: &[T], b: &[T]) -> f64 {
+    let mut sums = [0.0; 8];
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a.as_f64() * b.as_f64();
+        }
+    }
+    sums.iter().sum()
+}
+
 impl<T: Kernels> From<Tensor<T>> for Gradient<T> {
     fn from(tensor: Tensor<T>) -> Self {
         Self(Form::Whole(tensor))
@@ -141,6 +178,19 @@ mod tests {
         let dims = Dims { batch: 3, inputs: 50, outputs: 7 };
         let (dy, x) = (sample([3, 7], 1).cast(), sample([3, 50], 2).cast());
         Gradient::product(dims, dy, Arc::new(x))
+    }
+
+    #[test]
+    fn a_product_is_scaled_and_squared_by_its_factors() {
+        let whole = Gradient::from(product().into_tensor(&BufferPool::new()));
+        let (product, mut scaled) = (product(), product());
+        assert!((product.squares() / whole.squares() - 1.0).abs() < 1e-5);
+        scaled.scale(0.5);
+        assert!(scaled.row().is_some() && product.row().is_some(), "no product was formed");
+        let mut expected = whole;
+        expected.scale(0.5);
+        // Halves are exact.
+        assert_eq!(scaled, expected);
     }
 
     #[test]

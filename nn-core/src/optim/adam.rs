@@ -13,6 +13,7 @@
 //! This is Keras' form, with `epsilon` outside the bias correction. PyTorch has it inside, so the same
 //! `epsilon` has a different effect there.
 
+use super::decay::{Decayed, check_weight_decay};
 use super::moments::Moments;
 use super::{Gradients, Optimizer, OptimizerState, check_decay, check_learning_rate};
 use crate::error::{Error, Result};
@@ -28,6 +29,7 @@ pub struct Adam<T: Kernels = f32> {
     beta2: f64,
     epsilon: f64,
     weight_decay: Option<f64>,
+    decayed: Decayed,
     moments: Moments<T, 2>,
 }
 
@@ -45,25 +47,24 @@ impl<T: Kernels> Adam<T> {
             return Err(Error::setting("Adam's epsilon", "above 0", epsilon, "1e-7 is usual"));
         }
         let moments = Moments::new(["momentum", "velocity"]);
-        Ok(Self { beta1, beta2, epsilon, weight_decay: None, moments })
+        let decayed = Decayed::All;
+        Ok(Self { beta1, beta2, epsilon, weight_decay: None, decayed, moments })
     }
 
     /// AdamW: each step also shrinks every trainable parameter, including biases, by the fraction
-    /// `learning_rate * weight_decay`, independently of the moments.
+    /// `learning_rate * weight_decay`, independently of the moments. [`Adam::decaying`] leaves some out.
     ///
     /// # Errors
     /// If the weight decay is negative or not finite.
     pub fn decoupled(mut self, weight_decay: f64) -> Result<Self> {
-        if !(weight_decay.is_finite() && weight_decay >= 0.0) {
-            return Err(Error::setting(
-                "AdamW's weight decay",
-                "a finite number, 0 or above",
-                weight_decay,
-                "0.004 and 0.01 are usual",
-            ));
-        }
+        check_weight_decay("AdamW", weight_decay)?;
         self.weight_decay = Some(weight_decay);
         Ok(self)
+    }
+
+    /// The parameters that the weight decay acts on.
+    pub fn decaying(self, decayed: Decayed) -> Self {
+        Self { decayed, ..self }
     }
 }
 
@@ -76,7 +77,7 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
         let Self { beta1, beta2, epsilon, .. } = self;
         let adam = format!("beta1 {beta1}, beta2 {beta2}, epsilon {epsilon}");
         match self.weight_decay {
-            Some(decay) => format!("{adam}, weight decay {decay}"),
+            Some(decay) => format!("{adam}, weight decay {decay}{}", self.decayed.words()),
             None => adam,
         }
     }
@@ -89,9 +90,10 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
     ) -> Result<()> {
         check_learning_rate(learning_rate)?;
         self.moments.begin(parameters, gradients)?;
-        let Self { beta1, beta2, epsilon, weight_decay, .. } = *self;
+        let Self { beta1, beta2, epsilon, weight_decay, decayed, .. } = *self;
         let adam = T::updates().adam;
-        self.moments.update(parameters, gradients, |step| {
+        self.moments.update(parameters, gradients, |step, parameter| {
+            let decay = weight_decay.filter(|_| decayed.contains(parameter));
             let t = step as f64;
             let bias1 = 1.0 - beta1.powf(t);
             let bias2 = 1.0 - beta2.powf(t);
@@ -99,7 +101,7 @@ impl<T: Kernels> Optimizer<T> for Adam<T> {
                 rate1: T::from_f64(1.0 - beta1),
                 rate2: T::from_f64(1.0 - beta2),
                 rate: T::from_f64(learning_rate * bias2.sqrt() / bias1),
-                decay: T::from_f64(learning_rate * weight_decay.unwrap_or(0.0)),
+                decay: T::from_f64(learning_rate * decay.unwrap_or(0.0)),
                 epsilon: T::from_f64(epsilon),
             };
             move |w: &mut [T], g: &[T], [m, v]: [&mut [T]; 2]| adam(factors, w, g, m, v)

@@ -69,11 +69,24 @@ impl<T: Kernels> Gradients<T> {
     /// Multiplies every gradient by `factor`.
     pub fn scale(&mut self, factor: f64) {
         let factor = T::from_f64(factor);
-        for gradient in self.0.iter_mut().flatten() {
-            for g in gradient.tensor_mut().as_mut_slice() {
-                *g *= factor;
-            }
+        self.0.iter_mut().flatten().for_each(|gradient| gradient.scale(factor));
+    }
+
+    /// The norm of all gradients together: the root of the sum of their squares, in f64.
+    pub fn norm(&self) -> f64 {
+        self.0.iter().flatten().map(Gradient::squares).sum::<f64>().sqrt()
+    }
+
+    /// Scales all gradients together so that their [norm](Gradients::norm) is `largest`, if it is above that;
+    /// returns the norm before. The factor is `largest / (norm + 1e-6)`, as in PyTorch's `clip_grad_norm_`.
+    pub fn clip_norm(&mut self, largest: f64) -> f64 {
+        let norm = self.norm();
+        let factor = largest / (norm + 1e-6);
+        // Also where the norm is no number: what follows from it then shows.
+        if factor.is_nan() || factor < 1.0 {
+            self.scale(factor);
         }
+        norm
     }
 
     /// Whether every number is finite.

@@ -21,6 +21,7 @@
 
 mod adam;
 mod config;
+mod decay;
 mod gradients;
 mod moments;
 mod schedule;
@@ -28,6 +29,7 @@ mod sgd;
 
 pub use adam::Adam;
 pub use config::OptimizerConfig;
+pub use decay::Decayed;
 pub use gradients::Gradients;
 pub use schedule::Schedule;
 pub use sgd::Sgd;

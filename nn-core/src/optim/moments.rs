@@ -92,13 +92,13 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         Ok(())
     }
 
-    /// Calls `update_at(n)(parameter, gradient, moments)` for matching chunks of every parameter that is
+    /// Calls `update_at(n, parameter)(values, gradient, moments)` for matching chunks of every parameter that is
     /// trainable and has a gradient, in parallel. It is the `n`-th update of the parameter, counted from 1.
     pub fn update<U>(
         &mut self,
         parameters: &mut [Parameter<T>],
         gradients: &Gradients<T>,
-        update_at: impl Fn(u64) -> U,
+        update_at: impl Fn(u64, &Parameter<T>) -> U,
     ) where
         U: Fn(&mut [T], &[T], [&mut [T]; N]) + Sync,
     {
@@ -107,7 +107,7 @@ impl<T: Kernels, const N: usize> Moments<T, N> {
         {
             let is_trained = parameter.is_trained() && gradient.is_some();
             slot.count(is_trained, self.step);
-            let update = update_at(slot.updates);
+            let update = update_at(slot.updates, parameter);
             let (true, Some(gradient), Some(tensors)) = (is_trained, gradient, &mut slot.tensors)
             else {
                 continue;

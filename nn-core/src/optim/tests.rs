@@ -19,9 +19,20 @@ fn config(kind: &str) -> OptimizerConfig {
     let (beta1, beta2, epsilon) = (BETA1, BETA2, 1e-7);
     match kind {
         "adam" => OptimizerConfig::Adam { beta1, beta2, epsilon },
-        "adamw" => OptimizerConfig::AdamW { beta1, beta2, epsilon, weight_decay: DECAY },
-        "momentum" => OptimizerConfig::Sgd { momentum: MOMENTUM, nesterov: false },
-        "nesterov" => OptimizerConfig::Sgd { momentum: MOMENTUM, nesterov: true },
+        "adamw" => OptimizerConfig::AdamW {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay: DECAY,
+            decayed: Decayed::All,
+        },
+        "momentum" => OptimizerConfig::momentum(MOMENTUM),
+        "nesterov" => OptimizerConfig::Sgd {
+            momentum: MOMENTUM,
+            nesterov: true,
+            weight_decay: 0.0,
+            decayed: Decayed::All,
+        },
         _ => OptimizerConfig::sgd(),
     }
 }

@@ -26,8 +26,10 @@ pub fn best_epoch(history: &[EpochRecord]) -> Option<&EpochRecord> {
 
 /// The number of epochs after the best one; all epochs if there is none.
 pub(super) fn epochs_since_best(history: &[EpochRecord]) -> usize {
-    let best = best_epoch(history).map_or(0, |best| best.epoch);
-    history.len().saturating_sub(best)
+    // By its place, as a history may be a part of a longer one.
+    let best = best_epoch(history).map(|best| best.epoch);
+    let is_best = |record: &EpochRecord| Some(record.epoch) == best;
+    history.iter().rev().take_while(|record| !is_best(record)).count()
 }
 
 /// The best epoch so far.

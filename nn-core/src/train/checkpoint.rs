@@ -1,7 +1,7 @@
 //! `checkpoint.safetensors`: the complete state of an unfinished run, in one file.
 //!
 //! Tensors are the model's parameters, `model.NAME`, those of the best epoch so far if they are kept,
-//! `best.NAME`, and the optimiser's state, `optimizer.KIND.NAME`; the last one, `xxh3`, is the checksum of everything before it. The metadata holds
+//! `best.NAME`, their average if there is one, `average.NAME`, and the optimiser's state, `optimizer.KIND.NAME`; the last one, `xxh3`, is the checksum of everything before it. The metadata holds
 //!
 //! ```text
 //! nn.checkpoint   settings, position in the run, history, as JSON
@@ -66,7 +66,7 @@ impl State {
         let best = self.options.keep.epoch(&self.history).map(|best| best.epoch);
         let kept = if self.options.keep == Keep::Best { best } else { None };
         self.steps.max(self.optimizer_step) < MOST_STEPS
-            && self.epoch.is_possible(self.options.batch_size)
+            && self.epoch.is_possible(self.options.step_samples())
             && self.best == kept
     }
 }
@@ -213,6 +213,9 @@ impl Checkpoint {
             }
             None => None,
         };
+        if let Some(average) = &mut trainer.average {
+            self.fill_model("average", average)?;
+        }
         let mut remembered = Vec::new();
         for name in names.iter().filter_map(|name| name.strip_prefix("optimizer.")) {
             remembered.push((name.to_string(), self.file.read(&format!("optimizer.{name}"))?));
@@ -301,7 +304,8 @@ pub(super) fn draft<T: Kernels>(
     }
     let named = |prefix: &str, name: &str| format!("{prefix}.{name}");
     let best = trainer.best.as_ref().map(|best| &best.model);
-    let models = [("model", Some(&trainer.model)), ("best", best)];
+    let models =
+        [("model", Some(&trainer.model)), ("best", best), ("average", trainer.average.as_ref())];
     let models = models.into_iter().flat_map(|(set, model)| {
         let parameters = model.into_iter().flat_map(Model::parameters);
         parameters.map(move |p| (named(set, &p.name), p.value.as_ref()))

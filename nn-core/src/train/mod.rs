@@ -12,6 +12,7 @@
 
 #[cfg(feature = "images")]
 mod augmented;
+mod average;
 mod best;
 mod checkpoint;
 mod checkpoints;
@@ -26,6 +27,8 @@ mod in_memory;
 mod objective;
 mod observer;
 mod options;
+mod rate_sweep;
+mod regularization;
 mod silent;
 mod state;
 mod step;
@@ -48,6 +51,8 @@ pub use in_memory::InMemory;
 pub use objective::Objective;
 pub use observer::{EpochDone, Observer, Silent, StepDone, StepRecord, Stop};
 pub use options::{FitOptions, Keep};
+pub use rate_sweep::{RateCurve, RateSweep, SweptRate};
+pub use regularization::{Regularization, balanced_weights};
 pub use silent::silent_layer;
 pub use trainer::Trainer;
 

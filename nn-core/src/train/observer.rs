@@ -34,9 +34,10 @@ pub struct StepDone<'a, T: Kernels = f32> {
     /// The mean loss, and the numbers of correct and of all samples, of the epoch up to now, including
     /// the steps before a resume.
     pub so_far: StepRecord,
-    /// The model after the step.
+    /// The model that is trained, after the step.
     pub model: &'a Model<T>,
-    /// Its main output for the batch, before the update: `[batch, ..]`, logits for a classifier.
+    /// Its main output for the batch, before the update: `[batch, ..]`, logits for a classifier. Of a step of
+    /// several batches, that for the last one.
     pub output: &'a Var<T>,
     /// Its outputs beside the main one.
     pub also: &'a [Var<T>],
@@ -48,7 +49,8 @@ pub struct StepDone<'a, T: Kernels = f32> {
 pub struct EpochDone<'a, T: Kernels = f32> {
     /// The metrics of the epoch.
     pub record: EpochRecord,
-    /// The model after the epoch. A clone of it keeps these weights.
+    /// The model after the epoch, as it was validated: with averaged weights, if they are averaged. A clone of it
+    /// keeps these weights.
     pub model: &'a Model<T>,
 }
 

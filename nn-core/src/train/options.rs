@@ -3,6 +3,7 @@
 use super::EpochRecord;
 use super::best::{best_epoch, epochs_since_best};
 use super::evaluate::check_batch_size;
+use super::regularization::Regularization;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::optim::{Schedule, check_learning_rate};
@@ -35,6 +36,15 @@ pub struct FitOptions {
     /// The epoch whose weights the run results in.
     #[serde(default, skip_serializing_if = "Keep::is_last")]
     pub keep: Keep,
+    /// Batches that one step adds up before it changes the weights: it then takes as many times the
+    /// `batch_size` samples, with the memory for one batch. The gradient is the mean over all of these
+    /// samples, as of one large batch; only layers that look at a whole batch, such as batch normalisation,
+    /// see its parts. 1 for a step after each batch.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
+    /// What keeps the weights from fitting single samples.
+    #[serde(default, skip_serializing_if = "Regularization::is_none")]
+    pub regularization: Regularization,
 }
 
 /// The epoch whose weights a run results in ([`Trainer::model`](super::Trainer::model)). Training itself
@@ -77,6 +87,8 @@ impl Default for FitOptions {
             warmup: 0.0,
             early_stopping: None,
             keep: Keep::Last,
+            accumulate: 1,
+            regularization: Regularization::default(),
         }
     }
 }
@@ -85,8 +97,9 @@ impl FitOptions {
     /// Checks the settings.
     ///
     /// # Errors
-    /// If the batch size or the patience of early stopping is 0, the learning rate or the warm-up is not a finite
-    /// number of 0 or above, or a setting of the schedule is out of range.
+    /// If the batch size, the batches per step or the patience of early stopping is 0, the learning rate or the
+    /// warm-up is not a finite number of 0 or above, or a setting of the schedule or of the regularisation is
+    /// out of range.
     pub fn check(&self) -> Result<()> {
         check_batch_size(self.batch_size)?;
         check_learning_rate(self.learning_rate)?;
@@ -99,6 +112,11 @@ impl FitOptions {
                 "a twentieth of all epochs is usual",
             ));
         }
+        if self.accumulate == 0 {
+            let remedy = "1 is a step after each batch";
+            return Err(Error::setting("batches per step", "at least 1", 0, remedy));
+        }
+        self.regularization.check()?;
         if self.early_stopping == Some(0) {
             return Err(Error::setting(
                 "the patience of early stopping",
@@ -108,6 +126,11 @@ impl FitOptions {
             ));
         }
         Ok(())
+    }
+
+    /// Samples of a step, as long as there are so many.
+    pub fn step_samples(&self) -> usize {
+        self.batch_size.saturating_mul(self.accumulate)
     }
 
     /// Whether a run with this history is at its end: it has made all epochs, or stopped early.
@@ -146,4 +169,13 @@ impl FitOptions {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
+}
+
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
+fn is_one(value: &usize) -> bool {
+    *value == 1
 }

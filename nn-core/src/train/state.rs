@@ -2,6 +2,7 @@
 
 use super::best::{Best, best_epoch};
 use super::{EpochRecord, FitOptions, History, Keep, Objective, StepRecord};
+use crate::error::Result;
 use crate::kernels::Kernels;
 use crate::model::Model;
 use crate::optim::Optimizer;
@@ -25,6 +26,8 @@ pub(super) struct TrainerState<T: Kernels> {
     pub epoch: EpochSoFar,
     /// The best epoch so far, if its weights are kept.
     pub best: Option<Best<T>>,
+    /// The average of the weights, if there is one.
+    pub average: Option<Model<T>>,
 }
 
 impl<T: Kernels> TrainerState<T> {
@@ -35,7 +38,20 @@ impl<T: Kernels> TrainerState<T> {
 
     /// What the run would result in if it ended now.
     pub fn result(&self) -> &Model<T> {
-        self.best.as_ref().map_or(&self.model, |best| &best.model)
+        self.best.as_ref().map_or(self.evaluated(), |best| &best.model)
+    }
+
+    /// What is validated: the average of the weights, if there is one, otherwise the model that is trained.
+    pub fn evaluated(&self) -> &Model<T> {
+        self.average.as_ref().unwrap_or(&self.model)
+    }
+
+    /// Checks that settings, objective and model fit each other.
+    pub fn check(&self) -> Result<()> {
+        self.options.check()?;
+        self.objective().check(&self.model)?;
+        let loss = self.own_objective.is_none().then_some(self.options.loss);
+        self.options.regularization.fits(loss, &self.model)
     }
 
     /// Takes an epoch that is complete into the history, and keeps its weights if they are the best so far.
@@ -45,7 +61,7 @@ impl<T: Kernels> TrainerState<T> {
         let epoch = record.epoch;
         let is_best = |best: &EpochRecord| best.epoch == epoch;
         if self.options.keep == Keep::Best && best_epoch(&self.history).is_some_and(is_best) {
-            self.best = Some(Best { epoch, model: self.model.clone() });
+            self.best = Some(Best { epoch, model: self.evaluated().clone() });
         }
     }
 
@@ -66,6 +82,7 @@ impl<T: Kernels> fmt::Debug for TrainerState<T> {
             .field("steps", &self.steps)
             .field("epoch", &self.epoch)
             .field("best", &self.best)
+            .field("average", &self.average)
             .finish()
     }
 }

@@ -2,6 +2,8 @@
 
 mod best;
 mod own;
+mod regularized;
+mod torch;
 
 use super::*;
 use crate::error::{Error, Result};
@@ -9,7 +11,7 @@ use crate::kernels::Kernels;
 use crate::layers::{Activation, Add, Dense, Dropout};
 use crate::loss::Loss;
 use crate::model::{GraphBuilder, SequentialBuilder};
-use crate::optim::OptimizerConfig;
+use crate::optim::{Decayed, OptimizerConfig};
 use crate::tensor::{BufferPool, Tensor};
 use std::cell::Cell;
 use std::fs;
@@ -60,7 +62,12 @@ impl<T: Kernels> Observer<T> for StopAfter {
 
 const OPTIMIZERS: [fn() -> OptimizerConfig; 4] =
     [OptimizerConfig::adam, OptimizerConfig::adamw, OptimizerConfig::sgd, || {
-        OptimizerConfig::Sgd { momentum: 0.9, nesterov: true }
+        OptimizerConfig::Sgd {
+            momentum: 0.9,
+            nesterov: true,
+            weight_decay: 0.0,
+            decayed: Decayed::All,
+        }
     }];
 
 /// Ten points in batches of four: three steps per epoch.
@@ -467,15 +474,24 @@ fn a_run_goes_on_with_the_settings_of_its_optimizer() {
     use OptimizerConfig::{Adam, AdamW, Sgd};
     let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-7);
     let adam = Adam { beta1, beta2, epsilon };
-    let adamw = |weight_decay| AdamW { beta1, beta2, epsilon, weight_decay };
-    let sgd = |momentum, nesterov| Sgd { momentum, nesterov };
+    let all = Decayed::All;
+    let adamw = |weight_decay, decayed| AdamW { beta1, beta2, epsilon, weight_decay, decayed };
+    let sgd = |momentum, nesterov| Sgd { momentum, nesterov, weight_decay: 0.0, decayed: all };
+    let decaying =
+        |weight_decay| Sgd { momentum: 0.9, nesterov: false, weight_decay, decayed: all };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c");
     for (then, now, values) in [
         (adam, Adam { beta1: 0.8, beta2, epsilon }, ["beta1 0.9", "beta1 0.8"]),
         (adam, Adam { beta1, beta2: 0.99, epsilon }, ["beta2 0.999", "beta2 0.99"]),
         (adam, Adam { beta1, beta2, epsilon: 0.5 }, ["epsilon 0.0000001", "epsilon 0.5"]),
-        (adamw(0.004), adamw(0.25), ["decay 0.004", "decay 0.25"]),
+        (adamw(0.004, all), adamw(0.25, all), ["decay 0.004", "decay 0.25"]),
+        (
+            adamw(0.5, all),
+            adamw(0.5, Decayed::Weights),
+            ["decay 0.5", "decay 0.5 of weights alone"],
+        ),
+        (decaying(0.0), decaying(0.25), ["momentum 0.9", "decay 0.25"]),
         (sgd(0.9, false), sgd(0.5, false), ["momentum 0.9", "momentum 0.5"]),
         (sgd(0.9, false), sgd(0.9, true), ["nesterov false", "nesterov true"]),
     ] {

@@ -71,7 +71,7 @@ impl<T: Kernels> Trainer<T> {
         own_objective: Option<Box<dyn Objective<T>>>,
         options: FitOptions,
     ) -> Result<Self> {
-        options.check()?;
+        let average = options.regularization.ema.map(|_| model.clone());
         let state = TrainerState {
             model,
             optimizer,
@@ -81,13 +81,15 @@ impl<T: Kernels> Trainer<T> {
             steps: 0,
             epoch: EpochSoFar::default(),
             best: None,
+            average,
         };
-        state.objective().check(&state.model)?;
+        state.check()?;
         Ok(Self { state, saving: None, tape: Tape::new() })
     }
 
     /// The model as the run would leave it now: with [`Keep::Best`](super::Keep::Best) that of the best epoch so
-    /// far, as soon as there is one, otherwise in its current state.
+    /// far, as soon as there is one, otherwise in its current state; with
+    /// [`Regularization::ema`](super::Regularization::ema) the average of the weights.
     pub fn model(&self) -> &Model<T> {
         self.state.result()
     }
@@ -103,8 +105,8 @@ impl<T: Kernels> Trainer<T> {
 
     /// The model of [`Trainer::model`], without the state of training.
     pub fn into_model(self) -> Model<T> {
-        let TrainerState { model, best, .. } = self.state;
-        best.map_or(model, |best| best.model)
+        let TrainerState { model, best, average, .. } = self.state;
+        best.map_or(average.unwrap_or(model), |best| best.model)
     }
 
     /// The metrics of the epochs so far.
@@ -264,7 +266,7 @@ impl<T: Kernels> Trainer<T> {
             };
             self.state.complete(record);
             self.save_now()?;
-            let done = EpochDone { record, model: &self.state.model };
+            let done = EpochDone { record, model: self.state.evaluated() };
             if let ControlFlow::Break(stop) = observer.epoch_done(&done) {
                 return Ok(ControlFlow::Break(stop));
             }
@@ -316,12 +318,16 @@ impl<T: Kernels> Trainer<T> {
         let order = shuffled_order(train.len(), options.seed, epoch);
         self.state.epoch.samples = order.len();
 
-        let steps = order.len().div_ceil(options.batch_size);
+        let steps = order.len().div_ceil(options.step_samples());
         observer.epoch_started(epoch, steps, self.state.epoch.step);
-        for batch in order.chunks(options.batch_size).skip(self.state.epoch.step) {
-            let batch = fetch_for_training(train, batch, epoch, self.tape.pool())?;
+        for samples in order.chunks(options.step_samples()).skip(self.state.epoch.step) {
+            let mut step = self.begin_step(samples.len());
+            for batch in samples.chunks(options.batch_size) {
+                let batch = fetch_for_training(train, batch, epoch, self.tape.pool())?;
+                self.add_batch(&mut step, batch.inputs, batch.targets.view())?;
+            }
             let rate = options.rate_at(&self.state.history, self.state.epoch.step, steps);
-            let made = self.make_step(batch.inputs, batch.targets.view(), rate)?;
+            let made = self.end_step(step, rate)?;
             if !made.record.loss.is_finite() {
                 let what = format!("the loss became {}", made.record.loss);
                 return Err(Error::NonFinite { epoch, step: self.state.epoch.step + 1, what });
@@ -343,7 +349,7 @@ impl<T: Kernels> Trainer<T> {
         self.check_weights()?;
         let validated = match validation {
             Some(validation) if !validation.is_empty() => {
-                Some(self.evaluate_model(&self.state.model, validation)?)
+                Some(self.evaluate_model(self.state.evaluated(), validation)?)
             }
             _ => None,
         };
@@ -361,7 +367,7 @@ impl<T: Kernels> Trainer<T> {
     /// The metrics of the current epoch so far, as a step record.
     fn so_far(&self) -> StepRecord {
         let EpochSoFar { step, samples, loss, .. } = self.state.epoch;
-        let samples = samples.min(step * self.state.options.batch_size);
+        let samples = samples.min(step * self.state.options.step_samples());
         StepRecord { loss: loss / samples as f64, correct: self.state.epoch.correct(), samples }
     }
 }

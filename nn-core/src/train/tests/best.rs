@@ -157,6 +157,9 @@ fn epochs_without_a_finite_loss_are_never_the_best() {
     let options = FitOptions { early_stopping: Some(2), ..options(10) };
     assert!(options.has_stopped_early(&history) && options.is_done(&history));
     assert!(!options.is_done(&history[..3]));
+    // Of a history that is a part of a longer one the epochs are counted alike.
+    let part = history.map(|record| record.after(7));
+    assert!(options.has_stopped_early(&part) && !options.is_done(&part[..3]));
     // At the last epoch a run is finished, not stopped.
     let options = FitOptions { epochs: 4, ..options };
     assert!(!options.has_stopped_early(&history) && options.is_done(&history));

@@ -9,7 +9,7 @@ use super::files::{folder, tensor_file};
 use nn_core::layers::{Activation, Dense, Dropout};
 use nn_core::model::Sequential;
 use nn_core::model::safetensors::TensorFile;
-use nn_core::optim::OptimizerConfig;
+use nn_core::optim::{Decayed, OptimizerConfig};
 use nn_core::tensor::BufferPool;
 use nn_core::train::{
     Batch, CHECKPOINT_FILE, Checkpoint, Checkpoints, Examples, FitOptions,
@@ -58,7 +58,12 @@ fn resumed(checkpoint: Checkpoint) -> Option<Trainer> {
     let file = TensorFile::open(checkpoint.path()).expect("it was opened before");
     let state: Value = serde_json::from_str(file.metadata("nn.checkpoint")?).ok()?;
     let optimizer = match state["optimizer"].as_str()? {
-        "sgd" => OptimizerConfig::Sgd { momentum: 0.9, nesterov: true },
+        "sgd" => OptimizerConfig::Sgd {
+            momentum: 0.9,
+            nesterov: true,
+            weight_decay: 0.0,
+            decayed: Decayed::All,
+        },
         "adamw" => OptimizerConfig::adamw(),
         _ => OptimizerConfig::adam(),
     };
