@@ -44,5 +44,6 @@ mod cli {
     mod tensorboard;
     mod terminal;
     mod train;
+    mod training;
     mod treated;
 }

@@ -11,6 +11,7 @@ mod network;
 mod numbers;
 mod predict;
 mod tensor;
+mod training;
 
 pub use audit::AuditArgs;
 pub use backbone::BackboneArgs;
@@ -22,6 +23,7 @@ pub use model::{ChannelOrder, ElsewhereArgs, ModelArgs, PerChannel, scale};
 pub use network::{BenchArgs, NetworkArgs, SummaryArgs};
 pub use predict::PredictArgs;
 pub use tensor::TensorArgs;
+pub use training::{OptimizerName, ScheduleName, TrainingArgs};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use nn_core::data::augment::Augmentation;
@@ -153,6 +155,8 @@ impl ImageArgs {
     nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
     nn-cli train --data photos/ --labels labels.csv --out runs/photos\n  \
     nn-cli train --data photos/ --architecture resnet18 --image-size 64\n  \
+    nn-cli train --data photos/ --epochs 50 --early-stopping 8\n  \
+    nn-cli train --data photos/ --find-learning-rate\n  \
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
     The folder holds train/ and test/ with one sub-folder per class, perhaps val/ (or valid/, \
@@ -201,6 +205,16 @@ pub struct TrainArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: SettingArgs,
+    /// Train nothing, but try learning rates from 1e-7 to 10, a higher one at each step, for one pass over
+    /// the training images (100 to 1000 steps): suggests one, and draws the losses into a new folder, --out
+    /// [default: runs/NAME-learning-rate]
+    #[arg(
+        long,
+        conflicts_with_all = ["overwrite", "resume"],
+        help_heading = "Training",
+        hide_short_help = true
+    )]
+    pub find_learning_rate: bool,
 }
 
 /// How a network is trained.
@@ -215,7 +229,8 @@ pub struct SettingArgs {
     /// Step size of the optimiser: how much each step changes the weights [default: 0.001]
     #[arg(long, allow_hyphen_values = true, value_name = "RATE", value_parser = rate)]
     pub learning_rate: Option<f64>,
-    /// How the learning rate changes over the epochs [default: constant]
+    /// How the learning rate changes over the epochs; see --schedule-epochs and --schedule-factor
+    /// [default: constant]
     #[arg(long, value_enum)]
     pub schedule: Option<ScheduleName>,
     /// The optimiser: how the weights are changed [default: adam]
@@ -236,6 +251,8 @@ pub struct SettingArgs {
     pub validation_split: Option<f64>,
     #[command(flatten)]
     pub seen: SeenArgs,
+    #[command(flatten)]
+    pub training: TrainingArgs,
     #[command(flatten)]
     pub backbone: BackboneArgs,
 }
@@ -308,26 +325,6 @@ const MOST_SEED: u64 = i64::MAX as u64;
 /// A parser for an image size. Its range depends on the network.
 fn image_size() -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
     whole(0, u64::MAX, 256)
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ScheduleName {
-    /// The same rate throughout
-    Constant,
-    /// A tenth of the rate after every third of the epochs
-    Step,
-    /// Down to zero along half a cosine
-    Cosine,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum OptimizerName {
-    /// Adam, as Keras computes it
-    Adam,
-    /// Adam with decoupled weight decay
-    Adamw,
-    /// Gradient descent with momentum 0.9
-    Sgd,
 }
 
 #[derive(Debug, Clone, ClapArgs)]

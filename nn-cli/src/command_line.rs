@@ -1,6 +1,6 @@
 //! The command line that repeats an experiment, quoted for a shell.
 
-use crate::args::{BackboneArgs, ExperimentArgs, NetworkArgs, SeenArgs, SettingArgs};
+use crate::args::{BackboneArgs, ExperimentArgs, NetworkArgs, SeenArgs, SettingArgs, TrainingArgs};
 use clap::ValueEnum;
 use nn_study::shell::{DATA_ROOT, quoted};
 use std::path::Path;
@@ -29,6 +29,7 @@ pub fn command_line(args: &ExperimentArgs) -> String {
         validation_split,
         seen: SeenArgs { resize, alpha_background, augment, backgrounds },
         backbone: BackboneArgs { backbone, preset, freeze, fine_tune, fine_tune_rate },
+        training,
     } = &args.settings;
     option("--seed", seed.map(|v| text(&v)));
     option("--epochs", epochs.map(|v| text(&v)));
@@ -54,6 +55,30 @@ pub fn command_line(args: &ExperimentArgs) -> String {
     option("--alpha-background", alpha_background.map(|v| text(&v)));
     option("--augment", augment.map(|v| text(&v)));
     option("--backgrounds", backgrounds.as_ref().map(|typed| name_alone(typed)));
+    let TrainingArgs {
+        early_stopping,
+        keep,
+        warmup,
+        schedule_epochs,
+        schedule_factor,
+        weight_decay,
+        clip_norm,
+        label_smoothing,
+        class_weights,
+        ema,
+        accumulate,
+    } = training;
+    option("--early-stopping", early_stopping.map(|v| text(&v)));
+    option("--keep", keep.and_then(|v| name(&v)));
+    option("--warmup", warmup.map(|v| text(&v)));
+    option("--schedule-epochs", schedule_epochs.map(|v| text(&v)));
+    option("--schedule-factor", schedule_factor.map(|v| text(&v)));
+    option("--weight-decay", weight_decay.map(|v| text(&v)));
+    option("--clip-norm", clip_norm.map(|v| text(&v)));
+    option("--label-smoothing", label_smoothing.map(|v| text(&v)));
+    option("--class-weights", class_weights.and_then(|v| name(&v)));
+    option("--ema", ema.map(|v| text(&v)));
+    option("--accumulate", accumulate.map(|v| text(&v)));
     if args.images.skip_unreadable {
         words.push("--skip-unreadable".into());
     }
@@ -84,11 +109,13 @@ mod tests {
         let given =
             ["nn-cli", "experiment", "--out", "x", "--data-root", "it's here", "--seeds", "3"];
         let more = ["--epochs", "2", "--optimizer", "adamw", "--skip-unreadable", "--seed", "5"];
+        let training = ["--warmup", "5%", "--keep", "best", "--class-weights", "balanced"];
+        let more = [&more[..], &training].concat();
         let line = again(&[&given[..], &more[..]].concat());
         assert_eq!(
             line,
             r"nn-cli experiment --data-root DATA_ROOT --seeds 3 --seed 5 --epochs 2 \
-              --optimizer adamw --skip-unreadable --out again"
+              --optimizer adamw --keep best --warmup 5% --class-weights balanced --skip-unreadable --out again"
                 .replace("\\\n              ", "")
         );
     }

@@ -3,14 +3,14 @@
 //! Command-line options override the file, and the file overrides the defaults. The file that a run writes
 //! contains every setting, so `train --config` repeats the run.
 
-use crate::args::{
-    ImageArgs, LabelArgs, OptimizerName, ScheduleName, SeenArgs, SettingArgs, TrainArgs,
-};
+mod training;
+
+use crate::args::{ImageArgs, LabelArgs, OptimizerName, SeenArgs, SettingArgs, TrainArgs};
 use crate::backbone;
 use crate::failure::Failure;
 use nn_core::data::augment::Kind;
 use nn_core::data::{Channels, Resize};
-use nn_core::optim::{OptimizerConfig, Schedule};
+use nn_core::optim::OptimizerConfig;
 use nn_study::Network;
 use nn_study::config::RunConfig;
 use std::path::Path;
@@ -36,6 +36,10 @@ pub fn from_args(args: &TrainArgs) -> Result<RunConfig, Failure> {
 pub fn resumed(began: &RunConfig, args: &TrainArgs, folder: &Path) -> Result<RunConfig, Failure> {
     let mut config = began.clone();
     apply(&mut config, args)?;
+    if args.settings.training.keep.is_none() {
+        // What early stopping keeps by default is decided where a run begins.
+        config.fit.keep = began.fit.keep;
+    }
     began.check_resumed(&config, folder)?;
     Ok(config)
 }
@@ -99,23 +103,18 @@ fn merge(
     let fit = &mut config.fit;
     let before = fit.epochs;
     set(&mut fit.epochs, settings.epochs);
-    if let Some(name) = spanning(fit.schedule, before) {
-        fit.schedule = schedule(name, fit.epochs);
-    }
+    fit.schedule = training::schedule(fit.schedule, before, fit.epochs, settings)?;
     set(&mut fit.batch_size, settings.batch_size);
     set(&mut fit.learning_rate, settings.learning_rate);
     set(&mut fit.seed, settings.seed);
     config.image_size = image_size(&config.architecture, settings.image_size, config.image_size)?;
     config.channels = channels(&config.architecture, settings.network.channels, config.channels)?;
     set(&mut config.validation_split, settings.validation_split);
-    if let Some(name) = settings.schedule {
-        fit.schedule = schedule(name, fit.epochs);
-    }
     if let Some(name) = settings.optimizer {
         config.optimizer = optimizer(name);
     }
     seen(config, &settings.seen)?;
-    Ok(())
+    training::merge(config, &settings.training)
 }
 
 /// Applies the options about how images are brought to a network, and changed in training.
@@ -189,20 +188,6 @@ pub fn channels(
 fn set<T>(setting: &mut T, given: Option<T>) {
     if let Some(value) = given {
         *setting = value;
-    }
-}
-
-/// The name of a schedule that spans `epochs`, as [`schedule`] makes it: with more epochs, it spans those.
-fn spanning(given: Schedule, epochs: usize) -> Option<ScheduleName> {
-    let names = [ScheduleName::Constant, ScheduleName::Step, ScheduleName::Cosine];
-    names.into_iter().find(|&name| schedule(name, epochs) == given)
-}
-
-fn schedule(name: ScheduleName, epochs: usize) -> Schedule {
-    match name {
-        ScheduleName::Constant => Schedule::Constant,
-        ScheduleName::Step => Schedule::Step { every: epochs.div_ceil(3), factor: 0.1 },
-        ScheduleName::Cosine => Schedule::Cosine { epochs, floor: 0.0 },
     }
 }
 

@@ -46,6 +46,73 @@ pub fn rate(typed: &str) -> Result<f64, String> {
     }
 }
 
+/// A parser for a finite number above 0.
+pub fn above_zero(
+    example: &'static str,
+) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+    move |typed| match number(typed) {
+        Some(value) if value > 0.0 && value.is_finite() => Ok(value),
+        _ => Err(with_point(typed, "expected a number above 0", example)),
+    }
+}
+
+/// A parser for a number above 0 and below 1.
+pub fn below_one(
+    example: &'static str,
+) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+    move |typed| match number(typed) {
+        Some(value) if value > 0.0 && value < 1.0 => Ok(value),
+        _ => Err(with_point(typed, "expected a number above 0 and below 1", example)),
+    }
+}
+
+/// Parses a weight decay: a finite number, 0 or above.
+pub fn decay(typed: &str) -> Result<f64, String> {
+    match number(typed) {
+        Some(value) if value >= 0.0 && value.is_finite() => Ok(value),
+        _ => Err(with_point(typed, "expected a number, 0 or above", "0.01")),
+    }
+}
+
+/// How long the learning rate rises.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WarmUp {
+    /// So many epochs.
+    Epochs(f64),
+    /// This share of all epochs.
+    Share(f64),
+}
+
+impl WarmUp {
+    /// The number of epochs, out of `all`.
+    pub fn epochs(self, all: usize) -> f64 {
+        match self {
+            Self::Epochs(epochs) => epochs,
+            Self::Share(share) => share * all as f64,
+        }
+    }
+}
+
+impl std::fmt::Display for WarmUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Epochs(epochs) => write!(f, "{epochs}"),
+            Self::Share(share) => write!(f, "{}%", share * 100.0),
+        }
+    }
+}
+
+/// Parses a warm-up: a number of epochs, or a percentage of all.
+pub fn warm_up(typed: &str) -> Result<WarmUp, String> {
+    let expected = "expected a number of epochs or a percentage of all";
+    let share = typed.trim().strip_suffix('%').and_then(number);
+    match (share, number(typed)) {
+        (Some(share), _) if (0.0..=100.0).contains(&share) => Ok(WarmUp::Share(share / 100.0)),
+        (None, Some(epochs)) if epochs >= 0.0 && epochs.is_finite() => Ok(WarmUp::Epochs(epochs)),
+        _ => Err(with_point(typed, expected, "2 or 5%")),
+    }
+}
+
 /// Parses a share of images: a number from 0 to below 1.
 pub fn share(typed: &str) -> Result<f64, String> {
     let expected = "expected a share from 0 to below 1";
@@ -82,6 +149,23 @@ fn with_point(typed: &str, expected: &str, example: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warm_ups() {
+        assert_eq!(warm_up("0.5"), Ok(WarmUp::Epochs(0.5)));
+        assert_eq!(warm_up("5%").map(|share| share.epochs(40)), Ok(2.0));
+        assert_eq!(warm_up("5%").unwrap().to_string(), "5%");
+        for typed in ["-1", "x", "101%", "inf", "-5%"] {
+            assert!(warm_up(typed).unwrap_err().contains("such as 2 or 5%"), "{typed}");
+        }
+        assert_eq!(
+            below_one("0.1")("0,5"),
+            Err("expected a number above 0 and below 1; write 0.5".into())
+        );
+        assert!(
+            below_one("0.1")("1").is_err() && above_zero("1")("0").is_err() && decay("-1").is_err()
+        );
+    }
 
     #[test]
     fn whole_numbers() {

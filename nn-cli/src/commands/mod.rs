@@ -7,6 +7,7 @@ mod data;
 mod evaluate;
 mod experiment;
 mod export;
+mod find_rate;
 mod gradcam;
 mod manual;
 pub mod model;
@@ -22,6 +23,7 @@ use crate::ui::Console;
 /// Runs the command of the command line.
 pub fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     match &args.command {
+        Command::Train(args) if args.find_learning_rate => find_rate::run(args, console),
         Command::Train(args) => train::run(args, console),
         Command::Experiment(args) => experiment::run(args, console),
         Command::Evaluate(args) => evaluate::run(args, console),

@@ -62,7 +62,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             let before = note.before.len();
             let made = note.before.iter().copied().chain(epochs.map(|epoch| epoch.after(before)));
             let made: History = made.collect();
-            if is_finished(&config, &made, target)? {
+            if is_finished(&note.config, &config, &made, target)? {
                 return tell_finished(&config, target, console);
             }
             (config.going_on(), Some(latest.checkpoint))
@@ -96,7 +96,11 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
 }
 
 /// Finds the images and checks that they can be trained on.
-fn find(config: &RunConfig, args: &TrainArgs, console: &Console) -> Result<ImageSet, Failure> {
+pub(super) fn find(
+    config: &RunConfig,
+    args: &TrainArgs,
+    console: &Console,
+) -> Result<ImageSet, Failure> {
     let (data, root) = (&config.data, &config.data_root);
     let set = datasets::find(data, root, &config::label_args(config), console)?;
     let by_table = config.split.is_some();
@@ -130,9 +134,14 @@ fn or_labels(error: Error) -> Error {
     }
 }
 
-/// Whether all epochs are trained and all results are written. It is an error to ask for fewer epochs than
-/// were trained.
-fn is_finished(config: &RunConfig, history: &History, target: &Path) -> Result<bool, Failure> {
+/// Whether all epochs are trained, or training stopped early, and all results are written: with the settings
+/// `began` that the run had so far. It is an error to ask for fewer epochs than were trained.
+fn is_finished(
+    began: &RunConfig,
+    config: &RunConfig,
+    history: &History,
+    target: &Path,
+) -> Result<bool, Failure> {
     let (made, asked) = (history.len(), config.epochs());
     if made > asked {
         return Err(Failure::usage(format!(
@@ -141,16 +150,24 @@ fn is_finished(config: &RunConfig, history: &History, target: &Path) -> Result<b
             target.display()
         )));
     }
-    Ok(made == asked && is_written(&target.join(METRICS_FILE), config, history))
+    // Neither more epochs nor another patience than before may train a run further that stopped early.
+    let written = |config| is_written(&target.join(METRICS_FILE), config, history);
+    Ok(config.is_done(history)
+        && (written(config) || (config.has_stopped_early(history) && written(began))))
 }
 
 fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result<(), Failure> {
-    let epochs = format::plural(config.epochs() as u64, "epoch");
+    let path = target.join(METRICS_FILE);
+    let history = results::read_history(&path).unwrap_or_default();
+    let epochs = format::plural(history.len() as u64, "epoch");
+    let (how, remedy) = match config.has_stopped_early(&history) {
+        true => ("stopped early", "ask for more patience with --early-stopping"),
+        false => ("is finished", "ask for more with --epochs"),
+    };
     console.note(&format!(
-        "{}: the run is finished, with {epochs}; to train it further, ask for more with --epochs",
+        "{}: the run {how}, with {epochs}; to train it further, {remedy}",
         target.display()
     ));
-    let path = target.join(METRICS_FILE);
     let metrics = fs::read(&path).map_err(Error::io("read", &path))?;
     let metrics: serde_json::Value = serde_json::from_slice(&metrics).map_err(Failure::failed)?;
     Ok(console.json(&metrics)?)

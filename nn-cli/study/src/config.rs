@@ -8,8 +8,8 @@ use nn_core::data::{AlphaBackground, Channels, Resize, check_validation_split};
 use nn_core::files::read_limited;
 use nn_core::kernels::isa;
 use nn_core::loss::Loss;
-use nn_core::optim::{OptimizerConfig, Schedule, check_learning_rate};
-use nn_core::train::{FitOptions, check_batch_size};
+use nn_core::optim::{OptimizerConfig, Schedule};
+use nn_core::train::{EpochRecord, FitOptions, balanced_weights};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -70,6 +70,9 @@ pub struct RunConfig {
     /// A folder with pictures of backgrounds for the augmentation of that name, instead of those of the images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backgrounds: Option<PathBuf>,
+    /// How the training images of each class are weighted.
+    #[serde(skip_serializing_if = "is_default")]
+    pub class_weights: ClassWeights,
     /// Epochs, batch size, learning rate, loss and seed.
     pub fit: FitOptions,
     /// The optimiser and its settings.
@@ -81,6 +84,17 @@ pub struct RunConfig {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// How the training images of each class are weighted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// All the same.
+    #[default]
+    None,
+    /// So that all classes have the same share of the loss ([`balanced_weights`]).
+    Balanced,
 }
 
 fn is_rgb(channels: &Channels) -> bool {
@@ -109,6 +123,7 @@ impl Default for RunConfig {
             split: None,
             labels: None,
             label_column: None,
+            class_weights: ClassWeights::None,
             fit: FitOptions::default(),
             optimizer: OptimizerConfig::default(),
             augment: Augmentation::none(),
@@ -120,18 +135,27 @@ impl Default for RunConfig {
 
 impl RunConfig {
     /// Checks that the run in `folder`, which began with these settings, can be resumed with those of
-    /// `config`: with more epochs, or with the same images at another path.
+    /// `config`: with more epochs, more patience, or the same images at another path.
     ///
     /// # Errors
     /// If it changes a setting that must not change.
     pub fn check_resumed(&self, config: &Self, folder: &Path) -> Result<(), StudyError> {
         let (began, asked) = (&self.fit, &config.fit);
         let show = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
+        let (before, now) = (&began.regularization, &asked.regularization);
+        let option = |value: Option<f64>| value.map_or("none".into(), |value| value.to_string());
         let settings = [
             ("--batch-size", show(&began.batch_size), show(&asked.batch_size)),
             ("--learning-rate", show(&began.learning_rate), show(&asked.learning_rate)),
             ("--schedule", show(&began.schedule), show(&asked.schedule)),
             ("--optimizer", show(&self.optimizer), show(&config.optimizer)),
+            ("--keep", show(&began.keep), show(&asked.keep)),
+            ("--warmup", show(&began.warmup), show(&asked.warmup)),
+            ("--accumulate", show(&began.accumulate), show(&asked.accumulate)),
+            ("--label-smoothing", show(&before.label_smoothing), show(&now.label_smoothing)),
+            ("--class-weights", show(&self.class_weights), show(&config.class_weights)),
+            ("--clip-norm", option(before.clip_norm), option(now.clip_norm)),
+            ("--ema", option(before.ema), option(now.ema)),
             ("--seed", show(&began.seed), show(&asked.seed)),
             ("--image-size", show(&self.image_size), show(&config.image_size)),
             ("--channels", self.channels.to_string(), config.channels.to_string()),
@@ -158,7 +182,8 @@ impl RunConfig {
             return refuse("--architecture", &format!("the network {before}"), now);
         }
         self.check_resumed_backbone(config, refuse)?;
-        if asked.epochs != began.epochs && began.schedule != Schedule::Constant {
+        let spans = began.schedule != Schedule::Constant && began.schedule != asked.schedule;
+        if asked.epochs != began.epochs && spans {
             let before = format!("a learning rate that falls over {} epochs", began.epochs);
             return refuse("--epochs", &before, &format!("one over {}", asked.epochs));
         }
@@ -202,6 +227,24 @@ impl RunConfig {
         Ok(())
     }
 
+    /// The options for training on images with these labels.
+    pub fn fit_options(&self, labels: &[usize], classes: usize) -> FitOptions {
+        self.weighted(self.fit.clone(), labels, classes)
+    }
+
+    /// The options of a part of the training, with the weights of the classes.
+    pub fn weighted(
+        &self,
+        mut options: FitOptions,
+        labels: &[usize],
+        classes: usize,
+    ) -> FitOptions {
+        if self.class_weights == ClassWeights::Balanced {
+            options.regularization.class_weights = Some(balanced_weights(labels, classes));
+        }
+        options
+    }
+
     /// The shape of the network's input: `[height, width, channels]`.
     pub fn input(&self) -> [usize; 3] {
         match &self.backbone {
@@ -213,6 +256,39 @@ impl RunConfig {
     /// The epochs of all parts of the training.
     pub fn epochs(&self) -> usize {
         self.fit.epochs + self.backbone.as_ref().map_or(0, |backbone| backbone.fine_tune_epochs)
+    }
+
+    /// The options of the fine-tuning, if there is one.
+    pub fn fine_tuning(&self) -> Option<FitOptions> {
+        let backbone = self.backbone.as_ref().filter(|backbone| backbone.fine_tune_epochs > 0)?;
+        Some(FitOptions {
+            epochs: backbone.fine_tune_epochs,
+            learning_rate: backbone.fine_tune_rate,
+            schedule: Schedule::Constant,
+            ..self.fit.clone()
+        })
+    }
+
+    /// The last part of a training with this history, which begins with the classifier if there is a fine-tuning:
+    /// its options and its epochs.
+    pub fn last_part<'h>(&self, history: &'h [EpochRecord]) -> (FitOptions, &'h [EpochRecord]) {
+        let ended = || (1..=history.len()).find(|&n| self.fit.is_done(&history[..n]));
+        match self.fine_tuning().and_then(|options| Some((options, ended()?))) {
+            Some((options, first)) => (options, &history[first..]),
+            None => (self.fit.clone(), history),
+        }
+    }
+
+    /// Whether a run with this history is at its end: it has made all epochs, or stopped early.
+    pub fn is_done(&self, history: &[EpochRecord]) -> bool {
+        let (options, part) = self.last_part(history);
+        options.is_done(part)
+    }
+
+    /// Whether a run with this history stopped early in the last part of its training.
+    pub fn has_stopped_early(&self, history: &[EpochRecord]) -> bool {
+        let (options, part) = self.last_part(history);
+        options.has_stopped_early(part)
     }
 
     /// These settings, with images read as their backbone takes them.
@@ -300,8 +376,7 @@ impl RunConfig {
                 self.channels.count()
             )));
         }
-        check_batch_size(self.fit.batch_size)?;
-        check_learning_rate(self.fit.learning_rate)?;
+        self.fit.check()?;
         if self.fit.learning_rate == 0.0 {
             let remedy = "with 0 nothing is learned; 0.001 is usual for Adam, 0.01 for SGD";
             return Err(Error::setting("the learning rate", "above 0", 0, remedy).into());

@@ -75,7 +75,7 @@ pub struct RunResult {
     pub n: u64,
     /// The number of them that were classified correctly.
     pub correct: u64,
-    /// The accuracy on the validation images after the last epoch.
+    /// The accuracy on the validation images after the epoch whose weights were kept.
     pub val_accuracy: Option<f64>,
     /// The duration of all epochs, in seconds.
     pub seconds: f64,
@@ -88,6 +88,9 @@ struct Metrics {
     #[serde(default)]
     config: Value,
     history: Vec<EpochRecord>,
+    /// Not in runs of version 0.1.0, which kept the last epoch.
+    #[serde(default)]
+    kept: Option<Kept>,
     test: Test,
     #[serde(default)]
     environment: Value,
@@ -97,6 +100,11 @@ struct Metrics {
 struct Dataset {
     name: String,
     kind: String,
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    val_accuracy: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -195,7 +203,10 @@ impl Metrics {
             loss: loss.unwrap_or(f64::NAN),
             n,
             correct,
-            val_accuracy: self.history.last().and_then(|epoch| epoch.val_accuracy),
+            val_accuracy: match self.kept {
+                Some(kept) => kept.val_accuracy,
+                None => self.history.last().and_then(|epoch| epoch.val_accuracy),
+            },
             seconds: self.history.iter().map(|epoch| epoch.seconds).sum(),
         }
     }

@@ -7,6 +7,7 @@
 //! backbone      a pretrained network that a run begins with
 //! network       the network of a run: a built-in one, or one that a file describes
 //! training      trains and evaluates a model from settings and images
+//! rate_finder   tries learning rates, and suggests one
 //! run           a run from its settings to the results in its folder
 //! open_run      the folder of a run while it is being made
 //! inspection    predictions and heat maps: where in the images the heat is
@@ -46,6 +47,7 @@ pub mod network;
 pub mod observer;
 pub mod open_run;
 mod picture;
+pub mod rate_finder;
 pub mod repair;
 pub mod report;
 pub mod results;

@@ -10,7 +10,7 @@ use crate::inspection::Inspection;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{METRICS_FILE, save_model};
 use crate::training::contents::{self, CHECKSUMS_FILE};
-use crate::training::{Run, Warning};
+use crate::training::{Kept, Run, Warning};
 use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::data::{Dataset, PartFolder, PassedOver, Treated};
 use nn_core::train::{EpochRecord, History};
@@ -34,6 +34,8 @@ pub struct Metrics<'a> {
     parameters: usize,
     config: &'a RunConfig,
     history: &'a [EpochRecord],
+    /// The epoch whose weights were kept.
+    kept: Option<&'a Kept>,
     test: TestMetrics<'a>,
     /// Warnings that the network learned nothing, or was better in an earlier epoch.
     warnings: &'a [Warning],
@@ -89,6 +91,7 @@ impl Run<'_> {
             parameters: self.model.parameter_count(),
             config: self.config,
             history: &self.history,
+            kept: self.kept.as_ref(),
             test: TestMetrics {
                 split: self.data.tested_on,
                 loss: self.test.loss,
@@ -204,9 +207,14 @@ pub fn is_written(path: &Path, config: &RunConfig, history: &History) -> bool {
     Written::read(path).is_some_and(|run| run.config == *config && run.history == *history)
 }
 
+/// The history in the `metrics.json` at `path`, if it is one.
+pub fn read_history(path: &Path) -> Option<History> {
+    Written::read(path).map(|run| run.history)
+}
+
 /// Whether the `metrics.json` at `path` is that of a run with these settings that is finished.
 pub fn is_finished(path: &Path, config: &RunConfig) -> bool {
-    let all = |run: Written| run.config == *config && run.history.len() == config.epochs();
+    let all = |run: Written| run.config == *config && config.is_done(&run.history);
     Written::read(path).is_some_and(all)
 }
 

@@ -68,13 +68,14 @@ pub enum Stop {
 /// if saving is on ([`Trainer::save_to`](super::Trainer::save_to)), and another call of
 /// [`fit`](super::Trainer::fit) goes on from there.
 ///
-/// Early stopping:
+/// Early stopping by the training loss; by the validation loss it is a setting
+/// ([`FitOptions::early_stopping`](super::FitOptions::early_stopping)):
 ///
 /// ```
 /// use nn_core::train::{EpochDone, Observer, Stop};
 /// use std::ops::ControlFlow;
 ///
-/// /// Stops when the validation loss has not become lower for five epochs.
+/// /// Stops when the training loss has not become lower for five epochs.
 /// struct Patience {
 ///     lowest: f64,
 ///     since: usize,
@@ -82,7 +83,7 @@ pub enum Stop {
 ///
 /// impl Observer for Patience {
 ///     fn epoch_done(&mut self, epoch: &EpochDone) -> ControlFlow<Stop> {
-///         let loss = epoch.record.val_loss.unwrap_or(f64::NAN);
+///         let loss = epoch.record.loss;
 ///         self.since = if loss < self.lowest { 0 } else { self.since + 1 };
 ///         self.lowest = self.lowest.min(loss);
 ///         if self.since == 5 { ControlFlow::Break(Stop::Finish) } else { ControlFlow::Continue(()) }

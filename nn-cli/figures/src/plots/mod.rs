@@ -1,6 +1,6 @@
 //! Training results as plots: curves, confusion matrices and comparisons of accuracies.
 //!
-//! [`curves()`], [`panels`], [`confusion()`] and [`comparison()`] return complete SVG documents. Their
+//! [`curves()`], [`panels`], [`rates()`], [`confusion()`] and [`comparison()`] return complete SVG documents. Their
 //! colours can be distinguished by colour-blind readers (palette after Okabe and Ito, 2008).
 //!
 //! Elements in the page's colours have a class (`plot-paper`, `plot-text`, `plot-muted`, `plot-grid`,
@@ -13,9 +13,11 @@ mod confusion;
 mod curves;
 mod header;
 mod panel;
+mod rates;
 mod series;
 
 pub use comparison::{ComparisonRow, ComparisonSpec, comparison};
 pub use confusion::{ConfusionSpec, confusion};
 pub use curves::{CurvesSpec, curves, panels};
+pub use rates::{RatesSpec, rates};
 pub use series::{Band, Baseline, Series};

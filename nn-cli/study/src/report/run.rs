@@ -12,7 +12,7 @@ use crate::StudyError;
 use crate::format::{self, clean, percent, sentence};
 use crate::inspection::Inspection;
 use crate::stats::{Guessing, wilson};
-use crate::training::Run;
+use crate::training::{Kept, Run};
 use askama::Template;
 use nn_core::data::summary;
 use nn_figures::plots::ConfusionSpec;
@@ -49,8 +49,10 @@ impl RunPage {
     pub fn new(run: &Run<'_>, test: &Inspection) -> Result<Self, StudyError> {
         let (set, name) = (run.set, clean(&run.set.name));
         let (correct, n) = (run.test.correct as u64, run.test.images() as u64);
+        let kept = run.kept.as_ref().and_then(Kept::text);
+        let kept = kept.map_or(String::new(), |text| format!(" {}.", sentence(&text)));
         let lede = format!(
-            "After {} of training the network classifies {} of {} correctly ({}).",
+            "After {} of training the network classifies {} of {} correctly ({}).{kept}",
             format::plural(run.history.len() as u64, "epoch"),
             format::count(correct),
             format::plural(n, &format!("{} image", run.data.tested_on)),

@@ -5,12 +5,14 @@
 
 mod augmented;
 pub mod contents;
+mod kept;
 mod saving;
 mod splits;
 mod stage;
 mod warnings;
 
 pub use augmented::augmented;
+pub use kept::Kept;
 pub use saving::{Note, Saving};
 pub use splits::{Splits, read_split};
 pub use stage::Stage;
@@ -44,6 +46,8 @@ pub struct Run<'a> {
     pub model: Sequential,
     /// Loss and accuracy of each epoch.
     pub history: History,
+    /// The epoch whose weights the model has.
+    pub kept: Option<Kept>,
     /// The evaluation of the model on the test images.
     pub test: Evaluation,
     /// Warnings about the run.
@@ -110,6 +114,11 @@ impl<'a> Run<'a> {
             (Some(backbone), Some(settings)) => training.of_backbone(backbone, settings, saving)?,
             _ => training.of_network(network, saving)?,
         };
+        let (fit, last) = config.last_part(&history);
+        let kept = Kept::of(&fit, last);
+        if let Some(text) = kept.as_ref().and_then(Kept::text) {
+            observer.note(&text);
+        }
         let watched = |images| Interruptible { images, observer };
         let tested = evaluate(&model, config.fit.loss, &watched(&data.test), config.fit.batch_size);
         let tested = tested.and_then(Evaluation::try_from);
@@ -133,7 +142,7 @@ impl<'a> Run<'a> {
         };
         let silent = || silent_layer(&model, &watched(&data.train), LOOKED_AT);
         let warnings = judged.warnings(silent)?;
-        Ok(Self { config, set, data, contents, model, history, test, warnings })
+        Ok(Self { config, set, data, contents, model, history, kept, test, warnings })
     }
 }
 

@@ -11,7 +11,6 @@ use crate::{Observer, StudyError, format};
 use nn_core::Error;
 use nn_core::data::Dataset;
 use nn_core::model::Sequential;
-use nn_core::optim::Schedule;
 use nn_core::train::{Examples, FeatureOptions, Features, FitOptions, History, Trainer};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +60,7 @@ impl Training<'_> {
         network: Sequential,
         saving: Option<Saving>,
     ) -> Result<Trained, StudyError> {
-        let options = self.task.config.fit.clone();
+        let options = self.weighted(self.task.config.fit.clone());
         let part = Part { stage: Stage::Whole, before: History::new(), options };
         let trainer = self.part_on_images(network, part, saving)?;
         let history = trainer.history().clone();
@@ -99,9 +98,9 @@ impl Training<'_> {
             Stage::FineTuning => (Trained { model, history: before }, saving),
             _ => (self.head(model, &last, saving)?, again),
         };
-        match settings.fine_tune_epochs {
-            0 => Ok(trained),
-            _ => self.fine_tuned(trained, settings, saving),
+        match self.task.config.fine_tuning() {
+            None => Ok(trained),
+            Some(options) => self.fine_tuned(trained, options, saving),
         }
     }
 
@@ -113,7 +112,7 @@ impl Training<'_> {
         saving: Option<Saving>,
     ) -> Result<Trained, StudyError> {
         let (frozen, head) = model.clone().split_at(last)?;
-        let options = self.task.config.fit.clone();
+        let options = self.weighted(self.task.config.fit.clone());
         let part = Part { stage: Stage::Head, before: History::new(), options };
         self.observer.note(&format!(
             "the {} parameters of the layers up to {last} are frozen, {} are trained",
@@ -161,22 +160,23 @@ impl Training<'_> {
     fn fine_tuned(
         &self,
         trained: Trained,
-        settings: &BackboneConfig,
+        options: FitOptions,
         saving: Option<Saving>,
     ) -> Result<Trained, StudyError> {
         let Trained { mut model, history: mut before } = trained;
         self.tell_statistics(model.freeze_statistics());
-        let options = FitOptions {
-            epochs: settings.fine_tune_epochs,
-            learning_rate: settings.fine_tune_rate,
-            schedule: Schedule::Constant,
-            ..self.task.config.fit.clone()
-        };
+        let options = self.weighted(options);
         let part = Part { stage: Stage::FineTuning, before: before.clone(), options };
         let trainer = self.part_on_images(model, part, saving)?;
         let first = before.len();
         before.extend(trainer.history().iter().map(|record| record.after(first)));
         Ok(Trained { model: trainer.into_model(), history: before })
+    }
+
+    /// The options of a part, with the weights of the classes of these images.
+    fn weighted(&self, options: FitOptions) -> FitOptions {
+        let Task { config, set, .. } = self.task;
+        config.weighted(options, self.data.train.labels(), set.folder.classes.len())
     }
 
     fn tell_statistics(&self, frozen: usize) {

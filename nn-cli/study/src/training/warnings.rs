@@ -7,7 +7,7 @@ use crate::config::RunConfig;
 use crate::format::{class_name, loss, percent, plural};
 use crate::stats::wilson;
 use nn_core::optim::Schedule;
-use nn_core::train::EpochRecord;
+use nn_core::train::{EpochRecord, Keep, best_epoch};
 use nn_core::{Result, train::History};
 use serde::Serialize;
 
@@ -91,6 +91,12 @@ impl Judged<'_> {
         Ok(vec![Warning { kind, text, is_early }])
     }
 
+    /// The epoch whose weights were tested.
+    fn kept(&self) -> Option<&EpochRecord> {
+        let (options, part) = self.config.last_part(self.history);
+        options.keep.epoch(part).or(self.history.last())
+    }
+
     /// Whether the training was short and the learning rate not high.
     fn is_early(&self) -> bool {
         self.history.len() < LONG && self.config.fit.learning_rate <= USUAL_RATE
@@ -106,16 +112,15 @@ impl Judged<'_> {
 
     /// Whether the network is no better than guessing, neither by loss nor by accuracy.
     fn is_stuck(&self) -> bool {
-        let Some(last) = self.history.last() else { return false };
+        let Some(kept) = self.kept() else { return false };
         let guessing = self.guessing();
         let low = |value: f64| value < LEARNED * guessing;
-        !low(last.loss) && !last.val_loss.is_some_and(low) && !self.beats_the_largest_class()
+        !low(kept.loss) && !kept.val_loss.is_some_and(low) && !self.beats_the_largest_class()
     }
 
     /// The warning that the network has learned nothing, or has lost what it learned.
     fn stuck(&self, is_early: bool) -> String {
-        let (epoch, now) =
-            self.history.last().map_or((0, f64::NAN), |last| (last.epoch, last.loss));
+        let (epoch, now) = self.kept().map_or((0, f64::NAN), |kept| (kept.epoch, kept.loss));
         let (now, chance) = (loss(now), loss(self.guessing()));
         match self.best_loss().filter(|_| self.lost_it()) {
             Some(best) => format!(
@@ -140,7 +145,7 @@ impl Judged<'_> {
     /// Whether the loss is now at that of guessing, but was clearly below it in an earlier epoch.
     fn lost_it(&self) -> bool {
         let guessing = self.guessing();
-        let is_high = self.history.last().is_some_and(|last| last.loss >= LEARNED * guessing);
+        let is_high = self.kept().is_some_and(|kept| kept.loss >= LEARNED * guessing);
         is_high && self.best_loss().is_some_and(|best| best.loss < 0.9 * guessing)
     }
 
@@ -189,6 +194,9 @@ impl Judged<'_> {
 
     /// The warning that an earlier epoch was clearly better on the validation images.
     fn better_before(&self) -> Option<Warning> {
+        if self.config.fit.keep == Keep::Best {
+            return None;
+        }
         let validated = |record: &&EpochRecord| record.val_loss.is_some();
         let last = self.history.last().filter(validated)?;
         let earlier = || self.history.iter().filter(validated);
@@ -211,8 +219,10 @@ impl Judged<'_> {
         let told = |record: &EpochRecord| {
             format!("{} right, loss {}", percent(accuracy(record)), loss(val_loss(record)))
         };
-        let there = match self.config.fit.schedule {
-            Schedule::Constant => format!(" (--epochs {} ends there)", better.epoch),
+        // The best by the loss may be another epoch than the best by accuracy.
+        let there = match (self.config.fit.schedule, best_epoch(self.history)) {
+            (_, Some(best)) if best.epoch == better.epoch => " (--keep best keeps its)".into(),
+            (Schedule::Constant, _) => format!(" (--epochs {} ends there)", better.epoch),
             _ => String::new(),
         };
         let text = format!(
@@ -251,7 +261,7 @@ fn rounded(rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nn_core::train::Classification;
+    use nn_core::train::{Classification, FitOptions};
 
     fn record(epoch: usize, loss: f64, val_loss: f64, val_accuracy: f64) -> EpochRecord {
         let (val_loss, val_accuracy) = (Some(val_loss), Some(val_accuracy));
@@ -274,9 +284,18 @@ mod tests {
     fn judge(history: &History, trained: [usize; 2], test: &Evaluation, rate: f64) -> Vec<Warning> {
         let mut config = RunConfig::default();
         config.fit.learning_rate = rate;
+        judge_with(&config, history, trained, test)
+    }
+
+    fn judge_with(
+        config: &RunConfig,
+        history: &History,
+        trained: [usize; 2],
+        test: &Evaluation,
+    ) -> Vec<Warning> {
         let trained: Vec<usize> = (0..2).flat_map(|class| vec![class; trained[class]]).collect();
         let judged = Judged {
-            config: &config,
+            config,
             classes: &["cat".into(), "dog".into()],
             trained: &trained,
             validation: 20,
@@ -343,11 +362,17 @@ mod tests {
         let found = judge(&history, [50, 50], &good, 0.001);
         assert_eq!(found[0].kind, "earlier-epoch-better");
         let says = "epoch 2 was better on the validation images (95.0 % right, loss 0.3000) than the last \
-                    one, 4 (70.0 % right, loss 0.4400), whose weights are kept (--epochs 2 ends there)";
+                    one, 4 (70.0 % right, loss 0.4400), whose weights are kept (--keep best keeps its)";
         assert_eq!(found[0].text, says);
         // The same accuracy, but the loss has risen by more than half.
         history[3] = record(4, 0.01, 0.5, 0.95);
         assert_eq!(judge(&history, [50, 50], &good, 0.001).len(), 1);
+        // Whoever asks for the best epoch gets it.
+        let config = RunConfig {
+            fit: FitOptions { keep: Keep::Best, ..FitOptions::default() },
+            ..RunConfig::default()
+        };
+        assert_eq!(judge_with(&config, &history, [50, 50], &good), []);
         // A multiple of almost zero is still almost zero.
         let perfect =
             vec![record(1, 0.5, 0.5, 0.8), record(2, 0.1, 6e-5, 1.0), record(3, 0.1, 4e-4, 1.0)];

@@ -1,13 +1,13 @@
 //! Accumulated gradients, averaged weights, and settings that do not fit.
 
 use super::super::*;
-use super::{Points, StopAfter, options, outcome, trainer};
+use super::{Points, StopAfter, fit, options, outcome, trainer};
 use crate::error::Error;
 use crate::kernels::Kernels;
 use crate::layers::{BatchNormalization, Dense, OutputKind};
 use crate::loss::Loss;
 use crate::model::{Model, SequentialBuilder};
-use crate::optim::{OptimizerConfig, Schedule};
+use crate::optim::{Decayed, OptimizerConfig, Schedule};
 
 /// A run without dropout, which draws anew for each batch.
 fn plain<T: Kernels>(batch_size: usize, accumulate: usize) -> Trainer<T> {
@@ -169,4 +169,39 @@ fn balanced_weights_give_each_class_the_same_share() {
     assert_eq!(balanced_weights(&[1, 0, 1, 1, 2, 1], 3), [2.0, 0.5, 2.0]);
     assert_eq!(balanced_weights(&[1, 1], 3), [0.0, 1.0 / 3.0, 0.0]);
     assert_eq!(balanced_weights(&[], 2), [0.0, 0.0]);
+}
+
+#[test]
+fn a_run_goes_on_with_the_settings_of_its_optimizer() {
+    use OptimizerConfig::{Adam, AdamW, Sgd};
+    let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-7);
+    let adam = Adam { beta1, beta2, epsilon };
+    let all = Decayed::All;
+    let adamw = |weight_decay, decayed| AdamW { beta1, beta2, epsilon, weight_decay, decayed };
+    let sgd = |momentum, nesterov| Sgd { momentum, nesterov, weight_decay: 0.0, decayed: all };
+    let decaying =
+        |weight_decay| Sgd { momentum: 0.9, nesterov: false, weight_decay, decayed: all };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c");
+    for (then, now, values) in [
+        (adam, Adam { beta1: 0.8, beta2, epsilon }, ["beta1 0.9", "beta1 0.8"]),
+        (adam, Adam { beta1, beta2: 0.99, epsilon }, ["beta2 0.999", "beta2 0.99"]),
+        (adam, Adam { beta1, beta2, epsilon: 0.5 }, ["epsilon 0.0000001", "epsilon 0.5"]),
+        (adamw(0.004, all), adamw(0.25, all), ["decay 0.004", "decay 0.25"]),
+        (
+            adamw(0.5, all),
+            adamw(0.5, Decayed::Weights),
+            ["decay 0.5", "decay 0.5 of weights alone"],
+        ),
+        (decaying(0.0), decaying(0.25), ["momentum 0.9", "decay 0.25"]),
+        (sgd(0.9, false), sgd(0.5, false), ["momentum 0.9", "momentum 0.5"]),
+        (sgd(0.9, false), sgd(0.9, true), ["nesterov false", "nesterov true"]),
+    ] {
+        fit(trainer::<f32>(then, options(1))).save(&path, "").unwrap();
+        let go_on =
+            |with| trainer::<f32>(with, options(2)).resume(Checkpoint::open(&path).unwrap());
+        let message = go_on(now).unwrap_err().to_string();
+        assert!(values.iter().all(|value| message.contains(value)), "{message}");
+        assert!(go_on(then).is_ok());
+    }
 }
