@@ -100,6 +100,8 @@ fn both_parts_go_on_to_the_same_bits() {
     resume(&[]).says(&[], &["the run is finished, with 6 epochs"]);
     let refused = ["train", "--resume", "--out", "run2", "--epochs", "4"];
     sandbox.refuses(refused, 2, &["--epochs", "before the fine-tuning"]);
+    let refused = ["train", "--resume", "--out", "run2", "--early-stopping", "4"];
+    sandbox.refuses(refused, 2, &["--early-stopping", "before the fine-tuning"]);
     let refused = ["train", "--resume", "--out", "run2", "--freeze", "none"];
     sandbox.refuses(refused, 2, &["--fine-tune", "--freeze none"]);
 

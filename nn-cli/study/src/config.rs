@@ -224,6 +224,15 @@ impl RunConfig {
             let before = format!("{} epochs before the fine-tuning", self.fit.epochs);
             return refuse("--epochs", &before, &config.fit.epochs.to_string());
         }
+        // It tells where the classifier's part ended.
+        let (before, now) = (self.fit.early_stopping, config.fit.early_stopping);
+        if before != now && began.fine_tune_epochs > 0 {
+            let words = |patience: Option<usize>| match patience {
+                Some(epochs) => format!("a patience of {epochs} before the fine-tuning"),
+                None => "none before the fine-tuning".into(),
+            };
+            return refuse("--early-stopping", &words(before), &words(now));
+        }
         Ok(())
     }
 
