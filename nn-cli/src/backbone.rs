@@ -1,9 +1,9 @@
 //! The pretrained network that a run begins with: what the options say of it, and its file.
 
 use crate::args::{ElsewhereArgs, SettingArgs};
-use crate::commands::model::preprocessing::Prepared;
-use crate::commands::model::{self, Opened};
 use crate::failure::Failure;
+use crate::model::preprocessing::Prepared;
+use crate::model::{self, Opened};
 use crate::ui::Console;
 use nn_core::Error;
 use nn_core::data::Resize;

@@ -4,8 +4,8 @@
 //! and models are read by `nn-core`, manifests and archives by `nn-photographs`: their fuzz targets call
 //! those directly.
 
-use crate::commands::model::settings::Classes;
-use crate::commands::model::{beside, classes};
+use crate::model::settings::Classes;
+use crate::model::{beside, classes};
 use crate::{labels, npy};
 use nn_core::data::split_file;
 use nn_core::data::{ImageFolder, Resize, Split};

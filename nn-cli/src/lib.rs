@@ -22,6 +22,7 @@ mod hints;
 mod images;
 mod interrupt;
 mod labels;
+mod model;
 mod npy;
 mod observer;
 mod out;

@@ -1,10 +1,10 @@
 //! `nn-cli evaluate`: evaluates a trained model on a set of images.
 
-use super::model::{self, Classifier};
 use crate::args::{EvaluateArgs, SplitName};
 use crate::config;
 use crate::datasets::{self, Place};
 use crate::failure::Failure;
+use crate::model::{self, Classifier};
 use crate::reading;
 use crate::ui::{Console, table};
 use nn_core::audit::{Listing, duplicated_elsewhere};

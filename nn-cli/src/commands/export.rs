@@ -1,9 +1,9 @@
 //! `nn-cli model export`: writes a model as ONNX, or as our own file.
 
-use super::model::preprocessing::{Prepared, bare};
-use super::model::{self, Opened};
 use crate::args::ExportArgs;
 use crate::failure::Failure;
+use crate::model::preprocessing::{Prepared, bare};
+use crate::model::{self, Opened};
 use crate::ui::Console;
 use nn_core::Error;
 use nn_core::data::Resize;

@@ -6,12 +6,12 @@ mod tensor;
 
 use self::look::{Explained, Look};
 use self::pages::Pages;
-use super::model::Classifier;
 use crate::args::{AlignName, GradcamArgs, MethodName};
 use crate::failure::Failure;
 use crate::hints;
 use crate::images;
 use crate::interrupt;
+use crate::model::Classifier;
 use crate::ui::{Console, Counter, table};
 use nn_core::Tensor;
 use nn_core::explain::{

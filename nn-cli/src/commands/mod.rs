@@ -10,7 +10,6 @@ mod export;
 mod find_rate;
 mod gradcam;
 mod manual;
-pub mod model;
 mod predict;
 mod runs;
 mod summary;

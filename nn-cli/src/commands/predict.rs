@@ -4,11 +4,11 @@ mod shown;
 mod tensor;
 
 use self::shown::Csv;
-use super::model::Classifier;
 use crate::args::PredictArgs;
 use crate::failure::Failure;
 use crate::images::{self, Found};
 use crate::interrupt;
+use crate::model::Classifier;
 use crate::ui::Console;
 use nn_core::data::{Treated, Treatment};
 use nn_core::files::write_atomically;

@@ -1,9 +1,9 @@
 //! `nn-cli summary`: prints the table of layers, or the network as a file; draws its graph.
 
-use super::model;
 use crate::args::SummaryArgs;
 use crate::config::{channels, image_size};
 use crate::failure::Failure;
+use crate::model;
 use crate::ui::Console;
 use crate::ui::lines::width;
 use nn_core::data::Channels;

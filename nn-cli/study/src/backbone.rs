@@ -1,7 +1,7 @@
 //! A pretrained network that a run begins with: its settings in `config.toml`, and the network itself.
 
 use crate::StudyError;
-use crate::training::contents::{Checksum, hex};
+use crate::checksum::{Checksum, hex};
 use nn_core::Error;
 use nn_core::data::Resize;
 use nn_core::model::Sequential;

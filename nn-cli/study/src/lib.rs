@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! image_set     images, with their name and origin
+//! checksum      SHA-256 checksums
 //! config        the settings of a run, stored as config.toml
 //! backbone      a pretrained network that a run begins with
 //! network       the network of a run: a built-in one, or one that a file describes
@@ -31,6 +32,7 @@
 
 pub mod audit;
 pub mod backbone;
+mod checksum;
 pub mod config;
 mod environment;
 pub mod error;

@@ -1,7 +1,8 @@
 //! Which images a model's run was trained, validated and tested on. Images are identified by their content,
 //! using the checksums and the split table in the run's folder.
 
-use crate::training::contents::{self, CHECKSUMS_FILE, Checksum, checksum};
+use crate::checksum::{Checksum, checksum};
+use crate::training::contents::{self, CHECKSUMS_FILE};
 use crate::{Observer, run_folder, stats};
 use nn_core::data::split_file::{self, SPLIT_FILE};
 use nn_core::data::{Part, Sample, Split};

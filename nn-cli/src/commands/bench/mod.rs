@@ -6,10 +6,10 @@ mod opened;
 mod passes;
 mod timing;
 
-use super::model::DEFAULT_IMAGE_SIZE;
 use crate::args::BenchArgs;
 use crate::config::{channels, image_size};
 use crate::failure::Failure;
+use crate::model::DEFAULT_IMAGE_SIZE;
 use crate::ui::{Console, Counter, table};
 use nn_core::data::Channels;
 use nn_core::internals::peak;

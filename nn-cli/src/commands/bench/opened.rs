@@ -3,8 +3,8 @@
 use super::timing::{Clock, Times};
 use super::{WARM_UP, forward};
 use crate::args::BenchArgs;
-use crate::commands::model;
 use crate::failure::Failure;
+use crate::model;
 use crate::ui::{Console, Counter};
 use nn_core::kernels::isa;
 use nn_core::train::check_batch_size;

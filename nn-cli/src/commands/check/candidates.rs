@@ -1,6 +1,6 @@
 //! The ways in which a model may take pixels.
 
-use crate::commands::model::settings::Pixels;
+use crate::model::settings::Pixels;
 use nn_core::data::{Resampling, Resize, ResizeMode};
 use nn_core::model::{Preprocessing, Sequential};
 

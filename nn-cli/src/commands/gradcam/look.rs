@@ -1,9 +1,9 @@
 //! One image's heat map: its numbers, its picture and their captions.
 
 use super::Method;
-use crate::commands::model::Classifier;
 use crate::failure::Failure;
 use crate::images::Found;
+use crate::model::Classifier;
 use crate::npy;
 use image::RgbImage;
 use nn_core::data::{Foreground, ForegroundRule, Rgb8, Treatment, foreground};

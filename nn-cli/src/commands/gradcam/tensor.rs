@@ -2,10 +2,10 @@
 
 use super::{Method, class};
 use crate::args::GradcamArgs;
-use crate::commands::model::Classifier;
 use crate::failure::Failure;
 use crate::images::BATCH;
 use crate::interrupt;
+use crate::model::Classifier;
 use crate::npy;
 use crate::tensors;
 use crate::ui::Console;

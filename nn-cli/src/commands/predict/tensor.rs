@@ -2,10 +2,10 @@
 
 use super::Outputs;
 use crate::args::PredictArgs;
-use crate::commands::model::Classifier;
 use crate::failure::Failure;
 use crate::images::BATCH;
 use crate::interrupt;
+use crate::model::Classifier;
 use crate::tensors;
 use crate::ui::Console;
 use nn_core::train::{class_probabilities, most_probable};

@@ -2,19 +2,15 @@
 //!
 //! A run writes them in the format of `sha256sum`, which can verify them in the data folder.
 
-use super::Splits;
+use super::splits::Splits;
 use crate::Observer;
 use crate::StudyError;
+use crate::checksum::{Checksum, checksum, hex};
 use nn_core::Error;
 use nn_core::data::{Dataset, Sample};
 use nn_core::files::read_limited;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
-use std::fs;
 use std::path::Path;
-
-/// The SHA-256 of a file.
-pub type Checksum = [u8; 32];
 
 /// The checksums of a run's images, in their order.
 pub struct Contents {
@@ -55,15 +51,6 @@ impl Contents {
             _ => &self.test,
         }
     }
-}
-
-/// The checksum of the file at `path`.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn checksum(path: &Path) -> Result<Checksum, Error> {
-    let content = fs::read(path).map_err(Error::io("read", path))?;
-    Ok(Sha256::digest(content).into())
 }
 
 /// The file in a run's folder with the checksums.
@@ -116,14 +103,10 @@ fn bytes(hex: &str) -> Option<Checksum> {
     Some(sum)
 }
 
-/// Hexadecimal digits.
-pub fn hex(checksum: &[u8]) -> String {
-    checksum.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn checksums_come_back_from_their_file() {

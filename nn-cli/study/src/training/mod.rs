@@ -9,13 +9,14 @@ mod kept;
 mod saving;
 mod splits;
 mod stage;
+mod task;
 mod warnings;
 
 pub use augmented::augmented;
 pub use kept::Kept;
-pub use saving::{Note, Saving};
+pub use saving::{Note, Saving, Stage};
 pub use splits::{Splits, read_split};
-pub use stage::Stage;
+pub use task::Task;
 pub use warnings::Warning;
 
 use self::contents::Contents;
@@ -23,7 +24,6 @@ use self::stage::{Trained, Training};
 use crate::Evaluation;
 use crate::ImageSet;
 use crate::StudyError;
-use crate::backbone::Backbone;
 use crate::config::RunConfig;
 use crate::observer::Interruptible;
 use crate::{Observer, format};
@@ -52,17 +52,6 @@ pub struct Run<'a> {
     pub test: Evaluation,
     /// Warnings about the run.
     pub warnings: Vec<Warning>,
-}
-
-/// What a run is made of.
-#[derive(Clone, Copy)]
-pub struct Task<'a> {
-    /// Its settings.
-    pub config: &'a RunConfig,
-    /// Its images.
-    pub set: &'a ImageSet,
-    /// The backbone that the settings name, opened.
-    pub backbone: Option<&'a Backbone>,
 }
 
 impl<'a> Run<'a> {

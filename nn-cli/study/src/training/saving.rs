@@ -1,11 +1,12 @@
 //! What a checkpoint stores besides weights and history, and whether a run may be resumed: only with the
 //! settings and the images it began with.
 
-use super::Splits;
-use super::contents::{Checksum, Contents, hex};
-use super::stage::{Stage, Training};
+use super::contents::Contents;
+use super::splits::Splits;
+use super::task::Task;
 use crate::ImageSet;
 use crate::StudyError;
+use crate::checksum::{Checksum, hex};
 use crate::config::RunConfig;
 use crate::{Observer, format};
 use nn_core::Error;
@@ -45,6 +46,26 @@ pub struct Note {
     pub before: History,
 }
 
+/// A part of a training, as a checkpoint remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The network as a whole.
+    #[default]
+    Whole,
+    /// The layers behind the frozen ones.
+    Head,
+    /// All layers, once the head is trained.
+    FineTuning,
+}
+
+impl Stage {
+    /// Whether it is the only part.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
+}
+
 /// The images of a run: their paths within the set, their classes and contents.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,27 +91,20 @@ impl Saving {
         Self { checkpoints: Checkpoints::new(&folder), from: None, command, folder }
     }
 
-    /// Restores `trainer` from the checkpoint, if there is one, and makes it save checkpoints of this part of the
-    /// training, behind the epochs `before`.
+    /// Restores `trainer` from the checkpoint, if there is one, and makes it save checkpoints with this note.
     ///
     /// # Errors
     /// If the images are not those that the run began with, or cannot be read.
     pub fn begin(
         self,
         mut trainer: Trainer,
-        of: &Training<'_>,
-        stage: Stage,
-        before: History,
+        note: Note,
+        observer: &dyn Observer,
     ) -> Result<Trainer, StudyError> {
-        let kernel = isa::active().name().to_string();
-        let config = of.task.config.clone();
-        let images = Identity::of(of.task.set, of.data, of.contents);
-        let epochs = before.len();
-        let note = Note { config, images, kernel, stage, before };
         if let Some(checkpoint) = self.from {
-            Note::read(&checkpoint)?.allows(&note, &checkpoint, of.observer)?;
+            Note::read(&checkpoint)?.allows(&note, &checkpoint, observer)?;
             trainer = trainer.resume(checkpoint)?;
-            of.observer.note(&format!("going on {}", place(&trainer, epochs)));
+            observer.note(&format!("going on {}", place(&trainer, note.before.len())));
         }
         let text = serde_json::to_string(&note).map_err(StudyError::failed)?;
         trainer.save_to(self.checkpoints, text);
@@ -116,6 +130,18 @@ fn place(trainer: &Trainer, before: usize) -> String {
 }
 
 impl Note {
+    /// For the part `stage` of a training, behind the epochs `before`.
+    pub fn new(
+        task: Task<'_>,
+        data: &Splits,
+        contents: &Contents,
+        (stage, before): (Stage, History),
+    ) -> Self {
+        let kernel = isa::active().name().to_string();
+        let images = Identity::of(task.set, data, contents);
+        Self { config: task.config.clone(), images, kernel, stage, before }
+    }
+
     /// Reads the note in a checkpoint.
     ///
     /// # Errors

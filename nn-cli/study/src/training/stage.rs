@@ -3,8 +3,9 @@
 
 use super::augmented::augmented;
 use super::contents::Contents;
-use super::saving::{self, Note, Saving};
-use super::{Splits, Task};
+use super::saving::{self, Note, Saving, Stage};
+use super::splits::Splits;
+use super::task::Task;
 use crate::backbone::{Backbone, BackboneConfig, Freeze};
 use crate::observer::{Interruptible, Watched};
 use crate::{Observer, StudyError, format};
@@ -12,27 +13,6 @@ use nn_core::Error;
 use nn_core::data::Dataset;
 use nn_core::model::Sequential;
 use nn_core::train::{Examples, FeatureOptions, Features, FitOptions, History, Trainer};
-use serde::{Deserialize, Serialize};
-
-/// A part of a training, as a checkpoint remembers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// The network as a whole.
-    #[default]
-    Whole,
-    /// The layers behind the frozen ones.
-    Head,
-    /// All layers, once the head is trained.
-    FineTuning,
-}
-
-impl Stage {
-    /// Whether it is the only part.
-    pub fn is_whole(&self) -> bool {
-        *self == Self::Whole
-    }
-}
 
 /// What a training led to.
 pub struct Trained {
@@ -218,7 +198,8 @@ impl Training<'_> {
         let command = saving.as_ref().map(|saving| saving.command.clone());
         let before = part.before.len();
         if let Some(saving) = saving {
-            trainer = saving.begin(trainer, self, part.stage, part.before)?;
+            let note = Note::new(self.task, self.data, self.contents, (part.stage, part.before));
+            trainer = saving.begin(trainer, note, observer)?;
         }
         let mut display = observer.training("", config.epochs());
         let mut progress = Watched { display: &mut *display, observer, before };
