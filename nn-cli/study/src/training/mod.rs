@@ -3,6 +3,7 @@
 //! `train` makes one run, `experiment` many. With the same settings they give the same bits, independent of
 //! the command and of the number of threads.
 
+mod alike;
 mod augmented;
 pub mod contents;
 mod kept;
@@ -130,7 +131,8 @@ impl<'a> Run<'a> {
             tested_on: data.tested_on,
         };
         let silent = || silent_layer(&model, &watched(&data.train), LOOKED_AT);
-        let warnings = judged.warnings(silent)?;
+        let mut warnings: Vec<Warning> = alike::alike(&data.train)?.into_iter().collect();
+        warnings.extend(judged.warnings(silent)?);
         Ok(Self { config, set, data, contents, model, history, kept, test, warnings })
     }
 }

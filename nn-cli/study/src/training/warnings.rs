@@ -14,7 +14,7 @@ use serde::Serialize;
 /// A warning about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// `no-learning`, `one-answer` or `earlier-epoch-better`.
+    /// `no-learning`, `one-answer`, `earlier-epoch-better`, `few-validation-images` or `images-alike`.
     pub kind: &'static str,
     /// A sentence, with advice.
     pub text: String,
@@ -54,6 +54,9 @@ const LEARNED: f64 = 0.98;
 /// guessing.
 const ENOUGH: usize = 8;
 
+/// Below this number of validation images, chance has much to say in the choice of an epoch.
+const FEW: usize = 30;
+
 /// The number of epochs after which a network should have learned something: that of the reference.
 const LONG: usize = 10;
 
@@ -73,7 +76,7 @@ impl Judged<'_> {
         let stuck = self.is_stuck();
         let answer = self.only_answer().filter(|_| stuck || self.test.images() >= ENOUGH);
         if !stuck && answer.is_none() {
-            return Ok(self.better_before().into_iter().collect());
+            return Ok(self.better_before().into_iter().chain(self.chosen_by_few()).collect());
         }
         let silent = silent()?;
         let kind = if stuck { "no-learning" } else { "one-answer" };
@@ -192,6 +195,21 @@ impl Judged<'_> {
         )
     }
 
+    /// The note that few validation images decided which epoch's weights are kept.
+    fn chosen_by_few(&self) -> Option<Warning> {
+        let is_chosen = self.config.fit.keep == Keep::Best && self.kept()?.val_loss.is_some();
+        (is_chosen && self.validation < FEW).then(|| Warning {
+            kind: "few-validation-images",
+            text: format!(
+                "the epoch was chosen by {}, of which each counts {:.0} points: another choice of them could have \
+                 chosen another epoch; a larger --validation-split is more certain, and leaves fewer to train on",
+                plural(self.validation as u64, "validation image"),
+                100.0 / self.validation as f64
+            ),
+            is_early: true,
+        })
+    }
+
     /// The warning that an earlier epoch was clearly better on the validation images.
     fn better_before(&self) -> Option<Warning> {
         if self.config.fit.keep == Keep::Best {
@@ -225,9 +243,20 @@ impl Judged<'_> {
             (Schedule::Constant, _) => format!(" (--epochs {} ends there)", better.epoch),
             _ => String::new(),
         };
+        // Validation turns while training goes on: the network learns its images by heart.
+        let by_heart = if last.loss < LEARNS_ON * better.loss {
+            format!(
+                ", while the training loss fell from {} to {}: the network overfits; more images, --augment standard, \
+                 or --weight-decay with --optimizer adamw work against that",
+                loss(better.loss),
+                loss(last.loss)
+            )
+        } else {
+            String::new()
+        };
         let text = format!(
             "epoch {} was better on the validation images ({}) than the last one, {} ({}), whose weights are \
-             kept{there}",
+             kept{there}{by_heart}",
             better.epoch,
             told(better),
             last.epoch,
@@ -236,6 +265,9 @@ impl Judged<'_> {
         Some(Warning { kind: "earlier-epoch-better", text, is_early: false })
     }
 }
+
+/// The training loss has fallen if it is below this share of what it was.
+const LEARNS_ON: f64 = 0.8;
 
 /// The factor and the difference by which the validation loss must have risen to be called worse. The
 /// difference is needed because of losses near zero, where the factor alone means nothing.
