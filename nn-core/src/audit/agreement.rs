@@ -89,7 +89,22 @@ pub fn agreement(a: &Luma, b: &Luma, placement: Placement) -> Option<Comparison>
     // Near the border of a part, pixels are blurred with what lies beyond.
     let is_framed = placement.off_frame(a.size(), b.size()) < NEAR_FRAME;
     let margin = if is_framed { ON_THE_BORDER } else { PART_MARGIN };
-    judge(a, b, placement, &multiversion(Blocks { a, b, placement, margin }))
+    let blocks = Blocks { a, b, placement, margin, margin_of_b: ON_THE_BORDER };
+    judge(a, b, placement, &multiversion(blocks))
+}
+
+/// The same without pixels within `margin` of the border of either, where a part is blurred with the
+/// frame around it.
+pub fn inner_agreement(
+    a: &Luma,
+    b: &Luma,
+    placement: Placement,
+    margin: f32,
+) -> Option<Comparison> {
+    let Comparison { share_of_a, share_of_b, .. } = agreement(a, b, placement)?;
+    let blocks = Blocks { a, b, placement, margin, margin_of_b: margin };
+    let inner = judge(a, b, placement, &multiversion(blocks))?;
+    Some(Comparison { share_of_a, share_of_b, ..inner })
 }
 
 fn judge(a: &Luma, b: &Luma, placement: Placement, blocks: &[BlockMoments]) -> Option<Comparison> {

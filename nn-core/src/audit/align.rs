@@ -26,7 +26,21 @@ struct Normal<'a> {
     /// Gain and offset so far, and the scale of the residuals: pixels with larger residuals (of a
     /// watermark, say) have small weights. `None` in the first step.
     tone: Option<(f32, f32, f32)>,
+    outliers: Outliers,
 }
+
+/// The weight of pixels that do not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outliers {
+    /// Small: a picture far from its place still finds it.
+    Weak,
+    /// Next to none, and none at the borders. The edge of a frame, or of a tilted picture, has such large
+    /// gradients that it pulls a picture away from its place in spite of small weights.
+    Ignored,
+}
+
+/// The width of the borders that are left out, in pixels.
+const BORDER: f32 = 3.0;
 
 /// The number of partial sums, for SIMD.
 const LANES: usize = 16;
@@ -49,10 +63,14 @@ impl Multiversion for Normal<'_> {
     #[inline(always)]
     fn run(self) -> Totals {
         let (a, b) = (self.a, self.b);
-        let (right, bottom) = ((a.width - 1) as f32, (a.height - 1) as f32);
+        let border = if self.outliers == Outliers::Ignored { BORDER } else { 0.0 };
+        let (right, bottom) = ((a.width - 1) as f32 - border, (a.height - 1) as f32 - border);
+        let (last_column, last_row) =
+            ((b.width - 1) as f32 - border, (b.height - 1) as f32 - border);
         let mut totals = Totals { products: [[0.0; 9]; 8], residuals: 0.0, count: 0 };
         let (mut numbers, mut n): (Numbers, usize) = ([[0.0; BATCH]; 9], 0);
-        for y in (0..b.height).step_by(self.stride) {
+        let rows = (0..b.height).step_by(self.stride);
+        for y in rows.filter(|&y| (border..=last_row).contains(&(y as f32))) {
             let q = (y as f32 - self.middle.1) / self.unit;
             for start in (0..b.width).step_by(self.stride * LANES) {
                 // Coordinates first: this loop is vectorised.
@@ -61,8 +79,9 @@ impl Multiversion for Normal<'_> {
                 for lane in 0..LANES {
                     let x = start + lane * self.stride;
                     let (u, v) = self.placement.apply(x as f32, y as f32);
-                    let across = (u >= 0.0) & (u <= right) & (x < b.width);
-                    inside[lane] = across & (v >= 0.0) & (v <= bottom);
+                    let on_b = (x as f32 >= border) & (x as f32 <= last_column);
+                    let across = (u >= border) & (u <= right) & on_b;
+                    inside[lane] = across & (v >= border) & (v <= bottom);
                     (us[lane], vs[lane]) = (u, v);
                 }
                 let places = Bilinear::around(a, &us, &vs);
@@ -104,7 +123,12 @@ impl Normal<'_> {
                 let residual = target - gain * value - offset;
                 let far = residual / spread;
                 residuals[lane] += counts * residual.abs();
-                weights[i] = counts / (1.0 + far * far);
+                let weight = 1.0 / (1.0 + far * far);
+                weights[i] = counts
+                    * match self.outliers {
+                        Outliers::Weak => weight,
+                        Outliers::Ignored => weight * weight,
+                    };
                 numbers[0][i] = gx * p;
                 numbers[1][i] = gx * q;
                 numbers[3][i] = gy * p;
@@ -155,6 +179,7 @@ pub fn refine(
     mut placement: Placement,
     steps: usize,
     stride: usize,
+    outliers: Outliers,
 ) -> Option<Placement> {
     if a.width.min(a.height) < 2 {
         return None;
@@ -166,7 +191,7 @@ pub fn refine(
     for step in 0..steps {
         let middle = (middle_x, middle_y);
         let Totals { products, residuals, count } =
-            multiversion(Normal { a, b, placement, stride, middle, unit, tone });
+            multiversion(Normal { a, b, placement, stride, middle, unit, tone, outliers });
         let (area_a, area_b) = ((a.width * a.height) as f32, (b.width * b.height) as f32);
         let common = (count * stride * stride) as f32;
         if common * placement.determinant().abs() < SHARE * area_a || common < SHARE * area_b {

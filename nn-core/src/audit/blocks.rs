@@ -67,6 +67,8 @@ pub struct Blocks<'a> {
     pub placement: Placement,
     /// Pixels within this distance from the border of `a` are ignored.
     pub margin: f32,
+    /// The same for the border of `b`.
+    pub margin_of_b: f32,
 }
 
 impl Multiversion for Blocks<'_> {
@@ -123,12 +125,17 @@ impl Blocks<'_> {
     #[inline(always)]
     fn laid(&self, x: usize, y: usize, len: usize) -> ([f32; BLOCK], [f32; BLOCK]) {
         let a = self.a;
-        let margin = self.margin;
+        let (margin, border) = (self.margin, self.margin_of_b);
         let (right, bottom) = ((a.width - 1) as f32 - margin, (a.height - 1) as f32 - margin);
+        let (last_column, last_row) =
+            ((self.b.width - 1) as f32 - border, (self.b.height - 1) as f32 - border);
+        let is_inner = (y as f32 >= border) & (y as f32 <= last_row);
         let (mut inside, mut us, mut vs) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
         for i in 0..BLOCK {
-            let (u, v) = self.placement.apply(x as f32 + i as f32, y as f32);
-            let across = (u >= margin) & (u <= right);
+            let column = x as f32 + i as f32;
+            let (u, v) = self.placement.apply(column, y as f32);
+            let is_inner = is_inner & (column >= border) & (column <= last_column);
+            let across = (u >= margin) & (u <= right) & is_inner;
             let down = (v >= margin) & (v <= bottom);
             inside[i] = if across & down & (i < len) { 1.0 } else { 0.0 };
             (us[i], vs[i]) = (u, v);

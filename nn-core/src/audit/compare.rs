@@ -11,8 +11,8 @@
 //! Text or a mark drawn over a copy biases the refined placement, so a pair that is almost aligned
 //! edge to edge is also compared exactly edge to edge.
 
-use super::agreement::{NEAR_FRAME, ON_THE_BORDER, agreement};
-use super::align::refine;
+use super::agreement::{NEAR_FRAME, ON_THE_BORDER, agreement, inner_agreement};
+use super::align::{Outliers, refine};
 use super::colour::{ColourMatch, Colours};
 use super::comparison::{Comparison, MIN_EVIDENCE, OTHER_IN_PART, Verdict};
 use super::difference::{Difference, Overlay};
@@ -45,6 +45,10 @@ const OTHER_IF_ENLARGED: f32 = 0.12;
 const WRITTEN_OVER: f32 = 0.2;
 /// The factor on the required share of same blocks that the first stage must allow: its margin is smaller.
 const NEARLY: f32 = 0.7;
+/// The agreement from which a part is worth a better placement.
+const NEAR_A_PART: f32 = 0.5;
+/// The number of steps to it, and the stride of the pixels that are used.
+const REALIGNED: (usize, usize) = (6, 2);
 /// The share of differing pixels from which a copy is reported as drawn over.
 const TO_BE_SEEN: f32 = 0.005;
 
@@ -106,6 +110,7 @@ impl Comparable {
     /// most candidates are rejected at the coarse resolution.
     pub fn compare(&self, b: &Self, placement: &Placement) -> Option<Comparison> {
         let refined = self.refined(b, placement).map(|found| self.look_both_ways(b, found));
+        let refined = refined.map(|found| self.realigned(b, found).unwrap_or(found));
         if refined.is_some_and(|found| found.verdict == Verdict::Copy) {
             return refined;
         }
@@ -113,6 +118,26 @@ impl Comparable {
         let framed = self.edge_to_edge(b, placement, refined.map(|found| found.placement));
         let framed = framed.map(|found| self.look_both_ways(b, found));
         framed.into_iter().chain(refined).max_by_key(|found| found.verdict)
+    }
+
+    /// The comparison at a better placement, if one of the two is a part of the other there: the border
+    /// of a frame, or the corners of a tilted picture, bias a placement. Pictures aligned edge to edge are
+    /// compared so anyway ([`Self::edge_to_edge`]), and enlarged ones lack the detail to be aligned by.
+    fn realigned(&self, b: &Self, found: Comparison) -> Option<Comparison> {
+        let is_near = found.agreement >= NEAR_A_PART && found.evidence >= MIN_EVIDENCE;
+        let is_enlarged = self.pixel.max(b.pixel) > 1.0;
+        if found.verdict != Verdict::Different || found.is_whole() || !is_near || is_enlarged {
+            return None;
+        }
+        let (of_a, of_b) = (self.fine(), b.fine());
+        let placement =
+            refine(of_a, of_b, found.placement, REALIGNED.0, REALIGNED.1, Outliers::Ignored)?;
+        let realigned = inner_agreement(of_a, of_b, placement, MARGIN)?;
+        if realigned.is_whole() {
+            return None;
+        }
+        let realigned = self.look_closely(b, realigned);
+        (realigned.verdict > Verdict::Different).then_some(realigned)
     }
 
     /// `found`, with close comparisons. An enlarged picture has few pixels, and resampling it loses other
@@ -247,10 +272,13 @@ const FINE: Stage =
 
 /// The largest anisotropy at a lower resolution at which one may be a part of the other.
 const NEAR_SIMILAR: f32 = 1.6;
+/// The same relative to the stretch from the aspect ratio of one to that of the other: a part may
+/// have been stretched to a square.
+const NEAR_STRETCHED: f32 = 1.2;
 
 impl Stage {
     fn refined(&self, a: &Luma, b: &Luma, placement: Placement) -> Option<Placement> {
-        refine(a, b, placement, self.steps, self.stride)
+        refine(a, b, placement, self.steps, self.stride, Outliers::Weak)
     }
 
     /// The refined placement, if the pictures agree well enough for this resolution.
@@ -258,8 +286,19 @@ impl Stage {
         let placement = self.refined(a, b, placement)?;
         let found = agreement(a, b, placement)?;
         let may_be = found.off_frame < NEAR_FRAME
-            || found.agreement >= self.least_of_part && placement.anisotropy() < NEAR_SIMILAR;
+            || found.agreement >= self.least_of_part
+                && placement.anisotropy()
+                    < NEAR_SIMILAR.max(NEAR_STRETCHED * stretch(a, b, &placement));
         let agrees = found.agreement >= self.least && found.same_at_most >= self.maybe_same;
         (agrees && may_be).then_some(placement)
     }
+}
+
+/// The stretch, as a factor from 1 on, that brings `a`, turned as `b` is, to the aspect ratio of `b`.
+fn stretch(a: &Luma, b: &Luma, placement: &Placement) -> f32 {
+    let aspect = |picture: &Luma| picture.width as f32 / picture.height as f32;
+    let is_upright = placement.symmetry().turns.is_multiple_of(2);
+    let was = if is_upright { aspect(a) } else { aspect(a).recip() };
+    let by = was / aspect(b);
+    by.max(by.recip())
 }

@@ -170,12 +170,12 @@ fn every_kind_of_copy_is_found_and_nothing_else() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// Parts of half the area, four fifths of the area stretched to a square, and tilts: of drawn
+/// Parts of half the area, four fifths of the area stretched to a square, frames and tilts: of drawn
 /// pictures, and of the photographs if available.
 #[test]
 fn parts_stretched_parts_and_tilted_copies_are_found() {
     type Made = fn(&RgbImage) -> RgbImage;
-    let changes: [(&str, Made, usize); 4] = [
+    let changes: [(&str, Made, usize); 5] = [
         ("half of it", |image| part(image, 0.5), 95),
         (
             "stretched",
@@ -183,15 +183,16 @@ fn parts_stretched_parts_and_tilted_copies_are_found() {
                 let part = part(image, 0.8);
                 imageops::resize(&part, 224, 224, FilterType::Triangle)
             },
-            85,
+            95,
         ),
-        ("tilted by 8 degrees", |image| tilted(image, 8.0_f64.to_radians()), 85),
+        ("in a frame", |image| in_a_frame(image), 95),
+        ("tilted by 8 degrees", |image| tilted(image, 8.0_f64.to_radians()), 95),
         ("tilted by 15 degrees", |image| tilted(image, 15.0_f64.to_radians()), 60),
     ];
     let drawn: Vec<RgbImage> = (0..24).map(|number| noisy(number, 320, 240)).collect();
     let photographs = distinct_photographs().unwrap_or_default();
     let photographs: Vec<RgbImage> = photographs.into_iter().step_by(5).collect();
-    let sets = [(drawn, &changes[..3]), (photographs, &changes[..])];
+    let sets = [(drawn, &changes[..4]), (photographs, &changes[..])];
     for (images, changes) in sets.into_iter().filter(|(images, _)| !images.is_empty()) {
         for &(name, change, least) in changes {
             let root = TempDir::new().unwrap();
@@ -205,6 +206,15 @@ fn parts_stretched_parts_and_tilted_copies_are_found() {
             assert!(right * 100 >= images.len() * least, "{name}: {right} of {}", images.len());
         }
     }
+}
+
+/// A black border around it, of a twentieth of its shorter side.
+fn in_a_frame(image: &RgbImage) -> RgbImage {
+    let border = image.width().min(image.height()) / 20;
+    let (width, height) = (image.width() + 2 * border, image.height() + 2 * border);
+    let mut framed = RgbImage::new(width, height);
+    imageops::replace(&mut framed, image, border.into(), border.into());
+    framed
 }
 
 /// Pictures of 32 x 32 pixels, and resized copies after strong compression. Resampling one picture loses
