@@ -3,6 +3,7 @@
 
 use super::{noisy, picture, report, save};
 use crate::rng::Rng;
+use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
 use std::path::Path;
@@ -131,6 +132,27 @@ fn piece(number: u64) -> RgbImage {
     })
 }
 
+/// Pieces in one jig with a grain of 6 grey levels, as faint as contents that count may be.
+fn faint_piece(number: u64) -> RgbImage {
+    let mut rng = Rng::new(number, 9);
+    let waves: Vec<[f64; 3]> = (0..24)
+        .map(|_| {
+            let (length, angle) = (rng.uniform_in(9.0, 30.0), rng.uniform_in(0.0, 6.3));
+            [angle.cos() / length, angle.sin() / length, rng.uniform_in(0.0, 6.3)]
+        })
+        .collect();
+    let mut jig = Rng::new(1, 8);
+    let cells: Vec<f64> = (0..20 * 15).map(|_| [70.0, 150.0][jig.below(2)]).collect();
+    RgbImage::from_fn(240, 180, |x, y| {
+        let wave = |[across, down, phase]: &[f64; 3]| {
+            (6.28 * (f64::from(x) * across + f64::from(y) * down) + phase).sin()
+        };
+        let grain = 6.0 / 12_f64.sqrt() * waves.iter().map(wave).sum::<f64>();
+        let level = cells[(x / 12 + 20 * (y / 12)) as usize] + grain;
+        Rgb([level.round() as u8; 3])
+    })
+}
+
 type Draw = fn(u64) -> RgbImage;
 
 fn drawn(root: &Path, draw: Draw, count: u64) {
@@ -173,6 +195,12 @@ fn scenes_are_told_apart_from_copies() {
     assert!(report.scenes.iter().all(|pair| pair.kind == super::Kind::Scene));
 }
 
+/// The name of a file, which its copy shares.
+fn stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or_default();
+    name.trim_end_matches(".jpg").trim_end_matches("-again")
+}
+
 #[test]
 fn copies_on_a_template_are_copies() {
     for (name, draw, count) in KINDS {
@@ -183,10 +211,6 @@ fn copies_on_a_template_are_copies() {
             save(&draw(number), root.path(), &format!("test/0/{number}-again.jpg"), 75);
         }
         let report = report(root.path());
-        let stem = |file: &str| {
-            let name = file.rsplit('/').next().unwrap_or_default();
-            name.trim_end_matches(".jpg").trim_end_matches("-again").to_string()
-        };
         let right = report.pairs.iter().filter(|pair| stem(&pair.a) == stem(&pair.b)).count();
         let copies = count.div_ceil(step) as usize;
         assert!(right * 10 >= copies * 9, "{name}: {right} of {copies}");
@@ -259,4 +283,23 @@ fn copies_of_what_shares_a_scene_share_it_too() {
     let summary = report(root.path()).summary;
     assert_eq!((summary.bytes, summary.scene_groups, summary.scene_images), (8, 1, 16));
     assert_eq!(summary.scene_groups_across_splits, 1);
+}
+
+/// Strong compression and scaling leave noise that is a large part of a faint content, but copies stay copies.
+#[test]
+fn compressed_and_scaled_copies_of_faint_contents_are_copies() {
+    for (quality, scale) in [(90, 1.0), (75, 1.5), (60, 1.0), (60, 0.6), (30, 0.8), (30, 0.45)] {
+        let root = TempDir::new().unwrap();
+        drawn(root.path(), faint_piece, 24);
+        (0..12).into_par_iter().map(|half| 2 * half).for_each(|number| {
+            let image = faint_piece(number);
+            let side = |len: u32| (f64::from(len) * scale) as u32;
+            let (width, height) = (side(image.width()), side(image.height()));
+            let copy = imageops::resize(&image, width, height, FilterType::CatmullRom);
+            save(&copy, root.path(), &format!("test/0/{number}-again.jpg"), quality);
+        });
+        let pairs = report(root.path()).pairs;
+        let right = pairs.iter().filter(|pair| stem(&pair.a) == stem(&pair.b)).count();
+        assert_eq!((right, pairs.len()), (12, 12), "{quality}, {scale}: {pairs:?}");
+    }
 }
