@@ -5,15 +5,18 @@
 //! pixelwise median is the template. Copies must also agree after the template is subtracted, where
 //! different contents agree as little as any two pictures.
 
+use super::agreement::ON_THE_BORDER;
 use super::compare::Comparable;
+use super::comparison::MIN_EVIDENCE;
 use super::content::tells_apart;
-use super::difference::laid;
+use super::difference::{Overlay, laid};
 use super::luma::Luma;
 use super::placement::Placement;
 use super::sets::Sets;
 use super::symmetry::Symmetry;
 use super::tone::Tone;
 use rayon::prelude::*;
+use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,6 +24,11 @@ use std::collections::{BTreeMap, HashMap};
 const LEAST: usize = 5;
 /// The maximum number of pictures that the median is computed from.
 const SAMPLE: usize = 41;
+/// The number of templates that pictures outside their groups are tried on: the largest groups'.
+const TRIED: usize = 8;
+/// The minimum share of same blocks, of those with contrast in it or in a template, of a picture that has
+/// the background of the template.
+const SAME_GROUND: f32 = 0.33;
 /// The share of the pictures on a template that must differ in colour from the first for colour to
 /// be compared.
 const COLOURED: f32 = 0.3;
@@ -53,6 +61,11 @@ pub fn only_by_template(
             of_template.entry(number).or_default().push(i);
         }
     }
+    let others = lies.on_no_template(alike);
+    let largest = if others.is_empty() { Vec::new() } else { shared.largest() };
+    for &number in &largest {
+        of_template.entry(number).or_default();
+    }
     let of_template: Vec<(usize, Vec<usize>)> = of_template.into_iter().collect();
     // Limits the number of templates that are in memory at a time.
     let told_apart = |(number, pairs): &(usize, Vec<usize>)| -> Vec<(usize, usize)> {
@@ -62,12 +75,21 @@ pub fn only_by_template(
         let is_told = |i: &&usize| {
             lies.tell_apart(&alike[**i], *number, &template, &picture).unwrap_or(false)
         };
-        pairs.par_iter().filter(is_told).map(|&i| (i, *number)).collect()
+        let is_other_told =
+            |i: &&usize| template.tells_apart_others(&alike[**i], &picture).unwrap_or(false);
+        let others: &[usize] = if largest.contains(number) { &others } else { &[] };
+        let told = pairs.par_iter().filter(is_told).chain(others.par_iter().filter(is_other_told));
+        told.map(|&i| (i, *number)).collect()
     };
     let told: Vec<(usize, usize)> =
         of_template.par_iter().with_max_len(1).flat_map_iter(told_apart).collect();
     let mut differs: Vec<Option<usize>> = vec![None; alike.len()];
-    told.into_iter().for_each(|(i, number)| differs[i] = Some(number));
+    let members = |number: usize| shared.members[number].len();
+    for (i, number) in told {
+        if differs[i].is_none_or(|before| members(before) < members(number)) {
+            differs[i] = Some(number);
+        }
+    }
     // Many versions of one picture are no template: enough pictures must be different.
     let distinct = shared.distinct(sizes.len(), alike, &differs);
     differs.iter().map(|number| number.is_some_and(|number| distinct[number] >= LEAST)).collect()
@@ -120,6 +142,15 @@ impl SharedFrames {
     fn template(&self, i: usize) -> Option<usize> {
         let &(group, _) = self.of.get(&i)?;
         (self.members[group].len() >= LEAST).then_some(group)
+    }
+
+    /// The groups with the most members, if they are large enough to have a template.
+    fn largest(&self) -> Vec<usize> {
+        let mut groups: Vec<usize> =
+            (0..self.members.len()).filter(|&group| self.members[group].len() >= LEAST).collect();
+        groups.sort_by_key(|&group| Reverse(self.members[group].len()));
+        groups.truncate(TRIED);
+        groups
     }
 
     /// The number of different pictures in each group.
@@ -200,6 +231,24 @@ impl Template {
         Some(Self { picture: Luma { width, height, pixels }, differs_in_colour })
     }
 
+    /// Whether two pictures outside its group that look alike have different contents on it: too few look
+    /// like them, but they have its background. `None` if that is not so, or one can no longer be read.
+    fn tells_apart_others(
+        &self,
+        pair: &Alike,
+        picture: &(impl Fn(usize) -> Option<Comparable> + Sync),
+    ) -> Option<bool> {
+        let b = picture(pair.b)?;
+        let on_b = framed(Symmetry::ALL[0], &self.picture, b.fine());
+        let difference = Overlay::new(&self.picture, b.fine(), &on_b, ON_THE_BORDER).difference();
+        if difference.visible < MIN_EVIDENCE || difference.same < SAME_GROUND {
+            return None;
+        }
+        let a = picture(pair.a)?;
+        let placement = framed(Symmetry::ALL[0], a.fine(), b.fine());
+        Some(tells_apart(&a, &b, &placement, &laid(&self.picture, b.fine(), &on_b)))
+    }
+
     /// The template transformed to the orientation of a member, and resampled to its pixels.
     fn laid_on(&self, symmetry: Symmetry, member: &Luma) -> Luma {
         let mut pixels = laid(&self.picture, member, &framed(symmetry, &self.picture, member));
@@ -239,6 +288,16 @@ impl Lies<'_> {
     /// The index of the template of a picture.
     fn on(&self, i: usize) -> Option<usize> {
         self.shared.template(i).or_else(|| self.shared.template(self.via.get(&i)?.0))
+    }
+
+    /// The pairs of copies, aligned edge to edge and upright, of which neither lies on a template.
+    fn on_no_template(&self, alike: &[Alike]) -> Vec<usize> {
+        let is_other = |pair: &Alike| {
+            let symmetry = edge_to_edge(&pair.placement, self.sizes[pair.a], self.sizes[pair.b]);
+            let is_on_none = self.on(pair.a).is_none() && self.on(pair.b).is_none();
+            pair.is_copy && is_on_none && symmetry == Some(Symmetry::ALL[0])
+        };
+        (0..alike.len()).filter(|&i| is_other(&alike[i])).collect()
     }
 
     /// Whether two pictures that look alike have different contents on the template with this
