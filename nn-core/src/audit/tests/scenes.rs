@@ -145,7 +145,7 @@ fn faint_piece(number: u64) -> RgbImage {
     let cells: Vec<f64> = (0..20 * 15).map(|_| [70.0, 150.0][jig.below(2)]).collect();
     RgbImage::from_fn(240, 180, |x, y| {
         let wave = |[across, down, phase]: &[f64; 3]| {
-            (6.28 * (f64::from(x) * across + f64::from(y) * down) + phase).sin()
+            (std::f64::consts::TAU * (f64::from(x) * across + f64::from(y) * down) + phase).sin()
         };
         let grain = 6.0 / 12_f64.sqrt() * waves.iter().map(wave).sum::<f64>();
         let level = cells[(x / 12 + 20 * (y / 12)) as usize] + grain;
