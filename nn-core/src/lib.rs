@@ -65,6 +65,7 @@
 //! ```text
 //! explain                  Grad-CAM and occlusion
 //! train                    fit, evaluate, predict
+//! metrics                  scores of answers and probabilities, as scikit-learn has them
 //! data      model          image folders; Model, its builders and file format
 //! loss      optim          loss functions, optimisers
 //! layers                   network layers, init
@@ -134,6 +135,7 @@ pub mod internals;
 pub mod kernels;
 pub mod layers;
 pub mod loss;
+pub mod metrics;
 pub mod model;
 pub mod optim;
 pub mod rng;

@@ -19,6 +19,8 @@ pub mod stream {
     pub const RANDOMIZE: u64 = 3 << 32;
     /// Augmented images: plus the image's index, with another key for each epoch.
     pub const AUGMENT: u64 = 4 << 32;
+    /// Samples drawn again, for the uncertainty of a score: plus the number of the resample.
+    pub const BOOTSTRAP: u64 = 0x626f_6f74 << 32;
     /// The split of samples into sets.
     pub const SPLIT: u64 = 0x73_706c_6974;
 }
