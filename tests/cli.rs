@@ -39,6 +39,7 @@ mod cli {
     mod report;
     mod resume;
     mod runs;
+    mod scores;
     mod soak;
     mod support;
     mod tensorboard;

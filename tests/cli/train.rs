@@ -3,7 +3,7 @@
 use super::support::{Ended, SMALL, Sandbox, interrupt};
 use serde_json::Value;
 
-const RUN_FILES: [&str; 14] = [
+const RUN_FILES: [&str; 20] = [
     "checkpoint.safetensors",
     "config.toml",
     "confusion.png",
@@ -15,8 +15,14 @@ const RUN_FILES: [&str; 14] = [
     "images.sha256",
     "metrics.json",
     "model.safetensors",
+    "precision-recall.png",
+    "precision-recall.svg",
     "predictions.csv",
+    "reliability.png",
+    "reliability.svg",
     "report.html",
+    "roc.png",
+    "roc.svg",
     "split.csv",
 ];
 

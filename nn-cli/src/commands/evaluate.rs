@@ -6,7 +6,7 @@ use crate::datasets::{self, Place};
 use crate::failure::Failure;
 use crate::model::{self, Classifier};
 use crate::reading;
-use crate::ui::{Console, table};
+use crate::ui::{Console, scores, table};
 use nn_core::audit::{Listing, duplicated_elsewhere};
 use nn_core::data::{
     AlphaBackground, Part, PartFolder, PassedOver, Sample, Treated, check_validation_split,
@@ -17,6 +17,7 @@ use nn_study::config::{CONFIG_FILE, RunConfig};
 use nn_study::format;
 use nn_study::network::loss_for;
 use nn_study::observer::Interruptible;
+use nn_study::scores::Scores;
 use nn_study::seen::{BySeen, Seen, UsedBy};
 use nn_study::training::read_split;
 use nn_study::{Evaluation, ImageSet, Kind, Observer, images, run_folder, stats};
@@ -37,6 +38,8 @@ struct Evaluated<'a> {
     correct: usize,
     classes: &'a [String],
     confusion: &'a [Vec<u64>],
+    #[serde(flatten)]
+    scores: Scores,
     skipped: Vec<String>,
     treated: &'a Treated,
     /// The accuracy by the split in which the model's run used the images, if that is known.
@@ -131,8 +134,12 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let of_them = by_seen.as_ref().map(BySeen::title).unwrap_or_default();
     let title = format!("{}, {split} images{of_them}", set.describe());
     let (classes, confusion) = (&classifier.classes[..], &result.confusion[..]);
-    let shown = table::Evaluation { title: &title, loss: result.loss, classes, confusion };
+    let judged = Scores::new(&result, classes)?;
+    let headline = scores::headline(&judged, &stats::Guessing::of_confusion(classes, confusion));
+    let (headline, loss) = (&headline[..], result.loss);
+    let shown = table::Evaluation { title: &title, headline, loss, classes, confusion };
     console.text(&table::evaluation(&shown, console.columns()))?;
+    console.text(&format!("\n{}", scores::scores(&judged, console.columns())))?;
     if let Some(lines) = by_seen.as_ref().and_then(BySeen::lines) {
         console.text(&lines)?;
     }
@@ -172,6 +179,7 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
         correct: result.correct,
         classes,
         confusion,
+        scores: judged,
         skipped: dataset.skipped().iter().map(|s| set.relative(&s.path)).collect(),
         treated: dataset.treated(),
         by_seen,

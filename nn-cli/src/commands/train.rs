@@ -7,7 +7,7 @@ use crate::datasets;
 use crate::failure::Failure;
 use crate::out::default_target;
 use crate::reading;
-use crate::ui::{Console, table};
+use crate::ui::{Console, scores, table};
 use nn_core::Error;
 use nn_core::data::Layout;
 use nn_core::train::{CHECKPOINT_FILE, Checkpoint, History, PREVIOUS_CHECKPOINT_FILE};
@@ -16,6 +16,7 @@ use nn_study::format;
 use nn_study::open_run::{OpenRun, Start, no_checkpoint};
 use nn_study::results::{self, is_written};
 use nn_study::run_folder::{self, METRICS_FILE};
+use nn_study::stats::Guessing;
 use nn_study::training::{Note, Task};
 use nn_study::{ImageSet, Outputs};
 use std::fs;
@@ -204,8 +205,14 @@ fn make(
     let (run, target) = nn_study::make_run(task, folder, from, outputs, console).map_err(hint)?;
     let title = format!("{}, {} images", set.describe(), run.data.tested_on);
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
-    let shown = table::Evaluation { title: &title, loss: run.test.loss, classes, confusion };
-    console.text(&format!("\n{}", table::evaluation(&shown, console.columns())))?;
+    let headline = scores::headline(&run.scores, &Guessing::of_confusion(classes, confusion));
+    let (headline, loss) = (&headline[..], run.test.loss);
+    let shown = table::Evaluation { title: &title, headline, loss, classes, confusion };
+    let (answers, scores) = (
+        table::evaluation(&shown, console.columns()),
+        scores::scores(&run.scores, console.columns()),
+    );
+    console.text(&format!("\n{answers}\n{scores}"))?;
     run.warnings.iter().for_each(|warning| warning.tell(console));
     console.note(&format!("\nwritten to {}{}", run_folder::written(&target), to_go_on(&target)));
     console.json(&run.metrics())?;

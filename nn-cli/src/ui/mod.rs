@@ -6,6 +6,7 @@
 pub mod lines;
 pub mod output;
 pub mod progress;
+pub mod scores;
 pub mod table;
 
 pub use output::Console;

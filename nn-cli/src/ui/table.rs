@@ -18,6 +18,8 @@ const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 pub struct Evaluation<'a> {
     /// What was evaluated: `same_backgrounds, test set (published)`.
     pub title: &'a str,
+    /// Lines that go before loss and accuracy; may be empty.
+    pub headline: &'a str,
     /// Mean loss.
     pub loss: f64,
     /// The classes' names.
@@ -49,8 +51,9 @@ pub fn evaluation(result: &Evaluation<'_>, most: Option<usize>) -> String {
     let correct: u64 = (0..n).map(|i| result.count(i, i)).sum();
     let total: u64 = (0..n).map(|i| result.total(i)).sum();
     let mut out = format!(
-        "{}\n\n  loss      {}\n  accuracy  {}\n\n",
+        "{}\n\n{}  loss      {}\n  accuracy  {}\n\n",
         format::clean(result.title),
+        result.headline,
         format::loss(result.loss),
         stats::accuracy(correct, total)
     );
@@ -220,6 +223,7 @@ mod tests {
     fn two_classes() {
         let result = Evaluation {
             title: "same_backgrounds, test set (published)",
+            headline: "",
             loss: 0.4123,
             classes: &names(&["husky", "wolf"]),
             confusion: &[vec![9, 1], vec![1, 9]],
@@ -245,8 +249,8 @@ same_backgrounds, test set (published)
         let mut confusion = vec![vec![0; 30]; 30];
         confusion[0][0] = 8;
         confusion[0][7] = 2;
-        let result =
-            Evaluation { title: "t", loss: f64::NAN, classes: &classes, confusion: &confusion };
+        let (classes, confusion) = (&classes[..], &confusion[..]);
+        let result = Evaluation { title: "t", headline: "", loss: f64::NAN, classes, confusion };
         let text = evaluation(&result, None);
         let row = text.lines().find(|l| l.contains("class 0 ")).unwrap();
         for part in ["10", "80.0 %", "49 to 94 %", "class 7 (2)"] {
@@ -258,7 +262,13 @@ same_backgrounds, test set (published)
     #[test]
     fn hostile_names_keep_the_table_straight() {
         let classes = names(&["\u{1b}[2J", "", "日本語", &"x".repeat(300), "a\nb"]);
-        let result = Evaluation { title: "a\nb", loss: 1.0, classes: &classes, confusion: &[] };
+        let result = Evaluation {
+            title: "a\nb",
+            headline: "",
+            loss: 1.0,
+            classes: &classes,
+            confusion: &[],
+        };
         let text = evaluation(&result, None);
         assert!(!text.contains('\u{1b}') && text.contains("(no name)") && text.contains("a b"));
         let table: Vec<&str> = text.lines().skip(5).collect();
@@ -273,8 +283,8 @@ same_backgrounds, test set (published)
             let mut classes: Vec<String> = (0..n).map(long).collect();
             classes[0] = "日本語の犬の名前はとても長いですから切ります".into();
             let confusion = vec![vec![1234; n]; n];
-            let result =
-                Evaluation { title: "t", loss: 1.0, classes: &classes, confusion: &confusion };
+            let (classes, confusion) = (&classes[..], &confusion[..]);
+            let result = Evaluation { title: "t", headline: "", loss: 1.0, classes, confusion };
             for most in [80, 60] {
                 let text = evaluation(&result, Some(most));
                 let table: Vec<&str> = text.lines().skip(5).collect();

@@ -1,11 +1,16 @@
 //! The data of a run's figures: training curves and confusion matrix.
 
+mod scores;
+
+pub use scores::of_scores;
+
 use crate::Kind;
+use crate::StudyError;
 use crate::format::class_name;
 use crate::stats::{Guessing, wilson};
 use crate::training::{Run, Splits};
 use nn_core::train::{EpochRecord, History};
-use nn_figures::plots::{ConfusionSpec, CurvesSpec, Series};
+use nn_figures::plots::{ConfusionSpec, CurvesSpec, Series, SquareSpec};
 
 impl Run<'_> {
     fn is_synthetic(&self) -> bool {
@@ -33,6 +38,15 @@ impl Run<'_> {
         let images = if validation.is_empty() { train } else { validation };
         let labels = images.samples().iter().map(|sample| sample.label);
         Guessing::of_labels(&self.set.folder.classes, labels)
+    }
+
+    /// ROC, precision-recall and reliability curves of the test images, by the names of their files.
+    ///
+    /// # Errors
+    /// If the evaluation does not fit together.
+    pub fn score_curves(&self) -> Result<Vec<(&'static str, SquareSpec)>, StudyError> {
+        let title = format!("{}, {} images", self.set.name, self.data.tested_on);
+        Ok(of_scores(&self.test, &self.scores, &title, self.is_synthetic())?)
     }
 
     /// The confusion matrix of the test images.

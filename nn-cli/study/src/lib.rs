@@ -15,6 +15,7 @@
 //! experiment    compares runs with and without leakage; experiment_run makes them
 //! audit         leaks in a set of images, and the accuracy without duplicates; repair writes a split without them
 //! seen          which images a model was trained and validated on
+//! scores        what metrics say of a classifier's answers
 //! figures       the data of a run's figures
 //! results       the files that a run writes to its folder
 //! tensorboard   event files for TensorBoard
@@ -55,6 +56,7 @@ pub mod report;
 pub mod results;
 mod run;
 pub mod run_folder;
+pub mod scores;
 pub mod seen;
 pub mod shell;
 pub mod similar;

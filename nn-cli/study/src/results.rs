@@ -9,6 +9,7 @@ use crate::config::{CONFIG_FILE, RunConfig};
 use crate::inspection::Inspection;
 use crate::report::{self, REPORT_FILE, RunPage};
 use crate::run_folder::{METRICS_FILE, save_model};
+use crate::scores::Scores;
 use crate::training::contents::{self, CHECKSUMS_FILE};
 use crate::training::{Kept, Run, Warning};
 use nn_core::data::split_file::{self, SPLIT_FILE};
@@ -68,6 +69,8 @@ struct TestMetrics<'a> {
     n: usize,
     correct: usize,
     confusion: &'a [Vec<u64>],
+    #[serde(flatten)]
+    scores: &'a Scores,
 }
 
 impl Run<'_> {
@@ -99,6 +102,7 @@ impl Run<'_> {
                 n: self.test.images(),
                 correct: self.test.correct,
                 confusion: &self.test.confusion,
+                scores: &self.scores,
             },
             warnings: &self.warnings,
             passed_over: self.set.folder.passed_over_in_training(),
@@ -185,6 +189,9 @@ pub fn write(folder: &StagedFolder, run: &Run<'_>, test: &Inspection) -> Result<
     folder.write(CHECKSUMS_FILE, run.checksums())?;
     draw(folder, "curves", plots::curves(&run.curves()))?;
     draw(folder, "confusion", plots::confusion(&run.confusion()))?;
+    for (name, spec) in run.score_curves()? {
+        draw(folder, name, plots::square(&spec))?;
+    }
     let page = RunPage::new(run, test)?;
     Ok(folder.write(REPORT_FILE, report::render(&page)?)?)
 }

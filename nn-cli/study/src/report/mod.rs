@@ -38,6 +38,7 @@ mod parts;
 mod places;
 mod run;
 mod samples;
+mod scores;
 mod shares;
 mod tried;
 

@@ -6,6 +6,7 @@ use super::gallery::{Gallery, View, heat_note, views, worst};
 use super::matrix::Matrix;
 use super::parts::{Score, Scored, Table, guessing_key, layers, settings};
 use super::places;
+use super::scores::ScoreSection;
 use super::shares::{self, Shares};
 use crate::Environment;
 use crate::StudyError;
@@ -24,7 +25,7 @@ pub struct RunPage {
     base: Base,
     /// The warnings of the run.
     warnings: Vec<String>,
-    score: Score,
+    scores: Vec<Score>,
     shares: Vec<Shares>,
     shares_note: String,
     sets: Table,
@@ -32,6 +33,7 @@ pub struct RunPage {
     guessing: Vec<(&'static str, &'static str)>,
     curves: Curves,
     matrix: Matrix,
+    scored: ScoreSection,
     heat_note: String,
     views: Vec<View>,
     gallery: Gallery,
@@ -51,14 +53,22 @@ impl RunPage {
         let (correct, n) = (run.test.correct as u64, run.test.images() as u64);
         let kept = run.kept.as_ref().and_then(Kept::text);
         let kept = kept.map_or(String::new(), |text| format!(" {}.", sentence(&text)));
+        let balanced = run.scores.balanced_accuracy.filter(|_| run.scores.imbalanced);
         let lede = format!(
-            "After {} of training the network classifies {} of {} correctly ({}).{kept}",
+            "After {} of training the network classifies {} of {} correctly ({}){}.{kept}",
             format::plural(run.history.len() as u64, "epoch"),
             format::count(correct),
             format::plural(n, &format!("{} image", run.data.tested_on)),
             percent(run.test.accuracy()),
+            balanced.map_or(String::new(), |balanced| {
+                format!(
+                    "; as one class has most of them, its balanced accuracy says more: {}",
+                    percent(balanced)
+                )
+            }),
         );
-        let base = Base::new("Training run", format!("Training on {name}"), lede).about(&[set]);
+        let mut base = Base::new("Training run", format!("Training on {name}"), lede).about(&[set]);
+        base.sections.insert(3, ("scores", "Scores"));
         let score = Scored {
             title: match run.data.tested_on {
                 "test" => "Accuracy on the test images",
@@ -84,13 +94,14 @@ impl RunPage {
             base,
             warnings: run.warnings.iter().map(|warning| sentence(&warning.text)).collect(),
             guessing: guessing_key([&score.guessing]),
-            score: score.show(),
+            scores: balanced_score(run).into_iter().chain([score]).map(Scored::show).collect(),
             shares: Shares::new("Heat on the background", &[test]).into_iter().collect(),
             shares_note: shares::note(&[test]),
             sets: images(&[run]),
             credit: base::credit(&[set]),
             curves: Curves::draw(&run.curves(), &run.guessing()),
             matrix: Matrix::draw(&ConfusionSpec { title: tested.clone(), ..run.confusion() }),
+            scored: ScoreSection::new(&run.scores, &run.score_curves()?),
             heat_note: heat_note(test.method, run.config.channels),
             views: views(&test.classes),
             gallery: Gallery::new("gallery-test", &tested, test)?,
@@ -100,6 +111,27 @@ impl RunPage {
             facts,
         })
     }
+}
+
+/// The balanced accuracy, which is the headline where one class has most of the images.
+fn balanced_score<'a>(run: &Run<'_>) -> Option<Scored<'a>> {
+    let accuracy = run.scores.balanced_accuracy.filter(|_| run.scores.imbalanced)?;
+    let tested = run.scores.per_class.iter().filter(|class| class.scores.support > 0).count();
+    Some(Scored {
+        title: "Balanced accuracy",
+        set: clean(&run.set.name),
+        accuracy,
+        interval: *run.scores.intervals.get("balanced_accuracy")?,
+        detail: format!("the mean over {tested} classes"),
+        note: "Each class counts alike, however many images it has".into(),
+        guessing: Guessing {
+            largest: 1.0 / tested as f64,
+            uniform: 1.0 / tested as f64,
+            class: String::new(),
+        },
+        notebook: None,
+        seeds: Vec::new(),
+    })
 }
 
 /// A table of the number of images in each split.

@@ -44,6 +44,12 @@ impl Guessing {
         self.largest - self.uniform < 1e-9
     }
 
+    /// Whether the largest class has more than one and a half times its even share, so that accuracy says little of
+    /// the others.
+    pub fn is_lopsided(&self) -> bool {
+        self.largest > 1.5 * self.uniform
+    }
+
     /// The accuracies by name; the first is the main baseline.
     pub fn marks(&self) -> Vec<(&'static str, f64)> {
         if self.is_even() {
@@ -96,6 +102,7 @@ mod tests {
         let even = Guessing::new(&classes(4), &[5; 4]);
         assert_eq!(even.marks(), [(GUESSING, 0.25)]);
         assert_eq!(even.told(), "guessing would score 25.0 %");
+        assert!(!even.is_lopsided());
         // Without images the largest class is not known.
         assert_eq!(Guessing::new(&classes(2), &[0, 0]).marks(), [(GUESSING, 0.5)]);
         assert_eq!(Guessing::new(&[], &[]).uniform, 1.0);
@@ -108,6 +115,7 @@ mod tests {
         let labels = [vec![0; 5], vec![1; 95]].concat();
         assert_eq!(counts, confusion);
         assert_eq!(counts, Guessing::of_labels(&classes(2), labels.into_iter()));
+        assert!(counts.is_lopsided() && !Guessing::new(&classes(2), &[75, 25]).is_lopsided());
         assert_eq!(counts.marks(), [(LARGEST, 0.95), (UNIFORM, 0.5)]);
         let told =
             "always answering \u{201c}class 1\u{201d} would score 95.0 %, uniform guessing 50.0 %";

@@ -1,8 +1,10 @@
 //! The uncertainty of scores from few images or few seeds.
 
+mod bootstrap;
 mod guessing;
 mod repeated;
 
+pub use bootstrap::{Bootstrapped, bootstrap, resamples};
 pub use guessing::{Guessing, UNIFORM};
 pub use repeated::Repeated;
 
@@ -103,6 +105,25 @@ pub fn difference(a: f64, a_range: Interval, b: f64, b_range: Interval) -> Inter
     Interval { low: (a - b - below).max(-1.0), high: (a - b + above).min(1.0) }
 }
 
+/// The 95 % interval of the mean of shares of different images, each as right answers and their number: that of
+/// [`wilson`] for each, joined as Zou and Donner (2008) do, "Construction of confidence limits about effect measures",
+/// of which [`difference`] is the case of two. Without shares it is 0 to 1.
+pub fn mean_of_shares(shares: &[(u64, u64)]) -> Interval {
+    if shares.is_empty() {
+        return Interval { low: 0.0, high: 1.0 };
+    }
+    let (mut sum, mut below, mut above) = (0.0, 0.0, 0.0f64);
+    for &(right, n) in shares {
+        let (share, range) = (right as f64 / n.max(1) as f64, wilson(right, n));
+        sum += share;
+        below += (share - range.low).powi(2);
+        above += (range.high - share).powi(2);
+    }
+    let count = shares.len() as f64;
+    let (low, high) = ((sum - below.sqrt()) / count, (sum + above.sqrt()) / count);
+    Interval { low: low.max(0.0), high: high.min(1.0) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +163,18 @@ mod tests {
             assert!((got.low - low).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
             assert!((got.high - high).abs() < 5e-5, "{a}/{m} - {b}/{n}: {got:?}");
         }
+    }
+
+    #[test]
+    fn a_mean_of_shares_is_as_sure_as_its_shares() {
+        assert_eq!(mean_of_shares(&[]), Interval { low: 0.0, high: 1.0 });
+        let one = mean_of_shares(&[(81, 263)]);
+        assert!((one.low - 0.2553).abs() < 5e-5 && (one.high - 0.3662).abs() < 5e-5, "{one:?}");
+        // The mean of a and 1 - b is half of 1 + a - b, so Newcombe's interval tells its own.
+        let (a, b) = ((56, 70), (48, 80));
+        let mean = mean_of_shares(&[a, (b.1 - b.0, b.1)]);
+        assert!((mean.low - (1.0 + 0.0524) / 2.0).abs() < 5e-5, "{mean:?}");
+        assert!((mean.high - (1.0 + 0.3339) / 2.0).abs() < 5e-5, "{mean:?}");
     }
 
     /// Student's own example: `t.test(c(0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0))` in R.

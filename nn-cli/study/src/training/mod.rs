@@ -27,6 +27,7 @@ use crate::ImageSet;
 use crate::StudyError;
 use crate::config::RunConfig;
 use crate::observer::Interruptible;
+use crate::scores::Scores;
 use crate::{Observer, format};
 use nn_core::Error;
 use nn_core::data::Channels;
@@ -51,6 +52,8 @@ pub struct Run<'a> {
     pub kept: Option<Kept>,
     /// The evaluation of the model on the test images.
     pub test: Evaluation,
+    /// What metrics say of it.
+    pub scores: Scores,
     /// Warnings about the run.
     pub warnings: Vec<Warning>,
 }
@@ -133,7 +136,8 @@ impl<'a> Run<'a> {
         let silent = || silent_layer(&model, &watched(&data.train), LOOKED_AT);
         let mut warnings: Vec<Warning> = alike::alike(&data.train)?.into_iter().collect();
         warnings.extend(judged.warnings(silent)?);
-        Ok(Self { config, set, data, contents, model, history, kept, test, warnings })
+        let scores = Scores::new(&test, &set.folder.classes)?;
+        Ok(Self { config, set, data, contents, model, history, kept, test, scores, warnings })
     }
 }
 
