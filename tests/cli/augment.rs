@@ -54,7 +54,7 @@ fn augmented_runs_repeat_and_go_on_to_the_same_bits() {
             assert!(read("run") == read("unbroken") && read("other") == read("run"), "{name}");
         }
         let config = &metrics(&sandbox, "run")["config"];
-        assert_eq!(config["augment"].as_str().unwrap().is_empty(), false);
+        assert!(!config["augment"].as_str().unwrap().is_empty());
         // Of mixed images no answer is right or wrong.
         let history = &metrics(&sandbox, "run")["history"][0];
         assert_eq!(history["accuracy"].is_null(), augment.contains("mix"), "{history}");
@@ -110,11 +110,17 @@ fn what_cannot_be_done_is_said() {
     refuses(&["--augment", "rotate=900"], &["degrees", "from 0 to 180"]);
     refuses(&["--augment", "hue", "--channels", "grey"], &["hue", "in colour"]);
     // Images of one colour have no subject.
-    sandbox.refuses(
-        [&TRAIN[..], &["--out", "x", "--augment", "background"]].concat(),
-        1,
-        &["backgrounds are exchanged", "two or more"],
-    );
+    for (class, value) in [("dark", 30), ("light", 220)] {
+        for i in 0..4 {
+            let mut png = std::io::Cursor::new(Vec::new());
+            let picture = RgbImage::from_pixel(24, 24, Rgb([value, value, value + i]));
+            picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+            sandbox.write(format!("flat/{class}/{i}.png"), png.into_inner());
+        }
+    }
+    let args =
+        ["train", "--data", "flat", "--image-size", "22", "--out", "x", "--augment", "background"];
+    sandbox.refuses(args, 1, &["backgrounds are exchanged", "two or more"]);
 }
 
 #[test]

@@ -29,9 +29,11 @@ const LEAST: f32 = (BLOCK * BLOCK / 4) as f32;
 const WEAK: f32 = 400.0;
 /// The number of blocks from which the differences of weak contents are known well enough.
 const MANY: usize = 50;
-/// The share of the squares, without noise, that differs in at most one block of ten of a copy, if its
+/// The number of blocks without content from which the noise of a pair is known.
+const SEEN: usize = 8;
+/// The share of the squares, without noise, that differs in at most one block of four of a copy, if its
 /// content is weak.
-const WEAK_APART: f32 = 0.1;
+const WEAK_APART: f32 = 0.06;
 
 /// Whether `a` and `b`, which `placement` places on `a`, have different contents on `template`,
 /// which is resampled to the pixels of `b`.
@@ -61,24 +63,39 @@ pub fn tells_apart(
         sums.template += template[i] - 128.0;
         sums.squares += (template[i] - 128.0) * (template[i] - 128.0);
     }
-    let blocks: Vec<Block> = all.iter().filter_map(ContentSums::block).collect();
+    let (blocks, empty): (Vec<Block>, Vec<Block>) =
+        all.iter().filter_map(ContentSums::block).partition(Block::has_content);
     let others = blocks.iter().filter(|block| block.is_other()).count();
     blocks.iter().any(Block::is_strong)
         || others as f32 > (SLACK * blocks.len() as f32).max(1.0)
-        || weak_contents_differ(&blocks)
+        || weak_contents_differ(&blocks, &empty)
 }
 
-/// Whether the content is weak in most blocks, and not as near as that of a copy.
-fn weak_contents_differ(blocks: &[Block]) -> bool {
+/// Whether the content is weak in most blocks, and not as near as that of a copy. What compression and scaling leave is
+/// seen where there is no content.
+fn weak_contents_differ(blocks: &[Block], empty: &[Block]) -> bool {
     if blocks.len() < MANY {
         return false;
     }
-    let quantile = |of: fn(&Block) -> f32, tenths: usize| {
-        let mut values: Vec<f32> = blocks.iter().map(of).collect();
-        let rank = values.len() * tenths / 10;
-        *values.select_nth_unstable_by(rank, f32::total_cmp).1
+    let median = quantile(blocks.iter().map(|block| block.either), 2);
+    let is_known = empty.len() >= SEEN;
+    let noise = match is_known {
+        true => quantile(empty.iter().map(|block| block.apart), 2).min(NOISE),
+        false => NOISE,
     };
-    quantile(|block| block.either, 5) < WEAK && quantile(Block::share_without_noise, 9) > WEAK_APART
+    // Where nothing is known of the pair, edges may leave more.
+    let share = |block: &Block| {
+        let left = if is_known { noise } else { noise + block.edges };
+        (block.apart - left).max(0.0) / block.expected()
+    };
+    median < WEAK && quantile(blocks.iter().map(share), 3) > WEAK_APART
+}
+
+/// The quantile at so many quarters of at least one value.
+fn quantile(values: impl Iterator<Item = f32>, quarters: usize) -> f32 {
+    let mut values: Vec<f32> = values.collect();
+    let rank = values.len() * quarters / 4;
+    *values.select_nth_unstable_by(rank, f32::total_cmp).1
 }
 
 /// Sums over a block.
@@ -94,19 +111,18 @@ struct ContentSums {
 }
 
 impl ContentSums {
-    /// The means over the block, if it is large enough and has content.
+    /// The means over the block, if it is large enough.
     fn block(&self) -> Option<Block> {
         if self.n < LEAST {
             return None;
         }
         let mean = self.template / self.n;
         let edges = EDGES * (self.squares / self.n - mean * mean).max(0.0);
-        let block = Block { either: self.either / self.n, apart: self.apart / self.n, edges };
-        (block.either > CONTENT + edges).then_some(block)
+        Some(Block { either: self.either / self.n, apart: self.apart / self.n, edges })
     }
 }
 
-/// A block with content: mean squares.
+/// A block: mean squares.
 struct Block {
     /// The content of both pictures.
     either: f32,
@@ -117,6 +133,10 @@ struct Block {
 }
 
 impl Block {
+    fn has_content(&self) -> bool {
+        self.either > CONTENT + self.edges
+    }
+
     /// The difference of contents that have nothing in common.
     fn expected(&self) -> f32 {
         self.either + 2.0 * (NOISE + self.edges)
@@ -125,11 +145,6 @@ impl Block {
     /// The differing share.
     fn share(&self) -> f32 {
         self.apart / self.expected()
-    }
-
-    /// The share that differs by more than compression and scaling leave.
-    fn share_without_noise(&self) -> f32 {
-        (self.apart - NOISE - self.edges).max(0.0) / self.expected()
     }
 
     fn is_other(&self) -> bool {
