@@ -34,9 +34,13 @@ pub fn apply(
     };
     let is_other = args.backbone.is_some() || args.preset.is_some();
     let mut backbone = match before {
-        Some(before) if !is_other => before,
+        Some(before) if !is_other && size.is_none() => before,
         before => {
             let preset = args.preset.clone().or(before.as_ref().and_then(|old| old.preset.clone()));
+            // The same file is asked for the same size.
+            let recorded = before.as_ref().filter(|_| args.backbone.is_none());
+            let recorded = recorded.map(|old| (old.input[0], old.input[1]));
+            let size = size.map(|size| (size, size)).or(recorded);
             let (prepared, input) = opened(&path, preset.as_deref(), size, config)?;
             BackboneConfig {
                 model: path,
@@ -76,7 +80,7 @@ pub fn apply(
 /// If it cannot be opened, or is not the one that the settings were made for.
 pub fn open(config: &RunConfig, console: &Console) -> Result<Option<Backbone>, Failure> {
     let Some(settings) = &config.backbone else { return Ok(None) };
-    let size = Some(settings.input[0]);
+    let size = Some((settings.input[0], settings.input[1]));
     let (prepared, input) = opened(&settings.model, settings.preset.as_deref(), size, config)?;
     if input != settings.input || fingerprint(&prepared.model) != settings.weights {
         let problem = "is not the backbone that the run began with: its weights are others";
@@ -93,13 +97,15 @@ pub fn open(config: &RunConfig, console: &Console) -> Result<Option<Backbone>, F
 fn opened(
     path: &Path,
     preset: Option<&str>,
-    size: Option<usize>,
+    size: Option<(usize, usize)>,
     config: &RunConfig,
 ) -> Result<(Prepared, [usize; 3]), Failure> {
     let elsewhere = ElsewhereArgs { preset: preset.map(String::from), ..ElsewhereArgs::default() };
     let asked = model::settings::Settings::of_args(&elsewhere)?;
-    let weights_of = (!config.architecture.is_reference()).then(|| config.architecture.name());
-    let opened: Opened = model::open(path, weights_of, size.map(|size| (size, size)))?;
+    // Only published weights do not say whose they are. An experiment's architecture is that of the network alone.
+    let weights_of = (!config.architecture.is_reference() && !model::says_its_network(path)?)
+        .then(|| config.architecture.name());
+    let opened: Opened = model::open(path, weights_of, size)?;
     let prepared = Prepared::of(&opened, &asked.or(opened.said.clone()))?;
     match *prepared.model.input_shape().dims() {
         [height, width, channels] => Ok((prepared, [height, width, channels])),

@@ -8,6 +8,7 @@ mod training;
 use crate::args::{ImageArgs, LabelArgs, OptimizerName, SeenArgs, SettingArgs, TrainArgs};
 use crate::backbone;
 use crate::failure::Failure;
+use crate::model;
 use nn_core::data::augment::Kind;
 use nn_core::data::{Channels, Resize};
 use nn_core::optim::OptimizerConfig;
@@ -63,6 +64,14 @@ fn apply(config: &mut RunConfig, args: &TrainArgs) -> Result<(), Failure> {
     }
     merge(config, &args.data.images, &args.settings)?;
     backbone::apply(config, &args.settings, args.settings.image_size)?;
+    if let (Some(backbone), Some(typed)) = (&config.backbone, &args.settings.network.architecture)
+        && model::says_its_network(&backbone.model)?
+    {
+        return Err(Failure::usage(format!(
+            "--architecture {typed}: the backbone {} says itself which network it is; leave the option away",
+            backbone.model.display()
+        )));
+    }
     *config = config.clone().for_backbone();
     Ok(config.check()?)
 }

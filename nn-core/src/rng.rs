@@ -21,6 +21,10 @@ pub mod stream {
     pub const AUGMENT: u64 = 4 << 32;
     /// Samples drawn again, for the uncertainty of a score: plus the number of the resample.
     pub const BOOTSTRAP: u64 = 0x626f_6f74 << 32;
+    /// The backgrounds of augmented images, likewise.
+    pub const BACKGROUND: u64 = 5 << 32;
+    /// How batches of augmented images are mixed: plus the index of the first image.
+    pub const MIX: u64 = 6 << 32;
     /// The split of samples into sets.
     pub const SPLIT: u64 = 0x73_706c_6974;
 }

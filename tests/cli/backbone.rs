@@ -125,6 +125,61 @@ fn both_parts_go_on_to_the_same_bits() {
 }
 
 #[test]
+fn the_best_epoch_of_both_parts_is_kept() {
+    let sandbox = sandbox();
+    // At this rate the second part can only do harm.
+    let harm = ["--fine-tune-rate", "3"];
+    let train = |tuned: &str, out: &str| {
+        let args =
+            ["train", "--data", "three", "--backbone", "run", "--epochs", "2", "--keep", "best"];
+        sandbox.run([&args[..], &["--fine-tune", tuned, "--out", out], &harm].concat()).ok()
+    };
+    train("0", "head").says(&[], &["of 2 are kept"]);
+    let said = train("1", "both").err;
+    let kept = metrics(&sandbox, "both")["kept"].clone();
+    let history = metrics(&sandbox, "both")["history"].clone();
+    let losses: Vec<f64> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|epoch| epoch["val_loss"].as_f64().unwrap())
+        .collect();
+    assert!(losses.len() == 3 && losses[2] > losses[1].min(losses[0]), "{losses:?}");
+    assert!(said.contains("of 3 are kept"), "{said}");
+    assert_eq!(kept["epoch"], metrics(&sandbox, "head")["kept"]["epoch"]);
+    assert!(sandbox.bytes("both/model.safetensors") == sandbox.bytes("head/model.safetensors"));
+    // Also where only the second part's weights are in the checkpoint.
+    sandbox.run(["train", "--resume", "--out", "both", "--fine-tune", "2"]).ok();
+    assert!(sandbox.bytes("both/model.safetensors") == sandbox.bytes("head/model.safetensors"));
+}
+
+#[test]
+fn a_backbone_need_not_be_square_and_says_its_network() {
+    let sandbox = sandbox();
+    let wide = "name = \"wide\"\ninput = [16, 24, 3]\n[[layers]]\nkind = \"Conv2D\"\nfilters = 4\n\
+                kernel_size = 3\nactivation = \"relu\"\n[[layers]]\nkind = \"GlobalAveragePool2D\"\n\
+                [[layers]]\nkind = \"Dense\"\nunits = \"classes\"\n";
+    sandbox.write("wide.toml", wide);
+    let args = ["train", "--data", "set", "--architecture", "wide.toml", "--epochs", "1", "--out"];
+    sandbox.run([&args[..], &["w"]].concat()).ok();
+    let args = ["train", "--data", "three", "--backbone", "w", "--epochs", "1", "--out"];
+    sandbox.run([&args[..], &["new"]].concat()).ok();
+    assert_eq!(metrics(&sandbox, "new")["config"]["backbone"]["input"], json!([16, 24, 3]));
+    let more = ["--augment", "flip", "--fine-tune", "1"];
+    sandbox.run([&args[..], &["augmented"], &more].concat()).ok();
+    sandbox.refuses(
+        [&args[..], &["x", "--architecture", "resnet18"]].concat(),
+        2,
+        &["--architecture resnet18", "says itself"],
+    );
+    sandbox.refuses(
+        ["train", "--config", "new/config.toml", "--image-size", "64", "--out", "x"],
+        2,
+        &["64"],
+    );
+}
+
+#[test]
 fn what_is_missing_is_said() {
     let sandbox = sandbox();
     let refuses = |args: &[&str], says: &[&str]| {

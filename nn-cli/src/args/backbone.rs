@@ -24,7 +24,7 @@ pub struct BackboneArgs {
     /// `summary` [default: all]. What frozen layers make of the images is computed once
     #[arg(long, value_name = "all|none|LAYER", help_heading = PRETRAINED)]
     pub freeze: Option<String>,
-    /// Then train all layers for so many epochs more, at a small rate [default: 0]
+    /// Then train all layers for so many epochs more, at a small rate, without warm-up and schedule [default: 0]
     #[arg(long, allow_negative_numbers = true, value_name = "EPOCHS", value_parser = whole::<usize>(0, u64::MAX, 5), help_heading = PRETRAINED)]
     pub fine_tune: Option<usize>,
     /// The learning rate of --fine-tune [default: 0.00001]

@@ -30,8 +30,8 @@ pub enum DataCommand {
     nn-cli data preview --data photos/ --out sheet.png\n  \
     nn-cli data preview --data photos/ --augment standard --out sheet.png\n  \
     nn-cli data preview --data different_backgrounds --augment background=1 --out sheet.png\n\n\
-    Each row is an image, first as it is, then as in the first epochs of `train` with the same seed and \
-    settings.")]
+    Each row is an image, first as it is, then as in the first epochs of `train` with the same seed, split and \
+    settings; mixup and cutmix show what the images of the sheet would become if they were a batch.")]
 pub struct PreviewArgs {
     /// The PNG to write
     #[arg(long, value_name = "FILE")]

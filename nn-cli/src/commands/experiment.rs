@@ -13,6 +13,7 @@ use crate::reading;
 use crate::ui::Console;
 use crate::ui::lines::TEXT;
 use nn_core::data::Part;
+use nn_study::backbone::Freeze;
 use nn_study::config::RunConfig;
 use nn_study::experiment::{Arm, Plan, SWAPPED};
 use nn_study::{Experiment, ExperimentSets, Observer, run_folder};
@@ -52,6 +53,12 @@ const FINE_TUNE_EPOCHS: usize = 5;
 fn settings(arm: Arm, args: &ExperimentArgs) -> Result<RunConfig, Failure> {
     let mut settings = args.settings.clone();
     if settings.backbone.backbone.is_some() {
+        if settings.backbone.frozen() == Some(Freeze::None) {
+            return Err(Failure::usage(
+                "--freeze none: an experiment compares a backbone that is frozen with one that is fine-tuned; leave \
+                 the option away, or name a layer",
+            ));
+        }
         settings.backbone.fine_tune.get_or_insert(FINE_TUNE_EPOCHS);
     }
     config::for_set(arm.set(), &args.images, &settings)

@@ -79,7 +79,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             if results::is_finished(&target.join(METRICS_FILE), &config) {
                 return tell_finished(&config, target, console);
             }
-            return Err(no_checkpoint(target, config.epochs()).into());
+            return Err(no_checkpoint(target, &config).into());
         }
         Start::Nothing if args.data.data.is_none() => {
             let problem = "there is no run to go on with";
@@ -146,8 +146,10 @@ fn is_finished(
     let (made, asked) = (history.len(), config.epochs());
     if made > asked {
         return Err(Failure::usage(format!(
-            "--epochs {asked}: the run in {} has made {made} already; ask for more, or begin a \
+            "{} {}: the run in {} has made {made} already; ask for more, or begin a \
              new run in another folder",
+            config.epochs_option(),
+            config.fine_tuning().map_or(config.fit.epochs, |part| part.epochs),
             target.display()
         )));
     }
@@ -162,8 +164,11 @@ fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result
     let history = results::read_history(&path).unwrap_or_default();
     let epochs = format::plural(history.len() as u64, "epoch");
     let (how, remedy) = match config.has_stopped_early(&history) {
-        true => ("stopped early", "ask for more patience with --early-stopping"),
-        false => ("is finished", "ask for more with --epochs"),
+        true if config.fine_tuning().is_none() => {
+            ("stopped early", "ask for more patience with --early-stopping".to_string())
+        }
+        true => ("stopped early", "begin a new run with more patience".into()),
+        false => ("is finished", format!("ask for more with {}", config.epochs_option())),
     };
     console.note(&format!(
         "{}: the run {how}, with {epochs}; to train it further, {remedy}",

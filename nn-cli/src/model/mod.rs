@@ -8,7 +8,7 @@ mod open;
 pub mod preprocessing;
 pub mod settings;
 
-pub use open::{Opened, channels, class_count, image_size, located, open};
+pub use open::{Opened, channels, class_count, image_size, located, open, says_its_network};
 
 use self::preprocessing::Prepared;
 use self::settings::{Classes, Said, Settings};

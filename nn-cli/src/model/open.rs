@@ -90,6 +90,15 @@ pub fn open(
     }
 }
 
+/// Whether the model at `path`, a file or a run folder, says which network it is: an ONNX file or one of ours.
+///
+/// # Errors
+/// If there is no model.
+pub fn says_its_network(path: &Path) -> Result<bool, Failure> {
+    let path = located(path)?;
+    Ok(is_onnx(&path) || is_ours(&path))
+}
+
 /// Whether a safetensors file says its network, as ours do.
 fn is_ours(path: &Path) -> bool {
     // Whatever is wrong with it is told when it is opened.

@@ -26,6 +26,9 @@ pub const DEFAULT_VALIDATION_SPLIT: f64 = 0.125;
 /// The largest `config.toml` that is read, in bytes. Those that runs write have about one thousand.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
+/// What makes the seed of the fine-tuning of that of the run.
+const FINE_TUNING: u64 = 1 << 40;
+
 /// All settings needed to repeat a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -267,6 +270,11 @@ impl RunConfig {
         self.fit.epochs + self.backbone.as_ref().map_or(0, |backbone| backbone.fine_tune_epochs)
     }
 
+    /// The option that trains a finished run further: that of the last part's epochs.
+    pub fn epochs_option(&self) -> &'static str {
+        if self.fine_tuning().is_some() { "--fine-tune" } else { "--epochs" }
+    }
+
     /// The options of the fine-tuning, if there is one.
     pub fn fine_tuning(&self) -> Option<FitOptions> {
         let backbone = self.backbone.as_ref().filter(|backbone| backbone.fine_tune_epochs > 0)?;
@@ -274,6 +282,9 @@ impl RunConfig {
             epochs: backbone.fine_tune_epochs,
             learning_rate: backbone.fine_tune_rate,
             schedule: Schedule::Constant,
+            warmup: 0.0,
+            // Its images come in another order, and change in another way, than in the first part.
+            seed: self.fit.seed ^ FINE_TUNING,
             ..self.fit.clone()
         })
     }

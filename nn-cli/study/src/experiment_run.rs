@@ -57,7 +57,7 @@ impl<'a> Experiment<'a> {
         let runs = plan.runs.len();
         let jobs = match jobs {
             Some(jobs) => jobs.min(runs),
-            None => fitting(runs, plan.config(), sets)?,
+            None => fitting(runs, plan.config(), backbone, sets)?,
         };
         observer.note(&format!(
             "{}, {jobs} at a time: with leakage and without, seeds {}",
@@ -206,10 +206,19 @@ fn unfit(path: &Path, problem: &str, remedy: &str) -> StudyError {
 }
 
 /// The number of runs that this machine can make in parallel.
-fn fitting(runs: usize, config: &RunConfig, sets: &ExperimentSets) -> Result<usize, StudyError> {
+fn fitting(
+    runs: usize,
+    config: &RunConfig,
+    backbone: Option<&Backbone>,
+    sets: &ExperimentSets,
+) -> Result<usize, StudyError> {
     let (input, classes) = (config.input(), sets.leaky.folder.classes.len());
-    let Summary { parameters, activations, .. } =
-        config.architecture.classifier(input, classes, 0)?.summary();
+    let plain = config.architecture.classifier(input, classes, 0)?.summary();
+    let (mut parameters, mut activations) = (plain.parameters, plain.activations);
+    if let Some(pretrained) = backbone.map(|backbone| backbone.model.summary()) {
+        parameters = parameters.max(pretrained.parameters);
+        activations = activations.max(pretrained.activations);
+    }
     let activations = activations * config.fit.batch_size;
     Ok(workers(runs, rayon::current_num_threads(), parameters, activations))
 }

@@ -241,15 +241,18 @@ impl Found {
     }
 }
 
-/// The error for training the finished run in `target`, which has no checkpoint, to `epochs` epochs: says
-/// how to get there.
-pub fn no_checkpoint(target: &Path, epochs: usize) -> StudyError {
+/// The error for training the finished run in `target`, which has no checkpoint, as `config` says: how to get there.
+pub fn no_checkpoint(target: &Path, config: &RunConfig) -> StudyError {
+    let epochs = match config.fine_tuning() {
+        Some(part) => format!("--fine-tune {}", part.epochs),
+        None => format!("--epochs {}", config.fit.epochs),
+    };
     let settings = quoted(&target.join(CONFIG_FILE).display().to_string());
     let problem = "the run is finished and its checkpoint is gone, and with it what the optimiser knew of \
                    each weight, so that training cannot go on from here";
     let remedy = format!(
         "a new run repeats these epochs and makes more, to the same result: nn-cli train --config \
-         {settings} --epochs {epochs} --out DIR"
+         {settings} {epochs} --out DIR"
     );
     StudyError::invalid(Error::file(target, problem, remedy))
 }

@@ -51,7 +51,7 @@ impl FoundRate {
         let plain = Interruptible { images: &data.train, observer };
         let augmented = match config.augment.is_none() {
             true => None,
-            false => Some(augmented(config, &data.train, observer)?),
+            false => Some(augmented(config, &data.train, config.fit.seed, observer)?),
         };
         let images = augmented.as_ref().map_or(&plain as &dyn Examples, |images| images);
         let curve = {

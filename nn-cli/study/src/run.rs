@@ -16,6 +16,20 @@ pub struct Outputs {
     pub tensorboard: bool,
 }
 
+impl Outputs {
+    /// The options that ask for them, where they are not the usual ones.
+    fn options(self) -> String {
+        let mut options = String::new();
+        if self.checkpoints != 1 {
+            options += &format!(" --keep-checkpoints {}", self.checkpoints);
+        }
+        if self.tensorboard {
+            options += " --tensorboard";
+        }
+        options
+    }
+}
+
 /// Makes the run of `task` in `folder`, resuming it from the checkpoint `from` if there is one, and writes its results.
 /// Returns also the path of the folder.
 ///
@@ -28,7 +42,7 @@ pub fn make_run<'a>(
     outputs: Outputs,
     observer: &dyn Observer,
 ) -> Result<(Run<'a>, PathBuf), StudyError> {
-    let command = folder.command();
+    let command = folder.command() + &outputs.options();
     folder.note(task.config)?;
     let checkpoints = folder.take_checkpoints();
     let target = folder.target().to_path_buf();

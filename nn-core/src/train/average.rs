@@ -11,8 +11,9 @@ pub(super) fn follow<T: Kernels>(average: &mut Model<T>, model: &Model<T>, decay
     let rate = T::from_f64(1.0 - decay.min((1.0 + step) / (10.0 + step)));
     let follow = T::updates().follow;
     for (slow, fast) in average.parameters_mut().iter_mut().zip(model.parameters()) {
-        // What is frozen is the same in both.
-        if Arc::ptr_eq(&slow.value, &fast.value) {
+        // What is frozen is the same in both, and may be infinite: the mask of a class, for example.
+        if !fast.is_trained() && !fast.state {
+            slow.value = Arc::clone(&fast.value);
             continue;
         }
         let slow = Arc::make_mut(&mut slow.value).as_mut_slice();

@@ -43,7 +43,7 @@ pub fn run(args: &PreviewArgs, console: &Console) -> Result<(), Failure> {
     let samples = set.folder.split(drawn.0, drawn.1)?.train;
     let train = images::load(samples, &set.folder.classes, Reading::of(&settings), console)?;
     console.treated(train.treated());
-    let augmented = augmented(&settings, &train, console)?;
+    let augmented = augmented(&settings, &train, drawn.1, console)?;
 
     let pool = BufferPool::new();
     let shown = spread(train.len(), args.images);

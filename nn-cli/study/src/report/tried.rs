@@ -94,12 +94,13 @@ fn about(way: Way) -> &'static str {
              below say. What is changed at random can no longer tell the class."
         }
         Way::Backgrounds => {
-            "All weights are trained on these images alone, but most get the background of another image in each epoch, \
-             of whatever class: the leak is taken out of the images."
+            "All weights are trained on these images alone, whose subjects get other backgrounds in each epoch, whatever \
+             their class, as the settings below say: the leak is taken out of the images."
         }
         Way::Frozen => {
-            "A network that others trained on many more photographs, of many more things. Only its last layer is \
-             new and trained on these images; what it looks for in a picture stays as it was."
+            "A network that others trained on many more photographs, of many more things. What is \
+             frozen, usually all but a new last layer, is not trained on these images: what it looks for in a picture \
+             stays as it was."
         }
         Way::FineTuned => {
             "The same network, whose other layers were then trained on these images as well, at a small learning \

@@ -9,16 +9,17 @@ use nn_core::data::{Dataset, ResizeMode, Sample, images_below};
 use nn_core::train::Augmented;
 use std::path::Path;
 
-/// The images of `train`, changed as `config` says. Tells how many may get another background.
+/// The images of `train`, changed as `config` says, in ways that follow from `seed`. Tells how many may get another background.
 ///
 /// # Errors
 /// If the augmentation does not fit the images, or a picture of a background cannot be read.
 pub fn augmented<'a>(
     config: &RunConfig,
     train: &'a Dataset,
+    seed: u64,
     observer: &dyn Observer,
 ) -> Result<Augmented<'a>, StudyError> {
-    let augmented = Augmented::new(train, config.augment, config.fit.seed)?;
+    let augmented = Augmented::new(train, config.augment, seed)?;
     if config.augment.strength(Kind::Background) == 0.0 {
         return Ok(augmented);
     }

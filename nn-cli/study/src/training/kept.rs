@@ -26,8 +26,9 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What a run, or the last part of one, with these settings and this history kept; `None` if it has not made an epoch.
-    pub fn of(fit: &FitOptions, history: &[EpochRecord]) -> Option<Self> {
+    /// What a run with this history kept, whose last part has the epochs `last` and these settings; `None` if it has not
+    /// made an epoch.
+    pub fn of(fit: &FitOptions, last: &[EpochRecord], history: &[EpochRecord]) -> Option<Self> {
         // Without any finite validation loss there is no best epoch, and the last one is kept.
         let best = fit.keep.epoch(history).filter(|_| fit.keep == Keep::Best);
         let record = best.or(history.last())?;
@@ -36,7 +37,7 @@ impl Kept {
             by: if best.is_some() { "val_loss" } else { "last" },
             val_loss: record.val_loss,
             val_accuracy: record.val_accuracy,
-            stopped_early: fit.has_stopped_early(history),
+            stopped_early: fit.has_stopped_early(last),
             epochs: history.last()?.epoch,
             patience: fit.early_stopping,
         })
@@ -89,23 +90,23 @@ mod tests {
         let losses = history(&[0.7, 0.25, 0.5, 0.5]);
         let last = FitOptions { epochs: 4, ..FitOptions::default() };
         let best = FitOptions { keep: Keep::Best, ..last.clone() };
-        let kept = Kept::of(&last, &losses).unwrap();
+        let kept = Kept::of(&last, &losses, &losses).unwrap();
         assert_eq!((kept.epoch, kept.by, kept.text()), (4, "last", None));
-        let text = Kept::of(&best, &losses).unwrap().text().unwrap();
+        let text = Kept::of(&best, &losses, &losses).unwrap().text().unwrap();
         assert_eq!(
             text,
             "the weights of epoch 2 of 4 are kept, which had the lowest validation loss, 0.2500"
         );
         let early = FitOptions { epochs: 9, early_stopping: Some(2), ..best };
-        let kept = Kept::of(&early, &losses).unwrap();
+        let kept = Kept::of(&early, &losses, &losses).unwrap();
         let json = serde_json::to_string(&kept).unwrap();
         let expected = r#"{"epoch":2,"by":"val_loss","val_loss":0.25,"val_accuracy":0.75,"stopped_early":true}"#;
         assert_eq!(json, expected);
         let text = kept.text().unwrap();
         assert!(text.starts_with("stopped early, after epoch 4: for 2 epochs"), "{text}");
-        let kept = Kept::of(&FitOptions { keep: Keep::Last, ..early }, &losses).unwrap();
+        let kept = Kept::of(&FitOptions { keep: Keep::Last, ..early }, &losses, &losses).unwrap();
         assert!(kept.text().unwrap().ends_with("; the last weights are kept"));
-        assert_eq!(Kept::of(&last, &[]), None);
+        assert_eq!(Kept::of(&last, &[], &[]), None);
     }
     #[test]
     fn a_fine_tuning_begins_where_the_classifier_stopped() {

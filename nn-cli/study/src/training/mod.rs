@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
             _ => training.of_network(network, saving)?,
         };
         let (fit, last) = config.last_part(&history);
-        let kept = Kept::of(&fit, last);
+        let kept = Kept::of(&fit, last, &history);
         if let Some(text) = kept.as_ref().and_then(Kept::text) {
             observer.note(&text);
         }

@@ -12,7 +12,9 @@ use crate::{Observer, StudyError, format};
 use nn_core::Error;
 use nn_core::data::Dataset;
 use nn_core::model::Sequential;
-use nn_core::train::{Examples, FeatureOptions, Features, FitOptions, History, Trainer};
+use nn_core::train::{
+    Examples, FeatureOptions, Features, FitOptions, History, Keep, Trainer, best_epoch,
+};
 
 /// What a training led to.
 pub struct Trained {
@@ -74,14 +76,24 @@ impl Training<'_> {
             None => (Stage::Head, History::new()),
         };
         let again = saving.as_ref().map(Saving::again);
+        let untrained = model.clone();
         let (trained, saving) = match stage {
             Stage::FineTuning => (Trained { model, history: before }, saving),
             _ => (self.head(model, &last, saving)?, again),
         };
-        match self.task.config.fine_tuning() {
-            None => Ok(trained),
-            Some(options) => self.fine_tuned(trained, options, saving),
+        let Some(options) = self.task.config.fine_tuning() else { return Ok(trained) };
+        let head = (stage != Stage::FineTuning).then(|| trained.model.clone());
+        let first = trained.history.len();
+        let mut tuned = self.fine_tuned(trained, options, saving)?;
+        let best = best_epoch(&tuned.history).filter(|_| fit.keep == Keep::Best);
+        if best.is_some_and(|best| best.epoch <= first) {
+            // A resumed run has only the second part's weights; the first part gives the same bits again.
+            tuned.model = match head {
+                Some(model) => model,
+                None => self.head(untrained, &last, None)?.model,
+            };
         }
+        Ok(tuned)
     }
 
     /// Trains what lies behind the layer `last` of the network, on the outputs of that layer.
@@ -91,7 +103,7 @@ impl Training<'_> {
         last: &str,
         saving: Option<Saving>,
     ) -> Result<Trained, StudyError> {
-        let (frozen, head) = model.clone().split_at(last)?;
+        let (frozen, mut head) = model.clone().split_at(last)?;
         let options = self.weighted(self.task.config.fit.clone());
         let part = Part { stage: Stage::Head, before: History::new(), options };
         self.observer.note(&format!(
@@ -101,13 +113,14 @@ impl Training<'_> {
         ));
         if !self.task.config.augment.is_none() {
             // The images are others in each epoch, and so is what the frozen layers make of them.
-            model.set_trainable_through(last, false)?;
-            let trainer = self.part_on_images(model, part, saving)?;
-            let history = trainer.history().clone();
-            let mut model = trainer.into_model();
-            model.set_trainable_through(last, true)?;
-            return Ok(Trained { model, history });
+            let mut partly = model.clone();
+            partly.set_trainable_through(last, false)?;
+            self.tell_statistics(partly.freeze_statistics());
+            let trainer = self.part_on_images(partly, part, saving)?;
+            model.set_all(trainer.model())?;
+            return Ok(Trained { model, history: trainer.history().clone() });
         }
+        self.tell_statistics(head.freeze_statistics());
         let train = self.features(&frozen, &self.data.train)?;
         let validation = self.features(&frozen, &self.data.validation)?;
         let trainer = self.part(head, part, (&train, &validation), saving)?;
@@ -180,7 +193,7 @@ impl Training<'_> {
         if self.task.config.augment.is_none() {
             return self.part(network, part, (train, &validation), saving);
         }
-        let augmented = augmented(self.task.config, train, self.observer)?;
+        let augmented = augmented(self.task.config, train, part.options.seed, self.observer)?;
         self.part(network, part, (&augmented, &validation), saving)
     }
 
@@ -194,6 +207,10 @@ impl Training<'_> {
     ) -> Result<Trainer, StudyError> {
         let (config, observer) = (self.task.config, self.observer);
         let learning_rate = part.options.learning_rate;
+        let rate = match part.stage {
+            Stage::FineTuning => "--fine-tune-rate",
+            _ => "--learning-rate",
+        };
         let mut trainer = Trainer::new(network, config.optimizer.build()?, part.options)?;
         let command = saving.as_ref().map(|saving| saving.command.clone());
         let before = part.before.len();
@@ -208,7 +225,7 @@ impl Training<'_> {
         fitted.map_err(|error| match (error, command) {
             (Error::Interrupted, Some(command)) => saving::stopped(&trainer, before, &command),
             (error @ Error::NonFinite { .. }, _) => {
-                StudyError::failed(format!("{error} (--learning-rate was {learning_rate})"))
+                StudyError::failed(format!("{error} ({rate} was {learning_rate})"))
             }
             (error, _) => error.into(),
         })?;

@@ -3,7 +3,7 @@
 
 use crate::Evaluation;
 use crate::Observer;
-use crate::config::RunConfig;
+use crate::config::{ClassWeights, RunConfig};
 use crate::format::{class_name, loss, percent, plural};
 use crate::stats::wilson;
 use nn_core::optim::Schedule;
@@ -96,8 +96,7 @@ impl Judged<'_> {
 
     /// The epoch whose weights were tested.
     fn kept(&self) -> Option<&EpochRecord> {
-        let (options, part) = self.config.last_part(self.history);
-        options.keep.epoch(part).or(self.history.last())
+        self.config.fit.keep.epoch(self.history).or(self.history.last())
     }
 
     /// Whether the training was short and the learning rate not high.
@@ -105,20 +104,34 @@ impl Judged<'_> {
         self.history.len() < LONG && self.config.fit.learning_rate <= USUAL_RATE
     }
 
-    /// The loss of predicting the class frequencies of the training images: their entropy in nats.
+    /// The training loss of predicting the class frequencies: with balanced weights, that of classes of the same size.
     fn guessing(&self) -> f64 {
-        let n = self.trained.len() as f64;
+        match self.is_balanced() {
+            true => (self.classes.len() as f64).ln(),
+            false => self.entropy(self.config.fit.regularization.label_smoothing),
+        }
+    }
+
+    /// The loss of predicting the class frequencies of the training images, smoothed by this share: their entropy in
+    /// nats.
+    fn entropy(&self, smoothing: f64) -> f64 {
+        let (n, classes) = (self.trained.len() as f64, self.classes.len());
         let of = |class: usize| self.trained.iter().filter(|&&label| label == class).count();
-        let shares = (0..self.classes.len()).map(|class| of(class) as f64 / n);
+        let smoothed = |share: f64| (1.0 - smoothing) * share + smoothing / classes as f64;
+        let shares = (0..classes).map(|class| smoothed(of(class) as f64 / n));
         -shares.filter(|&share| share > 0.0).map(|share| share * share.ln()).sum::<f64>()
+    }
+
+    fn is_balanced(&self) -> bool {
+        self.config.class_weights == ClassWeights::Balanced
     }
 
     /// Whether the network is no better than guessing, neither by loss nor by accuracy.
     fn is_stuck(&self) -> bool {
         let Some(kept) = self.kept() else { return false };
-        let guessing = self.guessing();
-        let low = |value: f64| value < LEARNED * guessing;
-        !low(kept.loss) && !kept.val_loss.is_some_and(low) && !self.beats_the_largest_class()
+        let low = |value: f64, guessing: f64| value < LEARNED * guessing;
+        let in_validation = kept.val_loss.is_some_and(|loss| low(loss, self.entropy(0.0)));
+        !low(kept.loss, self.guessing()) && !in_validation && !self.beats_guessing()
     }
 
     /// The warning that the network has learned nothing, or has lost what it learned.
@@ -157,8 +170,19 @@ impl Judged<'_> {
         self.test.confusion.iter().map(|row| row.iter().sum()).collect()
     }
 
-    /// Whether the accuracy is significantly higher than that of always predicting the most frequent class.
-    fn beats_the_largest_class(&self) -> bool {
+    /// Whether the accuracy is significantly higher than that of always predicting the most frequent class, or, where
+    /// classes count the same, the share of right answers in each class is on average clearly above that of guessing.
+    fn beats_guessing(&self) -> bool {
+        if self.is_balanced() {
+            let rows = self.test.confusion.iter().enumerate();
+            let recalls = rows.filter_map(|(class, row)| {
+                let n: u64 = row.iter().sum();
+                (n > 0).then(|| row[class] as f64 / n as f64)
+            });
+            let recalls: Vec<f64> = recalls.collect();
+            let mean = recalls.iter().sum::<f64>() / recalls.len().max(1) as f64;
+            return mean > 1.5 / recalls.len().max(1) as f64;
+        }
         let n = self.test.images() as u64;
         let largest = self.tested().into_iter().max().unwrap_or(0) as f64 / n as f64;
         wilson(self.test.correct as u64, n).low > largest
@@ -240,7 +264,9 @@ impl Judged<'_> {
         // The best by the loss may be another epoch than the best by accuracy.
         let there = match (self.config.fit.schedule, best_epoch(self.history)) {
             (_, Some(best)) if best.epoch == better.epoch => " (--keep best keeps its)".into(),
-            (Schedule::Constant, _) => format!(" (--epochs {} ends there)", better.epoch),
+            (Schedule::Constant, _) if better.epoch <= self.config.fit.epochs => {
+                format!(" (--epochs {} ends there)", better.epoch)
+            }
             _ => String::new(),
         };
         // Validation turns while training goes on: the network learns its images by heart.

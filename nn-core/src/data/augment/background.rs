@@ -7,7 +7,7 @@ use super::{Augmentation, Size};
 use crate::data::foreground::{Foreground, foreground};
 use crate::data::{Dataset, Mask, Rgb8};
 use crate::error::{Error, Result};
-use crate::rng::Rng;
+use crate::rng::stream;
 use crate::tensor::BufferPool;
 
 /// The share of the image that a subject has at least, and at most.
@@ -149,20 +149,21 @@ impl Backgrounds {
         self.subjects.iter().flatten().count()
     }
 
-    /// Gives the image with the index `index` of `of` another background, as drawn for this epoch: one of `share`
-    /// images gets one.
+    /// Gives the image of `of` at this place, of seed, epoch and index, another background: a share `share` of the images
+    /// gets one.
     pub(crate) fn apply(
         &self,
         of: &Dataset,
         image: &mut [f32],
         share: f64,
-        (seed, epoch, index): (u64, usize, usize),
+        place: (u64, usize, usize),
     ) -> Result<()> {
+        let index = place.2;
         let Some(subject) = self.subjects.get(index).and_then(Option::as_ref) else {
             return Ok(());
         };
         // Drawn apart from the other changes, which stay as they are without this one.
-        let mut rng: Rng = Augmentation::rng(seed.rotate_left(32), epoch, index);
+        let mut rng = Augmentation::rng(place, stream::BACKGROUND);
         if rng.uniform() >= share {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! Mixup and cutmix: two images of a batch become one, and so do their labels.
 
 use super::{Augmentation, Kind, Size};
-use crate::rng::Rng;
+use crate::rng::{Rng, stream};
 
 /// How the images of a batch are mixed.
 pub(crate) struct Mix {
@@ -18,15 +18,14 @@ enum How {
 }
 
 impl Mix {
-    /// What is drawn for the batch that begins with the image `first`, in an epoch.
+    /// What is drawn for the batch that begins with the image at this place, of seed, epoch and index.
     pub(crate) fn draw(
         of: &Augmentation,
         len: usize,
         [height, width, _]: Size,
-        (seed, epoch, first): (u64, usize, usize),
+        place: (u64, usize, usize),
     ) -> Self {
-        // The images' own numbers come from other streams.
-        let mut rng = Augmentation::rng(!seed, epoch, first);
+        let mut rng = Augmentation::rng(place, stream::MIX);
         let mut partners: Vec<usize> = (0..len).collect();
         rng.shuffle(&mut partners);
         let [mixup, cutmix] = [Kind::Mixup, Kind::Cutmix].map(|kind| of.strength(kind));

@@ -29,6 +29,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
+/// The smallest parameter of the beta distribution from which shares of mixed images are drawn.
+const LEAST_SHAPE: f64 = 0.01;
+
 /// The height, width and channels of an image.
 pub(crate) type Size = [usize; 3];
 
@@ -68,10 +71,16 @@ impl Augmentation {
     /// If the strength is out of range.
     pub fn with(mut self, kind: Kind, strength: f64) -> Result<Self> {
         let KindInfo { name, usual, most, strength: meaning, .. } = kind.info();
-        if !(0.0..=most).contains(&strength) {
+        // A beta distribution of smaller parameters is next to 0 or 1.
+        let mixes = matches!(kind, Kind::Mixup | Kind::Cutmix);
+        let is_tiny = mixes && strength > 0.0 && strength < LEAST_SHAPE;
+        if !(0.0..=most).contains(&strength) || is_tiny {
             return Err(Error::setting(
                 format!("the strength of the augmentation {name} ({meaning})"),
-                format!("from 0 to {most}"),
+                match mixes {
+                    true => format!("0, or from {LEAST_SHAPE} to {most}"),
+                    false => format!("from 0 to {most}"),
+                },
                 strength,
                 format!("{usual} is usual"),
             ));
@@ -112,23 +121,23 @@ impl Augmentation {
         }
     }
 
-    /// The generator for an image in an epoch.
-    fn rng(seed: u64, epoch: usize, index: usize) -> Rng {
+    /// The generator of a stream for an image in an epoch.
+    fn rng((seed, epoch, index): (u64, usize, usize), stream: u64) -> Rng {
         // Another key for each epoch, so that each has room for as many images as a stream.
         let key = seed ^ (epoch as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Rng::new(key, stream::AUGMENT + index as u64)
+        Rng::new(key, stream + index as u64)
     }
 
-    /// Changes the image with the index `index`, of values 0 to 255, as in epoch `epoch`; not its background, and not by
-    /// others. `spare` is memory to work in.
+    /// Changes the image at this place, of seed, epoch and index, of values 0 to 255; not its background, and not by others.
+    /// `spare` is memory to work in.
     pub(crate) fn apply(
         &self,
         image: &mut [f32],
         size: Size,
-        (seed, epoch, index): (u64, usize, usize),
+        place: (u64, usize, usize),
         spare: &mut Vec<f32>,
     ) {
-        let mut rng = Self::rng(seed, epoch, index);
+        let mut rng = Self::rng(place, stream::AUGMENT);
         geometry::apply(self, image, size, &mut rng, spare);
         colour::apply(self, image, size, &mut rng);
         local::apply(self, image, size, &mut rng, spare);

@@ -26,6 +26,7 @@ fn text_says_what_is_on() {
         ("rotate=200", "from 0 to 180"),
         ("noise=-1", "from 0 to 255"),
         ("zoom=nan", "from 0 to 0.9"),
+        ("mixup=1e-9", "0, or from 0.01 to 2"),
     ] {
         let message = text.parse::<Augmentation>().unwrap_err().to_string();
         assert!(message.contains(says), "{text}: {message}");
@@ -33,6 +34,15 @@ fn text_says_what_is_on() {
     assert!("hue".parse::<Augmentation>().unwrap().check(1).is_err());
     let json = serde_json::to_string(&standard).unwrap();
     assert_eq!(serde_json::from_str::<Augmentation>(&json).unwrap(), standard);
+}
+
+#[test]
+fn what_is_drawn_for_one_purpose_tells_nothing_of_another() {
+    for seed in [0, 27, u64::MAX] {
+        let first = |stream: u64| Augmentation::rng((seed, 1, 3), stream).next_u64();
+        let all = [stream::AUGMENT, stream::BACKGROUND, stream::MIX].map(first);
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{seed}");
+    }
 }
 
 #[test]
