@@ -40,6 +40,7 @@ pub fn apply(
             // The same file is asked for the same size.
             let recorded = before.as_ref().filter(|_| args.backbone.is_none());
             let recorded = recorded.map(|old| (old.input[0], old.input[1]));
+            let recorded = recorded.filter(|_| !model::says_its_size(&path));
             let size = size.map(|size| (size, size)).or(recorded);
             let (prepared, input) = opened(&path, preset.as_deref(), size, config)?;
             BackboneConfig {
@@ -80,7 +81,8 @@ pub fn apply(
 /// If it cannot be opened, or is not the one that the settings were made for.
 pub fn open(config: &RunConfig, console: &Console) -> Result<Option<Backbone>, Failure> {
     let Some(settings) = &config.backbone else { return Ok(None) };
-    let size = Some((settings.input[0], settings.input[1]));
+    let [height, width, _] = settings.input;
+    let size = (!model::says_its_size(&settings.model)).then_some((height, width));
     let (prepared, input) = opened(&settings.model, settings.preset.as_deref(), size, config)?;
     if input != settings.input || fingerprint(&prepared.model) != settings.weights {
         let problem = "is not the backbone that the run began with: its weights are others";

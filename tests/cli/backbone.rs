@@ -132,7 +132,8 @@ fn the_best_epoch_of_both_parts_is_kept() {
     let train = |tuned: &str, out: &str| {
         let args =
             ["train", "--data", "three", "--backbone", "run", "--epochs", "2", "--keep", "best"];
-        sandbox.run([&args[..], &["--fine-tune", tuned, "--out", out], &harm].concat()).ok()
+        let more = ["--validation-split", "0.5", "--fine-tune", tuned, "--out", out];
+        sandbox.run([&args[..], &more, &harm].concat()).ok()
     };
     train("0", "head").says(&[], &["of 2 are kept"]);
     let said = train("1", "both").err;

@@ -60,7 +60,7 @@ fn missing_and_unknown_arguments() {
     let says = ["no images to evaluate on", "--data"];
     sandbox.refuses(["evaluate", "--model", "model.safetensors"], 2, &says);
     sandbox.refuses(["predict", "--model", "x"], 2, &["IMAGE", "--help"]);
-    sandbox.refuses(["train", "--resize", "3"], 2, &["unexpected argument '--resize'"]);
+    sandbox.refuses(["train", "--rotate", "3"], 2, &["unexpected argument '--rotate'"]);
     sandbox.refuses(["fly"], 2, &["fly", "--help"]);
     sandbox.refuses(["data", "list", "set"], 2, &["set"]);
     sandbox.refuses(["summary", "--classes", "1"], 2, &["classes", "2 or more", "'1'"]);

@@ -20,6 +20,7 @@ fn assert_whole(sandbox: &Sandbox, folder: &str) {
             "config.toml" => assert!(text().contains("[optimizer]") && text().ends_with('\n')),
             "metrics.json" => assert!(serde_json::from_str::<serde_json::Value>(&text()).is_ok()),
             "report.html" => assert!(text().trim_end().ends_with("</html>")),
+            "history.csv" => assert_eq!(text().lines().count(), 1 + 1),
             "predictions.csv" => assert_eq!(text().lines().count(), 1 + 4),
             "split.csv" => assert_eq!(text().lines().count(), 1 + 12),
             _ => match path.extension().and_then(|extension| extension.to_str()) {

@@ -8,7 +8,9 @@ mod open;
 pub mod preprocessing;
 pub mod settings;
 
-pub use open::{Opened, channels, class_count, image_size, located, open, says_its_network};
+pub use open::{
+    Opened, channels, class_count, image_size, located, open, says_its_network, says_its_size,
+};
 
 use self::preprocessing::Prepared;
 use self::settings::{Classes, Said, Settings};

@@ -99,6 +99,11 @@ pub fn says_its_network(path: &Path) -> Result<bool, Failure> {
     Ok(is_onnx(&path) || is_ours(&path))
 }
 
+/// Whether the model at `path`, a file or a run folder, is one of ours, which say the size of their images.
+pub fn says_its_size(path: &Path) -> bool {
+    located(path).is_ok_and(|path| !is_onnx(&path) && is_ours(&path))
+}
+
 /// Whether a safetensors file says its network, as ours do.
 fn is_ours(path: &Path) -> bool {
     // Whatever is wrong with it is told when it is opened.

@@ -143,6 +143,16 @@ impl Conclusions {
                     "{begins}, trained on the leaky set as well, the background decides less: with the backgrounds \
                      swapped it scores {shown}, more than the network alone by {more}."
                 ));
+                // What does not follow the background may as well guess.
+                let guessing = evidence.guessing[0];
+                if !swap.interval.is_above(guessing.largest) {
+                    self.may_not.push(format!(
+                        "That training {with} teaches to tell {} apart. With the backgrounds swapped it scores {shown}; \
+                         {}, which this does not exclude.",
+                        list(evidence.classes),
+                        guessing.told()
+                    ));
+                }
             } else {
                 self.may_not.push(format!(
                     "That training {with} helps against the leak. With the backgrounds swapped it scores {shown}, which differs \
