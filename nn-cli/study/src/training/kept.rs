@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(ends, [false, false, false, false, false, false, true]);
         let (options, part) = config.last_part(&all);
         assert_eq!((options.epochs, options.learning_rate, part.len()), (4, 1e-5, 3));
-        let kept = Kept::of(&options, part).unwrap();
+        let kept = Kept::of(&options, part, &all).unwrap();
         assert_eq!((kept.epoch, kept.stopped_early), (4, true));
         assert!(config.has_stopped_early(&all) && !config.has_stopped_early(&all[..5]));
         assert!(kept.text().unwrap().starts_with("stopped early, after epoch 6"), "{kept:?}");

@@ -420,7 +420,9 @@ mod tests {
         let found = judge(&history, [50, 50], &good, 0.001);
         assert_eq!(found[0].kind, "earlier-epoch-better");
         let says = "epoch 2 was better on the validation images (95.0 % right, loss 0.3000) than the last \
-                    one, 4 (70.0 % right, loss 0.4400), whose weights are kept (--keep best keeps its)";
+                    one, 4 (70.0 % right, loss 0.4400), whose weights are kept (--keep best keeps its), while the \
+                    training loss fell from 0.3000 to 0.1000: the network overfits; more images, --augment standard, \
+                    or --weight-decay with --optimizer adamw work against that";
         assert_eq!(found[0].text, says);
         // The same accuracy, but the loss has risen by more than half.
         history[3] = record(4, 0.01, 0.5, 0.95);
