@@ -432,7 +432,8 @@ mod tests {
             fit: FitOptions { keep: Keep::Best, ..FitOptions::default() },
             ..RunConfig::default()
         };
-        assert_eq!(judge_with(&config, &history, [50, 50], &good), []);
+        let found = judge_with(&config, &history, [50, 50], &good);
+        assert_eq!(found.iter().map(|one| one.kind).collect::<Vec<_>>(), ["few-validation-images"]);
         // A multiple of almost zero is still almost zero.
         let perfect =
             vec![record(1, 0.5, 0.5, 0.8), record(2, 0.1, 6e-5, 1.0), record(3, 0.1, 4e-4, 1.0)];
