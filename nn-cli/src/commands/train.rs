@@ -59,10 +59,7 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
             }
             let note = Note::read(&latest.checkpoint)?;
             let config = config::resumed(&note.config, args, target)?;
-            let epochs = latest.checkpoint.history().iter();
-            let before = note.before.len();
-            let made = note.before.iter().copied().chain(epochs.map(|epoch| epoch.after(before)));
-            let made: History = made.collect();
+            let made = note.history(&latest.checkpoint);
             if is_finished(&note.config, &config, &made, target)? {
                 return tell_finished(&config, target, console);
             }

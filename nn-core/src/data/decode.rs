@@ -83,6 +83,20 @@ impl Rgb8 {
         Ok(Self { height, width, pixels })
     }
 
+    /// An image of the values that a network sees, `[height, width, channels]` with three channels or one: rounded, and
+    /// from 0 to 255.
+    ///
+    /// # Errors
+    /// If there are more or fewer values, or none.
+    pub fn of_values(height: usize, width: usize, channels: usize, values: &[f32]) -> Result<Self> {
+        let byte = |value: &f32| value.round().clamp(0.0, 255.0) as u8;
+        let pixels = match channels {
+            3 => values.iter().map(byte).collect(),
+            _ => values.iter().flat_map(|value| [byte(value); 3]).collect(),
+        };
+        Self::new(height, width, pixels)
+    }
+
     /// The number of rows, at least 1.
     pub fn height(&self) -> usize {
         self.height

@@ -38,6 +38,10 @@ const BINS: [usize; 3] = [10, 14, 14];
 /// The number of re-estimations of the histograms.
 const ROUNDS: usize = 5;
 
+/// The largest difference allowed between what two masks of one image say, as a share. Chosen by hand
+/// ([`explain::AGREEMENT`](crate::explain::AGREEMENT)).
+pub(crate) const AGREEMENT: f64 = 0.15;
+
 /// The rule that found a foreground; see the module's documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

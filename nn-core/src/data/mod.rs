@@ -80,6 +80,8 @@ pub use file_kind::{EXTENSIONS, is_image};
 #[cfg(feature = "images")]
 pub use folder::{FolderImage, ImageFolder, Layout, PartFolder};
 #[cfg(feature = "images")]
+pub(crate) use foreground::AGREEMENT;
+#[cfg(feature = "images")]
 pub use foreground::{Foreground, ForegroundRule, foreground};
 pub use labels::{one_hot, shuffled_order};
 pub use mask::{BoundingBox, Mask};

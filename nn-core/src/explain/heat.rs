@@ -1,7 +1,7 @@
 //! The share of a map's heat that lies on the background.
 
 use super::{Explanation, share_where};
-use crate::data::{Foreground, ForegroundRule, Mask};
+use crate::data::{self, Foreground, ForegroundRule, Mask};
 use crate::kernels::Kernels;
 use crate::tensor::Tensor;
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub enum NoShare {
 /// what is reported: legs that one mask lacks change the overlap more than the shares. Chosen by
 /// hand; on the test sets of the published photographs, bounds from 0.05 to 0.3 move no mean per
 /// prediction over five seeds by more than 6 points.
-pub const AGREEMENT: f64 = 0.15;
+pub const AGREEMENT: f64 = data::AGREEMENT;
 
 impl<T: Kernels> Explanation<T> {
     /// The share of the heat outside `subject`, which must come from the same image, or why none is

@@ -87,13 +87,6 @@ fn spread(len: usize, most: usize) -> Vec<usize> {
 /// Images of a batch as pictures.
 fn pictures(of: &Dataset, batch: &[f32]) -> Result<Vec<image::RgbImage>, Failure> {
     let ((height, width), channels) = (of.image_size(), of.channels().count());
-    let picture = |image: &[f32]| {
-        let byte = |value: &f32| value.round().clamp(0.0, 255.0) as u8;
-        let pixels = match channels {
-            3 => image.iter().map(byte).collect(),
-            _ => image.iter().flat_map(|value| [byte(value); 3]).collect(),
-        };
-        Ok(rgb_image(Rgb8::new(height, width, pixels)?)?)
-    };
+    let picture = |image: &[f32]| Ok(rgb_image(Rgb8::of_values(height, width, channels, image)?)?);
     batch.chunks_exact(height * width * channels).map(picture).collect()
 }

@@ -129,6 +129,12 @@ fn place(trainer: &Trainer, before: usize) -> String {
     }
 }
 
+/// The epochs of the parts `before`, and those of the part behind them.
+pub fn joined(before: &History, part: &History) -> History {
+    let part = part.iter().map(|epoch| epoch.after(before.len()));
+    before.iter().copied().chain(part).collect()
+}
+
 impl Note {
     /// For the part `stage` of a training, behind the epochs `before`.
     pub fn new(
@@ -152,6 +158,11 @@ impl Note {
             let remedy = "go on with the version of this program that wrote it, or begin a new run";
             Error::file(checkpoint.path(), problem, remedy).into()
         })
+    }
+
+    /// The epochs of all parts up to the checkpoint that this note lies in.
+    pub fn history(&self, checkpoint: &Checkpoint) -> History {
+        joined(&self.before, checkpoint.history())
     }
 
     /// Checks that a run with this note can be resumed with the note `now`.

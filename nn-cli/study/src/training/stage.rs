@@ -156,14 +156,13 @@ impl Training<'_> {
         options: FitOptions,
         saving: Option<Saving>,
     ) -> Result<Trained, StudyError> {
-        let Trained { mut model, history: mut before } = trained;
+        let Trained { mut model, history: before } = trained;
         self.tell_statistics(model.freeze_statistics());
         let options = self.weighted(options);
         let part = Part { stage: Stage::FineTuning, before: before.clone(), options };
         let trainer = self.part_on_images(model, part, saving)?;
-        let first = before.len();
-        before.extend(trainer.history().iter().map(|record| record.after(first)));
-        Ok(Trained { model: trainer.into_model(), history: before })
+        let history = saving::joined(&before, trainer.history());
+        Ok(Trained { model: trainer.into_model(), history })
     }
 
     /// The options of a part, with the weights of the classes of these images.

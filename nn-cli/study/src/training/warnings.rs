@@ -6,6 +6,7 @@ use crate::Observer;
 use crate::config::{ClassWeights, RunConfig};
 use crate::format::{class_name, loss, percent, plural};
 use crate::stats::wilson;
+use nn_core::metrics::ClassCounts;
 use nn_core::optim::Schedule;
 use nn_core::train::{EpochRecord, Keep, best_epoch};
 use nn_core::{Result, train::History};
@@ -174,14 +175,10 @@ impl Judged<'_> {
     /// classes count the same, the share of right answers in each class is on average clearly above that of guessing.
     fn beats_guessing(&self) -> bool {
         if self.is_balanced() {
-            let rows = self.test.confusion.iter().enumerate();
-            let recalls = rows.filter_map(|(class, row)| {
-                let n: u64 = row.iter().sum();
-                (n > 0).then(|| row[class] as f64 / n as f64)
-            });
-            let recalls: Vec<f64> = recalls.collect();
-            let mean = recalls.iter().sum::<f64>() / recalls.len().max(1) as f64;
-            return mean > 1.5 / recalls.len().max(1) as f64;
+            let counts = ClassCounts::of_confusion(&self.test.confusion).ok();
+            let balanced = counts.and_then(|counts| counts.balanced_accuracy());
+            let classes = self.tested().into_iter().filter(|&n| n > 0).count();
+            return balanced.is_some_and(|balanced| balanced > 1.5 / classes as f64);
         }
         let n = self.test.images() as u64;
         let largest = self.tested().into_iter().max().unwrap_or(0) as f64 / n as f64;

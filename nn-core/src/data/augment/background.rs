@@ -4,17 +4,15 @@
 //! found for sure stay as they are.
 
 use super::{Augmentation, Size};
-use crate::data::foreground::{Foreground, foreground};
+use crate::data::foreground::{AGREEMENT, Foreground, foreground};
 use crate::data::{Dataset, Mask, Rgb8};
 use crate::error::{Error, Result};
 use crate::rng::stream;
 use crate::tensor::BufferPool;
+use rayon::prelude::*;
 
 /// The share of the image that a subject has at least, and at most.
 const SUBJECT: [f64; 2] = [0.01, 0.9];
-
-/// By how much of the image two masks of a subject may differ.
-const AGREEMENT: f64 = 0.15;
 
 /// Images whose subjects are looked for between two reports of progress.
 const TOGETHER: usize = 16;
@@ -208,17 +206,12 @@ fn subjects(
     let indices: Vec<usize> = (0..of.len()).collect();
     for indices in indices.chunks(TOGETHER) {
         let (batch, _) = of.batch(indices, &pool)?;
-        use rayon::prelude::*;
         let found: Vec<Result<Option<Subject>>> = batch
             .as_slice()
             .par_chunks_exact(height * width * channels)
             .map(|image| {
-                let byte = |at: usize| image[at].round().clamp(0.0, 255.0) as u8;
-                let pixels = match channels {
-                    3 => (0..image.len()).map(byte).collect(),
-                    _ => (0..height * width).flat_map(|at| [byte(at * channels); 3]).collect(),
-                };
-                Ok(Subject::of(&foreground(&Rgb8::new(height, width, pixels)?)))
+                let image = Rgb8::of_values(height, width, channels, image)?;
+                Ok(Subject::of(&foreground(&image)))
             })
             .collect();
         for subject in found {
