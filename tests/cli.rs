@@ -25,6 +25,7 @@ mod cli {
     mod export;
     mod faults;
     mod folders;
+    mod folds;
     mod gradcam;
     mod judged;
     mod kill;

@@ -4,12 +4,14 @@ mod audit;
 mod backbone;
 mod check;
 mod data;
+mod folds;
 mod kept;
 mod labels;
 mod model;
 mod network;
 mod numbers;
 mod predict;
+mod sections;
 mod tensor;
 mod training;
 
@@ -17,11 +19,13 @@ pub use audit::AuditArgs;
 pub use backbone::BackboneArgs;
 pub use check::{CheckArgs, ExportArgs, ModelCommand};
 pub use data::{DataCommand, DataRootArgs, FetchArgs, PreviewArgs, RenderArgs};
+pub use folds::FoldArgs;
 pub use kept::{CompletionsArgs, ManArgs, RunOrder, RunsArgs};
 pub use labels::LabelArgs;
 pub use model::{ChannelOrder, ElsewhereArgs, ModelArgs, PerChannel, scale};
 pub use network::{BenchArgs, NetworkArgs, SummaryArgs};
 pub use predict::PredictArgs;
+pub use sections::arranged;
 pub use tensor::TensorArgs;
 pub use training::{OptimizerName, ScheduleName, TrainingArgs};
 
@@ -65,6 +69,7 @@ pub struct GlobalArgs {
     #[arg(
         long,
         global = true,
+        hide_short_help = true,
         value_name = "N",
         value_parser = whole::<u16>(1, 1024, 2),
         allow_negative_numbers = true,
@@ -76,6 +81,7 @@ pub struct GlobalArgs {
     #[arg(
         long,
         global = true,
+        hide_short_help = true,
         value_name = "SET",
         default_value = "auto",
         help_heading = "Everywhere"
@@ -150,12 +156,19 @@ impl ImageArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    after_help = "Examples:\n  nn-cli train --data photos/ --epochs 50 --early-stopping 8\n  \
+    nn-cli train --data photos/ --backbone model.onnx --out runs/photos\n\n\
+    The folder holds train/ and test/ with one sub-folder per class, perhaps val/, or the class folders \
+    themselves. `nn-cli train --help` has all options."
+)]
+#[command(after_long_help = "Examples:\n  \
     nn-cli train --data same_backgrounds\n  \
     nn-cli train --data photos/ --image-size 128 --epochs 20 --out runs/photos\n  \
     nn-cli train --data photos/ --labels labels.csv --out runs/photos\n  \
     nn-cli train --data photos/ --architecture resnet18 --image-size 64\n  \
     nn-cli train --data photos/ --epochs 50 --early-stopping 8\n  \
+    nn-cli train --data photos/ --folds 5\n  \
     nn-cli train --data photos/ --find-learning-rate\n  \
     nn-cli train --config runs/photos/config.toml --out runs/again\n  \
     nn-cli train --resume --out runs/photos\n\n\
@@ -168,16 +181,18 @@ impl ImageArgs {
 pub struct TrainArgs {
     #[command(flatten)]
     pub data: DataArgs,
-    /// The run folder to write [default: runs/NAME, after the folder or set in --data, or runs/NAME-2
-    /// and so on if taken]
+    /// The run folder to write [default: runs/NAME]
+    ///
+    /// NAME is that of the folder or set in --data; if runs/NAME is taken, it is runs/NAME-2 and so on.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace the run that is in the folder. Its results stay until the new ones are complete, its
     /// checkpoint until the new run is saved for the first time
     #[arg(long)]
     pub overwrite: bool,
-    /// Go on with the run in --out, with the settings it began with. A finished run is trained
-    /// further if more --epochs are asked for; where there is no run yet, one begins
+    /// Go on with the run in --out, with the settings it began with
+    ///
+    /// A finished run is trained further if more --epochs are asked for; where there is no run yet, one begins.
     #[arg(long, requires = "out", conflicts_with_all = ["overwrite", "config"])]
     pub resume: bool,
     /// How many checkpoints stay when the run is finished: 0, 1 or 2. One is needed to train it
@@ -194,7 +209,8 @@ pub struct TrainArgs {
     #[arg(long)]
     pub tensorboard: bool,
     /// A table that says which image is for training, validation and test (columns file, label,
-    /// split), as `audit --repair` and every run write it; images that are not in it are left out
+    /// split), as `audit --repair` and every run write it; images that are not in it, or whose split is none, are
+    /// left out
     #[arg(long, value_name = "FILE")]
     pub split: Option<PathBuf>,
     #[command(flatten)]
@@ -205,14 +221,14 @@ pub struct TrainArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub settings: SettingArgs,
+    #[command(flatten)]
+    pub folds: FoldArgs,
     /// Train nothing, but try learning rates from 1e-7 to 10, a higher one at each step, for one pass over
     /// the training images (100 to 1000 steps): suggests one, and draws the losses into a new folder, --out
     /// [default: runs/NAME-learning-rate]
     #[arg(
         long,
-        conflicts_with_all = ["overwrite", "resume"],
-        help_heading = "Training",
-        hide_short_help = true
+        conflicts_with_all = ["overwrite", "resume"]
     )]
     pub find_learning_rate: bool,
 }
@@ -258,7 +274,10 @@ pub struct SettingArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  nn-cli experiment --out runs/experiment\n  \
+    nn-cli experiment --seeds 5 --out runs/five-seeds\n\n\
+    `nn-cli experiment --help` has all options.")]
+#[command(after_long_help = "Examples:\n  \
     nn-cli experiment --out runs/experiment\n  \
     nn-cli experiment --seeds 5 --out runs/five-seeds\n  \
     nn-cli experiment --image-size 64 --epochs 3 --out runs/quick\n\n\
@@ -270,7 +289,9 @@ pub struct SettingArgs {
 pub struct ExperimentArgs {
     #[command(flatten)]
     pub images: ImageArgs,
-    /// The folder to write [default: runs/experiment, or runs/experiment-2 and so on if taken]
+    /// The folder to write [default: runs/experiment]
+    ///
+    /// If runs/experiment is taken, it is runs/experiment-2 and so on.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace the folder if it is an experiment's, once the new one is complete
@@ -285,8 +306,9 @@ pub struct ExperimentArgs {
         allow_negative_numbers = true
     )]
     pub seeds: u16,
-    /// How many runs are made at the same time; they share the threads, and each needs its own memory
-    /// [default: one for each thread, up to 4, as far as memory allows]
+    /// How many runs are made at the same time [default: one for each thread, up to 4, as far as memory allows]
+    ///
+    /// They share the threads, and each needs its own memory.
     #[arg(
         long,
         value_name = "N",
@@ -309,9 +331,10 @@ pub struct SeenArgs {
     /// [default: white]
     #[arg(long, value_name = "COLOUR")]
     pub alpha_background: Option<AlphaBackground>,
-    /// Change training images a little, in another way in each epoch: standard, colour, or a list of flip, flip-vertical,
-    /// rotate, zoom, translate, crop, brightness, contrast, saturation, hue, noise, blur, erase, mixup, cutmix,
-    /// background, each with =STRENGTH if not as usual; `data preview` shows them [default: none]
+    /// Change training images a little, in another way in each epoch: standard, colour, or a list [default: none]
+    ///
+    /// The list is of flip, flip-vertical, rotate, zoom, translate, crop, brightness, contrast, saturation, hue, noise,
+    /// blur, erase, mixup, cutmix, background, each with =STRENGTH if not as usual; `data preview` shows them.
     #[arg(long, value_name = "LIST")]
     pub augment: Option<Augmentation>,
     /// Pictures of backgrounds for the augmentation background [default: those of the other training images]

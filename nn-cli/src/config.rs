@@ -5,7 +5,9 @@
 
 mod training;
 
-use crate::args::{ImageArgs, LabelArgs, OptimizerName, SeenArgs, SettingArgs, TrainArgs};
+use crate::args::{
+    FoldArgs, ImageArgs, LabelArgs, OptimizerName, SeenArgs, SettingArgs, TrainArgs,
+};
 use crate::backbone;
 use crate::failure::Failure;
 use crate::model;
@@ -13,7 +15,8 @@ use nn_core::data::augment::Kind;
 use nn_core::data::{Channels, Resize};
 use nn_core::optim::OptimizerConfig;
 use nn_study::Network;
-use nn_study::config::RunConfig;
+use nn_study::config::{FoldsConfig, RunConfig};
+
 use std::path::Path;
 
 /// The settings of a new run, from the command line and its configuration file.
@@ -61,6 +64,10 @@ fn apply(config: &mut RunConfig, args: &TrainArgs) -> Result<(), Failure> {
     if args.labels.labels.is_some() {
         let LabelArgs { labels, label_column } = args.labels.clone();
         (config.labels, config.label_column) = (labels, label_column);
+    }
+    if let Some(count) = args.folds.folds {
+        let FoldArgs { group_column, group_pattern, .. } = args.folds.clone();
+        config.folds = Some(FoldsConfig { count, group_column, group_pattern });
     }
     merge(config, &args.data.images, &args.settings)?;
     backbone::apply(config, &args.settings, args.settings.image_size)?;

@@ -53,7 +53,14 @@ pub fn split(table: &[u8], folder: &ImageFolder) -> Result<(Split, usize)> {
 pub fn labels(table: &[u8], names: &[&str]) -> Result<ImageFolder> {
     let root = Path::new("photos");
     let images = names.iter().map(|name| root.join(name)).collect();
-    let labelled = labels::label(table, None, Path::new("labels.csv"), root, images, Vec::new());
+    let labelled = labels::label(
+        table,
+        labels::Asked::default(),
+        Path::new("labels.csv"),
+        root,
+        images,
+        Vec::new(),
+    );
     labelled.map(|labelled| labelled.folder)
 }
 

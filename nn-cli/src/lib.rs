@@ -18,6 +18,7 @@ mod config;
 mod datasets;
 mod failure;
 pub mod fuzz_entry;
+mod grouping;
 mod hints;
 mod images;
 mod interrupt;
@@ -31,7 +32,7 @@ mod tensors;
 mod ui;
 
 use args::Args;
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use failure::Failure;
 use nn_core::kernels::isa::{self, Isa};
@@ -40,7 +41,8 @@ use ui::Console;
 
 /// Runs the program: parses the command line, runs the command and reports the result.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let typed = args::arranged().try_get_matches();
+    let args = match typed.and_then(|typed| Args::from_arg_matches(&typed)) {
         Ok(args) => args,
         Err(refused) if refused.use_stderr() => return wrong_usage(&refused),
         // Help and version, which the user asked for.

@@ -25,6 +25,8 @@ pub mod stream {
     pub const BACKGROUND: u64 = 5 << 32;
     /// How batches of augmented images are mixed: plus the index of the first image.
     pub const MIX: u64 = 6 << 32;
+    /// The division of samples into folds.
+    pub const FOLDS: u64 = 7 << 32;
     /// The split of samples into sets.
     pub const SPLIT: u64 = 0x73_706c_6974;
 }

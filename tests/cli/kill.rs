@@ -15,6 +15,24 @@ fn start(sandbox: &Sandbox, epochs: &str, out: &str) -> Child {
     sandbox.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
+/// Runs this line again and again, killing it each time before it is done; returns how often it was killed.
+pub fn until_done(sandbox: &Sandbox, line: &[&str]) -> usize {
+    // Each run gets further, or is given more time.
+    let mut patience = Duration::from_millis(60);
+    for kills in 0.. {
+        let mut command = sandbox.command(line);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(patience);
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            return kills;
+        }
+        kill(child);
+        patience = patience.mul_f64(1.2);
+    }
+    unreachable!("it is done some time")
+}
+
 /// Numbers from 0 to 1, the same in each run; the moment that is hit still varies.
 fn fractions() -> impl Iterator<Item = f64> {
     let next = |state: &u64| {
@@ -70,20 +88,8 @@ fn runs_killed_at_fifty_random_moments_go_on_to_the_same_bits() {
 fn a_run_killed_again_and_again_comes_to_its_end() {
     let sandbox = Sandbox::with_set();
     sandbox.run([&RUN[..], &["--epochs", SHORT, "--out", "unbroken"]].concat()).ok();
-    // Each run gets further, or is given more time.
-    let mut patience = Duration::from_millis(60);
-    let mut kills = 0;
-    loop {
-        let mut child = start(&sandbox, SHORT, "run");
-        std::thread::sleep(patience);
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success());
-            break;
-        }
-        kill(child);
-        kills += 1;
-        patience = patience.mul_f64(1.2);
-    }
+    let line = [&RUN[..], &["--epochs", SHORT, "--resume", "--out", "run"]].concat();
+    let kills = until_done(&sandbox, &line);
     println!("killed {kills} times");
     assert!(kills > 2);
     assert_same_run(&sandbox, "run", "unbroken");

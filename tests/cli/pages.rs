@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const AXE: &str = "NN_AXE";
 
 /// A sandbox with one page of every kind, and the paths of these pages: an experiment whose sets have
-/// copies, its exercises, one of its runs, an audit that finds leaks and one that finds none.
+/// copies, its exercises, one of its runs, an audit that finds leaks and one that finds none, a cross-validation.
 fn all() -> (Sandbox, Vec<PathBuf>) {
     let sandbox = Sandbox::with_sets();
     for class in ["dark", "light"] {
@@ -32,10 +32,11 @@ fn all() -> (Sandbox, Vec<PathBuf>) {
         let ended = sandbox.run(["audit", folder, "--validation-split", "0", "--html", page]);
         assert_eq!(ended.status, status, "{ended:?}");
     }
+    sandbox.train(&["--data", "clean/train", "--folds", "2", "--out", "folds"]).ok();
     let names = ["report.html", "handout.html", "runs/clean-27/report.html"];
     let mut pages: Vec<PathBuf> =
         names.iter().map(|name| sandbox.path("experiment").join(name)).collect();
-    pages.extend(["leaks.html", "clean.html"].map(|name| sandbox.path(name)));
+    pages.extend(["leaks.html", "clean.html", "folds/report.html"].map(|name| sandbox.path(name)));
     (sandbox, pages)
 }
 

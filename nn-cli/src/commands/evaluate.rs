@@ -137,7 +137,8 @@ pub fn run(args: &EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let judged = Scores::new(&result, classes)?;
     let headline = scores::headline(&judged, &stats::Guessing::of_confusion(classes, confusion));
     let (headline, loss) = (&headline[..], result.loss);
-    let shown = table::Evaluation { title: &title, headline, loss, classes, confusion };
+    let accuracy = &stats::accuracy_of(confusion);
+    let shown = table::Evaluation { title: &title, headline, loss, accuracy, classes, confusion };
     console.text(&table::evaluation(&shown, console.columns()))?;
     console.text(&format!("\n{}", scores::scores(&judged, console.columns())))?;
     if let Some(lines) = by_seen.as_ref().and_then(BySeen::lines) {

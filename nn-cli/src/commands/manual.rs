@@ -1,9 +1,9 @@
 //! `nn-cli completions` and `nn-cli man`: shell completions and manual pages.
 
-use crate::args::{Args, CompletionsArgs, ManArgs};
+use crate::args::{CompletionsArgs, ManArgs, arranged};
 use crate::failure::Failure;
 use crate::ui::Console;
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 use nn_core::Error;
 use nn_core::files::write_atomically;
@@ -15,12 +15,12 @@ const NAME: &str = "nn-cli";
 
 pub fn completions(args: &CompletionsArgs, console: &Console) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Args::command(), NAME, &mut script);
+    clap_complete::generate(args.shell, &mut arranged(), NAME, &mut script);
     print(&String::from_utf8_lossy(&script), console)
 }
 
 pub fn pages(args: &ManArgs, console: &Console) -> Result<(), Failure> {
-    let mut program = Args::command();
+    let mut program = arranged();
     program.build();
     let Some(folder) = &args.dir else {
         let page = page(program)?;

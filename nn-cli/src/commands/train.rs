@@ -1,5 +1,7 @@
 //! `nn-cli train`: trains a model on a folder of images and writes a run folder.
 
+mod folds;
+
 use crate::args::TrainArgs;
 use crate::backbone;
 use crate::config;
@@ -16,7 +18,7 @@ use nn_study::format;
 use nn_study::open_run::{OpenRun, Start, no_checkpoint};
 use nn_study::results::{self, is_written};
 use nn_study::run_folder::{self, METRICS_FILE};
-use nn_study::stats::Guessing;
+use nn_study::stats::{self, Guessing};
 use nn_study::training::{Note, Task};
 use nn_study::{ImageSet, Outputs};
 use std::fs;
@@ -38,7 +40,10 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
              --kernel {made_with} repeats it, where the machine has that"
         ));
     }
-    let open = |target: &Path| OpenRun::begin(target, args.overwrite);
+    let open = |target: &Path| {
+        folds::check_kind(target, config.folds.is_some())?;
+        OpenRun::begin(target, args.overwrite)
+    };
     // An unusable output folder is reported before images are searched or rendered.
     let folder = args.out.as_deref().map(open).transpose()?;
     let set = find(&config, args, console)?;
@@ -46,12 +51,21 @@ fn begin(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
         Some(folder) => folder,
         None => open(&default_target(&set.run_name(), console))?,
     };
+    if config.folds.is_some() {
+        return folds::make(&config, &set, (folder, false), outputs(args), console);
+    }
     make(&config, &set, folder, (None, outputs(args)), console)
 }
 
 /// Resumes the run in `target`.
 fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Failure> {
     let (folder, start) = OpenRun::resume(target)?;
+    let start = match start {
+        Start::Settings(began) | Start::Finished(began) if began.folds.is_some() => {
+            return folds::resume(&began, args, (folder, target), console);
+        }
+        other => other,
+    };
     let (config, from) = match start {
         Start::Checkpoint(latest) => {
             if let Some(damage) = &latest.damaged {
@@ -90,6 +104,9 @@ fn resume(args: &TrainArgs, target: &Path, console: &Console) -> Result<(), Fail
         }
     };
     let set = find(&config, args, console)?;
+    if config.folds.is_some() {
+        return folds::make(&config, &set, (folder, false), outputs(args), console);
+    }
     make(&config, &set, folder, (from, outputs(args)), console)
 }
 
@@ -102,8 +119,13 @@ pub(super) fn find(
     let (data, root) = (&config.data, &config.data_root);
     let set = datasets::find(data, root, &config::label_args(config), console)?;
     let by_table = config.split.is_some();
-    let drawn = (!by_table).then_some((config.validation_split, config.fit.seed));
+    let is_drawn = !by_table && config.folds.is_none();
+    let drawn = is_drawn.then_some((config.validation_split, config.fit.seed));
     reading::tell(&set.folder, drawn, console);
+    if config.folds.is_some() {
+        folds::tell_validation(&set.folder, console);
+        return Ok(set);
+    }
     let share = args.settings.validation_split;
     match (share, by_table) {
         (Some(share), true) => console.warn(&format!(
@@ -209,7 +231,8 @@ fn make(
     let (classes, confusion) = (&set.folder.classes[..], &run.test.confusion[..]);
     let headline = scores::headline(&run.scores, &Guessing::of_confusion(classes, confusion));
     let (headline, loss) = (&headline[..], run.test.loss);
-    let shown = table::Evaluation { title: &title, headline, loss, classes, confusion };
+    let accuracy = &stats::accuracy_of(confusion);
+    let shown = table::Evaluation { title: &title, headline, loss, accuracy, classes, confusion };
     let (answers, scores) = (
         table::evaluation(&shown, console.columns()),
         scores::scores(&run.scores, console.columns()),

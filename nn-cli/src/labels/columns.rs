@@ -53,6 +53,15 @@ pub(super) struct Column {
     pub name: String,
 }
 
+/// The columns that the user names.
+#[derive(Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// That with the classes.
+    pub label: Option<&'a str>,
+    /// That with what images belong to.
+    pub group: Option<&'a str>,
+}
+
 /// The column or columns with the classes.
 #[derive(Debug, PartialEq, Eq)]
 enum Label {
@@ -68,10 +77,11 @@ pub(super) struct Columns {
     pub file: Column,
     label: Label,
     split: Option<Column>,
+    group: Option<Column>,
 }
 
 impl Columns {
-    /// Finds the columns by name; the classes are in the column `label`, if it is given. If no column has a
+    /// Finds the columns by name; the classes and the groups are in the columns `asked` for, if there are any. If no column has a
     /// known name for classes, the only other column contains them, or the other columns are one-hot with 1
     /// or 0.
     ///
@@ -80,7 +90,7 @@ impl Columns {
     pub fn find(
         header: &StringRecord,
         records: &[(u64, StringRecord)],
-        label: Option<&str>,
+        asked: Asked<'_>,
     ) -> Result<Self, String> {
         let columns: Vec<Column> = header
             .iter()
@@ -96,18 +106,14 @@ impl Columns {
             let find = |name: &&str| columns.iter().find(|column| plain(&column.name) == **name);
             names.iter().find_map(find).cloned()
         };
-        let given = match label {
-            Some(label) => {
-                let exact = columns.iter().find(|column| column.name == label);
-                let alike = || columns.iter().find(|column| plain(&column.name) == plain(label));
-                let column = exact.or_else(alike).cloned();
-                Some(
-                    column
-                        .ok_or_else(|| format!("there is no column {label}, only {}", there()))?,
-                )
-            }
-            None => None,
+        let find = |name: &str| {
+            let exact = columns.iter().find(|column| column.name == name);
+            let alike = || columns.iter().find(|column| plain(&column.name) == plain(name));
+            let column = exact.or_else(alike).cloned();
+            column.ok_or_else(|| format!("there is no column {name}, only {}", there()))
         };
+        let given = asked.label.map(find).transpose()?;
+        let group = asked.group.map(find).transpose()?;
         let taken =
             |column: &&str| given.as_ref().is_some_and(|given| plain(&given.name) == **column);
         let free: Vec<&str> = FILES.into_iter().filter(|name| !taken(name)).collect();
@@ -118,10 +124,11 @@ impl Columns {
                 there()
             )
         })?;
-        let split = named(&SPLITS).filter(|split| Some(split) != given.as_ref());
-        let others =
-            || columns.iter().filter(|column| **column != file && Some(*column) != split.as_ref());
-        let others: Vec<Column> = others().cloned().collect();
+        let split =
+            named(&SPLITS).filter(|split| ![&given, &group].contains(&&Some(split.clone())));
+        let taken = [Some(&file), split.as_ref(), group.as_ref()];
+        let others = columns.iter().filter(|column| !taken.contains(&Some(*column)));
+        let others: Vec<Column> = others.cloned().collect();
         let label = match given.or_else(|| named(&LABELS)) {
             Some(column) => Label::Names(column),
             None => match &others[..] {
@@ -138,7 +145,7 @@ impl Columns {
                 }
             },
         };
-        Ok(Self { file, label, split })
+        Ok(Self { file, label, split, group })
     }
 
     /// The columns and their use: `files in image_id, classes in dx, split in subset`.
@@ -150,6 +157,9 @@ impl Columns {
         };
         if let Some(split) = &self.split {
             told += &format!(", split in {}", split.name);
+        }
+        if let Some(group) = &self.group {
+            told += &format!(", groups in {}", group.name);
         }
         told
     }
@@ -193,7 +203,9 @@ impl Columns {
             }
             _ => None,
         };
-        Ok(Row { line, file, class: class.map(String::from), part })
+        let group = self.group.as_ref().map(cell).filter(|group| !group.is_empty());
+        let group = group.map(String::from);
+        Ok(Row { line, file, class: class.map(String::from), part, group })
     }
 }
 

@@ -6,6 +6,7 @@
 mod columns;
 mod files;
 
+pub use self::columns::Asked;
 use self::columns::Columns;
 use self::files::Files;
 use crate::args::LabelArgs;
@@ -15,7 +16,7 @@ use nn_core::data::{
 use nn_core::files::read_limited;
 use nn_core::{Error, Result};
 use nn_study::format;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,8 @@ pub struct Labelled {
     pub folder: ImageFolder,
     /// The columns that were used, in words.
     pub note: String,
+    /// What images belong to, by their path, if a column with it was asked for.
+    pub groups: HashMap<PathBuf, String>,
 }
 
 /// One row of the table.
@@ -39,6 +42,8 @@ struct Row {
     /// `None` if the cell is empty.
     class: Option<String>,
     part: Option<Part>,
+    /// What the image belongs to, if a column with it was asked for.
+    group: Option<String>,
 }
 
 /// Reads the folder `root` with the labels of the table that `args` name; `None` if they name none.
@@ -47,6 +52,15 @@ struct Row {
 /// If folder or table cannot be read, a column is not found, a row contradicts another or names several
 /// images, or no image has a class.
 pub fn read(args: &LabelArgs, root: &Path) -> Result<Option<Labelled>> {
+    read_grouped(args, None, root)
+}
+
+/// [`read`], with what images belong to in the column `group`, if it is given.
+pub fn read_grouped(
+    args: &LabelArgs,
+    group: Option<&str>,
+    root: &Path,
+) -> Result<Option<Labelled>> {
     let Some(path) = &args.labels else { return Ok(None) };
     if !path.exists() && root.join(path).is_file() {
         return Err(Error::file(
@@ -57,21 +71,21 @@ pub fn read(args: &LabelArgs, root: &Path) -> Result<Option<Labelled>> {
     }
     let table = read_limited(path, MAX_TABLE_BYTES, REMEDY)?;
     let (images, passed_over) = images_below(root)?;
-    let column = args.label_column.as_deref();
-    label(&table, column, path, root, images, passed_over).map(Some)
+    let asked = Asked { label: args.label_column.as_deref(), group };
+    label(&table, asked, path, root, images, passed_over).map(Some)
 }
 
 /// [`read`] for a table and a list of images that were already read; `path` is the table's name in errors.
 pub fn label(
     table: &[u8],
-    label_column: Option<&str>,
+    asked: Asked<'_>,
     path: &Path,
     root: &Path,
     images: Vec<PathBuf>,
     mut passed_over: Vec<PassedOver>,
 ) -> Result<Labelled> {
     let table = Table { path, text: text(table, path)? };
-    let (columns, rows) = table.read(label_column)?;
+    let (columns, rows) = table.read(asked)?;
     let files = Files::new(root, &images);
     let mut found: Vec<Option<&Row>> = vec![None; images.len()];
     let mut missing = Vec::new();
@@ -82,7 +96,10 @@ pub fn label(
             continue;
         };
         match found[image] {
-            Some(before) if (&before.class, before.part) != (&row.class, row.part) => {
+            Some(before)
+                if (&before.class, before.part, &before.group)
+                    != (&row.class, row.part, &row.group) =>
+            {
                 return Err(refuse(format!(
                     "{} is {} here and {} in line {}",
                     files.name(image),
@@ -131,16 +148,19 @@ pub fn label(
         return Err(Error::file(path, problem, REMEDY));
     }
     let note = format!("labels from {}: {}", path.display(), columns.describe());
-    Ok(Labelled { folder: ImageFolder::labelled(root, classes, labelled, passed_over), note })
+    let groups = images.iter().zip(&found);
+    let groups = groups.filter_map(|(image, row)| Some((image.clone(), (*row)?.group.clone()?)));
+    let groups = groups.collect();
+    let folder = ImageFolder::labelled(root, classes, labelled, passed_over);
+    Ok(Labelled { folder, note, groups })
 }
 
 /// The content of a row: `cat, for the test`.
 fn told(row: &Row) -> String {
     let class = row.class.as_deref().unwrap_or("without a class");
-    match row.part {
-        Some(part) => format!("{class}, {}", part.purpose()),
-        None => class.to_string(),
-    }
+    let part = row.part.map(|part| format!(", {}", part.purpose()));
+    let group = row.group.as_ref().map(|group| format!(", of {group}"));
+    format!("{class}{}{}", part.unwrap_or_default(), group.unwrap_or_default())
 }
 
 /// The text of a table's file.
@@ -191,7 +211,7 @@ impl Table<'_> {
     }
 
     /// The columns, and the parsed rows.
-    fn read(&self, label_column: Option<&str>) -> Result<(Columns, Vec<Row>)> {
+    fn read(&self, asked: Asked<'_>) -> Result<(Columns, Vec<Row>)> {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter(self.text))
             .trim(csv::Trim::All)
@@ -213,8 +233,8 @@ impl Table<'_> {
             }
             records.push((line, record));
         }
-        let columns = Columns::find(&header, &records, label_column)
-            .map_err(|problem| self.refuse(1, problem))?;
+        let columns =
+            Columns::find(&header, &records, asked).map_err(|problem| self.refuse(1, problem))?;
         let mut rows = Vec::with_capacity(records.len());
         for (line, record) in &records {
             let refuse =

@@ -10,6 +10,7 @@ fn labelled(table: &str) -> Result<Labelled> {
 fn with_column(table: &str, column: Option<&str>) -> Result<Labelled> {
     let names = ["a.jpg", "b.png", "more/c.jpg", "more/d.v2.jpg"];
     let images = names.map(|name| Path::new(FOLDER).join(name)).to_vec();
+    let column = Asked { label: column, group: None };
     label(table.as_bytes(), column, Path::new("t.csv"), Path::new(FOLDER), images, Vec::new())
 }
 
@@ -121,7 +122,7 @@ fn errors_name_line_and_column() {
     }
     let latin = label(
         b"file,label\na,M\xe4dchen\n",
-        None,
+        Asked::default(),
         Path::new("t.csv"),
         Path::new("."),
         vec![],
@@ -131,7 +132,29 @@ fn errors_name_line_and_column() {
     // Two images with the same file name.
     let images = ["x/a.jpg", "y/a.jpg"].map(PathBuf::from).to_vec();
     let table = b"file,label\na,dog\n";
-    let found = label(table, None, Path::new("t.csv"), Path::new(""), images, vec![]);
+    let found = label(table, Asked::default(), Path::new("t.csv"), Path::new(""), images, vec![]);
     let message = found.err().unwrap().to_string();
     assert!(message.contains("line 2, column file: a may be x/a.jpg or y/a.jpg"), "{message}");
+}
+
+#[test]
+fn a_column_says_what_belongs_together() {
+    let table = "file,patient_id,label,site\na.jpg,p1,dog,x\nb.png,p2,cat,x\nc.jpg,p1,dog,y\nd.v2.jpg,,cat,y\n";
+    let names = ["a.jpg", "b.png", "more/c.jpg", "more/d.v2.jpg"];
+    let images = || names.map(|name| Path::new(FOLDER).join(name)).to_vec();
+    let grouped = |table: &str, group: &str| {
+        let asked = Asked { label: None, group: Some(group) };
+        label(table.as_bytes(), asked, Path::new("t.csv"), Path::new(FOLDER), images(), Vec::new())
+    };
+    let found = grouped(table, "Patient ID").unwrap();
+    assert!(found.note.ends_with("groups in patient_id"), "{}", found.note);
+    let group = |name: &str| found.groups.get(&Path::new(FOLDER).join(name)).map(String::as_str);
+    assert_eq!(names.map(group), [Some("p1"), Some("p2"), Some("p1"), None]);
+    // A column with the groups has no classes in it.
+    let found = grouped("file,patient,kind\na.jpg,p1,dog\nb.png,p2,cat\n", "patient").unwrap();
+    assert_eq!(found.folder.classes, ["cat", "dog"]);
+    let message = grouped(table, "subject").err().unwrap().to_string();
+    assert!(message.contains("no column subject, only file, patient_id"), "{message}");
+    let message = grouped("file,who,label\na,p1,dog\na.jpg,p2,dog\n", "who").err().unwrap();
+    assert!(message.to_string().contains("dog, of p2 here and dog, of p1 in line 2"), "{message}");
 }

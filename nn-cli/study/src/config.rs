@@ -1,5 +1,9 @@
 //! The settings of a training run, stored in its `config.toml`, with which the run can be repeated.
 
+mod folds;
+
+pub use folds::FoldsConfig;
+
 use crate::backbone::BackboneConfig;
 use crate::{Network, StudyError};
 use nn_core::Error;
@@ -83,6 +87,9 @@ pub struct RunConfig {
     /// A pretrained network that the run begins with, instead of the architecture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backbone: Option<BackboneConfig>,
+    /// Makes a run for each of several folds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<FoldsConfig>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -132,6 +139,7 @@ impl Default for RunConfig {
             augment: Augmentation::none(),
             backgrounds: None,
             backbone: None,
+            folds: None,
         }
     }
 }
@@ -147,6 +155,10 @@ impl RunConfig {
         let show = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
         let (before, now) = (&began.regularization, &asked.regularization);
         let option = |value: Option<f64>| value.map_or("none".into(), |value| value.to_string());
+        let folds = |folds: &Option<FoldsConfig>| match folds {
+            Some(folds) => format!("{} folds", folds.count),
+            None => "none".into(),
+        };
         let settings = [
             ("--batch-size", show(&began.batch_size), show(&asked.batch_size)),
             ("--learning-rate", show(&began.learning_rate), show(&asked.learning_rate)),
@@ -171,7 +183,18 @@ impl RunConfig {
                 config.alpha_background.to_string(),
             ),
             ("--validation-split", show(&self.validation_split), show(&config.validation_split)),
+            ("--folds", folds(&self.folds), folds(&config.folds)),
         ];
+        if let (Some(before), Some(now)) = (&self.folds, &config.folds)
+            && before != now
+            && before.count == now.count
+        {
+            return Err(StudyError::invalid(format!(
+                "--group-column, --group-pattern: the folds in {} are made, and images cannot be grouped in \
+                 another way now; leave these options away, or begin in another folder",
+                folder.display()
+            )));
+        }
         let refuse = |option: &str, before: &str, now: &str| {
             Err(StudyError::invalid(format!(
                 "{option}: the run in {} began with {before}, which cannot become {now} on the \
@@ -402,6 +425,9 @@ impl RunConfig {
             return Err(Error::setting("the learning rate", "above 0", 0, remedy).into());
         }
         check_validation_split(self.validation_split)?;
+        if let Some(folds) = &self.folds {
+            folds.check()?;
+        }
         self.augment.check(channels)?;
         if self.augment.mixes() && self.fit.loss != Loss::CategoricalCrossentropy {
             return Err(StudyError::invalid(format!(

@@ -34,6 +34,15 @@ impl StudyError {
         Self::Failed(reason.to_string())
     }
 
+    /// Adds the name of one of several runs to an error.
+    pub(crate) fn of(self, run: &str) -> Self {
+        match self {
+            Self::Failed(reason) => Self::Failed(format!("{run}: {reason}")),
+            Self::DiskFull(reason) => Self::DiskFull(format!("{run}: {reason}")),
+            other => other,
+        }
+    }
+
     /// The request is invalid, for the reason given.
     pub fn invalid(reason: impl Display) -> Self {
         Self::Invalid(reason.to_string())

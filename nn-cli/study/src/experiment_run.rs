@@ -2,10 +2,8 @@
 
 use crate::Evaluation;
 use crate::backbone::Backbone;
-use crate::config::RunConfig;
 use crate::experiment::{
-    Arm, Comparison, Conclusions, Leaks, Measured, Parts, Plan, PlannedRun, Tried, Way, run_all,
-    workers,
+    Arm, Comparison, Conclusions, Leaks, Measured, Parts, Plan, PlannedRun, Tried, Way,
 };
 use crate::images::{self, Reading};
 use crate::inspection::{Inspected, Inspection, MeanShare, PICTURES};
@@ -16,6 +14,7 @@ use crate::report::{
 use crate::run_folder::EXPERIMENT_FILE;
 use crate::stats::Guessing;
 use crate::training::{Run, Task, Warning};
+use crate::workers::{fitting, run_all};
 use crate::{ImageSet, Kind, Observer, StudyError, figures, format, results};
 use nn_core::Error;
 use nn_core::data::{Layout, Treated};
@@ -57,7 +56,7 @@ impl<'a> Experiment<'a> {
         let runs = plan.runs.len();
         let jobs = match jobs {
             Some(jobs) => jobs.min(runs),
-            None => fitting(runs, plan.config(), backbone, sets)?,
+            None => fitting(runs, plan.config(), backbone, sets.leaky.folder.classes.len())?,
         };
         observer.note(&format!(
             "{}, {jobs} at a time: with leakage and without, seeds {}",
@@ -205,24 +204,6 @@ fn unfit(path: &Path, problem: &str, remedy: &str) -> StudyError {
     Error::file(path, problem.to_string(), remedy.to_string()).into()
 }
 
-/// The number of runs that this machine can make in parallel.
-fn fitting(
-    runs: usize,
-    config: &RunConfig,
-    backbone: Option<&Backbone>,
-    sets: &ExperimentSets,
-) -> Result<usize, StudyError> {
-    let (input, classes) = (config.input(), sets.leaky.folder.classes.len());
-    let plain = config.architecture.classifier(input, classes, 0)?.summary();
-    let (mut parameters, mut activations) = (plain.parameters, plain.activations);
-    if let Some(pretrained) = backbone.map(|backbone| backbone.model.summary()) {
-        parameters = parameters.max(pretrained.parameters);
-        activations = activations.max(pretrained.activations);
-    }
-    let activations = activations * config.fit.batch_size;
-    Ok(workers(runs, rayon::current_num_threads(), parameters, activations))
-}
-
 /// The results kept of a finished run.
 struct Finished {
     arm: Arm,
@@ -256,7 +237,8 @@ fn make(
     let observer = &OneOfSeveral { observer, run: &label, stop };
     let backbone = backbone.filter(|_| config.backbone.is_some());
     let task = Task { config, set: sets.of(planned.arm), backbone };
-    let run = Run::make(task, None, observer).map_err(|failure| named(failure, &label))?;
+    let run =
+        Run::make(task, None, observer).map_err(|failure| failure.of(&format!("run {label}")))?;
     let own = folder.folder("runs")?.folder(&label)?;
     let evaluation = run.test.clone();
     let test = Inspection::make(
@@ -314,15 +296,6 @@ fn swapped(
     folder.write("predictions.csv", results::predictions(set, &images, &evaluation)?)?;
     let pictures = folder.folder(PICTURES)?;
     Inspection::make(&run.model, set, &images, evaluation, &pictures, observer)
-}
-
-/// Adds the name of the run to an error.
-fn named(failure: StudyError, label: &str) -> StudyError {
-    match failure {
-        StudyError::Failed(reason) => StudyError::Failed(format!("run {label}: {reason}")),
-        StudyError::DiskFull(reason) => StudyError::DiskFull(format!("run {label}: {reason}")),
-        other => other,
-    }
 }
 
 /// The plain runs of an arm.

@@ -92,8 +92,17 @@ struct Metrics {
     #[serde(default)]
     kept: Option<Kept>,
     test: Test,
+    /// The folds of a cross-validation, which have their own histories.
+    #[serde(default)]
+    folds: Vec<FoldResult>,
     #[serde(default)]
     environment: Value,
+}
+
+#[derive(Deserialize)]
+struct FoldResult {
+    epochs: usize,
+    seconds: f64,
 }
 
 #[derive(Deserialize)]
@@ -198,7 +207,7 @@ impl Metrics {
         RunResult {
             dataset: self.dataset.name,
             kind: self.dataset.kind,
-            epochs: self.history.len(),
+            epochs: self.folds.iter().map(|fold| fold.epochs).fold(self.history.len(), usize::max),
             accuracy: if n > 0 { correct as f64 / n as f64 } else { f64::NAN },
             loss: loss.unwrap_or(f64::NAN),
             n,
@@ -207,7 +216,8 @@ impl Metrics {
                 Some(kept) => kept.val_accuracy,
                 None => self.history.last().and_then(|epoch| epoch.val_accuracy),
             },
-            seconds: self.history.iter().map(|epoch| epoch.seconds).sum(),
+            seconds: self.history.iter().map(|epoch| epoch.seconds).sum::<f64>()
+                + self.folds.iter().map(|fold| fold.seconds).sum::<f64>(),
         }
     }
 }

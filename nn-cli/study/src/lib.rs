@@ -10,6 +10,8 @@
 //! training      trains and evaluates a model from settings and images
 //! rate_finder   tries learning rates, and suggests one
 //! run           a run from its settings to the results in its folder
+//! folds         cross-validation: which image is in which fold, and what was answered; folds_run makes the runs
+//! workers       several runs in parallel, each on its own thread pool
 //! open_run      the folder of a run while it is being made
 //! inspection    predictions and heat maps: where in the images the heat is
 //! experiment    compares runs with and without leakage; experiment_run makes them
@@ -41,6 +43,8 @@ mod evaluation;
 pub mod experiment;
 mod experiment_run;
 pub mod figures;
+pub mod folds;
+mod folds_run;
 pub mod format;
 pub mod image_set;
 pub mod images;
@@ -64,11 +68,13 @@ pub mod stats;
 mod tensorboard;
 pub mod text;
 pub mod training;
+mod workers;
 
 pub use environment::Environment;
 pub use error::{Result, StudyError};
 pub use evaluation::Evaluation;
 pub use experiment_run::{Experiment, ExperimentSets};
+pub use folds_run::{cross_validate, other_kind};
 pub use image_set::{ImageSet, Kind, known_ground};
 pub use network::Network;
 pub use observer::{Counter, Observer, TrainingDisplay};

@@ -7,7 +7,7 @@
 
 use crate::StudyError;
 use crate::config::{CONFIG_FILE, RunConfig};
-use crate::run_folder::{ELSEWHERE, METRICS_FILE, resolve};
+use crate::run_folder::{ELSEWHERE, METRICS_FILE, has_folds, resolve};
 use crate::shell::quoted;
 use nn_core::Error;
 use nn_core::files::sync_folder;
@@ -22,6 +22,8 @@ pub struct OpenRun {
     settings: ProvisionalSettings,
     stage: Stage,
     checkpoints: Option<Checkpoints>,
+    /// The folder of the cross-validation that this run is a part of.
+    whole: Option<PathBuf>,
 }
 
 /// The settings of a run without a checkpoint, kept in case it is killed. If it fails before the first
@@ -131,7 +133,13 @@ impl OpenRun {
         let target = locked.path().to_path_buf();
         let stage = Stage::within(locked, Policy::MoveEntries { last: METRICS_FILE }, ELSEWHERE)?;
         let settings = ProvisionalSettings { target, are_there: false };
-        Ok(Self { settings, stage, checkpoints: None })
+        Ok(Self { settings, stage, checkpoints: None, whole: None })
+    }
+
+    /// Makes it a part of the cross-validation in the folder `whole`, with which it is resumed.
+    pub fn part_of(mut self, whole: &Path) -> Self {
+        self.whole = Some(whole.to_path_buf());
+        self
     }
 
     /// The folder of the run.
@@ -170,7 +178,7 @@ impl OpenRun {
 
     /// The command line that resumes this run.
     pub fn command(&self) -> String {
-        let target = self.target().display().to_string();
+        let target = self.whole.as_deref().unwrap_or(self.target()).display().to_string();
         // A path that begins with `-` must not be parsed as an option.
         let target = if target.starts_with('-') { format!("./{target}") } else { target };
         format!("nn-cli train --resume --out {}", quoted(&target))
@@ -208,7 +216,8 @@ impl OpenRun {
 
 impl Drop for ProvisionalSettings {
     fn drop(&mut self) {
-        if self.are_there && !Checkpoints::new(&self.target).exist() {
+        let has_begun = || Checkpoints::new(&self.target).exist() || has_folds(&self.target);
+        if self.are_there && !has_begun() {
             let _ = fs::remove_file(self.target.join(CONFIG_FILE));
         }
     }

@@ -38,6 +38,22 @@ pub fn of_model(path: &Path) -> Option<PathBuf> {
     is_run.then(|| folder.to_path_buf())
 }
 
+/// The folder of a fold, counted from 0, within that of its cross-validation.
+pub fn of_fold(whole: &Path, fold: usize) -> PathBuf {
+    whole.join(fold_name(fold))
+}
+
+/// The name of a fold's folder.
+pub fn fold_name(fold: usize) -> String {
+    format!("fold-{}", fold + 1)
+}
+
+/// Whether a fold of a cross-validation has begun in `folder`.
+pub fn has_folds(folder: &Path) -> bool {
+    // The first two may begin in any order.
+    of_fold(folder, 0).is_dir() || of_fold(folder, 1).is_dir()
+}
+
 /// The size on disk of all files in and below `folder`, in bytes; unreadable ones are not counted.
 pub fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

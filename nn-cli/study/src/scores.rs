@@ -1,11 +1,14 @@
 //! What metrics say of a classifier's answers to the images of a set, with their uncertainty.
 
-use crate::stats::{self, Bootstrapped, Guessing, Interval, bootstrap, wilson};
-use nn_core::Result;
-use nn_core::metrics::{
-    self, Averages, ClassCounts, ClassScores, Confidences, Ranking, ReliabilityBin,
-};
+mod areas;
+mod shares;
+
+use self::areas::{Curves, means, parts};
+use self::shares::{of_shares, per_class};
+use crate::stats::{self, Bootstrapped, Guessing, Interval, Strata, bootstrap};
+use nn_core::metrics::{self, Averages, ClassCounts, ClassScores, Confidences, ReliabilityBin};
 use nn_core::train::Classification;
+use nn_core::{Error, Result};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -80,12 +83,40 @@ pub struct PerClass {
     pub intervals: Intervals,
 }
 
+/// How the images of a classification hang together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Arranged<'a> {
+    /// The group of each image, where several belong together, so that intervals are by groups.
+    pub groups: Option<&'a [usize]>,
+    /// The network that answered each image, counted from 0. Probabilities of different networks are not compared:
+    /// areas under curves are means over the networks.
+    pub networks: Option<&'a [usize]>,
+}
+
 impl Scores {
     /// The scores of what a classifier of `classes` answered.
     ///
     /// # Errors
     /// If the classification does not fit together.
     pub fn new(of: &Classification, classes: &[String]) -> Result<Self> {
+        Self::arranged(of, classes, Arranged::default())
+    }
+
+    /// The scores of what one or more classifiers of `classes` answered to images that may belong together.
+    ///
+    /// # Errors
+    /// If the classification does not fit together, or has not a group and a network for each image.
+    pub fn arranged(
+        of: &Classification,
+        classes: &[String],
+        arranged: Arranged<'_>,
+    ) -> Result<Self> {
+        for given in [arranged.groups, arranged.networks].into_iter().flatten() {
+            if given.len() != of.labels.len() {
+                let expected = format!("one for each of {} images", of.labels.len());
+                return Err(Error::data("groups or networks", expected, given.len(), "pass all"));
+            }
+        }
         let counts = ClassCounts::of_confusion(&of.confusion)?;
         let mut this = Self {
             balanced_accuracy: counts.balanced_accuracy(),
@@ -98,10 +129,10 @@ impl Scores {
             log_loss: None,
             brier_score: None,
             expected_calibration_error: None,
-            intervals: of_shares(&counts),
+            intervals: of_shares(&counts, of, arranged.groups),
             resamples: Resamples { scores: 0, curves: 0 },
             imbalanced: Guessing::of_confusion(classes, &of.confusion).is_lopsided(),
-            per_class: per_class(&counts, classes),
+            per_class: per_class(&counts, classes, of, arranged.groups),
             confusion_normalized: metrics::normalized_by_true(&of.confusion),
             reliability: Vec::new(),
         };
@@ -111,9 +142,13 @@ impl Scores {
         if of.probabilities.iter().flatten().all(is_share) {
             losses = Some(this.add_probabilities(of)?);
         }
-        this.add_intervals(of, counts.classes(), losses.as_ref())?;
+        let strata = match arranged.groups {
+            Some(groups) => Strata::by_group(&of.labels, groups),
+            None => Strata::by_class(&of.labels),
+        };
+        this.add_intervals(of, &strata, counts.classes(), losses.as_ref())?;
         if of.probabilities.iter().flatten().all(is_number) {
-            this.add_curves(of)?;
+            this.add_curves(of, &strata, arranged.networks)?;
         }
         Ok(this)
     }
@@ -140,13 +175,14 @@ impl Scores {
     fn add_intervals(
         &mut self,
         of: &Classification,
+        strata: &Strata,
         classes: usize,
         losses: Option<&Losses>,
     ) -> Result<()> {
         let resamples = stats::resamples(8 * (of.labels.len() + classes));
         // Checked once, so that it cannot fail below.
         ClassCounts::new(&of.labels, &of.predicted, classes, None)?;
-        let found = bootstrap(&of.labels, resamples, |times| {
+        let found = bootstrap(strata, resamples, |times| {
             let counts = ClassCounts::new(&of.labels, &of.predicted, classes, Some(times));
             let Ok(counts) = counts else { return Vec::new() };
             let of_losses = losses.map_or([None; 3], |losses| losses.scores(Some(times)));
@@ -172,15 +208,18 @@ impl Scores {
     }
 
     /// The areas under the curves of each class, with their intervals.
-    fn add_curves(&mut self, of: &Classification) -> Result<()> {
+    fn add_curves(
+        &mut self,
+        of: &Classification,
+        strata: &Strata,
+        networks: Option<&[usize]>,
+    ) -> Result<()> {
         let classes = of.confusion.len();
-        let ranking = |class| Ranking::one_vs_rest(&of.labels, &of.probabilities, class);
-        let areas = |ranking: &Ranking, times: Option<&[u32]>| {
-            (ranking.roc_auc(times), ranking.average_precision(times))
-        };
+        let parts = parts(of, networks);
+        let curves = |class: usize| Curves::new(&parts, class);
         let all: Vec<_> = (0..classes)
             .into_par_iter()
-            .map(|class| Ok(areas(&ranking(class)?, None)))
+            .map(|class| Ok(curves(class)?.areas(None)))
             .collect::<Result<_>>()?;
         for (class, (roc_auc, average_precision)) in self.per_class.iter_mut().zip(&all) {
             (class.roc_auc, class.average_precision) = (*roc_auc, *average_precision);
@@ -192,9 +231,9 @@ impl Scores {
             return Ok(());
         }
         // As there is time for resamples, there is room for the order of each class.
-        let rankings = (0..classes).map(ranking).collect::<Result<Vec<_>>>()?;
-        let found = bootstrap(&of.labels, resamples, |times| {
-            let all: Vec<_> = rankings.iter().map(|of| areas(of, Some(times))).collect();
+        let curves = (0..classes).map(curves).collect::<Result<Vec<_>>>()?;
+        let found = bootstrap(strata, resamples, |times| {
+            let all: Vec<_> = curves.iter().map(|of| of.areas(Some(times))).collect();
             let (roc_auc, average_precision) = means(&all);
             let each = all.into_iter().flat_map(|(area, precision)| [area, precision]);
             [roc_auc, average_precision].into_iter().chain(each).collect()
@@ -254,41 +293,6 @@ fn named<'a>(
     pairs.filter_map(|(name, interval)| Some((*name, (*interval)?)))
 }
 
-/// The intervals of accuracy and balanced accuracy, which are shares or means of shares.
-fn of_shares(counts: &ClassCounts) -> Intervals {
-    let right: u64 = counts.right().iter().sum();
-    let of = |at: usize| (counts.right()[at], counts.support()[at]);
-    let classes: Vec<_> = (0..counts.classes()).map(of).filter(|(_, n)| *n > 0).collect();
-    let mut all = Intervals::new();
-    if !classes.is_empty() {
-        all.insert("accuracy", wilson(right, counts.samples()));
-        all.insert("balanced_accuracy", stats::mean_of_shares(&classes));
-    }
-    all
-}
-
-fn per_class(counts: &ClassCounts, classes: &[String]) -> Vec<PerClass> {
-    let scores = counts.per_class().into_iter().zip(counts.right()).zip(classes);
-    let of = |((scores, &right), class): ((ClassScores, &u64), &String)| {
-        let mut intervals = Intervals::new();
-        for (name, of) in [("precision", scores.predicted), ("recall", scores.support)] {
-            if of > 0 {
-                intervals.insert(name, wilson(right, of));
-            }
-        }
-        let class = class.clone();
-        PerClass { class, scores, roc_auc: None, average_precision: None, intervals }
-    };
-    scores.map(of).collect()
-}
-
-/// The means of the areas that are defined.
-fn means(areas: &[(Option<f64>, Option<f64>)]) -> (Option<f64>, Option<f64>) {
-    let mean = |values: Vec<f64>| metrics::mean(&values, None);
-    let (first, second): (Vec<_>, Vec<_>) = areas.iter().copied().unzip();
-    (mean(first.into_iter().flatten().collect()), mean(second.into_iter().flatten().collect()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,6 +340,44 @@ mod tests {
         }
         // Two classes have no second-best answer worth the name.
         assert!(scores.top_k_accuracy.is_empty() && !scores.imbalanced);
+    }
+
+    #[test]
+    fn images_that_belong_together_make_intervals_wider() {
+        let mut rows: Vec<(usize, &[f64])> = vec![(0, &[0.75, 0.25]); 16];
+        rows.extend([(0, &[0.375, 0.625][..]); 4]);
+        rows.extend([(1, &[0.125, 0.875][..]); 16]);
+        rows.extend([(1, &[0.8125, 0.1875][..]); 4]);
+        let (of, names) = classified(&rows);
+        let groups: Vec<usize> = (0..40).map(|at| at / 4).collect();
+        let alone = Scores::new(&of, &names).unwrap();
+        let arranged = Arranged { groups: Some(&groups), networks: None };
+        let together = Scores::arranged(&of, &names, arranged).unwrap();
+        for (name, interval) in &alone.intervals {
+            let wide = together.intervals[name];
+            assert!(wide.high - wide.low > interval.high - interval.low, "{name}");
+        }
+        assert_eq!(
+            Scores { intervals: alone.intervals.clone(), ..together.clone() }.roc_auc,
+            alone.roc_auc
+        );
+        let short = Arranged { groups: Some(&groups[1..]), networks: None };
+        assert!(Scores::arranged(&of, &names, short).is_err());
+        let own: Vec<usize> = (0..40).collect();
+        let single = Arranged { groups: Some(&own), networks: None };
+        assert_eq!(Scores::arranged(&of, &names, single).unwrap(), alone);
+    }
+
+    #[test]
+    fn probabilities_of_different_networks_are_not_compared() {
+        // Each network orders its own images perfectly, but the second is far less sure of the second class.
+        let rows: [(usize, &[f64]); 4] =
+            [(0, &[0.5, 0.5]), (1, &[0.25, 0.75]), (0, &[0.875, 0.125]), (1, &[0.75, 0.25])];
+        let (of, names) = classified(&rows);
+        assert_eq!(Scores::new(&of, &names).unwrap().roc_auc, Some(0.75));
+        let networks = [0, 0, 1, 1];
+        let arranged = Arranged { groups: None, networks: Some(&networks) };
+        assert_eq!(Scores::arranged(&of, &names, arranged).unwrap().roc_auc, Some(1.0));
     }
 
     #[test]

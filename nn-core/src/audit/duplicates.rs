@@ -9,10 +9,10 @@ use super::compare::Comparable;
 use super::comparison::{Comparison, Verdict};
 use super::listing::Item;
 use super::pairs::{Kind, Pair};
-use super::sets::Sets;
 use super::survey::{FileHash, ImageFeatures, comparable};
 use super::tally::{Counts, Equals, listed};
 use super::template::{Alike, only_by_template};
+use crate::data::DisjointSets;
 use crate::data::{PixelsHash, pixels_hash};
 use crate::error::Result;
 use rayon::prelude::*;
@@ -121,7 +121,7 @@ pub fn find(
         if alike.is_copy && !on_template { copies.push(found) } else { scenes.push(found) }
     }
 
-    let mut groups = Sets::new(items.len());
+    let mut groups = DisjointSets::new(items.len());
     for equal in equals.iter().chain(&unreadable) {
         equal.all().for_each(|i| groups.join(equal.first(), i));
     }
@@ -158,7 +158,7 @@ pub fn find(
 /// For each item, the lowest index among the items of its scene. `groups` has the lowest index
 /// among the copies of each item, which share its scene.
 fn scene_groups(groups: &[usize], scenes: &[Pair]) -> Vec<usize> {
-    let mut sets = Sets::new(groups.len());
+    let mut sets = DisjointSets::new(groups.len());
     let mut in_scenes = vec![false; groups.len()];
     for scene in scenes {
         let [a, b] = scene.items.map(|i| groups[i]);

@@ -64,7 +64,6 @@ mod patch;
 mod placement;
 mod quality;
 mod repair;
-mod sets;
 mod shrink;
 mod survey;
 mod symmetry;
@@ -75,7 +74,7 @@ mod tests;
 mod tone;
 
 pub use elsewhere::duplicated_elsewhere;
-pub use label_leak::{LabelLeak, Strength};
+pub use label_leak::{LabelLeak, Strength, subjects_apart};
 pub use listing::{Divided, Item, Listing, Part};
 pub use pairs::{Kind, Pair};
 pub use quality::{ClassCount, OddImage, Oddity};
@@ -236,7 +235,7 @@ pub fn audit(
     let label_leaks = label_leak::test(&images, &listing.classes, picture, options.seed);
     let (classes, mut warnings) = quality::balance(listing);
     let named = items.iter().map(|item| (item.file.as_str(), item.part));
-    warnings.extend(label_leak::subjects_across_splits(named));
+    warnings.extend(subjects_apart(named, "split"));
     let summary = summarise(listing, &features, &found, &label_leaks);
     let odd_images = quality::odd_images(listing, &features, &unreadable);
     let mut treated = Treated::on(options.alpha_background);

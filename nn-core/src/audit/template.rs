@@ -12,9 +12,9 @@ use super::content::tells_apart;
 use super::difference::{Overlay, laid};
 use super::luma::Luma;
 use super::placement::Placement;
-use super::sets::Sets;
 use super::symmetry::Symmetry;
 use super::tone::Tone;
+use crate::data::DisjointSets;
 use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -155,7 +155,7 @@ impl SharedFrames {
 
     /// The number of different pictures in each group.
     fn distinct(&self, count: usize, alike: &[Alike], differs: &[Option<usize>]) -> Vec<usize> {
-        let mut sets = Sets::new(count);
+        let mut sets = DisjointSets::new(count);
         for (pair, differs) in alike.iter().zip(differs) {
             if pair.is_copy && differs.is_none() {
                 sets.join(pair.a, pair.b);

@@ -17,6 +17,7 @@
 //! husky_10, ..., husky_2`), and files directly in its folder come before those in subfolders.
 
 mod arrangement;
+mod folds;
 mod table;
 #[cfg(test)]
 mod tests;

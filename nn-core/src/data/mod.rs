@@ -5,6 +5,7 @@
 //! tree       a folder with everything below it; the entries that are skipped, and why
 //! folder     the images of a folder, with their classes and splits
 //! split      training, validation and test; split_file reads the split from a table
+//! folds      folds for cross-validation; disjoint_sets joins what must stay together
 //! decode     a file to 8-bit RGB, and the conversions that were applied
 //! resize     8-bit RGB to the network's size, in f32; resize_rule says which part of it, resample antialiases
 //! spill      a temporary file for images that do not fit in memory
@@ -35,10 +36,12 @@ mod channels;
 mod dataset;
 #[cfg(feature = "images")]
 pub(crate) mod decode;
+mod disjoint_sets;
 #[cfg(feature = "images")]
 mod file_kind;
 #[cfg(feature = "images")]
 mod folder;
+mod folds;
 #[cfg(feature = "images")]
 mod foreground;
 mod labels;
@@ -75,10 +78,12 @@ pub use decode::{
     MAX_FILE_BYTES, PixelsHash, Rgb8, SNIFFED_BYTES, Treated, Treatment, decode_bytes,
     decode_bytes_on, decode_file, decode_file_on, pixels_hash, sniff,
 };
+pub use disjoint_sets::DisjointSets;
 #[cfg(feature = "images")]
 pub use file_kind::{EXTENSIONS, is_image};
 #[cfg(feature = "images")]
 pub use folder::{FolderImage, ImageFolder, Layout, PartFolder};
+pub use folds::Grouped;
 #[cfg(feature = "images")]
 pub(crate) use foreground::AGREEMENT;
 #[cfg(feature = "images")]

@@ -2,7 +2,7 @@
 //!
 //! Every training run writes one, as does the repair of an audit; training can read one instead of
 //! drawing a split. Files are relative to the data folder, with forward slashes; the split is
-//! `train`, `validation` or `test`.
+//! `train`, `validation` or `test`, or [`NONE`] for an image that is left out on purpose.
 
 use super::{ImageFolder, Part, Split, relative};
 use crate::files::read_limited;
@@ -14,6 +14,9 @@ use std::path::Path;
 const MAX_TABLE_BYTES: u64 = 256 << 20;
 
 const REMEDY: &str = "pass a split.csv that a run or `nn-cli audit --repair` wrote for this folder";
+
+/// What a table says of an image that is left out on purpose.
+pub const NONE: &str = "none";
 
 /// The name of the table in an output folder.
 pub const SPLIT_FILE: &str = "split.csv";
@@ -33,7 +36,7 @@ pub fn table(rows: impl IntoIterator<Item = (String, String, &'static str)>) -> 
 }
 
 /// Splits the images of `folder` as the table at `path` says; errors name the folder `name`. Also
-/// returns the number of images that are not in the table, and so are left out.
+/// returns the number of images that are not in the table, and so are left out without a word of it.
 ///
 /// # Errors
 /// If the table cannot be read, names a file that is not in the folder, names a file twice, has
@@ -113,8 +116,9 @@ pub fn divide(
             Some(Part::Train) => split.train.push(sample),
             Some(Part::Validation) => split.validation.push(sample),
             Some(Part::Test) => split.test.push(sample),
+            None if part == NONE => {}
             None => {
-                let expected = "expected train, validation or test";
+                let expected = "expected train, validation, test or none";
                 return Err(refuse(line, format!("{file} is for {part:?}; {expected}")));
             }
         }

@@ -3,7 +3,6 @@
 //! ```text
 //! arms          the two arms and their sets
 //! plan          seeds and settings: the runs to make
-//! workers       several runs in parallel, each on its own thread pool
 //! measured      the accuracies of one run, and of all runs of an arm
 //! leaks         the audit of the sets, and the accuracy without duplicates
 //! conclusions   the conclusions that the numbers support
@@ -17,7 +16,6 @@ mod measured;
 mod plan;
 mod summary;
 mod ways;
-mod workers;
 
 pub use arms::{Arm, SWAPPED};
 pub use conclusions::Conclusions;
@@ -26,4 +24,3 @@ pub use measured::{Comparison, Measured, Row};
 pub use plan::{Plan, PlannedRun};
 pub use summary::{Parts, Summary};
 pub use ways::{Tried, Way};
-pub use workers::{run_all, workers};

@@ -33,7 +33,8 @@ pub struct ExperimentPage<'a> {
     scores: Vec<Score>,
     /// The baselines of guessing: CSS class and name.
     guessing: Vec<(&'static str, &'static str)>,
-    several: bool,
+    /// What a dot on a strip is, where there are several.
+    dots: &'static str,
     conclusions: &'a Conclusions,
     seeds: Option<Table>,
     tried: Option<TriedSection>,
@@ -110,7 +111,7 @@ impl<'a> ExperimentPage<'a> {
             headline: headline(parts),
             scores: scores(parts),
             guessing: guessing_key(&rows.each_ref().map(|row| parts.guessing(row))),
-            several,
+            dots: if several { "one seed" } else { "" },
             conclusions: told.conclusions,
             seeds: several.then(|| each_seed(parts)),
             tried: TriedSection::new(parts, &told.tried)?,

@@ -14,6 +14,7 @@
 //! duplicate_pair  two images that are duplicates, side by side
 //! leaks        the audit of an experiment's sets
 //! run          the page of a training run
+//! folds        the page of a cross-validation
 //! experiment   the page of an experiment
 //! tried        what it tried against the leak
 //! handout      a worksheet with exercises about it
@@ -29,6 +30,7 @@ mod base;
 mod curves;
 mod duplicate_pair;
 mod experiment;
+mod folds;
 mod gallery;
 mod handout;
 mod leaks;
@@ -47,6 +49,7 @@ use askama::Template;
 
 pub use audit::AuditPage;
 pub use experiment::{ExperimentPage, Told};
+pub use folds::FoldsPage;
 pub use handout::HandoutPage;
 pub use run::RunPage;
 pub use tried::LookedInto;

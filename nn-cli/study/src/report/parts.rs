@@ -4,6 +4,7 @@ use super::places;
 use crate::StudyError;
 use crate::config::RunConfig;
 use crate::format::{self, percent, sentence};
+use crate::scores::Scores;
 use crate::stats::{Guessing, Interval, UNIFORM};
 use nn_core::model::Summary;
 
@@ -61,6 +62,26 @@ pub struct Scored<'a> {
 }
 
 impl Scored<'_> {
+    /// A balanced accuracy on the images of `set`.
+    pub fn balanced(accuracy: f64, interval: Interval, set: String, scores: &Scores) -> Self {
+        let tested = scores.per_class.iter().filter(|class| class.scores.support > 0).count();
+        Self {
+            title: "Balanced accuracy",
+            set,
+            accuracy,
+            interval,
+            detail: format!("the mean over {tested} classes"),
+            note: "Each class counts alike, however many images it has".into(),
+            guessing: Guessing {
+                largest: 1.0 / tested as f64,
+                uniform: 1.0 / tested as f64,
+                class: String::new(),
+            },
+            notebook: None,
+            seeds: Vec::new(),
+        }
+    }
+
     /// Formats the texts and positions.
     pub fn show(self) -> Score {
         let accuracy = percent(self.accuracy);

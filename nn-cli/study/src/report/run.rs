@@ -116,22 +116,8 @@ impl RunPage {
 /// The balanced accuracy, which is the headline where one class has most of the images.
 fn balanced_score<'a>(run: &Run<'_>) -> Option<Scored<'a>> {
     let accuracy = run.scores.balanced_accuracy.filter(|_| run.scores.imbalanced)?;
-    let tested = run.scores.per_class.iter().filter(|class| class.scores.support > 0).count();
-    Some(Scored {
-        title: "Balanced accuracy",
-        set: clean(&run.set.name),
-        accuracy,
-        interval: *run.scores.intervals.get("balanced_accuracy")?,
-        detail: format!("the mean over {tested} classes"),
-        note: "Each class counts alike, however many images it has".into(),
-        guessing: Guessing {
-            largest: 1.0 / tested as f64,
-            uniform: 1.0 / tested as f64,
-            class: String::new(),
-        },
-        notebook: None,
-        seeds: Vec::new(),
-    })
+    let interval = *run.scores.intervals.get("balanced_accuracy")?;
+    Some(Scored::balanced(accuracy, interval, clean(&run.set.name), &run.scores))
 }
 
 /// A table of the number of images in each split.

@@ -3,6 +3,7 @@
 use super::Interval;
 use nn_core::rng::{Rng, stream};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// How often samples are drawn again, where time allows.
 const RESAMPLES: usize = 2000;
@@ -32,24 +33,47 @@ pub fn resamples(steps: usize) -> usize {
     }
 }
 
+/// What is drawn again: by stratum, units of samples that are drawn together.
+pub struct Strata {
+    samples: usize,
+    strata: Vec<Vec<Vec<usize>>>,
+}
+
+impl Strata {
+    /// Each sample by itself, from those of its class, as a score may depend on the shares of the classes.
+    pub fn by_class(labels: &[usize]) -> Self {
+        let groups: Vec<usize> = (0..labels.len()).collect();
+        Self::by_group(labels, &groups)
+    }
+
+    /// The samples of each group together, from the groups that have their first sample in the same class.
+    pub fn by_group(labels: &[usize], groups: &[usize]) -> Self {
+        let mut units: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        groups.iter().enumerate().for_each(|(at, group)| units.entry(*group).or_default().push(at));
+        let classes = labels.iter().max().map_or(0, |most| most + 1);
+        let mut strata = vec![Vec::new(); classes];
+        units.into_values().for_each(|unit| strata[labels[unit[0]]].push(unit));
+        Self { samples: labels.len(), strata }
+    }
+}
+
 /// Draws the samples again, `resamples` times, and computes `scores` each time, which is told how often each sample
 /// was drawn: percentile bootstrap (Efron and Tibshirani 1993, "An introduction to the bootstrap", chapter 13).
 ///
-/// As many samples of each class are drawn as there are (stratified), as a score may depend on their shares. The
-/// draws follow from the number of the resample alone, and thus not from the number of threads.
+/// As many units of each stratum are drawn as there are. The draws follow from the number of the resample alone, and
+/// thus not from the number of threads.
 pub fn bootstrap(
-    labels: &[usize],
+    strata: &Strata,
     resamples: usize,
     scores: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
 ) -> Bootstrapped {
-    let classes = labels.iter().max().map_or(0, |most| most + 1);
-    let mut members = vec![Vec::new(); classes];
-    labels.iter().enumerate().for_each(|(at, &label)| members[label].push(at));
     let drawn = |number: usize| {
         let mut rng = Rng::new(SEED, stream::BOOTSTRAP + number as u64);
-        let mut times = vec![0; labels.len()];
-        for class in &members {
-            class.iter().for_each(|_| times[class[rng.below(class.len())]] += 1);
+        let mut times = vec![0; strata.samples];
+        for stratum in &strata.strata {
+            for _ in stratum {
+                stratum[rng.below(stratum.len())].iter().for_each(|&sample| times[sample] += 1);
+            }
         }
         scores(&times)
     };
@@ -86,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_share_is_about_that_of_its_formula() {
-        let found = bootstrap(&[0; 400], 2000, share(400));
+        let found = bootstrap(&Strata::by_class(&[0; 400]), 2000, share(400));
         let interval = found.intervals[0].unwrap();
         // 0.75 ± 1.96 √(0.75 · 0.25 / 400).
         assert!((interval.low - 0.7076).abs() < 0.004, "{interval:?}");
@@ -100,7 +124,7 @@ mod tests {
         let labels: Vec<usize> = (0..60).map(|at| usize::from(at % 5 == 0)).collect();
         let by = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| bootstrap(&labels, 300, share(60)))
+            pool.install(|| bootstrap(&Strata::by_class(&labels), 300, share(60)))
         };
         assert_eq!(by(1), by(3));
         let of_class = |times: &[u32]| {
@@ -111,8 +135,35 @@ mod tests {
             assert_eq!((count(0), count(1)), (48, 12));
             Vec::new()
         };
-        assert_eq!(bootstrap(&labels, 20, of_class).resamples, 20);
-        assert_eq!(bootstrap(&[], 20, |_| vec![None]).intervals, [None]);
+        assert_eq!(bootstrap(&Strata::by_class(&labels), 20, of_class).resamples, 20);
+        assert_eq!(bootstrap(&Strata::by_class(&[]), 20, |_| vec![None]).intervals, [None]);
+    }
+
+    #[test]
+    fn what_belongs_together_is_drawn_together() {
+        let (labels, groups) = ([0, 0, 0, 1, 1, 1], [7, 7, 3, 2, 2, 9]);
+        let strata = Strata::by_group(&labels, &groups);
+        bootstrap(&strata, 50, |times| {
+            assert_eq!((times[0], times[3]), (times[1], times[4]));
+            // Two groups of each class are drawn.
+            assert_eq!((times[0] + times[2], times[3] + times[5]), (2, 2));
+            Vec::new()
+        });
+        // Copies ten times over tell no more than once.
+        let (once, tenfold) = (vec![0; 40], vec![0; 400]);
+        let groups: Vec<usize> = (0..400).map(|at| at / 10).collect();
+        let wide = |strata: &Strata, each: usize| {
+            let right = move |at: usize| !(at / each).is_multiple_of(4);
+            let found = bootstrap(strata, 2000, |times| {
+                let all: u32 = times.iter().sum();
+                let right = times.iter().enumerate().filter(|(at, _)| right(*at));
+                vec![Some(right.map(|(_, n)| f64::from(*n)).sum::<f64>() / f64::from(all))]
+            });
+            found.intervals[0].unwrap()
+        };
+        let (a, b) =
+            (wide(&Strata::by_class(&once), 1), wide(&Strata::by_group(&tenfold, &groups), 10));
+        assert_eq!(a, b);
     }
 
     #[test]

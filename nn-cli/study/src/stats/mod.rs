@@ -1,10 +1,12 @@
 //! The uncertainty of scores from few images or few seeds.
 
 mod bootstrap;
+mod grouped;
 mod guessing;
 mod repeated;
 
-pub use bootstrap::{Bootstrapped, bootstrap, resamples};
+pub use bootstrap::{Bootstrapped, Strata, bootstrap, resamples};
+pub use grouped::grouped;
 pub use guessing::{Guessing, UNIFORM};
 pub use repeated::Repeated;
 
@@ -58,6 +60,12 @@ pub fn accuracy(correct: u64, n: u64) -> String {
     format!("{share} ({correct} of {n}; 95 % interval {})", wilson(correct, n))
 }
 
+/// The accuracy of a confusion matrix for people, as [`accuracy`] tells it.
+pub fn accuracy_of(confusion: &[Vec<u64>]) -> String {
+    let correct = confusion.iter().enumerate().filter_map(|(at, row)| row.get(at));
+    accuracy(correct.sum(), confusion.iter().flatten().sum())
+}
+
 /// The 95 % interval of a share from `correct` right answers of `n`, after Wilson (1927), "Probable
 /// inference, the law of succession, and statistical inference".
 ///
@@ -105,16 +113,14 @@ pub fn difference(a: f64, a_range: Interval, b: f64, b_range: Interval) -> Inter
     Interval { low: (a - b - below).max(-1.0), high: (a - b + above).min(1.0) }
 }
 
-/// The 95 % interval of the mean of shares of different images, each as right answers and their number: that of
-/// [`wilson`] for each, joined as Zou and Donner (2008) do, "Construction of confidence limits about effect measures",
+/// The 95 % interval of the mean of shares of different images, each with its own interval, joined as Zou and Donner (2008) do, "Construction of confidence limits about effect measures",
 /// of which [`difference`] is the case of two. Without shares it is 0 to 1.
-pub fn mean_of_shares(shares: &[(u64, u64)]) -> Interval {
+pub fn mean_of_shares(shares: &[(f64, Interval)]) -> Interval {
     if shares.is_empty() {
         return Interval { low: 0.0, high: 1.0 };
     }
     let (mut sum, mut below, mut above) = (0.0, 0.0, 0.0f64);
-    for &(right, n) in shares {
-        let (share, range) = (right as f64 / n.max(1) as f64, wilson(right, n));
+    for (share, range) in shares {
         sum += share;
         below += (share - range.low).powi(2);
         above += (range.high - share).powi(2);
@@ -168,11 +174,12 @@ mod tests {
     #[test]
     fn a_mean_of_shares_is_as_sure_as_its_shares() {
         assert_eq!(mean_of_shares(&[]), Interval { low: 0.0, high: 1.0 });
-        let one = mean_of_shares(&[(81, 263)]);
+        let share = |right, n| (right as f64 / n as f64, wilson(right, n));
+        let one = mean_of_shares(&[share(81, 263)]);
         assert!((one.low - 0.2553).abs() < 5e-5 && (one.high - 0.3662).abs() < 5e-5, "{one:?}");
         // The mean of a and 1 - b is half of 1 + a - b, so Newcombe's interval tells its own.
         let (a, b) = ((56, 70), (48, 80));
-        let mean = mean_of_shares(&[a, (b.1 - b.0, b.1)]);
+        let mean = mean_of_shares(&[share(a.0, a.1), share(b.1 - b.0, b.1)]);
         assert!((mean.low - (1.0 + 0.0524) / 2.0).abs() < 5e-5, "{mean:?}");
         assert!((mean.high - (1.0 + 0.3339) / 2.0).abs() < 5e-5, "{mean:?}");
     }

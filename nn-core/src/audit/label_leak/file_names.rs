@@ -1,7 +1,6 @@
 //! Information in file names: dates, numbers, prefixes, and subjects with several images.
 
 use super::fact::{Fact, Values, Word};
-use crate::audit::listing::Part;
 use std::collections::{HashMap, HashSet};
 
 /// The share of names that contain the name of their class, above which words and numbers in names
@@ -148,35 +147,45 @@ impl Names {
     }
 }
 
-/// A warning if file names look like several images each of some subjects (`patient003_2`), and
-/// some of the subjects have images in more than one split.
-pub fn subjects_across_splits<'a>(
-    files: impl Iterator<Item = (&'a str, Option<Part>)>,
+/// A warning if file names look like several images each of some subjects (`patient003_2`), and some of the subjects
+/// have images in more than one `part`, as which a split or a fold is known to the user.
+///
+/// ```
+/// use nn_core::audit::subjects_apart;
+///
+/// let files = ["p01_a", "p01_b", "p02_a", "p02_b", "p03_a", "p03_b", "p04_a", "p04_b"];
+/// let fold = |at: usize| Some(at % 2);
+/// let warning = subjects_apart(files.into_iter().enumerate().map(|(at, file)| (file, fold(at))), "fold");
+/// assert!(warning.is_some_and(|warning| warning.contains("in more than one fold")));
+/// ```
+pub fn subjects_apart<'a, P: Ord>(
+    files: impl Iterator<Item = (&'a str, Option<P>)>,
+    part: &str,
 ) -> Option<String> {
-    type Images<'a> = Vec<(&'a str, Option<Part>)>;
-    let mut of_subject: HashMap<String, Images> = HashMap::new();
+    type Images<'a, P> = Vec<(&'a str, Option<P>)>;
+    let mut of_subject: HashMap<String, Images<P>> = HashMap::new();
     let (mut images, mut with_subject) = (0, 0);
-    for (file, part) in files {
+    for (file, own) in files {
         images += 1;
         if let Some(subject) = Name::new(file).subject() {
             with_subject += 1;
-            of_subject.entry(subject.to_lowercase()).or_default().push((file, part));
+            of_subject.entry(subject.to_lowercase()).or_default().push((file, own));
         }
     }
     let several = of_subject.values().filter(|images| images.len() > 1).count();
     if 2 * with_subject < images || several < SUBJECTS || 2 * several < of_subject.len() {
         return None;
     }
-    let mut across: Vec<(&String, &Images)> = of_subject
+    let mut across: Vec<(&String, &Images<P>)> = of_subject
         .iter()
-        .filter(|(_, images)| images.iter().any(|(_, part)| part.is_some() && *part != images[0].1))
+        .filter(|(_, images)| images.iter().any(|(_, own)| own.is_some() && *own != images[0].1))
         .collect();
     across.sort();
     let (subject, images) = across.first()?;
-    let other = images.iter().find(|(_, part)| *part != images[0].1)?;
+    let other = images.iter().find(|(_, own)| *own != images[0].1)?;
     Some(format!(
         "file names look like several images of one subject, day or film each; {} of {} such groups are in \
-         more than one split, for example {subject} ({}, {}): images of one subject are alike, so the test \
+         more than one {part}, for example {subject} ({}, {}): images of one subject are alike, so the test \
          is easier than new subjects will be",
         across.len(),
         several,
@@ -188,6 +197,7 @@ pub fn subjects_across_splits<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::listing::Part;
 
     #[test]
     fn names_come_apart() {
@@ -215,7 +225,7 @@ mod tests {
         let told = |name: &dyn Fn(usize) -> String| {
             let names: Vec<String> = (0..60).map(name).collect();
             let files = names.iter().enumerate().map(|(i, name)| (name.as_str(), both(i)));
-            subjects_across_splits(files)
+            subjects_apart(files, "split")
         };
         let patients = told(&|i| format!("patient{:03}_{}.jpg", i / 6, i % 6));
         assert!(patients.is_some_and(|text| text.contains("10 of 10 such groups")));

@@ -23,7 +23,7 @@ mod sampling;
 mod telling;
 mod verdict;
 
-pub use file_names::subjects_across_splits;
+pub use file_names::subjects_apart;
 
 use super::file_facts::FileFacts;
 use super::luma::Luma;

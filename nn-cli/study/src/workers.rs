@@ -11,6 +11,8 @@
 //! 64. Hence the default: as many workers as there are threads, within limits.
 
 use crate::StudyError;
+use crate::backbone::Backbone;
+use crate::config::RunConfig;
 use nn_core::Error;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,9 +25,29 @@ const MEMORY: usize = 4 << 30;
 
 /// The default number of parallel runs: one for each thread, but at most four, at most `runs`, and no more
 /// than fit into 4 GiB by an estimate.
-pub fn workers(runs: usize, threads: usize, parameters: usize, activations: usize) -> usize {
+fn workers(runs: usize, threads: usize, parameters: usize, activations: usize) -> usize {
     let fit = MEMORY / bytes(parameters, activations).max(1);
     runs.min(threads).min(MOST).min(fit).max(1)
+}
+
+/// The number of `runs` with `config`, or with its backbone, that this machine can make in parallel.
+///
+/// # Errors
+/// If there is no such network.
+pub fn fitting(
+    runs: usize,
+    config: &RunConfig,
+    backbone: Option<&Backbone>,
+    classes: usize,
+) -> Result<usize, StudyError> {
+    let plain = config.architecture.classifier(config.input(), classes, 0)?.summary();
+    let (mut parameters, mut activations) = (plain.parameters, plain.activations);
+    if let Some(pretrained) = backbone.map(|backbone| backbone.model.summary()) {
+        parameters = parameters.max(pretrained.parameters);
+        activations = activations.max(pretrained.activations);
+    }
+    let activations = activations * config.fit.batch_size;
+    Ok(workers(runs, rayon::current_num_threads(), parameters, activations))
 }
 
 /// An estimate of the memory of one run, in bytes: the weights, their gradients and Adam's two moments, and
