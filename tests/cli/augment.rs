@@ -1,6 +1,6 @@
 //! `--augment` and `data preview`: training images that are others in each epoch.
 
-use super::support::{Sandbox, assert_same_run};
+use super::support::{Sandbox, assert_same_run, png};
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
@@ -91,6 +91,14 @@ fn backgrounds_come_from_the_images_or_a_folder() {
     let config = sandbox.text("folder/config.toml");
     assert!(config.contains("augment = \"background\"") && config.contains("behind"), "{config}");
     assert!(sandbox.bytes("own/model.safetensors") != sandbox.bytes("folder/model.safetensors"));
+    // A run goes on with the pictures that it began with.
+    sandbox.write("behind/more.png", png("light", 9));
+    let more = ["train", "--resume", "--out", "folder", "--epochs", "3"];
+    let refused = sandbox.run(more);
+    assert_eq!(refused.status, 1, "{refused:?}");
+    refused.says(&[], &["cannot go on", "pictures of backgrounds (--backgrounds) have changed"]);
+    std::fs::remove_file(sandbox.path("behind/more.png")).unwrap();
+    sandbox.run(more).ok();
     let refuses = |args: &[&str], status: i32, says: &[&str]| {
         sandbox.refuses([&TRAIN[..], &["--out", "x"], args].concat(), status, says);
     };

@@ -104,7 +104,9 @@ fn lines(scores: &Scores) -> Vec<(&'static str, String)> {
     if let Some((k, value)) =
         scores.top_k_accuracy.iter().last().filter(|_| scores.per_class.len() > LISTED)
     {
-        all.push(("one of the likeliest", Some(format!("{k}: {}", percent(*value)))));
+        let name = format!("top_{k}_accuracy");
+        let told = share(&name, Some(*value)).unwrap_or_default();
+        all.push(("one of the likeliest", Some(format!("{k}: {told}"))));
     }
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

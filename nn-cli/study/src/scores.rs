@@ -4,7 +4,7 @@ mod areas;
 mod shares;
 
 use self::areas::{Curves, means, parts};
-use self::shares::{of_shares, per_class};
+use self::shares::{of_hits, of_shares, per_class};
 use crate::stats::{self, Bootstrapped, Guessing, Interval, Strata, bootstrap};
 use nn_core::metrics::{self, Averages, ClassCounts, ClassScores, Confidences, ReliabilityBin};
 use nn_core::train::Classification;
@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 
 /// The bins of the reliability diagram, and of the expected calibration error.
 pub const BINS: usize = 10;
-/// How many classes an answer may name in the top-k accuracies.
-const TOP: [usize; 3] = [2, 3, 5];
+/// How many classes an answer may name in the top-k accuracies, and the names of their intervals.
+const TOP: [(usize, &str); 3] =
+    [(2, "top_2_accuracy"), (3, "top_3_accuracy"), (5, "top_5_accuracy")];
 
 /// 95 % intervals by the name of the score, of those that have one.
 pub type Intervals = BTreeMap<&'static str, Interval>;
@@ -140,7 +141,7 @@ impl Scores {
         let is_share = |p: &f64| (0.0..=1.0).contains(p);
         let mut losses = None;
         if of.probabilities.iter().flatten().all(is_share) {
-            losses = Some(this.add_probabilities(of)?);
+            losses = Some(this.add_probabilities(of, arranged.groups)?);
         }
         let strata = match arranged.groups {
             Some(groups) => Strata::by_group(&of.labels, groups),
@@ -154,11 +155,17 @@ impl Scores {
     }
 
     /// The scores of probabilities.
-    fn add_probabilities(&mut self, of: &Classification) -> Result<Losses> {
+    fn add_probabilities(
+        &mut self,
+        of: &Classification,
+        groups: Option<&[usize]>,
+    ) -> Result<Losses> {
         let (labels, rows) = (&of.labels[..], &of.probabilities[..]);
-        for k in TOP.into_iter().filter(|k| *k < of.confusion.len()) {
+        for (k, name) in TOP.into_iter().filter(|(k, _)| *k < of.confusion.len()) {
             if let Some(share) = metrics::top_k_accuracy(labels, rows, k)? {
+                let hits = metrics::top_k_hits(labels, rows, k)?;
                 self.top_k_accuracy.insert(k, share);
+                self.intervals.insert(name, of_hits(hits.into_iter().enumerate(), groups));
             }
         }
         let losses = Losses {
@@ -378,6 +385,18 @@ mod tests {
         let networks = [0, 0, 1, 1];
         let arranged = Arranged { groups: None, networks: Some(&networks) };
         assert_eq!(Scores::arranged(&of, &names, arranged).unwrap().roc_auc, Some(1.0));
+    }
+
+    #[test]
+    fn the_likeliest_answers_come_with_an_interval() {
+        let mut rows: Vec<(usize, &[f64])> = vec![(0, &[0.5, 0.3, 0.2]); 6];
+        rows.extend([(1, &[0.5, 0.3, 0.2][..]); 3]);
+        rows.extend([(2, &[0.5, 0.3, 0.2][..]); 1]);
+        let (of, names) = classified(&rows);
+        let scores = Scores::new(&of, &names).unwrap();
+        assert_eq!(scores.top_k_accuracy, [(2, 0.9)].into());
+        assert_eq!(scores.intervals["top_2_accuracy"], crate::stats::wilson(9, 10));
+        assert!(!scores.intervals.contains_key("top_3_accuracy"));
     }
 
     #[test]

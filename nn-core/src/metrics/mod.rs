@@ -8,7 +8,7 @@
 //!   correlation, and precision, recall, F1 and support of each class.
 //! - From the order of scores: [`Ranking`] with ROC curve and its area, precision-recall curve and average
 //!   precision, for two classes or for one against the rest.
-//! - From probabilities: [`top_k_accuracy`], [`log_losses`], [`brier_scores`], and [`Confidences`] with a
+//! - From probabilities: [`top_k_accuracy`], [`top_k_hits`], [`log_losses`], [`brier_scores`], and [`Confidences`] with a
 //!   reliability diagram and the expected calibration error.
 //!
 //! A number that is not defined is `None`: the area under the ROC curve where there is only one class. The one
@@ -41,7 +41,7 @@ mod ranking;
 pub use calibration::{Confidences, ReliabilityBin};
 pub use confusion::{confusion_matrix, normalized_by_true};
 pub use counts::{Averages, ClassCounts, ClassScores};
-pub use probabilities::{brier_scores, log_losses, mean, top_k_accuracy};
+pub use probabilities::{brier_scores, log_losses, mean, top_k_accuracy, top_k_hits};
 pub use ranking::{PrecisionRecallCurve, Ranking, RocCurve};
 
 #[cfg(test)]

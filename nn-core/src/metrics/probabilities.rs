@@ -23,6 +23,16 @@ pub fn top_k_accuracy(
     probabilities: &[Vec<f64>],
     k: usize,
 ) -> Result<Option<f64>> {
+    let hits = top_k_hits(labels, probabilities, k)?;
+    let count = hits.iter().filter(|hit| **hit).count();
+    Ok((!hits.is_empty()).then(|| count as f64 / hits.len() as f64))
+}
+
+/// Whether the true class of each sample is among its `k` most probable ones, as [`top_k_accuracy`] counts them.
+///
+/// # Errors
+/// Those of [`top_k_accuracy`].
+pub fn top_k_hits(labels: &[usize], probabilities: &[Vec<f64>], k: usize) -> Result<Vec<bool>> {
     if k == 0 {
         let remedy = "ask for the most probable class with 1";
         return Err(Error::setting("k of the top-k accuracy", "at least 1", k, remedy));
@@ -33,8 +43,7 @@ pub fn top_k_accuracy(
         let ahead = |(at, &p): (usize, &f64)| p > own || p == own && at > label;
         row.iter().enumerate().filter(|other| ahead(*other)).count() < k
     };
-    let hits = labels.iter().zip(probabilities).filter(|pair| is_hit(*pair)).count();
-    Ok((!labels.is_empty()).then(|| hits as f64 / labels.len() as f64))
+    Ok(labels.iter().zip(probabilities).map(is_hit).collect())
 }
 
 /// The cross-entropy of each sample, `-ln p` of its true class, with `p` no closer to 0 or 1 than the precision of

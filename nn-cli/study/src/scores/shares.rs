@@ -7,10 +7,20 @@ use nn_core::train::Classification;
 
 /// The 95 % interval of the share of right answers among those to the images at `at`.
 fn of_share(of: &Classification, at: &[usize], groups: Option<&[usize]>) -> Interval {
-    let is_right = |&i: &usize| of.predicted[i] == of.labels[i];
+    of_hits(at.iter().map(|&i| (i, of.predicted[i] == of.labels[i])), groups)
+}
+
+/// The 95 % interval of the share of hits, each given with the place of its image.
+pub(super) fn of_hits(
+    hits: impl Iterator<Item = (usize, bool)>,
+    groups: Option<&[usize]>,
+) -> Interval {
     match groups {
-        Some(groups) => grouped(at.iter().map(|i| (groups[*i], is_right(i)))),
-        None => wilson(at.iter().filter(|i| is_right(i)).count() as u64, at.len() as u64),
+        Some(groups) => grouped(hits.map(|(i, hit)| (groups[i], hit))),
+        None => {
+            let hits: Vec<bool> = hits.map(|(_, hit)| hit).collect();
+            wilson(hits.iter().filter(|hit| **hit).count() as u64, hits.len() as u64)
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::Observer;
 use crate::StudyError;
 use crate::checksum::{Checksum, checksum, hex};
 use nn_core::Error;
-use nn_core::data::{Dataset, Sample};
+use nn_core::data::{Dataset, Sample, images_below, relative};
 use nn_core::files::read_limited;
 use rayon::prelude::*;
 use std::path::Path;
@@ -20,14 +20,20 @@ pub struct Contents {
     pub validation: Vec<Checksum>,
     /// Those of the test images; the validation images again if there are no others.
     pub test: Vec<Checksum>,
+    /// Those of the pictures of backgrounds, with their paths within their folder.
+    pub backgrounds: Vec<(String, Checksum)>,
 }
 
 impl Contents {
-    /// Hashes every file, in a small part of the time of decoding.
+    /// Hashes every file, in a small part of the time of decoding, those in the folder `backgrounds` as well.
     ///
     /// # Errors
     /// If a file cannot be read any more, or the observer stops it.
-    pub fn of(data: &Splits, observer: &dyn Observer) -> Result<Self, StudyError> {
+    pub fn of(
+        data: &Splits,
+        backgrounds: Option<&Path>,
+        observer: &dyn Observer,
+    ) -> Result<Self, StudyError> {
         let of = |dataset: &Dataset| -> Result<Vec<Checksum>, StudyError> {
             let sum = |sample: &Sample| {
                 observer.check()?;
@@ -40,7 +46,8 @@ impl Contents {
             "test" => of(&data.test)?,
             _ => validation.clone(),
         };
-        Ok(Self { train: of(&data.train)?, validation, test })
+        let backgrounds = backgrounds.map(pictures).transpose()?.unwrap_or_default();
+        Ok(Self { train: of(&data.train)?, validation, test, backgrounds })
     }
 
     /// The checksums of a split by its name in [`Splits::named`].
@@ -51,6 +58,13 @@ impl Contents {
             _ => &self.test,
         }
     }
+}
+
+/// The checksums of the pictures in and below `folder`, with their paths within it.
+fn pictures(folder: &Path) -> Result<Vec<(String, Checksum)>, Error> {
+    let (paths, _) = images_below(folder)?;
+    let one = |path: &std::path::PathBuf| Ok((relative(folder, path), checksum(path)?));
+    paths.par_iter().map(one).collect()
 }
 
 /// The file in a run's folder with the checksums.

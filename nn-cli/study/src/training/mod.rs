@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
             ));
         }
         let command = saving.as_ref().map(|saving| saving.command.clone());
-        let contents = Contents::of(&data, observer)?;
+        let contents = Contents::of(&data, config.backgrounds.as_deref(), observer)?;
         let training = Training { task, data: &data, contents: &contents, observer };
         let Trained { model, history } = match (backbone, &config.backbone) {
             (Some(backbone), Some(settings)) => training.of_backbone(backbone, settings, saving)?,

@@ -74,6 +74,9 @@ struct Identity {
     train: PartIdentity,
     validation: PartIdentity,
     test: PartIdentity,
+    /// The pictures of backgrounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backgrounds: Option<PartIdentity>,
 }
 
 /// The number of images of a split, and a hash over them in order.
@@ -188,26 +191,37 @@ impl Note {
     }
 }
 
+impl PartIdentity {
+    /// The identity of images with these names, classes and checksums.
+    fn of(images: impl Iterator<Item = (String, usize, Checksum)>) -> Self {
+        let (mut all, mut count) = (Sha256::new(), 0);
+        for (name, label, sum) in images {
+            // The length separates the name from the data that follows.
+            all.update((name.len() as u64).to_le_bytes());
+            all.update(name);
+            all.update((label as u64).to_le_bytes());
+            all.update(sum);
+            count += 1;
+        }
+        Self { images: count, sha256: hex(&all.finalize()) }
+    }
+}
+
 impl Identity {
     /// The identity of a run's images.
     fn of(set: &ImageSet, data: &Splits, contents: &Contents) -> Self {
         let part = |dataset: &Dataset, sums: &[Checksum]| {
-            let mut all = Sha256::new();
-            for (sample, sum) in dataset.samples().iter().zip(sums) {
-                let name = set.relative(&sample.path);
-                // The length separates the name from the data that follows.
-                all.update((name.len() as u64).to_le_bytes());
-                all.update(name);
-                all.update((sample.label as u64).to_le_bytes());
-                all.update(sum);
-            }
-            PartIdentity { images: dataset.len(), sha256: hex(&all.finalize()) }
+            let samples = dataset.samples().iter().zip(sums);
+            let one = samples.map(|(sample, sum)| (set.relative(&sample.path), sample.label, *sum));
+            PartIdentity::of(one)
         };
+        let pictures = contents.backgrounds.iter().map(|(name, sum)| (name.clone(), 0, *sum));
         Self {
             classes: set.folder.classes.clone(),
             train: part(&data.train, &contents.train),
             validation: part(&data.validation, &contents.validation),
             test: part(&data.test, &contents.test),
+            backgrounds: (!contents.backgrounds.is_empty()).then(|| PartIdentity::of(pictures)),
         }
     }
 
@@ -219,6 +233,10 @@ impl Identity {
                 self.classes.join(", "),
                 now.classes.join(", ")
             ));
+        }
+        // Checkpoints of older versions know nothing of them.
+        if self.backgrounds.is_some() && self.backgrounds != now.backgrounds {
+            return Some("the pictures of backgrounds (--backgrounds) have changed".into());
         }
         let parts = [
             ("training", &self.train, &now.train),

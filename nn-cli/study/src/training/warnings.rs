@@ -15,7 +15,7 @@ use serde::Serialize;
 /// A warning about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// `no-learning`, `one-answer`, `earlier-epoch-better`, `few-validation-images` or `images-alike`.
+    /// `no-learning`, `diverged`, `one-answer`, `earlier-epoch-better`, `few-validation-images` or `images-alike`.
     pub kind: &'static str,
     /// A sentence, with advice.
     pub text: String,
@@ -80,8 +80,12 @@ impl Judged<'_> {
             return Ok(self.better_before().into_iter().chain(self.chosen_by_few()).collect());
         }
         let silent = silent()?;
-        let kind = if stuck { "no-learning" } else { "one-answer" };
-        let lower = silent.is_some() || self.lost_it();
+        let kind = match stuck {
+            true if self.has_diverged() => "diverged",
+            true => "no-learning",
+            false => "one-answer",
+        };
+        let lower = silent.is_some() || self.lost_it() || self.has_diverged();
         let is_early = self.is_early() && !lower;
         let remedy = self.remedy(lower);
         let dead = silent.map(|layer| {
@@ -139,6 +143,12 @@ impl Judged<'_> {
     fn stuck(&self, is_early: bool) -> String {
         let (epoch, now) = self.kept().map_or((0, f64::NAN), |kept| (kept.epoch, kept.loss));
         let (now, chance) = (loss(now), loss(self.guessing()));
+        if self.has_diverged() {
+            return format!(
+                "the training diverged: after {} the training loss is {now}, far above that of guessing, {chance}",
+                plural(epoch as u64, "epoch"),
+            );
+        }
         match self.best_loss().filter(|_| self.lost_it()) {
             Some(best) => format!(
                 "the network learned and lost it again: the training loss was {} in epoch {}, and {now} in \
@@ -153,6 +163,14 @@ impl Judged<'_> {
                 plural(epoch as u64, "epoch"),
             ),
         }
+    }
+
+    /// Whether the steps were too large: the loss is far above that of guessing, and not on its way down from where a
+    /// network with random weights may begin.
+    fn has_diverged(&self) -> bool {
+        let (Some(kept), Some(first)) = (self.kept(), self.history.first()) else { return false };
+        let times = kept.loss / self.guessing();
+        times > 10.0 || (times > 2.0 && kept.epoch > first.epoch && kept.loss >= first.loss)
     }
 
     fn best_loss(&self) -> Option<&EpochRecord> {
@@ -359,6 +377,27 @@ mod tests {
             tested_on: "test",
         };
         judged.warnings(|| Ok(Some("conv1".into()))).unwrap()
+    }
+
+    #[test]
+    fn a_loss_far_above_guessing_has_diverged() {
+        let test = tested([3, 3], &[1; 6]);
+        let of = |losses: &[f64]| {
+            let history = losses.iter().enumerate();
+            let history = history.map(|(at, loss)| record(at + 1, *loss, 3.0, 0.5)).collect();
+            judge(&history, [50, 50], &test, 0.001).remove(0)
+        };
+        for losses in [&[0.9, 1.5][..], &[80.0], &[900.0, 40.0, 8.0]] {
+            let found = of(losses);
+            assert_eq!((found.kind, found.is_early), ("diverged", false), "{losses:?}");
+            for part in ["the training diverged", "far above that of guessing, 0.6931", "0.0001"] {
+                assert!(found.text.contains(part), "{part} in {}", found.text);
+            }
+        }
+        // A network with random weights may begin that high.
+        for losses in [&[1.5][..], &[2.5, 1.6], &[0.9, 1.3]] {
+            assert_eq!(of(losses).kind, "no-learning", "{losses:?}");
+        }
     }
 
     #[test]
