@@ -333,8 +333,8 @@ pub struct SeenArgs {
     pub alpha_background: Option<AlphaBackground>,
     /// Change training images a little, in another way in each epoch: standard, colour, or a list [default: none]
     ///
-    /// The list is of flip, flip-vertical, rotate, zoom, translate, crop, brightness, contrast, saturation, hue, noise,
-    /// blur, erase, mixup, cutmix, background, each with =STRENGTH if not as usual; `data preview` shows them.
+    /// The list is of flip, flip-vertical, rotate, shear, zoom, translate, crop, brightness, contrast, saturation, hue,
+    /// noise, blur, erase, mixup, cutmix, background, each with =STRENGTH if not as usual; `data preview` shows them.
     #[arg(long, value_name = "LIST")]
     pub augment: Option<Augmentation>,
     /// Pictures of backgrounds for the augmentation background [default: those of the other training images]

@@ -1,4 +1,4 @@
-//! Where the pixels of an augmented image come from: flips, turns, zooms, shifts and crops as one resampling.
+//! Where the pixels of an augmented image come from: flips, turns, slants, zooms, shifts and crops as one resampling.
 
 use super::{Augmentation, Kind, Size};
 use crate::rng::Rng;
@@ -32,6 +32,7 @@ fn drawn(of: &Augmentation, [height, width, _]: Size, rng: &mut Rng) -> Drawn {
         if most > 0.0 { rng.uniform_in(-most, most) } else { 0.0 }
     };
     let angle = either_way(Kind::Rotate, rng).to_radians();
+    let slant = either_way(Kind::Shear, rng).to_radians().tan();
     let zoom = 1.0 + either_way(Kind::Zoom, rng);
     // Sides are from -1 to 1.
     let shift = [0, 1].map(|_| 2.0 * either_way(Kind::Translate, rng));
@@ -42,7 +43,8 @@ fn drawn(of: &Augmentation, [height, width, _]: Size, rng: &mut Rng) -> Drawn {
     // A turn keeps shapes: sides are compared in pixels.
     let (sin, cos) = (angle.sin() / zoom, angle.cos() / zoom);
     let aspect = width as f64 / height as f64;
-    let matrix = [[cos, -sin / aspect], [sin * aspect, cos]];
+    // The slanted image is turned.
+    let matrix = [[cos, (slant * cos - sin) / aspect], [sin * aspect, cos + slant * sin]];
     let ([size_x, size_y], middle) = crop.unwrap_or(([1.0, 1.0], [0.0, 0.0]));
     let row = |row: [f64; 2]| [row[0] * size_x, row[1] * size_y];
     let moved = |row: [f64; 2], shift: f64| row[0] * middle[0] + row[1] * middle[1] + shift;

@@ -10,6 +10,8 @@ pub enum Kind {
     FlipVertical,
     /// A turn about the middle.
     Rotate,
+    /// A slant, as that of italics: what is higher moves sideways.
+    Shear,
     /// Larger or smaller, about the middle.
     Zoom,
     /// A shift.
@@ -64,10 +66,11 @@ const fn info(
 }
 
 /// All kinds, in the order in which they are applied but for the last three, which come first.
-pub const KINDS: [KindInfo; 16] = [
+pub const KINDS: [KindInfo; 17] = [
     info(Kind::Flip, "flip", 0.5, 1.0, "share of images that are flipped"),
     info(Kind::FlipVertical, "flip-vertical", 0.5, 1.0, "share of images that are flipped"),
     info(Kind::Rotate, "rotate", 15.0, 180.0, "degrees at most, either way"),
+    info(Kind::Shear, "shear", 10.0, 60.0, "degrees at most, either way"),
     info(Kind::Zoom, "zoom", 0.2, 0.9, "share of the size at most, either way"),
     info(Kind::Translate, "translate", 0.1, 0.9, "share of the side at most, in any direction"),
     info(Kind::Crop, "crop", 0.5, 0.95, "share of the area that may be cut away"),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kinds       what there is, by name and strength
-//! geometry    where a pixel comes from: flips, turns, zooms, shifts, crops
+//! geometry    where a pixel comes from: flips, turns, slants, zooms, shifts, crops
 //! colour      brightness, contrast, saturation, hue
 //! local       noise, blur, erased rectangles
 //! mix         mixup and cutmix: two images become one

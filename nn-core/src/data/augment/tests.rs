@@ -66,6 +66,34 @@ fn what_is_done_follows_from_seed_epoch_and_index() {
 }
 
 #[test]
+fn a_slant_moves_rows_sideways() {
+    let size = [33, 33, 1];
+    let of = Augmentation::none().with(Kind::Shear, 45.0).unwrap();
+    for index in 0..8 {
+        // An upright line in the middle.
+        let mut image: Vec<f32> = (0..33 * 33).map(|i| f32::from(i % 33 == 16)).collect();
+        of.apply(&mut image, size, (27, 1, index), &mut Vec::new());
+        let at = |y: usize| {
+            let row = &image[y * 33..][..33];
+            (0..33).map(|x| x as f32 * row[x]).sum::<f32>() / row.iter().sum::<f32>()
+        };
+        // It stays in the middle row, and moves as far to one side above as to the other below.
+        assert!((at(16) - 16.0).abs() < 1e-3, "{index}: {}", at(16));
+        let slope = (at(24) - at(8)) / 16.0;
+        assert!(slope.abs() <= 1.001 && (at(8) + at(24) - 32.0).abs() < 1e-2, "{index}: {slope}");
+        for y in 8..25 {
+            let expected = 16.0 + slope * (y as f32 - 16.0);
+            assert!((at(y) - expected).abs() < 0.05, "{index}, row {y}: {} {expected}", at(y));
+        }
+    }
+    // A line that lies stays where it is: only places within rows change.
+    let lying: Vec<f32> = (0..33 * 33).map(|i| f32::from(i / 33 == 5)).collect();
+    let mut image = lying.clone();
+    of.apply(&mut image, size, (27, 1, 3), &mut Vec::new());
+    assert!(image.iter().zip(&lying).all(|(a, b)| (a - b).abs() < 1e-4));
+}
+
+#[test]
 fn a_flip_is_its_own_inverse_and_exact() {
     let size = [5, 7, 3];
     for kind in [Kind::Flip, Kind::FlipVertical] {
