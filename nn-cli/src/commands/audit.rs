@@ -43,7 +43,7 @@ pub fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     reading::tell_unused_share(&images, args.validation_split, console);
     let listing = Listing::of(images, args.share(), args.seed);
     let found = audit::examine(&listing, args.seed, args.alpha_background, console)?;
-    console.text(&text::report(&place.describe(), &found, &folder::lines(&listing)))?;
+    console.text(&text::report(&place.describe(), &listing, &found, &folder::lines(&listing)))?;
     if let Some(warning) = treated::warning(&found.treated) {
         console.warn(&warning);
     }

@@ -1,7 +1,7 @@
 //! The findings of an audit as text for a terminal of 80 columns: the worst first.
 
 use crate::ui::table;
-use nn_core::audit::{Pair, Report};
+use nn_core::audit::{Listing, Pair, Report};
 use nn_study::format::{clean, count};
 use nn_study::text::{leaks, treated};
 
@@ -18,10 +18,10 @@ const ODD: usize = 30;
 /// The width of the column that says what reveals a class: what the others leave at their widest.
 const REASON: usize = 33;
 
-/// The whole report about the images called `title`; `read` are lines about how they were read.
-pub fn report(title: &str, report: &Report, read: &[String]) -> String {
+/// The whole report about the images of `listing`, called `title`; `read` are lines about how they were read.
+pub fn report(title: &str, listing: &Listing, report: &Report, read: &[String]) -> String {
     let mut out = format!("{}\n\n", clean(title));
-    out += &wrapped("", &leaks::images(report));
+    out += &wrapped("", &leaks::images(listing, report));
     for line in read {
         out += &wrapped("", line);
     }

@@ -71,7 +71,8 @@ impl AuditPage {
         let summary = &report.summary;
         let name = clean(name);
         let title = format!("{name}: {}", headline(report));
-        let mut base = Base::new("Audit", title, lede(report)).about_kinds(&[(&name, kind)]);
+        let mut base =
+            Base::new("Audit", title, lede(listing, report)).about_kinds(&[(&name, kind)]);
         base.sections = vec![
             ("result", "Result"),
             ("pairs", "Copies"),
@@ -185,7 +186,7 @@ fn headline(report: &Report) -> String {
 }
 
 /// The first sentences of the page: the leaks, or that there are none.
-fn lede(report: &Report) -> String {
+fn lede(listing: &Listing, report: &Report) -> String {
     let summary = &report.summary;
     let pairs = |n: usize| format::plural(n as u64, "pair");
     let mut found = Vec::new();
@@ -224,7 +225,10 @@ fn lede(report: &Report) -> String {
     } else if !report.label_leaks.is_empty() {
         found.push("No label leak was found.".into());
     }
-    format!("{} Looked at: {}.", found.join(" "), leak_text::images(report))
+    if let Some(scenes) = leak_text::scenes_in_short(report) {
+        found.push(scenes);
+    }
+    format!("{} Looked at: {}.", found.join(" "), leak_text::images(listing, report))
 }
 
 /// The numbers at the top of the page.

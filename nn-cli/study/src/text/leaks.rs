@@ -2,7 +2,7 @@
 
 use crate::format::{self, clean};
 use nn_core::audit::{
-    Divided, Kind, LabelLeak, OddImage, Oddity, Pair, Part, Report, Strength, Summary,
+    Divided, Kind, LabelLeak, Listing, OddImage, Oddity, Pair, Part, Report, Strength, Summary,
 };
 use std::collections::HashMap;
 
@@ -64,15 +64,20 @@ pub fn left_out(shown: usize, all: usize) -> String {
     )
 }
 
-/// The numbers of images, by split.
-pub fn images(report: &Report) -> String {
+/// The numbers of images, by split. It is said where validation images are drawn from a folder for training.
+pub fn images(listing: &Listing, report: &Report) -> String {
     let sum = |part: fn(&nn_core::audit::ClassCount) -> usize| -> usize {
         report.classes.iter().map(part).sum()
+    };
+    let of = |part: Part| listing.folders.iter().find(|folder| folder.part == part);
+    let for_validation = match (of(Part::Validation), of(Part::Train)) {
+        (None, Some(train)) => format!("for validation (drawn from {}/)", clean(&train.folder)),
+        _ => "for validation".into(),
     };
     let mut parts = Vec::new();
     for (name, n) in [
         ("for training", sum(|c| c.train)),
-        ("for validation", sum(|c| c.validation)),
+        (for_validation.as_str(), sum(|c| c.validation)),
         ("for the test", sum(|c| c.test)),
     ] {
         if n > 0 {
@@ -157,6 +162,19 @@ pub fn scenes(report: &Report) -> Option<String> {
     ))
 }
 
+/// The same in one short sentence.
+pub fn scenes_in_short(report: &Report) -> Option<String> {
+    let summary = &report.summary;
+    let is_across = summary.divided == Divided::Folders && summary.scene_groups_across_splits > 0;
+    (summary.scene_groups > 0).then(|| {
+        format!(
+            "{} share a scene or template{}, which is no leak by itself.",
+            format::plural(summary.scene_images as u64, "image"),
+            if is_across { " across splits" } else { "" },
+        )
+    })
+}
+
 /// Several names as a list: `a, b and c`.
 pub fn listed(names: &[&str]) -> String {
     match names {
@@ -217,13 +235,18 @@ pub fn nothing_in(report: &Report) -> Option<String> {
         let nothing = leaks.filter(|leak| leak.strength == Strength::None);
         nothing.filter(|leak| leak.constant == constant).map(|leak| leak.group).collect()
     };
-    let (chance, constant) = (without(false), without(true));
+    let (chance, mut constant) = (without(false), without(true));
     let mut sentences = Vec::new();
+    // The names themselves differ; what is the same is what else they could tell.
+    let names = constant.iter().position(|group| *group == FILE_NAME).map(|at| constant.remove(at));
     if !chance.is_empty() {
         sentences.push(format!("Nothing beyond chance in: {}.", chance.join(", ")));
     }
     if !constant.is_empty() {
         sentences.push(format!("The same in all images: {}.", constant.join(", ")));
+    }
+    if names.is_some() {
+        sentences.push("File names hold nothing to go by.".into());
     }
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
