@@ -159,9 +159,10 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
             of_a.poses.into_iter().for_each(|pose| ask(of_a, i, Tilt::None, pose));
         }
         for (of_a, i) in features[starts[a]..][..asked.min(TILTED)].iter().zip(starts[a] as u32..) {
-            [Tilt::Left, Tilt::Right]
-                .into_iter()
-                .for_each(|tilt| ask(of_a, i, tilt, of_a.poses[0]));
+            for tilt in [Tilt::Left, Tilt::Right] {
+                // The likeliest pose of a tilted patch may be another one.
+                of_a.poses.into_iter().for_each(|pose| ask(of_a, i, tilt, pose));
+            }
         }
         matches.sort_unstable();
         matches.dedup();

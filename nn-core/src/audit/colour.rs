@@ -28,6 +28,9 @@ const OFF: (f32, f32) = (0.25, 6.0);
 const DIFFERS: f32 = 0.25;
 /// The share of all cells up to which other colours are ignored as specks.
 const SPECKS: f32 = 0.03;
+/// The largest difference of the mean colours of copies, if nothing else may tell two pictures apart:
+/// relative to the distance from grey, and absolute.
+const MEAN_OFF: (f32, f32) = (0.15, 2.0);
 /// Rounds of reweighted least squares.
 const ROUNDS: usize = 6;
 
@@ -94,12 +97,19 @@ impl Colours {
     /// Whether `b`, placed on `self`, has other colours, another saturation, or no colours. This is
     /// stricter than [`Colours::compare`]: for pictures on one template, which may differ in nothing else.
     pub fn differ(&self, b: &Self, placement: &Placement) -> bool {
-        let cells = self.cells(b, placement, |_| false);
+        let mut cells = self.cells(b, placement, |_| false);
         let shift = Shift::NONE;
-        let coloured = cells.iter().filter(|cell| cell.most(&shift) > COLOURED);
-        let (n, other) = coloured
-            .fold((0, 0), |(n, other), cell| (n + 1, other + usize::from(cell.is_off(&shift))));
-        other as f32 > DIFFERS * n as f32
+        cells.retain(|cell| cell.most(&shift) > COLOURED);
+        let n = cells.len() as f32;
+        let other = cells.iter().filter(|cell| cell.is_off(&shift)).count();
+        // Thin strokes hardly colour a cell. Over many cells, small differences become certain.
+        let mean = |of: fn(&Cell) -> [f32; 2]| {
+            let sum = cells.iter().map(of).fold([0.0; 2], |sum, c| [sum[0] + c[0], sum[1] + c[1]]);
+            sum.map(|sum| sum / n.max(1.0))
+        };
+        let mean = Cell { a: mean(|cell| cell.a), b: mean(|cell| cell.b) };
+        let apart = norm(shift.residual(&mean));
+        other as f32 > DIFFERS * n || apart > MEAN_OFF.0 * mean.most(&shift) + MEAN_OFF.1
     }
 
     /// Compares `self` with `b`, which `placement` places on it, except for the pixels of `b`, in

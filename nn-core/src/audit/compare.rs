@@ -194,7 +194,8 @@ impl Comparable {
             return Comparison { verdict: Verdict::Scene, ..found };
         }
         let mut far = overlay.far();
-        if difference.far > WRITTEN_OVER {
+        // What is drawn over a picture hides its structure. Without that, a region has another colour.
+        if difference.far > WRITTEN_OVER || difference.other == 0.0 {
             far.fill(false);
         }
         let colours = self.colours.compare(&b.colours, &found.placement, &far, b.fine().width);

@@ -29,6 +29,8 @@ const LEAST: f32 = (BLOCK * BLOCK / 4) as f32;
 const WEAK: f32 = 400.0;
 /// The number of blocks from which the differences of weak contents are known well enough.
 const MANY: usize = 50;
+/// The number from which they are known well enough to tell apart what differs more.
+const FEW: usize = 24;
 /// The number of blocks without content from which the noise of a pair is known.
 const SEEN: usize = 8;
 /// The share of the squares, without noise, that differs in at most one block of four of a copy, if its
@@ -74,7 +76,7 @@ pub fn tells_apart(
 /// Whether the content is weak in most blocks, and not as near as that of a copy. What compression and scaling leave is
 /// seen where there is no content.
 fn weak_contents_differ(blocks: &[Block], empty: &[Block]) -> bool {
-    if blocks.len() < MANY {
+    if blocks.len() < FEW {
         return false;
     }
     let median = quantile(blocks.iter().map(|block| block.either), 2);
@@ -88,7 +90,8 @@ fn weak_contents_differ(blocks: &[Block], empty: &[Block]) -> bool {
         let left = if is_known { noise } else { noise + block.edges };
         (block.apart - left).max(0.0) / block.expected()
     };
-    median < WEAK && quantile(blocks.iter().map(share), 3) > WEAK_APART
+    let certain = (MANY as f32 / blocks.len() as f32).max(1.0);
+    median < WEAK && quantile(blocks.iter().map(share), 3) > WEAK_APART * certain
 }
 
 /// The quantile at so many quarters of at least one value.

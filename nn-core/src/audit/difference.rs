@@ -175,8 +175,14 @@ impl<'a> Overlay<'a> {
     /// Whether the differences that `difference` counts were replaced rather than drawn over: see
     /// [`Replaced`].
     pub fn is_replaced(&self, difference: &Difference) -> bool {
-        difference.far >= Replaced::LEAST
-            && Replaced::between(&self.levels, &self.on.pixels).is_so()
+        if difference.far < Replaced::LEAST {
+            return false;
+        }
+        let replaced = Replaced::between(&self.levels, &self.on.pixels);
+        let unclear = 1.0 - difference.same - difference.other;
+        let is_vague =
+            difference.other >= Replaced::OTHER && difference.same < Replaced::VAGUE * unclear;
+        replaced.is_so() || is_vague && replaced.is_so_in_part()
     }
 
     /// Which pixels differ.
@@ -326,6 +332,13 @@ impl Replaced {
     const NEAR: f32 = 8.0;
     /// The share of unexplained squared residuals from which inks do not explain the differences.
     const NO_INK: f64 = 0.3;
+    /// The share of different blocks from which, and the ratio of same blocks to blocks that are neither up to
+    /// which, small differences are spread over the picture: other lines of small letters, not one inscription.
+    const OTHER: f32 = 0.03;
+    const VAGUE: f32 = 1.7;
+    /// In such pictures, the minimum share of the weaker direction, and of background in one direction: small
+    /// letters that are replaced overlap, so that either direction shows less background.
+    const OVERLAPPING: (f64, f64) = (0.2, 0.3);
 
     fn between(expected: &[f32], b: &[f32]) -> Self {
         let (of_a, of_b) = (commonest(expected), commonest(b));
@@ -341,9 +354,21 @@ impl Replaced {
         found
     }
 
+    /// The share of the weaker direction in the squared residuals.
+    fn weaker(&self) -> f64 {
+        let (one, other) = (self.brighter.residuals, self.darker.residuals);
+        one.min(other) / (one + other).max(1.0)
+    }
+
+    /// Whether small things were replaced that overlap, such as lines of letters.
+    fn is_so_in_part(&self) -> bool {
+        let ground = self.brighter.ground_share().max(self.darker.ground_share());
+        self.weaker() >= Self::OVERLAPPING.0 && ground >= Self::OVERLAPPING.1
+    }
+
     fn is_so(&self) -> bool {
         let (one, other) = (self.brighter.residuals, self.darker.residuals);
-        let weaker = one.min(other) / (one + other).max(1.0);
+        let weaker = self.weaker();
         let ground = self.brighter.ground_share().min(self.darker.ground_share());
         let unexplained =
             (self.brighter.unexplained() + self.darker.unexplained()) / (one + other).max(1.0);

@@ -2,6 +2,7 @@
 
 mod copies;
 mod framed;
+mod inks;
 mod label_files;
 mod labels;
 mod parts;
