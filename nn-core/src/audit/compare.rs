@@ -194,8 +194,7 @@ impl Comparable {
             return Comparison { verdict: Verdict::Scene, ..found };
         }
         let mut far = overlay.far();
-        // What is drawn over a picture hides its structure. Without that, a region has another colour.
-        if difference.far > WRITTEN_OVER || difference.other == 0.0 {
+        if difference.far > WRITTEN_OVER {
             far.fill(false);
         }
         let colours = self.colours.compare(&b.colours, &found.placement, &far, b.fine().width);
