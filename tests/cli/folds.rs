@@ -2,7 +2,7 @@
 
 use super::audit::blocks;
 use super::kill::until_done;
-use super::support::Sandbox;
+use super::support::{Sandbox, kill};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -247,6 +247,17 @@ fn a_folder_holds_one_kind_of_results() {
     let says = ["holds a cross-validation, and a single run is to be written", "--out"];
     sandbox.refuses_to_train(&["--data", "set", "--out", "cv", "--overwrite"], 1, &says);
     sandbox.refuses_to_train(&[&FOLDS[..], &["--out", "cv"]].concat(), 1, &["cv", "--overwrite"]);
+    // A new one that was killed at once does not go on with the old one's networks.
+    let other = ["--data", "set", "--folds", "3", "--seed", "5", "--out", "cv", "--overwrite"];
+    let line = [&["train"], &super::support::SMALL[..], &other].concat();
+    let mut child = sandbox.command(&line).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let err = std::io::BufReader::new(child.stderr.take().unwrap());
+    assert!(std::io::BufRead::lines(err).any(|line| line.unwrap().starts_with("fold ")));
+    kill(child);
+    sandbox.run(["train", "--resume", "--out", "cv"]).ok();
+    let fresh = ["--data", "set", "--folds", "3", "--seed", "5", "--out", "fresh"];
+    sandbox.train(&fresh).ok();
+    assert!(sandbox.bytes("cv/predictions.csv") == sandbox.bytes("fresh/predictions.csv"));
     // A new one with fewer folds replaces all of the old one.
     let fewer = ["--data", "set", "--folds", "2", "--out", "cv", "--overwrite"];
     sandbox.train(&fewer).ok();

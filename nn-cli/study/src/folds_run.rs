@@ -2,6 +2,7 @@
 
 use crate::config::{CONFIG_FILE, RunConfig};
 use crate::folds::{Assignment, CrossValidation, FOLDS_FILE, Fold, Names};
+use crate::kept_runs::is_run;
 use crate::observer::OneOfSeveral;
 use crate::open_run::{OpenRun, Start, no_checkpoint};
 use crate::report::{self, FoldsPage, REPORT_FILE};
@@ -46,7 +47,7 @@ pub fn cross_validate<'a>(
     };
     if !resumes {
         // From here on, the results in the folder are no longer those of its settings.
-        forget(&target, settings.count)?;
+        forget(&target)?;
     }
     folder.note(config)?;
     tables.write(&assignment, task)?;
@@ -133,20 +134,23 @@ fn table_of(whole: &Path, fold: usize) -> PathBuf {
     whole.join(fold_name(fold) + ".csv")
 }
 
-/// Makes the folder `whole` ready for a new cross-validation with `folds` folds: what was there is no longer whole.
+/// Removes the results of an older cross-validation in the folder `whole`: what is there is no longer that of its
+/// settings, and must not be gone on with.
 ///
 /// # Errors
 /// If something cannot be removed.
-fn forget(whole: &Path, folds: usize) -> Result<(), Error> {
+fn forget(whole: &Path) -> Result<(), Error> {
     remove(&whole.join(METRICS_FILE))?;
     remove(&whole.join(FOLDS_FILE))?;
-    // Folds beyond the last are of an older one with more.
-    for fold in (folds..).take_while(|fold| table_of(whole, *fold).exists()) {
-        let folder = of_fold(whole, fold);
-        if folder.join(METRICS_FILE).exists() {
+    for fold in 0.. {
+        let (folder, table) = (of_fold(whole, fold), table_of(whole, fold));
+        if !folder.exists() && !table.exists() {
+            break;
+        }
+        if is_run(&folder) {
             fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
         }
-        remove(&table_of(whole, fold))?;
+        remove(&table)?;
     }
     Ok(())
 }
