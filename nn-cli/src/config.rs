@@ -65,9 +65,13 @@ fn apply(config: &mut RunConfig, args: &TrainArgs) -> Result<(), Failure> {
         let LabelArgs { labels, label_column } = args.labels.clone();
         (config.labels, config.label_column) = (labels, label_column);
     }
-    if let Some(count) = args.folds.folds {
-        let FoldArgs { group_column, group_pattern, .. } = args.folds.clone();
-        config.folds = Some(FoldsConfig { count, group_column, group_pattern });
+    if let FoldArgs { folds: Some(count), group_column, group_pattern } = args.folds.clone() {
+        let before = config.folds.take().unwrap_or_default();
+        config.folds = Some(FoldsConfig {
+            count,
+            group_column: group_column.or(before.group_column),
+            group_pattern: group_pattern.or(before.group_pattern),
+        });
     }
     merge(config, &args.data.images, &args.settings)?;
     backbone::apply(config, &args.settings, args.settings.image_size)?;

@@ -5,6 +5,8 @@ use super::kill::until_done;
 use super::support::{Sandbox, kill};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 /// A bare folder of class folders with `count` different images each, and a copy of the first of each class.
 fn bare(count: u32) -> Sandbox {
@@ -39,6 +41,14 @@ fn splits(sandbox: &Sandbox, of: &str, folds: usize) -> Vec<BTreeMap<String, BTr
         by_split
     };
     (1..=folds).map(split).collect()
+}
+
+/// Starts this line, and kills it once a fold has made an epoch.
+fn kill_in_training(sandbox: &Sandbox, line: &[&str]) {
+    let mut child = sandbox.command(line).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("fold ")));
+    kill(child);
 }
 
 #[test]
@@ -149,6 +159,11 @@ fn what_belongs_together_stays_together() {
         1
     );
     assert_eq!(folds("pattern", &["--group-pattern", "^(p[0-9]+)_"], &["8 groups"]), 1);
+    // Other folds of the same settings group as these do.
+    sandbox.train(&["--config", "pattern/config.toml", "--folds", "4", "--out", "more"]).ok();
+    assert!(sandbox.text("more/config.toml").contains("group_pattern"));
+    let again = ["train", "--resume", "--out", "pattern", "--folds", "3"];
+    sandbox.run(again).ok().says(&[], &["the cross-validation is finished"]);
     // What was asked for is remembered, and repeats it.
     let ended = sandbox.train(&["--config", "pattern/config.toml", "--out", "again"]).ok();
     assert!(sandbox.bytes("pattern/folds.csv") == sandbox.bytes("again/folds.csv"), "{ended:?}");
@@ -233,7 +248,13 @@ fn a_cross_validation_goes_on_where_it_was_killed() {
     // With their checkpoints the networks are trained further.
     let half = ["--epochs", "3", "--out", "half"];
     sandbox.run([&train[..], &half].concat()).ok();
-    sandbox.run(["train", "--resume", "--out", "half", "--epochs", "6"]).ok();
+    let mut more = vec!["train", "--resume", "--out", "half", "--epochs", "6"];
+    kill_in_training(&sandbox, &more);
+    // They remember how far they are to go, and are not sent back.
+    let refused = sandbox.run(["train", "--resume", "--out", "half", "--epochs", "4"]);
+    assert_eq!(refused.status, 2, "{refused:?}");
+    more.truncate(4);
+    sandbox.run(more).ok();
     assert!(sandbox.bytes("half/predictions.csv") == sandbox.bytes("unbroken/predictions.csv"));
 }
 
@@ -250,10 +271,10 @@ fn a_folder_holds_one_kind_of_results() {
     // A new one that was killed at once does not go on with the old one's networks.
     let other = ["--data", "set", "--folds", "3", "--seed", "5", "--out", "cv", "--overwrite"];
     let line = [&["train"], &super::support::SMALL[..], &other].concat();
-    let mut child = sandbox.command(&line).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let err = std::io::BufReader::new(child.stderr.take().unwrap());
-    assert!(std::io::BufRead::lines(err).any(|line| line.unwrap().starts_with("fold ")));
-    kill(child);
+    kill_in_training(&sandbox, &line);
+    // Nor is it lost by a slip of the pen.
+    let slip = ["train", "--data", "sett", "--folds", "3", "--out", "cv", "--overwrite"];
+    assert_eq!(sandbox.run(slip).status, 2);
     sandbox.run(["train", "--resume", "--out", "cv"]).ok();
     let fresh = ["--data", "set", "--folds", "3", "--seed", "5", "--out", "fresh"];
     sandbox.train(&fresh).ok();
@@ -280,7 +301,7 @@ fn a_folder_holds_one_kind_of_results() {
     for i in 0..6 {
         sandbox.write(format!("set/dark/{i:02}.png"), blocks("dark", 0));
     }
-    let says = ["class dark", "at least two groups", "belong together"];
+    let says = ["class dark", "at least two groups", "in one fold"];
     sandbox.refuses_to_train(&FOLDS, 1, &says);
 }
 
@@ -294,9 +315,15 @@ fn images_that_cannot_be_read_are_left_out_where_that_is_asked_for() {
     refused.says(&[], &["broken.png", "--skip-unreadable"]);
     assert!(!sandbox.path("cv").exists());
     let args = [&FOLDS[..], &["--out", "cv", "--skip-unreadable", "--json"]].concat();
-    let found = sandbox.train(&args).json();
+    let found = sandbox.train(&args).says(&[], &["skipped", "broken.png"]).json();
     assert_eq!(
         (&found["test"]["n"], &found["dataset"]["skipped"]),
         (&json!(14), &json!(["dark/broken.png"]))
     );
+    // A class so small that one fold would have the broken image alone.
+    for i in 3..6 {
+        std::fs::remove_file(sandbox.path(format!("set/dark/{i:02}.png"))).unwrap();
+    }
+    let args = ["--data", "set", "--folds", "3", "--out", "few", "--skip-unreadable", "--json"];
+    assert_eq!(sandbox.train(&args).json()["test"]["n"], 11);
 }

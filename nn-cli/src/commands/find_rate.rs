@@ -11,7 +11,9 @@ use nn_study::rate_finder::{FoundRate, PICTURE};
 use nn_study::run_folder::ELSEWHERE;
 
 pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
-    let config = config::from_args(args)?;
+    let mut config = config::from_args(args)?;
+    // Rates are tried on the images of one run.
+    config.folds = None;
     if config.backbone.is_some() {
         return Err(Failure::usage(
             "--find-learning-rate trains a network as a whole, not the end of a --backbone; leave one of them away",

@@ -22,7 +22,7 @@ use nn_study::stats::{self, Guessing};
 use nn_study::training::{Note, Task};
 use nn_study::{ImageSet, Outputs};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     match &args.out {
@@ -198,10 +198,12 @@ fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result
     Ok(console.json(&metrics)?)
 }
 
-/// The size of the checkpoints in a finished run's folder, in words; empty if there are none.
-fn to_go_on(folder: &Path) -> String {
-    let size = |name: &str| fs::metadata(folder.join(name)).map_or(0, |metadata| metadata.len());
-    match size(CHECKPOINT_FILE) + size(PREVIOUS_CHECKPOINT_FILE) {
+/// The size of the checkpoints in the folders of finished runs, in words; empty if there are none.
+fn to_go_on(folders: &[PathBuf]) -> String {
+    let size = |path: PathBuf| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let both = [CHECKPOINT_FILE, PREVIOUS_CHECKPOINT_FILE];
+    let all = folders.iter().flat_map(|folder| both.map(|name| folder.join(name)));
+    match all.map(size).sum() {
         0 => String::new(),
         size => format!(
             " ({} of it to train it further; --keep-checkpoints 0 keeps none)",
@@ -239,7 +241,11 @@ fn make(
     );
     console.text(&format!("\n{answers}\n{scores}"))?;
     run.warnings.iter().for_each(|warning| warning.tell(console));
-    console.note(&format!("\nwritten to {}{}", run_folder::written(&target), to_go_on(&target)));
+    console.note(&format!(
+        "\nwritten to {}{}",
+        run_folder::written(&target),
+        to_go_on(std::slice::from_ref(&target))
+    ));
     console.json(&run.metrics())?;
     Ok(())
 }

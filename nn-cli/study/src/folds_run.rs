@@ -45,17 +45,20 @@ pub fn cross_validate<'a>(
         true => Assignment::read(&path, set, settings.count)?,
         false => Assignment::draw(set, config, settings, names, observer)?,
     };
-    if !resumes {
+    if resumes {
+        folder.renew(config)?;
+    } else {
         // From here on, the results in the folder are no longer those of its settings.
         forget(&target)?;
+        folder.note(config)?;
     }
-    folder.note(config)?;
     tables.write(&assignment, task)?;
     let jobs = fitting(settings.count, config, backbone, set.folder.classes.len())?;
     observer.note(&format!("{} runs, {jobs} at a time: {}", settings.count, assignment.describe()));
-    let command = folder.command();
+    let command = folder.command(&outputs.options());
     let made = run_all(settings.count, jobs, |fold, stop| {
-        let making = Making { task, whole: &target, fold, resumes, outputs };
+        let (whole, command) = (&target, &command);
+        let making = Making { task, whole, fold, resumes, outputs, command };
         making.make(stop, observer)
     });
     let made = made.map_err(|failure| match failure {
@@ -142,12 +145,19 @@ fn table_of(whole: &Path, fold: usize) -> PathBuf {
 fn forget(whole: &Path) -> Result<(), Error> {
     remove(&whole.join(METRICS_FILE))?;
     remove(&whole.join(FOLDS_FILE))?;
-    for fold in 0.. {
+    let entries = fs::read_dir(whole).map_err(Error::io("read", whole))?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let number = |name: String| {
+        let number = name.strip_prefix("fold-")?.trim_end_matches(".csv").parse::<usize>().ok()?;
+        number.checked_sub(1)
+    };
+    let mut folds: Vec<usize> = names.filter_map(number).collect();
+    folds.sort_unstable_by(|a, b| b.cmp(a));
+    folds.dedup();
+    // The last first, and the table behind its folder, so that what a killed program left is found again.
+    for fold in folds {
         let (folder, table) = (of_fold(whole, fold), table_of(whole, fold));
-        if !folder.exists() && !table.exists() {
-            break;
-        }
-        if is_run(&folder) {
+        if folder.is_dir() && (is_run(&folder) || table.exists()) {
             fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
         }
         remove(&table)?;
@@ -175,6 +185,8 @@ struct Making<'a> {
     /// Whether it may have begun.
     resumes: bool,
     outputs: Outputs,
+    /// The command line that goes on with the cross-validation.
+    command: &'a str,
 }
 
 impl Making<'_> {
@@ -191,7 +203,7 @@ impl Making<'_> {
         let task = Task { config: &config, ..self.task };
         let checkpoints = self.outputs.checkpoints.max(1);
         let outputs = Outputs { checkpoints, ..self.outputs };
-        let made = make_run(task, folder.part_of(self.whole), from, outputs, observer);
+        let made = make_run(task, folder.part_of(self.command), from, outputs, observer);
         let (run, _) = made.map_err(|failure| failure.of(&label))?;
         Ok(Fold::of(run))
     }
@@ -208,8 +220,11 @@ impl Making<'_> {
         }
         let (folder, start) = OpenRun::resume(&target)?;
         let checkpoint = match start {
-            Start::Nothing | Start::Settings(_) => return Ok((folder, None)),
-            Start::Finished(began) => return Err(no_checkpoint(&target, &began)),
+            Start::Nothing | Start::Settings(_) => {
+                config.note_kernel();
+                return Ok((folder, None));
+            }
+            Start::Finished(_) => return Err(no_checkpoint(self.whole, self.task.config)),
             Start::Checkpoint(latest) => {
                 if let Some(damage) = &latest.damaged {
                     observer.warn(&format!("{damage}; going on from the checkpoint before it"));
@@ -217,7 +232,17 @@ impl Making<'_> {
                 latest.checkpoint
             }
         };
-        let began = Note::read(&checkpoint)?.config;
+        let note = Note::read(&checkpoint)?;
+        let made = note.history(&checkpoint).len();
+        if made > config.epochs() {
+            return Err(StudyError::invalid(format!(
+                "{} {}: the run in {} has made {made} epochs already; ask for as many or more",
+                config.epochs_option(),
+                config.epochs(),
+                target.display()
+            )));
+        }
+        let began = note.config;
         began.check_resumed(config, &target)?;
         config.kernel = began.kernel;
         *config = config.clone().going_on();

@@ -22,8 +22,8 @@ pub struct OpenRun {
     settings: ProvisionalSettings,
     stage: Stage,
     checkpoints: Option<Checkpoints>,
-    /// The folder of the cross-validation that this run is a part of.
-    whole: Option<PathBuf>,
+    /// The command line that goes on with the cross-validation that this run is a part of.
+    whole: Option<String>,
 }
 
 /// The settings of a run without a checkpoint, kept in case it is killed. If it fails before the first
@@ -64,6 +64,8 @@ impl OpenRun {
             Found::Other if overwrite => {
                 return refuse("is not a run folder, so it is not overwritten", ELSEWHERE);
             }
+            // What is there stays until the folds of the new one are drawn.
+            Found::Unfinished if overwrite && has_folds(target) => {}
             Found::Unfinished if overwrite => {
                 // Old files must not be resumed: a resumed run must be the one begun last.
                 for name in [CHECKPOINT_FILE, PREVIOUS_CHECKPOINT_FILE, CONFIG_FILE] {
@@ -136,10 +138,25 @@ impl OpenRun {
         Ok(Self { settings, stage, checkpoints: None, whole: None })
     }
 
-    /// Makes it a part of the cross-validation in the folder `whole`, with which it is resumed.
-    pub fn part_of(mut self, whole: &Path) -> Self {
-        self.whole = Some(whole.to_path_buf());
+    /// Makes it a part of the cross-validation that `command` goes on with.
+    pub fn part_of(mut self, command: &str) -> Self {
+        self.whole = Some(command.to_string());
         self
+    }
+
+    /// Records the settings of a cross-validation that goes on. If they have changed, its results are no longer those
+    /// of its settings, and `metrics.json` goes.
+    ///
+    /// # Errors
+    /// If the settings cannot be written.
+    pub fn renew(&mut self, config: &RunConfig) -> Result<(), StudyError> {
+        let (settings, metrics) =
+            (self.target().join(CONFIG_FILE), self.target().join(METRICS_FILE));
+        if RunConfig::read(&settings).is_ok_and(|there| there == *config) {
+            return Ok(());
+        }
+        remove(&metrics)?;
+        self.note(config)
     }
 
     /// The folder of the run.
@@ -176,17 +193,20 @@ impl OpenRun {
         self.stage.folder()
     }
 
-    /// The command line that resumes this run.
-    pub fn command(&self) -> String {
-        let target = self.whole.as_deref().unwrap_or(self.target()).display().to_string();
+    /// The command line that resumes this run, with these `options`.
+    pub fn command(&self, options: &str) -> String {
+        if let Some(command) = &self.whole {
+            return command.clone();
+        }
+        let target = self.target().display().to_string();
         // A path that begins with `-` must not be parsed as an option.
         let target = if target.starts_with('-') { format!("./{target}") } else { target };
-        format!("nn-cli train --resume --out {}", quoted(&target))
+        format!("nn-cli train --resume --out {}{options}", quoted(&target))
     }
 
     /// A function that adds to a disk-full error how to resume the run, if a checkpoint was saved.
     pub fn with_resume_hint(&self) -> impl FnOnce(StudyError) -> StudyError + use<> {
-        let (command, checkpoints) = (self.command(), Checkpoints::new(self.target()));
+        let (command, checkpoints) = (self.command(""), Checkpoints::new(self.target()));
         move |failure| match failure {
             StudyError::DiskFull(reason) if checkpoints.exist() => {
                 StudyError::DiskFull(format!("{reason}; once there is room, go on with: {command}"))

@@ -18,7 +18,7 @@ pub struct Outputs {
 
 impl Outputs {
     /// The options that ask for them, where they are not the usual ones.
-    fn options(self) -> String {
+    pub(crate) fn options(self) -> String {
         let mut options = String::new();
         if self.checkpoints != 1 {
             options += &format!(" --keep-checkpoints {}", self.checkpoints);
@@ -42,7 +42,7 @@ pub fn make_run<'a>(
     outputs: Outputs,
     observer: &dyn Observer,
 ) -> Result<(Run<'a>, PathBuf), StudyError> {
-    let command = folder.command() + &outputs.options();
+    let command = folder.command(&outputs.options());
     folder.note(task.config)?;
     let checkpoints = folder.take_checkpoints();
     let target = folder.target().to_path_buf();

@@ -385,6 +385,10 @@ mod tests {
         let networks = [0, 0, 1, 1];
         let arranged = Arranged { groups: None, networks: Some(&networks) };
         assert_eq!(Scores::arranged(&of, &names, arranged).unwrap().roc_auc, Some(1.0));
+        // With one image for each network, no order can be right or wrong.
+        let alone = Arranged { groups: None, networks: Some(&[0, 1, 2, 3]) };
+        let scores = Scores::arranged(&of, &names, alone).unwrap();
+        assert_eq!((scores.roc_auc, scores.average_precision), (None, None));
     }
 
     #[test]

@@ -63,7 +63,10 @@ impl Grouped<'_> {
                 "5 or 10 are usual; a group is what must stay together, and often a single image";
             return Err(Error::setting("the number of folds", expected, folds, remedy));
         }
-        let fold = self.divide(&groups, &vec![1.0 / folds as f64; folds], seed);
+        let mut order = shuffled(&groups, seed);
+        // A stable sort, so that groups of one size stay shuffled.
+        order.sort_by_key(|&at| std::cmp::Reverse(groups[at].samples.len()));
+        let fold = self.divide(&groups, &order, &vec![1.0 / folds as f64; folds]);
         if let Some(empty) = (0..folds).find(|at| !fold.contains(at)) {
             return Err(Error::setting(
                 "the number of folds",
@@ -76,8 +79,8 @@ impl Grouped<'_> {
             return Err(Error::data(
                 format!("class {}", self.classes[class]),
                 "images in at least two groups, one to train on and one to test on",
-                "images that all belong together",
-                "add images that are no copies of these, or group them in another way",
+                "images that would all be in one fold",
+                "add images that are no copies of these, group them in another way, or try another seed",
             ));
         }
         Ok(fold)
@@ -102,7 +105,8 @@ impl Grouped<'_> {
         if share == 0.0 {
             return Ok(vec![false; self.labels.len()]);
         }
-        let part = self.divide(&groups, &[1.0 - share, share], seed);
+        // In any order: with the largest first, the small ones alone would be left for the smaller part.
+        let part = self.divide(&groups, &shuffled(&groups, seed), &[1.0 - share, share]);
         let mut is_out: Vec<bool> =
             groups.iter().map(|group| part[group.samples[0]] == 1).collect();
         // What is left of each class, in groups.
@@ -153,19 +157,16 @@ impl Grouped<'_> {
         Ok(groups)
     }
 
-    /// The part of each sample, where part `p` shall have `shares[p]` of the samples of each class.
-    fn divide(&self, groups: &[Group], shares: &[f64], seed: u64) -> Vec<usize> {
+    /// The part of each sample, where part `p` shall have `shares[p]` of the samples of each class; groups are placed in
+    /// this order.
+    fn divide(&self, groups: &[Group], order: &[usize], shares: &[f64]) -> Vec<usize> {
         let mut of_class = vec![0_usize; self.classes.len()];
         self.labels.iter().for_each(|&label| of_class[label] += 1);
-        let mut order: Vec<usize> = (0..groups.len()).collect();
-        Rng::new(seed, stream::FOLDS).shuffle(&mut order);
-        // A stable sort, so that groups of one size stay shuffled.
-        order.sort_by_key(|&at| std::cmp::Reverse(groups[at].samples.len()));
         // What each part has, in all and of each class; counts are exact where sums of shares would not be.
         let mut has = vec![0_usize; shares.len()];
         let mut has_of = vec![vec![0_usize; self.classes.len()]; shares.len()];
         let mut part = vec![0; self.labels.len()];
-        for group in order.into_iter().map(|at| &groups[at]) {
+        for group in order.iter().map(|at| &groups[*at]) {
             // Squared distance to the shares grows least where most is lacking.
             let surplus = |at: usize| -> f64 {
                 let of = |(&class, &count): (&usize, &usize)| {
@@ -186,6 +187,13 @@ impl Grouped<'_> {
         }
         part
     }
+}
+
+/// The places of the groups, shuffled.
+fn shuffled(groups: &[Group], seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..groups.len()).collect();
+    Rng::new(seed, stream::FOLDS).shuffle(&mut order);
+    order
 }
 
 #[cfg(test)]
@@ -256,6 +264,22 @@ mod tests {
     }
 
     #[test]
+    fn large_groups_validate_as_well() {
+        // One class, whose subjects have 40, 35, 30, ... images.
+        let sizes = [40, 35, 30, 25, 20, 15, 12, 8, 4, 3];
+        let groups: Vec<usize> =
+            sizes.iter().enumerate().flat_map(|(at, &n)| vec![at; n]).collect();
+        let (labels, classes) = (vec![0; groups.len()], names(1));
+        let images = Grouped { labels: &labels, groups: &groups, classes: &classes };
+        let mut chosen = std::collections::BTreeSet::new();
+        for seed in 0..40 {
+            let held = images.holdout(0.125, seed).unwrap();
+            chosen.extend(groups.iter().zip(held).filter(|(_, out)| *out).map(|(group, _)| *group));
+        }
+        assert!(chosen.contains(&0) && chosen.contains(&9), "{chosen:?}");
+    }
+
+    #[test]
     fn what_is_held_out_leaves_every_class() {
         let classes = names(3);
         // The second class is one group, the third has two images.
@@ -288,10 +312,7 @@ mod tests {
         assert!(images.folds(6, 1).is_ok());
         let images = Grouped { groups: &[0, 0, 0, 3, 4, 5], ..images };
         let message = images.folds(2, 1).unwrap_err().to_string();
-        assert!(
-            message.contains("class class 0") && message.contains("belong together"),
-            "{message}"
-        );
+        assert!(message.contains("class class 0") && message.contains("in one fold"), "{message}");
         // One group has most of the images of both classes; the rest is one more group.
         let images = Grouped { labels: &[0, 0, 1, 1, 0, 1], groups: &[0, 0, 0, 0, 1, 1], ..images };
         assert!(images.folds(2, 1).is_ok());

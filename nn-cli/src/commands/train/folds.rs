@@ -9,13 +9,13 @@ use crate::ui::{Console, scores, table};
 use nn_core::Error;
 use nn_core::data::{ImageFolder, Part};
 use nn_study::config::{CONFIG_FILE, RunConfig};
-use nn_study::folds::CrossValidation;
+use nn_study::folds::{CrossValidation, FOLDS_FILE};
 use nn_study::open_run::OpenRun;
-use nn_study::run_folder::{self, METRICS_FILE};
+use nn_study::run_folder::{self, METRICS_FILE, of_fold};
 use nn_study::training::Task;
 use nn_study::{ImageSet, Outputs, StudyError, cross_validate, format, other_kind};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Refuses a folder that holds a run where a cross-validation (`folds`) is to be written, or the other way round.
 ///
@@ -69,6 +69,7 @@ pub fn resume(
             serde_json::from_slice(&metrics).map_err(Failure::failed)?;
         return Ok(console.json(&metrics)?);
     }
+    let config = config.going_on();
     let set = super::find(&config, args, console)?;
     make(&config, &set, (folder, true), super::outputs(args), console)
 }
@@ -77,20 +78,25 @@ pub fn resume(
 pub fn make(
     config: &RunConfig,
     set: &ImageSet,
-    folder: (OpenRun, bool),
+    (folder, resumes): (OpenRun, bool),
     outputs: Outputs,
     console: &Console,
 ) -> Result<(), Failure> {
-    let names = grouping::names(config, set, console)?;
+    // The folds that are there stay as they are.
+    let names = match resumes && folder.target().join(FOLDS_FILE).exists() {
+        true => Vec::new(),
+        false => grouping::names(config, set, console)?,
+    };
     let backbone = backbone::open(config, console)?;
     let task = Task { config, set, backbone: backbone.as_ref() };
-    let (all, target) = cross_validate(task, &names, folder, outputs, console)?;
+    let (all, target) = cross_validate(task, &names, (folder, resumes), outputs, console)?;
     show(&all, console)?;
     all.warnings.iter().for_each(|warning| warning.tell(console));
+    let runs: Vec<PathBuf> = (0..all.folds.len()).map(|fold| of_fold(&target, fold)).collect();
     console.note(&format!(
         "\nwritten to {}{}; the network of each fold is in a folder of its own (fold-1 and so on)",
         run_folder::written(&target),
-        super::to_go_on(&target)
+        super::to_go_on(&runs)
     ));
     console.json(&all.metrics())?;
     Ok(())

@@ -36,6 +36,8 @@ pub struct CrossValidation<'a> {
     pub scores: Scores,
     /// The warnings of the folds, those of one kind together.
     pub warnings: Vec<Warning>,
+    /// The files that could not be read.
+    pub skipped: Vec<String>,
 }
 
 /// A tested image.
@@ -90,7 +92,8 @@ impl<'a> CrossValidation<'a> {
         let arranged = Arranged { groups: Some(&groups), networks: Some(&networks) };
         let scores = Scores::arranged(&all, classes, arranged)?;
         let warnings = merged(&folds);
-        Ok(Self { config, set, folds, images, all, scores, warnings })
+        let skipped = assignment.skipped.into_iter().map(|(file, _)| file).collect();
+        Ok(Self { config, set, folds, images, all, scores, warnings, skipped })
     }
 
     /// The 95 % interval of the accuracy, by groups of images that belong together.
@@ -185,7 +188,7 @@ impl<'a> CrossValidation<'a> {
                 images: self.images.len(),
                 groups: groups.len(),
                 folders: self.set.folder.parts(),
-                skipped: self.folds.first().map_or(&[], |fold| &fold.skipped),
+                skipped: &self.skipped,
                 treated: self.treated(),
             },
             parameters: self.folds.first().map_or(0, |fold| fold.model.parameters),

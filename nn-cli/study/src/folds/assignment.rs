@@ -28,6 +28,8 @@ pub struct Assignment {
     pub images: Vec<Assigned>,
     /// The number of folds.
     pub folds: usize,
+    /// Images that cannot be read, which are in no fold.
+    pub skipped: Vec<(String, usize)>,
 }
 
 /// An image in a fold.
@@ -55,12 +57,36 @@ impl Assignment {
         names: &[Names],
         observer: &dyn Observer,
     ) -> Result<Self, StudyError> {
-        let samples = to_fold(set, config, observer)?;
-        let files: Vec<String> = samples.iter().map(|sample| set.relative(&sample.path)).collect();
-        let listing = listing(set, &samples, &files);
+        let all = to_fold(set, config, observer)?;
+        let files: Vec<String> = all.iter().map(|sample| set.relative(&sample.path)).collect();
+        let listing = listing(set, &all, &files);
         let found = audit::examine(&listing, config.fit.seed, config.alpha_background, observer)?;
+        // Where unreadable images are an error, training says which and why.
+        let unreadable: HashSet<&str> =
+            found.unreadable().filter(|_| config.skip_unreadable).collect();
+        let (mut samples, mut at, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, (sample, file)) in all.into_iter().zip(&files).enumerate() {
+            match unreadable.contains(file.as_str()) {
+                true => skipped.push((file.clone(), sample.label)),
+                false => {
+                    samples.push(sample);
+                    at.push(i);
+                }
+            }
+        }
+        if !skipped.is_empty() {
+            let names: Vec<&str> = skipped.iter().map(|(file, _)| file.as_str()).collect();
+            observer.warn(&format!("skipped, as they cannot be read: {}", names.join(", ")));
+        }
+        let place: HashMap<usize, usize> = at.iter().enumerate().map(|(to, &i)| (i, to)).collect();
+        let files: Vec<String> = at.iter().map(|&i| files[i].clone()).collect();
         let mut sets = DisjointSets::new(samples.len());
-        found.groups.iter().enumerate().for_each(|(i, &root)| sets.join(i, root));
+        for (to, &i) in at.iter().enumerate() {
+            // What cannot be read has the same bytes as its like only.
+            if let Some(&root) = place.get(&found.groups[i]) {
+                sets.join(to, root);
+            }
+        }
         for names in names {
             let mut first: HashMap<&str, usize> = HashMap::new();
             for (i, sample) in samples.iter().enumerate() {
@@ -92,7 +118,7 @@ impl Assignment {
         let assigned = samples.into_iter().zip(files).zip(groups.into_iter().zip(fold));
         let assigned =
             assigned.map(|((sample, file), (group, fold))| Assigned { sample, file, group, fold });
-        Ok(Self { images: assigned.collect(), folds: settings.count })
+        Ok(Self { images: assigned.collect(), folds: settings.count, skipped })
     }
 
     /// What was divided, in words: `5 folds of 16 images; 3 groups of images stay together (7 images)`.
@@ -135,6 +161,10 @@ impl Assignment {
             let row = [file, &classes[sample.label], group, &fold];
             table.write_record(row).map_err(StudyError::failed)?;
         }
+        for (file, label) in &self.skipped {
+            let row = [file, &classes[*label], file, split_file::NONE];
+            table.write_record(row).map_err(StudyError::failed)?;
+        }
         table.into_inner().map_err(StudyError::failed)
     }
 
@@ -161,6 +191,7 @@ impl Assignment {
             .collect();
         let mut place: HashMap<String, usize> = HashMap::new();
         let mut images: Vec<Assigned> = Vec::new();
+        let mut skipped = Vec::new();
         for (number, row) in table.records().enumerate() {
             let line = number + 2;
             let row = row.map_err(|error| refuse(line, error.to_string()))?;
@@ -174,6 +205,10 @@ impl Assignment {
                 let problem = format!("{file} is not of class {label:?} any more");
                 return Err(refuse(line, problem));
             }
+            if cell(3) == split_file::NONE {
+                skipped.push((file, sample.label));
+                continue;
+            }
             let fold = cell(3).parse::<usize>().ok().filter(|fold| (1..=folds).contains(fold));
             let Some(fold) = fold else {
                 let problem = format!("{:?} is no fold from 1 to {folds}", cell(3));
@@ -186,7 +221,7 @@ impl Assignment {
             };
             images.push(Assigned { sample, file, group, fold: fold - 1 });
         }
-        Ok(Self { images, folds })
+        Ok(Self { images, folds, skipped })
     }
 
     /// The table of the split of a run that is tested on `fold`: of the other images, about `share` of each class
@@ -241,6 +276,13 @@ fn to_fold(
         None => set.folder.samples_to_fold()?,
     };
     samples.sort_by(|a, b| (a.label, &a.path).cmp(&(b.label, &b.path)));
+    let classes = &set.folder.classes;
+    let is_there = |class: usize| samples.iter().any(|sample| sample.label == class);
+    if let Some(class) = (0..classes.len()).find(|&class| !is_there(class)) {
+        let remedy = "expected images of each class that are not for the test";
+        let problem = format!("class {} has no images to divide into folds", classes[class]);
+        return Err(Error::file(&set.path, problem, remedy).into());
+    }
     if left > 0 {
         observer.note(&format!(
             "note: {} for the test {} out of the folds",

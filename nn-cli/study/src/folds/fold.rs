@@ -23,8 +23,6 @@ pub struct Fold {
     pub warnings: Vec<Warning>,
     /// What was changed in its images when they were read.
     pub treated: Treated,
-    /// The files that could not be read.
-    pub skipped: Vec<String>,
     /// The layers of its network.
     pub model: Summary,
 }
@@ -34,13 +32,11 @@ impl Fold {
     pub fn of(run: Run<'_>) -> Self {
         let [train, validation, test] =
             [&run.data.train, &run.data.validation, &run.data.test].map(|data| data.len());
-        let skipped = run.data.named().into_iter().flat_map(|(_, data)| data.skipped());
         Self {
             images: [train, validation, test],
             tested: run.data.test.samples().iter().map(|sample| sample.path.clone()).collect(),
             kept: run.kept,
             treated: run.data.treated(),
-            skipped: skipped.map(|skipped| run.set.relative(&skipped.path)).collect(),
             model: run.model.summary(),
             evaluation: run.test,
             history: run.history,

@@ -51,7 +51,11 @@ impl<'a> Curves<'a> {
                 (Some(times), None) => Some(Cow::from(times)),
                 (None, _) => None,
             };
-            (ranking.roc_auc(own.as_deref()), ranking.average_precision(own.as_deref()))
+            let area = ranking.roc_auc(own.as_deref());
+            // Without images of other classes, as in a fold of one image, any order is a perfect one.
+            let is_defined = part.at.is_none() || area.is_some();
+            let precision = is_defined.then(|| ranking.average_precision(own.as_deref()));
+            (area, precision.flatten())
         };
         means(&self.0.iter().map(of).collect::<Vec<_>>())
     }

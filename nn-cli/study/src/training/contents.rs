@@ -46,7 +46,8 @@ impl Contents {
             "test" => of(&data.test)?,
             _ => validation.clone(),
         };
-        let backgrounds = backgrounds.map(pictures).transpose()?.unwrap_or_default();
+        let backgrounds =
+            backgrounds.map(|folder| pictures(folder, observer)).transpose()?.unwrap_or_default();
         Ok(Self { train: of(&data.train)?, validation, test, backgrounds })
     }
 
@@ -61,9 +62,12 @@ impl Contents {
 }
 
 /// The checksums of the pictures in and below `folder`, with their paths within it.
-fn pictures(folder: &Path) -> Result<Vec<(String, Checksum)>, Error> {
+fn pictures(folder: &Path, observer: &dyn Observer) -> Result<Vec<(String, Checksum)>, Error> {
     let (paths, _) = images_below(folder)?;
-    let one = |path: &std::path::PathBuf| Ok((relative(folder, path), checksum(path)?));
+    let one = |path: &std::path::PathBuf| {
+        observer.check()?;
+        Ok((relative(folder, path), checksum(path)?))
+    };
     paths.par_iter().map(one).collect()
 }
 
