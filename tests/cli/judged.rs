@@ -21,12 +21,13 @@ fn a_network_that_learned_nothing_is_told_of() {
     let sandbox = bare();
     let args = ["--data", "set", "--out", "run", "--learning-rate", "0.5", "--epochs", "3"];
     let ended = sandbox.run([&["train", "--image-size", "22"], &args[..]].concat()).ok();
-    let says = ["the training diverged", "for all 4 test images", "lower --learning-rate, which was 0.5"];
+    let says =
+        ["the training diverged", "for all 4 test images", "lower --learning-rate, which was 0.5"];
     ended.says(&[], &says);
     let metrics = metrics(&sandbox, "run");
     assert_eq!(metrics["warnings"][0]["kind"], "diverged");
     let page = sandbox.text("run/report.html");
-    assert!(page.contains("The training diverged"), "{page}");
+    assert!(page.contains("The network did not learn, as the training diverged"), "{page}");
 
     // Dark and light are easy to classify: there is no remark.
     let args = ["--data", "set", "--out", "good", "--epochs", "12"];

@@ -145,7 +145,8 @@ impl Judged<'_> {
         let (now, chance) = (loss(now), loss(self.guessing()));
         if self.has_diverged() {
             return format!(
-                "the training diverged: after {} the training loss is {now}, far above that of guessing, {chance}",
+                "the network did not learn, as the training diverged: after {} the training loss is {now}, far above \
+                 that of guessing, {chance}",
                 plural(epoch as u64, "epoch"),
             );
         }
