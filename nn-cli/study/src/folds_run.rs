@@ -76,8 +76,12 @@ pub fn cross_validate<'a>(
     Ok((all, target))
 }
 
-/// Removes the checkpoints of all folds: they are needed until the last one is finished.
-fn remove_checkpoints(target: &Path, folds: usize) -> Result<(), StudyError> {
+/// Removes the checkpoints of all folds of the finished cross-validation in `target`: they are needed until the last one
+/// is finished.
+///
+/// # Errors
+/// If one cannot be removed.
+pub fn remove_checkpoints(target: &Path, folds: usize) -> Result<(), StudyError> {
     for fold in 0..folds {
         for name in [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE] {
             remove(&of_fold(target, fold).join(name))?;

@@ -74,7 +74,7 @@ pub use environment::Environment;
 pub use error::{Result, StudyError};
 pub use evaluation::Evaluation;
 pub use experiment_run::{Experiment, ExperimentSets};
-pub use folds_run::{cross_validate, other_kind};
+pub use folds_run::{cross_validate, other_kind, remove_checkpoints};
 pub use image_set::{ImageSet, Kind, known_ground};
 pub use network::Network;
 pub use observer::{Counter, Observer, TrainingDisplay};

@@ -13,7 +13,9 @@ use nn_study::folds::{CrossValidation, FOLDS_FILE};
 use nn_study::open_run::OpenRun;
 use nn_study::run_folder::{self, METRICS_FILE, of_fold};
 use nn_study::training::Task;
-use nn_study::{ImageSet, Outputs, StudyError, cross_validate, format, other_kind};
+use nn_study::{
+    ImageSet, Outputs, StudyError, cross_validate, format, other_kind, remove_checkpoints,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +60,10 @@ pub fn resume(
         )));
     }
     if target.join(METRICS_FILE).exists() && config == *began {
+        if let (0, Some(folds)) = (args.keep_checkpoints, &config.folds) {
+            // A program that was killed at the very end may have left some.
+            remove_checkpoints(target, folds.count)?;
+        }
         console.note(&format!(
             "{}: the cross-validation is finished; to train its networks further, ask for more with {}",
             target.display(),
