@@ -193,6 +193,12 @@ fn tell_finished(config: &RunConfig, target: &Path, console: &Console) -> Result
         "{}: the run {how}, with {epochs}; to train it further, {remedy}",
         target.display()
     ));
+    show_metrics(target, console)
+}
+
+/// Prints the `metrics.json` in `target` as the result.
+fn show_metrics(target: &Path, console: &Console) -> Result<(), Failure> {
+    let path = target.join(METRICS_FILE);
     let metrics = fs::read(&path).map_err(Error::io("read", &path))?;
     let metrics: serde_json::Value = serde_json::from_slice(&metrics).map_err(Failure::failed)?;
     Ok(console.json(&metrics)?)

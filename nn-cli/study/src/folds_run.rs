@@ -4,7 +4,7 @@ use crate::config::{CONFIG_FILE, RunConfig};
 use crate::folds::{Assignment, CrossValidation, FOLDS_FILE, Fold, Names};
 use crate::kept_runs::is_run;
 use crate::observer::OneOfSeveral;
-use crate::open_run::{OpenRun, Start, no_checkpoint};
+use crate::open_run::{OpenRun, Start, keep_checkpoints, no_checkpoint, remove};
 use crate::report::{self, FoldsPage, REPORT_FILE};
 use crate::run::{Outputs, make_run};
 use crate::run_folder::{METRICS_FILE, fold_name, has_folds, of_fold, size};
@@ -13,7 +13,7 @@ use crate::workers::{fitting, run_all};
 use crate::{Observer, StudyError, format, results};
 use nn_core::Error;
 use nn_core::files::write_atomically;
-use nn_core::train::{CHECKPOINT_FILE, Checkpoint, PREVIOUS_CHECKPOINT_FILE};
+use nn_core::train::Checkpoint;
 use nn_figures::plots;
 use nn_staging::StagedFolder;
 use std::fs;
@@ -83,9 +83,7 @@ pub fn cross_validate<'a>(
 /// If one cannot be removed.
 pub fn remove_checkpoints(target: &Path, folds: usize) -> Result<(), StudyError> {
     for fold in 0..folds {
-        for name in [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE] {
-            remove(&of_fold(target, fold).join(name))?;
-        }
+        keep_checkpoints(&of_fold(target, fold), 0)?;
     }
     Ok(())
 }
@@ -169,16 +167,6 @@ fn forget(whole: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes a file if it is there.
-fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove", path)(problem))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What a fold is made of.
 struct Making<'a> {
     task: Task<'a>,
@@ -254,26 +242,6 @@ impl Making<'_> {
     }
 }
 
-/// A table of all images with fold, label, answer and probabilities.
-fn predictions(all: &CrossValidation<'_>) -> Result<Vec<u8>, StudyError> {
-    let classes = &all.set.folder.classes;
-    let mut table = csv::Writer::from_writer(Vec::new());
-    let failed = |error: csv::Error| StudyError::failed(error);
-    let header = ["file", "fold", "label", "predicted"].into_iter();
-    table.write_record(header.chain(classes.iter().map(String::as_str))).map_err(failed)?;
-    for (i, image) in all.images.iter().enumerate() {
-        let mut row = vec![
-            image.file.clone(),
-            (image.fold + 1).to_string(),
-            classes[all.all.labels[i]].clone(),
-            classes[all.all.predicted[i]].clone(),
-        ];
-        row.extend(all.all.probabilities[i].iter().map(|p| format!("{p:.6}")));
-        table.write_record(row).map_err(failed)?;
-    }
-    table.into_inner().map_err(StudyError::failed)
-}
-
 /// Writes settings, metrics, tables, pictures and the page into `folder`.
 ///
 /// # Errors
@@ -282,7 +250,10 @@ fn write(all: &CrossValidation<'_>, folder: &StagedFolder) -> Result<(), StudyEr
     folder.write(CONFIG_FILE, all.config.to_toml()?)?;
     let metrics = serde_json::to_string_pretty(&all.metrics()).map_err(StudyError::failed)?;
     folder.write(METRICS_FILE, metrics + "\n")?;
-    folder.write("predictions.csv", predictions(all)?)?;
+    let images = all.images.iter().map(|image| [image.file.clone(), (image.fold + 1).to_string()]);
+    let classes = &all.set.folder.classes;
+    let predictions = results::answers(["file", "fold"], images, classes, &all.all)?;
+    folder.write("predictions.csv", predictions)?;
     results::draw(folder, "curves", plots::curves(&all.curves()))?;
     results::draw(folder, "confusion", plots::confusion(&all.confusion()))?;
     for (name, spec) in all.score_curves()? {

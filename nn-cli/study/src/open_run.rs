@@ -223,12 +223,7 @@ impl OpenRun {
         let locked = self.stage.commit()?;
         self.settings.are_there = false;
         let target = locked.path();
-        // Checkpoints are removed after all results are committed, the newest last, so that the run is
-        // complete or can be resumed at any moment.
-        let checkpoints = [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE];
-        for name in &checkpoints[..checkpoints.len().saturating_sub(keep.into())] {
-            remove(&target.join(name))?;
-        }
+        keep_checkpoints(target, keep)?;
         sync_folder(target);
         Ok(target.to_path_buf())
     }
@@ -286,8 +281,24 @@ pub fn no_checkpoint(target: &Path, config: &RunConfig) -> StudyError {
     StudyError::invalid(Error::file(target, problem, remedy))
 }
 
+/// Removes all but `keep` checkpoints of the finished run in `target`. This is done after all results are committed, the
+/// newest last, so that the run is complete or can be resumed at any moment.
+///
+/// # Errors
+/// If one cannot be removed.
+pub(crate) fn keep_checkpoints(target: &Path, keep: u8) -> Result<(), Error> {
+    let checkpoints = [PREVIOUS_CHECKPOINT_FILE, CHECKPOINT_FILE];
+    for name in &checkpoints[..checkpoints.len().saturating_sub(keep.into())] {
+        remove(&target.join(name))?;
+    }
+    Ok(())
+}
+
 /// Removes a file if it is there.
-fn remove(path: &Path) -> Result<(), Error> {
+///
+/// # Errors
+/// If it cannot be removed.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::io("replace", path)(problem))

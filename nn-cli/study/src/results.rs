@@ -137,17 +137,28 @@ pub fn predictions(
     images: &Dataset,
     evaluation: &Evaluation,
 ) -> Result<Vec<u8>, StudyError> {
-    let classes = &set.folder.classes;
+    let files = images.samples().iter().map(|sample| [set.relative(&sample.path)]);
+    answers(["file"], files, &set.folder.classes, evaluation)
+}
+
+/// A table of images, each told in the columns `told`, with labels, predictions and probabilities.
+///
+/// # Errors
+/// If the table cannot be written.
+pub fn answers<const N: usize>(
+    told: [&str; N],
+    images: impl Iterator<Item = [String; N]>,
+    classes: &[String],
+    evaluation: &Evaluation,
+) -> Result<Vec<u8>, StudyError> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let header = ["file", "label", "predicted"].into_iter();
     let failed = |error: csv::Error| StudyError::failed(error);
+    let header = told.into_iter().chain(["label", "predicted"]);
     table.write_record(header.chain(classes.iter().map(String::as_str))).map_err(failed)?;
-    for (i, sample) in images.samples().iter().enumerate() {
-        let mut row = vec![
-            set.relative(&sample.path),
-            classes[sample.label].clone(),
-            classes[evaluation.predicted[i]].clone(),
-        ];
+    for (i, image) in images.enumerate() {
+        let mut row = Vec::from(image);
+        row.push(classes[evaluation.labels[i]].clone());
+        row.push(classes[evaluation.predicted[i]].clone());
         row.extend(evaluation.probabilities[i].iter().map(|p| format!("{p:.6}")));
         table.write_record(row).map_err(failed)?;
     }

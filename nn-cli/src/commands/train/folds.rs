@@ -6,7 +6,6 @@ use crate::config;
 use crate::failure::Failure;
 use crate::grouping;
 use crate::ui::{Console, scores, table};
-use nn_core::Error;
 use nn_core::data::{ImageFolder, Part};
 use nn_study::config::{CONFIG_FILE, RunConfig};
 use nn_study::folds::{CrossValidation, FOLDS_FILE};
@@ -16,7 +15,6 @@ use nn_study::training::Task;
 use nn_study::{
     ImageSet, Outputs, StudyError, cross_validate, format, other_kind, remove_checkpoints,
 };
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Refuses a folder that holds a run where a cross-validation (`folds`) is to be written, or the other way round.
@@ -69,11 +67,7 @@ pub fn resume(
             target.display(),
             config.epochs_option()
         ));
-        let path = target.join(METRICS_FILE);
-        let metrics = fs::read(&path).map_err(Error::io("read", &path))?;
-        let metrics: serde_json::Value =
-            serde_json::from_slice(&metrics).map_err(Failure::failed)?;
-        return Ok(console.json(&metrics)?);
+        return super::show_metrics(target, console);
     }
     let config = config.going_on();
     let set = super::find(&config, args, console)?;
@@ -134,10 +128,6 @@ fn folds(all: &CrossValidation<'_>) -> String {
     let header = ["fold", "training", "validation", "test", "right", "loss", "epoch kept"];
     let rows = all.folds.iter().enumerate().map(|(at, fold)| {
         let [train, validation, test] = fold.images;
-        let kept = fold
-            .kept
-            .as_ref()
-            .map_or("–".into(), |kept| format!("{} of {}", kept.epoch, fold.history.len()));
         vec![
             (at + 1).to_string(),
             train.to_string(),
@@ -145,7 +135,7 @@ fn folds(all: &CrossValidation<'_>) -> String {
             test.to_string(),
             format::percent(fold.evaluation.accuracy()),
             format::loss(fold.evaluation.loss),
-            kept,
+            fold.epoch_kept().unwrap_or_else(|| "–".into()),
         ]
     });
     let table = table::columns(&header.map(String::from), rows);

@@ -2,11 +2,12 @@
 
 use super::assignment::Assignment;
 use super::fold::{Fold, merged};
+use super::together::Together;
 use crate::config::RunConfig;
 use crate::figures::{curves_of, of_scores};
 use crate::run_folder::fold_name;
 use crate::scores::{Arranged, Scores};
-use crate::stats::{Guessing, Interval, grouped};
+use crate::stats::{Guessing, Interval, wilson};
 use crate::training::{Kept, Task, Warning};
 use crate::{Environment, Evaluation, ImageSet, Kind, StudyError, format};
 use nn_core::data::{PartFolder, PassedOver, Treated};
@@ -98,8 +99,13 @@ impl<'a> CrossValidation<'a> {
 
     /// The 95 % interval of the accuracy, by groups of images that belong together.
     pub fn interval(&self) -> Interval {
-        let answers = self.images.iter().zip(self.all.hits());
-        grouped(answers.map(|(image, hit)| (image.group, hit)))
+        let known = self.scores.intervals.get("accuracy").copied();
+        known.unwrap_or_else(|| wilson(0, 0))
+    }
+
+    /// How many images belong together.
+    pub fn together(&self) -> Together {
+        Together::of(self.images.iter().map(|image| image.group))
     }
 
     /// The lowest and the highest accuracy of a fold.
@@ -176,8 +182,6 @@ impl<'a> CrossValidation<'a> {
     /// The content of `metrics.json`.
     pub fn metrics(&self) -> Metrics<'_> {
         let (lowest, highest) = self.range();
-        let groups: std::collections::HashSet<usize> =
-            self.images.iter().map(|image| image.group).collect();
         Metrics {
             schema: SCHEMA,
             dataset: DatasetMetrics {
@@ -186,7 +190,7 @@ impl<'a> CrossValidation<'a> {
                 path: self.set.path.display().to_string(),
                 classes: &self.set.folder.classes,
                 images: self.images.len(),
-                groups: groups.len(),
+                groups: self.together().all,
                 folders: self.set.folder.parts(),
                 skipped: &self.skipped,
                 treated: self.treated(),

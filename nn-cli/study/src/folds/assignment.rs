@@ -1,5 +1,6 @@
 //! Which image is in which fold, drawn from a set or read from a table.
 
+use super::together::Together;
 use crate::config::{FoldsConfig, RunConfig};
 use crate::training::read_split;
 use crate::{ImageSet, Observer, StudyError, audit, format};
@@ -58,45 +59,38 @@ impl Assignment {
         observer: &dyn Observer,
     ) -> Result<Self, StudyError> {
         let all = to_fold(set, config, observer)?;
-        let files: Vec<String> = all.iter().map(|sample| set.relative(&sample.path)).collect();
-        let listing = listing(set, &all, &files);
+        let listing = listing(set, &all);
         let found = audit::examine(&listing, config.fit.seed, config.alpha_background, observer)?;
-        // Where unreadable images are an error, training says which and why.
-        let unreadable: HashSet<&str> =
-            found.unreadable().filter(|_| config.skip_unreadable).collect();
-        let (mut samples, mut at, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, (sample, file)) in all.into_iter().zip(&files).enumerate() {
-            match unreadable.contains(file.as_str()) {
-                true => skipped.push((file.clone(), sample.label)),
-                false => {
-                    samples.push(sample);
-                    at.push(i);
-                }
-            }
-        }
-        if !skipped.is_empty() {
-            let names: Vec<&str> = skipped.iter().map(|(file, _)| file.as_str()).collect();
-            observer.warn(&format!("skipped, as they cannot be read: {}", names.join(", ")));
-        }
-        let place: HashMap<usize, usize> = at.iter().enumerate().map(|(to, &i)| (i, to)).collect();
-        let files: Vec<String> = at.iter().map(|&i| files[i].clone()).collect();
-        let mut sets = DisjointSets::new(samples.len());
-        for (to, &i) in at.iter().enumerate() {
-            // What cannot be read has the same bytes as its like only.
-            if let Some(&root) = place.get(&found.groups[i]) {
-                sets.join(to, root);
-            }
-        }
+        let mut sets = DisjointSets::new(all.len());
+        found.groups.iter().enumerate().for_each(|(i, &root)| sets.join(i, root));
         for names in names {
             let mut first: HashMap<&str, usize> = HashMap::new();
-            for (i, sample) in samples.iter().enumerate() {
+            for (i, sample) in all.iter().enumerate() {
                 if let Some(name) = names.get(&sample.path) {
                     let first = *first.entry(name).or_insert(i);
                     sets.join(i, first);
                 }
             }
         }
-        let groups: Vec<usize> = (0..samples.len()).map(|i| sets.root(i)).collect();
+        // Where unreadable images are an error, training says which and why.
+        let unreadable: HashSet<&str> =
+            found.unreadable().filter(|_| config.skip_unreadable).collect();
+        let (mut samples, mut files) = (Vec::new(), Vec::new());
+        let (mut groups, mut skipped) = (Vec::new(), Vec::new());
+        let mut first: HashMap<usize, usize> = HashMap::new();
+        for (i, (sample, item)) in all.into_iter().zip(&listing.items).enumerate() {
+            if unreadable.contains(item.file.as_str()) {
+                skipped.push((item.file.clone(), sample.label));
+                continue;
+            }
+            groups.push(*first.entry(sets.root(i)).or_insert(samples.len()));
+            samples.push(sample);
+            files.push(item.file.clone());
+        }
+        if !skipped.is_empty() {
+            let names: Vec<&str> = skipped.iter().map(|(file, _)| file.as_str()).collect();
+            observer.warn(&format!("skipped, as they cannot be read: {}", names.join(", ")));
+        }
         let labels: Vec<usize> = samples.iter().map(|sample| sample.label).collect();
         let grouped = Grouped { labels: &labels, groups: &groups, classes: &set.folder.classes };
         let fold = grouped.folds(settings.count, config.fit.seed)?;
@@ -129,17 +123,12 @@ impl Assignment {
             true => most.to_string(),
             false => format!("{least} to {most}"),
         };
-        let mut size: HashMap<usize, usize> = HashMap::new();
-        self.images.iter().for_each(|image| *size.entry(image.group).or_default() += 1);
-        let several: Vec<usize> = size.into_values().filter(|size| *size > 1).collect();
-        let together = match several.len() {
+        let groups = Together::of(self.images.iter().map(|image| image.group));
+        let (several, images) = groups.told();
+        let together = match groups.several {
             0 => String::new(),
-            groups => format!(
-                "; {} of images that belong together {} divided ({})",
-                format::plural(groups as u64, "group"),
-                if groups == 1 { "is not" } else { "are not" },
-                format::plural(several.iter().sum::<usize>() as u64, "image")
-            ),
+            1 => format!("; {several} of images that belong together is not divided ({images})"),
+            _ => format!("; {several} of images that belong together are not divided ({images})"),
         };
         format!("{} folds of {range} images{together}", self.folds)
     }
@@ -294,17 +283,17 @@ fn to_fold(
 }
 
 /// The images as an audit takes them.
-fn listing(set: &ImageSet, samples: &[Sample], files: &[String]) -> Listing {
-    let item = |(sample, file): (&Sample, &String)| Item {
+fn listing(set: &ImageSet, samples: &[Sample]) -> Listing {
+    let item = |sample: &Sample| Item {
         path: sample.path.clone(),
-        file: file.clone(),
+        file: set.relative(&sample.path),
         label: Some(sample.label),
         part: None,
     };
     Listing {
         root: set.folder.root.clone(),
         classes: set.folder.classes.clone(),
-        items: samples.iter().zip(files).map(item).collect(),
+        items: samples.iter().map(item).collect(),
         divided: Divided::Nobody,
         problem: None,
         folders: Vec::new(),

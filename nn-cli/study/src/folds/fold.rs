@@ -43,6 +43,11 @@ impl Fold {
             warnings: run.warnings,
         }
     }
+
+    /// The epoch whose weights were kept, of how many: `8 of 10`; `None` if it has not made an epoch.
+    pub fn epoch_kept(&self) -> Option<String> {
+        Some(format!("{} of {}", self.kept.as_ref()?.epoch, self.history.len()))
+    }
 }
 
 /// How many warnings of one kind there are is told, not each of them.

@@ -4,6 +4,7 @@
 //! assignment  the fold of each image; copies and images of one group stay together
 //! fold        what is kept of the run of a fold
 //! answers     what all of them answered
+//! together    how many images belong together
 //! ```
 //!
 //! `folds_run` makes the runs.
@@ -20,7 +21,9 @@
 mod answers;
 mod assignment;
 mod fold;
+mod together;
 
 pub use answers::{CrossValidation, Tested};
 pub use assignment::{Assigned, Assignment, FOLDS_FILE, Names};
 pub use fold::Fold;
+pub use together::Together;

@@ -128,39 +128,30 @@ fn row(at: usize, fold: &Fold) -> FoldRow {
     let [train, validation, test] = fold.images;
     let of = &fold.evaluation;
     let interval = wilson(of.correct as u64, of.images() as u64);
-    let epoch = fold
-        .kept
-        .as_ref()
-        .map_or(String::new(), |kept| format!("{} of {}", kept.epoch, fold.history.len()));
     let cells = vec![
         train.to_string(),
         validation.to_string(),
         test.to_string(),
         format!("{} ({interval})", percent(of.accuracy())),
         format::loss(of.loss),
-        epoch,
+        fold.epoch_kept().unwrap_or_default(),
     ];
     FoldRow { number: at + 1, cells }
 }
 
 /// Which images were kept together, in words.
 fn together(of: &CrossValidation<'_>) -> String {
-    let mut size = std::collections::BTreeMap::<usize, usize>::new();
-    of.images.iter().for_each(|image| *size.entry(image.group).or_default() += 1);
-    let several: Vec<usize> = size.into_values().filter(|size| *size > 1).collect();
     let how = match of.config.folds.as_ref() {
         Some(folds) if folds.group_column.is_some() || folds.group_pattern.is_some() => {
             "Copies, and images of the same group,"
         }
         _ => "Copies",
     };
-    let found = match several.len() {
+    let together = of.together();
+    let (groups, images) = together.told();
+    let found = match together.several {
         0 => "none were found".to_string(),
-        groups => format!(
-            "{}, {} in all; intervals count such images together",
-            plural(groups as u64, "group"),
-            plural(several.iter().sum::<usize>() as u64, "image")
-        ),
+        _ => format!("{groups}, {images} in all; intervals count such images together"),
     };
     format!(
         "{how} are always in the same fold, so that no network is tested on what it has seen in another form: {found}. \
