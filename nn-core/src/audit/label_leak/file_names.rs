@@ -148,14 +148,16 @@ impl Names {
 }
 
 /// A warning if file names look like several images each of some subjects (`patient003_2`), and some of the subjects
-/// have images in more than one `part`, as which a split or a fold is known to the user.
+/// have images in more than one `part`, as which a split or a fold is known to the user. Names end in a number behind
+/// that of a subject; there are at least five subjects with several images.
 ///
 /// ```
 /// use nn_core::audit::subjects_apart;
 ///
-/// let files = ["p01_a", "p01_b", "p02_a", "p02_b", "p03_a", "p03_b", "p04_a", "p04_b"];
-/// let fold = |at: usize| Some(at % 2);
-/// let warning = subjects_apart(files.into_iter().enumerate().map(|(at, file)| (file, fold(at))), "fold");
+/// // Two images of each of five patients, one in each of two folds.
+/// let files: Vec<String> = (0..10).map(|i| format!("patient{:02}_{}.png", i / 2, i % 2)).collect();
+/// let folds = files.iter().enumerate().map(|(i, file)| (file.as_str(), Some(i % 2)));
+/// let warning = subjects_apart(folds, "fold");
 /// assert!(warning.is_some_and(|warning| warning.contains("in more than one fold")));
 /// ```
 pub fn subjects_apart<'a, P: Ord>(
