@@ -33,6 +33,7 @@ macro_rules! same_again {
 same_again!(
     reference: "reference",
     lenet: "lenet",
+    cnn_small: "cnn-small",
     vgg_small: "vgg-small",
     resnet10: "resnet10",
     resnet18: "resnet18",

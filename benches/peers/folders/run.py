@@ -25,24 +25,28 @@ FOLDERS = ("digits", "letters", "textures", "emoji")
 FLIPPED, GREY = ("textures", "emoji"), ("digits", "letters", "textures")
 
 RECIPES = ("tutorial", "augmented", "normalised", "xception")
-COMMON = """--architecture vgg-small --image-size 32 --batch-size 32 --epochs 30 --optimizer adamw --learning-rate 0.003
+COMMON = """--image-size 32 --batch-size 32 --epochs 30 --optimizer adamw --learning-rate 0.003
 --schedule cosine --warmup 1 --label-smoothing 0.1 --ema 0.99""".split()
 MOVED = "rotate=10,zoom=0.1,translate"
 # Bits are the same for any number: where the machine is shared, single threads wait less for each other.
 THREADS = ["--threads", os.environ["NN_THREADS"]] if "NN_THREADS" in os.environ else []
-# The augmentation by name; flips are added where they fit.
+# Network and augmentation by name; flips are added where they fit.
 SETTINGS = {
-    "moved": MOVED,
-    "slanted": f"{MOVED},shear",
+    "moved": ("vgg-small", MOVED),
+    "slanted": ("vgg-small", f"{MOVED},shear"),
+    "small, moved": ("cnn-small", MOVED),
+    "small, slanted": ("cnn-small", f"{MOVED},shear"),
 }
 
 
 def ours(program, folder, setting, seed):
-    augmentation = ("flip," if folder.name in FLIPPED else "") + SETTINGS[setting]
+    network, augmentation = SETTINGS[setting]
+    augmentation = ("flip," if folder.name in FLIPPED else "") + augmentation
     grey = ["--channels", "grey"] if folder.name in GREY else []
     with tempfile.TemporaryDirectory() as out:
-        command = [program, "train", "--data", folder, "--out", f"{out}/run", "--seed", str(seed), "--augment", augmentation]
-        subprocess.run([*command, *COMMON, *grey, *THREADS, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        command = [program, "train", "--data", folder, "--out", f"{out}/run", "--seed", str(seed), "--quiet"]
+        command += ["--architecture", network, "--augment", augmentation, *COMMON, *grey, *THREADS]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         metrics = json.loads(Path(out, "run", "metrics.json").read_text())
     history, kept = metrics["history"], metrics["kept"]
     return {"val": kept["val_accuracy"], "test": metrics["test"]["accuracy"], "epochs": len(history), "parameters": metrics["parameters"]}
@@ -74,7 +78,8 @@ class Results:
         result = {**key, "alone": self.args.alone, **run(program, self.args.folders.resolve() / folder, setting, seed)}
         result["seconds"] = round(time.perf_counter() - began, 2)
         self.all.append(result)
-        self.args.results.write_text(json.dumps(self.all, indent=1) + "\n")
+        lines = ",\n".join(" " + json.dumps(result) for result in self.all)
+        self.args.results.write_text(f"[\n{lines}\n]\n")
         print(result, flush=True)
         return result
 

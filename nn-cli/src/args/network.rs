@@ -12,8 +12,8 @@ use std::path::PathBuf;
 pub struct NetworkArgs {
     /// The network: a built-in one, such as resnet18, or a TOML file that describes it [default: reference]
     ///
-    /// Built-in are reference, lenet, vgg-small, resnet10, resnet18, resnet34, resnet50, mobilenetv2, efficientnet_b0,
-    /// efficientnet_lite0, tf_efficientnet_b0 and tf_efficientnet_lite0. `summary --toml` prints a file.
+    /// Built-in are reference, lenet, cnn-small, vgg-small, resnet10, resnet18, resnet34, resnet50, mobilenetv2,
+    /// efficientnet_b0, efficientnet_lite0, tf_efficientnet_b0 and tf_efficientnet_lite0. `summary --toml` prints a file.
     #[arg(long, value_name = "NAME|FILE")]
     pub architecture: Option<String>,
     /// The channels in which the network takes images: in colour or in grey [default: rgb, or what the

@@ -26,9 +26,10 @@ use resnet::Block::{Basic, Bottleneck};
 use std::sync::Arc;
 
 /// The names of the networks, and what each is.
-pub const NAMES: [(&str, &str); 12] = [
+pub const NAMES: [(&str, &str); 13] = [
     ("reference", "three convolutions with pooling and two dense layers, as in the notebook"),
     ("lenet", "LeNet-5 (LeCun et al., 1998): two convolutions and three dense layers"),
+    ("cnn-small", "four convolutions with batch normalisation, for small images"),
     ("vgg-small", "six convolutions with batch normalisation in three blocks, as VGG has them"),
     ("resnet10", "a residual network of four basic blocks, half of ResNet-18"),
     ("resnet18", "ResNet-18 (He et al., 2015)"),
@@ -86,6 +87,7 @@ pub(super) fn graph_behind<T: Kernels>(
     let x = graph.shared_layer(Some(first.into()), layer, &[graph.input()]);
     let logits = match name {
         "lenet" => small::lenet(&mut graph, x, classes),
+        "cnn-small" => small::cnn(&mut graph, x, classes),
         "vgg-small" => small::vgg(&mut graph, x, classes),
         "resnet10" => resnet::resnet(&mut graph, x, Basic, [1; 4], classes),
         "resnet18" => resnet::resnet(&mut graph, x, Basic, [2; 4], classes),

@@ -22,15 +22,26 @@ pub(super) fn lenet<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes:
     graph.layer(Dense::new(classes).activation(Activation::Softmax), x)
 }
 
+/// Four convolutions of 3x3 with batch normalisation, each followed by pooling, for images of about 32 to 64
+/// pixels. Early layers are narrow, as their feature maps are largest.
+pub(super) fn cnn<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes: usize) -> NodeId {
+    let mut x = x;
+    for filters in [24, 48, 96, 192] {
+        x = convolution(graph, x, filters);
+        x = graph.layer(MaxPool2D::new(2), x);
+    }
+    let x = graph.layer(GlobalAveragePool2D::new(), x);
+    let x = graph.layer(Dropout::new(0.3), x);
+    graph.layer(Dense::new(classes).activation(Activation::Softmax), x)
+}
+
 /// Blocks of two convolutions of 3x3 with batch normalisation, as in VGG (Simonyan and Zisserman, 2014,
 /// <https://arxiv.org/abs/1409.1556>), with global average pooling instead of its large dense layers.
 pub(super) fn vgg<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes: usize) -> NodeId {
     let mut x = x;
     for filters in [32, 64, 128] {
         for _ in 0..2 {
-            x = graph.layer(conv(filters, 3), x);
-            x = graph.layer(BatchNormalization::new(), x);
-            x = graph.layer(Activation::Relu, x);
+            x = convolution(graph, x, filters);
         }
         x = graph.layer(MaxPool2D::new(2), x);
     }
@@ -38,4 +49,11 @@ pub(super) fn vgg<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes: u
     let x = graph.layer(Dense::new(128).activation(Activation::Relu), x);
     let x = graph.layer(Dropout::new(0.3), x);
     graph.layer(Dense::new(classes).activation(Activation::Softmax), x)
+}
+
+/// A convolution of 3x3 with batch normalisation and ReLU.
+fn convolution<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, filters: usize) -> NodeId {
+    let x = graph.layer(conv(filters, 3), x);
+    let x = graph.layer(BatchNormalization::new(), x);
+    graph.layer(Activation::Relu, x)
 }

@@ -20,6 +20,8 @@ fn they_have_the_sizes_of_the_literature() {
         ("tf_efficientnet_lite0", 64, 1000, 4_652_008),
         ("lenet", 28, 10, 61_706 + 2 * 150), // three channels instead of one
         ("reference", 256, 2, 7_596_226),
+        ("cnn-small", 32, 9, 220_833),
+        ("vgg-small", 32, 9, 305_129),
     ] {
         let summary = build(name, side, classes).summary();
         assert_eq!(summary.trainable, trainable, "{name}");
