@@ -1,11 +1,12 @@
 //! Candidate pairs: images that may be copies of each other, found without comparing all pairs.
 //!
 //! The first features of each image are looked up in the index ([`super::descriptor_index`]). If at least
-//! two of them match features of another image with the same symmetry, all features of both images are
-//! compared. A match in most of the 128 bits is a vote for the pair and gives a placement of one image on
-//! the other; placements with enough votes make a candidate. Descriptors of whole pictures are looked up as
-//! well, which finds pictures with too little structure for features. Each image keeps only a few
-//! candidates, so that the time grows linearly with the number of images, not with that of pairs.
+//! two of them match features of another image with the same symmetry, or one where a picture is tilted, all
+//! features of both images are compared. A match in most of the 128 bits is a vote for the pair and gives a
+//! placement of one image on the other; placements with enough votes make a candidate. Descriptors of whole
+//! pictures are looked up as well, which finds pictures with too little structure for features. Each image
+//! keeps only a few candidates, so that the time grows linearly with the number of images, not with that of
+//! pairs.
 
 use super::descriptor_index::DescriptorIndex;
 use super::keypoints::{Feature, MAX_FEATURES};
@@ -26,10 +27,13 @@ const TILTED: usize = 32;
 const FRAME_DISTANCE: u32 = 14;
 /// The maximum number of differing bits of two features of images that share matches in the index.
 const VOTE_DISTANCE: u32 = 24;
-/// The number of index matches of a pair from which all its features are compared.
+/// The number of index matches of a pair from which all its features are compared. Of tilted pictures one
+/// is enough, as few features stay within [`FEATURE_DISTANCE`].
 const HITS: usize = 2;
 /// The number of points that must agree on a placement.
 const VOTES: u32 = 4;
+/// The same where the index has only one match.
+const VOTES_OF_ONE: u32 = 6;
 /// The maximum number of candidates with a higher index that features give one image: those with
 /// the most votes.
 const FEATURES_PER_IMAGE: usize = 32;
@@ -137,7 +141,9 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         }
     }
     let index = DescriptorIndex::new(&descriptors);
-    let of_image = |a: usize| -> Vec<Candidate> {
+    let of_image = |i: usize| &features[starts[i]..][..images[i].features.len()];
+    let codes: Vec<Codes> = (0..images.len()).map(|i| Codes::new(of_image(i))).collect();
+    let candidates_of = |a: usize| -> Vec<Candidate> {
         let mut matches: Vec<Match> = Vec::new();
         let next = starts[a] + images[a].features.len();
         let asked = images[a].features.len().min(ASKED);
@@ -155,10 +161,10 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
                 ));
             }
         };
-        for (of_a, i) in features[starts[a]..][..asked].iter().zip(starts[a] as u32..) {
+        for (of_a, i) in of_image(a)[..asked].iter().zip(starts[a] as u32..) {
             of_a.poses.into_iter().for_each(|pose| ask(of_a, i, Tilt::None, pose));
         }
-        for (of_a, i) in features[starts[a]..][..asked.min(TILTED)].iter().zip(starts[a] as u32..) {
+        for (of_a, i) in of_image(a)[..asked.min(TILTED)].iter().zip(starts[a] as u32..) {
             for tilt in [Tilt::Left, Tilt::Right] {
                 // The likeliest pose of a tilted patch may be another one.
                 of_a.poses.into_iter().for_each(|pose| ask(of_a, i, tilt, pose));
@@ -168,14 +174,19 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         matches.dedup();
         let judge = |pair: &[Match]| {
             let b = pair[0].0 as usize;
-            let mut ways: Vec<&[Match]> =
-                pair.chunk_by(|x, y| x.1 == y.1).filter(|way| way.len() >= HITS).collect();
+            let mut ways: Vec<&[Match]> = ways(pair).collect();
             ways.sort_by_key(|way| Reverse(way.len()));
             let mut proposals: Vec<(u32, Placement)> = Vec::new();
-            for way in ways.into_iter().take(WAYS).map(|way| way[0].1) {
-                let pairs = alike(&images[a].features, &images[b].features, way);
+            for found in ways.into_iter().take(WAYS) {
+                let (way, least) =
+                    (found[0].1, if found.len() < HITS { VOTES_OF_ONE } else { VOTES });
+                let pairs = alike(of_image(a), (of_image(b), &codes[b]), way);
+                if pairs.chunk_by(|x, y| std::ptr::eq(x.0, y.0)).count() < least as usize {
+                    continue;
+                }
                 for stretch in stretches(images[a].size, images[b].size, way.1) {
-                    proposals.extend(agreed(&Votes::new(&pairs, way, stretch), images[a].size));
+                    let votes = Votes::new(&pairs, way, stretch);
+                    proposals.extend(agreed(&votes, least, images[a].size));
                 }
             }
             proposals.sort_by_key(|proposal| Reverse(proposal.0));
@@ -184,9 +195,9 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
             let placements = proposals.into_iter().map(|(_, placement)| placement).collect();
             Some(Candidate { a, b, placements, votes, by_frame: false })
         };
-        let hits = |pair: &[Match]| pair.chunk_by(|x, y| x.1 == y.1).map(<[Match]>::len).max();
-        let pairs = matches.chunk_by(|x, y| x.0 == y.0).map(|pair| (hits(pair), pair));
-        let mut pairs: Vec<_> = pairs.filter(|(hits, _)| *hits >= Some(HITS)).collect();
+        let hits = |pair: &[Match]| ways(pair).map(<[Match]>::len).max();
+        let pairs = matches.chunk_by(|x, y| x.0 == y.0);
+        let mut pairs: Vec<_> = pairs.filter_map(|pair| Some((hits(pair)?, pair))).collect();
         if pairs.len() > JUDGED_PER_IMAGE {
             pairs.sort_by_key(|(hits, _)| Reverse(*hits));
             pairs.truncate(JUDGED_PER_IMAGE);
@@ -199,7 +210,13 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
         }
         found
     };
-    (0..images.len()).into_par_iter().flat_map_iter(of_image).collect()
+    (0..images.len()).into_par_iter().flat_map_iter(candidates_of).collect()
+}
+
+/// The matches of a pair by way, where there are enough of them.
+fn ways(pair: &[Match]) -> impl Iterator<Item = &[Match]> {
+    let enough = |way: &&[Match]| way.len() >= HITS || way[0].1.0 != Tilt::None;
+    pair.chunk_by(|x, y| x.1 == y.1).filter(enough)
 }
 
 /// How `b` may have been stretched along its axes: not at all, or from the aspect ratio of `a`
@@ -212,38 +229,53 @@ fn stretches(a: (f32, f32), b: (f32, f32), symmetry: Symmetry) -> impl Iterator<
     [Some((1.0, 1.0)), stretched.then_some((by, by.recip()))].into_iter().flatten()
 }
 
-/// All pairs of similar features of `a`, transformed by the given way, and of `b`.
+/// All pairs of similar features of `a`, transformed by the given way, and of `b`, whose descriptors are in
+/// `codes`.
 fn alike<'a>(
-    a: &'a [Feature],
-    b: &'a [Feature],
+    a: &[&'a Feature],
+    (b, codes): (&[&'a Feature], &Codes),
     (tilt, symmetry): Way,
 ) -> Vec<(&'a Feature, &'a Feature)> {
-    let mut pairs = Vec::new();
-    for of_a in a {
-        for of_b in
-            multiversion(Alike { descriptor: moved(tilt.descriptor(of_a), symmetry), features: b })
-        {
-            pairs.push((of_a, &b[of_b]));
-        }
-    }
-    pairs
+    let of_a: Vec<Descriptor> =
+        a.iter().map(|of_a| moved(tilt.descriptor(of_a), symmetry)).collect();
+    let alike = multiversion(Alike { of_a: &of_a, of_b: codes });
+    alike.into_iter().map(|(i, j)| (a[i], b[j])).collect()
 }
 
-/// Finds the features whose descriptors are similar to one descriptor.
+/// The lower and the upper halves of the descriptors of an image, side by side for wide instructions.
+struct Codes([Vec<u64>; 2]);
+
+impl Codes {
+    fn new(features: &[&Feature]) -> Self {
+        let half = |shift: u32| features.iter().map(|of| (of.descriptor >> shift) as u64).collect();
+        Self([half(0), half(64)])
+    }
+}
+
+/// Finds the pairs of similar descriptors of two images, by their indices.
 struct Alike<'a> {
-    descriptor: Descriptor,
-    features: &'a [Feature],
+    of_a: &'a [Descriptor],
+    of_b: &'a Codes,
 }
 
 impl Multiversion for Alike<'_> {
-    type Output = Vec<usize>;
+    type Output = Vec<(usize, usize)>;
 
     #[inline(always)]
-    fn run(self) -> Vec<usize> {
+    fn run(self) -> Vec<(usize, usize)> {
+        const { assert!(MAX_FEATURES <= u64::BITS as usize) };
+        let Codes([low, high]) = self.of_b;
         let mut alike = Vec::new();
-        for (i, feature) in self.features.iter().enumerate() {
-            if (feature.descriptor ^ self.descriptor).count_ones() <= VOTE_DISTANCE {
-                alike.push(i);
+        for (i, &descriptor) in self.of_a.iter().enumerate() {
+            let halves = [descriptor as u64, (descriptor >> 64) as u64];
+            let mut near = 0_u64;
+            for (j, (low, high)) in low.iter().zip(high).enumerate() {
+                let distance = (low ^ halves[0]).count_ones() + (high ^ halves[1]).count_ones();
+                near |= u64::from(distance <= VOTE_DISTANCE) << j;
+            }
+            while near != 0 {
+                alike.push((i, near.trailing_zeros() as usize));
+                near &= near - 1;
             }
         }
         alike
@@ -267,7 +299,6 @@ struct Votes<'a> {
 
 impl<'a> Votes<'a> {
     fn new(pairs: &'a [(&'a Feature, &'a Feature)], way: Way, stretch: (f32, f32)) -> Self {
-        const { assert!(MAX_FEATURES <= u64::BITS as usize) };
         let mut known: Vec<(f32, f32)> = Vec::new();
         let mut point = |of_a: &Feature| {
             let place = (of_a.x, of_a.y);
@@ -341,14 +372,14 @@ impl Multiversion for Agreeing<'_> {
     }
 }
 
-/// The placements with enough votes, and their numbers of votes.
-fn agreed(votes: &Votes, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
+/// The placements with at least `least` votes, and their numbers of votes.
+fn agreed(votes: &Votes, least: u32, (width, height): (f32, f32)) -> Vec<(u32, Placement)> {
     let tolerance = 0.06 * width.max(height);
     let mut proposals: Vec<(u32, usize, Placement)> = Vec::new();
     for number in 0..votes.pairs.len().min(PROPOSERS) {
         let (placement, scale) = (votes.placement(number), votes.scales[number]);
         let points = multiversion(Agreeing { votes, placement, scale, tolerance });
-        if points >= VOTES {
+        if points >= least {
             proposals.push((points, number, placement));
         }
     }

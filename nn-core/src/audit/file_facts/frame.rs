@@ -20,11 +20,15 @@ pub fn frame(image: &Rgb8) -> usize {
     let mut outermost = ring(image, 0);
     let middle = outermost.len() / 2;
     let colour = *outermost.select_nth_unstable_by(middle, f64::total_cmp).1;
-    let of_frame = |distance: usize| {
-        let ring = ring(image, distance);
+    let near = |ring: &[f64]| {
         let near = ring.iter().filter(|&&value| (value - colour).abs() <= NEAR).count();
         near as f64 / ring.len() as f64
     };
+    // Most images have no frame.
+    if near(&outermost) < PLAIN {
+        return 0;
+    }
+    let of_frame = |distance: usize| near(&ring(image, distance));
     // The pixel next to the frame may be interpolated.
     let ends = |width: usize| of_frame((width + 1).min(widest)) <= WITHIN;
     match (0..widest).find(|&distance| of_frame(distance) < PLAIN) {
