@@ -378,7 +378,7 @@ impl Replaced {
     }
 }
 
-/// The most common level, in bins of two.
+/// The most common level, in bins of four.
 fn commonest(values: &[f32]) -> f32 {
     let mut counts = [0_usize; 64];
     for value in values.iter().filter(|value| !value.is_nan()) {
