@@ -190,7 +190,8 @@ impl Comparable {
         if !found.asked(difference.visible).is_met_by(&difference) {
             return found;
         }
-        if overlay.is_replaced(&difference) {
+        let strokes_differ = pixel > 1.0 && overlay.strokes_differ();
+        if strokes_differ || overlay.is_replaced(&difference) {
             return Comparison { verdict: Verdict::Scene, ..found };
         }
         let mut far = overlay.far();

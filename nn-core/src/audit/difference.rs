@@ -185,10 +185,48 @@ impl<'a> Overlay<'a> {
         replaced.is_so() || is_vague && replaced.is_so_in_part()
     }
 
+    /// Whether one of two figures on plain ground has strokes that the other lacks, as an E has beside an F: nothing tells
+    /// these from strokes drawn over a copy, so that the two count as different. For pictures enlarged from few pixels,
+    /// in which a stroke is a large part of what there is.
+    pub fn strokes_differ(&self) -> bool {
+        let (of_a, of_b) = (commonest(&self.levels), commonest(&self.on.pixels));
+        let pairs = || self.levels.iter().zip(&self.on.pixels).filter(|(a, _)| !a.is_nan());
+        let from_ground = |(a, b): (&f32, &f32)| (a - of_a).abs().max((b - of_b).abs());
+        let mut contrasts: Vec<f32> = pairs().map(from_ground).collect();
+        let n = contrasts.len();
+        if n == 0 {
+            return false;
+        }
+        let rank = n - 1 - (n as f32 * Strokes::DARKEST) as usize;
+        let half = 0.5 * *contrasts.select_nth_unstable_by(rank, f32::total_cmp).1;
+        let (mut ground, mut strokes, mut of_one) = (0, 0, 0);
+        for pair in pairs() {
+            let contrast = from_ground(pair);
+            ground += usize::from(contrast < Replaced::NEAR);
+            strokes += usize::from(contrast > half);
+            of_one += usize::from((pair.0 - pair.1).abs() > half);
+        }
+        let share = |of: usize, all: usize| of as f32 / all.max(1) as f32;
+        share(ground, n) > Strokes::GROUND && share(of_one, strokes) > Strokes::OF_ONE
+    }
+
     /// Which pixels differ.
     pub fn far(&self) -> Vec<bool> {
         self.levels.iter().zip(&self.on.pixels).map(|(a, b)| (b - a).abs() > FAR).collect()
     }
+}
+
+/// Figures of strokes on plain ground.
+struct Strokes;
+
+impl Strokes {
+    /// The share of the pixels that have the largest contrast to the ground: the strokes' ink, at least.
+    const DARKEST: f32 = 0.02;
+    /// The minimum share of ground, in both pictures.
+    const GROUND: f32 = 0.4;
+    /// The maximum share of the strokes' pixels that only one of two copies has. Compressed copies of digits and
+    /// icons have none; an E has a tenth more than an F.
+    const OF_ONE: f32 = 0.02;
 }
 
 /// Sums over a block, of levels relative to 128.

@@ -38,11 +38,11 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
         number("border", &format!("{name} of the border"), "", &|f| opposed(&f.tones.ring)[i]);
     }
     number("border", "plain frame", " px", &|f| f.tones.frame as f64);
-    let most = "spread of grey in the outermost line, most uneven side";
+    let most = "outermost line of the most uneven side, spread of grey";
     number("border", most, "", &|f| f.tones.line_spread[0]);
-    let least = "spread of grey in the outermost line, most even side";
+    let least = "outermost line of the most even side, spread of grey";
     number("border", least, "", &|f| f.tones.line_spread[1]);
-    number("border", "grey of the outermost line, minus the third", "", &|f| f.tones.line_step);
+    number("border", "outermost line, grey minus that of the third", "", &|f| f.tones.line_step);
     number("tone", "saturation", "", &|f| f.tones.saturation);
     number("tone", "saturation for its contrast", "", &|f| {
         f.tones.saturation / (f.tones.contrast + 1.0)
@@ -57,12 +57,12 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
                 1 => format!("{place} pixel"),
                 _ => format!("{place} {side} x {side} px"),
             };
-            let name = format!("grey of the {square}");
+            let name = format!("{square}, grey");
             number("corners", &name, "", &|f| f.tones.corner[corner][s]);
-            let name = format!("grey of the {square}, minus that around");
+            let name = format!("{square}, grey minus that around");
             number("corners", &name, "", &|f| f.tones.corner_step[corner][s]);
             if side > 1 {
-                let name = format!("spread of grey in the {square}");
+                let name = format!("{square}, spread of grey");
                 number("corners", &name, "", &|f| f.tones.corner_spread[corner][s]);
             }
         }
