@@ -146,6 +146,24 @@ fn a_sheet_shows_what_the_network_sees() {
     sandbox.run([&preview[..], &more].concat()).ok().says(&[], &["written to sheet.png"]);
     let other = image::open(sandbox.path("sheet.png")).unwrap().to_rgb8();
     assert!(other.height() > sheet.height());
+    let grey = ["--overwrite", "--channels", "grey", "--augment", "flip"];
+    sandbox.run([&preview[..], &grey].concat()).ok();
+    let grey = image::open(sandbox.path("sheet.png")).unwrap().to_rgb8();
+    let coloured = |sheet: &RgbImage| {
+        sheet
+            .pixels()
+            .filter(|pixel| {
+                let [r, g, b] = pixel.0;
+                r.max(g).max(b) - r.min(g).min(b) > 60
+            })
+            .count()
+    };
+    assert!(
+        coloured(&sheet) > 1000 && coloured(&grey) == 0,
+        "{} {}",
+        coloured(&sheet),
+        coloured(&grey)
+    );
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The options of `nn-cli data`.
 
+use super::network::channels;
 use super::numbers::{seed, whole};
 use super::{DEFAULT_DATA_ROOT, ImageArgs, LabelArgs, SeenArgs};
 use clap::{Args as ClapArgs, Subcommand};
+use nn_core::data::Channels;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +62,9 @@ pub struct PreviewArgs {
     /// Height and width images are resized to [default: 256]
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = whole::<usize>(1, 1024, 256))]
     pub image_size: Option<usize>,
+    /// The channels in which images are read: in colour or in grey [default: rgb]
+    #[arg(long, value_name = "rgb|grey", value_parser = channels())]
+    pub channels: Option<Channels>,
 }
 
 /// `data list` and `data verify` take it alone, `data fetch` and `data render` among others.

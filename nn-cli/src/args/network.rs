@@ -22,7 +22,7 @@ pub struct NetworkArgs {
     pub channels: Option<Channels>,
 }
 
-fn channels() -> impl TypedValueParser<Value = Channels> {
+pub(super) fn channels() -> impl TypedValueParser<Value = Channels> {
     let grey = PossibleValue::new(Channels::Grey.name()).alias("gray");
     PossibleValuesParser::new([PossibleValue::new(Channels::Rgb.name()), grey])
         .try_map(|name| name.parse::<Channels>())

@@ -35,6 +35,7 @@ pub fn run(args: &PreviewArgs, console: &Console) -> Result<(), Failure> {
     let mut settings = RunConfig { data: args.data.clone(), ..RunConfig::default() };
     settings.fit.seed = args.seed.unwrap_or(settings.fit.seed);
     settings.image_size = args.image_size.unwrap_or(settings.image_size);
+    settings.channels = args.channels.unwrap_or(settings.channels);
     settings.skip_unreadable = args.from.skip_unreadable;
     config::seen(&mut settings, &args.seen)?;
     let set = datasets::find(&args.data, args.from.root(), &args.labels, console)?;
@@ -67,8 +68,8 @@ pub fn run(args: &PreviewArgs, console: &Console) -> Result<(), Failure> {
         none if none.is_empty() => "no augmentation".into(),
         augment => augment,
     };
-    let note =
-        format!("{width} x {height} pixels, {}; {augment}; seed {}", settings.resize, drawn.1);
+    let (channels, resize, seed) = (settings.channels, settings.resize, drawn.1);
+    let note = format!("{width} x {height} pixels, {channels}, {resize}; {augment}; seed {seed}");
     let picture = sheet(&set.describe(), &note, &columns, &rows)?;
     let bytes = encode(&picture)?;
     nn_core::files::write_atomically(&args.out, |file| file.write_all(&bytes))?;
