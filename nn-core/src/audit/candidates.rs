@@ -32,8 +32,10 @@ const VOTE_DISTANCE: u32 = 24;
 const HITS: usize = 2;
 /// The number of points that must agree on a placement.
 const VOTES: u32 = 4;
-/// The same where the index has only one match.
+/// The same where the index has only one match for a tilt and symmetry.
 const VOTES_OF_ONE: u32 = 6;
+/// The features of an image are told as bits of a word.
+const _: () = assert!(MAX_FEATURES <= u64::BITS as usize);
 /// The maximum number of candidates with a higher index that features give one image: those with
 /// the most votes.
 const FEATURES_PER_IMAGE: usize = 32;
@@ -142,7 +144,8 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
     }
     let index = DescriptorIndex::new(&descriptors);
     let of_image = |i: usize| &features[starts[i]..][..images[i].features.len()];
-    let codes: Vec<Codes> = (0..images.len()).map(|i| Codes::new(of_image(i))).collect();
+    let codes = Codes::new(&features);
+    let codes_of = |i: usize| codes.part(starts[i], images[i].features.len());
     let candidates_of = |a: usize| -> Vec<Candidate> {
         let mut matches: Vec<Match> = Vec::new();
         let next = starts[a] + images[a].features.len();
@@ -180,7 +183,7 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
             for found in ways.into_iter().take(WAYS) {
                 let (way, least) =
                     (found[0].1, if found.len() < HITS { VOTES_OF_ONE } else { VOTES });
-                let pairs = alike(of_image(a), (of_image(b), &codes[b]), way);
+                let pairs = alike(of_image(a), (of_image(b), codes_of(b)), way);
                 if pairs.chunk_by(|x, y| std::ptr::eq(x.0, y.0)).count() < least as usize {
                     continue;
                 }
@@ -233,7 +236,7 @@ fn stretches(a: (f32, f32), b: (f32, f32), symmetry: Symmetry) -> impl Iterator<
 /// `codes`.
 fn alike<'a>(
     a: &[&'a Feature],
-    (b, codes): (&[&'a Feature], &Codes),
+    (b, codes): (&[&'a Feature], [&[u64]; 2]),
     (tilt, symmetry): Way,
 ) -> Vec<(&'a Feature, &'a Feature)> {
     let of_a: Vec<Descriptor> =
@@ -242,7 +245,7 @@ fn alike<'a>(
     alike.into_iter().map(|(i, j)| (a[i], b[j])).collect()
 }
 
-/// The lower and the upper halves of the descriptors of an image, side by side for wide instructions.
+/// The lower and the upper halves of the descriptors, side by side for wide instructions.
 struct Codes([Vec<u64>; 2]);
 
 impl Codes {
@@ -250,12 +253,17 @@ impl Codes {
         let half = |shift: u32| features.iter().map(|of| (of.descriptor >> shift) as u64).collect();
         Self([half(0), half(64)])
     }
+
+    /// Those of `len` features from `start` on.
+    fn part(&self, start: usize, len: usize) -> [&[u64]; 2] {
+        self.0.each_ref().map(|half| &half[start..][..len])
+    }
 }
 
 /// Finds the pairs of similar descriptors of two images, by their indices.
 struct Alike<'a> {
     of_a: &'a [Descriptor],
-    of_b: &'a Codes,
+    of_b: [&'a [u64]; 2],
 }
 
 impl Multiversion for Alike<'_> {
@@ -263,8 +271,7 @@ impl Multiversion for Alike<'_> {
 
     #[inline(always)]
     fn run(self) -> Vec<(usize, usize)> {
-        const { assert!(MAX_FEATURES <= u64::BITS as usize) };
-        let Codes([low, high]) = self.of_b;
+        let [low, high] = self.of_b;
         let mut alike = Vec::new();
         for (i, &descriptor) in self.of_a.iter().enumerate() {
             let halves = [descriptor as u64, (descriptor >> 64) as u64];

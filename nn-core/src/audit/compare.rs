@@ -190,7 +190,8 @@ impl Comparable {
         if !found.asked(difference.visible).is_met_by(&difference) {
             return found;
         }
-        let strokes_differ = pixel > 1.0 && overlay.strokes_differ();
+        let are_enlarged = self.pixel.min(b.pixel) > 1.0;
+        let strokes_differ = are_enlarged && overlay.strokes_differ();
         if strokes_differ || overlay.is_replaced(&difference) {
             return Comparison { verdict: Verdict::Scene, ..found };
         }

@@ -185,20 +185,25 @@ impl<'a> Overlay<'a> {
         replaced.is_so() || is_vague && replaced.is_so_in_part()
     }
 
-    /// Whether one of two figures on plain ground has strokes that the other lacks, as an E has beside an F: nothing tells
-    /// these from strokes drawn over a copy, so that the two count as different. For pictures enlarged from few pixels,
-    /// in which a stroke is a large part of what there is.
+    /// Whether one of two figures on plain ground has strokes that the other lacks, as an E has beside an F:
+    /// nothing tells these from strokes drawn over a copy. For pictures that were both enlarged from few
+    /// pixels, in which a stroke is a large part of what there is.
     pub fn strokes_differ(&self) -> bool {
-        let (of_a, of_b) = (commonest(&self.levels), commonest(&self.on.pixels));
-        let pairs = || self.levels.iter().zip(&self.on.pixels).filter(|(a, _)| !a.is_nan());
-        let from_ground = |(a, b): (&f32, &f32)| (a - of_a).abs().max((b - of_b).abs());
-        let mut contrasts: Vec<f32> = pairs().map(from_ground).collect();
-        let n = contrasts.len();
+        let pairs = self.levels.iter().zip(&self.on.pixels).filter(|(a, _)| !a.is_nan());
+        let (of_a, of_b): (Vec<f32>, Vec<f32>) = pairs.unzip();
+        let n = of_a.len();
         if n == 0 {
             return false;
         }
-        let rank = n - 1 - (n as f32 * Strokes::DARKEST) as usize;
+        let grounds = (commonest(&of_a), commonest(&of_b));
+        let pairs = || of_a.iter().zip(&of_b);
+        let from_ground = |(a, b): (&f32, &f32)| (a - grounds.0).abs().max((b - grounds.1).abs());
+        let mut contrasts: Vec<f32> = pairs().map(from_ground).collect();
+        let rank = n - 1 - (n as f32 * Strokes::INK) as usize;
         let half = 0.5 * *contrasts.select_nth_unstable_by(rank, f32::total_cmp).1;
+        if half < FAR {
+            return false;
+        }
         let (mut ground, mut strokes, mut of_one) = (0, 0, 0);
         for pair in pairs() {
             let contrast = from_ground(pair);
@@ -220,8 +225,9 @@ impl<'a> Overlay<'a> {
 struct Strokes;
 
 impl Strokes {
-    /// The share of the pixels that have the largest contrast to the ground: the strokes' ink, at least.
-    const DARKEST: f32 = 0.02;
+    /// The share of the pixels with the largest contrast to the ground that is left out of the measure of the
+    /// strokes' contrast. Where there is less ink, the measure is too low, and nothing is told.
+    const INK: f32 = 0.02;
     /// The minimum share of ground, in both pictures.
     const GROUND: f32 = 0.4;
     /// The maximum share of the strokes' pixels that only one of two copies has. Compressed copies of digits and

@@ -31,8 +31,8 @@ pub fn frame(image: &Rgb8) -> usize {
     let of_frame = |distance: usize| near(&ring(image, distance));
     // The pixel next to the frame may be interpolated.
     let ends = |width: usize| of_frame((width + 1).min(widest)) <= WITHIN;
-    match (0..widest).find(|&distance| of_frame(distance) < PLAIN) {
-        Some(width) if width > 0 && ends(width) => width,
+    match (1..widest).find(|&distance| of_frame(distance) < PLAIN) {
+        Some(width) if ends(width) => width,
         _ => 0,
     }
 }

@@ -42,7 +42,7 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
     number("border", most, "", &|f| f.tones.line_spread[0]);
     let least = "outermost line of the most even side, spread of grey";
     number("border", least, "", &|f| f.tones.line_spread[1]);
-    number("border", "outermost line, grey minus that of the third", "", &|f| f.tones.line_step);
+    number("border", "outermost line minus the third, grey", "", &|f| f.tones.line_step);
     number("tone", "saturation", "", &|f| f.tones.saturation);
     number("tone", "saturation for its contrast", "", &|f| {
         f.tones.saturation / (f.tones.contrast + 1.0)
@@ -59,7 +59,7 @@ pub fn facts(images: &[&FileFacts], names: &Names) -> Vec<Fact> {
             };
             let name = format!("{square}, grey");
             number("corners", &name, "", &|f| f.tones.corner[corner][s]);
-            let name = format!("{square}, grey minus that around");
+            let name = format!("{square} minus what is around, grey");
             number("corners", &name, "", &|f| f.tones.corner_step[corner][s]);
             if side > 1 {
                 let name = format!("{square}, spread of grey");

@@ -1,4 +1,4 @@
-//! What differs from a copy only in colour.
+//! What is no copy though nearly the same: in another ink, or with a stroke less.
 
 use super::{report, save};
 use image::{Rgb, RgbImage};

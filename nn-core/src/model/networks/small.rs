@@ -27,7 +27,7 @@ pub(super) fn lenet<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes:
 pub(super) fn cnn<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes: usize) -> NodeId {
     let mut x = x;
     for filters in [24, 48, 96, 192] {
-        x = convolution(graph, x, filters);
+        x = normalised_conv(graph, x, filters);
         x = graph.layer(MaxPool2D::new(2), x);
     }
     let x = graph.layer(GlobalAveragePool2D::new(), x);
@@ -41,7 +41,7 @@ pub(super) fn vgg<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes: u
     let mut x = x;
     for filters in [32, 64, 128] {
         for _ in 0..2 {
-            x = convolution(graph, x, filters);
+            x = normalised_conv(graph, x, filters);
         }
         x = graph.layer(MaxPool2D::new(2), x);
     }
@@ -52,7 +52,7 @@ pub(super) fn vgg<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, classes: u
 }
 
 /// A convolution of 3x3 with batch normalisation and ReLU.
-fn convolution<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, filters: usize) -> NodeId {
+fn normalised_conv<T: Kernels>(graph: &mut GraphBuilder<T>, x: NodeId, filters: usize) -> NodeId {
     let x = graph.layer(conv(filters, 3), x);
     let x = graph.layer(BatchNormalization::new(), x);
     graph.layer(Activation::Relu, x)
