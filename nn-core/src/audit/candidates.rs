@@ -34,7 +34,7 @@ const HITS: usize = 2;
 const VOTES: u32 = 4;
 /// The same where the index has only one match for a tilt and symmetry.
 const VOTES_OF_ONE: u32 = 6;
-/// The features of an image are told as bits of a word.
+// Sets of the features of one image are bits of a word.
 const _: () = assert!(MAX_FEATURES <= u64::BITS as usize);
 /// The maximum number of candidates with a higher index that features give one image: those with
 /// the most votes.
@@ -180,10 +180,11 @@ fn by_features(images: &[&Fingerprint]) -> Vec<Candidate> {
             let mut ways: Vec<&[Match]> = ways(pair).collect();
             ways.sort_by_key(|way| Reverse(way.len()));
             let mut proposals: Vec<(u32, Placement)> = Vec::new();
-            for found in ways.into_iter().take(WAYS) {
-                let (way, least) =
-                    (found[0].1, if found.len() < HITS { VOTES_OF_ONE } else { VOTES });
+            for of_way in ways.into_iter().take(WAYS) {
+                let way = of_way[0].1;
+                let least = if of_way.len() < HITS { VOTES_OF_ONE } else { VOTES };
                 let pairs = alike(of_image(a), (of_image(b), codes_of(b)), way);
+                // A feature of `a` has one vote, however many of `b` it is like.
                 if pairs.chunk_by(|x, y| std::ptr::eq(x.0, y.0)).count() < least as usize {
                     continue;
                 }

@@ -26,7 +26,8 @@ const LIMITS: [&str; 5] = [
     "Copies that show less than 40 % of the other picture.",
     "Copies that are tilted by more than 15 degrees. Quarter turns and mirror images are found.",
     "Changed copies of pictures that show little but a plain shade, such as a clear sky.",
-    "Copies with something written over them, among pictures that share one template.",
+    "Copies with something written over them, among pictures that share one template and among small figures on \
+     plain ground.",
     "Classes given away by something other than the file, marks, corners, border, colours, tone and sharpness, \
      such as the place or the pose.",
 ];

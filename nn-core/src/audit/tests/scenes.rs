@@ -196,7 +196,7 @@ fn scenes_are_told_apart_from_copies() {
 }
 
 /// The name of a file, which its copy shares.
-fn stem(file: &str) -> &str {
+pub(super) fn stem(file: &str) -> &str {
     let name = file.rsplit('/').next().unwrap_or_default();
     name.trim_end_matches(".jpg").trim_end_matches("-again")
 }
