@@ -49,6 +49,8 @@ const NEARLY: f32 = 0.7;
 const NEAR_A_PART: f32 = 0.5;
 /// The number of steps to it, and the stride of the pixels that are used.
 const REALIGNED: (usize, usize) = (6, 2);
+/// The skew from which a part of a picture of few pixels is no copy.
+const SKEWED: f32 = 0.06;
 /// The share of differing pixels from which a copy is reported as drawn over.
 const TO_BE_SEEN: f32 = 0.005;
 
@@ -167,6 +169,11 @@ impl Comparable {
         if found.evidence < MIN_EVIDENCE || found.agreement < agrees && !half_agrees {
             return found;
         }
+        // A slanted letter is the upright one sheared, and another letter.
+        let are_enlarged = self.pixel.min(b.pixel) > 1.0;
+        if are_enlarged && !found.is_whole() && found.placement.skew() > SKEWED {
+            return found;
+        }
         // A picture with few pixels may lack detail that the other one has, until both are blurred.
         let others =
             if found.is_whole() && pixel > 1.0 { OTHER_IF_ENLARGED } else { OTHER_IN_PART };
@@ -190,9 +197,10 @@ impl Comparable {
         if !found.asked(difference.visible).is_met_by(&difference) {
             return found;
         }
-        let are_enlarged = self.pixel.min(b.pixel) > 1.0;
-        let strokes_differ = are_enlarged && overlay.strokes_differ();
-        if strokes_differ || overlay.is_replaced(&difference) {
+        let back = || b.laid_under(self, &found.placement, margin);
+        let strokes_differ =
+            || overlay.strokes_differ() || back().is_some_and(|back| back.strokes_differ());
+        if are_enlarged && strokes_differ() || overlay.is_replaced(&difference) {
             return Comparison { verdict: Verdict::Scene, ..found };
         }
         let mut far = overlay.far();
@@ -206,6 +214,17 @@ impl Comparable {
             is_written_over: difference.far >= TO_BE_SEEN && difference.other > 0.0,
             ..found
         }
+    }
+
+    /// `self` resampled to `a`, on which `placement` places it; `None` if that has no inverse. Resampled the other
+    /// way, strokes of few pixels may look different.
+    fn laid_under<'a>(
+        &self,
+        a: &'a Self,
+        placement: &Placement,
+        margin: f32,
+    ) -> Option<Overlay<'a>> {
+        Some(Overlay::new(self.fine(), a.fine(), &placement.inverted()?, margin))
     }
 
     /// Compares at the refined placement.

@@ -182,6 +182,16 @@ impl Placement {
         (half + (half * half - 1.0).sqrt()).max(1.0)
     }
 
+    /// The shear: the cosine of the angle between the axes of `b` as they lie on `a`, or of those of `a` on `b` if it is
+    /// smaller. 0 for rotations followed or preceded by a stretch along the axes.
+    pub fn skew(&self) -> f32 {
+        let between = |x: (f32, f32), y: (f32, f32)| {
+            (x.0 * y.0 + x.1 * y.1).abs() / (x.0.hypot(x.1) * y.0.hypot(y.1)).max(1e-6)
+        };
+        let of_b = between((self.xx, self.yx), (self.xy, self.yy));
+        of_b.min(between((self.xx, self.xy), (self.yx, self.yy)))
+    }
+
     /// What [`Posture::is_like`] compares.
     pub fn posture(&self) -> Posture {
         let determinant = self.determinant();

@@ -76,17 +76,7 @@ impl Multiversion for Shrink<'_> {
         let mut planes = [(); 3].map(|()| vec![0.0; width * height]);
         for (row, rows) in spans(image.height(), height).iter().enumerate() {
             let spanned = &image.pixels()[rows.from * row_len..rows.to * row_len];
-            match rows.to - rows.from {
-                1 => mean_of_rows::<1>(&mut sums, spanned, rows),
-                2 => mean_of_rows::<2>(&mut sums, spanned, rows),
-                3 => mean_of_rows::<3>(&mut sums, spanned, rows),
-                4 => mean_of_rows::<4>(&mut sums, spanned, rows),
-                5 => mean_of_rows::<5>(&mut sums, spanned, rows),
-                6 => mean_of_rows::<6>(&mut sums, spanned, rows),
-                7 => mean_of_rows::<7>(&mut sums, spanned, rows),
-                8 => mean_of_rows::<8>(&mut sums, spanned, rows),
-                _ => mean_of_many_rows(&mut sums, spanned, rows),
-            }
+            mean_of_rows(&mut sums, spanned, rows);
             let [red, green, blue] = &mut planes;
             let at = row * width;
             let (red, green) = (&mut red[at..][..width], &mut green[at..][..width]);
@@ -99,33 +89,55 @@ impl Multiversion for Shrink<'_> {
     }
 }
 
-/// The mean of `N` rows, in one pass.
+/// The number of columns whose sums stay in registers.
+const STRIP: usize = 64;
+/// The number of bytes whose sum fits in 16 bits.
+const SUMMED: usize = 257;
+
+/// The mean of the rows of `span`, each as long as `mean`.
 #[inline(always)]
-fn mean_of_rows<const N: usize>(mean: &mut [f32], rows: &[u8], span: &Span) {
+fn mean_of_rows(mean: &mut [f32], rows: &[u8], span: &Span) {
     let len = mean.len();
-    let rows: [&[u8]; N] = std::array::from_fn(|i| &rows[i * len..][..len]);
-    for x in 0..len {
-        // Rows between the first and the last have the same weight.
-        let mut middle = 0_u16;
-        for i in 1..N.max(2) - 1 {
-            middle += u16::from(rows[i][x]);
-        }
-        mean[x] = span.first * f32::from(rows[0][x]);
-        if N > 1 {
-            mean[x] += span.whole * f32::from(middle) + span.last * f32::from(rows[N - 1][x]);
-        }
+    let (strips, rest) = mean.as_chunks_mut::<STRIP>();
+    for (number, strip) in strips.iter_mut().enumerate() {
+        mean_of_strips(strip, |row| &rows[row * len + number * STRIP..], rows.len() / len, span);
+    }
+    let from = len - rest.len();
+    for (x, value) in rest.iter_mut().enumerate() {
+        let of_one = std::array::from_mut(value);
+        mean_of_strips(of_one, |row| &rows[row * len + from + x..], rows.len() / len, span);
     }
 }
 
-/// The mean of a number of rows without a specialised loop.
+/// The mean of the first `N` values of `n` rows.
 #[inline(always)]
-fn mean_of_many_rows(mean: &mut [f32], rows: &[u8], span: &Span) {
-    let len = mean.len();
-    mean.fill(0.0);
-    for (i, row) in rows.chunks_exact(len).enumerate() {
-        let weight = span.weight(span.from + i);
-        for x in 0..len {
-            mean[x] += weight * f32::from(row[x]);
+fn mean_of_strips<'a, const N: usize>(
+    mean: &mut [f32; N],
+    row: impl Fn(usize) -> &'a [u8],
+    n: usize,
+    span: &Span,
+) {
+    let (first, last) = (&row(0)[..N], &row(n - 1)[..N]);
+    // Rows between the first and the last have the same weight.
+    let mut middle = [0.0_f32; N];
+    for from in (1..n.max(2) - 1).step_by(SUMMED) {
+        let mut sums = [0_u16; N];
+        for y in from..(from + SUMMED).min(n - 1) {
+            let row = &row(y)[..N];
+            for x in 0..N {
+                sums[x] += u16::from(row[x]);
+            }
+        }
+        for x in 0..N {
+            middle[x] += f32::from(sums[x]);
+        }
+    }
+    for x in 0..N {
+        mean[x] = span.first * f32::from(first[x]);
+    }
+    if n > 1 {
+        for x in 0..N {
+            mean[x] += span.whole * middle[x] + span.last * f32::from(last[x]);
         }
     }
 }
@@ -147,17 +159,6 @@ struct Span {
 }
 
 impl Span {
-    #[inline(always)]
-    fn weight(&self, i: usize) -> f32 {
-        if i == self.from {
-            self.first
-        } else if i + 1 == self.to {
-            self.last
-        } else {
-            self.whole
-        }
-    }
-
     /// The mean of these columns of an RGB row.
     #[inline(always)]
     fn mean(&self, row: &[f32]) -> [f32; 3] {

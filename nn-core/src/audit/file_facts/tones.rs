@@ -71,16 +71,9 @@ impl Tones {
     }
 
     fn look_at_colours(&mut self, small: &Small) {
-        let [red, green, blue] = &small.planes;
-        let n = red.len() as f64;
-        let (mut colourful, mut grey, mut squares) = (0.0, 0.0, 0.0);
-        for ((&r, &g), &b) in red.iter().zip(green).zip(blue) {
-            colourful += f64::from(r.max(g).max(b) - r.min(g).min(b));
-            let luma = f64::from(0.299 * r + 0.587 * g + 0.114 * b);
-            grey += luma;
-            squares += luma * luma;
-        }
-        self.saturation = colourful / n;
+        let n = small.planes[0].len() as f64;
+        let Colourfulness { saturation, grey, squares } = multiversion(OfColours(small));
+        self.saturation = saturation / n;
         self.contrast = (squares / n - (grey / n).powi(2)).max(0.0).sqrt();
         for (c, plane) in small.planes.iter().enumerate() {
             self.mean[c] = multiversion(Sum(plane)) / n;
@@ -287,6 +280,9 @@ impl Moments {
     }
 }
 
+/// The number of partial sums, for SIMD.
+const LANES: usize = 16;
+
 /// The sum of all values.
 struct Sum<'a>(&'a [f32]);
 
@@ -295,7 +291,6 @@ impl Multiversion for Sum<'_> {
 
     #[inline(always)]
     fn run(self) -> f64 {
-        const LANES: usize = 16;
         let mut sums = [0.0_f64; LANES];
         let (all, rest) = self.0.as_chunks::<LANES>();
         for values in all {
@@ -304,5 +299,37 @@ impl Multiversion for Sum<'_> {
             }
         }
         sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value)).sum::<f64>()
+    }
+}
+
+/// Sums over the pixels: of saturation, of grey levels and of their squares.
+struct Colourfulness {
+    saturation: f64,
+    grey: f64,
+    squares: f64,
+}
+
+/// Computes these sums.
+struct OfColours<'a>(&'a Small);
+
+impl Multiversion for OfColours<'_> {
+    type Output = Colourfulness;
+
+    #[inline(always)]
+    fn run(self) -> Colourfulness {
+        let [red, green, blue] = &self.0.planes;
+        let mut sums = [[0.0_f64; LANES]; 3];
+        let pixels = red.chunks(LANES).zip(green.chunks(LANES)).zip(blue.chunks(LANES));
+        for ((red, green), blue) in pixels {
+            for lane in 0..red.len() {
+                let (r, g, b) = (red[lane], green[lane], blue[lane]);
+                let grey = f64::from(0.299 * r + 0.587 * g + 0.114 * b);
+                sums[0][lane] += f64::from(r.max(g).max(b) - r.min(g).min(b));
+                sums[1][lane] += grey;
+                sums[2][lane] += grey * grey;
+            }
+        }
+        let [saturation, grey, squares] = sums.map(|sums| sums.iter().sum());
+        Colourfulness { saturation, grey, squares }
     }
 }

@@ -11,6 +11,7 @@ use super::verdict::Findings;
 use super::verdict::Telling;
 use super::{FAMILIES, Image, LEVEL, LabelLeak, Set, in_parallel};
 use crate::audit::luma::Luma;
+use crate::kernels::parallel::join;
 
 /// The maximum number of pictures that are searched for marks.
 const MOST_PICTURES: usize = 1_000;
@@ -42,10 +43,11 @@ pub fn of_marks(
         halves[seen[label] % 2].push(i);
         seen[label] += 1;
     }
-    let [one, other] = [0, 1].map(|shown| {
+    let test = |shown: usize| {
         let halves = (&halves[shown][..], &halves[1 - shown][..]);
         HalfTest::new(&pictures, &labels, classes, halves, (seed, 1 + shown as u64))
-    });
+    };
+    let (one, other) = join(|| test(0), || test(1));
     let better = if other.p() < one.p() { other } else { one };
     better.leak(set, size)
 }

@@ -82,15 +82,31 @@ impl Pictures {
         of: &[usize],
         values: impl Fn(usize) -> &'a [T],
     ) -> [Vec<f32>; 2] {
-        let [mut sums, mut squares] = [0, 1].map(|_| vec![0.0_f32; self.places]);
+        let mut sums = [0, 1].map(|_| vec![0.0_f32; self.places]);
         for &i in of {
-            for ((&v, sum), square) in values(i).iter().zip(&mut sums).zip(&mut squares) {
-                let v: f32 = v.into();
-                *sum += v;
-                *square += v * v;
-            }
+            multiversion(AddTo { sums: &mut sums, values: values(i) });
         }
-        [sums, squares]
+        sums
+    }
+}
+
+/// Adds values, and their squares, to sums.
+struct AddTo<'a, T> {
+    sums: &'a mut [Vec<f32>; 2],
+    values: &'a [T],
+}
+
+impl<T: Copy + Into<f32>> Multiversion for AddTo<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let [sums, squares] = self.sums;
+        for ((&value, sum), square) in self.values.iter().zip(sums).zip(squares) {
+            let value: f32 = value.into();
+            *sum += value;
+            *square += value * value;
+        }
     }
 }
 

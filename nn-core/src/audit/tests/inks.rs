@@ -1,4 +1,4 @@
-//! What is no copy though nearly the same: in another ink, or with a stroke less.
+//! What is no copy though nearly the same: in another ink, with a stroke less, or slanted.
 
 use super::scenes::stem;
 use super::{report, save};
@@ -91,4 +91,44 @@ fn a_letter_that_lacks_a_stroke_is_another_letter() {
     assert!(pairs.iter().all(|pair| class(&pair.a) == class(&pair.b)), "{pairs:?}");
     let right = pairs.iter().filter(|pair| stem(&pair.a) == stem(&pair.b)).count();
     assert_eq!(right, 6, "{pairs:?}");
+}
+
+/// An H of 32 x 32 pixels with strokes of its own width and place, which leans by so many pixels per row.
+fn leaning(number: usize, slant: f64) -> RgbImage {
+    let (thick, middle) = (2.0 + (number % 3) as f64, 9.0 + 2.5 * number as f64);
+    let (left, right) = (8.0, 18.0 + (number % 2) as f64 * 4.0);
+    // Four by four samples of each pixel, since slanted strokes end within pixels.
+    let is_drawn = |x: f64, y: f64| {
+        let x = x + slant * (y - 16.0);
+        let within = |from: f64, at: f64| (from..from + thick).contains(&at);
+        let bar = within(middle, y) && (left..right + thick).contains(&x);
+        (5.0..27.0).contains(&y) && (within(left, x) || within(right, x) || bar)
+    };
+    RgbImage::from_fn(32, 32, |x, y| {
+        let at = |i: u32, from: u32| f64::from(from) + (f64::from(i) + 0.5) / 4.0;
+        let ink = (0..16).filter(|&i| is_drawn(at(i % 4, x), at(i / 4, y))).count();
+        Rgb([250 - 14 * ink as u8; 3])
+    })
+}
+
+/// An italic is no upright letter that was sheared. Of each, a copy that was resized is found.
+#[test]
+fn a_slanted_letter_is_no_tilted_copy() {
+    let root = TempDir::new().unwrap();
+    let slants = [0.0, 0.14, 0.28];
+    for number in 0..6 {
+        for (i, slant) in slants.into_iter().enumerate() {
+            let part = if i == 0 { "test" } else { "train" };
+            save(&leaning(number, slant), root.path(), &format!("{part}/{i}/{i}-{number}.jpg"), 95);
+        }
+    }
+    let pairs = report(root.path()).pairs;
+    assert!(pairs.is_empty(), "{pairs:?}");
+    for (number, slant) in slants.into_iter().enumerate() {
+        let copy = imageops::resize(&leaning(number, slant), 40, 40, imageops::Triangle);
+        save(&copy, root.path(), &format!("test/{number}/{number}-{number}-again.jpg"), 80);
+    }
+    let pairs = report(root.path()).pairs;
+    assert!(pairs.iter().all(|pair| stem(&pair.a) == stem(&pair.b)), "{pairs:?}");
+    assert_eq!(pairs.len(), 3, "{pairs:?}");
 }

@@ -113,7 +113,7 @@ impl Conv2dForward<f32> for Implicit {
             target: g.patch_len(),
             group: g.group_out() * g.patch_len(),
         };
-        Some(weights::pack(self.isa, &Plan::forward(g, self.isa), w, &strides, scratch))
+        Some(weights::pack(&Plan::forward(g, self.isa), w, &strides, scratch))
     }
 
     fn forward_packed(
@@ -157,7 +157,7 @@ impl Conv2dForward<f32> for Implicit {
                     };
                     let place = Place(map.as_mut_ptr());
                     // SAFETY: the map has as many rows, and is this task's alone.
-                    unsafe { pass.part(rows, 0..pass.blocks(), &place, scratch, source) };
+                    unsafe { pass.part(rows, 0..plan.all_blocks(), &place, scratch, source) };
                     pool::relu_max_rows(p, &map, y, argmax);
                 });
             }
@@ -178,7 +178,7 @@ impl Conv2dInputGradient<f32> for Implicit {
         let plan = Plan::input_gradient(&g, self.isa);
         let group = g.group_out() * g.patch_len();
         let strides = Strides { source: g.patch_len(), target: g.taps(), group };
-        let packed = weights::pack(self.isa, &plan, w, &strides, scratch);
+        let packed = weights::pack(&plan, w, &strides, scratch);
         let weights = packed.as_slice();
         let pass = Pass {
             plan: &plan,
@@ -217,19 +217,14 @@ struct Place(*mut f32);
 unsafe impl Sync for Place {}
 
 impl Pass<'_> {
-    /// The blocks of all groups.
-    fn blocks(&self) -> usize {
-        self.plan.groups * self.plan.blocks(self.isa).len()
-    }
-
     /// The target channels of some blocks of all groups.
     fn channels(&self, blocks: &Range<usize>) -> Range<usize> {
-        let (plan, of_group) = (self.plan, self.plan.blocks(self.isa));
+        let (plan, of_group) = (self.plan, &self.plan.blocks);
         let begin = |block: usize| {
             let (group, block) = (block / of_group.len(), block % of_group.len());
             group * plan.width + of_group[block].0 * plan.lanes
         };
-        begin(blocks.start)..if blocks.end < self.blocks() {
+        begin(blocks.start)..if blocks.end < plan.all_blocks() {
             begin(blocks.end)
         } else {
             plan.target.channels
@@ -250,7 +245,7 @@ impl Pass<'_> {
             return;
         }
         let bands = plan.target.height.div_ceil(plan.band);
-        let parts = self.blocks().div_ceil(plan.task_blocks);
+        let parts = plan.all_blocks().div_ceil(plan.task_blocks);
         let place = Place(target.as_mut_ptr());
         // One by one, so that threads end together: there may be few.
         (0..plan.images * bands * parts).into_par_iter().with_max_len(1).for_each(|task| {
@@ -259,7 +254,7 @@ impl Pass<'_> {
             let top = band * plan.band;
             let rows = top..(top + plan.band).min(plan.target.height);
             let first = part * plan.task_blocks;
-            let blocks = first..(first + plan.task_blocks).min(self.blocks());
+            let blocks = first..(first + plan.task_blocks).min(plan.all_blocks());
             let place = Place(place.0.wrapping_add(n * image + top * plan.target.row()));
             // SAFETY: the rows lie in the target, as asserted, and each task has its own part of the
             // images, rows and blocks of channels.
@@ -287,7 +282,6 @@ impl Pass<'_> {
         let copy = plan.padded.then(|| copy(plan, &seen, &stored, &source, scratch));
         let task = Task {
             plan,
-            isa: self.isa,
             band: copy.as_deref().unwrap_or(&source),
             top: seen.start,
             weights: self.weights,

@@ -28,6 +28,17 @@ fn widest(isa: Isa, vectors: usize) -> usize {
     1 << vectors.min(most).ilog2()
 }
 
+/// Blocks of `end` vectors: the first vector, and the number of vectors.
+fn blocks(isa: Isa, end: usize) -> Vec<(usize, usize)> {
+    let (mut first, mut blocks) = (0, Vec::new());
+    while first < end {
+        let vectors = widest(isa, end - first);
+        blocks.push((first, vectors));
+        first += vectors;
+    }
+    blocks
+}
+
 /// How many groups, of `width` target channels each, are joined so that their channels fill a vector.
 pub fn joined(g: &Conv2dGeometry, width: usize, lanes: usize) -> usize {
     let fills = |joined: &usize| g.groups.is_multiple_of(*joined) && joined * width >= lanes;
@@ -146,6 +157,8 @@ pub struct Plan {
     pub padded: bool,
     /// Rows of the target in a task.
     pub band: usize,
+    /// The blocks of a group's target channels: the first vector, and the number of vectors.
+    pub blocks: Vec<(usize, usize)>,
     /// Blocks of target channels in a task.
     pub task_blocks: usize,
 }
@@ -205,14 +218,15 @@ impl Plan {
             columns,
             padded,
             band: 1,
+            blocks: blocks(isa, width.div_ceil(lanes)),
             task_blocks: 1,
         };
-        plan.cut(g, isa);
+        plan.cut(g);
         plan
     }
 
     /// Splits the work into tasks, by sizes alone, so that results do not depend on the number of threads.
-    fn cut(&mut self, g: &Conv2dGeometry, isa: Isa) {
+    fn cut(&mut self, g: &Conv2dGeometry) {
         let (rows, width) = (self.target.height.max(1), self.target.width.max(1));
         let step = self.phases.first().map_or(1, |phase| phase.rows.step);
         let row = self.pitch() * self.source.height / rows + self.target.row();
@@ -221,8 +235,7 @@ impl Plan {
         // A band of the input's gradient has whole steps, so that its phases are alike.
         self.band = band.next_multiple_of(step).clamp(1, rows.next_multiple_of(step));
         let tasks = self.images * rows.div_ceil(self.band);
-        let blocks = self.groups * self.blocks(isa).len();
-        self.task_blocks = blocks.div_ceil(MIN_TASKS.div_ceil(tasks.max(1))).max(1);
+        self.task_blocks = self.all_blocks().div_ceil(MIN_TASKS.div_ceil(tasks.max(1))).max(1);
         debug_assert_eq!(g.groups, self.groups * self.joined);
     }
 
@@ -231,16 +244,9 @@ impl Plan {
         self.columns.len() * self.source.channels
     }
 
-    /// The blocks of a group's target channels: the first vector, and the number of vectors.
-    pub fn blocks(&self, isa: Isa) -> Vec<(usize, usize)> {
-        let (mut first, end) = (0, self.width.div_ceil(self.lanes));
-        let mut blocks = Vec::new();
-        while first < end {
-            let vectors = widest(isa, end - first);
-            blocks.push((first, vectors));
-            first += vectors;
-        }
-        blocks
+    /// The number of blocks of all groups.
+    pub fn all_blocks(&self) -> usize {
+        self.groups * self.blocks.len()
     }
 
     /// Elements of the packed weights of a group.

@@ -2,7 +2,6 @@
 
 use super::plan::{MANY_REGISTERS, Phase, Plan};
 use crate::kernels::bounds::Bounds;
-use crate::kernels::isa::Isa;
 use crate::kernels::simd::{Simd, SimdFn};
 use std::ops::Range;
 
@@ -25,7 +24,6 @@ type Run = (isize, usize);
 /// A part of the target of one image: some rows, and some blocks of channels.
 pub struct Task<'a> {
     pub plan: &'a Plan,
-    pub isa: Isa,
     /// The rows of the source that the part sees, [`Plan::pitch`] apart, with padding if there is any.
     pub band: &'a [f32],
     /// The row of the source at which `band` begins.
@@ -48,7 +46,7 @@ impl SimdFn for Task<'_> {
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         let plan = self.plan;
-        let blocks = plan.blocks(self.isa);
+        let blocks = &plan.blocks;
         for (rows, taps, phase) in self.alike() {
             let pixels = self.pixels(phase, &rows);
             let runs = self.runs(phase, &taps);

@@ -2,7 +2,6 @@
 //! the last block of a group filled up with zeros.
 
 use super::plan::Plan;
-use crate::kernels::isa::Isa;
 use crate::kernels::parallel::prelude::*;
 use crate::tensor::{BufferPool, Tensor};
 
@@ -18,13 +17,7 @@ pub struct Strides {
 }
 
 /// Packs `w`.
-pub fn pack(
-    isa: Isa,
-    plan: &Plan,
-    w: &[f32],
-    strides: &Strides,
-    scratch: &BufferPool<f32>,
-) -> Tensor<f32> {
+pub fn pack(plan: &Plan, w: &[f32], strides: &Strides, scratch: &BufferPool<f32>) -> Tensor<f32> {
     let mut packed = Tensor::uninit([plan.groups * plan.group_weights()], scratch);
     if plan.group_weights() == 0 {
         return packed;
@@ -34,7 +27,7 @@ pub fn pack(
     let mut rest = packed.as_mut_slice();
     for group in 0..plan.groups {
         for phase in &plan.phases {
-            for &(first, vectors) in &plan.blocks(isa) {
+            for &(first, vectors) in &plan.blocks {
                 let len = phase.tap_count() * plan.depth * vectors * plan.lanes;
                 let (piece, after) = rest.split_at_mut(len);
                 pieces.push((group, phase, first * plan.lanes, vectors * plan.lanes, piece));
