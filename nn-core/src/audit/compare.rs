@@ -51,6 +51,8 @@ const NEAR_A_PART: f32 = 0.5;
 const REALIGNED: (usize, usize) = (6, 2);
 /// The skew from which a part of a picture of few pixels is no copy.
 const SKEWED: f32 = 0.06;
+/// The anisotropy from which such a part is none if there is nothing but edges.
+const STRETCHED: f32 = 1.1;
 /// The share of differing pixels from which a copy is reported as drawn over.
 const TO_BE_SEEN: f32 = 0.005;
 
@@ -169,9 +171,11 @@ impl Comparable {
         if found.evidence < MIN_EVIDENCE || found.agreement < agrees && !half_agrees {
             return found;
         }
-        // A slanted letter is the upright one sheared, and another letter.
+        // A slanted letter is the upright one sheared, and another letter; a bar is any other bar stretched.
         let are_enlarged = self.pixel.min(b.pixel) > 1.0;
-        if are_enlarged && !found.is_whole() && found.placement.skew() > SKEWED {
+        let is_stretched = found.is_plain && found.placement.anisotropy() > STRETCHED;
+        let is_bent = is_stretched || found.placement.skew() > SKEWED;
+        if are_enlarged && !found.is_whole() && is_bent {
             return found;
         }
         // A picture with few pixels may lack detail that the other one has, until both are blurred.

@@ -93,21 +93,24 @@ fn a_letter_that_lacks_a_stroke_is_another_letter() {
     assert_eq!(right, 6, "{pairs:?}");
 }
 
-/// An H of 32 x 32 pixels with strokes of its own width and place, which leans by so many pixels per row.
-fn leaning(number: usize, slant: f64) -> RgbImage {
-    let (thick, middle) = (2.0 + (number % 3) as f64, 9.0 + 2.5 * number as f64);
-    let (left, right) = (8.0, 18.0 + (number % 2) as f64 * 4.0);
-    // Four by four samples of each pixel, since slanted strokes end within pixels.
-    let is_drawn = |x: f64, y: f64| {
-        let x = x + slant * (y - 16.0);
-        let within = |from: f64, at: f64| (from..from + thick).contains(&at);
-        let bar = within(middle, y) && (left..right + thick).contains(&x);
-        (5.0..27.0).contains(&y) && (within(left, x) || within(right, x) || bar)
-    };
+/// A figure of 32 x 32 pixels: four by four samples of each, since slanted strokes end within pixels.
+fn drawn(is_drawn: impl Fn(f64, f64) -> bool) -> RgbImage {
     RgbImage::from_fn(32, 32, |x, y| {
         let at = |i: u32, from: u32| f64::from(from) + (f64::from(i) + 0.5) / 4.0;
         let ink = (0..16).filter(|&i| is_drawn(at(i % 4, x), at(i / 4, y))).count();
         Rgb([250 - 14 * ink as u8; 3])
+    })
+}
+
+/// An H with strokes of its own width and place, which leans by so many pixels per row.
+fn leaning(number: usize, slant: f64) -> RgbImage {
+    let (thick, middle) = (2.0 + (number % 3) as f64, 9.0 + 2.5 * number as f64);
+    let (left, right) = (8.0, 18.0 + (number % 2) as f64 * 4.0);
+    drawn(|x, y| {
+        let x = x + slant * (y - 16.0);
+        let within = |from: f64, at: f64| (from..from + thick).contains(&at);
+        let bar = within(middle, y) && (left..right + thick).contains(&x);
+        (5.0..27.0).contains(&y) && (within(left, x) || within(right, x) || bar)
     })
 }
 
@@ -131,4 +134,18 @@ fn a_slanted_letter_is_no_tilted_copy() {
     let pairs = report(root.path()).pairs;
     assert!(pairs.iter().all(|pair| stem(&pair.a) == stem(&pair.b)), "{pairs:?}");
     assert_eq!(pairs.len(), 3, "{pairs:?}");
+}
+
+/// Two bars, as an I is in many fonts, have nothing but edges in common: neither is a part of the other, stretched.
+#[test]
+fn a_bar_is_no_part_of_a_thinner_one() {
+    let root = TempDir::new().unwrap();
+    for number in 0..5 {
+        let (thick, end) = (4.0 + 2.0 * number as f64, 25.0 + (number % 3) as f64);
+        let bar = drawn(|x, y| (12.0..12.0 + thick).contains(&x) && (5.0..end).contains(&y));
+        let part = if number % 3 == 0 { "test" } else { "train" };
+        save(&bar, root.path(), &format!("{part}/I/{number}.jpg"), 95);
+    }
+    let pairs = report(root.path()).pairs;
+    assert!(pairs.is_empty(), "{pairs:?}");
 }
