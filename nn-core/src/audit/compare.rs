@@ -201,7 +201,9 @@ impl Comparable {
         if !found.asked(difference.visible).is_met_by(&difference) {
             return found;
         }
-        let back = || b.laid_under(self, &found.placement, margin);
+        // Resampled the other way, strokes of few pixels may look different.
+        let inverse = || found.placement.inverted();
+        let back = || Some(Overlay::new(b.fine(), self.fine(), &inverse()?, margin));
         let strokes_differ =
             || overlay.strokes_differ() || back().is_some_and(|back| back.strokes_differ());
         if are_enlarged && strokes_differ() || overlay.is_replaced(&difference) {
@@ -218,17 +220,6 @@ impl Comparable {
             is_written_over: difference.far >= TO_BE_SEEN && difference.other > 0.0,
             ..found
         }
-    }
-
-    /// `self` resampled to `a`, on which `placement` places it; `None` if that has no inverse. Resampled the other
-    /// way, strokes of few pixels may look different.
-    fn laid_under<'a>(
-        &self,
-        a: &'a Self,
-        placement: &Placement,
-        margin: f32,
-    ) -> Option<Overlay<'a>> {
-        Some(Overlay::new(self.fine(), a.fine(), &placement.inverted()?, margin))
     }
 
     /// Compares at the refined placement.
