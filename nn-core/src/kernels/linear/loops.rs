@@ -17,8 +17,8 @@ fn multiply_add<V: Simd, T: Kernels>(a: T, b: T, c: T) -> T {
 
 /// The inner loops of one element type.
 pub trait Loops: Sized {
-    /// The dot product of two slices of the same length.
-    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> Self;
+    /// The dot products of some rows with `x`, all of the same length.
+    fn dots<const N: usize>(isa: Isa, rows: [&[Self]; N], x: &[Self]) -> [Self; N];
 
     /// `sums += factors[0] rows[0] + factors[1] rows[1] + ..`, in this order.
     fn add_scaled<const N: usize>(
@@ -30,8 +30,8 @@ pub trait Loops: Sized {
 }
 
 impl Loops for f32 {
-    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> Self {
-        simd::run(isa, Dot(a, b))
+    fn dots<const N: usize>(isa: Isa, rows: [&[Self]; N], x: &[Self]) -> [Self; N] {
+        simd::run(isa, Dots { rows, x })
     }
 
     fn add_scaled<const N: usize>(
@@ -46,8 +46,8 @@ impl Loops for f32 {
 
 /// Gradients are checked in double precision, where nobody waits: plain arrays for the compiler.
 impl Loops for f64 {
-    fn dot(isa: Isa, a: &[Self], b: &[Self]) -> Self {
-        simd::run(isa, PlainDot(a, b))
+    fn dots<const N: usize>(isa: Isa, rows: [&[Self]; N], x: &[Self]) -> [Self; N] {
+        simd::run(isa, PlainDots { rows, x })
     }
 
     fn add_scaled<const N: usize>(
@@ -60,20 +60,29 @@ impl Loops for f64 {
     }
 }
 
-/// A dot product in interleaved partial sums: 64, or 32 where vectors are short. As many as registers
-/// that hide the latency of the multiply-add, and the same bits for AVX2 and AVX-512.
-struct Dot<'a>(&'a [f32], &'a [f32]);
+/// Dot products in interleaved partial sums: 64, or 32 where vectors are short. As many as registers
+/// that hide the latency of the multiply-add, and the same bits for AVX2 and AVX-512, however many rows are
+/// taken together.
+struct Dots<'a, const N: usize> {
+    rows: [&'a [f32]; N],
+    x: &'a [f32],
+}
 
-impl SimdFn for Dot<'_> {
-    type Output = f32;
+impl<const N: usize> SimdFn for Dots<'_, N> {
+    type Output = [f32; N];
 
     #[inline(always)]
-    unsafe fn run<V: Simd>(self) -> f32 {
+    unsafe fn run<V: Simd>(self) -> [f32; N] {
+        let Self { rows, x } = self;
         // SAFETY: the caller's promise.
         unsafe {
             match V::LANES {
-                16 => dot::<V, 4>(self.0, self.1),
-                _ => dot::<V, 8>(self.0, self.1),
+                // The sums of four rows fill half of the registers.
+                16 => dots::<V, 4, N>(rows, x),
+                _ => rows.map(|row| {
+                    let [dot] = dots::<V, 8, 1>([row], x);
+                    dot
+                }),
             }
         }
     }
@@ -82,40 +91,54 @@ impl SimdFn for Dot<'_> {
 /// # Safety
 /// The processor has the instructions of `V`'s set.
 #[inline(always)]
-unsafe fn dot<V: Simd, const REGISTERS: usize>(a: &[f32], b: &[f32]) -> f32 {
-    let len = a.len().min(b.len());
+unsafe fn dots<V: Simd, const REGISTERS: usize, const N: usize>(
+    rows: [&[f32]; N],
+    x: &[f32],
+) -> [f32; N] {
+    assert!(rows.iter().all(|row| row.len() == x.len()));
     let step = REGISTERS * V::LANES;
-    let whole = len - len % step;
-    let mut lanes = [0.0; MAX_LANES];
+    let whole = x.len() - x.len() % step;
+    let mut lanes = [[0.0; MAX_LANES]; N];
     // SAFETY: vectors of the set may exist, by the caller's promise; `at + i * LANES` and the lanes after
-    // it are below `whole`, which neither slice is shorter than; no vector has more than `MAX_LANES`.
+    // it are below `whole`, which no slice is shorter than; no vector has more than `MAX_LANES`.
     unsafe {
-        let mut sums = [V::zero(); REGISTERS];
+        let mut sums = [[V::zero(); REGISTERS]; N];
         for at in (0..whole).step_by(step) {
             for i in 0..REGISTERS {
-                let a = V::load(a.as_ptr().add(at + i * V::LANES));
-                let b = V::load(b.as_ptr().add(at + i * V::LANES));
-                sums[i] = a.mul_add(b, sums[i]);
+                let x = V::load(x.as_ptr().add(at + i * V::LANES));
+                for r in 0..N {
+                    let row = V::load(rows[r].as_ptr().add(at + i * V::LANES));
+                    sums[r][i] = row.mul_add(x, sums[r][i]);
+                }
             }
         }
-        let mut width = REGISTERS;
+        for r in 0..N {
+            let mut width = REGISTERS;
+            while width > 1 {
+                width /= 2;
+                for i in 0..width {
+                    sums[r][i] = sums[r][i].add(sums[r][i + width]);
+                }
+            }
+            sums[r][0].store(lanes[r].as_mut_ptr());
+        }
+    }
+    for lanes in &mut lanes {
+        let mut width = V::LANES;
         while width > 1 {
             width /= 2;
-            for i in 0..width {
-                sums[i] = sums[i].add(sums[i + width]);
+            for lane in 0..width {
+                lanes[lane] += lanes[lane + width];
             }
         }
-        sums[0].store(lanes.as_mut_ptr());
     }
-    let mut width = V::LANES;
-    while width > 1 {
-        width /= 2;
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
+    let mut dots = lanes.map(|lanes| lanes[0]);
+    for at in whole..x.len() {
+        for r in 0..N {
+            dots[r] = multiply_add::<V, _>(rows[r][at], x[at], dots[r]);
         }
     }
-    let tail = a[whole..len].iter().zip(&b[whole..len]);
-    tail.fold(lanes[0], |sum, (&a, &b)| multiply_add::<V, _>(a, b, sum))
+    dots
 }
 
 /// See [`Loops::add_scaled`].
@@ -155,18 +178,21 @@ impl<const N: usize> SimdFn for AddScaled<'_, N> {
     }
 }
 
-/// [`Dot`] in plain arrays.
-struct PlainDot<'a>(&'a [f64], &'a [f64]);
+/// [`Dots`] in plain arrays.
+struct PlainDots<'a, const N: usize> {
+    rows: [&'a [f64]; N],
+    x: &'a [f64],
+}
 
-impl SimdFn for PlainDot<'_> {
-    type Output = f64;
+impl<const N: usize> SimdFn for PlainDots<'_, N> {
+    type Output = [f64; N];
 
     #[inline(always)]
-    unsafe fn run<V: Simd>(self) -> f64 {
-        match V::LANES {
-            ..8 => plain_dot::<V, 32>(self.0, self.1),
-            _ => plain_dot::<V, 64>(self.0, self.1),
-        }
+    unsafe fn run<V: Simd>(self) -> [f64; N] {
+        self.rows.map(|row| match V::LANES {
+            ..8 => plain_dot::<V, 32>(row, self.x),
+            _ => plain_dot::<V, 64>(row, self.x),
+        })
     }
 }
 
@@ -230,9 +256,10 @@ mod tests {
             let (w32, x32) = (narrow(&w), narrow(&x));
             let mut fused = Vec::new();
             for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
-                let portable = f64::dot(Isa::Portable, &w, &x);
-                assert!((portable - f64::dot(isa, &w, &x)).abs() < 1e-12);
-                let dot = f32::dot(isa, &w32, &x32);
+                let [portable] = f64::dots(Isa::Portable, [&w], &x);
+                let [double] = f64::dots(isa, [&w], &x);
+                assert!((portable - double).abs() < 1e-12);
+                let [dot] = f32::dots(isa, [&w32], &x32);
                 assert!((portable - f64::from(dot)).abs() < 1e-4, "{isa}, {len}: {dot}");
                 let (mut a, mut b, mut c) = (x.clone(), x.clone(), x32.clone());
                 f64::add_scaled(Isa::Portable, &mut a, [0.3], [&w]);
@@ -245,6 +272,26 @@ mod tests {
                 }
             }
             assert!(fused.windows(2).all(|sets| sets[0] == sets[1]), "bits differ, {len}");
+        }
+    }
+
+    #[test]
+    fn rows_taken_together_have_the_bits_of_each_alone() {
+        for len in [0, 1, 63, 64, 200, 1003] {
+            let rows = [1, 2, 3, 4].map(|seed| random(len, seed));
+            let x = random(len, 5);
+            let narrow = |v: &Vec<f64>| v.iter().map(|&v| v as f32).collect::<Vec<_>>();
+            let (rows32, x32) = (rows.each_ref().map(narrow), narrow(&x));
+            for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+                let together = f64::dots(isa, rows.each_ref().map(Vec::as_slice), &x);
+                let together32 = f32::dots(isa, rows32.each_ref().map(Vec::as_slice), &x32);
+                for r in 0..4 {
+                    let [alone] = f64::dots(isa, [&rows[r]], &x);
+                    let [alone32] = f32::dots(isa, [&rows32[r]], &x32);
+                    assert_eq!(together[r].to_bits(), alone.to_bits(), "{isa}, {len}, row {r}");
+                    assert_eq!(together32[r].to_bits(), alone32.to_bits(), "{isa}, {len}, row {r}");
+                }
+            }
         }
     }
 }

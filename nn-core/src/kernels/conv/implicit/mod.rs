@@ -294,10 +294,13 @@ impl Pass<'_> {
         let (pixels, channels) = (task.rows.len() * plan.target.width, self.channels(&task.blocks));
         simd::run(self.isa, task);
         if self.function.is_some() {
-            for pixel in 0..pixels {
-                let at = target.0.wrapping_add(pixel * plan.target.channels + channels.start);
-                // SAFETY: the caller's promise: these are the blocks' channels of a pixel of the rows.
-                let outputs = unsafe { std::slice::from_raw_parts_mut(at, channels.len()) };
+            // Where the blocks are all channels, the pixels are one piece of memory.
+            let whole = channels.len() == plan.target.channels;
+            let (pieces, len) = if whole { (1, pixels) } else { (pixels, 1) };
+            for piece in 0..pieces {
+                let at = target.0.wrapping_add(piece * plan.target.channels + channels.start);
+                // SAFETY: the caller's promise: these are the blocks' channels of pixels of the rows.
+                let outputs = unsafe { std::slice::from_raw_parts_mut(at, len * channels.len()) };
                 apply(self.function, outputs);
             }
         }

@@ -2,11 +2,15 @@
 
 use super::plan::{MANY_REGISTERS, Phase, Plan};
 use crate::kernels::bounds::Bounds;
-use crate::kernels::simd::{Simd, SimdFn};
+use crate::kernels::simd::{MAX_LANES, Simd, SimdFn};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Source elements summed between two visits of the target: the weights they meet fill 64 KB.
 const CHUNK: usize = 256;
+
+/// Channels of the widest block.
+const WIDEST: usize = 4 * MAX_LANES;
 
 /// Rows of the tallest register tile of `vectors` vectors. The sums, a row of weights and one input fill
 /// 29 of 32 registers, or 15 of 16.
@@ -61,8 +65,12 @@ impl SimdFn for Task<'_> {
                 let weights = &self.weights[start..start + taken * vectors * V::LANES];
                 let channel = group * plan.width + first * V::LANES;
                 let channels = (vectors * V::LANES).min(plan.width - first * V::LANES);
+                let mut begin = [0.0; WIDEST];
+                if let Some(bias) = self.bias {
+                    begin[..channels].copy_from_slice(&bias[channel..channel + channels]);
+                }
                 let block = Block {
-                    bias: self.bias.map(|b| &b[channel..channel + channels]),
+                    begin,
                     bounds: self.bounds,
                     source: self.band.as_ptr().wrapping_add(group * plan.depth),
                     target: self.target.wrapping_add(channel),
@@ -162,7 +170,8 @@ impl Task<'_> {
 
 /// A block of the target's channels, at some pixels.
 struct Block<'a> {
-    bias: Option<&'a [f32]>,
+    /// What the sums begin with: the bias, or zeros.
+    begin: [f32; WIDEST],
     bounds: Bounds<f32>,
     /// The source, at the group's first channel.
     source: *const f32,
@@ -243,37 +252,61 @@ impl Block<'_> {
         assert!(!pixels.is_empty() && pixels.len() <= R);
         let mut places = [pixels[pixels.len() - 1]; R];
         places[..pixels.len()].copy_from_slice(pixels);
-        // Only loops that are unrolled may touch the sums: an index known at run time alone would keep them
-        // in memory. So what is not whole vectors goes through `outside`.
+        let inputs = places.map(|(from, _)| self.source.wrapping_add(from));
+        let outputs = places.map(|(_, to)| self.target.wrapping_add(to));
+        let first = [self.begin.as_ptr(); R];
         // SAFETY: the caller's promise. The weights have a row of `N` vectors for every element of the
-        // runs, as `run` cut them.
+        // runs, as `run` cut them; `begin` and each row of `whole` have `N` vectors. A pixel that is computed
+        // several times is written as often, with the same numbers.
         unsafe {
-            let mut sums = [[V::zero(); N]; R];
+            if self.channels == N * V::LANES {
+                let begin = if step.first { first } else { outputs.map(<*mut f32>::cast_const) };
+                self.sum::<V, N, R>(inputs, begin, outputs, step);
+                return;
+            }
+            // The last vector is not whole: the sums go through memory where it is.
+            let mut whole = MaybeUninit::<[[[f32; MAX_LANES]; N]; R]>::uninit();
+            let rows = whole.as_mut_ptr().cast::<f32>();
+            let rows: [_; R] = std::array::from_fn(|r| rows.add(r * N * MAX_LANES));
             if !step.first {
-                let outside = self.read::<V, N, R>(&places);
                 for r in 0..R {
-                    for j in 0..N {
-                        sums[r][j] = outside[r][j];
-                    }
-                }
-            } else if let Some(bias) = self.bias {
-                let mut row = [V::zero(); N];
-                for j in 0..N {
-                    row[j] = V::read(&bias[(j * V::LANES).min(bias.len())..]);
-                }
-                for r in 0..R {
-                    for j in 0..N {
-                        sums[r][j] = row[j];
-                    }
+                    outputs[r].copy_to_nonoverlapping(rows[r], self.channels);
+                    rows[r].add(self.channels).write_bytes(0, N * V::LANES - self.channels);
                 }
             }
-            let mut starts = [self.source; R];
+            let begin = if step.first { first } else { rows.map(<*mut f32>::cast_const) };
+            self.sum::<V, N, R>(inputs, begin, rows, step);
             for r in 0..R {
-                starts[r] = self.source.wrapping_add(places[r].0);
+                rows[r].copy_to_nonoverlapping(outputs[r], self.channels);
+            }
+        }
+    }
+
+    /// Adds the products of a chunk to the sums at `begin`, and writes them to `end`: `N` vectors a row.
+    ///
+    /// # Safety
+    /// As for `run`; every row of `begin` is readable, and of `end` writable.
+    #[inline(always)]
+    unsafe fn sum<V: Simd, const N: usize, const R: usize>(
+        &self,
+        inputs: [*const f32; R],
+        begin: [*const f32; R],
+        end: [*mut f32; R],
+        step: &Step<'_>,
+    ) {
+        // Only loops that are unrolled may touch the sums: an index known at run time alone would keep them
+        // in memory.
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [[V::zero(); N]; R];
+            for r in 0..R {
+                for j in 0..N {
+                    sums[r][j] = V::load(begin[r].add(j * V::LANES));
+                }
             }
             let mut w = step.weights.as_ptr();
             for &(offset, len) in step.runs {
-                let mut x = starts;
+                let mut x = inputs;
                 for r in 0..R {
                     x[r] = x[r].wrapping_offset(offset);
                 }
@@ -298,70 +331,10 @@ impl Block<'_> {
                     }
                 }
             }
-            if self.channels == N * V::LANES {
-                // A pixel that was computed several times is written as often, with the same numbers.
-                for r in 0..R {
-                    let to = self.target.wrapping_add(places[r].1);
-                    for j in 0..N {
-                        sums[r][j].store(to.wrapping_add(j * V::LANES));
-                    }
-                }
-            } else {
-                let mut outside = [[V::zero(); N]; R];
-                for r in 0..R {
-                    for j in 0..N {
-                        outside[r][j] = sums[r][j];
-                    }
-                }
-                self.write::<V, N, R>(&places, &outside);
-            }
-        }
-    }
-
-    /// Channels in vector `j` of the block.
-    #[inline(always)]
-    fn lanes<V: Simd>(&self, j: usize) -> usize {
-        self.channels.saturating_sub(j * V::LANES).min(V::LANES)
-    }
-
-    /// Reads the block's channels at `places`.
-    ///
-    /// # Safety
-    /// As for `run`.
-    #[inline(always)]
-    unsafe fn read<V: Simd, const N: usize, const R: usize>(
-        &self,
-        places: &[(usize, usize); R],
-    ) -> [[V; N]; R] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut vectors = [[V::zero(); N]; R];
-            for (r, &(_, at)) in places.iter().enumerate() {
+            for r in 0..R {
                 for j in 0..N {
-                    let from = self.target.wrapping_add(at + j * V::LANES);
-                    vectors[r][j] = V::read(std::slice::from_raw_parts(from, self.lanes::<V>(j)));
+                    sums[r][j].store(end[r].add(j * V::LANES));
                 }
-            }
-            vectors
-        }
-    }
-
-    /// Writes the block's channels at `places`.
-    ///
-    /// # Safety
-    /// As for `run`.
-    #[inline(always)]
-    unsafe fn write<V: Simd, const N: usize, const R: usize>(
-        &self,
-        places: &[(usize, usize); R],
-        vectors: &[[V; N]; R],
-    ) {
-        for (r, &(_, at)) in places.iter().enumerate() {
-            for j in 0..N {
-                let to = self.target.wrapping_add(at + j * V::LANES);
-                // SAFETY: the caller's promise.
-                let to = unsafe { std::slice::from_raw_parts_mut(to, self.lanes::<V>(j)) };
-                vectors[r][j].write(to);
             }
         }
     }
