@@ -23,7 +23,7 @@ use super::conv::Output;
 use super::geometry::{Conv2dGeometry, Conv2dOptions};
 use super::isa;
 use super::matmul::{Order, matmul};
-use super::simd::prefetch;
+use super::simd::{self, MAX_LANES, prefetch};
 use crate::kernels::parallel::prelude::*;
 use crate::tensor::BufferPool;
 
@@ -32,8 +32,8 @@ pub const STREAMED: usize = 16;
 
 /// Weight rows per task.
 const ROWS: usize = 4;
-/// Length of a block of inputs: that of four weight rows in `f32` fills half of a small L1 cache, where it stays
-/// while rows of `x` pass.
+/// Length of a block of inputs: that of four weight rows, or of four rows of `x`, fills at most half of an L1 cache
+/// in `f32`.
 const KC: usize = 1024;
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -187,34 +187,33 @@ fn product<T: Kernels>(
 }
 
 /// Dot products of every row of `w`, of which there are at most [`ROWS`], with every row of `x`:
-/// `columns[row of w][row of x]`. Rows are taken together: numbers of `x` are loaded once for all of them, and
-/// memory is read in as many places.
+/// `columns[row of w][row of x]`. Where registers suffice rows are taken together: numbers of `x` are loaded once
+/// for all of them, and memory is read in as many places.
 fn dot_rows<T: Kernels>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
+    let (batch, isa) = (x.len() / inputs, isa::active());
     let row = |r: usize| &w[r * inputs..(r + 1) * inputs];
-    if w.len() == ROWS * inputs {
-        dot_some(std::array::from_fn::<_, ROWS, _>(row), x, columns);
-    } else {
-        for (r, column) in columns.chunks_exact_mut(x.len() / inputs).enumerate() {
-            dot_some([row(r)], x, column);
-        }
-    }
-}
-
-/// [`dot_rows`] for `N` rows.
-fn dot_some<T: Kernels, const N: usize>(rows: [&[T]; N], x: &[T], columns: &mut [T]) {
-    let (inputs, batch, isa) = (rows[0].len(), columns.len() / N, isa::active());
+    let together = w.len() == ROWS * inputs && simd::lanes(isa) == MAX_LANES;
     for start in (0..inputs).step_by(KC) {
         let block = start..(start + KC).min(inputs);
-        // Prefetches the next block of the rows meanwhile.
-        let next = rows.map(|row| &row[block.end..(block.end + KC).min(inputs)]);
-        let mut lines = next.iter().flat_map(|next| next.chunks(LINE / size_of::<T>()));
-        let lines_each = (N * KC * size_of::<T>() / LINE).div_ceil(batch);
-        let rows = rows.map(|row| &row[block.clone()]);
-        for (i, x) in x.chunks_exact(inputs).enumerate() {
-            lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
-            let dots = T::dots(isa, rows, &x[block.clone()]);
-            for (r, dot) in dots.into_iter().enumerate() {
-                columns[r * batch + i] += dot;
+        if together {
+            let rows: [_; ROWS] = std::array::from_fn(|r| &row(r)[block.clone()]);
+            for (i, x) in x.chunks_exact(inputs).enumerate() {
+                let dots = T::dots(isa, rows, &x[block.clone()]);
+                for (column, dot) in columns.chunks_exact_mut(batch).zip(dots) {
+                    column[i] += dot;
+                }
+            }
+            continue;
+        }
+        for (r, column) in columns.chunks_exact_mut(batch).enumerate() {
+            // Prefetches the next block of this weight row meanwhile.
+            let next = &row(r)[block.end..(block.end + KC).min(inputs)];
+            let mut lines = next.chunks(LINE / size_of::<T>());
+            let lines_each = (KC * size_of::<T>() / LINE).div_ceil(batch);
+            for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
+                lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
+                let [dot] = T::dots(isa, [&row(r)[block.clone()]], &x[block.clone()]);
+                *sum += dot;
             }
         }
     }

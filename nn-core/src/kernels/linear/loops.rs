@@ -77,12 +77,8 @@ impl<const N: usize> SimdFn for Dots<'_, N> {
         // SAFETY: the caller's promise.
         unsafe {
             match V::LANES {
-                // The sums of four rows fill half of the registers.
                 16 => dots::<V, 4, N>(rows, x),
-                _ => rows.map(|row| {
-                    let [dot] = dots::<V, 8, 1>([row], x);
-                    dot
-                }),
+                _ => dots::<V, 8, N>(rows, x),
             }
         }
     }
