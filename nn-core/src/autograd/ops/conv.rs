@@ -295,6 +295,7 @@ mod tests {
     use super::*;
     use crate::autograd::ops::testing::{check, refused, sample};
     use crate::kernels::Padding;
+    use crate::tensor::BufferPool;
 
     fn cases() -> Vec<(Conv2dOptions, Pool2dOptions)> {
         let conv = |stride, padding| Conv2dOptions { stride, padding, ..Conv2dOptions::new() };
@@ -437,6 +438,36 @@ mod tests {
                     approx::assert_abs_diff_eq!(a, b, epsilon = 1e-12);
                 }
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_function_behind_a_convolution_has_the_bits_of_the_plain_ops() -> Result<()> {
+        // Tasks with all channels and with some; vectors that channels fill, and that they do not.
+        let silu = Function::Activation(Activation::Silu);
+        for (size, channels, out, kernel, groups) in [
+            (24, 16, 96, 1, 1),
+            (24, 24, 40, 1, 1),
+            (3, 8, 576, 1, 1),
+            (9, 9, 300, 2, 3),
+            (9, 64, 64, 3, 1),
+            (9, 3, 20, 3, 1),
+            (9, 24, 24, 5, 24),
+        ] {
+            let tape = Tape::<f32>::inference(BufferPool::for_inference());
+            let constant = |tensor: Tensor<f64>| tape.constant(tensor.cast());
+            let x = constant(sample([2, size, size, channels], 4));
+            let w = constant(sample([out, channels / groups, kernel, kernel], 5));
+            let b = constant(sample([out], 6));
+            let options = Conv2dOptions::new().groups(groups);
+            let fused = tape.conv2d_then((&x, &w, Some(&b)), options, silu)?;
+            let plain = tape.function(silu, tape.conv2d(&x, &w, Some(&b), options)?);
+            assert_eq!(
+                fused.value(),
+                plain.value(),
+                "{size}, {channels} to {out}, {groups} groups"
+            );
         }
         Ok(())
     }
