@@ -81,6 +81,23 @@ pub fn cases() -> Vec<Case> {
     ] {
         cases.push(case(input, out, (3, 3), options, Pool2dOptions::default()));
     }
+    // Pooled behind 3x3 and 5x5 taps, with padding of all kinds: kernel rows that fit into a vector, and that do not;
+    // tiles at every border, and one that has some everywhere.
+    let uneven =
+        Conv2dOptions::new().padding(Padding::Explicit { top: 2, bottom: 0, left: 1, right: 3 });
+    for (input, out, kernel, options) in [
+        ([2, 14, 14, 32], 9, 5, same),
+        ([3, 28, 28, 1], 32, 5, same),
+        ([2, 28, 23, 3], 5, 5, valid),
+        ([1, 39, 22, 4], 17, 5, uneven),
+        ([2, 6, 5, 17], 3, 5, uneven),
+        ([1, 37, 41, 2], 6, 3, uneven),
+        ([2, 17, 35, 18], 7, 3, uneven),
+        ([1, 5, 5, 1], 1, 5, valid),
+        ([2, 2, 3, 2], 4, 5, same),
+    ] {
+        cases.push(case(input, out, (kernel, kernel), options, Pool2dOptions::default()));
+    }
     cases.extend(options_of_all_kinds());
     cases.into_iter().flatten().collect()
 }

@@ -186,6 +186,9 @@ pub(crate) trait Simd: Copy {
     }
 }
 
+/// [`Simd::MR`] of sets with 32 registers, at least.
+pub(crate) const MANY_REGISTERS: usize = 8;
+
 /// Lanes of the longest vectors.
 pub(crate) const MAX_LANES: usize = 16;
 

@@ -6,7 +6,7 @@
 
 use crate::kernels::geometry::Conv2dGeometry;
 use crate::kernels::isa::Isa;
-use crate::kernels::simd;
+use crate::kernels::simd::{self, MANY_REGISTERS};
 use std::ops::Range;
 
 /// Approximate number of elements of a task's source and target: they and a chunk of weights fit into half
@@ -18,9 +18,6 @@ const MIN_TASKS: usize = 8;
 
 /// Minimum number of pixels in a task, if there are as many.
 const MIN_PIXELS: usize = 48;
-
-/// Rows of the register tiles of two vectors from which on a set has 32 registers.
-pub const MANY_REGISTERS: usize = 8;
 
 /// Vectors of the widest block of channels, for `vectors` vectors that are left.
 fn widest(isa: Isa, vectors: usize) -> usize {

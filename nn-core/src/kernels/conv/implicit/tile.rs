@@ -1,8 +1,8 @@
 //! The inner loops: register tiles of some pixels by a few vectors of channels.
 
-use super::plan::{MANY_REGISTERS, Phase, Plan};
+use super::plan::{Phase, Plan};
 use crate::kernels::bounds::Bounds;
-use crate::kernels::simd::{MAX_LANES, Simd, SimdFn};
+use crate::kernels::simd::{MANY_REGISTERS, MAX_LANES, Simd, SimdFn};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 

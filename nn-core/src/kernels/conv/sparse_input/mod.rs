@@ -66,7 +66,8 @@ impl Conv2dKernel for SparseInput {
     }
 
     fn supports(&self, g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
-        sparse_weight::fits(g, pool)
+        let unpadded = (g.pad_top, g.pad_left, g.out_h + 2, g.out_w + 2) == (0, 0, g.in_h, g.in_w);
+        sparse_weight::fits(g, pool) && g.kernel_h == 3 && unpadded
     }
 }
 

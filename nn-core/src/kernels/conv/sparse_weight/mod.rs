@@ -1,18 +1,18 @@
-//! The weight gradient of a 3x3 convolution that is followed by ReLU and a 2x2 max-pool, without
+//! The weight gradient of a 3x3 or 5x5 convolution that is followed by ReLU and a 2x2 max-pool, without
 //! multiplications by zero.
 //!
 //! A pooled output passes its gradient to one of the four pixels of its window, or to none where the
 //! output is zero. So at most a quarter of the feature map's gradient is not zero. Each nonzero takes
-//! nine products per input channel, one for each tap of the kernel.
+//! one product per input channel and tap of the kernel.
 //!
 //! The work is done in tiles of 8x8 windows:
 //!
 //! 1. `nonzeros`: for each output channel, list the tile's nonzero gradients, each with the offset of
 //!    its input patch.
 //! 2. `tile`: copy one vector of input channels per pixel of the tile to an aligned buffer that stays
-//!    in the L1 cache.
-//! 3. `add_products`: for each output channel, keep the nine sums in registers and iterate over its
-//!    list. Which of the four pixels had the maximum only changes an address, so there are no branches.
+//!    in the L1 cache, with zeros where it is padding.
+//! 3. `add_products`: for each output channel, keep the sums of all taps in registers, or of some rows of
+//!    them, and iterate over its list. Which of the four pixels had the maximum only changes an address, so there are no branches.
 //!
 //! The sums have the layout `[channel block, out, tap, lane]`. Tiles are distributed over a number of
 //! parts that depends on sizes alone; each part has its own sums, which are added in order.
@@ -28,19 +28,19 @@ use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel;
 use crate::kernels::parallel::prelude::*;
-use crate::kernels::simd::{self, Simd, SimdFn};
+use crate::kernels::simd::{self, MANY_REGISTERS, Simd, SimdFn};
 use crate::tensor::BufferPool;
 use nonzeros::{Nonzero, Nonzeros};
 use tile::{Input, Tile};
 
-/// Windows along each side of a tile. With vectors of 16 channels the tile's input takes 20 KB.
+/// Windows along each side of a tile. With vectors of 16 channels the tile's input takes 20 KB,
+/// or 25 KB under 5x5 taps.
 const WINDOWS: usize = 8;
 
-/// Input pixels along each side of a tile: the receptive field of its windows under a 3x3 kernel.
-const SIDE: usize = 2 * WINDOWS + 2;
-
-/// The taps of the kernel.
-const TAPS: usize = 9;
+/// Input pixels along each side of a tile: the receptive field of its windows under a kernel of `K x K` taps.
+const fn side<const K: usize>() -> usize {
+    2 * WINDOWS + K - 1
+}
 
 /// Maximum number of partial sums: enough for the threads of a large machine.
 const MAX_PARTS: usize = 16;
@@ -76,14 +76,12 @@ impl Conv2dKernel for SparseWeight {
     }
 }
 
-/// Whether it is an unpadded 3x3 convolution with stride 1, followed by a 2x2 max-pool.
+/// Whether it is a 3x3 or 5x5 convolution with stride 1, followed by a 2x2 max-pool.
 pub(super) fn fits(g: &Conv2dGeometry, pool: Option<&Pool2dGeometry>) -> bool {
-    let three = (g.kernel_h, g.kernel_w, g.stride_h, g.stride_w) == (3, 3, 1, 1);
-    let valid = (g.pad_top, g.pad_left, g.out_h + 2, g.out_w + 2) == (0, 0, g.in_h, g.in_w);
     g.is_plain()
         && g.in_c * g.out_c > 0
-        && three
-        && valid
+        && matches!((g.kernel_h, g.kernel_w), (3, 3) | (5, 5))
+        && (g.stride_h, g.stride_w) == (1, 1)
         && pool.is_some_and(Pool2dGeometry::is_2x2)
 }
 
@@ -131,22 +129,25 @@ fn parts(layout: &Layout, tiles: usize) -> usize {
 struct Layout {
     in_c: usize,
     out_c: usize,
+    /// Taps along each side of the kernel.
+    kernel: usize,
     lanes: usize,
     /// Whether a kernel row with all channels fits into one vector. If so, a vector holds the input
     /// under a kernel row, `[tap column, channel]`, which is contiguous in the input, and each nonzero
-    /// takes three vector products. Otherwise a vector holds channels of one pixel, and each nonzero
-    /// takes nine vector products per block of channels.
+    /// takes a vector product for each kernel row. Otherwise a vector holds channels of one pixel, and each
+    /// nonzero takes a vector product for each tap and block of channels.
     row_vectors: bool,
 }
 
 impl Layout {
     fn new(g: &Conv2dGeometry, lanes: usize) -> Self {
-        Self { in_c: g.in_c, out_c: g.out_c, lanes, row_vectors: 3 * g.in_c <= lanes }
+        let (in_c, out_c, kernel) = (g.in_c, g.out_c, g.kernel_w);
+        Self { in_c, out_c, kernel, lanes, row_vectors: kernel * in_c <= lanes }
     }
 
     /// Vectors of sums of one output channel and one block of input channels.
     fn vectors(&self) -> usize {
-        if self.row_vectors { 3 } else { TAPS }
+        if self.row_vectors { self.kernel } else { self.kernel * self.kernel }
     }
 
     /// Blocks of input channels.
@@ -159,16 +160,17 @@ impl Layout {
         self.blocks() * self.out_c * self.vectors() * self.lanes
     }
 
-    /// Copies the sums to `dw [out, in, 3, 3]`.
+    /// Copies the sums to `dw [out, in, kernel, kernel]`.
     fn unpack(&self, sums: &[f32], dw: &mut [f32]) {
-        let row = self.vectors() * self.lanes;
-        parallel::for_each_chunk(dw, self.in_c * TAPS, |oc, dw| {
-            for (ic, dw) in dw.chunks_exact_mut(TAPS).enumerate() {
+        let (row, kernel) = (self.vectors() * self.lanes, self.kernel);
+        let taps = kernel * kernel;
+        parallel::for_each_chunk(dw, self.in_c * taps, |oc, dw| {
+            for (ic, dw) in dw.chunks_exact_mut(taps).enumerate() {
                 let (block, lane) = (ic / self.lanes, ic % self.lanes);
                 let sums = &sums[(block * self.out_c + oc) * row..][..row];
                 for (tap, dw) in dw.iter_mut().enumerate() {
                     *dw = if self.row_vectors {
-                        sums[tap / 3 * self.lanes + tap % 3 * self.in_c + ic]
+                        sums[tap / kernel * self.lanes + tap % kernel * self.in_c + ic]
                     } else {
                         sums[tap * self.lanes + lane]
                     };
@@ -191,15 +193,18 @@ impl Tiles<'_> {
     }
 
     fn get(&self, index: usize) -> Tile {
-        let Pool2dGeometry { out_h, out_w, .. } = *self.pool;
+        let (g, Pool2dGeometry { out_h, out_w, .. }) = (self.g, *self.pool);
         let (down, across) = (out_h.div_ceil(WINDOWS), out_w.div_ceil(WINDOWS));
         let (image, index) = (index / (down * across), index % (down * across));
         let (top, left) = (index / across * WINDOWS, index % across * WINDOWS);
         Tile {
             window: (image * out_h + top) * out_w + left,
             windows_pitch: out_w,
-            pixel: (image * self.g.in_h + 2 * top) * self.g.in_w + 2 * left,
-            pixels_pitch: self.g.in_w,
+            image: image * g.in_h * g.in_w,
+            height: g.in_h,
+            width: g.in_w,
+            top: 2 * top as isize - g.pad_top as isize,
+            left: 2 * left as isize - g.pad_left as isize,
             rows: WINDOWS.min(out_h - top),
             columns: WINDOWS.min(out_w - left),
         }
@@ -224,71 +229,93 @@ impl<I: Iterator<Item = Tile>> SimdFn for Part<'_, I> {
     #[inline(always)]
     unsafe fn run<V: Simd>(self) {
         // SAFETY: the caller's promise.
-        unsafe { if self.layout.row_vectors { self.sum::<V, 1>() } else { self.sum::<V, 3>() } }
+        unsafe {
+            match (self.layout.kernel, self.layout.row_vectors) {
+                (3, true) => self.sum::<V, 3, 1>(),
+                (3, false) => self.sum::<V, 3, 3>(),
+                (5, true) => self.sum::<V, 5, 1>(),
+                (5, false) => self.sum::<V, 5, 5>(),
+                (kernel, _) => unreachable!("{kernel}x{kernel} taps, see `fits`"),
+            }
+        }
     }
 }
 
 impl<I: Iterator<Item = Tile>> Part<'_, I> {
-    /// Computes the sums, with `ACROSS` vectors per kernel row.
+    /// Computes the sums, with `ACROSS` vectors for each of the `K` kernel rows.
     ///
     /// # Safety
     /// The processor has the instructions of `V`'s set.
     #[inline(always)]
-    unsafe fn sum<V: Simd, const ACROSS: usize>(self) {
+    unsafe fn sum<V: Simd, const K: usize, const ACROSS: usize>(self) {
         let Layout { in_c, out_c, row_vectors, .. } = self.layout;
         let mut nonzeros = Nonzeros::new(out_c, self.scratch);
-        let mut input = Input::new::<V>(self.scratch);
+        let mut input = Input::new::<V, K>(in_c, self.scratch);
         for tile in self.tiles {
-            nonzeros.list::<V>(&tile, self.dy, self.argmax, self.db);
-            let blocks = self.dw.chunks_exact_mut(out_c * 3 * ACROSS * V::LANES);
+            nonzeros.list::<V, K>(&tile, self.dy, self.argmax, self.db);
+            let blocks = self.dw.chunks_exact_mut(out_c * K * ACROSS * V::LANES);
             for (block, sums) in blocks.enumerate() {
                 // SAFETY: the caller's promise.
                 unsafe {
                     if row_vectors {
-                        input.copy_rows::<V>(&tile, self.x, in_c);
+                        input.copy_rows::<V, K>(&tile, self.x, in_c);
                     } else {
                         let first = block * V::LANES;
                         let channels = first..in_c.min(first + V::LANES);
-                        input.copy_channels::<V>(&tile, self.x, in_c, channels);
+                        input.copy_channels::<V, K>(&tile, self.x, in_c, channels);
                     }
                 }
-                let sums = sums.chunks_exact_mut(3 * ACROSS * V::LANES);
+                let sums = sums.chunks_exact_mut(K * ACROSS * V::LANES);
                 for (oc, sums) in sums.enumerate() {
-                    // SAFETY: the caller's promise.
-                    unsafe { add_products::<V, ACROSS>(&input, nonzeros.of(oc), sums) };
+                    let list = || nonzeros.of(oc);
+                    // SAFETY: the caller's promise. 25 sums need as many registers; where there are fewer, some
+                    // rows of the kernel are taken at a time.
+                    unsafe {
+                        if K * ACROSS <= 9 || V::MR >= MANY_REGISTERS {
+                            add_products::<V, K, ACROSS, K>(&input, list(), sums, 0);
+                        } else {
+                            for row in (0..K - 1).step_by(2) {
+                                add_products::<V, K, ACROSS, 2>(&input, list(), sums, row);
+                            }
+                            add_products::<V, K, ACROSS, 1>(&input, list(), sums, K - 1);
+                        }
+                    }
                 }
             }
         }
     }
 }
 
-/// Adds the product of every nonzero with its input patch to the `[3, ACROSS]` vectors of `sums`.
+/// Adds the product of every nonzero with its input patch to the `[K, ACROSS]` vectors of `sums`, in `ROWS` rows of
+/// the kernel from `first` on.
 ///
 /// # Safety
 /// The processor has the instructions of `V`'s set.
 #[inline(always)]
-unsafe fn add_products<V: Simd, const ACROSS: usize>(
+unsafe fn add_products<V: Simd, const K: usize, const ACROSS: usize, const ROWS: usize>(
     input: &Input,
     nonzeros: impl Iterator<Item = Nonzero>,
     sums: &mut [f32],
+    first: usize,
 ) {
-    assert_eq!(sums.len(), 3 * ACROSS * V::LANES);
+    assert!(sums.len() == K * ACROSS * V::LANES && first + ROWS <= K);
     // SAFETY: vectors of the set may exist, by the caller's promise. A nonzero's place is that of a
-    // patch that lies in the tile with all its three rows and three columns (`Nonzeros::list`), and the
+    // patch that lies in the tile with all its `K` rows and `K` columns (`Nonzeros::list`), and the
     // vectors of `sums` lie in it by the assertion.
     unsafe {
-        let mut products = [[V::zero(); ACROSS]; 3];
+        let mut products = [[V::zero(); ACROSS]; ROWS];
+        let start = input.as_ptr().add(first * side::<K>() * V::LANES);
         for nonzero in nonzeros {
             let gradient = V::splat(nonzero.gradient);
-            let patch = input.as_ptr().add(nonzero.place as usize);
+            let patch = start.add(nonzero.place as usize);
             for (row, products) in products.iter_mut().enumerate() {
                 for (column, sum) in products.iter_mut().enumerate() {
-                    let pixels = V::load(patch.add((row * SIDE + column) * V::LANES));
+                    let pixels = V::load(patch.add((row * side::<K>() + column) * V::LANES));
                     *sum = gradient.mul_add(pixels, *sum);
                 }
             }
         }
-        let mut sums = sums.as_mut_ptr();
+        let mut sums = sums.as_mut_ptr().add(first * ACROSS * V::LANES);
         for product in products.as_flattened() {
             V::load(sums).add(*product).store(sums);
             sums = sums.add(V::LANES);

@@ -7,7 +7,7 @@
 // Loops over an index: iterators over several arrays compile to calls that are not inlined here.
 #![allow(clippy::needless_range_loop)]
 
-use super::{SIDE, WINDOWS, tile::Tile};
+use super::{WINDOWS, side, tile::Tile};
 use crate::kernels::pool::NO_ARGMAX;
 use crate::kernels::simd::Simd;
 use crate::tensor::{BufferPool, Scratch};
@@ -63,7 +63,13 @@ impl Nonzeros {
     /// Lists the nonzeros of `tile` among the pooled gradients `dy`, and adds the tile's gradients to
     /// `db`.
     #[inline(always)]
-    pub fn list<V: Simd>(&mut self, tile: &Tile, dy: &[f32], argmax: &[u8], db: &mut [f32]) {
+    pub fn list<V: Simd, const K: usize>(
+        &mut self,
+        tile: &Tile,
+        dy: &[f32],
+        argmax: &[u8],
+        db: &mut [f32],
+    ) {
         let channels = db.len();
         add_to_bias(tile, dy, argmax, db);
         let (mut gradients, mut patches) = ([[0.0; GROUP]; TILE], [[NOWHERE; GROUP]; TILE]);
@@ -77,7 +83,8 @@ impl Nonzeros {
                     let argmax = group(argmax, from, many, NO_ARGMAX);
                     let to = row * tile.columns + column;
                     gradients[to] = dy;
-                    patches[to] = places::<V>(2 * (row * SIDE + column) * V::LANES, &dy, &argmax);
+                    let base = 2 * (row * side::<K>() + column) * V::LANES;
+                    patches[to] = places::<V, K>(base, &dy, &argmax);
                 }
             }
             let windows = tile.rows * tile.columns;
@@ -101,12 +108,16 @@ impl Nonzeros {
 /// The offsets of the input patches of one window's gradients, relative to the tile's input; `base` is
 /// the offset of the window's top left pixel. Zero gradients get [`NOWHERE`].
 #[inline(always)]
-fn places<V: Simd>(base: usize, dy: &[f32; GROUP], argmax: &[u8; GROUP]) -> [u32; GROUP] {
+fn places<V: Simd, const K: usize>(
+    base: usize,
+    dy: &[f32; GROUP],
+    argmax: &[u8; GROUP],
+) -> [u32; GROUP] {
     let mut places = [NOWHERE; GROUP];
     for lane in 0..GROUP {
         let index = u32::from(argmax[lane]);
         let (down, right) = (index >> 1 & 1, index & 1);
-        let place = base as u32 + (down * SIDE as u32 + right) * V::LANES as u32;
+        let place = base as u32 + (down * side::<K>() as u32 + right) * V::LANES as u32;
         let zero = (dy[lane] == 0.0) | (argmax[lane] == NO_ARGMAX);
         places[lane] = if zero { NOWHERE } else { place };
     }
