@@ -1,6 +1,5 @@
 //! The nonzero gradients of a band, listed by pixel of the feature map.
 
-use super::TAPS;
 use crate::kernels::pool::NO_ARGMAX;
 use crate::kernels::simd::{MAX_LANES, Simd};
 use crate::tensor::{Buffer, BufferPool, Scratch};
@@ -18,6 +17,8 @@ pub struct Nonzeros<'a> {
     places: Scratch<u32>,
     windows: usize,
     channels: usize,
+    /// Taps of the kernel.
+    taps: usize,
     /// Channels per part; the last may have fewer.
     together: usize,
     scratch: &'a BufferPool<f32>,
@@ -28,6 +29,7 @@ impl<'a> Nonzeros<'a> {
     pub fn new(
         windows: usize,
         channels: usize,
+        taps: usize,
         together: usize,
         scratch: &'a BufferPool<f32>,
     ) -> Self {
@@ -39,6 +41,7 @@ impl<'a> Nonzeros<'a> {
             places: scratch.scratch_of(list_len),
             windows,
             channels,
+            taps,
             together,
             scratch,
         }
@@ -57,7 +60,7 @@ impl<'a> Nonzeros<'a> {
         let mut pixels = self.scratch.scratch(channels.next_multiple_of(V::LANES));
         let mut taps = self.scratch.scratch_of::<u32>(together.next_multiple_of(V::LANES));
         for (channel, place) in taps.iter_mut().enumerate() {
-            *place = (channel * TAPS * V::LANES) as u32;
+            *place = (channel * self.taps * V::LANES) as u32;
         }
         let (pixels, taps) = (&mut *pixels, &*taps);
         let mut listed_so_far = self.scratch.scratch_of::<u32>(channels.div_ceil(together));
