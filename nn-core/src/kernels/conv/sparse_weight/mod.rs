@@ -15,7 +15,8 @@
 //!    them, and iterate over its list. Which of the four pixels had the maximum only changes an address, so there are no branches.
 //!
 //! The sums have the layout `[channel block, out, tap, lane]`. Tiles are distributed over a number of
-//! parts that depends on sizes alone; each part has its own sums, which are added in order.
+//! parts that depends on sizes alone; each part has its own sums, which are added in order. Where memory is for
+//! few parts, the channel blocks of each are shared out, too.
 //!
 //! SparseTrain (Gong et al., arXiv:1911.10175) skips zeros after a ReLU; after max-pooling there are
 //! more zeros to skip.
@@ -27,7 +28,6 @@ use super::{Conv2dKernel, Conv2dWeightGradient, OutputGradient};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel;
-use crate::kernels::parallel::prelude::*;
 use crate::kernels::simd::{self, MANY_REGISTERS, Simd, SimdFn};
 use crate::tensor::BufferPool;
 use nonzeros::{Nonzero, Nonzeros};
@@ -50,6 +50,9 @@ const MAX_SUMS: usize = 1 << 21;
 
 /// Minimum number of tiles per part.
 const MIN_TILES: usize = 4;
+
+/// Minimum number of tasks, if there are as many blocks of channels in all parts.
+const MIN_TASKS: usize = 8;
 
 /// The sparse weight gradient.
 pub struct SparseWeight {
@@ -101,19 +104,29 @@ impl Conv2dWeightGradient<f32> for SparseWeight {
         assert!(self.supports(g, Some(pool)), "{}: {g:?}, {pool:?}", self.name());
         let layout = Layout::new(g, simd::lanes(self.isa));
         let tiles = Tiles { g, pool };
-        let (parts, part_len) = (parts(&layout, tiles.count()), layout.len() + g.out_c);
-        let mut sums = scratch.scratch(parts * part_len);
-        sums.par_chunks_exact_mut(part_len).enumerate().for_each(|(part, sums)| {
-            sums.fill(0.0);
-            let (dw, db) = sums.split_at_mut(layout.len());
-            let share = part * tiles.count() / parts..(part + 1) * tiles.count() / parts;
-            let tiles = share.map(|index| tiles.get(index));
-            simd::run(self.isa, Part { layout, tiles, x, dy, argmax, dw, db, scratch });
-        });
-        let total = parallel::sum_parts(&mut sums, part_len);
-        let (weight_sums, bias_sums) = total.split_at(layout.len());
-        layout.unpack(weight_sums, dw);
-        db.copy_from_slice(bias_sums);
+        let parts = parts(&layout, tiles.count());
+        // Groups of channel blocks. The first of each part tells the bias.
+        let blocks = layout.blocks().div_ceil(MIN_TASKS.div_ceil(parts).min(layout.blocks()));
+        let (groups, group_len) = (layout.blocks().div_ceil(blocks), blocks * layout.block_len());
+        let mut sums = scratch.scratch(parts * layout.len());
+        let mut biases = scratch.scratch(parts * groups * g.out_c);
+        parallel::for_each_tile_of_two(
+            (&mut sums, layout.len(), group_len),
+            (&mut biases, groups * g.out_c, g.out_c),
+            |part, group, dw, db| {
+                dw.fill(0.0);
+                db.fill(0.0);
+                let share = part * tiles.count() / parts..(part + 1) * tiles.count() / parts;
+                let tiles = share.map(|index| tiles.get(index));
+                let first = group * blocks;
+                simd::run(self.isa, Part { layout, first, tiles, x, dy, argmax, dw, db, scratch });
+            },
+        );
+        layout.unpack(parallel::sum_parts(&mut sums, layout.len()), dw);
+        db.fill(0.0);
+        for part in biases.chunks_exact(g.out_c).step_by(groups) {
+            db.iter_mut().zip(part).for_each(|(db, part)| *db += part);
+        }
     }
 }
 
@@ -155,9 +168,14 @@ impl Layout {
         if self.row_vectors { 1 } else { self.in_c.div_ceil(self.lanes) }
     }
 
+    /// Elements of the sums of one block of input channels.
+    fn block_len(&self) -> usize {
+        self.out_c * self.vectors() * self.lanes
+    }
+
     /// Elements of all sums of one part.
     fn len(&self) -> usize {
-        self.blocks() * self.out_c * self.vectors() * self.lanes
+        self.blocks() * self.block_len()
     }
 
     /// Copies the sums to `dw [out, in, kernel, kernel]`.
@@ -211,9 +229,11 @@ impl Tiles<'_> {
     }
 }
 
-/// The work of one part: the sums over its tiles.
+/// The work of one task: the sums over the tiles of its part, in a group of channel blocks.
 struct Part<'a, I> {
     layout: Layout,
+    /// The first block of the group.
+    first: usize,
     tiles: I,
     x: &'a [f32],
     dy: &'a [f32],
@@ -254,7 +274,7 @@ impl<I: Iterator<Item = Tile>> Part<'_, I> {
         for tile in self.tiles {
             nonzeros.list::<V, K>(&tile, self.dy, self.argmax, self.db);
             let blocks = self.dw.chunks_exact_mut(out_c * K * ACROSS * V::LANES);
-            for (block, sums) in blocks.enumerate() {
+            for (block, sums) in (self.first..).zip(blocks) {
                 // SAFETY: the caller's promise.
                 unsafe {
                     if row_vectors {
