@@ -203,17 +203,17 @@ fn dot_rows<T: Kernels>(inputs: usize, x: &[T], w: &[T], columns: &mut [T]) {
                     column[i] += dot;
                 }
             }
-            continue;
-        }
-        for (r, column) in columns.chunks_exact_mut(batch).enumerate() {
-            // Prefetches the next block of this weight row meanwhile.
-            let next = &row(r)[block.end..(block.end + KC).min(inputs)];
-            let mut lines = next.chunks(LINE / size_of::<T>());
-            let lines_each = (KC * size_of::<T>() / LINE).div_ceil(batch);
-            for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
-                lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
-                let [dot] = T::dots(isa, [&row(r)[block.clone()]], &x[block.clone()]);
-                *sum += dot;
+        } else {
+            for (r, column) in columns.chunks_exact_mut(batch).enumerate() {
+                // Prefetches the next block of this weight row meanwhile.
+                let next = &row(r)[block.end..(block.end + KC).min(inputs)];
+                let mut lines = next.chunks(LINE / size_of::<T>());
+                let lines_each = (KC * size_of::<T>() / LINE).div_ceil(batch);
+                for (sum, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
+                    lines.by_ref().take(lines_each).for_each(|line| prefetch(line.as_ptr()));
+                    let [dot] = T::dots(isa, [&row(r)[block.clone()]], &x[block.clone()]);
+                    *sum += dot;
+                }
             }
         }
     }

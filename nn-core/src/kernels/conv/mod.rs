@@ -26,8 +26,8 @@
 //! gradient of one or two output channels; not so with plain arrays on a machine where `matrixmultiply` finds AVX2:
 //! there they serve groups of less than 16 channels, and leave the rest to `im2col` ([`Conv2dKernel::pays`]).
 //! Behind pooling at most a quarter of the gradients is not zero. Both gradients, with AVX-512, beside what served
-//! before: 3x3 with padding 0.4 to 0.8 of `winograd`'s time up to 128 channels, 0.9 at 256 and 512 (maps of 28x28
-//! and 14x14); 5x5 0.34 to 0.43 of `implicit`'s. `sparse_input` takes no more padding than keeps the size.
+//! before: 3x3 with padding 0.4 to 0.8 of `winograd`'s time up to 128 channels, 0.9 to 1.05 from 256 on (maps of
+//! 28x28 and 14x14); 5x5 0.34 to 0.6 of `implicit`'s. `sparse_input` takes no more padding than keeps the size.
 //!
 //! A ReLU or ReLU6 behind bounds the outputs in registers. Without gradients any other function of one number is
 //! applied by the task that has computed them, while they are in its cache ([`Output::Dense`]).

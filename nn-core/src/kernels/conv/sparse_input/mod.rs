@@ -16,7 +16,7 @@
 //!    all bands are done. What lies in the padding is dropped.
 //!
 //! Unlike with Winograd, gradients of small integers are exact. The pooling limits the density of
-//! nonzeros to a quarter, and up to that density this kernel is never slower than the others.
+//! nonzeros to a quarter, and up to that density this kernel is about as fast as the others, or faster.
 
 #![allow(clippy::needless_range_loop)] // loops run over an index, see `simd`
 

@@ -12,7 +12,8 @@
 //! 2. `tile`: copy one vector of input channels per pixel of the tile to an aligned buffer that stays
 //!    in the L1 cache, with zeros where it is padding.
 //! 3. `add_products`: for each output channel, keep the sums of all taps in registers, or of some rows of
-//!    them, and iterate over its list. Which of the four pixels had the maximum only changes an address, so there are no branches.
+//!    them, and iterate over its list. Which of the four pixels had the maximum only changes an address, so
+//!    there are no branches.
 //!
 //! The sums have the layout `[channel block, out, tap, lane]`. Tiles are distributed over a number of
 //! parts that depends on sizes alone; each part has its own sums, which are added in order. Where memory is for
