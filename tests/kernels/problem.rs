@@ -167,6 +167,23 @@ impl<'a, T: Kernels> Problem<'a, T> {
         let out = Output::plain(&mut again);
         kernel.forward_packed(g, &self.xt, packed, Some(&self.bt), out, scratch);
         assert_eq!(again, y, "{}", self.label(kernel, "packed"));
+        let then = (Bounds::none(), None);
+        if let Some(by_rows) = kernel.by_rows(g, packed, Some(&self.bt), then) {
+            again.fill(T::nan());
+            let row = g.out_w * g.out_c;
+            for (n, y) in again.chunks_exact_mut(g.output_len()).enumerate() {
+                let mut top = 0;
+                for y in y.chunks_mut(2 * row) {
+                    let rows = top..top + y.len() / row;
+                    let seen = g.rows_seen(&rows);
+                    let x = &self.xt[n * g.input_len()..][..g.input_len()];
+                    let x = &x[seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c];
+                    top = rows.end;
+                    by_rows(rows, x, y, scratch);
+                }
+            }
+            assert_eq!(again, y, "{}", self.label(kernel, "rows"));
+        }
         for greatest in [None, Some(1.0)] {
             let most = greatest.map_or(T::infinity(), T::from_f64);
             for (within, y) in run(Bounds::relu(greatest)).iter().zip(&y) {

@@ -37,6 +37,7 @@ pub use expr::Expr;
 pub use gradient::Gradient;
 pub use ops::BatchNorm;
 pub(crate) use ops::check_variances;
+pub(crate) use ops::conv_chain::ChainedConv2d;
 pub use ops::pad::PadMode;
 pub use tape::{Backward, OnLeaf, Op, Tape};
 pub use var::{LeafId, Var};

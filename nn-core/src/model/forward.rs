@@ -1,7 +1,7 @@
 //! The forward pass of a model.
 
 use super::fusion::{self, Step};
-use super::{Model, Node};
+use super::{Model, Node, chaining};
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::Kernels;
@@ -113,7 +113,11 @@ impl<T: Kernels> Model<T> {
             watched: vec![None; self.nodes.len()],
             state: StateUpdates(Vec::new()),
         };
-        for step in fusion::plan(self, &watch, constant && !training) {
+        let mut steps = fusion::plan(self, &watch, constant && !training);
+        if !tape.is_recording() && !training {
+            steps = chaining::chained(self, &watch, steps);
+        }
+        for step in steps {
             run.step(&step, &watch)?;
         }
         let mut outputs = self.outputs.iter().map(|&value| run.values.take(value));
@@ -231,7 +235,7 @@ impl<T: Kernels> Run<'_, T> {
     fn step(&mut self, step: &Step, watch: &[bool]) -> Result<()> {
         let model = self.model;
         let (first, last) = (&model.nodes[step.first()], &model.nodes[step.last()]);
-        let inputs = first.inputs.iter().map(|&value| self.values.take(value));
+        let inputs = step.inputs(model).into_iter().map(|value| self.values.take(value));
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let taken: Vec<_> = inputs.iter().map(Var::node_index).collect();
         let batch = inputs.first().and_then(|x| x.dims().first().copied());
@@ -241,14 +245,11 @@ impl<T: Kernels> Run<'_, T> {
             step.nodes.iter().map(|&i| self.leaves(&model.nodes[i])).collect();
         let training = self.cx.training;
         self.cx.training &= !step.nodes.iter().any(|&i| model.keeps_statistics(&model.nodes[i]));
-        let fused = fusion::run(model, step, &mut self.cx, &inputs, &own);
-        let mut y = match fused.map_err(|e| named(e, first))? {
-            Some(y) => y,
-            None => {
-                let [own] = own.as_slice() else { return Err(lost()) };
-                first.layer.forward(&mut self.cx, inputs, own).map_err(|e| named(e, first))?
-            }
+        let y = match chaining::is_chain(model, step) {
+            true => chaining::run(model, step, self.cx.tape, inputs, &own),
+            false => fusion::run(model, step, &mut self.cx, inputs, &own),
         };
+        let mut y = y.map_err(|error| named(error, first))?;
         self.cx.training = training;
         for (old, new) in self.cx.take_updates() {
             let parameter = self.state_index(step, &old)?;

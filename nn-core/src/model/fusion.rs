@@ -9,11 +9,13 @@
 //! batch normalisation, ReLU or ReLU6
 //! addition, ReLU
 //! ```
+//!
+//! In predictions `chaining.rs` joins steps once more.
 
 use super::folding::folded;
 use super::{Model, Node};
 use crate::autograd::Var;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Kernels;
 use crate::kernels::conv::MAX_FUSED_WINDOW;
 use crate::layers::{Activation, Add, BatchNormalization, Conv2D, Forward, MaxPool2D};
@@ -31,6 +33,12 @@ impl Step {
 
     pub fn last(&self) -> usize {
         self.nodes[self.nodes.len() - 1]
+    }
+
+    /// The values it takes: those of its nodes' inputs that none of its nodes computes.
+    pub fn inputs<T: Kernels>(&self, model: &Model<T>) -> Vec<usize> {
+        let inputs = self.nodes.iter().flat_map(|&node| model.nodes[node].inputs.iter().copied());
+        inputs.filter(|value| !self.nodes.iter().any(|node| node + 1 == *value)).collect()
     }
 }
 
@@ -102,10 +110,10 @@ fn is_fused_pool<T: Kernels>(node: &Node<T>) -> bool {
 }
 
 /// Which node takes the value of a node, where there is only one.
-struct Takers(Vec<Option<usize>>);
+pub(super) struct Takers(Vec<Option<usize>>);
 
 impl Takers {
-    fn new<T: Kernels>(model: &Model<T>) -> Self {
+    pub fn new<T: Kernels>(model: &Model<T>) -> Self {
         let uses = model.uses();
         let mut takers = vec![None; model.nodes.len()];
         for (i, node) in model.nodes.iter().enumerate() {
@@ -116,33 +124,36 @@ impl Takers {
         Self(takers)
     }
 
-    fn only(&self, node: usize) -> Option<usize> {
+    pub fn only(&self, node: usize) -> Option<usize> {
         self.0[node]
     }
 }
 
-/// Runs a step of several nodes as one op; `None` for a single node, which its layer computes.
+/// Runs a step: a single node by its layer, several as one op.
 pub(super) fn run<T: Kernels>(
     model: &Model<T>,
     step: &Step,
     cx: &mut Forward<'_, T>,
-    inputs: &[Var<T>],
+    inputs: Vec<Var<T>>,
     own: &[Vec<Var<T>>],
-) -> Result<Option<Var<T>>> {
-    if step.nodes.len() < 2 {
-        return Ok(None);
+) -> Result<Var<T>> {
+    if let ([node], [own]) = (step.nodes.as_slice(), own) {
+        return model.nodes[*node].layer.forward(cx, inputs, own);
     }
+    let lost = || Error::Internal("a step's nodes do not fit each other".into());
     let nodes = || step.nodes.iter().map(|&i| &model.nodes[i]);
     if let Some(norm) = model.nodes[step.first()].is::<BatchNormalization>()
-        && let ([x], Some(&activation)) = (inputs, model.nodes[step.last()].is())
+        && let ([x], Some(&activation)) = (inputs.as_slice(), model.nodes[step.last()].is())
     {
-        return norm.forward_with(cx, x, &own[0], activation).map(Some);
+        return norm.forward_with(cx, x, &own[0], activation);
     }
     let Some(conv) = model.nodes[step.first()].is::<Conv2D>() else {
-        let [a, b] = inputs else { return Ok(None) };
-        return cx.tape.add_relu(a, b).map(Some);
+        let [a, b] = inputs.as_slice() else { return Err(lost()) };
+        return cx.tape.add_relu(a, b);
     };
-    let ([x], [weight, bias @ ..]) = (inputs, own[0].as_slice()) else { return Ok(None) };
+    let ([x], [weight, bias @ ..]) = (inputs.as_slice(), own[0].as_slice()) else {
+        return Err(lost());
+    };
     let (mut weight, mut bias) = (weight.clone(), bias.first().cloned());
     for (node, own) in nodes().zip(own) {
         if let Some(norm) = node.is::<BatchNormalization>() {
@@ -154,7 +165,7 @@ pub(super) fn run<T: Kernels>(
     let activation = behind.copied().unwrap_or(conv.activation);
     let pool = nodes().find_map(|node| node.is::<MaxPool2D>());
     let (bias, options) = (bias.as_ref(), conv.options());
-    let y = match (activation, pool) {
+    match (activation, pool) {
         (Activation::Relu, Some(pool)) => {
             cx.tape.conv2d_relu_max_pool(x, &weight, bias, options, pool.options())
         }
@@ -164,8 +175,7 @@ pub(super) fn run<T: Kernels>(
             Some(function) => cx.tape.conv2d_then((x, &weight, bias), options, function),
             None => cx.tape.conv2d(x, &weight, bias, options),
         },
-    };
-    y.map(Some)
+    }
 }
 
 #[cfg(test)]

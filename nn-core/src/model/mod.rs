@@ -24,6 +24,7 @@
 
 mod architecture;
 mod builder;
+mod chaining;
 mod checks;
 mod feature_map;
 mod file;

@@ -180,7 +180,7 @@ impl<T: Kernels> Tape<T> {
         options: Conv2dOptions,
         pooling: Pool2dOptions,
     ) -> Result<Var<T>> {
-        let geometry = checked(x, w, b, options)?;
+        let geometry = checked(x.dims(), w, b, options)?;
         let pool = Pool2dGeometry::new(&geometry.output_dims(), pooling)?;
         if !pool.is_inside() {
             let map = self.conv2d_relu(x, w, b, options)?;
@@ -214,7 +214,7 @@ impl<T: Kernels> Tape<T> {
             let y = self.conv2d(x, w, b, options)?;
             return Ok(self.function(function, y));
         }
-        let geometry = checked(x, w, b, options)?;
+        let geometry = checked(x.dims(), w, b, options)?;
         let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
         let (values, function) = (y.as_mut_slice(), Some(function));
         let out = Output::Dense { y: values, bounds: Bounds::none(), function };
@@ -243,7 +243,7 @@ impl<T: Kernels> Tape<T> {
         options: Conv2dOptions,
         bounds: Bounds<T>,
     ) -> Result<(Saved<T>, Tensor<T>)> {
-        let geometry = checked(x, w, b, options)?;
+        let geometry = checked(x.dims(), w, b, options)?;
         let mut y = Tensor::uninit(geometry.output_dims(), self.pool());
         let out = Output::within(bounds, y.as_mut_slice());
         self.convolve(T::conv2d().forward(&geometry, None), &geometry, (x, w, b), out);
@@ -268,13 +268,14 @@ impl<T: Kernels> Tape<T> {
     }
 }
 
-fn checked<T: Kernels>(
-    x: &Var<T>,
+/// The geometry of a convolution of an input with the dimensions `x`.
+pub(super) fn checked<T: Kernels>(
+    x: &[usize],
     w: &Var<T>,
     b: Option<&Var<T>>,
     options: Conv2dOptions,
 ) -> Result<Conv2dGeometry> {
-    let geometry = Conv2dGeometry::new(x.dims(), w.dims(), options)?;
+    let geometry = Conv2dGeometry::new(x, w.dims(), options)?;
     match b {
         Some(b) if b.dims() != [geometry.out_c] => Err(Error::shape(
             "conv2d",

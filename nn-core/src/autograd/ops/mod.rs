@@ -7,6 +7,7 @@ mod axes;
 mod broadcast;
 mod compare;
 mod conv;
+pub(super) mod conv_chain;
 mod conv_transpose;
 mod drop_path;
 mod dropout;

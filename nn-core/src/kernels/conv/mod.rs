@@ -39,6 +39,7 @@
 //! that needs its weights packed packs them into scratch memory at each call, or offers
 //! [`Conv2dForward::pack`] to callers that keep packed weights.
 
+pub(crate) mod chain;
 pub(crate) mod depthwise;
 pub(crate) mod direct;
 mod epilogue;
@@ -158,6 +159,10 @@ pub trait Conv2dKernel: Sync {
     }
 }
 
+/// Computes rows of an image's output, the last slice but the scratch memory, from the rows of its input that
+/// [they see](Conv2dGeometry::rows_seen), the first.
+pub type ByRows<'a, T> = dyn Fn(Range<usize>, &[T], &mut [T], &BufferPool<T>) + Sync + 'a;
+
 /// A kernel for the forward pass of convolutions.
 pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
     /// Writes the convolution of `x` with `w`, plus `b` (one number per output channel), to `out`.
@@ -193,6 +198,18 @@ pub trait Conv2dForward<T: Kernels>: Conv2dKernel {
         out: Output<'_, T>,
         scratch: &BufferPool<T>,
     );
+
+    /// The same for the plain feature map, some rows at a time and with the same bits, for kernels that can; the
+    /// geometry's batch does not matter. Bounds and function are those of [`Output::Dense`].
+    fn by_rows<'a>(
+        &self,
+        _g: &Conv2dGeometry,
+        _packed: &'a [T],
+        _b: Option<&'a [T]>,
+        _then: (Bounds<T>, Option<Function>),
+    ) -> Option<Box<ByRows<'a, T>>> {
+        None
+    }
 }
 
 /// A kernel for the gradient of a convolution's input.

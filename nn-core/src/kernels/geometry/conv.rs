@@ -4,6 +4,7 @@ use super::windows::windows;
 use super::{Conv2dOptions, ConvTranspose2dOptions};
 use crate::error::{Error, Received, Result};
 use crate::tensor::Shape;
+use std::ops::Range;
 
 /// A convolution of `[batch, in_h, in_w, in_c]` with `[out_c, in_c / groups, kernel_h, kernel_w]` to
 /// `[batch, out_h, out_w, out_c]`.
@@ -203,6 +204,17 @@ impl Conv2dGeometry {
         self.taps() == 1
             && (self.stride_h, self.stride_w, self.pad_top, self.pad_left) == (1, 1, 0, 0)
             && (self.in_h, self.in_w) == (self.out_h, self.out_w)
+    }
+
+    /// The rows of the input that rows of the output see, without those of the padding; `0..0` if there are none.
+    pub fn rows_seen(&self, rows: &Range<usize>) -> Range<usize> {
+        let Some(last) = rows.end.checked_sub(1).filter(|&last| last >= rows.start) else {
+            return 0..0;
+        };
+        let inside = |row: usize| row.saturating_sub(self.pad_top).min(self.in_h);
+        let extent = (self.kernel_h - 1) * self.dilation_h + 1;
+        let seen = inside(rows.start * self.stride_h)..inside(last * self.stride_h + extent);
+        if seen.is_empty() { 0..0 } else { seen }
     }
 
     /// The output's dimensions.

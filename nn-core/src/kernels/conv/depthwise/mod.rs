@@ -15,10 +15,11 @@ mod loops;
 mod reach;
 
 use super::{
-    Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output, OutputGradient,
-    apply,
+    ByRows, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Conv2dWeightGradient, Output,
+    OutputGradient, apply,
 };
 use crate::kernels::bounds::Bounds;
+use crate::kernels::functions::Function;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::{Isa, PerIsa};
 use crate::kernels::parallel::prelude::*;
@@ -26,7 +27,7 @@ use crate::kernels::{parallel, simd};
 use crate::tensor::{Buffer, BufferPool, Tensor};
 use loops::{Connected, Gradients, place_of};
 use reach::Axis;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 /// Approximate number of elements of a task's rows: half of a usual L2 cache's share of a core.
 const BAND: usize = 1 << 15;
@@ -88,34 +89,65 @@ impl Conv2dForward<f32> for Depthwise {
         let Output::Dense { y, bounds, function } = out else {
             unreachable!("`supports` refuses pooling");
         };
-        let [rows, columns] = Axis::of(g).map(|axis| axis.inputs());
+        let compute = self.rows(g, packed, b, (bounds, function));
         let pitch = g.out_w * g.out_c;
         let band = even_band(pitch, g.batch * g.out_h);
         parallel::for_each_tile(y, g.output_len(), band * pitch, |n, i, y| {
-            let first = i * band;
-            let seen = rows.span(first..first + y.len() / pitch);
-            let x =
-                &x[n * g.input_len()..][seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c];
+            let rows = i * band..i * band + y.len() / pitch;
+            let seen = g.rows_seen(&rows);
+            let image = &x[n * g.input_len()..];
+            compute(
+                rows,
+                &image[seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c],
+                y,
+                scratch,
+            );
+        });
+    }
+
+    fn by_rows<'a>(
+        &self,
+        g: &Conv2dGeometry,
+        packed: &'a [f32],
+        b: Option<&'a [f32]>,
+        then: (Bounds<f32>, Option<Function>),
+    ) -> Option<Box<ByRows<'a, f32>>> {
+        Some(Box::new(self.rows(g, packed, b, then)))
+    }
+}
+
+impl Depthwise {
+    /// See [`Conv2dForward::by_rows`].
+    fn rows<'a>(
+        &self,
+        g: &Conv2dGeometry,
+        weights: &'a [f32],
+        bias: Option<&'a [f32]>,
+        (bounds, function): (Bounds<f32>, Option<Function>),
+    ) -> impl Fn(Range<usize>, &[f32], &mut [f32], &BufferPool<f32>) + Sync + 'a {
+        let (isa, g) = (self.isa, *g);
+        let [rows, columns] = Axis::of(&g).map(|axis| axis.inputs());
+        move |targets, x, target, scratch| {
             simd::run(
-                self.isa,
+                isa,
                 Connected {
-                    source: &spread(g, x, scratch),
-                    top: seen.start,
+                    source: &spread(&g, x, scratch),
+                    top: g.rows_seen(&targets).start,
                     source_w: g.in_w,
-                    weights: packed,
+                    weights,
                     kernel_w: g.kernel_w,
                     channels: g.out_c,
-                    bias: b,
+                    bias,
                     bounds,
                     rows: &rows,
                     columns: &columns,
-                    first,
+                    first: targets.start,
                     target_w: g.out_w,
-                    target: &mut *y,
+                    target: &mut *target,
                 },
             );
-            apply(function, y);
-        });
+            apply(function, target);
+        }
     }
 }
 

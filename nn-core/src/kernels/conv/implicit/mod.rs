@@ -32,7 +32,9 @@ mod tile;
 pub(crate) mod weight_gradient;
 mod weights;
 
-use super::{Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient, apply};
+use super::{
+    ByRows, Conv2dForward, Conv2dInputGradient, Conv2dKernel, Output, OutputGradient, apply,
+};
 use crate::kernels::bounds::Bounds;
 use crate::kernels::functions::Function;
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
@@ -127,7 +129,7 @@ impl Conv2dForward<f32> for Implicit {
     ) {
         match out {
             Output::Dense { y, bounds, function } => {
-                let plan = Plan::forward(&one_image(g), self.isa);
+                let plan = Plan::forward(&one_column(g), self.isa);
                 let (plan, weights) = (&plan, packed);
                 let pass = Pass { plan, isa: self.isa, weights, bias: b, bounds, function };
                 pass.run(y, scratch, |n, rows| {
@@ -163,6 +165,23 @@ impl Conv2dForward<f32> for Implicit {
             }
         }
     }
+
+    fn by_rows<'a>(
+        &self,
+        g: &Conv2dGeometry,
+        weights: &'a [f32],
+        bias: Option<&'a [f32]>,
+        (bounds, function): (Bounds<f32>, Option<Function>),
+    ) -> Option<Box<ByRows<'a, f32>>> {
+        let (isa, plan) = (self.isa, Plan::forward(g, self.isa));
+        Some(Box::new(move |rows, x, y, scratch| {
+            assert_eq!(y.len(), rows.len() * plan.target.row());
+            let (blocks, place) = (0..plan.all_blocks(), Place(y.as_mut_ptr()));
+            let pass = Pass { plan: &plan, isa, weights, bias, bounds, function };
+            // SAFETY: the output has as many rows, as asserted, and is this call's alone.
+            unsafe { pass.part(rows, blocks, &place, scratch, |_| x) };
+        }))
+    }
 }
 
 impl Conv2dInputGradient<f32> for Implicit {
@@ -174,7 +193,7 @@ impl Conv2dInputGradient<f32> for Implicit {
         dx: &mut [f32],
         scratch: &BufferPool<f32>,
     ) {
-        let g = if dy.pool().is_none() { one_image(g) } else { *g };
+        let g = if dy.pool().is_none() { one_column(g) } else { *g };
         let plan = Plan::input_gradient(&g, self.isa);
         let group = g.group_out() * g.patch_len();
         let strides = Strides { source: g.patch_len(), target: g.taps(), group };
@@ -192,10 +211,11 @@ impl Conv2dInputGradient<f32> for Implicit {
     }
 }
 
-/// A pointwise convolution of a batch is that of one tall image: its tasks need not end with an image.
-fn one_image(g: &Conv2dGeometry) -> Conv2dGeometry {
+/// A pointwise convolution of a batch is that of one column of pixels: its tasks need not end with an image or a row.
+fn one_column(g: &Conv2dGeometry) -> Conv2dGeometry {
+    let pixels = g.batch * g.out_h * g.out_w;
     match g.is_pointwise() {
-        true => Conv2dGeometry { batch: 1, in_h: g.batch * g.in_h, out_h: g.batch * g.out_h, ..*g },
+        true => Conv2dGeometry { batch: 1, in_h: pixels, out_h: pixels, in_w: 1, out_w: 1, ..*g },
         false => *g,
     }
 }

@@ -13,11 +13,19 @@ use std::ops::Range;
 /// of a 1 MB L2 cache.
 const CACHED: usize = 96 << 10;
 
-/// Approximate minimum number of tasks, if there is enough work: it keeps a few threads evenly loaded.
-const MIN_TASKS: usize = 8;
+/// The most tasks that a small pass is cut into: it keeps a few threads evenly loaded.
+const TASKS: usize = 16;
 
-/// Minimum number of pixels in a task, if there are as many.
-const MIN_PIXELS: usize = 48;
+/// Minimum number of products of a task of a small pass: some microseconds, of which it costs a fraction to share
+/// them out.
+const MIN_PRODUCTS: usize = 200_000;
+
+/// Minimum number of pixels in a task, if there are as many: those of a register tile; and where the weights are more
+/// than [`NEAR`] elements, so that every task reads them from memory or a cache far away, enough to be worth that.
+const MIN_PIXELS: (usize, usize) = (6, 32);
+
+/// Elements of weights that stay in a core's cache.
+const NEAR: usize = 64 << 10;
 
 /// Vectors of the widest block of channels, for `vectors` vectors that are left.
 fn widest(isa: Isa, vectors: usize) -> usize {
@@ -223,17 +231,38 @@ impl Plan {
     }
 
     /// Splits the work into tasks, by sizes alone, so that results do not depend on the number of threads.
+    ///
+    /// Tasks are bands of rows, by blocks of channels. Each band reads the weights of its blocks, each block the
+    /// source of its band: of the ways to cut a small pass, that which reads least is taken.
     fn cut(&mut self, g: &Conv2dGeometry) {
+        debug_assert_eq!(g.groups, self.groups * self.joined);
         let (rows, width) = (self.target.height.max(1), self.target.width.max(1));
         let step = self.phases.first().map_or(1, |phase| phase.rows.step);
+        let products = self.images * g.out_h * g.out_w * g.out_c * g.patch_len();
+        let tasks = (products / MIN_PRODUCTS).clamp(1, TASKS);
+        let tasks = (1 << tasks.ilog2()) / self.images.max(1); // of an image
+        let (weights, source) = (self.all_weights(), self.source.height * self.pitch());
+        let least = if weights <= NEAR { MIN_PIXELS.0 } else { MIN_PIXELS.1 };
+        let most = (rows * width / least).clamp(1, rows);
+        let cuts = (0..=tasks.max(1).ilog2()).map(|i| 1 << i).map(|bands: usize| {
+            let bands = bands.min(most);
+            (bands, tasks.div_ceil(bands).clamp(1, self.all_blocks().max(1)))
+        });
+        let reads = |&(bands, parts): &(usize, usize)| {
+            (std::cmp::Reverse((bands * parts).min(tasks)), bands * weights + parts * source)
+        };
+        let (bands, parts) = cuts.min_by_key(reads).unwrap_or((1, 1));
         let row = self.pitch() * self.source.height / rows + self.target.row();
-        let shared = (self.images * rows).div_ceil(MIN_TASKS);
-        let band = (CACHED / row.max(1)).min(shared).max(MIN_PIXELS.div_ceil(width));
+        let band = rows.div_ceil(bands).min(CACHED / row.max(1)).max(least.div_ceil(width));
         // A band of the input's gradient has whole steps, so that its phases are alike.
-        self.band = band.next_multiple_of(step).clamp(1, rows.next_multiple_of(step));
-        let tasks = self.images * rows.div_ceil(self.band);
-        self.task_blocks = self.all_blocks().div_ceil(MIN_TASKS.div_ceil(tasks.max(1))).max(1);
-        debug_assert_eq!(g.groups, self.groups * self.joined);
+        let band = rows.div_ceil(rows.div_ceil(band.clamp(1, rows)));
+        self.band = band.next_multiple_of(step);
+        self.task_blocks = self.all_blocks().div_ceil(parts).max(1);
+    }
+
+    /// Elements of the packed weights.
+    fn all_weights(&self) -> usize {
+        self.groups * self.group_weights()
     }
 
     /// Elements from one row of a band of the source to the next.

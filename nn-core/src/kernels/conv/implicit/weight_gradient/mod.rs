@@ -36,7 +36,7 @@ mod positions;
 mod products;
 mod task;
 
-use super::{Implicit, one_image};
+use super::Implicit;
 use crate::kernels::conv::{Conv2dKernel, Conv2dWeightGradient, OutputGradient};
 use crate::kernels::geometry::{Conv2dGeometry, Pool2dGeometry};
 use crate::kernels::isa::Isa;
@@ -175,4 +175,12 @@ fn unpack(plan: &Plan, sums: &[f32], dw: &mut [f32], db: &mut [f32]) {
             }
         }
     });
+}
+
+/// A pointwise convolution of a batch is that of one tall image: a strip of rows need not end with an image.
+fn one_image(g: &Conv2dGeometry) -> Conv2dGeometry {
+    match g.is_pointwise() {
+        true => Conv2dGeometry { batch: 1, in_h: g.batch * g.in_h, out_h: g.batch * g.out_h, ..*g },
+        false => *g,
+    }
 }
