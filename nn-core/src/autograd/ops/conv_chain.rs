@@ -124,6 +124,16 @@ mod tests {
             (32, vec![(32, plain.groups(32).stride(3), 2, Relu), (40, plain, 1, SumRelu)]),
             (16, vec![(32, same(3), 3, Relu), (64, plain, 1, Relu), (16, same(3), 3, SumRelu)]),
             (64, vec![(64, plain, 1, SumRelu)]),
+            // Rows and columns of nothing but padding.
+            (
+                24,
+                vec![
+                    (24, plain, 1, Relu),
+                    (24, plain.padding(Padding::symmetric(5)).groups(24), 3, Relu),
+                    (24, plain.padding(Padding::symmetric(4)).groups(24).stride(2), 2, Silu),
+                    (8, plain, 1, Nothing),
+                ],
+            ),
         ]
     }
 
@@ -168,6 +178,13 @@ mod tests {
     #[test]
     fn a_chain_has_the_bits_of_the_plain_ops() {
         // Of sizes at which tasks take several steps, one, or none: then each map is computed whole.
+        let plain = Conv2dOptions::new();
+        let wide = (512, plain.groups(512).padding(Padding::symmetric(1)), 3, Then::Relu);
+        // Steps of one row, of which the last need no further rows of the maps before.
+        let first = [(8, plain, 1, Then::Silu), (512, plain, 1, Then::Relu)];
+        let wide = (8, [first.to_vec(), vec![wide, (8, plain, 1, Then::Sum)]].concat());
+        let [chain, one_by_one] = both::<f32>(&wide, 4, (32, 64));
+        assert_eq!(chain, one_by_one);
         for case in cases() {
             for (batch, size) in
                 [(1, (40, 37)), (2, (64, 60)), (5, (19, 30)), (1, (9, 8)), (0, (9, 9))]

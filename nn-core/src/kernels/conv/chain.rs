@@ -164,6 +164,9 @@ impl<'t, 'a, T: Kernels> Task<'t, 'a, T> {
                 Some(map) => map.advance(needed),
                 None => (needed, &mut *y),
             };
+            if rows.is_empty() {
+                continue; // the last step left all that the next map sees
+            }
             let (g, seen) = (&link.geometry, link.geometry.rows_seen(&rows));
             let x = match before.last() {
                 Some(map) => map.get(&seen),
@@ -202,7 +205,11 @@ impl<T: Kernels> Rows<T> {
         (missing, &mut self.buffer[at..at + len])
     }
 
+    /// Rows of those held; none where nothing but padding is seen.
     fn get(&self, rows: &Range<usize>) -> &[T] {
+        if rows.is_empty() {
+            return &[];
+        }
         let at = |row: usize| (row - self.held.start) * self.row;
         &self.buffer[at(rows.start)..at(rows.end)]
     }
