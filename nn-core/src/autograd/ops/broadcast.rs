@@ -104,7 +104,7 @@ impl Broadcast {
         values: &[V],
         f: impl Fn(T, V) -> T + Sync,
     ) {
-        self.pieces(output, side, &|output, place| match place {
+        self.pieces(output, side, &|_, output, place| match place {
             Place::Same(at) => {
                 output.iter_mut().zip(&values[at..]).for_each(|(o, &v)| *o = f(*o, v));
             }
@@ -117,27 +117,62 @@ impl Broadcast {
 
     /// [`Broadcast::zip`] with a function whose loops are compiled for the machine's vectors.
     pub fn update<T: Kernels>(&self, pair: Pair, output: &mut [T], side: usize, values: &[T]) {
-        // Calls for runs of a few elements would take longer than the elements.
-        const SHORT: usize = 32;
-        if self.shapes[side] != self.output && self.dims.last().is_some_and(|run| run.len < SHORT) {
+        if self.shapes[side] != self.output && !self.runs_are_long() {
             return self.zip(output, side, values, |a, b| pair.value(a, b));
         }
         let Pairs { update, update_with, .. } = T::pairs();
-        self.pieces(output, side, &|output, place| match place {
+        self.pieces(output, side, &|_, output, place| match place {
             Place::Same(at) => update(pair, output, &values[at..][..output.len()]),
             Place::Repeated(at) => update_with(pair, output, values[at]),
         });
     }
 
-    /// Calls `piece` for pieces of the output, with the place of each in operand `side`.
+    /// `output = pair(a, b)`, element by element.
+    pub fn combine<T: Kernels>(&self, pair: Pair, output: &mut [T], a: &[T], b: &[T]) {
+        let Pairs { update, update_with, combine } = T::pairs();
+        let whole = self.shapes.each_ref().map(|shape| *shape == self.output);
+        if !self.runs_are_long() || !whole[0] && !whole[1] {
+            self.update(Pair::Second, output, 0, a);
+            self.update(pair, output, 1, b);
+        } else if whole[0] {
+            self.pieces(output, 1, &|start, output, place| match place {
+                Place::Same(at) => {
+                    let len = output.len();
+                    combine(pair, output, &a[start..][..len], &b[at..][..len]);
+                }
+                Place::Repeated(at) => {
+                    output.copy_from_slice(&a[start..][..output.len()]);
+                    update_with(pair, output, b[at]);
+                }
+            });
+        } else {
+            self.pieces(output, 0, &|start, output, place| {
+                let len = output.len();
+                match place {
+                    Place::Same(at) => combine(pair, output, &a[at..][..len], &b[start..][..len]),
+                    Place::Repeated(at) => {
+                        output.fill(a[at]);
+                        update(pair, output, &b[start..][..len]);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Whether a call for each run costs little beside its elements.
+    fn runs_are_long(&self) -> bool {
+        self.dims.last().is_some_and(|run| run.len >= 32)
+    }
+
+    /// Calls `piece` for pieces of the output, with where each begins, and its place in operand `side`.
     fn pieces<T: Kernels>(
         &self,
         output: &mut [T],
         side: usize,
-        piece: &(dyn Fn(&mut [T], Place) + Sync),
+        piece: &(dyn Fn(usize, &mut [T], Place) + Sync),
     ) {
         if self.shapes[side] == self.output {
-            for_each_piece(output, |start, output| piece(output, Place::Same(start)));
+            for_each_piece(output, |start, output| piece(start, output, Place::Same(start)));
             return;
         }
         let Some(run) = self.dims.last().filter(|_| !output.is_empty()) else { return };
@@ -146,13 +181,14 @@ impl Broadcast {
         let runs = (CHUNK / run.len).max(1);
         output.par_chunks_mut(runs * run.len).enumerate().for_each(|(task, output)| {
             let places = self.places(side, task * runs);
-            for (output, place) in output.chunks_mut(run.len).zip(places) {
+            for ((i, output), place) in output.chunks_mut(run.len).enumerate().zip(places) {
+                let start = (task * runs + i) * run.len;
                 if run.len > CHUNK {
                     for_each_chunk(output, CHUNK, |i, output| {
-                        piece(output, at(place + i * CHUNK * step));
+                        piece(start + i * CHUNK, output, at(place + i * CHUNK * step));
                     });
                 } else {
-                    piece(output, at(place));
+                    piece(start, output, at(place));
                 }
             }
         });

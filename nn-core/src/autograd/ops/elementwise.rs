@@ -191,8 +191,7 @@ impl<T: Kernels> Tape<T> {
         if a.shape() == b.shape() {
             combine(pair, y, a.value().as_slice(), b.value().as_slice());
         } else {
-            plan.update(Pair::Second, y, 0, a.value().as_slice());
-            plan.update(pair, y, 1, b.value().as_slice());
+            plan.combine(pair, y, a.value().as_slice(), b.value().as_slice());
         }
 
         let product = matches!(kind, Arithmetic::Mul | Arithmetic::Div);
@@ -262,7 +261,7 @@ mod tests {
 
     #[test]
     fn values_and_gradients_with_every_kind_of_broadcasting() {
-        let cases: [(&[usize], &[usize], &[usize]); 12] = [
+        let cases: [(&[usize], &[usize], &[usize]); 17] = [
             (&[], &[], &[]),
             (&[5], &[], &[5]),
             (&[], &[2, 3], &[2, 3]),
@@ -275,6 +274,12 @@ mod tests {
             (&[1, 1, 1], &[7], &[1, 1, 7]),
             (&[2, 1, 2, 1], &[3, 1, 3], &[2, 3, 2, 3]),
             (&[1], &[1], &[1]),
+            // Long runs.
+            (&[2, 40], &[40], &[2, 40]),
+            (&[40], &[2, 40], &[2, 40]),
+            (&[3, 40], &[3, 1], &[3, 40]),
+            (&[3, 1], &[3, 40], &[3, 40]),
+            (&[2, 1, 40], &[3, 1], &[2, 3, 40]),
         ];
         for (a_dims, b_dims, expected) in cases {
             let (a, b) = (sample(a_dims, 1), sample(b_dims, 2).map(|v| v + 0.5 * v.signum()));
@@ -293,13 +298,22 @@ mod tests {
 
     #[test]
     fn arrays_of_several_tasks() {
-        let (a, b) = (sample([3, CHUNK / 2 + 1], 3), sample([3, CHUNK / 2 + 1], 4));
-        for (op, f) in binary_ops::<f64>() {
-            let tape = Tape::new();
-            let (a_var, b_var) = (tape.constant(a.clone()), tape.constant(b.clone()));
-            let y = op(&tape, &a_var, &b_var).unwrap();
-            let expected = a.as_slice().iter().zip(b.as_slice()).map(|(&a, &b)| f(a, b));
-            assert!(y.value().as_slice().iter().copied().eq(expected));
+        let (rows, long) = ([3, CHUNK / 2 + 1], [2, CHUNK + 5]);
+        let (many, short): (_, &[usize]) = ([CHUNK / 20, 40], &[40]);
+        for (a, b) in [
+            (sample(rows, 3), sample(rows, 4)),
+            (sample(long, 3), sample([CHUNK + 5], 4)),
+            (sample([2, 1], 3), sample(long, 4)),
+            (sample(many, 3), sample(short, 4)),
+        ] {
+            for (op, f) in binary_ops::<f64>() {
+                let tape = Tape::new();
+                let (a_var, b_var) = (tape.constant(a.clone()), tape.constant(b.clone()));
+                let y = op(&tape, &a_var, &b_var).unwrap();
+                let expected = |i| f(element(&a, y.dims(), i), element(&b, y.dims(), i));
+                let values = y.value().as_slice().iter().enumerate();
+                values.for_each(|(i, &y)| assert_eq!(y, expected(i)));
+            }
         }
     }
 
