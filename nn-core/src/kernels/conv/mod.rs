@@ -32,6 +32,12 @@
 //! A ReLU or ReLU6 behind bounds the outputs in registers. Without gradients any other function of one number is
 //! applied by the task that has computed them, while they are in its cache ([`Output::Dense`]).
 //!
+//! Predictions compute convolutions that follow each other together, some rows at a time (`chain`), where `implicit` or
+//! `depthwise` serve them: if their weights and a few rows of all maps stay in a core's cache, there are four tasks of
+//! 48 pixels, and at most an eighth of the products are computed twice. A sum behind a convolution is taken along.
+//! Beside one map after the other, on one and two threads: four pointwise convolutions of eight images 0.82 of the
+//! time, MobileNetV2 of 4 to 16 images 0.84 to 0.90, EfficientNet-B0 of 4 images 0.91; of one image 0.86 to 1.04.
+//!
 //! Dense layers of more than 16 samples (`linear.rs`) are pointwise convolutions forward; their gradients
 //! are general matrix products.
 //!
