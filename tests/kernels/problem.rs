@@ -167,23 +167,6 @@ impl<'a, T: Kernels> Problem<'a, T> {
         let out = Output::plain(&mut again);
         kernel.forward_packed(g, &self.xt, packed, Some(&self.bt), out, scratch);
         assert_eq!(again, y, "{}", self.label(kernel, "packed"));
-        let then = (Bounds::none(), None);
-        if let Some(by_rows) = kernel.by_rows(g, packed, Some(&self.bt), then) {
-            again.fill(T::nan());
-            let row = g.out_w * g.out_c;
-            for (n, y) in again.chunks_exact_mut(g.output_len()).enumerate() {
-                let mut top = 0;
-                for y in y.chunks_mut(2 * row) {
-                    let rows = top..top + y.len() / row;
-                    let seen = g.rows_seen(&rows);
-                    let x = &self.xt[n * g.input_len()..][..g.input_len()];
-                    let x = &x[seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c];
-                    top = rows.end;
-                    by_rows(rows, x, y, scratch);
-                }
-            }
-            assert_eq!(again, y, "{}", self.label(kernel, "rows"));
-        }
         for greatest in [None, Some(1.0)] {
             let most = greatest.map_or(T::infinity(), T::from_f64);
             for (within, y) in run(Bounds::relu(greatest)).iter().zip(&y) {
@@ -199,6 +182,29 @@ impl<'a, T: Kernels> Problem<'a, T> {
         let mut expected = y;
         (T::functions().apply)(function, &mut expected);
         assert_eq!(applied, expected, "{}", self.label(kernel, "with a function"));
+        self.check_rows(kernel, packed, scratch);
+    }
+
+    /// The map two rows at a time, within bounds and with a function, beside the whole map.
+    fn check_rows(&self, kernel: &dyn Conv2dForward<T>, packed: &[T], scratch: &BufferPool<T>) {
+        let g = &self.case.g;
+        let (bounds, function) = (Bounds::relu(Some(1.0)), Some(Function::Square));
+        let b = Some(&self.bt[..]);
+        let Some(by_rows) = kernel.by_rows(g, packed, b, (bounds, function)) else { return };
+        let mut whole = vec![T::nan(); g.batch * g.output_len()];
+        let mut found = whole.clone();
+        let out = Output::Dense { y: &mut whole, bounds, function };
+        kernel.forward_packed(g, &self.xt, packed, b, out, scratch);
+        let row = g.out_w * g.out_c;
+        for (n, y) in found.chunks_exact_mut(g.output_len()).enumerate() {
+            let x = &self.xt[n * g.input_len()..][..g.input_len()];
+            for (i, y) in y.chunks_mut(2 * row).enumerate() {
+                let rows = 2 * i..2 * i + y.len() / row;
+                let seen = g.rows_seen(&rows);
+                by_rows(rows, g.input_rows(x, &seen), y, scratch);
+            }
+        }
+        assert_eq!(found, whole, "{}", self.label(kernel, "rows"));
     }
 
     /// The map after ReLU and pooling: values, and each argmax that is or could be right.

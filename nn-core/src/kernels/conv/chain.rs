@@ -22,8 +22,9 @@ const CACHED: usize = 96 << 10;
 /// The most elements of all weights together: every step reads them, so they should stay in the cache beside the rows.
 const MAX_WEIGHTS: usize = 128 << 10;
 
-/// The number of tasks, if there are as many rows, and the fewest that are enough.
-const TASKS: [usize; 2] = [8, 4];
+/// The fewest tasks that are wanted, and the fewest that will do.
+const WANTED_TASKS: usize = 8;
+const FEWEST_TASKS: usize = 4;
 
 /// Minimum number of pixels of the last map in a task.
 const MIN_PIXELS: usize = 48;
@@ -55,7 +56,9 @@ impl<'a, T: Kernels> Link<'a, T> {
     fn forward(&self, x: &[T], y: &mut [T], scratch: &BufferPool<T>) {
         let out = Output::Dense { y: &mut *y, bounds: self.bounds, function: self.function };
         self.kernel.forward_packed(&self.geometry, x, self.weights, self.bias, out, scratch);
-        parallel::for_each_piece(y, |start, y| self.combine(start, y));
+        if self.other.is_some() {
+            parallel::for_each_piece(y, |start, y| self.combine(start, y));
+        }
     }
 
     /// Combines the output from element `start` on with the other map.
@@ -81,26 +84,13 @@ pub struct Chain<'l, 'a, T: Kernels> {
 impl<'l, 'a, T: Kernels> Chain<'l, 'a, T> {
     /// The first of `links`, with as many of those behind it as are worth computing together.
     pub fn beginning(links: &'l [Link<'a, T>]) -> Self {
-        let (mut by_rows, mut chain) = (Vec::new(), Self { links: &links[..1], by_rows: None });
-        let mut best = None;
-        for (i, link) in links.iter().enumerate() {
-            let cut = Cut::of(&links[..=i]);
-            // The first link alone may be one to begin with, even if not one to compute by rows.
-            if i > 0 && cut.is_none() {
-                break;
-            }
-            let Some(rows) = link.by_rows() else { break };
-            by_rows.push(rows);
-            let Some(cut) = cut else { continue };
-            if i > 0 || link.other.is_some() {
-                best = Some((i + 1, cut));
-            }
-        }
-        if let Some((len, cut)) = best {
-            by_rows.truncate(len);
-            chain = Self { links: &links[..len], by_rows: Some((by_rows, cut)) };
-        }
-        chain
+        let wanted = Cut::longest(links).map_or(0, |(len, _)| len);
+        let mut by_rows: Vec<_> = links[..wanted].iter().map_while(Link::by_rows).collect();
+        let Some((len, cut)) = Cut::longest(&links[..by_rows.len()]) else {
+            return Self { links: &links[..1], by_rows: None };
+        };
+        by_rows.truncate(len);
+        Self { links: &links[..len], by_rows: Some((by_rows, cut)) }
     }
 
     /// The number of links.
@@ -164,13 +154,13 @@ impl<'t, 'a, T: Kernels> Task<'t, 'a, T> {
                 Some(map) => map.advance(needed),
                 None => (needed, &mut *y),
             };
-            if rows.is_empty() {
+            if y.is_empty() {
                 continue; // the last step left all that the next map sees
             }
             let (g, seen) = (&link.geometry, link.geometry.rows_seen(&rows));
             let x = match before.last() {
                 Some(map) => map.get(&seen),
-                None => &x[seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c],
+                None => g.input_rows(x, &seen),
             };
             let start = n * g.output_len() + rows.start * link.row();
             by_rows(rows, x, y, self.scratch);
@@ -224,6 +214,21 @@ struct Cut {
 }
 
 impl Cut {
+    /// The number of links that are worth computing together, from the first on, and their cut. One by itself is if
+    /// its output is combined with another map.
+    fn longest<T: Kernels>(links: &[Link<'_, T>]) -> Option<(usize, Self)> {
+        let mut longest = None;
+        for len in 1..=links.len() {
+            match Self::of(&links[..len]) {
+                Some(cut) if len > 1 || links[0].other.is_some() => longest = Some((len, cut)),
+                None if len > 1 => break,
+                // The first may be one to begin with.
+                _ => {}
+            }
+        }
+        longest
+    }
+
     /// By sizes alone, so that times follow from them as well. `None` where the maps are better computed one after
     /// the other.
     fn of<T: Kernels>(links: &[Link<'_, T>]) -> Option<Self> {
@@ -233,10 +238,10 @@ impl Cut {
         if weights > MAX_WEIGHTS || rows * width == 0 {
             return None;
         }
-        let task = TASKS.into_iter().find_map(|tasks| {
+        let task = [WANTED_TASKS, FEWEST_TASKS].into_iter().find_map(|tasks| {
             let task = (last.batch * rows).div_ceil(tasks).clamp(1, rows);
             let task = rows.div_ceil(rows.div_ceil(task));
-            let are_enough = last.batch * rows.div_ceil(task) >= TASKS[1];
+            let are_enough = last.batch * rows.div_ceil(task) >= FEWEST_TASKS;
             let pays = are_enough && task * width >= MIN_PIXELS && repeats_little(links, task);
             pays.then_some(task)
         })?;
@@ -247,17 +252,23 @@ impl Cut {
                 + input
         };
         let least = MIN_PIXELS.div_ceil(width).min(task);
-        let step = (least..=task).rev().find(|&step| elements(step) <= CACHED).unwrap_or(least);
+        // The most rows that fit, or as few as make enough pixels.
+        let mut step = least;
+        while step < task && elements(step + 1) <= CACHED {
+            step += 1;
+        }
         Some(Self { task, step: task.div_ceil(task.div_ceil(step)) })
     }
 }
 
 /// Whether tasks of so many rows compute at most an eighth more products than the whole maps need.
 fn repeats_little<T: Kernels>(links: &[Link<'_, T>], task: usize) -> bool {
-    let products = |link: &Link<'_, T>, rows| rows * link.row() * link.geometry.patch_len();
+    let products = |link: &Link<'_, T>, rows: usize| {
+        rows as u64 * link.row() as u64 * link.geometry.patch_len() as u64
+    };
     let Some(last) = links.last() else { return true };
     let (whole, mut all) =
-        (links.iter().map(|link| products(link, link.geometry.out_h)).sum::<usize>(), 0);
+        (links.iter().map(|link| products(link, link.geometry.out_h)).sum::<u64>(), 0);
     for first in (0..last.geometry.out_h).step_by(task) {
         let mut rows = first..(first + task).min(last.geometry.out_h);
         for link in links.iter().rev() {
@@ -272,10 +283,8 @@ fn repeats_little<T: Kernels>(links: &[Link<'_, T>], task: usize) -> bool {
 fn most_rows<T: Kernels>(links: &[Link<'_, T>], step: usize) -> Vec<usize> {
     let mut most = vec![step];
     for link in links.iter().rev() {
-        let g = &link.geometry;
-        let extent = (g.kernel_h - 1) * g.dilation_h + 1;
-        let rows = most[most.len() - 1];
-        most.push((rows.saturating_sub(1) * g.stride_h + extent).min(g.in_h));
+        let (g, rows) = (&link.geometry, most[most.len() - 1]);
+        most.push((rows.saturating_sub(1) * g.stride_h + g.extent_h()).min(g.in_h));
     }
     most.reverse();
     most

@@ -33,8 +33,9 @@
 //! applied by the task that has computed them, while they are in its cache ([`Output::Dense`]).
 //!
 //! Predictions compute convolutions that follow each other together, some rows at a time (`chain`), where `implicit` or
-//! `depthwise` serve them: if their weights and a few rows of all maps stay in a core's cache, there are four tasks of
-//! 48 pixels, and at most an eighth of the products are computed twice. A sum behind a convolution is taken along.
+//! `depthwise` serve them: if their weights stay in a core's cache, there are at least four tasks of at least 48 pixels
+//! each, and at most an eighth of the products are computed twice. A sum behind the last is taken along. A step has as
+//! many rows as stay in the cache with the weights, or as few as make 48 pixels.
 //! Beside one map after the other, on one and two threads: four pointwise convolutions of eight images 0.82 of the
 //! time, MobileNetV2 of 4 to 16 images 0.84 to 0.90, EfficientNet-B0 of 4 images 0.91; of one image 0.86 to 1.04.
 //!
@@ -165,8 +166,8 @@ pub trait Conv2dKernel: Sync {
     }
 }
 
-/// Computes rows of an image's output, the last slice but the scratch memory, from the rows of its input that
-/// [they see](Conv2dGeometry::rows_seen), the first.
+/// `(rows, x, y, scratch)`: writes some rows of an image's output to `y`; `x` are the rows of the input that
+/// [they see](Conv2dGeometry::rows_seen).
 pub type ByRows<'a, T> = dyn Fn(Range<usize>, &[T], &mut [T], &BufferPool<T>) + Sync + 'a;
 
 /// A kernel for the forward pass of convolutions.

@@ -212,9 +212,20 @@ impl Conv2dGeometry {
             return 0..0;
         };
         let inside = |row: usize| row.saturating_sub(self.pad_top).min(self.in_h);
-        let extent = (self.kernel_h - 1) * self.dilation_h + 1;
-        let seen = inside(rows.start * self.stride_h)..inside(last * self.stride_h + extent);
+        let end = last * self.stride_h + self.extent_h();
+        let seen = inside(rows.start * self.stride_h)..inside(end);
         if seen.is_empty() { 0..0 } else { seen }
+    }
+
+    /// Rows of an image `x`.
+    pub fn input_rows<'a, T>(&self, x: &'a [T], rows: &Range<usize>) -> &'a [T] {
+        let row = self.in_w * self.in_c;
+        &x[rows.start * row..rows.end * row]
+    }
+
+    /// Rows from the first element of the kernel to the last.
+    pub fn extent_h(&self) -> usize {
+        (self.kernel_h - 1) * self.dilation_h + 1
     }
 
     /// The output's dimensions.
@@ -357,6 +368,25 @@ mod tests {
         )?;
         assert_eq!((empty.in_h, empty.in_w), (0, 4));
         Ok(())
+    }
+
+    #[test]
+    fn rows_see_what_lies_in_the_image() {
+        let geometry = |kernel, dilation, padding, stride| {
+            let padding = Padding::symmetric(padding);
+            let options = Conv2dOptions::new().padding(padding).dilation(dilation).stride(stride);
+            Conv2dGeometry::new(&[1, 5, 5, 1], &[1, 1, kernel, kernel], options).unwrap()
+        };
+        let plain = geometry(3, 1, 1, 1);
+        assert_eq!(
+            [0..1, 1..3, 4..5, 2..2].map(|rows| plain.rows_seen(&rows)),
+            [0..2, 0..4, 3..5, 0..0]
+        );
+        // Rows above the image, in it and below.
+        let padded = geometry(3, 1, 5, 1);
+        assert_eq!([0..1, 0..6, 12..13].map(|rows| padded.rows_seen(&rows)), [0..0, 0..3, 0..0]);
+        let dilated = geometry(3, 2, 4, 2);
+        assert_eq!([0..1, 2..3, 4..5].map(|rows| dilated.rows_seen(&rows)), [0..1, 0..5, 4..5]);
     }
 
     #[test]

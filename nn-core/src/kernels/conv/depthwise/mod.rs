@@ -94,14 +94,8 @@ impl Conv2dForward<f32> for Depthwise {
         let band = even_band(pitch, g.batch * g.out_h);
         parallel::for_each_tile(y, g.output_len(), band * pitch, |n, i, y| {
             let rows = i * band..i * band + y.len() / pitch;
-            let seen = g.rows_seen(&rows);
-            let image = &x[n * g.input_len()..];
-            compute(
-                rows,
-                &image[seen.start * g.in_w * g.in_c..seen.end * g.in_w * g.in_c],
-                y,
-                scratch,
-            );
+            let x = g.input_rows(&x[n * g.input_len()..], &g.rows_seen(&rows));
+            compute(rows, x, y, scratch);
         });
     }
 

@@ -138,7 +138,7 @@ impl Conv2dForward<f32> for Implicit {
                 });
             }
             Output::ReluMaxPool { pool: p, y, argmax } => {
-                let plan = Plan::forward(g, self.isa);
+                let plan = Plan::forward(g, self.isa).with_all_channels(g);
                 let pass = Pass {
                     plan: &plan,
                     isa: self.isa,

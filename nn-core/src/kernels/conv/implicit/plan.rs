@@ -14,18 +14,20 @@ use std::ops::Range;
 const CACHED: usize = 96 << 10;
 
 /// The most tasks that a small pass is cut into: it keeps a few threads evenly loaded.
-const TASKS: usize = 16;
+const MOST_TASKS: u64 = 16;
 
-/// Minimum number of products of a task of a small pass: some microseconds, of which it costs a fraction to share
-/// them out.
-const MIN_PRODUCTS: usize = 200_000;
-
-/// Minimum number of pixels in a task, if there are as many: those of a register tile; and where the weights are more
-/// than [`NEAR`] elements, so that every task reads them from memory or a cache far away, enough to be worth that.
-const MIN_PIXELS: (usize, usize) = (6, 32);
+/// Minimum number of products of a task of a small pass: about two microseconds. To hand out a task costs a fraction of
+/// that.
+const MIN_PRODUCTS: u64 = 200_000;
 
 /// Elements of weights that stay in a core's cache.
 const NEAR: usize = 64 << 10;
+
+/// Minimum number of pixels in a task, if there are as many: those of a register tile.
+const MIN_PIXELS: usize = 6;
+
+/// The same for weights of more than [`NEAR`] elements, which every task reads from far away.
+const MIN_PIXELS_FAR: usize = 32;
 
 /// Vectors of the widest block of channels, for `vectors` vectors that are left.
 fn widest(isa: Isa, vectors: usize) -> usize {
@@ -226,37 +228,44 @@ impl Plan {
             blocks: blocks(isa, width.div_ceil(lanes)),
             task_blocks: 1,
         };
-        plan.cut(g);
+        plan.cut(g, usize::MAX);
         plan
     }
 
-    /// Splits the work into tasks, by sizes alone, so that results do not depend on the number of threads.
+    /// The same plan for tasks that have all channels.
+    pub fn with_all_channels(mut self, g: &Conv2dGeometry) -> Self {
+        self.cut(g, 1);
+        self
+    }
+
+    /// Splits the work into tasks, by sizes alone, so that results do not depend on the number of threads: bands of
+    /// rows, each in at most `most_parts` parts of the blocks of channels.
     ///
-    /// Tasks are bands of rows, by blocks of channels. Each band reads the weights of its blocks, each block the
-    /// source of its band: of the ways to cut a small pass, that which reads least is taken.
-    fn cut(&mut self, g: &Conv2dGeometry) {
+    /// Each band reads all weights, each part the whole source. Of the ways to cut into enough tasks, whose bands stay in
+    /// the cache, that which reads least is taken.
+    fn cut(&mut self, g: &Conv2dGeometry, most_parts: usize) {
         debug_assert_eq!(g.groups, self.groups * self.joined);
         let (rows, width) = (self.target.height.max(1), self.target.width.max(1));
         let step = self.phases.first().map_or(1, |phase| phase.rows.step);
-        let products = self.images * g.out_h * g.out_w * g.out_c * g.patch_len();
-        let tasks = (products / MIN_PRODUCTS).clamp(1, TASKS);
+        let products = (self.images as u64).saturating_mul(g.multiply_adds());
+        let tasks = (products / MIN_PRODUCTS).clamp(1, MOST_TASKS);
         let tasks = (1 << tasks.ilog2()) / self.images.max(1); // of an image
         let (weights, source) = (self.all_weights(), self.source.height * self.pitch());
-        let least = if weights <= NEAR { MIN_PIXELS.0 } else { MIN_PIXELS.1 };
-        let most = (rows * width / least).clamp(1, rows);
+        let least = if weights <= NEAR { MIN_PIXELS } else { MIN_PIXELS_FAR };
+        let least = least.div_ceil(width).min(rows);
+        let row = self.pitch() * self.source.height / rows + self.target.row();
+        let cached = (CACHED / row.max(1)).clamp(least, rows);
+        let (fewest, most) = (rows.div_ceil(cached), (rows / least).max(1));
         let cuts = (0..=tasks.max(1).ilog2()).map(|i| 1 << i).map(|bands: usize| {
-            let bands = bands.min(most);
-            (bands, tasks.div_ceil(bands).clamp(1, self.all_blocks().max(1)))
+            let bands = bands.min(most).max(fewest);
+            (bands, tasks.div_ceil(bands).min(most_parts).clamp(1, self.all_blocks().max(1)))
         });
         let reads = |&(bands, parts): &(usize, usize)| {
             (std::cmp::Reverse((bands * parts).min(tasks)), bands * weights + parts * source)
         };
-        let (bands, parts) = cuts.min_by_key(reads).unwrap_or((1, 1));
-        let row = self.pitch() * self.source.height / rows + self.target.row();
-        let band = rows.div_ceil(bands).min(CACHED / row.max(1)).max(least.div_ceil(width));
+        let (bands, parts) = cuts.min_by_key(reads).unwrap_or((fewest, 1));
         // A band of the input's gradient has whole steps, so that its phases are alike.
-        let band = rows.div_ceil(rows.div_ceil(band.clamp(1, rows)));
-        self.band = band.next_multiple_of(step);
+        self.band = rows.div_ceil(bands).next_multiple_of(step);
         self.task_blocks = self.all_blocks().div_ceil(parts).max(1);
     }
 
