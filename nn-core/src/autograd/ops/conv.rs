@@ -250,6 +250,17 @@ impl<T: Kernels> Tape<T> {
         Ok((Saved { geometry, x: x.share(), w: w.share() }, y))
     }
 
+    /// The weights packed for a kernel, which a tape that does not record keeps; `None` on another tape, and if the
+    /// kernel reads them unpacked.
+    pub(super) fn packed(
+        &self,
+        w: &Var<T>,
+        kernel: &dyn Conv2dForward<T>,
+        g: &Conv2dGeometry,
+    ) -> Option<Arc<Tensor<T>>> {
+        self.prepared(|packed: &mut Packed<T>| packed.get(&w.share(), kernel, g)).flatten()
+    }
+
     /// Computes a convolution's output; a tape that does not record keeps the packed weights.
     pub(super) fn convolve(
         &self,
@@ -260,8 +271,7 @@ impl<T: Kernels> Tape<T> {
     ) {
         let b = b.map(|b| b.value().as_slice());
         let x = x.value().as_slice();
-        let packed = self.prepared(|packed: &mut Packed<T>| packed.get(&w.share(), kernel, g));
-        match packed.flatten() {
+        match self.packed(w, kernel, g) {
             Some(packed) => kernel.forward_packed(g, x, packed.as_slice(), b, out, self.pool()),
             None => kernel.forward(g, x, w.value().as_slice(), b, out, self.pool()),
         }

@@ -1,7 +1,6 @@
 //! Convolutions one behind the other, for predictions.
 
 use super::conv::checked;
-use super::packed::Packed;
 use crate::autograd::{Tape, Var};
 use crate::error::{Error, Result};
 use crate::kernels::conv::Bounds;
@@ -52,9 +51,8 @@ impl<T: Kernels> Tape<T> {
                 ));
             }
             let kernel = T::conv2d().forward(&geometry, None);
-            let weight = conv.weight.share();
-            let packed = self.prepared(|kept: &mut Packed<T>| kept.get(&weight, kernel, &geometry));
-            prepared.push((geometry, kernel, packed.flatten().unwrap_or(weight)));
+            let packed = self.packed(&conv.weight, kernel, &geometry);
+            prepared.push((geometry, kernel, packed.unwrap_or_else(|| conv.weight.share())));
         }
         let links = convs.iter().zip(&prepared).map(|(conv, (geometry, kernel, weights))| {
             let pair = if conv.rectified { Pair::AddRelu } else { Pair::Add };

@@ -84,9 +84,13 @@ pub struct Chain<'l, 'a, T: Kernels> {
 impl<'l, 'a, T: Kernels> Chain<'l, 'a, T> {
     /// The first of `links`, with as many of those behind it as are worth computing together.
     pub fn beginning(links: &'l [Link<'a, T>]) -> Self {
-        let wanted = Cut::longest(links).map_or(0, |(len, _)| len);
+        let mut longest = Cut::longest(links);
+        let wanted = longest.as_ref().map_or(0, |(len, _)| *len);
         let mut by_rows: Vec<_> = links[..wanted].iter().map_while(Link::by_rows).collect();
-        let Some((len, cut)) = Cut::longest(&links[..by_rows.len()]) else {
+        if by_rows.len() < wanted {
+            longest = Cut::longest(&links[..by_rows.len()]);
+        }
+        let Some((len, cut)) = longest else {
             return Self { links: &links[..1], by_rows: None };
         };
         by_rows.truncate(len);

@@ -270,7 +270,7 @@ impl Plan {
     }
 
     /// Elements of the packed weights.
-    fn all_weights(&self) -> usize {
+    pub fn all_weights(&self) -> usize {
         self.groups * self.group_weights()
     }
 

@@ -18,7 +18,7 @@ pub struct Strides {
 
 /// Packs `w`.
 pub fn pack(plan: &Plan, w: &[f32], strides: &Strides, scratch: &BufferPool<f32>) -> Tensor<f32> {
-    let mut packed = Tensor::uninit([plan.groups * plan.group_weights()], scratch);
+    let mut packed = Tensor::uninit([plan.all_weights()], scratch);
     if plan.group_weights() == 0 {
         return packed;
     }
